@@ -34,7 +34,7 @@ mixed: ## one host under valid and every kind of invalid input for 600 s; MIXED_
 bench: ## the benchmarks
 	@scripts/run bench
 
-lint: ## format, clippy, documentation, scripts, template, rules
+lint: ## format, clippy, documentation, scripts, style, template, rules
 	@scripts/lint
 
 rules: ## check the rules of ARCHITECTURE.md

@@ -39,7 +39,6 @@ pub mod invocation;
 pub mod invoke_api;
 pub mod kafka;
 pub mod listener;
-pub mod mapping;
 pub mod observation;
 pub mod parked;
 pub mod schedule;

@@ -14,7 +14,7 @@ use crate::sale::Status;
 use crate::store::{OrderRow, Store, StoreError};
 
 /// Orders settled at one time, over one connection.
-const AT_ONCE: usize = 64;
+const CONCURRENCY: usize = 64;
 
 /// What a row means to the gate. Nothing if the row does not know its program: then the gate never heard of the order.
 ///
@@ -89,7 +89,7 @@ pub async fn reconcile(
     while !rows.is_empty() {
         let mut clean = Vec::with_capacity(rows.len());
         let mut displaced = Vec::new();
-        for batch in rows.chunks(AT_ONCE) {
+        for batch in rows.chunks(CONCURRENCY) {
             for (row, answer) in settle_all(gate, batch).await {
                 match answer {
                     Ok(Some(Settled::Done {

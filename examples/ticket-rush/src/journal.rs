@@ -1,4 +1,4 @@
-//! The client log: one JSON object a line for every answer a client was given. The audit judges by it (docs/audit.md).
+//! The client log: one JSON object a line for every answer a client was given. The audit judges by it (docs/reference/audit.md).
 
 use std::fs::File;
 use std::io::{LineWriter, Write};

@@ -41,8 +41,8 @@ impl Collector {
             .collect_calls(&arrivals, self.settings.caps)
             .await;
         let store_time = began.elapsed();
-        collected.dealt().raise_alarms(batch);
-        let ledger = collected.dealt().ledger(batch);
+        collected.result().raise_alarms(batch);
+        let ledger = collected.result().ledger(batch);
         // A store that is away, or slow, is not asked for more.
         let forgotten = match collected.unfinished {
             None => {
@@ -52,7 +52,7 @@ impl Collector {
             }
             Some(_) => Forgotten::default(),
         };
-        let contended = collected.dealt().contended(batch.len());
+        let contended = collected.result().contended(batch.len());
         self.measure(
             &collected,
             (ledger.counts(), contended),

@@ -55,10 +55,10 @@ impl Creator {
             u64::try_from(self.settings.min_pay_window.as_millis()).unwrap_or(u64::MAX);
         let stored = self.store.store_orders(&arrivals, min_pay_ms).await;
         let store_time = began.elapsed();
-        stored.dealt().raise_alarms(batch);
-        let ledger = stored.dealt().ledger(batch);
+        stored.result().raise_alarms(batch);
+        let ledger = stored.result().ledger(batch);
         let settling = settle(&self.gate, &self.store, &stored).await;
-        let contended = stored.dealt().contended(batch.len());
+        let contended = stored.result().contended(batch.len());
         self.measure(
             &stored,
             (ledger.counts(), contended),

@@ -12,7 +12,7 @@ use shared::message::{
     Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId,
 };
 use shared::naming::Names;
-use shared::sale::{NewCategory, NewProgram, Program, Status, Want};
+use shared::sale::{NewCategory, NewProgram, Program, SeatSelection, Status};
 use shared::store::{Payment, Store};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -148,7 +148,7 @@ impl Stage {
             order: order.order,
             nonce: order.nonce,
             user: order.user.clone(),
-            want: Want::Seats {
+            want: SeatSelection::Seats {
                 category: order.category,
                 seats: order.seats.clone(),
             },

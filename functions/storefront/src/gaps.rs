@@ -1,27 +1,28 @@
-//! Offsets that a consumer never received, for operators: listed, and closed where they are not to be replayed.
+//! Offsets that a consumer never received: operators list them, and close those not to be replayed.
 //!
-//! Reading needs the scope `parked:read`, closing needs `parked:write`, as for parked records. A gap is replayed by setting the consumer
-//! group back to `from_offset`; order-create closes it when the replay is past its end.
+//! Reading needs the scope `parked:read`, closing `parked:write`, as for parked records. An operator
+//! replays a gap by setting the consumer group back to `from_offset`; order-create closes the gap when
+//! the replay has passed its end.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::store::GapRow;
 
+use crate::app::App;
 use crate::http::{Call, Problem, Reply, time};
-use crate::storefront::Storefront;
 
-/// Longest reason, characters.
+/// Maximum length of a reason, characters.
 const MAX_WHY: usize = 500;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct CloseBody {
     why: String,
 }
 
-/// `GET /gaps?closed=0&after=&limit=20`: newest first, closed ones only with `closed=1`. `after` of the answer leads on, and is null on
-/// the last page.
-pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
+/// `GET /gaps?closed=0&after=&limit=20`: newest first, closed ones only with `closed=1`. `after` of the
+/// answer leads to the next page; it is null on the last one.
+pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("parked:read")?;
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
@@ -29,8 +30,8 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     let after = call
         .number("after", 1, i64::MAX as u64)?
         .map(u64::cast_signed);
-    // One more than is shown tells whether there is another page.
-    let mut gaps = shop.store.gaps(!with_closed, after, limit + 1).await?;
+    // One row more than the page shows whether another page follows.
+    let mut gaps = app.store.gaps(!with_closed, after, limit + 1).await?;
     let more = gaps.len() > limit as usize;
     gaps.truncate(limit as usize);
     let next = gaps.last().filter(|_| more).map(|gap| gap.id.to_string());
@@ -39,28 +40,33 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     ))
 }
 
-/// `POST /gaps/{id}/close`: an operator has compared the gap with Kafka, and it is not to be replayed. Kept with who and why.
-pub async fn close(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
+/// `POST /gaps/{id}/close`: an operator has compared the gap with Kafka and will not replay it. Records
+/// the operator and the reason.
+pub async fn close(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     call.claims.require_scope("parked:write")?;
     let missing = || Problem::not_found("no_such_gap", format_args!("there is no open gap {id}"));
     let number: i64 = id.parse().map_err(|_| missing())?;
-    let Asked { why } = call.json()?;
+    let CloseBody { why } = call.json()?;
     let why = why.trim();
     if why.is_empty() || why.chars().count() > MAX_WHY || why.chars().any(char::is_control) {
-        let detail =
-            format_args!("why: 1 to {MAX_WHY} characters on one line are expected").to_string();
+        let detail = format!("why: 1 to {MAX_WHY} characters on one line are expected");
         return Err(Problem::new(
             422,
             "invalid_close",
-            "A gap is closed for a reason",
+            "A reason is needed to close a gap",
             detail,
         ));
     }
-    if !shop.store.close_gap(number, &user, why).await? {
+    if !app.store.close_gap(number, &user, why).await? {
         return Err(missing());
     }
-    tracing::info!(gap = number, by = user.as_str(), why, "a gap is closed");
+    tracing::info!(
+        gap = number,
+        by = user.as_str(),
+        why,
+        "an operator closed a gap"
+    );
     Ok(Reply::ok(
         json!({ "id": number.to_string(), "state": "closed", "closed_by": user, "closed_why": why }),
     ))

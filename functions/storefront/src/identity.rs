@@ -1,7 +1,8 @@
-//! Who is asking: what the gateway's JWT authorizer verified, never what a header says.
+//! Identity of the caller, from the claims that the gateway's JWT authorizer verified.
 //!
-//! The gateway puts the claims of a verified token into the event (`requestContext.authorizer.jwt.claims`), every claim as text. A request
-//! that reaches the function without them, on a route that wants a buyer, is answered 401: a route without authorizer fails closed.
+//! The gateway puts the claims of a verified token into the event as text
+//! (`requestContext.authorizer.jwt.claims`). Without them a route that needs a user answers 401, so a
+//! route whose authorizer is missing fails closed.
 
 use std::collections::HashMap;
 
@@ -14,7 +15,7 @@ use crate::http::Problem;
 pub struct Claims(HashMap<String, String>);
 
 impl Claims {
-    /// As the authorizer handed them over.
+    /// Claims by name.
     pub fn new(claims: HashMap<String, String>) -> Self {
         Self(claims)
     }
@@ -24,8 +25,8 @@ impl Claims {
         let sub = self
             .0
             .get("sub")
-            .ok_or_else(|| Problem::unauthorized("this needs a token"))?;
-        if is_no_text(sub) {
+            .ok_or_else(|| Problem::unauthorized("this route needs a token"))?;
+        if is_not_text(sub) {
             return Err(Problem::unauthorized(
                 "the token's sub cannot be used: it must be text (RFC 7519, section 4.1.2)",
             ));
@@ -34,8 +35,9 @@ impl Claims {
             .map_err(|e| Problem::unauthorized(format!("the token's sub cannot be used: {e}")))
     }
 
-    /// Whether the token has this scope: claim `scope`, else `scp` (Okta, Entra). A list of texts comes as `[a b]`.
-    pub fn has_scope(&self, wanted: &str) -> bool {
+    /// Whether the token has this scope: claim `scope`, else `scp` (Okta, Entra). The gateway writes a list
+    /// as `[a b]`.
+    pub fn has_scope(&self, scope: &str) -> bool {
         let scopes = self
             .0
             .get("scope")
@@ -44,26 +46,23 @@ impl Claims {
         let items = scopes
             .strip_prefix('[')
             .and_then(|inner| inner.strip_suffix(']'));
-        items
-            .unwrap_or(scopes)
-            .split(' ')
-            .any(|scope| scope == wanted)
+        items.unwrap_or(scopes).split(' ').any(|held| held == scope)
     }
 
     /// Refuses a token without this scope.
-    pub fn require_scope(&self, wanted: &str) -> Result<(), Problem> {
-        if self.has_scope(wanted) {
+    pub fn require_scope(&self, scope: &str) -> Result<(), Problem> {
+        if self.has_scope(scope) {
             Ok(())
         } else {
             Err(Problem::forbidden(format!(
-                "this needs a token with scope {wanted}"
+                "this route needs a token with scope {scope}"
             )))
         }
     }
 }
 
-/// Whether the gateway has made this text of a claim that was null, true, false, a list or an object.
-fn is_no_text(claim: &str) -> bool {
+/// Whether the gateway wrote this text for a claim that was null, a boolean, a list or an object.
+fn is_not_text(claim: &str) -> bool {
     matches!(claim, "null" | "true" | "false")
         || claim.starts_with(['[', '{'])
         || claim.starts_with("map[")
@@ -83,14 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_verified_sub_there_is_no_user() {
-        for nobody in [
+    fn a_user_needs_a_textual_sub() {
+        for invalid in [
             claims(&[]),
             claims(&[("sub", "")]),
             claims(&[("sub", "a b")]),
             claims(&[("user", "alice")]),
         ] {
-            assert_eq!(nobody.user().map_err(|p| p.status), Err(401));
+            assert_eq!(invalid.user().map_err(|p| p.status), Err(401));
         }
         for sub in [
             "null",
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_counts_only_whole() {
+    fn a_scope_matches_only_as_a_whole() {
         assert!(
             claims(&[("scope", "a programs:write b")])
                 .require_scope("programs:write")

@@ -1,22 +1,22 @@
-//! The storefront: what buyers, promoters and the payment provider talk to.
+//! The HTTP API of the ticket sale, for buyers, promoters, operators and the payment provider.
 //!
-//! A request passes through here in this order:
+//! A request passes through these modules:
 //!
-//! 1. [`http`]: the route is found, the body bounded and read; whatever is wrong with it is answered as a problem (RFC 9457);
-//! 2. [`identity`]: the buyer is who the gateway's JWT authorizer says, and nobody else;
-//! 3. [`programs`] or [`orders`] or [`payments`] or [`api_calls`] or [`parked`] or [`gaps`]: the concern itself;
-//! 4. [`kafka`]: where an order is published, behind [`kafka::PublishOrders`];
-//! 5. [`rebuild`]: carried on by any request that finds a program's gate missing or closed;
-//! 6. [`emission`]: the call and its answer are sent on for the statistics, without being waited for;
-//! 7. [`traces`]: what its spans say, where traces are wanted.
+//! 1. [`http`] reads it, bounds its body and finds its [`http::Route`]; an error is answered as a
+//!    problem document (RFC 9457).
+//! 2. [`identity`] takes the caller from the claims that the gateway's JWT authorizer verified.
+//! 3. One of [`programs`], [`orders`], [`payments`], [`api_calls`], [`parked`] or [`gaps`] handles it.
+//! 4. [`kafka`] publishes an order, behind the trait [`kafka::PublishOrders`].
+//! 5. [`rebuild`] fills the gate of a program whose state Redis has lost.
+//! 6. [`emission`] publishes the API call for the statistics; no request waits for it.
+//! 7. [`traces`] describes the spans of the request.
 //!
-//! Beside a request, now and then, [`barriers`] appends what the timeout-closer requests of Kafka.
+//! Beside the requests, [`barriers`] appends what the timeout-closer requests, and a task follows
+//! the stream of changed programs, so that no cached program is served after it has changed.
 //!
-//! Beside the requests runs, where the settings say so, a follower: it hears of changed programs, so that what memory keeps of them is
-//! never served longer than it is right.
-//!
-//! What it promises: an answer of 202 is given only after the broker has the order and the gate knows; every other end of a
-//! request leaves either nothing held, or a reservation whose delay entry ends it. It never waits longer than its timeouts.
+//! Promises: an answer of 202 is given only after the broker has acknowledged the order and the gate
+//! has recorded that. A request that ends otherwise holds no seats, or holds them by a reservation
+//! whose delay entry ends it. No request takes longer than its timeouts.
 
 pub mod api_calls;
 pub mod barriers;
@@ -32,8 +32,13 @@ pub mod programs;
 pub mod rebuild;
 pub mod traces;
 
+mod app;
+mod clock;
+mod router;
 mod settings;
-mod storefront;
+mod settle;
 
-pub use settings::{CallSettings, KafkaSecurity, Settings};
-pub use storefront::{Clock, INSTANCE_HEADER, Storefront, SystemClock};
+pub use app::App;
+pub use clock::{Clock, SystemClock};
+pub use router::INSTANCE_HEADER;
+pub use settings::{CallSettings, KafkaSecurity, Settings, WaitSettings};

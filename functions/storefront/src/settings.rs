@@ -1,4 +1,4 @@
-//! What the storefront must be told, from the environment; docs/http-api.md and template.yaml name the same things.
+//! Settings from the environment. docs/reference/http-api.md and template.yaml document the same variables.
 
 use std::time::Duration;
 
@@ -9,76 +9,85 @@ use shared::naming::Names;
 use shared::sale::Windows;
 use shared::telemetry::traces::TraceSettings;
 
-use crate::orders::WaitSettings;
-
 /// Settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The environment's names.
+    /// Names of the environment's topics, keys and tables.
     pub names: Names,
-    /// The gate.
+    /// Redis of the gate.
     pub redis: Url,
-    /// Caches of programs, and where their changes are told.
+    /// Caches of programs, and the stream that announces their changes.
     pub cache: CacheSettings,
-    /// The truth.
+    /// Postgres.
     pub database: Url,
-    /// Connections to it at most.
+    /// Maximum number of connections to Postgres.
     pub connections: u32,
-    /// `host:port,...`
+    /// Brokers as `host:port,...`.
     pub brokers: String,
-    /// How to talk to the brokers.
+    /// Encryption and authentication towards the brokers.
     pub security: KafkaSecurity,
-    /// Full name of the topic of orders.
+    /// Full name of the orders' topic.
     pub topic: String,
-    /// How long each party waits.
+    /// Windows of delivery, publish and payment.
     pub windows: Windows,
-    /// Tickets of one buyer, where a program sets no limit.
+    /// Ticket limit of one buyer, for programs that set none.
     pub user_limit: u32,
-    /// Keys of the payment provider's signatures, at least one: the one in use, and the next while keys are changed.
+    /// Keys of the payment provider's signatures: the current one, and the next during a rotation.
     pub webhook_secrets: Vec<Secret>,
-    /// How old, or how far ahead, a signed notification may be.
+    /// Maximum difference between this clock and the timestamp of a signed notification.
     pub webhook_tolerance: Duration,
-    /// Bounds on requests that wait for their order to be stored.
+    /// Limits of requests that wait until their order is stored.
     pub waiting: WaitSettings,
-    /// Calls of the API, and where they go.
+    /// Publishing of API calls.
     pub calls: CallSettings,
-    /// Where spans go, if anywhere.
+    /// Export of spans, if enabled.
     pub traces: Option<TraceSettings>,
 }
 
-/// How calls of the API are sent.
+/// How API calls are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallSettings {
-    /// Whether any are sent.
+    /// Whether they are published.
     pub enabled: bool,
     /// Full name of their topic.
     pub topic: String,
-    /// Calls waiting for the broker at most; what is more is dropped.
+    /// Maximum number of calls that wait for the broker; further calls are dropped.
     pub queue: u32,
-    /// How long an answer waits for the delivery of its call. Zero: never; right where the process runs on between requests.
+    /// How long an answer waits for the delivery of its call. Zero where the process keeps running
+    /// between requests.
     pub flush: Duration,
-    /// What calls name this process: the log stream that Lambda, or its host, gives it.
+    /// Name of this process in calls: its log stream, as set by Lambda or the host.
     pub instance: Option<CallInstance>,
 }
 
-/// How to talk to the brokers.
+/// Limits of requests that wait until their order is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitSettings {
+    /// Maximum number of waiting requests over all instances.
+    pub places: u32,
+    /// order-create counts as stalled if the partition of an awaited order has made no progress for
+    /// this time. No request waits for the same time after that.
+    pub stall: Duration,
+}
+
+/// Encryption and authentication towards the brokers.
 #[derive(Debug, Clone)]
 pub enum KafkaSecurity {
-    /// No encryption: brokers on the same machine.
+    /// No encryption, for brokers on the same machine.
     Plaintext,
-    /// TLS, and a name with a password.
+    /// TLS, with user name and password.
     SaslSsl {
         /// `SCRAM-SHA-512` or `SCRAM-SHA-256`.
         mechanism: String,
-        /// The name.
+        /// User name.
         username: String,
-        /// The password.
+        /// Password.
         password: Secret,
     },
 }
 
 impl Settings {
-    /// Reads all of them, or says everything that is wrong.
+    /// Reads all of them, or returns every problem.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let redis = reader.redis_url("REDIS_GATE_URL");
@@ -130,7 +139,7 @@ fn windows(reader: &Reader) -> Option<Windows> {
     let pay_ms = ms(pay?);
     let publish_ms = ms(publish?);
     let delivery_ms = ms(delivery?);
-    // The least time to pay is create's to give; here it only must not contradict.
+    // The minimum time to pay is a setting of order-create; zero contradicts nothing.
     match (Windows {
         pay_ms,
         min_pay_ms: 0,
@@ -152,7 +161,7 @@ fn windows(reader: &Reader) -> Option<Windows> {
     }
 }
 
-/// A share of all instances, rounded down: with few of them none waits.
+/// A share of all instances, rounded down: with few instances no request waits.
 fn waiting(reader: &Reader) -> Option<WaitSettings> {
     let instances = reader.integer_or("STOREFRONT_CONCURRENCY", 0..=1_000_000_u32, 100);
     let percent = reader.integer_or("ORDER_WAIT_PERCENT", 0..=75_u32, 25);

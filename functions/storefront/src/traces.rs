@@ -1,6 +1,6 @@
-//! Which spans a request leaves, and what they say. Pure.
+//! The spans of a request. Pure.
 //!
-//! They name the order and the route, never the buyer, an address or a query.
+//! Spans contain the order and the route, but no buyer, address or query.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ use shared::telemetry::{Kind, Place, Span, TraceContext};
 use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::Published;
 
-/// Methods that have a name of their own in traces; others could be of any number.
+/// Methods that appear in spans by name. All others share one name, which bounds their number.
 const METHODS: [&str; 9] = [
     "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
 ];
@@ -29,7 +29,7 @@ pub(crate) fn request(
 ) -> Span {
     let route = Route::of(&call.method, &call.path).ok();
     let template = route.as_ref().map(Route::template);
-    let method = METHODS.into_iter().find(|known| *known == call.method);
+    let method = METHODS.into_iter().find(|name| *name == call.method);
     let name = match (method.unwrap_or("HTTP"), template) {
         (method, Some(template)) => format!("{method} {template}"),
         (method, None) => method.to_owned(),
@@ -49,52 +49,52 @@ pub(crate) fn request(
         .with(HTTP_RESPONSE_STATUS_CODE, i64::from(status))
         .with_some(ORDER, order(route.as_ref(), answer));
     match answer {
-        // Of what is the caller's fault the server knows no error.
+        // A client error is no error of the server.
         Err(problem) if problem.status >= 500 => span.failed(problem.code, problem.title),
         _ => span,
     }
 }
 
-/// The order that an answer is about, else the one that was asked for.
+/// The order in the answer, else the one in the path.
 fn order(route: Option<&Route>, answer: &Result<Reply, Problem>) -> Option<String> {
-    let told = match answer {
+    let answered = match answer {
         Ok(reply) => reply.body.get("order"),
         Err(problem) => problem.extras.get("order"),
     };
-    let asked = match route {
+    let requested = match route {
         Some(Route::Order(number) | Route::CancelOrder(number)) => Some(number.as_str()),
         _ => None,
     };
-    // A path may say anything.
-    let number = told
+    let number = answered
         .and_then(|order| order.as_str())
-        .or(asked)?
+        .or(requested)?
         .parse::<OrderNumber>()
         .ok()?;
     Some(number.to_string())
 }
 
-/// The places of a request and of what it sends, known before it is sent: the message names the one that causes its handling.
+/// Trace contexts of a request and of its publish, chosen before the publish: the message carries the
+/// latter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sending {
-    /// The request's span.
+pub struct PublishContext {
+    /// Span of the request.
     pub request: TraceContext,
-    /// The sending's own.
+    /// Span of the publish.
     pub own: TraceContext,
 }
 
-/// The span of a publish. `carried`: the traceparent inside the message. It is an earlier request's where this one repeats it, and then
-/// the two traces are linked.
+/// The span of a publish. `carried`: the traceparent in the message. If it is from an earlier request,
+/// the span links to that trace.
 pub(crate) fn publish(
-    sending: Sending,
+    context: PublishContext,
     (order, carried): (OrderNumber, Option<&str>),
     topic: &str,
     outcome: &Published,
     took: (SystemTime, SystemTime),
 ) -> Span {
     let place = Place {
-        context: sending.own,
-        parent: Some(sending.request),
+        context: context.own,
+        parent: Some(context.request),
     };
     let mut span = Span::new(place, Kind::Producer, format!("send {topic}"), took)
         .with(MESSAGING_SYSTEM, "kafka")
@@ -104,7 +104,7 @@ pub(crate) fn publish(
         .with(ORDER, order.to_string());
     span.link = carried
         .and_then(|text| text.parse().ok())
-        .filter(|carried| *carried != sending.own);
+        .filter(|carried| *carried != context.own);
     match outcome {
         Published::Acknowledged {
             partition, offset, ..
@@ -128,12 +128,12 @@ mod tests {
     const REQUEST: TraceContext = CALLER.child(2);
     const OWN: TraceContext = CALLER.child(3);
     const TOOK: (SystemTime, SystemTime) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
-    const SENDING: Sending = Sending {
+    const PUBLISH: PublishContext = PublishContext {
         request: REQUEST,
         own: OWN,
     };
 
-    fn asked(method: &str, path: &str, answer: &Result<Reply, Problem>) -> Span {
+    fn answered(method: &str, path: &str, answer: &Result<Reply, Problem>) -> Span {
         let call = Call {
             method: method.to_owned(),
             path: path.to_owned(),
@@ -162,9 +162,9 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_named_by_its_route_and_tells_of_its_order() {
+    fn a_span_has_the_route_and_the_order() {
         let order = number().to_string();
-        let span = asked(
+        let span = answered(
             "POST",
             "/programs/7/orders",
             &Ok(Reply::at(202, String::new(), json!({ "order": order }))),
@@ -180,19 +180,19 @@ mod tests {
                 parent: Some(CALLER)
             }
         );
-        let told = |name| text(&span, name);
-        assert_eq!(told(HTTP_REQUEST_METHOD).as_deref(), Some("POST"));
-        assert_eq!(told(HTTP_ROUTE).as_deref(), Some("/programs/{id}/orders"));
-        assert_eq!(told(HTTP_RESPONSE_STATUS_CODE).as_deref(), Some("202"));
-        assert_eq!(told(URL_PATH).as_deref(), Some("/programs/7/orders"));
-        assert_eq!(told(ORDER), Some(order));
+        let value = |name| text(&span, name);
+        assert_eq!(value(HTTP_REQUEST_METHOD).as_deref(), Some("POST"));
+        assert_eq!(value(HTTP_ROUTE).as_deref(), Some("/programs/{id}/orders"));
+        assert_eq!(value(HTTP_RESPONSE_STATUS_CODE).as_deref(), Some("202"));
+        assert_eq!(value(URL_PATH).as_deref(), Some("/programs/7/orders"));
+        assert_eq!(value(ORDER), Some(order));
     }
 
     #[test]
-    fn what_the_server_could_not_do_is_an_error_and_what_the_caller_did_wrong_is_none() {
+    fn only_server_errors_mark_a_span_as_failed() {
         let order = number().to_string();
         let path = format!("/orders/{order}");
-        let failed = asked("GET", &path, &Err(Problem::unavailable("away")));
+        let failed = answered("GET", &path, &Err(Problem::unavailable("away")));
         assert_eq!(
             (
                 failed.error.as_deref(),
@@ -201,7 +201,7 @@ mod tests {
             (Some("Temporarily unavailable"), Some("unavailable"))
         );
         assert_eq!(text(&failed, ORDER), Some(order));
-        let unknown = asked(
+        let unknown = answered(
             "GET",
             "/orders/x",
             &Err(Problem::not_found("no_such_order", "")),
@@ -213,8 +213,8 @@ mod tests {
     }
 
     #[test]
-    fn what_anybody_can_make_up_makes_no_new_names() {
-        let span = asked(
+    fn unknown_methods_and_paths_create_no_names() {
+        let span = answered(
             "BREW",
             "/tea/4711",
             &Err(Problem::not_found("no_such_route", "")),
@@ -227,17 +227,17 @@ mod tests {
     }
 
     #[test]
-    fn a_publish_is_the_requests_child_and_the_messages_parent() {
-        let taken = Published::Acknowledged {
+    fn a_publish_is_a_child_of_its_request() {
+        let acknowledged = Published::Acknowledged {
             partition: 2,
             offset: 17,
             appended_ms: 0,
         };
         let span = publish(
-            SENDING,
+            PUBLISH,
             (number(), Some(&OWN.to_string())),
             "demo-order-create",
-            &taken,
+            &acknowledged,
             TOOK,
         );
         assert_eq!(
@@ -260,11 +260,11 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_publish_is_linked_to_the_trace_that_its_message_carries() {
+    fn a_repeated_publish_links_to_the_earlier_trace() {
         let earlier = TraceContext::begin(5, 5);
-        let lost = Published::Unknown("no word".to_owned());
+        let lost = Published::Unknown("timeout".to_owned());
         let span = publish(
-            SENDING,
+            PUBLISH,
             (number(), Some(&earlier.to_string())),
             "t",
             &lost,
@@ -272,11 +272,11 @@ mod tests {
         );
         assert_eq!(
             (span.link, span.error.as_deref()),
-            (Some(earlier), Some("no word"))
+            (Some(earlier), Some("timeout"))
         );
         assert_eq!(text(&span, ERROR_TYPE).as_deref(), Some("unknown"));
         assert_eq!(
-            publish(SENDING, (number(), Some("none")), "t", &lost, TOOK).link,
+            publish(PUBLISH, (number(), Some("none")), "t", &lost, TOOK).link,
             None
         );
     }

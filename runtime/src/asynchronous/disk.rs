@@ -14,9 +14,9 @@ use redb::{
     WriteTransaction,
 };
 
-use super::entry::{Entry, EventId};
 use super::store::{Change, Stored};
 use crate::state;
+use event_sources::asynchronous::{AcceptedEvent, EventId};
 
 /// Name of the file within usher's state folder.
 pub(super) const FILE: &str = "events.redb";
@@ -28,7 +28,7 @@ const LOCK: &str = "events.lock";
 const FORMAT: u64 = 1;
 
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
-/// [`Entry`] as JSON.
+/// [`AcceptedEvent`] as JSON.
 const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
 const PAYLOADS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("payloads");
 /// [`super::store::Answered`] as JSON: what the last try came to.
@@ -63,7 +63,7 @@ impl Disk {
     pub(super) fn open(
         folder: &Path,
         reach: Reach,
-    ) -> Result<(Self, Vec<(EventId, Entry)>), String> {
+    ) -> Result<(Self, Vec<(EventId, AcceptedEvent)>), String> {
         let file = folder.join(FILE);
         let shown = file.display().to_string();
         let open = || {
@@ -262,7 +262,7 @@ fn prepare(database: &Database) -> Result<(), Broken> {
     }
 }
 
-fn entries(database: &Database) -> Result<Vec<(EventId, Entry)>, Broken> {
+fn entries(database: &Database) -> Result<Vec<(EventId, AcceptedEvent)>, Broken> {
     let read = || -> Result<Vec<(EventId, Vec<u8>)>, redb::Error> {
         let table = database.begin_read()?.open_table(ENTRIES)?;
         table

@@ -1,5 +1,6 @@
 //! The task between the store, the pure machine and the functions: it feeds the one and obeys the other.
 
+use event_sources::Millis;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,8 +10,6 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::entry::{Entry, EventId, Millis, Stage, Target};
-use super::machine::{Action, Finish, Input, Machine};
 use super::outlet::{Sent, shown};
 use super::queue::{Event, MAX_EVENT, Queue, Settings, lock, now};
 use super::store::{Answered, Change, Found, Store};
@@ -18,19 +17,21 @@ use crate::invocation::{Invoker, Outcome, Rejected, Request, Response, error_tex
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::waiting::{turned, until};
+use event_sources::asynchronous::{AcceptedEvent, EventDestination, EventId, EventStage};
+use event_sources::asynchronous::{AsyncAction, AsyncInput, AsyncMachine, AttemptResult};
 
 /// What a task of the driver ends with.
 enum Ended {
     Try(EventId, Result<Response, Rejected>),
     /// The event could not even be read.
     Unread(EventId, String),
-    Letter(EventId, Target, Result<Sent, String>),
+    Letter(EventId, EventDestination, Result<Sent, String>),
 }
 
 /// Runs what was accepted. A clone that runs after one that panicked goes on with the same events.
 #[derive(Debug, Clone)]
 pub struct Driver {
-    machine: Arc<Mutex<Machine>>,
+    machine: Arc<Mutex<AsyncMachine>>,
     store: Store,
     settings: Settings,
     queue: Queue,
@@ -39,7 +40,7 @@ pub struct Driver {
     /// There was a run before.
     ran: Arc<AtomicBool>,
     /// Held by the run of now.
-    arriving: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Input>>>,
+    arriving: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<AsyncInput>>>,
 }
 
 /// One run of a driver.
@@ -49,17 +50,17 @@ struct Run {
     /// What tries that just ended came to, until the machine has said whether that is kept.
     answers: BTreeMap<EventId, Answered>,
     /// Records that destinations did not take.
-    refused: Repeats<Target>,
+    refused: Repeats<EventDestination>,
 }
 
 impl Driver {
     pub(super) fn new(
-        machine: Arc<Mutex<Machine>>,
+        machine: Arc<Mutex<AsyncMachine>>,
         store: Store,
         settings: Settings,
         queue: Queue,
-        found: Vec<(EventId, Entry)>,
-        arriving: mpsc::UnboundedReceiver<Input>,
+        found: Vec<(EventId, AcceptedEvent)>,
+        arriving: mpsc::UnboundedReceiver<AsyncInput>,
     ) -> Self {
         let found = Arc::new(Mutex::new(found.into_iter().rev().collect()));
         Self {
@@ -95,7 +96,7 @@ impl Driver {
             .await
     }
 
-    fn tell_of_the_found(&self, found: &[(EventId, Entry)]) {
+    fn tell_of_the_found(&self, found: &[(EventId, AcceptedEvent)]) {
         if !found.is_empty() {
             tracing::info!(
                 events = found.len(),
@@ -122,20 +123,20 @@ impl Driver {
 impl Run {
     async fn until_drained(
         mut self,
-        arriving: &mut mpsc::UnboundedReceiver<Input>,
+        arriving: &mut mpsc::UnboundedReceiver<AsyncInput>,
         invoker: &Invoker,
         mut shutdown: watch::Receiver<bool>,
         patience: Duration,
     ) -> Result<(), String> {
         if self.driver.ran.swap(true, Ordering::Relaxed) {
             // what the run before had begun is unknown
-            self.step(Input::Restarted, invoker);
+            self.step(AsyncInput::Restarted, invoker);
         } else {
             self.driver.tell_of_the_found(&lock(&self.driver.found));
         }
         let next = |found: &Mutex<Found>| lock(found).pop();
         while let Some((id, entry)) = next(&self.driver.found) {
-            self.step(Input::Accepted(id, entry), invoker);
+            self.step(AsyncInput::Accepted(id, entry), invoker);
         }
         let mut deadline: Option<tokio::time::Instant> = None;
         while deadline.is_none() || !self.tasks.is_empty() {
@@ -148,10 +149,10 @@ impl Run {
                     Err(error) => return Err(panic_text(error)),
                 },
                 Some(input) = arriving.recv() => self.step(input, invoker),
-                () = until(wake.map(instant)) => self.step(Input::Tick, invoker),
+                () = until(wake.map(instant)) => self.step(AsyncInput::Tick, invoker),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
-                    self.step(Input::Drain, invoker);
+                    self.step(AsyncInput::Drain, invoker);
                 }
                 () = until(deadline) => break,
             }
@@ -168,7 +169,7 @@ impl Run {
         Ok(())
     }
 
-    fn step(&mut self, input: Input, invoker: &Invoker) {
+    fn step(&mut self, input: AsyncInput, invoker: &Invoker) {
         let mut actions = Vec::new();
         lock(&self.driver.machine).step(now(), input, &mut actions);
         for action in actions {
@@ -177,22 +178,22 @@ impl Run {
         self.answers.clear();
     }
 
-    fn obey(&mut self, action: Action, invoker: &Invoker) {
+    fn obey(&mut self, action: AsyncAction, invoker: &Invoker) {
         match action {
             // the store tells of its own failures, and makes up for them
-            Action::Save(id, entry) => {
+            AsyncAction::Save(id, entry) => {
                 let answered = self
                     .answers
                     .remove(&id)
-                    .filter(|_| matches!(entry.stage, Stage::Ended { .. }));
+                    .filter(|_| matches!(entry.stage, EventStage::Ended { .. }));
                 drop(
                     self.driver
                         .store
                         .change(vec![Change::Update(id, entry, answered)]),
                 );
             }
-            Action::Forget(id) => drop(self.driver.store.change(vec![Change::Remove(id)])),
-            Action::Lost(function, request_id, condition) => {
+            AsyncAction::Forget(id) => drop(self.driver.store.change(vec![Change::Remove(id)])),
+            AsyncAction::Lost(function, request_id, condition) => {
                 tracing::error!(
                     function,
                     request_id,
@@ -201,8 +202,8 @@ impl Run {
                 );
                 self.driver.queue.lost(function);
             }
-            Action::Invoke(id) => self.invoke(id, invoker.clone()),
-            Action::Deliver(id, target) => self.deliver(id, target),
+            AsyncAction::Invoke(id) => self.invoke(id, invoker.clone()),
+            AsyncAction::Deliver(id, target) => self.deliver(id, target),
         }
     }
 
@@ -234,7 +235,7 @@ impl Run {
         });
     }
 
-    fn deliver(&mut self, id: EventId, target: Target) {
+    fn deliver(&mut self, id: EventId, target: EventDestination) {
         let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
             return;
         };
@@ -244,7 +245,7 @@ impl Run {
         self.tasks.spawn(async move {
             let sent = async {
                 let stored = store.read(id).await?;
-                let Target::Function(function) = &target else {
+                let EventDestination::Function(function) = &target else {
                     return outlet.send(&target, &entry, &stored).await;
                 };
                 let payload = Bytes::from(
@@ -281,11 +282,11 @@ impl Run {
                 if let Some(function) = function {
                     self.driver.queue.tried(&function, finish, &said);
                 }
-                Input::Finished(id, finish)
+                AsyncInput::Finished(id, finish)
             }
             Ended::Unread(id, why) => {
                 tracing::error!(event = id, why, "ALARM: an event cannot be read");
-                Input::Finished(id, Finish::NotBegun)
+                AsyncInput::Finished(id, AttemptResult::NotBegun)
             }
             Ended::Letter(id, target, sent) => {
                 if sent.is_ok() {
@@ -297,14 +298,14 @@ impl Run {
                     Ok(Sent::Refused(why)) => self.given_up(id, &target, why),
                     Err(why) => self.not_taken(&target, why),
                 }
-                Input::Delivered(id, target, sent.is_ok())
+                AsyncInput::Delivered(id, target, sent.is_ok())
             }
         };
         self.step(input, invoker);
     }
 
     /// Notes whether a destination takes records of the event's function.
-    fn note_delivery(&self, id: EventId, target: &Target, error: Option<&String>) {
+    fn note_delivery(&self, id: EventId, target: &EventDestination, error: Option<&String>) {
         let Some(function) = lock(&self.driver.machine)
             .entry(id)
             .map(|entry| entry.function.clone())
@@ -319,7 +320,7 @@ impl Run {
     }
 
     /// A destination refuses a record in every form: waiting would change nothing.
-    fn given_up(&self, id: EventId, target: &Target, why: &str) {
+    fn given_up(&self, id: EventId, target: &EventDestination, why: &str) {
         let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
             return;
         };
@@ -333,7 +334,7 @@ impl Run {
     }
 
     /// A destination takes nothing at present.
-    fn not_taken(&mut self, target: &Target, why: &str) {
+    fn not_taken(&mut self, target: &EventDestination, why: &str) {
         if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
             tracing::error!(
                 times,
@@ -344,7 +345,7 @@ impl Run {
     }
 
     /// What the end of a try means; what it came to is remembered for the record.
-    fn judge(&mut self, id: EventId, result: Result<Response, Rejected>) -> Finish {
+    fn judge(&mut self, id: EventId, result: Result<Response, Rejected>) -> AttemptResult {
         let Some((function, most)) = lock(&self.driver.machine).entry(id).map(|entry| {
             (
                 entry.function.clone(),
@@ -355,7 +356,7 @@ impl Run {
                     .map_or(0, |policy| policy.concurrency),
             )
         }) else {
-            return Finish::Never;
+            return AttemptResult::Never;
         };
         let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
         match result {
@@ -370,13 +371,13 @@ impl Run {
                         body: text(&body),
                     },
                 );
-                Finish::Answered
+                AttemptResult::Answered
             }
             Ok(Response {
                 outcome: Outcome::Interrupted(_),
                 ..
             })
-            | Err(Rejected::ShuttingDown) => Finish::Stopped,
+            | Err(Rejected::ShuttingDown) => AttemptResult::Stopped,
             Ok(Response {
                 outcome: Outcome::Error(error),
                 request_id,
@@ -395,13 +396,13 @@ impl Run {
                         body: text(&error.body),
                     },
                 );
-                Finish::Failed
+                AttemptResult::Failed
             }
-            Err(Rejected::NoCapacity { .. }) => Finish::NotBegun,
-            Err(Rejected::Throttled(_)) if most > 0 => Finish::NotBegun,
+            Err(Rejected::NoCapacity { .. }) => AttemptResult::NotBegun,
+            Err(Rejected::Throttled(_)) if most > 0 => AttemptResult::NotBegun,
             Err(rejected) => {
                 tracing::error!(function, %rejected, "an asynchronous event cannot run");
-                Finish::Never
+                AttemptResult::Never
             }
         }
     }

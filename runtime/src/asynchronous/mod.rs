@@ -16,10 +16,4 @@ mod record;
 mod store;
 
 pub use driver::Driver;
-use event_sources::asynchronous as entry;
-use event_sources::asynchronous as machine;
-pub use event_sources::asynchronous::{
-    Action, Condition, Entry, EventId, Finish, Input, Machine, Millis, Policy, Stage, Target,
-    Timing,
-};
 pub use queue::{AsyncStats, Event, MAX_EVENT, NotAccepted, Queue, Settings, open};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::{Entry, Stage, Target};
 use super::record;
 use super::store::Stored;
 use crate::model::sqs::name_of;
 use crate::sqs::{Sqs, Wrong, text};
+use event_sources::asynchronous::{AcceptedEvent, EventDestination, EventStage};
 
 /// Most bytes of a message (SQS quota, 1 MiB).
 const MOST_MESSAGE: usize = 1024 * 1024;
@@ -31,8 +31,13 @@ pub(super) enum Sent {
 
 impl Outlet {
     /// The record of an event that has ended, in its forms, of at most `most` bytes.
-    pub(super) fn documents(&self, entry: &Entry, stored: &Stored, most: usize) -> Vec<String> {
-        let Stage::Ended { condition, at, .. } = entry.stage else {
+    pub(super) fn documents(
+        &self,
+        entry: &AcceptedEvent,
+        stored: &Stored,
+        most: usize,
+    ) -> Vec<String> {
+        let EventStage::Ended { condition, at, .. } = entry.stage else {
             return Vec::new();
         };
         let arn = self.arns.get(&entry.function).map_or("", String::as_str);
@@ -45,11 +50,11 @@ impl Outlet {
     /// Why the queue takes nothing at present.
     pub(super) async fn send(
         &self,
-        target: &Target,
-        entry: &Entry,
+        target: &EventDestination,
+        entry: &AcceptedEvent,
         stored: &Stored,
     ) -> Result<Sent, String> {
-        let Stage::Ended { condition, .. } = entry.stage else {
+        let EventStage::Ended { condition, .. } = entry.stage else {
             return Ok(Sent::Taken);
         };
         let sqs = self
@@ -57,7 +62,7 @@ impl Outlet {
             .as_ref()
             .ok_or("nothing says where SQS answers; write into usher.toml: [endpoints] sqs")?;
         let (queue, forms) = match target {
-            Target::Queue(arn) => {
+            EventDestination::Queue(arn) => {
                 let documents = self.documents(entry, stored, MOST_MESSAGE);
                 (
                     arn,
@@ -67,7 +72,7 @@ impl Outlet {
                         .collect::<Vec<_>>(),
                 )
             }
-            Target::DeadLetters(arn) => {
+            EventDestination::DeadLetters(arn) => {
                 let body = String::from_utf8_lossy(&stored.payload).into_owned();
                 let attributes = record::attributes(
                     entry,
@@ -78,7 +83,7 @@ impl Outlet {
                 // attributes count towards the size of a message
                 (arn, vec![(body.clone(), attributes), (body, Vec::new())])
             }
-            Target::Function(_) => return Err("a function is no queue".into()),
+            EventDestination::Function(_) => return Err("a function is no queue".into()),
         };
         let mut refused = String::new();
         for (at, (body, attributes)) in forms.into_iter().enumerate() {
@@ -106,10 +111,10 @@ impl Outlet {
 }
 
 /// For messages.
-pub(super) fn shown(target: &Target) -> String {
+pub(super) fn shown(target: &EventDestination) -> String {
     match target {
-        Target::Queue(arn) => format!("queue {}", name_of(arn)),
-        Target::DeadLetters(arn) => format!("dead-letter queue {}", name_of(arn)),
-        Target::Function(id) => format!("function {id}"),
+        EventDestination::Queue(arn) => format!("queue {}", name_of(arn)),
+        EventDestination::DeadLetters(arn) => format!("dead-letter queue {}", name_of(arn)),
+        EventDestination::Function(id) => format!("function {id}"),
     }
 }

@@ -1,5 +1,6 @@
 //! The door: takes events over, and shows what became of them.
 
+use event_sources::Millis;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -12,15 +13,17 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::driver::Driver;
-use super::entry::{Entry, Millis, Stage, Target};
-use super::machine::{Finish, Input, Machine, Policy, Timing};
 use super::outlet::Outlet;
 use super::store::{Change, Store};
 use crate::ids::new_id;
 use crate::instances::arn;
 use crate::model::{Application, EventTarget};
-use crate::source_health::{Problem, SourceHealth, SourceState, SourceWatch, Waiting};
 use crate::sqs::Sqs;
+use event_sources::asynchronous::{AcceptedEvent, EventDestination, EventStage};
+use event_sources::asynchronous::{
+    AsyncInput, AsyncMachine, AttemptResult, EventInvokePolicy, RetryTiming,
+};
+use event_sources::health::{SourceHealth, SourceProblem, SourceState, SourceWatch, WaitingWork};
 
 /// Most bytes of an asynchronous event (Lambda quota "Invocation payload", asynchronous: 1 MB).
 pub const MAX_EVENT: usize = 1024 * 1024;
@@ -83,8 +86,8 @@ impl AsyncStats {
 /// What is known beforehand.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub(super) policies: BTreeMap<String, Policy>,
-    pub(super) timing: Timing,
+    pub(super) policies: BTreeMap<String, EventInvokePolicy>,
+    pub(super) timing: RetryTiming,
     pub(super) outlet: Outlet,
 }
 
@@ -98,10 +101,10 @@ impl Settings {
                 .cloned()
                 .unwrap_or_default();
             let target = |target: EventTarget| match target {
-                EventTarget::Queue(arn) => Target::Queue(arn),
-                EventTarget::Function(id) => Target::Function(id),
+                EventTarget::Queue(arn) => EventDestination::Queue(arn),
+                EventTarget::Function(id) => EventDestination::Function(id),
             };
-            let policy = Policy {
+            let policy = EventInvokePolicy {
                 max_retries: config.max_retries,
                 max_age: config.max_age.as_millis() as Millis,
                 concurrency: function
@@ -112,7 +115,7 @@ impl Settings {
                     .on_failure
                     .map(target)
                     .into_iter()
-                    .chain(config.dead_letters.map(Target::DeadLetters))
+                    .chain(config.dead_letters.map(EventDestination::DeadLetters))
                     .collect(),
             };
             (function.id.clone(), policy)
@@ -120,9 +123,9 @@ impl Settings {
         Self {
             policies: policies.collect(),
             timing: if aws_timing {
-                Timing::AWS
+                RetryTiming::AWS
             } else {
-                Timing::SHORT
+                RetryTiming::SHORT
             },
             outlet: Outlet {
                 sqs: Sqs::of(app),
@@ -144,9 +147,9 @@ pub struct Queue(Arc<Inner>);
 struct Inner {
     store: Store,
     next: AtomicU64,
-    functions: BTreeMap<String, Policy>,
-    machine: Arc<Mutex<Machine>>,
-    inputs: mpsc::UnboundedSender<Input>,
+    functions: BTreeMap<String, EventInvokePolicy>,
+    machine: Arc<Mutex<AsyncMachine>>,
+    inputs: mpsc::UnboundedSender<AsyncInput>,
     /// Events given up that nobody was told of, by function.
     lost: Mutex<BTreeMap<String, u64>>,
     /// By function.
@@ -158,7 +161,7 @@ struct Inner {
 struct Fared {
     watch: SourceWatch,
     /// Destinations that take no records at present, and why.
-    refused: BTreeMap<Target, String>,
+    refused: BTreeMap<EventDestination, String>,
 }
 
 impl Default for Fared {
@@ -176,7 +179,7 @@ impl Default for Fared {
 /// The folder cannot be used, or another host uses it.
 pub fn open(folder: &Path, settings: &Settings) -> Result<(Queue, Driver), String> {
     let (store, found, _) = Store::open(folder)?;
-    let machine = Arc::new(Mutex::new(Machine::new(
+    let machine = Arc::new(Mutex::new(AsyncMachine::new(
         settings.policies.clone(),
         settings.timing,
     )));
@@ -239,12 +242,12 @@ impl Queue {
         }
         let id = inner.next.fetch_add(1, Ordering::Relaxed);
         let accepted = now();
-        let stage = Stage::Waiting {
+        let stage = EventStage::Waiting {
             failed: 0,
             delayed: 0,
             due: accepted,
         };
-        let entry = Entry {
+        let entry = AcceptedEvent {
             function,
             request_id: new_id(),
             trace_id,
@@ -259,7 +262,7 @@ impl Queue {
             .map_err(NotAccepted::Store)?;
         let request_id = entry.request_id.clone();
         // a driver that has ended leaves it to the next start
-        let _ = inner.inputs.send(Input::Accepted(id, entry));
+        let _ = inner.inputs.send(AsyncInput::Accepted(id, entry));
         Ok(request_id)
     }
 
@@ -267,7 +270,7 @@ impl Queue {
         &self,
         function: &str,
         watch: &mut SourceWatch,
-        waiting: Option<Waiting>,
+        waiting: Option<WaitingWork>,
     ) -> SourceHealth {
         let now = now();
         watch.waits(now, waiting);
@@ -291,7 +294,7 @@ impl Queue {
         machine
             .overview()
             .filter(|(entry, _)| {
-                entry.function == function && matches!(entry.stage, Stage::Waiting { .. })
+                entry.function == function && matches!(entry.stage, EventStage::Waiting { .. })
             })
             .count()
     }
@@ -302,7 +305,7 @@ impl Queue {
         let _ = self
             .0
             .inputs
-            .send(Input::Limited(function.to_owned(), most.get()));
+            .send(AsyncInput::Limited(function.to_owned(), most.get()));
     }
 
     /// One more was given up that nobody was told of.
@@ -311,22 +314,22 @@ impl Queue {
     }
 
     /// What a try of an event of this function came to; `said`: its error, or why it did not begin.
-    pub(super) fn tried(&self, function: &str, finish: Finish, said: &str) {
+    pub(super) fn tried(&self, function: &str, finish: AttemptResult, said: &str) {
         self.fare(function, |fared, now| match finish {
-            Finish::Answered => {
+            AttemptResult::Answered => {
                 fared.watch.succeeded(now);
                 fared.watch.progressed(now);
             }
-            Finish::Failed | Finish::Never => fared.watch.failed(now, said),
-            Finish::NotBegun => fared
+            AttemptResult::Failed | AttemptResult::Never => fared.watch.failed(now, said),
+            AttemptResult::NotBegun => fared
                 .watch
                 .refused(format!("the function does not begin: {said}")),
-            Finish::Stopped => {}
+            AttemptResult::Stopped => {}
         });
     }
 
     /// A destination took a record of this function's events, or did not, for this reason.
-    pub(super) fn told(&self, function: &str, target: &Target, refused: Option<String>) {
+    pub(super) fn told(&self, function: &str, target: &EventDestination, refused: Option<String>) {
         self.fare(function, |fared, now| {
             match refused {
                 Some(why) => {
@@ -337,7 +340,12 @@ impl Queue {
             }
             fared.watch.problem(
                 now,
-                fared.refused.values().next().cloned().map(Problem::stuck),
+                fared
+                    .refused
+                    .values()
+                    .next()
+                    .cloned()
+                    .map(SourceProblem::stuck),
             );
         });
     }
@@ -382,16 +390,16 @@ impl Queue {
                 .entry(entry.function.clone())
                 .or_insert_with_key(|function| of(function).1);
             match entry.stage {
-                Stage::Ended { .. } => of.delivering += 1,
-                Stage::Waiting { .. } if running => of.running += 1,
-                Stage::Waiting { .. } => of.waiting += 1,
+                EventStage::Ended { .. } => of.delivering += 1,
+                EventStage::Waiting { .. } if running => of.running += 1,
+                EventStage::Waiting { .. } => of.waiting += 1,
             }
         }
         let mut fared = lock(&self.0.fared);
         for stats in stats.values_mut() {
             let watch = &mut fared.entry(stats.function.clone()).or_default().watch;
             let oldest = oldest.get(&stats.function).copied();
-            let waiting = oldest.map(|_| Waiting {
+            let waiting = oldest.map(|_| WaitingWork {
                 oldest,
                 since: oldest,
                 in_flight: stats.running > 0,

@@ -3,12 +3,13 @@
 //! "Capturing records of Lambda asynchronous invocations" in Lambda's guide shows the record of a destination and the
 //! attributes of a message in a dead-letter queue.
 
+use event_sources::Millis;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::entry::{Condition, Entry, Millis};
 use super::store::{Answered, Stored};
+use event_sources::asynchronous::{AcceptedEvent, Condition};
 
 /// Most characters of `ErrorMessage` in a dead-letter queue (the service: 1 KB).
 const MOST_MESSAGE: usize = 1_024;
@@ -45,7 +46,7 @@ struct ResponseContext<'a> {
 /// The record for a destination in its forms: whole, then without the response (`null`), then without the request as well. Those of
 /// more than `most` bytes are left out, but for the last. The destination gets the first that it takes.
 pub(super) fn documents(
-    entry: &Entry,
+    entry: &AcceptedEvent,
     condition: Condition,
     at: Millis,
     stored: &Stored,
@@ -105,7 +106,7 @@ pub(super) type Attribute = (&'static str, &'static str, String);
 /// The attributes of a message in a dead-letter queue, `room` bytes at most: they count towards the message's size, and an event
 /// that fills it alone has to go without some. The message of the error gives way first, then the code, then the id.
 pub(super) fn attributes(
-    entry: &Entry,
+    entry: &AcceptedEvent,
     condition: Condition,
     stored: &Stored,
     room: usize,
@@ -175,12 +176,12 @@ mod tests {
     use bytes::Bytes;
     use serde_json::{Value, json};
 
-    use super::super::entry::Stage;
     use super::*;
+    use event_sources::asynchronous::EventStage;
 
     /// The first form of at most so many bytes.
     fn document(
-        entry: &Entry,
+        entry: &AcceptedEvent,
         condition: Condition,
         at: Millis,
         stored: &Stored,
@@ -190,13 +191,13 @@ mod tests {
         documents(entry, condition, at, stored, arn, most).remove(0)
     }
 
-    fn failed(body: &str) -> (Entry, Stored) {
-        let stage = Stage::Ended {
+    fn failed(body: &str) -> (AcceptedEvent, Stored) {
+        let stage = EventStage::Ended {
             condition: Condition::RetriesExhausted,
             at: 0,
             targets: Vec::new(),
         };
-        let entry = Entry {
+        let entry = AcceptedEvent {
             function: "F".into(),
             request_id: "e4b4".into(),
             trace_id: None,

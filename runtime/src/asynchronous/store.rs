@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::disk::{Disk, Reach, plain};
-use super::entry::{Entry, EventId};
+use event_sources::asynchronous::{AcceptedEvent, EventId};
 
 /// How soon changes that failed are made again while nobody asks for anything.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -33,8 +33,8 @@ pub(super) struct Answered {
 /// A change; several are made together or not at all.
 #[derive(Debug)]
 pub(super) enum Change {
-    Add(EventId, Entry, Bytes),
-    Update(EventId, Entry, Option<Answered>),
+    Add(EventId, AcceptedEvent, Bytes),
+    Update(EventId, AcceptedEvent, Option<Answered>),
     Remove(EventId),
 }
 
@@ -51,7 +51,7 @@ enum Request {
 }
 
 /// Events that an earlier run left, by age.
-pub(super) type Found = Vec<(EventId, Entry)>;
+pub(super) type Found = Vec<(EventId, AcceptedEvent)>;
 
 /// The way to the thread. The file is closed once every copy is gone.
 #[derive(Debug, Clone)]

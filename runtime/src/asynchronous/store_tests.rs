@@ -12,16 +12,16 @@ use redb::backends::FileBackend;
 use redb::{BackendError, Database, StorageBackend};
 
 use super::super::disk::FILE;
-use super::super::entry::Stage;
 use super::*;
+use event_sources::asynchronous::EventStage;
 
-fn entry(name: &str) -> Entry {
-    let stage = Stage::Waiting {
+fn entry(name: &str) -> AcceptedEvent {
+    let stage = EventStage::Waiting {
         failed: 0,
         delayed: 0,
         due: 0,
     };
-    Entry {
+    AcceptedEvent {
         function: "F".into(),
         request_id: name.into(),
         trace_id: None,
@@ -54,7 +54,7 @@ async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobod
     };
     let update = Change::Update(
         2,
-        Entry {
+        AcceptedEvent {
             invoked: 3,
             ..entry("2")
         },
@@ -81,7 +81,7 @@ async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobod
         found[0],
         (
             2,
-            Entry {
+            AcceptedEvent {
                 invoked: 3,
                 ..entry("2")
             }
@@ -134,7 +134,7 @@ async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for()
         };
         drop(store.change(vec![Change::Update(
             2,
-            Entry {
+            AcceptedEvent {
                 invoked: 1,
                 ..entry("2")
             },
@@ -143,7 +143,7 @@ async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for()
         store
             .change(vec![Change::Update(
                 2,
-                Entry {
+                AcceptedEvent {
                     invoked: 2,
                     ..entry("2")
                 },

@@ -1,5 +1,5 @@
-//! Offsets that the bridge passes without a record. Transaction markers and compacted records need nothing; records that were deleted before
-//! they were read need an alarm, and so does a log that begins again.
+//! Detects offsets that the bridge skipped. Transaction markers and compacted records are expected.
+//! Records that were deleted before they were read raise an alarm, and so does a log that was recreated.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,43 +10,44 @@ use rdkafka::error::KafkaResult;
 use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use crate::kafka::Quiet;
+use crate::kafka::SilentContext;
 
-/// How long the brokers may take to say where the group and the log stand.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit of each request to the brokers.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the offset of a record says of the offsets before it.
+/// The offsets between the last record and the one that was read now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Passed {
-    /// Nothing was lost.
+enum Skipped {
+    /// None held a record.
     Nothing,
-    /// These offsets were deleted before they were read.
+    /// These were deleted before they were read.
     Deleted { first: i64, last: i64 },
-    /// The log is shorter than what was read of it: it was cut, or the topic was deleted and created again.
-    BeginsAgain,
+    /// The log ends before the last read offset: it was truncated, or the topic was recreated.
+    Recreated,
 }
 
-/// `next`: the offset behind the last one that the group read. `start`: the first offset of the log.
-fn passed(next: i64, found: i64, start: i64) -> Passed {
+/// `next`: the offset after the last one that the group read. `found`: the offset that was read now.
+/// `start`: the first offset of the log.
+fn classify(next: i64, found: i64, start: i64) -> Skipped {
     if found < next {
-        return Passed::BeginsAgain;
+        return Skipped::Recreated;
     }
     let last = start.min(found) - 1;
     if last < next {
-        Passed::Nothing
+        Skipped::Nothing
     } else {
-        Passed::Deleted { first: next, last }
+        Skipped::Deleted { first: next, last }
     }
 }
 
-/// Next offset of each partition that this bridge has read.
+/// Next offset of each partition that this bridge reads.
 #[derive(Debug, Default)]
-pub(super) struct Gaps(BTreeMap<i32, i64>);
+pub(super) struct GapDetector(BTreeMap<i32, i64>);
 
-impl Gaps {
-    /// Looks at a record that was just read, before its offset is committed. Offsets that follow each other cost nothing; a gap costs two
-    /// requests to the brokers: the group's offset, which another bridge may have moved meanwhile, and the start of the log.
-    pub(super) fn look(&mut self, consumer: &BaseConsumer<Quiet>, record: &OwnedMessage) {
+impl GapDetector {
+    /// Checks a record before its offset is committed. A gap costs two requests to the brokers: the
+    /// committed offset, which another bridge may have moved, and the start of the log.
+    pub(super) fn check(&mut self, consumer: &BaseConsumer<SilentContext>, record: &OwnedMessage) {
         let topic = record.topic();
         let partition = record.partition();
         let found = record.offset();
@@ -54,33 +55,34 @@ impl Gaps {
         if next == Some(found) {
             return;
         }
-        match look_up(consumer, topic, partition) {
+        match committed_and_start(consumer, topic, partition) {
             Ok((committed, start)) => {
                 let Some(next) = next.max(committed) else {
                     return;
                 };
-                report(topic, partition, next, passed(next, found, start));
+                report(topic, partition, next, classify(next, found, start));
             }
             Err(error) => tracing::warn!(
                 topic,
                 partition,
                 offset = found,
                 %error,
-                "whether records before this offset were deleted unread is not known: the brokers do not say where the log begins"
+                "the brokers do not report where the log begins: records before this offset may \
+                 have been deleted before the bridge read them"
             ),
         }
     }
 }
 
-/// The group's committed offset, if it has one, and the first offset of the log.
-fn look_up(
-    consumer: &BaseConsumer<Quiet>,
+/// The committed offset of the group, if any, and the first offset of the log.
+fn committed_and_start(
+    consumer: &BaseConsumer<SilentContext>,
     topic: &str,
     partition: i32,
 ) -> KafkaResult<(Option<i64>, i64)> {
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, partition);
-    let committed = consumer.committed_offsets(list, PATIENCE)?;
+    let committed = consumer.committed_offsets(list, TIMEOUT)?;
     let committed = match committed
         .find_partition(topic, partition)
         .map(|found| found.offset())
@@ -90,27 +92,31 @@ fn look_up(
     };
     Ok((
         committed,
-        consumer.fetch_watermarks(topic, partition, PATIENCE)?.0,
+        consumer.fetch_watermarks(topic, partition, TIMEOUT)?.0,
     ))
 }
 
-fn report(topic: &str, partition: i32, next: i64, passed: Passed) {
-    match passed {
-        Passed::Nothing => {}
-        Passed::Deleted { first, last } => tracing::error!(
+fn report(topic: &str, partition: i32, next: i64, skipped: Skipped) {
+    match skipped {
+        Skipped::Nothing => {}
+        Skipped::Deleted { first, last } => tracing::error!(
+            alarm = "bridge_records_deleted",
             topic,
             partition,
             first,
             last,
-            "ALARM: offsets {first} to {last} of {topic}-{partition} were deleted before the bridge read them, and are not copied. Keep records \
-             for longer than the bridge may be away (retention.ms of the topic)"
+            "offsets {first} to {last} of {topic}-{partition} were deleted before the bridge \
+             read them, and are not copied. Keep records longer than the bridge may be stopped \
+             (retention.ms of the topic)"
         ),
-        Passed::BeginsAgain => tracing::error!(
+        Skipped::Recreated => tracing::error!(
+            alarm = "bridge_log_recreated",
             topic,
             partition,
             next,
-            "ALARM: the log of {topic}-{partition} ends before offset {next}, up to which the bridge had read: the topic was created again, or \
-             its log was cut. It is copied from its start"
+            "the log of {topic}-{partition} ends before offset {next}, up to which the \
+             bridge had read: the topic was recreated, or its log was truncated. The bridge copies \
+             it from its start"
         ),
     }
 }
@@ -120,33 +126,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_deleted_offsets_count_as_lost() {
-        assert_eq!(passed(10, 10, 0), Passed::Nothing);
+    fn only_deleted_offsets_are_reported() {
+        assert_eq!(classify(10, 10, 0), Skipped::Nothing);
         // markers and compacted records
-        assert_eq!(passed(10, 15, 3), Passed::Nothing);
+        assert_eq!(classify(10, 15, 3), Skipped::Nothing);
         assert_eq!(
-            passed(10, 15, 15),
-            Passed::Deleted {
+            classify(10, 15, 15),
+            Skipped::Deleted {
                 first: 10,
                 last: 14
             }
         );
         // the log began at 12; 12 to 14 were markers
         assert_eq!(
-            passed(10, 15, 12),
-            Passed::Deleted {
+            classify(10, 15, 12),
+            Skipped::Deleted {
                 first: 10,
                 last: 11
             }
         );
-        // records behind the one that was read are deleted by now
+        // records after the one that was read have been deleted since
         assert_eq!(
-            passed(10, 15, 20),
-            Passed::Deleted {
+            classify(10, 15, 20),
+            Skipped::Deleted {
                 first: 10,
                 last: 14
             }
         );
-        assert_eq!(passed(10, 3, 0), Passed::BeginsAgain);
+        assert_eq!(classify(10, 3, 0), Skipped::Recreated);
     }
 }

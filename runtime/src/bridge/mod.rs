@@ -1,15 +1,19 @@
-//! `usher bridge`: copies the records of a Kafka topic to a queue.
+//! `usher bridge` copies the records of a Kafka topic to an SQS queue.
 //!
-//! The consumer reads a handful of records; `cut` makes messages of them and says which may travel in one call (pure); `carry` sends each call
-//! until the queue has all of it; then the group's offsets are committed. `gaps` names records that were deleted before they were read.
+//! The consumer reads up to 500 records. `messages` converts them and groups them into calls;
+//! `send` repeats each call until the queue has accepted all of it; then the offsets are committed.
+//! `gaps` reports records that were deleted before the bridge read them.
 //!
-//! Promises: at least once; records of one key arrive in order at a FIFO queue, where the key is the message group, and once within its five
-//! minutes of deduplication; what was committed is not sent again; a shutdown finishes what is in hand. A record that no queue can take
-//! stops the bridge with its place: it is never skipped.
+//! Guarantees:
+//! - Each record is copied at least once. Committed records are not copied again.
+//! - A FIFO queue receives the records of a key in order, since the key is the message group, and
+//!   deduplicates them for five minutes.
+//! - A shutdown completes the records that were read.
+//! - A record that no queue accepts stops the bridge, which names its offset. It is never skipped.
 
-mod carry;
-mod cut;
 mod gaps;
+mod messages;
+mod send;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,41 +25,42 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Message as _, OwnedMessage};
 use tokio::runtime::Handle;
 
-use crate::kafka::Quiet;
+use crate::kafka::SilentContext;
 use crate::observation::Repeats;
 use crate::sqs::Sqs;
-pub use cut::{MOST_BYTES, Outgoing, calls, message};
-use gaps::Gaps;
+use gaps::GapDetector;
+pub use messages::{MAX_BYTES, QueueMessage, calls, message};
 
-/// Records read before they are sent and committed.
-const HANDFUL: usize = 500;
+/// Maximum of records that are read before they are sent and committed.
+const MAX_RECORDS: usize = 500;
 
-/// How long a poll waits when there is nothing.
+/// How long a poll waits for the first record.
 const POLL: Duration = Duration::from_millis(200);
 
-/// From where to where.
+/// Source and target of a bridge.
 #[derive(Debug, Clone)]
-pub struct Route {
+pub struct BridgeRoute {
     /// `host:port,...`
     pub servers: String,
-    /// Topic. It has to exist.
+    /// Name of an existing topic.
     pub topic: String,
-    /// Consumer group, whose offsets say how far it is. A new group begins with the oldest record.
+    /// Consumer group that commits the offsets. A new group begins with the oldest record.
     pub group: String,
-    /// SQS.
+    /// The SQS server.
     pub sqs: Sqs,
-    /// Name of the queue. It has to exist.
+    /// Name of an existing queue.
     pub queue: String,
 }
 
-/// Copies until `stop` is true. Yields the records copied. Blocking, within a tokio runtime's reach.
+/// Copies until `stop` is true and returns the number of copied records. Blocks; `runtime` runs the
+/// requests to SQS.
 ///
 /// # Errors
-/// Why it cannot go on: the topic or queue does not exist, or a record cannot become a message.
-pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u64, String> {
+/// The topic or queue does not exist, or a record cannot become a message.
+pub fn run(route: &BridgeRoute, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u64, String> {
     let unusable =
         |error: KafkaError| format!("topic {} at {}: {error}", route.topic, route.servers);
-    let consumer: BaseConsumer<Quiet> = ClientConfig::new()
+    let consumer: BaseConsumer<SilentContext> = ClientConfig::new()
         .set("bootstrap.servers", &route.servers)
         .set("group.id", &route.group)
         .set("enable.auto.commit", "false")
@@ -63,64 +68,71 @@ pub fn run(route: &Route, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u6
         .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
-        .create_with_context(Quiet)
+        .create_with_context(SilentContext)
         .map_err(unusable)?;
     consumer.subscribe(&[&route.topic]).map_err(unusable)?;
     let fifo = crate::model::sqs::is_fifo(&route.queue);
     let mut copied = 0;
     let mut errors = Repeats::default();
-    let mut gaps = Gaps::default();
+    let mut gaps = GapDetector::default();
     while !stop.load(Ordering::Relaxed) {
         let records = read(&consumer, &mut errors).map_err(unusable)?;
         let Some(last) = records.last() else { continue };
         for record in &records {
-            gaps.look(&consumer, record);
+            gaps.check(&consumer, record);
         }
-        // what came before a record that cannot be sent is copied all the same
+        // the records before one that cannot be sent are copied
         let mut messages = Vec::with_capacity(records.len());
-        let mut wrong = None;
+        let mut unsendable = None;
         for record in &records {
             match message(record, fifo) {
                 Ok(message) => messages.push(message),
                 Err(why) => {
-                    wrong = Some(why);
+                    unsendable = Some(why);
                     break;
                 }
             }
         }
         let done = messages.len();
-        tracing::debug!(records = done, partition = last.partition(), "carrying");
-        if !runtime.block_on(carry::all(&route.sqs, &route.queue, messages, stop))? {
-            // told to stop while the queue did not answer: nothing of this is committed, and it comes again
+        tracing::debug!(records = done, partition = last.partition(), "sending");
+        if !runtime.block_on(send::send_all(&route.sqs, &route.queue, messages, stop))? {
+            // stopped before the queue responded: nothing is committed, the next run sends it again
             return Ok(copied);
         }
         for record in &records[..done] {
             if let Err(error) =
                 consumer.store_offset(record.topic(), record.partition(), record.offset())
             {
-                tracing::warn!(%error, partition = record.partition(), "the partition is another bridge's by now; its last records come again");
+                tracing::warn!(
+                    %error,
+                    partition = record.partition(),
+                    "the partition is assigned to another bridge, which copies its last records again"
+                );
             }
         }
         if done > 0
             && let Err(error) = consumer.commit_consumer_state(CommitMode::Sync)
         {
-            tracing::warn!(%error, "not committed; the next commit says it, or these records come again");
+            tracing::warn!(
+                %error,
+                "the commit failed; the next one includes these records, or they are copied again"
+            );
         }
         copied += done as u64;
-        if let Some(why) = wrong {
+        if let Some(why) = unsendable {
             return Err(why);
         }
     }
     Ok(copied)
 }
 
-/// What is there, up to a handful; waits for the first.
+/// Reads the available records, up to [`MAX_RECORDS`].
 fn read(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<SilentContext>,
     errors: &mut Repeats<()>,
 ) -> Result<Vec<OwnedMessage>, KafkaError> {
     let mut records = Vec::new();
-    while records.len() < HANDFUL {
+    while records.len() < MAX_RECORDS {
         let wait = if records.is_empty() {
             POLL
         } else {
@@ -129,14 +141,14 @@ fn read(
         match consumer.poll(wait) {
             Some(Ok(record)) => {
                 if let Some(errors) = errors.over(&()) {
-                    tracing::info!(errors, "Kafka is read again");
+                    tracing::info!(errors, "the consumer reads again");
                 }
                 records.push(record.detach());
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
             Some(Err(error)) => {
                 if let Some(times) = errors.failed(Instant::now(), (), &error.to_string()) {
-                    tracing::warn!(%error, times, "Kafka cannot be read just now; it is tried until it can");
+                    tracing::warn!(%error, times, "the consumer cannot read; the bridge retries");
                 }
                 std::thread::sleep(POLL);
             }

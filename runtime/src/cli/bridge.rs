@@ -9,11 +9,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::exit::Wrong;
 use super::operations::Bridge;
 use super::prepare;
-use crate::bridge::{Route, run as copy};
+use crate::bridge::{BridgeRoute, run as copy};
 use crate::project::{Arguments, Project, broker_list};
 use crate::sqs::Sqs;
 
-/// Copies until the first signal; what is in hand is finished then.
+/// Copies until the first signal, then completes the records that were read.
 pub(super) fn run(arguments: &Bridge) -> Result<ExitCode, Wrong> {
     let route = route(arguments)?;
     let runtime = prepare::runtime()?;
@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Bridge) -> Result<ExitCode, Wrong> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn route(arguments: &Bridge) -> Result<Route, Wrong> {
+fn route(arguments: &Bridge) -> Result<BridgeRoute, Wrong> {
     let both = [
         ("--from", &arguments.from, "kafka"),
         ("--to", &arguments.to, "sqs"),
@@ -79,7 +79,7 @@ fn route(arguments: &Bridge) -> Result<Route, Wrong> {
         .group
         .clone()
         .unwrap_or_else(|| format!("usher-bridge-{}", arguments.queue));
-    Ok(Route {
+    Ok(BridgeRoute {
         servers: arguments.servers.clone(),
         topic: arguments.topic.clone(),
         group,

@@ -1,4 +1,4 @@
-//! `usher parked`: dead letters, listed, shown and brought back.
+//! `usher parked`: lists, shows and replays dead letters.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::clock::epoch_ms;
 use crate::document::nearest;
 use crate::model::Application;
 use crate::observation::shortened;
-use crate::parked::{self, Seen};
+use crate::parked::{self, DeadLetterStore, DeadLetterView};
 use crate::terminal::{block, line};
 
 /// Longest body shown, bytes.
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Parked) -> Result<ExitCode, Wrong> {
     match &arguments.verb {
         ParkedVerb::List(source) => list(source),
         ParkedVerb::Show(place) => show(place),
-        ParkedVerb::Replay(replay) => bring(replay),
+        ParkedVerb::Replay(arguments) => replay(arguments),
     }
 }
 
@@ -39,25 +39,25 @@ fn list(source: &Source) -> Result<ExitCode, Wrong> {
         .block_on(async { parked::counted(&app, &parked::streams(&app).await).await });
     if counted.is_empty() {
         return print(
-            "no place for dead letters: the application has no redrive policies, on-failure destinations or dead-letter queues, \
-             and no streams of dead letters ([endpoints] redis)\n",
+            "no place for dead letters: the application has no redrive policies, on-failure \
+             destinations or dead-letter queues, and no dead-letter streams ([endpoints] redis)\n",
         );
     }
     let mut out = String::new();
-    let mut troubled = false;
+    let mut incomplete = false;
     for one in counted {
-        troubled |= one.problem.is_some();
+        incomplete |= one.problem.is_some();
         let count = one.problem.unwrap_or_else(|| one.count.to_string());
         let _ = writeln!(
             out,
             "{:40} {:>8}  from {}",
-            line(&one.place),
+            line(&one.store),
             line(&count),
             line(&one.from)
         );
     }
     print(&out)?;
-    Ok(if troubled {
+    Ok(if incomplete {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
@@ -65,38 +65,38 @@ fn list(source: &Source) -> Result<ExitCode, Wrong> {
 }
 
 fn show(arguments: &Place) -> Result<ExitCode, Wrong> {
-    let letters = peek(arguments)?;
-    print(&drawn(&letters, &arguments.name))
+    let dead_letters = peek(arguments)?;
+    print(&text(&dead_letters, &arguments.name))
 }
 
-fn peek(arguments: &Place) -> Result<Vec<Seen>, Wrong> {
+fn peek(arguments: &Place) -> Result<Vec<DeadLetterView>, Wrong> {
     let app = application(&arguments.source)?;
     prepare::runtime()?.block_on(async {
-        let place = find(&arguments.name, &app).await?;
-        parked::peek(&app, &place, arguments.limit.into())
+        let store = find(&arguments.name, &app).await?;
+        parked::peek(&app, &store, arguments.limit.into())
             .await
             .map_err(Wrong::failure)
     })
 }
 
-fn drawn(letters: &[Seen], place: &str) -> String {
-    if letters.is_empty() {
-        return format!("{place} holds no letters, or others are looking at them just now\n");
+fn text(dead_letters: &[DeadLetterView], store: &str) -> String {
+    if dead_letters.is_empty() {
+        return format!("{store} has no dead letters, or other consumers hide them at present\n");
     }
     let now = epoch_ms(SystemTime::now());
     let mut out = String::new();
-    for letter in letters {
-        let age = letter.sent_ms.map_or_else(
+    for dead in dead_letters {
+        let age = dead.sent_ms.map_or_else(
             || "unknown".to_owned(),
             |sent| age(now.saturating_sub(sent)),
         );
-        let body = block(&shortened(&letter.body, LONGEST_BODY)).replace('\n', "\n  | ");
+        let body = block(&shortened(&dead.body, LONGEST_BODY)).replace('\n', "\n  | ");
         let _ = writeln!(
             out,
             "{}\n  age     {age}\n  reason  {}\n  back to {}\n  | {body}\n",
-            line(&letter.id),
-            line(&letter.reason),
-            line(&letter.back_to)
+            line(&dead.id),
+            line(&dead.reason),
+            line(&dead.back_to)
         );
     }
     out
@@ -111,59 +111,53 @@ fn age(ms: u64) -> String {
     }
 }
 
-fn bring(arguments: &Replay) -> Result<ExitCode, Wrong> {
+fn replay(arguments: &Replay) -> Result<ExitCode, Wrong> {
     if arguments.dry_run {
-        let letters = peek(&arguments.place)?;
-        let lines: Vec<String> = letters
+        let dead_letters = peek(&arguments.place)?;
+        let lines: Vec<String> = dead_letters
             .iter()
-            .map(|letter| {
-                format!(
-                    "{} would go to {}\n",
-                    line(&letter.id),
-                    line(&letter.back_to)
-                )
-            })
+            .map(|dead| format!("{} would go to {}\n", line(&dead.id), line(&dead.back_to)))
             .collect();
         return print(&format!(
-            "{}{} letters, nothing was changed\n",
+            "{}{} dead letters, nothing was changed\n",
             lines.concat(),
-            letters.len()
+            dead_letters.len()
         ));
     }
     let app = application(&arguments.place.source)?;
     let host = InvokeClient::of(&arguments.state.folder(&arguments.place.source.template));
     let replayed = prepare::runtime()?.block_on(async {
-        let place = find(&arguments.place.name, &app).await?;
+        let store = find(&arguments.place.name, &app).await?;
         if let Some(host) = host.as_ref().filter(|_| arguments.place.source.decides()) {
-            let functions = place
+            let functions = store
                 .functions()
                 .iter()
                 .filter_map(|origin| app.functions.get(&origin.function));
             beside::check_all(host, functions).await?;
         }
-        let work = parked::replay(&app, &place, arguments.place.limit.into(), host.as_ref());
+        let work = parked::replay(&app, &store, arguments.place.limit.into(), host.as_ref());
         work.await.map_err(Wrong::failure)
     })?;
     let stayed = replayed.stayed.iter().fold(String::new(), |text, why| {
         text + "stays: " + &line(why) + "\n"
     });
     print(&format!(
-        "{stayed}{} letters are back at their source ({} records), {} stay\n",
-        replayed.letters,
+        "{stayed}{} dead letters are back at their source ({} records), {} stay\n",
+        replayed.dead_letters,
         replayed.records,
         replayed.stayed.len()
     ))?;
-    Ok(match (replayed.stayed.is_empty(), replayed.letters) {
+    Ok(match (replayed.stayed.is_empty(), replayed.dead_letters) {
         (true, _) => ExitCode::SUCCESS,
         (false, 0) => ExitCode::FAILURE,
         (false, _) => ExitCode::from(IN_PART),
     })
 }
 
-async fn find(name: &str, app: &Application) -> Result<parked::Place, Wrong> {
-    let places = parked::places(app);
-    let mut names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
-    if let Some(found) = places.into_iter().find(|place| place.name == name) {
+async fn find(name: &str, app: &Application) -> Result<DeadLetterStore, Wrong> {
+    let stores = parked::stores(app);
+    let mut names: Vec<String> = stores.iter().map(|store| store.name.clone()).collect();
+    if let Some(found) = stores.into_iter().find(|store| store.name == name) {
         return Ok(found);
     }
     if let Some(found) = parked::stream(app, name).await.map_err(Wrong::failure)? {
@@ -188,15 +182,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_stays_within_its_entry() {
-        let letter = Seen {
+    fn control_characters_and_line_breaks_are_escaped() {
+        let dead = DeadLetterView {
             id: "1\x1b[2J".into(),
             sent_ms: None,
             reason: "bad\n  back to elsewhere".into(),
             back_to: "queue q".into(),
             body: "first\n2-0\x07".into(),
         };
-        let expected = "1\\u001b[2J\n  age     unknown\n  reason  bad\\n  back to elsewhere\n  back to queue q\n  | first\n  | 2-0\\u0007\n\n";
-        assert_eq!(drawn(&[letter], "q-dead"), expected);
+        let expected = "1\\u001b[2J\n  age     unknown\n  reason  bad\\n  back to elsewhere\n  \
+                        back to queue q\n  | first\n  | 2-0\\u0007\n\n";
+        assert_eq!(text(&[dead], "q-dead"), expected);
     }
 }

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use super::arguments::Source;
 use super::exit::Wrong;
 use super::prepare;
-use crate::filter::Filters;
 use crate::model::sqs::name_of;
 use crate::model::{
     Application, Code, Destination, Function, KafkaMapping, LogFormat, Logging, Queue, SqsMapping,
@@ -14,6 +13,7 @@ use crate::model::{
 };
 use crate::project::Project;
 use crate::{redaction, terminal};
+use event_sources::filter::Filters;
 
 /// Prints the resolved application; the warnings go to standard error.
 pub(super) fn run(arguments: &Source) -> Result<ExitCode, Wrong> {

@@ -1,56 +1,53 @@
-//! Counts of dead letters for the page. One request at a time counts; the others get its result.
+//! Counts of dead letters for the page, cached: one request at a time counts them.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
 use crate::model::Application;
-use crate::parked::{self, Counted};
+use crate::parked::{self, StoreCount};
 
-/// How long counts are reused.
-const COUNTS_TTL: Duration = Duration::from_secs(4);
+/// Maximum age of the counts.
+const COUNTS_MAX_AGE: Duration = Duration::from_secs(4);
 
-/// How long the list of streams is reused: finding them scans a whole Redis.
-const STREAMS_TTL: Duration = Duration::from_secs(60);
+/// Maximum age of the list of streams, which takes a scan of the whole Redis.
+const STREAMS_MAX_AGE: Duration = Duration::from_secs(60);
 
-/// The last counts, with their age.
+/// The cached counts.
 #[derive(Debug, Default)]
 pub(super) struct DeadLetterCounts(Mutex<Cached>);
 
 #[derive(Debug, Default)]
 struct Cached {
-    counted: Option<(Instant, Vec<Counted>)>,
+    counts: Option<(Instant, Vec<StoreCount>)>,
     streams: Option<(Instant, Result<Vec<String>, String>)>,
 }
 
 impl DeadLetterCounts {
-    /// Every store of dead letters with its count.
-    pub(super) async fn counted(&self, app: &Application) -> Vec<Counted> {
+    /// The number of dead letters in each queue, topic and stream.
+    pub(super) async fn get(&self, app: &Application) -> Vec<StoreCount> {
         let mut cached = self.0.lock().await;
-        if let Some((at, counted)) = &cached.counted
-            && at.elapsed() < COUNTS_TTL
+        if let Some((at, counts)) = &cached.counts
+            && at.elapsed() < COUNTS_MAX_AGE
         {
-            return counted.clone();
+            return counts.clone();
         }
-        // a Redis that did not answer may be back soon
-        let ttl = |streams: &Result<_, _>| {
-            if streams.is_ok() {
-                STREAMS_TTL
-            } else {
-                COUNTS_TTL
-            }
+        // a Redis that was unavailable is tried again soon
+        let max_age = |streams: &Result<_, _>| match streams {
+            Ok(_) => STREAMS_MAX_AGE,
+            Err(_) => COUNTS_MAX_AGE,
         };
         let streams = match cached
             .streams
             .take()
-            .filter(|(at, streams)| at.elapsed() < ttl(streams))
+            .filter(|(at, streams)| at.elapsed() < max_age(streams))
         {
-            Some(known) => known,
+            Some(recent) => recent,
             None => (Instant::now(), parked::streams(app).await),
         };
-        let counted = parked::counted(app, &streams.1).await;
+        let counts = parked::counted(app, &streams.1).await;
         cached.streams = Some(streams);
-        cached.counted = Some((Instant::now(), counted.clone()));
-        counted
+        cached.counts = Some((Instant::now(), counts.clone()));
+        counts
     }
 }

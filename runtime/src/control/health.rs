@@ -1,12 +1,13 @@
 //! Whether the host can do its work: no source is failing, stuck, missing or away, and every part runs.
 
+use event_sources::Millis;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::status::HostStatus;
 use crate::kafka::{MappingStatus, PartitionStatus};
-use crate::source_health::{Millis, SourceHealth, SourceState};
+use event_sources::health::{SourceHealth, SourceState};
 
 /// `GET /health`: 200 when well, else 503.
 #[derive(Debug, PartialEq, Eq, Serialize)]

@@ -7,9 +7,10 @@ use crate::instances::{FunctionStats, InstanceState};
 use crate::kafka::{MappingStatus, PartitionStatus};
 use crate::listener::budget::BudgetStats;
 use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
-use crate::source_health::{Millis, SourceHealth, SourceState};
 use crate::sqs::SqsStatus;
 use crate::supervision::PartStatus;
+use event_sources::Millis;
+use event_sources::health::{SourceHealth, SourceState};
 
 pub(super) fn render(status: &HostStatus, observations: &Observations) -> String {
     let mut out = Exposition::default();

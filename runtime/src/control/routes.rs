@@ -98,7 +98,7 @@ async fn shown(
         "/_usher/status" => json(StatusCode::OK, &status::snapshot(state)),
         "/_usher/activity" => json(StatusCode::OK, &activity::snapshot(state)),
         SETTINGS => json(StatusCode::OK, &tuner::snapshot(&state.tuner)),
-        "/_usher/parked" => json(StatusCode::OK, &dead_letters.counted(&state.app).await),
+        "/_usher/parked" => json(StatusCode::OK, &dead_letters.get(&state.app).await),
         "/_usher/token" => json(StatusCode::OK, &json!({ "token": state.token })),
         "/metrics" => text(
             "text/plain; version=0.0.4; charset=utf-8",

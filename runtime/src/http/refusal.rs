@@ -1,7 +1,7 @@
 //! Answers that the service gives by itself: one table, a column for each kind of API.
 //!
 //! The words are what clients see, so they are the services' own. Sources and what could not be confirmed stand in
-//! `docs/conformance/http.md`.
+//! `docs/reference/conformance/http.md`.
 
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};

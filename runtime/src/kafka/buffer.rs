@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::encode::{EVENT_END, PARTITION_END, partition_start};
-use crate::mapping::{Offset, Partition, Record, Slice};
+use event_sources::stream::{Offset, Partition, Record, Slice};
 
 /// Where a record lies in its chunk.
 #[derive(Debug, Clone, Copy)]

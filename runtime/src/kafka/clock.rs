@@ -1,8 +1,7 @@
 //! A mapping's time.
 
+use event_sources::Millis;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use crate::mapping::Millis;
 
 /// Milliseconds since 1970 that only step forward.
 #[derive(Debug)]

@@ -19,14 +19,14 @@ use rdkafka::{Statistics, TopicPartitionList};
 use tokio::sync::mpsc::Sender;
 
 use super::buffer::Chunk;
-use super::fetched::Fetched;
 use super::offsets::{self, Rules, Settled};
-use super::resume::Finding;
 use super::status::{LogEnd, Progress};
 use super::topics::KnownTopics;
-use crate::filter::Filters;
-use crate::mapping::{Offset, Partition};
 use crate::model::{KafkaMapping, StartingPosition};
+use event_sources::filter::Filters;
+use event_sources::kafka::FetchPositions;
+use event_sources::kafka::LogAnomaly;
+use event_sources::stream::{Offset, Partition};
 
 /// How long a partition's departure waits for the driver's word.
 const REVOKE_PATIENCE: Duration = Duration::from_secs(5);
@@ -64,7 +64,7 @@ pub(super) struct Context {
     /// The topics that this host has read.
     pub(super) known: Arc<KnownTopics>,
     /// How far librdkafka has fetched.
-    pub(super) fetched: Mutex<Fetched>,
+    pub(super) fetched: Mutex<FetchPositions>,
     /// The consumer that this is the context of.
     own: OnceLock<Weak<MappingConsumer>>,
     changes: Mutex<Vec<Change>>,
@@ -229,13 +229,13 @@ impl Context {
         for (topic, partition, finding) in &settled.findings {
             self.known.rewritten().remove(&(topic.clone(), *partition));
             match *finding {
-                Finding::Deleted { first, last } => {
+                LogAnomaly::Deleted { first, last } => {
                     self.deleted((topic, *partition), first, last);
                     tracing::error!(%mapping, topic, partition, first, last,
                         "ALARM: the offsets {first} to {last} of {topic}-{partition} were deleted before the group read them (retention, or DeleteRecords). \
                          It goes on at {}. Raise retention.ms of the topic, or have the mapping keep up", last + 1);
                 }
-                Finding::Replaced => {
+                LogAnomaly::Replaced => {
                     self.known.begin_count(topic, *partition);
                     self.progress.logs_replaced.fetch_add(1, Ordering::Relaxed);
                     if replaced.insert(topic) {
@@ -244,7 +244,7 @@ impl Context {
                              It is read from its start, whatever StartingPosition says; what the old one held unread is gone");
                     }
                 }
-                Finding::Cut { committed, end } => {
+                LogAnomaly::Cut { committed, end } => {
                     self.known.begin_count(topic, *partition);
                     self.progress.logs_replaced.fetch_add(1, Ordering::Relaxed);
                     tracing::error!(%mapping, topic, partition, committed, end,

@@ -7,6 +7,7 @@ mod given_up;
 mod moves;
 mod result;
 
+use event_sources::InvocationId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,14 +28,15 @@ use super::moves::Move;
 use super::poller::{Order, Orders};
 use super::status::Progress;
 use crate::invocation::{Invoker, Rejected, Request, Response};
-use crate::mapping::{
-    Action, Input, InvocationId, Machine, Offset, Partition, Reason, Settings, Slice,
-};
 use crate::model::KafkaMapping;
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
+use event_sources::stream::{
+    DiscardReason, Offset, Partition, Slice, StreamAction, StreamInput, StreamMachine,
+    StreamSettings,
+};
 
 /// The status need not be fresher than this.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
@@ -50,7 +52,7 @@ enum Ended {
 pub(super) struct Driver {
     mapping: KafkaMapping,
     envelope: Vec<u8>,
-    machine: Machine,
+    machine: StreamMachine,
     buffer: Buffer,
     consumer: Arc<MappingConsumer>,
     orders: Orders,
@@ -81,7 +83,7 @@ impl Driver {
     /// `destination`: the way there, and the ARN of the function that it is told.
     pub(super) fn new(
         mapping: KafkaMapping,
-        settings: Settings,
+        settings: StreamSettings,
         destination: (Option<Outlet>, String),
         consumer: Arc<MappingConsumer>,
         orders: Orders,
@@ -90,7 +92,7 @@ impl Driver {
     ) -> Self {
         Self {
             envelope: encode::envelope(&mapping),
-            machine: Machine::new(settings),
+            machine: StreamMachine::new(settings),
             buffer: Buffer::default(),
             consumer,
             orders,
@@ -167,14 +169,14 @@ impl Driver {
                     let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings {
                         self.progress.paused(settings.paused, settings.paused_partitions.clone());
-                        self.step(Input::Tuned(settings));
+                        self.step(StreamInput::Tuned(settings));
                     }
                 }
                 Some(wanted) = moves.recv() => self.begin_move(wanted),
-                () = tokio::time::sleep_until(wake.into()) => self.step(Input::Tick),
+                () = tokio::time::sleep_until(wake.into()) => self.step(StreamInput::Tick),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
-                    self.step(Input::Drain);
+                    self.step(StreamInput::Drain);
                 }
                 () = until(deadline) => {
                     tracing::warn!(mapping = %self.mapping.id, "batches still in flight at the end of the drain will be read again");
@@ -187,7 +189,7 @@ impl Driver {
                 shown = Instant::now();
             }
         }
-        let done = self.step_for_commit(Input::Flush);
+        let done = self.step_for_commit(StreamInput::Flush);
         let consumer = self.consumer.clone();
         let topics = self.mapping.topics.clone();
         let committed = tokio::task::spawn_blocking(move || {
@@ -207,7 +209,7 @@ impl Driver {
 
     /// Waits, `patience` at most, for batches in flight; begins none.
     async fn finish(&mut self, patience: Duration) {
-        self.step(Input::Drain);
+        self.step(StreamInput::Drain);
         let deadline = tokio::time::Instant::now() + patience;
         while !self.batches.is_empty() {
             let ended = tokio::time::timeout_at(deadline, self.tasks.join_next()).await;
@@ -222,7 +224,7 @@ impl Driver {
         match ended {
             Ok(Ended::Invocation(id, result)) => {
                 let finish = self.classify(id, &result);
-                self.step(Input::Finished(id, finish));
+                self.step(StreamInput::Finished(id, finish));
             }
             Ok(Ended::Delivery(partition, letter, result)) => {
                 self.delivered(partition, letter, &result);
@@ -243,20 +245,20 @@ impl Driver {
                     // whatever was said of an earlier assignment
                     self.orders.send(Order::Read(*partition));
                 }
-                self.step(Input::Assigned(&partitions));
+                self.step(StreamInput::Assigned(&partitions));
             }
             Event::Revoked(partitions, answer) => {
                 tracing::info!(mapping = %self.mapping.id, partitions = ?numbers(&partitions), "partitions given up");
-                let done = self.step_for_commit(Input::Revoked(&partitions));
+                let done = self.step_for_commit(StreamInput::Revoked(&partitions));
                 self.forget(&partitions);
                 let _ = answer.send(done);
             }
             Event::Lost(partitions) => {
-                self.step(Input::Lost(&partitions));
+                self.step(StreamInput::Lost(&partitions));
                 self.forget(&partitions);
             }
             Event::Sought(partition, offset, result) => self.sought(partition, offset, result),
-            Event::CommitFailed(partitions) => self.step(Input::CommitFailed(&partitions)),
+            Event::CommitFailed(partitions) => self.step(StreamInput::CommitFailed(&partitions)),
             Event::Astray(partitions, why) => self.goes_astray(&partitions, &why),
             Event::LogStarts(starts) => self.look_for_deleted(&starts),
             Event::Unassigned(why) => self.unassigned = Some(why),
@@ -268,18 +270,18 @@ impl Driver {
     fn arrived(&mut self, partition: Partition, chunk: Chunk) {
         let skipped = chunk.skipped();
         match self.buffer.accept(partition, chunk) {
-            Accepted::Records(records) => self.step(Input::Records(partition, &records)),
+            Accepted::Records(records) => self.step(StreamInput::Records(partition, &records)),
             Accepted::Reset(records) => {
                 tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
                         "ALARM: the log was cut or begun anew; reading goes on from there, and what is not done yet is done again");
                 self.letters.remove(&partition);
                 self.history.forget(&[partition]);
-                self.step(Input::Reset(partition));
-                self.step(Input::Records(partition, &records));
+                self.step(StreamInput::Reset(partition));
+                self.step(StreamInput::Records(partition, &records));
             }
         }
         if let Some(through) = skipped {
-            self.step(Input::Skipped(partition, through));
+            self.step(StreamInput::Skipped(partition, through));
         }
     }
 
@@ -300,7 +302,7 @@ impl Driver {
         }
     }
 
-    fn step(&mut self, input: Input<'_>) {
+    fn step(&mut self, input: StreamInput<'_>) {
         let mut actions = Vec::new();
         self.machine.step(self.clock.now(), input, &mut actions);
         for action in actions {
@@ -309,29 +311,29 @@ impl Driver {
     }
 
     /// A step whose commits the caller makes, synchronously.
-    fn step_for_commit(&mut self, input: Input<'_>) -> Vec<(Partition, Offset)> {
+    fn step_for_commit(&mut self, input: StreamInput<'_>) -> Vec<(Partition, Offset)> {
         let mut actions = Vec::new();
         self.machine.step(self.clock.now(), input, &mut actions);
         let mut commits = Vec::new();
         for action in actions {
             match action {
-                Action::Commit(offsets) => commits.extend(offsets),
+                StreamAction::Commit(offsets) => commits.extend(offsets),
                 other => self.obey(other),
             }
         }
         commits
     }
 
-    fn obey(&mut self, action: Action) {
+    fn obey(&mut self, action: StreamAction) {
         match action {
-            Action::Invoke(id, slices) => self.invoke(id, slices),
+            StreamAction::Invoke(id, slices) => self.invoke(id, slices),
             // librdkafka would keep it and send it once Kafka is back, perhaps for a membership that is over by then
-            Action::Commit(offsets) if self.progress.away.load(Ordering::Relaxed) => {
+            StreamAction::Commit(offsets) if self.progress.away.load(Ordering::Relaxed) => {
                 let partitions: Vec<Partition> =
                     offsets.iter().map(|(partition, _)| *partition).collect();
-                self.step(Input::CommitFailed(&partitions));
+                self.step(StreamInput::CommitFailed(&partitions));
             }
-            Action::Commit(offsets) => {
+            StreamAction::Commit(offsets) => {
                 if let Err(error) = commit(
                     &self.consumer,
                     &self.mapping.topics,
@@ -342,10 +344,10 @@ impl Driver {
                     let partitions: Vec<Partition> =
                         offsets.iter().map(|(partition, _)| *partition).collect();
                     // only marks them as uncommitted: no further commit before the next interval
-                    self.step(Input::CommitFailed(&partitions));
+                    self.step(StreamInput::CommitFailed(&partitions));
                 }
             }
-            Action::Release(partition, through) => {
+            StreamAction::Release(partition, through) => {
                 let (records, memory) = self.buffer.release(partition, through);
                 for bytes in memory {
                     self.orders.send(Order::Reuse(bytes));
@@ -355,15 +357,15 @@ impl Driver {
                     .fetch_add(records as u64, Ordering::Relaxed);
                 self.progress.position(partition, through + 1);
             }
-            Action::Pause(partition) => self.orders.send(Order::Hold(partition)),
+            StreamAction::Pause(partition) => self.orders.send(Order::Hold(partition)),
             // what follows is not where reading goes on
-            Action::Resume(partition) if self.astray.contains_key(&partition) => {}
-            Action::Resume(partition) => self.orders.send(Order::Read(partition)),
-            Action::Discard(slice, reason) => {
+            StreamAction::Resume(partition) if self.astray.contains_key(&partition) => {}
+            StreamAction::Resume(partition) => self.orders.send(Order::Read(partition)),
+            StreamAction::Discard(slice, reason) => {
                 self.progress
                     .discarded
                     .fetch_add(slice.records as u64, Ordering::Relaxed);
-                if reason == Reason::TooLarge {
+                if reason == DiscardReason::TooLarge {
                     self.progress
                         .lost
                         .fetch_add(slice.records as u64, Ordering::Relaxed);
@@ -371,8 +373,10 @@ impl Driver {
                 tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
                     first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records discarded");
             }
-            Action::SendToDestination(slice, reason) => self.send_away(&slice, reason),
-            Action::Alarm(text) => tracing::error!(mapping = %self.mapping.id, "ALARM: {text}"),
+            StreamAction::SendToDestination(slice, reason) => self.send_away(&slice, reason),
+            StreamAction::Alarm(text) => {
+                tracing::error!(mapping = %self.mapping.id, "ALARM: {text}");
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::quiet::Quiet;
 use super::settings::cluster;
+use super::silent::SilentContext;
 use crate::model::KafkaMapping;
 
 /// How long a broker may take to answer.
@@ -19,20 +19,23 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) const FIRST_RECORD: Duration = Duration::from_secs(3);
 
 /// A consumer that may read offsets of this group, and commit them while the group has no members.
-pub(crate) fn consumer(mapping: &KafkaMapping, group: &str) -> Result<BaseConsumer<Quiet>, String> {
+pub(crate) fn consumer(
+    mapping: &KafkaMapping,
+    group: &str,
+) -> Result<BaseConsumer<SilentContext>, String> {
     cluster(mapping)
         .set("group.id", group)
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
-        .create_with_context(Quiet)
+        .create_with_context(SilentContext)
         .map_err(|error| error.to_string())
 }
 
 /// The first offset and the end of a partition's log.
 pub(crate) fn watermarks(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<SilentContext>,
     topic: &str,
     partition: i32,
 ) -> Result<(i64, i64), String> {
@@ -43,7 +46,7 @@ pub(crate) fn watermarks(
 
 /// Records from `first` to `last` of a partition, at most `limit`.
 pub(crate) fn read(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<SilentContext>,
     topic: &str,
     partition: i32,
     first: i64,
@@ -59,7 +62,7 @@ fn owned(message: &BorrowedMessage<'_>) -> OwnedMessage {
 
 /// As [`read`], but keeps of each record what `keep` makes of it.
 pub(crate) fn read_as<T>(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<SilentContext>,
     (topic, partition): (&str, i32),
     offsets: RangeInclusive<i64>,
     limit: usize,
@@ -105,7 +108,7 @@ pub(crate) fn read_as<T>(
 /// # Errors
 /// The brokers do not say within `patience`, as with a batch that cannot be read.
 pub(crate) fn first_record(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<SilentContext>,
     (topic, partition): (&str, i32),
     from: i64,
     patience: Duration,
@@ -132,7 +135,7 @@ pub(crate) fn first_record(
 
 /// One record of a partition. `None`: the topic does not have it any more.
 pub(crate) fn read_one(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<SilentContext>,
     topic: &str,
     partition: i32,
     offset: i64,

@@ -5,13 +5,17 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::offsets::PATIENCE;
-use super::quiet::Quiet;
+use super::silent::SilentContext;
 use super::status::{Progress, TopicFound};
 use crate::model::KafkaMapping;
-use crate::source_health::Problem;
+use event_sources::health::SourceProblem;
 
 /// Looks up what the mapping's status lacks. Blocks.
-pub(super) fn look_up(client: &BaseConsumer<Quiet>, mapping: &KafkaMapping, progress: &Progress) {
+pub(super) fn look_up(
+    client: &BaseConsumer<SilentContext>,
+    mapping: &KafkaMapping,
+    progress: &Progress,
+) {
     let (topics, partitions) = progress.questions(mapping.topics.len());
     for (index, topic) in mapping.topics.iter().enumerate() {
         if !topics.contains(&index) {
@@ -38,7 +42,7 @@ pub(super) fn look_up(client: &BaseConsumer<Quiet>, mapping: &KafkaMapping, prog
 }
 
 /// `None`: the brokers did not answer, or with an error that may pass.
-fn look_at(client: &BaseConsumer<Quiet>, topic: &str, servers: &str) -> Option<TopicFound> {
+fn look_at(client: &BaseConsumer<SilentContext>, topic: &str, servers: &str) -> Option<TopicFound> {
     let metadata = match client.fetch_metadata(Some(topic), PATIENCE) {
         Ok(metadata) => metadata,
         Err(KafkaError::MetadataFetch(code)) => return fault(code, topic, servers),
@@ -58,11 +62,11 @@ fn fault(code: RDKafkaErrorCode, topic: &str, servers: &str) -> Option<TopicFoun
     use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
     match code {
         UnknownTopic | UnknownTopicOrPartition => {
-            Some(TopicFound::Fault(Problem::missing(format!(
+            Some(TopicFound::Fault(SourceProblem::missing(format!(
                 "Kafka at {servers} has no topic {topic}. Create it, or correct its name in the template; it is read once it is there"
             ))))
         }
-        TopicAuthorizationFailed => Some(TopicFound::Fault(Problem::stuck(format!(
+        TopicAuthorizationFailed => Some(TopicFound::Fault(SourceProblem::stuck(format!(
             "the login of this mapping may not read topic {topic}. Let it describe and read the topic"
         )))),
         _ => None,

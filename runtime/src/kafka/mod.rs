@@ -1,8 +1,8 @@
-//! Kafka event source mappings: records from a real cluster through the pure machine of [`crate::mapping`] to a function.
+//! Kafka event source mappings: records from a real cluster through the pure machine of [`event_sources::stream`] to a function.
 //!
 //! A record passes through these files in this order: `poller` polls on a thread of its own and has `encode` write each
 //! message as JSON into a chunk (`consumer` is what librdkafka calls back into meanwhile); `buffer` holds chunks until their records are done and cuts events out of them; `driver`
-//! feeds the machine, invokes, commits, pauses; `source` runs the three together, `membership` says as which member of the group; `broken` names why another consumer is needed; `destination` takes what is given up, `record` reads a record back out of its JSON; `resume` decides where a group goes on and what needs an alarm, `offsets` asks the brokers for it and commits it, `topics` keeps which topics were read; `fetched` says which offsets have no record; `survey` looks every few seconds whether the topics are still those, and whether the group has given each partition to a member, which `assigned` reads, and asks what the consumer does not report (`lookups`); `settings` holds every
+//! feeds the machine, invokes, commits, pauses; `source` runs the three together, [`event_sources::kafka`] says as which member of the group, `broken` names why another consumer is needed; `destination` takes what is given up, `record` reads a record back out of its JSON; where a group continues, and what needs an alarm; `offsets` asks the brokers for it and commits it, `topics` keeps which topics were read; `survey` looks every few seconds whether the topics are still those, and whether the group has given each partition to a member, and asks what the consumer does not report (`lookups`); `settings` holds every
 //! setting of librdkafka with its reason; `positions` says where the group stands, and `moves` has a running mapping read from elsewhere; `lookup` reads for both; `question` asks a cluster before the start whether it lets us in; `trouble` reports what Kafka reports; `status` shows how far it all is and how it fares.
 //!
 //! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
@@ -10,6 +10,7 @@
 
 mod broken;
 mod buffer;
+mod classify;
 mod clock;
 mod consumer;
 mod destination;
@@ -22,9 +23,9 @@ mod offsets;
 mod poller;
 pub mod positions;
 mod question;
-mod quiet;
 mod record;
 mod settings;
+mod silent;
 mod source;
 mod status;
 mod survey;
@@ -35,10 +36,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_sources::kafka as assigned;
-use event_sources::kafka as fetched;
-use event_sources::kafka as membership;
-use event_sources::kafka as resume;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -47,13 +44,14 @@ use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
 use crate::supervision::{Registry, supervise};
 use crate::tuning::SourceSettings;
+pub use classify::batch_result;
 use destination::Outlet;
 use moves::Move;
 pub use positions::{PositionAction, PositionChange, Standing, Target};
 pub use question::reach;
-pub(crate) use quiet::{Deliveries, Quiet};
 pub(crate) use record::Original;
 pub(crate) use settings::{LARGEST_REQUEST, SERVICE_GATHERS, cluster};
+pub(crate) use silent::{DeliveryResults, SilentContext};
 use source::Source;
 use status::Progress;
 pub use status::{MappingStatus, PartitionStatus};

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::Watch;
 use super::consumer::partition;
 use super::positions::{PositionAction, PositionChange, standings};
-use crate::mapping::{Offset, Partition, Position};
+use event_sources::stream::{Offset, Partition, Position};
 
 /// How long a move may take.
 const PATIENCE: Duration = Duration::from_secs(6);

@@ -13,9 +13,9 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::resume::{Finding, Identity, Log, Resume, resume};
 use super::topics::KnownTopics;
 use crate::model::StartingPosition;
+use event_sources::kafka::{LogAnomaly, PartitionLog, ResumeFrom, TopicIdentity, resume};
 
 /// Each question to the broker waits this long at most, and is asked that often at most: short, because a host that is told to end
 /// meanwhile waits for it.
@@ -52,7 +52,7 @@ pub(super) struct Settled {
     /// The first offset that is read, by topic and partition.
     pub(super) starts: Vec<(String, i32, i64)>,
     /// What needs an alarm, by topic and partition.
-    pub(super) findings: Vec<(String, i32, Finding)>,
+    pub(super) findings: Vec<(String, i32, LogAnomaly)>,
     /// The ids of topics that could not be kept.
     pub(super) not_kept: Option<String>,
 }
@@ -120,7 +120,7 @@ pub(super) fn id<C: ConsumerContext>(
 fn one<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     rules: &Rules<'_>,
-    (topic, mine, identity): (&str, &BTreeSet<i32>, Identity),
+    (topic, mine, identity): (&str, &BTreeSet<i32>, TopicIdentity),
     assigned: &mut TopicPartitionList,
     settled: &mut Settled,
 ) -> KafkaResult<()> {
@@ -159,7 +159,7 @@ fn one<C: ConsumerContext>(
         else {
             continue;
         };
-        let log = Log {
+        let log = PartitionLog {
             committed: committed.get(&number).copied(),
             start,
             end,
@@ -167,11 +167,11 @@ fn one<C: ConsumerContext>(
         let rewritten = rules.rewritten.contains(&(topic.to_owned(), number));
         let (resumed, finding) = resume(log, identity, first_time, rewritten);
         let first = match resumed {
-            Resume::Committed(offset) => offset,
-            Resume::LogStart => start,
-            Resume::StartingPosition => by_position.get(&number).copied().unwrap_or(start),
+            ResumeFrom::Committed(offset) => offset,
+            ResumeFrom::LogStart => start,
+            ResumeFrom::StartingPosition => by_position.get(&number).copied().unwrap_or(start),
         };
-        if !matches!(resumed, Resume::Committed(_)) {
+        if !matches!(resumed, ResumeFrom::Committed(_)) {
             commits.add_partition_offset(topic, number, Offset::Offset(first))?;
         }
         if mine.contains(&number) {

@@ -22,7 +22,7 @@ use super::consumer::{Change, Context, Event, MappingConsumer, partition};
 use super::encode;
 use super::offsets::PATIENCE;
 use super::trouble::Trouble;
-use crate::mapping::{Offset, Partition};
+use event_sources::stream::{Offset, Partition};
 
 /// A chunk is handed on when it has this many bytes: what a body should have, and enough to make the hand-over cheap.
 const CHUNK_BYTES: usize = 512 * 1024;

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Limits, encode};
 use crate::invocation::MAX_PAYLOAD;
-use crate::mapping::Settings;
 use crate::model::{KafkaMapping, Security};
+use event_sources::stream::StreamSettings;
 
 /// Longest topic name (249), a partition number and the punctuation around them.
 const PARTITION_OVERHEAD: usize = 270;
@@ -105,7 +105,7 @@ fn instance_id(mapping: &KafkaMapping, host_id: &str) -> String {
 }
 
 /// The machine's settings.
-pub(super) fn machine(mapping: &KafkaMapping, limits: &Limits) -> Settings {
+pub(super) fn machine(mapping: &KafkaMapping, limits: &Limits) -> StreamSettings {
     let (gathering, backoff, max_backoff) = if limits.aws_timing {
         (
             SERVICE_GATHERS,
@@ -119,7 +119,7 @@ pub(super) fn machine(mapping: &KafkaMapping, limits: &Limits) -> Settings {
             Duration::from_secs(5),
         )
     };
-    Settings {
+    StreamSettings {
         batch_size: mapping.batch_size as usize,
         window: if mapping.batching_window.is_zero() {
             gathering

@@ -17,7 +17,6 @@ use super::broken::Broken;
 use super::consumer::{Context, Event, MappingConsumer};
 use super::destination::Outlet;
 use super::driver::Driver;
-use super::membership::Membership;
 use super::moves::Move;
 use super::poller::{self, Orders};
 use super::status::Progress;
@@ -26,6 +25,7 @@ use super::{CHUNKS_AHEAD, LEAVING, Limits, settings, survey};
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::tuning::SourceSettings;
+use event_sources::kafka::Membership;
 
 /// What every run of a mapping begins with.
 pub(super) struct Source {

@@ -18,17 +18,17 @@ use rdkafka::error::KafkaResult;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use tokio::sync::mpsc::Sender;
 
-use super::assigned::{Place, Unheld, assignment};
 use super::consumer::Event;
 use super::lookup;
 use super::lookups::look_up;
 use super::offsets::{self, PATIENCE, cluster, id};
-use super::quiet::Quiet;
-use super::resume::Identity;
+use super::silent::SilentContext;
 use super::status::Progress;
 use super::topics::KnownTopics;
-use crate::mapping::Partition;
 use crate::model::KafkaMapping;
+use event_sources::kafka::TopicIdentity;
+use event_sources::kafka::{TopicPartition, UnassignedPartitions, assignment};
+use event_sources::stream::Partition;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -60,7 +60,7 @@ pub(super) fn begin(
             progress,
             known,
             client: None,
-            unheld: Unheld::default(),
+            unheld: UnassignedPartitions::default(),
             waits: 0,
         };
         while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
@@ -78,8 +78,8 @@ struct Survey {
     mapping: KafkaMapping,
     progress: Arc<Progress>,
     known: Arc<KnownTopics>,
-    client: Option<BaseConsumer<Quiet>>,
-    unheld: Unheld,
+    client: Option<BaseConsumer<SilentContext>>,
+    unheld: UnassignedPartitions,
     /// Looks in a row at which this host had no partition, and the group was not seen to have given all to others.
     waits: u32,
 }
@@ -141,20 +141,20 @@ impl Survey {
         })
     }
 
-    fn client(&mut self) -> Result<BaseConsumer<Quiet>, String> {
+    fn client(&mut self) -> Result<BaseConsumer<SilentContext>, String> {
         self.client
             .take()
             .map_or_else(|| lookup::consumer(&self.mapping, &self.mapping.group), Ok)
     }
 
     /// Topics that were created again since they were read.
-    fn replaced(&self, client: &BaseConsumer<Quiet>) -> Result<Vec<Event>, String> {
+    fn replaced(&self, client: &BaseConsumer<SilentContext>) -> Result<Vec<Event>, String> {
         let cluster = cluster(client);
         let mut events = Vec::new();
         for (topic, name) in self.mapping.topics.iter().enumerate() {
             // a topic that is missing is no other topic
             let Ok(id) = id(client, name) else { continue };
-            if self.known.identity(&cluster, name, id) == Identity::Replaced {
+            if self.known.identity(&cluster, name, id) == TopicIdentity::Replaced {
                 let partitions = partitions(client, name).map_err(|error| error.to_string())?;
                 let partitions = partitions
                     .into_iter()
@@ -169,7 +169,7 @@ impl Survey {
     }
 
     /// Where the logs start.
-    fn log_starts(&self, client: &BaseConsumer<Quiet>) -> Result<Event, String> {
+    fn log_starts(&self, client: &BaseConsumer<SilentContext>) -> Result<Event, String> {
         let mut all = Vec::new();
         for (topic, name) in self.mapping.topics.iter().enumerate() {
             let numbers = partitions(client, name).map_err(|error| error.to_string())?;
@@ -186,7 +186,7 @@ impl Survey {
     }
 
     /// Whether the group gives its partitions to members.
-    fn group(&mut self, client: &BaseConsumer<Quiet>) -> Result<Group, String> {
+    fn group(&mut self, client: &BaseConsumer<SilentContext>) -> Result<Group, String> {
         let failed = |error: rdkafka::error::KafkaError| error.to_string();
         let group = &self.mapping.group;
         let groups = client
@@ -240,7 +240,10 @@ impl Survey {
     }
 }
 
-fn partitions(client: &BaseConsumer<Quiet>, topic: &str) -> KafkaResult<Vec<Place>> {
+fn partitions(
+    client: &BaseConsumer<SilentContext>,
+    topic: &str,
+) -> KafkaResult<Vec<TopicPartition>> {
     let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
     let numbers = metadata
         .topics()

@@ -14,8 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::resume::Identity;
-use crate::mapping::Offset;
+use event_sources::kafka::TopicIdentity;
+use event_sources::stream::Offset;
 
 /// What the file holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,17 +125,17 @@ impl KnownTopics {
     }
 
     /// What a topic of this id is to this host.
-    pub(super) fn identity(&self, cluster: &str, topic: &str, id: Option<u128>) -> Identity {
+    pub(super) fn identity(&self, cluster: &str, topic: &str, id: Option<u128>) -> TopicIdentity {
         let content = self.content();
         match content
             .clusters
             .get(content.called(cluster))
             .and_then(|topics| topics.get(topic))
         {
-            None => Identity::New,
-            Some(known) if known.is_none() || id.is_none() => Identity::Unknown,
-            Some(known) if *known == written(id) => Identity::Same,
-            Some(_) => Identity::Replaced,
+            None => TopicIdentity::New,
+            Some(known) if known.is_none() || id.is_none() => TopicIdentity::Unknown,
+            Some(known) if *known == written(id) => TopicIdentity::Same,
+            Some(_) => TopicIdentity::Replaced,
         }
     }
 
@@ -194,28 +194,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let open = |group| KnownTopics::open(Some(folder.path()), "Orders", group).unwrap();
         let first = open("group");
-        assert_eq!(first.identity("cluster", "orders", Some(7)), Identity::New);
+        assert_eq!(
+            first.identity("cluster", "orders", Some(7)),
+            TopicIdentity::New
+        );
         first.remember("cluster", "orders", Some(7)).unwrap();
         let second = open("group");
         assert_eq!(
             second.identity("cluster", "orders", Some(7)),
-            Identity::Same
+            TopicIdentity::Same
         );
         assert_eq!(
             second.identity("cluster", "orders", Some(8)),
-            Identity::Replaced
+            TopicIdentity::Replaced
         );
         assert_eq!(
             second.identity("cluster", "orders", None),
-            Identity::Unknown
+            TopicIdentity::Unknown
         );
         assert_eq!(
             second.identity("another cluster", "orders", Some(8)),
-            Identity::New
+            TopicIdentity::New
         );
         assert_eq!(
             open("another group").identity("cluster", "orders", Some(8)),
-            Identity::New
+            TopicIdentity::New
         );
     }
 
@@ -224,14 +227,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let known = KnownTopics::open(Some(folder.path()), "Orders", "group").unwrap();
         known.remember("cluster", "orders", Some(7)).unwrap();
-        assert_eq!(known.identity("", "orders", Some(7)), Identity::Same);
-        assert_eq!(known.identity("", "orders", Some(8)), Identity::Replaced);
+        assert_eq!(known.identity("", "orders", Some(7)), TopicIdentity::Same);
+        assert_eq!(
+            known.identity("", "orders", Some(8)),
+            TopicIdentity::Replaced
+        );
         known.remember("", "orders", Some(8)).unwrap();
-        assert_eq!(known.identity("cluster", "orders", Some(8)), Identity::Same);
+        assert_eq!(
+            known.identity("cluster", "orders", Some(8)),
+            TopicIdentity::Same
+        );
         known.remember("another", "orders", Some(9)).unwrap();
         assert_eq!(
             known.identity("", "orders", Some(9)),
-            Identity::New,
+            TopicIdentity::New,
             "of two it may be either"
         );
     }

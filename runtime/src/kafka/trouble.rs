@@ -8,9 +8,9 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::consumer::{Context, MappingConsumer};
-use crate::mapping::{Offset, Partition};
 use crate::observation::Repeats;
-use crate::source_health::{Problem, SourceState};
+use event_sources::health::{SourceProblem, SourceState};
+use event_sources::stream::{Offset, Partition};
 
 /// An error of a partition that has not come again for so long is over, although no record came either.
 const OVER: Duration = Duration::from_secs(60);
@@ -69,7 +69,7 @@ impl Trouble {
                 let reason = format!("Kafka reports an error: {reason}. {remedy}");
                 context.progress.report(
                     None,
-                    Some(Problem {
+                    Some(SourceProblem {
                         state: state(code),
                         reason,
                     }),
@@ -98,7 +98,7 @@ impl Trouble {
         let reason = format!("{place} cannot be read: {reason}. {remedy}");
         context.progress.report(
             Some(partition),
-            Some(Problem {
+            Some(SourceProblem {
                 state: state(code),
                 reason,
             }),

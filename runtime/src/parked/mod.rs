@@ -1,79 +1,83 @@
-//! Dead letters of an application's sources: where they are, what they say, and their way back.
+//! Dead letters of an application's event sources: where they are, what they contain, and their
+//! replay to the source.
 //!
-//! `places` lists where a source's failures go: queues named in redrive policies, queues and topics named as on-failure
-//! destinations or dead-letter queues of asynchronous events. `route` reads one letter and says where it came from (pure). `queue`,
-//! `topic` and `streams` (Redis) look at a place and bring its letters back; `records` reads again, from the source topic, what a
-//! letter only names; `wrapped` takes a record out of a document.
+//! `stores` lists the queues, topics and streams that hold dead letters. `route` derives the source of
+//! a dead letter in a queue (pure). `queue`, `topic` and `streams` (Redis) list and replay the dead
+//! letters of one store. `records` reads records again that a failure record only refers to;
+//! `failure_document` extracts a record from the document in an on-failure topic;
+//! `partition_progress` is what a topic's consumer group remembers of a replay (pure).
 //!
-//! Each letter is brought back by itself: one that cannot be stays with its reason, and keeps no other back (`progress` remembers which
-//! stay in a topic).
-//!
-//! Promises: a letter is deleted, or a topic's progress committed, only after the source has taken it, so nothing is lost and a crash in between
-//! brings it twice (a FIFO queue recognises it for five minutes); never more than the limit; servers are those of the template, whatever a
-//! letter says.
+//! Guarantees:
+//! - A dead letter is deleted, or a topic's progress committed, only after the source has accepted it.
+//!   A crash in between replays it twice; a FIFO queue deduplicates for five minutes.
+//! - A dead letter that cannot be replayed stays, with its reason, and blocks no other.
+//! - A replay handles at most as many dead letters as the limit.
+//! - Servers, topics and queues come from the template, never from a dead letter.
 
-mod places;
-mod progress;
+mod failure_document;
+mod partition_progress;
 mod queue;
 mod records;
 mod route;
+mod stores;
 mod streams;
 mod topic;
-mod wrapped;
 
 use serde::Serialize;
 
 use crate::client::InvokeClient;
 use crate::model::Application;
 use crate::sqs::Sqs;
-pub use places::{Origin, Place, Store, places};
-pub use route::{Range, Route, reason, route};
+pub use route::{RecordRange, ReturnRoute, reason, route};
+pub use stores::{DeadLetterStore, EventOrigin, StoreKind, stores};
 use streams::Streams;
 
-/// A place, counted.
+/// The number of dead letters in a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Counted {
-    /// Its name: what the command line calls it.
-    pub place: String,
-    /// Whose failures go there.
+pub struct StoreCount {
+    /// Name of the queue, topic or stream, as the command line takes it.
+    #[serde(rename = "place")]
+    pub store: String,
+    /// The sources whose dead letters it holds.
     pub from: String,
-    /// Letters there, about.
+    /// An estimate, as queues report it.
     pub count: u64,
-    /// Why they cannot be counted.
+    /// Why counting failed.
     pub problem: Option<String>,
 }
 
-/// A letter, as a person sees it.
+/// A dead letter, as the command line shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Seen {
+pub struct DeadLetterView {
     /// Message id, or partition and offset.
     pub id: String,
     /// When it was sent, milliseconds since 1970.
     pub sent_ms: Option<u64>,
-    /// Why it is there, as far as it says.
+    /// Why it was parked or discarded, if it contains that.
     pub reason: String,
-    /// Where a replay would bring it, or why it cannot.
+    /// Where a replay sends it, or why a replay is not possible.
     pub back_to: String,
-    /// What it says.
+    /// The message, record or entry.
     pub body: String,
 }
 
-/// What a replay came to.
+/// The result of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Replayed {
-    /// Letters that are back at their source, and gone from here.
-    pub letters: u64,
-    /// Records that this made, where a letter names several.
+pub struct ReplaySummary {
+    /// Dead letters that their source accepted.
+    #[serde(rename = "letters")]
+    pub dead_letters: u64,
+    /// Records that the sources accepted; a failure record may refer to several.
     pub records: u64,
-    /// Those that stay, each with the reason.
+    /// Dead letters that stay, each with its reason.
     pub stayed: Vec<String>,
 }
 
-/// Streams of dead letters in the application's Redis, by name; none where it has none. Looks through the whole database, so ask
-/// seldom.
+/// Names of the dead-letter streams in the application's Redis; empty without a Redis. Scans all keys
+/// of the database.
 ///
 /// # Errors
-/// It cannot be asked, or takes too long.
+/// Redis does not respond, or the scan exceeds its time limit.
 pub async fn streams(app: &Application) -> Result<Vec<String>, String> {
     match &app.redis_endpoint {
         Some(url) => Streams::at(url).await?.found().await,
@@ -81,20 +85,20 @@ pub async fn streams(app: &Application) -> Result<Vec<String>, String> {
     }
 }
 
-/// Every place of the template, and these streams, with its count.
-pub async fn counted(app: &Application, streams: &Result<Vec<String>, String>) -> Vec<Counted> {
+/// Counts every store of the template and these streams.
+pub async fn counted(app: &Application, streams: &Result<Vec<String>, String>) -> Vec<StoreCount> {
     let mut all = Vec::new();
-    for place in places(app) {
-        let count = match &place.store {
-            Store::Queue { .. } => count_queue(app, &place).await,
-            Store::Topic { mapping, .. } => topic::count(mapping, &place.name).await,
-            // not the template's
-            Store::Stream { .. } => continue,
+    for store in stores(app) {
+        let count = match &store.kind {
+            StoreKind::Queue { .. } => count_queue(app, &store).await,
+            StoreKind::Topic { mapping, .. } => topic::count(mapping, &store.name).await,
+            // the template names no streams
+            StoreKind::Stream { .. } => continue,
         };
         let (count, problem) = count.map_or_else(|why| (0, Some(why)), |count| (count, None));
-        all.push(Counted {
-            from: place.from(),
-            place: place.name,
+        all.push(StoreCount {
+            from: store.from(),
+            store: store.name,
             count,
             problem,
         });
@@ -104,8 +108,8 @@ pub async fn counted(app: &Application, streams: &Result<Vec<String>, String>) -
         Err(why) => Err(why.clone()),
     };
     all.extend(streams.unwrap_or_else(|why| {
-        vec![Counted {
-            place: "streams".to_owned(),
+        vec![StoreCount {
+            store: "streams".to_owned(),
             from: "Redis Streams".to_owned(),
             count: 0,
             problem: Some(why),
@@ -114,7 +118,7 @@ pub async fn counted(app: &Application, streams: &Result<Vec<String>, String>) -
     all
 }
 
-async fn count_streams(app: &Application, streams: &[String]) -> Result<Vec<Counted>, String> {
+async fn count_streams(app: &Application, streams: &[String]) -> Result<Vec<StoreCount>, String> {
     let Some(url) = app.redis_endpoint.as_ref().filter(|_| !streams.is_empty()) else {
         return Ok(Vec::new());
     };
@@ -122,9 +126,9 @@ async fn count_streams(app: &Application, streams: &[String]) -> Result<Vec<Coun
     let mut all = Vec::new();
     for dead in streams {
         let count = redis.count(dead).await?;
-        all.push(Counted {
+        all.push(StoreCount {
             from: format!("stream {}", streams::source(dead)),
-            place: dead.clone(),
+            store: dead.clone(),
             count,
             problem: None,
         });
@@ -132,58 +136,63 @@ async fn count_streams(app: &Application, streams: &[String]) -> Result<Vec<Coun
     Ok(all)
 }
 
-/// The stream of dead letters of this name, if there is one.
+/// The dead-letter stream of this name, if Redis has it.
 ///
 /// # Errors
-/// Redis cannot be asked.
-pub async fn stream(app: &Application, name: &str) -> Result<Option<Place>, String> {
+/// Redis does not respond.
+pub async fn stream(app: &Application, name: &str) -> Result<Option<DeadLetterStore>, String> {
     let Some(url) = &app.redis_endpoint else {
         return Ok(None);
     };
-    let there = Streams::at(url).await?.has(name).await?;
-    Ok(there.then(|| Place {
+    let exists = Streams::at(url).await?.has(name).await?;
+    Ok(exists.then(|| DeadLetterStore {
         name: name.to_owned(),
-        store: Store::Stream { url: url.clone() },
+        kind: StoreKind::Stream { url: url.clone() },
     }))
 }
 
-async fn count_queue(app: &Application, place: &Place) -> Result<u64, String> {
+async fn count_queue(app: &Application, store: &DeadLetterStore) -> Result<u64, String> {
     sqs(app)?
-        .count(&place.name)
+        .count(&store.name)
         .await
         .map_err(|error| error.to_string())
 }
 
-/// The first letters of a place; all of them stay.
+/// Reads the oldest dead letters of a store and leaves them there.
 ///
 /// # Errors
-/// The place cannot be read.
-pub async fn peek(app: &Application, place: &Place, limit: usize) -> Result<Vec<Seen>, String> {
-    match &place.store {
-        Store::Queue { .. } => queue::peek(&sqs(app)?, place, limit).await,
-        Store::Topic { mapping, back_to } => {
-            topic::peek(mapping, &place.name, back_to, limit).await
+/// The store cannot be read.
+pub async fn peek(
+    app: &Application,
+    store: &DeadLetterStore,
+    limit: usize,
+) -> Result<Vec<DeadLetterView>, String> {
+    match &store.kind {
+        StoreKind::Queue { .. } => queue::peek(&sqs(app)?, store, limit).await,
+        StoreKind::Topic { mapping, back_to } => {
+            topic::peek(mapping, &store.name, back_to, limit).await
         }
-        Store::Stream { url } => Streams::at(url).await?.peek(&place.name, limit).await,
+        StoreKind::Stream { url } => Streams::at(url).await?.peek(&store.name, limit).await,
     }
 }
 
-/// Brings at most `limit` letters back to their source. `host`: the running one, which takes events over.
+/// Replays at most `limit` dead letters to their source. `host`: the running host, which accepts
+/// asynchronous events.
 ///
 /// # Errors
-/// The place cannot be read; what came back until then is back.
+/// The store cannot be read. What was replayed before the error stays replayed.
 pub async fn replay(
     app: &Application,
-    place: &Place,
+    store: &DeadLetterStore,
     limit: usize,
     host: Option<&InvokeClient>,
-) -> Result<Replayed, String> {
-    match &place.store {
-        Store::Queue { .. } => queue::replay(&sqs(app)?, place, limit, host).await,
-        Store::Topic { mapping, back_to } => {
-            topic::replay(mapping, &place.name, back_to, limit).await
+) -> Result<ReplaySummary, String> {
+    match &store.kind {
+        StoreKind::Queue { .. } => queue::replay(&sqs(app)?, store, limit, host).await,
+        StoreKind::Topic { mapping, back_to } => {
+            topic::replay(mapping, &store.name, back_to, limit).await
         }
-        Store::Stream { url } => Streams::at(url).await?.replay(&place.name, limit).await,
+        StoreKind::Stream { url } => Streams::at(url).await?.replay(&store.name, limit).await,
     }
 }
 

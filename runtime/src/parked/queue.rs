@@ -1,154 +1,163 @@
-//! Letters in a queue.
+//! Dead letters in a queue.
 
 use std::time::Duration;
 
-use super::places::Place;
-use super::route::{Range, Route, reason, route};
-use super::{Replayed, Seen, records};
+use super::route::{RecordRange, ReturnRoute, reason, route};
+use super::stores::DeadLetterStore;
+use super::{DeadLetterView, ReplaySummary, records};
 use crate::client::{InvokeClient, InvokeReply};
-use crate::sqs::{Letter, Sqs};
+use crate::sqs::{DeadLetter, Sqs};
 
-/// How long letters are hidden while a person's command looks at them, or brings them back.
-const HIDDEN: Duration = Duration::from_secs(60);
+/// How long received dead letters stay hidden from other consumers.
+const VISIBILITY: Duration = Duration::from_secs(60);
 
-pub(super) async fn peek(sqs: &Sqs, place: &Place, limit: usize) -> Result<Vec<Seen>, String> {
-    let mut letters: Vec<Letter> = Vec::new();
+pub(super) async fn peek(
+    sqs: &Sqs,
+    store: &DeadLetterStore,
+    limit: usize,
+) -> Result<Vec<DeadLetterView>, String> {
+    let queue = &store.name;
+    let mut dead_letters: Vec<DeadLetter> = Vec::new();
     let read = loop {
-        let left = limit - letters.len();
+        let left = limit - dead_letters.len();
         if left == 0 {
             break Ok(());
         }
-        match sqs.letters(&place.name, left, HIDDEN).await {
+        match sqs.receive_dead_letters(queue, left, VISIBILITY).await {
             Ok(more) if more.is_empty() => break Ok(()),
-            Ok(more) => letters.extend(more),
-            Err(error) => break Err(format!("queue {}: {error}", place.name)),
+            Ok(more) => dead_letters.extend(more),
+            Err(error) => break Err(format!("queue {queue}: {error}")),
         }
     };
-    // the others are to see them again, whatever happened
-    if let Some(why) = sqs.put_back(&place.name, &letters).await {
-        tracing::warn!(
-            "some letters of {} show themselves again in a minute only: {why}",
-            place.name
-        );
+    // released also after an error
+    if let Some(why) = sqs.release_dead_letters(queue, &dead_letters).await {
+        tracing::warn!(queue, "some dead letters stay hidden for a minute: {why}");
     }
     read?;
-    Ok(letters.iter().map(|letter| seen(place, letter)).collect())
+    Ok(dead_letters.iter().map(|dead| view(store, dead)).collect())
 }
 
-fn seen(place: &Place, letter: &Letter) -> Seen {
-    let back_to = match route(place, letter) {
-        Ok(Route::Queue(queue)) => format!("queue {queue}"),
-        Ok(Route::Event(function, _)) => format!("function {function}, as an event"),
-        Ok(Route::Records(ranges)) => {
-            let words: Vec<String> = ranges.iter().map(Range::to_string).collect();
-            words.join(", ")
+fn view(store: &DeadLetterStore, dead: &DeadLetter) -> DeadLetterView {
+    let back_to = match route(store, dead) {
+        Ok(ReturnRoute::Queue(queue)) => format!("queue {queue}"),
+        Ok(ReturnRoute::Event(function, _)) => format!("function {function}, as an event"),
+        Ok(ReturnRoute::Records(ranges)) => {
+            let ranges: Vec<String> = ranges.iter().map(RecordRange::to_string).collect();
+            ranges.join(", ")
         }
         Err(why) => format!("nowhere: {why}"),
     };
-    Seen {
-        id: letter.id.clone(),
-        sent_ms: letter.sent_ms,
-        reason: reason(letter),
+    DeadLetterView {
+        id: dead.id.clone(),
+        sent_ms: dead.sent_ms,
+        reason: reason(dead),
         back_to,
-        body: letter.body.clone(),
+        body: dead.body.clone(),
     }
 }
 
 pub(super) async fn replay(
     sqs: &Sqs,
-    place: &Place,
+    store: &DeadLetterStore,
     limit: usize,
     host: Option<&InvokeClient>,
-) -> Result<Replayed, String> {
-    let mut replayed = Replayed::default();
-    let mut staying: Vec<Letter> = Vec::new();
+) -> Result<ReplaySummary, String> {
+    let queue = &store.name;
+    let mut summary = ReplaySummary::default();
+    let mut staying: Vec<DeadLetter> = Vec::new();
     let mut tried = 0;
     let mut outcome = Ok(());
-    // what fails at once and comes here again meanwhile is not brought back over and over
-    let there = sqs
-        .count(&place.name)
+    // a dead letter that fails again during the replay returns to this queue: one attempt each
+    let count = sqs
+        .count(queue)
         .await
-        .map_err(|error| format!("queue {}: {error}", place.name))?;
-    let limit = limit.min(there as usize);
+        .map_err(|error| format!("queue {queue}: {error}"))?;
+    let limit = limit.min(count as usize);
     while tried < limit {
-        let letters = match sqs.letters(&place.name, limit - tried, HIDDEN).await {
-            Ok(letters) => letters,
+        let received = sqs
+            .receive_dead_letters(queue, limit - tried, VISIBILITY)
+            .await;
+        let dead_letters = match received {
+            Ok(dead_letters) => dead_letters,
             Err(error) => {
-                outcome = Err(format!("queue {}: {error}", place.name));
+                outcome = Err(format!("queue {queue}: {error}"));
                 break;
             }
         };
-        if letters.is_empty() {
+        if dead_letters.is_empty() {
             break;
         }
-        for letter in letters {
+        for dead in dead_letters {
             tried += 1;
-            // what follows a letter that stays in its group would overtake it
-            let behind =
-                letter.group.is_some() && staying.iter().any(|other| other.group == letter.group);
-            let brought = if behind {
+            // a later message of the same group would overtake the one that stays
+            let blocked =
+                dead.group.is_some() && staying.iter().any(|other| other.group == dead.group);
+            let returned = if blocked {
                 Err("an earlier one of its group stays".to_owned())
             } else {
-                bring(sqs, place, &letter, host).await
+                replay_one(sqs, store, &dead, host).await
             };
-            match brought {
+            match returned {
                 Ok(count) => {
-                    replayed.letters += 1;
-                    replayed.records += count;
-                    if let Some(why) = sqs.bury(&place.name, std::slice::from_ref(&letter)).await {
-                        replayed.stayed.push(format!(
+                    summary.dead_letters += 1;
+                    summary.records += count;
+                    let deleted = std::slice::from_ref(&dead);
+                    if let Some(why) = sqs.delete_dead_letters(queue, deleted).await {
+                        summary.stayed.push(format!(
                             "{} is back at its source, but could not be deleted here: {why}",
-                            letter.id
+                            dead.id
                         ));
                     }
                 }
                 Err(why) => {
-                    replayed.stayed.push(format!("{}: {why}", letter.id));
-                    staying.push(letter);
+                    summary.stayed.push(format!("{}: {why}", dead.id));
+                    staying.push(dead);
                 }
             }
         }
     }
-    sqs.put_back(&place.name, &staying).await;
-    outcome.map(|()| replayed)
+    sqs.release_dead_letters(queue, &staying).await;
+    outcome.map(|()| summary)
 }
 
-/// Brings one letter back. Yields the records that its source took.
-async fn bring(
+/// Returns the number of records that the source accepted.
+async fn replay_one(
     sqs: &Sqs,
-    place: &Place,
-    letter: &Letter,
+    store: &DeadLetterStore,
+    dead: &DeadLetter,
     host: Option<&InvokeClient>,
 ) -> Result<u64, String> {
-    match route(place, letter)? {
-        Route::Queue(queue) => sqs
-            .send_back(&queue, letter)
+    match route(store, dead)? {
+        ReturnRoute::Queue(queue) => sqs
+            .resend(&queue, dead)
             .await
             .map(|()| 1)
             .map_err(|error| format!("queue {queue}: {error}")),
-        Route::Records(ranges) => records::again(ranges).await,
-        Route::Event(function, payload) => hand_over(&function, payload, host).await.map(|()| 1),
+        ReturnRoute::Records(ranges) => records::append_again(ranges).await,
+        ReturnRoute::Event(function, payload) => {
+            submit_event(&function, payload, host).await.map(|()| 1)
+        }
     }
 }
 
-/// Has the running host take the event over: it is on its disk then.
-async fn hand_over(
+/// Submits the event to the running host, which stores it on disk before it responds.
+async fn submit_event(
     function: &str,
     payload: String,
     host: Option<&InvokeClient>,
 ) -> Result<(), String> {
-    let reply = match host {
+    let response = match host {
         Some(host) => host.invoke(function, payload.into(), true, false).await,
         None => InvokeReply::Unreachable,
     };
-    match reply {
+    match response {
         InvokeReply::Answer(_) => Ok(()),
         InvokeReply::Refused(why) => Err(format!("the running host refuses the event: {why}")),
-        InvokeReply::Unreachable => Err(
-            "events go to a running host, and none runs here. Start one with `usher up`".to_owned(),
-        ),
+        InvokeReply::Unreachable => {
+            Err("events need a running host. Start one with `usher up`".to_owned())
+        }
         InvokeReply::Broken(why) => Err(format!(
-            "the host went away ({why}); it may have taken the event"
+            "the host stopped responding ({why}); it may have accepted the event"
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! Kafka records, read once more and written to the end of a topic.
+//! Reads Kafka records again and appends them to their topic.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 
-use super::route::Range;
+use super::route::RecordRange;
 use crate::kafka::lookup::{PATIENCE, consumer, read, watermarks};
-use crate::kafka::{Deliveries, LARGEST_REQUEST, cluster};
+use crate::kafka::{DeliveryResults, LARGEST_REQUEST, cluster};
 use crate::model::KafkaMapping;
 
-impl fmt::Display for Range {
+impl fmt::Display for RecordRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -22,11 +22,12 @@ impl fmt::Display for Range {
     }
 }
 
-/// Reads the ranges and writes their records to the end of their partitions. Yields how many.
+/// Reads the ranges and appends their records to the same partitions. Returns their number.
 ///
 /// # Errors
-/// Nothing was written, because a record is gone or the cluster is away; or which record was not taken, and how many were.
-pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
+/// A record was deleted or the cluster is unavailable: nothing was written. Or some records were not
+/// written: names the first one and the number of those that were.
+pub(super) async fn append_again(ranges: Vec<RecordRange>) -> Result<u64, String> {
     let work = tokio::task::spawn_blocking(move || {
         let mut all = Vec::new();
         for range in &ranges {
@@ -34,7 +35,7 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
             let (low, high) = watermarks(&consumer, &range.topic, range.partition)?;
             if range.first < low || range.last >= high {
                 return Err(format!(
-                    "{range}: the topic has {low} to {} by now; those records are gone",
+                    "{range}: the topic now has {low} to {}; those records are gone",
                     high - 1
                 ));
             }
@@ -47,17 +48,17 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
                 usize::MAX,
             )?);
         }
-        // only now: what is written stays written, and a letter that stays would bring it again
+        // written after all ranges are read: an error before the first write repeats nothing
         let mut count = 0;
-        let mut wrong = Vec::new();
+        let mut failed = Vec::new();
         for (range, found) in ranges.iter().zip(&all) {
             let outgoing = found
                 .iter()
-                .map(|message| Outgoing::copy(message, &range.topic, Some(range.partition)));
+                .map(|message| OutgoingRecord::copy(message, &range.topic, Some(range.partition)));
             for (message, written) in found.iter().zip(write(&range.mapping, outgoing)?) {
                 match written {
                     Ok(()) => count += 1,
-                    Err(why) => wrong.push(format!(
+                    Err(why) => failed.push(format!(
                         "the record at {} offset {}: {why}",
                         range.topic,
                         message.offset()
@@ -65,33 +66,34 @@ pub(super) async fn again(ranges: Vec<Range>) -> Result<u64, String> {
                 }
             }
         }
-        match wrong.first() {
+        match failed.first() {
             None => Ok(count),
             Some(first) => Err(format!(
-                "{} of its records were not taken, {count} were and come again with another replay; {first}",
-                wrong.len()
+                "{} of its records were not written, {count} were and another replay writes them \
+                 again; {first}",
+                failed.len()
             )),
         }
     });
     work.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
-/// A record to be written.
-pub(super) struct Outgoing<'a> {
+/// A record to write.
+pub(super) struct OutgoingRecord<'a> {
     pub(super) topic: &'a str,
-    /// `None`: the key decides.
+    /// `None`: chosen by the key.
     pub(super) partition: Option<i32>,
     pub(super) key: Option<&'a [u8]>,
     pub(super) value: Option<&'a [u8]>,
     pub(super) headers: Option<OwnedHeaders>,
 }
 
-impl<'a> Outgoing<'a> {
+impl<'a> OutgoingRecord<'a> {
     fn size(&self) -> usize {
         self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)
     }
 
-    /// The message as it is.
+    /// An unchanged copy.
     pub(super) fn copy(message: &'a OwnedMessage, topic: &'a str, partition: Option<i32>) -> Self {
         Self {
             topic,
@@ -103,55 +105,55 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Writes records and waits until the brokers have answered for each. What became of each is independent of the others, in their
-/// order; order within a partition is kept among those that are taken.
+/// Writes records and waits for the result of each, in the order of the records. A failed record does
+/// not affect the others. The written ones keep their order within a partition.
 ///
 /// # Errors
-/// There is no producer for this cluster; nothing was written.
+/// The producer could not be created; nothing was written.
 pub(super) fn write<'a>(
     mapping: &KafkaMapping,
-    records: impl Iterator<Item = Outgoing<'a>>,
+    records: impl Iterator<Item = OutgoingRecord<'a>>,
 ) -> Result<Vec<Result<(), String>>, String> {
-    let producer: ThreadedProducer<Deliveries> = cluster(mapping)
+    let producer: ThreadedProducer<DeliveryResults> = cluster(mapping)
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", "15000")
         .set("allow.auto.create.topics", "false")
-        // the topic decides what is too large, not the producer
+        // the limit of the topic applies, not the producer's
         .set("message.max.bytes", LARGEST_REQUEST)
-        // a batch that is refused takes every record in it along: each record is a batch of its own
+        // a refused batch fails all its records: one record a batch
         .set("batch.num.messages", "1")
-        .create_with_context(Deliveries::default())
+        .create_with_context(DeliveryResults::default())
         .map_err(|error| error.to_string())?;
     let mut sent = Vec::new();
     for (number, outgoing) in records.enumerate() {
         sent.push((
             outgoing.topic,
             outgoing.size(),
-            hand_over(&producer, outgoing, number),
+            enqueue(&producer, outgoing, number),
         ));
     }
-    // what is not answered by then is reported as such
+    // records without a result by then are reported
     let _ = producer.flush(PATIENCE);
-    let one = |(number, (topic, size, handed)): (usize, (&str, usize, Result<(), KafkaError>))| {
+    let one = |(number, (topic, size, queued)): (usize, (&str, usize, Result<(), KafkaError>))| {
         let unknown = || {
             format!(
-                "topic {topic}: no answer within {} s; it may have been written",
+                "topic {topic}: no response within {} s; it may have been written",
                 PATIENCE.as_secs()
             )
         };
-        let delivered = match handed {
+        let delivered = match queued {
             Ok(()) => producer.context().of(number).ok_or_else(unknown)?,
             Err(error) => Err(error),
         };
-        delivered.map_err(|error| not_taken(topic, size, &error))
+        delivered.map_err(|error| write_error(topic, size, &error))
     };
     Ok(sent.into_iter().enumerate().map(one).collect())
 }
 
-/// Hands a record to the producer, as soon as its queue has room.
-fn hand_over(
-    producer: &ThreadedProducer<Deliveries>,
-    outgoing: Outgoing<'_>,
+/// Adds a record to the producer's queue. Waits while the queue is full.
+fn enqueue(
+    producer: &ThreadedProducer<DeliveryResults>,
+    outgoing: OutgoingRecord<'_>,
     number: usize,
 ) -> Result<(), KafkaError> {
     let mut record: BaseRecord<'_, [u8], [u8], usize> =
@@ -174,11 +176,12 @@ fn hand_over(
     }
 }
 
-fn not_taken(topic: &str, size: usize, error: &KafkaError) -> String {
+fn write_error(topic: &str, size: usize, error: &KafkaError) -> String {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge) => {
             format!(
-                "topic {topic} takes no record of {size} bytes; raise its max.message.bytes, or the brokers' message.max.bytes, and replay again"
+                "topic {topic} takes no record of {size} bytes; raise its max.message.bytes, or the \
+                 brokers' message.max.bytes, and replay again"
             )
         }
         Some(code) => format!("topic {topic}: {code}"),

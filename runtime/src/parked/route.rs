@@ -1,4 +1,4 @@
-//! Where a letter came from.
+//! The source of a dead dead in a queue.
 
 use std::borrow::Cow;
 
@@ -6,29 +6,29 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::places::{Origin, Place, Store};
+use super::stores::{DeadLetterStore, EventOrigin, StoreKind};
 use crate::model::KafkaMapping;
 use crate::model::sqs::name_of;
-use crate::sqs::Letter;
+use crate::sqs::DeadLetter;
 
-/// Records of one letter at most: those of the largest batch.
-const MOST_RECORDS: i64 = 10_000;
+/// Maximum span of offsets in one failure record: 100 times the largest batch.
+const MAX_OFFSETS: i64 = 1_000_000;
 
-/// The way back.
+/// The target of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
-    /// To this queue, as it is.
+pub enum ReturnRoute {
+    /// This queue; the message is unchanged.
     Queue(String),
-    /// The letter only names records: they are read from their topic and written to its end.
-    Records(Vec<Range>),
-    /// To this function, by logical id, as an asynchronous event.
+    /// The failure record refers to these records: they are read from their topic and appended to it.
+    Records(Vec<RecordRange>),
+    /// Logical id of a function, and the payload of its asynchronous event.
     Event(String, String),
 }
 
-/// Records of a partition.
+/// A range of records of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Range {
-    /// The mapping that reads it: how the cluster is reached, whatever the letter says.
+pub struct RecordRange {
+    /// The mapping that reads the topic: it has the addresses and credentials of the cluster.
     pub mapping: KafkaMapping,
     /// Topic.
     pub topic: String,
@@ -40,20 +40,20 @@ pub struct Range {
     pub last: i64,
 }
 
-/// Decides where a letter of a queue goes back to.
+/// Derives where a dead dead is replayed to.
 ///
 /// # Errors
-/// Why that cannot be said.
-pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
-    let Store::Queue {
+/// Why the source is unknown.
+pub fn route(store: &DeadLetterStore, dead: &DeadLetter) -> Result<ReturnRoute, String> {
+    let StoreKind::Queue {
         queues,
         mappings,
         functions,
-    } = &place.store
+    } = &store.kind
     else {
-        return Err("only a queue's letters are brought back one by one".to_owned());
+        return Err("only dead letters of a queue have a route".to_owned());
     };
-    let body: Option<Value> = strict_json::from_str(&letter.body).ok();
+    let body: Option<Value> = strict_json::from_str(&dead.body).ok();
     if let Some(batch) = body
         .as_ref()
         .and_then(|body| body.get("KafkaBatchInfo"))
@@ -63,7 +63,7 @@ pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
             .get("recordsInfo")
             .and_then(Value::as_object)
             .ok_or("it names no records (KafkaBatchInfo.recordsInfo)")?;
-        let ranges: Result<Vec<Range>, String> = infos
+        let ranges: Result<Vec<RecordRange>, String> = infos
             .iter()
             .map(|(name, info)| {
                 let (topic, partition) = name
@@ -79,7 +79,7 @@ pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
                     .ok_or_else(|| format!("no mapping of the template reads topic {topic}"))?;
                 let (first, last) =
                     offsets(info).ok_or_else(|| format!("it names no offsets of {name}"))?;
-                Ok(Range {
+                Ok(RecordRange {
                     mapping: owner.clone(),
                     topic: topic.to_owned(),
                     partition,
@@ -90,39 +90,50 @@ pub fn route(place: &Place, letter: &Letter) -> Result<Route, String> {
             .collect();
         let ranges = ranges?;
         if ranges.is_empty()
-            || ranges.iter().any(|range| {
-                range.first > range.last || range.last - range.first >= MOST_RECORDS * 100
-            })
+            || ranges
+                .iter()
+                .any(|range| range.first > range.last || range.last - range.first >= MAX_OFFSETS)
         {
-            return Err("its offsets make no sense".to_owned());
+            return Err("its offsets are not a valid range".to_owned());
         }
-        return Ok(Route::Records(ranges));
+        return Ok(ReturnRoute::Records(ranges));
     }
-    if let Some(event) = event(functions, queues.is_empty() && mappings.is_empty(), letter) {
-        return event.map(|(function, payload)| Route::Event(function, payload));
+    if let Some(event) = event(functions, queues.is_empty() && mappings.is_empty(), dead) {
+        return event.map(|(function, payload)| ReturnRoute::Event(function, payload));
     }
-    let told = letter.source.as_deref().map(name_of);
-    match (told, queues.as_slice()) {
-        (Some(name), _) if queues.iter().any(|queue| queue == name) => Ok(Route::Queue(name.to_owned())),
-        (Some(name), _) => Err(format!("it came from queue {name}, which is not one of the template's that fail to here")),
-        (None, [only]) if functions.is_empty() => Ok(Route::Queue(only.clone())),
-        (None, [only]) => Err(format!("it does not say whether it came from queue {only} or is an event of a function")),
-        (None, []) => {
-            Err("it is no record of a failed batch or event of the template, and no queue of it fails to here".to_owned())
+    let source = dead.source.as_deref().map(name_of);
+    match (source, queues.as_slice()) {
+        (Some(name), _) if queues.iter().any(|queue| queue == name) => {
+            Ok(ReturnRoute::Queue(name.to_owned()))
         }
-        (None, several) => Err(format!("it does not say from which queue it came: {}", several.join(" or "))),
+        (Some(name), _) => Err(format!(
+            "it came from queue {name}, which is not one of the template's that fail to here"
+        )),
+        (None, [only]) if functions.is_empty() => Ok(ReturnRoute::Queue(only.clone())),
+        (None, [only]) => Err(format!(
+            "it does not contain whether it came from queue {only} or is an event of a function"
+        )),
+        (None, []) => Err(
+            "it is no record of a failed batch or event of the template, and no \
+                           queue of the template fails to here"
+                .to_owned(),
+        ),
+        (None, several) => Err(format!(
+            "it does not contain from which queue it came: {}",
+            several.join(" or ")
+        )),
     }
 }
 
-/// Function and payload of an asynchronous event, if the letter is about one: the record of an on-failure destination, or the
-/// event itself in a dead-letter queue, which a queue's redrive policy would have marked with its source. `alone`: nothing else comes
-/// here.
+/// Function and payload of an asynchronous event, if the message is about one: the record of an
+/// on-failure destination, or the event itself in a dead-dead queue. `alone`: the queue receives
+/// nothing else. A message with a source came by a redrive policy and is not an event.
 fn event(
-    functions: &[Origin],
+    functions: &[EventOrigin],
     alone: bool,
-    letter: &Letter,
+    dead: &DeadLetter,
 ) -> Option<Result<(String, String), String>> {
-    /// As [`crate::asynchronous`] writes it, after Lambda.
+    /// As [`crate::asynchronous`] writes it, in Lambda's format.
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Record<'a> {
@@ -135,21 +146,21 @@ fn event(
     struct Context<'a> {
         function_arn: Cow<'a, str>,
     }
-    if functions.is_empty() || letter.source.is_some() {
+    if functions.is_empty() || dead.source.is_some() {
         return None;
     }
-    let record: Option<Record<'_>> = strict_json::from_str(&letter.body).ok();
-    // an event may fill its message so that no attribute finds room
-    if letter.attribute("RequestID").is_some() || (alone && record.is_none()) {
+    let record: Option<Record<'_>> = strict_json::from_str(&dead.body).ok();
+    // a message filled by its event has no room for attributes
+    if dead.attribute("RequestID").is_some() || (alone && record.is_none()) {
         return Some(match functions {
-            [only] => Ok((only.function.clone(), letter.body.clone())),
+            [only] => Ok((only.function.clone(), dead.body.clone())),
             several => {
                 let names: Vec<&str> = several
                     .iter()
                     .map(|origin| origin.function.as_str())
                     .collect();
                 Err(format!(
-                    "it does not say whose event it was: {}",
+                    "it does not contain which function's event it was: {}",
                     names.join(" or ")
                 ))
             }
@@ -167,13 +178,13 @@ fn event(
     };
     Some(match record.request_payload.map(RawValue::get) {
         None | Some("null") => {
-            Err("the event is not in it: it was too large for the record".to_owned())
+            Err("it does not contain the event, which was too large for the record".to_owned())
         }
         Some(payload) => Ok((origin.function.clone(), payload.to_owned())),
     })
 }
 
-/// Offsets are text in the service's records, and numbers in some others.
+/// Offsets are text in the service's records and numbers in some others.
 fn offsets(info: &Value) -> Option<(i64, i64)> {
     let one = |names: [&str; 2]| {
         let value = names.iter().find_map(|name| info.get(name))?;
@@ -185,9 +196,9 @@ fn offsets(info: &Value) -> Option<(i64, i64)> {
     ))
 }
 
-/// Why a letter is where it is, as far as it says.
-pub fn reason(letter: &Letter) -> String {
-    let body: Value = strict_json::from_str(&letter.body).unwrap_or_default();
+/// Why the message is a dead dead, as far as it contains that.
+pub fn reason(dead: &DeadLetter) -> String {
+    let body: Value = strict_json::from_str(&dead.body).unwrap_or_default();
     if let Some(condition) = body["requestContext"]["condition"].as_str() {
         let attempts = body["requestContext"]["approximateInvokeCount"].as_u64();
         let attempts = attempts
@@ -199,7 +210,7 @@ pub fn reason(letter: &Letter) -> String {
             .unwrap_or_default();
         return format!("{condition}{attempts}{error}");
     }
-    if let Some(message) = letter.attribute("ErrorMessage") {
+    if let Some(message) = dead.attribute("ErrorMessage") {
         return message.to_owned();
     }
     "received too often (maxReceiveCount)".to_owned()
@@ -209,11 +220,11 @@ pub fn reason(letter: &Letter) -> String {
 mod tests {
     use super::*;
 
-    fn place(queues: &[&str]) -> Place {
+    fn store(queues: &[&str]) -> DeadLetterStore {
         let queues = queues.iter().map(|&queue| queue.to_owned()).collect();
-        Place {
+        DeadLetterStore {
             name: "dead".into(),
-            store: Store::Queue {
+            kind: StoreKind::Queue {
                 queues,
                 mappings: Vec::new(),
                 functions: Vec::new(),
@@ -222,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_an_event_goes_back_to_its_function_with_the_payload_as_it_was() {
-        let origin = |name: &str| Origin {
+    fn an_event_returns_to_its_function_unchanged() {
+        let origin = |name: &str| EventOrigin {
             function: name.into(),
             arn: format!("arn:aws:lambda:r:0:function:{name}"),
         };
-        let place = |functions: &[Origin]| Place {
+        let store = |functions: &[EventOrigin]| DeadLetterStore {
             name: "dead".into(),
-            store: Store::Queue {
+            kind: StoreKind::Queue {
                 queues: vec!["q".into()],
                 mappings: Vec::new(),
                 functions: functions.to_vec(),
@@ -238,16 +249,16 @@ mod tests {
         let record = |function: &str, payload: &str| {
             let context =
                 format!(r#"{{"functionArn":"arn:aws:lambda:r:0:function:{function}:$LATEST"}}"#);
-            let mut letter = Letter::default();
-            letter.body = format!(
+            let mut dead = DeadLetter::default();
+            dead.body = format!(
                 r#"{{"version":"1.0","requestContext":{context},"requestPayload":{payload}}}"#
             );
-            letter
+            dead
         };
-        let both = place(&[origin("F"), origin("G")]);
+        let both = store(&[origin("F"), origin("G")]);
         assert_eq!(
             route(&both, &record("G", r#"{"a": 1.0}"#)),
-            Ok(Route::Event("G".into(), r#"{"a": 1.0}"#.into()))
+            Ok(ReturnRoute::Event("G".into(), r#"{"a": 1.0}"#.into()))
         );
         assert!(
             route(&both, &record("H", "{}"))
@@ -259,53 +270,53 @@ mod tests {
                 .unwrap_err()
                 .contains("too large")
         );
-        // a dead letter without room for attributes
-        let mut bare = Letter::default();
+        // a dead dead without attributes
+        let mut bare = DeadLetter::default();
         bare.body = "[1]".into();
-        let mut lonely = place(&[origin("F")]);
+        let mut lonely = store(&[origin("F")]);
         assert!(
             route(&lonely, &bare)
                 .unwrap_err()
                 .contains("queue q or is an event")
         );
-        let Store::Queue { queues, .. } = &mut lonely.store else {
+        let StoreKind::Queue { queues, .. } = &mut lonely.kind else {
             unreachable!()
         };
         queues.clear();
         assert_eq!(
             route(&lonely, &bare),
-            Ok(Route::Event("F".into(), "[1]".into()))
+            Ok(ReturnRoute::Event("F".into(), "[1]".into()))
         );
-        // what a redrive policy brought here is a message, whatever it says
+        // a message that a redrive policy moved here is never an event
         let mut redriven = record("F", "{}");
         redriven.source = Some("arn:aws:sqs:r:0:q".into());
-        assert_eq!(route(&both, &redriven), Ok(Route::Queue("q".into())));
+        assert_eq!(route(&both, &redriven), Ok(ReturnRoute::Queue("q".into())));
     }
 
     #[test]
-    fn a_letter_goes_back_to_the_queue_it_names_or_the_only_one_there_is() {
+    fn a_message_returns_to_its_source_or_only_queue() {
         let from = |source: Option<&str>| {
-            let mut letter = Letter::default();
-            letter.source = source.map(str::to_owned);
-            letter
+            let mut dead = DeadLetter::default();
+            dead.source = source.map(str::to_owned);
+            dead
         };
-        let back = |queue: &str| Ok(Route::Queue(queue.to_owned()));
-        assert_eq!(route(&place(&["a"]), &from(None)), back("a"));
+        let back = |queue: &str| Ok(ReturnRoute::Queue(queue.to_owned()));
+        assert_eq!(route(&store(&["a"]), &from(None)), back("a"));
         assert_eq!(
-            route(&place(&["a", "b"]), &from(Some("arn:aws:sqs:r:0:b"))),
+            route(&store(&["a", "b"]), &from(Some("arn:aws:sqs:r:0:b"))),
             back("b")
         );
         assert!(
-            route(&place(&["a", "b"]), &from(None))
+            route(&store(&["a", "b"]), &from(None))
                 .unwrap_err()
                 .contains("a or b")
         );
         assert!(
-            route(&place(&["a"]), &from(Some("arn:aws:sqs:r:0:other")))
+            route(&store(&["a"]), &from(Some("arn:aws:sqs:r:0:other")))
                 .unwrap_err()
                 .contains("other")
         );
-        assert!(route(&place(&[]), &from(None)).is_err());
+        assert!(route(&store(&[]), &from(None)).is_err());
     }
 
     #[test]

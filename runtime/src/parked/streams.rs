@@ -1,6 +1,8 @@
-//! Dead letters of Redis Streams: a stream `X-dead` beside each stream `X` whose groups set entries aside.
+//! Dead letters of Redis Streams: the stream `X-dead` holds the entries that the consumer groups of the
+//! stream `X` parked.
 //!
-//! Each letter begins with the fields `dead:id`, `dead:group`, `dead:deliveries` and `dead:reason`; the entry's own fields follow.
+//! A dead letter begins with the fields `dead:id`, `dead:group`, `dead:deliveries` and `dead:reason`;
+//! the fields of the entry follow.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,64 +11,64 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, Script, cmd};
 
-use super::{Replayed, Seen};
+use super::{DeadLetterView, ReplaySummary};
 
-/// How the dead letters of a stream are called.
+/// Suffix of a dead-letter stream.
 const DEAD: &str = "-dead";
 
-/// A Redis that says nothing for so long is away.
+/// Time limit of a connection and of a response.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A search through all keys of a database that takes longer is given up.
+/// Time limit of a scan through all keys of a database.
 const SEARCH: Duration = Duration::from_secs(10);
 
-/// Letters that cannot be brought back: a replay looks behind so many, not more.
-const MOST_STAYING: usize = 1_000;
+/// A replay ends after so many dead letters that cannot be replayed.
+const MAX_STAYING: usize = 1_000;
 
-/// Keys that one step of the search looks at.
+/// Keys that one SCAN call examines.
 const STEP: usize = 1_000;
 
 const REPLAY: &str = include_str!("lua/replay.lua");
 
-/// A Redis, asked by a person's command.
+/// The Redis of a command that an operator runs.
 pub(super) struct Streams {
     connection: MultiplexedConnection,
-    /// Host and port, for messages: the URL may hold a password.
-    shown: String,
+    /// Host and port, for messages: the URL may contain a password.
+    address: String,
 }
 
 impl Streams {
     /// # Errors
-    /// The URL is none, or nobody answers there.
+    /// The URL is invalid, or Redis does not respond.
     pub(super) async fn at(url: &str) -> Result<Self, String> {
         let info = url
             .into_connection_info()
             .map_err(|_| "the address of Redis is not one such as redis://127.0.0.1:6379")?;
-        let shown = info.addr().to_string();
+        let address = info.addr().to_string();
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
-        let client = Client::open(info).map_err(|error| told(&shown, &error))?;
+        let client = Client::open(info).map_err(|error| redis_error(&address, &error))?;
         let connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await;
         Ok(Self {
-            connection: connection.map_err(|error| told(&shown, &error))?,
-            shown,
+            connection: connection.map_err(|error| redis_error(&address, &error))?,
+            address,
         })
     }
 
-    fn told<T>(&self, result: Result<T, RedisError>) -> Result<T, String> {
-        result.map_err(|error| told(&self.shown, &error))
+    fn checked<T>(&self, result: Result<T, RedisError>) -> Result<T, String> {
+        result.map_err(|error| redis_error(&self.address, &error))
     }
 
-    /// Streams that hold dead letters, by name. Looks at every key of the database, some at a time.
+    /// Names of the dead-letter streams. Scans every key of the database.
     pub(super) async fn found(&mut self) -> Result<Vec<String>, String> {
-        let shown = self.shown.clone();
+        let address = self.address.clone();
         let found = tokio::time::timeout(SEARCH, self.search()).await;
         found.unwrap_or_else(|_| {
             Err(format!(
-                "Redis at {shown}: looking for streams of dead letters takes longer than {} s",
+                "Redis at {address}: the scan for dead-letter streams takes longer than {} s",
                 SEARCH.as_secs()
             ))
         })
@@ -85,8 +87,8 @@ impl Streams {
                 .arg("TYPE")
                 .arg("stream");
             let step: Result<(u64, Vec<Vec<u8>>), _> = step.query_async(&mut self.connection).await;
-            let (next, keys) = self.told(step)?;
-            // a name that is no text could not be typed either
+            let (next, keys) = self.checked(step)?;
+            // a name that is not UTF-8 cannot be an argument of the command line
             found.extend(
                 keys.into_iter()
                     .filter_map(|key| String::from_utf8(key).ok()),
@@ -103,22 +105,26 @@ impl Streams {
             .arg(dead)
             .query_async(&mut self.connection)
             .await;
-        self.told(count)
+        self.checked(count)
     }
 
-    /// Whether this is a stream that may hold dead letters.
+    /// Whether a dead-letter stream of this name exists.
     pub(super) async fn has(&mut self, name: &str) -> Result<bool, String> {
         let kind = cmd("TYPE")
             .arg(name)
             .query_async(&mut self.connection)
             .await;
-        let kind: String = self.told(kind)?;
+        let kind: String = self.checked(kind)?;
         Ok(kind == "stream" && name.ends_with(DEAD))
     }
 
-    pub(super) async fn peek(&mut self, dead: &str, limit: usize) -> Result<Vec<Seen>, String> {
-        let letters = self.range(dead, "-", "+", limit).await?;
-        Ok(letters.iter().map(|letter| letter.seen(dead)).collect())
+    pub(super) async fn peek(
+        &mut self,
+        dead: &str,
+        limit: usize,
+    ) -> Result<Vec<DeadLetterView>, String> {
+        let entries = self.range(dead, "-", "+", limit).await?;
+        Ok(entries.iter().map(|entry| entry.view(dead)).collect())
     }
 
     async fn range(
@@ -126,27 +132,31 @@ impl Streams {
         dead: &str,
         from: &str,
         to: &str,
-        most: usize,
-    ) -> Result<Vec<Letter>, String> {
+        max: usize,
+    ) -> Result<Vec<StreamEntry>, String> {
         let range = cmd("XRANGE")
             .arg(dead)
             .arg(from)
             .arg(to)
             .arg("COUNT")
-            .arg(most)
+            .arg(max)
             .query_async(&mut self.connection)
             .await;
-        let range: Vec<(String, Vec<Vec<u8>>)> = self.told(range)?;
+        let range: Vec<(String, Vec<Vec<u8>>)> = self.checked(range)?;
         Ok(range
             .into_iter()
-            .map(|(id, fields)| Letter { id, fields })
+            .map(|(id, fields)| StreamEntry { id, fields })
             .collect())
     }
 
-    /// Brings letters back, oldest first, until as many are back or all that were there have been looked at.
-    pub(super) async fn replay(&mut self, dead: &str, limit: usize) -> Result<Replayed, String> {
+    /// Replays the oldest dead letters, up to `limit`. Those that arrive during the replay are not tried.
+    pub(super) async fn replay(
+        &mut self,
+        dead: &str,
+        limit: usize,
+    ) -> Result<ReplaySummary, String> {
         let script = Script::new(REPLAY);
-        let mut replayed = Replayed::default();
+        let mut replayed = ReplaySummary::default();
         let last = cmd("XREVRANGE")
             .arg(dead)
             .arg("+")
@@ -155,42 +165,44 @@ impl Streams {
             .arg(1)
             .query_async(&mut self.connection)
             .await;
-        let last: Vec<(String, Vec<Vec<u8>>)> = self.told(last)?;
+        let last: Vec<(String, Vec<Vec<u8>>)> = self.checked(last)?;
         let Some((last, _)) = last.into_iter().next() else {
             return Ok(replayed);
         };
         let mut from = "-".to_owned();
-        while (replayed.letters as usize) < limit && replayed.stayed.len() < MOST_STAYING {
-            let letters = self
-                .range(dead, &from, &last, limit - replayed.letters as usize)
+        while (replayed.dead_letters as usize) < limit && replayed.stayed.len() < MAX_STAYING {
+            let entries = self
+                .range(dead, &from, &last, limit - replayed.dead_letters as usize)
                 .await?;
-            let Some(end) = letters.last() else { break };
+            let Some(end) = entries.last() else { break };
             from = format!("({}", end.id);
-            for letter in &letters {
+            for entry in &entries {
                 let mut call = script.key(dead);
-                call.key(source(dead)).arg(&letter.id);
+                call.key(source(dead)).arg(&entry.id);
                 let answer: String =
                     call.invoke_async(&mut self.connection)
                         .await
                         .map_err(|error| {
-                            let so_far = replayed.letters;
+                            let so_far = replayed.dead_letters;
                             format!(
-                                "{}; {so_far} letters were brought back before",
-                                told(&self.shown, &error)
+                                "{}; {so_far} dead letters were replayed before",
+                                redis_error(&self.address, &error)
                             )
                         })?;
                 match answer.as_str() {
                     "BACK" => {
-                        replayed.letters += 1;
+                        replayed.dead_letters += 1;
                         replayed.records += 1;
                     }
-                    // somebody else brought it back meanwhile, or removed it
+                    // another command replayed or removed it
                     "GONE" => {}
-                    why => replayed.stayed.push(format!(
-                        "{}: {}",
-                        letter.id,
-                        reason_to_stay(why, dead)
-                    )),
+                    why => {
+                        replayed.stayed.push(format!(
+                            "{}: {}",
+                            entry.id,
+                            reason_to_stay(why, dead)
+                        ));
+                    }
                 }
             }
         }
@@ -198,23 +210,23 @@ impl Streams {
     }
 }
 
-/// The stream that a stream of dead letters belongs to.
+/// The stream whose groups parked the entries of this dead-letter stream.
 pub(super) fn source(dead: &str) -> &str {
     dead.strip_suffix(DEAD).unwrap_or(dead)
 }
 
-fn told(shown: &str, error: &RedisError) -> String {
-    format!("Redis at {shown}: {error}")
+fn redis_error(address: &str, error: &RedisError) -> String {
+    format!("Redis at {address}: {error}")
 }
 
 fn reason_to_stay(answer: &str, dead: &str) -> String {
     let (why, remedy) = match answer {
         "FOREIGN" => (
-            "no group of a stream set it aside: its first field is not dead:id",
+            "no consumer group parked it: its first field is not dead:id",
             "remove",
         ),
         "EMPTY" => (
-            "the stream had lost its entry before it was set aside: there is nothing to bring back",
+            "the stream had lost its entry before it was parked: there is nothing to replay",
             "remove",
         ),
         "LARGE" => (
@@ -226,16 +238,17 @@ fn reason_to_stay(answer: &str, dead: &str) -> String {
     format!("{why}; {remedy} it: XDEL {dead} ID")
 }
 
-/// An entry of a stream of dead letters: names and values by turns, bytes of any kind.
+/// An entry of a dead-letter stream.
 #[derive(Debug)]
-struct Letter {
+struct StreamEntry {
     id: String,
+    /// Names and values in turn; not necessarily UTF-8.
     fields: Vec<Vec<u8>>,
 }
 
-impl Letter {
-    /// As a person sees it; decided as the script decides.
-    fn seen(&self, dead: &str) -> Seen {
+impl StreamEntry {
+    /// Classifies the entry as the replay script does.
+    fn view(&self, dead: &str) -> DeadLetterView {
         let text = |at: usize| {
             self.fields
                 .get(at)
@@ -243,8 +256,8 @@ impl Letter {
                 .unwrap_or_default()
         };
         let name = |at: usize| self.fields.get(at).map_or(&b""[..], Vec::as_slice);
-        let set_aside = name(0) == b"dead:id";
-        let own = if set_aside { 8 } else { 0 };
+        let parked = name(0) == b"dead:id";
+        let own = if parked { 8 } else { 0 };
         let mut body = String::new();
         for at in (own..self.fields.len()).step_by(2) {
             let _ = write!(
@@ -255,12 +268,12 @@ impl Letter {
                 text(at + 1)
             );
         }
-        if set_aside && name(own) == b"dead:packed" {
+        if parked && name(own) == b"dead:packed" {
             "(more fields than are shown)".clone_into(&mut body);
         }
-        let (reason, back_to) = match (set_aside, body.is_empty()) {
+        let (reason, back_to) = match (parked, body.is_empty()) {
             (false, _) => (
-                "it does not say".to_owned(),
+                "unknown".to_owned(),
                 format!("nowhere: {}", reason_to_stay("FOREIGN", dead)),
             ),
             (true, empty) => (
@@ -279,7 +292,7 @@ impl Letter {
             ),
         };
         let sent_ms = self.id.split_once('-').and_then(|(ms, _)| ms.parse().ok());
-        Seen {
+        DeadLetterView {
             id: self.id.clone(),
             sent_ms,
             reason,
@@ -293,17 +306,17 @@ impl Letter {
 mod tests {
     use super::*;
 
-    fn seen(fields: &[&[u8]]) -> Seen {
-        Letter {
+    fn view(fields: &[&[u8]]) -> DeadLetterView {
+        StreamEntry {
             id: "1795370400000-2".into(),
             fields: fields.iter().map(|field| field.to_vec()).collect(),
         }
-        .seen("e:{s}-dead")
+        .view("e:{s}-dead")
     }
 
     #[test]
-    fn a_letter_tells_why_it_is_there_and_where_it_would_go() {
-        let aside: [&[u8]; 8] = [
+    fn a_view_has_the_reason_and_the_target() {
+        let parked: [&[u8]; 8] = [
             b"dead:id",
             b"5-1",
             b"dead:group",
@@ -313,9 +326,9 @@ mod tests {
             b"dead:reason",
             b"no number",
         ];
-        let shown = seen(
+        let shown = view(
             &[
-                &aside[..],
+                &parked[..],
                 &[b"version", b"x", b"\xff", b"7", b"version", b"y"],
             ]
             .concat(),
@@ -330,15 +343,15 @@ mod tests {
             ("version=x  \u{fffd}=7  version=y", "stream e:{s}")
         );
         assert_eq!(
-            seen(&[&aside[..], &[b"dead:packed", b"\x92"]].concat()).body,
+            view(&[&parked[..], &[b"dead:packed", b"\x92"]].concat()).body,
             "(more fields than are shown)"
         );
         assert!(
-            seen(&aside)
+            view(&parked)
                 .back_to
                 .starts_with("nowhere: the stream had lost")
         );
-        let foreign = seen(&[b"id", b"7"]);
+        let foreign = view(&[b"id", b"7"]);
         assert!(
             foreign.back_to.ends_with("remove it: XDEL e:{s}-dead ID") && foreign.body == "id=7",
             "{foreign:?}"

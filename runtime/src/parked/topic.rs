@@ -1,26 +1,30 @@
-//! Letters in a topic. Nothing can be deleted there: how far they were brought back, and which were not, is committed (`progress`), as a
-//! consumer group. Each letter is brought back by itself: one that cannot be keeps no other back.
+//! Dead letters in a topic. A consumer group commits how far they were replayed and which ones stay
+//! (`partition_progress`).
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::KafkaResult;
 use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::progress::{MOST_STAYING, Waiting};
-use super::records::{Outgoing, write};
-use super::wrapped::{Content, unwrapped};
-use super::{Replayed, Seen};
+use super::failure_document::{Content, parse};
+use super::partition_progress::{MAX_STAYING, PartitionProgress};
+use super::records::{OutgoingRecord, write};
+use super::{DeadLetterView, ReplaySummary};
 use crate::kafka::lookup::{
     FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks,
 };
-use crate::kafka::{Original, Quiet};
+use crate::kafka::{Original, SilentContext};
 use crate::model::KafkaMapping;
 
-/// The group whose progress says what was brought back.
+/// The group that commits the progress of replays.
 const GROUP: &str = "usher-parked";
 
 pub(super) async fn count(mapping: &KafkaMapping, topic: &str) -> Result<u64, String> {
     blocking(mapping, topic, |consumer, topic| {
-        Ok(waiting(consumer, topic)?.iter().map(Waiting::count).sum())
+        Ok(partitions(consumer, topic)?
+            .iter()
+            .map(PartitionProgress::count)
+            .sum())
     })
     .await
 }
@@ -30,24 +34,24 @@ pub(super) async fn peek(
     topic: &str,
     back_to: &[String],
     limit: usize,
-) -> Result<Vec<Seen>, String> {
+) -> Result<Vec<DeadLetterView>, String> {
     let back_to = back_to.to_vec();
     blocking(mapping, topic, move |consumer, topic| {
-        let mut seen = Vec::new();
-        for part in waiting(consumer, topic)? {
-            let messages = first(consumer, topic, &part, limit - seen.len())?;
-            seen.extend(messages.iter().map(|message| shown(message, &back_to)));
+        let mut views = Vec::new();
+        for part in partitions(consumer, topic)? {
+            let messages = first(consumer, topic, &part, limit - views.len())?;
+            views.extend(messages.iter().map(|message| view(message, &back_to)));
         }
-        Ok(seen)
+        Ok(views)
     })
     .await
 }
 
-/// The first letters of a partition: those that stayed before, then those that were not looked at.
+/// The oldest dead letters of a partition: those that stayed before, then those that were not tried.
 fn first(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<SilentContext>,
     topic: &str,
-    part: &Waiting,
+    part: &PartitionProgress,
     limit: usize,
 ) -> Result<Vec<OwnedMessage>, String> {
     let mut messages = Vec::new();
@@ -67,9 +71,9 @@ fn first(
     Ok(messages)
 }
 
-fn shown(message: &OwnedMessage, back_to: &[String]) -> Seen {
-    let wrapped = unwrapped(message.payload().unwrap_or_default());
-    let content = wrapped.as_ref().map(|wrapped| &wrapped.content);
+fn view(message: &OwnedMessage, back_to: &[String]) -> DeadLetterView {
+    let document = parse(message.payload().unwrap_or_default());
+    let content = document.as_ref().map(|document| &document.content);
     let target = target(content, back_to).map_or_else(
         |why| format!("nowhere: {why}"),
         |topic| format!("topic {topic}"),
@@ -79,7 +83,7 @@ fn shown(message: &OwnedMessage, back_to: &[String]) -> Seen {
     let body = match content {
         None => text(message.payload()),
         Some(Content::Record(original)) => text(original.value.as_deref()),
-        Some(Content::Elsewhere {
+        Some(Content::Omitted {
             topic,
             partition,
             offset,
@@ -89,14 +93,14 @@ fn shown(message: &OwnedMessage, back_to: &[String]) -> Seen {
             )
         }
     };
-    Seen {
+    DeadLetterView {
         id: id(message),
         sent_ms: message
             .timestamp()
             .to_millis()
             .and_then(|ms| u64::try_from(ms).ok()),
         body,
-        reason: wrapped.map_or_else(|| "it does not say".to_owned(), |wrapped| wrapped.reason),
+        reason: document.map_or_else(|| "unknown".to_owned(), |document| document.reason),
         back_to: target,
     }
 }
@@ -110,115 +114,157 @@ pub(super) async fn replay(
     topic: &str,
     back_to: &[String],
     limit: usize,
-) -> Result<Replayed, String> {
-    let place = mapping.clone();
+) -> Result<ReplaySummary, String> {
+    let cluster = mapping.clone();
     let back_to = back_to.to_vec();
     blocking(mapping, topic, move |consumer, topic| {
-        let mut replayed = Replayed::default();
-        let mut left = limit;
-        for mut part in waiting(consumer, topic)? {
-            let mut again = std::mem::take(&mut part.stayed).into_iter().collect::<Vec<_>>();
-            // those beyond the limit stay as they are
-            part.stayed.extend(again.split_off(again.len().min(left)));
-            let looked_at = !again.is_empty();
-            let mut messages = Vec::new();
-            for offset in again {
-                messages.extend(read_one(consumer, topic, part.partition, offset)?);
-            }
-            left -= messages.len().min(left);
-            if looked_at {
-                bring(&place, consumer, topic, &mut part, &messages, &back_to, &mut replayed)?;
-            }
-            while part.first < part.end && left > 0 {
-                if part.room() == 0 {
-                    replayed.stayed.push(format!(
-                        "partition {}: {MOST_STAYING} letters stay there, and no further ones are tried before some are back",
-                        part.partition
-                    ));
-                    break;
-                }
-                let messages = read(consumer, topic, part.partition, part.first, part.end - 1, left.min(part.room()))?;
-                // the rest of the log holds no record
-                let Some(last) = messages.last().map(rdkafka::Message::offset) else { break };
-                left -= messages.len().min(left);
-                part.first = last + 1;
-                bring(&place, consumer, topic, &mut part, &messages, &back_to, &mut replayed)?;
-            }
+        let mut replay = TopicReplay {
+            mapping: &cluster,
+            consumer,
+            topic,
+            back_to: &back_to,
+            left: limit,
+            summary: ReplaySummary::default(),
+        };
+        for part in partitions(consumer, topic)? {
+            replay.partition(part)?;
         }
-        Ok(replayed)
+        Ok(replay.summary)
     })
     .await
 }
 
-/// Writes the records of these letters to their topics, each by itself, and commits which are back and which stay.
-fn bring(
-    mapping: &KafkaMapping,
-    consumer: &BaseConsumer<Quiet>,
-    topic: &str,
-    part: &mut Waiting,
-    messages: &[OwnedMessage],
-    back_to: &[String],
-    replayed: &mut Replayed,
-) -> Result<(), String> {
-    let sources: Vec<Result<Source, String>> = messages
-        .iter()
-        .map(|message| source(consumer, message, back_to))
-        .collect();
-    let outgoing = sources
-        .iter()
-        .zip(messages)
-        .filter_map(|(source, message)| Some(source.as_ref().ok()?.outgoing(message)));
-    let mut written = write(mapping, outgoing)?.into_iter();
-    for (source, message) in sources.iter().zip(messages) {
-        let brought = match source {
-            Ok(_) => written
-                .next()
-                .unwrap_or_else(|| Err("it was not sent".to_owned())),
-            Err(why) => Err(why.clone()),
-        };
-        match brought {
-            Ok(()) => {
-                replayed.letters += 1;
-                replayed.records += 1;
+/// A replay of the dead letters of one topic.
+struct TopicReplay<'a> {
+    mapping: &'a KafkaMapping,
+    consumer: &'a BaseConsumer<SilentContext>,
+    topic: &'a str,
+    back_to: &'a [String],
+    /// Dead letters that may still be tried.
+    left: usize,
+    summary: ReplaySummary,
+}
+
+impl TopicReplay<'_> {
+    fn partition(&mut self, mut part: PartitionProgress) -> Result<(), String> {
+        let mut again: Vec<i64> = std::mem::take(&mut part.stayed).into_iter().collect();
+        let beyond_limit = again.split_off(again.len().min(self.left));
+        part.stayed.extend(beyond_limit);
+        let mut messages = Vec::new();
+        for offset in &again {
+            messages.extend(read_one(
+                self.consumer,
+                self.topic,
+                part.partition,
+                *offset,
+            )?);
+        }
+        self.left -= messages.len().min(self.left);
+        if !again.is_empty() {
+            self.batch(&mut part, &messages)?;
+        }
+        while part.first < part.end && self.left > 0 {
+            if part.remaining() == 0 {
+                self.summary.stayed.push(format!(
+                    "partition {}: {MAX_STAYING} dead letters stay there; no further ones are \
+                     tried before some of them are replayed",
+                    part.partition
+                ));
+                break;
             }
-            Err(why) => {
-                replayed.stayed.push(format!("{}: {why}", id(message)));
-                part.stayed.insert(message.offset());
+            let messages = read(
+                self.consumer,
+                self.topic,
+                part.partition,
+                part.first,
+                part.end - 1,
+                self.left.min(part.remaining()),
+            )?;
+            // the rest of the log holds no record
+            let Some(last) = messages.last().map(rdkafka::Message::offset) else {
+                break;
+            };
+            self.left -= messages.len().min(self.left);
+            part.first = last + 1;
+            self.batch(&mut part, &messages)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the records of these dead letters to their source topics and commits which ones stay.
+    fn batch(
+        &mut self,
+        part: &mut PartitionProgress,
+        messages: &[OwnedMessage],
+    ) -> Result<(), String> {
+        let sources: Vec<Result<Source, String>> = messages
+            .iter()
+            .map(|message| source(self.consumer, message, self.back_to))
+            .collect();
+        let outgoing = sources
+            .iter()
+            .zip(messages)
+            .filter_map(|(source, message)| Some(source.as_ref().ok()?.outgoing(message)));
+        let mut written = write(self.mapping, outgoing)?.into_iter();
+        for (source, message) in sources.iter().zip(messages) {
+            let replayed = match source {
+                Ok(_) => written
+                    .next()
+                    .unwrap_or_else(|| Err("it was not sent".to_owned())),
+                Err(why) => Err(why.clone()),
+            };
+            match replayed {
+                Ok(()) => {
+                    self.summary.dead_letters += 1;
+                    self.summary.records += 1;
+                }
+                Err(why) => {
+                    self.summary.stayed.push(format!("{}: {why}", id(message)));
+                    part.stayed.insert(message.offset());
+                }
             }
         }
+        self.commit(part).map_err(|error| {
+            format!(
+                "records are back at their source, but the progress could not be committed: \
+                 {error}; another replay writes them again"
+            )
+        })
     }
-    let mut list = TopicPartitionList::new();
-    let mut element = list.add_partition(topic, part.partition);
-    if !part.stayed.is_empty() {
-        element.set_metadata(part.metadata());
+
+    fn commit(&self, part: &PartitionProgress) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
+        let mut element = list.add_partition(self.topic, part.partition);
+        if !part.stayed.is_empty() {
+            element.set_metadata(part.metadata());
+        }
+        list.set_partition_offset(self.topic, part.partition, Offset::Offset(part.first))?;
+        self.consumer.commit(&list, CommitMode::Sync)
     }
-    let committed = list.set_partition_offset(topic, part.partition, Offset::Offset(part.first));
-    let committed = committed.and_then(|()| consumer.commit(&list, CommitMode::Sync));
-    committed.map_err(|error| format!("records are back at their source, but that could not be noted: {error}; they come again"))
 }
 
-/// Where the record of a letter is, and where it goes.
+/// The record of a dead dead and the topic that receives it.
 struct Source {
     topic: String,
-    /// `None`: the letter itself is the record.
-    record: Option<Record>,
+    /// `None`: the dead dead itself is the record.
+    record: Option<SourceRecord>,
 }
 
-enum Record {
-    /// Out of the letter.
-    Inside(Original),
+enum SourceRecord {
+    /// Contained in the dead dead.
+    Contained(Original),
     /// Read again from its topic.
-    Again(OwnedMessage),
+    Reread(OwnedMessage),
 }
 
 impl Source {
-    fn outgoing<'a>(&'a self, letter: &'a OwnedMessage) -> Outgoing<'a> {
+    fn outgoing<'a>(&'a self, dead: &'a OwnedMessage) -> OutgoingRecord<'a> {
         match &self.record {
-            None => Outgoing::copy(letter, &self.topic, None),
-            Some(Record::Again(message)) => {
-                Outgoing::copy(message, &self.topic, Some(message.partition()))
+            None => OutgoingRecord::copy(dead, &self.topic, None),
+            Some(SourceRecord::Reread(message)) => {
+                OutgoingRecord::copy(message, &self.topic, Some(message.partition()))
             }
-            Some(Record::Inside(original)) => Outgoing {
+            Some(SourceRecord::Contained(original)) => OutgoingRecord {
                 topic: &self.topic,
                 partition: Some(original.partition),
                 key: original.key.as_deref(),
@@ -230,28 +276,31 @@ impl Source {
 }
 
 fn source(
-    consumer: &BaseConsumer<Quiet>,
-    letter: &OwnedMessage,
+    consumer: &BaseConsumer<SilentContext>,
+    dead: &OwnedMessage,
     back_to: &[String],
 ) -> Result<Source, String> {
-    let content = unwrapped(letter.payload().unwrap_or_default()).map(|wrapped| wrapped.content);
+    let content = parse(dead.payload().unwrap_or_default()).map(|document| document.content);
     let topic = target(content.as_ref(), back_to)?.to_owned();
     let record = match content {
         None => None,
-        Some(Content::Record(original)) => Some(Record::Inside(original)),
-        Some(Content::Elsewhere {
+        Some(Content::Record(original)) => Some(SourceRecord::Contained(original)),
+        Some(Content::Omitted {
             partition, offset, ..
         }) => {
             let found = read_one(consumer, &topic, partition, offset)?;
-            Some(Record::Again(found.ok_or_else(|| {
-                format!("it was too large for this topic, and {topic} {partition} offset {offset} is gone by now; nothing can bring it back")
+            Some(SourceRecord::Reread(found.ok_or_else(|| {
+                format!(
+                    "it was too large for this topic, and {topic} {partition} offset {offset} was \
+                     deleted meanwhile; it cannot be replayed"
+                )
             })?))
         }
     };
     Ok(Source { topic, record })
 }
 
-/// The topic that a letter came from: one of the mappings', whatever the letter says.
+/// The source topic of a dead dead. It has to be a topic of the mappings.
 fn target<'a>(content: Option<&Content>, back_to: &'a [String]) -> Result<&'a str, String> {
     match (content, back_to) {
         (Some(content), topics) => {
@@ -264,11 +313,14 @@ fn target<'a>(content: Option<&Content>, back_to: &'a [String]) -> Result<&'a st
             })
         }
         (None, [only]) => Ok(only),
-        (None, several) => Err(format!("it may be from {}", several.join(" or "))),
+        (None, several) => Err(format!("it may come from {}", several.join(" or "))),
     }
 }
 
-fn waiting(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<Waiting>, String> {
+fn partitions(
+    consumer: &BaseConsumer<SilentContext>,
+    topic: &str,
+) -> Result<Vec<PartitionProgress>, String> {
     let failed = |error: rdkafka::error::KafkaError| format!("topic {topic}: {error}");
     let metadata = consumer
         .fetch_metadata(Some(topic), PATIENCE)
@@ -289,10 +341,10 @@ fn waiting(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<Waiting>, 
         } else {
             None
         };
-        let part = Waiting::read(element.partition(), offset, element.metadata(), bounds);
+        let part = PartitionProgress::read(element.partition(), offset, element.metadata(), bounds);
         let mut part = part.map_err(|why| format!("topic {topic}: {why}"))?;
         if part.first < part.end {
-            // transaction markers and aborted records are no letters; where the brokers do not say what is next they count
+            // transaction markers and aborted records are not counted, if the brokers name the next record
             let next = first_record(consumer, (topic, part.partition), part.first, FIRST_RECORD);
             part.first = next.map_or(part.first, |next| next.unwrap_or(part.end).min(part.end));
         }
@@ -301,11 +353,11 @@ fn waiting(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<Waiting>, 
     committed.elements().iter().map(one).collect()
 }
 
-/// librdkafka waits by blocking.
+/// Runs the blocking calls of librdkafka on a thread for them.
 async fn blocking<T: Send + 'static>(
     mapping: &KafkaMapping,
     topic: &str,
-    work: impl FnOnce(&BaseConsumer<Quiet>, &str) -> Result<T, String> + Send + 'static,
+    work: impl FnOnce(&BaseConsumer<SilentContext>, &str) -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
     let mapping = mapping.clone();
     let topic = topic.to_owned();

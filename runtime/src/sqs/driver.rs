@@ -2,6 +2,7 @@
 
 mod observed;
 
+use event_sources::{InvocationId, Millis};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,9 +14,6 @@ use tokio::task::JoinSet;
 use super::client::{Sqs, Wrong};
 use super::counting::Counting;
 use super::encode;
-use super::mapping::{
-    Action, Finish, Input, InvocationId, Key, Machine, Message, Millis, ReceiveId, failures,
-};
 use super::queues;
 use super::settlement::{Verdict, settle};
 use super::status::Progress;
@@ -25,6 +23,10 @@ use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
+use event_sources::queue::{
+    MessageKey, QueueAction, QueueBatchResult, QueueInput, QueueMachine, QueueMessage, ReceiveId,
+    failed_messages,
+};
 
 /// A function that the host could start no process for is tried again after so long.
 const NO_CAPACITY: Duration = Duration::from_millis(500);
@@ -51,14 +53,14 @@ enum Ended {
 
 pub(super) struct Driver {
     mapping: Arc<SqsMapping>,
-    machine: Machine,
+    machine: QueueMachine,
     sqs: Sqs,
     queues: Arc<[Queue]>,
     invoker: Invoker,
     progress: Arc<Progress>,
-    held: HashMap<Key, Held>,
-    next_key: Key,
-    batches: BTreeMap<InvocationId, Vec<Key>>,
+    held: HashMap<MessageKey, Held>,
+    next_key: MessageKey,
+    batches: BTreeMap<InvocationId, Vec<MessageKey>>,
     tasks: JoinSet<Ended>,
     /// Requests for messages that failed.
     unanswered: Repeats<()>,
@@ -75,7 +77,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         mapping: Arc<SqsMapping>,
-        machine: Machine,
+        machine: QueueMachine,
         sqs: Sqs,
         queues: Arc<[Queue]>,
         invoker: Invoker,
@@ -114,7 +116,7 @@ impl Driver {
     ) -> Result<(), String> {
         let mut shutdown = self.shutdown.clone();
         let mut deadline: Option<tokio::time::Instant> = None;
-        self.step(Input::Tick);
+        self.step(QueueInput::Tick);
         self.show();
         let mut count = Counting::default();
         while deadline.is_none() || !self.tasks.is_empty() {
@@ -125,20 +127,20 @@ impl Driver {
                     // what it held comes again from the queue
                     Err(error) => return Err(panic_text(error)),
                 },
-                Some(id) = self.begun.recv() => self.step(Input::Begun(id)),
+                Some(id) = self.begun.recv() => self.step(QueueInput::Begun(id)),
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings {
                         self.paused.send_replace(settings.paused);
                         self.progress.paused(settings.paused);
-                        self.step(Input::Tuned(settings));
+                        self.step(QueueInput::Tuned(settings));
                     }
                 }
-                () = until(wake) => self.step(Input::Tick),
+                () = until(wake) => self.step(QueueInput::Tick),
                 counted = count.next(&self.sqs, self.mapping.queue_name()), if deadline.is_none() => self.counted(counted),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
-                    self.step(Input::Drain);
+                    self.step(QueueInput::Drain);
                 }
                 () = until(deadline) => {
                     tracing::warn!(mapping = %self.mapping.id, "messages still in flight at the end of the drain come again when their visibility is over");
@@ -158,7 +160,7 @@ impl Driver {
         self.started + Duration::from_millis(at.max(0) as u64)
     }
 
-    fn step(&mut self, input: Input) {
+    fn step(&mut self, input: QueueInput) {
         let mut actions = Vec::new();
         self.machine.step(self.now(), input, &mut actions);
         for action in actions {
@@ -179,7 +181,7 @@ impl Driver {
                     .partition(|message| self.wants(message));
                 self.drop_filtered(dropped);
                 let messages = messages.iter().map(|message| self.take(message)).collect();
-                self.step(Input::Received(id, messages));
+                self.step(QueueInput::Received(id, messages));
             }
             Ended::Receive(id, Err(why)) => {
                 self.progress.problem(Some(self.problem(&why)));
@@ -187,15 +189,15 @@ impl Driver {
                 if let Some(times) = self.unanswered.failed(Instant::now(), (), &why) {
                     tracing::warn!(times, mapping = %self.mapping.id, "{} at {} cannot be asked: {why}. It is tried until it can", self.mapping.queue_name(), self.sqs.endpoint());
                 }
-                self.step(Input::ReceiveFailed(id));
+                self.step(QueueInput::ReceiveFailed(id));
             }
-            Ended::NotAsked(id) => self.step(Input::Received(id, Vec::new())),
+            Ended::NotAsked(id) => self.step(QueueInput::Received(id, Vec::new())),
             Ended::Invocation(id, result) => {
                 let said = error_text(&result);
                 let messages = self.batches.get(&id).map_or(0, Vec::len);
                 let finish = self.judge(id, result);
                 self.show_finish(messages, &finish, said);
-                self.step(Input::Finished(id, finish));
+                self.step(QueueInput::Finished(id, finish));
             }
             Ended::Settlement => {}
         }
@@ -224,14 +226,14 @@ impl Driver {
     }
 
     /// Holds a message, and says what the machine needs to know of it.
-    fn take(&mut self, message: &Received) -> Message {
+    fn take(&mut self, message: &Received) -> QueueMessage {
         self.next_key += 1;
         let record = encode::record(message, &self.mapping.queue_arn);
         // standard queues may carry a group, too, which keeps no order there
         let group = message.attributes().filter(|_| self.mapping.fifo());
         let group = group
             .and_then(|attributes| attributes.get(&MessageSystemAttributeName::MessageGroupId));
-        let known = Message {
+        let known = QueueMessage {
             key: self.next_key,
             size: record.len() + 1,
             group: group.map(|group| group.as_str().into()),
@@ -255,9 +257,9 @@ impl Driver {
         known
     }
 
-    fn obey(&mut self, action: Action) {
+    fn obey(&mut self, action: QueueAction) {
         match action {
-            Action::Receive { id, most, wait } => {
+            QueueAction::Receive { id, most, wait } => {
                 let (sqs, mapping, queues) =
                     (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
                 let invoker = self.invoker.clone();
@@ -280,17 +282,17 @@ impl Driver {
                     Ended::Receive(id, received)
                 });
             }
-            Action::Invoke { id, batch } => self.invoke(id, batch),
-            Action::Extend(keys) => {
+            QueueAction::Invoke { id, batch } => self.invoke(id, batch),
+            QueueAction::Extend(keys) => {
                 let receipts = keys
                     .iter()
                     .filter_map(|key| Some(self.held.get(key)?.receipt.clone()))
                     .collect();
                 self.tell(Verdict::Hide(self.machine.hidden()), receipts);
             }
-            Action::Delete(keys) => self.settle(Verdict::Delete, &keys),
-            Action::Release(keys) => self.settle(Verdict::Release, &keys),
-            Action::Leave(keys) => {
+            QueueAction::Delete(keys) => self.settle(Verdict::Delete, &keys),
+            QueueAction::Release(keys) => self.settle(Verdict::Release, &keys),
+            QueueAction::Leave(keys) => {
                 Progress::add(&self.progress.failed, keys.len());
                 for key in &keys {
                     self.held.remove(key);
@@ -299,7 +301,7 @@ impl Driver {
         }
     }
 
-    fn invoke(&mut self, id: InvocationId, batch: Vec<Key>) {
+    fn invoke(&mut self, id: InvocationId, batch: Vec<MessageKey>) {
         let taken = batch
             .iter()
             .filter_map(|key| Some(std::mem::take(&mut self.held.get_mut(key)?.record)));
@@ -326,7 +328,7 @@ impl Driver {
         });
     }
 
-    fn settle(&mut self, verdict: Verdict, keys: &[Key]) {
+    fn settle(&mut self, verdict: Verdict, keys: &[MessageKey]) {
         let receipts: Vec<String> = keys
             .iter()
             .filter_map(|key| Some(self.held.remove(key)?.receipt))
@@ -368,7 +370,7 @@ impl Driver {
     }
 
     /// What an invocation's result means for its batch.
-    fn judge(&mut self, id: InvocationId, result: Result<Response, Rejected>) -> Finish {
+    fn judge(&mut self, id: InvocationId, result: Result<Response, Rejected>) -> QueueBatchResult {
         let batch = self.batches.remove(&id).unwrap_or_default();
         let mapping = &self.mapping.id;
         let messages = batch.len();
@@ -376,47 +378,47 @@ impl Driver {
             Ok(Response {
                 outcome: Outcome::Answer(_),
                 ..
-            }) if !self.mapping.partial_responses => Finish::Answered(Vec::new()),
+            }) if !self.mapping.partial_responses => QueueBatchResult::Answered(Vec::new()),
             Ok(Response {
                 outcome: Outcome::Answer(answer),
                 request_id,
             }) => match self.failed(&batch, &answer) {
-                Ok(failed) => Finish::Answered(failed),
+                Ok(failed) => QueueBatchResult::Answered(failed),
                 Err(why) => {
                     tracing::error!(%mapping, request_id, messages, "{why}; the whole batch counts as failed");
-                    Finish::Failed
+                    QueueBatchResult::Failed
                 }
             },
             Ok(Response {
                 outcome: Outcome::Interrupted(_),
                 ..
             })
-            | Err(Rejected::ShuttingDown) => Finish::NotInvoked,
+            | Err(Rejected::ShuttingDown) => QueueBatchResult::NotInvoked,
             Ok(Response {
                 outcome: Outcome::Error(error),
                 request_id,
             }) => {
                 tracing::warn!(%mapping, request_id, messages, error_type = error.error_type, "batch failed: {}", error.message);
-                Finish::Failed
+                QueueBatchResult::Failed
             }
             Err(rejected @ (Rejected::Throttled(_) | Rejected::NoCapacity { .. })) => {
                 tracing::warn!(%mapping, messages, "{rejected}; the batch goes back to the queue");
-                Finish::NotInvoked
+                QueueBatchResult::NotInvoked
             }
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
                 tracing::error!(%mapping, messages, "batch failed: {rejected}");
-                Finish::Failed
+                QueueBatchResult::Failed
             }
         }
     }
 
     /// The messages of the batch that the function's answer names.
-    fn failed(&self, batch: &[Key], answer: &[u8]) -> Result<Vec<Key>, String> {
-        let ids: Vec<(&str, Key)> = batch
+    fn failed(&self, batch: &[MessageKey], answer: &[u8]) -> Result<Vec<MessageKey>, String> {
+        let ids: Vec<(&str, MessageKey)> = batch
             .iter()
             .filter_map(|key| Some((self.held.get(key)?.id.as_str(), *key)))
             .collect();
-        let failed = failures(answer, |id| ids.iter().any(|(known, _)| *known == id))?;
+        let failed = failed_messages(answer, |id| ids.iter().any(|(known, _)| *known == id))?;
         Ok(ids
             .into_iter()
             .filter(|(id, _)| failed.iter().any(|failed| failed == id))

@@ -10,16 +10,15 @@
 
 mod client;
 mod counting;
+mod dead_letters;
 mod driver;
 mod encode;
-mod letters;
 mod notes;
 mod queues;
 mod settlement;
 mod status;
 pub(crate) mod text;
 
-pub use event_sources::queue as mapping;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +30,9 @@ use crate::model::{Queue, SqsMapping};
 use crate::supervision::{Registry, supervise};
 use crate::tuning::SourceSettings;
 pub use client::{Sqs, Wrong};
+pub use dead_letters::DeadLetter;
 use driver::Driver;
-pub use letters::Letter;
-use mapping::{Machine, Settings};
+use event_sources::queue::{QueueMachine, QueueSettings};
 pub use notes::Note;
 pub use queues::{ensure, missing};
 use status::Progress;
@@ -141,7 +140,7 @@ pub fn start(
         let watch = watch.clone();
         let shutdown = shutdown.clone();
         move || {
-            let machine = Machine::new(settings.clone());
+            let machine = QueueMachine::new(settings.clone());
             let mapping = watch.mapping.clone();
             let progress = watch.progress.clone();
             let driver = Driver::new(
@@ -165,11 +164,11 @@ pub fn start(
     Handle { watch, tune, task }
 }
 
-fn settings(mapping: &SqsMapping, limits: &Limits) -> Settings {
+fn settings(mapping: &SqsMapping, limits: &Limits) -> QueueSettings {
     let own = mapping
         .max_concurrency
         .map_or(usize::MAX, |most| most as usize);
-    Settings {
+    QueueSettings {
         batch_size: mapping.batch_size as usize,
         window: mapping.batching_window,
         max_payload: MAX_PAYLOAD,

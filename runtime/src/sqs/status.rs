@@ -1,5 +1,6 @@
 //! How far a mapping is, for those who watch.
 
+use event_sources::Millis;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,8 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::counting::Depth;
-use super::mapping::Overview;
-use crate::source_health::{Millis, Problem, SourceHealth, SourceWatch, Waiting};
+use event_sources::health::{SourceHealth, SourceProblem, SourceWatch, WaitingWork};
+use event_sources::queue::QueueOverview;
 
 /// One mapping, now. Counts are of messages, since the host started; one that comes again counts again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -62,7 +63,7 @@ pub(super) struct Progress {
 
 #[derive(Debug)]
 struct Observed {
-    overview: Overview,
+    overview: QueueOverview,
     /// When the oldest message that is held or in flight was sent.
     oldest: Option<Millis>,
     depth: Option<Depth>,
@@ -72,7 +73,7 @@ struct Observed {
 impl Default for Observed {
     fn default() -> Self {
         Self {
-            overview: Overview::default(),
+            overview: QueueOverview::default(),
             oldest: None,
             depth: None,
             watch: SourceWatch::new(now()),
@@ -83,7 +84,7 @@ impl Default for Observed {
 impl Observed {
     /// Classifies what has changed.
     fn look(&mut self) {
-        let Overview {
+        let QueueOverview {
             in_flight, held, ..
         } = self.overview;
         let Depth { visible, hidden } = self.depth.unwrap_or_default();
@@ -92,7 +93,7 @@ impl Observed {
         let in_flight = in_flight > 0 || hidden > 0;
         self.watch.waits(
             now(),
-            waits.then_some(Waiting {
+            waits.then_some(WaitingWork {
                 oldest: self.oldest,
                 since: None,
                 in_flight,
@@ -115,7 +116,7 @@ impl Progress {
     }
 
     /// What the machine holds, and when the oldest of these messages was sent.
-    pub(super) fn holds(&self, overview: Overview, oldest: Option<Millis>) {
+    pub(super) fn holds(&self, overview: QueueOverview, oldest: Option<Millis>) {
         let mut observed = self.observed();
         (observed.overview, observed.oldest) = (overview, oldest);
         observed.look();
@@ -129,7 +130,7 @@ impl Progress {
     }
 
     /// Sets or clears the problem of asking the queue.
-    pub(super) fn problem(&self, problem: Option<Problem>) {
+    pub(super) fn problem(&self, problem: Option<SourceProblem>) {
         let mut observed = self.observed();
         let now = now();
         if let Some(problem) = &problem {
@@ -174,7 +175,7 @@ impl Progress {
     pub(super) fn snapshot(&self) -> SqsStatus {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let observed = self.observed();
-        let Overview {
+        let QueueOverview {
             receives,
             in_flight,
             held,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::mapping::Partition;
+use event_sources::stream::Partition;
 
 /// Reads a list such as `0,3` or `orders-0,orders-3`; `none` or nothing at all for no partition; `+3` and `-3` change `now` by one.
 ///

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::{HOST, Knob, SourceSettings, Subject, Value, Wish, partitions};
 use crate::document::nearest;
-use crate::mapping::Partition;
 use crate::model::Application;
 use crate::observation::Recent;
+use event_sources::stream::Partition;
 
 /// Changes remembered.
 const REMEMBERED: usize = 50;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use event_sources::filter::Filters;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
-use usher::filter::Filters;
 use usher::model::{Destination, KafkaMapping};
 use usher::sqs::{self, Sqs};
 

@@ -118,9 +118,9 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
     assert_eq!(found[1].key(), Some(&b"buyer 7"[..]));
 
     let app = application(&stage);
-    let place = parked::places(&app).remove(0);
-    let replayed = parked::replay(&app, &place, 10, None).await.unwrap();
-    assert_eq!((replayed.letters, &replayed.stayed), (2, &Vec::new()));
+    let store = parked::stores(&app).remove(0);
+    let replayed = parked::replay(&app, &store, 10, None).await.unwrap();
+    assert_eq!((replayed.dead_letters, &replayed.stayed), (2, &Vec::new()));
     let back = stage.eventually_in(&source, 5).await;
     assert_eq!(
         (back[3].payload(), back[4].payload()),
@@ -184,12 +184,12 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
         produce(&source, &dead, None, &letter.to_string()).await;
     }
     let app = application(&source);
-    let place = parked::places(&app).remove(0);
+    let store = parked::stores(&app).remove(0);
     let count = async || parked::counted(&app, &Ok(Vec::new())).await[0].count;
     for (back, stays) in [(2, 1), (0, 1)] {
-        let replayed = parked::replay(&app, &place, 10, None).await.unwrap();
+        let replayed = parked::replay(&app, &store, 10, None).await.unwrap();
         assert_eq!(
-            (replayed.letters, replayed.stayed.len(), count().await),
+            (replayed.dead_letters, replayed.stayed.len(), count().await),
             (back, 1, stays)
         );
         assert!(
@@ -199,7 +199,7 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
         );
     }
     assert_eq!(
-        parked::peek(&app, &place, 10).await.unwrap()[0].id,
+        parked::peek(&app, &store, 10).await.unwrap()[0].id,
         "0-1",
         "what stays is shown"
     );
@@ -212,8 +212,8 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
         .as_ref()
         .unwrap();
     eventually("the topic takes it", async || {
-        let replayed = parked::replay(&app, &place, 10, None).await.unwrap();
-        (replayed.letters == 1 && replayed.stayed.is_empty()).then_some(())
+        let replayed = parked::replay(&app, &store, 10, None).await.unwrap();
+        (replayed.dead_letters == 1 && replayed.stayed.is_empty()).then_some(())
     })
     .await;
     assert_eq!(count().await, 0);

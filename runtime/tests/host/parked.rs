@@ -1,25 +1,25 @@
-//! Dead letters on real servers: seen, and brought back.
+//! Dead letters on real servers are shown and replayed.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
 use usher::model::{self, Destination};
-use usher::parked::{self, Replayed};
+use usher::parked::{self, ReplaySummary};
 
 use crate::operations_stage::Application;
 use crate::support::{add_function, eventually, usher_up};
 use crate::{kafka, sqs_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_letter_of_a_queue_is_listed_shown_and_brought_back() {
+async fn a_dead_letter_of_a_queue_is_listed_shown_and_replayed() {
     let mut application = Application::new();
     application.up().await;
     let marker = application.path().join("marker");
     let body = format!("partial-once:{}", marker.display());
     application.send(&application.queue, &body).await;
     let dead = format!("{}-dead", application.queue);
-    eventually("the message is dead", async || {
+    eventually("the message is a dead letter", async || {
         let listed = application.said(&["parked", "list"]);
         listed
             .contains(&format!(" 1  from queue {}", application.queue))
@@ -41,7 +41,7 @@ async fn a_dead_letter_of_a_queue_is_listed_shown_and_brought_back() {
     );
     assert!(!application.seen().contains("done"));
     let said = application.said(&["parked", "replay", &dead]);
-    assert!(said.contains("1 letters are back"), "{said}");
+    assert!(said.contains("1 dead letters are back"), "{said}");
     eventually("the function is done with it", async || {
         application
             .seen()
@@ -53,7 +53,7 @@ async fn a_dead_letter_of_a_queue_is_listed_shown_and_brought_back() {
     let wrong = application.usher(&["parked", "show", "nowhere"]);
     assert!(
         String::from_utf8_lossy(&wrong.stderr).contains(&dead),
-        "the places are named"
+        "the error lists the stores"
     );
 }
 
@@ -72,32 +72,41 @@ fn failing_to(stage: &kafka::Stage, destination: Destination) -> model::Applicat
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn records_that_a_letter_only_names_are_read_again_and_written_to_the_end_of_their_topic() {
+async fn records_of_a_failure_record_are_appended_again() {
     let stage = kafka::Stage::new(2).await;
     stage.produce(1, &kafka::values(0..4)).await;
     let queues = sqs_stage::Stage::with(sqs_stage::endpoint(), "", None).await;
     let name = queues.mapping.queue_name().to_owned();
     let app = failing_to(&stage, Destination::Sqs(queues.mapping.queue_arn.clone()));
-    let letter = |first: i64, last: i64| {
+    let failure_record = |first: i64, last: i64| {
         let info =
             json!({ "firstRecordOffset": first.to_string(), "lastRecordOffset": last.to_string() });
         let topic = format!("{}-1", stage.mapping.topics[0]);
-        json!({ "requestContext": { "condition": "RetryAttemptsExhausted" }, "KafkaBatchInfo": { "recordsInfo": { topic: info } } })
+        json!({
+            "requestContext": { "condition": "RetryAttemptsExhausted" },
+            "KafkaBatchInfo": { "recordsInfo": { topic: info } },
+        })
     };
-    queues.send(&[letter(1, 2), letter(90, 91)]).await;
-    let place = parked::places(&app).remove(0);
-    assert_eq!(place.name, name);
+    queues
+        .send(&[failure_record(1, 2), failure_record(90, 91)])
+        .await;
+    let store = parked::stores(&app).remove(0);
+    assert_eq!(store.name, name);
     assert_eq!(parked::counted(&app, &Ok(Vec::new())).await[0].count, 2);
-    let seen = parked::peek(&app, &place, 10).await.unwrap();
+    let seen = parked::peek(&app, &store, 10).await.unwrap();
     assert!(
         seen.iter()
-            .any(|letter| letter.reason == "RetryAttemptsExhausted"
-                && letter.back_to.ends_with("1 offsets 1 to 2")),
+            .any(|dead| dead.reason == "RetryAttemptsExhausted"
+                && dead.back_to.ends_with("1 offsets 1 to 2")),
         "{seen:?}"
     );
-    let replayed = parked::replay(&app, &place, 10, None).await.unwrap();
+    let replayed = parked::replay(&app, &store, 10, None).await.unwrap();
     assert_eq!(
-        (replayed.letters, replayed.records, replayed.stayed.len()),
+        (
+            replayed.dead_letters,
+            replayed.records,
+            replayed.stayed.len()
+        ),
         (1, 2, 1),
         "{replayed:?}"
     );
@@ -108,7 +117,7 @@ async fn records_that_a_letter_only_names_are_read_again_and_written_to_the_end_
     assert_eq!(
         queues.left().await,
         (1, 0),
-        "what cannot be brought back stays, and can be seen"
+        "a dead letter that cannot be replayed stays visible"
     );
     let running = stage.start();
     let records = stage.eventually_seen(6).await;
@@ -123,7 +132,7 @@ async fn records_that_a_letter_only_names_are_read_again_and_written_to_the_end_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn letters_of_a_topic_come_back_once_in_order_and_within_the_limit() {
+async fn dead_letters_of_a_topic_are_replayed_in_order() {
     let source = kafka::Stage::new(1).await;
     let dead = kafka::Stage::new(1).await;
     let wrapped = |value: &str| {
@@ -132,28 +141,32 @@ async fn letters_of_a_topic_come_back_once_in_order_and_within_the_limit() {
         let topic = &source.mapping.topics[0];
         let record =
             json!({ "topic": topic, "partition": 0, "offset": 1, "value": value, "headers": [] });
-        json!({ "requestContext": { "condition": "RetriesExhausted" }, "payload": { "records": { format!("{topic}-0"): [record] } } }).to_string()
+        json!({
+            "requestContext": { "condition": "RetriesExhausted" },
+            "payload": { "records": { format!("{topic}-0"): [record] } },
+        })
+        .to_string()
     };
     dead.produce(0, &["a", "b", "c"].map(wrapped)).await;
     let app = failing_to(
         &source,
         Destination::KafkaTopic(dead.mapping.topics[0].clone()),
     );
-    let place = parked::places(&app).remove(0);
-    let seen = parked::peek(&app, &place, 10).await.unwrap();
+    let store = parked::stores(&app).remove(0);
+    let seen = parked::peek(&app, &store, 10).await.unwrap();
     assert_eq!(
         (seen.len(), seen[0].body.as_str(), seen[0].reason.as_str()),
         (3, "a", "RetriesExhausted")
     );
     for (limit, left) in [(2, 1), (10, 0), (10, 0)] {
         let before = parked::counted(&app, &Ok(Vec::new())).await[0].count;
-        let expected = Replayed {
-            letters: before - left,
+        let expected = ReplaySummary {
+            dead_letters: before - left,
             records: before - left,
             stayed: Vec::new(),
         };
         assert_eq!(
-            parked::replay(&app, &place, limit, None).await.unwrap(),
+            parked::replay(&app, &store, limit, None).await.unwrap(),
             expected
         );
         assert_eq!(parked::counted(&app, &Ok(Vec::new())).await[0].count, left);
@@ -169,10 +182,10 @@ async fn letters_of_a_topic_come_back_once_in_order_and_within_the_limit() {
     running.drain().await;
 }
 
-/// Characters of what `usher invoke --async` prints.
+/// Length of the request id that `usher invoke --async` prints.
 const REQUEST_ID: usize = 36;
 
-/// `usher` with these arguments in this project, and what it printed, whether or not it succeeded.
+/// Runs `usher` in this project and returns its output and error output.
 fn usher(project: &std::path::Path, arguments: &[&str]) -> String {
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
     let output = usher
@@ -186,7 +199,7 @@ fn usher(project: &std::path::Path, arguments: &[&str]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_that_were_given_up_are_shown_and_handed_to_their_function_again() {
+async fn discarded_events_are_shown_and_submitted_again() {
     let project = tempfile::tempdir().unwrap();
     let queue = format!("host-{}", kafka::random());
     let seen = project.path().join("seen");
@@ -194,7 +207,7 @@ async fn events_that_were_given_up_are_shown_and_handed_to_their_function_again(
         "\
 Transform: AWS::Serverless-2016-10-31
 Resources:
-  GivenUp: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-given-up}}}}
+  Discarded: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-discarded}}}}
   Dead: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-dead}}}}
   Echo:
     Type: AWS::Serverless::Function
@@ -205,7 +218,7 @@ Resources:
       DeadLetterQueue: {{Type: SQS, TargetArn: !GetAtt Dead.Arn}}
       EventInvokeConfig:
         MaximumRetryAttempts: 0
-        DestinationConfig: {{OnFailure: {{Type: SQS, Destination: !GetAtt GivenUp.Arn}}}}
+        DestinationConfig: {{OnFailure: {{Type: SQS, Destination: !GetAtt Discarded.Arn}}}}
 ",
         seen.display()
     );
@@ -217,50 +230,56 @@ Resources:
     .unwrap();
     add_function(project.path());
     let body = format!("fail-once:{}", project.path().join("marker").display());
-    let event = json!({ "Records": [{ "messageId": "m", "body": body, "attributes": { "ApproximateReceiveCount": "1" } }] });
+    let message = json!({
+        "messageId": "m",
+        "body": body,
+        "attributes": { "ApproximateReceiveCount": "1" },
+    });
+    let event = json!({ "Records": [message] });
     std::fs::write(project.path().join("event.json"), event.to_string()).unwrap();
     let up = || usher_up(project.path(), &["--listen", "127.0.0.1:0"]);
     let host = up();
-    let ask = ["invoke", "Echo", "-e", "event.json", "--async"];
-    let accepted = async || (usher(project.path(), &ask).trim().len() == REQUEST_ID).then_some(());
+    let invoke = ["invoke", "Echo", "-e", "event.json", "--async"];
+    let accepted =
+        async || (usher(project.path(), &invoke).trim().len() == REQUEST_ID).then_some(());
     eventually("the event is accepted", accepted).await;
-    let places = [format!("{queue}-given-up"), format!("{queue}-dead")];
-    eventually("both places have a letter", async || {
+    let queues = [format!("{queue}-discarded"), format!("{queue}-dead")];
+    eventually("both queues have a dead letter", async || {
         let listed = usher(project.path(), &["parked", "list"]);
         (listed.matches(" 1  from events of Echo").count() == 2).then_some(())
     })
     .await;
     drop(host);
-    for place in &places {
-        let shown = usher(project.path(), &["parked", "show", place]);
+    for queue in &queues {
+        let shown = usher(project.path(), &["parked", "show", queue]);
         assert!(
             shown.contains("back to function Echo, as an event") && shown.contains(&body),
             "{shown}"
         );
     }
-    let refused = usher(project.path(), &["parked", "replay", &places[0]]);
+    let refused = usher(project.path(), &["parked", "replay", &queues[0]]);
     assert!(
-        refused.contains("0 letters are back") && refused.contains("usher up"),
+        refused.contains("0 dead letters are back") && refused.contains("usher up"),
         "{refused}"
     );
 
     let host = up();
     std::fs::remove_file(project.path().join("marker")).unwrap();
     eventually("another event is accepted", accepted).await;
-    eventually("a second letter is there", async || {
+    eventually("both queues have a second one", async || {
         let listed = usher(project.path(), &["parked", "list"]);
         (listed.matches(" 2  from events of Echo").count() == 2).then_some(())
     })
     .await;
-    for place in &places {
-        eventually("the letters are back", async || {
-            usher(project.path(), &["parked", "replay", place])
-                .contains("2 letters are back at their source")
+    for queue in &queues {
+        eventually("the dead letters are replayed", async || {
+            usher(project.path(), &["parked", "replay", queue])
+                .contains("2 dead letters are back at their source")
                 .then_some(())
         })
         .await;
     }
-    eventually("all ran", async || {
+    eventually("all events are processed", async || {
         let seen = std::fs::read_to_string(&seen).unwrap_or_default();
         (seen.matches(&format!("done {body}")).count() == 4).then_some(())
     })
@@ -269,7 +288,7 @@ Resources:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_entry_that_a_stream_set_aside_is_shown_and_comes_back_as_it_was() {
+async fn a_parked_stream_entry_is_replayed_unchanged() {
     let port = std::env::var("CACHE_PORT").unwrap_or_else(|_| "16380".into());
     let url = std::env::var("CACHE_URL").unwrap_or_else(|_| format!("redis://127.0.0.1:{port}"));
     let mut redis = redis::Client::open(url.as_str())
@@ -279,7 +298,7 @@ async fn an_entry_that_a_stream_set_aside_is_shown_and_comes_back_as_it_was() {
         .unwrap();
     let stream = format!("host-{}:{{jobs}}", kafka::random());
     let dead = format!("{stream}-dead");
-    let aside: [&[u8]; 8] = [
+    let parked: [&[u8]; 8] = [
         b"dead:id",
         b"5-0",
         b"dead:group",
@@ -291,18 +310,18 @@ async fn an_entry_that_a_stream_set_aside_is_shown_and_comes_back_as_it_was() {
     ];
     let own: [&[u8]; 4] = [b"id", b"7", b"\xff", b"\xff\x00"];
     let packed = [&[0x92][..], &[0xa2], b"id", &[0xa1], b"8"].concat();
-    // those that stay stand first
-    let letters: [Vec<&[u8]>; 4] = [
-        aside.to_vec(),
+    // those that stay come first
+    let entries: [Vec<&[u8]>; 4] = [
+        parked.to_vec(),
         vec![b"id", b"9"],
-        [&aside[..], &own[..]].concat(),
-        [&aside[..], &[b"dead:packed", &packed]].concat(),
+        [&parked[..], &own[..]].concat(),
+        [&parked[..], &[b"dead:packed", &packed]].concat(),
     ];
-    for letter in &letters {
+    for entry in &entries {
         redis::cmd("XADD")
             .arg(&dead)
             .arg("*")
-            .arg(letter)
+            .arg(entry)
             .query_async::<()>(&mut redis)
             .await
             .unwrap();
@@ -342,7 +361,7 @@ async fn an_entry_that_a_stream_set_aside_is_shown_and_comes_back_as_it_was() {
     for left in [1, 0] {
         let replayed = usher(project.path(), &["parked", "replay", &dead, "--limit", "1"]);
         assert!(
-            replayed.contains("1 letters are back at their source (1 records), 2 stay"),
+            replayed.contains("1 dead letters are back at their source (1 records), 2 stay"),
             "{left} left: {replayed}"
         );
     }
@@ -363,7 +382,7 @@ async fn an_entry_that_a_stream_set_aside_is_shown_and_comes_back_as_it_was() {
     );
     assert!(
         usher(project.path(), &["parked", "replay", &dead])
-            .contains("0 letters are back at their source (0 records), 2 stay")
+            .contains("0 dead letters are back at their source (0 records), 2 stay")
     );
     redis::cmd("DEL")
         .arg(&dead)

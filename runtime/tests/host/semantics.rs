@@ -1,16 +1,18 @@
-//! The tables of docs/conformance.md: what becomes of a batch, for each setting and each failure. Every cell is derived by running
+//! The tables of docs/reference/conformance.md: what becomes of a batch, for each setting and each failure. Every cell is derived by running
 //! the machines, and compared with what the page says.
 
+use event_sources::Millis;
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use usher::invocation::{ConcurrencyLimit, FunctionError, Outcome, Rejected, Response};
-use usher::mapping::{
-    Action, Finish, Input, Machine, Millis, Offset, Partition, Reason, Record, Settings, Slice,
-    verdict,
+use event_sources::queue;
+use event_sources::stream::{
+    DiscardReason, Offset, Partition, Record, Slice, StreamAction, StreamBatchResult, StreamInput,
+    StreamMachine, StreamSettings,
 };
-use usher::sqs::mapping as queue;
+use usher::invocation::{ConcurrencyLimit, FunctionError, Outcome, Rejected, Response};
+use usher::kafka::batch_result;
 
 const P: Partition = Partition {
     topic: 0,
@@ -44,11 +46,11 @@ const COLUMNS: [&str; 8] = [
     "topic, Report, retries 0",
 ];
 
-fn settings(column: &str) -> (Settings, bool) {
+fn settings(column: &str) -> (StreamSettings, bool) {
     let retries = column
         .split_once("retries ")
         .and_then(|(_, number)| number.parse().ok());
-    let settings = Settings {
+    let settings = StreamSettings {
         batch_size: 4,
         window: Duration::ZERO,
         max_payload: 10_000,
@@ -113,10 +115,10 @@ fn result(failure: &str) -> Result<Response, Rejected> {
 struct Run<'a> {
     failure: &'a str,
     column: &'a str,
-    machine: Machine,
+    machine: StreamMachine,
     report: bool,
     now: Millis,
-    todo: VecDeque<Action>,
+    todo: VecDeque<StreamAction>,
     said: Vec<String>,
     invocations: u32,
     troubles: u32,
@@ -124,7 +126,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn step(&mut self, input: Input<'_>) {
+    fn step(&mut self, input: StreamInput<'_>) {
         let mut out = Vec::new();
         self.machine.step(self.now, input, &mut out);
         self.todo.extend(out);
@@ -143,8 +145,8 @@ impl Run<'_> {
                 time,
             })
             .collect();
-        self.step(Input::Assigned(&[P]));
-        self.step(Input::Records(P, &records));
+        self.step(StreamInput::Assigned(&[P]));
+        self.step(StreamInput::Records(P, &records));
     }
 
     /// Trouble that ends by itself after a while.
@@ -154,16 +156,19 @@ impl Run<'_> {
         on
     }
 
-    fn obey(&mut self, action: Action) {
+    fn obey(&mut self, action: StreamAction) {
         match action {
-            Action::Invoke(id, slices) => {
+            StreamAction::Invoke(id, slices) => {
                 let slice = slices[0];
                 self.invocations += 1;
                 if self.trouble("revoked in flight", 1) {
                     self.said.push(format!("{}, revoked", span(&slice)));
-                    self.step(Input::Revoked(&[P]));
+                    self.step(StreamInput::Revoked(&[P]));
                     self.read_from(self.committed);
-                    return self.step(Input::Finished(id, Finish::Answered(Vec::new())));
+                    return self.step(StreamInput::Finished(
+                        id,
+                        StreamBatchResult::Answered(Vec::new()),
+                    ));
                 }
                 let harmless = [
                     "record too old",
@@ -182,29 +187,29 @@ impl Run<'_> {
                     result(self.failure)
                 };
                 let (finish, _) =
-                    verdict(&answer, self.report, |name| (name == "t-0").then_some(P));
+                    batch_result(&answer, self.report, |name| (name == "t-0").then_some(P));
                 let how = match finish {
-                    Finish::Answered(ref failures) if failures.is_empty() => "ok",
-                    Finish::NotInvoked => "not run",
+                    StreamBatchResult::Answered(ref failures) if failures.is_empty() => "ok",
+                    StreamBatchResult::NotInvoked => "not run",
                     _ => "fails",
                 };
                 self.said.push(format!("{} {how}", span(&slice)));
-                self.step(Input::Finished(id, finish));
+                self.step(StreamInput::Finished(id, finish));
             }
-            Action::Commit(offsets) => {
+            StreamAction::Commit(offsets) => {
                 let offset = offsets[0].1;
                 if self.trouble("broker gone at the commit", 1) {
                     self.said.push(format!("commit {offset} is lost"));
-                    return self.step(Input::CommitFailed(&[P]));
+                    return self.step(StreamInput::CommitFailed(&[P]));
                 }
                 self.committed = offset;
                 self.said.push(format!("commit {offset}"));
             }
-            Action::Discard(slice, reason) => {
+            StreamAction::Discard(slice, reason) => {
                 self.said
                     .push(format!("{} discarded ({})", span(&slice), why(reason)));
             }
-            Action::SendToDestination(slice, reason) => {
+            StreamAction::SendToDestination(slice, reason) => {
                 let taken = !self.trouble("destination down twice", 2);
                 let to = self.column.split(',').next().unwrap_or_default();
                 let how = if taken {
@@ -217,9 +222,12 @@ impl Run<'_> {
                     span(&slice),
                     why(reason)
                 ));
-                self.step(Input::Delivered(P, taken));
+                self.step(StreamInput::Delivered(P, taken));
             }
-            Action::Alarm(_) | Action::Release(..) | Action::Pause(_) | Action::Resume(_) => {}
+            StreamAction::Alarm(_)
+            | StreamAction::Release(..)
+            | StreamAction::Pause(_)
+            | StreamAction::Resume(_) => {}
         }
     }
 }
@@ -232,12 +240,12 @@ fn span(slice: &Slice) -> String {
     }
 }
 
-fn why(reason: Reason) -> &'static str {
+fn why(reason: DiscardReason) -> &'static str {
     match reason {
-        Reason::RetriesExhausted => "retries",
-        Reason::TooOld => "age",
-        Reason::TooLarge => "size",
-        Reason::Skipped => "skipped",
+        DiscardReason::RetriesExhausted => "retries",
+        DiscardReason::TooOld => "age",
+        DiscardReason::TooLarge => "size",
+        DiscardReason::Skipped => "skipped",
     }
 }
 
@@ -263,7 +271,7 @@ fn kafka_cell(failure: &str, column: &str) -> String {
     let mut run = Run {
         failure,
         column,
-        machine: Machine::new(settings),
+        machine: StreamMachine::new(settings),
         report,
         now: 1_000_000,
         todo: VecDeque::new(),
@@ -278,7 +286,7 @@ fn kafka_cell(failure: &str, column: &str) -> String {
             run.obey(action);
         } else if let Some(wake) = run.machine.wake() {
             run.now = run.now.max(wake);
-            run.step(Input::Tick);
+            run.step(StreamInput::Tick);
         } else {
             break;
         }
@@ -299,7 +307,7 @@ const QUEUE_FAILURES: [&str; 5] = [
 /// Four messages, 0 to 3; in a FIFO queue all but 1 are of one group.
 fn queue_cell(failure: &str, column: &str) -> String {
     let report = column.contains("Report");
-    let settings = queue::Settings {
+    let settings = queue::QueueSettings {
         batch_size: 10,
         window: Duration::ZERO,
         max_payload: 10_000,
@@ -312,10 +320,10 @@ fn queue_cell(failure: &str, column: &str) -> String {
         backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(2),
     };
-    let mut machine = queue::Machine::new(settings);
+    let mut machine = queue::QueueMachine::new(settings);
     let mut out = Vec::new();
-    machine.step(0, queue::Input::Tick, &mut out);
-    let queue::Action::Receive { id, .. } = out.remove(0) else {
+    machine.step(0, queue::QueueInput::Tick, &mut out);
+    let queue::QueueAction::Receive { id, .. } = out.remove(0) else {
         panic!("{out:?}")
     };
     let group = |key: u64| {
@@ -324,14 +332,14 @@ fn queue_cell(failure: &str, column: &str) -> String {
             .then(|| if key == 1 { "b".into() } else { "a".into() })
     };
     let messages = (0..4)
-        .map(|key| queue::Message {
+        .map(|key| queue::QueueMessage {
             key,
             size: 10,
             group: group(key),
         })
         .collect();
-    machine.step(0, queue::Input::Received(id, messages), &mut out);
-    let queue::Action::Invoke { id, .. } = out.remove(0) else {
+    machine.step(0, queue::QueueInput::Received(id, messages), &mut out);
+    let queue::QueueAction::Invoke { id, .. } = out.remove(0) else {
         panic!("{out:?}")
     };
     out.clear();
@@ -340,22 +348,22 @@ fn queue_cell(failure: &str, column: &str) -> String {
         "partial response: 2 failed" => r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#,
         _ => "{}",
     };
-    let read = queue::failures(answer.as_bytes(), |id| {
+    let read = queue::failed_messages(answer.as_bytes(), |id| {
         id.parse::<u64>().is_ok_and(|key| key < 4)
     });
     let finish = match (failure, read) {
-        ("throttled", _) => queue::Finish::NotInvoked,
-        (failure, _) if failure.starts_with("function error") => queue::Finish::Failed,
-        (_, _) if !report => queue::Finish::Answered(Vec::new()),
-        (_, Ok(failed)) => {
-            queue::Finish::Answered(failed.iter().filter_map(|id| id.parse().ok()).collect())
-        }
-        (_, Err(_)) => queue::Finish::Failed,
+        ("throttled", _) => queue::QueueBatchResult::NotInvoked,
+        (failure, _) if failure.starts_with("function error") => queue::QueueBatchResult::Failed,
+        (_, _) if !report => queue::QueueBatchResult::Answered(Vec::new()),
+        (_, Ok(failed)) => queue::QueueBatchResult::Answered(
+            failed.iter().filter_map(|id| id.parse().ok()).collect(),
+        ),
+        (_, Err(_)) => queue::QueueBatchResult::Failed,
     };
     if failure == "drained meanwhile" {
-        machine.step(0, queue::Input::Drain, &mut out);
+        machine.step(0, queue::QueueInput::Drain, &mut out);
     }
-    machine.step(0, queue::Input::Finished(id, finish), &mut out);
+    machine.step(0, queue::QueueInput::Finished(id, finish), &mut out);
     let keys = |keys: &[u64]| {
         keys.iter()
             .map(u64::to_string)
@@ -363,14 +371,14 @@ fn queue_cell(failure: &str, column: &str) -> String {
             .join(" ")
     };
     let said = out.iter().filter_map(|action| match action {
-        queue::Action::Delete(done) => Some(format!("{} deleted", keys(done))),
-        queue::Action::Leave(left) => {
+        queue::QueueAction::Delete(done) => Some(format!("{} deleted", keys(done))),
+        queue::QueueAction::Leave(left) => {
             Some(format!("{} left to visibility and redrive", keys(left)))
         }
-        queue::Action::Release(back) => Some(format!("{} visible again at once", keys(back))),
-        queue::Action::Receive { .. } | queue::Action::Invoke { .. } | queue::Action::Extend(_) => {
-            None
-        }
+        queue::QueueAction::Release(back) => Some(format!("{} visible again at once", keys(back))),
+        queue::QueueAction::Receive { .. }
+        | queue::QueueAction::Invoke { .. }
+        | queue::QueueAction::Extend(_) => None,
     });
     said.collect::<Vec<_>>().join("; ")
 }
@@ -393,7 +401,7 @@ fn table(
 }
 
 fn compare(derived: &[String]) {
-    let page = include_str!("../../../docs/conformance.md");
+    let page = include_str!("../../../docs/reference/conformance.md");
     let missing: Vec<&String> = derived
         .iter()
         .filter(|line| !page.lines().any(|known| known == **line))
@@ -404,7 +412,7 @@ fn compare(derived: &[String]) {
         .collect();
     assert!(
         missing.is_empty(),
-        "docs/conformance.md does not say what the machine does.\n--- the page\n{}\n+++ the machine\n{}\n\nThe whole table:\n{}\n",
+        "docs/reference/conformance.md does not say what the machine does.\n--- the page\n{}\n+++ the machine\n{}\n\nThe whole table:\n{}\n",
         known.join("\n"),
         missing
             .iter()

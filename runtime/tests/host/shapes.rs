@@ -1,7 +1,7 @@
 //! Each property of SAM's schema given each wrong kind of value.
 //!
 //! The properties come from the JSON schema of aws-sam-translator, through `scripts/shapes`. What is tolerated stands in
-//! `docs/conformance/kinds.md`, and in no other place.
+//! `docs/reference/conformance/kinds.md`, and in no other place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -141,7 +141,7 @@ impl Folder {
 
 /// What the documentation lists, `` - `PATH`: kinds ``, for these properties; `<name>` in a path stands for any name.
 fn documented<'s>(paths: impl Iterator<Item = &'s str>) -> BTreeMap<String, BTreeSet<String>> {
-    let text = std::fs::read_to_string(root().join("docs/conformance/kinds.md")).unwrap();
+    let text = std::fs::read_to_string(root().join("docs/reference/conformance/kinds.md")).unwrap();
     let (_, section) = text.split_once("## Kinds that are tolerated").unwrap();
     let lines = section
         .lines()
@@ -165,7 +165,7 @@ fn documented<'s>(paths: impl Iterator<Item = &'s str>) -> BTreeMap<String, BTre
             .peekable();
         assert!(
             matching.peek().is_some(),
-            "docs/conformance/kinds.md names {written}, which no schema has"
+            "docs/reference/conformance/kinds.md names {written}, which no schema has"
         );
         for path in matching {
             documented
@@ -592,7 +592,7 @@ fn every_property_refuses_wrong_kinds_with_its_line() {
     let wrong = lines(&documented, &tolerated);
     assert!(
         missing.is_empty() && wrong.is_empty(),
-        "tolerated, and not in docs/conformance/kinds.md:\n{missing}\nthere, and not tolerated:\n{wrong}"
+        "tolerated, and not in docs/reference/conformance/kinds.md:\n{missing}\nthere, and not tolerated:\n{wrong}"
     );
 }
 

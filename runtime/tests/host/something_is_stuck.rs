@@ -1,4 +1,4 @@
-//! The page "Something is stuck" of docs/operations.md: each of its commands is run here, and does what the page says.
+//! The page "Something is stuck" of docs/reference/operations.md: each of its commands is run here, and does what the page says.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -59,7 +59,7 @@ fn run(host: &Host, command: &str) -> String {
 #[test]
 fn every_command_of_the_page_is_run() {
     let page = std::fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md"),
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/operations.md"),
     )
     .unwrap();
     let (_, section) = page

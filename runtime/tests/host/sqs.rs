@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
+use event_sources::filter::Filters;
 use serde_json::{Value, json};
-use usher::filter::Filters;
 use usher::instances::{InstanceState, Pool};
 use usher::invocation::{Invoke, Rejected, Request};
 use usher::sqs;

@@ -16,7 +16,7 @@
 //!
 //! Redis' clock alone decides. Nothing is removed before it is done. A queue has 64 shards, each a hash tag of its own; every verb
 //! names its shard ([`shard_of`] an id, where nothing else decides). Each verb is one Lua script of O(log n), in a file under `lua/`; verbs that take many entries send them in
-//! batches, all batches in one round trip. Keys: docs/redis.md.
+//! batches, all batches in one round trip. Keys: docs/reference/redis.md.
 
 mod inspect;
 mod queue;

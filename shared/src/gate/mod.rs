@@ -22,7 +22,7 @@
 //!   that came after.
 //!
 //! Every script is given one key, the program's header unless it says otherwise, and derives the others within its hash tag. Keys:
-//! docs/redis.md.
+//! docs/reference/redis.md.
 
 mod audit;
 mod filling;

@@ -2,7 +2,7 @@
 
 use crate::link::{Call, LinkError, Reply};
 use crate::message::{Cents, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
-use crate::sale::Want;
+use crate::sale::SeatSelection;
 
 use super::scripts;
 use super::types::{ProgramRef, ResvState, parse_owner, parse_seats, seat_list};
@@ -20,7 +20,7 @@ pub struct Reserve {
     /// The buyer.
     pub user: UserId,
     /// Which seats.
-    pub want: Want,
+    pub want: SeatSelection,
     /// Price of one ticket, as quoted.
     pub unit_price: Cents,
     /// Most live tickets this buyer may have of this program.
@@ -114,8 +114,8 @@ impl Gate {
             )));
         }
         let (mode, wanted) = match &wish.want {
-            Want::Seats { seats, .. } => ("seats", seat_list(seats)),
-            Want::Best { count, .. } => ("best", count.to_string()),
+            SeatSelection::Seats { seats, .. } => ("seats", seat_list(seats)),
+            SeatSelection::Best { count, .. } => ("best", count.to_string()),
         };
         let (key, body_hash) = match &wish.idempotency {
             Some((key, hash)) => (key.as_str(), hash.as_str()),

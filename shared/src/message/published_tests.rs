@@ -1,4 +1,4 @@
-//! The published schemas under `docs/schema`, compared with what the code says.
+//! The published schemas under `docs/reference/schema`, compared with what the code says.
 
 use std::path::Path;
 
@@ -15,10 +15,10 @@ pub(super) fn validator<T: JsonSchema>() -> jsonschema::Validator {
     jsonschema::validator_for(&schema::<T>()).expect("a schema")
 }
 
-/// Fails unless `docs/schema/{file}` is the schema of `T`. With `USHER_BLESS=1` it is written first.
+/// Fails unless `docs/reference/schema/{file}` is the schema of `T`. With `USHER_BLESS=1` it is written first.
 pub(super) fn assert_current<T: JsonSchema>(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs/schema")
+        .join("../docs/reference/schema")
         .join(file);
     let current = serde_json::to_string_pretty(&schema::<T>()).expect("encodes") + "\n";
     if std::env::var_os("USHER_BLESS").is_some() {

@@ -1,17 +1,17 @@
 //! Clients' keys, restored from their orders: a request that is repeated after the loss leads to its order, and not to a second one that
 //! order-create would have to reject as a duplicate.
 
-use super::position::Position;
-use super::{Filling, LEASE_MS, RefillError, Step};
+use super::position::FillPosition;
+use super::{GateFilling, LEASE_MS, RefillError, Step};
 use crate::gate::NamedOrder;
 use crate::message::{OrderNumber, Shard};
 use crate::sale::key_ttl_ms;
-use crate::store::NamedRow;
+use crate::store::KeyedOrder;
 
 /// Orders read at a time.
 const PAGE: u32 = 2_000;
 
-impl Filling<'_> {
+impl GateFilling<'_> {
     /// One page of the orders that have ended. Live ones are named with their seats.
     pub(super) async fn restore_keys(
         &self,
@@ -25,20 +25,20 @@ impl Filling<'_> {
             .lease
             .during(
                 self.store
-                    .named_ended(self.program.id, after.max(oldest), PAGE),
+                    .keyed_ended(self.program.id, after.max(oldest), PAGE),
             )
             .await?;
         if !self.name(&page).await? {
             return Ok(Step::Stale);
         }
         let last = page.last().filter(|_| page.len() == PAGE as usize);
-        Ok(Step::To(last.map_or(Position::Done, |row| {
-            Position::Keys(Some(row.number))
+        Ok(Step::To(last.map_or(FillPosition::Done, |row| {
+            FillPosition::Keys(Some(row.number))
         })))
     }
 
     /// Gives the gate these keys, as far as their time is not over. Answers whether the filling is still this loader's.
-    pub(super) async fn name(&self, rows: &[NamedRow]) -> Result<bool, RefillError> {
+    pub(super) async fn name(&self, rows: &[KeyedOrder]) -> Result<bool, RefillError> {
         if rows.is_empty() {
             return Ok(true);
         }
@@ -56,7 +56,7 @@ impl Filling<'_> {
 }
 
 /// Nothing where the key is over: it is kept from when the order was made, as by reserve. Pure.
-fn named(row: &NamedRow, now_ms: u64, ttl_ms: u64) -> Option<NamedOrder> {
+fn named(row: &KeyedOrder, now_ms: u64, ttl_ms: u64) -> Option<NamedOrder> {
     let left_ms = row
         .number
         .made_at_ms()

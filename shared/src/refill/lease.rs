@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use super::position::Position;
+use super::position::FillPosition;
 use super::{LEASE_MS, RefillError};
 use crate::gate::{Epoch, Gate, ProgramRef};
 use crate::store::StoreError;
@@ -12,13 +12,13 @@ use crate::store::StoreError;
 const RENEW_EVERY: Duration = Duration::from_millis(LEASE_MS / 3);
 
 /// The right of one loader to fill one program.
-pub(super) struct Lease<'a> {
+pub(super) struct LoaderLease<'a> {
     pub(super) gate: &'a Gate,
     pub(super) at: ProgramRef,
     pub(super) loader: &'a Epoch,
 }
 
-impl Lease<'_> {
+impl LoaderLease<'_> {
     /// Waits for a reading of Postgres, and renews the lease as long as that takes. A lease that is lost meanwhile shows in what the
     /// loader writes next.
     pub(super) async fn during<T>(
@@ -37,7 +37,7 @@ impl Lease<'_> {
     }
 
     /// Renews the lease and notes the position. Answers whether the filling is still this loader's.
-    pub(super) async fn note(&self, position: &Position) -> Result<bool, RefillError> {
+    pub(super) async fn note(&self, position: &FillPosition) -> Result<bool, RefillError> {
         Ok(self
             .gate
             .install_renew(self.at, self.loader, LEASE_MS, Some(&position.to_string()))

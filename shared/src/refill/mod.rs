@@ -1,4 +1,4 @@
-//! Filling a gate from Postgres, in pages, by whichever process has the time: a request, or the timeout-closer's tick.
+//! Fills a gate from Postgres, in pages, in whichever process has the time: a storefront during a request, or the tick of the timeout-closer.
 //!
 //! ```text
 //! claimed and begun by a storefront, which alone appends to Kafka (wait: order-create must have passed its barriers)
@@ -14,11 +14,11 @@
 //!
 //! Rows that change behind the position are settled as always: settling works while a gate is closed, and what it misses stays dirty.
 
-mod kept;
 mod keys;
 mod lease;
 mod position;
 mod seats;
+mod survivors;
 mod wait;
 
 use crate::gate::{Epoch, Gate, GateError, ProgramRef};
@@ -27,8 +27,8 @@ use crate::store::{Store, StoreError};
 
 pub use wait::{BarrierPlace, Barriers, has_passed};
 
-use lease::Lease;
-use position::Position;
+use lease::LoaderLease;
+use position::FillPosition;
 
 /// How long a loader has a filling without renewing its lease, ms: so long a filling stands still when its process is killed.
 pub const LEASE_MS: u64 = 3_000;
@@ -54,18 +54,18 @@ pub enum RefillError {
 }
 
 /// What every step needs.
-struct Filling<'a> {
+struct GateFilling<'a> {
     gate: &'a Gate,
     store: &'a Store,
     program: &'a Program,
     at: ProgramRef,
-    lease: Lease<'a>,
+    lease: LoaderLease<'a>,
 }
 
 /// What a step came to.
 enum Step {
     /// All before this position is done.
-    To(Position),
+    To(FillPosition),
     /// The filling is not this loader's any more.
     Stale,
 }
@@ -83,23 +83,23 @@ pub async fn fill(
     late: &(dyn Fn() -> bool + Sync),
 ) -> Result<Filled, RefillError> {
     let at = ProgramRef::from(program);
-    let filling = Filling {
+    let filling = GateFilling {
         gate,
         store,
         program,
         at,
-        lease: Lease { gate, at, loader },
+        lease: LoaderLease { gate, at, loader },
     };
-    let mut position = Position::read(position).unwrap_or_else(|| {
+    let mut position = FillPosition::read(position).unwrap_or_else(|| {
         tracing::error!(alarm = "filling_position_unreadable", program = %program.id, position, "the filling begins from the first seat");
-        Position::FIRST
+        FillPosition::FIRST
     });
-    while position != Position::Done {
+    while position != FillPosition::Done {
         let step = match position {
-            Position::Kept(cursor) => filling.settle_kept(cursor).await?,
-            Position::Seats(after) => filling.merge_seats(after).await?,
-            Position::Keys(after) => filling.restore_keys(after).await?,
-            Position::Done => break,
+            FillPosition::Kept(cursor) => filling.settle_survivors(cursor).await?,
+            FillPosition::Seats(after) => filling.merge_seats(after).await?,
+            FillPosition::Keys(after) => filling.restore_keys(after).await?,
+            FillPosition::Done => break,
         };
         let Step::To(next) = step else {
             return Ok(Filled::Unfinished);
@@ -108,7 +108,7 @@ pub async fn fill(
             return Ok(Filled::Unfinished);
         }
         position = next;
-        if position != Position::Done && late() {
+        if position != FillPosition::Done && late() {
             filling.lease.give_back().await?;
             return Ok(Filled::Unfinished);
         }

@@ -6,7 +6,7 @@ use crate::message::{OrderNumber, SeatIndex};
 
 /// All before it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Position {
+pub(super) enum FillPosition {
     /// Reservations that survived are being settled: the gate's cursor over the owners of seats.
     Kept(u64),
     /// Orders are being merged: those whose first seat is above this one are left.
@@ -17,7 +17,7 @@ pub(super) enum Position {
     Done,
 }
 
-impl Position {
+impl FillPosition {
     /// Where every filling begins.
     pub(super) const FIRST: Self = Self::Kept(0);
 
@@ -37,7 +37,7 @@ impl Position {
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for FillPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kept(cursor) => write!(f, "kept:{cursor}"),
@@ -59,15 +59,19 @@ mod tests {
         let seat = SeatIndex::new(199_999).ok();
         let number = OrderNumber::new(i64::MAX).ok();
         let seats = [
-            Position::Kept(u64::MAX),
-            Position::Seats(None),
-            Position::Seats(seat),
+            FillPosition::Kept(u64::MAX),
+            FillPosition::Seats(None),
+            FillPosition::Seats(seat),
         ];
-        let keys = [Position::Keys(None), Position::Keys(number), Position::Done];
+        let keys = [
+            FillPosition::Keys(None),
+            FillPosition::Keys(number),
+            FillPosition::Done,
+        ];
         for position in seats.into_iter().chain(keys) {
-            assert_eq!(Position::read(&position.to_string()), Some(position));
+            assert_eq!(FillPosition::read(&position.to_string()), Some(position));
         }
-        assert_eq!(Position::read(""), Some(Position::FIRST));
+        assert_eq!(FillPosition::read(""), Some(FillPosition::FIRST));
         for text in [
             "kept",
             "kept:",
@@ -77,7 +81,7 @@ mod tests {
             "done:",
             "later:1",
         ] {
-            assert_eq!(Position::read(text), None, "{text}");
+            assert_eq!(FillPosition::read(text), None, "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The orders that hold seats, merged by their first seats: neighbours come together, which is what merging many at once is quick at.
 
-use super::position::Position;
-use super::{Filling, LEASE_MS, RefillError, Step};
+use super::position::FillPosition;
+use super::{GateFilling, LEASE_MS, RefillError, Step};
 use crate::gate::{LiveOrder, Merged};
 use crate::message::{OrderNumber, SeatIndex};
 use crate::reconcile::reconcile;
@@ -11,7 +11,7 @@ use crate::store::OrderRow;
 /// Taken seats read at a time.
 const PAGE: u32 = 2_000;
 
-impl Filling<'_> {
+impl GateFilling<'_> {
     /// One page.
     pub(super) async fn merge_seats(&self, after: Option<SeatIndex>) -> Result<Step, RefillError> {
         let page = self
@@ -41,9 +41,11 @@ impl Filling<'_> {
         if !self.name(&page.named).await? {
             return Ok(Step::Stale);
         }
-        Ok(Step::To(page.next.map_or(Position::Keys(None), |last| {
-            Position::Seats(Some(last))
-        })))
+        Ok(Step::To(
+            page.next.map_or(FillPosition::Keys(None), |last| {
+                FillPosition::Seats(Some(last))
+            }),
+        ))
     }
 
     /// Orders that lost a seat to one that Postgres gave it to: settled by their rows, before the position moves past them.

@@ -22,7 +22,7 @@ pub struct Layout {
 
 /// Where a seat is kept: its chunk, and its byte within the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct SeatPlace {
     /// Number of the chunk within the category, from 0.
     pub chunk: u32,
     /// Offset within the chunk, from 0.
@@ -93,20 +93,20 @@ impl Layout {
     }
 
     /// Where a seat is kept; nothing if it is not of this category.
-    pub fn place(self, seat: SeatIndex) -> Option<Place> {
+    pub fn place(self, seat: SeatIndex) -> Option<SeatPlace> {
         let nth = seat
             .get()
             .checked_sub(self.first.get())
             .filter(|n| *n < self.seats())?;
         let per_chunk = self.chunk_rows() * self.row_len;
-        Some(Place {
+        Some(SeatPlace {
             chunk: nth / per_chunk,
             offset: nth % per_chunk,
         })
     }
 
     /// The seat kept at a place; nothing if there is none.
-    pub fn seat(self, place: Place) -> Option<SeatIndex> {
+    pub fn seat(self, place: SeatPlace) -> Option<SeatIndex> {
         if place.offset >= self.chunk_seats(place.chunk) {
             return None;
         }

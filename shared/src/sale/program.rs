@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::layout::{Layout, Place};
+use super::layout::{Layout, SeatPlace};
 use crate::message::{BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard};
 
 /// Most seats of a program, all categories together.
@@ -100,7 +100,7 @@ impl Program {
     }
 
     /// The category of a seat, and where in it the gate keeps the seat.
-    pub fn place(&self, seat: SeatIndex) -> Option<(CategoryNo, Place)> {
+    pub fn place(&self, seat: SeatIndex) -> Option<(CategoryNo, SeatPlace)> {
         self.categories
             .iter()
             .find_map(|c| Some((c.no, c.layout.place(seat)?)))

@@ -42,7 +42,7 @@ fn program() -> Program {
 proptest! {
     #[test]
     fn every_seat_has_one_place_and_every_place_its_seat(layout in layouts()) {
-        let places: Vec<Place> = layout.all().map(|s| layout.place(s).expect("a place")).collect();
+        let places: Vec<SeatPlace> = layout.all().map(|s| layout.place(s).expect("a place")).collect();
         prop_assert!(places.windows(2).all(|w| w[0] < w[1]), "no two seats share a place");
         for (s, place) in layout.all().zip(&places) {
             prop_assert_eq!(layout.seat(*place), Some(s));
@@ -89,7 +89,7 @@ proptest! {
     #[test]
     fn a_quote_is_the_price_of_a_ticket_times_the_tickets(count in 1..=6_u32, no in 0..2_u16) {
         let program = program();
-        let want = Want::best(category_no(no), count).expect("in bounds");
+        let want = SeatSelection::best(category_no(no), count).expect("in bounds");
         match quote(&program, &want) {
             Ok(Quote { unit_price, amount }) => {
                 prop_assert_eq!(unit_price, program.categories[usize::from(no)].price);
@@ -103,9 +103,9 @@ proptest! {
     fn wanted_seats_are_ascending_without_repeats_and_at_most_twenty(seats in vec(0..30_u32, 0..25)) {
         let distinct: std::collections::BTreeSet<u32> = seats.iter().copied().collect();
         let allowed = !seats.is_empty() && seats.len() <= MAX_SEATS_PER_ORDER && distinct.len() == seats.len();
-        let want = Want::seats(category_no(0), seats.iter().map(|n| seat(*n)).collect());
+        let want = SeatSelection::seats(category_no(0), seats.iter().map(|n| seat(*n)).collect());
         prop_assert_eq!(want.is_ok(), allowed);
-        if let Ok(Want::Seats { seats, .. }) = want {
+        if let Ok(SeatSelection::Seats { seats, .. }) = want {
             prop_assert_eq!(seats, distinct.into_iter().map(seat).collect::<Vec<_>>());
         }
     }
@@ -217,7 +217,7 @@ fn a_seat_belongs_to_one_category_of_its_program() {
         program.place(seat(120)),
         Some((
             category_no(1),
-            Place {
+            SeatPlace {
                 chunk: 0,
                 offset: 0
             }
@@ -233,8 +233,8 @@ fn a_seat_belongs_to_one_category_of_its_program() {
 #[test]
 fn a_program_refuses_what_it_does_not_sell() {
     let mut program = program();
-    let best = |no, count| Want::best(category_no(no), count).expect("in bounds");
-    let seats = |no, n| Want::seats(category_no(no), vec![seat(n)]).expect("in bounds");
+    let best = |no, count| SeatSelection::best(category_no(no), count).expect("in bounds");
+    let seats = |no, n| SeatSelection::seats(category_no(no), vec![seat(n)]).expect("in bounds");
     assert_eq!(
         quote(&program, &best(2, 1)),
         Err(Refusal::NoSuchCategory(category_no(2)))
@@ -248,7 +248,10 @@ fn a_program_refuses_what_it_does_not_sell() {
     program.status = ProgramStatus::Stopped;
     assert_eq!(quote(&program, &best(0, 1)), Err(Refusal::SaleStopped));
     for count in [0, 21, u32::MAX] {
-        assert!(Want::best(category_no(0), count).is_err(), "{count}");
+        assert!(
+            SeatSelection::best(category_no(0), count).is_err(),
+            "{count}"
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use sqlx::{PgExecutor, Row};
 
-use super::repeat::Repeat;
+use super::retry::ConflictRetry;
 use super::row::{bounded, nonce};
 use super::{Store, StoreError};
 use crate::message::{Nonce, OrderNumber};
@@ -44,7 +44,7 @@ impl Store {
             .map(|wait| wait.nonce.bytes().to_vec())
             .collect();
         let partitions: Vec<i32> = waits.iter().map(|wait| wait.partition).collect();
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         loop {
             let query = sqlx::query(include_str!("sql/barrier_request.sql"))
                 .bind(topic)
@@ -55,7 +55,7 @@ impl Store {
                 .execute(&self.pool)
                 .await
                 .map_err(StoreError::from);
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 return result.map(drop);
             }
         }
@@ -99,8 +99,8 @@ impl Store {
     }
 
     /// Forgets orders that have a row meanwhile. Returns how many.
-    pub async fn forget_barrier_waits(&self) -> Result<u64, StoreError> {
-        Ok(sqlx::query(include_str!("sql/barrier_forget.sql"))
+    pub async fn delete_barrier_waits(&self) -> Result<u64, StoreError> {
+        Ok(sqlx::query(include_str!("sql/barrier_delete.sql"))
             .execute(&self.pool)
             .await?
             .rows_affected())

@@ -1,6 +1,6 @@
 //! The buyer ends an unpaid order.
 
-use super::repeat::{Repeat, Rounds};
+use super::retry::{ConflictRetry, StaleReadRetry};
 use super::{OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, UserId};
 use crate::sale::Status;
@@ -13,7 +13,7 @@ pub enum Cancel {
     /// The order was no longer unpaid (cancelled before, paid, closed, ...).
     AlreadyFinal(OrderRow),
     /// Another buyer's order (or a fence without a buyer).
-    NotYours,
+    OtherBuyer,
     /// No such order is stored (yet).
     NoRow,
 }
@@ -21,7 +21,7 @@ pub enum Cancel {
 impl Store {
     /// unpaid -> cancelled, if the order is this buyer's. An order that create commits meanwhile is cancelled as well.
     pub async fn cancel(&self, number: OrderNumber, user: &UserId) -> Result<Cancel, StoreError> {
-        let mut rounds = Rounds::default();
+        let mut stale = StaleReadRetry::default();
         loop {
             if let Some(row) = self.cancel_repeated(number, user).await? {
                 return Ok(Cancel::Cancelled(row));
@@ -30,9 +30,9 @@ impl Store {
                 return Ok(Cancel::NoRow);
             };
             if row.user.as_ref() != Some(user) {
-                return Ok(Cancel::NotYours);
+                return Ok(Cancel::OtherBuyer);
             }
-            if !rounds.again(row.status == Status::Unpaid) {
+            if !stale.is_due(row.status == Status::Unpaid) {
                 return Ok(Cancel::AlreadyFinal(row));
             }
         }
@@ -43,10 +43,10 @@ impl Store {
         number: OrderNumber,
         user: &UserId,
     ) -> Result<Option<OrderRow>, StoreError> {
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         loop {
             let result = self.cancel_once(number, user).await;
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 return result;
             }
         }

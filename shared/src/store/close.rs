@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::repeat::Repeat;
+use super::retry::ConflictRetry;
 use super::{OrderRow, Store, StoreError};
 use crate::message::{Nonce, OrderNumber};
 use crate::sale::Status;
@@ -64,13 +64,13 @@ impl Store {
             .iter()
             .map(|(_, nonce)| nonce.bytes().to_vec())
             .collect();
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         loop {
             let query = sqlx::query(include_str!("sql/close_due.sql"))
                 .bind(&numbers)
                 .bind(&nonces);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 return result.map(drop);
             }
         }

@@ -1,6 +1,6 @@
 //! The void fence: a row that makes sure an order is never created.
 
-use super::repeat::Repeat;
+use super::retry::ConflictRetry;
 use super::{OrderRow, Store, StoreError};
 use crate::message::{
     CategoryNo, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
@@ -48,10 +48,10 @@ impl Fenced {
 impl Store {
     /// Makes the number void unless it has a row. Payments waiting for it are marked to be refunded. Repeating it is harmless.
     pub async fn fence(&self, fence: &Fence) -> Result<Fenced, StoreError> {
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         let made = loop {
             let result = self.fence_once(fence).await;
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 break result?;
             }
         };

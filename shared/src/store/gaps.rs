@@ -11,13 +11,13 @@ use std::ops::Range;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::pool::PgConnection;
+use super::pool::BoundedConnection;
 use super::{Store, StoreError};
 use crate::message::UserId;
 
 /// A range of offsets that progress passed without a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
+pub struct OffsetRange {
     /// The topic's full name.
     pub topic: String,
     /// The partition.
@@ -36,7 +36,7 @@ pub struct GapRow {
     /// Its identity: a later one has a higher one.
     pub id: i64,
     /// The range.
-    pub gap: Gap,
+    pub gap: OffsetRange,
     /// When it was found.
     pub found_ms: i64,
     /// How far a replay has come: all of the range below this offset.
@@ -80,7 +80,7 @@ impl GapRow {
     fn read(row: &PgRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.try_get("id")?,
-            gap: Gap {
+            gap: OffsetRange {
                 topic: row.try_get("topic")?,
                 partition: row.try_get("partition")?,
                 incarnation: row.try_get("incarnation")?,
@@ -97,14 +97,17 @@ impl GapRow {
 }
 
 /// Keeps gaps, in the transaction that advances over them.
-pub(super) async fn add(connection: &mut PgConnection, gaps: &[Gap]) -> Result<(), StoreError> {
+pub(super) async fn add(
+    connection: &mut BoundedConnection,
+    gaps: &[OffsetRange],
+) -> Result<(), StoreError> {
     write(connection, include_str!("sql/gaps_add.sql"), gaps).await
 }
 
 /// Ranges that were delivered again, below the mark of their partition: gaps that they cover are replayed.
 pub(super) async fn replayed(
-    connection: &mut PgConnection,
-    ranges: &[Gap],
+    connection: &mut BoundedConnection,
+    ranges: &[OffsetRange],
 ) -> Result<(), StoreError> {
     write(connection, include_str!("sql/gaps_replayed.sql"), ranges).await
 }
@@ -114,8 +117,8 @@ pub(super) type Missing = HashMap<(String, i32), Vec<Range<i64>>>;
 
 /// What of the open gaps of these partitions has not been replayed yet, ascending.
 pub(super) async fn missing(
-    connection: &mut PgConnection,
-    of: &[Gap],
+    connection: &mut BoundedConnection,
+    of: &[OffsetRange],
 ) -> Result<Missing, StoreError> {
     let mut missing = Missing::new();
     if of.is_empty() {
@@ -142,9 +145,9 @@ pub(super) async fn missing(
 }
 
 async fn write(
-    connection: &mut PgConnection,
+    connection: &mut BoundedConnection,
     sql: &'static str,
-    ranges: &[Gap],
+    ranges: &[OffsetRange],
 ) -> Result<(), StoreError> {
     if ranges.is_empty() {
         return Ok(());

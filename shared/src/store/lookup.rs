@@ -3,7 +3,7 @@
 use sqlx::Row;
 
 use super::row::bounded;
-use super::{NamedRow, OrderRow, Store, StoreError};
+use super::{KeyedOrder, OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, ProgramId, SeatIndex, UserId};
 
 /// How far create has come in one partition.
@@ -25,14 +25,14 @@ pub struct LiveOrders {
     /// Each once, by its first seat. May be empty although there are more: a page may consist of later seats of one order.
     pub orders: Vec<OrderRow>,
     /// Those of them that a client's key leads to.
-    pub named: Vec<NamedRow>,
+    pub named: Vec<KeyedOrder>,
     /// The next page begins after this seat; nothing after the last.
     pub next: Option<SeatIndex>,
 }
 
 /// Numbers to watch: each is an invariant or a backlog.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
+pub struct BacklogCounts {
     /// Unpaid orders past their time.
     pub overdue: i64,
     /// Orders whose last change the gate may not know (batches on their way included).
@@ -113,7 +113,7 @@ impl Store {
         for row in &rows {
             if row.try_get::<Option<i64>, _>("number")?.is_some() {
                 orders.push(OrderRow::read(row)?);
-                named.extend(NamedRow::read(row)?);
+                named.extend(KeyedOrder::read(row)?);
             }
         }
         let full = rows.last().filter(|_| rows.len() == seats as usize);
@@ -144,11 +144,11 @@ impl Store {
     }
 
     /// Numbers to watch.
-    pub async fn counts(&self) -> Result<Counts, StoreError> {
+    pub async fn counts(&self) -> Result<BacklogCounts, StoreError> {
         let row = sqlx::query(include_str!("sql/counts.sql"))
             .fetch_one(&self.pool)
             .await?;
-        Ok(Counts {
+        Ok(BacklogCounts {
             overdue: row.try_get("overdue")?,
             dirty: row.try_get("dirty")?,
             unmatched_payments: row.try_get("unmatched_payments")?,

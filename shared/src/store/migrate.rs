@@ -5,7 +5,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::pool::PgConnection;
+use super::pool::BoundedConnection;
 use super::{Store, StoreError};
 use lambda_batch::ErrorClass;
 
@@ -153,7 +153,7 @@ impl Store {
     }
 }
 
-async fn applied(connection: &mut PgConnection) -> Result<Vec<(i32, Vec<u8>)>, StoreError> {
+async fn applied(connection: &mut BoundedConnection) -> Result<Vec<(i32, Vec<u8>)>, StoreError> {
     Ok(sqlx::query_as(include_str!("sql/migrate_applied.sql"))
         .fetch_all(connection)
         .await?)

@@ -1,4 +1,4 @@
-//! Postgres, the truth. What it holds is `docs/postgres.md`; this room is the only one that reads or writes it.
+//! Postgres, the truth. What it holds is `docs/reference/postgres.md`; this room is the only one that reads or writes it.
 //!
 //! What passes through, in the order of an order's life:
 //!
@@ -33,16 +33,16 @@ pub mod create;
 
 mod arrival;
 mod barriers;
+mod batch_result;
 mod cancel;
 mod close;
 mod connect;
-mod dealt;
 mod error;
 mod fence;
 mod gaps;
+mod keyed_orders;
 mod lookup;
 mod migrate;
-mod named;
 mod outbox;
 mod park;
 mod parked;
@@ -53,7 +53,7 @@ mod pool;
 mod program_changes;
 mod programs;
 mod progress;
-mod repeat;
+mod retry;
 mod row;
 mod sweep;
 
@@ -62,16 +62,16 @@ pub use api_calls::{
 };
 pub use arrival::Arrival;
 pub use barriers::BarrierWait;
+pub use batch_result::BatchResult;
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing};
 pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
-pub use dealt::Dealt;
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
-pub use gaps::{Gap, GapRow};
-pub use lookup::{Counts, LiveOrders, Progress};
+pub use gaps::{GapRow, OffsetRange};
+pub use keyed_orders::KeyedOrder;
+pub use lookup::{BacklogCounts, LiveOrders, Progress};
 pub use migrate::Migrated;
-pub use named::NamedRow;
 pub use parked::{
     Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt,
     ReplayBegun, ReplayEnd, ToReplay,

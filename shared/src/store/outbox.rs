@@ -5,7 +5,7 @@
 
 use sqlx::Row;
 
-use super::pool::PgConnection;
+use super::pool::BoundedConnection;
 use super::row::bounded;
 use super::{Store, StoreError};
 use crate::message::{ProgramChanged, ProgramId, ProgramVersion};
@@ -44,8 +44,8 @@ impl Store {
     }
 
     /// Forgets up to `limit` changes published more than a day ago.
-    pub async fn forget_published(&self, limit: u32) -> Result<u64, StoreError> {
-        let query = sqlx::query(include_str!("sql/outbox_forget.sql"))
+    pub async fn delete_published(&self, limit: u32) -> Result<u64, StoreError> {
+        let query = sqlx::query(include_str!("sql/outbox_delete.sql"))
             .bind(KEPT_MS)
             .bind(i64::from(limit));
         Ok(query.execute(&self.pool).await?.rows_affected())
@@ -53,7 +53,10 @@ impl Store {
 }
 
 /// Notes a change in the transaction that makes it.
-pub(super) async fn note(tx: &mut PgConnection, change: ProgramChanged) -> Result<(), StoreError> {
+pub(super) async fn add(
+    tx: &mut BoundedConnection,
+    change: ProgramChanged,
+) -> Result<(), StoreError> {
     let query = sqlx::query(include_str!("sql/outbox_add.sql"))
         .bind(change.id.get())
         .bind(change.version.get());

@@ -2,13 +2,13 @@
 
 use sha2::{Digest, Sha256};
 
-use super::pool::PgConnection;
+use super::pool::BoundedConnection;
 use super::{Arrival, StoreError};
 use lambda_batch::Reason;
 
 /// Parks records in the transaction that advances over them.
 pub(super) async fn park<M>(
-    connection: &mut PgConnection,
+    connection: &mut BoundedConnection,
     arrivals: &[Arrival<'_, M>],
     records: &[(usize, Reason)],
 ) -> Result<(), StoreError> {

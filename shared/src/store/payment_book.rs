@@ -5,7 +5,7 @@ use std::str::FromStr;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::repeat::{Repeat, Rounds};
+use super::retry::{ConflictRetry, StaleReadRetry};
 use super::row::bounded;
 use super::{Store, StoreError};
 use crate::message::{BadValue, Cents, OrderNumber, UserId};
@@ -194,15 +194,15 @@ impl Store {
         by: &UserId,
         note: &str,
     ) -> Result<Refunded, StoreError> {
-        let mut repeat = Repeat::default();
-        let mut rounds = Rounds::default();
+        let mut retry = ConflictRetry::default();
+        let mut stale = StaleReadRetry::default();
         loop {
             let query = sqlx::query(include_str!("sql/payment_refunded.sql"))
                 .bind(id.get())
                 .bind(by.as_str())
                 .bind(note);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if repeat.again(&result) {
+            if retry.is_due(&result) {
                 continue;
             }
             result?;
@@ -213,7 +213,7 @@ impl Store {
                 return Ok(Refunded::Yes(row));
             }
             // Its order has ended since the UPDATE looked.
-            if !rounds.again(matches!(
+            if !stale.is_due(matches!(
                 row.state,
                 PaymentState::ToRefund | PaymentState::AmountDiffers
             )) {

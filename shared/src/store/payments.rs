@@ -7,8 +7,8 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 
-use super::pool::PgConnection;
-use super::repeat::{Repeat, Rounds};
+use super::pool::BoundedConnection;
+use super::retry::{ConflictRetry, StaleReadRetry};
 use super::row::bounded;
 use super::{OrderRow, Store, StoreError};
 use crate::message::{Cents, OrderNumber};
@@ -60,14 +60,14 @@ pub struct Paid {
 impl Store {
     /// Records a payment; unpaid -> paid in the same transaction if the amount is the order's. Repeating it is harmless.
     pub async fn pay(&self, payment: &Payment) -> Result<Paid, StoreError> {
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         let new = loop {
             let result = self.record(payment).await;
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 break result?;
             }
         };
-        let mut rounds = Rounds::default();
+        let mut stale = StaleReadRetry::default();
         loop {
             let mut result = self.outcome(payment, new).await?;
             if result == PaymentResult::Unmatched {
@@ -78,7 +78,7 @@ impl Store {
             }
             let row = self.order(payment.order).await?;
             // The order was committed after that statement, and before the row was read.
-            if rounds.again(result == PaymentResult::Unmatched && row.is_some()) {
+            if stale.is_due(result == PaymentResult::Unmatched && row.is_some()) {
                 continue;
             }
             let known = !new && !matches!(result, PaymentResult::ReferenceReused { .. });
@@ -143,10 +143,10 @@ impl Store {
         numbers: &[OrderNumber],
     ) -> Result<Vec<OrderRow>, StoreError> {
         let numbers: Vec<_> = numbers.iter().map(|number| number.get()).collect();
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         loop {
             let result = self.match_once(&numbers).await;
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 return result;
             }
         }
@@ -169,7 +169,7 @@ fn bind<'q>(sql: &'static str, payment: &'q Payment) -> Query<'q, Postgres, PgAr
 /// Orders that can be paid are; then what waits without hope is marked to go back. Each in a statement of its own, so that the second sees
 /// what others committed while the first waited for locks.
 async fn apply(
-    connection: &mut PgConnection,
+    connection: &mut BoundedConnection,
     numbers: &[i64],
 ) -> Result<Vec<OrderRow>, StoreError> {
     let paid = sqlx::query(include_str!("sql/payments_apply.sql"))

@@ -1,7 +1,7 @@
 //! Changes of what is on sale: each one transaction, and the outbox row in it.
 
-use super::pool::PgConnection;
-use super::repeat::{Repeat, Rounds};
+use super::pool::BoundedConnection;
+use super::retry::{ConflictRetry, StaleReadRetry};
 use super::row::bounded;
 use super::{Store, StoreError, outbox, programs};
 use crate::message::{CategoryNo, ProgramChanged, ProgramId, ProgramVersion};
@@ -39,16 +39,16 @@ impl Store {
         expected: ProgramVersion,
         change: &ProgramChange,
     ) -> Result<Changed, StoreError> {
-        let mut repeat = Repeat::default();
-        let mut rounds = Rounds::default();
+        let mut retry = ConflictRetry::default();
+        let mut stale = StaleReadRetry::default();
         loop {
             let result = self.update_once(id, expected, change).await;
-            if repeat.again(&result) {
+            if retry.is_due(&result) {
                 continue;
             }
             let changed = result?;
             // The version that was expected was committed between the UPDATE and the look at the version.
-            if !rounds.again(changed == Changed::VersionDiffers(expected)) {
+            if !stale.is_due(changed == Changed::VersionDiffers(expected)) {
                 return Ok(changed);
             }
         }
@@ -92,17 +92,17 @@ impl Store {
         id: ProgramId,
         to: ProgramStatus,
     ) -> Result<Switched, StoreError> {
-        let mut repeat = Repeat::default();
-        let mut rounds = Rounds::default();
+        let mut retry = ConflictRetry::default();
+        let mut stale = StaleReadRetry::default();
         loop {
             let result = self.switch_once(id, to).await;
-            if repeat.again(&result) {
+            if retry.is_due(&result) {
                 continue;
             }
             let switched = result?;
             // The sale was as wanted when the UPDATE looked, and has been switched back since.
-            if !rounds
-                .again(matches!(&switched, Switched::Already(program) if program.status != to))
+            if !stale
+                .is_due(matches!(&switched, Switched::Already(program) if program.status != to))
             {
                 return Ok(switched);
             }
@@ -128,7 +128,7 @@ impl Store {
 
 /// A category that is to change and does not exist, if any.
 async fn update_categories(
-    tx: &mut PgConnection,
+    tx: &mut BoundedConnection,
     id: ProgramId,
     change: &ProgramChange,
 ) -> Result<Option<CategoryNo>, StoreError> {
@@ -155,9 +155,13 @@ async fn update_categories(
 }
 
 /// Notes the change in the outbox and reads the program as it is by it.
-async fn noted(tx: &mut PgConnection, id: ProgramId, version: i64) -> Result<Program, StoreError> {
+async fn noted(
+    tx: &mut BoundedConnection,
+    id: ProgramId,
+    version: i64,
+) -> Result<Program, StoreError> {
     let version = bounded(ProgramVersion::new(version))?;
-    outbox::note(tx, ProgramChanged { id, version }).await?;
+    outbox::add(tx, ProgramChanged { id, version }).await?;
     let program = programs::read(tx, id).await?;
     program.ok_or_else(|| StoreError::corrupt(format!("program {id} has no categories")))
 }

@@ -76,7 +76,7 @@ impl Store {
             )
             .execute(&mut *tx)
             .await?;
-        outbox::note(
+        outbox::add(
             &mut tx,
             ProgramChanged {
                 id: program.id,

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Arrival;
-use super::gaps::Gap;
+use super::gaps::OffsetRange;
 
 /// Where a partition stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct ProgressMark {
     pub(super) incarnation: i32,
     pub(super) next_offset: i64,
     pub(super) appended_ms: Option<i64>,
@@ -16,7 +16,7 @@ pub(super) struct Mark {
 
 /// What a part of a batch has of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seen<'a> {
+pub(super) struct PartitionRange<'a> {
     pub(super) topic: &'a str,
     pub(super) partition: i32,
     first_offset: i64,
@@ -27,7 +27,7 @@ pub(super) struct Seen<'a> {
     continues: bool,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> PartitionRange<'a> {
     /// What a part of a batch has of each partition, ascending.
     pub(super) fn of<M>(arrivals: &[Arrival<'a, M>], part: Range<usize>) -> Vec<Self> {
         let (before, rest) = arrivals.split_at(part.start);
@@ -57,10 +57,10 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn range(&self, incarnation: i32, offsets: Range<i64>) -> Gap {
+    fn range(&self, incarnation: i32, offsets: Range<i64>) -> OffsetRange {
         let topic = self.topic.to_owned();
         let partition = self.partition;
-        Gap {
+        OffsetRange {
             topic,
             partition,
             incarnation,
@@ -78,13 +78,13 @@ impl<'a> Seen<'a> {
 /// What a part of a batch does to a partition's mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Advance {
-    pub(super) mark: Mark,
+    pub(super) mark: ProgressMark,
     /// Offsets started again: the topic was created again.
     pub(super) recreated: bool,
     /// Offsets between the mark and the first record, which were never received.
-    pub(super) gap: Option<Gap>,
+    pub(super) gap: Option<OffsetRange>,
     /// Offsets below the mark that were received once more.
-    pub(super) redelivered: Option<Gap>,
+    pub(super) redelivered: Option<OffsetRange>,
 }
 
 /// The mark after `seen` was handled.
@@ -93,8 +93,8 @@ pub(super) struct Advance {
 ///
 /// Within a batch a partition's records may have gaps, by compaction or transaction markers, and between two parts of one batch: a
 /// position that was lost shows only where a batch begins.
-pub(super) fn advance(mark: Option<Mark>, seen: &Seen) -> Advance {
-    let fresh = |incarnation| Mark {
+pub(super) fn advance(mark: Option<ProgressMark>, seen: &PartitionRange) -> Advance {
+    let fresh = |incarnation| ProgressMark {
         incarnation,
         next_offset: seen.next_offset,
         appended_ms: seen.appended_ms,
@@ -113,7 +113,7 @@ pub(super) fn advance(mark: Option<Mark>, seen: &Seen) -> Advance {
     if below && later {
         return first(fresh(mark.incarnation.saturating_add(1)), true);
     }
-    let advanced = Mark {
+    let advanced = ProgressMark {
         incarnation: mark.incarnation,
         next_offset: mark.next_offset.max(seen.next_offset),
         appended_ms: mark.appended_ms.max(seen.appended_ms),
@@ -134,8 +134,8 @@ pub(super) fn advance(mark: Option<Mark>, seen: &Seen) -> Advance {
 mod tests {
     use super::*;
 
-    fn seen(offsets: std::ops::Range<i64>, appended_ms: i64) -> Seen<'static> {
-        Seen {
+    fn seen(offsets: std::ops::Range<i64>, appended_ms: i64) -> PartitionRange<'static> {
+        PartitionRange {
             topic: "t",
             partition: 0,
             first_offset: offsets.start,
@@ -146,15 +146,15 @@ mod tests {
         }
     }
 
-    fn moved(mark: Option<Mark>, seen: &Seen) -> (Mark, bool) {
+    fn moved(mark: Option<ProgressMark>, seen: &PartitionRange) -> (ProgressMark, bool) {
         let Advance {
             mark, recreated, ..
         } = advance(mark, seen);
         (mark, recreated)
     }
 
-    fn mark(incarnation: i32, next_offset: i64, appended_ms: i64) -> Mark {
-        Mark {
+    fn mark(incarnation: i32, next_offset: i64, appended_ms: i64) -> ProgressMark {
+        ProgressMark {
             incarnation,
             next_offset,
             appended_ms: Some(appended_ms),
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn records_without_a_time_never_make_an_incarnation() {
-        let timeless = Seen {
+        let timeless = PartitionRange {
             first_appended_ms: None,
             appended_ms: None,
             ..seen(0..5, 0)
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn offsets_between_the_mark_and_a_batch_are_a_gap() {
         let gap = |from, until| {
-            Some(Gap {
+            Some(OffsetRange {
                 topic: "t".into(),
                 partition: 0,
                 incarnation: 2,
@@ -229,7 +229,7 @@ mod tests {
         for next in [
             seen(7..9, 110),
             seen(5..9, 100),
-            Seen {
+            PartitionRange {
                 continues: true,
                 ..seen(9..12, 110)
             },
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn what_is_received_once_more_is_a_redelivery() {
         let range = |from, until| {
-            Some(Gap {
+            Some(OffsetRange {
                 topic: "t".into(),
                 partition: 0,
                 incarnation: 1,

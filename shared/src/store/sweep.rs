@@ -1,6 +1,6 @@
 //! What a crash or a lost gate left behind.
 
-use super::repeat::Repeat;
+use super::retry::ConflictRetry;
 use super::row::bounded;
 use super::{OrderRow, Store, StoreError, UnsettledBatch};
 use crate::message::{OrderNumber, ProgramId, SeatIndex};
@@ -25,13 +25,13 @@ impl Store {
         after: Option<OrderNumber>,
         limit: u32,
     ) -> Result<Vec<OrderRow>, StoreError> {
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         loop {
             let query = sqlx::query(include_str!("sql/unsettled_adopt.sql"))
                 .bind(ADOPT_AFTER_MS)
                 .bind(ADOPT_MOST);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 result?;
                 break;
             }
@@ -49,13 +49,13 @@ impl Store {
             .iter()
             .map(|(number, version)| (number.get(), *version))
             .unzip();
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         loop {
             let query = sqlx::query(include_str!("sql/dirty_clear.sql"))
                 .bind(&numbers)
                 .bind(&versions);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 return Ok(result?.rows_affected());
             }
         }
@@ -68,13 +68,13 @@ impl Store {
         failed: &[OrderNumber],
     ) -> Result<(), StoreError> {
         let failed: Vec<_> = failed.iter().map(|number| number.get()).collect();
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         loop {
             let query = sqlx::query(include_str!("sql/unsettled_clear.sql"))
                 .bind(batch.0)
                 .bind(&failed);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 return result.map(|_| ());
             }
         }

@@ -8,7 +8,7 @@
 //! 3. [`BroadcastReader`]: every instance hears every entry, from the moment it opened, and is told of any gap.
 //!
 //! What it promises: nothing a group has not acknowledged is trimmed; an entry of a group comes again until it is acknowledged or set
-//! aside; a broadcast reader that may have missed an entry is told so. Each verb is one Lua script in a file under `lua/`; a stream and what belongs to it share a slot. Needs Redis 7.0. Keys: docs/redis.md.
+//! aside; a broadcast reader that may have missed an entry is told so. Each verb is one Lua script in a file under `lua/`; a stream and what belongs to it share a slot. Needs Redis 7.0. Keys: docs/reference/redis.md.
 
 mod broadcast;
 mod entry;

@@ -15,7 +15,7 @@ use shared::message::{
     Shard, UserId,
 };
 use shared::naming::Names;
-use shared::sale::{Category, Layout, Program, ProgramStatus, Want};
+use shared::sale::{Category, Layout, Program, ProgramStatus, SeatSelection};
 
 pub(crate) const ENDS: &str = r#"{"0":12}"#;
 
@@ -116,7 +116,7 @@ impl Stage {
     }
 
     /// A wish of `user` for an order, without a key.
-    pub(crate) fn wish(&self, at: OrderAt, user: &str, want: Want) -> Reserve {
+    pub(crate) fn wish(&self, at: OrderAt, user: &str, want: SeatSelection) -> Reserve {
         Reserve {
             program: at.program,
             order: at.order,
@@ -134,7 +134,7 @@ impl Stage {
     }
 
     /// Reserves and expects to get the seats.
-    pub(crate) async fn held(&self, at: OrderAt, user: &str, want: Want) -> Vec<u32> {
+    pub(crate) async fn held(&self, at: OrderAt, user: &str, want: SeatSelection) -> Vec<u32> {
         match self.gate.reserve(&self.wish(at, user, want)).await {
             Ok(Reserved::Held { seats, .. }) => seats.into_iter().map(SeatIndex::get).collect(),
             other => panic!("expected held seats, got {other:?}"),
@@ -308,12 +308,13 @@ pub(crate) fn idem(text: &str) -> IdempotencyKey {
     IdempotencyKey::new(text).expect("a valid key")
 }
 
-pub(crate) fn best(count: u32) -> Want {
-    Want::best(category(0), count).expect("a valid wish")
+pub(crate) fn best(count: u32) -> SeatSelection {
+    SeatSelection::best(category(0), count).expect("a valid wish")
 }
 
-pub(crate) fn chosen(seats: &[u32]) -> Want {
-    Want::seats(category(0), seats.iter().map(|n| seat(*n)).collect()).expect("a valid wish")
+pub(crate) fn chosen(seats: &[u32]) -> SeatSelection {
+    SeatSelection::seats(category(0), seats.iter().map(|n| seat(*n)).collect())
+        .expect("a valid wish")
 }
 
 /// An order settled by what its reservation knows.

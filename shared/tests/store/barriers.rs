@@ -125,7 +125,7 @@ async fn a_stored_order_waits_for_no_barrier() {
         env.request(&stored).await;
         env.request(&lost).await;
         env.create(std::slice::from_ref(&stored)).await;
-        assert_eq!(env.store.forget_barrier_waits().await, Ok(1));
+        assert_eq!(env.store.delete_barrier_waits().await, Ok(1));
         assert_eq!(env.number("SELECT count(*) FROM barrier_waits").await, 1);
     })
     .await;

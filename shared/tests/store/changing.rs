@@ -270,7 +270,7 @@ async fn published_changes_are_forgotten_after_a_day_and_unpublished_ones_never(
             .execute(&env.raw)
             .await
             .expect("statement");
-        assert_eq!(env.store.forget_published(100).await.expect("postgres"), 1);
+        assert_eq!(env.store.delete_published(100).await.expect("postgres"), 1);
         assert_eq!(env.number("SELECT count(*) FROM outbox").await, 2);
         assert_eq!(env.left().await, [change_of(&left)]);
     })

@@ -19,7 +19,7 @@ async fn only_the_buyer_cancels_only_an_unpaid_order_and_only_once() {
                 .cancel(mine.order, &mallory)
                 .await
                 .expect("postgres"),
-            Cancel::NotYours
+            Cancel::OtherBuyer
         );
         assert_eq!(
             env.store

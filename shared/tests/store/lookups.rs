@@ -2,7 +2,7 @@
 
 use shared::message::{BodyHash, ProgramId, Shard, UserId};
 use shared::sale::{NewCategory, NewProgram, Program};
-use shared::store::{Counts, NamedRow};
+use shared::store::{BacklogCounts, KeyedOrder};
 
 use crate::environment::{keyed, order, with};
 
@@ -153,7 +153,7 @@ async fn orders_keep_what_their_keys_stood_for() {
             .live_orders(program, None, 10)
             .await
             .expect("postgres");
-        let named = |row: &NamedRow| (row.number, row.key.as_str().to_owned(), row.body_hash);
+        let named = |row: &KeyedOrder| (row.number, row.key.as_str().to_owned(), row.body_hash);
         assert_eq!(
             page.named.iter().map(named).collect::<Vec<_>>(),
             [(live.order, "a".to_owned(), hash(1))]
@@ -165,13 +165,13 @@ async fn orders_keep_what_their_keys_stood_for() {
         expected.sort_by_key(|(number, ..)| *number);
         let all = env
             .store
-            .named_ended(program, None, 10)
+            .keyed_ended(program, None, 10)
             .await
             .expect("postgres");
         assert_eq!(all.iter().map(named).collect::<Vec<_>>(), expected);
         let rest = env
             .store
-            .named_ended(program, Some(expected[0].0), 10)
+            .keyed_ended(program, Some(expected[0].0), 10)
             .await
             .expect("postgres");
         assert_eq!(rest.iter().map(named).collect::<Vec<_>>(), expected[1..]);
@@ -203,7 +203,7 @@ async fn counts_tell_what_waits() {
     with(|env| async move {
         assert_eq!(
             env.store.counts().await.expect("postgres"),
-            Counts::default()
+            BacklogCounts::default()
         );
         let orders = [order("alice", 7, &[1]), order("bob", 7, &[2])];
         env.create(&orders).await;

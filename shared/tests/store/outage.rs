@@ -86,7 +86,7 @@ async fn a_lock_held_too_long_is_contention_not_an_alarm() {
             error.class.next_step(),
             NextStep::RetryLater { alarm: false }
         );
-        assert_eq!(stored.dealt().contended(1), 1);
+        assert_eq!(stored.result().contended(1), 1);
         other.rollback().await.expect("ends");
         let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!((stored.unfinished, stored.orders.len()), (None, 1));

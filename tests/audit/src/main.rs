@@ -2,7 +2,7 @@
 //!
 //! What passes through: client logs (what buyers were told), Postgres (the truth) and Redis (the gate) are read whole,
 //! then pure checks compare them, then one table says what was looked at and what is wrong. It shares no code with the
-//! system, reads raw tables and keys, and writes nothing. Format of the logs and meaning of each check: docs/audit.md.
+//! system, reads raw tables and keys, and writes nothing. Format of the logs and meaning of each check: docs/reference/audit.md.
 //!
 //! Exit code 0: all checks pass. 1: something is wrong. 2: something could not be read, so nothing is said.
 

@@ -1,16 +1,14 @@
 //! What is known of an event besides its payload; as it stands on disk.
 
+use crate::Millis;
 use serde::{Deserialize, Serialize};
-
-/// Milliseconds since 1970: an event's age goes on while the host is away.
-pub type Millis = i64;
 
 /// Number of an event in the store, in the order of acceptance.
 pub type EventId = u64;
 
 /// An accepted event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct AcceptedEvent {
     /// Function's logical id.
     pub function: String,
     /// The same for every try.
@@ -22,12 +20,12 @@ pub struct Entry {
     /// Invocations that ran to an end. One that the host's death cut off is not among them.
     pub invoked: u32,
     /// How far it is.
-    pub stage: Stage,
+    pub stage: EventStage,
 }
 
 /// Where an event is on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stage {
+pub enum EventStage {
     /// It has to run.
     Waiting {
         /// Tries that ended in a function error.
@@ -44,7 +42,7 @@ pub enum Stage {
         /// When.
         at: Millis,
         /// Who has not been told yet.
-        targets: Vec<Target>,
+        targets: Vec<EventDestination>,
     },
 }
 
@@ -72,7 +70,7 @@ impl Condition {
 
 /// Who is told of the end.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Target {
+pub enum EventDestination {
     /// A queue, by ARN: gets the record.
     Queue(String),
     /// A function, by logical id: gets the record as an event.

@@ -5,16 +5,17 @@
 //! back with growing waits; an event older than the function's maximum age is given up, and so is one of a function that may
 //! not run at all. In every case the destinations of that end are told.
 
+use crate::Millis;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::entry::{Condition, Entry, EventId, Millis, Stage, Target};
+use super::entry::{AcceptedEvent, Condition, EventDestination, EventId, EventStage};
 
 /// Records on their way to destinations at one time.
-const MOST_DELIVERIES: usize = 16;
+const MAX_DELIVERIES: usize = 16;
 
 /// What a function's template says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
+pub struct EventInvokePolicy {
     /// Tries after the first.
     pub max_retries: u32,
     /// An event older than this is given up.
@@ -22,14 +23,14 @@ pub struct Policy {
     /// Invocations at one time.
     pub concurrency: usize,
     /// Who is told of success.
-    pub on_success: Vec<Target>,
+    pub on_success: Vec<EventDestination>,
     /// Who is told when an event is given up.
-    pub on_failure: Vec<Target>,
+    pub on_failure: Vec<EventDestination>,
 }
 
 /// How long it is waited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
+pub struct RetryTiming {
     /// Before the first and before the second retry after a function error.
     pub retries: [Millis; 2],
     /// After the first try that did not begin, or the first record that was not taken; doubled each time.
@@ -38,7 +39,7 @@ pub struct Timing {
     pub max_backoff: Millis,
 }
 
-impl Timing {
+impl RetryTiming {
     /// As Lambda waits: one and two minutes; 1 s doubling to 5 minutes.
     pub const AWS: Self = Self {
         retries: [60_000, 120_000],
@@ -61,13 +62,13 @@ impl Timing {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
+pub enum AsyncInput {
     /// An event is on disk: new, or found there at the start.
-    Accepted(EventId, Entry),
+    Accepted(EventId, AcceptedEvent),
     /// A try ended.
-    Finished(EventId, Finish),
+    Finished(EventId, AttemptResult),
     /// A record reached its destination, or did not.
-    Delivered(EventId, Target, bool),
+    Delivered(EventId, EventDestination, bool),
     /// The function may have so many invocations at one time from now on.
     Limited(String, usize),
     /// Time passed.
@@ -80,7 +81,7 @@ pub enum Input {
 
 /// How a try ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
+pub enum AttemptResult {
     /// The function answered.
     Answered,
     /// The function failed.
@@ -95,13 +96,13 @@ pub enum Finish {
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum AsyncAction {
     /// Run the function.
     Invoke(EventId),
     /// Tell a destination.
-    Deliver(EventId, Target),
+    Deliver(EventId, EventDestination),
     /// Keep this state of the event; before any action on it that follows.
-    Save(EventId, Entry),
+    Save(EventId, AcceptedEvent),
     /// The event is done with.
     Forget(EventId),
     /// It was given up, and nobody is to be told: function, request id, and why.
@@ -116,7 +117,7 @@ struct Line {
 }
 
 /// A record on its way to one destination.
-type Letter = (EventId, Target);
+type Letter = (EventId, EventDestination);
 
 /// What a time is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,10 +130,10 @@ enum Timer {
 
 /// The state of all events.
 #[derive(Debug)]
-pub struct Machine {
-    policies: BTreeMap<String, Policy>,
-    timing: Timing,
-    entries: HashMap<EventId, Entry>,
+pub struct AsyncMachine {
+    policies: BTreeMap<String, EventInvokePolicy>,
+    timing: RetryTiming,
+    entries: HashMap<EventId, AcceptedEvent>,
     lines: BTreeMap<String, Line>,
     timers: BTreeSet<(Millis, Timer)>,
     outgoing: BTreeSet<Letter>,
@@ -142,9 +143,9 @@ pub struct Machine {
     draining: bool,
 }
 
-impl Machine {
+impl AsyncMachine {
     /// `policies` by the function's logical id. Events of other functions are kept and left alone.
-    pub fn new(policies: BTreeMap<String, Policy>, timing: Timing) -> Self {
+    pub fn new(policies: BTreeMap<String, EventInvokePolicy>, timing: RetryTiming) -> Self {
         Self {
             policies,
             timing,
@@ -159,21 +160,21 @@ impl Machine {
     }
 
     /// Takes what happened, and adds what is to be done to `actions`.
-    pub fn step(&mut self, now: Millis, input: Input, actions: &mut Vec<Action>) {
+    pub fn step(&mut self, now: Millis, input: AsyncInput, actions: &mut Vec<AsyncAction>) {
         match input {
-            Input::Accepted(id, entry) => self.accepted(id, entry),
-            Input::Finished(id, finish) => self.finished(now, id, finish, actions),
-            Input::Delivered(id, target, taken) => {
+            AsyncInput::Accepted(id, entry) => self.accepted(id, entry),
+            AsyncInput::Finished(id, finish) => self.finished(now, id, finish, actions),
+            AsyncInput::Delivered(id, target, taken) => {
                 self.delivered(now, (id, target), taken, actions);
             }
-            Input::Limited(function, most) => {
+            AsyncInput::Limited(function, most) => {
                 if let Some(policy) = self.policies.get_mut(&function) {
                     policy.concurrency = most;
                 }
             }
-            Input::Tick => {}
-            Input::Drain => self.draining = true,
-            Input::Restarted => self.restarted(),
+            AsyncInput::Tick => {}
+            AsyncInput::Drain => self.draining = true,
+            AsyncInput::Restarted => self.restarted(),
         }
         self.look_at_the_clock(now, actions);
         if !self.draining {
@@ -187,7 +188,7 @@ impl Machine {
     }
 
     /// An event that is not done with.
-    pub fn entry(&self, id: EventId) -> Option<&Entry> {
+    pub fn entry(&self, id: EventId) -> Option<&AcceptedEvent> {
         self.entries.get(&id)
     }
 
@@ -198,7 +199,7 @@ impl Machine {
     }
 
     /// Every event that is not done with, those of unknown functions included, and whether it runs now.
-    pub fn overview(&self) -> impl Iterator<Item = (&Entry, bool)> {
+    pub fn overview(&self) -> impl Iterator<Item = (&AcceptedEvent, bool)> {
         self.entries.iter().map(|(id, entry)| {
             let running = self
                 .lines
@@ -208,15 +209,15 @@ impl Machine {
         })
     }
 
-    fn accepted(&mut self, id: EventId, entry: Entry) {
+    fn accepted(&mut self, id: EventId, entry: AcceptedEvent) {
         if let Some(policy) = self.policies.get(&entry.function) {
             match &entry.stage {
-                Stage::Waiting { due, .. } => {
+                EventStage::Waiting { due, .. } => {
                     self.timers.insert((*due, Timer::Event(id)));
                     self.timers
                         .insert((entry.accepted + policy.max_age, Timer::Event(id)));
                 }
-                Stage::Ended { targets, .. } => self
+                EventStage::Ended { targets, .. } => self
                     .outgoing
                     .extend(targets.iter().map(|target| (id, target.clone()))),
             }
@@ -236,7 +237,13 @@ impl Machine {
         }
     }
 
-    fn finished(&mut self, now: Millis, id: EventId, finish: Finish, actions: &mut Vec<Action>) {
+    fn finished(
+        &mut self,
+        now: Millis,
+        id: EventId,
+        finish: AttemptResult,
+        actions: &mut Vec<AsyncAction>,
+    ) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
@@ -249,24 +256,24 @@ impl Machine {
         if !line.running.remove(&id) {
             return;
         }
-        let Stage::Waiting {
+        let EventStage::Waiting {
             failed, delayed, ..
         } = entry.stage
         else {
             return;
         };
-        let again = |failed, delayed, due| Stage::Waiting {
+        let again = |failed, delayed, due| EventStage::Waiting {
             failed,
             delayed,
             due,
         };
         match finish {
-            Finish::Answered => {
+            AttemptResult::Answered => {
                 entry.invoked += 1;
                 self.end(now, id, Condition::Success, actions);
                 return;
             }
-            Finish::Failed => {
+            AttemptResult::Failed => {
                 entry.invoked += 1;
                 if failed >= policy.max_retries {
                     self.end(now, id, Condition::RetriesExhausted, actions);
@@ -276,30 +283,36 @@ impl Machine {
                     self.timing.retries[(failed as usize).min(self.timing.retries.len() - 1)];
                 entry.stage = again(failed + 1, 0, now + wait);
             }
-            Finish::NotBegun => {
+            AttemptResult::NotBegun => {
                 entry.stage = again(failed, delayed + 1, now + self.timing.after(delayed));
             }
-            Finish::Never => {
+            AttemptResult::Never => {
                 self.end(now, id, Condition::RetriesExhausted, actions);
                 return;
             }
-            Finish::Stopped => entry.stage = again(failed, delayed, now),
+            AttemptResult::Stopped => entry.stage = again(failed, delayed, now),
         }
-        if let Stage::Waiting { due, .. } = entry.stage {
+        if let EventStage::Waiting { due, .. } = entry.stage {
             self.timers.insert((due, Timer::Event(id)));
         }
-        actions.push(Action::Save(id, entry.clone()));
+        actions.push(AsyncAction::Save(id, entry.clone()));
     }
 
     /// The event has run, or will not run again; what is left is to tell of it.
-    fn end(&mut self, now: Millis, id: EventId, condition: Condition, actions: &mut Vec<Action>) {
+    fn end(
+        &mut self,
+        now: Millis,
+        id: EventId,
+        condition: Condition,
+        actions: &mut Vec<AsyncAction>,
+    ) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
         let Some(policy) = self.policies.get(&entry.function) else {
             return;
         };
-        if let Stage::Waiting { due, .. } = entry.stage {
+        if let EventStage::Waiting { due, .. } = entry.stage {
             // or one for each event of the last hours would be kept
             self.timers.remove(&(due, Timer::Event(id)));
             self.timers
@@ -312,27 +325,33 @@ impl Machine {
         };
         if targets.is_empty() {
             if condition != Condition::Success {
-                actions.push(Action::Lost(
+                actions.push(AsyncAction::Lost(
                     entry.function.clone(),
                     entry.request_id.clone(),
                     condition,
                 ));
             }
             self.entries.remove(&id);
-            actions.push(Action::Forget(id));
+            actions.push(AsyncAction::Forget(id));
             return;
         }
-        entry.stage = Stage::Ended {
+        entry.stage = EventStage::Ended {
             condition,
             at: now,
             targets: targets.clone(),
         };
         self.outgoing
             .extend(targets.iter().map(|target| (id, target.clone())));
-        actions.push(Action::Save(id, entry.clone()));
+        actions.push(AsyncAction::Save(id, entry.clone()));
     }
 
-    fn delivered(&mut self, now: Millis, letter: Letter, taken: bool, actions: &mut Vec<Action>) {
+    fn delivered(
+        &mut self,
+        now: Millis,
+        letter: Letter,
+        taken: bool,
+        actions: &mut Vec<AsyncAction>,
+    ) {
         self.delivering = self.delivering.saturating_sub(1);
         let tries = self.refused.remove(&letter).unwrap_or_default();
         if !taken {
@@ -347,19 +366,19 @@ impl Machine {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        let Stage::Ended { targets, .. } = &mut entry.stage else {
+        let EventStage::Ended { targets, .. } = &mut entry.stage else {
             return;
         };
         targets.retain(|left| *left != target);
         if targets.is_empty() {
             self.entries.remove(&id);
-            actions.push(Action::Forget(id));
+            actions.push(AsyncAction::Forget(id));
         } else {
-            actions.push(Action::Save(id, entry.clone()));
+            actions.push(AsyncAction::Save(id, entry.clone()));
         }
     }
 
-    fn look_at_the_clock(&mut self, now: Millis, actions: &mut Vec<Action>) {
+    fn look_at_the_clock(&mut self, now: Millis, actions: &mut Vec<AsyncAction>) {
         while self.timers.first().is_some_and(|(at, _)| *at <= now) {
             match self.timers.pop_first() {
                 Some((_, Timer::Letter(letter))) => drop(self.outgoing.insert(letter)),
@@ -370,11 +389,11 @@ impl Machine {
     }
 
     /// An event may have become due, or too old.
-    fn look_at(&mut self, now: Millis, id: EventId, actions: &mut Vec<Action>) {
+    fn look_at(&mut self, now: Millis, id: EventId, actions: &mut Vec<AsyncAction>) {
         let Some(entry) = self.entries.get(&id) else {
             return;
         };
-        let (Stage::Waiting { due, .. }, Some(policy)) =
+        let (EventStage::Waiting { due, .. }, Some(policy)) =
             (&entry.stage, self.policies.get(&entry.function))
         else {
             return;
@@ -391,7 +410,7 @@ impl Machine {
         }
     }
 
-    fn begin(&mut self, actions: &mut Vec<Action>) {
+    fn begin(&mut self, actions: &mut Vec<AsyncAction>) {
         for (function, line) in &mut self.lines {
             // a function that may not run is asked all the same: it says so, and its event ends
             let most = self
@@ -402,14 +421,14 @@ impl Machine {
                 && let Some(id) = line.ready.pop_first()
             {
                 line.running.insert(id);
-                actions.push(Action::Invoke(id));
+                actions.push(AsyncAction::Invoke(id));
             }
         }
-        while self.delivering < MOST_DELIVERIES
+        while self.delivering < MAX_DELIVERIES
             && let Some((id, target)) = self.outgoing.pop_first()
         {
             self.delivering += 1;
-            actions.push(Action::Deliver(id, target));
+            actions.push(AsyncAction::Deliver(id, target));
         }
     }
 }

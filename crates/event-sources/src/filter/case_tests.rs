@@ -293,7 +293,7 @@ fn what_is_no_pattern_is_said_with_its_remedy() {
         "{}",
         "[1]",
     ]);
-    let long = format!(r#"{{"value": ["{}"]}}"#, "x".repeat(LONGEST_PATTERN));
+    let long = format!(r#"{{"value": ["{}"]}}"#, "x".repeat(MAX_PATTERN_BYTES));
     assert!(
         Filters::new("value", &[&long])
             .unwrap_err()

@@ -28,13 +28,13 @@ use std::sync::Arc;
 use pattern::Pattern;
 
 /// Patterns of one mapping at most, after an increase of the quota.
-pub const MOST_FILTERS: usize = 10;
+pub const MAX_FILTERS: usize = 10;
 
 /// Patterns of one mapping that every account may have.
-pub const USUAL_FILTERS: usize = 5;
+pub const DEFAULT_MAX_FILTERS: usize = 5;
 
 /// Longest pattern, bytes (`Filter.Pattern` of Lambda's API).
-pub const LONGEST_PATTERN: usize = 4_096;
+pub const MAX_PATTERN_BYTES: usize = 4_096;
 
 /// The patterns of one mapping. Cheap to clone.
 #[derive(Debug, Clone)]

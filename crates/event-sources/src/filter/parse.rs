@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::LONGEST_PATTERN;
+use super::MAX_PATTERN_BYTES;
 use super::number::Number;
 use super::pattern::{Clause, Node, Object, Pattern, Whole};
 use super::rule::{Comparison, Rule};
@@ -56,9 +56,9 @@ const RESERVED_IN_OR: [&str; 24] = [
 /// # Errors
 /// What is wrong, and what to write instead.
 pub(super) fn pattern(field: &str, source: &str) -> Result<Pattern, String> {
-    if source.len() > LONGEST_PATTERN {
+    if source.len() > MAX_PATTERN_BYTES {
         return Err(format!(
-            "the pattern has {} bytes; at most {LONGEST_PATTERN} are allowed",
+            "the pattern has {} bytes; at most {MAX_PATTERN_BYTES} are allowed",
             source.len()
         ));
     }

@@ -8,12 +8,12 @@ mod watch;
 #[cfg(test)]
 mod watch_tests;
 
+use crate::Millis;
 use serde::Serialize;
 
-pub use watch::{BEHIND_AFTER, FAILING_AFTER, FAILING_TIMES, STUCK_AFTER, SourceWatch, Waiting};
-
-/// Milliseconds since 1970.
-pub type Millis = i64;
+pub use watch::{
+    BEHIND_AFTER, FAILING_AFTER, FAILING_TIMES, STUCK_AFTER, SourceWatch, WaitingWork,
+};
 
 /// What a source is doing, from the best state to the worst. Of several partitions the worst state is their mapping's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -134,14 +134,14 @@ pub struct LastError {
 
 /// A fault that the adapter of a source observed itself; it lasts until the adapter reports its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct SourceProblem {
     /// The state it puts the source into.
     pub state: SourceState,
     /// What is wrong, and what to do.
     pub reason: String,
 }
 
-impl Problem {
+impl SourceProblem {
     /// Work cannot be read or handed on, for this reason.
     pub fn stuck(reason: impl Into<String>) -> Self {
         Self {

@@ -1,6 +1,7 @@
 //! From observations to a state.
 
-use super::{LastError, Millis, Problem, SourceHealth, SourceState};
+use super::{LastError, SourceHealth, SourceProblem, SourceState};
+use crate::Millis;
 
 /// Work that is older than this makes its source `behind`, milliseconds.
 pub const BEHIND_AFTER: Millis = 10_000;
@@ -19,7 +20,7 @@ const MOST_TEXT: usize = 500;
 
 /// Work that waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingWork {
     /// When the oldest record, message or event was made; `None`: not known.
     pub oldest: Option<Millis>,
     /// Since when something waits without a break; `None`: since the watch was first informed of it.
@@ -33,10 +34,10 @@ pub struct Waiting {
 pub struct SourceWatch {
     /// Since when nothing is wrong, as long as nothing is.
     well_since: Millis,
-    problem: Option<(Millis, Problem)>,
+    problem: Option<(Millis, SourceProblem)>,
     paused_since: Option<Millis>,
     /// Since when something waits without a break.
-    waiting: Option<(Millis, Waiting)>,
+    waiting: Option<(Millis, WaitingWork)>,
     /// Since when the oldest of it has been older than [`BEHIND_AFTER`].
     old_since: Option<Millis>,
     failures: u32,
@@ -61,7 +62,7 @@ impl SourceWatch {
     }
 
     /// Sets the fault that the adapter observes, or ends it. One that only changes its words lasts on.
-    pub fn problem(&mut self, now: Millis, problem: Option<Problem>) {
+    pub fn problem(&mut self, now: Millis, problem: Option<SourceProblem>) {
         self.change(now, |watch| {
             let before = watch.problem.take();
             watch.problem = problem.map(|problem| {
@@ -81,7 +82,7 @@ impl SourceWatch {
     }
 
     /// Sets what waits; `None`: nothing does.
-    pub fn waits(&mut self, now: Millis, waiting: Option<Waiting>) {
+    pub fn waits(&mut self, now: Millis, waiting: Option<WaitingWork>) {
         self.change(now, |watch| {
             let since = watch.waiting.map_or(now, |(since, _)| since);
             watch.waiting =
@@ -231,7 +232,7 @@ impl SourceWatch {
 }
 
 /// Age of the oldest work; not below zero, since a producer's clock may be ahead.
-fn age(now: Millis, (since, waiting): (Millis, Waiting)) -> Millis {
+fn age(now: Millis, (since, waiting): (Millis, WaitingWork)) -> Millis {
     (now - waiting.oldest.unwrap_or(since)).max(0)
 }
 

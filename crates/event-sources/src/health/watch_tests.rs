@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn waits(oldest: Option<Millis>, in_flight: bool) -> Waiting {
-    Waiting {
+fn waits(oldest: Option<Millis>, in_flight: bool) -> WaitingWork {
+    WaitingWork {
         oldest,
         since: None,
         in_flight,
@@ -156,8 +156,8 @@ fn a_problem_decides_and_keeps_its_time() {
     let mut watch = SourceWatch::new(0);
     watch.paused(10, true);
     assert_eq!(state(&watch, 10), (SourceState::Paused, 10));
-    watch.problem(20, Some(Problem::away("no broker")));
-    watch.problem(30, Some(Problem::away("no broker at all")));
+    watch.problem(20, Some(SourceProblem::away("no broker")));
+    watch.problem(30, Some(SourceProblem::away("no broker at all")));
     assert_eq!(state(&watch, 40), (SourceState::Away, 20));
     assert_eq!(
         watch.health(40).problem().as_deref(),
@@ -228,7 +228,7 @@ proptest! {
                 3 => watch.progressed(now),
                 4 => watch.succeeded(now),
                 5 => watch.failed(now, "as told"),
-                6 => { watch.problem(now, Some(Problem::stuck("as told"))); problem = true }
+                6 => { watch.problem(now, Some(SourceProblem::stuck("as told"))); problem = true }
                 7 => { watch.problem(now, None); problem = false }
                 8 => watch.refused("as told".to_owned()),
                 9 => watch.blocked((later % 2 == 0).then(|| "as told".to_owned())),

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 /// A partition by the name of its topic.
-pub type Place = (String, i32);
+pub type TopicPartition = (String, i32);
 
 /// The partitions that an assignment names. `None`: it is none of the consumer protocol.
 ///
 /// The form: version (16 bits), then a list of topics, each with its name and the list of its partitions, then data of the assignor. Lists
 /// and partitions are of 32 bits, names have a length of 16 bits before them; the most significant byte comes first.
-pub fn assignment(bytes: &[u8]) -> Option<BTreeSet<Place>> {
+pub fn assignment(bytes: &[u8]) -> Option<BTreeSet<TopicPartition>> {
     let mut rest = Reader(bytes);
     rest.i16()?;
     let mut places = BTreeSet::new();
@@ -43,21 +43,22 @@ impl<'a> Reader<'a> {
 
 /// How long no member had some of the partitions: a rebalance may leave them out for a moment.
 #[derive(Debug, Default)]
-pub struct Unheld {
-    places: BTreeSet<Place>,
+pub struct UnassignedPartitions {
+    places: BTreeSet<TopicPartition>,
     looks: u32,
 }
 
-impl Unheld {
+impl UnassignedPartitions {
     /// A look at a group that does not rebalance: the partitions that are there, and those that members have. How often in a row some were
     /// left out, and which.
     pub fn looked(
         &mut self,
-        there: &BTreeSet<Place>,
-        held: &BTreeSet<Place>,
-    ) -> (u32, &BTreeSet<Place>) {
-        let unheld: BTreeSet<Place> = there.difference(held).cloned().collect();
-        let lasting: BTreeSet<Place> = self.places.intersection(&unheld).cloned().collect();
+        there: &BTreeSet<TopicPartition>,
+        held: &BTreeSet<TopicPartition>,
+    ) -> (u32, &BTreeSet<TopicPartition>) {
+        let unheld: BTreeSet<TopicPartition> = there.difference(held).cloned().collect();
+        let lasting: BTreeSet<TopicPartition> =
+            self.places.intersection(&unheld).cloned().collect();
         if unheld.is_empty() {
             self.looks = 0;
         } else if lasting.is_empty() {
@@ -79,7 +80,7 @@ impl Unheld {
 mod tests {
     use super::*;
 
-    fn places(all: &[(&str, i32)]) -> BTreeSet<Place> {
+    fn places(all: &[(&str, i32)]) -> BTreeSet<TopicPartition> {
         all.iter()
             .map(|(topic, number)| ((*topic).to_owned(), *number))
             .collect()
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn partitions_that_stay_without_a_member_are_counted() {
         let all = places(&[("a", 0), ("a", 1)]);
-        let mut unheld = Unheld::default();
+        let mut unheld = UnassignedPartitions::default();
         assert_eq!(unheld.looked(&all, &all).0, 0, "others may have them all");
         assert_eq!(unheld.looked(&all, &places(&[("a", 0)])).0, 1);
         assert_eq!(

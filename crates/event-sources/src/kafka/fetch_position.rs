@@ -13,9 +13,9 @@ const SETTLING: u32 = 3;
 
 /// The next offset to fetch, by partition.
 #[derive(Debug, Default)]
-pub struct Fetched(BTreeMap<Partition, (Offset, u32)>);
+pub struct FetchPositions(BTreeMap<Partition, (Offset, u32)>);
 
-impl Fetched {
+impl FetchPositions {
     /// Statistics say that this is the next offset to fetch.
     pub fn reported(&mut self, partition: Partition, next: Offset) {
         let entry = self.0.entry(partition).or_default();
@@ -46,7 +46,7 @@ mod tests {
             topic: 0,
             number: 1,
         };
-        let mut fetched = Fetched::default();
+        let mut fetched = FetchPositions::default();
         for _ in 0..SETTLING {
             assert_eq!(fetched.through(partition), None);
             fetched.reported(partition, 50);

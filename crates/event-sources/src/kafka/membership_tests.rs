@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use super::{Membership, TOO_SOON};
+use super::{FENCED_AGAIN_WITHIN, Membership};
 
 #[test]
 fn a_name_that_is_taken_is_given_up() {
@@ -9,8 +9,8 @@ fn a_name_that_is_taken_is_given_up() {
     assert_eq!(membership.of("host"), "host");
     membership.fenced(start, 1);
     assert_eq!(membership.of("host"), "host");
-    membership.fenced(start + TOO_SOON, 2);
+    membership.fenced(start + FENCED_AGAIN_WITHIN, 2);
     assert_eq!(membership.of("host"), "host");
-    membership.fenced(start + TOO_SOON + Duration::from_secs(1), 0xab);
+    membership.fenced(start + FENCED_AGAIN_WITHIN + Duration::from_secs(1), 0xab);
     assert_eq!(membership.of("host"), "host-000000ab");
 }

@@ -1,7 +1,7 @@
 //! Rules about consumer groups and partition logs of Kafka, without a broker.
 //!
 //! [`resume`] decides where a group continues in a partition and which losses need an alarm, [`Membership`] under which name
-//! a host joins its group, [`assignment`] reads what a group's members are assigned, [`Fetched`] and [`LogEnd`] keep what
+//! a host joins its group, [`assignment`] reads what a group's members are assigned, [`FetchPositions`] and [`LogEnd`] keep what
 //! librdkafka reports of a partition.
 
 mod assignment;
@@ -12,8 +12,8 @@ mod membership;
 mod membership_tests;
 mod resume;
 
-pub use assignment::{Place, Unheld, assignment};
-pub use fetch_position::Fetched;
+pub use assignment::{TopicPartition, UnassignedPartitions, assignment};
+pub use fetch_position::FetchPositions;
 pub use log_end::LogEnd;
-pub use membership::{Membership, TOO_SOON};
-pub use resume::{Finding, Identity, Log, Resume, resume};
+pub use membership::{FENCED_AGAIN_WITHIN, Membership};
+pub use resume::{LogAnomaly, PartitionLog, ResumeFrom, TopicIdentity, resume};

@@ -7,7 +7,7 @@ use crate::stream::Offset;
 
 /// A topic, compared with the one that this host last read under the same name with the same group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity {
+pub enum TopicIdentity {
     /// This host has read none.
     New,
     /// It is the same topic.
@@ -20,7 +20,7 @@ pub enum Identity {
 
 /// What the brokers say of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Log {
+pub struct PartitionLog {
     /// Next offset that the group reads; `None`: none is committed.
     pub committed: Option<Offset>,
     /// First offset of the log.
@@ -31,7 +31,7 @@ pub struct Log {
 
 /// Where reading begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resume {
+pub enum ResumeFrom {
     /// At the committed offset.
     Committed(Offset),
     /// Where `StartingPosition` says: the group has never read the topic.
@@ -42,7 +42,7 @@ pub enum Resume {
 
 /// What needs an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
+pub enum LogAnomaly {
     /// The offsets `first` to `last` were deleted before the group read them.
     Deleted {
         /// First deleted offset that the group had not read.
@@ -64,32 +64,33 @@ pub enum Finding {
 /// Where to go on. `first_time`: the group has committed nothing in any partition of the topic. `rewritten`: the brokers refused the
 /// position that this host had read up to, although the log seems to have it.
 pub fn resume(
-    log: Log,
-    identity: Identity,
+    log: PartitionLog,
+    identity: TopicIdentity,
     first_time: bool,
     rewritten: bool,
-) -> (Resume, Option<Finding>) {
-    let replaced = identity == Identity::Replaced || (identity == Identity::Unknown && first_time);
+) -> (ResumeFrom, Option<LogAnomaly>) {
+    let replaced =
+        identity == TopicIdentity::Replaced || (identity == TopicIdentity::Unknown && first_time);
     match log.committed {
-        _ if replaced => (Resume::LogStart, Some(Finding::Replaced)),
-        None if first_time => (Resume::StartingPosition, None),
+        _ if replaced => (ResumeFrom::LogStart, Some(LogAnomaly::Replaced)),
+        None if first_time => (ResumeFrom::StartingPosition, None),
         // a partition that was added later
-        None => (Resume::LogStart, None),
+        None => (ResumeFrom::LogStart, None),
         Some(committed) if committed < log.start => (
-            Resume::LogStart,
-            Some(Finding::Deleted {
+            ResumeFrom::LogStart,
+            Some(LogAnomaly::Deleted {
                 first: committed,
                 last: log.start - 1,
             }),
         ),
         Some(committed) if committed > log.end || rewritten => (
-            Resume::LogStart,
-            Some(Finding::Cut {
+            ResumeFrom::LogStart,
+            Some(LogAnomaly::Cut {
                 committed,
                 end: log.end,
             }),
         ),
-        Some(committed) => (Resume::Committed(committed), None),
+        Some(committed) => (ResumeFrom::Committed(committed), None),
     }
 }
 
@@ -99,11 +100,11 @@ mod tests {
 
     fn at(
         committed: Option<Offset>,
-        identity: Identity,
+        identity: TopicIdentity,
         first_time: bool,
-    ) -> (Resume, Option<Finding>) {
+    ) -> (ResumeFrom, Option<LogAnomaly>) {
         resume(
-            Log {
+            PartitionLog {
                 committed,
                 start: 10,
                 end: 20,
@@ -116,11 +117,15 @@ mod tests {
 
     #[test]
     fn a_committed_offset_within_the_log_counts() {
-        for identity in [Identity::New, Identity::Same, Identity::Unknown] {
+        for identity in [
+            TopicIdentity::New,
+            TopicIdentity::Same,
+            TopicIdentity::Unknown,
+        ] {
             for committed in [10, 15, 20] {
                 assert_eq!(
                     at(Some(committed), identity, false),
-                    (Resume::Committed(committed), None),
+                    (ResumeFrom::Committed(committed), None),
                     "{identity:?}"
                 );
             }
@@ -129,64 +134,64 @@ mod tests {
 
     #[test]
     fn deleted_records_are_named_exactly() {
-        let deleted = |first| Some(Finding::Deleted { first, last: 9 });
+        let deleted = |first| Some(LogAnomaly::Deleted { first, last: 9 });
         assert_eq!(
-            at(Some(9), Identity::Same, false),
-            (Resume::LogStart, deleted(9))
+            at(Some(9), TopicIdentity::Same, false),
+            (ResumeFrom::LogStart, deleted(9))
         );
         assert_eq!(
-            at(Some(0), Identity::New, false),
-            (Resume::LogStart, deleted(0))
+            at(Some(0), TopicIdentity::New, false),
+            (ResumeFrom::LogStart, deleted(0))
         );
     }
 
     #[test]
     fn a_log_of_another_topic_is_read_from_its_start() {
-        let replaced = (Resume::LogStart, Some(Finding::Replaced));
+        let replaced = (ResumeFrom::LogStart, Some(LogAnomaly::Replaced));
         for committed in [None, Some(0), Some(15), Some(99)] {
             for first_time in [false, true] {
                 assert_eq!(
-                    at(committed, Identity::Replaced, first_time),
+                    at(committed, TopicIdentity::Replaced, first_time),
                     replaced,
                     "{committed:?}"
                 );
             }
         }
-        assert_eq!(at(None, Identity::Unknown, true), replaced);
-        let cut = Finding::Cut {
+        assert_eq!(at(None, TopicIdentity::Unknown, true), replaced);
+        let cut = LogAnomaly::Cut {
             committed: 21,
             end: 20,
         };
         assert_eq!(
-            at(Some(21), Identity::New, false),
-            (Resume::LogStart, Some(cut))
+            at(Some(21), TopicIdentity::New, false),
+            (ResumeFrom::LogStart, Some(cut))
         );
-        let log = Log {
+        let log = PartitionLog {
             committed: Some(15),
             start: 10,
             end: 20,
         };
-        let cut = Finding::Cut {
+        let cut = LogAnomaly::Cut {
             committed: 15,
             end: 20,
         };
         assert_eq!(
-            resume(log, Identity::Same, false, true),
-            (Resume::LogStart, Some(cut))
+            resume(log, TopicIdentity::Same, false, true),
+            (ResumeFrom::LogStart, Some(cut))
         );
     }
 
     #[test]
     fn only_a_group_that_never_read_uses_the_starting_position() {
-        for identity in [Identity::New, Identity::Same] {
+        for identity in [TopicIdentity::New, TopicIdentity::Same] {
             assert_eq!(
                 at(None, identity, true),
-                (Resume::StartingPosition, None),
+                (ResumeFrom::StartingPosition, None),
                 "{identity:?}"
             );
             assert_eq!(
                 at(None, identity, false),
-                (Resume::LogStart, None),
+                (ResumeFrom::LogStart, None),
                 "a partition that was added later"
             );
         }

@@ -1,13 +1,14 @@
 //! Batches: messages that travel together, cut by count and by bytes.
 
+use crate::Millis;
 use std::collections::VecDeque;
 
-use super::{Key, Message, Millis, Settings};
+use super::{MessageKey, QueueMessage, QueueSettings};
 
 /// Messages for one invocation, in the order received.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    pub(super) messages: Vec<Message>,
+    pub(super) messages: Vec<QueueMessage>,
     bytes: usize,
     /// When the first of them was received.
     pub(super) since: Millis,
@@ -25,7 +26,12 @@ impl Batch {
     }
 
     /// Takes the message if the batch has room for it. An empty one takes any: a message beyond the limit travels alone.
-    fn take(&mut self, message: Message, now: Millis, settings: &Settings) -> Option<Message> {
+    fn take(
+        &mut self,
+        message: QueueMessage,
+        now: Millis,
+        settings: &QueueSettings,
+    ) -> Option<QueueMessage> {
         let bytes = self.bytes + message.size;
         if !self.is_empty()
             && (self.len() >= settings.batch_size
@@ -42,12 +48,12 @@ impl Batch {
     }
 
     /// Their names.
-    pub(super) fn keys(&self) -> Vec<Key> {
+    pub(super) fn keys(&self) -> Vec<MessageKey> {
         self.messages.iter().map(|message| message.key).collect()
     }
 
     /// Nothing more fits, whatever its size.
-    pub(super) fn is_full(&self, settings: &Settings) -> bool {
+    pub(super) fn is_full(&self, settings: &QueueSettings) -> bool {
         self.len() >= settings.batch_size || settings.envelope + self.bytes >= settings.max_payload
     }
 }
@@ -55,9 +61,9 @@ impl Batch {
 /// Adds messages to the batch that is open; whenever the next does not fit, the batch moves to `closed` and a new one opens.
 pub(super) fn fill(
     open: &mut Batch,
-    messages: Vec<Message>,
+    messages: Vec<QueueMessage>,
     now: Millis,
-    settings: &Settings,
+    settings: &QueueSettings,
     closed: &mut VecDeque<Batch>,
 ) {
     for message in messages {

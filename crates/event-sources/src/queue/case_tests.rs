@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::Millis;
 
-pub(super) fn settings() -> Settings {
-    Settings {
+pub(super) fn settings() -> QueueSettings {
+    QueueSettings {
         batch_size: 10,
         window: Duration::ZERO,
         max_payload: 1_000,
@@ -20,8 +21,8 @@ pub(super) fn settings() -> Settings {
     }
 }
 
-fn messages(keys: std::ops::Range<Key>, size: usize) -> Vec<Message> {
-    keys.map(|key| Message {
+fn messages(keys: std::ops::Range<MessageKey>, size: usize) -> Vec<QueueMessage> {
+    keys.map(|key| QueueMessage {
         key,
         size,
         group: None,
@@ -29,11 +30,11 @@ fn messages(keys: std::ops::Range<Key>, size: usize) -> Vec<Message> {
     .collect()
 }
 
-fn grouped(groups: &[&str]) -> Vec<Message> {
+fn grouped(groups: &[&str]) -> Vec<QueueMessage> {
     groups
         .iter()
         .zip(0..)
-        .map(|(group, key)| Message {
+        .map(|(group, key)| QueueMessage {
             key,
             size: 10,
             group: Some((*group).into()),
@@ -42,25 +43,25 @@ fn grouped(groups: &[&str]) -> Vec<Message> {
 }
 
 /// The machine after its first step, and the name of the request it made.
-fn asking(limits: Settings) -> (Machine, ReceiveId) {
-    let mut machine = Machine::new(limits);
-    let out = step(&mut machine, 0, Input::Tick);
-    let [Action::Receive { id, .. }] = out[..] else {
+fn asking(limits: QueueSettings) -> (QueueMachine, ReceiveId) {
+    let mut machine = QueueMachine::new(limits);
+    let out = step(&mut machine, 0, QueueInput::Tick);
+    let [QueueAction::Receive { id, .. }] = out[..] else {
         panic!("{out:?}")
     };
     (machine, id)
 }
 
-fn step(machine: &mut Machine, now: Millis, input: Input) -> Vec<Action> {
+fn step(machine: &mut QueueMachine, now: Millis, input: QueueInput) -> Vec<QueueAction> {
     let mut out = Vec::new();
     machine.step(now, input, &mut out);
     out
 }
 
-fn receives(out: &[Action]) -> Vec<ReceiveId> {
+fn receives(out: &[QueueAction]) -> Vec<ReceiveId> {
     out.iter()
         .filter_map(|action| {
-            if let Action::Receive { id, .. } = action {
+            if let QueueAction::Receive { id, .. } = action {
                 Some(*id)
             } else {
                 None
@@ -69,9 +70,9 @@ fn receives(out: &[Action]) -> Vec<ReceiveId> {
         .collect()
 }
 
-fn invoked(out: &[Action]) -> Vec<(InvocationId, Vec<Key>)> {
-    let invoke = |action: &Action| match action {
-        Action::Invoke { id, batch, .. } => Some((*id, batch.clone())),
+fn invoked(out: &[QueueAction]) -> Vec<(InvocationId, Vec<MessageKey>)> {
+    let invoke = |action: &QueueAction| match action {
+        QueueAction::Invoke { id, batch, .. } => Some((*id, batch.clone())),
         _ => None,
     };
     out.iter().filter_map(invoke).collect()
@@ -80,18 +81,26 @@ fn invoked(out: &[Action]) -> Vec<(InvocationId, Vec<Key>)> {
 #[test]
 fn what_arrives_at_an_idle_mapping_is_invoked_in_the_same_step() {
     let (mut machine, id) = asking(settings());
-    let out = step(&mut machine, 5, Input::Received(id, messages(0..1, 10)));
+    let out = step(
+        &mut machine,
+        5,
+        QueueInput::Received(id, messages(0..1, 10)),
+    );
     assert_eq!(invoked(&out)[0].1, [0]);
     assert_eq!(receives(&out).len(), 1, "the other permit asks on");
 }
 
 #[test]
 fn without_a_free_permit_nothing_is_asked_for() {
-    let (mut machine, id) = asking(Settings {
+    let (mut machine, id) = asking(QueueSettings {
         concurrency: 1,
         ..settings()
     });
-    let out = step(&mut machine, 0, Input::Received(id, messages(0..10, 10)));
+    let out = step(
+        &mut machine,
+        0,
+        QueueInput::Received(id, messages(0..10, 10)),
+    );
     let [(invocation, _)] = invoked(&out)[..] else {
         panic!("{out:?}")
     };
@@ -99,11 +108,11 @@ fn without_a_free_permit_nothing_is_asked_for() {
     let out = step(
         &mut machine,
         9,
-        Input::Finished(invocation, Finish::Answered(Vec::new())),
+        QueueInput::Finished(invocation, QueueBatchResult::Answered(Vec::new())),
     );
-    assert_eq!(out[0], Action::Delete((0..10).collect()));
+    assert_eq!(out[0], QueueAction::Delete((0..10).collect()));
     assert_eq!(receives(&out).len(), 1);
-    let off = Machine::new(Settings {
+    let off = QueueMachine::new(QueueSettings {
         concurrency: 0,
         ..settings()
     });
@@ -112,27 +121,27 @@ fn without_a_free_permit_nothing_is_asked_for() {
 
 #[test]
 fn requests_grow_while_they_come_back_full_and_fall_to_one_on_an_empty_one() {
-    let (mut machine, first) = asking(Settings {
+    let (mut machine, first) = asking(QueueSettings {
         concurrency: 10,
         ..settings()
     });
     let second = receives(&step(
         &mut machine,
         0,
-        Input::Received(first, messages(0..10, 10)),
+        QueueInput::Received(first, messages(0..10, 10)),
     ));
     assert_eq!(second.len(), 2);
     let third = receives(&step(
         &mut machine,
         0,
-        Input::Received(second[0], messages(10..20, 10)),
+        QueueInput::Received(second[0], messages(10..20, 10)),
     ));
     assert_eq!(third.len(), 2, "three are out");
     assert!(
         receives(&step(
             &mut machine,
             0,
-            Input::Received(third[0], Vec::new())
+            QueueInput::Received(third[0], Vec::new())
         ))
         .is_empty()
     );
@@ -140,7 +149,7 @@ fn requests_grow_while_they_come_back_full_and_fall_to_one_on_an_empty_one() {
         receives(&step(
             &mut machine,
             0,
-            Input::Received(third[1], Vec::new())
+            QueueInput::Received(third[1], Vec::new())
         ))
         .is_empty()
     );
@@ -148,7 +157,7 @@ fn requests_grow_while_they_come_back_full_and_fall_to_one_on_an_empty_one() {
         receives(&step(
             &mut machine,
             0,
-            Input::Received(second[1], Vec::new())
+            QueueInput::Received(second[1], Vec::new())
         ))
         .len(),
         1
@@ -158,14 +167,18 @@ fn requests_grow_while_they_come_back_full_and_fall_to_one_on_an_empty_one() {
 #[test]
 fn a_window_gathers_until_it_is_over_and_asks_shortly_in_its_last_second() {
     let window = Duration::from_secs(3);
-    let (mut machine, id) = asking(Settings {
+    let (mut machine, id) = asking(QueueSettings {
         batch_size: 100,
         window,
         concurrency: 1,
         ..settings()
     });
-    let out = step(&mut machine, 0, Input::Received(id, messages(0..4, 10)));
-    let [Action::Receive { id, most: 10, wait }] = out[..] else {
+    let out = step(
+        &mut machine,
+        0,
+        QueueInput::Received(id, messages(0..4, 10)),
+    );
+    let [QueueAction::Receive { id, most: 10, wait }] = out[..] else {
         panic!("{out:?}")
     };
     assert_eq!(
@@ -173,19 +186,23 @@ fn a_window_gathers_until_it_is_over_and_asks_shortly_in_its_last_second() {
         Duration::from_secs(2),
         "the longest wait of one request"
     );
-    let out = step(&mut machine, 1_200, Input::Received(id, messages(4..5, 10)));
-    let [Action::Receive { id, wait, .. }] = out[..] else {
+    let out = step(
+        &mut machine,
+        1_200,
+        QueueInput::Received(id, messages(4..5, 10)),
+    );
+    let [QueueAction::Receive { id, wait, .. }] = out[..] else {
         panic!("{out:?}")
     };
     assert_eq!(wait, Duration::from_secs(1));
     assert_eq!(
-        step(&mut machine, 2_200, Input::Received(id, Vec::new())),
+        step(&mut machine, 2_200, QueueInput::Received(id, Vec::new())),
         []
     );
     assert_eq!(machine.wake(), Some(2_300));
-    let out = step(&mut machine, 2_300, Input::Tick);
+    let out = step(&mut machine, 2_300, QueueInput::Tick);
     let [
-        Action::Receive {
+        QueueAction::Receive {
             id,
             wait: Duration::ZERO,
             ..
@@ -194,16 +211,16 @@ fn a_window_gathers_until_it_is_over_and_asks_shortly_in_its_last_second() {
     else {
         panic!("{out:?}")
     };
-    step(&mut machine, 2_950, Input::Received(id, Vec::new()));
+    step(&mut machine, 2_950, QueueInput::Received(id, Vec::new()));
     assert_eq!(machine.wake(), Some(3_000));
-    let out = step(&mut machine, 3_000, Input::Tick);
+    let out = step(&mut machine, 3_000, QueueInput::Tick);
     assert_eq!(invoked(&out)[0].1, (0..5).collect::<Vec<_>>());
 }
 
 #[test]
 fn a_full_batch_does_not_wait_for_its_window() {
     let window = Duration::from_secs(300);
-    let (mut machine, mut id) = asking(Settings {
+    let (mut machine, mut id) = asking(QueueSettings {
         batch_size: 25,
         window,
         concurrency: 1,
@@ -214,7 +231,7 @@ fn a_full_batch_does_not_wait_for_its_window() {
         let out = step(
             &mut machine,
             10,
-            Input::Received(id, messages(first..first + most, 10)),
+            QueueInput::Received(id, messages(first..first + most, 10)),
         );
         match receives(&out)[..] {
             [next] => id = next,
@@ -227,26 +244,30 @@ fn a_full_batch_does_not_wait_for_its_window() {
 
 #[test]
 fn a_batch_is_cut_by_size_and_what_waits_for_its_permit_stays_hidden() {
-    let (mut machine, id) = asking(Settings {
+    let (mut machine, id) = asking(QueueSettings {
         concurrency: 1,
         ..settings()
     });
     let mut some = messages(0..3, 400);
-    some.push(Message {
+    some.push(QueueMessage {
         key: 3,
         size: 5_000,
         group: None,
     });
-    let out = step(&mut machine, 0, Input::Received(id, some));
+    let out = step(&mut machine, 0, QueueInput::Received(id, some));
     assert_eq!(invoked(&out), [(2, vec![0, 1])]);
-    let out = step(&mut machine, 1_000, Input::Finished(2, Finish::Failed));
-    assert_eq!(out[0], Action::Leave(vec![0, 1]));
+    let out = step(
+        &mut machine,
+        1_000,
+        QueueInput::Finished(2, QueueBatchResult::Failed),
+    );
+    assert_eq!(out[0], QueueAction::Leave(vec![0, 1]));
     assert_eq!(invoked(&out), [(3, vec![2])]);
-    step(&mut machine, 1_000, Input::Begun(3));
+    step(&mut machine, 1_000, QueueInput::Begun(3));
     assert_eq!(machine.wake(), Some(10_000));
     assert_eq!(
-        step(&mut machine, 10_000, Input::Tick),
-        [Action::Extend(vec![3])]
+        step(&mut machine, 10_000, QueueInput::Tick),
+        [QueueAction::Extend(vec![3])]
     );
     assert_eq!(machine.wake(), Some(20_000));
 }
@@ -254,7 +275,7 @@ fn a_batch_is_cut_by_size_and_what_waits_for_its_permit_stays_hidden() {
 #[test]
 fn a_message_stays_hidden_while_its_function_starts() {
     let hidden = Duration::from_secs(6);
-    let (mut machine, id) = asking(Settings {
+    let (mut machine, id) = asking(QueueSettings {
         concurrency: 1,
         hidden,
         ..settings()
@@ -262,18 +283,18 @@ fn a_message_stays_hidden_while_its_function_starts() {
     let invocation = invoked(&step(
         &mut machine,
         0,
-        Input::Received(id, messages(0..2, 10)),
+        QueueInput::Received(id, messages(0..2, 10)),
     ))[0]
         .0;
     for at in [2_000, 4_000, 6_000, 8_000] {
         assert_eq!(machine.wake(), Some(at));
         assert_eq!(
-            step(&mut machine, at, Input::Tick),
-            [Action::Extend(vec![0, 1])]
+            step(&mut machine, at, QueueInput::Tick),
+            [QueueAction::Extend(vec![0, 1])]
         );
     }
     assert_eq!(
-        step(&mut machine, 9_000, Input::Begun(invocation)),
+        step(&mut machine, 9_000, QueueInput::Begun(invocation)),
         [],
         "5 s are left of the 3 s that it may run"
     );
@@ -282,12 +303,12 @@ fn a_message_stays_hidden_while_its_function_starts() {
         None,
         "the queue's own visibility counts from here on"
     );
-    assert_eq!(step(&mut machine, 99_000, Input::Tick), []);
+    assert_eq!(step(&mut machine, 99_000, QueueInput::Tick), []);
 }
 
 #[test]
 fn a_message_is_hidden_for_as_long_as_its_function_may_run() {
-    let (mut machine, id) = asking(Settings {
+    let (mut machine, id) = asking(QueueSettings {
         concurrency: 1,
         timeout: Duration::from_secs(25),
         ..settings()
@@ -295,15 +316,15 @@ fn a_message_is_hidden_for_as_long_as_its_function_may_run() {
     let invocation = invoked(&step(
         &mut machine,
         0,
-        Input::Received(id, messages(0..1, 10)),
+        QueueInput::Received(id, messages(0..1, 10)),
     ))[0]
         .0;
     assert_eq!(
-        step(&mut machine, 9_000, Input::Begun(invocation)),
-        [Action::Extend(vec![0])],
+        step(&mut machine, 9_000, QueueInput::Begun(invocation)),
+        [QueueAction::Extend(vec![0])],
         "21 s were left"
     );
-    let (mut machine, id) = asking(Settings {
+    let (mut machine, id) = asking(QueueSettings {
         concurrency: 1,
         timeout: Duration::from_secs(30),
         ..settings()
@@ -311,11 +332,11 @@ fn a_message_is_hidden_for_as_long_as_its_function_may_run() {
     let invocation = invoked(&step(
         &mut machine,
         0,
-        Input::Received(id, messages(0..1, 10)),
+        QueueInput::Received(id, messages(0..1, 10)),
     ))[0]
         .0;
     assert_eq!(
-        step(&mut machine, 20, Input::Begun(invocation)),
+        step(&mut machine, 20, QueueInput::Begun(invocation)),
         [],
         "one that is begun at once costs no request"
     );
@@ -327,17 +348,20 @@ fn a_group_stops_at_its_first_failure_and_the_others_go_on() {
     let out = step(
         &mut machine,
         0,
-        Input::Received(id, grouped(&["a", "b", "a", "b", "a"])),
+        QueueInput::Received(id, grouped(&["a", "b", "a", "b", "a"])),
     );
     let invocation = invoked(&out)[0].0;
     let out = step(
         &mut machine,
         0,
-        Input::Finished(invocation, Finish::Answered(vec![2])),
+        QueueInput::Finished(invocation, QueueBatchResult::Answered(vec![2])),
     );
     assert_eq!(
         out[..2],
-        [Action::Delete(vec![0, 1, 3]), Action::Leave(vec![2, 4])]
+        [
+            QueueAction::Delete(vec![0, 1, 3]),
+            QueueAction::Leave(vec![2, 4])
+        ]
     );
 }
 
@@ -346,51 +370,55 @@ fn a_group_is_never_in_two_batches_at_once() {
     let (mut machine, id) = asking(settings());
     let mut some = grouped(&["a", "a", "a"]);
     some[1].size = 975;
-    let out = step(&mut machine, 0, Input::Received(id, some));
-    assert_eq!(out[0], Action::Release(vec![1]));
-    assert_eq!(out[1], Action::Release(vec![2]));
+    let out = step(&mut machine, 0, QueueInput::Received(id, some));
+    assert_eq!(out[0], QueueAction::Release(vec![1]));
+    assert_eq!(out[1], QueueAction::Release(vec![2]));
     assert_eq!(invoked(&out)[0].1, [0]);
 }
 
 #[test]
 fn requests_that_fail_are_made_again_after_growing_pauses() {
     let (mut machine, id) = asking(settings());
-    assert_eq!(step(&mut machine, 0, Input::ReceiveFailed(id)), []);
+    assert_eq!(step(&mut machine, 0, QueueInput::ReceiveFailed(id)), []);
     assert_eq!(machine.wake(), Some(100));
-    let [id] = receives(&step(&mut machine, 100, Input::Tick))[..] else {
+    let [id] = receives(&step(&mut machine, 100, QueueInput::Tick))[..] else {
         panic!()
     };
-    step(&mut machine, 100, Input::ReceiveFailed(id));
+    step(&mut machine, 100, QueueInput::ReceiveFailed(id));
     assert_eq!(machine.wake(), Some(300));
-    let [id] = receives(&step(&mut machine, 300, Input::Tick))[..] else {
+    let [id] = receives(&step(&mut machine, 300, QueueInput::Tick))[..] else {
         panic!()
     };
-    let [id] = receives(&step(&mut machine, 300, Input::Received(id, Vec::new())))[..] else {
+    let [id] = receives(&step(
+        &mut machine,
+        300,
+        QueueInput::Received(id, Vec::new()),
+    ))[..] else {
         panic!()
     };
-    step(&mut machine, 400, Input::ReceiveFailed(id));
+    step(&mut machine, 400, QueueInput::ReceiveFailed(id));
     assert_eq!(machine.wake(), Some(500), "an answer ends the row");
 }
 
 #[test]
 fn a_batch_that_found_no_function_goes_back_and_nothing_is_asked_for_a_moment() {
-    let (mut machine, id) = asking(Settings {
+    let (mut machine, id) = asking(QueueSettings {
         concurrency: 1,
         ..settings()
     });
     let invocation = invoked(&step(
         &mut machine,
         0,
-        Input::Received(id, messages(0..2, 10)),
+        QueueInput::Received(id, messages(0..2, 10)),
     ))[0]
         .0;
     assert_eq!(
         step(
             &mut machine,
             7,
-            Input::Finished(invocation, Finish::NotInvoked)
+            QueueInput::Finished(invocation, QueueBatchResult::NotInvoked)
         ),
-        [Action::Release(vec![0, 1])]
+        [QueueAction::Release(vec![0, 1])]
     );
     assert_eq!(machine.wake(), Some(107));
 }
@@ -398,26 +426,34 @@ fn a_batch_that_found_no_function_goes_back_and_nothing_is_asked_for_a_moment() 
 #[test]
 fn a_drain_invokes_what_was_received_and_receives_nothing_more() {
     let window = Duration::from_secs(100);
-    let (mut machine, id) = asking(Settings {
+    let (mut machine, id) = asking(QueueSettings {
         batch_size: 5,
         window,
         ..settings()
     });
-    let out = step(&mut machine, 0, Input::Received(id, messages(0..5, 10)));
+    let out = step(
+        &mut machine,
+        0,
+        QueueInput::Received(id, messages(0..5, 10)),
+    );
     let invocation = invoked(&out)[0].0;
     let next = receives(&out);
     let more = receives(&step(
         &mut machine,
         0,
-        Input::Received(next[0], messages(5..7, 10)),
+        QueueInput::Received(next[0], messages(5..7, 10)),
     ));
-    let [(second, batch)] = &invoked(&step(&mut machine, 0, Input::Drain))[..] else {
+    let [(second, batch)] = &invoked(&step(&mut machine, 0, QueueInput::Drain))[..] else {
         panic!()
     };
     assert!(*batch == [5, 6] && !machine.is_idle());
     for id in next[1..].iter().chain(&more) {
         assert_eq!(
-            step(&mut machine, 9, Input::Received(*id, messages(7..8, 10))),
+            step(
+                &mut machine,
+                9,
+                QueueInput::Received(*id, messages(7..8, 10))
+            ),
             [],
             "both permits are in use"
         );
@@ -425,11 +461,14 @@ fn a_drain_invokes_what_was_received_and_receives_nothing_more() {
     let out = step(
         &mut machine,
         9,
-        Input::Finished(invocation, Finish::Answered(vec![4])),
+        QueueInput::Finished(invocation, QueueBatchResult::Answered(vec![4])),
     );
     assert_eq!(
         out[..2],
-        [Action::Delete(vec![0, 1, 2, 3]), Action::Leave(vec![4])]
+        [
+            QueueAction::Delete(vec![0, 1, 2, 3]),
+            QueueAction::Leave(vec![4])
+        ]
     );
     let mut left = vec![*second];
     left.extend(invoked(&out).iter().map(|(id, _)| *id));
@@ -437,7 +476,7 @@ fn a_drain_invokes_what_was_received_and_receives_nothing_more() {
         let out = step(
             &mut machine,
             9,
-            Input::Finished(id, Finish::Answered(Vec::new())),
+            QueueInput::Finished(id, QueueBatchResult::Answered(Vec::new())),
         );
         assert!(receives(&out).is_empty(), "{out:?}");
         left.extend(invoked(&out).iter().map(|(id, _)| *id));
@@ -449,7 +488,7 @@ fn a_drain_invokes_what_was_received_and_receives_nothing_more() {
 fn a_paused_mapping_finishes_what_it_asked_for_and_asks_for_nothing_more() {
     let (mut machine, id) = asking(settings());
     let tuned = |paused| {
-        Input::Tuned(SourceSettings {
+        QueueInput::Tuned(SourceSettings {
             batch_size: 10,
             window: Duration::ZERO,
             concurrency: 2,
@@ -458,14 +497,18 @@ fn a_paused_mapping_finishes_what_it_asked_for_and_asks_for_nothing_more() {
         })
     };
     assert_eq!(step(&mut machine, 0, tuned(true)), []);
-    let out = step(&mut machine, 5, Input::Received(id, messages(0..2, 10)));
+    let out = step(
+        &mut machine,
+        5,
+        QueueInput::Received(id, messages(0..2, 10)),
+    );
     assert_eq!((invoked(&out).len(), receives(&out).len()), (1, 0));
     let out = step(
         &mut machine,
         9,
-        Input::Finished(invoked(&out)[0].0, Finish::Answered(Vec::new())),
+        QueueInput::Finished(invoked(&out)[0].0, QueueBatchResult::Answered(Vec::new())),
     );
-    assert_eq!(out, [Action::Delete(vec![0, 1])]);
+    assert_eq!(out, [QueueAction::Delete(vec![0, 1])]);
     assert_eq!(machine.wake(), None, "nothing is due while it is paused");
     assert_eq!(receives(&step(&mut machine, 9, tuned(false))).len(), 1);
 }

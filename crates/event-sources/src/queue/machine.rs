@@ -1,13 +1,14 @@
 //! When to ask the queue, and which messages travel together.
 
+use crate::{InvocationId, Millis};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::batch::{Batch, fill};
 use super::settle::settle;
 use super::{
-    Action, Finish, Input, InvocationId, MOST_RECEIVED, Message, Millis, Overview, ReceiveId,
-    Settings,
+    MAX_RECEIVED, QueueAction, QueueBatchResult, QueueInput, QueueMessage, QueueOverview,
+    QueueSettings, ReceiveId,
 };
 use crate::SourceSettings;
 
@@ -30,8 +31,8 @@ struct Flying {
 
 /// The state of one mapping.
 #[derive(Debug)]
-pub struct Machine {
-    settings: Settings,
+pub struct QueueMachine {
+    settings: QueueSettings,
     /// Messages asked for, by request.
     receives: BTreeMap<ReceiveId, usize>,
     /// Requests wanted at one time: grows while they come back full, is one again when one comes back empty.
@@ -53,9 +54,9 @@ pub struct Machine {
     paused: bool,
 }
 
-impl Machine {
+impl QueueMachine {
     /// A mapping that has asked for nothing yet.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: QueueSettings) -> Self {
         Self {
             settings,
             receives: BTreeMap::new(),
@@ -73,21 +74,21 @@ impl Machine {
     }
 
     /// Takes what happened and appends what to do. Every step also does what has become due by `now`.
-    pub fn step(&mut self, now: Millis, input: Input, out: &mut Vec<Action>) {
+    pub fn step(&mut self, now: Millis, input: QueueInput, out: &mut Vec<QueueAction>) {
         match input {
-            Input::Received(id, messages) => self.received(now, id, messages, out),
-            Input::ReceiveFailed(id) => {
+            QueueInput::Received(id, messages) => self.received(now, id, messages, out),
+            QueueInput::ReceiveFailed(id) => {
                 if self.receives.remove(&id).is_some() {
                     self.wanted = 1;
                     self.failures = self.failures.saturating_add(1);
                     self.pause(now, self.failures);
                 }
             }
-            Input::Begun(id) => self.begun(now, id, out),
-            Input::Finished(id, finish) => self.finished(now, id, &finish, out),
-            Input::Tuned(tuned) => self.tuned(&tuned),
-            Input::Drain => self.draining = true,
-            Input::Tick => {}
+            QueueInput::Begun(id) => self.begun(now, id, out),
+            QueueInput::Finished(id, finish) => self.finished(now, id, &finish, out),
+            QueueInput::Tuned(tuned) => self.tuned(&tuned),
+            QueueInput::Drain => self.draining = true,
+            QueueInput::Tick => {}
         }
         self.close(now);
         self.start(out);
@@ -131,9 +132,9 @@ impl Machine {
     }
 
     /// What is where, for the status.
-    pub fn overview(&self) -> Overview {
+    pub fn overview(&self) -> QueueOverview {
         let held = self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>();
-        Overview {
+        QueueOverview {
             receives: self.receives.len(),
             in_flight: self.flying.values().map(|flying| flying.batch.len()).sum(),
             held,
@@ -151,8 +152,8 @@ impl Machine {
         &mut self,
         now: Millis,
         id: ReceiveId,
-        messages: Vec<Message>,
-        out: &mut Vec<Action>,
+        messages: Vec<QueueMessage>,
+        out: &mut Vec<QueueAction>,
     ) {
         let Some(most) = self.receives.remove(&id) else {
             return;
@@ -178,7 +179,9 @@ impl Machine {
                 .closed
                 .drain(before + 1..)
                 .chain([std::mem::take(&mut self.open)]);
-            rest.for_each(|batch| settle_unless_empty(&batch.messages, &Finish::NotInvoked, out));
+            rest.for_each(|batch| {
+                settle_unless_empty(&batch.messages, &QueueBatchResult::NotInvoked, out);
+            });
         }
         if !self.open.is_empty()
             && !self.settings.window.is_zero()
@@ -190,12 +193,18 @@ impl Machine {
         }
     }
 
-    fn finished(&mut self, now: Millis, id: InvocationId, finish: &Finish, out: &mut Vec<Action>) {
+    fn finished(
+        &mut self,
+        now: Millis,
+        id: InvocationId,
+        finish: &QueueBatchResult,
+        out: &mut Vec<QueueAction>,
+    ) {
         let Some(flying) = self.flying.remove(&id) else {
             return;
         };
         settle_unless_empty(&flying.batch.messages, finish, out);
-        if *finish == Finish::NotInvoked {
+        if *finish == QueueBatchResult::NotInvoked {
             self.refused(now);
         } else {
             self.refusals = 0;
@@ -203,7 +212,7 @@ impl Machine {
     }
 
     /// The function runs: its messages have to stay hidden for as long as it may.
-    fn begun(&mut self, now: Millis, id: InvocationId, out: &mut Vec<Action>) {
+    fn begun(&mut self, now: Millis, id: InvocationId, out: &mut Vec<QueueAction>) {
         let Some(flying) = self.flying.get_mut(&id) else {
             return;
         };
@@ -212,12 +221,12 @@ impl Machine {
         let left = millis(self.settings.hidden) - waited;
         if waited >= LONG_WAIT && left < millis(self.settings.timeout) {
             flying.batch.hidden_since = now;
-            out.push(Action::Extend(flying.batch.keys()));
+            out.push(QueueAction::Extend(flying.batch.keys()));
         }
     }
 
     /// What waits for its function is hidden again well before the queue would show it.
-    fn keep_hidden(&mut self, now: Millis, out: &mut Vec<Action>) {
+    fn keep_hidden(&mut self, now: Millis, out: &mut Vec<QueueAction>) {
         let pause = millis(self.settings.hidden) / EXTENSIONS;
         let waiting = self
             .flying
@@ -229,7 +238,7 @@ impl Machine {
             .chain(Some(&mut self.open).filter(|open| !open.is_empty()));
         for batch in waiting.filter(|batch| now >= batch.hidden_since.saturating_add(pause)) {
             batch.hidden_since = now;
-            out.push(Action::Extend(batch.keys()));
+            out.push(QueueAction::Extend(batch.keys()));
         }
     }
 
@@ -260,13 +269,13 @@ impl Machine {
         }
     }
 
-    fn start(&mut self, out: &mut Vec<Action>) {
+    fn start(&mut self, out: &mut Vec<QueueAction>) {
         while self.flying.len() < self.settings.concurrency {
             let Some(batch) = self.closed.pop_front() else {
                 return;
             };
             let id = self.id();
-            out.push(Action::Invoke {
+            out.push(QueueAction::Invoke {
                 id,
                 batch: batch.keys(),
             });
@@ -280,9 +289,9 @@ impl Machine {
         }
     }
 
-    fn ask(&mut self, now: Millis, out: &mut Vec<Action>) {
+    fn ask(&mut self, now: Millis, out: &mut Vec<QueueAction>) {
         while self.receives.len() < self.wanted && now >= self.not_before {
-            let most = self.room().min(MOST_RECEIVED);
+            let most = self.room().min(MAX_RECEIVED);
             if most == 0 {
                 return;
             }
@@ -293,7 +302,7 @@ impl Machine {
             };
             let id = self.id();
             self.receives.insert(id, most);
-            out.push(Action::Receive {
+            out.push(QueueAction::Receive {
                 id,
                 most,
                 wait: Duration::from_secs(wait.as_secs()),
@@ -339,7 +348,11 @@ impl Machine {
     }
 }
 
-fn settle_unless_empty(messages: &[Message], finish: &Finish, out: &mut Vec<Action>) {
+fn settle_unless_empty(
+    messages: &[QueueMessage],
+    finish: &QueueBatchResult,
+    out: &mut Vec<QueueAction>,
+) {
     if !messages.is_empty() {
         settle(messages, finish, out);
     }

@@ -1,6 +1,6 @@
 //! The event source mapping of a queue as a pure state machine: no queue, no function, no clock.
 //!
-//! Requests go out ([`Action::Receive`]) and messages come back ([`Input::Received`]); invocations go out and their results
+//! Requests go out ([`QueueAction::Receive`]) and messages come back ([`QueueInput::Received`]); invocations go out and their results
 //! come back; what is done is deleted, and everything else is left to the queue, whose visibility timeout brings it again
 //! and whose redrive policy ends that. `machine` decides when to ask and what travels together; `batch` cuts batches;
 //! `settle` says what a result means for each message; `response` reads a partial batch response.
@@ -34,28 +34,22 @@ mod model_tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::SourceSettings;
-pub use machine::Machine;
-pub use response::failures;
-
-/// Milliseconds on a clock that only steps forward.
-pub type Millis = i64;
+use crate::{InvocationId, SourceSettings};
+pub use machine::QueueMachine;
+pub use response::failed_messages;
 
 /// Names a received message. The same message received twice has two keys.
-pub type Key = u64;
+pub type MessageKey = u64;
 
-/// Names a request between [`Action::Receive`] and its answer.
+/// Names a request between [`QueueAction::Receive`] and its answer.
 pub type ReceiveId = u64;
 
-/// Names an invocation between [`Action::Invoke`] and [`Input::Finished`].
-pub type InvocationId = u64;
-
 /// Messages that one receive yields at most: the service's limit.
-pub const MOST_RECEIVED: usize = 10;
+pub const MAX_RECEIVED: usize = 10;
 
 /// What a mapping is about, for the status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Overview {
+pub struct QueueOverview {
     /// Requests for messages that are out.
     pub receives: usize,
     /// Messages at the function.
@@ -66,9 +60,9 @@ pub struct Overview {
 
 /// What the machine knows of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct QueueMessage {
     /// Its name here.
-    pub key: Key,
+    pub key: MessageKey,
     /// Bytes of its JSON within the event, the comma included.
     pub size: usize,
     /// `MessageGroupId` of a FIFO queue.
@@ -77,7 +71,7 @@ pub struct Message {
 
 /// How a mapping behaves.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct QueueSettings {
     /// Messages in one invocation at most.
     pub batch_size: usize,
     /// Most time to gather a batch; zero: what one receive yields is invoked at once.
@@ -104,15 +98,15 @@ pub struct Settings {
 
 /// What happened.
 #[derive(Debug, Clone)]
-pub enum Input {
+pub enum QueueInput {
     /// A request was answered, perhaps with nothing.
-    Received(ReceiveId, Vec<Message>),
+    Received(ReceiveId, Vec<QueueMessage>),
     /// A request failed.
     ReceiveFailed(ReceiveId),
     /// An instance of the function took an invocation over.
     Begun(InvocationId),
     /// An invocation ended.
-    Finished(InvocationId, Finish),
+    Finished(InvocationId, QueueBatchResult),
     /// Somebody changed how the mapping behaves. What was received is still finished while it is paused.
     Tuned(SourceSettings),
     /// Receive nothing any more. What was received is still invoked.
@@ -123,9 +117,9 @@ pub enum Input {
 
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finish {
+pub enum QueueBatchResult {
     /// The function answered; these messages failed (none: all are done).
-    Answered(Vec<Key>),
+    Answered(Vec<MessageKey>),
     /// The function failed, or its answer made no sense: all of the batch failed.
     Failed,
     /// The function did not begin, or the host ended the invocation. The messages go back at once.
@@ -134,7 +128,7 @@ pub enum Finish {
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum QueueAction {
     /// Ask the queue.
     Receive {
         /// Comes back with the answer.
@@ -149,14 +143,14 @@ pub enum Action {
         /// Comes back with the result.
         id: InvocationId,
         /// The batch.
-        batch: Vec<Key>,
+        batch: Vec<MessageKey>,
     },
-    /// They wait for the function, which has not begun: the queue is to hide them again, for [`Settings::hidden`].
-    Extend(Vec<Key>),
+    /// They wait for the function, which has not begun: the queue is to hide them again, for [`QueueSettings::hidden`].
+    Extend(Vec<MessageKey>),
     /// They are done.
-    Delete(Vec<Key>),
+    Delete(Vec<MessageKey>),
     /// They failed: the queue shows them again when their visibility timeout is over.
-    Leave(Vec<Key>),
+    Leave(Vec<MessageKey>),
     /// Nobody has seen them: the queue is to show them again now.
-    Release(Vec<Key>),
+    Release(Vec<MessageKey>),
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::case_tests::settings;
 use super::*;
+use crate::Millis;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ enum Event {
         which: usize,
     },
     /// One of the invocations ends.
-    Finish {
+    Finished {
         which: usize,
         how: How,
     },
@@ -52,16 +53,16 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (0..6_usize).prop_map(How::Partial),
     ];
     prop_oneof![
-        6 => (0..4_usize, 0..=MOST_RECEIVED, prop_oneof![3 => Just(10_usize), 1 => Just(300), 1 => Just(2_000)])
+        6 => (0..4_usize, 0..=MAX_RECEIVED, prop_oneof![3 => Just(10_usize), 1 => Just(300), 1 => Just(2_000)])
             .prop_map(|(which, messages, size)| Event::Answer { which, messages, size }),
         1 => (0..4_usize).prop_map(|which| Event::Fail { which }),
         3 => (0..4_usize).prop_map(|which| Event::Begin { which }),
-        5 => (0..4_usize, how).prop_map(|(which, how)| Event::Finish { which, how }),
+        5 => (0..4_usize, how).prop_map(|(which, how)| Event::Finished { which, how }),
         3 => (0..3_000_i64).prop_map(|milliseconds| Event::Pass { milliseconds }),
     ]
 }
 
-fn limits() -> impl Strategy<Value = Settings> {
+fn limits() -> impl Strategy<Value = QueueSettings> {
     let batch = prop_oneof![
         Just((1, 0)),
         Just((10, 0)),
@@ -70,7 +71,7 @@ fn limits() -> impl Strategy<Value = Settings> {
         Just((200, 5))
     ];
     (batch, 1..4_usize, 1..5_usize).prop_map(|((batch_size, window), concurrency, max_receives)| {
-        Settings {
+        QueueSettings {
             batch_size,
             window: Duration::from_secs(window),
             concurrency,
@@ -92,27 +93,27 @@ struct Known {
 
 /// What the world around the machine knows.
 struct World {
-    machine: Machine,
-    limits: Settings,
+    machine: QueueMachine,
+    limits: QueueSettings,
     fifo: bool,
     now: Millis,
-    next_key: Key,
+    next_key: MessageKey,
     receives: BTreeMap<ReceiveId, usize>,
     /// Received, neither at the function nor settled.
-    held: BTreeMap<Key, Known>,
-    flying: BTreeMap<InvocationId, Vec<(Key, Known)>>,
+    held: BTreeMap<MessageKey, Known>,
+    flying: BTreeMap<InvocationId, Vec<(MessageKey, Known)>>,
     begun: BTreeSet<InvocationId>,
     /// What the invocation that ends just now allows.
-    may_delete: BTreeSet<Key>,
-    must_leave: BTreeSet<Key>,
-    must_release: BTreeSet<Key>,
+    may_delete: BTreeSet<MessageKey>,
+    must_leave: BTreeSet<MessageKey>,
+    must_release: BTreeSet<MessageKey>,
     draining: bool,
 }
 
 impl World {
-    fn new(limits: Settings, fifo: bool) -> Self {
+    fn new(limits: QueueSettings, fifo: bool) -> Self {
         let mut world = Self {
-            machine: Machine::new(limits.clone()),
+            machine: QueueMachine::new(limits.clone()),
             limits,
             fifo,
             now: 1_000,
@@ -126,11 +127,11 @@ impl World {
             must_release: BTreeSet::new(),
             draining: false,
         };
-        world.step(Input::Tick);
+        world.step(QueueInput::Tick);
         world
     }
 
-    fn step(&mut self, input: Input) {
+    fn step(&mut self, input: QueueInput) {
         let mut actions = Vec::new();
         self.machine.step(self.now, input, &mut actions);
         for action in actions {
@@ -182,12 +183,12 @@ impl World {
         );
     }
 
-    fn obey(&mut self, action: Action) {
+    fn obey(&mut self, action: QueueAction) {
         match action {
-            Action::Receive { id, most, wait } => {
+            QueueAction::Receive { id, most, wait } => {
                 assert!(
                     !self.draining
-                        && (1..=MOST_RECEIVED).contains(&most)
+                        && (1..=MAX_RECEIVED).contains(&most)
                         && wait <= self.limits.poll
                 );
                 assert!(self.receives.insert(id, most).is_none());
@@ -203,9 +204,9 @@ impl World {
                     );
                 }
             }
-            Action::Invoke { id, batch } => {
+            QueueAction::Invoke { id, batch } => {
                 assert!(self.flying.len() < self.limits.concurrency && !batch.is_empty());
-                let batch: Vec<(Key, Known)> = batch
+                let batch: Vec<(MessageKey, Known)> = batch
                     .into_iter()
                     .map(|key| (key, self.held.remove(&key).expect("held")))
                     .collect();
@@ -219,7 +220,7 @@ impl World {
                     bytes <= self.limits.max_payload || batch.len() == 1,
                     "{bytes}"
                 );
-                let group = |(_, known): &(Key, Known)| known.group.clone();
+                let group = |(_, known): &(MessageKey, Known)| known.group.clone();
                 let here: BTreeSet<_> = batch.iter().filter_map(group).collect();
                 assert!(
                     !self
@@ -232,7 +233,7 @@ impl World {
                 );
                 self.flying.insert(id, batch);
             }
-            Action::Extend(keys) => {
+            QueueAction::Extend(keys) => {
                 let until = self.now + self.limits.hidden.as_millis() as Millis;
                 let known = self
                     .flying
@@ -244,13 +245,13 @@ impl World {
                     .filter(|(key, _)| keys.contains(key))
                     .for_each(|(_, known)| known.hidden_until = until);
             }
-            Action::Delete(keys) => keys
+            QueueAction::Delete(keys) => keys
                 .iter()
                 .for_each(|key| assert!(self.may_delete.remove(key), "{key} deleted")),
-            Action::Leave(keys) => keys
+            QueueAction::Leave(keys) => keys
                 .iter()
                 .for_each(|key| assert!(self.must_leave.remove(key), "{key} left")),
-            Action::Release(keys) => {
+            QueueAction::Release(keys) => {
                 for key in keys {
                     assert!(
                         self.must_release.remove(&key) || self.held.remove(&key).is_some(),
@@ -306,13 +307,13 @@ impl World {
                             hidden_until,
                         },
                     );
-                    arrived.push(Message {
+                    arrived.push(QueueMessage {
                         key: self.next_key,
                         size,
                         group,
                     });
                 }
-                self.step(Input::Received(id, arrived));
+                self.step(QueueInput::Received(id, arrived));
                 // so that what arrives next can be told from what is hidden
                 self.now += 1;
             }
@@ -321,14 +322,14 @@ impl World {
                     return;
                 };
                 self.receives.remove(&id);
-                self.step(Input::ReceiveFailed(id));
+                self.step(QueueInput::ReceiveFailed(id));
             }
             Event::Begin { which } => {
                 let Some(id) = self.flying.keys().nth(which).copied() else {
                     return;
                 };
                 self.begun.insert(id);
-                self.step(Input::Begun(id));
+                self.step(QueueInput::Begun(id));
                 let timeout = self.limits.timeout.as_millis() as Millis;
                 // a wait of under half a second costs no request
                 assert!(
@@ -337,24 +338,24 @@ impl World {
                         .all(|(_, known)| known.hidden_until + 500 > self.now + timeout)
                 );
             }
-            Event::Finish { which, how } => {
+            Event::Finished { which, how } => {
                 let Some(id) = self.flying.keys().nth(which).copied() else {
                     return;
                 };
                 let batch = self.flying.remove(&id).unwrap();
                 let keys = batch.iter().map(|(key, _)| *key);
                 let finish = match how {
-                    How::Success => Finish::Answered(Vec::new()),
-                    How::Failed => Finish::Failed,
-                    How::NotInvoked => Finish::NotInvoked,
-                    How::Partial(at) => {
-                        Finish::Answered(keys.clone().skip(at).step_by(3).take(2).collect())
-                    }
+                    How::Success => QueueBatchResult::Answered(Vec::new()),
+                    How::Failed => QueueBatchResult::Failed,
+                    How::NotInvoked => QueueBatchResult::NotInvoked,
+                    How::Partial(at) => QueueBatchResult::Answered(
+                        keys.clone().skip(at).step_by(3).take(2).collect(),
+                    ),
                 };
                 match &finish {
-                    Finish::Failed => self.must_leave.extend(keys),
-                    Finish::NotInvoked => self.must_release.extend(keys),
-                    Finish::Answered(failed) => {
+                    QueueBatchResult::Failed => self.must_leave.extend(keys),
+                    QueueBatchResult::NotInvoked => self.must_release.extend(keys),
+                    QueueBatchResult::Answered(failed) => {
                         let mut stopped = BTreeSet::new();
                         for (key, known) in &batch {
                             let behind = known
@@ -370,13 +371,13 @@ impl World {
                         }
                     }
                 }
-                self.step(Input::Finished(id, finish));
+                self.step(QueueInput::Finished(id, finish));
             }
             Event::Pass { milliseconds } => {
                 let until = self.now + milliseconds;
                 while let Some(at) = self.machine.wake().filter(|at| *at <= until) {
                     self.now = at;
-                    self.step(Input::Tick);
+                    self.step(QueueInput::Tick);
                 }
                 self.now = until;
             }
@@ -386,7 +387,7 @@ impl World {
     /// Stops, and lets everything that is under way end.
     fn end(mut self) {
         self.draining = true;
-        self.step(Input::Drain);
+        self.step(QueueInput::Drain);
         while !self.receives.is_empty() {
             self.happen(&Event::Answer {
                 which: 0,
@@ -395,7 +396,7 @@ impl World {
             });
         }
         while !self.flying.is_empty() {
-            self.happen(&Event::Finish {
+            self.happen(&Event::Finished {
                 which: 0,
                 how: How::Success,
             });
@@ -418,7 +419,7 @@ proptest! {
 
     #[test]
     fn a_fifo_queue_keeps_the_order_of_its_groups(concurrency in 1..4_usize, events in prop::collection::vec(event(), 1..120)) {
-        let mut world = World::new(Settings { concurrency, ..settings() }, true);
+        let mut world = World::new(QueueSettings { concurrency, ..settings() }, true);
         for event in &events {
             world.happen(event);
         }

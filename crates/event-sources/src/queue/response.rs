@@ -21,7 +21,7 @@ struct Item {
 ///
 /// # Errors
 /// Says what is malformed: the caller has to treat the whole batch as failed, as the service does.
-pub fn failures(answer: &[u8], known: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
+pub fn failed_messages(answer: &[u8], known: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
     if answer.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     fn read(answer: &str) -> Result<Vec<String>, String> {
-        failures(answer.as_bytes(), |id| id.starts_with("known"))
+        failed_messages(answer.as_bytes(), |id| id.starts_with("known"))
     }
 
     #[test]

@@ -3,21 +3,25 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Action, Finish, Key, Message};
+use super::{MessageKey, QueueAction, QueueBatchResult, QueueMessage};
 
 /// Settles a batch. In a FIFO batch a failure keeps every later message of its group, too.
-pub(super) fn settle(batch: &[Message], finish: &Finish, out: &mut Vec<Action>) {
+pub(super) fn settle(
+    batch: &[QueueMessage],
+    finish: &QueueBatchResult,
+    out: &mut Vec<QueueAction>,
+) {
     let keys = || {
         batch
             .iter()
             .map(|message| message.key)
-            .collect::<Vec<Key>>()
+            .collect::<Vec<MessageKey>>()
     };
     match finish {
-        Finish::Failed => out.push(Action::Leave(keys())),
-        Finish::NotInvoked => out.push(Action::Release(keys())),
-        Finish::Answered(failed) => {
-            let failed: HashSet<Key> = failed.iter().copied().collect();
+        QueueBatchResult::Failed => out.push(QueueAction::Leave(keys())),
+        QueueBatchResult::NotInvoked => out.push(QueueAction::Release(keys())),
+        QueueBatchResult::Answered(failed) => {
+            let failed: HashSet<MessageKey> = failed.iter().copied().collect();
             let mut stopped: HashSet<&Arc<str>> = HashSet::new();
             let mut done = Vec::new();
             let mut kept = Vec::new();
@@ -34,10 +38,10 @@ pub(super) fn settle(batch: &[Message], finish: &Finish, out: &mut Vec<Action>) 
                 }
             }
             if !done.is_empty() {
-                out.push(Action::Delete(done));
+                out.push(QueueAction::Delete(done));
             }
             if !kept.is_empty() {
-                out.push(Action::Leave(kept));
+                out.push(QueueAction::Leave(kept));
             }
         }
     }

@@ -8,8 +8,8 @@ pub(super) fn partition(number: i32) -> Partition {
     Partition { topic: 0, number }
 }
 
-pub(super) fn settings() -> Settings {
-    Settings {
+pub(super) fn settings() -> StreamSettings {
+    StreamSettings {
         batch_size: 4,
         window: Duration::ZERO,
         max_payload: 1_000,
@@ -37,11 +37,18 @@ fn offsets(range: std::ops::Range<i64>) -> Vec<Record> {
         .collect()
 }
 
-fn assigned(limits: Settings, records: std::ops::Range<i64>) -> (Machine, Vec<Action>) {
-    let mut machine = Machine::new(limits);
+fn assigned(
+    limits: StreamSettings,
+    records: std::ops::Range<i64>,
+) -> (StreamMachine, Vec<StreamAction>) {
+    let mut machine = StreamMachine::new(limits);
     let mut out = Vec::new();
-    machine.step(0, Input::Assigned(&[partition(0)]), &mut out);
-    machine.step(0, Input::Records(partition(0), &offsets(records)), &mut out);
+    machine.step(0, StreamInput::Assigned(&[partition(0)]), &mut out);
+    machine.step(
+        0,
+        StreamInput::Records(partition(0), &offsets(records)),
+        &mut out,
+    );
     (machine, out)
 }
 
@@ -56,7 +63,7 @@ fn slice(first: Offset, last: Offset) -> Slice {
 
 #[test]
 fn bisecting_narrows_a_poisoned_batch_down_to_its_record_without_using_retries() {
-    let limits = Settings {
+    let limits = StreamSettings {
         bisect: true,
         max_retries: Some(0),
         backoff: Duration::ZERO,
@@ -67,29 +74,29 @@ fn bisecting_narrows_a_poisoned_batch_down_to_its_record_without_using_retries()
     let mut batches = Vec::new();
     while let Some(action) = (!out.is_empty()).then(|| out.remove(0)) {
         match action {
-            Action::Invoke(id, slices) => {
+            StreamAction::Invoke(id, slices) => {
                 batches.push((slices[0].first, slices[0].last));
                 let poisoned = (slices[0].first..=slices[0].last).contains(&2);
                 let finish = if poisoned {
-                    Finish::Failed
+                    StreamBatchResult::Failed
                 } else {
-                    Finish::Answered(Vec::new())
+                    StreamBatchResult::Answered(Vec::new())
                 };
-                machine.step(0, Input::Finished(id, finish), &mut out);
+                machine.step(0, StreamInput::Finished(id, finish), &mut out);
             }
-            Action::Discard(slice, reason) => discarded.push((slice, reason)),
+            StreamAction::Discard(slice, reason) => discarded.push((slice, reason)),
             _ => {}
         }
     }
     assert_eq!(batches, [(0, 3), (0, 1), (2, 3), (2, 2), (3, 3)]);
-    assert_eq!(discarded, [(slice(2, 2), Reason::RetriesExhausted)]);
+    assert_eq!(discarded, [(slice(2, 2), DiscardReason::RetriesExhausted)]);
 }
 
 #[test]
 fn a_partition_resumes_at_its_lowest_failed_offset_and_commits_up_to_it() {
     let (mut machine, mut out) = assigned(settings(), 0..4);
     let failures = [3, 1]
-        .map(|offset| Failure {
+        .map(|offset| FailedRecord {
             partition: partition(0),
             offset,
         })
@@ -97,34 +104,34 @@ fn a_partition_resumes_at_its_lowest_failed_offset_and_commits_up_to_it() {
     out.clear();
     machine.step(
         2_000,
-        Input::Finished(1, Finish::Answered(failures)),
+        StreamInput::Finished(1, StreamBatchResult::Answered(failures)),
         &mut out,
     );
     assert_eq!(
         out,
         [
-            Action::Release(partition(0), 0),
-            Action::Commit(vec![(partition(0), 1)])
+            StreamAction::Release(partition(0), 0),
+            StreamAction::Commit(vec![(partition(0), 1)])
         ]
     );
     out.clear();
-    machine.step(2_100, Input::Tick, &mut out);
-    assert_eq!(out, [Action::Invoke(2, vec![slice(1, 3)])]);
+    machine.step(2_100, StreamInput::Tick, &mut out);
+    assert_eq!(out, [StreamAction::Invoke(2, vec![slice(1, 3)])]);
 }
 
 #[test]
 fn a_destination_that_is_down_holds_the_partition_until_it_takes_the_records() {
-    let limits = Settings {
+    let limits = StreamSettings {
         max_retries: Some(0),
         has_destination: true,
         ..settings()
     };
     let (mut machine, mut out) = assigned(limits, 0..2);
     let first = slice(0, 0);
-    let send = Action::SendToDestination(slice(0, 0), Reason::RetriesExhausted);
+    let send = StreamAction::SendToDestination(slice(0, 0), DiscardReason::RetriesExhausted);
     assert_eq!(
         out,
-        [Action::Invoke(
+        [StreamAction::Invoke(
             1,
             vec![Slice {
                 last: 1,
@@ -134,25 +141,33 @@ fn a_destination_that_is_down_holds_the_partition_until_it_takes_the_records() {
         )]
     );
     out.clear();
-    machine.step(0, Input::Finished(1, Finish::Failed), &mut out);
-    let Action::SendToDestination(held, _) = out[0] else {
+    machine.step(
+        0,
+        StreamInput::Finished(1, StreamBatchResult::Failed),
+        &mut out,
+    );
+    let StreamAction::SendToDestination(held, _) = out[0] else {
         panic!("{out:?}")
     };
     assert_eq!((held.first, held.last, out.len()), (0, 1, 1));
     out.clear();
-    machine.step(0, Input::Delivered(partition(0), false), &mut out);
-    machine.step(50, Input::Records(partition(0), &offsets(2..3)), &mut out);
+    machine.step(0, StreamInput::Delivered(partition(0), false), &mut out);
+    machine.step(
+        50,
+        StreamInput::Records(partition(0), &offsets(2..3)),
+        &mut out,
+    );
     assert_eq!(out, [], "waits: {send:?} comes again after the backoff");
-    machine.step(100, Input::Tick, &mut out);
-    assert!(matches!(out[..], [Action::SendToDestination(..)]));
+    machine.step(100, StreamInput::Tick, &mut out);
+    assert!(matches!(out[..], [StreamAction::SendToDestination(..)]));
     out.clear();
-    machine.step(100, Input::Delivered(partition(0), true), &mut out);
+    machine.step(100, StreamInput::Delivered(partition(0), true), &mut out);
     assert!(
-        out.contains(&Action::Invoke(2, vec![slice(2, 2)])),
+        out.contains(&StreamAction::Invoke(2, vec![slice(2, 2)])),
         "{out:?}"
     );
     assert!(
-        out.contains(&Action::Commit(vec![(partition(0), 2)])),
+        out.contains(&StreamAction::Commit(vec![(partition(0), 2)])),
         "{out:?}"
     );
 }
@@ -160,16 +175,16 @@ fn a_destination_that_is_down_holds_the_partition_until_it_takes_the_records() {
 #[test]
 fn a_full_partition_is_paused_and_resumed_once_there_is_room() {
     let (mut machine, out) = assigned(settings(), 0..1_000);
-    assert!(out.contains(&Action::Pause(partition(0))));
+    assert!(out.contains(&StreamAction::Pause(partition(0))));
     let mut resumed = false;
     let mut out = Vec::new();
     for id in 1..=250 {
         machine.step(
             0,
-            Input::Finished(id, Finish::Answered(Vec::new())),
+            StreamInput::Finished(id, StreamBatchResult::Answered(Vec::new())),
             &mut out,
         );
-        resumed |= out.contains(&Action::Resume(partition(0)));
+        resumed |= out.contains(&StreamAction::Resume(partition(0)));
     }
     assert!(resumed);
 }
@@ -177,31 +192,31 @@ fn a_full_partition_is_paused_and_resumed_once_there_is_room() {
 #[test]
 fn a_partition_that_begins_anew_while_it_is_paused_is_read_again() {
     let (mut machine, mut out) = assigned(settings(), 0..1_000);
-    assert!(out.contains(&Action::Pause(partition(0))));
+    assert!(out.contains(&StreamAction::Pause(partition(0))));
     out.clear();
-    machine.step(0, Input::Reset(partition(0)), &mut out);
-    assert_eq!(out, [Action::Resume(partition(0))]);
+    machine.step(0, StreamInput::Reset(partition(0)), &mut out);
+    assert_eq!(out, [StreamAction::Resume(partition(0))]);
 }
 
 #[test]
 fn a_drain_lets_what_flies_land_and_starts_nothing() {
     let (mut machine, mut out) = assigned(settings(), 0..8);
     out.clear();
-    machine.step(0, Input::Drain, &mut out);
+    machine.step(0, StreamInput::Drain, &mut out);
     assert!(!machine.is_idle());
     machine.step(
         0,
-        Input::Finished(1, Finish::Answered(Vec::new())),
+        StreamInput::Finished(1, StreamBatchResult::Answered(Vec::new())),
         &mut out,
     );
-    machine.step(0, Input::Flush, &mut out);
+    machine.step(0, StreamInput::Flush, &mut out);
     assert!(machine.is_idle());
     assert!(
         !out.iter()
-            .any(|action| matches!(action, Action::Invoke(..)))
+            .any(|action| matches!(action, StreamAction::Invoke(..)))
     );
     assert!(
-        out.contains(&Action::Commit(vec![(partition(0), 4)])),
+        out.contains(&StreamAction::Commit(vec![(partition(0), 4)])),
         "{out:?}"
     );
 }
@@ -215,23 +230,23 @@ fn a_paused_partition_holds_its_records_and_others_go_on() {
         paused_partitions: [partition(0)].into(),
         ..SourceSettings::default()
     };
-    machine.step(0, Input::Tuned(held_back), &mut out);
-    machine.step(0, Input::Assigned(&[partition(1)]), &mut out);
+    machine.step(0, StreamInput::Tuned(held_back), &mut out);
+    machine.step(0, StreamInput::Assigned(&[partition(1)]), &mut out);
     for number in [0, 1] {
         machine.step(
             0,
-            Input::Records(partition(number), &offsets(0..2)),
+            StreamInput::Records(partition(number), &offsets(0..2)),
             &mut out,
         );
     }
-    let invoked = |out: &[Action]| {
+    let invoked = |out: &[StreamAction]| {
         out.iter()
-            .filter(|action| matches!(action, Action::Invoke(..)))
+            .filter(|action| matches!(action, StreamAction::Invoke(..)))
             .count()
     };
     assert!(
         invoked(&out) == 1
-            && matches!(&out[..], [.., Action::Invoke(_, slices)] if slices[0].partition == partition(1)),
+            && matches!(&out[..], [.., StreamAction::Invoke(_, slices)] if slices[0].partition == partition(1)),
         "{out:?}"
     );
     assert_eq!(
@@ -244,33 +259,37 @@ fn a_paused_partition_holds_its_records_and_others_go_on() {
         concurrency: 2,
         ..SourceSettings::default()
     };
-    machine.step(0, Input::Tuned(all), &mut out);
+    machine.step(0, StreamInput::Tuned(all), &mut out);
     assert_eq!(invoked(&out), 2);
 }
 
 #[test]
 fn a_record_is_skipped_while_it_waits_for_a_destination_that_takes_nothing() {
     let (mut machine, mut out) = assigned(
-        Settings {
+        StreamSettings {
             max_retries: Some(0),
             has_destination: true,
             ..settings()
         },
         0..2,
     );
-    machine.step(0, Input::Finished(1, Finish::Failed), &mut out);
-    machine.step(0, Input::Delivered(partition(0), false), &mut out);
+    machine.step(
+        0,
+        StreamInput::Finished(1, StreamBatchResult::Failed),
+        &mut out,
+    );
+    machine.step(0, StreamInput::Delivered(partition(0), false), &mut out);
     out.clear();
-    machine.step(0, Input::Skip(partition(0), 0), &mut out);
+    machine.step(0, StreamInput::Skip(partition(0), 0), &mut out);
     assert_eq!(
         out[..2],
         [
-            Action::Discard(slice(0, 0), Reason::Skipped),
-            Action::Release(partition(0), 0)
+            StreamAction::Discard(slice(0, 0), DiscardReason::Skipped),
+            StreamAction::Release(partition(0), 0)
         ]
     );
     assert!(
-        matches!(&out[2..], [Action::Invoke(_, slices), ..] if slices[..] == [slice(1, 1)]),
+        matches!(&out[2..], [StreamAction::Invoke(_, slices), ..] if slices[..] == [slice(1, 1)]),
         "{out:?}"
     );
 }
@@ -279,26 +298,31 @@ fn a_record_is_skipped_while_it_waits_for_a_destination_that_takes_nothing() {
 fn a_partition_that_is_put_back_is_committed_and_takes_no_result_from_before() {
     let (mut machine, mut out) = assigned(settings(), 5..8);
     out.clear();
-    machine.step(0, Input::Sought(partition(0), 2), &mut out);
-    machine.step(0, Input::Records(partition(0), &offsets(2..4)), &mut out);
+    machine.step(0, StreamInput::Sought(partition(0), 2), &mut out);
+    machine.step(
+        0,
+        StreamInput::Records(partition(0), &offsets(2..4)),
+        &mut out,
+    );
     assert!(
         !out.iter()
-            .any(|action| matches!(action, Action::Invoke(..))),
+            .any(|action| matches!(action, StreamAction::Invoke(..))),
         "a slice is in flight yet: {out:?}"
     );
     machine.step(
         0,
-        Input::Finished(1, Finish::Answered(Vec::new())),
+        StreamInput::Finished(1, StreamBatchResult::Answered(Vec::new())),
         &mut out,
     );
-    machine.step(0, Input::Flush, &mut out);
+    machine.step(0, StreamInput::Flush, &mut out);
     assert!(
-        out.contains(&Action::Commit(vec![(partition(0), 2)])),
+        out.contains(&StreamAction::Commit(vec![(partition(0), 2)])),
         "{out:?}"
     );
     assert!(
-        out.iter()
-            .any(|action| matches!(action, Action::Invoke(_, slices) if slices[0].first == 2)),
+        out.iter().any(
+            |action| matches!(action, StreamAction::Invoke(_, slices) if slices[0].first == 2)
+        ),
         "{out:?}"
     );
 }
@@ -307,7 +331,7 @@ fn a_partition_that_is_put_back_is_committed_and_takes_no_result_from_before() {
 fn a_paused_mapping_holds_its_records_and_goes_on_with_them() {
     let (mut machine, mut out) = assigned(settings(), 0..2);
     let tuned = |paused, batch_size| {
-        Input::Tuned(SourceSettings {
+        StreamInput::Tuned(SourceSettings {
             batch_size,
             window: Duration::ZERO,
             concurrency: 1,
@@ -317,20 +341,24 @@ fn a_paused_mapping_holds_its_records_and_goes_on_with_them() {
     };
     out.clear();
     machine.step(0, tuned(true, 3), &mut out);
-    machine.step(0, Input::Records(partition(0), &offsets(2..9)), &mut out);
     machine.step(
         0,
-        Input::Finished(1, Finish::Answered(Vec::new())),
+        StreamInput::Records(partition(0), &offsets(2..9)),
+        &mut out,
+    );
+    machine.step(
+        0,
+        StreamInput::Finished(1, StreamBatchResult::Answered(Vec::new())),
         &mut out,
     );
     assert!(
         !out.iter()
-            .any(|action| matches!(action, Action::Invoke(..))),
+            .any(|action| matches!(action, StreamAction::Invoke(..))),
         "{out:?}"
     );
-    machine.step(2_000, Input::Tick, &mut out);
+    machine.step(2_000, StreamInput::Tick, &mut out);
     assert!(
-        out.contains(&Action::Commit(vec![(partition(0), 2)])),
+        out.contains(&StreamAction::Commit(vec![(partition(0), 2)])),
         "what is done is committed: {out:?}"
     );
     assert_eq!(machine.wake(), None, "nothing is due while it is paused");
@@ -338,7 +366,7 @@ fn a_paused_mapping_holds_its_records_and_goes_on_with_them() {
     machine.step(2_000, tuned(false, 3), &mut out);
     assert_eq!(
         out,
-        [Action::Invoke(2, vec![slice(2, 4)])],
+        [StreamAction::Invoke(2, vec![slice(2, 4)])],
         "and the new size counts"
     );
 }
@@ -358,84 +386,100 @@ fn aged(times: &[Millis]) -> Vec<Record> {
 #[test]
 fn each_record_is_judged_by_its_own_age() {
     let now = 100_000;
-    let mut machine = Machine::new(Settings {
+    let mut machine = StreamMachine::new(StreamSettings {
         max_age: Some(Duration::from_secs(60)),
         ..settings()
     });
     let mut out = Vec::new();
-    machine.step(now, Input::Assigned(&[partition(0)]), &mut out);
+    machine.step(now, StreamInput::Assigned(&[partition(0)]), &mut out);
     // young, old, without a time, old, old, young
     machine.step(
         now,
-        Input::Records(partition(0), &aged(&[now, 1_000, -1, 2_000, 3_000, now])),
+        StreamInput::Records(partition(0), &aged(&[now, 1_000, -1, 2_000, 3_000, now])),
         &mut out,
     );
     let mut seen = Vec::new();
     let mut given_up = Vec::new();
     while let Some(action) = (!out.is_empty()).then(|| out.remove(0)) {
         match action {
-            Action::Invoke(id, slices) => {
+            StreamAction::Invoke(id, slices) => {
                 seen.extend(slices.iter().map(|slice| (slice.first, slice.last)));
                 machine.step(
                     now,
-                    Input::Finished(id, Finish::Answered(Vec::new())),
+                    StreamInput::Finished(id, StreamBatchResult::Answered(Vec::new())),
                     &mut out,
                 );
             }
-            Action::Discard(slice, reason) => given_up.push((slice.first, slice.last, reason)),
+            StreamAction::Discard(slice, reason) => {
+                given_up.push((slice.first, slice.last, reason));
+            }
             _ => {}
         }
     }
     assert_eq!(seen, [(0, 0), (2, 2), (5, 5)]);
-    assert_eq!(given_up, [(1, 1, Reason::TooOld), (3, 4, Reason::TooOld)]);
+    assert_eq!(
+        given_up,
+        [(1, 1, DiscardReason::TooOld), (3, 4, DiscardReason::TooOld)]
+    );
 }
 
 #[test]
 fn a_record_that_ages_during_retries_is_given_up_alone() {
-    let limits = Settings {
+    let limits = StreamSettings {
         max_age: Some(Duration::from_secs(60)),
         max_retries: Some(1),
         has_destination: true,
         ..settings()
     };
-    let mut machine = Machine::new(limits);
+    let mut machine = StreamMachine::new(limits);
     let mut out = Vec::new();
-    machine.step(60_000, Input::Assigned(&[partition(0)]), &mut out);
+    machine.step(60_000, StreamInput::Assigned(&[partition(0)]), &mut out);
     machine.step(
         60_000,
-        Input::Records(partition(0), &aged(&[60_000, 1_000, 60_000])),
+        StreamInput::Records(partition(0), &aged(&[60_000, 1_000, 60_000])),
         &mut out,
     );
-    assert_eq!(out, [Action::Invoke(1, vec![slice(0, 2)])]);
+    assert_eq!(out, [StreamAction::Invoke(1, vec![slice(0, 2)])]);
     out.clear();
-    machine.step(60_000, Input::Finished(1, Finish::Failed), &mut out);
-    machine.step(62_000, Input::Tick, &mut out);
+    machine.step(
+        60_000,
+        StreamInput::Finished(1, StreamBatchResult::Failed),
+        &mut out,
+    );
+    machine.step(62_000, StreamInput::Tick, &mut out);
     assert_eq!(
         out,
-        [Action::Invoke(2, vec![slice(0, 0)])],
+        [StreamAction::Invoke(2, vec![slice(0, 0)])],
         "the second is too old by now"
     );
     out.clear();
     machine.step(
         62_000,
-        Input::Finished(2, Finish::Answered(Vec::new())),
+        StreamInput::Finished(2, StreamBatchResult::Answered(Vec::new())),
         &mut out,
     );
     assert!(
-        out.contains(&Action::SendToDestination(slice(1, 1), Reason::TooOld)),
+        out.contains(&StreamAction::SendToDestination(
+            slice(1, 1),
+            DiscardReason::TooOld
+        )),
         "{out:?}"
     );
-    machine.step(62_000, Input::Delivered(partition(0), true), &mut out);
+    machine.step(62_000, StreamInput::Delivered(partition(0), true), &mut out);
     assert!(
-        out.contains(&Action::Invoke(3, vec![slice(2, 2)])),
+        out.contains(&StreamAction::Invoke(3, vec![slice(2, 2)])),
         "{out:?}"
     );
     out.clear();
-    machine.step(62_000, Input::Finished(3, Finish::Failed), &mut out);
+    machine.step(
+        62_000,
+        StreamInput::Finished(3, StreamBatchResult::Failed),
+        &mut out,
+    );
     assert!(
-        out.contains(&Action::SendToDestination(
+        out.contains(&StreamAction::SendToDestination(
             slice(2, 2),
-            Reason::RetriesExhausted
+            DiscardReason::RetriesExhausted
         )),
         "its attempts count on: {out:?}"
     );

@@ -1,16 +1,17 @@
 //! Records that the mapping gives up: why, and how they wait until the destination has taken them.
 
-use super::machine::{Machine, backoff};
-use super::partition::Held;
-use super::{Action, Millis, Partition, Reason};
+use super::machine::{StreamMachine, backoff};
+use super::partition::PendingDiscard;
+use super::{DiscardReason, Partition, StreamAction};
+use crate::Millis;
 
-impl Machine {
+impl StreamMachine {
     /// Gives up what is too old at the front of these partitions, and a single record that no event can carry.
     pub(super) fn give_up_what_may_not_travel(
         &mut self,
         now: Millis,
         candidates: &[Partition],
-        out: &mut Vec<Action>,
+        out: &mut Vec<StreamAction>,
     ) {
         let max_age = self.max_age();
         let room = self
@@ -26,9 +27,9 @@ impl Machine {
             {
                 let expired = state.expired(now, max_age);
                 if expired > 0 {
-                    self.give_up(now, *partition, expired, Reason::TooOld, out);
+                    self.give_up(now, *partition, expired, DiscardReason::TooOld, out);
                 } else if state.first_size() >= room {
-                    self.give_up(now, *partition, 1, Reason::TooLarge, out);
+                    self.give_up(now, *partition, 1, DiscardReason::TooLarge, out);
                 } else {
                     break;
                 }
@@ -42,8 +43,8 @@ impl Machine {
         now: Millis,
         partition: Partition,
         records: usize,
-        reason: Reason,
-        out: &mut Vec<Action>,
+        reason: DiscardReason,
+        out: &mut Vec<StreamAction>,
     ) {
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
@@ -52,7 +53,7 @@ impl Machine {
             return;
         };
         if self.settings.has_destination {
-            state.held = Some(Held {
+            state.held = Some(PendingDiscard {
                 records,
                 reason,
                 sent: false,
@@ -61,12 +62,12 @@ impl Machine {
             state.not_before = now;
             self.send_held(now, out);
         } else {
-            out.push(Action::Discard(slice, reason));
+            out.push(StreamAction::Discard(slice, reason));
             self.over(partition, records, out);
         }
     }
 
-    pub(super) fn send_held(&mut self, now: Millis, out: &mut Vec<Action>) {
+    pub(super) fn send_held(&mut self, now: Millis, out: &mut Vec<StreamAction>) {
         for (partition, state) in &mut self.partitions {
             if state.not_before > now {
                 continue;
@@ -74,8 +75,8 @@ impl Machine {
             if let Some(held) = state.held.filter(|held| !held.sent)
                 && let Some(slice) = state.front(*partition, held.records)
             {
-                state.held = Some(Held { sent: true, ..held });
-                out.push(Action::SendToDestination(slice, held.reason));
+                state.held = Some(PendingDiscard { sent: true, ..held });
+                out.push(StreamAction::SendToDestination(slice, held.reason));
             }
         }
     }
@@ -85,7 +86,7 @@ impl Machine {
         now: Millis,
         partition: Partition,
         taken: bool,
-        out: &mut Vec<Action>,
+        out: &mut Vec<StreamAction>,
     ) {
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
@@ -96,7 +97,7 @@ impl Machine {
             self.over(partition, held.records, out);
         } else {
             let attempts = held.attempts.saturating_add(1);
-            state.held = Some(Held {
+            state.held = Some(PendingDiscard {
                 sent: false,
                 attempts,
                 ..held

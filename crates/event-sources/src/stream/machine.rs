@@ -1,16 +1,17 @@
 //! Which records travel together, and what follows from each result.
 
+use crate::{InvocationId, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::partition::{Segment, State};
+use super::partition::{PartitionState, Segment};
 use super::{
-    Action, Failure, Finish, Holding, Input, InvocationId, Millis, Offset, Partition, Reason,
-    Settings, Slice,
+    DiscardReason, FailedRecord, Holding, Offset, Partition, Slice, StreamAction,
+    StreamBatchResult, StreamInput, StreamSettings,
 };
 use crate::SourceSettings;
 
 #[derive(Debug)]
-struct Flying {
+struct InFlightSlice {
     slice: Slice,
     epoch: u64,
     /// Failed attempts before this one.
@@ -19,10 +20,10 @@ struct Flying {
 
 /// The state of one mapping.
 #[derive(Debug)]
-pub struct Machine {
-    pub(super) settings: Settings,
-    pub(super) partitions: BTreeMap<Partition, State>,
-    flying: BTreeMap<InvocationId, Vec<Flying>>,
+pub struct StreamMachine {
+    pub(super) settings: StreamSettings,
+    pub(super) partitions: BTreeMap<Partition, PartitionState>,
+    flying: BTreeMap<InvocationId, Vec<InFlightSlice>>,
     /// Partitions with a slice in flight, those of an earlier assignment included.
     busy: BTreeSet<Partition>,
     next_id: InvocationId,
@@ -35,9 +36,9 @@ pub struct Machine {
     paused_partitions: BTreeSet<Partition>,
 }
 
-impl Machine {
+impl StreamMachine {
     /// A mapping without partitions.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: StreamSettings) -> Self {
         Self {
             settings,
             partitions: BTreeMap::new(),
@@ -53,52 +54,52 @@ impl Machine {
     }
 
     /// Takes what happened and appends what to do. Every step also does what has become due by `now`.
-    pub fn step(&mut self, now: Millis, input: Input<'_>, out: &mut Vec<Action>) {
+    pub fn step(&mut self, now: Millis, input: StreamInput<'_>, out: &mut Vec<StreamAction>) {
         match input {
-            Input::Assigned(partitions) => self.assigned(partitions),
-            Input::Records(partition, records) => {
+            StreamInput::Assigned(partitions) => self.assigned(partitions),
+            StreamInput::Records(partition, records) => {
                 if let Some(state) = self.partitions.get_mut(&partition) {
                     state.push(records, now);
                     self.pause_if_full(partition, out);
                 }
             }
-            Input::Skipped(partition, through) => {
+            StreamInput::Skipped(partition, through) => {
                 let done = self
                     .partitions
                     .get_mut(&partition)
                     .and_then(|state| state.skip(through));
-                out.extend(done.map(|through| Action::Release(partition, through)));
+                out.extend(done.map(|through| StreamAction::Release(partition, through)));
             }
-            Input::Finished(id, finish) => self.finished(now, id, finish, out),
-            Input::Revoked(partitions) => {
+            StreamInput::Finished(id, finish) => self.finished(now, id, finish, out),
+            StreamInput::Revoked(partitions) => {
                 self.commit(partitions.iter().copied(), out);
                 self.forget(partitions);
             }
-            Input::Lost(partitions) => self.forget(partitions),
-            Input::Reset(partition) => {
+            StreamInput::Lost(partitions) => self.forget(partitions),
+            StreamInput::Reset(partition) => {
                 if self
                     .partitions
                     .get(&partition)
                     .is_some_and(|state| state.paused)
                 {
-                    out.push(Action::Resume(partition));
+                    out.push(StreamAction::Resume(partition));
                 }
                 self.assigned(&[partition]);
             }
-            Input::Sought(partition, next) => self.sought(partition, next, out),
-            Input::Skip(partition, offset) => self.skip_record(now, partition, offset, out),
-            Input::CommitFailed(partitions) => {
+            StreamInput::Sought(partition, next) => self.sought(partition, next, out),
+            StreamInput::Skip(partition, offset) => self.skip_record(now, partition, offset, out),
+            StreamInput::CommitFailed(partitions) => {
                 for partition in partitions {
                     if let Some(state) = self.partitions.get_mut(partition) {
                         state.commit_failed();
                     }
                 }
             }
-            Input::Delivered(partition, taken) => self.delivered(now, partition, taken, out),
-            Input::Tuned(tuned) => self.tuned(tuned),
-            Input::Drain => self.draining = true,
-            Input::Flush => self.commit_all(now, out),
-            Input::Tick => {}
+            StreamInput::Delivered(partition, taken) => self.delivered(now, partition, taken, out),
+            StreamInput::Tuned(tuned) => self.tuned(tuned),
+            StreamInput::Drain => self.draining = true,
+            StreamInput::Flush => self.commit_all(now, out),
+            StreamInput::Tick => {}
         }
         if !self.draining {
             self.send_held(now, out);
@@ -170,7 +171,8 @@ impl Machine {
     pub(super) fn assigned(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             let epoch = self.next_epoch();
-            self.partitions.insert(*partition, State::new(epoch));
+            self.partitions
+                .insert(*partition, PartitionState::new(epoch));
         }
     }
 
@@ -191,12 +193,16 @@ impl Machine {
     }
 
     /// Starts one invocation if one can start.
-    fn start(&mut self, now: Millis, out: &mut Vec<Action>) -> bool {
+    fn start(&mut self, now: Millis, out: &mut Vec<StreamAction>) -> bool {
         if self.flying.len() >= self.settings.max_in_flight {
             return false;
         }
         let mut ready = self.ready(now, out);
-        ready.sort_by_key(|partition| self.partitions.get(partition).map(State::oldest_arrival));
+        ready.sort_by_key(|partition| {
+            self.partitions
+                .get(partition)
+                .map(PartitionState::oldest_arrival)
+        });
         let max_age = self.max_age();
         let retry = ready.iter().find_map(|partition| {
             let state = self.partitions.get_mut(partition)?;
@@ -218,13 +224,13 @@ impl Machine {
             return false;
         }
         self.next_id += 1;
-        out.push(Action::Invoke(
+        out.push(StreamAction::Invoke(
             self.next_id,
             slices.iter().map(|(slice, _)| *slice).collect(),
         ));
         let flying = slices.into_iter().filter_map(|(slice, attempts)| {
             let epoch = self.partitions.get(&slice.partition)?.epoch;
-            Some(Flying {
+            Some(InFlightSlice {
                 slice,
                 epoch,
                 attempts,
@@ -238,7 +244,7 @@ impl Machine {
     }
 
     /// Partitions whose front can travel now. Gives up what is too old on the way.
-    fn ready(&mut self, now: Millis, out: &mut Vec<Action>) -> Vec<Partition> {
+    fn ready(&mut self, now: Millis, out: &mut Vec<StreamAction>) -> Vec<Partition> {
         let candidates: Vec<Partition> = self
             .partitions
             .iter()
@@ -284,7 +290,7 @@ impl Machine {
         let oldest = ready
             .first()
             .and_then(|partition| self.partitions.get(partition))
-            .map_or(now, State::oldest_arrival);
+            .map_or(now, PartitionState::oldest_arrival);
         let window = self.settings.window.as_millis() as Millis;
         if full || now >= oldest.saturating_add(window) {
             slices
@@ -293,7 +299,13 @@ impl Machine {
         }
     }
 
-    fn finished(&mut self, now: Millis, id: InvocationId, finish: Finish, out: &mut Vec<Action>) {
+    fn finished(
+        &mut self,
+        now: Millis,
+        id: InvocationId,
+        finish: StreamBatchResult,
+        out: &mut Vec<StreamAction>,
+    ) {
         let Some(slices) = self.flying.remove(&id) else {
             return;
         };
@@ -301,11 +313,11 @@ impl Machine {
             self.busy.remove(&flying.slice.partition);
         }
         let finish = match finish {
-            Finish::Answered(failures) => match self.foreign(&slices, &failures) {
-                None => Finish::Answered(failures),
+            StreamBatchResult::Answered(failures) => match self.foreign(&slices, &failures) {
+                None => StreamBatchResult::Answered(failures),
                 Some(why) => {
-                    out.push(Action::Alarm(why));
-                    Finish::Failed
+                    out.push(StreamAction::Alarm(why));
+                    StreamBatchResult::Failed
                 }
             },
             other => other,
@@ -321,11 +333,11 @@ impl Machine {
                 continue;
             };
             match &finish {
-                Finish::NotInvoked => {
+                StreamBatchResult::NotInvoked => {
                     state.not_before = now + self.settings.backoff.as_millis() as Millis;
                 }
-                Finish::Failed => self.failed(now, &flying, 0, out),
-                Finish::Answered(failures) => {
+                StreamBatchResult::Failed => self.failed(now, &flying, 0, out),
+                StreamBatchResult::Answered(failures) => {
                     let offsets = failures
                         .iter()
                         .filter(|failure| failure.partition == partition)
@@ -340,7 +352,7 @@ impl Machine {
     }
 
     /// Says which failure names a record that the invocation did not carry.
-    fn foreign(&self, slices: &[Flying], failures: &[Failure]) -> Option<String> {
+    fn foreign(&self, slices: &[InFlightSlice], failures: &[FailedRecord]) -> Option<String> {
         failures.iter().find_map(|failure| {
             let flying = slices.iter().find(|flying| flying.slice.partition == failure.partition);
             let known = flying.is_some_and(|flying| {
@@ -357,7 +369,13 @@ impl Machine {
     }
 
     /// The slice's records from position `at` on failed; those before are done.
-    fn failed(&mut self, now: Millis, flying: &Flying, at: usize, out: &mut Vec<Action>) {
+    fn failed(
+        &mut self,
+        now: Millis,
+        flying: &InFlightSlice,
+        at: usize,
+        out: &mut Vec<StreamAction>,
+    ) {
         let partition = flying.slice.partition;
         self.over(partition, at, out);
         let rest = flying.slice.records - at;
@@ -391,7 +409,7 @@ impl Machine {
         };
         if settings.max_retries.is_some_and(|most| attempts > most) {
             state.recut(rest, &[]);
-            self.give_up(now, partition, rest, Reason::RetriesExhausted, out);
+            self.give_up(now, partition, rest, DiscardReason::RetriesExhausted, out);
             return;
         }
         state.recut(
@@ -405,7 +423,12 @@ impl Machine {
     }
 
     /// The partition's first `records` are over with.
-    pub(super) fn over(&mut self, partition: Partition, records: usize, out: &mut Vec<Action>) {
+    pub(super) fn over(
+        &mut self,
+        partition: Partition,
+        records: usize,
+        out: &mut Vec<StreamAction>,
+    ) {
         let (most_records, most_bytes) = self.room();
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
@@ -413,21 +436,21 @@ impl Machine {
         let Some(last) = state.finish(records) else {
             return;
         };
-        out.push(Action::Release(partition, last));
+        out.push(StreamAction::Release(partition, last));
         if state.paused && state.len() <= most_records / 2 && state.bytes() <= most_bytes / 2 {
             state.paused = false;
-            out.push(Action::Resume(partition));
+            out.push(StreamAction::Resume(partition));
         }
     }
 
-    fn pause_if_full(&mut self, partition: Partition, out: &mut Vec<Action>) {
+    fn pause_if_full(&mut self, partition: Partition, out: &mut Vec<StreamAction>) {
         let (most_records, most_bytes) = self.room();
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
         };
         if !state.paused && (state.len() >= most_records || state.bytes() >= most_bytes) {
             state.paused = true;
-            out.push(Action::Pause(partition));
+            out.push(StreamAction::Pause(partition));
         }
     }
 
@@ -449,7 +472,7 @@ impl Machine {
             .saturating_add(self.settings.commit_interval.as_millis() as Millis)
     }
 
-    fn commit_all(&mut self, now: Millis, out: &mut Vec<Action>) {
+    fn commit_all(&mut self, now: Millis, out: &mut Vec<StreamAction>) {
         let before = out.len();
         let partitions: Vec<Partition> = self.partitions.keys().copied().collect();
         self.commit(partitions.into_iter(), out);
@@ -458,7 +481,7 @@ impl Machine {
         }
     }
 
-    fn commit(&mut self, partitions: impl Iterator<Item = Partition>, out: &mut Vec<Action>) {
+    fn commit(&mut self, partitions: impl Iterator<Item = Partition>, out: &mut Vec<StreamAction>) {
         let offsets: Vec<(Partition, Offset)> = partitions
             .filter_map(|partition| {
                 let state = self.partitions.get_mut(&partition)?;
@@ -468,13 +491,13 @@ impl Machine {
             })
             .collect();
         if !offsets.is_empty() {
-            out.push(Action::Commit(offsets));
+            out.push(StreamAction::Commit(offsets));
         }
     }
 }
 
 /// Doubles with every attempt, up to the limit.
-pub(super) fn backoff(settings: &Settings, attempts: u32) -> Millis {
+pub(super) fn backoff(settings: &StreamSettings, attempts: u32) -> Millis {
     let factor = 1_u32
         .checked_shl(attempts.saturating_sub(1).min(20))
         .unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
 //! The event source mapping as a pure state machine: no broker, no function, no clock.
 //!
-//! Records come in ([`Input::Records`]), invocations go out ([`Action::Invoke`]), their results come back
-//! ([`Input::Finished`]), and what is done is committed ([`Action::Commit`]). Time is a number that every call brings along.
+//! Records come in ([`StreamInput::Records`]), invocations go out ([`StreamAction::Invoke`]), their results come back
+//! ([`StreamInput::Finished`]), and what is done is committed ([`StreamAction::Commit`]). Time is a number that every call brings along.
 //! `machine` decides which records travel together; `partition` keeps one partition's records and what became of them;
 //! `discard` gives records up; `operator` moves a partition by hand;
 //! `response` reads a partial batch response.
@@ -32,13 +32,10 @@ mod model_tests;
 
 use std::time::Duration;
 
-use crate::SourceSettings;
-pub use machine::Machine;
+use crate::{InvocationId, Millis, SourceSettings};
+pub use machine::StreamMachine;
 pub use operator::Position;
-pub use response::{Failure, failures};
-
-/// Milliseconds since 1970. Steps forward only: the adapter derives it from a monotonic clock.
-pub type Millis = i64;
+pub use response::{FailedRecord, failed_records};
 
 /// A record's place in its partition.
 pub type Offset = i64;
@@ -72,7 +69,7 @@ impl Record {
 
 /// How a mapping behaves.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct StreamSettings {
     /// Records in one invocation at most.
     pub batch_size: usize,
     /// Most time to wait for a full batch.
@@ -103,12 +100,9 @@ pub struct Settings {
     pub max_backoff: Duration,
 }
 
-/// Names an invocation between [`Action::Invoke`] and [`Input::Finished`].
-pub type InvocationId = u64;
-
 /// What happened.
 #[derive(Debug, Clone)]
-pub enum Input<'a> {
+pub enum StreamInput<'a> {
     /// Partitions are this host's now.
     Assigned(&'a [Partition]),
     /// Records arrived, in offset order, following those that arrived before.
@@ -117,7 +111,7 @@ pub enum Input<'a> {
     /// records before it.
     Skipped(Partition, Offset),
     /// An invocation ended.
-    Finished(InvocationId, Finish),
+    Finished(InvocationId, StreamBatchResult),
     /// Partitions are being given up; what is done can still be committed, and is.
     Revoked(&'a [Partition]),
     /// Partitions are gone; another host may own them already.
@@ -144,9 +138,9 @@ pub enum Input<'a> {
 
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finish {
+pub enum StreamBatchResult {
     /// The function answered; these records failed (none: all are done).
-    Answered(Vec<Failure>),
+    Answered(Vec<FailedRecord>),
     /// The function failed, or its answer made no sense: the whole batch is tried again.
     Failed,
     /// The function was never reached (throttled, shutting down), or the host ended the invocation. Uses up no retry.
@@ -202,7 +196,7 @@ pub struct Slice {
 
 /// Why records were given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum DiscardReason {
     /// `MaximumRetryAttempts` is used up.
     RetriesExhausted,
     /// Older than `MaximumRecordAgeInSeconds`.
@@ -215,7 +209,7 @@ pub enum Reason {
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum StreamAction {
     /// Invoke the function with these slices, at most one of a partition.
     Invoke(InvocationId, Vec<Slice>),
     /// Commit: the next offset to read, by partition.
@@ -226,10 +220,10 @@ pub enum Action {
     Pause(Partition),
     /// Read on.
     Resume(Partition),
-    /// Send to the destination, then say [`Input::Delivered`]. The partition waits.
-    SendToDestination(Slice, Reason),
+    /// Send to the destination, then say [`StreamInput::Delivered`]. The partition waits.
+    SendToDestination(Slice, DiscardReason),
     /// Given up, and no destination wants them. To be reported loudly.
-    Discard(Slice, Reason),
+    Discard(Slice, DiscardReason),
     /// Something a person should know.
     Alarm(String),
 }

@@ -24,7 +24,7 @@ enum Event {
         taken: bool,
     },
     /// One of the invocations in flight ends.
-    Finish {
+    Finished {
         which: usize,
         how: How,
     },
@@ -71,7 +71,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (0..PARTITIONS, 1..6_usize, prop_oneof![Just(10_usize), Just(300), Just(2_000)])
             .prop_map(|(partition, records, size)| Event::Deliver { partition, records, size }),
-        5 => (0..3_usize, how).prop_map(|(which, how)| Event::Finish { which, how }),
+        5 => (0..3_usize, how).prop_map(|(which, how)| Event::Finished { which, how }),
         2 => any::<bool>().prop_map(|taken| Event::Post { taken }),
         1 => (0..PARTITIONS, any::<bool>()).prop_map(|(partition, lost)| Event::Rebalance { partition, lost }),
         1 => (0..PARTITIONS).prop_map(|partition| Event::CommitFails { partition }),
@@ -83,13 +83,13 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// What the world around the machine knows.
 struct World {
-    machine: Machine,
+    machine: StreamMachine,
     now: Millis,
     /// Offsets of each partition's log: every third one is missing.
     committed: BTreeMap<i32, Offset>,
     /// Next offset that the host reads.
     position: BTreeMap<i32, Offset>,
-    /// Held by the machine, as the world believes.
+    /// Records that the machine holds, according to the model.
     held: BTreeMap<i32, Vec<Offset>>,
     /// Done (successfully processed) at least once.
     done: BTreeMap<i32, BTreeSet<Offset>>,
@@ -99,7 +99,7 @@ struct World {
     flying: BTreeMap<InvocationId, Vec<(Slice, u64)>>,
     generation: BTreeMap<i32, u64>,
     records: BTreeMap<(i32, Offset), Record>,
-    limits: Settings,
+    limits: StreamSettings,
 }
 
 fn next_offset(after: Offset) -> Offset {
@@ -107,10 +107,10 @@ fn next_offset(after: Offset) -> Offset {
 }
 
 impl World {
-    fn new(limits: Settings) -> Self {
+    fn new(limits: StreamSettings) -> Self {
         let zero: BTreeMap<i32, Offset> = (0..PARTITIONS).map(|p| (p, 0)).collect();
         let mut world = Self {
-            machine: Machine::new(limits.clone()),
+            machine: StreamMachine::new(limits.clone()),
             now: 1_000_000,
             committed: zero.clone(),
             position: zero,
@@ -124,11 +124,11 @@ impl World {
             limits,
         };
         let all: Vec<_> = (0..PARTITIONS).map(partition).collect();
-        world.step(Input::Assigned(&all));
+        world.step(StreamInput::Assigned(&all));
         world
     }
 
-    fn step(&mut self, input: Input<'_>) {
+    fn step(&mut self, input: StreamInput<'_>) {
         let mut actions = Vec::new();
         self.machine.step(self.now, input, &mut actions);
         for action in actions {
@@ -136,10 +136,10 @@ impl World {
         }
     }
 
-    fn obey(&mut self, action: Action) {
+    fn obey(&mut self, action: StreamAction) {
         match action {
-            Action::Invoke(id, slices) => self.invoked(id, slices),
-            Action::Commit(offsets) => {
+            StreamAction::Invoke(id, slices) => self.invoked(id, slices),
+            StreamAction::Commit(offsets) => {
                 for (partition, offset) in offsets {
                     let p = partition.number;
                     assert!(offset >= self.committed[&p], "a commit goes back");
@@ -158,17 +158,17 @@ impl World {
                     self.committed.insert(p, offset);
                 }
             }
-            Action::Release(partition, last) => self
+            StreamAction::Release(partition, last) => self
                 .held
                 .entry(partition.number)
                 .or_default()
                 .retain(|o| *o > last),
-            Action::Discard(slice, reason) => {
+            StreamAction::Discard(slice, reason) => {
                 assert!(
-                    reason == Reason::Skipped || !self.limits.has_destination,
+                    reason == DiscardReason::Skipped || !self.limits.has_destination,
                     "discarded beside a destination"
                 );
-                let unfit = matches!(reason, Reason::Skipped | Reason::TooLarge);
+                let unfit = matches!(reason, DiscardReason::Skipped | DiscardReason::TooLarge);
                 assert!(
                     unfit || self.limits.max_retries.is_some() || self.limits.max_age.is_some()
                 );
@@ -184,8 +184,8 @@ impl World {
                     .or_default()
                     .extend(over);
             }
-            Action::Pause(_) | Action::Resume(_) | Action::Alarm(_) => {}
-            Action::SendToDestination(slice, _) => {
+            StreamAction::Pause(_) | StreamAction::Resume(_) | StreamAction::Alarm(_) => {}
+            StreamAction::SendToDestination(slice, _) => {
                 let p = slice.partition.number;
                 assert!(self.limits.has_destination);
                 assert!(!self.flying.values().flatten().any(|(other, generation)| {
@@ -273,7 +273,7 @@ impl World {
             assert_eq!(over.len(), slice.records);
             self.given_up.entry(p).or_default().extend(over);
         }
-        self.step(Input::Delivered(partition(p), taken));
+        self.step(StreamInput::Delivered(partition(p), taken));
     }
 
     fn deliver(&mut self, p: i32, count: usize, size: usize) {
@@ -304,9 +304,9 @@ impl World {
             at = next_offset(at + 1);
         }
         self.position.insert(p, at);
-        self.step(Input::Records(partition(p), &records));
+        self.step(StreamInput::Records(partition(p), &records));
         if let Some(through) = skipped {
-            self.step(Input::Skipped(partition(p), through));
+            self.step(StreamInput::Skipped(partition(p), through));
         }
     }
 
@@ -331,11 +331,11 @@ impl World {
                 How::Success => self.done.entry(p).or_default().extend(front),
                 How::Partial(at) => {
                     if let Some(offset) = front.get(*at) {
-                        failures.push(Failure {
+                        failures.push(FailedRecord {
                             partition: slice.partition,
                             offset: *front.last().unwrap(),
                         });
-                        failures.push(Failure {
+                        failures.push(FailedRecord {
                             partition: slice.partition,
                             offset: *offset,
                         });
@@ -345,7 +345,7 @@ impl World {
                         .or_default()
                         .extend(front.into_iter().take(*at));
                 }
-                How::Nonsense => failures.push(Failure {
+                How::Nonsense => failures.push(FailedRecord {
                     partition: slice.partition,
                     offset: slice.last + 1,
                 }),
@@ -353,32 +353,32 @@ impl World {
             }
         }
         if matches!(how, How::Nonsense) && failures.is_empty() {
-            failures.push(Failure {
+            failures.push(FailedRecord {
                 partition: partition(99),
                 offset: 0,
             });
         }
         let finish = match how {
-            How::Success => Finish::Answered(Vec::new()),
-            How::Failed => Finish::Failed,
-            How::NotInvoked => Finish::NotInvoked,
-            How::Partial(_) | How::Nonsense => Finish::Answered(failures),
+            How::Success => StreamBatchResult::Answered(Vec::new()),
+            How::Failed => StreamBatchResult::Failed,
+            How::NotInvoked => StreamBatchResult::NotInvoked,
+            How::Partial(_) | How::Nonsense => StreamBatchResult::Answered(failures),
         };
-        self.step(Input::Finished(id, finish));
+        self.step(StreamInput::Finished(id, finish));
     }
 
     fn rebalance(&mut self, p: i32, lost: bool) {
         let given = [partition(p)];
         self.step(if lost {
-            Input::Lost(&given)
+            StreamInput::Lost(&given)
         } else {
-            Input::Revoked(&given)
+            StreamInput::Revoked(&given)
         });
         *self.generation.entry(p).or_default() += 1;
         self.held.remove(&p);
         self.letters.remove(&p);
         self.position.insert(p, self.committed[&p]);
-        self.step(Input::Assigned(&given));
+        self.step(StreamInput::Assigned(&given));
     }
 
     /// What lies before the new place counts as over: the operator passed it.
@@ -392,7 +392,7 @@ impl World {
         self.letters.remove(&p);
         self.position.insert(p, to);
         self.committed.insert(p, to);
-        self.step(Input::Sought(partition(p), to));
+        self.step(StreamInput::Sought(partition(p), to));
         assert_eq!(
             self.machine.position(partition(p)),
             Some(Position {
@@ -404,9 +404,9 @@ impl World {
 
     fn skip(&mut self, p: i32) {
         let Some(first) = self.held.get(&p).and_then(|held| held.first().copied()) else {
-            return self.step(Input::Skip(partition(p), 0));
+            return self.step(StreamInput::Skip(partition(p), 0));
         };
-        self.step(Input::Skip(partition(p), first + 1));
+        self.step(StreamInput::Skip(partition(p), first + 1));
         assert_eq!(
             self.machine
                 .position(partition(p))
@@ -416,7 +416,7 @@ impl World {
         );
         *self.generation.entry(p).or_default() += 1;
         let waited = self.letters.remove(&p).is_some();
-        self.step(Input::Skip(partition(p), first));
+        self.step(StreamInput::Skip(partition(p), first));
         let over = self
             .given_up
             .get(&p)
@@ -439,14 +439,16 @@ impl World {
                 size,
             } => self.deliver(*partition, *records, *size),
             Event::Post { taken } => self.post(*taken),
-            Event::Finish { which, how } => self.finish(*which, how),
+            Event::Finished { which, how } => self.finish(*which, how),
             Event::Rebalance { partition, lost } => self.rebalance(*partition, *lost),
-            Event::CommitFails { partition: p } => self.step(Input::CommitFailed(&[partition(*p)])),
+            Event::CommitFails { partition: p } => {
+                self.step(StreamInput::CommitFailed(&[partition(*p)]));
+            }
             Event::Seek { partition, tenths } => self.seek(*partition, *tenths),
             Event::Skip { partition } => self.skip(*partition),
             Event::Pass { milliseconds } => {
                 self.now += milliseconds;
-                self.step(Input::Tick);
+                self.step(StreamInput::Tick);
             }
         }
     }
@@ -459,7 +461,7 @@ impl World {
             } else if self.flying.is_empty() && self.letters.is_empty() {
                 break;
             }
-            self.step(Input::Tick);
+            self.step(StreamInput::Tick);
             self.post(true);
             self.finish(0, &How::Success);
         }
@@ -484,7 +486,7 @@ impl World {
     }
 }
 
-fn run(limits: Settings, events: &[Event]) {
+fn run(limits: StreamSettings, events: &[Event]) {
     let mut world = World::new(limits);
     for event in events {
         world.apply(event);
@@ -502,18 +504,18 @@ proptest! {
 
     #[test]
     fn with_bisect_and_bounded_retries_only_the_limit_gives_records_up(events in prop::collection::vec(event(), 1..80), retries in 0..3_u32) {
-        run(Settings { bisect: true, max_retries: Some(retries), ..settings() }, &events);
+        run(StreamSettings { bisect: true, max_retries: Some(retries), ..settings() }, &events);
     }
 
     #[test]
     fn with_a_destination_nothing_is_given_up_before_it_has_taken_it(events in prop::collection::vec(event(), 1..80), retries in 0..3_u32, bisect in any::<bool>()) {
         let max_age = Some(Duration::from_secs(4));
-        run(Settings { bisect, max_retries: Some(retries), max_age, has_destination: true, ..settings() }, &events);
+        run(StreamSettings { bisect, max_retries: Some(retries), max_age, has_destination: true, ..settings() }, &events);
     }
 
     #[test]
     fn with_a_window_and_an_age_limit_nothing_gets_stuck(events in prop::collection::vec(event(), 1..80)) {
-        let limits = Settings {
+        let limits = StreamSettings {
             window: Duration::from_millis(500),
             max_age: Some(Duration::from_secs(2)),
             ..settings()

@@ -2,8 +2,9 @@
 //!
 //! Either makes results of slices in flight void, as a rebalance does; no second slice starts before those have ended.
 
-use super::machine::Machine;
-use super::{Action, Millis, Offset, Partition, Reason};
+use super::machine::StreamMachine;
+use super::{DiscardReason, Offset, Partition, StreamAction};
+use crate::Millis;
 
 /// Where a partition is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Position {
     pub next: Option<Offset>,
 }
 
-impl Machine {
+impl StreamMachine {
     /// Where a partition is; `None`: it is not this host's.
     pub fn position(&self, partition: Partition) -> Option<Position> {
         let state = self.partitions.get(&partition)?;
@@ -25,12 +26,17 @@ impl Machine {
     }
 
     /// The partition is read from `next` on: what is held of it is void, and `next` is to be committed.
-    pub(super) fn sought(&mut self, partition: Partition, next: Offset, out: &mut Vec<Action>) {
+    pub(super) fn sought(
+        &mut self,
+        partition: Partition,
+        next: Offset,
+        out: &mut Vec<StreamAction>,
+    ) {
         let Some(state) = self.partitions.get(&partition) else {
             return;
         };
         if state.paused {
-            out.push(Action::Resume(partition));
+            out.push(StreamAction::Resume(partition));
         }
         self.assigned(&[partition]);
         if let Some(state) = self.partitions.get_mut(&partition) {
@@ -44,7 +50,7 @@ impl Machine {
         now: Millis,
         partition: Partition,
         offset: Offset,
-        out: &mut Vec<Action>,
+        out: &mut Vec<StreamAction>,
     ) {
         let epoch = self.next_epoch();
         let Some(state) = self
@@ -57,13 +63,13 @@ impl Machine {
         state.epoch = epoch;
         state.not_before = now;
         if state.held.take().is_none() {
-            return self.give_up(now, partition, 1, Reason::Skipped, out);
+            return self.give_up(now, partition, 1, DiscardReason::Skipped, out);
         }
         // the destination takes nothing: the operator passes the record all the same
         out.extend(
             state
                 .front(partition, 1)
-                .map(|slice| Action::Discard(slice, Reason::Skipped)),
+                .map(|slice| StreamAction::Discard(slice, DiscardReason::Skipped)),
         );
         self.over(partition, 1, out);
     }

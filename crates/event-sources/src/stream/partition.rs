@@ -1,8 +1,9 @@
 //! One partition: the records held, how their front is cut for retries, and how far everything is done.
 
+use crate::Millis;
 use std::collections::VecDeque;
 
-use super::{Millis, Offset, Partition, Reason, Record, Slice};
+use super::{DiscardReason, Offset, Partition, Record, Slice};
 
 /// A run of records at the front that travels as it is: what is left of a slice that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,15 +15,15 @@ pub(super) struct Segment {
 
 /// Records at the front that wait for the destination.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
+pub(super) struct PendingDiscard {
     pub(super) records: usize,
-    pub(super) reason: Reason,
+    pub(super) reason: DiscardReason,
     pub(super) sent: bool,
     pub(super) attempts: u32,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct PartitionState {
     /// Changes with every assignment: a result of an earlier one is void.
     pub(super) epoch: u64,
     queue: VecDeque<(Record, Millis)>,
@@ -31,7 +32,7 @@ pub(super) struct State {
     segments: VecDeque<Segment>,
     /// No invocation before this.
     pub(super) not_before: Millis,
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<PendingDiscard>,
     pub(super) paused: bool,
     /// Next offset to read if the host stopped now: one past the last record that is done.
     done: Option<Offset>,
@@ -40,7 +41,7 @@ pub(super) struct State {
     committed: Option<Offset>,
 }
 
-impl State {
+impl PartitionState {
     pub(super) fn new(epoch: u64) -> Self {
         Self {
             epoch,

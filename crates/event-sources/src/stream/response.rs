@@ -6,7 +6,7 @@ use super::{Offset, Partition};
 
 /// A record that the function could not process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failure {
+pub struct FailedRecord {
     /// Its partition.
     pub partition: Partition,
     /// Its offset.
@@ -38,10 +38,10 @@ struct Identifier {
 ///
 /// # Errors
 /// Says what is malformed: the caller has to treat the whole batch as failed, as the service does.
-pub fn failures(
+pub fn failed_records(
     answer: &[u8],
     partition: impl Fn(&str) -> Option<Partition>,
-) -> Result<Vec<Failure>, String> {
+) -> Result<Vec<FailedRecord>, String> {
     if answer.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
@@ -55,7 +55,7 @@ pub fn failures(
         .map(|Item { item_identifier: Identifier { partition: name, offset } }| {
             let partition = partition(&name)
                 .ok_or_else(|| format!("the partial batch response names partition {name:?}, which the batch does not have"))?;
-            Ok(Failure { partition, offset })
+            Ok(FailedRecord { partition, offset })
         })
         .collect()
 }
@@ -64,8 +64,8 @@ pub fn failures(
 mod tests {
     use super::*;
 
-    fn read(answer: &str) -> Result<Vec<Failure>, String> {
-        failures(answer.as_bytes(), |name| {
+    fn read(answer: &str) -> Result<Vec<FailedRecord>, String> {
+        failed_records(answer.as_bytes(), |name| {
             let number = name.strip_prefix("orders-")?.parse().ok()?;
             Some(Partition { topic: 0, number })
         })
@@ -96,7 +96,7 @@ mod tests {
         };
         assert_eq!(
             read(answer),
-            Ok(vec![Failure {
+            Ok(vec![FailedRecord {
                 partition,
                 offset: 42
             }])

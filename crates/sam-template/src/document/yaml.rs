@@ -5,7 +5,7 @@
 //!
 //! The parser accepts what `PyYAML` accepts, with which the SAM CLI reads templates: the lines of a
 //! flow collection or a quoted text may start at the column of their key or left of it.
-//! `docs/conformance/yaml.md` lists what is refused; `suite_tests` runs the public YAML test suite.
+//! `docs/reference/conformance/yaml.md` lists what is refused; `suite_tests` runs the public YAML test suite.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow::{self, Break, Continue};

@@ -1,7 +1,7 @@
 //! `FilterCriteria` of event source mappings.
 
 use crate::document::{Problems, Reader};
-use event_sources::filter::{Filters, MOST_FILTERS, USUAL_FILTERS};
+use event_sources::filter::{DEFAULT_MAX_FILTERS, Filters, MAX_FILTERS};
 
 /// The mapping's filters, about this field of its records. `None`: there are none, or they are wrong.
 pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) -> Option<Filters> {
@@ -9,20 +9,20 @@ pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) ->
     criteria.only(&["Filters"], problems);
     let items = criteria.list("Filters", problems);
     let line = criteria.line("Filters");
-    if items.len() > MOST_FILTERS {
+    if items.len() > MAX_FILTERS {
         problems.error(
             line,
             format!(
-                "{}: {} filters; a mapping has at most {MOST_FILTERS}. Join some with $or.",
+                "{}: {} filters; a mapping has at most {MAX_FILTERS}. Join some with $or.",
                 criteria.what,
                 items.len()
             ),
         );
         return None;
     }
-    if items.len() > USUAL_FILTERS {
+    if items.len() > DEFAULT_MAX_FILTERS {
         let message = format!(
-            "{}: {} filters; on Lambda more than {USUAL_FILTERS} need a higher quota. Ask for it before you deploy, or join some with $or.",
+            "{}: {} filters; on Lambda more than {DEFAULT_MAX_FILTERS} need a higher quota. Ask for it before you deploy, or join some with $or.",
             criteria.what,
             items.len()
         );

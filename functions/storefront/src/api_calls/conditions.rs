@@ -1,4 +1,4 @@
-//! What queries on calls have in common: a bounded time, and conditions that are checked before anything is asked.
+//! Conditions of queries on calls: a bounded period, and filters that are checked before any query runs.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -7,13 +7,14 @@ use shared::message::{CallClient, CallUrl, UserId};
 
 use crate::http::{Call, Problem};
 
-/// How far back a query looks that says nothing of time.
+/// Default length of the period.
 const HOUR_MS: i64 = 3_600_000;
-/// A day.
+/// One day in milliseconds.
 pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// `from` (inclusive) and `to` (exclusive), milliseconds since 1970: the last hour where nothing is said, at most `longest_ms`.
-pub(super) fn period(call: &Call, now_ms: u64, longest_ms: i64) -> Result<(i64, i64), Problem> {
+/// `from` (inclusive) and `to` (exclusive), milliseconds since 1970. Default: the last hour. Maximum
+/// length: `max_ms`.
+pub(super) fn period(call: &Call, now_ms: u64, max_ms: i64) -> Result<(i64, i64), Problem> {
     let now = i64::try_from(now_ms).unwrap_or(i64::MAX / 2);
     let to = call.time("to")?.unwrap_or(now + 1);
     let from = call
@@ -24,8 +25,8 @@ pub(super) fn period(call: &Call, now_ms: u64, longest_ms: i64) -> Result<(i64, 
             "from must be before to, and neither may be before 1970",
         ));
     }
-    if to - from > longest_ms {
-        let days = longest_ms / DAY_MS;
+    if to - from > max_ms {
+        let days = max_ms / DAY_MS;
         return Err(Problem::malformed(format_args!(
             "from and to may be at most {days} days apart here"
         )));
@@ -33,7 +34,7 @@ pub(super) fn period(call: &Call, now_ms: u64, longest_ms: i64) -> Result<(i64, 
     Ok((from, to))
 }
 
-/// `status=404`, or `status=4xx` for all of a kind.
+/// `status=404`, or `status=4xx` for a whole class.
 pub(super) fn status(call: &Call) -> Result<Option<RangeInclusive<u16>>, Problem> {
     let Some(text) = call.parameter("status")? else {
         return Ok(None);
@@ -52,7 +53,7 @@ pub(super) fn status(call: &Call) -> Result<Option<RangeInclusive<u16>>, Problem
     Ok(Some(range))
 }
 
-/// `route=GET /orders/{number}`: method and template, as statistics show them.
+/// `route=GET /orders/{number}`: method and template, as the statistics show them.
 pub(super) fn route(call: &Call) -> Result<Option<String>, Problem> {
     let Some(route) = call.parameter("route")? else {
         return Ok(None);
@@ -69,7 +70,7 @@ pub(super) fn route(call: &Call) -> Result<Option<String>, Problem> {
     }
 }
 
-/// `url=/orders?limit=20`, or `url=/programs/7*` for all that begin so.
+/// `url=/orders?limit=20`, or `url=/programs/7*` for a prefix.
 pub(super) fn url(call: &Call) -> Result<Option<RangeInclusive<String>>, Problem> {
     let Some(text) = call.parameter("url")? else {
         return Ok(None);
@@ -79,7 +80,7 @@ pub(super) fn url(call: &Call) -> Result<Option<RangeInclusive<String>>, Problem
         .map_or((text, false), |start| (start, true));
     let url = CallUrl::new(start)
         .map_err(|e| Problem::malformed(format_args!("url, before a * at its end: {e}")))?;
-    // Behind every url that begins so: urls are visible ASCII.
+    // Urls are visible ASCII, so this sorts behind every url with the prefix.
     let end = if prefix {
         format!("{url}\u{7f}")
     } else {
@@ -121,7 +122,7 @@ mod tests {
 
     const NOW: u64 = 1_795_000_000_000;
 
-    fn asked(query: &[(&str, &str)]) -> Call {
+    fn with_query(query: &[(&str, &str)]) -> Call {
         Call {
             query: query.iter().copied().collect(),
             ..Call::default()
@@ -129,10 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn a_period_is_the_last_hour_or_what_is_said_within_bounds() {
+    fn a_period_is_bounded_and_defaults_to_one_hour() {
         let now = NOW as i64;
         assert_eq!(
-            period(&asked(&[]), NOW, DAY_MS),
+            period(&with_query(&[]), NOW, DAY_MS),
             Ok((now + 1 - HOUR_MS, now + 1))
         );
         let day = [
@@ -140,11 +141,11 @@ mod tests {
             ("to", "2026-11-25T00:00:00Z"),
         ];
         assert_eq!(
-            period(&asked(&day), NOW, DAY_MS).map(|(from, to)| to - from),
+            period(&with_query(&day), NOW, DAY_MS).map(|(from, to)| to - from),
             Ok(DAY_MS)
         );
         assert_eq!(
-            period(&asked(&day), NOW, DAY_MS - 1).map_err(|p| p.status),
+            period(&with_query(&day), NOW, DAY_MS - 1).map_err(|p| p.status),
             Err(400)
         );
         for bad in [
@@ -154,7 +155,7 @@ mod tests {
             ("to", "-000001-01-01T00:00:00Z"),
         ] {
             assert_eq!(
-                period(&asked(&[bad]), NOW, DAY_MS).map_err(|p| p.status),
+                period(&with_query(&[bad]), NOW, DAY_MS).map_err(|p| p.status),
                 Err(400),
                 "{bad:?}"
             );
@@ -162,14 +163,20 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_one_or_a_kind() {
-        assert_eq!(status(&asked(&[("status", "404")])), Ok(Some(404..=404)));
-        assert_eq!(status(&asked(&[("status", "4xx")])), Ok(Some(400..=499)));
+    fn a_status_is_one_code_or_a_class() {
+        assert_eq!(
+            status(&with_query(&[("status", "404")])),
+            Ok(Some(404..=404))
+        );
+        assert_eq!(
+            status(&with_query(&[("status", "4xx")])),
+            Ok(Some(400..=499))
+        );
         for bad in [
             "0xx", "6xx", "99", "600", "", "xx", "4x", "-1xx", "999xx", "65535xx",
         ] {
             assert_eq!(
-                status(&asked(&[("status", bad)])).map_err(|p| p.status),
+                status(&with_query(&[("status", bad)])).map_err(|p| p.status),
                 Err(400),
                 "{bad}"
             );
@@ -177,12 +184,12 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_itself_or_everything_that_begins_so() {
+    fn a_url_condition_is_exact_or_a_prefix() {
         assert_eq!(
-            url(&asked(&[("url", "/orders")])),
+            url(&with_query(&[("url", "/orders")])),
             Ok(Some("/orders".to_owned()..="/orders".to_owned()))
         );
-        let range = url(&asked(&[("url", "/programs/7*")]))
+        let range = url(&with_query(&[("url", "/programs/7*")]))
             .expect("taken")
             .expect("a condition");
         for inside in [
@@ -197,7 +204,7 @@ mod tests {
         }
         for bad in ["*", "", "/\u{0}", "/a b"] {
             assert_eq!(
-                url(&asked(&[("url", bad)])).map_err(|p| p.status),
+                url(&with_query(&[("url", bad)])).map_err(|p| p.status),
                 Err(400),
                 "{bad:?}"
             );
@@ -205,25 +212,25 @@ mod tests {
     }
 
     #[test]
-    fn what_can_match_nothing_is_refused_and_not_searched_for() {
+    fn conditions_that_match_nothing_are_refused() {
         assert_eq!(
-            ip(&asked(&[("ip", "::ffff:192.0.2.7")])).map(|ip| ip.map(|ip| ip.to_string())),
+            ip(&with_query(&[("ip", "::ffff:192.0.2.7")])).map(|ip| ip.map(|ip| ip.to_string())),
             Ok(Some("192.0.2.7".into()))
         );
         assert_eq!(
-            ip(&asked(&[("ip", "192.0.2.700")])).map_err(|p| p.status),
+            ip(&with_query(&[("ip", "192.0.2.700")])).map_err(|p| p.status),
             Err(400)
         );
         assert_eq!(
-            route(&asked(&[("route", "GET /\u{0}")])).map_err(|p| p.status),
+            route(&with_query(&[("route", "GET /\u{0}")])).map_err(|p| p.status),
             Err(400)
         );
         assert_eq!(
-            user(&asked(&[("user", "a b")])).map_err(|p| p.status),
+            user(&with_query(&[("user", "a b")])).map_err(|p| p.status),
             Err(400)
         );
         assert_eq!(
-            client(&asked(&[("client", "Chrome")])).map_err(|p| p.status),
+            client(&with_query(&[("client", "Chrome")])).map_err(|p| p.status),
             Err(400)
         );
     }

@@ -1,9 +1,9 @@
-//! What is known of calls of the API, for administrators (scope `api-calls:read`): the calls themselves, and their sums.
+//! API calls for administrators (scope `api-calls:read`): the calls themselves, and their sums.
 //!
-//! Both are what the collector has stored: a call shows up a moment after it was answered.
+//! Both are read from what api-data-collector has stored, a short time after each call was answered.
 
 mod conditions;
-mod place;
+mod cursor;
 mod search;
 mod statistics;
 
@@ -12,8 +12,7 @@ pub use statistics::statistics;
 
 use crate::http::{Call, Problem};
 
-/// Who may look.
-fn admit(call: &Call) -> Result<(), Problem> {
+fn authorize(call: &Call) -> Result<(), Problem> {
     call.claims.user()?;
     call.claims.require_scope("api-calls:read")
 }

@@ -4,19 +4,19 @@ use serde_json::{Map, Value, json};
 use shared::api_stats::{Aggregate, Minute};
 use shared::store::{GroupBy, GroupSums, SumFilter};
 
-use super::{admit, conditions};
+use super::{authorize, conditions};
+use crate::app::App;
 use crate::http::{Call, Problem, Reply, time};
-use crate::storefront::Storefront;
 
-/// Longest time that is added up at once.
-const LONGEST_MS: i64 = 400 * conditions::DAY_MS;
-/// Groups answered at most.
-const MOST_GROUPS: u32 = 5_000;
+/// Maximum length of the summed period.
+const MAX_PERIOD_MS: i64 = 400 * conditions::DAY_MS;
+/// Maximum number of groups in an answer.
+const MAX_GROUPS: u32 = 5_000;
 
-/// Sums of calls, of whole minutes: in all, and by each of the things that `by` lists.
-pub async fn statistics(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
-    admit(call)?;
-    let (from_ms, until_ms) = conditions::period(call, shop.clock.now_ms(), LONGEST_MS)?;
+/// Sums of the calls of whole minutes: the total, and one sum for each group that `by` forms.
+pub async fn statistics(app: &App, call: &Call) -> Result<Reply, Problem> {
+    authorize(call)?;
+    let (from_ms, until_ms) = conditions::period(call, app.clock.now_ms(), MAX_PERIOD_MS)?;
     let filter = SumFilter {
         from: Minute::of_ms(from_ms),
         until: Minute(Minute::of_ms(until_ms - 1).0 + 1),
@@ -25,20 +25,19 @@ pub async fn statistics(shop: &Storefront, call: &Call) -> Result<Reply, Problem
         client: conditions::client(call)?,
     };
     let by = by(call)?;
-    let groups = shop.store.sum_calls(&filter, by, MOST_GROUPS + 1).await?;
-    if groups.len() > MOST_GROUPS as usize {
-        let detail = format_args!(
-            "more than {MOST_GROUPS} groups: ask for a shorter time, or by fewer things"
-        )
-        .to_string();
-        return Err(Problem::malformed(detail));
+    let groups = app.store.sum_calls(&filter, by, MAX_GROUPS + 1).await?;
+    if groups.len() > MAX_GROUPS as usize {
+        return Err(Problem::malformed(format_args!(
+            "more than {MAX_GROUPS} groups: choose a shorter period, or fewer names in by"
+        )));
     }
     let mut total = Aggregate::default();
     for group in &groups {
         total.add(&group.sums);
     }
     let mut body = json!({
-        "from": time(filter.from.start_ms()), "to": time(filter.until.start_ms()), "total": sums(&total),
+        "from": time(filter.from.start_ms()), "to": time(filter.until.start_ms()),
+        "total": sums(&total),
     });
     if by != GroupBy::default() {
         body["groups"] = groups.iter().map(view).collect();
@@ -46,7 +45,7 @@ pub async fn statistics(shop: &Storefront, call: &Call) -> Result<Reply, Problem
     Ok(Reply::ok(body))
 }
 
-/// `by=minute,route`: any of four, in any order; none where the parameter is absent.
+/// `by=minute,route`: any of four names in any order; none if the parameter is absent.
 fn by(call: &Call) -> Result<GroupBy, Problem> {
     let mut by = GroupBy::default();
     for name in call
@@ -69,7 +68,7 @@ fn by(call: &Call) -> Result<GroupBy, Problem> {
     Ok(by)
 }
 
-/// A group: what it is of, and its sums.
+/// A group: its members and sums.
 fn view(group: &GroupSums) -> Value {
     let mut view = Map::new();
     if let Some(minute) = group.minute {
@@ -91,8 +90,8 @@ fn view(group: &GroupSums) -> Value {
 
 fn sums(sums: &Aggregate) -> Value {
     json!({
-        "calls": sums.calls, "mean_us": sums.mean_us(), "max_us": sums.max_us, "p50_us": sums.percentile_us(500),
-        "p95_us": sums.percentile_us(950), "p99_us": sums.percentile_us(990),
+        "calls": sums.calls, "mean_us": sums.mean_us(), "max_us": sums.max_us,
+        "p50_us": sums.percentile_us(500), "p95_us": sums.percentile_us(950), "p99_us": sums.percentile_us(990),
     })
 }
 
@@ -101,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_asked_for_by_name_in_any_order() {
+    fn groups_are_named_in_any_order() {
         let by = |text: &str| {
             by(&Call {
                 query: [("by", text)].into_iter().collect(),

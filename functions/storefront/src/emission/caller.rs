@@ -1,4 +1,4 @@
-//! What an event says of who calls.
+//! Facts about the caller, recorded as the request arrives.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -12,10 +12,10 @@ use shared::telemetry::TraceContext;
 
 use crate::http::{Call, Route};
 
-/// Route of requests that take none.
+/// Route of requests to an unknown path.
 const NO_ROUTE: &str = "/*";
 
-/// A caller, noted as the request arrives.
+/// The caller of one request.
 #[derive(Debug, Clone)]
 pub struct Caller {
     began: Instant,
@@ -26,9 +26,9 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Of a request that arrived now, at `at_ms` (milliseconds since 1970). Address and client are what the gateway saw, never what a
-    /// header claims.
-    pub fn note(request: &Request, at_ms: u64) -> Self {
+    /// Reads a request that arrives now, at `at_ms` (milliseconds since 1970). Address and client come
+    /// from the gateway, not from headers.
+    pub fn read(request: &Request, at_ms: u64) -> Self {
         let context = request.request_context_ref();
         let (ip, agent) = match context {
             Some(RequestContext::ApiGatewayV2(context)) => (
@@ -48,7 +48,7 @@ impl Caller {
         }
     }
 
-    /// The call as it was answered.
+    /// The call with its answer.
     pub fn answered(
         &self,
         call: &Call,
@@ -70,7 +70,7 @@ impl Caller {
             at_ms: i64::try_from(self.at_ms)
                 .unwrap_or(ApiCall::MAX_AT_MS)
                 .min(ApiCall::MAX_AT_MS),
-            method: CallMethod::new(call.method.as_str()).unwrap_or_else(|_| odd_method()),
+            method: CallMethod::new(call.method.as_str()).unwrap_or_else(|_| other_method()),
             route: CallRoute::new(route)
                 .unwrap_or_else(|_| unreachable!("templates are visible ASCII")),
             url,
@@ -85,8 +85,8 @@ impl Caller {
     }
 }
 
-fn odd_method() -> CallMethod {
-    CallMethod::new("OTHER").unwrap_or_else(|_| unreachable!("upper-case letters"))
+fn other_method() -> CallMethod {
+    CallMethod::new("OTHER").unwrap_or_else(|_| unreachable!("upper-case ASCII"))
 }
 
 fn micros(duration: Duration) -> u64 {

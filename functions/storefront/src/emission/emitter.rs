@@ -1,4 +1,4 @@
-//! Calls to Kafka over librdkafka, whose own queue is the bounded one.
+//! Publishes calls through librdkafka, whose queue is the bounded one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,55 +12,58 @@ use shared::message::{ApiCall, CallInstance};
 use shared::naming::Names;
 use shared::telemetry::MetricLine;
 
-use super::tally::{Counts, Tally};
+use super::counter::{DeliveryCounter, DeliveryCounts};
 use crate::kafka::client_config;
 use crate::settings::Settings;
 
-/// A call that the broker has not taken for so long is dropped: what is older is of little use, and its place is needed.
-const DELIVERY: Duration = Duration::from_secs(30);
-/// How long calls are gathered where nobody waits for them.
+/// Delivery timeout. An older call is of little use, and its place in the queue is needed.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long calls are gathered where no answer waits for them.
 const LINGER_MS: &str = "20";
 
-/// Sends calls, as long as there is room.
+/// Publishes calls; drops those that find the queue full.
 pub struct Emitter {
     names: Names,
     topic: String,
     instance: CallInstance,
     flush: Duration,
     config: ClientConfig,
-    tally: Arc<Tally>,
-    producer: Mutex<Arc<ThreadedProducer<Deliveries>>>,
+    counter: Arc<DeliveryCounter>,
+    producer: Mutex<Arc<ThreadedProducer<DeliveryContext>>>,
 }
 
-/// Hears of deliveries, on the producer's own thread.
-struct Deliveries(Arc<Tally>);
+/// Counts deliveries, on the producer's thread.
+struct DeliveryContext(Arc<DeliveryCounter>);
 
-impl ClientContext for Deliveries {
+impl ClientContext for DeliveryContext {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "kafka, of calls");
+        tracing::debug!(%error, reason, "librdkafka reports an error of the producer of calls");
     }
 }
 
-impl ProducerContext for Deliveries {
+impl ProducerContext for DeliveryContext {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        self.0.ended(result.is_ok());
+        self.0.completed(result.is_ok());
     }
 }
 
 impl Emitter {
-    /// Prepares a producer; a background thread connects. Fails only on unusable settings.
+    /// Creates the producer; a background thread connects. Fails only on invalid settings.
     pub fn open(settings: &Settings) -> Result<Self, KafkaError> {
         let calls = &settings.calls;
         let mut config = client_config(&settings.brokers, &settings.security, "storefront-calls");
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("delivery.timeout.ms", DELIVERY.as_millis().to_string())
+            .set(
+                "delivery.timeout.ms",
+                DELIVERY_TIMEOUT.as_millis().to_string(),
+            )
             .set("queue.buffering.max.messages", calls.queue.to_string())
             .set("compression.type", "lz4")
-            // Whoever waits for a delivery waits for this one.
+            // An answer that waits for a delivery waits for this one.
             .set(
                 "linger.ms",
                 if calls.flush.is_zero() {
@@ -69,8 +72,8 @@ impl Emitter {
                     "0"
                 },
             );
-        let tally = Arc::new(Tally::default());
-        let producer = Mutex::new(create(&config, &tally)?);
+        let counter = Arc::new(DeliveryCounter::default());
+        let producer = Mutex::new(create(&config, &counter)?);
         let instance = calls.instance.clone().unwrap_or_else(random_instance);
         let names = settings.names.clone();
         let topic = calls.topic.clone();
@@ -80,27 +83,27 @@ impl Emitter {
             instance,
             flush: calls.flush,
             config,
-            tally,
+            counter,
             producer,
         })
     }
 
-    /// The process that answers, as calls name it.
+    /// Name of this process in calls.
     pub fn instance(&self) -> CallInstance {
         self.instance.clone()
     }
 
-    /// What became of the calls of this process.
-    pub fn counts(&self) -> Counts {
-        self.tally.counts()
+    /// Delivered and dropped calls of this process.
+    pub fn counts(&self) -> DeliveryCounts {
+        self.counter.counts()
     }
 
-    /// Calls that wait for the broker.
+    /// Number of calls that wait for the broker.
     pub fn outstanding(&self) -> u64 {
-        self.tally.outstanding()
+        self.counter.outstanding()
     }
 
-    /// Sends a call, or drops it where there is no room. Never waits.
+    /// Queues a call, or drops it if the queue is full. Never blocks.
     pub fn emit(&self, call: &ApiCall) {
         let message = serde_json::to_vec(call).unwrap_or_else(|_| unreachable!("a call is JSON"));
         let producer = self
@@ -108,15 +111,15 @@ impl Emitter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        self.tally.handed_over();
+        self.counter.queued();
         if let Err((error, _)) =
             producer.send(BaseRecord::<(), [u8]>::to(&self.topic).payload(&message))
         {
-            self.tally.ended(false);
-            tracing::debug!(%error, "a call was dropped");
+            self.counter.completed(false);
+            tracing::debug!(%error, "dropped a call");
             self.replace_if_fatal(&producer);
         }
-        if let Some(report) = self.tally.due(Instant::now()) {
+        if let Some(report) = self.counter.due(Instant::now()) {
             MetricLine::new(&self.names)
                 .count("ApiCallsSent", report.delivered)
                 .count("ApiCallsDropped", report.dropped)
@@ -124,13 +127,13 @@ impl Emitter {
         }
     }
 
-    /// Waits for deliveries, as long as the settings say and there is hope.
+    /// Waits for the outstanding deliveries, at most for the flush time of the settings.
     pub async fn settle(&self) {
-        self.tally.settled(self.flush).await;
+        self.counter.settled(self.flush).await;
     }
 
-    /// Replaces a producer that can never send again; what it still had out counts as dropped.
-    fn replace_if_fatal(&self, used: &ThreadedProducer<Deliveries>) {
+    /// Replaces a producer after a fatal error; its outstanding calls count as dropped.
+    fn replace_if_fatal(&self, used: &ThreadedProducer<DeliveryContext>) {
         let Some((code, reason)) = used.client().fatal_error() else {
             return;
         };
@@ -141,25 +144,27 @@ impl Emitter {
         tracing::warn!(
             ?code,
             reason,
-            "the producer of calls failed for good; making another"
+            "the producer of calls had a fatal error; creating another"
         );
-        match create(&self.config, &self.tally) {
+        match create(&self.config, &self.counter) {
             Ok(producer) => {
                 let old = std::mem::replace(&mut *current, producer);
-                // Its end takes a moment, which is nobody's to wait for.
+                // Dropping it blocks for a while.
                 std::thread::spawn(move || drop(old));
             }
-            Err(error) => tracing::error!(%error, "no new producer of calls"),
+            Err(error) => {
+                tracing::error!(%error, "cannot create a new producer of calls; calls are dropped");
+            }
         }
     }
 }
 
 fn create(
     config: &ClientConfig,
-    tally: &Arc<Tally>,
-) -> Result<Arc<ThreadedProducer<Deliveries>>, KafkaError> {
+    counter: &Arc<DeliveryCounter>,
+) -> Result<Arc<ThreadedProducer<DeliveryContext>>, KafkaError> {
     config
-        .create_with_context(Deliveries(tally.clone()))
+        .create_with_context(DeliveryContext(counter.clone()))
         .map(Arc::new)
 }
 

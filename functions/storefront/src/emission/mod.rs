@@ -1,23 +1,23 @@
-//! What every request leaves behind: an [`ApiCall`](shared::message::ApiCall), sent to Kafka beside the answer.
+//! Publishes an [`ApiCall`](shared::message::ApiCall) to Kafka for each request, beside the answer.
 //!
 //! ```text
-//! request --Caller--> who, from where, when
-//! answer  --emit--> a bounded queue --librdkafka's own thread--> Kafka {env}-api-call
+//! request --Caller--> address, client, time
+//! answer  --emit--> bounded queue --thread of librdkafka--> Kafka {env}-api-call
 //! ```
 //!
-//! Promises:
-//! - A request never waits for the broker, nor for room in the queue: what finds no room is dropped, counted and reported.
-//! - Nothing here is shared with orders: a producer of its own, with its own connections, queue and thread.
-//! - Inside Lambda, where a process is frozen once it has answered, the answer waits for the delivery for a bounded time, and only while
-//!   waiting has a chance: after a wait in vain none waits until a delivery has come.
+//! - A request waits neither for the broker nor for room in the queue: a call that finds the queue full
+//!   is dropped, counted and reported.
+//! - Calls share nothing with orders: they have their own producer, connections, queue and thread.
+//! - In Lambda, which freezes a process after its answer, the answer waits for the delivery for a
+//!   bounded time. After a wait that timed out no answer waits until a delivery has succeeded.
 //!
-//! Nobody waits for an acknowledgement, so the producer is an idempotent one with acks=all: its retries make no call twice, and a broker
-//! that dies loses none. A call that was not delivered in time counts as dropped.
+//! The producer is idempotent with acks=all: a retry duplicates no call, and the loss of one broker
+//! loses none. A call that is not delivered in time counts as dropped.
 
 mod caller;
+mod counter;
 mod emitter;
-mod tally;
 
 pub use caller::Caller;
+pub use counter::DeliveryCounts;
 pub use emitter::Emitter;
-pub use tally::Counts;

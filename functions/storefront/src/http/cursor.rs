@@ -1,10 +1,10 @@
-//! Where a page ended, as clients carry it: opaque text, so that nothing is read into it and it may change.
+//! The end of a page, as opaque text for the client.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A cursor after the row of this identity, 1 or more. `LIST` is the mark of the list it belongs to: a cursor of one list leads nowhere
-/// in another.
+/// A cursor behind the row with this id, which is 1 or more. `LIST` marks the list that it belongs to;
+/// every other list refuses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cursor<const LIST: u8>(pub(crate) i64);
 
@@ -20,7 +20,7 @@ impl<const LIST: u8> FromStr for Cursor<LIST> {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const RULE: &str = "it must be what the page before answered, unchanged";
+        const RULE: &str = "it must be the value that the previous page answered, unchanged";
         let bytes = base64_simd::URL_SAFE_NO_PAD
             .decode_to_vec(text)
             .map_err(|_| RULE)?;
@@ -38,13 +38,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_leads_back_to_its_row_and_nothing_else_is_one() {
+    fn a_cursor_reads_back_and_other_text_is_refused() {
         for id in [1, 42, i64::MAX] {
             let cursor = Cursor::<1>(id);
             assert_eq!(cursor.to_string().parse(), Ok(cursor));
             assert!(
                 cursor.to_string().parse::<Cursor<2>>().is_err(),
-                "a cursor of another list was taken"
+                "a cursor of another list was accepted"
             );
         }
         for bad in [
@@ -56,7 +56,7 @@ mod tests {
             "not base64!",
             &"A".repeat(1000),
         ] {
-            assert!(bad.parse::<Cursor<1>>().is_err(), "{bad:?} was taken");
+            assert!(bad.parse::<Cursor<1>>().is_err(), "{bad:?} was accepted");
         }
     }
 }

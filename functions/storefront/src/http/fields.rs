@@ -1,28 +1,28 @@
-//! Named values of a request: its headers, or its query parameters.
+//! Headers or query parameters of a request.
 
 use std::collections::BTreeMap;
 
-/// Why a value that is there cannot be read.
+/// Why a value is unreadable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// A header outside of visible ASCII, blanks and tabs.
+pub enum FieldError {
+    /// A header has bytes other than visible ASCII, blanks and tabs.
     #[error("holds characters outside of visible ASCII")]
     NotAscii,
-    /// A query parameter whose percent-encoding is not UTF-8.
+    /// The percent-encoding of a query parameter is not UTF-8.
     #[error("is not UTF-8")]
     NotUtf8,
-    /// Several values where one is read: which of them counts is unknown.
+    /// Several values for one name; none of them takes precedence.
     #[error("is given more than once")]
     Repeated,
 }
 
-/// Values by name. A value that is there and cannot be read is kept as such: it is never absent.
+/// Values by name. An unreadable value is kept as an error, so that it never counts as absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields(BTreeMap<String, Result<String, Unreadable>>);
+pub struct Fields(BTreeMap<String, Result<String, FieldError>>);
 
 impl Fields {
-    /// The value of a name; nothing where the request has none.
-    pub fn get(&self, name: &str) -> Result<Option<&str>, Unreadable> {
+    /// The value of a name; `None` if the request has none.
+    pub fn get(&self, name: &str) -> Result<Option<&str>, FieldError> {
         match self.0.get(name) {
             None => Ok(None),
             Some(Ok(value)) => Ok(Some(value)),
@@ -40,15 +40,15 @@ impl Fields {
         self.0.keys().map(String::as_str)
     }
 
-    /// Sets the value of a name, in place of what there was.
+    /// Sets or replaces the value of a name.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.0.insert(name.into(), Ok(value.into()));
     }
 
-    /// Adds one value as the request has it; a second one of the same name makes both unreadable.
-    pub(super) fn add(&mut self, name: &str, value: Result<String, Unreadable>) {
+    /// Adds one value of the request; a second value of the same name makes both unreadable.
+    pub(super) fn add(&mut self, name: &str, value: Result<String, FieldError>) {
         let value = if self.contains(name) {
-            Err(Unreadable::Repeated)
+            Err(FieldError::Repeated)
         } else {
             value
         };
@@ -71,9 +71,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_given_twice_is_neither_of_both() {
+    fn a_repeated_name_is_unreadable() {
         let fields: Fields = [("a", "1"), ("b", "2"), ("a", "1")].into_iter().collect();
-        assert_eq!(fields.get("a"), Err(Unreadable::Repeated));
+        assert_eq!(fields.get("a"), Err(FieldError::Repeated));
         assert_eq!(fields.get("b"), Ok(Some("2")));
         assert_eq!(fields.get("c"), Ok(None));
     }

@@ -1,4 +1,4 @@
-//! From an event of the gateway to a route, from an answer to a response.
+//! Requests, routes, replies and problems.
 
 mod cursor;
 mod fields;
@@ -9,7 +9,7 @@ mod route;
 mod time;
 
 pub(crate) use cursor::Cursor;
-pub use fields::{Fields, Unreadable};
+pub use fields::{FieldError, Fields};
 pub use problem::Problem;
 pub use reply::Reply;
 pub use request::{Call, MAX_BODY_BYTES, MAX_WAIT};

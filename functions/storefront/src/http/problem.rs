@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem details: what is wrong, where, what to do next.
+//! Errors as problem details (RFC 9457): the error, its place and its remedy.
 
 use std::fmt::Display;
 
@@ -13,15 +13,15 @@ use shared::store::StoreError;
 pub struct Problem {
     /// HTTP status, 400 to 599.
     pub status: u16,
-    /// What kind of problem it is: a word for programs, part of `type` too.
+    /// Machine-readable kind, also part of `type`.
     pub code: &'static str,
-    /// The kind in a few words for people; the same for every problem of the code.
+    /// Human-readable kind, the same for every problem of a code.
     pub title: &'static str,
-    /// This occurrence in a sentence.
+    /// One sentence about this occurrence.
     pub detail: String,
-    /// Further members, by code (docs/http-api.md).
+    /// Further members, by code (docs/reference/http-api.md).
     pub extras: Map<String, Value>,
-    /// Seconds after which repeating makes sense.
+    /// Seconds after which the client should retry.
     pub retry_after: Option<u32>,
 }
 
@@ -38,14 +38,14 @@ impl Problem {
         }
     }
 
-    /// The same with one more member.
+    /// Adds a member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extras.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The same with a time to come back, in seconds.
+    /// Sets Retry-After, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
@@ -62,22 +62,22 @@ impl Problem {
         )
     }
 
-    /// 401: nobody is asking.
+    /// 401: no valid token.
     pub fn unauthorized(detail: impl Display) -> Self {
         Self::new(401, "unauthorized", "No valid token", detail)
     }
 
-    /// 403: somebody who may not.
+    /// 403: the token lacks a scope.
     pub fn forbidden(detail: impl Display) -> Self {
         Self::new(403, "forbidden", "Not allowed", detail)
     }
 
-    /// 404 for something that does not exist, or is not this buyer's to know of.
+    /// 404: the resource does not exist, or the caller may not see it.
     pub fn not_found(code: &'static str, detail: impl Display) -> Self {
         Self::new(404, code, "Not found", detail)
     }
 
-    /// 422: an order that can never be.
+    /// 422: the order is impossible.
     pub fn invalid_order(detail: impl Display) -> Self {
         Self::new(
             422,
@@ -87,7 +87,7 @@ impl Problem {
         )
     }
 
-    /// 503: a server is away; nothing is held that does not end by itself.
+    /// 503: a server is unavailable. Seats that are still held expire.
     pub fn unavailable(detail: impl Display) -> Self {
         Self::new(503, "unavailable", "Temporarily unavailable", detail).retry_after(2)
     }
@@ -98,15 +98,16 @@ impl Problem {
         Self::new(503, "loading", "The program is loading", detail).retry_after(1)
     }
 
-    /// 503: the broker did not get the order, nothing is held.
+    /// 503: the broker has not received the order, and no seats are held.
     pub fn publish_failed() -> Self {
-        let detail = "the order could not be passed on; the seats are free again";
+        let detail = "the order could not be published; the seats are free again";
         Self::new(503, "publish_failed", "The order was not taken", detail).retry_after(2)
     }
 
-    /// 503: nobody knows yet. The same key leads to the same order.
+    /// 503: the outcome is unknown. A request with the same key finds the same order.
     pub fn unknown(order: impl Display) -> Self {
-        let detail = "it is not known yet whether the order was taken; repeat the request with the same Idempotency-Key, or look it up";
+        let detail = "it is not known yet whether the order was taken; repeat the request with the same \
+                      Idempotency-Key, or look it up";
         Self::new(
             503,
             "unknown_repeat_with_same_key",
@@ -135,17 +136,17 @@ impl Problem {
     }
 }
 
-/// What went wrong inside is logged; a buyer learns only that it did.
+/// The error is logged; the answer contains no details of it.
 impl From<StoreError> for Problem {
     fn from(e: StoreError) -> Self {
-        tracing::error!(error = %e, "postgres");
+        tracing::error!(error = %e, "cannot use Postgres");
         Self::unavailable("the order book cannot be reached; try again")
     }
 }
 
 impl From<GateError> for Problem {
     fn from(e: GateError) -> Self {
-        tracing::error!(error = %e, "gate");
+        tracing::error!(error = %e, "cannot use the gate");
         Self::unavailable("the gate cannot be reached; try again")
     }
 }
@@ -170,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_has_the_members_of_rfc_9457_and_extras_cannot_replace_them() {
+    fn extras_cannot_replace_the_members_of_rfc_9457() {
         let body = Problem::new(409, "seats_taken", "Taken", "seats 1 and 2")
             .with("seats", vec![1, 2])
             .with("status", 200)
@@ -178,14 +179,14 @@ mod tests {
         assert_eq!(
             body,
             json!({
-                "type": "urn:ticket-sale:problem:seats_taken", "title": "Taken", "status": 409, "detail": "seats 1 and 2",
-                "code": "seats_taken", "seats": [1, 2],
+                "type": "urn:ticket-sale:problem:seats_taken", "title": "Taken", "status": 409,
+                "detail": "seats 1 and 2", "code": "seats_taken", "seats": [1, 2],
             })
         );
     }
 
     #[test]
-    fn whoever_is_told_to_come_back_is_told_when() {
+    fn every_temporary_problem_has_a_retry_after() {
         for problem in [
             Problem::unavailable(""),
             Problem::loading(),

@@ -1,4 +1,4 @@
-//! An answer, before it is a response.
+//! Successful answers, and their conversion to responses.
 
 use lambda_http::Body;
 use lambda_http::http::Response;
@@ -7,16 +7,16 @@ use serde_json::Value;
 
 use super::Problem;
 
-/// A good answer.
+/// A successful answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// Where the thing lives.
+    /// Path of the resource.
     pub location: Option<String>,
-    /// Seconds after which a look at that place makes sense.
+    /// Seconds after which the client should read the resource.
     pub retry_after: Option<u32>,
-    /// The thing, JSON.
+    /// The resource as JSON.
     pub body: Value,
 }
 
@@ -31,7 +31,7 @@ impl Reply {
         }
     }
 
-    /// Another status, with the place of the thing.
+    /// Another status, with the path of the resource.
     pub fn at(status: u16, location: String, body: Value) -> Self {
         Self {
             status,
@@ -41,14 +41,14 @@ impl Reply {
         }
     }
 
-    /// The same with a time to look at it, in seconds.
+    /// Sets Retry-After, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// The response of either.
+    /// The response for a reply or a problem.
     pub fn response(result: Result<Self, Problem>) -> Response<Body> {
         let allowed = match &result {
             Err(problem) if problem.status == 405 => problem

@@ -1,4 +1,4 @@
-//! A request, read once and bounded.
+//! A request as its handler sees it.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -11,42 +11,42 @@ use serde::de::DeserializeOwned;
 use shared::message::IdempotencyKey;
 use shared::telemetry::TraceContext;
 
-use super::{Fields, Problem, Unreadable};
+use super::{FieldError, Fields, Problem};
 use crate::identity::Claims;
 
-/// Largest body taken, bytes: the largest program has 100 categories of 100 characters.
+/// Maximum size of a body: the largest program has 100 categories of 100 characters.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Longest time to wait for an order to be stored.
+/// Maximum of the parameter `wait`.
 pub const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// Characters shown of the name of an unknown parameter.
+/// Maximum number of characters shown of an unknown parameter's name.
 const MAX_SHOWN_NAME: usize = 60;
 
-/// What a handler sees of a request. Nothing in it is trusted but the claims.
+/// A request. Only its claims are trusted.
 ///
-/// What is there and cannot be read is refused by the handler that reads it, never taken as absent: a request without its key, or
-/// without its condition, is another request. The one exception is `traceparent`, as W3C Trace Context says.
+/// A handler refuses an unreadable value and never treats it as absent: without its key or its condition
+/// it would be another request. The exception is `traceparent`, by W3C Trace Context.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
     /// `GET`, ...
     pub method: String,
-    /// Without stage and query.
+    /// Path without stage and query.
     pub path: String,
     /// Query parameters, decoded.
     pub query: Fields,
     /// Headers, names in lower case.
     pub headers: Fields,
-    /// The body as sent.
+    /// The body, decoded from base64 if necessary.
     pub body: Vec<u8>,
-    /// What the authorizer verified; empty on public routes.
+    /// Claims that the authorizer verified; empty on public routes.
     pub claims: Claims,
-    /// The span of this request, where traces are wanted.
+    /// Span of this request, if spans are recorded.
     pub span: Option<TraceContext>,
 }
 
 impl Call {
-    /// Takes a request apart.
+    /// Reads a request.
     pub fn read(request: Request) -> Self {
         let claims = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context
@@ -63,14 +63,15 @@ impl Call {
             .into_iter()
             .flat_map(|query| query.iter())
         {
-            // What the event's decoder puts in place of bytes that are not UTF-8. No parameter takes that character.
+            // The decoder of the event replaces bytes that are not UTF-8 by this character, which no
+            // parameter may contain.
             let readable = !value.contains(char::REPLACEMENT_CHARACTER);
             query.add(
                 name,
                 if readable {
                     Ok(value.to_owned())
                 } else {
-                    Err(Unreadable::NotUtf8)
+                    Err(FieldError::NotUtf8)
                 },
             );
         }
@@ -81,7 +82,7 @@ impl Call {
                 value
                     .to_str()
                     .map(str::to_owned)
-                    .map_err(|_| Unreadable::NotAscii),
+                    .map_err(|_| FieldError::NotAscii),
             );
         }
         Self {
@@ -99,7 +100,7 @@ impl Call {
         }
     }
 
-    /// The body as JSON of a shape.
+    /// Parses the body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.body.len() > MAX_BODY_BYTES {
             let detail = format!(
@@ -120,42 +121,41 @@ impl Call {
             .map_err(|e| Problem::malformed(format_args!("the body cannot be used: {e}")))
     }
 
-    /// A header by its name in lower case; nothing where the request has none.
+    /// A header by its name in lower case; `None` if the request has none.
     pub fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
         self.headers
             .get(name)
             .map_err(|why| Problem::malformed(format_args!("header {name} {why}")))
     }
 
-    /// Refuses a query parameter that is not one of `known`: an answer without a condition that the caller wrote answers another
-    /// request.
-    pub fn only(&self, known: &[&str]) -> Result<(), Problem> {
-        let Some(name) = self.query.names().find(|name| !known.contains(name)) else {
+    /// Refuses a query parameter that is not listed: to ignore a condition would answer another request.
+    pub fn only(&self, listed: &[&str]) -> Result<(), Problem> {
+        let Some(name) = self.query.names().find(|name| !listed.contains(name)) else {
             return Ok(());
         };
         let name: String = name.chars().take(MAX_SHOWN_NAME).collect();
-        let there_are = if known.is_empty() {
+        let alternatives = if listed.is_empty() {
             "it takes none".to_owned()
         } else {
-            format!("there are {}", known.join(", "))
+            format!("there are {}", listed.join(", "))
         };
         let detail = format!(
-            "{} {} has no query parameter {name:?}; {there_are}",
+            "{} {} has no query parameter {name:?}; {alternatives}",
             self.method, self.path
         );
         Err(Problem::malformed(detail)
             .with("parameter", name)
-            .with("parameters", known.to_vec()))
+            .with("parameters", listed.to_vec()))
     }
 
-    /// A query parameter; nothing where the request has none.
+    /// A query parameter; `None` if the request has none.
     pub fn parameter(&self, name: &str) -> Result<Option<&str>, Problem> {
         self.query
             .get(name)
             .map_err(|why| Problem::malformed(format_args!("query parameter {name} {why}")))
     }
 
-    /// A query parameter of a kind.
+    /// A query parameter, parsed.
     pub fn parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
         let value = self.parameter(name)?.map(str::parse).transpose();
         value.map_err(|e| Problem::malformed(format_args!("query parameter {name}: {e}")))
@@ -175,21 +175,21 @@ impl Call {
         ))
     }
 
-    /// A whole number in the query.
-    pub fn number(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
+    /// A query parameter as a whole number from `min` to `max`.
+    pub fn number(&self, name: &str, min: u64, max: u64) -> Result<Option<u64>, Problem> {
         let Some(text) = self.parameter(name)? else {
             return Ok(None);
         };
         match text.parse() {
-            Ok(n) if (least..=most).contains(&n) => Ok(Some(n)),
+            Ok(n) if (min..=max).contains(&n) => Ok(Some(n)),
             _ => Err(Problem::malformed(format_args!(
-                "{name} must be a whole number from {least} to {most}"
+                "{name} must be a whole number from {min} to {max}"
             ))),
         }
     }
 
-    /// Header `traceparent`, if it can travel on with the order. One that cannot be read begins a new trace and refuses nothing, as the
-    /// processing model of W3C Trace Context demands.
+    /// Header `traceparent`, if it is valid enough to be forwarded. By W3C Trace Context an unreadable one
+    /// starts a new trace and is no error.
     pub fn traceparent(&self) -> Option<&str> {
         let trace = self.headers.get("traceparent").ok()??;
         let usable =
@@ -197,7 +197,7 @@ impl Call {
         usable.then_some(trace)
     }
 
-    /// The traceparent of what this request causes: its own span's, else what the caller sent.
+    /// Traceparent for the messages of this request: its own span's, else the caller's.
     pub fn trace(&self) -> Option<String> {
         self.span
             .map(|span| span.to_string())
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_bounded_and_absent_is_none() {
+    fn a_wait_is_bounded_and_defaults_to_zero() {
         assert_eq!(Call::default().wait(), Ok(Duration::ZERO));
         assert_eq!(with_query("wait", "20").wait(), Ok(MAX_WAIT));
         for bad in ["21", "-1", "soon", "", "1.5"] {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_parameter_is_named_with_those_that_exist() {
+    fn an_unknown_parameter_is_refused_by_name() {
         assert_eq!(with_query("limit", "1").only(&["after", "limit"]), Ok(()));
         let refused = with_query("Limit", "1")
             .only(&["after", "limit"])
@@ -243,7 +243,7 @@ mod tests {
         );
         let refused = with_query(&"x".repeat(1000), "1")
             .only(&[])
-            .expect_err("none is taken");
+            .expect_err("no parameter is listed");
         assert!(
             refused.detail.len() < 120 && refused.detail.ends_with("it takes none"),
             "{}",
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_cannot_be_used_says_why() {
+    fn an_invalid_body_is_refused_with_its_reason() {
         let call = |body: &[u8]| Call {
             body: body.to_vec(),
             ..Call::default()

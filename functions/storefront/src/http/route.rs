@@ -1,8 +1,8 @@
-//! Which of the routes in template.yaml a request takes.
+//! Routes of the API, as in template.yaml.
 
 use super::Problem;
 
-/// What is asked for. Path parameters are text still; whoever handles the route checks them.
+/// A route with its path parameters as text, which its handler parses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// `POST /programs`
@@ -50,7 +50,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// By method and path; a stage is not part of the path.
+    /// Finds the route. The path excludes the stage.
     pub fn of(method: &str, path: &str) -> Result<Self, Problem> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let (route, allowed) = match parts.as_slice() {
@@ -80,7 +80,7 @@ impl Route {
             _ => {
                 return Err(Problem::not_found(
                     "no_such_route",
-                    format_args!("there is nothing at {path}"),
+                    format_args!("no route matches {path}"),
                 ));
             }
         };
@@ -99,8 +99,9 @@ impl Route {
         )
     }
 
-    /// The query parameters that it takes, each of which its handler reads. Nothing where any are taken: the payment provider chooses the
-    /// address of its notifications, and a refused notification is money that is not recorded.
+    /// The query parameters that the handler reads. `None` if all are accepted: the payment provider
+    /// chooses the address of its notifications, and a refused notification is a payment that is not
+    /// recorded.
     pub const fn parameters(&self) -> Option<&'static [&'static str]> {
         Some(match self {
             Self::Payment => return None,
@@ -129,7 +130,7 @@ impl Route {
         })
     }
 
-    /// Its path as template.yaml writes it: the same for every order and every program.
+    /// Path in template.yaml, the same for every order and program.
     pub const fn template(&self) -> &'static str {
         match self {
             Self::CreateProgram => "/programs",
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_of_a_route_is_one_that_the_route_itself_takes() {
+    fn the_template_of_a_route_matches_the_route() {
         for (method, path) in [
             ("POST", "/programs"),
             ("GET", "/programs/{id}"),

@@ -1,14 +1,14 @@
-//! Times as clients write and read them: RFC 3339.
+//! Times in requests and answers (RFC 3339).
 
 use super::{Call, Problem};
 
-/// RFC 3339, UTC.
+/// Milliseconds since 1970 as RFC 3339, UTC.
 pub(crate) fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
 }
 
 impl Call {
-    /// A time in the query, milliseconds since 1970.
+    /// A query parameter as a time, milliseconds since 1970.
     pub fn time(&self, name: &str) -> Result<Option<i64>, Problem> {
         let Some(text) = self.parameter(name)? else {
             return Ok(None);

@@ -1,10 +1,10 @@
-//! What all clients of the brokers have in common.
+//! Settings that all Kafka clients of this crate share.
 
 use rdkafka::config::ClientConfig;
 
 use crate::settings::KafkaSecurity;
 
-/// Settings of a client: where the brokers are and how to talk to them.
+/// Base settings of a client: addresses, encryption and authentication.
 pub(crate) fn client_config(brokers: &str, security: &KafkaSecurity, client: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
@@ -13,7 +13,7 @@ pub(crate) fn client_config(brokers: &str, security: &KafkaSecurity, client: &st
         .set("socket.keepalive.enable", "true")
         .set("socket.nagle.disable", "true")
         .set("reconnect.backoff.max.ms", "1000")
-        // Nobody else's topic is any concern of this process.
+        // Metadata of other topics is not needed.
         .set("topic.metadata.refresh.sparse", "true");
     match security {
         KafkaSecurity::Plaintext => {}

@@ -1,9 +1,9 @@
-//! Where orders are published, and parked records put back, behind a small trait: nothing else of the storefront knows of Kafka.
+//! Publishes orders, barriers and replayed records to Kafka, behind the trait [`PublishOrders`].
 //!
-//! A publish ends in exactly one of three ways ([`Published`]), each with a path of its own in [`crate::orders::publish`]. What is
-//! not certain is [`Published::Unknown`]: a timeout does not mean that the broker has not got the message.
+//! A publish has one of three outcomes ([`Published`]); [`crate::orders::publish`] handles each. A
+//! timeout is [`Published::Unknown`], since the broker may have the message.
 
-mod circuit;
+mod circuit_breaker;
 mod config;
 mod producer;
 
@@ -14,10 +14,10 @@ pub(crate) use config::client_config;
 pub use producer::KafkaOrders;
 use shared::message::{Barrier, OrderNumber};
 
-/// How a publish ended.
+/// Outcome of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Published {
-    /// The brokers that must have it have it.
+    /// The brokers acknowledged it.
     Acknowledged {
         /// Partition of the topic.
         partition: i32,
@@ -28,31 +28,29 @@ pub enum Published {
     },
     /// It never left this process.
     Refused(String),
-    /// It may have arrived, or may arrive still.
+    /// It may have reached the broker, or may still reach it.
     Unknown(String),
 }
 
-/// An offset by partition.
-pub type Offsets = BTreeMap<i32, i64>;
+/// Offsets of each partition: from the first one that is not deleted to that of the next record.
+pub type LogRanges = BTreeMap<i32, Range<i64>>;
 
-/// What Kafka keeps of each partition: from the first offset that is not deleted to the offset that the next record will get.
-pub type Logs = BTreeMap<i32, Range<i64>>;
-
-/// Somewhere to publish orders.
+/// Publisher of orders.
 #[async_trait::async_trait]
 pub trait PublishOrders: Send + Sync {
-    /// Whether publishing has a chance. `Err` says why not; it comes within a fraction of a second.
+    /// Whether the brokers are reachable, as far as is known. Takes a fraction of a second at most; the
+    /// error is the reason.
     async fn ready(&self) -> Result<(), String>;
 
-    /// Publishes one encoded `OrderRequested`, keyed by its number; ends within the delivery timeout.
+    /// Publishes an encoded `OrderRequested`, keyed by its number, within the delivery timeout.
     async fn publish(&self, order: OrderNumber, message: &str) -> Published;
 
-    /// Puts a record back on a topic, as the bytes it once came as; ends within the delivery timeout.
+    /// Publishes the bytes of a parked record to its topic, within the delivery timeout.
     async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published;
 
-    /// Appends a barrier to a partition of the orders' topic; ends within the delivery timeout.
+    /// Appends a barrier to a partition of the orders' topic, within the delivery timeout.
     async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published;
 
-    /// The logs of all partitions of the orders' topic now, at least one; `Err` says why they cannot be known.
-    async fn logs(&self) -> Result<Logs, String>;
+    /// Offsets of all partitions of the orders' topic, at least one; the error is the reason.
+    async fn logs(&self) -> Result<LogRanges, String>;
 }

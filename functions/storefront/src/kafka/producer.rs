@@ -1,4 +1,4 @@
-//! The publisher over librdkafka: idempotent, acks=all, every delivery bounded.
+//! Publisher over librdkafka: idempotent, acks=all, with a bounded delivery time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,41 +11,42 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::util::Timeout;
 use shared::message::{Barrier, OrderNumber};
 
-use super::circuit::Circuit;
+use super::circuit_breaker::CircuitBreaker;
 use super::config::client_config;
-use super::{Logs, PublishOrders, Published};
+use super::{LogRanges, PublishOrders, Published};
 use crate::settings::KafkaSecurity;
 
-/// How long a probe, and so a request while the circuit is open, may take.
-const PROBE: Duration = Duration::from_millis(400);
-/// How long a request for the offsets of one partition may take.
-const OFFSETS: Duration = Duration::from_secs(2);
-/// Beyond the delivery timeout: librdkafka notices its own timeouts a little late.
+/// Timeout of a probe, and so of a request while the circuit breaker is open.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(400);
+/// Timeout of a request for metadata, or for the offsets of one partition.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Added to the delivery timeout: librdkafka reports its timeouts late.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// Publishes to one topic. A producer that met a fatal error is replaced; what it still had out ends as Unknown.
+/// Publishes to one topic. Replaces its producer after a fatal error; the outstanding messages end as
+/// [`Published::Unknown`].
 pub struct KafkaOrders {
     config: ClientConfig,
     topic: String,
     delivery: Duration,
-    circuit: Arc<Circuit>,
-    producer: Mutex<FutureProducer<Watch>>,
+    breaker: Arc<CircuitBreaker>,
+    producer: Mutex<FutureProducer<BreakerContext>>,
 }
 
-/// Listens to what librdkafka says of the brokers.
-struct Watch(Arc<Circuit>);
+/// Opens the circuit breaker when librdkafka reports all brokers down.
+struct BreakerContext(Arc<CircuitBreaker>);
 
-impl ClientContext for Watch {
+impl ClientContext for BreakerContext {
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.0.open();
         }
-        tracing::warn!(%error, reason, "kafka");
+        tracing::warn!(%error, reason, "librdkafka reports an error");
     }
 }
 
 impl KafkaOrders {
-    /// Prepares a producer; nothing connects before it is used or a background thread gets to it. Fails only on unusable settings.
+    /// Creates the producer; a background thread connects. Fails only on invalid settings.
     pub fn open(
         brokers: &str,
         security: &KafkaSecurity,
@@ -61,64 +62,67 @@ impl KafkaOrders {
                 "request.timeout.ms",
                 delivery.as_millis().min(5_000).to_string(),
             )
-            // A buyer waits for each message; gathering more of them is worth a moment only.
+            // A buyer waits for each message.
             .set("linger.ms", "1")
-            // What a topic took once may come back to it: the broker's limit counts, not this one.
+            // A replayed record may have any size that the broker accepts.
             .set("message.max.bytes", "16000000");
-        let circuit = Arc::new(Circuit::default());
-        let producer = Mutex::new(create(&config, &circuit)?);
+        let breaker = Arc::new(CircuitBreaker::default());
+        let producer = Mutex::new(create(&config, &breaker)?);
         Ok(Self {
             config,
             topic: topic.to_owned(),
             delivery,
-            circuit,
+            breaker,
             producer,
         })
     }
 
-    fn producer(&self) -> FutureProducer<Watch> {
+    fn producer(&self) -> FutureProducer<BreakerContext> {
         self.producer
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    /// Replaces a producer that can never send again.
-    fn replace_if_fatal(&self, used: &FutureProducer<Watch>) {
+    /// Replaces a producer after a fatal error.
+    fn replace_if_fatal(&self, used: &FutureProducer<BreakerContext>) {
         let Some((code, reason)) = used.client().fatal_error() else {
             return;
         };
         let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another request may have replaced it already: the current one is then another, and sound.
+        // Another request may have replaced it already.
         if current.client().fatal_error().is_some() {
             tracing::error!(
                 ?code,
                 reason,
-                "kafka producer failed for good; making another"
+                "the producer had a fatal error; creating another"
             );
-            match create(&self.config, &self.circuit) {
+            match create(&self.config, &self.breaker) {
                 Ok(producer) => *current = producer,
-                Err(error) => tracing::error!(%error, "no new kafka producer"),
+                Err(error) => {
+                    tracing::error!(%error, "cannot create a new producer; orders are refused");
+                }
             }
         }
     }
 
-    /// Runs a blocking question to the brokers beside the event loop.
-    async fn ask<T: Send + 'static>(
+    /// Runs a blocking request to the brokers outside the event loop.
+    async fn blocking<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&FutureProducer<Watch>, &str) -> Result<T, KafkaError> + Send + 'static,
+        request: impl FnOnce(&FutureProducer<BreakerContext>, &str) -> Result<T, KafkaError>
+        + Send
+        + 'static,
     ) -> Result<T, String> {
         let producer = self.producer();
         let topic = self.topic.clone();
-        match tokio::task::spawn_blocking(move || question(&producer, &topic)).await {
-            Ok(answer) => answer.map_err(|e| e.to_string()),
+        match tokio::task::spawn_blocking(move || request(&producer, &topic)).await {
+            Ok(result) => result.map_err(|e| e.to_string()),
             Err(e) => Err(e.to_string()),
         }
     }
 
-    /// Sends one record and waits for its end, within the delivery timeout.
-    ///
-    /// Without a partition the key decides which one takes it.
+    /// Publishes one record and waits for the outcome, within the delivery timeout. Without a partition
+    /// the key selects one.
     async fn send(
         &self,
         topic: &str,
@@ -140,22 +144,24 @@ impl KafkaOrders {
         };
         match tokio::time::timeout(self.delivery + SLACK, delivery).await {
             Ok(Ok(Ok(delivery))) => {
-                self.circuit.close();
+                self.breaker.close();
                 match (delivery.offset, delivery.timestamp.to_millis()) {
                     (offset, Some(appended_ms)) if offset >= 0 => Published::Acknowledged {
                         partition: delivery.partition,
                         offset,
                         appended_ms,
                     },
-                    // The broker has it, but not where: the end of the partition is behind it for certain.
+                    // Acknowledged without an offset: the end of the partition is behind the record.
                     (_, appended_ms) => {
                         let partition = delivery.partition;
                         let topic = topic.to_owned();
                         let end = self
-                            .ask(move |producer, _| {
-                                producer
-                                    .client()
-                                    .fetch_watermarks(&topic, partition, OFFSETS)
+                            .blocking(move |producer, _| {
+                                producer.client().fetch_watermarks(
+                                    &topic,
+                                    partition,
+                                    OFFSETS_TIMEOUT,
+                                )
                             })
                             .await;
                         match end {
@@ -171,15 +177,15 @@ impl KafkaOrders {
             }
             Ok(Ok(Err((error, _)))) => {
                 if error.rdkafka_error_code() == Some(Code::MessageTimedOut) {
-                    self.circuit.open();
+                    self.breaker.open();
                 }
                 self.replace_if_fatal(&producer);
                 Published::Unknown(error.to_string())
             }
             Ok(Err(_)) => Published::Unknown("the producer was replaced".to_owned()),
             Err(_) => {
-                self.circuit.open();
-                Published::Unknown("no word from the broker in time".to_owned())
+                self.breaker.open();
+                Published::Unknown("the broker did not acknowledge in time".to_owned())
             }
         }
     }
@@ -187,28 +193,28 @@ impl KafkaOrders {
 
 fn create(
     config: &ClientConfig,
-    circuit: &Arc<Circuit>,
-) -> Result<FutureProducer<Watch>, KafkaError> {
-    config.create_with_context(Watch(circuit.clone()))
+    breaker: &Arc<CircuitBreaker>,
+) -> Result<FutureProducer<BreakerContext>, KafkaError> {
+    config.create_with_context(BreakerContext(breaker.clone()))
 }
 
 #[async_trait::async_trait]
 impl PublishOrders for KafkaOrders {
     async fn ready(&self) -> Result<(), String> {
-        if !self.circuit.is_open() {
+        if !self.breaker.is_open() {
             return Ok(());
         }
-        let Some(_probe) = self.circuit.probe() else {
-            return Err("the brokers do not answer".to_owned());
+        let Some(_probe) = self.breaker.probe() else {
+            return Err("the brokers are unreachable".to_owned());
         };
-        self.ask(|producer, topic| {
+        self.blocking(|producer, topic| {
             producer
                 .client()
-                .fetch_metadata(Some(topic), PROBE)
+                .fetch_metadata(Some(topic), PROBE_TIMEOUT)
                 .map(drop)
         })
         .await?;
-        self.circuit.close();
+        self.breaker.close();
         Ok(())
     }
 
@@ -236,10 +242,10 @@ impl PublishOrders for KafkaOrders {
         .await
     }
 
-    async fn logs(&self) -> Result<Logs, String> {
-        self.ask(|producer, topic| {
+    async fn logs(&self) -> Result<LogRanges, String> {
+        self.blocking(|producer, topic| {
             let client = producer.client();
-            let metadata = client.fetch_metadata(Some(topic), Timeout::After(OFFSETS))?;
+            let metadata = client.fetch_metadata(Some(topic), Timeout::After(OFFSETS_TIMEOUT))?;
             let partitions = metadata
                 .topics()
                 .first()
@@ -250,7 +256,7 @@ impl PublishOrders for KafkaOrders {
             }
             let log = |partition| {
                 client
-                    .fetch_watermarks(topic, partition, OFFSETS)
+                    .fetch_watermarks(topic, partition, OFFSETS_TIMEOUT)
                     .map(|(low, high)| low..high)
             };
             partitions

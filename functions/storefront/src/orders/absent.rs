@@ -1,34 +1,34 @@
 //! An order that has neither a row nor a reservation.
 //!
-//! It does not exist, or the gate lost its reservation and order-create has not stored it yet. Only gates that are open tell which: a
-//! filling opens one after everything accepted before has a row. An order's number names its shard and not its program, so every
-//! program of the shard must be open.
+//! It does not exist, or the gate lost its reservation and order-create has not stored it yet. Only
+//! an open gate rules out the second case: a filled gate opens after every earlier order has a row.
+//! An order number names its shard but not its program, so every program of the shard must be open.
 
 use shared::gate::{InstallState, ProgramRef};
 use shared::message::OrderNumber;
 use shared::store::OrderRow;
 
-use super::lookup::missing;
+use super::number::missing;
+use crate::app::App;
 use crate::http::Problem;
-use crate::rebuild::{self, Progress};
-use crate::storefront::Storefront;
+use crate::rebuild::{self, FillState};
 
-/// The order's row, if it has one by now. 404 if it does not exist; 503 while that is not known. Continues the filling of a gate that is
-/// not open, as far as one request may.
-pub(super) async fn find(shop: &Storefront, number: OrderNumber) -> Result<OrderRow, Problem> {
+/// Reads the order's row once all gates of its shard are open, and resumes the filling of those that
+/// are not, as far as one request may. 404 if the order does not exist; 503 while that is unknown.
+pub(super) async fn find(app: &App, number: OrderNumber) -> Result<OrderRow, Problem> {
     let shard = number.shard();
-    for id in shop.store.programs_of_shard(shard).await? {
-        if shop.gate.install_state(ProgramRef { id, shard }).await? == InstallState::Open {
+    for id in app.store.programs_of_shard(shard).await? {
+        if app.gate.install_state(ProgramRef { id, shard }).await? == InstallState::Open {
             continue;
         }
-        let Some(program) = shop.store.program(id).await? else {
+        let Some(program) = app.store.program(id).await? else {
             continue;
         };
-        if rebuild::carry_on(shop, &program).await? == Progress::Loading {
+        if rebuild::resume(app, &program).await? == FillState::Loading {
             return Err(Problem::loading());
         }
     }
-    shop.store
+    app.store
         .order(number)
         .await?
         .ok_or_else(|| missing(number))

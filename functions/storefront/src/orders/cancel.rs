@@ -4,26 +4,27 @@ use shared::message::{OrderNumber, OrderRequested, UserId};
 use shared::sale::Status;
 use shared::store::{Cancel, Fenced, OrderRow};
 
-use super::lookup::{missing, parse};
-use super::{absent, publish, settle, view};
+use super::number::{missing, parse};
+use super::{absent, publish, view};
+use crate::app::App;
 use crate::http::{Call, Problem, Reply};
-use crate::storefront::Storefront;
+use crate::settle::settle;
 
-/// Ends an unpaid order of the buyer's, stored or still on its way. Repeating it is harmless.
-pub async fn cancel(shop: &Storefront, number: &str, call: &Call) -> Result<Reply, Problem> {
+/// Cancels an unpaid order of the buyer, whether it is stored or still in Kafka. Idempotent.
+pub async fn cancel(app: &App, number: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     let number = parse(number)?;
-    let decided = match shop.store.cancel(number, &user).await? {
-        Cancel::NoRow => fence(shop, number, &user).await?,
+    let decided = match app.store.cancel(number, &user).await? {
+        Cancel::NoRow => fence(app, number, &user).await?,
         decided => decided,
     };
     match decided {
         Cancel::Cancelled(row) => {
-            settle(shop, &row).await;
+            settle(app, &row).await;
             Ok(Reply::ok(view::row(&row)))
         }
         Cancel::AlreadyFinal(row) if is_cancelled(&row) => {
-            settle(shop, &row).await;
+            settle(app, &row).await;
             Ok(Reply::ok(view::row(&row)))
         }
         Cancel::AlreadyFinal(row) => {
@@ -34,19 +35,20 @@ pub async fn cancel(shop: &Storefront, number: &str, call: &Call) -> Result<Repl
             Err(Problem::new(409, "already_final", "Too late", detail)
                 .with("status", row.status.as_str()))
         }
-        Cancel::NotYours | Cancel::NoRow => Err(missing(number)),
+        Cancel::OtherBuyer | Cancel::NoRow => Err(missing(number)),
     }
 }
 
-/// Void counts: that is how an order ends that was cancelled before it was stored.
+/// Void counts as well: an order that is cancelled before it is stored becomes void.
 fn is_cancelled(row: &OrderRow) -> bool {
     matches!(row.status, Status::Cancelled | Status::Void)
 }
 
-/// Ends an order that is on its way: the fence keeps it from ever being stored. Where create has been quicker, there is a row to
-/// cancel: the fence finds it, or the gate has settled it, and its message or the whole reservation is gone.
-async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<Cancel, Problem> {
-    let reservation = shop
+/// Cancels an order that has no row yet: the fence prevents order-create from ever storing it. If
+/// order-create was faster, the fence finds its row, or the gate has settled the order and dropped
+/// its message or the whole reservation; then the row is cancelled.
+async fn fence(app: &App, number: OrderNumber, user: &UserId) -> Result<Cancel, Problem> {
+    let reservation = app
         .gate
         .reservation(number)
         .await?
@@ -55,19 +57,19 @@ async fn fence(shop: &Storefront, number: OrderNumber, user: &UserId) -> Result<
         .as_ref()
         .and_then(|r| strict_json::from_str::<OrderRequested>(&r.message).ok());
     if let Some(request) = request
-        && let Fenced::New(row) = shop
+        && let Fenced::New(row) = app
             .store
             .fence(&publish::fence_of(&request, "cancelled"))
             .await?
     {
         return Ok(Cancel::Cancelled(row));
     }
-    match shop.store.cancel(number, user).await? {
-        // The gate has a reservation and Postgres no row, and there is no message to fence it by.
+    match app.store.cancel(number, user).await? {
+        // A reservation without a message and without a row: there is nothing to fence it by.
         Cancel::NoRow if reservation.is_some() => Err(Problem::unknown(number)),
         Cancel::NoRow => {
-            absent::find(shop, number).await?;
-            Ok(shop.store.cancel(number, user).await?)
+            absent::find(app, number).await?;
+            Ok(app.store.cancel(number, user).await?)
         }
         decided => Ok(decided),
     }

@@ -3,106 +3,108 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::message::{BodyHash, CategoryNo, ProgramVersion, SeatIndex};
-use shared::sale::{Program, Quote, Refusal, Status, Want, quote};
+use shared::sale::{Program, Quote, Refusal, SeatSelection, Status, quote};
 use shared::telemetry::traces::Tracer;
 
-use super::publish::{self, Standing};
-use super::reserve::{self, Reservation, Wish};
-use super::{lookup, view, waiting};
+use super::reserve::{self, Reservation, ReserveRequest};
+use super::state::{self, OrderState};
+use super::{publish, view, waiting};
+use crate::app::App;
 use crate::http::{Call, Problem, Reply};
 use crate::programs;
-use crate::storefront::Storefront;
-use crate::traces::Sending;
+use crate::settle::settle;
+use crate::traces::PublishContext;
 
-/// Rounds at most: a repeated request may find its former order void, which makes room for a new one.
-const ROUNDS: u32 = 3;
+/// Maximum number of rounds: a repeated request may find its earlier order void, and then reserves a
+/// new one.
+const MAX_ROUNDS: u32 = 3;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct OrderBody {
     category: CategoryNo,
     seats: Option<Vec<SeatIndex>>,
     count: Option<u32>,
-    /// The version that the buyer was shown: no other price is taken.
+    /// The version that the buyer has seen. No other price is charged.
     program_version: Option<ProgramVersion>,
 }
 
-impl Wanted {
-    fn want(self) -> Result<Want, Problem> {
+impl OrderBody {
+    fn selection(self) -> Result<SeatSelection, Problem> {
         match (self.seats, self.count) {
-            (Some(seats), None) => Ok(Want::seats(self.category, seats)?),
-            (None, Some(count)) => Ok(Want::best(self.category, count)?),
+            (Some(seats), None) => Ok(SeatSelection::seats(self.category, seats)?),
+            (None, Some(count)) => Ok(SeatSelection::best(self.category, count)?),
             _ => Err(Problem::invalid_order(
-                "say either which seats, or how many (count)",
+                "name either the seats, or their number (count)",
             )),
         }
     }
 }
 
-/// Takes an order, or says why not. An answer of 202 or 201 means that the order will reach a final state whatever happens here.
-pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Reply, Problem> {
+/// Takes an order. After an answer of 202 or 201 the order reaches a final state even if this process
+/// dies.
+pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     let key = call.idempotency_key()?;
     let wait = call.wait()?;
-    let wanted: Wanted = call.json()?;
-    let shown = wanted.program_version;
-    let want = wanted.want()?;
-    let program = programs::find_at_least(shop, program, shown).await?;
-    let offer = offer(&program, &want, shown);
+    let body: OrderBody = call.json()?;
+    let seen = body.program_version;
+    let selection = body.selection()?;
+    let program = programs::find_at_least(app, program, seen).await?;
+    let offer = offer(&program, &selection, seen);
     if let (Err(problem), None) = (&offer, &key) {
         return Err(problem.clone());
     }
-    shop.publisher.ready().await.map_err(|why| {
-        tracing::warn!(why, "no orders are taken");
+    app.publisher.ready().await.map_err(|why| {
+        tracing::warn!(why, "cannot publish; orders are refused");
         Problem::unavailable("orders cannot be taken at the moment; try again")
     })?;
-    let idempotency = key.map(|key| (key, body_hash(&want)));
-    let sending = call.span.map(|request| Sending {
+    let idempotency = key.map(|key| (key, body_hash(&selection)));
+    let context = call.span.map(|request| PublishContext {
         request,
         own: Tracer::child(request),
     });
-    let trace = sending
-        .map(|sending| sending.own.to_string())
+    let trace = context
+        .map(|context| context.own.to_string())
         .or_else(|| call.trace());
-    let wish = Wish {
+    let request = ReserveRequest {
         program,
         user,
-        want,
+        want: selection,
         offer,
         idempotency,
         trace,
     };
-    for _ in 0..ROUNDS {
-        // Only an end that an earlier request came to makes room for a new order here: one publish a request, or a buyer would wait
-        // for several.
-        let reservation = reserve::reserve(shop, &wish).await?;
+    for _ in 0..MAX_ROUNDS {
+        // Only an earlier request's void order leads to another round: one publish per request bounds
+        // the time that its buyer waits.
+        let reservation = reserve::reserve(app, &request).await?;
         let repeated = matches!(&reservation, Reservation::Held(held) if held.attempt > 1);
-        let (earlier, standing) = match reservation {
-            Reservation::Held(held) => (false, publish::publish(shop, &held, sending).await?),
-            Reservation::Abandoning(held) => (true, publish::fence(shop, &held).await?),
-            Reservation::Accepted(held) => (true, Standing::Accepted(held.request)),
-            Reservation::Stored { order, nonce } => {
-                (true, lookup::stored(shop, order, nonce).await?)
-            }
+        let (earlier, state) = match reservation {
+            Reservation::Held(held) => (false, publish::publish(app, &held, context).await?),
+            Reservation::Abandoning(held) => (true, publish::fence(app, &held).await?),
+            Reservation::Accepted(held) => (true, OrderState::Accepted(held.request)),
+            Reservation::Stored { order, nonce } => (true, state::stored(app, order, nonce).await?),
         };
-        let standing = match standing {
-            // An earlier request may have ended as a void row that the gate did not keep: publishing again does not revive it.
-            Standing::Accepted(request) => {
-                waiting::wait(shop, request, wait, earlier || repeated).await
+        let state = match state {
+            // The earlier order may be a void row that the gate has lost; publishing it again does not
+            // revive it.
+            OrderState::Accepted(request) => {
+                waiting::wait(app, request, wait, earlier || repeated).await
             }
-            stored @ Standing::Row(_) => stored,
+            stored @ OrderState::Row(_) => stored,
         };
-        match standing {
-            Standing::Accepted(request) => return Ok(view::accepted(&request)),
-            // The former order of this key came to nothing, and its key was forgotten with it.
-            Standing::Row(row) if row.status == Status::Void && earlier => {
-                super::settle(shop, &row).await;
+        match state {
+            OrderState::Accepted(request) => return Ok(view::accepted(&request)),
+            // The earlier order of this key is void, and its key was dropped with it.
+            OrderState::Row(row) if row.status == Status::Void && earlier => {
+                settle(app, &row).await;
             }
-            Standing::Row(row) if row.status == Status::Void => {
-                super::settle(shop, &row).await;
+            OrderState::Row(row) if row.status == Status::Void => {
+                settle(app, &row).await;
                 return Err(Problem::publish_failed());
             }
-            Standing::Row(row) => return view::placed(&row),
+            OrderState::Row(row) => return view::placed(&row),
         }
     }
     Err(Problem::unavailable(
@@ -110,35 +112,35 @@ pub async fn create(shop: &Storefront, program: &str, call: &Call) -> Result<Rep
     ))
 }
 
-/// What the wish costs, by the version that the buyer was shown where one is named; or why a new order cannot be.
-fn offer(program: &Program, want: &Want, shown: Option<ProgramVersion>) -> Result<Quote, Problem> {
-    if shown.is_some_and(|shown| shown != program.version) {
+/// Prices the selection. Fails if a new order is impossible, or if the buyer has seen another version.
+fn offer(
+    program: &Program,
+    want: &SeatSelection,
+    seen: Option<ProgramVersion>,
+) -> Result<Quote, Problem> {
+    if seen.is_some_and(|seen| seen != program.version) {
         let detail = format!(
-            "the program has changed: look at version {} and order by that",
+            "the program has changed; get version {} and order by it",
             program.version
         );
-        let problem = Problem::new(
-            409,
-            "program_changed",
-            "The program is not what you were shown",
-            detail,
-        );
+        let problem = Problem::new(409, "program_changed", "The program has changed", detail);
         return Err(problem.with("version", program.version.get()));
     }
     quote(program, want).map_err(|why| refused(&why))
 }
 
-/// What makes two requests of one key the same: the wish, not its spelling, nor the version it was shown under.
-fn body_hash(want: &Want) -> BodyHash {
+/// Two requests with one key are the same if they select the same seats, whatever the spelling of the
+/// body and the version seen.
+fn body_hash(want: &SeatSelection) -> BodyHash {
     let mut hash = Sha256::new();
     match want {
-        Want::Seats { category, seats } => {
+        SeatSelection::Seats { category, seats } => {
             hash.update(format!("seats {category}"));
             for seat in seats {
                 hash.update(format!(" {seat}"));
             }
         }
-        Want::Best { category, count } => hash.update(format!("best {category} {count}")),
+        SeatSelection::Best { category, count } => hash.update(format!("best {category} {count}")),
     }
     BodyHash::new(hash.finalize().into())
 }
@@ -162,16 +164,16 @@ fn refused(why: &Refusal) -> Problem {
 mod tests {
     use super::*;
 
-    fn wanted(json: &str) -> Result<Want, Problem> {
-        serde_json::from_str::<Wanted>(json)
+    fn selection(json: &str) -> Result<SeatSelection, Problem> {
+        serde_json::from_str::<OrderBody>(json)
             .map_err(Problem::malformed)?
-            .want()
+            .selection()
     }
 
     #[test]
-    fn an_order_names_its_seats_or_their_number_but_not_both() {
-        assert!(wanted(r#"{"category":0,"seats":[2,1]}"#).is_ok());
-        assert!(wanted(r#"{"category":0,"count":2}"#).is_ok());
+    fn an_order_names_either_seats_or_their_number() {
+        assert!(selection(r#"{"category":0,"seats":[2,1]}"#).is_ok());
+        assert!(selection(r#"{"category":0,"count":2}"#).is_ok());
         for (bad, status) in [
             (r#"{"category":0}"#, 422),
             (r#"{"category":0,"seats":[1],"count":1}"#, 422),
@@ -183,13 +185,13 @@ mod tests {
             (r#"{"category":0,"count":1,"program_version":0}"#, 400),
             (r#"{"category":0,"count":1,"user":"mallory"}"#, 400),
         ] {
-            assert_eq!(wanted(bad).map_err(|p| p.status), Err(status), "{bad}");
+            assert_eq!(selection(bad).map_err(|p| p.status), Err(status), "{bad}");
         }
     }
 
     #[test]
-    fn one_wish_has_one_hash_however_its_seats_are_listed() {
-        let hash = |json| wanted(json).map(|want| body_hash(&want));
+    fn a_hash_ignores_the_order_of_seats() {
+        let hash = |json| selection(json).map(|selection| body_hash(&selection));
         assert_eq!(
             hash(r#"{"category":0,"seats":[2,1]}"#),
             hash(r#"{ "seats": [1, 2], "category": 0 }"#)

@@ -1,25 +1,26 @@
-//! Looking orders up. An order is shown to its buyer and to operators (scope `orders:read`); for any other caller it does not exist.
+//! Looks orders up. Its buyer and operators (scope `orders:read`) see an order; to any other caller it
+//! does not exist.
 
 use serde_json::{Value, json};
 use shared::gate::ResvState;
-use shared::message::{Nonce, OrderNumber, OrderRequested, UserId};
+use shared::message::{OrderNumber, OrderRequested, UserId};
 use shared::store::{OrderRow, PaymentFilter};
 
-use super::publish::Standing;
+use super::number::{missing, parse};
 use super::{absent, view};
+use crate::app::App;
 use crate::http::{Call, Problem, Reply};
 use crate::payments;
-use crate::storefront::Storefront;
 
-/// Payments of an order that an operator sees with it.
-const SHOWN_PAYMENTS: u32 = 20;
+/// Maximum number of payments shown with an order.
+const MAX_PAYMENTS: u32 = 20;
 
-/// `GET /orders/{number}`. An operator sees whose it is and what was paid for it as well.
-pub async fn get(shop: &Storefront, number: &str, call: &Call) -> Result<Reply, Problem> {
+/// `GET /orders/{number}`. An operator also sees the buyer and the payments.
+pub async fn get(app: &App, number: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     let number = parse(number)?;
     if !call.claims.has_scope("orders:read") {
-        return find(shop, number, |buyer| buyer == Some(&user))
+        return find(app, number, |buyer| buyer == Some(&user))
             .await
             .map(|(_, order)| Reply::ok(order));
     }
@@ -27,26 +28,26 @@ pub async fn get(shop: &Storefront, number: &str, call: &Call) -> Result<Reply, 
         order: Some(number),
         ..PaymentFilter::default()
     };
-    let paid = shop.store.payments(&filter, None, SHOWN_PAYMENTS).await?;
-    let (buyer, mut order) = find(shop, number, |_| true).await?;
+    let paid = app.store.payments(&filter, None, MAX_PAYMENTS).await?;
+    let (buyer, mut order) = find(app, number, |_| true).await?;
     order["user"] = json!(buyer);
     order["payments"] = paid.iter().map(payments::view).collect();
     Ok(Reply::ok(order))
 }
 
-/// An order's buyer, where known, and what is shown of it: stored or on its way.
+/// The order's buyer, where known, and the order as JSON, whether stored or still in Kafka.
 async fn find(
-    shop: &Storefront,
+    app: &App,
     number: OrderNumber,
     shown_to: impl Fn(Option<&UserId>) -> bool,
 ) -> Result<(Option<UserId>, Value), Problem> {
     let shown =
         |row: OrderRow| shown_to(row.user.as_ref()).then(|| (row.user.clone(), view::row(&row)));
-    if let Some(row) = shop.store.order(number).await? {
+    if let Some(row) = app.store.order(number).await? {
         return shown(row).ok_or_else(|| missing(number));
     }
-    let Some(reservation) = shop.gate.reservation(number).await? else {
-        return shown(absent::find(shop, number).await?).ok_or_else(|| missing(number));
+    let Some(reservation) = app.gate.reservation(number).await? else {
+        return shown(absent::find(app, number).await?).ok_or_else(|| missing(number));
     };
     let reservation = Some(reservation).filter(|r| shown_to(Some(&r.user)));
     let waiting = reservation.and_then(|r| {
@@ -56,8 +57,8 @@ async fn find(
         ))
     });
     let Some((request, state)) = waiting else {
-        // Stored between the two looks: its message is gone, or its reservation if it has ended since. Its row is there.
-        return shop
+        // The order was stored between the two reads: its message, or its whole reservation, is gone.
+        return app
             .store
             .order(number)
             .await?
@@ -72,12 +73,12 @@ async fn find(
     Ok((Some(request.user), order))
 }
 
-/// `GET /orders?limit=20&before=NUMBER`: mine, newest first.
-pub async fn mine(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
+/// `GET /orders?limit=20&before=NUMBER`: the caller's orders, newest first.
+pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
     let before = call.parsed::<OrderNumber>("before")?;
-    let rows = shop.store.orders_of(&user, before, limit).await?;
+    let rows = app.store.orders_of(&user, before, limit).await?;
     let next = rows
         .last()
         .filter(|_| rows.len() == limit as usize)
@@ -85,28 +86,4 @@ pub async fn mine(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     Ok(Reply::ok(
         json!({ "orders": rows.iter().map(view::row).collect::<Vec<_>>(), "before": next }),
     ))
-}
-
-/// The row of an order that the gate says is stored, or has ended.
-pub(super) async fn stored(
-    shop: &Storefront,
-    order: OrderNumber,
-    nonce: Nonce,
-) -> Result<Standing, Problem> {
-    match shop.store.order(order).await {
-        Ok(Some(row)) if row.nonce == nonce => Ok(Standing::Row(row)),
-        Ok(_) => Err(Problem::unknown(order)),
-        Err(error) => {
-            tracing::error!(%order, %error, "no row to answer by");
-            Err(Problem::unknown(order))
-        }
-    }
-}
-
-pub(super) fn parse(number: &str) -> Result<OrderNumber, Problem> {
-    number.parse().map_err(|_| missing(number))
-}
-
-pub(super) fn missing(number: impl std::fmt::Display) -> Problem {
-    Problem::not_found("no_such_order", format_args!("you have no order {number}"))
 }

@@ -1,47 +1,40 @@
-//! Step 2: the broker has the order, or its end is made sure of.
+//! Step 2: publishes an order, or fences it.
 //!
-//! The order of effects is the promise. *Accept* comes before the answer 202. A message is given up only by *abandon*, which tells
-//! whether somebody else has come further; and only what was given up is fenced in Postgres, whose row then decides. Where the gate or
-//! Postgres is away nothing more is done: the reservation's delay entry finishes the job.
+//! The order of effects is the guarantee. The gate *accepts* before the answer 202. An unacknowledged
+//! message is given up only by *abandon*, which reports whether another process has taken the order
+//! further. Only an abandoned order is fenced in Postgres, whose row then decides. If the gate or
+//! Postgres is unavailable, the request stops: the reservation's delay entry completes the order.
 
 use std::time::SystemTime;
 
 use shared::gate::{Abandon, Accepted, OrderAt, ResvState, Settle, SettleTo};
 use shared::message::OrderRequested;
-use shared::store::{Fence, OrderRow};
+use shared::store::Fence;
 
-use super::reserve::Held;
-use super::{lookup, settle};
+use super::reserve::HeldOrder;
+use super::state::{OrderState, stored};
+use crate::app::App;
 use crate::http::Problem;
 use crate::kafka::Published;
-use crate::storefront::Storefront;
-use crate::traces::{self, Sending};
-
-/// How an order stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// The broker has it, and the gate knows.
-    Accepted(OrderRequested),
-    /// Its row.
-    Row(OrderRow),
-}
+use crate::settle::settle;
+use crate::traces::{self, PublishContext};
 
 /// Publishes a held order.
 pub async fn publish(
-    shop: &Storefront,
-    held: &Held,
-    sending: Option<Sending>,
-) -> Result<Standing, Problem> {
+    app: &App,
+    held: &HeldOrder,
+    context: Option<PublishContext>,
+) -> Result<OrderState, Problem> {
     let order = held.at.order;
     let began = SystemTime::now();
-    let published = shop.publisher.publish(order, &held.message).await;
-    if let Some(sending) = sending.filter(|sending| sending.own.is_sampled()) {
+    let published = app.publisher.publish(order, &held.message).await;
+    if let Some(context) = context.filter(|context| context.own.is_sampled()) {
         let message = (order, held.request.trace.as_deref());
         let took = (began, SystemTime::now());
-        shop.tracer.record([traces::publish(
-            sending,
+        app.tracer.record([traces::publish(
+            context,
             message,
-            &shop.settings.topic,
+            &app.settings.topic,
             &published,
             took,
         )]);
@@ -58,103 +51,102 @@ pub async fn publish(
                 appended_ms,
             };
             tracing::debug!(%order, ?place, "published");
-            accept(shop, held, partition, offset, appended_ms).await
+            accept(app, held, partition, offset, appended_ms).await
         }
-        // An earlier attempt may have arrived: only the first can be certain that nothing did.
+        // An earlier attempt may have reached the broker; a first one that was refused has not.
         Published::Refused(why) if held.attempt == 1 => {
-            tracing::warn!(%order, why, "not published");
-            refused(shop, held).await
+            tracing::warn!(%order, why, "the producer refused the order; its seats are released");
+            refused(app, held).await
         }
         Published::Refused(why) | Published::Unknown(why) => {
-            tracing::warn!(%order, why, "not known whether published");
-            unknown(shop, held).await
+            tracing::warn!(%order, why, "the outcome of the publish is unknown; the order is abandoned");
+            unknown(app, held).await
         }
     }
 }
 
 async fn accept(
-    shop: &Storefront,
-    held: &Held,
+    app: &App,
+    held: &HeldOrder,
     partition: i32,
     offset: i64,
     appended_ms: i64,
-) -> Result<Standing, Problem> {
+) -> Result<OrderState, Problem> {
     let OrderAt { order, nonce, .. } = held.at;
     let lost = |e| {
-        tracing::error!(%order, error = %e, "published, but the gate does not know");
+        tracing::error!(%order, error = %e, "the order is published, but the gate did not record it");
         Problem::unknown(order)
     };
-    let now_ms = shop.gate.now_ms().await.map_err(lost)?;
+    let now_ms = app.gate.now_ms().await.map_err(lost)?;
     let due_in_ms = (held.request.pay_by_ms.max(0) as u64).saturating_sub(now_ms);
-    match shop
+    match app
         .gate
         .accept(held.at, partition, offset, appended_ms, due_in_ms)
         .await
         .map_err(lost)?
     {
         Accepted::Yes | Accepted::Found(ResvState::Accepted { .. } | ResvState::Held) => {
-            Ok(Standing::Accepted(held.request.clone()))
+            Ok(OrderState::Accepted(held.request.clone()))
         }
-        // Create was quicker than this answer.
-        Accepted::Found(ResvState::Stored) | Accepted::Missing => {
-            lookup::stored(shop, order, nonce).await
-        }
-        // The closer was: it took this request for dead.
-        Accepted::Found(ResvState::Abandoning) => fence(shop, held).await,
+        // order-create has stored it already.
+        Accepted::Found(ResvState::Stored) | Accepted::Missing => stored(app, order, nonce).await,
+        // The timeout-closer has given up on this request.
+        Accepted::Found(ResvState::Abandoning) => fence(app, held).await,
     }
 }
 
-/// Nothing left this process, and nothing ever will if the attempt is still ours to give up.
-async fn refused(shop: &Storefront, held: &Held) -> Result<Standing, Problem> {
-    match shop.gate.abandon(held.at, Some(held.attempt)).await {
+/// The message never left this process. If the gate still holds this attempt, the seats are released.
+async fn refused(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
+    match app.gate.abandon(held.at, Some(held.attempt)).await {
         Ok(Abandon::WasHeld) => {
-            release(shop, held.at).await;
+            release(app, held.at).await;
             Err(Problem::publish_failed())
         }
-        other => after(shop, held, other).await,
+        other => after_abandon(app, held, other).await,
     }
 }
 
-async fn unknown(shop: &Storefront, held: &Held) -> Result<Standing, Problem> {
-    let found = shop.gate.abandon(held.at, Some(held.attempt)).await;
-    after(shop, held, found).await
+async fn unknown(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
+    let found = app.gate.abandon(held.at, Some(held.attempt)).await;
+    after_abandon(app, held, found).await
 }
 
-async fn after(
-    shop: &Storefront,
-    held: &Held,
+async fn after_abandon(
+    app: &App,
+    held: &HeldOrder,
     found: Result<Abandon, shared::gate::GateError>,
-) -> Result<Standing, Problem> {
+) -> Result<OrderState, Problem> {
     match found {
-        Ok(Abandon::WasHeld | Abandon::Found(ResvState::Abandoning)) => fence(shop, held).await,
+        Ok(Abandon::WasHeld | Abandon::Found(ResvState::Abandoning)) => fence(app, held).await,
         Ok(Abandon::Found(ResvState::Accepted { .. })) => {
-            Ok(Standing::Accepted(held.request.clone()))
+            Ok(OrderState::Accepted(held.request.clone()))
         }
         found => {
-            tracing::warn!(order = %held.at.order, ?found, "left to the delay entry");
+            tracing::warn!(order = %held.at.order, ?found, "cannot abandon the order; its delay entry completes it");
             Err(Problem::unknown(held.at.order))
         }
     }
 }
 
-/// Makes sure that an abandoned order is never created, unless it was; the row decides, and the gate is told.
-pub async fn fence(shop: &Storefront, held: &Held) -> Result<Standing, Problem> {
+/// Prevents an abandoned order from being stored, unless it has a row already. Settles the gate by the
+/// row.
+pub async fn fence(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
     let OrderAt { order, nonce, .. } = held.at;
-    let fenced = shop
+    let fenced = app
         .store
         .fence(&fence_of(&held.request, "publish_unknown"))
         .await
         .map_err(|e| {
-            tracing::error!(%order, error = %e, "not fenced; left to the delay entry");
+            tracing::error!(%order, error = %e, "cannot fence the order; its delay entry completes it");
             Problem::unknown(order)
         })?;
     let row = fenced.row().clone();
     if row.nonce == nonce {
-        settle(shop, &row).await;
-        return Ok(Standing::Row(row));
+        settle(app, &row).await;
+        return Ok(OrderState::Row(row));
     }
-    // The number is another order's, from before a loss of the gate: this one can never be stored.
-    release(shop, held.at).await;
+    // The number belongs to another order, from before a loss of the gate: this one can never be stored.
+    release(app, held.at).await;
     Err(Problem::publish_failed())
 }
 
@@ -172,8 +164,9 @@ pub(super) fn fence_of(request: &OrderRequested, reason: &'static str) -> Fence 
     }
 }
 
-/// Frees a reservation that can have no row. If the gate is away, its delay entry does the same.
-async fn release(shop: &Storefront, at: OrderAt) {
+/// Frees the seats of a reservation that can have no row. If the gate is unavailable, its delay entry
+/// does so later.
+async fn release(app: &App, at: OrderAt) {
     let settle = Settle {
         at,
         user: None,
@@ -181,7 +174,7 @@ async fn release(shop: &Storefront, at: OrderAt) {
         seats: None,
         to: SettleTo::Gone { forget_key: true },
     };
-    if let Err(error) = shop.gate.settle(&settle).await {
-        tracing::warn!(order = %at.order, %error, "not released yet; left to the delay entry");
+    if let Err(error) = app.gate.settle(&settle).await {
+        tracing::warn!(order = %at.order, %error, "cannot release the seats; the delay entry releases them");
     }
 }

@@ -1,58 +1,60 @@
-//! Step 1: the gate holds the seats, or says why not.
+//! Step 1: the gate reserves the seats, or refuses.
 
 use std::sync::Arc;
 
 use shared::gate::{OrderAt, ProgramRef, Reserve, Reserved, ResvState};
 use shared::message::{BodyHash, IdempotencyKey, Nonce, OrderNumber, OrderRequested, UserId};
-use shared::sale::{Program, Quote, Want, key_ttl_ms};
+use shared::sale::{Program, Quote, SeatSelection, key_ttl_ms};
 
+use crate::app::App;
 use crate::http::Problem;
-use crate::rebuild::{self, Progress};
-use crate::storefront::Storefront;
+use crate::rebuild::{self, FillState};
 
-/// Order numbers tried: 16 random bits collide rarely within a millisecond, and hardly ever twice.
-const NUMBERS: u32 = 3;
+/// Maximum number of further order numbers tried after a collision of the 16 random bits within a
+/// millisecond.
+const MAX_NUMBERS: u32 = 3;
 
-/// What a buyer wants, checked and priced.
+/// A checked and priced request for seats.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct ReserveRequest {
     /// The program.
     pub program: Arc<Program>,
     /// The buyer.
     pub user: UserId,
-    /// The seats.
-    pub want: Want,
-    /// What they cost; or why a new order cannot be. An earlier one of the same key stands all the same.
+    /// The selected seats.
+    pub want: SeatSelection,
+    /// Their price, or why a new order is impossible. An earlier order of the same key is found in
+    /// either case.
     pub offer: Result<Quote, Problem>,
-    /// The client's key, and what it stands for.
+    /// The client's key, and the hash of its selection.
     pub idempotency: Option<(IdempotencyKey, BodyHash)>,
     /// W3C traceparent.
     pub trace: Option<String>,
 }
 
-/// A reservation in the gate whose message is known.
+/// A reservation in the gate, with its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct HeldOrder {
     /// The order.
     pub at: OrderAt,
-    /// Which attempt to publish is this request's.
+    /// Number of this request's attempt to publish, from 1.
     pub attempt: u32,
-    /// The message, as it is published.
+    /// The message as it is published.
     pub message: String,
-    /// The same, read.
+    /// The same message, parsed.
     pub request: OrderRequested,
 }
 
-/// What the gate has for this wish.
+/// What the gate holds for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reservation {
-    /// To be published by this request.
-    Held(Held),
-    /// Given up by a request that died, or by the closer: to be fenced.
-    Abandoning(Held),
-    /// The broker has it.
-    Accepted(Held),
-    /// It is, or was, a row.
+    /// This request must publish it.
+    Held(HeldOrder),
+    /// An earlier request or the timeout-closer abandoned it: this request must fence it.
+    Abandoning(HeldOrder),
+    /// The broker has acknowledged it.
+    Accepted(HeldOrder),
+    /// It has, or had, a row.
     Stored {
         /// The order.
         order: OrderNumber,
@@ -61,19 +63,19 @@ pub enum Reservation {
     },
 }
 
-/// Reserves. Fills the gate on the way if it must, as far as one request may.
-pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Problem> {
-    let program = ProgramRef::from(&*wish.program);
+/// Reserves the seats. If the gate is not open, fills it first, as far as one request may.
+pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation, Problem> {
+    let program = ProgramRef::from(&*request.program);
     let mut filled = false;
     let mut numbers = 0;
     loop {
-        let answer = match &wish.offer {
+        let answer = match &request.offer {
             Ok(quote) => {
-                shop.gate
-                    .reserve(&ask(shop, wish, quote, program).await?)
+                app.gate
+                    .reserve(&reservation(app, request, quote, program).await?)
                     .await?
             }
-            Err(problem) => recall(shop, wish, program)
+            Err(problem) => recall(app, request, program)
                 .await?
                 .ok_or_else(|| problem.clone())?,
         };
@@ -97,25 +99,25 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
             Reserved::Loading | Reserved::Rebuild if filled => return Err(Problem::loading()),
             Reserved::Loading | Reserved::Rebuild => {
                 filled = true;
-                match rebuild::carry_on(shop, &wish.program).await? {
-                    Progress::Open => continue,
-                    Progress::Loading => return Err(Problem::loading()),
+                match rebuild::resume(app, &request.program).await? {
+                    FillState::Open => continue,
+                    FillState::Loading => return Err(Problem::loading()),
                 }
             }
-            Reserved::NumberInUse if numbers < NUMBERS => {
+            Reserved::NumberInUse if numbers < MAX_NUMBERS => {
                 numbers += 1;
                 continue;
             }
-            no => return Err(refused(&no, wish.program.user_limit)),
+            no => return Err(refused(&no, request.program.user_limit)),
         };
         if state == ResvState::Stored {
             return Ok(Reservation::Stored { order, nonce });
         }
-        let request = strict_json::from_str(&message).map_err(|e| {
-            tracing::error!(%order, error = %e, "the gate holds a message that cannot be read");
+        let parsed = strict_json::from_str(&message).map_err(|e| {
+            tracing::error!(%order, error = %e, "cannot parse the message that the gate holds");
             Problem::unknown(order)
         })?;
-        let held = Held {
+        let held = HeldOrder {
             at: OrderAt {
                 order,
                 nonce,
@@ -123,7 +125,7 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
             },
             attempt,
             message,
-            request,
+            request: parsed,
         };
         return Ok(match state {
             ResvState::Held => Reservation::Held(held),
@@ -133,93 +135,93 @@ pub async fn reserve(shop: &Storefront, wish: &Wish) -> Result<Reservation, Prob
     }
 }
 
-/// What a repeated request led to before.
+/// Finds the order of an earlier request with the same key.
 async fn recall(
-    shop: &Storefront,
-    wish: &Wish,
+    app: &App,
+    request: &ReserveRequest,
     program: ProgramRef,
 ) -> Result<Option<Reserved>, Problem> {
-    let Some((key, hash)) = &wish.idempotency else {
+    let Some((key, hash)) = &request.idempotency else {
         return Ok(None);
     };
-    Ok(shop
+    Ok(app
         .gate
         .recall(
             program,
-            &wish.user,
+            &request.user,
             (key, &hash.to_string()),
-            publish_window_ms(shop, wish),
+            publish_window_ms(app, request),
         )
         .await?)
 }
 
-/// A program may have a shorter pay window than the installation: nobody is held for longer than that unpublished, but the delivery must
-/// fit into it.
-fn publish_window_ms(shop: &Storefront, wish: &Wish) -> u64 {
-    let windows = &shop.settings.windows;
+/// The program's pay window limits the publish window, which must still hold one delivery.
+fn publish_window_ms(app: &App, request: &ReserveRequest) -> u64 {
+    let windows = &app.settings.windows;
     windows
         .publish_ms
-        .min(pay_ms(wish))
+        .min(pay_ms(request))
         .max(windows.delivery_ms + 1_000)
 }
 
-fn pay_ms(wish: &Wish) -> u64 {
-    wish.program.pay_window_ms.max(0) as u64
+fn pay_ms(request: &ReserveRequest) -> u64 {
+    request.program.pay_window_ms.max(0) as u64
 }
 
-/// A new number and nonce each time; the client's key leads back to the former ones where there are any.
-async fn ask(
-    shop: &Storefront,
-    wish: &Wish,
+/// A reservation with a new number and nonce. The gate replaces them by those of an earlier request
+/// with the same key.
+async fn reservation(
+    app: &App,
+    request: &ReserveRequest,
     quote: &Quote,
     program: ProgramRef,
 ) -> Result<Reserve, Problem> {
-    let now_ms = shop.gate.now_ms().await?;
-    let pay_ms = pay_ms(wish);
-    let order = OrderNumber::compose(now_ms, program.shard, shop.clock.random()).map_err(|e| {
-        tracing::error!(error = %e, "the gate's clock");
+    let now_ms = app.gate.now_ms().await?;
+    let pay_ms = pay_ms(request);
+    let order = OrderNumber::compose(now_ms, program.shard, app.clock.random()).map_err(|e| {
+        tracing::error!(error = %e, "the gate's clock is out of range");
         Problem::unavailable("the gate's clock is wrong; no orders can be taken")
     })?;
-    let request = OrderRequested {
+    let message = OrderRequested {
         v: 1,
         order,
-        nonce: shop.clock.nonce(),
-        user: wish.user.clone(),
+        nonce: app.clock.nonce(),
+        user: request.user.clone(),
         program: program.id,
-        category: wish.want.category(),
+        category: request.want.category(),
         seats: Vec::new(),
         unit_price_cents: quote.unit_price,
         amount_cents: quote.amount,
-        idempotency_key: wish.idempotency.as_ref().map(|(key, _)| key.clone()),
-        idempotency_hash: wish.idempotency.as_ref().map(|(_, hash)| *hash),
+        idempotency_key: request.idempotency.as_ref().map(|(key, _)| key.clone()),
+        idempotency_hash: request.idempotency.as_ref().map(|(_, hash)| *hash),
         pay_by_ms: now_ms.saturating_add(pay_ms) as i64,
-        trace: wish.trace.clone(),
+        trace: request.trace.clone(),
     };
-    let (message_head, message_tail) = around_seats(&request);
+    let (message_head, message_tail) = around_seats(&message);
     Ok(Reserve {
         program,
         order,
-        nonce: request.nonce,
-        user: wish.user.clone(),
-        want: wish.want.clone(),
+        nonce: message.nonce,
+        user: request.user.clone(),
+        want: request.want.clone(),
         unit_price: quote.unit_price,
-        user_limit: wish.program.user_limit,
-        idempotency: wish
+        user_limit: request.program.user_limit,
+        idempotency: request
             .idempotency
             .as_ref()
             .map(|(key, hash)| (key.clone(), hash.to_string())),
-        publish_window_ms: publish_window_ms(shop, wish),
-        idem_ttl_ms: key_ttl_ms(wish.program.pay_window_ms),
+        publish_window_ms: publish_window_ms(app, request),
+        idem_ttl_ms: key_ttl_ms(request.program.pay_window_ms),
         message_head,
         message_tail,
     })
 }
 
-/// The encoded message before and after its seats, which only the gate knows.
+/// The encoded message before and after its seats, which the gate inserts.
 fn around_seats(request: &OrderRequested) -> (String, String) {
     const SEATS: &str = r#""seats":["#;
     let text = serde_json::to_string(request).unwrap_or_else(|_| unreachable!("a message is JSON"));
-    // Inside a text its quotes would be escaped, so the first occurrence is the member.
+    // Quotes inside a string are escaped, so the first occurrence is the member.
     let at = text
         .find(SEATS)
         .unwrap_or_else(|| unreachable!("a message has seats"))
@@ -255,7 +257,7 @@ fn refused(no: &Reserved, limit: u32) -> Problem {
         }
         Reserved::KeyReused => {
             let detail =
-                "this Idempotency-Key was used for another order; take a new key for a new order";
+                "this Idempotency-Key was used for another order; use a new key for a new order";
             Problem::new(
                 422,
                 "idempotency_key_reused",
@@ -274,7 +276,7 @@ mod tests {
     use shared::message::{CategoryNo, Cents, ProgramId, Shard};
 
     #[test]
-    fn a_message_put_together_around_its_seats_is_the_message() {
+    fn seats_inserted_into_a_message_read_back() {
         let request = OrderRequested {
             v: 1,
             order: OrderNumber::compose(1_800_000_000_000, Shard::new(3).expect("valid"), 9)

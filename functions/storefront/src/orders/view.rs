@@ -1,4 +1,4 @@
-//! Orders as buyers see them.
+//! Orders as JSON.
 
 use serde_json::{Value, json};
 use shared::message::OrderRequested;
@@ -7,10 +7,10 @@ use shared::store::OrderRow;
 
 use crate::http::{Problem, Reply, time};
 
-/// When a buyer looks at an accepted order first, seconds after it was accepted.
+/// Retry-After of an accepted order, seconds.
 const LOOK_AFTER: u32 = 1;
 
-/// 202: the order will reach a final state, to be looked up at its place.
+/// 202 with the location of the order.
 pub(super) fn accepted(request: &OrderRequested) -> Reply {
     Reply::at(
         202,
@@ -20,7 +20,7 @@ pub(super) fn accepted(request: &OrderRequested) -> Reply {
     .retry_after(LOOK_AFTER)
 }
 
-/// The answer to a request for an order that is a row by now.
+/// Answers a request whose order has a row.
 pub(super) fn placed(row: &OrderRow) -> Result<Reply, Problem> {
     let location = format!("/orders/{}", row.number);
     match row.status {
@@ -45,7 +45,7 @@ pub(super) fn placed(row: &OrderRow) -> Result<Reply, Problem> {
     }
 }
 
-/// An order that is no row yet.
+/// An order without a row.
 pub(super) fn request(request: &OrderRequested, status: &str) -> Value {
     json!({
         "order": request.order,

@@ -1,7 +1,8 @@
-//! Waiting until an accepted order is stored, for a request with `?wait=`.
+//! Waits until an accepted order is stored, for a request with `?wait=`.
 //!
-//! An instance that waits answers nothing else. So a share of the instances waits at most, counted in the gate over all of them, and
-//! none while orders are not being stored. A request without a place is answered at once by what is known: 202, and when to look.
+//! A waiting instance serves no other request. So at most a share of the instances waits, counted in
+//! the gate over all of them, and none waits while order-create is stalled. A request that gets no
+//! place is answered 202 at once.
 
 use std::time::Duration;
 
@@ -10,128 +11,124 @@ use shared::message::OrderRequested;
 use shared::store::Progress;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::publish::Standing;
-use crate::storefront::Storefront;
+use super::state::OrderState;
+use crate::app::App;
+use crate::settings::WaitSettings;
 
-/// First and longest pause between two looks at Postgres.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(15), Duration::from_millis(250));
-/// How often a waiting request looks whether create moves on.
-const WATCH_EVERY: Duration = Duration::from_millis(500);
-/// An order with so many records before it is not waited for: a batch of create by the template's defaults.
+/// First pause between two reads of the row; each pause doubles the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(15);
+/// Longest pause between two reads of the row.
+const MAX_PAUSE: Duration = Duration::from_millis(250);
+/// How often a waiting request checks the progress of order-create.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// Maximum number of records before an order that is waited for: a batch of order-create, by the
+/// template's defaults.
 const MAX_BEHIND: i64 = 1_000;
-/// A place outlives the time its request may wait by so much: what it needs to give it back.
+/// How long a place outlives its request's wait, so that the request can return it.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// Bounds on waiting, from the settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WaitSettings {
-    /// Requests that wait at a time at most, over all instances.
-    pub places: u32,
-    /// Create counts as standing still when the partition of a waiting request's order has not moved for so long. No request waits for
-    /// as long after that.
-    pub stall: Duration,
-}
-
-/// Looks until an accepted order is stored, or the time is up. Postgres being away shortens nothing that was promised.
+/// Polls until an accepted order is stored, or the time is up. Errors of Postgres are retried until
+/// then.
 ///
-/// `earlier`: the order is of an earlier request, and its row may be there before the gate is settled. It is looked for once even
-/// without time to wait, so that no answer says less than a look at the order has said.
+/// `earlier`: the order belongs to an earlier request, so its row may precede the gate's settling.
+/// The row is read once even with `time` zero, so that no answer is older than an earlier one.
 pub(super) async fn wait(
-    shop: &Storefront,
+    app: &App,
     request: OrderRequested,
     time: Duration,
     earlier: bool,
-) -> Standing {
-    if earlier && let Some(standing) = look(shop, &request, Instant::now() + PAUSE.1).await {
-        return standing;
+) -> OrderState {
+    if earlier && let Some(state) = look(app, &request, Instant::now() + MAX_PAUSE).await {
+        return state;
     }
     if time.is_zero() {
-        return Standing::Accepted(request);
+        return OrderState::Accepted(request);
     }
     let who = rand::random();
-    let WaitSettings { places, stall } = shop.settings.waiting;
-    match shop.gate.wait_begin(who, time + SLACK, places).await {
+    let WaitSettings { places, stall } = app.settings.waiting;
+    match app.gate.wait_begin(who, time + SLACK, places).await {
         Ok(WaitBegun::Yes) => {}
-        Ok(WaitBegun::Full | WaitBegun::Lagging) => return Standing::Accepted(request),
+        Ok(WaitBegun::Full | WaitBegun::Lagging) => return OrderState::Accepted(request),
         Err(error) => {
-            tracing::warn!(order = %request.order, %error, "answered without waiting");
-            return Standing::Accepted(request);
+            tracing::warn!(order = %request.order, %error, "cannot take a place to wait; answered at once");
+            return OrderState::Accepted(request);
         }
     }
-    let ended = until_stored(shop, &request, Instant::now() + time, stall).await;
-    let lagging = if ended == Err(Unstored::Lagging) {
+    let ended = until_stored(app, &request, Instant::now() + time, stall).await;
+    let lagging = if ended == Err(WaitError::Lagging) {
         stall
     } else {
         Duration::ZERO
     };
-    if let Err(error) = shop.gate.wait_end(who, lagging).await {
-        tracing::warn!(order = %request.order, %error, "a place to wait is given back by its time only");
+    if let Err(error) = app.gate.wait_end(who, lagging).await {
+        tracing::warn!(order = %request.order, %error, "cannot return the place to wait; it expires");
     }
-    ended.unwrap_or(Standing::Accepted(request))
+    ended.unwrap_or(OrderState::Accepted(request))
 }
 
-/// Why a wait has ended without the order's row.
+/// Why a wait ended without a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unstored {
+enum WaitError {
     Lagging,
     TimeUp,
 }
 
 async fn until_stored(
-    shop: &Storefront,
+    app: &App,
     request: &OrderRequested,
     deadline: Instant,
     stall: Duration,
-) -> Result<Standing, Unstored> {
-    let mut pause = PAUSE.0;
-    let mut pace = Pace::default();
-    let mut watch_at = Instant::now();
+) -> Result<OrderState, WaitError> {
+    let mut pause = FIRST_PAUSE;
+    let mut detector = LagDetector::default();
+    let mut check_at = Instant::now();
     loop {
-        if let Some(standing) = look(shop, request, deadline).await {
-            return Ok(standing);
+        if let Some(state) = look(app, request, deadline).await {
+            return Ok(state);
         }
         let now = Instant::now();
-        if now >= watch_at {
-            if let Ok(Some(behind)) = timeout_at(deadline, behind(shop, request)).await
-                && pace.lags(behind, now, stall)
+        if now >= check_at {
+            if let Ok(Some(behind)) = timeout_at(deadline, behind(app, request)).await
+                && detector.lags(behind, now, stall)
             {
-                tracing::info!(order = %request.order, behind, "orders are not being stored; not waited for");
-                return Err(Unstored::Lagging);
+                tracing::info!(order = %request.order, behind, "order-create lags; the request stops waiting");
+                return Err(WaitError::Lagging);
             }
-            watch_at = now + WATCH_EVERY;
+            check_at = now + CHECK_INTERVAL;
         }
         if Instant::now() + pause >= deadline {
-            return Err(Unstored::TimeUp);
+            return Err(WaitError::TimeUp);
         }
         sleep(pause).await;
-        pause = (pause * 2).min(PAUSE.1);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
 /// One look at the order's row.
-async fn look(shop: &Storefront, request: &OrderRequested, until: Instant) -> Option<Standing> {
-    match timeout_at(until, shop.store.order(request.order)).await {
-        Ok(Ok(Some(row))) if row.nonce == request.nonce => return Some(Standing::Row(row)),
+async fn look(app: &App, request: &OrderRequested, until: Instant) -> Option<OrderState> {
+    match timeout_at(until, app.store.order(request.order)).await {
+        Ok(Ok(Some(row))) if row.nonce == request.nonce => return Some(OrderState::Row(row)),
         Ok(Ok(_)) | Err(_) => {}
         Ok(Err(error)) => tracing::warn!(order = %request.order, %error, "while waiting"),
     }
     None
 }
 
-/// How many records create has still to read before this order, where that is known.
-async fn behind(shop: &Storefront, request: &OrderRequested) -> Option<i64> {
-    let reservation = shop.gate.reservation(request.order).await.ok()??;
+/// Number of records that order-create reads before this order, if known.
+async fn behind(app: &App, request: &OrderRequested) -> Option<i64> {
+    let reservation = app.gate.reservation(request.order).await.ok()??;
     let ResvState::Accepted {
         partition, offset, ..
     } = reservation.state
     else {
         return None;
     };
-    let progress = shop.store.progress(&shop.settings.topic).await.ok()?;
+    let progress = app.store.progress(&app.settings.topic).await.ok()?;
     Some(records_before(partition, offset, &progress))
 }
 
-/// Records of the partition from where create has come to up to `offset`. Negative where create has passed it.
+/// Number of records of the partition between order-create's progress and `offset`. Negative if
+/// order-create has passed it.
 fn records_before(partition: i32, offset: i64, progress: &[Progress]) -> i64 {
     offset
         - progress
@@ -140,12 +137,13 @@ fn records_before(partition: i32, offset: i64, progress: &[Progress]) -> i64 {
             .map_or(0, |p| p.next_offset)
 }
 
-/// Whether create moves on in the partition of an awaited order.
+/// Detects whether order-create makes progress in the partition of an awaited order.
 #[derive(Debug, Default)]
-struct Pace(Option<(i64, Instant)>);
+struct LagDetector(Option<(i64, Instant)>);
 
-impl Pace {
-    /// `behind`: as of now. Create lags if too much is before the order, or if nothing has moved for `stall`.
+impl LagDetector {
+    /// Records an observation. order-create lags if more than [`MAX_BEHIND`] records precede the order,
+    /// or if it made no progress for `stall`.
     fn lags(&mut self, behind: i64, now: Instant, stall: Duration) -> bool {
         if behind > MAX_BEHIND {
             return true;
@@ -167,20 +165,23 @@ mod tests {
     const STALL: Duration = Duration::from_secs(10);
 
     #[test]
-    fn create_lags_when_it_stands_still_or_is_far_behind() {
-        let mut pace = Pace::default();
+    fn order_create_lags_when_stalled_or_far_behind() {
+        let mut detector = LagDetector::default();
         let began = Instant::now();
-        assert!(!pace.lags(5, began, STALL));
-        assert!(!pace.lags(5, began + STALL - WATCH_EVERY, STALL));
-        assert!(!pace.lags(4, began + STALL, STALL), "it has moved");
-        assert!(!pace.lags(4, began + STALL + WATCH_EVERY, STALL));
-        assert!(pace.lags(4, began + STALL * 2, STALL));
-        assert!(Pace::default().lags(MAX_BEHIND + 1, began, STALL));
-        assert!(!Pace::default().lags(MAX_BEHIND, began, STALL));
+        assert!(!detector.lags(5, began, STALL));
+        assert!(!detector.lags(5, began + STALL - CHECK_INTERVAL, STALL));
+        assert!(
+            !detector.lags(4, began + STALL, STALL),
+            "it has made progress"
+        );
+        assert!(!detector.lags(4, began + STALL + CHECK_INTERVAL, STALL));
+        assert!(detector.lags(4, began + STALL * 2, STALL));
+        assert!(LagDetector::default().lags(MAX_BEHIND + 1, began, STALL));
+        assert!(!LagDetector::default().lags(MAX_BEHIND, began, STALL));
     }
 
     #[test]
-    fn records_before_an_order_are_those_of_its_partition() {
+    fn only_records_of_its_partition_precede_an_order() {
         let at = |partition, next_offset| Progress {
             partition,
             incarnation: 1,
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(
             records_before(2, 10, &progress),
             10,
-            "a partition of which nothing was read yet"
+            "a partition without progress"
         );
     }
 }

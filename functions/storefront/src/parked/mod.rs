@@ -1,6 +1,7 @@
-//! Records that could not be handled, for the people who look after the system: listed, shown, put back, given up.
+//! Parked records, for operators: list, show, replay, discard.
 //!
-//! Reading needs the scope `parked:read`, [`replay`] and [`discard`] need `parked:write`. Whatever is done is kept with who did it.
+//! Reading needs the scope `parked:read`, [`replay`] and [`discard`] need `parked:write`. Each action is
+//! recorded with the operator.
 
 mod discard;
 mod replay;
@@ -12,19 +13,21 @@ use shared::store::{ParkedId, ParkedState};
 pub use discard::discard;
 pub use replay::replay;
 
+use crate::app::App;
 use crate::http::{Call, Cursor, Problem, Reply};
-use crate::storefront::Storefront;
 
-/// Marks the cursors of this list, newest first.
+/// Marks the cursors of this list.
 const LIST: u8 = 1;
 
-/// Most bytes shown of a key, and of a value. In JSON within JSON a byte may become seven, and an answer is 6 MB at most.
+/// Maximum number of bytes shown of a key, and of a value: in nested JSON a byte may become seven, and
+/// an answer has at most 6 MB.
 const MAX_SHOWN_BYTES: u32 = 384 * 1024;
-/// Attempts shown of a record's history.
-const SHOWN_ATTEMPTS: u32 = 100;
+/// Maximum number of replay attempts shown.
+const MAX_ATTEMPTS: u32 = 100;
 
-/// `GET /parked?topic=&state=&after=&limit=`: newest first. `after` of the answer leads on, and is null on the last page.
-pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
+/// `GET /parked?topic=&state=&after=&limit=`: newest first. `after` of the answer leads to the next
+/// page; it is null on the last one.
+pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("parked:read")?;
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
@@ -36,8 +39,8 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     let after = after
         .transpose()
         .map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
-    // One more than is shown tells whether there is another page.
-    let mut records = shop.store.parked(topic, state, after, limit + 1).await?;
+    // One row more than the page shows whether another page follows.
+    let mut records = app.store.parked(topic, state, after, limit + 1).await?;
     let more = records.len() > limit as usize;
     records.truncate(limit as usize);
     let next = records
@@ -50,12 +53,12 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `GET /parked/{id}`: with key, value and history.
-pub async fn show(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
+pub async fn show(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("parked:read")?;
-    let found = shop
+    let found = app
         .store
-        .parked_record(parse(id)?, MAX_SHOWN_BYTES, SHOWN_ATTEMPTS)
+        .parked_record(parse(id)?, MAX_SHOWN_BYTES, MAX_ATTEMPTS)
         .await?;
     Ok(Reply::ok(view::detail(&found.ok_or_else(|| missing(id))?)))
 }
@@ -71,7 +74,7 @@ fn missing(id: impl std::fmt::Display) -> Problem {
     )
 }
 
-/// What Kafka allows as a topic's name.
+/// Checks a topic name by the rules of Kafka.
 fn checked_topic(topic: &str) -> Result<&str, Problem> {
     let allowed = topic
         .bytes()
@@ -80,7 +83,8 @@ fn checked_topic(topic: &str) -> Result<&str, Problem> {
         Ok(topic)
     } else {
         Err(Problem::malformed(
-            "topic: 1 to 249 letters, digits, '.', '_' and '-' are expected: the whole name, as records show it",
+            "topic: the full name as records show it is expected: 1 to 249 characters of a-z, A-Z, 0-9, \
+             '.', '_' and '-'",
         ))
     }
 }

@@ -1,8 +1,8 @@
-//! A parked record goes back to its topic.
+//! Publishes a parked record to its topic again.
 //!
-//! At least once: should this process die between the brokers' word and the note of it, the record is on its topic and counts as
-//! parked still; whoever replays it again makes a second copy. An order bears that: it is stored once, by its number and nonce. A
-//! call of the API is counted once for each copy.
+//! At least once: if this process dies between the acknowledgement and the row's update, the record is
+//! on its topic and still counts as parked; another replay then publishes a second copy. order-create
+//! stores an order once, by number and nonce. The collector counts an API call once for each copy.
 
 use std::time::{Duration, Instant};
 
@@ -12,51 +12,51 @@ use shared::message::UserId;
 use shared::store::{ParkedId, ParkedRecord, ReplayBegun, ReplayEnd, ToReplay};
 
 use super::{missing, parse, view};
+use crate::app::App;
 use crate::http::{Call, Problem, Reply};
 use crate::kafka::Published;
-use crate::storefront::Storefront;
 
-/// How much longer than a delivery the right to replay lasts: time to note its end.
+/// How much longer than a delivery the lease on a replay lasts: time to record the outcome.
 const LEASE_SLACK: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct Asked {
-    /// How often the record was replayed, as far as the caller knows.
+struct ReplayBody {
+    /// Number of replays that the caller has seen.
     #[serde(default)]
     replays: u32,
 }
 
-/// `POST /parked/{id}/replay`: once, however often it is clicked. To replay a record again one has to say so: by the number of
-/// replays that one knows of.
-pub async fn replay(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
+/// `POST /parked/{id}/replay`. Repeated requests replay the record once. To replay it again, the caller
+/// sends the number of replays so far.
+pub async fn replay(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     call.claims.require_scope("parked:write")?;
     let id = parse(id)?;
-    let Asked { replays } = if call.body.is_empty() {
-        Asked::default()
+    let ReplayBody { replays } = if call.body.is_empty() {
+        ReplayBody::default()
     } else {
         call.json()?
     };
-    own(shop, id).await?;
-    let lease = Duration::from_millis(shop.settings.windows.delivery_ms) + LEASE_SLACK;
+    check_topic(app, id).await?;
+    let lease = Duration::from_millis(app.settings.windows.delivery_ms) + LEASE_SLACK;
     let began = Instant::now();
-    match shop.store.begin_replay(id, replays, &user, lease).await? {
-        // Somebody else may have it by the time that the brokers do, if this process stood still.
+    match app.store.begin_replay(id, replays, &user, lease).await? {
+        // This process was suspended: another one may hold the lease before the broker has the record.
         ReplayBegun::Yes(record) if began.elapsed() >= LEASE_SLACK / 2 => {
-            note(
-                shop,
+            record_end(
+                app,
                 &record,
-                ReplayEnd::Refused("the storefront stood still meanwhile"),
+                ReplayEnd::Refused("the storefront was suspended"),
             )
             .await;
-            let detail = "the storefront stood still for too long; the record stays parked, and can be replayed again";
+            let detail = "the storefront was suspended for too long; the record stays parked and can be replayed";
             Err(
                 Problem::new(503, "replay_failed", "The record was not replayed", detail)
                     .retry_after(2),
             )
         }
-        ReplayBegun::Yes(record) => put_back(shop, &record, &user).await,
+        ReplayBegun::Yes(record) => put_back(app, &record, &user).await,
         ReplayBegun::Busy(_) => Err(busy(id)),
         ReplayBegun::Differs(record) => Err(differs(&record)),
         ReplayBegun::Discarded(_) => Err(Problem::new(
@@ -69,18 +69,18 @@ pub async fn replay(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, P
     }
 }
 
-/// A sample event, or one of a test, may name a topic of somebody else: nothing is put there.
-async fn own(shop: &Storefront, id: ParkedId) -> Result<(), Problem> {
-    let found = shop
+/// Refuses a topic of another environment, which a sample event or a test may name.
+async fn check_topic(app: &App, id: ParkedId) -> Result<(), Problem> {
+    let found = app
         .store
         .parked_record(id, 0, 0)
         .await?
         .ok_or_else(|| missing(id))?;
-    if [&shop.settings.topic, &shop.settings.calls.topic].contains(&&found.record.topic) {
+    if [&app.settings.topic, &app.settings.calls.topic].contains(&&found.record.topic) {
         return Ok(());
     }
     let detail = format!(
-        "record {id} came from topic {}, which is not one of this environment's",
+        "record {id} came from topic {}, which does not belong to this environment",
         found.record.topic
     );
     Err(Problem::new(
@@ -92,9 +92,9 @@ async fn own(shop: &Storefront, id: ParkedId) -> Result<(), Problem> {
     .with("topic", found.record.topic))
 }
 
-async fn put_back(shop: &Storefront, record: &ToReplay, user: &UserId) -> Result<Reply, Problem> {
+async fn put_back(app: &App, record: &ToReplay, user: &UserId) -> Result<Reply, Problem> {
     let id = record.id;
-    let published = shop
+    let published = app
         .publisher
         .put_back(
             &record.topic,
@@ -107,18 +107,18 @@ async fn put_back(shop: &Storefront, record: &ToReplay, user: &UserId) -> Result
         Published::Acknowledged {
             partition, offset, ..
         } => {
-            if let Err(error) = shop
+            if let Err(error) = app
                 .store
                 .end_replay(record, &ReplayEnd::Published { partition, offset })
                 .await
             {
-                tracing::error!(parked = %id, partition, offset, %error, "replayed, but that could not be noted");
-                let detail = "the record is on its topic again, but that could not be noted; it counts as parked still";
+                tracing::error!(parked = %id, partition, offset, %error, "replayed the record, but could not record the replay");
+                let detail = "the record is on its topic again, but that could not be recorded; it still counts as parked";
                 return Err(unknown(detail)
                     .with("partition", partition)
                     .with("offset", offset));
             }
-            let record = shop
+            let record = app
                 .store
                 .parked_record(id, 0, 0)
                 .await?
@@ -128,26 +128,26 @@ async fn put_back(shop: &Storefront, record: &ToReplay, user: &UserId) -> Result
             Ok(Reply::ok(body))
         }
         Published::Refused(why) => {
-            note(shop, record, ReplayEnd::Refused(&why)).await;
-            let detail = format!("the record could not be passed on and stays parked: {why}");
+            record_end(app, record, ReplayEnd::Refused(&why)).await;
+            let detail = format!("the record could not be published and stays parked: {why}");
             Err(
                 Problem::new(503, "replay_failed", "The record was not replayed", detail)
                     .retry_after(2),
             )
         }
         Published::Unknown(why) => {
-            note(shop, record, ReplayEnd::Unknown(&why)).await;
+            record_end(app, record, ReplayEnd::Unknown(&why)).await;
             Err(unknown(format_args!(
-                "it is not known whether the brokers have the record ({why}); it counts as parked still"
+                "it is not known whether the brokers have the record ({why}); it still counts as parked"
             )))
         }
     }
 }
 
-/// A failure that cannot be noted either ends by itself: the right to replay lapses.
-async fn note(shop: &Storefront, record: &ToReplay, end: ReplayEnd<'_>) {
-    if let Err(error) = shop.store.end_replay(record, &end).await {
-        tracing::error!(parked = %record.id, %error, ?end, "the end of a replay could not be noted");
+/// Records the outcome of a replay. If that fails, the lease expires.
+async fn record_end(app: &App, record: &ToReplay, end: ReplayEnd<'_>) {
+    if let Err(error) = app.store.end_replay(record, &end).await {
+        tracing::error!(parked = %record.id, %error, ?end, "cannot record the outcome of a replay; its lease expires");
     }
 }
 
@@ -156,9 +156,7 @@ fn unknown(detail: impl std::fmt::Display) -> Problem {
 }
 
 pub(super) fn busy(id: ParkedId) -> Problem {
-    let detail =
-        format_args!("record {id} is being replayed at this moment; look at it again in a while")
-            .to_string();
+    let detail = format!("record {id} is being replayed at this moment; try again later");
     Problem::new(409, "replay_under_way", "A replay is under way", detail)
 }
 

@@ -1,7 +1,9 @@
-//! Parked records as people see them.
+//! Parked records as JSON.
 
 use serde_json::{Value, json};
 use shared::store::{ParkedDetail, ParkedRecord, ReplayAttempt};
+
+use crate::http::time;
 
 /// A record without its bytes.
 pub(super) fn record(record: &ParkedRecord) -> Value {
@@ -26,7 +28,7 @@ pub(super) fn record(record: &ParkedRecord) -> Value {
     view
 }
 
-/// A record with its bytes and its history.
+/// A record with its bytes and its replay attempts.
 pub(super) fn detail(detail: &ParkedDetail) -> Value {
     let mut view = record(&detail.record);
     view["key"] = bytes(detail.key.as_deref(), detail.record.key_bytes);
@@ -53,8 +55,8 @@ fn attempt(attempt: &ReplayAttempt) -> Value {
     view
 }
 
-/// `{"text": ...}` where the bytes are UTF-8, `{"base64": ...}` where they are not, null where there are none. `truncated` says that
-/// there are more than are shown.
+/// `{"text": ...}` for UTF-8, `{"base64": ...}` for other bytes, null for none. `truncated` marks bytes
+/// that are not shown completely.
 fn bytes(shown: Option<&[u8]>, whole: Option<u64>) -> Value {
     let Some(shown) = shown else {
         return Value::Null;
@@ -62,7 +64,7 @@ fn bytes(shown: Option<&[u8]>, whole: Option<u64>) -> Value {
     let truncated = whole.is_some_and(|whole| whole > shown.len() as u64);
     let mut view = match std::str::from_utf8(shown) {
         Ok(text) => json!({ "text": text }),
-        // Cut within a character: what is before it is text.
+        // Cut within a character: the bytes before it are text.
         Err(e) if truncated && e.error_len().is_none() => {
             json!({ "text": String::from_utf8_lossy(&shown[..e.valid_up_to()]) })
         }
@@ -74,17 +76,12 @@ fn bytes(shown: Option<&[u8]>, whole: Option<u64>) -> Value {
     view
 }
 
-/// RFC 3339, UTC.
-fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_shown_as_text_where_they_are_text() {
+    fn utf8_is_shown_as_text_and_other_bytes_as_base64() {
         let shown = |given: &[u8], whole: u64| bytes(Some(given), Some(whole));
         assert_eq!(bytes(None, None), Value::Null);
         assert_eq!(shown(b"", 0), json!({ "text": "" }));
@@ -93,7 +90,7 @@ mod tests {
             json!({ "text": "a\0\u{e4}" })
         );
         assert_eq!(shown(&[0xff, 0x00], 2), json!({ "base64": "/wA=" }));
-        // Half a character at the end: of a text that was cut, or of no text at all.
+        // Half a character at the end, of a truncated text or of no text.
         assert_eq!(
             shown("a\u{e4}".as_bytes().split_at(2).0, 3),
             json!({ "text": "a", "truncated": true })

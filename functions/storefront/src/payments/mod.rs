@@ -1,7 +1,7 @@
-//! Payments: notifications of the provider, and what operators see of them.
+//! Payments: notifications of the provider, and the list for operators.
 //!
-//! A notification is believed by its signature and its time, and recorded once. Money that pays no order is kept to be refunded
-//! ([`list`], [`refunded`]).
+//! A notification with a valid signature and timestamp is recorded once. A payment that pays no order
+//! is recorded as to be refunded ([`list`], [`refunded`]).
 
 mod operators;
 pub mod signature;
@@ -14,11 +14,11 @@ use shared::message::{Cents, OrderNumber};
 use shared::store::{Payment, PaymentResult};
 use shared::telemetry::MetricLine;
 
+use crate::app::App;
 use crate::http::{Call, Problem, Reply};
-use crate::orders;
-use crate::storefront::Storefront;
+use crate::settle::settle;
 
-/// What the provider sends. Further members are the provider's business.
+/// Body of a notification. Unknown members are ignored.
 #[derive(Deserialize)]
 struct Notification {
     reference: String,
@@ -26,11 +26,12 @@ struct Notification {
     amount_cents: Cents,
 }
 
-/// `POST /payments`. Answers 200 for whatever was recorded, so that the provider does not repeat it for ever: the result says what
-/// became of it, and money that bought nothing is marked to be refunded. A reference that was another payment's is answered 409, since
-/// one side has made a mistake; its money is recorded all the same.
-pub async fn receive(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
-    believe(shop, call)?;
+/// `POST /payments`. Answers 200 for every recorded payment, so that the provider stops repeating it:
+/// the result names the outcome, and a payment that pays no order is marked to be refunded. The
+/// reference of another payment is answered 409, since one side has made a mistake; the payment is
+/// recorded nevertheless.
+pub async fn receive(app: &App, call: &Call) -> Result<Reply, Problem> {
+    verify(app, call)?;
     let Notification {
         reference,
         order,
@@ -42,7 +43,7 @@ pub async fn receive(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
         order,
         amount: amount_cents,
     };
-    let paid = shop.store.pay(&payment).await?;
+    let paid = app.store.pay(&payment).await?;
     let result = match paid.result {
         PaymentResult::Applied => "applied",
         PaymentResult::Duplicate => "duplicate",
@@ -54,42 +55,43 @@ pub async fn receive(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
             first_order,
             first_amount,
         } => {
-            return Err(reused(shop, &payment, new, (first_order, first_amount)));
+            return Err(reused(app, &payment, new, (first_order, first_amount)));
         }
     };
     if let (PaymentResult::Applied, Some(row)) = (paid.result, &paid.row) {
-        orders::settle(shop, row).await;
+        settle(app, row).await;
     }
     if paid.result == PaymentResult::Unmatched {
-        // Create and this payment each look for the other after their own commit: neither saw the other's before.
-        for row in shop.store.match_payments(&[order]).await? {
-            orders::settle(shop, &row).await;
+        // order-create and this payment each look for the other after their own commit; neither saw
+        // the other before.
+        for row in app.store.match_payments(&[order]).await? {
+            settle(app, &row).await;
         }
     }
     tracing::info!(%order, result, "payment");
     Ok(Reply::ok(json!({ "result": result })))
 }
 
-/// Refuses what the provider did not sign. A header that cannot be read is no signature.
-fn believe(shop: &Storefront, call: &Call) -> Result<(), Problem> {
+/// Refuses a notification without a valid signature. An unreadable header is no signature.
+fn verify(app: &App, call: &Call) -> Result<(), Problem> {
     let header = |name: &str| call.headers.get(name).ok().flatten();
     let timestamp = header("x-payment-timestamp");
     let signatures = header("x-payment-signature");
-    let keys: Vec<&[u8]> = shop
+    let keys: Vec<&[u8]> = app
         .settings
         .webhook_secrets
         .iter()
         .map(|secret| secret.expose().as_bytes())
         .collect();
-    let now = shop.clock.now_s();
-    let tolerance = shop.settings.webhook_tolerance;
+    let now = app.clock.now_s();
+    let tolerance = app.settings.webhook_tolerance;
     signature::check(&keys, timestamp, signatures, &call.body, now, tolerance).map_err(|why| {
-        tracing::warn!(%why, "a payment notification was not believed");
+        tracing::warn!(%why, "refused a payment notification");
         Problem::new(
             401,
             "bad_signature",
-            "The notification is not believed",
-            "signature or timestamp do not hold",
+            "The notification is refused",
+            "the signature or the timestamp is not valid",
         )
     })
 }
@@ -107,35 +109,39 @@ fn checked_reference(reference: &str) -> Result<&str, Problem> {
     Ok(reference)
 }
 
-/// A second payment under one reference: recorded, and an operator is called for.
+/// A second payment under one reference: it is recorded, and the first report raises an alarm.
 fn reused(
-    shop: &Storefront,
+    app: &App,
     payment: &Payment,
     new: bool,
     (first_order, first_amount): (OrderNumber, Cents),
 ) -> Problem {
-    let (reference, order, amount_cents) =
-        (&payment.reference, payment.order, payment.amount.get());
+    let reference = &payment.reference;
+    let order = payment.order;
+    let amount_cents = payment.amount.get();
     let first_amount_cents = first_amount.get();
     if new {
         tracing::error!(
             alarm = "payment_reference_reused", reference, %order, amount_cents, %first_order, first_amount_cents,
-            "a payment came under the reference of another; it is to be refunded"
+            "a payment has the reference of another payment; it is to be refunded"
         );
-        MetricLine::new(&shop.settings.names)
+        MetricLine::new(&app.settings.names)
             .count("PaymentReferencesReused", 1)
             .emit();
     } else {
-        tracing::warn!(reference, %order, amount_cents, %first_order, first_amount_cents, "that payment is recorded, to be refunded");
+        tracing::warn!(
+            reference, %order, amount_cents, %first_order, first_amount_cents,
+            "a payment under a reused reference is already recorded, to be refunded"
+        );
     }
     let detail = format!(
-        "reference {reference} stands for a payment of {first_amount_cents} cents for order {first_order}; this one is recorded \
-         beside it, to be refunded"
+        "reference {reference} belongs to a payment of {first_amount_cents} cents for order \
+         {first_order}; this one is recorded beside it, to be refunded"
     );
     Problem::new(
         409,
         "payment_reference_reused",
-        "The reference is another payment's",
+        "The reference belongs to another payment",
         detail,
     )
     .with("result", "to_refund")

@@ -1,4 +1,5 @@
-//! Payments as operators see them. Reading needs the scope `payments:read`, recording a refund `payments:write`.
+//! Payments for operators. Reading needs the scope `payments:read`, recording a refund
+//! `payments:write`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -6,17 +7,18 @@ use shared::message::OrderNumber;
 use shared::store::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refunded};
 
 use super::checked_reference;
+use crate::app::App;
 use crate::http::{Call, Cursor, Problem, Reply, time};
-use crate::storefront::Storefront;
 
-/// Marks the cursors of this list, newest first.
+/// Marks the cursors of this list.
 const LIST: u8 = 2;
 
-/// Longest note on a refund, characters.
+/// Maximum length of a note, characters.
 const MAX_NOTE: usize = 200;
 
-/// `GET /payments?state=&order=&reference=&after=&limit=`: newest first. `after` of the answer leads on, and is null on the last page.
-pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
+/// `GET /payments?state=&order=&reference=&after=&limit=`: newest first. `after` of the answer leads to
+/// the next page; it is null on the last one.
+pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("payments:read")?;
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
@@ -35,8 +37,8 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
     let after = after
         .transpose()
         .map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
-    // One more than is shown tells whether there is another page.
-    let mut payments = shop.store.payments(&filter, after, limit + 1).await?;
+    // One row more than the page shows whether another page follows.
+    let mut payments = app.store.payments(&filter, after, limit + 1).await?;
     let more = payments.len() > limit as usize;
     payments.truncate(limit as usize);
     let next = payments
@@ -50,22 +52,24 @@ pub async fn list(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct RefundBody {
     note: String,
 }
 
-/// `POST /payments/{id}/refunded`: an operator has sent the money back. Repeating it is harmless; the first note stays.
-pub async fn refunded(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
+/// `POST /payments/{id}/refunded`: records that an operator has returned the money. Idempotent; the
+/// first note is kept.
+pub async fn refunded(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     call.claims.require_scope("payments:write")?;
     let missing =
         || Problem::not_found("no_such_payment", format_args!("there is no payment {id}"));
     let id: PaymentId = id.parse().map_err(|_| missing())?;
-    let Asked { note } = call.json()?;
+    let RefundBody { note } = call.json()?;
     let note = note.trim();
     if note.is_empty() || note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
-        let detail =
-            format_args!("note: 1 to {MAX_NOTE} characters on one line are expected, such as the refund's reference").to_string();
+        let detail = format!(
+            "note: 1 to {MAX_NOTE} characters on one line are expected, such as the refund's reference"
+        );
         return Err(Problem::new(
             422,
             "invalid_refund",
@@ -73,7 +77,7 @@ pub async fn refunded(shop: &Storefront, id: &str, call: &Call) -> Result<Reply,
             detail,
         ));
     }
-    match shop.store.refunded(id, &user, note).await? {
+    match app.store.refunded(id, &user, note).await? {
         Refunded::Yes(payment) => {
             tracing::info!(payment = %id, order = %payment.order, by = user.as_str(), "refunded");
             Ok(Reply::ok(view(&payment)))

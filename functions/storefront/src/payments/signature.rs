@@ -1,31 +1,33 @@
 //! The payment provider's signature: `v1=` and the hex of HMAC-SHA256 over `timestamp.body`.
 //!
-//! Both sides may be in the middle of a change of keys: the header may carry several signatures, `v1=A,v1=B`, and the storefront may
-//! know several keys. One signature by one key is enough. Elements of another scheme, such as `v0=` or `v2=`, are skipped.
+//! During a rotation of keys the header may carry several signatures (`v1=A,v1=B`), and the storefront
+//! may have several keys. One signature by one key is sufficient. Elements of another scheme, such as
+//! `v0=` or `v2=`, are skipped.
 
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Signatures in one header at most.
+/// Maximum number of signatures in one header.
 const MAX_SIGNATURES: usize = 8;
 
-/// Why a notification is refused. The caller learns none of it, so that a forger learns nothing.
+/// Why a notification is refused. The answer does not contain it, so that it cannot help a forger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Forged {
-    /// A header is missing or cannot be read.
+pub enum SignatureError {
+    /// A header is missing or malformed.
     #[error("X-Payment-Timestamp or X-Payment-Signature is missing or malformed")]
     Malformed,
-    /// Signed too long ago, or in the future.
+    /// The timestamp is too old, or in the future.
     #[error("the timestamp is outside of the tolerance")]
     Stale,
-    /// Another key, or another text.
-    #[error("no signature is the text's by any of the keys")]
+    /// Signed with another key, or over another body.
+    #[error("no signature matches the body under any of the keys")]
     Mismatch,
 }
 
-/// Checks one notification. `now`: seconds since 1970. The comparison takes the same time whichever key or signature fits.
+/// Checks one notification. `now`: seconds since 1970. The comparison takes the same time whichever
+/// key or signature matches.
 pub fn check(
     keys: &[&[u8]],
     timestamp: Option<&str>,
@@ -33,28 +35,28 @@ pub fn check(
     body: &[u8],
     now: u64,
     tolerance: Duration,
-) -> Result<(), Forged> {
-    let (timestamp, signatures) = timestamp.zip(signatures).ok_or(Forged::Malformed)?;
-    let signed_at: u64 = timestamp.parse().map_err(|_| Forged::Malformed)?;
-    let signatures = read(signatures).ok_or(Forged::Malformed)?;
-    let mut fits = false;
+) -> Result<(), SignatureError> {
+    let (timestamp, signatures) = timestamp.zip(signatures).ok_or(SignatureError::Malformed)?;
+    let signed_at: u64 = timestamp.parse().map_err(|_| SignatureError::Malformed)?;
+    let signatures = read(signatures).ok_or(SignatureError::Malformed)?;
+    let mut matches = false;
     for key in keys {
         let mac = mac(key, timestamp, body);
         for signature in &signatures {
-            fits |= mac.clone().verify_slice(signature).is_ok();
+            matches |= mac.clone().verify_slice(signature).is_ok();
         }
     }
-    if !fits {
-        return Err(Forged::Mismatch);
+    if !matches {
+        return Err(SignatureError::Mismatch);
     }
-    // After the signature, so that the answer tells only the key's owner anything about clocks.
+    // Checked last, so that only the owner of a key receives an answer that depends on the clock.
     if now.abs_diff(signed_at) > tolerance.as_secs() {
-        return Err(Forged::Stale);
+        return Err(SignatureError::Stale);
     }
     Ok(())
 }
 
-/// The signatures of scheme `v1`, at least one. Nothing if any element of the header is malformed.
+/// The signatures of scheme `v1`, at least one. `None` if any element of the header is malformed.
 fn read(header: &str) -> Option<Vec<Vec<u8>>> {
     let mut signatures = Vec::new();
     for (count, element) in header.split(',').enumerate() {
@@ -72,7 +74,7 @@ fn read(header: &str) -> Option<Vec<Vec<u8>>> {
     (!signatures.is_empty()).then_some(signatures)
 }
 
-/// The signature of a notification, as the provider makes it.
+/// Signs a notification as the provider does.
 pub fn sign(key: &[u8], timestamp: u64, body: &[u8]) -> String {
     format!(
         "v1={}",
@@ -102,7 +104,12 @@ mod tests {
     const BODY: &[u8] = br#"{"reference":"r"}"#;
     const TOLERANCE: Duration = Duration::from_secs(300);
 
-    fn checked(timestamp: &str, signature: &str, body: &[u8], now: u64) -> Result<(), Forged> {
+    fn checked(
+        timestamp: &str,
+        signature: &str,
+        body: &[u8],
+        now: u64,
+    ) -> Result<(), SignatureError> {
         check(
             &[KEY],
             Some(timestamp),
@@ -114,27 +121,36 @@ mod tests {
     }
 
     #[test]
-    fn only_the_key_the_time_and_the_text_that_were_signed_are_believed() {
+    fn only_the_signed_key_time_and_body_are_accepted() {
         let good = sign(KEY, 1000, BODY);
         assert_eq!(checked("1000", &good, BODY, 1000), Ok(()));
-        assert_eq!(checked("1001", &good, BODY, 1000), Err(Forged::Mismatch));
-        assert_eq!(checked("1000", &good, b"{}", 1000), Err(Forged::Mismatch));
+        assert_eq!(
+            checked("1001", &good, BODY, 1000),
+            Err(SignatureError::Mismatch)
+        );
+        assert_eq!(
+            checked("1000", &good, b"{}", 1000),
+            Err(SignatureError::Mismatch)
+        );
         assert_eq!(
             checked("1000", &sign(b"another", 1000, BODY), BODY, 1000),
-            Err(Forged::Mismatch)
+            Err(SignatureError::Mismatch)
         );
         assert_eq!(
             checked("1000", &good[..20], BODY, 1000),
-            Err(Forged::Malformed)
+            Err(SignatureError::Malformed)
         );
-        assert_eq!(checked("1000", "v1=00", BODY, 1000), Err(Forged::Mismatch));
+        assert_eq!(
+            checked("1000", "v1=00", BODY, 1000),
+            Err(SignatureError::Mismatch)
+        );
         assert_eq!(
             checked("1000", good.trim_start_matches("v1="), BODY, 1000),
-            Err(Forged::Malformed)
+            Err(SignatureError::Malformed)
         );
         assert_eq!(
             check(&[KEY], None, Some(&good), BODY, 1000, TOLERANCE),
-            Err(Forged::Malformed)
+            Err(SignatureError::Malformed)
         );
     }
 
@@ -167,12 +183,12 @@ mod tests {
         );
         assert_eq!(
             (both(&forged), both(&format!("{forged},{forged}"))),
-            (Err(Forged::Mismatch), Err(Forged::Mismatch))
+            (Err(SignatureError::Mismatch), Err(SignatureError::Mismatch))
         );
         assert_eq!(
             checked("1000", &next, BODY, 1000),
-            Err(Forged::Mismatch),
-            "a key that is not known yet"
+            Err(SignatureError::Mismatch),
+            "a key that is not configured yet"
         );
     }
 
@@ -195,20 +211,20 @@ mod tests {
         ] {
             assert_eq!(
                 checked("1000", header, BODY, 1000),
-                Err(Forged::Malformed),
+                Err(SignatureError::Malformed),
                 "{header}"
             );
         }
     }
 
     #[test]
-    fn the_tolerance_holds_both_ways_to_the_second() {
+    fn the_tolerance_is_exact_in_both_directions() {
         let good = sign(KEY, 1000, BODY);
         for (now, expected) in [
             (1300, Ok(())),
             (700, Ok(())),
-            (1301, Err(Forged::Stale)),
-            (699, Err(Forged::Stale)),
+            (1301, Err(SignatureError::Stale)),
+            (699, Err(SignatureError::Stale)),
         ] {
             assert_eq!(checked("1000", &good, BODY, now), expected, "{now}");
         }

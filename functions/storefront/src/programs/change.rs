@@ -1,4 +1,5 @@
-//! Changes of programs, by promoters. Each is committed together with its row in the outbox; then everybody is told.
+//! Changes of programs by promoters. Each is committed together with a row of the outbox and then
+//! published.
 
 use serde::Deserialize;
 use shared::message::{CategoryNo, Cents, ProgramChanged, ProgramVersion};
@@ -6,64 +7,57 @@ use shared::sale::{CategoryChange, Program, ProgramChange, ProgramStatus};
 use shared::store::{Changed, Switched};
 
 use super::{availability, id_of, missing, view};
+use crate::app::App;
 use crate::http::{Call, Problem, Reply};
-use crate::storefront::Storefront;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct ChangeBody {
     version: ProgramVersion,
     title: Option<String>,
     pay_window_seconds: Option<i64>,
     user_limit: Option<u32>,
     #[serde(default)]
-    categories: Vec<WantedCategory>,
+    categories: Vec<CategoryBody>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WantedCategory {
+struct CategoryBody {
     no: CategoryNo,
     name: Option<String>,
     price_cents: Option<Cents>,
 }
 
-/// `PATCH /programs/{id}`: what is named changes, if the program is still of the version that the promoter saw.
-pub async fn update(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
+/// `PATCH /programs/{id}`: changes the named members if the program still has the version in the body.
+pub async fn update(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
     may_change(call)?;
-    let wanted: Wanted = call.json()?;
-    let category = |c: WantedCategory| CategoryChange {
+    let body: ChangeBody = call.json()?;
+    let category = |c: CategoryBody| CategoryChange {
         no: c.no,
         name: c.name,
         price: c.price_cents,
     };
-    let categories = wanted.categories.into_iter().map(category).collect();
-    let window = wanted
+    let categories = body.categories.into_iter().map(category).collect();
+    let window = body
         .pay_window_seconds
         .map(|seconds| seconds.saturating_mul(1000));
-    let change =
-        ProgramChange::new(wanted.title, window, wanted.user_limit, categories).map_err(|e| {
-            Problem::new(
-                422,
-                "invalid_program",
-                "The program cannot be changed so",
-                e,
-            )
-        })?;
-    match shop
+    let change = ProgramChange::new(body.title, window, body.user_limit, categories)
+        .map_err(|e| Problem::new(422, "invalid_program", "The change is not possible", e))?;
+    match app
         .store
-        .update_program(id_of(id)?, wanted.version, &change)
+        .update_program(id_of(id)?, body.version, &change)
         .await?
     {
-        Changed::Done(program) => Ok(done(shop, &program, call).await),
+        Changed::Done(program) => Ok(done(app, &program, call).await),
         Changed::VersionDiffers(version) => {
             let detail = format!(
-                "the program has version {version} now; look at it, and send what is to change with that version"
+                "the program has version {version} now; get it, and send the change with that version"
             );
             let problem = Problem::new(
                 409,
                 "version_conflict",
-                "Somebody else has changed the program",
+                "Another request has changed the program",
                 detail,
             );
             Err(problem.with("version", version.get()))
@@ -76,25 +70,21 @@ pub async fn update(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, P
     }
 }
 
-/// `POST /programs/{id}/stop` and `/resume`. Whatever the version: to stop a sale must always work. Repeating it changes nothing.
-pub async fn switch(
-    shop: &Storefront,
-    id: &str,
-    to: ProgramStatus,
-    call: &Call,
-) -> Result<Reply, Problem> {
+/// `POST /programs/{id}/stop` and `/resume`. They take no version, so that a sale can always be
+/// stopped. Idempotent.
+pub async fn switch(app: &App, id: &str, to: ProgramStatus, call: &Call) -> Result<Reply, Problem> {
     may_change(call)?;
-    match shop.store.switch_sale(id_of(id)?, to).await? {
-        Switched::Done(program) => Ok(done(shop, &program, call).await),
+    match app.store.switch_sale(id_of(id)?, to).await? {
+        Switched::Done(program) => Ok(done(app, &program, call).await),
         Switched::Already(program) => {
-            // Whoever switched it may have died before anybody heard of it.
-            shop.programs
+            // The process that switched it may have died before it evicted the cached program.
+            app.programs
                 .changed(ProgramChanged {
                     id: program.id,
                     version: program.version,
                 })
                 .await;
-            Ok(shown(shop, &program).await)
+            Ok(reply(app, &program).await)
         }
         Switched::NoSuchProgram => Err(missing(id)),
     }
@@ -105,37 +95,37 @@ fn may_change(call: &Call) -> Result<(), Problem> {
     call.claims.require_scope("programs:write")
 }
 
-async fn done(shop: &Storefront, program: &Program, call: &Call) -> Reply {
-    tracing::info!(program = %program.id, version = %program.version, status = %program.status, "changed");
-    tell(shop, program, call).await;
-    shown(shop, program).await
+async fn done(app: &App, program: &Program, call: &Call) -> Reply {
+    tracing::info!(program = %program.id, version = %program.version, status = %program.status, "a promoter changed the program");
+    publish(app, program, call).await;
+    reply(app, program).await
 }
 
-async fn shown(shop: &Storefront, program: &Program) -> Reply {
-    Reply::ok(view(
+async fn reply(app: &App, program: &Program) -> Reply {
+    Reply::ok(view::program(
         program,
-        availability(shop, program)
+        availability(app, program)
             .await
             .unwrap_or_default()
             .as_ref(),
     ))
 }
 
-/// Tells everybody of a committed change. Whatever fails here, the sweep publishes what the outbox still holds.
-pub(super) async fn tell(shop: &Storefront, program: &Program, call: &Call) {
+/// Publishes a committed change. After a failure the sweep publishes it from the outbox.
+pub(super) async fn publish(app: &App, program: &Program, call: &Call) {
     let change = ProgramChanged {
         id: program.id,
         version: program.version,
     };
-    shop.programs.changed(change).await;
-    match shop.changes.tell(change, call.trace().as_deref()).await {
+    app.programs.changed(change).await;
+    match app.changes.tell(change, call.trace().as_deref()).await {
         Ok(()) => {
-            if let Err(error) = shop.store.published(&[change]).await {
-                tracing::warn!(program = %change.id, %error, "published, and to be published again by the sweep");
+            if let Err(error) = app.store.published(&[change]).await {
+                tracing::warn!(program = %change.id, %error, "the change is published, but still in the outbox; the sweep publishes it again");
             }
         }
         Err(error) => {
-            tracing::warn!(program = %change.id, %error, "committed; publishing it is left to the sweep");
+            tracing::warn!(program = %change.id, %error, "cannot publish the change; the sweep publishes it");
         }
     }
 }

@@ -1,45 +1,48 @@
-//! Programs: created and changed by promoters, seen by everybody.
+//! Programs: promoters create and change them; any client reads them.
 
 mod change;
+mod view;
 
 use std::sync::Arc;
 
 pub use change::{switch, update};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::gate::{Availability, GateError, InstallState, ProgramRef};
 use shared::message::{CategoryNo, Cents, ProgramId, ProgramVersion};
-use shared::sale::{Category, NewCategory, NewProgram, Program};
+use shared::sale::{NewCategory, NewProgram, Program};
 
+use crate::app::App;
 use crate::http::{Call, Problem, Reply};
-use crate::rebuild::{self, Progress};
-use crate::storefront::Storefront;
+use crate::rebuild::{self, FillState};
 
-/// A program by the text of its id, as memory, the shared cache or Postgres has it: never older than what this process has heard of.
-pub async fn find(shop: &Storefront, id: &str) -> Result<Arc<Program>, Problem> {
-    shop.programs
+/// Reads a program by its id from memory, the shared cache or Postgres. The result is never older than
+/// a change that this process has received.
+pub async fn find(app: &App, id: &str) -> Result<Arc<Program>, Problem> {
+    app.programs
         .find(id_of(id)?)
         .await?
         .ok_or_else(|| missing(id))
 }
 
-/// The same for a buyer who was shown this version: where the caches have an older one, Postgres is asked.
+/// Like [`find`], for a buyer who has seen version `seen`: Postgres is read if the caches hold an older
+/// one.
 pub async fn find_at_least(
-    shop: &Storefront,
+    app: &App,
     id: &str,
-    shown: Option<ProgramVersion>,
+    seen: Option<ProgramVersion>,
 ) -> Result<Arc<Program>, Problem> {
-    let program = find(shop, id).await?;
-    if shown.is_none_or(|shown| shown <= program.version) {
+    let program = find(app, id).await?;
+    if seen.is_none_or(|seen| seen <= program.version) {
         return Ok(program);
     }
-    shop.programs
+    app.programs
         .find_true(program.id)
         .await?
         .ok_or_else(|| missing(id))
 }
 
-/// A text that is no id is the id of no program.
+/// A malformed id is the id of no program.
 fn id_of(text: &str) -> Result<ProgramId, Problem> {
     text.parse().map_err(|_| missing(text))
 }
@@ -50,35 +53,36 @@ fn missing(id: &str) -> Problem {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct ProgramBody {
     title: String,
-    categories: Vec<WantedCategory>,
+    categories: Vec<CategoryBody>,
     pay_window_seconds: Option<i64>,
     user_limit: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WantedCategory {
+struct CategoryBody {
     name: String,
     rows: u32,
     seats_per_row: u32,
     price_cents: Cents,
 }
 
-/// `POST /programs`: claimed in the gate, stored, then installed there; a crash in between is mended by the first buyer.
-pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
+/// `POST /programs`: claims the gate, stores the program, installs it in the gate. After a crash in
+/// between the first buyer fills the gate.
+pub async fn create(app: &App, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("programs:write")?;
-    let Wanted {
+    let ProgramBody {
         title,
         categories,
         pay_window_seconds,
         user_limit,
     } = call.json()?;
-    let default_window = i64::try_from(shop.settings.windows.pay_ms).unwrap_or(i64::MAX);
+    let default_window = i64::try_from(app.settings.windows.pay_ms).unwrap_or(i64::MAX);
     let pay_window_ms = pay_window_seconds.map_or(default_window, |s| s.saturating_mul(1000));
-    let category = |c: WantedCategory| NewCategory {
+    let category = |c: CategoryBody| NewCategory {
         name: c.name,
         rows: c.rows,
         row_len: c.seats_per_row,
@@ -89,7 +93,7 @@ pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
         title,
         categories,
         pay_window_ms,
-        user_limit.unwrap_or(shop.settings.user_limit),
+        user_limit.unwrap_or(app.settings.user_limit),
     )
     .map_err(|e| {
         Problem::new(
@@ -99,57 +103,54 @@ pub async fn create(shop: &Storefront, call: &Call) -> Result<Reply, Problem> {
             e,
         )
     })?;
-    let program = shop.store.identify_program(new, None).await?;
-    let claimed = rebuild::claim_new(shop, &program).await;
-    shop.store.add_program(&program).await?;
-    change::tell(shop, &program, call).await;
-    // No order can name it before it is stored: there is nothing in Kafka to wait for. If the gate is away, its first buyer does this.
+    let program = app.store.identify_program(new, None).await?;
+    let claimed = rebuild::claim_new(app, &program).await;
+    app.store.add_program(&program).await?;
+    change::publish(app, &program, call).await;
+    // No order can name a program before it is stored, so Kafka holds nothing to wait for.
     if let Some(new) = claimed
-        && let Err(problem) = rebuild::install_new(shop, &program, &new).await
+        && let Err(problem) = rebuild::install_new(app, &program, &new).await
     {
-        tracing::warn!(program = %program.id, why = problem.detail, "the new program is not in the gate yet");
+        tracing::warn!(program = %program.id, why = problem.detail, "cannot install the new program in the gate; its first buyer fills it");
     }
     Ok(Reply::at(
         201,
         format!("/programs/{}", program.id),
-        view(&program, None),
+        view::program(&program, None),
     ))
 }
 
-/// `GET /programs/{id}`. While the gate is away or loading, free seats are unknown (`null`), the rest is answered.
-pub async fn get(shop: &Storefront, id: &str) -> Result<Reply, Problem> {
-    let program = find(shop, id).await?;
-    let open = match availability(shop, &program).await {
+/// `GET /programs/{id}`. While the gate is unavailable or loading, the number of free seats is `null`.
+pub async fn get(app: &App, id: &str) -> Result<Reply, Problem> {
+    let program = find(app, id).await?;
+    let open = match availability(app, &program).await {
         Ok(Some(open)) => Some(open),
-        // Whoever looks carries the filling on: a program that nobody orders from must open again as well.
-        Ok(None) => match rebuild::carry_on(shop, &program).await {
-            Ok(Progress::Open) => availability(shop, &program).await.unwrap_or_default(),
-            Ok(Progress::Loading) => None,
+        // A program without new orders must open again as well, so reading it resumes the filling.
+        Ok(None) => match rebuild::resume(app, &program).await {
+            Ok(FillState::Open) => availability(app, &program).await.unwrap_or_default(),
+            Ok(FillState::Loading) => None,
             Err(problem) => {
-                tracing::warn!(program = %program.id, why = problem.detail, "the gate cannot be filled now");
+                tracing::warn!(program = %program.id, why = problem.detail, "cannot fill the gate; a later request resumes");
                 None
             }
         },
         Err(error) => {
-            tracing::warn!(%error, "availability");
+            tracing::warn!(%error, "cannot read the free seats");
             None
         }
     };
-    Ok(Reply::ok(view(&program, open.as_ref())))
+    Ok(Reply::ok(view::program(&program, open.as_ref())))
 }
 
-/// What is free, if the gate is open.
-async fn availability(
-    shop: &Storefront,
-    program: &Program,
-) -> Result<Option<Availability>, GateError> {
-    let availability = shop.gate.availability(ProgramRef::from(program)).await?;
+/// Number of free seats by category, if the gate is open.
+async fn availability(app: &App, program: &Program) -> Result<Option<Availability>, GateError> {
+    let availability = app.gate.availability(ProgramRef::from(program)).await?;
     Ok(availability.filter(|a| a.state == InstallState::Open))
 }
 
-/// `GET /programs/{id}/seats?category=0`: a character a seat, a text a row.
-pub async fn seats(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Problem> {
-    let program = find(shop, id).await?;
+/// `GET /programs/{id}/seats?category=0`: one string per row, one character per seat.
+pub async fn seats(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
+    let program = find(app, id).await?;
     let no = call.number("category", 0, 99)?.unwrap_or(0);
     let category = CategoryNo::new(no as u16)
         .ok()
@@ -161,12 +162,12 @@ pub async fn seats(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Pr
         )
     })?;
     let at = ProgramRef::from(&*program);
-    if shop.gate.install_state(at).await? != InstallState::Open
-        && rebuild::carry_on(shop, &program).await? == Progress::Loading
+    if app.gate.install_state(at).await? != InstallState::Open
+        && rebuild::resume(app, &program).await? == FillState::Loading
     {
         return Err(Problem::loading());
     }
-    let rows = shop
+    let rows = app
         .gate
         .seat_map(at, category)
         .await?
@@ -175,33 +176,6 @@ pub async fn seats(shop: &Storefront, id: &str, call: &Call) -> Result<Reply, Pr
         "category": category.no,
         "first_seat": category.layout.first(),
         "seats_per_row": category.layout.row_len(),
-        "rows": rows.iter().map(|row| row.iter().map(|seat| shown(*seat)).collect::<String>()).collect::<Vec<_>>(),
+        "rows": view::rows(&rows),
     })))
-}
-
-const fn shown(seat: u8) -> char {
-    match seat {
-        b'0' => '.',
-        b'1' => 'x',
-        _ => '#',
-    }
-}
-
-fn view(program: &Program, availability: Option<&Availability>) -> Value {
-    let free = |c: &Category| {
-        availability
-            .and_then(|a| a.free.iter().find(|(no, _)| *no == c.no))
-            .map(|(_, free)| *free)
-    };
-    let category = |c: &Category| {
-        json!({
-            "no": c.no, "name": c.name, "price_cents": c.price, "first_seat": c.layout.first(),
-            "rows": c.layout.rows(), "seats_per_row": c.layout.row_len(), "free": free(c),
-        })
-    };
-    json!({
-        "id": program.id, "title": program.title, "version": program.version, "status": program.status.as_str(),
-        "pay_window_seconds": program.pay_window_ms / 1000, "user_limit": program.user_limit,
-        "categories": program.categories.iter().map(category).collect::<Vec<_>>(),
-    })
 }

@@ -1,15 +1,16 @@
-//! When order-create has handled everything that Kafka held as the filling of a gate began.
+//! Whether order-create has handled everything that Kafka held when the filling of a gate began.
 //!
-//! The end of a partition is no place that progress is certain to reach: transaction markers and deleted records take offsets, and
-//! order-create never receives them. So the storefront appends a [`Barrier`] to every partition, and the filling waits until
-//! progress is behind it. The header of the gate keeps where the barriers stand.
+//! Progress need not reach the end of a partition: transaction markers and deleted records take
+//! offsets that order-create never receives. So the storefront appends a [`Barrier`] to every
+//! partition, and the filling waits until progress is behind it. The gate's header holds the
+//! positions of the barriers.
 //!
-//! A barrier can be lost as well: deleted before it was read, or gone with a topic that was created again. Where progress does not
-//! pass the barriers of the header in time, this process appends a barrier of its own, one for each partition as long as Kafka keeps
-//! it, and waits for that one instead. It stands behind everything that the header's one stood behind.
+//! A barrier can be lost: Kafka deletes it unread, or the topic is created again. If progress does
+//! not pass the header's barriers in time, this process appends a barrier of its own to each such
+//! partition and waits for that one. It stands behind every record that the header's one stood
+//! behind.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use shared::message::Barrier;
@@ -18,81 +19,53 @@ use shared::store::Progress;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use crate::app::App;
 use crate::http::Problem;
-use crate::kafka::{Logs, Published};
-use crate::storefront::Storefront;
+use crate::kafka::{LogRanges, Published};
 
 /// How long one request waits for order-create.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How often it reads the progress.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// The latest barrier that this process appended to each partition.
-#[derive(Debug, Default)]
-pub struct OwnBarriers(Mutex<Barriers>);
-
-impl OwnBarriers {
-    /// Those that Kafka keeps.
-    fn kept(&self, logs: &Logs) -> Barriers {
-        let mut own = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        own.0.retain(|partition, BarrierPlace(behind, _)| {
-            logs.get(partition)
-                .is_some_and(|log| log.contains(&(*behind - 1)))
-        });
-        own
-    }
-
-    fn note(&self, appended: &Barriers) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
-            .extend(&appended.0);
-    }
-}
+const MAX_WAIT: Duration = Duration::from_secs(1);
+/// Pause between two reads of the progress.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Appends a barrier to every partition.
-pub(super) async fn append_barriers(shop: &Storefront) -> Result<Barriers, Problem> {
-    let partitions = logs(shop).await?.into_keys().collect();
-    append(shop, partitions).await
+pub(super) async fn append_barriers(app: &App) -> Result<Barriers, Problem> {
+    let partitions = logs(app).await?.into_keys().collect();
+    append(app, partitions).await
 }
 
-/// Waits a short time until order-create has passed the barriers that a gate's header keeps.
-pub(super) async fn create_has_passed(shop: &Storefront, barriers: &str) -> Result<bool, Problem> {
+/// Waits up to [`MAX_WAIT`] until order-create has passed the barriers of a gate's header.
+pub(super) async fn create_has_passed(app: &App, barriers: &str) -> Result<bool, Problem> {
     let kept = Barriers::read(barriers);
     if kept.is_none() {
         tracing::error!(
             barriers,
-            "the gate holds barriers that cannot be read; new ones replace them"
+            "cannot read the barriers in the gate's header; new ones replace them"
         );
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     loop {
-        let progress = shop.store.progress(&shop.settings.topic).await?;
+        let progress = app.store.progress(&app.settings.topic).await?;
         if kept.as_ref().is_some_and(|kept| kept.are_passed(&progress)) {
             return Ok(true);
         }
         if kept.is_none() || Instant::now() >= deadline {
-            return has_passed_own(shop, kept.as_ref(), &progress).await;
+            return has_passed_own(app, kept.as_ref(), &progress).await;
         }
-        sleep(LOOK_EVERY).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Whether order-create has passed, in each partition, the header's barrier or this process' own one. Appends one where it has passed
-/// neither and Kafka keeps none.
+/// Whether order-create has passed, in each partition, the header's barrier or this process' own one.
+/// Appends one where it has passed neither and Kafka holds none.
 async fn has_passed_own(
-    shop: &Storefront,
+    app: &App,
     header: Option<&Barriers>,
     progress: &[Progress],
 ) -> Result<bool, Problem> {
-    // A partition that is not among them is gone, and whatever it held.
-    let logs = logs(shop).await?;
-    let own = shop.barriers.kept(&logs);
+    // A partition that is not listed no longer exists, nor do its records.
+    let logs = logs(app).await?;
+    let own = app.barriers.kept(&logs);
     let passed = |partition: i32| {
         header.is_some_and(|header| header.is_passed(partition, progress))
             || own.0.contains_key(&partition) && own.is_passed(partition, progress)
@@ -106,16 +79,16 @@ async fn has_passed_own(
         .copied()
         .filter(|partition| !own.0.contains_key(partition))
         .collect();
-    append(shop, missing).await?;
+    append(app, missing).await?;
     Ok(behind.is_empty())
 }
 
-/// Appends a barrier to each of these partitions, all at the same time, and notes them as this process' own.
-async fn append(shop: &Storefront, partitions: Vec<i32>) -> Result<Barriers, Problem> {
+/// Appends a barrier to each of these partitions concurrently, and records them as this process' own.
+async fn append(app: &App, partitions: Vec<i32>) -> Result<Barriers, Problem> {
     let mut deliveries = JoinSet::new();
     for partition in partitions {
-        let publisher = shop.publisher.clone();
-        let barrier = Barrier::new(shop.clock.nonce());
+        let publisher = app.publisher.clone();
+        let barrier = Barrier::new(app.clock.nonce());
         deliveries.spawn(async move {
             (
                 partition,
@@ -140,26 +113,26 @@ async fn append(shop: &Storefront, partitions: Vec<i32>) -> Result<Barriers, Pro
                 tracing::error!(
                     partition,
                     why,
-                    "no barrier could be appended; the gate stays closed"
+                    "cannot append a barrier; the gate stays closed"
                 );
                 return Err(brokers_needed());
             }
             Err(error) => {
-                tracing::error!(%error, "no barrier could be appended; the gate stays closed");
+                tracing::error!(%error, "cannot append a barrier; the gate stays closed");
                 return Err(brokers_needed());
             }
         }
     }
     let appended = Barriers(appended);
-    shop.barriers.note(&appended);
+    app.barriers.add(&appended);
     Ok(appended)
 }
 
-async fn logs(shop: &Storefront) -> Result<Logs, Problem> {
-    shop.publisher.logs().await.map_err(|error| {
+async fn logs(app: &App) -> Result<LogRanges, Problem> {
+    app.publisher.logs().await.map_err(|error| {
         tracing::error!(
             error,
-            "the brokers do not say how far the orders' topic reaches; the gate stays closed"
+            "cannot read the offsets of the orders' topic; the gate stays closed"
         );
         brokers_needed()
     })
@@ -167,6 +140,6 @@ async fn logs(shop: &Storefront) -> Result<Logs, Problem> {
 
 fn brokers_needed() -> Problem {
     Problem::unavailable(
-        "the program's seats have to be loaded, and that needs the brokers; try again",
+        "the program's seats must be loaded, which needs the Kafka brokers; try again",
     )
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::api_stats::Caps;
 use shared::message::ApiCall;
 use shared::store::Arrival;
-use storefront::Storefront;
+use storefront::App;
 use storefront::http::Call;
 use storefront::identity::Claims;
 
@@ -26,15 +26,15 @@ fn ask(path: &str) -> Call {
     call
 }
 
-async fn answer(shop: &Storefront, path: &str) -> Value {
-    shop.serve(&ask(path))
+async fn answer(app: &App, path: &str) -> Value {
+    app.serve(&ask(path))
         .await
         .unwrap_or_else(|e| panic!("{path}: {e:?}"))
         .body
 }
 
 /// Plays the collector: ten calls, one a second from 18:00:00 on, every other one a failure.
-async fn collected(shop: &Storefront) {
+async fn collected(app: &App) {
     let at_ms = 1_795_370_400_000_i64; // 2026-11-22T18:00:00Z
     let calls: Vec<String> = (0..10)
         .map(|n| {
@@ -59,16 +59,16 @@ async fn collected(shop: &Storefront) {
             message: Ok(serde_json::from_str(text).expect("a call")),
         })
         .collect();
-    assert_eq!(shop.store.collect_calls(&arrivals, CAPS).await.added, 10);
+    assert_eq!(app.store.collect_calls(&arrivals, CAPS).await.added, 10);
 }
 
 const PERIOD: &str = "from=2026-11-22T18:00:00Z&to=2026-11-22T18:01:00Z";
 
 #[tokio::test]
 async fn calls_are_found_by_what_is_asked_page_by_page() {
-    let shop = open_with(Scripted::new([])).await;
-    collected(&shop).await;
-    let all = answer(&shop, &format!("/api-calls?{PERIOD}")).await;
+    let app = open_with(Scripted::new([])).await;
+    collected(&app).await;
+    let all = answer(&app, &format!("/api-calls?{PERIOD}")).await;
     assert_eq!(
         (all["calls"].as_array().map(Vec::len), &all["after"]),
         (Some(10), &Value::Null)
@@ -85,7 +85,7 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
     let mut after = String::new();
     loop {
         let page = answer(
-            &shop,
+            &app,
             &format!("/api-calls?{PERIOD}&status=4xx&limit=2{after}"),
         )
         .await;
@@ -113,7 +113,7 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
     );
     // A page without the period of the first would be one of another hour.
     assert!(!after.is_empty());
-    let without = shop
+    let without = app
         .serve(&ask(&format!("/api-calls?status=4xx&limit=2{after}")))
         .await;
     assert_eq!(problem(without), (400, "malformed_request"));
@@ -127,7 +127,7 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
         ("status=200&user=alice", 5),
         ("user=bob", 0),
     ] {
-        let page = answer(&shop, &format!("/api-calls?{PERIOD}&{condition}")).await;
+        let page = answer(&app, &format!("/api-calls?{PERIOD}&{condition}")).await;
         assert_eq!(
             page["calls"].as_array().map(Vec::len),
             Some(found),
@@ -138,10 +138,10 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
 
 #[tokio::test]
 async fn statistics_add_up_to_the_total_however_they_are_grouped() {
-    let shop = open_with(Scripted::new([])).await;
-    collected(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    collected(&app).await;
     let total = json!({"calls": 10, "mean_us": 5_500, "max_us": 10_000, "p50_us": 5_000, "p95_us": 10_000, "p99_us": 10_000});
-    let sums = answer(&shop, &format!("/api-calls/statistics?{PERIOD}")).await;
+    let sums = answer(&app, &format!("/api-calls/statistics?{PERIOD}")).await;
     assert_eq!((&sums["total"], sums.get("groups")), (&total, None));
     assert_eq!(
         (&sums["from"], &sums["to"]),
@@ -151,7 +151,7 @@ async fn statistics_add_up_to_the_total_however_they_are_grouped() {
         )
     );
     let by = answer(
-        &shop,
+        &app,
         &format!("/api-calls/statistics?{PERIOD}&by=status,minute,route,client"),
     )
     .await;
@@ -167,7 +167,7 @@ async fn statistics_add_up_to_the_total_however_they_are_grouped() {
     assert_eq!(by["groups"][0]["route"], "GET /orders/{number}");
     // Part of a minute is the whole of it.
     let part = answer(
-        &shop,
+        &app,
         "/api-calls/statistics?from=2026-11-22T18:00:07Z&to=2026-11-22T18:00:08Z&status=404",
     )
     .await;
@@ -175,20 +175,20 @@ async fn statistics_add_up_to_the_total_however_they_are_grouped() {
         (&part["total"]["calls"], &part["from"]),
         (&json!(5), &json!("2026-11-22T18:00:00Z"))
     );
-    let none = answer(&shop, "/api-calls/statistics").await;
+    let none = answer(&app, "/api-calls/statistics").await;
     assert_eq!(none["total"]["calls"], 0);
 }
 
 #[tokio::test]
 async fn only_operators_look_and_a_bad_question_is_told_what_is_wrong() {
-    let shop = open_with(Scripted::new([])).await;
+    let app = open_with(Scripted::new([])).await;
     for path in ["/api-calls", "/api-calls/statistics"] {
         assert_eq!(
-            problem(shop.serve(&call("GET", path, None, None)).await),
+            problem(app.serve(&call("GET", path, None, None)).await),
             (401, "unauthorized")
         );
         assert_eq!(
-            problem(shop.serve(&call("GET", path, Some("promoter"), None)).await),
+            problem(app.serve(&call("GET", path, Some("promoter"), None)).await),
             (403, "forbidden")
         );
         for bad in [
@@ -198,7 +198,7 @@ async fn only_operators_look_and_a_bad_question_is_told_what_is_wrong() {
             "status=abc",
             "route=",
         ] {
-            let refused = shop.serve(&ask(&format!("{path}?{bad}"))).await;
+            let refused = app.serve(&ask(&format!("{path}?{bad}"))).await;
             assert_eq!(problem(refused), (400, "malformed_request"), "{path} {bad}");
         }
     }
@@ -212,7 +212,7 @@ async fn only_operators_look_and_a_bad_question_is_told_what_is_wrong() {
         "url=*",
     ] {
         assert_eq!(
-            problem(shop.serve(&ask(&format!("/api-calls?{bad}"))).await),
+            problem(app.serve(&ask(&format!("/api-calls?{bad}"))).await),
             (400, "malformed_request"),
             "{bad}"
         );
@@ -228,7 +228,7 @@ async fn only_operators_look_and_a_bad_question_is_told_what_is_wrong() {
     ] {
         assert_eq!(
             problem(
-                shop.serve(&ask(&format!("/api-calls/statistics?{bad}")))
+                app.serve(&ask(&format!("/api-calls/statistics?{bad}")))
                     .await
             ),
             (400, "malformed_request"),

@@ -1,4 +1,4 @@
-//! Logs whose end order-create cannot reach by reading records.
+//! Partitions whose end order-create cannot reach by reading records.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use shared::gate::ResvState;
 use shared::message::OrderNumber;
 use shared::store::BarrierWait;
-use storefront::Storefront;
+use storefront::App;
 use storefront::barriers::append_requested;
 
 use crate::create::Create;
@@ -21,9 +21,9 @@ use crate::support::{call, open, order_when_open, problem, program, two, until};
 const TIME: Duration = Duration::from_secs(30);
 
 /// Leaves an aborted record and its marker at the end of both partitions: no consumer receives either.
-async fn abort_a_transaction(shop: &Storefront) {
-    let brokers = shop.settings.brokers.clone();
-    let topic = shop.settings.topic.clone();
+async fn abort_a_transaction(app: &App) {
+    let brokers = app.settings.brokers.clone();
+    let topic = app.settings.topic.clone();
     let abort = move || {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", &brokers)
@@ -48,14 +48,14 @@ async fn abort_a_transaction(shop: &Storefront) {
 }
 
 /// Deletes every record of both partitions, as retention does.
-async fn delete_records(shop: &Storefront) {
+async fn delete_records(app: &App) {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", &shop.settings.brokers)
+        .set("bootstrap.servers", &app.settings.brokers)
         .create()
         .expect("an admin client");
     let mut all = TopicPartitionList::new();
     for partition in 0..2 {
-        all.add_partition_offset(&shop.settings.topic, partition, Offset::End)
+        all.add_partition_offset(&app.settings.topic, partition, Offset::End)
             .expect("an offset");
     }
     let deleted = admin
@@ -71,8 +71,8 @@ async fn delete_records(shop: &Storefront) {
     );
 }
 
-async fn is_stored(shop: &Storefront, order: OrderNumber) -> bool {
-    shop.store
+async fn is_stored(app: &App, order: OrderNumber) -> bool {
+    app.store
         .order(order)
         .await
         .expect("Postgres runs")
@@ -81,53 +81,47 @@ async fn is_stored(shop: &Storefront, order: OrderNumber) -> bool {
 
 #[tokio::test]
 async fn markers_at_the_end_do_not_keep_the_gate_closed() {
-    let shop = open().await;
-    let id = program(&shop).await;
-    let order = shop.serve(&two(&id, "alice")).await.expect("accepted").body["order"].clone();
+    let app = open().await;
+    let id = program(&app).await;
+    let order = app.serve(&two(&id, "alice")).await.expect("accepted").body["order"].clone();
     let order = order.as_str().expect("a number").parse().expect("a number");
-    let _create = Create::start(&shop);
-    until("the order is stored", async || {
-        is_stored(&shop, order).await
-    })
-    .await;
-    abort_a_transaction(&shop).await;
-    lose(&shop).await;
-    assert_eq!(order_when_open(&shop, &id, "bob").await, json!([2, 3]));
+    let _create = Create::start(&app);
+    until("the order is stored", async || is_stored(&app, order).await).await;
+    abort_a_transaction(&app).await;
+    lose(&app).await;
+    assert_eq!(order_when_open(&app, &id, "bob").await, json!([2, 3]));
 }
 
 #[tokio::test]
 async fn deleted_records_do_not_keep_the_gate_closed() {
-    let shop = open().await;
-    let id = program(&shop).await;
-    shop.serve(&two(&id, "alice")).await.expect("accepted");
-    delete_records(&shop).await;
-    lose(&shop).await;
-    let _create = Create::start(&shop);
-    assert_eq!(order_when_open(&shop, &id, "bob").await, json!([0, 1]));
+    let app = open().await;
+    let id = program(&app).await;
+    app.serve(&two(&id, "alice")).await.expect("accepted");
+    delete_records(&app).await;
+    lose(&app).await;
+    let _create = Create::start(&app);
+    assert_eq!(order_when_open(&app, &id, "bob").await, json!([0, 1]));
 }
 
 #[tokio::test]
 async fn a_deleted_barrier_is_replaced() {
-    let shop = open().await;
-    let id = program(&shop).await;
-    shop.serve(&two(&id, "alice")).await.expect("accepted");
-    lose(&shop).await;
-    assert_eq!(
-        problem(shop.serve(&two(&id, "bob")).await),
-        (503, "loading")
-    );
-    delete_records(&shop).await;
-    let _create = Create::start(&shop);
-    assert_eq!(order_when_open(&shop, &id, "bob").await, json!([0, 1]));
+    let app = open().await;
+    let id = program(&app).await;
+    app.serve(&two(&id, "alice")).await.expect("accepted");
+    lose(&app).await;
+    assert_eq!(problem(app.serve(&two(&id, "bob")).await), (503, "loading"));
+    delete_records(&app).await;
+    let _create = Create::start(&app);
+    assert_eq!(order_when_open(&app, &id, "bob").await, json!([0, 1]));
 }
 
 #[tokio::test]
 async fn a_requested_barrier_proves_that_create_has_passed() {
-    let shop = open().await;
-    let id = program(&shop).await;
-    let order = shop.serve(&two(&id, "alice")).await.expect("accepted").body["order"].clone();
+    let app = open().await;
+    let id = program(&app).await;
+    let order = app.serve(&two(&id, "alice")).await.expect("accepted").body["order"].clone();
     let order: OrderNumber = order.as_str().expect("a number").parse().expect("a number");
-    let reservation = shop
+    let reservation = app
         .gate
         .reservation(order)
         .await
@@ -136,64 +130,63 @@ async fn a_requested_barrier_proves_that_create_has_passed() {
     let ResvState::Accepted { partition, .. } = reservation.state else {
         panic!("{reservation:?}")
     };
-    delete_records(&shop).await;
+    delete_records(&app).await;
     // The closer finds it accepted when payment is due.
     let wait = BarrierWait {
         number: order,
         nonce: reservation.nonce,
         partition,
     };
-    shop.store
-        .request_barriers(&shop.settings.topic, &[wait])
+    app.store
+        .request_barriers(&app.settings.topic, &[wait])
         .await
         .expect("Postgres runs");
     let append = async || {
         append_requested(
-            &shop.store,
-            &shop.publisher,
-            &shop.settings.topic,
-            shop.clock.nonce(),
+            &app.store,
+            &app.publisher,
+            &app.settings.topic,
+            app.clock.nonce(),
         )
         .await
     };
     assert_eq!(append().await, Ok(1));
     assert_eq!(append().await, Ok(0), "one is on its way");
-    let _create = Create::start(&shop);
+    let _create = Create::start(&app);
     let is_behind = async || {
-        !shop
-            .store
+        !app.store
             .behind_barriers(&[order])
             .await
             .expect("Postgres runs")
             .is_empty()
     };
     until("the barrier is passed", is_behind).await;
-    assert!(!is_stored(&shop, order).await);
+    assert!(!is_stored(&app, order).await);
 }
 
 #[tokio::test]
 async fn a_partition_that_is_gone_holds_nothing() {
-    let shop = open().await;
+    let app = open().await;
     let order = OrderNumber::new(1 << 40).expect("valid");
     let wait = BarrierWait {
         number: order,
-        nonce: shop.clock.nonce(),
+        nonce: app.clock.nonce(),
         partition: 7,
     };
-    shop.store
-        .request_barriers(&shop.settings.topic, &[wait])
+    app.store
+        .request_barriers(&app.settings.topic, &[wait])
         .await
         .expect("Postgres runs");
     let appended = append_requested(
-        &shop.store,
-        &shop.publisher,
-        &shop.settings.topic,
-        shop.clock.nonce(),
+        &app.store,
+        &app.publisher,
+        &app.settings.topic,
+        app.clock.nonce(),
     )
     .await;
     assert_eq!(appended, Ok(0));
     assert_eq!(
-        shop.store
+        app.store
             .behind_barriers(&[order])
             .await
             .expect("Postgres runs")
@@ -204,19 +197,16 @@ async fn a_partition_that_is_gone_holds_nothing() {
 
 #[tokio::test]
 async fn while_create_stands_still_barriers_do_not_pile_up() {
-    let shop = open().await;
-    let id = program(&shop).await;
-    lose(&shop).await;
+    let app = open().await;
+    let id = program(&app).await;
+    lose(&app).await;
     for _ in 0..4 {
-        assert_eq!(
-            problem(shop.serve(&two(&id, "bob")).await),
-            (503, "loading")
-        );
+        assert_eq!(problem(app.serve(&two(&id, "bob")).await), (503, "loading"));
     }
-    shop.serve(&call("GET", &format!("/programs/{id}"), None, None))
+    app.serve(&call("GET", &format!("/programs/{id}"), None, None))
         .await
         .expect("answered without free seats");
-    let logs = shop.publisher.logs().await.expect("Kafka runs");
+    let logs = app.publisher.logs().await.expect("Kafka runs");
     assert_eq!(
         logs.values().map(|log| log.end).sum::<i64>(),
         2,

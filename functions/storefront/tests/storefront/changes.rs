@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::message::{ProgramChanged, ProgramId};
 use shared::sale::ProgramStatus;
 use shared::store::Switched;
-use storefront::Storefront;
+use storefront::App;
 use storefront::identity::Claims;
 
 use crate::support::{
@@ -12,11 +12,11 @@ use crate::support::{
 };
 
 async fn patch(
-    shop: &Storefront,
+    app: &App,
     id: &str,
     body: Value,
 ) -> Result<storefront::http::Reply, storefront::http::Problem> {
-    shop.serve(&call(
+    app.serve(&call(
         "PATCH",
         &format!("/programs/{id}"),
         Some("promoter"),
@@ -25,8 +25,8 @@ async fn patch(
     .await
 }
 
-async fn switch(shop: &Storefront, id: &str, verb: &str) -> storefront::http::Reply {
-    shop.serve(&call(
+async fn switch(app: &App, id: &str, verb: &str) -> storefront::http::Reply {
+    app.serve(&call(
         "POST",
         &format!("/programs/{id}/{verb}"),
         Some("promoter"),
@@ -36,8 +36,8 @@ async fn switch(shop: &Storefront, id: &str, verb: &str) -> storefront::http::Re
     .expect("switched")
 }
 
-async fn shown(shop: &Storefront, id: &str) -> Value {
-    shop.serve(&call("GET", &format!("/programs/{id}"), None, None))
+async fn shown(app: &App, id: &str) -> Value {
+    app.serve(&call("GET", &format!("/programs/{id}"), None, None))
         .await
         .expect("found")
         .body
@@ -56,13 +56,13 @@ fn two_of_version(id: &str, sub: &str, version: i64) -> storefront::http::Call {
 
 #[tokio::test]
 async fn a_change_is_served_at_once_by_who_made_it_and_told_to_everybody() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     let change = json!({
         "version": 1, "title": "U", "pay_window_seconds": 60, "user_limit": 2, "categories": [{"no": 0, "name": "B", "price_cents": 150}],
     });
-    let reply = patch(&shop, &id, change).await.expect("changed");
-    let now = shown(&shop, &id).await;
+    let reply = patch(&app, &id, change).await.expect("changed");
+    let now = shown(&app, &id).await;
     assert_eq!((reply.status, &reply.body), (200, &now));
     assert_eq!(
         (
@@ -83,36 +83,36 @@ async fn a_change_is_served_at_once_by_who_made_it_and_told_to_everybody() {
     );
     // Nothing is left for the sweep: the stream has it.
     let all = "UPDATE outbox SET created_at = created_at - interval '1 minute'";
-    crate::support::run(&shop, all).await;
+    crate::support::run(&app, all).await;
     assert_eq!(
-        shop.store.unpublished(10).await.expect("Postgres runs"),
+        app.store.unpublished(10).await.expect("Postgres runs"),
         Vec::<ProgramChanged>::new()
     );
-    let ordered = shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let ordered = app.serve(&two(&id, "alice")).await.expect("accepted");
     assert_eq!(ordered.body["amount_cents"], json!(300));
 }
 
 #[tokio::test]
 async fn who_has_not_seen_the_latest_version_changes_nothing() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
-    patch(&shop, &id, json!({"version": 1, "title": "U"}))
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
+    patch(&app, &id, json!({"version": 1, "title": "U"}))
         .await
         .expect("changed");
-    let conflict = patch(&shop, &id, json!({"version": 1, "title": "V"}))
+    let conflict = patch(&app, &id, json!({"version": 1, "title": "V"}))
         .await
         .expect_err("refused");
     assert_eq!(
         (conflict.status, conflict.code, &conflict.extras["version"]),
         (409, "version_conflict", &json!(2))
     );
-    assert_eq!(shown(&shop, &id).await["title"], json!("U"));
+    assert_eq!(shown(&app, &id).await["title"], json!("U"));
 }
 
 #[tokio::test]
 async fn what_cannot_be_changed_so_is_told_apart() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     for (body, expected) in [
         (json!({"title": "U"}), (400, "malformed_request")),
         (json!({"version": 1, "rows": 3}), (400, "malformed_request")),
@@ -128,14 +128,14 @@ async fn what_cannot_be_changed_so_is_told_apart() {
         ),
     ] {
         assert_eq!(
-            problem(patch(&shop, &id, body.clone()).await),
+            problem(patch(&app, &id, body.clone()).await),
             expected,
             "{body}"
         );
     }
     for missing in ["x", "999999999"] {
         assert_eq!(
-            problem(patch(&shop, missing, json!({"version": 1, "title": "U"})).await),
+            problem(patch(&app, missing, json!({"version": 1, "title": "U"})).await),
             (404, "no_such_program")
         );
         let stop = call(
@@ -144,15 +144,15 @@ async fn what_cannot_be_changed_so_is_told_apart() {
             Some("promoter"),
             None,
         );
-        assert_eq!(problem(shop.serve(&stop).await), (404, "no_such_program"));
+        assert_eq!(problem(app.serve(&stop).await), (404, "no_such_program"));
     }
-    assert_eq!(shown(&shop, &id).await["version"], json!(1));
+    assert_eq!(shown(&app, &id).await["version"], json!(1));
 }
 
 #[tokio::test]
 async fn a_program_is_changed_only_with_its_scope() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     for (method, verb, body) in [
         ("PATCH", "", Some(json!({"version": 1, "title": "U"}))),
         ("POST", "/stop", None),
@@ -166,40 +166,40 @@ async fn a_program_is_changed_only_with_its_scope() {
         );
         request.claims = Claims::new([("sub".to_owned(), "alice".to_owned())].into());
         assert_eq!(
-            problem(shop.serve(&request).await),
+            problem(app.serve(&request).await),
             (403, "forbidden"),
             "{method}{verb}"
         );
         request.claims = Claims::default();
         assert_eq!(
-            problem(shop.serve(&request).await),
+            problem(app.serve(&request).await),
             (401, "unauthorized"),
             "{method}{verb}"
         );
     }
-    assert_eq!(shown(&shop, &id).await["version"], json!(1));
+    assert_eq!(shown(&app, &id).await["version"], json!(1));
 }
 
 #[tokio::test]
 async fn a_stopped_sale_takes_no_new_order_in_any_instance_and_ends_none_that_exists() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    let other = another(&shop, &[]);
-    let taken = shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let other = another(&app, &[]);
+    let taken = app.serve(&two(&id, "alice")).await.expect("accepted");
     assert_eq!(shown(&other, &id).await["status"], json!("on_sale"));
-    let stopped = switch(&shop, &id, "stop").await;
+    let stopped = switch(&app, &id, "stop").await;
     assert_eq!(
         (&stopped.body["status"], &stopped.body["version"]),
         (&json!("stopped"), &json!(2))
     );
     assert_eq!(
-        switch(&shop, &id, "stop").await.body,
+        switch(&app, &id, "stop").await.body,
         stopped.body,
         "repeating it changes nothing"
     );
     assert_eq!(
-        problem(shop.serve(&two(&id, "bob")).await),
+        problem(app.serve(&two(&id, "bob")).await),
         (409, "sale_stopped")
     );
     // The other instance hears nothing here; it remembers for two seconds at most.
@@ -211,12 +211,12 @@ async fn a_stopped_sale_takes_no_new_order_in_any_instance_and_ends_none_that_ex
         problem(other.serve(&two(&id, "bob")).await),
         (409, "sale_stopped")
     );
-    assert_eq!(free(&shop, &id).await, 8);
+    assert_eq!(free(&app, &id).await, 8);
     // What was accepted is stored, and cancelled, as before.
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
+    store(&app, &message, 0).await;
     let order = taken.body["order"].as_str().expect("a number");
-    let cancelled = shop
+    let cancelled = app
         .serve(&call(
             "POST",
             &format!("/orders/{order}/cancel"),
@@ -226,52 +226,50 @@ async fn a_stopped_sale_takes_no_new_order_in_any_instance_and_ends_none_that_ex
         .await
         .expect("cancelled");
     assert_eq!(cancelled.body["status"], json!("cancelled"));
-    assert_eq!(free(&shop, &id).await, 10);
-    assert_eq!(switch(&shop, &id, "resume").await.body["version"], json!(3));
-    shop.serve(&two(&id, "bob")).await.expect("on sale again");
+    assert_eq!(free(&app, &id).await, 10);
+    assert_eq!(switch(&app, &id, "resume").await.body["version"], json!(3));
+    app.serve(&two(&id, "bob")).await.expect("on sale again");
 }
 
 #[tokio::test]
 async fn a_stop_that_nobody_heard_of_counts_once_it_is_repeated() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
-    shop.serve(&two(&id, "alice"))
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
+    app.serve(&two(&id, "alice"))
         .await
         .expect("accepted, and the program is remembered");
     // Committed by an instance that died before it told anybody.
     let program = id.parse().expect("an id");
     assert!(matches!(
-        shop.store
-            .switch_sale(program, ProgramStatus::Stopped)
-            .await,
+        app.store.switch_sale(program, ProgramStatus::Stopped).await,
         Ok(Switched::Done(_))
     ));
     assert_eq!(
-        switch(&shop, &id, "stop").await.body["status"],
+        switch(&app, &id, "stop").await.body["status"],
         json!("stopped")
     );
     assert_eq!(
-        problem(shop.serve(&two(&id, "bob")).await),
+        problem(app.serve(&two(&id, "bob")).await),
         (409, "sale_stopped")
     );
 }
 
 #[tokio::test]
 async fn a_repeated_request_leads_to_its_order_also_after_the_sale_stopped_or_the_price_changed() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
-    let first = shop
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
+    let first = app
         .serve(&keyed(two_of_version(&id, "alice", 1), "k"))
         .await
         .expect("accepted");
     patch(
-        &shop,
+        &app,
         &id,
         json!({"version": 1, "categories": [{"no": 0, "price_cents": 999}]}),
     )
     .await
     .expect("changed");
-    let again = shop
+    let again = app
         .serve(&keyed(two_of_version(&id, "alice", 1), "k"))
         .await
         .expect("the same");
@@ -279,38 +277,38 @@ async fn a_repeated_request_leads_to_its_order_also_after_the_sale_stopped_or_th
         (&again.body["order"], &again.body["amount_cents"]),
         (&first.body["order"], &json!(200))
     );
-    switch(&shop, &id, "stop").await;
-    let again = shop
+    switch(&app, &id, "stop").await;
+    let again = app
         .serve(&keyed(two_of_version(&id, "alice", 1), "k"))
         .await
         .expect("the same");
     assert_eq!(again.body["order"], first.body["order"]);
     // A new wish finds the sale stopped, with a key or without; a key's other wish is refused as ever.
     assert_eq!(
-        problem(shop.serve(&keyed(two(&id, "alice"), "other")).await),
+        problem(app.serve(&keyed(two(&id, "alice"), "other")).await),
         (409, "sale_stopped")
     );
     let mut three = keyed(two(&id, "alice"), "k");
     three.body = json!({"category": 0, "count": 3}).to_string().into_bytes();
     assert_eq!(
-        problem(shop.serve(&three).await),
+        problem(app.serve(&three).await),
         (422, "idempotency_key_reused")
     );
-    assert_eq!(free(&shop, &id).await, 8);
+    assert_eq!(free(&app, &id).await, 8);
 }
 
 #[tokio::test]
 async fn an_order_is_priced_by_the_version_that_was_shown_or_refused_with_the_one_to_look_at() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     patch(
-        &shop,
+        &app,
         &id,
         json!({"version": 1, "categories": [{"no": 0, "price_cents": 150}]}),
     )
     .await
     .expect("changed");
-    let refused = shop
+    let refused = app
         .serve(&two_of_version(&id, "alice", 1))
         .await
         .expect_err("the price is another");
@@ -318,7 +316,7 @@ async fn an_order_is_priced_by_the_version_that_was_shown_or_refused_with_the_on
         (refused.status, refused.code, &refused.extras["version"]),
         (409, "program_changed", &json!(2))
     );
-    let never = shop
+    let never = app
         .serve(&two_of_version(&id, "alice", 3))
         .await
         .expect_err("there is no such version");
@@ -326,8 +324,8 @@ async fn an_order_is_priced_by_the_version_that_was_shown_or_refused_with_the_on
         (never.code, &never.extras["version"]),
         ("program_changed", &json!(2))
     );
-    assert_eq!(free(&shop, &id).await, 10);
-    let shown = shop
+    assert_eq!(free(&app, &id).await, 10);
+    let shown = app
         .serve(&two_of_version(&id, "alice", 2))
         .await
         .expect("as shown");
@@ -336,12 +334,12 @@ async fn an_order_is_priced_by_the_version_that_was_shown_or_refused_with_the_on
 
 #[tokio::test]
 async fn an_instance_that_is_behind_takes_the_order_of_a_buyer_who_saw_more() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
-    let behind = another(&shop, &[]);
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
+    let behind = another(&app, &[]);
     assert_eq!(shown(&behind, &id).await["version"], json!(1));
     patch(
-        &shop,
+        &app,
         &id,
         json!({"version": 1, "categories": [{"no": 0, "price_cents": 150}]}),
     )
@@ -361,21 +359,21 @@ async fn an_instance_that_is_behind_takes_the_order_of_a_buyer_who_saw_more() {
 
 #[tokio::test]
 async fn an_instance_that_follows_serves_a_change_as_soon_as_it_is_told_of_it() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     let follows = [
         ("PROGRAM_CACHE_READER", "true"),
         ("PROGRAM_CACHE_TTL_MS", "3600000"),
     ];
-    let follower = another(&shop, &follows);
+    let follower = another(&app, &follows);
     until("it hears", async || follower.programs.local().is_fresh()).await;
     assert_eq!(shown(&follower, &id).await["version"], json!(1));
-    patch(&shop, &id, json!({"version": 1, "title": "U"}))
+    patch(&app, &id, json!({"version": 1, "title": "U"}))
         .await
         .expect("changed");
     // As the invalidator does at the end of the way.
-    let streams = &shop.settings.cache.streams;
-    let evicted = streams.tell_evicted(streams.link().expect("an address"), &shop.settings.names);
+    let streams = &app.settings.cache.streams;
+    let evicted = streams.tell_evicted(streams.link().expect("an address"), &app.settings.names);
     let program: ProgramId = id.parse().expect("an id");
     let version = shared::message::ProgramVersion::new(2).expect("valid");
     evicted
@@ -396,18 +394,18 @@ async fn an_instance_that_follows_serves_a_change_as_soon_as_it_is_told_of_it() 
 
 #[tokio::test]
 async fn every_answer_names_the_instance_that_gave_it() {
-    let shop = open_with(Scripted::new([])).await;
-    let other = another(&shop, &[]);
-    assert_ne!(shop.instance, other.instance);
+    let app = open_with(Scripted::new([])).await;
+    let other = another(&app, &[]);
+    assert_ne!(app.instance, other.instance);
     for path in ["/programs/1", "/nowhere"] {
         let request = lambda_http::http::Request::builder()
             .uri(path)
             .body(lambda_http::Body::Empty)
             .expect("a request");
-        let answer = shop.answer(request).await;
+        let answer = app.answer(request).await;
         assert_eq!(
             answer.headers()[storefront::INSTANCE_HEADER],
-            shop.instance.as_str()
+            app.instance.as_str()
         );
     }
 }
@@ -419,33 +417,33 @@ async fn without_the_cache_redis_programs_are_created_changed_read_and_ordered_f
         .expect("a free port")
         .port();
     let real = open_with(Scripted::new([])).await;
-    let shop = another(
+    let app = another(
         &real,
         &[
             ("REDIS_CACHE_URL", &format!("redis://127.0.0.1:{nowhere}")),
             ("PROGRAM_CACHE_READER", "true"),
         ],
     );
-    let id = program(&shop).await;
+    let id = program(&app).await;
     for version in 1..=3 {
-        assert_eq!(shown(&shop, &id).await["version"], json!(version));
+        assert_eq!(shown(&app, &id).await["version"], json!(version));
         patch(
-            &shop,
+            &app,
             &id,
             json!({"version": version, "title": format!("after {version}")}),
         )
         .await
         .expect("changed");
     }
-    shop.serve(&two(&id, "alice")).await.expect("accepted");
+    app.serve(&two(&id, "alice")).await.expect("accepted");
     // None of it reached the stream; all of it waits in the outbox.
     crate::support::run(
-        &shop,
+        &app,
         "UPDATE outbox SET created_at = created_at - interval '1 minute'",
     )
     .await;
     assert_eq!(
-        shop.store
+        app.store
             .unpublished(10)
             .await
             .expect("Postgres runs")

@@ -5,7 +5,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use shared::store::Arrival;
-use storefront::Storefront;
+use storefront::App;
 use tokio::task::JoinHandle;
 
 /// A running consumer. Ends when dropped.
@@ -13,11 +13,11 @@ pub(crate) struct Create(JoinHandle<()>);
 
 impl Create {
     /// Reads both partitions from their beginnings, as a consumer group does that has committed nothing.
-    pub(crate) fn start(shop: &Storefront) -> Self {
-        let topic = shop.settings.topic.clone();
-        let store = shop.store.clone();
+    pub(crate) fn start(app: &App) -> Self {
+        let topic = app.settings.topic.clone();
+        let store = app.store.clone();
         let consumer: StreamConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &shop.settings.brokers)
+            .set("bootstrap.servers", &app.settings.brokers)
             .set("group.id", format!("{topic}-test"))
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")

@@ -10,8 +10,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use shared::message::{ApiCall, UserId};
-use storefront::Storefront;
-use storefront::emission::Counts;
+use storefront::App;
+use storefront::emission::DeliveryCounts;
 
 use crate::support::{Scripted, create_topic_of, free, open_with_settings, program, settings, two};
 
@@ -26,10 +26,10 @@ fn request(
     let authorizer = sub.map(|sub| json!({"jwt": {"claims": {"sub": sub}, "scopes": null}}));
     let event = json!({
         "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": query,
-        "headers": {"host": "shop.example", "user-agent": "forged/1", "x-forwarded-for": "198.51.100.1",
+        "headers": {"host": "app.example", "user-agent": "forged/1", "x-forwarded-for": "198.51.100.1",
                     "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
         "requestContext": {
-            "accountId": "000000000000", "apiId": "api", "domainName": "shop.example", "domainPrefix": "api",
+            "accountId": "000000000000", "apiId": "api", "domainName": "app.example", "domainPrefix": "api",
             "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "::ffff:192.0.2.7", "userAgent": "TicketApp/3.2"},
             "requestId": "r", "routeKey": format!("{method} {path}"), "stage": "$default", "time": "22/Nov/2026:18:00:00 +0000",
             "timeEpoch": 1_795_370_400_000_i64, "authorizer": authorizer,
@@ -40,10 +40,10 @@ fn request(
 }
 
 /// The calls in the topic, once there are so many.
-fn calls(shop: &Storefront, wanted: usize) -> Vec<ApiCall> {
-    let topic = &shop.settings.calls.topic;
+fn calls(app: &App, wanted: usize) -> Vec<ApiCall> {
+    let topic = &app.settings.calls.topic;
     let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &shop.settings.brokers)
+        .set("bootstrap.servers", &app.settings.brokers)
         .set("group.id", "nobody")
         .set("enable.auto.commit", "false")
         .create()
@@ -78,8 +78,8 @@ async fn every_request_leaves_one_call_whatever_its_answer() {
         ("AWS_LAMBDA_LOG_STREAM_NAME", "log/7"),
     ]);
     create_topic_of(&settings, &settings.calls.topic).await;
-    let shop = open_with_settings(settings, Scripted::new([])).await;
-    let id = program(&shop).await; // past the gateway: no call
+    let app = open_with_settings(settings, Scripted::new([])).await;
+    let id = program(&app).await; // past the gateway: no call
     let order = json!({"category": 0, "count": 2});
     let path = format!("/programs/{id}/orders");
     for (request, status) in [
@@ -96,9 +96,9 @@ async fn every_request_leaves_one_call_whatever_its_answer() {
         (request("GET", "/nowhere/x%20y", "", None, None), 404),
         (request("BREW", "/orders", "", Some("alice"), None), 405),
     ] {
-        assert_eq!(shop.answer(request).await.status(), status);
+        assert_eq!(app.answer(request).await.status(), status);
     }
-    let calls = calls(&shop, 6);
+    let calls = calls(&app, 6);
     let seen: BTreeMap<(String, u16), &ApiCall> = calls
         .iter()
         .map(|call| ((call.route_key(), call.status), call))
@@ -148,8 +148,8 @@ async fn without_brokers_calls_are_dropped_and_orders_go_on() {
         ("KAFKA_BROKERS", "127.0.0.1:9"),
     ]);
     let publisher = Scripted::new([]);
-    let shop = open_with_settings(settings, publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with_settings(settings, publisher.clone()).await;
+    let id = program(&app).await;
     for buyer in ["alice", "bob", "carol", "dave"] {
         let order = request(
             "POST",
@@ -158,15 +158,15 @@ async fn without_brokers_calls_are_dropped_and_orders_go_on() {
             Some(buyer),
             Some(&json!({"category": 0, "count": 2})),
         );
-        assert_eq!(shop.answer(order).await.status(), 202);
+        assert_eq!(app.answer(order).await.status(), 202);
     }
-    assert_eq!(free(&shop, &id).await, 2);
+    assert_eq!(free(&app, &id).await, 2);
     assert_eq!(publisher.sent.lock().expect("whole").len(), 4);
-    let emitter = shop.emitter.as_ref().expect("switched on");
+    let emitter = app.emitter.as_ref().expect("switched on");
     assert_eq!(
         (emitter.counts(), emitter.outstanding()),
         (
-            Counts {
+            DeliveryCounts {
                 delivered: 0,
                 dropped: 2
             },
@@ -178,15 +178,15 @@ async fn without_brokers_calls_are_dropped_and_orders_go_on() {
 
 #[tokio::test]
 async fn switched_off_nothing_is_sent_and_everything_else_is_as_before() {
-    let shop = open_with_settings(
+    let app = open_with_settings(
         settings(&[("API_CALLS_ENABLED", "false")]),
         Scripted::new([]),
     )
     .await;
-    assert!(shop.emitter.is_none());
-    let id = program(&shop).await;
+    assert!(app.emitter.is_none());
+    let id = program(&app).await;
     assert_eq!(
-        shop.serve(&two(&id, "alice"))
+        app.serve(&two(&id, "alice"))
             .await
             .expect("accepted")
             .status,

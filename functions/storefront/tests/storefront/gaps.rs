@@ -17,16 +17,16 @@ fn operator(method: &str, path: &str, scope: &str, body: Option<serde_json::Valu
 #[tokio::test]
 async fn a_gap_is_listed_until_an_operator_closes_it() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     for buyer in ["alice", "bob"] {
-        shop.serve(&two(&id, buyer)).await.expect("accepted");
+        app.serve(&two(&id, buyer)).await.expect("accepted");
     }
     let messages = publisher.sent.lock().expect("whole").clone();
-    store(&shop, &messages[0], 0).await;
-    store(&shop, &messages[1], 5).await;
+    store(&app, &messages[0], 0).await;
+    store(&app, &messages[1], 5).await;
     let list = operator("GET", "/gaps", "parked:read", None);
-    let listed = shop.serve(&list).await.expect("listed").body;
+    let listed = app.serve(&list).await.expect("listed").body;
     assert_eq!(listed["after"], json!(null));
     let gap = &listed["gaps"][0];
     assert_eq!(
@@ -37,25 +37,25 @@ async fn a_gap_is_listed_until_an_operator_closes_it() {
     let path = format!("/gaps/{}/close", gap["id"].as_str().expect("an id"));
     let close = |scope, why| operator("POST", &path, scope, Some(json!({ "why": why })));
     assert_eq!(
-        problem(shop.serve(&close("parked:read", "deleted")).await),
+        problem(app.serve(&close("parked:read", "deleted")).await),
         (403, "forbidden")
     );
     assert_eq!(
-        problem(shop.serve(&close("parked:write", " ")).await),
+        problem(app.serve(&close("parked:write", " ")).await),
         (422, "invalid_close")
     );
-    shop.serve(&close("parked:write", "deleted by retention"))
+    app.serve(&close("parked:write", "deleted by retention"))
         .await
         .expect("closed");
     assert_eq!(
-        problem(shop.serve(&close("parked:write", "again")).await),
+        problem(app.serve(&close("parked:write", "again")).await),
         (404, "no_such_gap")
     );
     assert_eq!(
-        shop.serve(&list).await.expect("listed").body["gaps"],
+        app.serve(&list).await.expect("listed").body["gaps"],
         json!([])
     );
-    let closed = shop
+    let closed = app
         .serve(&operator("GET", "/gaps?closed=1", "parked:read", None))
         .await
         .expect("listed")
@@ -68,7 +68,7 @@ async fn a_gap_is_listed_until_an_operator_closes_it() {
         (&json!("ops"), &json!("deleted by retention"))
     );
     assert_eq!(
-        problem(shop.serve(&call("GET", "/gaps", Some("alice"), None)).await),
+        problem(app.serve(&call("GET", "/gaps", Some("alice"), None)).await),
         (403, "forbidden")
     );
 }

@@ -7,9 +7,9 @@ use crate::support::{Scripted, call, free, keyed, open, open_with, problem, prog
 
 #[tokio::test]
 async fn an_order_is_answered_202_when_kafka_has_it_and_the_gate_knows() {
-    let shop = open().await;
-    let id = program(&shop).await;
-    let reply = shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let app = open().await;
+    let id = program(&app).await;
+    let reply = app.serve(&two(&id, "alice")).await.expect("accepted");
     assert_eq!(
         (reply.status, &reply.body["status"]),
         (202, &json!("accepted"))
@@ -23,7 +23,7 @@ async fn an_order_is_answered_202_when_kafka_has_it_and_the_gate_knows() {
         .expect("a number")
         .parse()
         .expect("a number");
-    let reservation = shop
+    let reservation = app
         .gate
         .reservation(order)
         .await
@@ -33,16 +33,16 @@ async fn an_order_is_answered_202_when_kafka_has_it_and_the_gate_knows() {
         matches!(reservation.state, ResvState::Accepted { offset: 0, .. }),
         "{reservation:?}"
     );
-    let logs = shop.publisher.logs().await.expect("Kafka runs");
+    let logs = app.publisher.logs().await.expect("Kafka runs");
     assert_eq!(logs.values().map(|log| log.end).sum::<i64>(), 1);
-    assert_eq!(free(&shop, &id).await, 8);
+    assert_eq!(free(&app, &id).await, 8);
 }
 
 #[tokio::test]
 async fn a_buyer_who_waits_gets_the_stored_order() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     let mut wish = two(&id, "alice");
     wish.query.insert("wait".to_owned(), "20".to_owned());
     let create = async {
@@ -50,9 +50,9 @@ async fn a_buyer_who_waits_gets_the_stored_order() {
             tokio::task::yield_now().await;
         }
         let message = publisher.sent.lock().expect("whole")[0].clone();
-        store(&shop, &message, 0).await;
+        store(&app, &message, 0).await;
     };
-    let (reply, ()) = tokio::join!(shop.serve(&wish), create);
+    let (reply, ()) = tokio::join!(app.serve(&wish), create);
     let reply = reply.expect("stored");
     assert_eq!(
         (reply.status, &reply.body["status"]),
@@ -62,25 +62,25 @@ async fn a_buyer_who_waits_gets_the_stored_order() {
 
 #[tokio::test]
 async fn one_key_is_one_order_and_another_wish_under_it_is_refused() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
-    let first = shop
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
+    let first = app
         .serve(&keyed(two(&id, "alice"), "k"))
         .await
         .expect("accepted");
-    let again = shop
+    let again = app
         .serve(&keyed(two(&id, "alice"), "k"))
         .await
         .expect("the same");
     assert_eq!(first.body["order"], again.body["order"]);
-    assert_eq!(free(&shop, &id).await, 8);
+    assert_eq!(free(&app, &id).await, 8);
     let mut other = keyed(two(&id, "alice"), "k");
     other.body = json!({"category": 0, "count": 3}).to_string().into_bytes();
     assert_eq!(
-        problem(shop.serve(&other).await),
+        problem(app.serve(&other).await),
         (422, "idempotency_key_reused")
     );
-    let bobs = shop
+    let bobs = app
         .serve(&keyed(two(&id, "bob"), "k"))
         .await
         .expect("a key is its buyer's");
@@ -90,24 +90,24 @@ async fn one_key_is_one_order_and_another_wish_under_it_is_refused() {
 #[tokio::test]
 async fn a_request_made_again_is_told_no_less_than_a_look_at_its_order() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    let first = shop
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let first = app
         .serve(&keyed(two(&id, "alice"), "k"))
         .await
         .expect("accepted");
     let message = publisher.sent.lock().expect("whole")[0].clone();
     // the row is there, and the gate has not been told
-    store(&shop, &message, 0).await;
+    store(&app, &message, 0).await;
     let path = format!(
         "/orders/{}",
         first.body["order"].as_str().expect("a number")
     );
-    let looked = shop
+    let looked = app
         .serve(&call("GET", &path, Some("alice"), None))
         .await
         .expect("found");
-    let again = shop
+    let again = app
         .serve(&keyed(two(&id, "alice"), "k"))
         .await
         .expect("the same");
@@ -120,8 +120,8 @@ async fn a_request_made_again_is_told_no_less_than_a_look_at_its_order() {
 
 #[tokio::test]
 async fn what_cannot_be_had_is_told_apart_and_holds_nothing() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     let ask = |sub, body| {
         call(
             "POST",
@@ -130,87 +130,87 @@ async fn what_cannot_be_had_is_told_apart_and_holds_nothing() {
             Some(body),
         )
     };
-    shop.serve(&ask("alice", json!({"category": 0, "seats": [1, 4, 7]})))
+    app.serve(&ask("alice", json!({"category": 0, "seats": [1, 4, 7]})))
         .await
         .expect("accepted");
     assert_eq!(
         problem(
-            shop.serve(&ask("bob", json!({"category": 0, "seats": [4, 5]})))
+            app.serve(&ask("bob", json!({"category": 0, "seats": [4, 5]})))
                 .await
         ),
         (409, "seats_taken")
     );
     assert_eq!(
         problem(
-            shop.serve(&ask("bob", json!({"category": 0, "count": 3})))
+            app.serve(&ask("bob", json!({"category": 0, "count": 3})))
                 .await
         ),
         (409, "not_adjacent")
     );
     assert_eq!(
         problem(
-            shop.serve(&ask("alice", json!({"category": 0, "seats": [0, 2, 3, 5]})))
+            app.serve(&ask("alice", json!({"category": 0, "seats": [0, 2, 3, 5]})))
                 .await
         ),
         (409, "limit_reached")
     );
     assert_eq!(
         problem(
-            shop.serve(&ask("bob", json!({"category": 0, "seats": [10]})))
+            app.serve(&ask("bob", json!({"category": 0, "seats": [10]})))
                 .await
         ),
         (422, "invalid_order")
     );
     assert_eq!(
         problem(
-            shop.serve(&ask("bob", json!({"category": 1, "count": 1})))
+            app.serve(&ask("bob", json!({"category": 1, "count": 1})))
                 .await
         ),
         (422, "invalid_order")
     );
-    assert_eq!(free(&shop, &id).await, 7);
+    assert_eq!(free(&app, &id).await, 7);
 }
 
 #[tokio::test]
 async fn an_order_is_shown_to_its_buyer_only_before_and_after_it_is_stored() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    let made = shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let made = app.serve(&two(&id, "alice")).await.expect("accepted");
     let place = made.location.expect("a place");
     let get = |sub: Option<&'static str>| call("GET", &place, sub, None);
     assert_eq!(
-        shop.serve(&get(Some("alice"))).await.expect("hers").body["status"],
+        app.serve(&get(Some("alice"))).await.expect("hers").body["status"],
         "accepted"
     );
     assert_eq!(
-        problem(shop.serve(&get(Some("mallory"))).await),
+        problem(app.serve(&get(Some("mallory"))).await),
         (404, "no_such_order")
     );
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
+    store(&app, &message, 0).await;
     assert_eq!(
-        shop.serve(&get(Some("alice"))).await.expect("hers").body["status"],
+        app.serve(&get(Some("alice"))).await.expect("hers").body["status"],
         "unpaid"
     );
     assert_eq!(
-        problem(shop.serve(&get(Some("mallory"))).await),
+        problem(app.serve(&get(Some("mallory"))).await),
         (404, "no_such_order")
     );
-    assert_eq!(problem(shop.serve(&get(None)).await), (401, "unauthorized"));
-    let mine = shop
+    assert_eq!(problem(app.serve(&get(None)).await), (401, "unauthorized"));
+    let mine = app
         .serve(&call("GET", "/orders", Some("alice"), None))
         .await
         .expect("a list");
     assert_eq!(mine.body["orders"][0]["order"], made.body["order"]);
     let cancel = call("POST", &format!("{place}/cancel"), Some("mallory"), None);
-    assert_eq!(problem(shop.serve(&cancel).await), (404, "no_such_order"));
+    assert_eq!(problem(app.serve(&cancel).await), (404, "no_such_order"));
 }
 
 #[tokio::test]
 async fn a_header_is_no_identity() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     let mut nobody = call(
         "POST",
         &format!("/programs/{id}/orders"),
@@ -220,15 +220,15 @@ async fn a_header_is_no_identity() {
     for name in ["authorization", "x-user", "x-user-id"] {
         nobody.headers.insert(name.to_owned(), "alice".to_owned());
     }
-    assert_eq!(problem(shop.serve(&nobody).await), (401, "unauthorized"));
+    assert_eq!(problem(app.serve(&nobody).await), (401, "unauthorized"));
 }
 
 #[tokio::test]
 async fn a_cancelled_order_frees_its_seats_stored_or_not() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    let early = shop
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let early = app
         .serve(&two(&id, "alice"))
         .await
         .expect("accepted")
@@ -236,36 +236,36 @@ async fn a_cancelled_order_frees_its_seats_stored_or_not() {
         .expect("a place");
     let cancel = |place: &str| call("POST", &format!("{place}/cancel"), Some("alice"), None);
     assert_eq!(
-        shop.serve(&cancel(&early)).await.expect("fenced").body["status"],
+        app.serve(&cancel(&early)).await.expect("fenced").body["status"],
         "void"
     );
-    assert_eq!(free(&shop, &id).await, 10);
+    assert_eq!(free(&app, &id).await, 10);
     // Its message arrives after all: it stays void.
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
+    store(&app, &message, 0).await;
     assert_eq!(
-        shop.serve(&call("GET", &early, Some("alice"), None))
+        app.serve(&call("GET", &early, Some("alice"), None))
             .await
             .expect("hers")
             .body["status"],
         "void"
     );
 
-    let late = shop
+    let late = app
         .serve(&two(&id, "alice"))
         .await
         .expect("accepted")
         .location
         .expect("a place");
     let message = publisher.sent.lock().expect("whole")[1].clone();
-    store(&shop, &message, 1).await;
+    store(&app, &message, 1).await;
     assert_eq!(
-        shop.serve(&cancel(&late)).await.expect("cancelled").body["status"],
+        app.serve(&cancel(&late)).await.expect("cancelled").body["status"],
         "cancelled"
     );
     assert_eq!(
-        shop.serve(&cancel(&late)).await.expect("again").body["status"],
+        app.serve(&cancel(&late)).await.expect("again").body["status"],
         "cancelled"
     );
-    assert_eq!(free(&shop, &id).await, 10);
+    assert_eq!(free(&app, &id).await, 10);
 }

@@ -7,7 +7,7 @@ use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use shared::store::Arrival;
-use storefront::Storefront;
+use storefront::App;
 use storefront::http::Call;
 use storefront::kafka::Published;
 
@@ -28,7 +28,7 @@ fn post(path: &str, body: Option<Value>) -> Call {
 type Bytes<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 /// Parks records as order-create does: in the transaction that advances over them. Answers their identities, in order.
-async fn park(shop: &Storefront, topic: &str, records: &[Bytes<'_>]) -> Vec<String> {
+async fn park(app: &App, topic: &str, records: &[Bytes<'_>]) -> Vec<String> {
     let arrivals: Vec<_> = records
         .iter()
         .enumerate()
@@ -42,12 +42,12 @@ async fn park(shop: &Storefront, topic: &str, records: &[Bytes<'_>]) -> Vec<Stri
             message: Err(Reason::new("not JSON: expected value at line 1 column 1")),
         })
         .collect();
-    let stored = shop.store.store_orders(&arrivals, 1_000).await;
+    let stored = app.store.store_orders(&arrivals, 1_000).await;
     assert_eq!(
         (stored.unfinished, stored.parked.len()),
         (None, records.len())
     );
-    let mut found = shop
+    let mut found = app
         .store
         .parked(Some(topic), None, None, 1000)
         .await
@@ -60,19 +60,15 @@ async fn park(shop: &Storefront, topic: &str, records: &[Bytes<'_>]) -> Vec<Stri
 }
 
 /// What stands at an offset.
-async fn read(
-    shop: &Storefront,
-    partition: i32,
-    offset: i64,
-) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+async fn read(app: &App, partition: i32, offset: i64) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
     let mut config = ClientConfig::new();
     config
-        .set("bootstrap.servers", &shop.settings.brokers)
+        .set("bootstrap.servers", &app.settings.brokers)
         .set("group.id", "none")
         .set("enable.auto.commit", "false");
     let consumer: StreamConsumer = config.create().expect("a consumer");
     let mut from = TopicPartitionList::new();
-    from.add_partition_offset(&shop.settings.topic, partition, Offset::Offset(offset))
+    from.add_partition_offset(&app.settings.topic, partition, Offset::Offset(offset))
         .expect("an offset");
     consumer.assign(&from).expect("assigned");
     let received = tokio::time::timeout(Duration::from_secs(20), consumer.recv())
@@ -88,7 +84,7 @@ async fn read(
 
 #[tokio::test]
 async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_its_key() {
-    let shop = open().await;
+    let app = open().await;
     let noise: Vec<u8> = (0..=255).cycle().take(70_000).collect();
     let records: [Bytes<'_>; 4] = [
         (
@@ -99,10 +95,10 @@ async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_
         (None, Some(b"no key")),
         (Some(b"no value"), None),
     ];
-    let topic = shop.settings.topic.clone();
-    let ids = park(&shop, &topic, &records).await;
+    let topic = app.settings.topic.clone();
+    let ids = park(&app, &topic, &records).await;
     for (id, (key, value)) in ids.iter().zip(records) {
-        let shown = shop
+        let shown = app
             .serve(&get(&format!("/parked/{id}")))
             .await
             .expect("shown")
@@ -127,7 +123,7 @@ async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_
             value == Some(noise.as_slice()),
             "{shown}"
         );
-        let replayed = shop
+        let replayed = app
             .serve(&post(&format!("/parked/{id}/replay"), None))
             .await
             .expect("replayed")
@@ -136,10 +132,10 @@ async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_
         let partition = place["partition"].as_i64().expect("where") as i32;
         let offset = place["offset"].as_i64().expect("where");
         assert_eq!(
-            read(&shop, partition, offset).await,
+            read(&app, partition, offset).await,
             (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec))
         );
-        let shown = shop
+        let shown = app
             .serve(&get(&format!("/parked/{id}")))
             .await
             .expect("shown")
@@ -160,13 +156,13 @@ async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_
 #[tokio::test]
 async fn a_record_is_replayed_once_however_often_it_is_clicked_and_again_only_when_asked_to() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let topic = shop.settings.topic.clone();
-    let id = park(&shop, &topic, &[(Some(b"k"), Some(b"v"))])
+    let app = open_with(publisher.clone()).await;
+    let topic = app.settings.topic.clone();
+    let id = park(&app, &topic, &[(Some(b"k"), Some(b"v"))])
         .await
         .remove(0);
     let click = post(&format!("/parked/{id}/replay"), None);
-    let (a, b, c) = tokio::join!(shop.serve(&click), shop.serve(&click), shop.serve(&click));
+    let (a, b, c) = tokio::join!(app.serve(&click), app.serve(&click), app.serve(&click));
     assert_eq!(
         [&a, &b, &c]
             .into_iter()
@@ -175,7 +171,7 @@ async fn a_record_is_replayed_once_however_often_it_is_clicked_and_again_only_wh
         1,
         "{a:?} {b:?} {c:?}"
     );
-    let later = shop.serve(&click).await.expect_err("done already");
+    let later = app.serve(&click).await.expect_err("done already");
     assert_eq!(
         (later.status, later.code, later.extras.get("replays")),
         (409, "already_replayed", Some(&json!(1)))
@@ -183,10 +179,10 @@ async fn a_record_is_replayed_once_however_often_it_is_clicked_and_again_only_wh
     assert_eq!(publisher.put_back.lock().expect("whole").len(), 1);
     let again = post(&format!("/parked/{id}/replay"), Some(json!({"replays": 1})));
     assert_eq!(
-        shop.serve(&again).await.expect("asked for").body["replays"],
+        app.serve(&again).await.expect("asked for").body["replays"],
         2
     );
-    assert_eq!(problem(shop.serve(&again).await), (409, "already_replayed"));
+    assert_eq!(problem(app.serve(&again).await), (409, "already_replayed"));
     let put_back = publisher.put_back.lock().expect("whole").clone();
     assert_eq!(
         put_back,
@@ -199,21 +195,21 @@ async fn a_replay_that_fails_leaves_the_record_parked_and_may_be_repeated() {
     let refused = Published::Refused("the queue is full".to_owned());
     let unknown = Published::Unknown("no word".to_owned());
     let publisher = Scripted::new([Some(refused), Some(unknown)]);
-    let shop = open_with(publisher.clone()).await;
-    let topic = shop.settings.topic.clone();
-    let id = park(&shop, &topic, &[(None, Some(b"v"))]).await.remove(0);
+    let app = open_with(publisher.clone()).await;
+    let topic = app.settings.topic.clone();
+    let id = park(&app, &topic, &[(None, Some(b"v"))]).await.remove(0);
     let click = post(&format!("/parked/{id}/replay"), None);
-    assert_eq!(problem(shop.serve(&click).await), (503, "replay_failed"));
-    assert_eq!(problem(shop.serve(&click).await), (503, "replay_unknown"));
+    assert_eq!(problem(app.serve(&click).await), (503, "replay_failed"));
+    assert_eq!(problem(app.serve(&click).await), (503, "replay_unknown"));
     let state = async || {
-        shop.serve(&get(&format!("/parked/{id}")))
+        app.serve(&get(&format!("/parked/{id}")))
             .await
             .expect("shown")
             .body
     };
     assert_eq!(state().await["state"], "parked");
     assert_eq!(
-        shop.serve(&click).await.expect("replayed").body["state"],
+        app.serve(&click).await.expect("replayed").body["state"],
         "replayed"
     );
     let history = state().await["history"].clone();
@@ -229,26 +225,26 @@ async fn a_replay_that_fails_leaves_the_record_parked_and_may_be_repeated() {
 #[tokio::test]
 async fn while_a_record_is_being_replayed_it_is_nobody_elses() {
     let publisher = Scripted::new([None]);
-    let shop = open_with(publisher.clone()).await;
-    let topic = shop.settings.topic.clone();
-    let id = park(&shop, &topic, &[(None, Some(b"v"))]).await.remove(0);
+    let app = open_with(publisher.clone()).await;
+    let topic = app.settings.topic.clone();
+    let id = park(&app, &topic, &[(None, Some(b"v"))]).await.remove(0);
     let click = post(&format!("/parked/{id}/replay"), None);
     let under_way = async {
         until("it is being put back", async || {
             !publisher.put_back.lock().expect("whole").is_empty()
         })
         .await;
-        assert_eq!(problem(shop.serve(&click).await), (409, "replay_under_way"));
+        assert_eq!(problem(app.serve(&click).await), (409, "replay_under_way"));
         let discard = post(
             &format!("/parked/{id}/discard"),
             Some(json!({"why": "no use"})),
         );
         assert_eq!(
-            problem(shop.serve(&discard).await),
+            problem(app.serve(&discard).await),
             (409, "replay_under_way")
         );
         assert_eq!(
-            shop.serve(&get(&format!("/parked/{id}")))
+            app.serve(&get(&format!("/parked/{id}")))
                 .await
                 .expect("shown")
                 .body["replay_under_way"],
@@ -256,7 +252,7 @@ async fn while_a_record_is_being_replayed_it_is_nobody_elses() {
         );
     };
     tokio::select! {
-        answer = shop.serve(&click) => panic!("answered: {answer:?}"),
+        answer = app.serve(&click) => panic!("answered: {answer:?}"),
         () = under_way => {}
     }
 }
@@ -264,9 +260,9 @@ async fn while_a_record_is_being_replayed_it_is_nobody_elses() {
 #[tokio::test]
 async fn a_discarded_record_is_kept_with_who_and_why_and_is_never_replayed() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let topic = shop.settings.topic.clone();
-    let ids = park(&shop, &topic, &[(None, Some(b"v")), (None, Some(b"w"))]).await;
+    let app = open_with(publisher.clone()).await;
+    let topic = app.settings.topic.clone();
+    let ids = park(&app, &topic, &[(None, Some(b"v")), (None, Some(b"w"))]).await;
     let discard = |who, why: &str| {
         by(
             who,
@@ -278,17 +274,17 @@ async fn a_discarded_record_is_kept_with_who_and_why_and_is_never_replayed() {
     };
     for bad in ["", "  ", "two\nlines", &"x".repeat(501)] {
         assert_eq!(
-            problem(shop.serve(&discard("ann", bad)).await),
+            problem(app.serve(&discard("ann", bad)).await),
             (422, "invalid_discard"),
             "{bad:?}"
         );
     }
-    let gone = shop
+    let gone = app
         .serve(&discard("ann", "a test of the provider's"))
         .await
         .expect("discarded")
         .body;
-    let again = shop
+    let again = app
         .serve(&discard("bob", "me too"))
         .await
         .expect("harmless")
@@ -301,7 +297,7 @@ async fn a_discarded_record_is_kept_with_who_and_why_and_is_never_replayed() {
         (&gone["discarded"]["by"], &gone["discarded"]["why"]),
         (&json!("ann"), &json!("a test of the provider's"))
     );
-    let shown = shop
+    let shown = app
         .serve(&get(&format!("/parked/{}", ids[0])))
         .await
         .expect("kept")
@@ -312,22 +308,22 @@ async fn a_discarded_record_is_kept_with_who_and_why_and_is_never_replayed() {
     );
     assert_eq!(
         problem(
-            shop.serve(&post(&format!("/parked/{}/replay", ids[0]), None))
+            app.serve(&post(&format!("/parked/{}/replay", ids[0]), None))
                 .await
         ),
         (409, "already_discarded")
     );
-    shop.serve(&post(&format!("/parked/{}/replay", ids[1]), None))
+    app.serve(&post(&format!("/parked/{}/replay", ids[1]), None))
         .await
         .expect("replayed");
     let late = post(
         &format!("/parked/{}/discard", ids[1]),
         Some(json!({"why": "no use"})),
     );
-    assert_eq!(problem(shop.serve(&late).await), (409, "already_replayed"));
+    assert_eq!(problem(app.serve(&late).await), (409, "already_replayed"));
     assert_eq!(publisher.put_back.lock().expect("whole").len(), 1);
     assert_eq!(
-        shop.store.counts().await.expect("Postgres runs").parked,
+        app.store.counts().await.expect("Postgres runs").parked,
         0,
         "nothing waits for a person"
     );
@@ -335,23 +331,23 @@ async fn a_discarded_record_is_kept_with_who_and_why_and_is_never_replayed() {
 
 #[tokio::test]
 async fn paging_visits_each_record_once_newest_first_by_topic_and_by_state() {
-    let shop = open_with(Scripted::new([])).await;
-    let topic = shop.settings.topic.clone();
+    let app = open_with(Scripted::new([])).await;
+    let topic = app.settings.topic.clone();
     let records: Vec<Vec<u8>> = (0..23).map(|n: u32| n.to_string().into_bytes()).collect();
     let records: Vec<Bytes<'_>> = records
         .iter()
         .map(|value| (None, Some(value.as_slice())))
         .collect();
-    let mut ids = park(&shop, &topic, &records).await;
-    park(&shop, "another-topic", &records[..3]).await;
-    shop.serve(&post(&format!("/parked/{}/replay", ids[4]), None))
+    let mut ids = park(&app, &topic, &records).await;
+    park(&app, "another-topic", &records[..3]).await;
+    app.serve(&post(&format!("/parked/{}/replay", ids[4]), None))
         .await
         .expect("replayed");
     let pages = async |filter: String| {
         let mut seen = Vec::new();
         let mut after = String::new();
         loop {
-            let page = shop
+            let page = app
                 .serve(&get(&format!("/parked?limit=5{filter}{after}")))
                 .await
                 .expect("a page")
@@ -390,7 +386,7 @@ async fn paging_visits_each_record_once_newest_first_by_topic_and_by_state() {
         "topic=",
     ] {
         assert_eq!(
-            problem(shop.serve(&get(&format!("/parked?{bad}"))).await),
+            problem(app.serve(&get(&format!("/parked?{bad}"))).await),
             (400, "malformed_request"),
             "{bad}"
         );
@@ -400,9 +396,9 @@ async fn paging_visits_each_record_once_newest_first_by_topic_and_by_state() {
 #[tokio::test]
 async fn parked_records_are_for_those_with_the_scope_and_what_is_not_there_is_not_found() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let topic = shop.settings.topic.clone();
-    let id = park(&shop, &topic, &[(None, Some(b"v"))]).await.remove(0);
+    let app = open_with(publisher.clone()).await;
+    let topic = app.settings.topic.clone();
+    let id = park(&app, &topic, &[(None, Some(b"v"))]).await.remove(0);
     let why = Some(json!({"why": "no use"}));
     let all = |id: &str| {
         let one = format!("/parked/{id}");
@@ -426,14 +422,14 @@ async fn parked_records_are_for_those_with_the_scope_and_what_is_not_there_is_no
         };
         assert_eq!(
             problem(
-                shop.serve(&by("ops", other, method, &path, body.clone()))
+                app.serve(&by("ops", other, method, &path, body.clone()))
                     .await
             ),
             (403, "forbidden"),
             "{path}"
         );
         assert_eq!(
-            problem(shop.serve(&call(method, &path, None, body)).await),
+            problem(app.serve(&call(method, &path, None, body)).await),
             (401, "unauthorized"),
             "{path}"
         );
@@ -441,34 +437,34 @@ async fn parked_records_are_for_those_with_the_scope_and_what_is_not_there_is_no
     for missing in ["999999", "0", "-1", "01", "x", "99999999999999999999"] {
         for (method, path, body, scope) in all(missing).into_iter().skip(1) {
             assert_eq!(
-                problem(shop.serve(&by("ops", scope, method, &path, body)).await),
+                problem(app.serve(&by("ops", scope, method, &path, body)).await),
                 (404, "no_such_record"),
                 "{path}"
             );
         }
     }
-    let foreign = park(&shop, "demo-order-create", &[(None, Some(b"v"))])
+    let foreign = park(&app, "demo-order-create", &[(None, Some(b"v"))])
         .await
         .remove(0);
     assert_eq!(
         problem(
-            shop.serve(&post(&format!("/parked/{foreign}/replay"), None))
+            app.serve(&post(&format!("/parked/{foreign}/replay"), None))
                 .await
         ),
         (409, "foreign_topic")
     );
     assert_eq!(
         problem(
-            shop.serve(&post(&format!("/parked/{id}/replay"), Some(json!("x"))))
+            app.serve(&post(&format!("/parked/{id}/replay"), Some(json!("x"))))
                 .await
         ),
         (400, "malformed_request")
     );
     assert!(publisher.put_back.lock().expect("whole").is_empty());
-    let of_a_call = park(&shop, &shop.settings.calls.topic, &[(None, Some(b"v"))])
+    let of_a_call = park(&app, &app.settings.calls.topic, &[(None, Some(b"v"))])
         .await
         .remove(0);
-    shop.serve(&post(&format!("/parked/{of_a_call}/replay"), None))
+    app.serve(&post(&format!("/parked/{of_a_call}/replay"), None))
         .await
         .expect("one of this environment's topics");
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use storefront::http::{Call, Problem, Reply};
 use storefront::payments::signature::sign;
-use storefront::{Clock, Storefront, SystemClock};
+use storefront::{App, Clock, SystemClock};
 
 use crate::support::{
     SECRET, Scripted, by, call, open_with, open_with_settings, problem, program, settings, store,
@@ -25,37 +25,37 @@ fn notify(body: &Value, key: &str) -> Call {
 #[tokio::test]
 async fn a_payment_is_applied_once_and_only_by_the_provider() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    let made = shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let made = app.serve(&two(&id, "alice")).await.expect("accepted");
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
+    store(&app, &message, 0).await;
     let order = &made.body["order"];
     let body = json!({"reference": "r1", "order": order, "amount_cents": 200});
     assert_eq!(
         problem(
-            shop.serve(&notify(&body, "another secret of somebody"))
+            app.serve(&notify(&body, "another secret of somebody"))
                 .await
         ),
         (401, "bad_signature")
     );
     let array = json!(["r1", order, 200]);
     assert_eq!(
-        shop.serve(&notify(&array, SECRET))
+        app.serve(&notify(&array, SECRET))
             .await
             .expect_err("not a notification")
             .status,
         400
     );
     assert_eq!(
-        shop.serve(&notify(&body, SECRET))
+        app.serve(&notify(&body, SECRET))
             .await
             .expect("believed")
             .body["result"],
         "applied"
     );
     assert_eq!(
-        shop.serve(&notify(&body, SECRET))
+        app.serve(&notify(&body, SECRET))
             .await
             .expect("believed")
             .body["result"],
@@ -63,13 +63,13 @@ async fn a_payment_is_applied_once_and_only_by_the_provider() {
     );
     let second = json!({"reference": "r2", "order": order, "amount_cents": 200});
     assert_eq!(
-        shop.serve(&notify(&second, SECRET))
+        app.serve(&notify(&second, SECRET))
             .await
             .expect("believed")
             .body["result"],
         "to_refund"
     );
-    let shown = shop
+    let shown = app
         .serve(&call(
             "GET",
             &made.location.expect("a place"),
@@ -85,18 +85,18 @@ async fn a_payment_is_applied_once_and_only_by_the_provider() {
         Some("alice"),
         None,
     );
-    assert_eq!(problem(shop.serve(&cancel).await), (409, "already_final"));
+    assert_eq!(problem(app.serve(&cancel).await), (409, "already_final"));
 }
 
 #[tokio::test]
 async fn a_payment_that_comes_before_its_order_waits_for_it() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    let made = shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let made = app.serve(&two(&id, "alice")).await.expect("accepted");
     let body = json!({"reference": "r1", "order": made.body["order"], "amount_cents": 200});
     assert_eq!(
-        shop.serve(&notify(&body, SECRET))
+        app.serve(&notify(&body, SECRET))
             .await
             .expect("believed")
             .body["result"],
@@ -105,13 +105,13 @@ async fn a_payment_that_comes_before_its_order_waits_for_it() {
 }
 
 /// Two stored orders of two seats each, at 200 cents; their numbers.
-async fn two_orders(shop: &Storefront, publisher: &Scripted) -> [String; 2] {
-    let id = program(shop).await;
+async fn two_orders(app: &App, publisher: &Scripted) -> [String; 2] {
+    let id = program(app).await;
     let mut numbers = Vec::new();
     for (at, sub) in ["alice", "bob"].into_iter().enumerate() {
-        let made = shop.serve(&two(&id, sub)).await.expect("accepted");
+        let made = app.serve(&two(&id, sub)).await.expect("accepted");
         let message = publisher.sent.lock().expect("whole")[at].clone();
-        store(shop, &message, at as i64).await;
+        store(app, &message, at as i64).await;
         numbers.push(made.body["order"].as_str().expect("a number").to_owned());
     }
     numbers.try_into().expect("two")
@@ -129,29 +129,29 @@ fn ops(method: &str, path: &str, body: Option<Value>) -> Call {
 }
 
 async fn payment(
-    shop: &Storefront,
+    app: &App,
     reference: &str,
     order: &str,
     amount_cents: i64,
 ) -> Result<Reply, Problem> {
     let body = json!({"reference": reference, "order": order, "amount_cents": amount_cents});
-    shop.serve(&notify(&body, SECRET)).await
+    app.serve(&notify(&body, SECRET)).await
 }
 
 #[tokio::test]
 async fn a_reference_that_comes_back_as_another_payment_is_answered_409_and_kept() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let [alices, bobs] = two_orders(&shop, &publisher).await;
+    let app = open_with(publisher.clone()).await;
+    let [alices, bobs] = two_orders(&app, &publisher).await;
     assert_eq!(
-        payment(&shop, "r1", &alices, 200)
+        payment(&app, "r1", &alices, 200)
             .await
             .expect("believed")
             .body["result"],
         "applied"
     );
     for (order, amount) in [(&bobs, 200), (&alices, 100), (&bobs, 200)] {
-        let refused = payment(&shop, "r1", order, amount)
+        let refused = payment(&app, "r1", order, amount)
             .await
             .expect_err("another payment");
         assert_eq!(
@@ -164,13 +164,13 @@ async fn a_reference_that_comes_back_as_another_payment_is_answered_409_and_kept
         );
     }
     assert_eq!(
-        payment(&shop, "r1", &alices, 200)
+        payment(&app, "r1", &alices, 200)
             .await
             .expect("believed")
             .body["result"],
         "duplicate"
     );
-    let listed = shop
+    let listed = app
         .serve(&ops("GET", "/payments?state=to_refund", None))
         .await
         .expect("a list");
@@ -198,7 +198,7 @@ async fn a_reference_that_comes_back_as_another_payment_is_answered_409_and_kept
         ]
     );
     assert_eq!(
-        payment(&shop, "r2", &bobs, 200)
+        payment(&app, "r2", &bobs, 200)
             .await
             .expect("believed")
             .body["result"],
@@ -210,8 +210,8 @@ async fn a_reference_that_comes_back_as_another_payment_is_answered_409_and_kept
 #[tokio::test]
 async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let [alices, bobs] = two_orders(&shop, &publisher).await;
+    let app = open_with(publisher.clone()).await;
+    let [alices, bobs] = two_orders(&app, &publisher).await;
     let nowhere = "4611686018427387905";
     for (reference, order, amount, result) in [
         ("p1", alices.as_str(), 200, "applied"),
@@ -220,13 +220,13 @@ async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
         ("p4", nowhere, 300, "unmatched"),
     ] {
         assert_eq!(
-            payment(&shop, reference, order, amount)
+            payment(&app, reference, order, amount)
                 .await
                 .expect("believed")
                 .body["result"],
             result
         );
-        let found = shop
+        let found = app
             .serve(&ops("GET", &format!("/payments?state={result}"), None))
             .await
             .expect("a list")
@@ -242,7 +242,7 @@ async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
     let mut path = "/payments?limit=3".to_owned();
     let mut seen = Vec::new();
     loop {
-        let page = shop
+        let page = app
             .serve(&ops("GET", &path, None))
             .await
             .expect("a page")
@@ -260,7 +260,7 @@ async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
         path = format!("/payments?limit=3&after={after}");
     }
     assert_eq!(seen, ["p4", "p3", "p2", "p1"]);
-    let differs = shop
+    let differs = app
         .serve(&ops("GET", &format!("/payments?order={bobs}"), None))
         .await
         .expect("a list")
@@ -277,21 +277,21 @@ async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
         )
     };
     for note in ["re-1", "re-2"] {
-        let refunded = shop.serve(&refund(&id, note)).await.expect("recorded").body;
+        let refunded = app.serve(&refund(&id, note)).await.expect("recorded").body;
         assert_eq!(
             (&refunded["state"], &refunded["refunded"]["note"]),
             (&json!("refunded"), &json!("re-1"))
         );
     }
     assert_eq!(
-        problem(shop.serve(&refund(&id, " ")).await),
+        problem(app.serve(&refund(&id, " ")).await),
         (422, "invalid_refund")
     );
     assert_eq!(
-        problem(shop.serve(&refund("999999", "re-3")).await),
+        problem(app.serve(&refund("999999", "re-3")).await),
         (404, "no_such_payment")
     );
-    let applied = shop
+    let applied = app
         .serve(&ops("GET", "/payments?reference=p1", None))
         .await
         .expect("a list")
@@ -301,7 +301,7 @@ async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
         .expect("an id")
         .to_owned();
     assert_eq!(
-        problem(shop.serve(&refund(&applied, "re-4")).await),
+        problem(app.serve(&refund(&applied, "re-4")).await),
         (409, "not_to_refund")
     );
     for path in [
@@ -312,7 +312,7 @@ async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
         "/payments?limit=0",
     ] {
         assert_eq!(
-            problem(shop.serve(&ops("GET", path, None)).await),
+            problem(app.serve(&ops("GET", path, None)).await),
             (400, "malformed_request"),
             "{path}"
         );
@@ -321,10 +321,10 @@ async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
         by("ops", "parked:read", "GET", "/payments", None),
         by("ops", "payments:read", "POST", "/payments/1/refunded", None),
     ] {
-        assert_eq!(problem(shop.serve(&call).await), (403, "forbidden"));
+        assert_eq!(problem(app.serve(&call).await), (403, "forbidden"));
     }
     assert_eq!(
-        problem(shop.serve(&call("GET", "/payments", None, None)).await),
+        problem(app.serve(&call("GET", "/payments", None, None)).await),
         (401, "unauthorized")
     );
 }
@@ -332,11 +332,11 @@ async fn an_operator_lists_payments_in_pages_and_records_a_refund() {
 #[tokio::test]
 async fn an_operator_looks_up_any_order_with_its_payments() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let [alices, _] = two_orders(&shop, &publisher).await;
-    payment(&shop, "p1", &alices, 200).await.expect("believed");
+    let app = open_with(publisher.clone()).await;
+    let [alices, _] = two_orders(&app, &publisher).await;
+    payment(&app, "p1", &alices, 200).await.expect("believed");
     let path = format!("/orders/{alices}");
-    let shown = shop
+    let shown = app
         .serve(&ops("GET", &path, None))
         .await
         .expect("found")
@@ -348,12 +348,12 @@ async fn an_operator_looks_up_any_order_with_its_payments() {
     assert_eq!(shown["payments"][0]["reference"], "p1");
     assert_eq!(
         problem(
-            shop.serve(&by("mallory", "payments:read", "GET", &path, None))
+            app.serve(&by("mallory", "payments:read", "GET", &path, None))
                 .await
         ),
         (404, "no_such_order")
     );
-    let hers = shop
+    let hers = app
         .serve(&call("GET", &path, Some("alice"), None))
         .await
         .expect("hers")
@@ -364,7 +364,7 @@ async fn an_operator_looks_up_any_order_with_its_payments() {
     );
     assert_eq!(
         problem(
-            shop.serve(&ops("GET", "/orders/4611686018427387905", None))
+            app.serve(&ops("GET", "/orders/4611686018427387905", None))
                 .await
         ),
         (404, "no_such_order")

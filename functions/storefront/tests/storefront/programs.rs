@@ -6,10 +6,10 @@ use crate::support::{Scripted, call, free, open_with, problem, program};
 
 #[tokio::test]
 async fn a_created_program_is_open_at_once_and_shows_its_seats_to_everybody() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
-    assert_eq!(free(&shop, &id).await, 10);
-    let seats = shop
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
+    assert_eq!(free(&app, &id).await, 10);
+    let seats = app
         .serve(&call(
             "GET",
             &format!("/programs/{id}/seats?category=0"),
@@ -19,7 +19,7 @@ async fn a_created_program_is_open_at_once_and_shows_its_seats_to_everybody() {
         .await
         .expect("public");
     assert_eq!(seats.body["rows"], json!([".........."]));
-    let missing = shop
+    let missing = app
         .serve(&call(
             "GET",
             &format!("/programs/{id}/seats?category=1"),
@@ -32,9 +32,9 @@ async fn a_created_program_is_open_at_once_and_shows_its_seats_to_everybody() {
 
 #[tokio::test]
 async fn a_program_is_created_only_with_its_scope_and_within_bounds() {
-    let shop = open_with(Scripted::new([])).await;
+    let app = open_with(Scripted::new([])).await;
     let body = json!({"title": "T", "categories": [{"name": "A", "rows": 0, "seats_per_row": 10, "price_cents": 100}]});
-    let bad = shop
+    let bad = app
         .serve(&call(
             "POST",
             "/programs",
@@ -46,9 +46,9 @@ async fn a_program_is_created_only_with_its_scope_and_within_bounds() {
     let mut scopeless = call("POST", "/programs", Some("promoter"), Some(body));
     scopeless.claims =
         storefront::identity::Claims::new([("sub".to_owned(), "promoter".to_owned())].into());
-    assert_eq!(problem(shop.serve(&scopeless).await), (403, "forbidden"));
+    assert_eq!(problem(app.serve(&scopeless).await), (403, "forbidden"));
     assert_eq!(
-        problem(shop.serve(&call("GET", "/programs/x", None, None)).await),
+        problem(app.serve(&call("GET", "/programs/x", None, None)).await),
         (404, "no_such_program")
     );
 }

@@ -21,40 +21,40 @@ fn refused() -> Published {
 #[tokio::test]
 async fn a_refused_publish_holds_nothing_and_its_key_makes_a_new_order() {
     let publisher = Scripted::new([Some(refused())]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     assert_eq!(
-        problem(shop.serve(&keyed(two(&id, "alice"), "k")).await),
+        problem(app.serve(&keyed(two(&id, "alice"), "k")).await),
         (503, "publish_failed")
     );
-    assert_eq!(free(&shop, &id).await, 10);
+    assert_eq!(free(&app, &id).await, 10);
     assert_eq!(
-        shop.serve(&keyed(two(&id, "alice"), "k"))
+        app.serve(&keyed(two(&id, "alice"), "k"))
             .await
             .expect("accepted")
             .status,
         202
     );
-    assert_eq!(free(&shop, &id).await, 8);
+    assert_eq!(free(&app, &id).await, 8);
 }
 
 #[tokio::test]
 async fn an_unknown_publish_is_fenced_before_its_seats_are_freed() {
     let publisher = Scripted::new([Some(unknown())]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     assert_eq!(
-        problem(shop.serve(&two(&id, "alice")).await),
+        problem(app.serve(&two(&id, "alice")).await),
         (503, "publish_failed")
     );
-    assert_eq!(free(&shop, &id).await, 10);
+    assert_eq!(free(&app, &id).await, 10);
     // The message was on its way all the time: it finds the fence.
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
+    store(&app, &message, 0).await;
     let order = serde_json::from_str::<OrderRequested>(&message)
         .expect("a message")
         .order;
-    let row = shop
+    let row = app
         .store
         .order(order)
         .await
@@ -66,63 +66,63 @@ async fn an_unknown_publish_is_fenced_before_its_seats_are_freed() {
 #[tokio::test]
 async fn an_unknown_publish_that_was_stored_meanwhile_is_the_stored_order() {
     let publisher = Scripted::new([None]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     // A first request dies after it has published, before it knows.
     let wish = keyed(two(&id, "alice"), "k");
-    die_while_publishing(&shop, &wish, &publisher, 1).await;
+    die_while_publishing(&app, &wish, &publisher, 1).await;
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
+    store(&app, &message, 0).await;
     publisher.next.lock().expect("whole").push(Some(unknown()));
-    let reply = shop.serve(&wish).await.expect("stored");
+    let reply = app.serve(&wish).await.expect("stored");
     assert_eq!(
         (reply.status, &reply.body["status"]),
         (201, &json!("unpaid"))
     );
-    assert_eq!(free(&shop, &id).await, 8);
+    assert_eq!(free(&app, &id).await, 8);
 }
 
 #[tokio::test]
 async fn a_request_that_died_while_publishing_is_carried_on_by_its_repetition() {
     let publisher = Scripted::new([None]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     let wish = keyed(two(&id, "alice"), "k");
-    die_while_publishing(&shop, &wish, &publisher, 1).await;
-    let reply = shop.serve(&wish).await.expect("accepted");
+    die_while_publishing(&app, &wish, &publisher, 1).await;
+    let reply = app.serve(&wish).await.expect("accepted");
     assert_eq!(reply.status, 202);
     let sent = publisher.sent.lock().expect("whole").clone();
     assert_eq!(sent.len(), 2);
     assert_eq!(sent[0], sent[1]);
-    assert_eq!(free(&shop, &id).await, 8);
+    assert_eq!(free(&app, &id).await, 8);
 }
 
 #[tokio::test]
 async fn a_refused_repetition_is_no_proof_that_nothing_was_sent() {
     let publisher = Scripted::new([None, Some(refused())]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     let wish = keyed(two(&id, "alice"), "k");
-    die_while_publishing(&shop, &wish, &publisher, 1).await;
-    assert_eq!(problem(shop.serve(&wish).await), (503, "publish_failed"));
+    die_while_publishing(&app, &wish, &publisher, 1).await;
+    assert_eq!(problem(app.serve(&wish).await), (503, "publish_failed"));
     let order = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0])
         .expect("a message")
         .order;
-    let row = shop.store.order(order).await.expect("Postgres runs");
+    let row = app.store.order(order).await.expect("Postgres runs");
     assert_eq!(row.map(|row| row.status), Some(Status::Void));
-    assert_eq!(free(&shop, &id).await, 10);
+    assert_eq!(free(&app, &id).await, 10);
 }
 
 #[tokio::test]
 async fn an_abandoned_reservation_is_fenced_by_its_repetition_which_then_orders_anew() {
     let publisher = Scripted::new([None]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     let wish = keyed(two(&id, "alice"), "k");
-    die_while_publishing(&shop, &wish, &publisher, 1).await;
+    die_while_publishing(&app, &wish, &publisher, 1).await;
     let first = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0])
         .expect("a message");
-    let reservation = shop
+    let reservation = app
         .gate
         .reservation(first.order)
         .await
@@ -138,20 +138,20 @@ async fn an_abandoned_reservation_is_fenced_by_its_repetition_which_then_orders_
         nonce: first.nonce,
         program,
     };
-    shop.gate.abandon(at, None).await.expect("Redis runs");
-    let reply = shop.serve(&wish).await.expect("a new order");
+    app.gate.abandon(at, None).await.expect("Redis runs");
+    let reply = app.serve(&wish).await.expect("a new order");
     assert_eq!(reply.status, 202);
     assert_ne!(reply.body["order"], json!(first.order));
-    assert_eq!(free(&shop, &id).await, 8);
+    assert_eq!(free(&app, &id).await, 8);
 }
 
 #[tokio::test]
 async fn a_repeated_request_for_a_void_order_is_refused() {
     let publisher = Scripted::new([None]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     let wish = keyed(two(&id, "alice"), "k");
-    die_while_publishing(&shop, &wish, &publisher, 1).await;
+    die_while_publishing(&app, &wish, &publisher, 1).await;
     let first = serde_json::from_str::<OrderRequested>(&publisher.sent.lock().expect("whole")[0])
         .expect("a message");
     // Made void, and the gate is not settled.
@@ -165,36 +165,36 @@ async fn a_repeated_request_for_a_void_order_is_refused() {
         key: first.idempotency_key,
         reason: "abandoned",
     };
-    shop.store.fence(&fence).await.expect("Postgres runs");
-    assert_eq!(problem(shop.serve(&wish).await), (503, "publish_failed"));
-    assert_eq!(free(&shop, &id).await, 10);
-    let reply = shop.serve(&wish).await.expect("a new order");
+    app.store.fence(&fence).await.expect("Postgres runs");
+    assert_eq!(problem(app.serve(&wish).await), (503, "publish_failed"));
+    assert_eq!(free(&app, &id).await, 10);
+    let reply = app.serve(&wish).await.expect("a new order");
     assert_eq!(reply.status, 202);
     assert_ne!(reply.body["order"], json!(first.order));
 }
 
 #[tokio::test]
 async fn without_brokers_a_buyer_is_told_to_come_back_and_the_seats_are_free_again() {
-    let shop = open_with(nowhere()).await;
-    let id = program(&shop).await;
-    let first = shop
+    let app = open_with(nowhere()).await;
+    let id = program(&app).await;
+    let first = app
         .serve(&two(&id, "alice"))
         .await
         .expect_err("nowhere to publish");
     assert_eq!(first.status, 503);
     assert!(first.retry_after.is_some());
-    assert_eq!(free(&shop, &id).await, 10);
+    assert_eq!(free(&app, &id).await, 10);
     // The circuit is open by now: refused before anything is held.
     assert_eq!(
-        problem(shop.serve(&two(&id, "alice")).await),
+        problem(app.serve(&two(&id, "alice")).await),
         (503, "unavailable")
     );
-    assert_eq!(free(&shop, &id).await, 10);
+    assert_eq!(free(&app, &id).await, 10);
 }
 
 /// Lets a request get as far as its publish, then takes it away.
 async fn die_while_publishing(
-    shop: &storefront::Storefront,
+    app: &storefront::App,
     wish: &storefront::http::Call,
     publisher: &Scripted,
     sends: usize,
@@ -203,7 +203,7 @@ async fn die_while_publishing(
         publisher.sent.lock().expect("whole").len() >= sends
     });
     tokio::select! {
-        reply = shop.serve(wish) => panic!("answered: {reply:?}"),
+        reply = app.serve(wish) => panic!("answered: {reply:?}"),
         () = sent => {}
     }
 }

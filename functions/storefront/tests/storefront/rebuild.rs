@@ -6,7 +6,7 @@ use redis::aio::MultiplexedConnection;
 use serde_json::json;
 use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::sale::Status;
-use storefront::kafka::{Logs, PublishOrders, Published};
+use storefront::kafka::{LogRanges, PublishOrders, Published};
 
 use crate::support::{
     Scripted, call, free, keyed, open_with, order_when_open, pass_barriers, problem, program,
@@ -42,9 +42,9 @@ async fn keys(redis: &mut MultiplexedConnection, prefix: &str) -> Vec<String> {
 }
 
 /// Takes every key of the environment away, as a lost Redis would.
-pub(crate) async fn lose(shop: &storefront::Storefront) {
+pub(crate) async fn lose(app: &storefront::App) {
     let mut redis = redis().await;
-    for key in keys(&mut redis, shop.settings.names.prefix()).await {
+    for key in keys(&mut redis, app.settings.names.prefix()).await {
         let _: u64 = redis::cmd("DEL")
             .arg(key)
             .query_async(&mut redis)
@@ -99,7 +99,7 @@ impl PublishOrders for Copying {
         self.then.append_barrier(partition, barrier).await
     }
 
-    async fn logs(&self) -> Result<Logs, String> {
+    async fn logs(&self) -> Result<LogRanges, String> {
         self.then.logs().await
     }
 }
@@ -151,10 +151,10 @@ async fn a_void_order_is_not_accepted_after_a_failover() {
         copy,
         first,
     });
-    let shop = crate::support::open_with_settings(settings, publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = crate::support::open_with_settings(settings, publisher.clone()).await;
+    let id = program(&app).await;
     let wish = keyed(two(&id, "alice"), "k");
-    assert_eq!(problem(shop.serve(&wish).await), (503, "publish_failed"));
+    assert_eq!(problem(app.serve(&wish).await), (503, "publish_failed"));
     let first = publisher
         .first
         .lock()
@@ -165,7 +165,7 @@ async fn a_void_order_is_not_accepted_after_a_failover() {
         .expect("a message")
         .order;
     let status = async |order| {
-        shop.store
+        app.store
             .order(order)
             .await
             .expect("Postgres runs")
@@ -173,7 +173,7 @@ async fn a_void_order_is_not_accepted_after_a_failover() {
     };
     assert_eq!(status(void).await, Some(Status::Void));
     publisher.go_back().await;
-    let reservation = shop
+    let reservation = app
         .gate
         .reservation(void)
         .await
@@ -181,7 +181,7 @@ async fn a_void_order_is_not_accepted_after_a_failover() {
         .expect("kept");
     assert_eq!(reservation.state, shared::gate::ResvState::Held);
 
-    let reply = shop.serve(&wish).await.expect("a new order");
+    let reply = app.serve(&wish).await.expect("a new order");
     assert_eq!(reply.status, 202);
     let order = reply.body["order"]
         .as_str()
@@ -191,7 +191,7 @@ async fn a_void_order_is_not_accepted_after_a_failover() {
     assert_ne!(order, void);
     assert_eq!(status(order).await, None, "it can be stored");
     assert_eq!(
-        free(&shop, &id).await,
+        free(&app, &id).await,
         8,
         "the seats of the void order are free"
     );
@@ -200,39 +200,36 @@ async fn a_void_order_is_not_accepted_after_a_failover() {
 #[tokio::test]
 async fn a_lost_gate_opens_again_only_with_every_accepted_order_in_it() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    let alices = shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let alices = app.serve(&two(&id, "alice")).await.expect("accepted");
     assert_eq!(alices.body["seats"], json!([0, 1]));
-    lose(&shop).await;
+    lose(&app).await;
     // Her order is in Kafka, and nobody has stored it: selling now would sell her seats.
     publisher.ends.lock().expect("whole").insert(0, 1);
-    assert_eq!(
-        problem(shop.serve(&two(&id, "bob")).await),
-        (503, "loading")
-    );
+    assert_eq!(problem(app.serve(&two(&id, "bob")).await), (503, "loading"));
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
-    pass_barriers(&shop, &publisher).await;
-    assert_eq!(order_when_open(&shop, &id, "bob").await, json!([2, 3]));
-    assert_eq!(free(&shop, &id).await, 6);
+    store(&app, &message, 0).await;
+    pass_barriers(&app, &publisher).await;
+    assert_eq!(order_when_open(&app, &id, "bob").await, json!([2, 3]));
+    assert_eq!(free(&app, &id).await, 6);
 }
 
 #[tokio::test]
 async fn who_only_looks_opens_a_lost_gate_again() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    app.serve(&two(&id, "alice")).await.expect("accepted");
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
+    store(&app, &message, 0).await;
     publisher.ends.lock().expect("whole").insert(0, 1);
-    lose(&shop).await;
+    lose(&app).await;
     let look = call("GET", &format!("/programs/{id}"), None, None);
-    shop.serve(&look).await.expect("found");
-    pass_barriers(&shop, &publisher).await;
+    app.serve(&look).await.expect("found");
+    pass_barriers(&app, &publisher).await;
     until("the gate is open", async || {
-        shop.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)
+        app.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)
     })
     .await;
 }
@@ -240,12 +237,12 @@ async fn who_only_looks_opens_a_lost_gate_again() {
 #[tokio::test]
 async fn a_lost_accepted_order_is_loading_never_absent() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    let order = shop.serve(&two(&id, "alice")).await.expect("accepted").body["order"].clone();
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let order = app.serve(&two(&id, "alice")).await.expect("accepted").body["order"].clone();
     let order = order.as_str().expect("a number");
     publisher.ends.lock().expect("whole").insert(0, 1);
-    lose(&shop).await;
+    lose(&app).await;
     let get = call("GET", &format!("/orders/{order}"), Some("alice"), None);
     let cancel = call(
         "POST",
@@ -254,13 +251,13 @@ async fn a_lost_accepted_order_is_loading_never_absent() {
         None,
     );
     for request in [&get, &cancel] {
-        assert_eq!(problem(shop.serve(request).await), (503, "loading"));
+        assert_eq!(problem(app.serve(request).await), (503, "loading"));
     }
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
-    pass_barriers(&shop, &publisher).await;
+    store(&app, &message, 0).await;
+    pass_barriers(&app, &publisher).await;
     assert_eq!(
-        shop.serve(&get).await.expect("stored").body["status"],
+        app.serve(&get).await.expect("stored").body["status"],
         "unpaid"
     );
     let other = call(
@@ -270,12 +267,12 @@ async fn a_lost_accepted_order_is_loading_never_absent() {
         None,
     );
     until("the gate is open", async || {
-        problem(shop.serve(&other).await) != (503, "loading")
+        problem(app.serve(&other).await) != (503, "loading")
     })
     .await;
-    assert_eq!(problem(shop.serve(&other).await), (404, "no_such_order"));
+    assert_eq!(problem(app.serve(&other).await), (404, "no_such_order"));
     assert_eq!(
-        shop.serve(&cancel).await.expect("its row is there").body["status"],
+        app.serve(&cancel).await.expect("its row is there").body["status"],
         "cancelled"
     );
 }
@@ -283,57 +280,54 @@ async fn a_lost_accepted_order_is_loading_never_absent() {
 #[tokio::test]
 async fn progress_beyond_the_end_of_a_topic_made_anew_opens_nothing() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    shop.serve(&two(&id, "alice")).await.expect("accepted");
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    app.serve(&two(&id, "alice")).await.expect("accepted");
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 1000).await;
+    store(&app, &message, 1000).await;
     // Ten records stand in the new topic, and nobody has read them.
     publisher.ends.lock().expect("whole").insert(0, 10);
-    lose(&shop).await;
-    assert_eq!(
-        problem(shop.serve(&two(&id, "bob")).await),
-        (503, "loading")
-    );
+    lose(&app).await;
+    assert_eq!(problem(app.serve(&two(&id, "bob")).await), (503, "loading"));
     // Order-create comes to the barrier in the new topic, and so past all that stood before it.
-    pass_barriers(&shop, &publisher).await;
-    order_when_open(&shop, &id, "bob").await;
+    pass_barriers(&app, &publisher).await;
+    order_when_open(&app, &id, "bob").await;
 }
 
 #[tokio::test]
 async fn a_key_leads_to_its_order_after_a_loss() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
-    let alices = shop
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let alices = app
         .serve(&keyed(two(&id, "alice"), "k"))
         .await
         .expect("accepted");
-    let bobs = shop
+    let bobs = app
         .serve(&keyed(two(&id, "bob"), "k"))
         .await
         .expect("accepted");
     let sent = publisher.sent.lock().expect("whole").clone();
-    store(&shop, &sent[0], 0).await;
-    store(&shop, &sent[1], 1).await;
+    store(&app, &sent[0], 0).await;
+    store(&app, &sent[1], 1).await;
     let cancel = format!(
         "/orders/{}/cancel",
         bobs.body["order"].as_str().expect("a number")
     );
-    shop.serve(&call("POST", &cancel, Some("bob"), None))
+    app.serve(&call("POST", &cancel, Some("bob"), None))
         .await
         .expect("cancelled");
     publisher.ends.lock().expect("whole").insert(0, 2);
-    lose(&shop).await;
+    lose(&app).await;
     let look = call("GET", &format!("/programs/{id}"), None, None);
-    shop.serve(&look).await.expect("found");
-    pass_barriers(&shop, &publisher).await;
+    app.serve(&look).await.expect("found");
+    pass_barriers(&app, &publisher).await;
     until("the gate is open", async || {
-        shop.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)
+        app.serve(&look).await.expect("found").body["categories"][0]["free"] == json!(8)
     })
     .await;
 
-    let again = shop
+    let again = app
         .serve(&keyed(two(&id, "alice"), "k"))
         .await
         .expect("the same order");
@@ -348,11 +342,11 @@ async fn a_key_leads_to_its_order_after_a_loss() {
     let mut other = keyed(two(&id, "alice"), "k");
     other.body = json!({"category": 0, "count": 3}).to_string().into_bytes();
     assert_eq!(
-        problem(shop.serve(&other).await),
+        problem(app.serve(&other).await),
         (422, "idempotency_key_reused")
     );
     // An order that has ended is still what its key stands for.
-    let again = shop
+    let again = app
         .serve(&keyed(two(&id, "bob"), "k"))
         .await
         .expect("the same order");
@@ -365,21 +359,21 @@ async fn a_key_leads_to_its_order_after_a_loss() {
         2,
         "no second order of either"
     );
-    assert_eq!(free(&shop, &id).await, 8);
+    assert_eq!(free(&app, &id).await, 8);
 }
 
 #[tokio::test]
 async fn a_rejected_duplicate_names_its_original() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     let wish = keyed(two(&id, "alice"), "k");
-    let first = shop.serve(&wish).await.expect("accepted").body["order"].clone();
+    let first = app.serve(&wish).await.expect("accepted").body["order"].clone();
     let sent = publisher.sent.lock().expect("whole").clone();
-    store(&shop, &sent[0], 0).await;
+    store(&app, &sent[0], 0).await;
     // The gate forgets the key, as after its time is over.
     let mut redis = redis().await;
-    for key in keys(&mut redis, shop.settings.names.prefix())
+    for key in keys(&mut redis, app.settings.names.prefix())
         .await
         .into_iter()
         .filter(|key| key.contains(":idem:"))
@@ -390,23 +384,23 @@ async fn a_rejected_duplicate_names_its_original() {
             .await
             .expect("deletes");
     }
-    let second = shop.serve(&wish).await.expect("accepted");
+    let second = app.serve(&wish).await.expect("accepted");
     assert_ne!(second.body["order"], first);
     let sent = publisher.sent.lock().expect("whole").clone();
-    store(&shop, &sent[1], 1).await;
+    store(&app, &sent[1], 1).await;
     let look = call(
         "GET",
         second.location.as_deref().expect("a place"),
         Some("alice"),
         None,
     );
-    let seen = shop.serve(&look).await.expect("hers").body;
+    let seen = app.serve(&look).await.expect("hers").body;
     assert_eq!(
         (&seen["status"], &seen["reason"]),
         (&json!("rejected"), &json!("duplicate"))
     );
     assert_eq!(seen["duplicate_of"], first);
-    let again = shop.serve(&wish).await.expect_err("rejected");
+    let again = app.serve(&wish).await.expect_err("rejected");
     assert_eq!(
         (again.status, again.code, &again.extras["duplicate_of"]),
         (409, "rejected", &first)

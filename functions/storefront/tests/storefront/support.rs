@@ -1,6 +1,6 @@
 //! An environment of one's own, and buyers to act in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use shared::store::Arrival;
 use sqlx::Connection;
 use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
-use storefront::kafka::{KafkaOrders, Logs, Offsets, PublishOrders, Published};
-use storefront::{Settings, Storefront};
+use storefront::kafka::{KafkaOrders, LogRanges, PublishOrders, Published};
+use storefront::{App, Settings};
 
 /// When the scripted broker appends barriers: later than anything else.
 const BARRIER_MS: i64 = 1_800_000_000_001;
@@ -68,19 +68,19 @@ fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
 }
 
 /// A storefront with everything real, its schema and its topic created.
-pub(crate) async fn open() -> Storefront {
+pub(crate) async fn open() -> App {
     let settings = settings(&[]);
     create_topic(&settings).await;
-    let shop = Storefront::open(settings).expect("opens");
-    shop.store
+    let app = App::open(settings).expect("opens");
+    app.store
         .migrate()
         .await
         .expect("Postgres runs (scripts/servers start)");
-    shop
+    app
 }
 
 /// A storefront whose publisher does as it is told.
-pub(crate) async fn open_with(publisher: Arc<dyn PublishOrders>) -> Storefront {
+pub(crate) async fn open_with(publisher: Arc<dyn PublishOrders>) -> App {
     open_with_settings(settings(&[]), publisher).await
 }
 
@@ -88,29 +88,29 @@ pub(crate) async fn open_with(publisher: Arc<dyn PublishOrders>) -> Storefront {
 pub(crate) async fn open_with_settings(
     settings: Settings,
     publisher: Arc<dyn PublishOrders>,
-) -> Storefront {
-    let shop = Storefront::with_publisher(settings, publisher).expect("opens");
-    shop.store
+) -> App {
+    let app = App::with_publisher(settings, publisher).expect("opens");
+    app.store
         .migrate()
         .await
         .expect("Postgres runs (scripts/servers start)");
-    shop
+    app
 }
 
 /// Another instance of the same environment.
-pub(crate) fn another(shop: &Storefront, more: &[(&str, &str)]) -> Storefront {
-    let settings = settings_of(shop.settings.names.prefix(), more);
-    Storefront::with_publisher(settings, shop.publisher.clone()).expect("opens")
+pub(crate) fn another(app: &App, more: &[(&str, &str)]) -> App {
+    let settings = settings_of(app.settings.names.prefix(), more);
+    App::with_publisher(settings, app.publisher.clone()).expect("opens")
 }
 
 /// A statement of the test's own.
-pub(crate) async fn run(shop: &Storefront, sql: &'static str) {
+pub(crate) async fn run(app: &App, sql: &'static str) {
     let url = variable(
         "DATABASE_URL",
         "postgres://usher:usher@127.0.0.1:15432/usher",
     );
     let options: sqlx::postgres::PgConnectOptions = url.parse().expect("a database URL");
-    let options = options.options([("search_path", shop.settings.names.schema())]);
+    let options = options.options([("search_path", app.settings.names.schema())]);
     let mut connection = sqlx::PgConnection::connect_with(&options)
         .await
         .expect("Postgres runs");
@@ -168,7 +168,7 @@ pub(crate) struct Scripted {
     /// Records put back, in the order they came: topic, key, value.
     pub(crate) put_back: Mutex<Vec<PutBack>>,
     /// The offset that the next record of a partition gets. Barriers raise it.
-    pub(crate) ends: Mutex<Offsets>,
+    pub(crate) ends: Mutex<BTreeMap<i32, i64>>,
     /// Barriers in the order they came.
     pub(crate) barriers: Mutex<Vec<(i32, i64, Barrier)>>,
 }
@@ -245,7 +245,7 @@ impl PublishOrders for Scripted {
         }
     }
 
-    async fn logs(&self) -> Result<Logs, String> {
+    async fn logs(&self) -> Result<LogRanges, String> {
         Ok(self
             .ends
             .lock()
@@ -307,9 +307,9 @@ pub(crate) fn keyed(mut call: Call, key: &str) -> Call {
 }
 
 /// A program of one row of ten seats at 100 cents, open. Answers its id.
-pub(crate) async fn program(shop: &Storefront) -> String {
+pub(crate) async fn program(app: &App) -> String {
     let body = json!({"title": "T", "categories": [{"name": "A", "rows": 1, "seats_per_row": 10, "price_cents": 100}]});
-    let reply = shop
+    let reply = app
         .serve(&call("POST", "/programs", Some("promoter"), Some(body)))
         .await
         .expect("created");
@@ -327,8 +327,8 @@ pub(crate) fn two(program: &str, sub: &str) -> Call {
 }
 
 /// How many seats the public page says are free.
-pub(crate) async fn free(shop: &Storefront, program: &str) -> i64 {
-    let reply = shop
+pub(crate) async fn free(app: &App, program: &str) -> i64 {
+    let reply = app
         .serve(&call("GET", &format!("/programs/{program}"), None, None))
         .await
         .expect("found");
@@ -336,10 +336,10 @@ pub(crate) async fn free(shop: &Storefront, program: &str) -> i64 {
 }
 
 /// Plays order-create for one message at an offset of partition 0, without telling the gate.
-pub(crate) async fn store(shop: &Storefront, message: &str, offset: i64) {
+pub(crate) async fn store(app: &App, message: &str, offset: i64) {
     let request: OrderRequested = serde_json::from_str(message).expect("a valid message");
     let arrival = Arrival {
-        topic: &shop.settings.topic,
+        topic: &app.settings.topic,
         partition: 0,
         offset,
         appended_ms: Some(1_800_000_000_000),
@@ -347,7 +347,7 @@ pub(crate) async fn store(shop: &Storefront, message: &str, offset: i64) {
         value: Some(message.as_bytes()),
         message: Ok(request),
     };
-    let batch = shop
+    let batch = app
         .store
         .store_orders(std::slice::from_ref(&arrival), 1_000)
         .await;
@@ -355,12 +355,12 @@ pub(crate) async fn store(shop: &Storefront, message: &str, offset: i64) {
 }
 
 /// Plays order-create for all barriers so far.
-pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted) {
+pub(crate) async fn pass_barriers(app: &App, publisher: &Scripted) {
     let barriers = publisher.barriers.lock().expect("whole").clone();
     for (partition, offset, barrier) in barriers {
         let value = barrier.encode();
         let arrival = Arrival {
-            topic: &shop.settings.topic,
+            topic: &app.settings.topic,
             partition,
             offset,
             appended_ms: Some(BARRIER_MS),
@@ -368,7 +368,7 @@ pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted) {
             value: Some(value.as_bytes()),
             message: Err(lambda_batch::Reason::new("no order")),
         };
-        let batch = shop
+        let batch = app
             .store
             .store_orders(std::slice::from_ref(&arrival), 1_000)
             .await;
@@ -377,10 +377,10 @@ pub(crate) async fn pass_barriers(shop: &Storefront, publisher: &Scripted) {
 }
 
 /// Orders two seats until the gate takes them. Returns the seats.
-pub(crate) async fn order_when_open(shop: &Storefront, id: &str, buyer: &str) -> Value {
+pub(crate) async fn order_when_open(app: &App, id: &str, buyer: &str) -> Value {
     let seats = Mutex::new(None);
     until("the gate opens", async || {
-        match shop.serve(&two(id, buyer)).await {
+        match app.serve(&two(id, buyer)).await {
             Ok(reply) => {
                 *seats.lock().expect("whole") = Some(reply.body["seats"].clone());
                 true

@@ -3,7 +3,7 @@
 
 use lambda_http::Request;
 use serde_json::{Value, json};
-use storefront::Storefront;
+use storefront::App;
 
 use crate::support::{Scripted, free, open_with, program};
 
@@ -36,7 +36,7 @@ impl<'a> Asked<'a> {
         let event = json!({
             "version": "2.0", "routeKey": route, "rawPath": self.path, "rawQueryString": self.query, "headers": self.headers,
             "requestContext": {
-                "accountId": "000000000000", "apiId": "api", "domainName": "shop.example", "domainPrefix": "api",
+                "accountId": "000000000000", "apiId": "api", "domainName": "app.example", "domainPrefix": "api",
                 "http": {"method": self.method, "path": self.path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.7", "userAgent": "t"},
                 "requestId": "r", "routeKey": route, "stage": "$default", "time": "22/Nov/2026:18:00:00 +0000",
                 "timeEpoch": 1_795_370_400_000_i64, "authorizer": {"jwt": {"claims": self.claims, "scopes": null}},
@@ -46,8 +46,8 @@ impl<'a> Asked<'a> {
         lambda_http::request::from_str(&event.to_string()).expect("an event of the gateway")
     }
 
-    async fn status(&self, shop: &Storefront) -> u16 {
-        shop.answer(self.request()).await.status().as_u16()
+    async fn status(&self, app: &App) -> u16 {
+        app.answer(self.request()).await.status().as_u16()
     }
 }
 
@@ -56,8 +56,8 @@ const ORDER: &str = r#"{"category":0,"count":1}"#;
 #[tokio::test]
 async fn an_idempotency_key_that_cannot_be_read_makes_no_order() {
     let publisher = Scripted::new([]);
-    let shop = open_with(publisher.clone()).await;
-    let id = program(&shop).await;
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
     let path = format!("/programs/{id}/orders");
     let with = |key: &str| Asked {
         headers: json!({"idempotency-key": key}),
@@ -75,18 +75,18 @@ async fn an_idempotency_key_that_cannot_be_read_makes_no_order() {
         "\u{e4}",
         "\u{fffd}",
     ] {
-        assert_eq!(with(key).status(&shop).await, 400, "{key:?}");
+        assert_eq!(with(key).status(&app).await, 400, "{key:?}");
     }
     let sent = publisher.sent.lock().expect("whole").len();
-    assert_eq!((sent, free(&shop, &id).await), (0, 10));
-    assert_eq!(with("groesse-1").status(&shop).await, 202);
+    assert_eq!((sent, free(&app, &id).await), (0, 10));
+    assert_eq!(with("groesse-1").status(&app).await, 202);
 }
 
 #[tokio::test]
 async fn a_query_parameter_that_cannot_be_read_is_refused() {
-    let shop = open_with(Scripted::new([])).await;
-    let seats = format!("/programs/{}/seats", program(&shop).await);
-    let orders = format!("/programs/{}/orders", program(&shop).await);
+    let app = open_with(Scripted::new([])).await;
+    let seats = format!("/programs/{}/seats", program(&app).await);
+    let orders = format!("/programs/{}/orders", program(&app).await);
     // Every parameter that a route reads, with a value that it takes.
     let routes = [
         ("GET", seats.as_str(), vec![("category", "0")]),
@@ -156,7 +156,7 @@ async fn a_query_parameter_that_cannot_be_read_is_refused() {
                 body,
                 ..Asked::new(method, path)
             }
-            .status(&shop)
+            .status(&app)
             .await
         };
         let taken = ask(good.join("&")).await;
@@ -184,8 +184,8 @@ async fn a_query_parameter_that_cannot_be_read_is_refused() {
 
 #[tokio::test]
 async fn a_parameter_that_a_route_does_not_have_is_refused() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     let seats = format!("/programs/{id}/seats");
     let show = format!("/programs/{id}");
     let update = r#"{"version":1}"#;
@@ -212,7 +212,7 @@ async fn a_parameter_that_a_route_does_not_have_is_refused() {
             body,
             ..Asked::new(method, path)
         }
-        .status(&shop)
+        .status(&app)
         .await;
         assert_eq!(status, 400, "{method} {path}?{unknown}");
     }
@@ -222,12 +222,12 @@ async fn a_parameter_that_a_route_does_not_have_is_refused() {
         body: Some("{}"),
         ..Asked::new("POST", "/payments")
     };
-    assert_eq!(paid.status(&shop).await, 401);
+    assert_eq!(paid.status(&app).await, 401);
 }
 
 #[tokio::test]
 async fn scopes_are_read_from_scp_as_from_scope() {
-    let shop = open_with(Scripted::new([])).await;
+    let app = open_with(Scripted::new([])).await;
     for (claims, status) in [
         (json!({"sub": "alice", "scp": "a parked:read"}), 200),
         (json!({"sub": "alice", "scp": "[parked:read a]"}), 200),
@@ -243,13 +243,13 @@ async fn scopes_are_read_from_scp_as_from_scope() {
             claims: claims.clone(),
             ..Asked::new("GET", "/parked")
         };
-        assert_eq!(asked.status(&shop).await, status, "{claims}");
+        assert_eq!(asked.status(&app).await, status, "{claims}");
     }
 }
 
 #[tokio::test]
 async fn a_path_segment_that_is_no_identity_leads_nowhere() {
-    let shop = open_with(Scripted::new([])).await;
+    let app = open_with(Scripted::new([])).await;
     for bad in [
         "x",
         "0",
@@ -285,7 +285,7 @@ async fn a_path_segment_that_is_no_identity_leads_nowhere() {
                     body,
                     ..Asked::new(method, &path)
                 }
-                .status(&shop)
+                .status(&app)
                 .await,
                 404,
                 "{method} {path}"
@@ -296,13 +296,13 @@ async fn a_path_segment_that_is_no_identity_leads_nowhere() {
 
 #[tokio::test]
 async fn a_claim_that_cannot_be_read_is_no_claim() {
-    let shop = open_with(Scripted::new([])).await;
+    let app = open_with(Scripted::new([])).await;
     for sub in ["", " ", "null", "[alice]", "a b", "größe", &"s".repeat(129)] {
         let asked = Asked {
             claims: json!({"sub": sub, "scope": "programs:write"}),
             ..Asked::new("GET", "/orders")
         };
-        assert_eq!(asked.status(&shop).await, 401, "{sub:?}");
+        assert_eq!(asked.status(&app).await, 401, "{sub:?}");
     }
     for scope in [
         "",
@@ -317,14 +317,14 @@ async fn a_claim_that_cannot_be_read_is_no_claim() {
             claims: json!({"sub": "alice", "scope": scope}),
             ..Asked::new("GET", "/parked")
         };
-        assert_eq!(asked.status(&shop).await, 403, "{scope:?}");
+        assert_eq!(asked.status(&app).await, 403, "{scope:?}");
     }
 }
 
 #[tokio::test]
 async fn a_body_with_what_cannot_be_read_is_refused() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     let orders = format!("/programs/{id}/orders");
     let change = format!("/programs/{id}");
     let hall = r#"{"name":"A","rows":1,"seats_per_row":1,"price_cents":1}"#;
@@ -378,19 +378,19 @@ async fn a_body_with_what_cannot_be_read_is_refused() {
                 body: Some(&body),
                 ..Asked::new(method, path)
             }
-            .status(&shop)
+            .status(&app)
             .await,
             400,
             "{method} {path} {body}"
         );
     }
-    assert_eq!(free(&shop, &id).await, 10);
+    assert_eq!(free(&app, &id).await, 10);
 }
 
 #[tokio::test]
 async fn an_array_is_no_body_of_any_route() {
-    let shop = open_with(Scripted::new([])).await;
-    let id = program(&shop).await;
+    let app = open_with(Scripted::new([])).await;
+    let id = program(&app).await;
     let orders = format!("/programs/{id}/orders");
     let change = format!("/programs/{id}");
     for (method, path, body) in [
@@ -423,18 +423,18 @@ async fn an_array_is_no_body_of_any_route() {
                 body: Some(body),
                 ..Asked::new(method, path)
             }
-            .status(&shop)
+            .status(&app)
             .await,
             400,
             "{method} {path} {body}"
         );
     }
-    assert_eq!(free(&shop, &id).await, 10);
+    assert_eq!(free(&app, &id).await, 10);
 }
 
 #[tokio::test]
 async fn a_signature_that_cannot_be_read_is_no_signature() {
-    let shop = open_with(Scripted::new([])).await;
+    let app = open_with(Scripted::new([])).await;
     let body = r#"{"reference":"r","order":"4611686018427387905","amount_cents":1}"#;
     for headers in [
         json!({}),
@@ -448,19 +448,19 @@ async fn a_signature_that_cannot_be_read_is_no_signature() {
             body: Some(body),
             ..Asked::new("POST", "/payments")
         };
-        assert_eq!(asked.status(&shop).await, 401, "{headers}");
+        assert_eq!(asked.status(&app).await, 401, "{headers}");
     }
 }
 
 /// W3C Trace Context: a `traceparent` that cannot be parsed begins a new trace. The one header whose faults are not the caller's to mend.
 #[tokio::test]
 async fn a_traceparent_that_cannot_be_read_refuses_nothing() {
-    let shop = open_with(Scripted::new([])).await;
+    let app = open_with(Scripted::new([])).await;
     for traceparent in ["größe", "", "00-zz"] {
         let asked = Asked {
             headers: json!({"traceparent": traceparent}),
             ..Asked::new("GET", "/orders")
         };
-        assert_eq!(asked.status(&shop).await, 200, "{traceparent:?}");
+        assert_eq!(asked.status(&app).await, 200, "{traceparent:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use redis::aio::MultiplexedConnection;
-use storefront::Storefront;
+use storefront::App;
 use storefront::http::{Call, Reply};
 
 use crate::support::{
@@ -25,8 +25,8 @@ async fn redis() -> MultiplexedConnection {
 }
 
 /// Requests that wait now, and whether none may.
-async fn places(shop: &Storefront, redis: &MultiplexedConnection) -> (usize, bool) {
-    let key = format!("{}:{{s00}}:waiting", shop.settings.names.prefix());
+async fn places(app: &App, redis: &MultiplexedConnection) -> (usize, bool) {
+    let key = format!("{}:{{s00}}:waiting", app.settings.names.prefix());
     let members: Vec<String> = redis::cmd("ZRANGE")
         .arg(key)
         .arg(0)
@@ -38,27 +38,27 @@ async fn places(shop: &Storefront, redis: &MultiplexedConnection) -> (usize, boo
     (members.len() - usize::from(lagging), lagging)
 }
 
-async fn served(shop: &Storefront, call: &Call) -> Reply {
-    shop.serve(call).await.expect("accepted")
+async fn served(app: &App, call: &Call) -> Reply {
+    app.serve(call).await.expect("accepted")
 }
 
 #[tokio::test]
 async fn a_share_of_the_instances_waits_and_no_more() {
     let publisher = Scripted::new([]);
-    let shop = open_with_settings(
+    let app = open_with_settings(
         settings(&[("STOREFRONT_CONCURRENCY", "4")]),
         publisher.clone(),
     )
     .await;
-    let other = another(&shop, &[("STOREFRONT_CONCURRENCY", "4")]);
-    let id = program(&shop).await;
+    let other = another(&app, &[("STOREFRONT_CONCURRENCY", "4")]);
+    let id = program(&app).await;
     let redis = redis().await;
     let alices = waiting(&id, "alice");
     let bobs = waiting(&id, "bob");
-    let mut first = pin!(served(&shop, &alices));
+    let mut first = pin!(served(&app, &alices));
     tokio::select! {
         reply = &mut first => panic!("answered without waiting: {reply:?}"),
-        () = until("alice waits", async || places(&shop, &redis).await == (1, false)) => {}
+        () = until("alice waits", async || places(&app, &redis).await == (1, false)) => {}
     }
     let second = tokio::select! {
         biased;
@@ -71,10 +71,10 @@ async fn a_share_of_the_instances_waits_and_no_more() {
         "{second:?}"
     );
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    store(&shop, &message, 0).await;
+    store(&app, &message, 0).await;
     assert_eq!(first.await.status, 201);
     assert_eq!(
-        places(&shop, &redis).await,
+        places(&app, &redis).await,
         (0, false),
         "the place is given back"
     );
@@ -84,17 +84,17 @@ async fn a_share_of_the_instances_waits_and_no_more() {
 async fn no_request_waits_while_orders_are_not_stored() {
     let publisher = Scripted::new([]);
     let long = [("ORDER_WAIT_STALL_MS", "60000")];
-    let shop = open_with_settings(settings(&long), publisher.clone()).await;
-    let hasty = another(&shop, &[("ORDER_WAIT_STALL_MS", "3000")]);
-    let id = program(&shop).await;
+    let app = open_with_settings(settings(&long), publisher.clone()).await;
+    let hasty = another(&app, &[("ORDER_WAIT_STALL_MS", "3000")]);
+    let id = program(&app).await;
     let redis = redis().await;
     let alices = waiting(&id, "alice");
     let bobs = waiting(&id, "bob");
     let carols = waiting(&id, "carol");
-    let mut patient = pin!(served(&shop, &alices));
+    let mut patient = pin!(served(&app, &alices));
     tokio::select! {
         reply = &mut patient => panic!("answered without waiting: {reply:?}"),
-        () = until("alice waits", async || places(&shop, &redis).await == (1, false)) => {}
+        () = until("alice waits", async || places(&app, &redis).await == (1, false)) => {}
     }
     let gave_up = tokio::select! {
         reply = served(&hasty, &bobs) => reply,
@@ -102,7 +102,7 @@ async fn no_request_waits_while_orders_are_not_stored() {
     };
     assert_eq!((gave_up.status, gave_up.retry_after), (202, Some(1)));
     let refused = tokio::select! {
-        reply = served(&shop, &carols) => reply,
+        reply = served(&app, &carols) => reply,
         reply = &mut patient => panic!("it was to be refused at once: {reply:?}"),
     };
     assert_eq!(refused.status, 202);

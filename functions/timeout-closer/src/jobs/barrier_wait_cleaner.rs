@@ -18,7 +18,7 @@ impl SweepJob for BarrierWaitCleaner {
         _: &'a mut SweepReport,
     ) -> BoxFuture<'a, Result<(), JobError>> {
         Box::pin(async move {
-            closer.store.forget_barrier_waits().await?;
+            closer.store.delete_barrier_waits().await?;
             Ok(())
         })
     }

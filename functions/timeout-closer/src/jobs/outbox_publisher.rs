@@ -46,7 +46,7 @@ impl SweepJob for OutboxPublisher {
                     return Err(error.into());
                 }
                 if left.len() < limit as usize || Instant::now() >= until {
-                    store.forget_published(limit).await?;
+                    store.delete_published(limit).await?;
                     return Ok(());
                 }
             }

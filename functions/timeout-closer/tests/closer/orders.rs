@@ -7,7 +7,7 @@ use shared::delay::Due;
 use shared::gate::{Accepted, OrderAt, Reserve, Reserved};
 use shared::message::{Barrier, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::reconcile::reconcile;
-use shared::sale::{Status, Want};
+use shared::sale::{SeatSelection, Status};
 use shared::store::{Arrival, OrderRow};
 
 use crate::environment::{APPENDED_MS, PRICE, TestEnvironment};
@@ -52,7 +52,7 @@ impl TestEnvironment {
     pub(crate) async fn reserve(&self, request: &OrderRequested) -> Reserved {
         self.reserve_selection(
             request,
-            Want::seats(request.category, request.seats.clone()).expect("valid"),
+            SeatSelection::seats(request.category, request.seats.clone()).expect("valid"),
         )
         .await
     }
@@ -60,11 +60,11 @@ impl TestEnvironment {
     /// Reserves the best seats.
     pub(crate) async fn reserve_best(&self, count: u32) -> Reserved {
         let request = self.request("best", &[0]);
-        let want = Want::best(request.category, count).expect("valid");
+        let want = SeatSelection::best(request.category, count).expect("valid");
         self.reserve_selection(&request, want).await
     }
 
-    async fn reserve_selection(&self, request: &OrderRequested, want: Want) -> Reserved {
+    async fn reserve_selection(&self, request: &OrderRequested, want: SeatSelection) -> Reserved {
         let text = serde_json::to_string(&OrderRequested {
             seats: vec![],
             ..request.clone()

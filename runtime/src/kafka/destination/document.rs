@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{Body, Letter, Tried};
 use crate::kafka::encode;
 use crate::kafka::record::Original;
-use crate::mapping::{Reason, Slice};
 use crate::model::{KafkaKind, KafkaMapping};
+use event_sources::stream::{DiscardReason, Slice};
 
 /// What does not change while a mapping runs.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(in crate::kafka) struct Context {
 #[derive(Debug)]
 pub(in crate::kafka) struct GivenUp<'a> {
     pub(in crate::kafka) slice: &'a Slice,
-    pub(in crate::kafka) reason: Reason,
+    pub(in crate::kafka) reason: DiscardReason,
     /// `None`: no function ever saw them.
     pub(in crate::kafka) tried: Option<&'a Tried>,
     /// Each as its JSON and its time in milliseconds since 1970; negative: none.
@@ -200,13 +200,13 @@ fn batch(context: &Context, records: usize, payload_size: usize) -> Value {
     batch
 }
 
-fn condition(reason: Reason, topic: bool) -> &'static str {
+fn condition(reason: DiscardReason, topic: bool) -> &'static str {
     match reason {
-        Reason::RetriesExhausted if topic => "RetriesExhausted",
-        Reason::RetriesExhausted => "RetryAttemptsExhausted",
-        Reason::TooOld => "RecordAgeExceeded",
-        Reason::TooLarge => "MaximumPayloadSizeExceeded",
-        Reason::Skipped => "SkippedByOperator",
+        DiscardReason::RetriesExhausted if topic => "RetriesExhausted",
+        DiscardReason::RetriesExhausted => "RetryAttemptsExhausted",
+        DiscardReason::TooOld => "RecordAgeExceeded",
+        DiscardReason::TooLarge => "MaximumPayloadSizeExceeded",
+        DiscardReason::Skipped => "SkippedByOperator",
     }
 }
 

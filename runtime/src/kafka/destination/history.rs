@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::mapping::{Offset, Partition, Slice};
+use event_sources::stream::{Offset, Partition, Slice};
 
 /// Failed invocations in a row that carried a partition's oldest records.
 #[derive(Debug, Clone, PartialEq, Eq)]

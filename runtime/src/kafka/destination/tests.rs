@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::kafka::buffer::{Buffer, Chunk};
-use crate::mapping::{Partition, Reason, Slice};
 use crate::model::{KafkaKind, KafkaMapping, StartingPosition};
+use event_sources::stream::{DiscardReason, Partition, Slice};
 
 const P: Partition = Partition {
     topic: 0,
@@ -47,7 +47,7 @@ fn context(kind: KafkaKind) -> Context {
 
 fn written(
     kind: KafkaKind,
-    reason: Reason,
+    reason: DiscardReason,
     tried: Option<&Tried>,
     each: bool,
 ) -> Vec<(Value, Option<Original>)> {
@@ -63,7 +63,12 @@ fn written(
         .collect()
 }
 
-fn given_up(kind: KafkaKind, reason: Reason, tried: Option<&Tried>, each: bool) -> Vec<Letter> {
+fn given_up(
+    kind: KafkaKind,
+    reason: DiscardReason,
+    tried: Option<&Tried>,
+    each: bool,
+) -> Vec<Letter> {
     let mut chunk = Chunk::default();
     for offset in [41, 42] {
         let record = json!({"topic": "orders", "partition": 3, "offset": offset, "key": "AP8=", "headers": [{"trace": [65, -128]}]});
@@ -110,7 +115,7 @@ fn a_queue_is_told_where_the_records_are() {
         KafkaKind::Msk {
             arn: "arn:msk".into(),
         },
-        Reason::RetriesExhausted,
+        DiscardReason::RetriesExhausted,
         Some(&tried()),
         false,
     );
@@ -137,7 +142,7 @@ fn a_queue_is_told_where_the_records_are() {
 fn a_topic_gets_each_record_with_what_is_told_of_it() {
     let found = written(
         KafkaKind::SelfManaged,
-        Reason::RetriesExhausted,
+        DiscardReason::RetriesExhausted,
         Some(&tried()),
         true,
     );
@@ -168,8 +173,8 @@ fn a_topic_gets_each_record_with_what_is_told_of_it() {
 #[test]
 fn records_that_no_function_saw_have_no_response() {
     for (reason, condition) in [
-        (Reason::TooOld, "RecordAgeExceeded"),
-        (Reason::TooLarge, "MaximumPayloadSizeExceeded"),
+        (DiscardReason::TooOld, "RecordAgeExceeded"),
+        (DiscardReason::TooLarge, "MaximumPayloadSizeExceeded"),
     ] {
         let (letter, _) = written(KafkaKind::SelfManaged, reason, None, false).remove(0);
         assert_eq!(letter["responseContext"], Value::Null);
@@ -187,7 +192,7 @@ fn the_smaller_form_says_what_it_leaves_out_and_where_it_is() {
     let small = |each| -> Vec<Value> {
         let letters = given_up(
             KafkaKind::SelfManaged,
-            Reason::RetriesExhausted,
+            DiscardReason::RetriesExhausted,
             Some(&tried()),
             each,
         );

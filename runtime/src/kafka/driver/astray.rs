@@ -10,7 +10,7 @@ use rdkafka::consumer::Consumer as _;
 use super::Driver;
 use crate::kafka::broken::Broken;
 use crate::kafka::poller::Order;
-use crate::mapping::{Offset, Partition};
+use event_sources::stream::{Offset, Partition};
 
 impl Driver {
     /// These partitions have to be settled again.

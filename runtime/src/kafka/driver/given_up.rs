@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use super::{Driver, Ended};
 use crate::kafka::destination::{Delivered, GivenUp, Outlet, letters};
-use crate::mapping::{Input, Partition, Reason, Slice};
+use event_sources::stream::{DiscardReason, Partition, Slice, StreamInput};
 
 impl Driver {
     /// Tells the destination of records that are given up.
-    pub(super) fn send_away(&mut self, slice: &Slice, reason: Reason) {
+    pub(super) fn send_away(&mut self, slice: &Slice, reason: DiscardReason) {
         let Some(outlet) = self.outlet.clone() else {
             // the machine requests a delivery only where there is a destination
-            return self.step(Input::Delivered(slice.partition, false));
+            return self.step(StreamInput::Delivered(slice.partition, false));
         };
         self.next_letter += 1;
         let letter = self.next_letter;
@@ -86,6 +86,6 @@ impl Driver {
                 }
             }
         }
-        self.step(Input::Delivered(partition, result.is_ok()));
+        self.step(StreamInput::Delivered(partition, result.is_ok()));
     }
 }

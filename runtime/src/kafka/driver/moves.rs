@@ -8,7 +8,7 @@ use crate::kafka::consumer::commit;
 use crate::kafka::moves::{Move, MoveTarget};
 use crate::kafka::poller::Order;
 use crate::kafka::positions::PositionAction;
-use crate::mapping::{Action, Input, Offset, Partition};
+use event_sources::stream::{Offset, Partition, StreamAction, StreamInput};
 
 impl Driver {
     /// Makes an operator's move, or says why not.
@@ -34,7 +34,7 @@ impl Driver {
         // an answer to a failure record that is on its way is void
         self.letters.remove(&wanted.partition);
         self.progress.waits(wanted.partition, None);
-        self.step(Input::Skip(wanted.partition, wanted.offset));
+        self.step(StreamInput::Skip(wanted.partition, wanted.offset));
         let became = match &self.outlet {
             Some(outlet) if self.letters.contains_key(&wanted.partition) => {
                 format!("its failure record goes to {}", outlet.name())
@@ -63,13 +63,13 @@ impl Driver {
             return;
         }
         self.forget(&[partition]);
-        let mut done = self.step_for_commit(Input::Sought(partition, offset));
-        done.extend(self.step_for_commit(Input::Flush));
+        let mut done = self.step_for_commit(StreamInput::Sought(partition, offset));
+        done.extend(self.step_for_commit(StreamInput::Flush));
         self.progress.position(partition, offset);
         let consumer = self.consumer.clone();
         let topics = self.mapping.topics.clone();
         let Some(wanted) = wanted else {
-            return self.obey(Action::Commit(done));
+            return self.obey(StreamAction::Commit(done));
         };
         self.tasks.spawn_blocking(move || {
             Ended::Move(wanted, commit(&consumer, &topics, &done, CommitMode::Sync))
@@ -79,7 +79,7 @@ impl Driver {
     /// The new offset is committed, or is not yet.
     pub(super) fn moved(&mut self, wanted: Move, committed: KafkaResult<()>) {
         if let Err(error) = committed {
-            self.step(Input::CommitFailed(&[wanted.partition]));
+            self.step(StreamInput::CommitFailed(&[wanted.partition]));
             let note = format!(
                 "it is read from there on, but the commit failed ({error}) and is made again"
             );

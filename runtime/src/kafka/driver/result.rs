@@ -1,11 +1,13 @@
 //! What the result of an invocation means for its batch: which records are done, which are tried again, and what is logged and counted.
 
+use event_sources::InvocationId;
 use std::sync::atomic::Ordering;
 
 use super::Driver;
 use crate::invocation::{Outcome, Rejected, Response};
+use crate::kafka::batch_result;
 use crate::kafka::consumer::partition;
-use crate::mapping::{Finish, InvocationId, Partition, Slice, verdict};
+use event_sources::stream::{Partition, Slice, StreamBatchResult};
 
 impl Driver {
     /// What an invocation's result means for its batch.
@@ -13,10 +15,10 @@ impl Driver {
         &mut self,
         id: InvocationId,
         result: &Result<Response, Rejected>,
-    ) -> Finish {
+    ) -> StreamBatchResult {
         let slices = self.batches.remove(&id).unwrap_or_default();
         let records: usize = slices.iter().map(|slice| slice.records).sum();
-        let (finish, nonsense) = verdict(result, self.mapping.partial_responses, |name| {
+        let (finish, nonsense) = batch_result(result, self.mapping.partial_responses, |name| {
             self.named(name)
         });
         let mapping = &self.mapping.id;
@@ -49,11 +51,11 @@ impl Driver {
             Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {}
         }
         let failed = |slice: &Slice| match &finish {
-            Finish::Answered(failures) => failures
+            StreamBatchResult::Answered(failures) => failures
                 .iter()
                 .any(|failure| failure.partition == slice.partition),
-            Finish::Failed => true,
-            Finish::NotInvoked => false,
+            StreamBatchResult::Failed => true,
+            StreamBatchResult::NotInvoked => false,
         };
         let failed: Vec<&Slice> = slices.iter().filter(|slice| failed(slice)).collect();
         if let Ok(response) = result {

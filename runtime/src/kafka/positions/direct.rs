@@ -13,11 +13,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::consumer::partition;
 use crate::kafka::destination::{Context, GivenUp, Outlet, letters};
 use crate::kafka::lookup::{PATIENCE, consumer, read_as};
-use crate::kafka::quiet::Quiet;
+use crate::kafka::silent::SilentContext;
 use crate::kafka::{encode, settings};
-use crate::mapping::{Partition, Reason, Slice};
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
+use event_sources::stream::{DiscardReason, Partition, Slice};
 
 /// How long members of a host that ended may be waited for: longer than a session.
 const SESSION: Duration = Duration::from_secs(15);
@@ -145,7 +145,7 @@ async fn deliver(
     };
     let given_up = GivenUp {
         slice: &slice,
-        reason: Reason::Skipped,
+        reason: DiscardReason::Skipped,
         tried: None,
         records: &[(&found.json, found.time)],
         payload_size: encode::envelope(mapping).len() + found.json.len() + encode::EVENT_END.len(),
@@ -171,7 +171,7 @@ async fn deliver(
     })
 }
 
-fn wait_until_empty(consumer: &BaseConsumer<Quiet>, group: &str) -> Result<(), String> {
+fn wait_until_empty(consumer: &BaseConsumer<SilentContext>, group: &str) -> Result<(), String> {
     let until = Instant::now() + SESSION;
     loop {
         let groups = consumer
@@ -196,7 +196,7 @@ fn wait_until_empty(consumer: &BaseConsumer<Quiet>, group: &str) -> Result<(), S
 }
 
 fn commit(
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<SilentContext>,
     topic: &str,
     partition: i32,
     offset: i64,

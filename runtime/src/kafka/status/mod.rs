@@ -6,9 +6,9 @@ mod progress_tests;
 
 use serde::Serialize;
 
-use crate::mapping::Offset;
-use crate::source_health::SourceHealth;
+use event_sources::health::SourceHealth;
 pub(super) use event_sources::kafka::LogEnd;
+use event_sources::stream::Offset;
 pub(super) use progress::{Progress, TopicFound};
 
 /// One mapping, now.

@@ -1,5 +1,6 @@
 //! What the polling thread, the driver and the survey observe of a mapping.
 
+use event_sources::Millis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{LogEnd, MappingStatus, PartitionStatus};
 use crate::invocation::{Rejected, Response, error_text};
-use crate::mapping::{Finish, Holding, Offset, Partition, Slice};
-use crate::source_health::{Millis, Problem, SourceHealth, SourceWatch, Waiting};
+use event_sources::health::{SourceHealth, SourceProblem, SourceWatch, WaitingWork};
+use event_sources::stream::{Holding, Offset, Partition, Slice, StreamBatchResult};
 
 /// Written by the polling thread, the driver and the survey, read by the status.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ pub(in crate::kafka) enum TopicFound {
     /// The cluster has it.
     There,
     /// The cluster does not have it, or does not show it.
-    Fault(Problem),
+    Fault(SourceProblem),
 }
 
 #[derive(Debug)]
@@ -42,13 +43,13 @@ struct Observed {
     owned: BTreeMap<Partition, Owned>,
     logs: BTreeMap<Partition, LogEnd>,
     /// What keeps a partition, or all of them (`None`), from being read.
-    problems: BTreeMap<Option<Partition>, Problem>,
+    problems: BTreeMap<Option<Partition>, SourceProblem>,
     /// Faults of topics.
-    topics: BTreeMap<String, Problem>,
+    topics: BTreeMap<String, SourceProblem>,
     /// Why the group gives this host nothing.
-    group: Option<Problem>,
+    group: Option<SourceProblem>,
     /// Why the last run of the mapping ended, until a partition is assigned to the next one.
-    ended: Option<Problem>,
+    ended: Option<SourceProblem>,
     /// Partitions that wait for their destination, and why it takes nothing.
     waiting: BTreeMap<Partition, String>,
     paused: bool,
@@ -106,7 +107,7 @@ impl Owned {
     }
 
     /// What waits, if anything does.
-    pub(super) fn waiting(&self, now: Millis, log: LogEnd) -> Option<Waiting> {
+    pub(super) fn waiting(&self, now: Millis, log: LogEnd) -> Option<WaitingWork> {
         let Holding {
             held,
             oldest,
@@ -117,7 +118,7 @@ impl Owned {
         let waits =
             held > 0 || self.lag(log).is_some_and(|lag| lag > 0) || self.held_back(log).is_some();
         let in_flight = in_flight || gathers_until.is_some_and(|until| until > now);
-        waits.then_some(Waiting {
+        waits.then_some(WaitingWork {
             oldest,
             since: None,
             in_flight,
@@ -156,7 +157,7 @@ impl Progress {
     /// The consumer cannot go on, for this reason. That is the mapping's problem until a partition is assigned to its successor.
     pub(in crate::kafka) fn ended(&self, why: &str) {
         let mut observed = self.observed();
-        let ended = Problem::stuck(format!(
+        let ended = SourceProblem::stuck(format!(
             "the mapping's last consumer ended ({why}); another one is joining the group"
         ));
         observed.whole.noted(now(), why);
@@ -166,11 +167,11 @@ impl Progress {
 
     /// Kafka reports this error of a partition, or of the whole mapping, until it is over (`None`): records are not read.
     pub(in crate::kafka) fn problem(&self, of: Option<Partition>, problem: Option<String>) {
-        self.report(of, problem.map(Problem::stuck));
+        self.report(of, problem.map(SourceProblem::stuck));
     }
 
     /// The same, with the state that the problem puts the source into.
-    pub(in crate::kafka) fn report(&self, of: Option<Partition>, problem: Option<Problem>) {
+    pub(in crate::kafka) fn report(&self, of: Option<Partition>, problem: Option<SourceProblem>) {
         let mut observed = self.observed();
         let now = now();
         if let Some(problem) = &problem {
@@ -210,7 +211,7 @@ impl Progress {
 
     /// Why the group gives this host nothing, as a survey found; `None`: it does, or others rightly have everything.
     pub(in crate::kafka) fn group(&self, why: Option<String>) {
-        self.observed().group = why.map(Problem::stuck);
+        self.observed().group = why.map(SourceProblem::stuck);
     }
 
     /// This host owns no partition.
@@ -275,7 +276,7 @@ impl Progress {
     pub(in crate::kafka) fn finished(
         &self,
         slices: &[Slice],
-        finish: &Finish,
+        finish: &StreamBatchResult,
         result: &Result<Response, Rejected>,
     ) {
         let mut observed = self.observed();
@@ -288,7 +289,7 @@ impl Progress {
                 continue;
             };
             let failed_at = match finish {
-                Finish::NotInvoked => {
+                StreamBatchResult::NotInvoked => {
                     if let Err(rejected) = result {
                         owned
                             .watch
@@ -296,8 +297,8 @@ impl Progress {
                     }
                     continue;
                 }
-                Finish::Failed => Some(slice.first),
-                Finish::Answered(failures) => failures
+                StreamBatchResult::Failed => Some(slice.first),
+                StreamBatchResult::Answered(failures) => failures
                     .iter()
                     .filter(|failure| failure.partition == slice.partition)
                     .map(|failure| failure.offset)
@@ -339,7 +340,7 @@ impl Progress {
         let away = self
             .away
             .load(Ordering::Relaxed)
-            .then(|| Problem::away(away_text(&observed.whole)));
+            .then(|| SourceProblem::away(away_text(&observed.whole)));
         for (partition, owned) in &mut observed.owned {
             let log = observed.logs.get(partition).copied().unwrap_or_default();
             owned.watch.waits(now, owned.waiting(now, log));
@@ -365,7 +366,7 @@ impl Progress {
             let stuck = observed
                 .waiting
                 .get(partition)
-                .map(|why| Problem::stuck(why.clone()));
+                .map(|why| SourceProblem::stuck(why.clone()));
             let problem = observed.problems.get(&Some(*partition)).cloned().or(stuck);
             owned.watch.problem(now, away.clone().or(problem));
         }

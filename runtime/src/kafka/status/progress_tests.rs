@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use super::progress::{Owned, Progress, TopicFound, unread_text};
 use super::{LogEnd, PartitionStatus};
-use crate::mapping::{Holding, Offset, Partition};
-use crate::source_health::{Problem, SourceState};
+use event_sources::health::{SourceProblem, SourceState};
+use event_sources::stream::{Holding, Offset, Partition};
 
 const P0: Partition = Partition {
     topic: 0,
@@ -123,7 +123,7 @@ fn the_worst_fault_is_the_mappings() {
     assert_eq!(state(&progress), SourceState::Stuck);
     progress.found(
         "orders",
-        TopicFound::Fault(Problem::missing("no topic orders")),
+        TopicFound::Fault(SourceProblem::missing("no topic orders")),
     );
     assert_eq!(state(&progress), SourceState::Missing);
     progress

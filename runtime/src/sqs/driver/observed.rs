@@ -1,10 +1,10 @@
 //! What the driver observes of its mapping, for the status.
 
 use super::Driver;
-use crate::source_health::Problem;
 use crate::sqs::client::Wrong;
 use crate::sqs::counting::Depth;
-use crate::sqs::mapping::Finish;
+use event_sources::health::SourceProblem;
+use event_sources::queue::QueueBatchResult;
 
 impl Driver {
     pub(super) fn show(&self) {
@@ -23,26 +23,31 @@ impl Driver {
     }
 
     /// What a request for messages that failed makes of the mapping.
-    pub(super) fn problem(&self, why: &Wrong) -> Problem {
+    pub(super) fn problem(&self, why: &Wrong) -> SourceProblem {
         let queue = self.mapping.queue_name();
         let endpoint = self.sqs.endpoint();
         match why {
-            Wrong::NoQueue => Problem::missing(format!(
+            Wrong::NoQueue => SourceProblem::missing(format!(
                 "{endpoint} has no queue {queue}. Create it; it is read once it is there"
             )),
-            why => Problem::away(format!(
+            why => SourceProblem::away(format!(
                 "{queue} at {endpoint} cannot be asked: {why}. It is tried until it can"
             )),
         }
     }
 
     /// Notes what an invocation with so many messages came to.
-    pub(super) fn show_finish(&self, messages: usize, finish: &Finish, said: Option<String>) {
+    pub(super) fn show_finish(
+        &self,
+        messages: usize,
+        finish: &QueueBatchResult,
+        said: Option<String>,
+    ) {
         let said = said.unwrap_or_else(|| {
             "its answer reports messages as failed, or cannot be read".to_owned()
         });
         match finish {
-            Finish::Answered(failed) => {
+            QueueBatchResult::Answered(failed) => {
                 if failed.len() < messages || failed.is_empty() {
                     self.progress.succeeded();
                 }
@@ -50,8 +55,8 @@ impl Driver {
                     self.progress.failed(&said);
                 }
             }
-            Finish::Failed => self.progress.failed(&said),
-            Finish::NotInvoked => self
+            QueueBatchResult::Failed => self.progress.failed(&said),
+            QueueBatchResult::NotInvoked => self
                 .progress
                 .refused(format!("the function does not begin: {said}")),
         }

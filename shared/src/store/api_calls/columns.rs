@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::api_stats::{RollUp, counted_at_ms};
 use crate::message::{ApiCall, CallId, TraceId, UserId};
-use crate::store::pool::PgConnection;
+use crate::store::pool::BoundedConnection;
 use crate::store::{Arrival, StoreError};
 
 /// Adds the sums of all sources.
 pub(super) async fn add(
     sums: &BTreeMap<i32, RollUp>,
-    connection: &mut PgConnection,
+    connection: &mut BoundedConnection,
 ) -> Result<(), StoreError> {
     let mut sources = Vec::new();
     let (mut minutes, mut routes, mut statuses, mut clients) =
@@ -48,7 +48,7 @@ pub(super) async fn add(
 /// Keeps the records.
 pub(super) async fn keep(
     calls: &[(i32, &Arrival<'_, ApiCall>, &ApiCall)],
-    connection: &mut PgConnection,
+    connection: &mut BoundedConnection,
 ) -> Result<(), StoreError> {
     let of = || calls.iter().map(|(_, _, call)| *call);
     sqlx::query(include_str!("../sql/calls_keep.sql"))

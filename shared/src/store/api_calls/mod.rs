@@ -25,8 +25,8 @@ pub use search::{CallFilter, CallPlace, CallRow};
 pub use sums::{GroupBy, GroupSums, SumFilter};
 
 use super::parts::{Parts, Unfinished};
-use super::repeat::Repeat;
-use super::{Arrival, Dealt, Gap, Store, StoreError};
+use super::retry::ConflictRetry;
+use super::{Arrival, BatchResult, OffsetRange, Store, StoreError};
 use crate::api_stats::Caps;
 use crate::message::ApiCall;
 use lambda_batch::Reason;
@@ -43,15 +43,15 @@ pub struct CollectedBatch {
     /// Topics and partitions that were re-created: raise an alarm.
     pub recreated: Vec<(String, i32)>,
     /// Offsets that were passed without a record: raise an alarm.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<OffsetRange>,
     /// Set if not all records could be dealt with.
     pub unfinished: Option<Unfinished>,
 }
 
 impl CollectedBatch {
     /// What became of the records.
-    pub fn dealt(&self) -> Dealt<'_> {
-        Dealt {
+    pub fn result(&self) -> BatchResult<'_> {
+        BatchResult {
             parked: &self.parked,
             recreated: &self.recreated,
             gaps: &self.gaps,
@@ -102,10 +102,10 @@ impl Store {
         caps: Caps,
     ) -> Result<CollectedBatch, StoreError> {
         let plan = plan::Plan::new(arrivals, part, refused);
-        let mut repeat = Repeat::default();
+        let mut retry = ConflictRetry::default();
         loop {
             let result = self.collect(&plan, caps).await;
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 return result;
             }
         }

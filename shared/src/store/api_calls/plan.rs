@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use crate::message::ApiCall;
 use crate::store::Arrival;
-use crate::store::gaps::{Gap, Missing};
-use crate::store::progress::{Advance, Mark, Seen, advance};
+use crate::store::gaps::{Missing, OffsetRange};
+use crate::store::progress::{Advance, PartitionRange, ProgressMark, advance};
 use lambda_batch::Reason;
 
 /// A part of a batch, before Postgres is asked.
@@ -18,20 +18,20 @@ pub(super) struct Plan<'a> {
     /// Records that Postgres has refused, by position, with its reason.
     refused: &'a BTreeMap<usize, Reason>,
     /// How far the part reaches in each partition, ascending.
-    pub(super) seen: Vec<Seen<'a>>,
+    pub(super) seen: Vec<PartitionRange<'a>>,
 }
 
 /// Where a partition stands: its mark, unless nothing was ever read from it, and the source that its rows carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Standing {
-    pub(super) mark: Option<Mark>,
+    pub(super) mark: Option<ProgressMark>,
     pub(super) source: Option<i32>,
 }
 
 /// What a partition is moved on to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
-    pub(super) mark: Mark,
+    pub(super) mark: ProgressMark,
     /// The source; nothing while it has yet to be made.
     pub(super) source: Option<i32>,
     /// The first offset that is new.
@@ -39,9 +39,9 @@ pub(super) struct Step {
     /// The topic was created anew.
     pub(super) anew: bool,
     /// Offsets that were passed without a record.
-    pub(super) gap: Option<Gap>,
+    pub(super) gap: Option<OffsetRange>,
     /// Offsets below the mark: handled before, unless a gap has them.
-    pub(super) redelivered: Option<Gap>,
+    pub(super) redelivered: Option<OffsetRange>,
 }
 
 /// What is new of a part.
@@ -61,7 +61,7 @@ impl<'a> Plan<'a> {
         part: Range<usize>,
         refused: &'a BTreeMap<usize, Reason>,
     ) -> Self {
-        let seen = Seen::of(arrivals, part.clone());
+        let seen = PartitionRange::of(arrivals, part.clone());
         Self {
             arrivals,
             part,
@@ -72,7 +72,7 @@ impl<'a> Plan<'a> {
 
     /// What becomes of each partition, in the order of [`Self::seen`].
     pub(super) fn steps(&self, standing: &HashMap<(String, i32), Standing>) -> Vec<Step> {
-        let step = |seen: &Seen| {
+        let step = |seen: &PartitionRange| {
             let before = standing.get(&(seen.topic.to_owned(), seen.partition));
             let known = before.and_then(|standing| standing.mark);
             let Advance {

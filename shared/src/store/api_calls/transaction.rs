@@ -8,10 +8,10 @@ use super::columns::{add, keep};
 use super::plan::{News, Plan, Standing, Step};
 use super::{CollectedBatch, Store, StoreError};
 use crate::api_stats::{Caps, Labels, Minute, RollUp, counted_at_ms};
-use crate::store::gaps::{self, Gap};
+use crate::store::gaps::{self, OffsetRange};
 use crate::store::park::park;
-use crate::store::pool::PgConnection;
-use crate::store::progress::Mark;
+use crate::store::pool::BoundedConnection;
+use crate::store::progress::ProgressMark;
 
 type Where = (String, i32);
 
@@ -34,8 +34,8 @@ impl Store {
                 recreated.push((seen.topic.to_owned(), seen.partition));
             }
         }
-        let gaps: Vec<Gap> = steps.iter().filter_map(|step| step.gap.clone()).collect();
-        let redelivered: Vec<Gap> = steps
+        let gaps: Vec<OffsetRange> = steps.iter().filter_map(|step| step.gap.clone()).collect();
+        let redelivered: Vec<OffsetRange> = steps
             .iter()
             .filter_map(|step| step.redelivered.clone())
             .collect();
@@ -64,7 +64,7 @@ impl Store {
 /// Statement 1: where each partition stands, locked until the commit. A partition that is read for the first time gets a row to lock: of
 /// two batches that begin at the same time one waits for the other here, too.
 async fn lock(
-    tx: &mut PgConnection,
+    tx: &mut BoundedConnection,
     plan: &Plan<'_>,
 ) -> Result<HashMap<Where, Standing>, StoreError> {
     let topics: Vec<&str> = plan.seen.iter().map(|seen| seen.topic).collect();
@@ -82,7 +82,7 @@ async fn lock(
 }
 
 async fn locked(
-    tx: &mut PgConnection,
+    tx: &mut BoundedConnection,
     topics: &[&str],
     partitions: &[i32],
 ) -> Result<HashMap<Where, Standing>, StoreError> {
@@ -91,7 +91,7 @@ async fn locked(
         .bind(partitions);
     let mut standing = HashMap::new();
     for row in query.fetch_all(tx).await? {
-        let mark = Mark {
+        let mark = ProgressMark {
             incarnation: row.try_get("incarnation")?,
             next_offset: row.try_get("next_offset")?,
             appended_ms: row.try_get("appended_ms")?,
@@ -106,7 +106,7 @@ async fn locked(
 }
 
 async fn source(
-    tx: &mut PgConnection,
+    tx: &mut BoundedConnection,
     topic: &str,
     partition: i32,
     incarnation: i32,
@@ -120,7 +120,7 @@ async fn source(
 
 /// Statement 2, and the sums of what is new, by source: each minute keeps to its caps together with what it has already.
 async fn sums(
-    tx: &mut PgConnection,
+    tx: &mut BoundedConnection,
     news: &News<'_>,
     caps: Caps,
 ) -> Result<BTreeMap<i32, RollUp>, StoreError> {
@@ -167,7 +167,11 @@ async fn sums(
 }
 
 /// Statement 6: the progress of each partition over the whole part.
-async fn move_on(tx: &mut PgConnection, plan: &Plan<'_>, steps: &[Step]) -> Result<(), StoreError> {
+async fn move_on(
+    tx: &mut BoundedConnection,
+    plan: &Plan<'_>,
+    steps: &[Step],
+) -> Result<(), StoreError> {
     sqlx::query(include_str!("../sql/calls_advance.sql"))
         .bind(plan.seen.iter().map(|seen| seen.topic).collect::<Vec<_>>())
         .bind(

@@ -5,7 +5,7 @@ use sqlx::query::Query;
 
 use super::plan::Request;
 use crate::store::StoreError;
-use crate::store::pool::PgConnection;
+use crate::store::pool::BoundedConnection;
 
 /// Columns of `orders`.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl<'a> Orders<'a> {
     pub(super) async fn insert(
         &self,
         sql: &'static str,
-        connection: &mut PgConnection,
+        connection: &mut BoundedConnection,
     ) -> Result<Vec<i64>, StoreError> {
         let query = sqlx::query_scalar(sql)
             .bind(&self.numbers)

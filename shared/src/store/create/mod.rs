@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::parts::{Parts, Unfinished};
-use super::repeat::Repeat;
-use super::{Arrival, Gap, OrderRow, Store, StoreError};
+use super::retry::ConflictRetry;
+use super::{Arrival, OffsetRange, OrderRow, Store, StoreError};
 use crate::message::{Nonce, OrderNumber, OrderRequested};
 use lambda_batch::Reason;
 
@@ -33,7 +33,7 @@ pub struct StoredBatch<'a> {
     /// Topics and partitions that were re-created: raise an alarm.
     pub recreated: Vec<(String, i32)>,
     /// Offsets that were passed without a record: raise an alarm.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<OffsetRange>,
     /// Set if not all records could be dealt with.
     pub unfinished: Option<Unfinished>,
 }
@@ -113,11 +113,11 @@ impl Store {
         refused: &BTreeMap<usize, Reason>,
         min_pay_ms: u64,
     ) -> Result<transaction::Committed<'a>, StoreError> {
-        let plan = plan::Plan::new(arrivals, part, refused);
-        let mut repeat = Repeat::default();
+        let plan = plan::CreatePlan::new(arrivals, part, refused);
+        let mut retry = ConflictRetry::default();
         loop {
             let result = self.transact(&plan, min_pay_ms).await;
-            if !repeat.again(&result) {
+            if !retry.is_due(&result) {
                 return result;
             }
         }

@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use crate::message::{Barrier, Nonce, OrderRequested};
 use crate::sale::Status;
-use crate::store::progress::Seen;
+use crate::store::progress::PartitionRange;
 use crate::store::{Arrival, OrderRow};
 use lambda_batch::Reason;
 
 /// A part of a batch, sorted by what is to be done.
 #[derive(Debug)]
-pub(super) struct Plan<'a> {
+pub(super) struct CreatePlan<'a> {
     /// All records of the batch; positions count in it.
     pub(super) arrivals: &'a [Arrival<'a>],
     /// The first request of each number, ascending by number: the order in which rows are locked.
@@ -23,7 +23,7 @@ pub(super) struct Plan<'a> {
     /// Barriers: topic, partition, token.
     pub(super) barriers: Vec<(&'a str, i32, Nonce)>,
     /// How far the part reaches in each partition.
-    pub(super) seen: Vec<Seen<'a>>,
+    pub(super) seen: Vec<PartitionRange<'a>>,
 }
 
 /// A request and where it stands in the batch.
@@ -41,7 +41,7 @@ pub(super) enum Match {
     Other,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> CreatePlan<'a> {
     /// `refused`: records that Postgres has refused, by position, with its reason.
     pub(super) fn new(
         arrivals: &'a [Arrival<'a>],
@@ -80,7 +80,7 @@ impl<'a> Plan<'a> {
             repeats,
             unreadable,
             barriers,
-            seen: Seen::of(arrivals, part),
+            seen: PartitionRange::of(arrivals, part),
         }
     }
 }

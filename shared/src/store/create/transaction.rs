@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use sqlx::Row;
 
 use super::columns::{Orders, Seats};
-use super::plan::{Match, Plan, Request, compare};
+use super::plan::{CreatePlan, Match, Request, compare};
 use super::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
 use crate::message::{OrderNumber, OrderRequested};
 use crate::sale::{Status, stored_pay_by};
 use crate::store::park::park;
-use crate::store::pool::PgConnection;
-use crate::store::progress::{Mark, advance};
+use crate::store::pool::BoundedConnection;
+use crate::store::progress::{ProgressMark, advance};
 use crate::store::row::{bounded, nonce};
-use crate::store::{Gap, barriers, gaps};
+use crate::store::{OffsetRange, barriers, gaps};
 use crate::store::{OrderRow, Store, StoreError};
 use lambda_batch::{ErrorClass, Reason};
 
@@ -25,7 +25,7 @@ pub(super) struct Committed<'a> {
     unsettled: Option<UnsettledBatch>,
     parked: Vec<(usize, Reason)>,
     recreated: Vec<(String, i32)>,
-    gaps: Vec<Gap>,
+    gaps: Vec<OffsetRange>,
 }
 
 impl<'a> Committed<'a> {
@@ -58,7 +58,7 @@ type Fates = HashMap<OrderNumber, Fate>;
 impl Store {
     pub(super) async fn transact<'a>(
         &self,
-        plan: &Plan<'a>,
+        plan: &CreatePlan<'a>,
         min_pay_ms: u64,
     ) -> Result<Committed<'a>, StoreError> {
         let mut tx = self.pool.begin().await?;
@@ -99,7 +99,7 @@ impl Store {
 
 /// Statements 1 to 3: inserts what is new, and reads what was there before. Returns the requests that are neither: their key is taken.
 async fn round<'a>(
-    tx: &mut PgConnection,
+    tx: &mut BoundedConnection,
     requests: &[Request<'a>],
     fates: &mut Fates,
     pay_by: impl Fn(i64) -> i64,
@@ -133,7 +133,11 @@ async fn round<'a>(
 }
 
 /// Statement 3: orders that did not get all their seats get none.
-async fn reject(tx: &mut PgConnection, seats: &Seats, fates: &mut Fates) -> Result<(), StoreError> {
+async fn reject(
+    tx: &mut BoundedConnection,
+    seats: &Seats,
+    fates: &mut Fates,
+) -> Result<(), StoreError> {
     let mut refused: BTreeMap<OrderNumber, Vec<Holder>> = BTreeMap::new();
     for row in seats
         .query(include_str!("../sql/create_refused.sql"))
@@ -174,7 +178,7 @@ async fn reject(tx: &mut PgConnection, seats: &Seats, fates: &mut Fates) -> Resu
 
 /// Reads the rows of numbers that were not inserted. Returns the requests that have none.
 async fn find<'a>(
-    tx: &mut PgConnection,
+    tx: &mut BoundedConnection,
     requests: &[Request<'a>],
     fates: &mut Fates,
 ) -> Result<Vec<Request<'a>>, StoreError> {
@@ -201,7 +205,7 @@ async fn find<'a>(
 
 /// Statement 4: requests whose key is another order's for good.
 async fn duplicates(
-    tx: &mut PgConnection,
+    tx: &mut BoundedConnection,
     requests: &[Request<'_>],
     fates: &mut Fates,
     pay_by: impl Fn(i64) -> i64,
@@ -250,7 +254,7 @@ async fn duplicates(
 
 /// Decides for every request, parks those whose number is another order's. Returns the numbers inserted.
 fn collect<'a>(
-    plan: &Plan<'a>,
+    plan: &CreatePlan<'a>,
     mut fates: Fates,
     now_ms: i64,
     pay_by: impl Fn(i64) -> i64,
@@ -361,8 +365,8 @@ fn new_row(request: &OrderRequested, now_ms: i64, pay_by_ms: i64) -> OrderRow {
 
 /// Statement 5: the progress of each partition over the whole part, which is the contiguous prefix: everything left of it is committed.
 async fn move_on(
-    tx: &mut PgConnection,
-    plan: &Plan<'_>,
+    tx: &mut BoundedConnection,
+    plan: &CreatePlan<'_>,
     committed: &mut Committed<'_>,
 ) -> Result<(), StoreError> {
     let topics: Vec<&str> = plan.seen.iter().map(|seen| seen.topic).collect();
@@ -372,7 +376,7 @@ async fn move_on(
         .bind(&partitions);
     let mut marks = HashMap::new();
     for row in query.fetch_all(&mut *tx).await? {
-        let mark = Mark {
+        let mark = ProgressMark {
             incarnation: row.try_get("incarnation")?,
             next_offset: row.try_get("next_offset")?,
             appended_ms: row.try_get("appended_ms")?,

@@ -2,7 +2,7 @@
 
 use super::{ParkedId, ParkedRecord};
 use crate::message::UserId;
-use crate::store::repeat::Rounds;
+use crate::store::retry::StaleReadRetry;
 use crate::store::{Store, StoreError};
 
 /// Who gave a record up.
@@ -37,7 +37,7 @@ impl Store {
         by: &UserId,
         why: &str,
     ) -> Result<Discarded, StoreError> {
-        let mut rounds = Rounds::default();
+        let mut stale = StaleReadRetry::default();
         loop {
             let query = sqlx::query(include_str!("../sql/parked_discard.sql"))
                 .bind(id.get())
@@ -55,7 +55,7 @@ impl Store {
                 return Ok(Discarded::Replayed(record));
             }
             // The replay that was under way has ended since, without a record on the topic.
-            if !rounds.again(!record.busy) {
+            if !stale.is_due(!record.busy) {
                 return Ok(Discarded::Busy(record));
             }
         }

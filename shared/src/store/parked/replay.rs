@@ -8,7 +8,7 @@ use sqlx::Row;
 
 use super::{ParkedId, ParkedRecord};
 use crate::message::UserId;
-use crate::store::repeat::Rounds;
+use crate::store::retry::StaleReadRetry;
 use crate::store::{Store, StoreError};
 
 /// Whether a replay may go ahead.
@@ -67,7 +67,7 @@ impl Store {
         asked_by: &UserId,
         lease: Duration,
     ) -> Result<ReplayBegun, StoreError> {
-        let mut rounds = Rounds::default();
+        let mut stale = StaleReadRetry::default();
         loop {
             if let Some(begun) = self.begin_replay_once(id, replays, asked_by, lease).await? {
                 return Ok(ReplayBegun::Yes(begun));
@@ -83,7 +83,7 @@ impl Store {
                 return Ok(ReplayBegun::Differs(record));
             }
             // What was in the way has ended since.
-            if !rounds.again(!record.busy) {
+            if !stale.is_due(!record.busy) {
                 return Ok(ReplayBegun::Busy(record));
             }
         }
@@ -115,13 +115,13 @@ impl Store {
 
     /// Whether the record parked from this place may still be stored: it was put back, and create has not read the copy yet; or it is
     /// being put back; or an attempt ended without an answer less than ten minutes ago.
-    pub async fn is_replay_on_its_way(
+    pub async fn is_replay_pending(
         &self,
         topic: &str,
         partition: i32,
         offset: i64,
     ) -> Result<bool, StoreError> {
-        let query = sqlx::query_scalar(include_str!("../sql/parked_on_its_way.sql"))
+        let query = sqlx::query_scalar(include_str!("../sql/parked_replay_pending.sql"))
             .bind(topic)
             .bind(partition)
             .bind(offset);

@@ -10,23 +10,27 @@ use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Either, Error, Execute, Executor, SqlStr};
 use tokio::time::timeout;
 
-use super::{Doubt, unfit};
+use super::{IdleDistrust, unfit};
 
 /// Runs statements as the type of the same name in sqlx does, each bounded; see [`super`].
 #[derive(Debug)]
-pub(in crate::store) struct PgConnection {
+pub(in crate::store) struct BoundedConnection {
     /// Nothing after it was closed.
     kept: Option<PoolConnection<Postgres>>,
     limit: Duration,
-    doubt: Doubt,
+    distrust: IdleDistrust,
 }
 
-impl PgConnection {
-    pub(super) fn new(connection: PoolConnection<Postgres>, limit: Duration, doubt: Doubt) -> Self {
+impl BoundedConnection {
+    pub(super) fn new(
+        connection: PoolConnection<Postgres>,
+        limit: Duration,
+        distrust: IdleDistrust,
+    ) -> Self {
         Self {
             kept: Some(connection),
             limit,
-            doubt,
+            distrust,
         }
     }
 
@@ -63,7 +67,7 @@ impl PgConnection {
         if let Err(error) = &result
             && unfit::is_unfit(error)
         {
-            self.doubt.cast();
+            self.distrust.begin();
             // Taken out of the pool first: the pool would wait for the answer before it closes the socket.
             drop(self.kept.take().map(PoolConnection::detach));
         }
@@ -71,7 +75,7 @@ impl PgConnection {
     }
 }
 
-impl<'c> Executor<'c> for &'c mut PgConnection {
+impl<'c> Executor<'c> for &'c mut BoundedConnection {
     type Database = Postgres;
 
     fn fetch_many<'e, 'q: 'e, E>(

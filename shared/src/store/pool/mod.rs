@@ -2,20 +2,20 @@
 //!
 //! What passes through, in its order:
 //!
-//! 1. [`Pool`] hands out a [`Lease`] on a connection: one that was idle is examined first, at most [`PING`] long;
-//! 2. [`PgConnection`] runs the statements. Where Postgres is silent for longer than the limit, or answers that this connection is of no
+//! 1. [`Pool`] hands out a [`PooledConnection`] on a connection: one that was idle is examined first, at most [`PING`] long;
+//! 2. [`BoundedConnection`] runs the statements. Where Postgres is silent for longer than the limit, or answers that this connection is of no
 //!    use (`unfit`), the connection is closed at once, its socket with it. A statement whose answer is lost may have been carried out;
-//! 3. the [`Lease`] ends: an open transaction is rolled back and the connection goes back to the pool, within [`RETURN`], or is closed.
+//! 3. the [`PooledConnection`] ends: an open transaction is rolled back and the connection goes back to the pool, within [`RETURN`], or is closed.
 //!
-//! A connection that is found silent or unfit casts doubt on all that are idle at that time: they lead to the same server, and are closed
+//! A connection that is found silent or unfit casts distrust on all that are idle at that time: they lead to the same server, and are closed
 //! when their turn comes. So a server that was replaced costs each busy connection one statement, and the idle ones none.
 
 mod connection;
-mod lease;
+mod pooled;
 mod unfit;
 
-pub(super) use connection::PgConnection;
-pub(super) use lease::Lease;
+pub(super) use connection::BoundedConnection;
+pub(super) use pooled::PooledConnection;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,29 +46,29 @@ pub(super) struct Pool {
     connections: PgPool,
     /// How long Postgres may be silent during a statement.
     limit: Duration,
-    doubt: Doubt,
+    distrust: IdleDistrust,
 }
 
 impl Pool {
     /// Nothing connects before the first use. `limit`: see [`Self::within`].
     pub(super) fn new(options: PgConnectOptions, connections: u32, limit: Duration) -> Self {
-        let doubt = Doubt::default();
-        let doubted = doubt.clone();
+        let distrust = IdleDistrust::default();
+        let distrusted = distrust.clone();
         let connections = PgPoolOptions::new()
             .max_connections(connections.max(1))
             .acquire_timeout(ACQUIRE)
             .idle_timeout(IDLE)
             .test_before_acquire(false)
             .before_acquire(move |connection, meta| {
-                let doubt = doubted.clone();
+                let distrust = distrusted.clone();
                 Box::pin(async move {
-                    if doubt.covers(meta.idle_for) {
+                    if distrust.covers(meta.idle_for) {
                         return Ok(false);
                     }
                     if meta.idle_for > TRUSTED_IDLE {
                         let pong = tokio::time::timeout(PING, connection.ping()).await;
                         pong.unwrap_or_else(|_| Err(unfit::silent(PING)))
-                            .inspect_err(|_| doubt.cast())?;
+                            .inspect_err(|_| distrust.begin())?;
                     }
                     Ok(true)
                 })
@@ -77,7 +77,7 @@ impl Pool {
         Self {
             connections,
             limit,
-            doubt,
+            distrust,
         }
     }
 
@@ -90,17 +90,17 @@ impl Pool {
     }
 
     /// A connection for several statements.
-    pub(super) async fn acquire(&self) -> Result<Lease, Error> {
+    pub(super) async fn acquire(&self) -> Result<PooledConnection, Error> {
         let connection = self.connections.acquire().await?;
-        Ok(Lease::new(PgConnection::new(
+        Ok(PooledConnection::new(BoundedConnection::new(
             connection,
             self.limit,
-            self.doubt.clone(),
+            self.distrust.clone(),
         )))
     }
 
-    /// A connection on which a transaction is open. Dropped without [`Lease::commit`], it is rolled back.
-    pub(super) async fn begin(&self) -> Result<Lease, Error> {
+    /// A connection on which a transaction is open. Dropped without [`PooledConnection::commit`], it is rolled back.
+    pub(super) async fn begin(&self) -> Result<PooledConnection, Error> {
         let mut lease = self.acquire().await?;
         lease.begin().await?;
         Ok(lease)
@@ -156,17 +156,17 @@ impl<'p> Executor<'p> for &Pool {
 
 /// Until when connections that were idle are no longer trusted. Shared by all of a pool.
 #[derive(Debug, Clone, Default)]
-struct Doubt(Arc<Mutex<Option<Instant>>>);
+struct IdleDistrust(Arc<Mutex<Option<Instant>>>);
 
-impl Doubt {
+impl IdleDistrust {
     /// All that are idle now, and stay so, are not to be used again.
-    fn cast(&self) {
+    fn begin(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Whether a connection that has been idle for so long is among them.
     fn covers(&self, idle_for: Duration) -> bool {
-        let cast = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cast.is_some_and(|at| at.elapsed() <= idle_for)
+        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|at| at.elapsed() <= idle_for)
     }
 }

@@ -11,7 +11,7 @@ use shared::gate::{
     Abandon, Accepted, Epoch, Install, LiveOrder, Merged, OrderAt, Settle, SettleTo, Settled,
 };
 use shared::message::{Nonce, OrderNumber};
-use shared::sale::Want;
+use shared::sale::SeatSelection;
 
 use compare::compare;
 use plain::{Model, indexes, key_text, state_of};
@@ -124,8 +124,8 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
         } => {
             let at = at(order, nonce);
             let wanted = match &want {
-                Wish::Seats(cat, seats) => Want::seats(category(*cat), indexes(seats)),
-                Wish::Best(cat, count) => Want::best(category(*cat), *count),
+                Wish::Seats(cat, seats) => SeatSelection::seats(category(*cat), indexes(seats)),
+                Wish::Best(cat, count) => SeatSelection::best(category(*cat), *count),
             };
             let mut wish = stage.wish(at, USERS[user], wanted.expect("a valid wish"));
             wish.user_limit = LIMIT;

@@ -59,7 +59,7 @@ async fn a_storefront_may_die_anywhere_around_a_change_and_what_it_committed_is_
             );
             assert_eq!(
                 world
-                    .shop
+                    .app
                     .store
                     .unpublished(10)
                     .await
@@ -77,7 +77,7 @@ async fn a_storefront_may_die_anywhere_around_a_change_and_what_it_committed_is_
 #[tokio::test]
 async fn the_invalidator_may_die_anywhere_and_redelivery_finishes_its_work() {
     with(async |world| {
-        let cache = world.shop.programs.shared();
+        let cache = world.app.programs.shared();
         let id = world.program.id;
         let mut version = 100;
         let round = async |waits| {

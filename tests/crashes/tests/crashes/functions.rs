@@ -66,7 +66,7 @@ async fn a_buyer_who_repeats_a_request_that_died_gets_one_order() {
                             .await;
                     world.log.treat_as(then);
                     // The hall has room for one order of hers only: a second one would be refused.
-                    let answer = world.shop.serve(&world.wish(Some(&key))).await;
+                    let answer = world.app.serve(&world.wish(Some(&key))).await;
                     world.recover(first).await;
                     if then == Broker::Sound {
                         assert!(
@@ -148,7 +148,7 @@ async fn a_cancellation_may_die_anywhere_and_can_be_repeated() {
                 );
                 let died = killed_after(waits, world.storefront().serve(&cancel)).await;
                 let again = world
-                    .shop
+                    .app
                     .serve(&cancel)
                     .await
                     .expect("cancelled, once or twice");
@@ -181,7 +181,7 @@ async fn a_payment_may_die_anywhere_and_is_counted_once() {
                 }
                 let payment = payment(&format!("p-{stored}-{n}"), &order.to_string());
                 let died = killed_after(waits, world.storefront().serve(&payment)).await;
-                world.shop.serve(&payment).await.expect("believed");
+                world.app.serve(&payment).await.expect("believed");
                 world.recover(First::Create).await;
                 assert_eq!(
                     world.row(order).await.map(|row| row.status),
@@ -205,7 +205,7 @@ async fn a_payment_may_die_anywhere_and_is_counted_once() {
 async fn accepted(world: &World) -> shared::message::OrderNumber {
     world.log.treat_as(Broker::Sound);
     let answer = world
-        .shop
+        .app
         .serve(&world.wish(None))
         .await
         .expect("no earlier order counts against the limit");

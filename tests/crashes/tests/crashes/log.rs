@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use lambda_batch::KafkaBatch;
 use serde_json::json;
 use shared::message::{Barrier, OrderNumber};
-use storefront::kafka::{Logs, PublishOrders, Published};
+use storefront::kafka::{LogRanges, PublishOrders, Published};
 
 /// When the broker appended everything.
 const APPENDED_MS: i64 = 1_800_000_000_000;
@@ -112,8 +112,8 @@ impl PublishOrders for Log {
         }
     }
 
-    async fn logs(&self) -> Result<Logs, String> {
+    async fn logs(&self) -> Result<LogRanges, String> {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Logs::from([(0, 0..records.len() as i64)]))
+        Ok(LogRanges::from([(0, 0..records.len() as i64)]))
     }
 }

@@ -18,7 +18,7 @@ use shared::message::{OrderNumber, SeatIndex};
 use shared::sale::{Program, Status};
 use shared::store::OrderRow;
 use sqlx::{AssertSqlSafe, PgPool};
-use storefront::Storefront;
+use storefront::App;
 use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
 use timeout_closer::Closer;
@@ -43,7 +43,7 @@ pub(crate) enum First {
 pub(crate) const EITHER: [First; 2] = [First::Create, First::Closer];
 
 pub(crate) struct World {
-    pub(crate) shop: Storefront,
+    pub(crate) app: App,
     creator: Creator,
     pub(crate) log: Arc<Log>,
     pub(crate) program: Program,
@@ -94,8 +94,8 @@ impl World {
             .expect("settings of a test are valid");
         let names = settings.names.clone();
         let log = Arc::new(Log::new(settings.topic.clone()));
-        let shop = Storefront::with_publisher(settings, log.clone()).expect("opens");
-        shop.store
+        let app = App::with_publisher(settings, log.clone()).expect("opens");
+        app.store
             .migrate()
             .await
             .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
@@ -110,7 +110,7 @@ impl World {
         let cache = connection(&cache_url).await;
         let hall = json!([{"name": "A", "rows": 1, "seats_per_row": SEATS, "price_cents": 100}]);
         let body = json!({"title": "T", "user_limit": 2, "categories": hall});
-        let reply = shop
+        let reply = app
             .serve(&call("POST", "/programs", "promoter", &body))
             .await
             .expect("created");
@@ -118,14 +118,14 @@ impl World {
             .as_str()
             .and_then(|id| id.parse().ok())
             .expect("an id");
-        let program = shop
+        let program = app
             .store
             .program(id)
             .await
             .expect("Postgres runs")
             .expect("stored");
         Self {
-            shop,
+            app,
             creator,
             log,
             program,
@@ -148,8 +148,8 @@ impl World {
     }
 
     /// A storefront to be killed: a process of its own, so that its connections die with it.
-    pub(crate) fn storefront(&self) -> Storefront {
-        Storefront::with_publisher(self.shop.settings.clone(), self.log.clone()).expect("opens")
+    pub(crate) fn storefront(&self) -> App {
+        App::with_publisher(self.app.settings.clone(), self.log.clone()).expect("opens")
     }
 
     /// A creator to be killed.
@@ -168,7 +168,7 @@ impl World {
     pub(crate) async fn all_due(&self) {
         for id in self.entries().await {
             let due = self
-                .shop
+                .app
                 .gate
                 .timeouts()
                 .reschedule(self.program.shard, &id, Due::At(1))
@@ -188,7 +188,7 @@ impl World {
     pub(crate) async fn told(&self, stream: &str) -> Vec<i64> {
         let mut range = redis::cmd("XRANGE");
         range
-            .arg(self.shop.settings.names.stream(stream))
+            .arg(self.app.settings.names.stream(stream))
             .arg("-")
             .arg("+");
         let entries: Vec<(String, HashMap<String, String>)> = range
@@ -206,7 +206,7 @@ impl World {
 
     /// The program as Postgres has it.
     pub(crate) async fn committed(&self) -> Program {
-        self.shop
+        self.app
             .store
             .program(self.program.id)
             .await
@@ -333,7 +333,7 @@ impl World {
         same(
             "rows the gate may not know",
             &self
-                .shop
+                .app
                 .store
                 .dirty(None, 100)
                 .await
@@ -343,7 +343,7 @@ impl World {
     }
 
     async fn live(&self) -> Vec<OrderRow> {
-        self.shop
+        self.app
             .store
             .live_orders(self.program.id, None, 1_000)
             .await
@@ -353,7 +353,7 @@ impl World {
 
     async fn owned(&self) -> BTreeSet<(SeatIndex, OrderNumber, [u8; 16])> {
         let page = self
-            .shop
+            .app
             .gate
             .taken(ProgramRef::from(&self.program), 0)
             .await
@@ -367,7 +367,7 @@ impl World {
 
     async fn free(&self) -> u32 {
         let at = ProgramRef::from(&self.program);
-        self.shop
+        self.app
             .gate
             .availability(at)
             .await
@@ -379,7 +379,7 @@ impl World {
 
     async fn entries(&self) -> BTreeSet<String> {
         let key = self
-            .shop
+            .app
             .settings
             .names
             .shard_key(self.program.shard, "delay:order-timeout:due");
@@ -392,7 +392,7 @@ impl World {
     }
 
     pub(crate) async fn row(&self, order: OrderNumber) -> Option<OrderRow> {
-        self.shop.store.order(order).await.expect("Postgres runs")
+        self.app.store.order(order).await.expect("Postgres runs")
     }
 
     /// The row of an answered order, which must be stored and good; nothing if the answer was no.
@@ -413,7 +413,7 @@ impl World {
     }
 
     async fn clear(&self) {
-        let pattern = format!("{}:*", self.shop.settings.names.prefix());
+        let pattern = format!("{}:*", self.app.settings.names.prefix());
         for mut redis in [self.redis.clone(), self.cache.clone()] {
             let mut from = 0_u64;
             loop {
@@ -438,10 +438,10 @@ impl World {
                 }
             }
         }
-        self.shop.store.disconnect().await;
+        self.app.store.disconnect().await;
         let drop = AssertSqlSafe(format!(
             "DROP SCHEMA {} CASCADE",
-            self.shop.settings.names.schema()
+            self.app.settings.names.schema()
         ));
         sqlx::raw_sql(drop)
             .execute(&self.raw)

@@ -253,7 +253,7 @@ async fn an_entry_that_the_bridge_set_aside_is_told_by_usher_and_brought_back() 
         "{shown}"
     );
     let replayed = usher(&["replay", &dead]).await?;
-    assert!(replayed.contains("1 letters are back"), "{replayed}");
+    assert!(replayed.contains("1 dead letters are back"), "{replayed}");
     // still no text: it is set aside once more
     until("the entry is set aside again", async || {
         Ok(usher(&["list"])

@@ -137,7 +137,7 @@ impl<'a> Batch<'a> {
                 CloseAction::Abandon => evidence.gate = Some(gate.abandon(at, None).await?),
                 CloseAction::LookForReplay { partition, offset } => {
                     let topic = &self.closer.settings.topic;
-                    let replay = store.is_replay_on_its_way(topic, partition, offset).await?;
+                    let replay = store.is_replay_pending(topic, partition, offset).await?;
                     evidence.replay = Some(replay);
                 }
                 CloseAction::SettleRow => {

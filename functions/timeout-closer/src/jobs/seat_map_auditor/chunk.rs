@@ -16,7 +16,7 @@ use shared::gate::{
 };
 use shared::message::{CategoryNo, OrderNumber, SeatIndex, UserId};
 use shared::reconcile::reconcile;
-use shared::sale::{Layout, Place};
+use shared::sale::{Layout, SeatPlace};
 use shared::store::{OrderRow, Store};
 
 use super::differences::{Owner, differences};
@@ -41,7 +41,7 @@ impl Chunk {
     fn seats(self) -> Option<RangeInclusive<SeatIndex>> {
         let last = self.layout.chunk_seats(self.number).checked_sub(1)?;
         let seat = |offset| {
-            self.layout.seat(Place {
+            self.layout.seat(SeatPlace {
                 chunk: self.number,
                 offset,
             })

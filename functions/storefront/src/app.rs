@@ -1,0 +1,128 @@
+//! State that every handler shares: settings and adapters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_http::Error;
+use shared::cache::{Announcer, ProgramCache, follow};
+use shared::gate::Gate;
+use shared::link::Keeps;
+use shared::store::Store;
+use shared::telemetry::traces::Tracer;
+use tokio::task::JoinSet;
+
+use crate::barriers::{BarrierPoll, OwnBarriers};
+use crate::clock::{Clock, SystemClock};
+use crate::emission::Emitter;
+use crate::kafka::{KafkaOrders, PublishOrders};
+use crate::settings::Settings;
+
+/// Timeout of a command to the gate's Redis.
+const GATE_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long Postgres may be silent during a statement: longer than its `lock_timeout`, much shorter
+/// than the timeout of a request.
+const STORE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Where the export of spans delays answers at all, it delays at most one answer per interval.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Settings and adapters. One instance per process.
+pub struct App {
+    /// Settings.
+    pub settings: Settings,
+    /// Gate in Redis: seats, reservations, limits.
+    pub gate: Gate,
+    /// Postgres, the source of truth.
+    pub store: Store,
+    /// Publisher of orders to Kafka.
+    pub publisher: Arc<dyn PublishOrders>,
+    /// Barriers that this process appended to the orders' topic.
+    pub barriers: OwnBarriers,
+    /// Limits how often this process looks for requested barriers.
+    pub barrier_poll: BarrierPoll,
+    /// Programs, read through the caches.
+    pub programs: ProgramCache<Store>,
+    /// Publisher of program changes.
+    pub changes: Announcer,
+    /// Publisher of API calls; `None` where the settings disable it.
+    pub emitter: Option<Emitter>,
+    /// Recorder of spans.
+    pub tracer: Tracer,
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+    /// Identity of this process: 64 random bits in hex.
+    pub instance: String,
+    /// Background tasks, aborted when this value is dropped.
+    _background: JoinSet<()>,
+}
+
+impl App {
+    /// Uses the real adapters. Each of them connects when it is first used.
+    pub fn open(settings: Settings) -> Result<Self, Error> {
+        let delivery = Duration::from_millis(settings.windows.delivery_ms);
+        let publisher = KafkaOrders::open(
+            &settings.brokers,
+            &settings.security,
+            &settings.topic,
+            delivery,
+        )?;
+        Self::with_publisher(settings, Arc::new(publisher))
+    }
+
+    /// Uses the given publisher. Must be called in a tokio runtime, which runs the background tasks.
+    pub fn with_publisher(
+        settings: Settings,
+        publisher: Arc<dyn PublishOrders>,
+    ) -> Result<Self, Error> {
+        let gate = Gate::connect(
+            settings.redis.as_str(),
+            settings.names.clone(),
+            GATE_TIMEOUT,
+        )?;
+        let store = Store::connect(
+            settings.database.as_str(),
+            &settings.names,
+            settings.connections,
+        )?;
+        let store = store.answering_within(STORE_TIMEOUT);
+        let emitter = if settings.calls.enabled {
+            Some(Emitter::open(&settings)?)
+        } else {
+            None
+        };
+        let names = &settings.names;
+        let streams = &settings.cache.streams;
+        let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_INTERVAL);
+        let link = streams.link()?;
+        let programs = settings.cache.open(store.clone(), link.clone(), names);
+        let changes = streams.tell_changed(link.clone(), names);
+        let mut background = JoinSet::new();
+        background.spawn(gate.link().clone().watch_eviction(Keeps::Gate));
+        background.spawn(link.clone().watch_eviction(Keeps::Cache));
+        if let Some(block) = settings.cache.block() {
+            background.spawn(follow(
+                programs.local(),
+                link,
+                names.clone(),
+                streams.evicted.clone(),
+                block,
+            ));
+        }
+        Ok(Self {
+            settings,
+            gate,
+            store,
+            publisher,
+            barriers: OwnBarriers::default(),
+            barrier_poll: BarrierPoll::default(),
+            programs,
+            changes,
+            emitter,
+            tracer,
+            clock: Arc::new(SystemClock),
+            instance: format!("{:016x}", rand::random::<u64>()),
+            _background: background,
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! The way of a request: it is read, routed to its handler, answered, traced and counted.
+
+use std::time::{Instant, SystemTime};
+
+use lambda_http::http::{HeaderValue, Response};
+use lambda_http::{Body, Request};
+use shared::sale::ProgramStatus;
+
+use crate::app::App;
+use crate::emission::Caller;
+use crate::http::{Call, Problem, Reply, Route};
+use crate::{api_calls, barriers, gaps, orders, parked, payments, programs, traces};
+
+/// Response header with the identity of the process that answered.
+pub const INSTANCE_HEADER: &str = "x-instance-id";
+
+impl App {
+    /// Answers one request of the gateway and publishes the API call. Every failure becomes an
+    /// error response.
+    pub async fn answer(&self, request: Request) -> Response<Body> {
+        let caller = Caller::read(&request, self.clock.now_ms());
+        let began = SystemTime::now();
+        let mut call = Call::read(request);
+        let place = self.tracer.place(call.traceparent());
+        call.span = place.map(|place| place.context);
+        self.append_requested_barriers();
+        let answer = self.serve(&call).await;
+        if let Some(place) = place.filter(|place| place.context.is_sampled()) {
+            self.tracer.record([traces::request(
+                place,
+                &call,
+                &answer,
+                (began, SystemTime::now()),
+            )]);
+        }
+        let mut response = Reply::response(answer);
+        if let Ok(instance) = HeaderValue::from_str(&self.instance) {
+            response.headers_mut().insert(INSTANCE_HEADER, instance);
+        }
+        if let Some(emitter) = &self.emitter {
+            emitter.emit(&caller.answered(
+                &call,
+                response.status().as_u16(),
+                self.clock.call_id(),
+                emitter.instance(),
+            ));
+        }
+        let delivered = async {
+            if let Some(emitter) = &self.emitter {
+                emitter.settle().await;
+            }
+        };
+        tokio::join!(delivered, self.tracer.settle());
+        response
+    }
+
+    /// Routes one call to its handler.
+    pub async fn serve(&self, call: &Call) -> Result<Reply, Problem> {
+        let route = Route::of(&call.method, &call.path)?;
+        if let Some(parameters) = route.parameters() {
+            call.only(parameters)?;
+        }
+        match route {
+            Route::CreateProgram => programs::create(self, call).await,
+            Route::Program(id) => programs::get(self, &id).await,
+            Route::UpdateProgram(id) => programs::update(self, &id, call).await,
+            Route::StopSale(id) => programs::switch(self, &id, ProgramStatus::Stopped, call).await,
+            Route::ResumeSale(id) => programs::switch(self, &id, ProgramStatus::OnSale, call).await,
+            Route::Seats(id) => programs::seats(self, &id, call).await,
+            Route::CreateOrder(program) => orders::create(self, &program, call).await,
+            Route::Order(number) => orders::get(self, &number, call).await,
+            Route::Orders => orders::list(self, call).await,
+            Route::CancelOrder(number) => orders::cancel(self, &number, call).await,
+            Route::Payment => payments::receive(self, call).await,
+            Route::Payments => payments::list(self, call).await,
+            Route::RefundedPayment(id) => payments::refunded(self, &id, call).await,
+            Route::ApiCalls => api_calls::search(self, call).await,
+            Route::ApiStatistics => api_calls::statistics(self, call).await,
+            Route::ParkedList => parked::list(self, call).await,
+            Route::Parked(id) => parked::show(self, &id, call).await,
+            Route::ReplayParked(id) => parked::replay(self, &id, call).await,
+            Route::DiscardParked(id) => parked::discard(self, &id, call).await,
+            Route::Gaps => gaps::list(self, call).await,
+            Route::CloseGap(id) => gaps::close(self, &id, call).await,
+        }
+    }
+
+    /// Appends the barriers that the timeout-closer has requested, in a background task, if a poll
+    /// is due.
+    fn append_requested_barriers(&self) {
+        if !self.barrier_poll.is_due(Instant::now()) {
+            return;
+        }
+        let store = self.store.clone();
+        let publisher = self.publisher.clone();
+        let topic = self.settings.topic.clone();
+        let token = self.clock.nonce();
+        tokio::spawn(async move {
+            if let Err(error) = barriers::append_requested(&store, &publisher, &topic, token).await
+            {
+                tracing::warn!(
+                    error,
+                    "cannot append the requested barriers; a later request tries again"
+                );
+            }
+        });
+    }
+}

@@ -1,0 +1,68 @@
+//! Sends messages until the queue has accepted all of them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::messages::{QueueMessage, calls};
+use crate::sqs::{Note, Sqs, Wrong};
+
+/// Delays between attempts. The last one repeats.
+const DELAYS: [Duration; 5] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
+/// Returns false if `stop` turned true before the queue had accepted all messages.
+///
+/// # Errors
+/// The queue does not exist, or refuses a message for its content.
+pub(super) async fn send_all(
+    sqs: &Sqs,
+    queue: &str,
+    messages: Vec<QueueMessage>,
+    stop: &AtomicBool,
+) -> Result<bool, String> {
+    for call in calls(messages) {
+        let mut left: Vec<Note> = call.into_iter().map(note).collect();
+        let mut attempt = 0;
+        while !left.is_empty() {
+            match sqs.send_notes(queue, &left).await {
+                Ok((_, Some(why))) | Err(Wrong::Refused(why)) => {
+                    return Err(format!("queue {queue} refuses a message: {why}"));
+                }
+                Ok((again, None)) => left = again,
+                Err(Wrong::NoQueue) => {
+                    return Err(format!("there is no queue {queue} at {}", sqs.endpoint()));
+                }
+                Err(Wrong::Other(why)) if attempt == 0 => {
+                    tracing::warn!(queue, "messages cannot be sent; the bridge retries: {why}");
+                }
+                Err(Wrong::Other(why)) => tracing::debug!(queue, why, "a retry failed"),
+            }
+            if left.is_empty() {
+                break;
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            tokio::time::sleep(DELAYS[attempt.min(DELAYS.len() - 1)]).await;
+            attempt += 1;
+        }
+    }
+    Ok(true)
+}
+
+fn note(message: QueueMessage) -> Note {
+    let mut attributes = vec![("record", message.id.clone())];
+    attributes.extend(message.key.map(|key| ("key", key)));
+    attributes.extend(message.encoded.then(|| ("encoding", "base64".to_owned())));
+    Note {
+        deduplication: message.group.is_some().then_some(message.id),
+        body: message.body,
+        group: message.group,
+        attributes,
+    }
+}

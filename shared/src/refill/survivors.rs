@@ -1,0 +1,77 @@
+//! Reservations that survived in the gate, which may have gone back in time: each is settled by its row before the gate opens, if the
+//! row says that the order has ended. Otherwise a buyer who repeats a request would be answered by a reservation that Postgres has made
+//! void, and its seats would stay taken.
+//!
+//! One without a row stays: it may be on its way, and its timeout entry ends it. One whose order is live is merged with the others.
+
+use std::collections::{HashMap, HashSet};
+
+use super::position::FillPosition;
+use super::{GateFilling, RefillError, Step};
+use crate::gate::{OrderAt, Settle, SettleTo, Settled};
+use crate::message::{Nonce, OrderNumber};
+use crate::reconcile::settle_of;
+use crate::store::OrderRow;
+
+impl GateFilling<'_> {
+    /// One page of the owners of seats. Before any order is merged these are exactly the reservations that survived.
+    pub(super) async fn settle_survivors(&self, cursor: u64) -> Result<Step, RefillError> {
+        let page = self.gate.taken(self.at, cursor).await?;
+        let kept: HashSet<(OrderNumber, Nonce)> = page
+            .taken
+            .iter()
+            .map(|taken| (taken.order, taken.nonce))
+            .collect();
+        let numbers: Vec<OrderNumber> = kept.iter().map(|(order, _)| *order).collect();
+        let rows = if numbers.is_empty() {
+            Vec::new()
+        } else {
+            self.lease.during(self.store.orders(&numbers)).await?
+        };
+        let rows: HashMap<OrderNumber, OrderRow> =
+            rows.into_iter().map(|row| (row.number, row)).collect();
+        let ended = kept.iter().filter_map(|(order, nonce)| {
+            let at = OrderAt {
+                order: *order,
+                nonce: *nonce,
+                program: self.at,
+            };
+            rows.get(order).and_then(|row| end_of(at, row))
+        });
+        let mut released = 0_u32;
+        for settle in ended {
+            if self.gate.settle(&settle).await? == Settled::NotInstalled {
+                return Ok(Step::Stale);
+            }
+            released += 1;
+        }
+        if released > 0 {
+            tracing::warn!(program = %self.program.id, orders = released, "the gate still held seats of orders that have ended; released");
+        }
+        Ok(Step::To(
+            page.next
+                .map_or(FillPosition::Seats(None), FillPosition::Kept),
+        ))
+    }
+}
+
+/// How a reservation is released whose row says that it has ended; nothing for one that is live. Pure.
+fn end_of(at: OrderAt, row: &OrderRow) -> Option<Settle> {
+    let gone = Settle {
+        at,
+        user: None,
+        key: None,
+        seats: None,
+        to: SettleTo::Gone { forget_key: true },
+    };
+    if row.nonce != at.nonce {
+        // The number is another order's: this reservation can never be stored.
+        return Some(gone);
+    }
+    // The seats are those that the reservation holds here, whatever its row says of them.
+    (!row.status.is_live()).then(|| Settle {
+        at,
+        seats: None,
+        ..settle_of(row).unwrap_or(gone)
+    })
+}
