@@ -11,7 +11,7 @@
 //!   events. Their pure state machines stand in the crate `event-sources`.
 //! - [`listener`] serves HTTP on every port; [`client`] calls a running host.
 //! - [`control`] is the control port: live page, status, metrics, health and changes. [`observation`]
-//!   counts what happens, [`source_health`] classifies each source, [`tuning`] changes settings of a
+//!   counts what happens, [`tuning`] changes settings of a
 //!   running host, [`faults`] injects faults.
 //! - [`parked`] lists dead letters and sends them back; [`bridge`] copies a topic to a queue; [`doctor`]
 //!   checks the machine; [`cli`] is the command line.
