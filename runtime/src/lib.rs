@@ -29,6 +29,7 @@ pub mod client;
 mod clock;
 pub mod control;
 mod descriptors;
+mod destinations;
 pub mod doctor;
 pub mod faults;
 mod host_file;

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::deliveries::Deliveries;
 use super::driver::Driver;
-use super::outlet::Outlet;
 use super::store::{Change, Store};
 use crate::ids::new_id;
 use crate::instances::arn;
@@ -88,7 +88,7 @@ impl AsyncStats {
 pub struct Settings {
     pub(super) policies: BTreeMap<String, EventInvokePolicy>,
     pub(super) timing: RetryTiming,
-    pub(super) outlet: Outlet,
+    pub(super) deliveries: Deliveries,
 }
 
 impl Settings {
@@ -127,7 +127,7 @@ impl Settings {
             } else {
                 RetryTiming::SHORT
             },
-            outlet: Outlet {
+            deliveries: Deliveries {
                 sqs: Sqs::of(app),
                 arns: app
                     .functions

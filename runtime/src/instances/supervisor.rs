@@ -106,9 +106,9 @@ async fn supervisor_panicked(instance: &Arc<Instance>, why: String, ran: Duratio
         .unwrap_or_else(PoisonError::into_inner)
         .pause(ran);
     tracing::error!(
+        alarm = "instance_task_ended",
         part = runner.part.name(),
-        "ALARM: {why}. Its invocations in flight count as not tried; the next process may start in \
-         {} ms",
+        "{why}. Its invocations in flight count as not tried; the next process may start in {} ms",
         pause.as_millis()
     );
     instance.stop();
