@@ -12,7 +12,7 @@ use crate::asynchronous::{MAX_EVENT, NotAccepted};
 use crate::instances::arn;
 use crate::invocation::{self, MAX_PAYLOAD, Outcome, Rejected};
 use crate::listener::{Reply, empty_reply, json_reply};
-use crate::model::{Function, Location, Skipped};
+use crate::model::{Function, Location, SkippedFunction};
 
 /// What went wrong, as the service names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +161,7 @@ pub(super) fn taken(status: StatusCode, request_id: &str) -> Reply {
 /// `ListFunctions`: those that run, then those that this host cannot run.
 pub(super) fn list(
     functions: &BTreeMap<String, Function>,
-    skipped: &BTreeMap<String, Skipped>,
+    skipped: &BTreeMap<String, SkippedFunction>,
     location: &Location,
 ) -> Reply {
     let not_run = skipped.values().map(|skipped| {

@@ -26,7 +26,7 @@ use crate::asynchronous::Queue;
 use crate::instances::Logs;
 use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerClosed};
-use crate::model::{Function, Location, Skipped};
+use crate::model::{Function, Location, SkippedFunction};
 
 pub use admission::{MIN_TOKEN_LENGTH, Token};
 
@@ -55,7 +55,7 @@ pub struct InvokeApi {
     /// By logical id.
     pub functions: BTreeMap<String, Function>,
     /// Functions that this host cannot run, by logical id.
-    pub skipped: BTreeMap<String, Skipped>,
+    pub skipped: BTreeMap<String, SkippedFunction>,
     /// Region and account of ARNs in responses.
     pub location: Location,
     /// Runs functions.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::StartError;
 use crate::control::Tuner;
-use crate::project::{SETTINGS, tuned};
+use crate::project::{SETTINGS, setting_changes};
 use crate::tuning::{Wish, edited};
 
 /// Interval between two checks of the file.
@@ -46,7 +46,7 @@ pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Wish
             continue;
         }
         stamp = now;
-        match tuned(&file) {
+        match setting_changes(&file) {
             Ok(wishes) => {
                 // the tuner logs what it refuses; a refused setting counts as known, so that it is
                 // logged once

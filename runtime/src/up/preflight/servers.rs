@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use crate::listener::{Endpoint, Listener};
-use crate::model::{Application, Destination, Security};
+use crate::model::{Application, Destination, KafkaSecurity};
 use crate::project::{LocalServer, local_servers};
 use crate::{kafka, sqs};
 
@@ -36,7 +36,7 @@ pub async fn missing(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
 
 /// Checks every cluster once. Missing topics get a warning only: they may be created later.
 async fn brokers(app: &Application) -> Vec<String> {
-    let mut clusters: Vec<(&str, &Security, Vec<String>)> = Vec::new();
+    let mut clusters: Vec<(&str, &KafkaSecurity, Vec<String>)> = Vec::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         let mut topics = mapping.topics.clone();
         if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
@@ -143,7 +143,7 @@ async fn servers(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
                 server.host
             ),
         };
-        if server.speaks_http && server.port.is_ok() {
+        if server.is_http && server.port.is_ok() {
             tracing::warn!("{wrong}");
         } else {
             problems.push(wrong);
