@@ -1,23 +1,23 @@
-//! What became of the records of a batch, as far as their source and people are concerned.
+//! The result of a batch, for its event source and for operators.
 
 use super::{OffsetRange, StoredBatch, Unfinished};
 use lambda_batch::{KafkaBatch, Ledger, NextStep, Outcome, Reason};
 
-/// Of a batch that was dealt with left to right.
+/// The result of a batch whose records were handled in order.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchResult<'a> {
     /// Positions of the records that were parked, and why.
     pub parked: &'a [(usize, Reason)],
-    /// Topics and partitions that were found to be created anew.
+    /// Topics and partitions that were created again.
     pub recreated: &'a [(String, i32)],
     /// Offsets that were passed without a record.
     pub gaps: &'a [OffsetRange],
-    /// What was left, if anything was.
+    /// The records that were not handled, if any.
     pub unfinished: Option<&'a Unfinished>,
 }
 
 impl StoredBatch<'_> {
-    /// What became of the records.
+    /// The result.
     pub fn result(&self) -> BatchResult<'_> {
         BatchResult {
             parked: &self.parked,
@@ -29,7 +29,8 @@ impl StoredBatch<'_> {
 }
 
 impl BatchResult<'_> {
-    /// The outcome of every record. All before the first that was not dealt with are durable: stored, found, or parked.
+    /// The outcome of every record. The records before the first unhandled one are durable: stored,
+    /// found, or parked.
     pub fn ledger<'b>(&self, batch: &'b KafkaBatch) -> Ledger<'b> {
         let mut ledger = Ledger::new(batch);
         for at in 0..self.unfinished.map_or(batch.len(), |rest| rest.from) {
@@ -48,21 +49,22 @@ impl BatchResult<'_> {
         ledger
     }
 
-    /// How many records come again because other transactions were in the way, of `records` in all.
+    /// How many of `records` are delivered again because of conflicts with other transactions.
     pub fn contended(&self, records: usize) -> u64 {
         self.unfinished
             .filter(|rest| rest.error.class.is_contention())
             .map_or(0, |rest| (records - rest.from) as u64)
     }
 
-    /// Tells of what somebody should look at.
+    /// Logs what an operator should look at.
     pub fn raise_alarms(&self, batch: &KafkaBatch) {
         for (at, reason) in self.parked {
             if let Some(record) = batch.get(*at) {
                 let topic = record.topic;
                 let partition = record.partition;
                 let offset = record.offset;
-                tracing::error!(alarm = "record_parked", topic, partition, offset, %reason, "a record was set aside");
+                tracing::error!(alarm = "record_parked", topic, partition, offset, %reason, "a \
+                    record was parked");
             }
         }
         for (topic, partition) in self.recreated {
@@ -70,7 +72,7 @@ impl BatchResult<'_> {
                 alarm = "topic_recreated",
                 topic,
                 partition,
-                "offsets started again: the topic was created anew"
+                "the offsets restarted: the topic was created again"
             );
         }
         for OffsetRange {
@@ -87,18 +89,21 @@ impl BatchResult<'_> {
                 partition,
                 from,
                 until,
-                "offsets were passed that this consumer never received; compare them with Kafka, and replay them if they have records"
+                "offsets were passed that this consumer never received; compare them with Kafka, \
+                 and replay them if they have records"
             );
         }
         if let Some(rest) = self.unfinished {
             let records = batch.len() - rest.from;
             let class = rest.error.class;
-            // A deadlock that repeats is contention as well, although each one alone is tried again at once.
+            // A repeated deadlock is contention as well, although a single one is retried at once.
             if class.is_contention() || class.next_step() == (NextStep::RetryLater { alarm: false })
             {
-                tracing::warn!(error = %rest.error, records, contention = class.is_contention(), "to be delivered again");
+                tracing::warn!(error = %rest.error, records, contention = class.is_contention(),
+                    "records not stored; the event source delivers them again");
             } else {
-                tracing::error!(alarm = "store_failed", error = %rest.error, records, "to be delivered again");
+                tracing::error!(alarm = "store_failed", error = %rest.error, records, "records \
+                    not stored; the event source delivers them again");
             }
         }
     }

@@ -17,8 +17,9 @@ pub struct Unfinished {
 
 /// The parts still to be tried. Everything left of the part in hand is committed.
 ///
-/// A part that fails because of its data is cut in two until the one record is found, which from then on counts as unreadable; one that
-/// takes too long is halved. Any other failure ends the batch there.
+/// A part that fails because of its data is cut in two until the one record is found, which from
+/// then on counts as unreadable; one that takes too long is halved. Any other failure ends the
+/// batch there.
 #[derive(Debug)]
 pub(super) struct Parts {
     bisect: Bisect,
@@ -57,7 +58,8 @@ impl Parts {
         if matches!(step, NextStep::Bisect | NextStep::Halve) && self.bisect.split(&part) {
             return;
         }
-        // One record that Postgres will never take: from now on it counts as unreadable. Once; parking itself may fail as well.
+        // One record that Postgres will never take: from now on it counts as unreadable. Once;
+        // parking itself may fail as well.
         if step == NextStep::Bisect
             && self
                 .refused
@@ -93,7 +95,8 @@ mod tests {
         }
     }
 
-    /// Tries all parts; `fails` says which records fail a part and how. Gives what was committed, left to right, and the end.
+    /// Tries all parts; `fails` says which records fail a part and how. Gives what was committed,
+    /// left to right, and the end.
     fn run(len: usize, fails: impl Fn(usize, bool) -> Option<ErrorClass>) -> (Vec<usize>, Parts) {
         let mut parts = Parts::new(len);
         let mut committed = Vec::new();
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_record_that_will_not_go_is_refused_and_all_others_are_committed_in_order() {
+    fn the_failing_record_alone_is_refused() {
         let (committed, parts) = run(9, |at, refused| {
             (at == 5 && !refused).then_some(ErrorClass::Data)
         });
@@ -118,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_behind_what_must_wait_is_tried() {
+    fn records_behind_an_outage_are_not_tried() {
         let (committed, parts) = run(9, |at, _| (at == 3).then_some(ErrorClass::Unavailable));
         assert_eq!(
             committed,
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_cannot_even_be_parked_is_tried_once_more_only() {
+    fn an_unparkable_record_ends_the_batch() {
         let (committed, parts) = run(1, |_, _| Some(ErrorClass::Data));
         assert_eq!(committed, Vec::<usize>::new());
         assert_eq!(parts.unfinished().map(|rest| rest.from), Some(0));
