@@ -17,6 +17,7 @@ pub mod cli;
 mod connections;
 pub mod control;
 mod descriptors;
+mod destinations;
 pub mod doctor;
 pub mod faults;
 pub mod http;

@@ -10,9 +10,10 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::outlet::{Sent, shown};
+use super::deliveries::describe;
 use super::queue::{Event, MAX_EVENT, Queue, Settings, lock, now};
 use super::store::{Answered, Change, Found, Store};
+use crate::destinations::Delivered;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response, error_text};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
@@ -25,7 +26,7 @@ enum Ended {
     Try(EventId, Result<Response, Rejected>),
     /// The event could not even be read.
     Unread(EventId, String),
-    Letter(EventId, EventDestination, Result<Sent, String>),
+    Delivery(EventId, EventDestination, Result<Delivered, String>),
 }
 
 /// Runs what was accepted. A clone that runs after one that panicked goes on with the same events.
@@ -195,10 +196,11 @@ impl Run {
             AsyncAction::Forget(id) => drop(self.driver.store.change(vec![Change::Remove(id)])),
             AsyncAction::Lost(function, request_id, condition) => {
                 tracing::error!(
+                    alarm = "event_lost",
                     function,
                     request_id,
                     condition = condition.word(),
-                    "ALARM: an event is given up and lost; an OnFailure destination would have taken it"
+                    "an event is given up and lost; an OnFailure destination would have taken it"
                 );
                 self.driver.queue.lost(function);
             }
@@ -240,16 +242,17 @@ impl Run {
             return;
         };
         let store = self.driver.store.clone();
-        let outlet = self.driver.settings.outlet.clone();
+        let deliveries = self.driver.settings.deliveries.clone();
         let queue = self.driver.queue.clone();
         self.tasks.spawn(async move {
             let sent = async {
                 let stored = store.read(id).await?;
                 let EventDestination::Function(function) = &target else {
-                    return outlet.send(&target, &entry, &stored).await;
+                    let sent = deliveries.send(&target, &entry, &stored).await;
+                    return sent.map_err(|why| why.to_string());
                 };
                 let payload = Bytes::from(
-                    outlet
+                    deliveries
                         .documents(&entry, &stored, MAX_EVENT)
                         .into_iter()
                         .next()
@@ -263,11 +266,11 @@ impl Run {
                 queue
                     .accept(event)
                     .await
-                    .map(|_| Sent::Taken)
+                    .map(|_| Delivered::default())
                     .map_err(|why| why.to_string())
             };
             let sent = sent.await;
-            Ended::Letter(id, target, sent)
+            Ended::Delivery(id, target, sent)
         });
     }
 
@@ -285,17 +288,25 @@ impl Run {
                 AsyncInput::Finished(id, finish)
             }
             Ended::Unread(id, why) => {
-                tracing::error!(event = id, why, "ALARM: an event cannot be read");
+                tracing::error!(
+                    alarm = "event_unreadable",
+                    event = id,
+                    why,
+                    "an event cannot be read"
+                );
                 AsyncInput::Finished(id, AttemptResult::NotBegun)
             }
-            Ended::Letter(id, target, sent) => {
+            Ended::Delivery(id, target, sent) => {
                 if sent.is_ok() {
                     self.refused.over(&target);
                 }
                 self.note_delivery(id, &target, sent.as_ref().err());
                 match &sent {
-                    Ok(Sent::Taken) => {}
-                    Ok(Sent::Refused(why)) => self.given_up(id, &target, why),
+                    Ok(delivered) => {
+                        for refused in &delivered.refused {
+                            self.lost(id, &target, &refused.why);
+                        }
+                    }
                     Err(why) => self.not_taken(&target, why),
                 }
                 AsyncInput::Delivered(id, target, sent.is_ok())
@@ -313,22 +324,23 @@ impl Run {
             return;
         };
         let refused = error.map(|why| {
-            let to = shown(target);
+            let to = describe(target);
             format!("{to} does not take the records of events ({why}); they are kept, and it is tried until it does. Mend or create {to}")
         });
         self.driver.queue.told(&function, target, refused);
     }
 
-    /// A destination refuses a record in every form: waiting would change nothing.
-    fn given_up(&self, id: EventId, target: &EventDestination, why: &str) {
+    /// The destination refuses the record in every form.
+    fn lost(&self, id: EventId, target: &EventDestination, why: &str) {
         let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
             return;
         };
         tracing::error!(
+            alarm = "event_lost",
             function = entry.function,
             request_id = entry.request_id,
-            "ALARM: an event's record is given up and lost: {} refuses it in every form ({why}). Raise MaximumMessageSize of the queue",
-            shown(target)
+            "an event's record is given up and lost: {} refuses it in every form ({why}). Raise MaximumMessageSize of the queue",
+            describe(target)
         );
         self.driver.queue.lost(entry.function);
     }
@@ -337,9 +349,10 @@ impl Run {
     fn not_taken(&mut self, target: &EventDestination, why: &str) {
         if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
             tracing::error!(
+                alarm = "destination_refuses",
                 times,
-                "ALARM: {} does not take the record of an event ({why}); it is kept, and tried until it is taken",
-                shown(target)
+                "{} does not take the record of an event ({why}); it is kept, and tried until it is taken",
+                describe(target)
             );
         }
     }

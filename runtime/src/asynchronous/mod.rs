@@ -2,15 +2,15 @@
 //!
 //! An event passes through these files in this order: [`queue`] takes it once `store` has it on disk, in the file of `disk`; the pure machine of
 //! `machine`, which knows the state of an event as `entry` has it, says when it is tried, tried again or given up;
-//! `driver` obeys, invoking the function; `record` words what its destinations are told, and `outlet` tells them.
+//! `driver` obeys, invoking the function; `record` creates the documents for destinations, and `deliveries` sends them.
 //!
 //! Promises: an event that was accepted is on disk, and runs at least once or is given up by the rules of its function,
 //! whatever happens to the host in between; it leaves the disk only after its destinations have taken their records;
 //! a function gets no more events at a time than it may have instances, the others wait without holding anything.
 
+mod deliveries;
 mod disk;
 mod driver;
-mod outlet;
 mod queue;
 mod record;
 mod store;

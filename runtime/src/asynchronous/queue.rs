@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::deliveries::Deliveries;
 use super::driver::Driver;
-use super::outlet::Outlet;
 use super::store::{Change, Store};
 use crate::instances::{arn, new_id};
 use crate::model::{Application, EventTarget};
@@ -87,7 +87,7 @@ impl AsyncStats {
 pub struct Settings {
     pub(super) policies: BTreeMap<String, EventInvokePolicy>,
     pub(super) timing: RetryTiming,
-    pub(super) outlet: Outlet,
+    pub(super) deliveries: Deliveries,
 }
 
 impl Settings {
@@ -126,7 +126,7 @@ impl Settings {
             } else {
                 RetryTiming::SHORT
             },
-            outlet: Outlet {
+            deliveries: Deliveries {
                 sqs: Sqs::of(app),
                 arns: app
                     .functions

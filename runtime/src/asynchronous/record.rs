@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::store::{Answered, Stored};
+use crate::destinations::MessageAttribute;
 use event_sources::asynchronous::{AcceptedEvent, Condition};
 
 /// Most characters of `ErrorMessage` in a dead-letter queue (the service: 1 KB).
@@ -100,9 +101,6 @@ pub(super) fn documents(
     forms
 }
 
-/// An attribute of a message: name, type and value.
-pub(super) type Attribute = (&'static str, &'static str, String);
-
 /// The attributes of a message in a dead-letter queue, `room` bytes at most: they count towards the message's size, and an event
 /// that fills it alone has to go without some. The message of the error gives way first, then the code, then the id.
 pub(super) fn attributes(
@@ -110,7 +108,7 @@ pub(super) fn attributes(
     condition: Condition,
     stored: &Stored,
     room: usize,
-) -> Vec<Attribute> {
+) -> Vec<MessageAttribute> {
     let error = stored
         .answered
         .as_ref()

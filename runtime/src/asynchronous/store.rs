@@ -146,7 +146,10 @@ fn serve(mut disk: Disk, requests: &Receiver<Request>) {
             match request {
                 Request::Change(all, reply) => {
                     if let Err(error) = &done {
-                        tracing::error!("ALARM: a change of events is not on disk: {error}");
+                        tracing::error!(
+                            alarm = "event_store_write_failed",
+                            "a change of events is not on disk: {error}"
+                        );
                         owed.add(all);
                     }
                     drop(reply.send(done.clone()));

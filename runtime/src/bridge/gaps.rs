@@ -100,7 +100,7 @@ fn report(topic: &str, partition: i32, next: i64, skipped: Skipped) {
     match skipped {
         Skipped::Nothing => {}
         Skipped::Deleted { first, last } => tracing::error!(
-            alarm = "bridge_records_deleted",
+            alarm = "offsets_deleted_unread",
             topic,
             partition,
             first,
@@ -110,7 +110,7 @@ fn report(topic: &str, partition: i32, next: i64, skipped: Skipped) {
              (retention.ms of the topic)"
         ),
         Skipped::Recreated => tracing::error!(
-            alarm = "bridge_log_recreated",
+            alarm = "log_replaced",
             topic,
             partition,
             next,

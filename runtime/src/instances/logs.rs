@@ -86,7 +86,8 @@ impl Logs {
             while catch_unwind(AssertUnwindSafe(|| write_all(&receiver, &asked, &mut out))).is_err()
             {
                 tracing::error!(
-                    "ALARM: a line of a function's log made its writer panic; the line is lost"
+                    alarm = "log_line_lost",
+                    "a line of a function's log made its writer panic; the line is lost"
                 );
             }
             drop::<Sender<()>>(writing);

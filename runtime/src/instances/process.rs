@@ -113,7 +113,8 @@ fn guarded(line: impl Fn(String) + Clone) -> impl Fn(String) + Clone {
     move |text| {
         if catch_unwind(AssertUnwindSafe(|| line(text))).is_err() {
             tracing::error!(
-                "ALARM: a line that a function printed made the host's reader panic; the line is lost"
+                alarm = "log_line_lost",
+                "a line that a function printed made the host's reader panic; the line is lost"
             );
         }
     }

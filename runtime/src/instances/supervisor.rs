@@ -122,8 +122,9 @@ async fn broken_off(instance: &Arc<Instance>, why: String, ran: Duration) -> Opt
         .unwrap_or_else(PoisonError::into_inner)
         .pause(ran);
     tracing::error!(
+        alarm = "instance_task_ended",
         part = runner.part.name(),
-        "ALARM: {why}. What it had in flight counts as not tried; the next process may start in {} ms",
+        "{why}. What it had in flight counts as not tried; the next process may start in {} ms",
         pause.as_millis()
     );
     instance.condemn();

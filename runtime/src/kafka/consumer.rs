@@ -231,30 +231,30 @@ impl Context {
             match *finding {
                 LogAnomaly::Deleted { first, last } => {
                     self.deleted((topic, *partition), first, last);
-                    tracing::error!(%mapping, topic, partition, first, last,
-                        "ALARM: the offsets {first} to {last} of {topic}-{partition} were deleted before the group read them (retention, or DeleteRecords). \
+                    tracing::error!(alarm = "offsets_deleted_unread", %mapping, topic, partition, first, last,
+                        "the offsets {first} to {last} of {topic}-{partition} were deleted before the group read them (retention, or DeleteRecords). \
                          It goes on at {}. Raise retention.ms of the topic, or have the mapping keep up", last + 1);
                 }
                 LogAnomaly::Replaced => {
                     self.known.begin_count(topic, *partition);
                     self.progress.logs_replaced.fetch_add(1, Ordering::Relaxed);
                     if replaced.insert(topic) {
-                        tracing::error!(%mapping, topic,
-                            "ALARM: the topic {topic} was deleted and created again: this one is another topic than the one that was read before. \
+                        tracing::error!(alarm = "topic_recreated", %mapping, topic,
+                            "the topic {topic} was deleted and created again: this one is another topic than the one that was read before. \
                              It is read from its start, whatever StartingPosition says; what the old one held unread is gone");
                     }
                 }
                 LogAnomaly::Cut { committed, end } => {
                     self.known.begin_count(topic, *partition);
                     self.progress.logs_replaced.fetch_add(1, Ordering::Relaxed);
-                    tracing::error!(%mapping, topic, partition, committed, end,
-                        "ALARM: the log of {topic}-{partition} was cut, or its topic deleted and created again: the group had read it up to {committed}, \
+                    tracing::error!(alarm = "log_replaced", %mapping, topic, partition, committed, end,
+                        "the log of {topic}-{partition} was cut, or its topic deleted and created again: the group had read it up to {committed}, \
                          and it ends at {end}. It is read from its start, so records may come again");
                 }
             }
         }
         if let Some(why) = &settled.not_kept {
-            tracing::error!(%mapping, "ALARM: {why}. A topic that is deleted and created again while this host is down is not noticed");
+            tracing::error!(alarm = "topic_ids_not_stored", %mapping, "{why}. A topic that is deleted and created again while this host is down is not noticed");
         }
     }
 

@@ -1,9 +1,9 @@
 //! The task between the polling thread, the pure machine and the functions: it feeds records to the machine and executes its
-//! commands. `result` classifies how a batch ended, `given_up` sends records to the destination, `moves` has a partition read from
+//! commands. `result` classifies how a batch ended, `discards` delivers failure records, `moves` has a partition read from
 //! elsewhere, `astray` ends a consumer that reads in the wrong place.
 
 mod astray;
-mod given_up;
+mod discards;
 mod moves;
 mod result;
 
@@ -22,11 +22,12 @@ use super::broken::Broken;
 use super::buffer::{Accepted, Buffer, Chunk};
 use super::clock::Clock;
 use super::consumer::{Event, MappingConsumer, commit};
-use super::destination::{Context, Delivered, History, Outlet};
+use super::discards::{AttemptHistory, FailureContext};
 use super::encode;
 use super::moves::Move;
 use super::poller::{Order, Orders};
 use super::status::Progress;
+use crate::destinations::{Delivered, DestinationClient, DestinationError};
 use crate::invocation::{Invoker, Rejected, Request, Response};
 use crate::model::KafkaMapping;
 use crate::observation::Repeats;
@@ -42,9 +43,9 @@ use event_sources::stream::{
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What a task of the driver ends with.
-enum Ended {
+enum Completion {
     Invocation(InvocationId, Result<Response, Rejected>),
-    Delivery(Partition, u64, Result<Delivered, String>),
+    Delivery(Partition, u64, Result<Delivered, DestinationError>),
     /// A move was committed, or not.
     Move(Move, KafkaResult<()>),
 }
@@ -57,13 +58,13 @@ pub(super) struct Driver {
     consumer: Arc<MappingConsumer>,
     orders: Orders,
     invoker: Invoker,
-    tasks: JoinSet<Ended>,
-    outlet: Option<Outlet>,
-    context: Context,
-    history: History,
+    tasks: JoinSet<Completion>,
+    destination: Option<DestinationClient>,
+    context: FailureContext,
+    history: AttemptHistory,
     /// Letters on their way, by partition: an answer to any other is void.
-    letters: BTreeMap<Partition, u64>,
-    next_letter: u64,
+    deliveries: BTreeMap<Partition, u64>,
+    next_delivery: u64,
     /// Deliveries that failed.
     undelivered: Repeats<Partition>,
     /// Partitions that another consumer has to settle, and why this one ends for it.
@@ -84,7 +85,7 @@ impl Driver {
     pub(super) fn new(
         mapping: KafkaMapping,
         settings: StreamSettings,
-        destination: (Option<Outlet>, String),
+        destination: (Option<DestinationClient>, String),
         consumer: Arc<MappingConsumer>,
         orders: Orders,
         invoker: Invoker,
@@ -98,14 +99,14 @@ impl Driver {
             orders,
             invoker,
             tasks: JoinSet::new(),
-            outlet: destination.0,
-            context: Context {
+            destination: destination.0,
+            context: FailureContext {
                 mapping: mapping.clone(),
                 function_arn: destination.1,
             },
-            history: History::default(),
-            letters: BTreeMap::new(),
-            next_letter: 0,
+            history: AttemptHistory::default(),
+            deliveries: BTreeMap::new(),
+            next_delivery: 0,
             undelivered: Repeats::default(),
             astray: BTreeMap::new(),
             log_starts: BTreeMap::new(),
@@ -137,7 +138,7 @@ impl Driver {
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut shown = Instant::now();
         loop {
-            if deadline.is_some() && self.machine.is_idle() && self.letters.is_empty() {
+            if deadline.is_some() && self.machine.is_idle() && self.deliveries.is_empty() {
                 break;
             }
             if let Some(why) = self.may_end_astray().filter(|_| deadline.is_none()) {
@@ -220,16 +221,16 @@ impl Driver {
     }
 
     /// The end of a task. One that panicked ends the run: nothing else would end its batch.
-    fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) -> Result<(), Broken> {
+    fn ended(&mut self, ended: Result<Completion, tokio::task::JoinError>) -> Result<(), Broken> {
         match ended {
-            Ok(Ended::Invocation(id, result)) => {
+            Ok(Completion::Invocation(id, result)) => {
                 let finish = self.classify(id, &result);
                 self.step(StreamInput::Finished(id, finish));
             }
-            Ok(Ended::Delivery(partition, letter, result)) => {
-                self.delivered(partition, letter, &result);
+            Ok(Completion::Delivery(partition, delivery, result)) => {
+                self.delivered(partition, delivery, &result);
             }
-            Ok(Ended::Move(wanted, committed)) => self.moved(wanted, committed),
+            Ok(Completion::Move(wanted, committed)) => self.moved(wanted, committed),
             Err(error) => return Err(Broken::Other(panic_text(error))),
         }
         Ok(())
@@ -272,9 +273,9 @@ impl Driver {
         match self.buffer.accept(partition, chunk) {
             Accepted::Records(records) => self.step(StreamInput::Records(partition, &records)),
             Accepted::Reset(records) => {
-                tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
-                        "ALARM: the log was cut or begun anew; reading goes on from there, and what is not done yet is done again");
-                self.letters.remove(&partition);
+                tracing::error!(alarm = "log_replaced", mapping = %self.mapping.id, topic = %self.mapping.topics[partition.topic], partition = partition.number,
+                        "the log was cut or begun anew; reading goes on from there, and what is not done yet is done again");
+                self.deliveries.remove(&partition);
                 self.history.forget(&[partition]);
                 self.step(StreamInput::Reset(partition));
                 self.step(StreamInput::Records(partition, &records));
@@ -289,7 +290,7 @@ impl Driver {
     fn forget(&mut self, partitions: &[Partition]) {
         self.buffer.forget(partitions);
         self.history.forget(partitions);
-        self.letters
+        self.deliveries
             .retain(|partition, _| !partitions.contains(partition));
         self.moving
             .retain(|partition, _| !partitions.contains(partition));
@@ -370,12 +371,12 @@ impl Driver {
                         .lost
                         .fetch_add(slice.records as u64, Ordering::Relaxed);
                 }
-                tracing::error!(mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
-                    first = slice.first, last = slice.last, records = slice.records, ?reason, "ALARM: records discarded");
+                tracing::error!(alarm = "records_discarded", mapping = %self.mapping.id, topic = %self.mapping.topics[slice.partition.topic], partition = slice.partition.number,
+                    first = slice.first, last = slice.last, records = slice.records, ?reason, "records discarded");
             }
-            StreamAction::SendToDestination(slice, reason) => self.send_away(&slice, reason),
-            StreamAction::Alarm(text) => {
-                tracing::error!(mapping = %self.mapping.id, "ALARM: {text}");
+            StreamAction::SendToDestination(slice, reason) => self.deliver(&slice, reason),
+            StreamAction::RejectedResponse(text) => {
+                tracing::error!(alarm = "partial_response_rejected", mapping = %self.mapping.id, "{text}");
             }
         }
     }
@@ -392,7 +393,7 @@ impl Driver {
         self.progress.batches.fetch_add(1, Ordering::Relaxed);
         let invoker = self.invoker.clone();
         self.tasks
-            .spawn(async move { Ended::Invocation(id, invoker.invoke(request, true).await) });
+            .spawn(async move { Completion::Invocation(id, invoker.invoke(request, true).await) });
     }
 }
 

@@ -13,7 +13,7 @@ mod buffer;
 mod classify;
 mod clock;
 mod consumer;
-mod destination;
+mod discards;
 mod driver;
 mod encode;
 pub(crate) mod lookup;
@@ -39,18 +39,18 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
 use crate::supervision::{Registry, supervise};
 use crate::tuning::SourceSettings;
 pub use classify::batch_result;
-use destination::Outlet;
 use moves::Move;
 pub use positions::{PositionAction, PositionChange, Standing, Target};
 pub use question::reach;
-pub(crate) use record::Original;
-pub(crate) use settings::{LARGEST_REQUEST, SERVICE_GATHERS, cluster};
+pub(crate) use record::OriginalRecord;
+pub(crate) use settings::{SERVICE_GATHERS, cluster};
 pub(crate) use silent::{DeliveryResults, SilentContext};
 use source::Source;
 use status::Progress;
@@ -158,22 +158,22 @@ pub fn start(
 ) -> Result<Handle, String> {
     let (tune, tuned) = watch::channel(None);
     let (moves, wanted) = mpsc::channel(MOVES);
-    let outlet = mapping
+    let failed = |why: &dyn std::fmt::Display| format!("mapping {}: {why}", mapping.id);
+    let destination = mapping
         .on_failure
         .as_ref()
-        .map(|to| Outlet::new(to, settings::cluster(&mapping), limits.sqs.as_ref()));
-    let outlet = outlet
+        .map(|to| DestinationClient::new(to, settings::cluster(&mapping), limits.sqs.as_ref()))
         .transpose()
-        .map_err(|why| format!("mapping {}: {why}", mapping.id))?;
+        .map_err(|why| failed(&why))?;
     let source = Source::new(
         mapping.clone(),
         limits.clone(),
-        outlet,
+        destination,
         invoker,
         (tuned, wanted),
         shutdown.clone(),
     )
-    .map_err(|why| format!("mapping {}: {why}", mapping.id))?;
+    .map_err(|why| failed(&why))?;
     let watch = Watch {
         mapping,
         progress: source.progress.clone(),

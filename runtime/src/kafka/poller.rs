@@ -463,8 +463,8 @@ fn append(
         return false;
     }
     let headers = kafka_headers::headers(message).unwrap_or_else(|error| {
-        tracing::error!(mapping = %context.mapping, topic = message.topic(), partition = message.partition(), offset = message.offset(),
-            "ALARM: the headers of a record break Kafka's format ({error}); the function gets the record without them");
+        tracing::error!(alarm = "record_headers_malformed", mapping = %context.mapping, topic = message.topic(), partition = message.partition(), offset = message.offset(),
+            "the headers of a record break Kafka's format ({error}); the function gets the record without them");
         Vec::new()
     });
     let time = message.timestamp().to_millis().unwrap_or(-1);

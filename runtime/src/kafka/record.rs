@@ -1,24 +1,26 @@
-//! A record, out of the JSON that an event has of it: needed for the rare record that is given up, or brought back.
+//! Parses a record from the JSON of an event: for records that are discarded or replayed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::OwnedHeaders;
 use serde_json::Value;
 
-/// A record as its topic had it.
+use crate::destinations::owned_headers;
+
+/// A record with the bytes that its topic has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Original {
+pub(crate) struct OriginalRecord {
     pub(crate) topic: String,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
-    headers: Vec<(String, Vec<u8>)>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
-impl Original {
-    /// Reads one record of an event. `None`: it is not one.
-    pub(crate) fn read(record: &Value) -> Option<Self> {
+impl OriginalRecord {
+    /// `None`: not a record of an event.
+    pub(crate) fn parse(record: &Value) -> Option<Self> {
         let bytes = |name: &str| match record.get(name) {
             None | Some(Value::Null) => Some(None),
             Some(text) => STANDARD.decode(text.as_str()?).ok().map(Some),
@@ -31,7 +33,7 @@ impl Original {
             .filter_map(Value::as_object)
             .flatten();
         let header = |(name, bytes): (&String, &Value)| {
-            // written signed, as Java sees them
+            // signed bytes, as in Java
             let bytes: Option<Vec<u8>> = bytes
                 .as_array()?
                 .iter()
@@ -49,15 +51,9 @@ impl Original {
         })
     }
 
-    /// As a producer takes them; `None`: it has none.
+    /// Headers for a producer; `None` if there are none.
     pub(crate) fn headers(&self) -> Option<OwnedHeaders> {
-        let add = |headers: OwnedHeaders, (key, value): &(String, Vec<u8>)| {
-            headers.insert(Header {
-                key,
-                value: Some(value),
-            })
-        };
-        (!self.headers.is_empty()).then(|| self.headers.iter().fold(OwnedHeaders::new(), add))
+        owned_headers(&self.headers)
     }
 }
 
@@ -69,9 +65,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn key_value_and_headers_come_back_byte_for_byte() {
+    fn key_value_and_headers_are_decoded_unchanged() {
         let mut record = json!({"topic": "orders", "partition": 3, "offset": 41, "key": "AP8=", "value": "aGk=", "headers": [{"trace": [65, -128]}]});
-        let original = Original::read(&record).unwrap();
+        let original = OriginalRecord::parse(&record).unwrap();
         assert_eq!(
             (original.topic.as_str(), original.partition, original.offset),
             ("orders", 3, 41)
@@ -86,8 +82,8 @@ mod tests {
             (Some(vec![0, 255]), Some(b"hi".to_vec()))
         );
         record["headers"] = json!([]);
-        assert!(Original::read(&record).unwrap().headers().is_none());
+        assert!(OriginalRecord::parse(&record).unwrap().headers().is_none());
         record["key"] = json!("not base64!");
-        assert_eq!(Original::read(&record), None);
+        assert_eq!(OriginalRecord::parse(&record), None);
     }
 }

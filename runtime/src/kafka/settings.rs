@@ -14,10 +14,6 @@ use event_sources::stream::StreamSettings;
 /// Longest topic name (249), a partition number and the punctuation around them.
 const PARTITION_OVERHEAD: usize = 270;
 
-/// Bytes of a record that a producer sends at most: the broker's own limits decide what is too large, and a request beyond its
-/// `socket.request.max.bytes` (100 MiB) would end the connection instead of an answer.
-pub(crate) const LARGEST_REQUEST: &str = "100000000";
-
 /// How long the service gathers a batch where the template names no window.
 pub(crate) const SERVICE_GATHERS: Duration = Duration::from_millis(500);
 
@@ -144,7 +140,7 @@ pub(super) fn machine(mapping: &KafkaMapping, limits: &Limits) -> StreamSettings
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::destination::tests::mapping;
+    use crate::kafka::discards::tests::mapping;
     use crate::model::KafkaKind;
     use crate::supervision::Registry;
 

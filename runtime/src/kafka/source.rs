@@ -15,13 +15,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::broken::Broken;
 use super::consumer::{Context, Event, MappingConsumer};
-use super::destination::Outlet;
 use super::driver::Driver;
 use super::moves::Move;
 use super::poller::{self, Orders};
 use super::status::Progress;
 use super::topics::KnownTopics;
 use super::{CHUNKS_AHEAD, LEAVING, Limits, settings, survey};
+use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::tuning::SourceSettings;
@@ -31,7 +31,7 @@ use event_sources::kafka::Membership;
 pub(super) struct Source {
     pub(super) mapping: KafkaMapping,
     pub(super) limits: Limits,
-    pub(super) outlet: Option<Outlet>,
+    pub(super) destination: Option<DestinationClient>,
     pub(super) invoker: Invoker,
     pub(super) progress: Arc<Progress>,
     pub(super) tuned: watch::Receiver<Option<SourceSettings>>,
@@ -60,7 +60,7 @@ impl Source {
     pub(super) fn new(
         mapping: KafkaMapping,
         limits: Limits,
-        outlet: Option<Outlet>,
+        destination: Option<DestinationClient>,
         invoker: Invoker,
         (tuned, moves): (
             watch::Receiver<Option<SourceSettings>>,
@@ -72,7 +72,7 @@ impl Source {
         let source = Self {
             mapping,
             limits,
-            outlet,
+            destination,
             invoker,
             progress: Arc::default(),
             tuned,
@@ -184,7 +184,7 @@ impl Source {
             tuned.mark_changed();
         }
         let machine = settings::machine(&self.mapping, &self.limits);
-        let destination = (self.outlet.clone(), self.limits.function_arn.clone());
+        let destination = (self.destination.clone(), self.limits.function_arn.clone());
         let driver = Driver::new(
             self.mapping.clone(),
             machine,

@@ -61,9 +61,10 @@ impl Trouble {
         let reason = context.reason().unwrap_or_else(|| code.to_string());
         let Some(partition) = partition else {
             tracing::error!(
+                alarm = "kafka_error",
                 mapping,
                 times,
-                "ALARM: Kafka reports an error: {reason}. {remedy}"
+                "Kafka reports an error: {reason}. {remedy}"
             );
             if lasts(code) {
                 let reason = format!("Kafka reports an error: {reason}. {remedy}");
@@ -88,12 +89,13 @@ impl Trouble {
             |next| format!("{topic}-{} from offset {next} on", partition.number),
         );
         tracing::error!(
+            alarm = "partition_unreadable",
             mapping,
             topic,
             partition = partition.number,
             offset = next,
             times,
-            "ALARM: {place} cannot be read: {reason}. The partition waits. {remedy}"
+            "{place} cannot be read: {reason}. The partition waits. {remedy}"
         );
         let reason = format!("{place} cannot be read: {reason}. {remedy}");
         context.progress.report(

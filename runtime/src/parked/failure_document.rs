@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::kafka::Original;
+use crate::kafka::OriginalRecord;
 
 /// The fields that a replay needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(super) struct FailureDocument {
 /// The record, or its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    Record(Original),
+    Record(OriginalRecord),
     /// The record was too large for the destination. Its source topic has it until retention deletes it.
     Omitted {
         topic: String,
@@ -49,7 +49,7 @@ pub(super) fn parse(document: &[u8]) -> Option<FailureDocument> {
         }
     } else {
         let records = document["payload"]["records"].as_object()?;
-        Content::Record(Original::read(
+        Content::Record(OriginalRecord::parse(
             records.values().next()?.as_array()?.first()?,
         )?)
     };

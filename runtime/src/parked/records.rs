@@ -8,8 +8,9 @@ use rdkafka::message::{Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 
 use super::route::RecordRange;
+use crate::destinations::producer_config;
 use crate::kafka::lookup::{PATIENCE, consumer, read, watermarks};
-use crate::kafka::{DeliveryResults, LARGEST_REQUEST, cluster};
+use crate::kafka::{DeliveryResults, cluster};
 use crate::model::KafkaMapping;
 
 impl fmt::Display for RecordRange {
@@ -114,14 +115,9 @@ pub(super) fn write<'a>(
     mapping: &KafkaMapping,
     records: impl Iterator<Item = OutgoingRecord<'a>>,
 ) -> Result<Vec<Result<(), String>>, String> {
-    let producer: ThreadedProducer<DeliveryResults> = cluster(mapping)
-        .set("enable.idempotence", "true")
+    let producer: ThreadedProducer<DeliveryResults> = producer_config(cluster(mapping))
         .set("message.timeout.ms", "15000")
         .set("allow.auto.create.topics", "false")
-        // the limit of the topic applies, not the producer's
-        .set("message.max.bytes", LARGEST_REQUEST)
-        // a refused batch fails all its records: one record a batch
-        .set("batch.num.messages", "1")
         .create_with_context(DeliveryResults::default())
         .map_err(|error| error.to_string())?;
     let mut sent = Vec::new();

@@ -13,7 +13,7 @@ use super::{DeadLetterView, ReplaySummary};
 use crate::kafka::lookup::{
     FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks,
 };
-use crate::kafka::{Original, SilentContext};
+use crate::kafka::{OriginalRecord, SilentContext};
 use crate::model::KafkaMapping;
 
 /// The group that commits the progress of replays.
@@ -252,7 +252,7 @@ struct Source {
 
 enum SourceRecord {
     /// Contained in the dead dead.
-    Contained(Original),
+    Contained(OriginalRecord),
     /// Read again from its topic.
     Reread(OwnedMessage),
 }

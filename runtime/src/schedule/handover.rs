@@ -36,7 +36,12 @@ pub(super) async fn deliver<F>(
         };
         let lasting = matches!(why, NotAccepted::NotFound(_) | NotAccepted::TooLarge(_));
         if lasting || number > MAX_RETRIES || Timestamp::now().duration_since(scheduled) > MAX_AGE {
-            tracing::error!(schedule = schedule.id, number, "ALARM: not fired: {why}");
+            tracing::error!(
+                alarm = "schedule_not_fired",
+                schedule = schedule.id,
+                number,
+                "not fired: {why}"
+            );
             return;
         }
         let wait = wait(number);
@@ -49,7 +54,7 @@ pub(super) async fn deliver<F>(
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             _ = shutdown.wait_for(|stop| *stop) => {
-                tracing::error!(schedule = schedule.id, number, "ALARM: not fired: {why}, and the host ends");
+                tracing::error!(alarm = "schedule_not_fired", schedule = schedule.id, number, "not fired: {why}, and the host ends");
                 return;
             }
         }

@@ -46,8 +46,9 @@ where
         }
         let pause = backoff.pause(begun.elapsed());
         tracing::error!(
+            alarm = "component_ended",
             part = part.name(),
-            "ALARM: {} ended: {why}. It starts again in {} ms; everything else goes on",
+            "{} ended: {why}. It starts again in {} ms; everything else goes on",
             part.name(),
             pause.as_millis()
         );

@@ -123,7 +123,7 @@ async fn records_deleted_before_they_were_copied_are_named() {
     assert!(end(second, Signal::SIGTERM).success());
     let log = std::fs::read_to_string(path).unwrap();
     assert!(
-        log.contains("offsets 10 to 14") && log.matches("bridge_records_deleted").count() == 1,
+        log.contains("offsets 10 to 14") && log.matches("offsets_deleted_unread").count() == 1,
         "{log}"
     );
 }

@@ -42,6 +42,7 @@ mod oversize_queues;
 mod own_kafka;
 mod page;
 mod page_truth;
+mod pages;
 mod parked;
 mod raw_kafka;
 mod schedule;

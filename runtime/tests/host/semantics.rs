@@ -224,7 +224,7 @@ impl Run<'_> {
                 ));
                 self.step(StreamInput::Delivered(P, taken));
             }
-            StreamAction::Alarm(_)
+            StreamAction::RejectedResponse(_)
             | StreamAction::Release(..)
             | StreamAction::Pause(_)
             | StreamAction::Resume(_) => {}

@@ -1,10 +1,11 @@
 //! Errors of Postgres, classified by what to do next.
 
-use lambda_batch::ErrorClass;
+use lambda_batch::{ErrorClass, TransactionError};
 
 /// An error of Postgres, or of the connection to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("postgres: {message}{}{hint}", sqlstate.as_ref().map(|s| format!(" (SQLSTATE {s})")).unwrap_or_default())]
+#[error("postgres: {message}{}{hint}", sqlstate.as_ref().map(|s| format!(" (SQLSTATE \
+    {s})")).unwrap_or_default())]
 pub struct StoreError {
     /// Decides the next step.
     pub class: ErrorClass,
@@ -25,6 +26,12 @@ impl StoreError {
             message: message.into(),
             hint: "",
         }
+    }
+}
+
+impl TransactionError for StoreError {
+    fn class(&self) -> ErrorClass {
+        self.class
     }
 }
 

@@ -316,7 +316,7 @@ impl StreamMachine {
             StreamBatchResult::Answered(failures) => match self.foreign(&slices, &failures) {
                 None => StreamBatchResult::Answered(failures),
                 Some(why) => {
-                    out.push(StreamAction::Alarm(why));
+                    out.push(StreamAction::RejectedResponse(why));
                     StreamBatchResult::Failed
                 }
             },

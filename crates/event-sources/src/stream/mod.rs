@@ -224,6 +224,6 @@ pub enum StreamAction {
     SendToDestination(Slice, DiscardReason),
     /// Given up, and no destination wants them. To be reported loudly.
     Discard(Slice, DiscardReason),
-    /// Something a person should know.
-    Alarm(String),
+    /// Log this: a partial batch response names records that the batch does not have. The batch failed.
+    RejectedResponse(String),
 }

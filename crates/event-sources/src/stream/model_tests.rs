@@ -184,7 +184,9 @@ impl World {
                     .or_default()
                     .extend(over);
             }
-            StreamAction::Pause(_) | StreamAction::Resume(_) | StreamAction::Alarm(_) => {}
+            StreamAction::Pause(_)
+            | StreamAction::Resume(_)
+            | StreamAction::RejectedResponse(_) => {}
             StreamAction::SendToDestination(slice, _) => {
                 let p = slice.partition.number;
                 assert!(self.limits.has_destination);

@@ -245,7 +245,7 @@ async fn an_unreadable_entry_fails_no_other() {
         // No order at all; an order without a reservation; a held order.
         let queue = env.gate.timeouts();
         for id in ["nonsense", "12345"] {
-            let due = shared::delay::Due::At(1);
+            let due = delay_queue::Due::At(1);
             queue
                 .schedule(env.program.shard, id, "garbage", due)
                 .await

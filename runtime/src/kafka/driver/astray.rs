@@ -50,8 +50,8 @@ impl Driver {
             let number = partition.number;
             let last = start - 1;
             if context.deleted((topic, number), next, last) > 0 {
-                tracing::error!(mapping = %self.mapping.id, topic, partition = number, first = next, last,
-                    "ALARM: the offsets {next} to {last} of {topic}-{number} were deleted before they were read, and more will be: the partition is \
+                tracing::error!(alarm = "offsets_deleted_unread", mapping = %self.mapping.id, topic, partition = number, first = next, last,
+                    "the offsets {next} to {last} of {topic}-{number} were deleted before they were read, and more will be: the partition is \
                      held back by its function or by an operator. Raise retention.ms of the topic until it goes on");
             }
         }

@@ -3,7 +3,7 @@
 use rdkafka::consumer::CommitMode;
 use rdkafka::error::KafkaResult;
 
-use super::{Driver, Ended};
+use super::{Completion, Driver};
 use crate::kafka::consumer::commit;
 use crate::kafka::moves::{Move, MoveTarget};
 use crate::kafka::poller::Order;
@@ -31,18 +31,17 @@ impl Driver {
 
     /// Gives up the partition's oldest record.
     fn skip(&mut self, wanted: Move) {
-        // an answer to a failure record that is on its way is void
-        self.letters.remove(&wanted.partition);
+        // the result of a delivery in progress is ignored
+        self.deliveries.remove(&wanted.partition);
         self.progress.waits(wanted.partition, None);
         self.step(StreamInput::Skip(wanted.partition, wanted.offset));
-        let became = match &self.outlet {
-            Some(outlet) if self.letters.contains_key(&wanted.partition) => {
-                format!("its failure record goes to {}", outlet.name())
+        let became = match &self.destination {
+            Some(destination) if self.deliveries.contains_key(&wanted.partition) => {
+                format!("its failure record goes to {destination}")
             }
-            Some(outlet) => format!(
-                "{} takes no failure records at present, so none of it is sent",
-                outlet.name()
-            ),
+            Some(destination) => {
+                format!("{destination} takes no failure records at present, so none is sent for it")
+            }
             None => "it goes nowhere: the mapping has no destination".to_owned(),
         };
         wanted.done(became);
@@ -72,7 +71,7 @@ impl Driver {
             return self.obey(StreamAction::Commit(done));
         };
         self.tasks.spawn_blocking(move || {
-            Ended::Move(wanted, commit(&consumer, &topics, &done, CommitMode::Sync))
+            Completion::Move(wanted, commit(&consumer, &topics, &done, CommitMode::Sync))
         });
     }
 

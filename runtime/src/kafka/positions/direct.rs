@@ -10,8 +10,9 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::destinations::DestinationClient;
 use crate::kafka::consumer::partition;
-use crate::kafka::destination::{Context, GivenUp, Outlet, letters};
+use crate::kafka::discards::{Discarded, FailureContext, failure_records};
 use crate::kafka::lookup::{PATIENCE, consumer, read_as};
 use crate::kafka::silent::SilentContext;
 use crate::kafka::{encode, settings};
@@ -78,16 +79,18 @@ pub async fn skip(
     }
     let to = match (&found, &mapping.on_failure) {
         (Some(found), Some(destination)) => {
-            let outlet = Outlet::new(destination, settings::cluster(mapping), sqs.as_ref())?;
+            let destination =
+                DestinationClient::new(destination, settings::cluster(mapping), sqs.as_ref())
+                    .map_err(|error| error.to_string())?;
             let place = partition(&mapping.topics, &topic, number);
             let place = place.ok_or_else(|| format!("the mapping does not read topic {topic}"))?;
             deliver(
-                &Context {
+                &FailureContext {
                     mapping: mapping.clone(),
                     function_arn,
                 },
                 place,
-                &outlet,
+                &destination,
                 found,
             )
             .await?
@@ -131,9 +134,9 @@ impl Found {
 }
 
 async fn deliver(
-    context: &Context,
+    context: &FailureContext,
     place: Partition,
-    outlet: &Outlet,
+    destination: &DestinationClient,
     found: &Found,
 ) -> Result<String, String> {
     let mapping = &context.mapping;
@@ -143,30 +146,24 @@ async fn deliver(
         last: found.offset,
         records: 1,
     };
-    let given_up = GivenUp {
+    let discarded = Discarded {
         slice: &slice,
         reason: DiscardReason::Skipped,
-        tried: None,
+        attempts: None,
         records: &[(&found.json, found.time)],
         payload_size: encode::envelope(mapping).len() + found.json.len() + encode::EVENT_END.len(),
         own_id: &format!("{}-skip-{}", mapping.id, found.offset),
         now: Timestamp::now(),
     };
-    let delivered = outlet
-        .deliver(letters(context, &given_up, outlet.takes_each()))
-        .await;
-    let delivered = delivered.map_err(|why| {
-        format!(
-            "{} takes no failure records ({why}); nothing was skipped",
-            outlet.name()
-        )
+    let records = failure_records(context, &discarded, destination.is_topic());
+    let delivered = destination.deliver(records).await.map_err(|why| {
+        format!("{destination} takes no failure records ({why}); nothing was skipped")
     })?;
-    Ok(match delivered.lost.first() {
-        None => format!("its failure record is in {}", outlet.name()),
-        Some(lost) => format!(
-            "{} refuses its failure record in every form ({})",
-            outlet.name(),
-            lost.why
+    Ok(match delivered.refused.first() {
+        None => format!("its failure record is in {destination}"),
+        Some(refused) => format!(
+            "{destination} refuses its failure record in every form ({})",
+            refused.why
         ),
     })
 }

@@ -1,0 +1,207 @@
+//! Sends failure records to a queue or a topic.
+
+use std::fmt;
+
+use futures::future::join_all;
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+
+use super::forms::{Form, Refusal};
+use super::topic::{DELIVERY_TIMEOUT, destination_producer, owned_headers};
+use super::{Delivered, FailureRecord, Metadata, RefusedRecord};
+use crate::model::Destination;
+use crate::model::sqs::name_of;
+use crate::sqs::{Sqs, Wrong, text};
+
+/// Maximum of failure records in flight to a topic.
+const CONCURRENCY: usize = 500;
+
+/// A client of one destination. Cheap to clone.
+#[derive(Clone)]
+pub(crate) enum DestinationClient {
+    Queue {
+        sqs: Sqs,
+        name: String,
+    },
+    Topic {
+        producer: FutureProducer,
+        name: String,
+    },
+}
+
+/// Why a destination cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DestinationError {
+    /// The settings name no SQS server.
+    #[error(
+        "a destination is a queue, and no SQS endpoint is set; write into usher.toml: [endpoints] sqs"
+    )]
+    NoEndpoint,
+    /// librdkafka rejects the configuration.
+    #[error("no producer for the destination {topic}: {source}")]
+    Producer { topic: String, source: KafkaError },
+    /// The destination accepts nothing at present.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// The result of sending one form.
+enum Sent {
+    Accepted,
+    /// The destination refuses this form and would refuse it again.
+    Refused(Refusal, String),
+}
+
+impl fmt::Display for DestinationClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queue { sqs, name } => write!(f, "queue {name} at {}", sqs.endpoint()),
+            Self::Topic { name, .. } => write!(f, "topic {name}"),
+        }
+    }
+}
+
+impl DestinationClient {
+    /// `cluster`: addresses and credentials of the Kafka cluster of a topic.
+    pub(crate) fn new(
+        destination: &Destination,
+        cluster: ClientConfig,
+        sqs: Option<&Sqs>,
+    ) -> Result<Self, DestinationError> {
+        match destination {
+            Destination::Sqs(arn) => Self::queue(arn, sqs),
+            Destination::KafkaTopic(topic) => Ok(Self::Topic {
+                producer: destination_producer(cluster).map_err(|source| {
+                    DestinationError::Producer {
+                        topic: topic.clone(),
+                        source,
+                    }
+                })?,
+                name: topic.clone(),
+            }),
+        }
+    }
+
+    /// A client of the queue with this ARN.
+    pub(crate) fn queue(arn: &str, sqs: Option<&Sqs>) -> Result<Self, DestinationError> {
+        Ok(Self::Queue {
+            sqs: sqs.ok_or(DestinationError::NoEndpoint)?.clone(),
+            name: name_of(arn).to_owned(),
+        })
+    }
+
+    /// A topic receives a failure record for each discarded record, a queue one for all of them.
+    pub(crate) fn is_topic(&self) -> bool {
+        matches!(self, Self::Topic { .. })
+    }
+
+    /// Delivers all failure records; those with equal keys stay in order. A refused one is sent again in
+    /// its next form.
+    ///
+    /// # Errors
+    /// [`DestinationError::Unavailable`]: some may have been accepted, all have to be delivered again.
+    pub(crate) async fn deliver(
+        &self,
+        records: Vec<FailureRecord>,
+    ) -> Result<Delivered, DestinationError> {
+        let mut delivered = Delivered::default();
+        for records in records.chunks(CONCURRENCY) {
+            let mut open: Vec<(&FailureRecord, Form)> = records
+                .iter()
+                .map(|record| (record, Form::COMPLETE))
+                .collect();
+            while !open.is_empty() {
+                let sent = self.send(&open).await?;
+                let mut again = Vec::new();
+                for ((record, form), sent) in open.into_iter().zip(sent) {
+                    match sent {
+                        Sent::Accepted => delivered.reduced += u64::from(form.is_reduced(record)),
+                        Sent::Refused(refusal, why) => match form.after(refusal, record) {
+                            Some(next) => again.push((record, next)),
+                            None => delivered.refused.push(RefusedRecord {
+                                position: record.position.clone(),
+                                records: record.records,
+                                why,
+                            }),
+                        },
+                    }
+                }
+                open = again;
+            }
+        }
+        Ok(delivered)
+    }
+
+    async fn send(&self, open: &[(&FailureRecord, Form)]) -> Result<Vec<Sent>, DestinationError> {
+        match self {
+            Self::Queue { sqs, name } => {
+                let mut sent = Vec::with_capacity(open.len());
+                for (record, form) in open {
+                    sent.push(send_message(sqs, name, record, *form).await?);
+                }
+                Ok(sent)
+            }
+            Self::Topic { producer, name } => {
+                let sends = open
+                    .iter()
+                    .map(|(record, form)| send_record(producer, name, record, *form));
+                join_all(sends).await.into_iter().collect()
+            }
+        }
+    }
+}
+
+async fn send_message(
+    sqs: &Sqs,
+    queue: &str,
+    record: &FailureRecord,
+    form: Form,
+) -> Result<Sent, DestinationError> {
+    let attributes = match &record.metadata {
+        Metadata::Attributes(attributes) if !form.bare => attributes.as_slice(),
+        _ => &[],
+    };
+    let body = text::acceptable(form.text(record).to_owned());
+    match sqs.send_with(queue, body, attributes).await {
+        Ok(()) => Ok(Sent::Accepted),
+        Err(Wrong::Refused(why)) => Ok(Sent::Refused(Refusal::TooLarge, why)),
+        Err(error) => Err(DestinationError::Unavailable(error.to_string())),
+    }
+}
+
+async fn send_record(
+    producer: &FutureProducer,
+    topic: &str,
+    record: &FailureRecord,
+    form: Form,
+) -> Result<Sent, DestinationError> {
+    let mut message: FutureRecord<'_, [u8], str> =
+        FutureRecord::to(topic).payload(form.text(record));
+    match &record.metadata {
+        _ if form.bare => message = message.key(record.position.as_bytes()),
+        Metadata::KeyAndHeaders { key, headers } => {
+            message.key = key.as_deref();
+            message.headers = owned_headers(headers);
+        }
+        Metadata::None | Metadata::Attributes(_) => {}
+    }
+    match producer.send(message, DELIVERY_TIMEOUT).await {
+        Ok(_) => Ok(Sent::Accepted),
+        Err((error, _)) => match refusal(&error) {
+            Some(refusal) => Ok(Sent::Refused(refusal, error.to_string())),
+            None => Err(DestinationError::Unavailable(error.to_string())),
+        },
+    }
+}
+
+/// `None`: the error does not concern the record.
+fn refusal(error: &KafkaError) -> Option<Refusal> {
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::MessageSizeTooLarge
+        | RDKafkaErrorCode::MessageBatchTooLarge
+        | RDKafkaErrorCode::InvalidMessageSize => Some(Refusal::TooLarge),
+        RDKafkaErrorCode::InvalidRecord => Some(Refusal::Invalid),
+        _ => None,
+    }
+}

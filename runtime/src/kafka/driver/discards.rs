@@ -1,0 +1,127 @@
+//! Discarded records and the delivery of their failure records.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::{Completion, Driver};
+use crate::destinations::{Delivered, DestinationError};
+use crate::kafka::discards::{Discarded, failure_records};
+use event_sources::stream::{DiscardReason, Partition, Slice, StreamInput};
+
+impl Driver {
+    /// Starts the delivery of failure records for discarded records.
+    pub(super) fn deliver(&mut self, slice: &Slice, reason: DiscardReason) {
+        let Some(destination) = self.destination.clone() else {
+            // the machine requests a delivery only for a mapping with a destination
+            return self.step(StreamInput::Delivered(slice.partition, false));
+        };
+        self.next_delivery += 1;
+        let delivery = self.next_delivery;
+        let own_id = format!("{}-{delivery}", self.mapping.id);
+        let discarded = Discarded {
+            slice,
+            reason,
+            attempts: self.history.of(slice),
+            records: &self.buffer.records(slice),
+            payload_size: self
+                .buffer
+                .event(&self.envelope, &self.mapping.topics, &[*slice])
+                .len(),
+            own_id: &own_id,
+            now: jiff::Timestamp::from_millisecond(self.clock.now()).unwrap_or_default(),
+        };
+        let records = failure_records(&self.context, &discarded, destination.is_topic());
+        let partition = slice.partition;
+        tracing::error!(
+            alarm = "records_discarded",
+            mapping = self.mapping.id,
+            topic = self.mapping.topics[partition.topic],
+            partition = partition.number,
+            first = slice.first,
+            last = slice.last,
+            records = slice.records,
+            ?reason,
+            "the mapping discards records; their failure records go to {destination}"
+        );
+        self.deliveries.insert(partition, delivery);
+        self.tasks.spawn(async move {
+            Completion::Delivery(partition, delivery, destination.deliver(records).await)
+        });
+    }
+
+    pub(super) fn delivered(
+        &mut self,
+        partition: Partition,
+        delivery: u64,
+        result: &Result<Delivered, DestinationError>,
+    ) {
+        if self.deliveries.get(&partition) != Some(&delivery) {
+            return;
+        }
+        self.deliveries.remove(&partition);
+        let name = self
+            .destination
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let mapping = &self.mapping.id;
+        let topic = &self.mapping.topics[partition.topic];
+        let number = partition.number;
+        match result {
+            Ok(delivered) => {
+                self.undelivered.over(&partition);
+                self.progress.waits(partition, None);
+                if delivered.reduced > 0 {
+                    self.progress
+                        .reduced
+                        .fetch_add(delivered.reduced, Ordering::Relaxed);
+                    tracing::error!(
+                        alarm = "failure_records_reduced",
+                        mapping,
+                        topic,
+                        partition = number,
+                        failure_records = delivered.reduced,
+                        "failure records exceed the limit of {name}; it received them without \
+                         their payload or details"
+                    );
+                }
+                for refused in &delivered.refused {
+                    self.progress
+                        .lost
+                        .fetch_add(refused.records, Ordering::Relaxed);
+                    tracing::error!(
+                        alarm = "records_lost",
+                        mapping,
+                        topic,
+                        partition = number,
+                        first = refused.position,
+                        records = refused.records,
+                        "records are discarded and lost: {name} refuses their failure record in \
+                         every form ({}). Raise its limit; the records stay in their topic until \
+                         its retention deletes them",
+                        refused.why
+                    );
+                }
+            }
+            Err(why) => {
+                let waits = format!(
+                    "{name} takes no failure records ({why}); partition {number} of {topic} waits"
+                );
+                self.progress.waits(partition, Some(waits));
+                let why = why.to_string();
+                if let Some(times) = self.undelivered.failed(Instant::now(), partition, &why) {
+                    tracing::error!(
+                        alarm = "destination_refuses",
+                        mapping,
+                        topic,
+                        partition = number,
+                        times,
+                        "{name} takes no failure records ({why}). The partition waits; the host \
+                         retries until the destination accepts them"
+                    );
+                }
+            }
+        }
+        self.step(StreamInput::Delivered(partition, result.is_ok()));
+    }
+}
