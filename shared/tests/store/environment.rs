@@ -11,15 +11,13 @@ use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, Status};
 use shared::store::{Arrival, OrderRow, Store, StoredBatch};
 use sqlx::{AssertSqlSafe, PgPool};
+use testkit::postgres::drop_schema;
+use testkit::servers::database_url;
+use testkit::with_cleanup;
 
 pub(crate) const TOPIC: &str = "test-order-create";
 /// What tests give as the minimum pay window, unless they are about it.
 pub(crate) const MIN_PAY_MS: u64 = 60_000;
-
-pub(crate) fn database_url() -> String {
-    std::env::var("DATABASE_URL")
-        .unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
-}
 
 /// One test's environment. Clones share it.
 #[derive(Clone)]
@@ -34,31 +32,19 @@ pub(crate) struct Environment {
 pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     test: impl FnOnce(Environment) -> F,
 ) {
-    let names = Names::new(&format!("t-{:08x}", rand::random::<u32>())).expect("valid prefix");
+    let names = Names::new(&testkit::prefix()).expect("valid prefix");
     let store = Store::connect(&database_url(), &names, 16).expect("a database URL");
     store
         .migrate()
         .await
         .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
-    let options: sqlx::postgres::PgConnectOptions = database_url().parse().expect("a database URL");
-    let options = options.options([("search_path", names.schema())]);
-    let raw = sqlx::postgres::PgPoolOptions::new()
-        .max_connections(2)
-        .connect_lazy_with(options);
+    let raw = testkit::postgres::pool(&names.schema());
     let environment = Environment { store, raw, names };
-    let end = tokio::spawn(test(environment.clone())).await;
-    let drop = AssertSqlSafe(format!(
-        "DROP SCHEMA {} CASCADE",
-        environment.names.schema()
-    ));
-    environment.store.disconnect().await;
-    sqlx::raw_sql(drop)
-        .execute(&environment.raw)
-        .await
-        .expect("schema dropped");
-    if let Err(failure) = end {
-        std::panic::resume_unwind(failure.into_panic());
-    }
+    with_cleanup(test(environment.clone()), async {
+        environment.store.disconnect().await;
+        drop_schema(&environment.names.schema()).await;
+    })
+    .await;
 }
 
 impl Environment {
@@ -140,7 +126,8 @@ impl Environment {
                 .expect("a number")
         };
         let held_by_nobody = count(format!(
-            "SELECT count(*) FROM order_seats s LEFT JOIN orders o ON o.number = s.order_number AND o.status IN {live}
+            "SELECT count(*) FROM order_seats s LEFT JOIN orders o ON o.number = s.order_number
+                AND o.status IN {live}
              AND o.program = s.program AND s.seat = ANY (o.seats) WHERE o.number IS NULL"
         ));
         assert_eq!(held_by_nobody.await, 0, "seats held by nobody");
@@ -155,7 +142,8 @@ impl Environment {
         );
         let paid_by_nothing = count(
             "SELECT count(*) FROM orders o WHERE o.status = 'paid' AND 1 <>
-             (SELECT count(*) FROM payments p WHERE p.order_number = o.number AND p.status = 'applied' AND p.amount_cents = o.amount_cents)"
+             (SELECT count(*) FROM payments p WHERE p.order_number = o.number AND p.status =
+             'applied' AND p.amount_cents = o.amount_cents)"
                 .to_owned(),
         );
         assert_eq!(
@@ -164,7 +152,8 @@ impl Environment {
             "paid orders without exactly one payment"
         );
         let applied_to_nothing = count(
-            "SELECT count(*) FROM payments p LEFT JOIN orders o ON o.number = p.order_number AND o.status IN ('paid', 'refunding')
+            "SELECT count(*) FROM payments p LEFT JOIN orders o ON o.number = p.order_number AND
+                o.status IN ('paid', 'refunding')
              WHERE p.status = 'applied' AND o.number IS NULL"
                 .to_owned(),
         );
@@ -174,7 +163,9 @@ impl Environment {
             "payments applied to orders that are not paid"
         );
         let lost = count(
-            "SELECT count(*) FROM payments p JOIN orders o ON o.number = p.order_number WHERE p.status = 'unmatched'".to_owned(),
+            "SELECT count(*) FROM payments p JOIN orders o ON o.number = p.order_number WHERE \
+                p.status = 'unmatched'"
+                .to_owned(),
         );
         assert_eq!(lost.await, 0, "payments and orders that missed each other");
     }

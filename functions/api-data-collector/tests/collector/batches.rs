@@ -50,11 +50,7 @@ async fn calls_are_added_and_poison_between_them_is_parked() {
 
 #[tokio::test]
 async fn without_a_database_every_record_is_delivered_again() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("port")
-        .local_addr()
-        .expect("address")
-        .port();
+    let port = testkit::net::free_address().port();
     let unreachable = collector(
         "nowhere",
         &format!("postgres://usher:usher@127.0.0.1:{port}/usher"),

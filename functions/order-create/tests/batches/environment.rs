@@ -12,11 +12,8 @@ use shared::message::{Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, User
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, SeatSelection, Status};
 use shared::store::Store;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
-
-pub(crate) fn variable(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
-}
+use testkit::postgres::drop_schema;
+use testkit::with_cleanup;
 
 /// The environment of one test: the function under test, and direct connections to both servers.
 pub(crate) struct TestEnvironment {
@@ -33,13 +30,10 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     redis: &str,
     test: impl FnOnce(TestEnvironment) -> F,
 ) {
-    let prefix = format!("t-{:08x}", rand::random::<u32>());
+    let prefix = testkit::prefix();
     let names = Names::new(&prefix).expect("prefix");
-    let database = variable(
-        "DATABASE_URL",
-        "postgres://usher:usher@127.0.0.1:15432/usher",
-    );
-    let gate_url = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
+    let database = testkit::servers::database_url();
+    let gate_url = testkit::servers::redis_url();
     let store = Store::connect(&database, &names, 2).expect("a database URL");
     store
         .migrate()
@@ -100,18 +94,11 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
         program,
         schema: names.schema(),
     };
-    let end = tokio::spawn(test(env)).await;
-
-    store.disconnect().await;
-    let mut raw = PgConnection::connect(&database).await.expect("postgres");
-    let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", names.schema()));
-    sqlx::raw_sql(drop)
-        .execute(&mut raw)
-        .await
-        .expect("schema dropped");
-    if let Err(failure) = end {
-        std::panic::resume_unwind(failure.into_panic());
-    }
+    with_cleanup(test(env), async {
+        store.disconnect().await;
+        drop_schema(&names.schema()).await;
+    })
+    .await;
 }
 
 impl TestEnvironment {
@@ -197,18 +184,8 @@ impl TestEnvironment {
 
     /// Runs statements directly in the schema.
     pub(crate) async fn run(&self, sql: &'static str) {
-        let database = variable(
-            "DATABASE_URL",
-            "postgres://usher:usher@127.0.0.1:15432/usher",
-        );
-        let mut raw = PgConnection::connect(&database).await.expect("postgres");
-        let path = AssertSqlSafe(format!("SET search_path = {}", self.schema));
-        sqlx::raw_sql(path)
-            .execute(&mut raw)
-            .await
-            .expect("a schema");
         sqlx::raw_sql(sql)
-            .execute(&mut raw)
+            .execute(&testkit::postgres::pool(&self.schema))
             .await
             .expect("statement");
     }

@@ -8,7 +8,7 @@ use shared::message::IdempotencyKey;
 use shared::sale::Status;
 use shared::store::Payment;
 
-use crate::environment::{event, message, variable, with};
+use crate::environment::{event, message, with};
 
 #[tokio::test]
 async fn an_order_paid_before_it_is_settled_has_no_timeout() {
@@ -165,11 +165,7 @@ async fn an_early_payment_is_applied() {
 #[tokio::test]
 async fn without_redis_orders_are_stored_and_stay_dirty() {
     // A port that was just free: no server listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("port")
-        .local_addr()
-        .expect("address")
-        .port();
+    let port = testkit::net::free_address().port();
     with(&format!("redis://127.0.0.1:{port}"), |env| async move {
         let orders = [env.order("alice", &[1]), env.order("bob", &[2])];
         let values: Vec<_> = orders.iter().map(|order| Some(message(order))).collect();
@@ -182,13 +178,9 @@ async fn without_redis_orders_are_stored_and_stay_dirty() {
 
 #[tokio::test]
 async fn without_a_database_every_record_is_delivered_again() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("port")
-        .local_addr()
-        .expect("address")
-        .port();
+    let port = testkit::net::free_address().port();
     let unreachable = format!("postgres://usher:usher@127.0.0.1:{port}/usher");
-    let redis = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
+    let redis = testkit::servers::redis_url();
     let reader = Reader::new([
         ("ENV_PREFIX", "nowhere"),
         ("DATABASE_URL", unreachable.as_str()),
