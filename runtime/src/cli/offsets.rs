@@ -15,7 +15,7 @@ use super::settings::print;
 use crate::control::{Asked, Client};
 use crate::document::nearest;
 use crate::instances;
-use crate::kafka::{PositionAction, PositionChange, Standing, Target, positions};
+use crate::kafka::{GroupPosition, PositionAction, PositionChange, SeekTarget, positions};
 use crate::model::{Application, KafkaMapping};
 use crate::project::Project;
 use crate::sqs::Sqs;
@@ -45,7 +45,7 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
     let mut troubled = false;
     for mapping in mappings {
         let _ = writeln!(out, "{} (group {})", mapping.id, line(&mapping.group));
-        match positions::standings(mapping) {
+        match positions::group_positions(mapping) {
             Ok(all) => {
                 let lags: Vec<Option<i64>> = all
                     .iter()
@@ -140,7 +140,7 @@ impl Subject {
 
 fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
     let subject = Subject::of(&arguments.source, &arguments.mapping)?;
-    let all = positions::standings(&subject.mapping).map_err(Wrong::failure)?;
+    let all = positions::group_positions(&subject.mapping).map_err(Wrong::failure)?;
     let standing = chosen(&subject.mapping, &all, &arguments.partition)
         .map_err(Wrong::configuration)?
         .clone();
@@ -191,8 +191,8 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
 fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
     let target = target(&arguments.to).map_err(Wrong::configuration)?;
     let subject = Subject::of(&arguments.source, &arguments.mapping)?;
-    let all = positions::standings(&subject.mapping).map_err(Wrong::failure)?;
-    let chosen: Vec<&Standing> = if arguments.partition.is_empty() {
+    let all = positions::group_positions(&subject.mapping).map_err(Wrong::failure)?;
+    let chosen: Vec<&GroupPosition> = if arguments.partition.is_empty() {
         all.iter().collect()
     } else {
         let chosen = arguments
@@ -203,7 +203,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
             .collect::<Result<_, _>>()
             .map_err(Wrong::configuration)?
     };
-    if matches!(target, Target::Offset(_)) && chosen.len() != 1 {
+    if matches!(target, SeekTarget::Offset(_)) && chosen.len() != 1 {
         return Err(Wrong::configuration(
             "an offset belongs to one partition. Name it: --partition N",
         ));
@@ -308,9 +308,9 @@ fn mapping<'a>(app: &'a Application, id: &str) -> Result<&'a KafkaMapping, Wrong
 /// The partition that was written as `3` or `topic-3`.
 fn chosen<'a>(
     mapping: &KafkaMapping,
-    all: &'a [Standing],
+    all: &'a [GroupPosition],
     written: &str,
-) -> Result<&'a Standing, String> {
+) -> Result<&'a GroupPosition, String> {
     let number = written.parse::<i32>().ok();
     if number.is_some() && mapping.topics.len() > 1 {
         return Err(format!(
@@ -322,7 +322,7 @@ fn chosen<'a>(
         .iter()
         .find(|standing| number == Some(standing.partition) || standing.name() == written);
     found.ok_or_else(|| {
-        let names: Vec<String> = all.iter().map(Standing::name).collect();
+        let names: Vec<String> = all.iter().map(GroupPosition::name).collect();
         format!(
             "{} has no partition {written}. It has: {}",
             mapping.id,
@@ -331,24 +331,24 @@ fn chosen<'a>(
     })
 }
 
-fn target(written: &str) -> Result<Target, String> {
+fn target(written: &str) -> Result<SeekTarget, String> {
     match written {
-        "beginning" => return Ok(Target::Beginning),
-        "end" => return Ok(Target::End),
+        "beginning" => return Ok(SeekTarget::Beginning),
+        "end" => return Ok(SeekTarget::End),
         _ => {}
     }
     if let Ok(offset) = written.parse::<i64>() {
-        return Ok(Target::Offset(offset));
+        return Ok(SeekTarget::Offset(offset));
     }
     let time = written
         .parse::<Timestamp>()
-        .map(|time| Target::Time(time.as_millisecond()));
+        .map(|time| SeekTarget::Time(time.as_millisecond()));
     time.map_err(|_| format!("--to {written}: write beginning, end, an offset, or a time such as 2026-01-31T09:00:00Z"))
 }
 
 /// A line of the table.
 struct Row {
-    standing: Standing,
+    standing: GroupPosition,
     lag: Option<i64>,
     /// The new offset, where it moves.
     to: Option<i64>,
@@ -356,7 +356,7 @@ struct Row {
 
 impl Row {
     /// Of a partition that moves. Its lag counts offsets.
-    fn to(standing: Standing, to: i64) -> Self {
+    fn to(standing: GroupPosition, to: i64) -> Self {
         Self {
             lag: standing.lag(),
             standing,
@@ -396,9 +396,9 @@ mod tests {
 
     #[test]
     fn targets_are_words_offsets_or_times() {
-        assert_eq!(target("beginning"), Ok(Target::Beginning));
-        assert_eq!(target("42"), Ok(Target::Offset(42)));
-        assert_eq!(target("1970-01-01T00:00:01Z"), Ok(Target::Time(1_000)));
+        assert_eq!(target("beginning"), Ok(SeekTarget::Beginning));
+        assert_eq!(target("42"), Ok(SeekTarget::Offset(42)));
+        assert_eq!(target("1970-01-01T00:00:01Z"), Ok(SeekTarget::Time(1_000)));
         assert!(
             target("yesterday")
                 .unwrap_err()

@@ -53,7 +53,7 @@ pub struct Host {
     /// What happened.
     pub observations: Observations,
     /// The Kafka mappings.
-    pub kafka: Vec<kafka::Watch>,
+    pub kafka: Vec<kafka::KafkaView>,
     /// The mappings of queues.
     pub sqs: Vec<sqs::Watch>,
     /// Keys for the JWT authorizers.

@@ -71,7 +71,7 @@ pub(super) fn picture(host: &Host) -> Picture {
         memory_bytes: memory(std::process::id(), Memory::Resident).unwrap_or_default(),
         functions: host.pool.stats().functions,
         skipped: host.app.skipped.iter().map(skipped).collect(),
-        mappings: host.kafka.iter().map(kafka::Watch::status).collect(),
+        mappings: host.kafka.iter().map(kafka::KafkaView::status).collect(),
         queues: host.sqs.iter().map(sqs::Watch::status).collect(),
         events: host.events.stats(),
         connections: host.places.iter().map(Places::stats).collect(),

@@ -197,7 +197,7 @@ async fn topics(app: &Application) -> Vec<Finding> {
         let security = mapping.security.clone();
         let asked = tokio::task::spawn_blocking({
             let place = place.clone();
-            move || kafka::reach(&place, &security, &topics, PATIENCE)
+            move || kafka::probe(&place, &security, &topics, PATIENCE)
         });
         let asked = asked.await;
         let Ok(Ok(missing)) = asked else { continue };

@@ -36,7 +36,7 @@ impl Host<'_> {
         })
     }
 
-    pub(super) fn start_kafka(&self) -> Result<Vec<kafka::Handle>, StartError> {
+    pub(super) fn start_kafka(&self) -> Result<Vec<kafka::KafkaHandle>, StartError> {
         let enabled: Vec<_> = self
             .app
             .kafka
@@ -44,7 +44,7 @@ impl Host<'_> {
             .filter(|mapping| mapping.enabled)
             .collect();
         let handles = enabled.iter().map(|mapping| {
-            let limits = kafka::Limits {
+            let limits = kafka::KafkaLimits {
                 in_flight: self.concurrency(&mapping.function),
                 buffer_bytes: BUFFER_BYTES / enabled.len().max(1),
                 drain: self.options.pool.drain,

@@ -245,7 +245,7 @@ pub async fn run(
     }
     let log = options.log.as_ref().map_or("", |log| &log.now);
     let gathers = if options.aws_timing {
-        kafka::SERVICE_GATHERS
+        kafka::SERVICE_WINDOW
     } else {
         Duration::ZERO
     };

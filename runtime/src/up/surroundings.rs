@@ -86,7 +86,7 @@ async fn brokers(app: &Application) -> Vec<String> {
         let question = tokio::task::spawn_blocking({
             let servers = servers.to_owned();
             let security = security.clone();
-            move || kafka::reach(&servers, &security, &topics, PATIENCE)
+            move || kafka::probe(&servers, &security, &topics, PATIENCE)
         });
         match question.await {
             Ok(Ok(missing)) if missing.is_empty() => {}

@@ -12,7 +12,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use usher::instances::Pool;
-use usher::kafka::{self, Handle, Limits};
+use usher::kafka::{self, KafkaHandle, KafkaLimits};
 use usher::model::{Function, KafkaKind, KafkaMapping, Security, StartingPosition};
 use usher::supervision::Registry;
 
@@ -31,11 +31,11 @@ pub(crate) struct Stage {
     pub(crate) mapping: KafkaMapping,
     pub(crate) folder: TempDir,
     pool: Arc<Pool>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: KafkaLimits,
 }
 
 pub(crate) struct Running {
-    pub(crate) handle: Handle,
+    pub(crate) handle: KafkaHandle,
     stop: watch::Sender<bool>,
 }
 
@@ -74,7 +74,7 @@ impl Stage {
         };
         let folder = tempfile::tempdir().unwrap();
         let pool = pool(recording(&folder));
-        let limits = Limits {
+        let limits = KafkaLimits {
             in_flight: 4,
             buffer_bytes: 16 << 20,
             drain: Duration::from_secs(20),

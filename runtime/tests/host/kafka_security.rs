@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
-use usher::kafka::reach;
+use usher::kafka::probe;
 use usher::model::Security;
 use usher::project::{Arguments, Project};
 use usher::template;
@@ -96,7 +96,7 @@ async fn records_come_through_every_login_and_through_client_certificates_and_wr
     let mutual = "CLIENT_CERTIFICATE_TLS_AUTH";
     let ask = async |brokers: &String, security: Security| {
         let brokers = brokers.clone();
-        tokio::task::spawn_blocking(move || reach(&brokers, &security, &[], PATIENCE))
+        tokio::task::spawn_blocking(move || probe(&brokers, &security, &[], PATIENCE))
             .await
             .unwrap()
             .unwrap_err()

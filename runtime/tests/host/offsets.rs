@@ -341,7 +341,7 @@ async fn a_host_of_another_group_moves_nothing() {
     );
     assert!(application.said(&seek).contains("1 of 1"));
     let theirs = other.clone();
-    let standing = tokio::task::spawn_blocking(move || positions::standings(&theirs))
+    let standing = tokio::task::spawn_blocking(move || positions::group_positions(&theirs))
         .await
         .unwrap()
         .unwrap();

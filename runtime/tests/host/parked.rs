@@ -350,7 +350,7 @@ async fn a_parked_stream_entry_is_replayed_unchanged() {
         "no number (entry 5-0, delivered 3 times to group workers)",
         "id=7",
         &format!("back to stream {stream}"),
-        "nowhere: no group",
+        "nowhere: no consumer group",
     ] {
         assert!(shown.contains(part), "{part} is missing from {shown}");
     }
