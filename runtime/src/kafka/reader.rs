@@ -96,7 +96,7 @@ pub(crate) fn read_as<T>(
             // the last offsets may have no record
             Some(Err(KafkaError::PartitionEOF(_))) => break,
             Some(Err(error)) => {
-                tracing::debug!(%error, "reading records failed; the reader retries")
+                tracing::debug!(%error, "reading records failed; the reader retries");
             }
             None => {}
         }
@@ -126,7 +126,7 @@ pub(crate) fn first_record(
             Some(Ok(message)) => return Ok(Some(message.offset())),
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
             Some(Err(error)) => {
-                tracing::debug!(%error, "reading the first record failed; the reader retries")
+                tracing::debug!(%error, "reading the first record failed; the reader retries");
             }
             None => {}
         }

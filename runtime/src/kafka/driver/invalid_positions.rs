@@ -79,7 +79,10 @@ impl KafkaDriver {
                 holding.partition == *partition && (holding.held > 0 || holding.in_flight)
             })
         };
-        let (_, why) = self.astray.iter().find(|(partition, _)| !busy(partition))?;
+        let (_, why) = self
+            .invalid
+            .iter()
+            .find(|(partition, _)| !busy(partition))?;
         Some(ConsumerFailure::InvalidPosition(why.clone()))
     }
 }

@@ -21,9 +21,9 @@ use rdkafka::error::KafkaResult;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use tokio::sync::mpsc::Sender;
 
-use super::lookup;
 use crate::kafka::consumer::ConsumerEvent;
 use crate::kafka::known_topics::KnownTopics;
+use crate::kafka::reader;
 use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::{self, PATIENCE, cluster, id};
 use crate::kafka::status::MappingProgress;

@@ -1,5 +1,6 @@
 //! Reads messages and appends them to chunks.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
