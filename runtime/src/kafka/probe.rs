@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 
 use super::settings;
-use crate::model::Security;
+use crate::model::KafkaSecurity;
 
 /// Time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 /// The cluster does not respond within `patience`, or rejects the login or certificate.
 pub fn probe(
     bootstrap_servers: &str,
-    security: &Security,
+    security: &KafkaSecurity,
     topics: &[String],
     patience: Duration,
 ) -> Result<Vec<String>, String> {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::StartError;
 use crate::control::Tuner;
-use crate::project::{SETTINGS, tuned};
+use crate::project::{SETTINGS, setting_changes};
 use crate::tuning::{Wish, edited};
 
 /// How often the file is looked at.
@@ -46,7 +46,7 @@ pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Wish
             continue;
         }
         stamp = now;
-        match tuned(&file) {
+        match setting_changes(&file) {
             Ok(wishes) => {
                 // refusals are told by the tuner; those wishes count as known, so that they are told once
                 apply(&tuner, &known, &wishes);

@@ -1,20 +1,26 @@
-//! Kafka event source mappings: SAM's two event kinds, and `AWS::Lambda::EventSourceMapping`.
+//! Kafka event source mappings: events of type `SelfManagedKafka` and `MSK`, and
+//! `AWS::Lambda::EventSourceMapping`.
+
+mod access;
+pub(super) mod checks;
+mod connection;
+mod destination;
+mod topics;
 
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::events::Event;
-use super::queues::is_queue_arn;
+use super::function_event::FunctionEvent;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
-use super::{filters, functions, kafka_access};
+use super::{filters, functions};
 use crate::document::{Node, Problems, Reader};
-use crate::model::sqs::{is_fifo, name_of};
-use crate::model::{Application, Destination, KafkaKind, KafkaMapping, Security, StartingPosition};
-use crate::project::{Project, broker_list};
+use crate::model::{Application, KafkaKind, KafkaMapping, StartingPosition};
+use crate::project::Project;
+use connection::KafkaSource;
 
-/// Read for every form.
+/// Properties of every form.
 pub(super) const COMMON: [&str; 14] = [
     "Topics",
     "BatchSize",
@@ -31,7 +37,7 @@ pub(super) const COMMON: [&str; 14] = [
     "SourceAccessConfigurations",
     "ProvisionedPollerConfig",
 ];
-/// Would change what the function receives; running without them would be a lie.
+/// Properties that would change what the function receives, so they are not ignored.
 pub(super) const REFUSED: [(&str, &str); 2] = [
     (
         "ConsumptionMode",
@@ -39,10 +45,10 @@ pub(super) const REFUSED: [(&str, &str); 2] = [
     ),
     (
         "SchemaRegistryConfig",
-        "schema registries are not asked from here. Decode in the function",
+        "this host calls no schema registry. Decode in the function",
     ),
 ];
-/// Do nothing here, and nothing is lost by it.
+/// Properties without effect here.
 pub(super) const IGNORED: [&str; 6] = [
     "KmsKeyArn",
     "MetricsConfig",
@@ -54,7 +60,7 @@ pub(super) const IGNORED: [&str; 6] = [
 
 /// A `SelfManagedKafka` or `MSK` event of a function.
 pub(super) fn read_event(
-    event: &Event<'_>,
+    event: &FunctionEvent<'_>,
     kind: &str,
     scope: &Scope<'_>,
     project: &Project,
@@ -74,9 +80,9 @@ pub(super) fn read_event(
         let Some(arn) = reader.required("Stream", "Write the cluster's ARN.", problems) else {
             return;
         };
-        Source::Msk(arn.to_owned())
+        KafkaSource::Msk(arn.to_owned())
     } else {
-        Source::SelfManaged(reader.texts("KafkaBootstrapServers", problems).join(","))
+        KafkaSource::SelfManaged(reader.texts("KafkaBootstrapServers", problems).join(","))
     };
     let group = group(&reader, problems);
     push(
@@ -92,7 +98,7 @@ pub(super) fn read_event(
     );
 }
 
-/// A mapping in long hand, of an MSK cluster's ARN or without any ARN.
+/// An `AWS::Lambda::EventSourceMapping` with the ARN of an MSK cluster, or without an ARN.
 pub(super) fn read_mapping(
     resource: &Resource,
     resources: &[Resource],
@@ -115,7 +121,7 @@ pub(super) fn read_mapping(
     let reader = Reader::new(&properties, format!("mapping {id}"));
     let before = problems.failures();
     let source = if let Some(arn) = reader.text("EventSourceArn", problems) {
-        Source::Msk(arn.to_owned())
+        KafkaSource::Msk(arn.to_owned())
     } else {
         let endpoints = reader
             .child("SelfManagedEventSource", problems)
@@ -126,15 +132,18 @@ pub(super) fn read_mapping(
             }
             problems.error(
                 resource.line,
-                format!("mapping {id} has no source. Write SelfManagedEventSource with Endpoints, or EventSourceArn."),
+                format!(
+                    "mapping {id} has no source. Write SelfManagedEventSource with Endpoints, or \
+                     EventSourceArn."
+                ),
             );
             return;
         };
-        Source::SelfManaged(endpoints.texts("KafkaBootstrapServers", problems).join(","))
+        KafkaSource::SelfManaged(endpoints.texts("KafkaBootstrapServers", problems).join(","))
     };
     let config = match source {
-        Source::Msk(_) => "AmazonManagedKafkaEventSourceConfig",
-        Source::SelfManaged(_) => "SelfManagedKafkaEventSourceConfig",
+        KafkaSource::Msk(_) => "AmazonManagedKafkaEventSourceConfig",
+        KafkaSource::SelfManaged(_) => "SelfManagedKafkaEventSourceConfig",
     };
     let group = reader
         .child(config, problems)
@@ -149,7 +158,10 @@ pub(super) fn read_mapping(
     let Some(function) = functions::by_name(name, resources, scope) else {
         problems.error(
             reader.line("FunctionName"),
-            format!("mapping {id} names the function {name}, which is not in this template. Write `!Ref Function`."),
+            format!(
+                "mapping {id} names the function {name}, which is not in this template. Write \
+                 `!Ref Function`."
+            ),
         );
         return;
     };
@@ -166,12 +178,7 @@ pub(super) fn read_mapping(
     );
 }
 
-enum Source {
-    SelfManaged(String),
-    Msk(String),
-}
-
-/// Checks the keys, refuses what must not be ignored, and evaluates the rest.
+/// Checks the keys, reports those in [`REFUSED`], and evaluates the rest.
 fn properties(
     node: &Node,
     own: &[&str],
@@ -204,23 +211,23 @@ fn properties(
 
 #[expect(
     clippy::too_many_arguments,
-    reason = "one call site a form; a struct would only rename them"
+    reason = "two call sites; a struct would only rename the arguments"
 )]
 fn push(
     reader: &Reader<'_>,
     id: &str,
     function: &str,
     group: Option<&str>,
-    source: Source,
+    source: KafkaSource,
     scope: &Scope<'_>,
     project: &Project,
     application: &mut Application,
     problems: &mut Problems,
 ) {
     let before = problems.failures();
-    let topics = topics(reader, problems);
+    let topics = topics::read(reader, problems);
     let (bootstrap_servers, security) =
-        cluster(reader, id, &source, project, problems).unwrap_or_default();
+        connection::read(reader, id, &source, project, problems).unwrap_or_default();
     let max_retries = reader
         .number("MaximumRetryAttempts", -1..=10_000, problems)
         .and_then(|n| u32::try_from(n).ok());
@@ -229,7 +236,7 @@ fn push(
         problems.error(
             reader.line("MaximumRecordAgeInSeconds"),
             format!(
-                "{}: MaximumRecordAgeInSeconds is -1 (for ever) or 60 to 604800.",
+                "{}: MaximumRecordAgeInSeconds is -1 (unlimited) or 60 to 604800.",
                 reader.what
             ),
         );
@@ -250,8 +257,8 @@ fn push(
         bootstrap_servers,
         security,
         kind: match source {
-            Source::Msk(arn) => KafkaKind::Msk { arn },
-            Source::SelfManaged(_) => KafkaKind::SelfManaged,
+            KafkaSource::Msk(arn) => KafkaKind::Msk { arn },
+            KafkaSource::SelfManaged(_) => KafkaKind::SelfManaged,
         },
         topics,
         group: group.map_or_else(|| derived_group(&scope.stack, id), str::to_owned),
@@ -272,7 +279,7 @@ fn push(
         max_age: max_age
             .and_then(|age| u64::try_from(age).ok())
             .map(Duration::from_secs),
-        on_failure: destination(reader, problems),
+        on_failure: destination::read(reader, problems),
         filters: filters::read(reader, "value", problems),
         enabled: reader.flag("Enabled", problems).unwrap_or(true),
     };
@@ -284,45 +291,7 @@ fn push(
     }
 }
 
-/// The one topic that a mapping reads.
-fn topics(reader: &Reader<'_>, problems: &mut Problems) -> Vec<String> {
-    let before = problems.failures();
-    let topics: Vec<String> = reader
-        .texts("Topics", problems)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    if problems.failures() == before && topics.len() != 1 {
-        problems.wrong_kind(
-            reader.line("Topics"),
-            "Topics",
-            format!(
-                "{} has {} topics. A mapping reads exactly one: `Topics: [name]`.",
-                reader.what,
-                topics.len()
-            ),
-        );
-    }
-    if let Some(topic) = topics.iter().find(|topic| !is_topic(topic)) {
-        problems.error(
-            reader.line("Topics"),
-            format!("{}: '{topic}' is not a topic's name. {TOPIC}", reader.what),
-        );
-    }
-    topics
-}
-
-/// What a topic's name may be.
-const TOPIC: &str = "Use up to 249 letters, digits, -, _ and dots, no dot first.";
-
-fn is_topic(name: &str) -> bool {
-    let sound = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    sound && (1..=249).contains(&name.len()) && !name.starts_with('.')
-}
-
-/// A consumer group that the service takes: up to 200 letters, digits and some signs.
+/// `ConsumerGroupId`, as the service accepts it.
 fn group<'n>(reader: &Reader<'n>, problems: &mut Problems) -> Option<&'n str> {
     let group = reader.text("ConsumerGroupId", problems)?;
     let sound = group
@@ -330,69 +299,13 @@ fn group<'n>(reader: &Reader<'n>, problems: &mut Problems) -> Option<&'n str> {
         .all(|c| c.is_ascii_alphanumeric() || "-/*:_+=.@".contains(c));
     if !sound || group.is_empty() || group.len() > 200 {
         let message = format!(
-            "{}: ConsumerGroupId is '{group}'. Use 1 to 200 letters, digits and signs of -/*:_+=.@ only.",
+            "{}: ConsumerGroupId is '{group}'. Use 1 to 200 letters, digits and signs of \
+             -/*:_+=.@ only.",
             reader.what
         );
         problems.wrong_kind(reader.line("ConsumerGroupId"), "ConsumerGroupId", message);
     }
     Some(group)
-}
-
-/// The servers to talk to, and how: usher.toml's, else the template's own. Never a remote one by accident.
-fn cluster(
-    reader: &Reader<'_>,
-    id: &str,
-    source: &Source,
-    project: &Project,
-    problems: &mut Problems,
-) -> Option<(String, Security)> {
-    let line = reader.node.line;
-    let (key, written) = match source {
-        Source::Msk(arn) => (arn.as_str(), ""),
-        Source::SelfManaged(servers) => (id, servers.as_str()),
-    };
-    let given = project
-        .kafka
-        .get(id)
-        .or_else(|| project.kafka.get(key))
-        .or_else(|| project.kafka.get(written));
-    let (servers, security) = match (given, source) {
-        (Some(cluster), _) => {
-            let security = kafka_access::read(&cluster.access);
-            let wrong = |wrong| {
-                problems.error(
-                    line,
-                    format!("{}: usher.toml [kafka]: {wrong}.", reader.what),
-                );
-            };
-            (cluster.servers.as_str(), security.map_err(wrong).ok()?)
-        }
-        (None, Source::Msk(arn)) => {
-            problems.error(line, format!("{}: an MSK cluster's brokers are known to AWS only. Name the ones to use in usher.toml: [kafka] \"{arn}\" = \"127.0.0.1:9092\".", reader.what));
-            return None;
-        }
-        (None, Source::SelfManaged(_)) if written.is_empty() => {
-            problems.error(
-                line,
-                format!(
-                    "{} names no brokers. Write KafkaBootstrapServers, or in usher.toml: [kafka] \"{id}\" = \"127.0.0.1:9092\".",
-                    reader.what
-                ),
-            );
-            return None;
-        }
-        (None, Source::SelfManaged(_)) => (
-            written,
-            kafka_access::of_template(reader, id, project, problems)?,
-        ),
-    };
-    match broker_list(servers, &project.allow_remote) {
-        Ok(()) => Some((servers.to_owned(), security)),
-        Err(wrong) => {
-            problems.error(line, format!("{}: {wrong}", reader.what));
-            None
-        }
-    }
 }
 
 fn start(reader: &Reader<'_>, problems: &mut Problems) -> StartingPosition {
@@ -428,43 +341,7 @@ fn start(reader: &Reader<'_>, problems: &mut Problems) -> StartingPosition {
     }
 }
 
-fn destination(reader: &Reader<'_>, problems: &mut Problems) -> Option<Destination> {
-    let on_failure = reader
-        .child("DestinationConfig", problems)?
-        .child("OnFailure", problems)?;
-    on_failure.only(&["Destination", "Type"], problems);
-    let remedy = "Write the ARN of a queue (`!GetAtt Failed.Arn`), or kafka://topic. For an event source SAM makes no queue of its own.";
-    let target = on_failure.required("Destination", remedy, problems)?;
-    let line = on_failure.line("Destination");
-    if let Some(topic) = target.strip_prefix("kafka://") {
-        if !is_topic(topic) {
-            problems.error(
-                line,
-                format!("{}: '{topic}' is not a topic's name. {TOPIC}", reader.what),
-            );
-        }
-        return Some(Destination::KafkaTopic(topic.to_owned()));
-    }
-    if is_queue_arn(target) && !is_fifo(name_of(target)) {
-        return Some(Destination::Sqs(target.to_owned()));
-    }
-    let why = match target.split(':').nth(2) {
-        Some("sqs") => format!(
-            "{target} is no standard queue, and only such a queue takes what a mapping gives up"
-        ),
-        Some(service @ ("s3" | "sns")) => {
-            format!(
-                "records cannot be sent to {target} from here: there is no {} on this machine",
-                service.to_uppercase()
-            )
-        }
-        _ => format!("records cannot be sent to {target} from here"),
-    };
-    problems.error(line, format!("{}: {why}. {remedy}", reader.what));
-    None
-}
-
-/// Stable for a stack and mapping, and no other pair has it.
+/// The default consumer group: stable, and unique for a stack and mapping.
 fn derived_group(stack: &str, id: &str) -> String {
     let hash = Sha256::digest(format!("{stack}\0{id}"));
     format!("usher-{stack}-{id}-{}", hex::encode(&hash[..4]))

@@ -18,7 +18,7 @@ fn folders() -> Vec<PathBuf> {
 }
 
 /// Exit code, and what was said.
-fn said(folder: &Path) -> (Option<i32>, String) {
+fn run(folder: &Path) -> (Option<i32>, String) {
     let command =
         fs::read_to_string(folder.join("command.txt")).unwrap_or_else(|_| "template".into());
     let output = Command::new(env!("CARGO_BIN_EXE_usher"))
@@ -42,7 +42,7 @@ fn each_bad_template_gets_one_message_with_line_reason_and_remedy() {
     let mut wrong = Vec::new();
     for folder in folders {
         let expected = fs::read_to_string(folder.join("expected.txt")).unwrap_or_default();
-        let (code, text) = said(&folder);
+        let (code, text) = run(&folder);
         if code != Some(2) || text != expected {
             wrong.push(format!(
                 "\n--- {}: exit code {code:?}\n{text}--- expected\n{expected}",

@@ -1,8 +1,8 @@
-//! `usher.toml`.
+//! Reads `usher.toml`.
 
 use std::path::Path;
 
-use super::{Given, Project, SETTINGS, clusters, tuned};
+use super::{Project, SETTINGS, SourcedValue, clusters, setting_changes};
 use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 use crate::model::KeySource;
 
@@ -53,12 +53,15 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
     if let Some(stack) = project.stack.as_deref().filter(|name| !is_stack_name(name)) {
         problems.error(
             reader.line("stack"),
-            format!("stack '{stack}' is not a stack name. Use letters, digits and -, beginning with a letter, at most 128."),
+            format!(
+                "stack '{stack}' is not a stack name. Use letters, digits and -, beginning with a \
+                 letter, at most 128."
+            ),
         );
     }
     let given = |key: &str, problems: &mut Problems| {
         let source = format!("{SETTINGS} line {}", reader.line(key));
-        reader.text(key, problems).map(|value| Given {
+        reader.text(key, problems).map(|value| SourcedValue {
             value: value.to_owned(),
             source,
         })
@@ -70,10 +73,10 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
         .number("concurrency", 1..=1000, problems)
         .map(|n| n as u32);
     control(&reader, project, problems);
-    project.tuned = tuned::read(&reader, problems);
+    project.setting_changes = setting_changes::read(&reader, problems);
     project.jwks = reader
         .text("jwks", problems)
-        .map(|written| KeySource::written(written, folder));
+        .map(|written| KeySource::parse(written, folder));
     project.allow_remote = reader
         .texts_or_one("allow_remote", problems)
         .into_iter()
@@ -82,14 +85,16 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Proble
     http(&reader, project, problems);
     for (name, value, line) in pairs(&reader, "parameters", problems) {
         let source = format!("{SETTINGS} line {line}");
-        project.parameters.insert(name, Given { value, source });
+        project
+            .parameters
+            .insert(name, SourcedValue { value, source });
     }
     clusters::read(&reader, folder, project, problems);
     if let Some(endpoints) = reader.child("endpoints", problems) {
         endpoints.only(&["sqs", "redis"], problems);
         let mut endpoint = |name: &str| {
             let source = format!("{SETTINGS} line {}", endpoints.line(name));
-            endpoints.text(name, problems).map(|url| Given {
+            endpoints.text(name, problems).map(|url| SourcedValue {
                 value: url.to_owned(),
                 source,
             })
@@ -146,7 +151,8 @@ fn http(reader: &Reader<'_>, project: &mut Project, problems: &mut Problems) {
     }
 }
 
-/// Values as text, or from a file: `{ file = "path" }`, relative to usher.toml, without its last line break.
+/// Values as text, or from a file: `{ file = "path" }`, relative to usher.toml, without the final
+/// line break.
 fn resolve(reader: &Reader<'_>, folder: &Path, project: &mut Project, problems: &mut Problems) {
     let Some(section) = reader.child("resolve", problems) else {
         return;
@@ -210,7 +216,7 @@ fn pairs(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Vec<(String
     pairs
 }
 
-/// As [`pairs`], where an unquoted dotted key (`A.B = ...`) means the same as a quoted one.
+/// As [`pairs`]; an unquoted dotted key (`A.B = ...`) is the same as a quoted one.
 fn nested(
     reader: &Reader<'_>,
     key: &str,
@@ -270,8 +276,10 @@ mod tests {
     #[test]
     fn every_setting_is_read() {
         let project = take_text(
-            "stack = 'shop'\nprofile = 'release'\nconcurrency = 4\nhttp = '127.0.0.1:9000'\nallow_remote = ['db.example.test']\n\
-             [parameters]\nSize = 3\nZones = ['a', 'b']\n[kafka]\n'Worker.Orders' = '127.0.0.1:9092'\n\
+            "stack = 'shop'\nprofile = 'release'\nconcurrency = 4\nhttp = '127.0.0.1:9000'\n\
+             allow_remote = ['db.example.test']\n\
+             [parameters]\nSize = 3\nZones = ['a', 'b']\n[kafka]\n\
+             'Worker.Orders' = '127.0.0.1:9092'\n\
              [resolve]\n'{{resolve:ssm:/x}}' = 'y'\n[schedules]\nSweeper.Tick = 'rate(1 second)'\n\
              [endpoints]\nsqs = 'http://127.0.0.1:9324'\nredis = 'redis://127.0.0.1:6379'\n",
         )
@@ -292,9 +300,12 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_line() {
-        let found =
-            take_text("stak = 'x'\nconcurrency = 0\nhttp = 'here'\n[resolve]\nk = { file = '/nowhere/at/all' }\n").unwrap_err();
+    fn every_mistake_is_reported_with_its_line() {
+        let found = take_text(
+            "stak = 'x'\nconcurrency = 0\nhttp = 'here'\n[resolve]\n\
+             k = { file = '/nowhere/at/all' }\n",
+        )
+        .unwrap_err();
         let lines: Vec<usize> = found.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 2, 3, 5], "{found:?}");
         assert!(found[0].1.contains("Did you mean stack?"), "{}", found[0].1);

@@ -1,32 +1,32 @@
-//! A command beside a running host: arguments that the host cannot honour are refused, with what to do instead.
+//! Checks that a command's arguments agree with the running host.
 //!
-//! A host decides at its start what its functions get. A command that names values as well means the same ones, or its result would be
-//! that of another environment than it asked for.
+//! The host sets the values of its functions at startup. A command with other values would
+//! otherwise run in another environment than its arguments say.
 
-use super::arguments::{Build, Invoke};
-use super::exit::Wrong;
+use super::arguments::{BuildArguments, InvokeArguments};
+use super::error::CommandError;
 use super::prepare;
 use crate::invoke_api::Client;
 use crate::model::{Application, Function};
 use crate::project::Project;
 
-/// Checks that the host runs the function as the arguments of `usher invoke` say.
+/// Checks that the host runs the function with the arguments of `usher invoke`.
 ///
 /// # Errors
-/// It runs the function otherwise.
+/// The host runs the function with other values.
 pub(super) async fn check(
     host: &Client,
     function: &Function,
-    arguments: &Invoke,
+    arguments: &InvokeArguments,
     (project, application): (&Project, &Application),
-) -> Result<(), Wrong> {
+) -> Result<(), CommandError> {
     let mut differs = if arguments.source.decides() {
         host.differences(function)
     } else {
         Vec::new()
     };
     if arguments.build.profile.is_some() {
-        let build = Build {
+        let build = BuildArguments {
             no_build: true,
             profile: arguments.build.profile.clone(),
         };
@@ -52,19 +52,19 @@ pub(super) async fn check(
     let alone = if arguments.asynchronous {
         ""
     } else {
-        ", or say --alone to start the function here with these values"
+        ", or add --alone to start the function here with these values"
     };
     Err(otherwise(&function.id, &differs, alone))
 }
 
-/// Checks the same for functions that a command has the host run.
+/// Checks the same for several functions.
 ///
 /// # Errors
-/// It runs one of them otherwise.
+/// The host runs one of them with other values.
 pub(super) async fn check_all<'f>(
     host: &Client,
     functions: impl Iterator<Item = &'f Function>,
-) -> Result<(), Wrong> {
+) -> Result<(), CommandError> {
     for function in functions {
         let differs = host.differences(function);
         if !differs.is_empty() && host.is_running().await {
@@ -74,10 +74,11 @@ pub(super) async fn check_all<'f>(
     Ok(())
 }
 
-fn otherwise(function: &str, differs: &[String], alone: &str) -> Wrong {
-    Wrong::configuration(format!(
-        "the running host runs {function} otherwise than these arguments say ({}). Leave them out, name the values that usher up was \
-         started with, stop the host and start it with these{alone}",
+fn otherwise(function: &str, differs: &[String], alone: &str) -> CommandError {
+    CommandError::configuration(format!(
+        "the running host runs {function} otherwise than these arguments say ({}). Leave them \
+         out, name the values that usher up was started with, stop the host and start it with \
+         these{alone}",
         differs.join(", ")
     ))
 }

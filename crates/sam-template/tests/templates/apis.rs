@@ -1,8 +1,8 @@
 //! REST APIs, function URLs and quick-created HTTP APIs: what templates say of them.
 
-use usher::model::{Api, ApiKind, RestApi, Throttle};
+use sam_template::model::{Api, ApiKind, RestApi, Throttle};
 
-use crate::template::{complaints, function, good, warnings};
+use crate::fixture::{complaints, function, good, warnings};
 
 fn api_events(properties: &str) -> String {
     function(&format!(
@@ -49,7 +49,8 @@ fn api_events_go_to_the_implicit_rest_api_with_the_globals() {
 fn an_api_of_the_template_gives_stage_and_cors() {
     let text = api_events(
         "{Path: /a, Method: get, RestApiId: !Ref Shop, Auth: {Authorizer: NONE}}",
-    ) + "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: !Ref Stage\n      Cors: {AllowOrigin: \"'https://a.test'\", AllowMethods: \"'GET'\", AllowHeaders: \"'X-A'\", MaxAge: \"'60'\", AllowCredentials: true}\n\
+    ) + "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: !Ref \
+        Stage\n      Cors: {AllowOrigin: \"'https://a.test'\", AllowMethods: \"'GET'\", AllowHeaders: \"'X-A'\", MaxAge: \"'60'\", AllowCredentials: true}\n\
            Parameters: {Stage: {Type: String, Default: live}}\n";
     let app = good(&text, "");
     assert_eq!(
@@ -73,7 +74,8 @@ fn whatever_guards_a_rest_route_is_refused_with_its_line() {
     let guarded = |auth: &str| {
         api_events("{Path: /a, Method: get, RestApiId: !Ref Shop}")
             + &format!(
-                "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      Auth: {auth}\n"
+                "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: \
+                 live\n      Auth: {auth}\n"
             )
     };
     for (auth, words) in [
@@ -101,7 +103,7 @@ fn whatever_guards_a_rest_route_is_refused_with_its_line() {
             "",
         );
         assert!(
-            matches!(&found[..], [(10, text)] if text.contains("stand open")),
+            matches!(&found[..], [(10, text)] if text.contains("unprotected")),
             "{auth}: {found:?}"
         );
     }
@@ -129,7 +131,7 @@ fn a_function_url_gets_an_address_of_its_own() {
     );
     assert_eq!(api.cors.as_ref().unwrap().origins, ["*"]);
     for (config, words) in [
-        ("{AuthType: AWS_IAM}", "would stand open"),
+        ("{AuthType: AWS_IAM}", "would be unprotected"),
         ("{}", "has no AuthType"),
         (
             "{AuthType: NONE, InvokeMode: FAST}",
@@ -154,7 +156,8 @@ fn an_http_api_made_in_one_piece_sends_everything_to_its_target() {
     let quick = |target: &str| {
         function("")
             + &format!(
-                "  Quick: {{Type: 'AWS::ApiGatewayV2::Api', Properties: {{Name: x, ProtocolType: HTTP, Target: {target}}}}}\n"
+                "  Quick: {{Type: 'AWS::ApiGatewayV2::Api', Properties: {{Name: x, ProtocolType: \
+                 HTTP, Target: {target}}}}}\n"
             )
     };
     for target in [
@@ -192,7 +195,7 @@ fn an_event_of_an_api_that_is_not_served_is_left_out() {
 
 #[test]
 fn limits_of_routes_are_read_where_templates_write_them() {
-    let limits = |app: &usher::model::Application| -> Vec<(String, Option<Throttle>)> {
+    let limits = |app: &sam_template::model::Application| -> Vec<(String, Option<Throttle>)> {
         app.apis[0]
             .routes
             .iter()
@@ -202,13 +205,16 @@ fn limits_of_routes_are_read_where_templates_write_them() {
     let limit = |rate_milli, burst| Some(Throttle { rate_milli, burst });
     let http = |events: &str| {
         function(&format!(
-            "Events:\n  A: {{Type: HttpApi, Properties: {{Path: /a, Method: get, ApiId: !Ref Shop}}}}\n  B: {{Type: HttpApi, Properties: {{Path: /b, Method: get, ApiId: !Ref Shop{events}}}}}"
+            "Events:\n  A: {{Type: HttpApi, Properties: {{Path: /a, Method: get, ApiId: !Ref \
+             Shop}}}}\n  B: {{Type: HttpApi, Properties: {{Path: /b, Method: get, ApiId: !Ref \
+             Shop{events}}}}}"
         ))
     };
     let shop = "  Shop:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n";
     let text = http(", RouteSettings: {ThrottlingBurstLimit: 7}")
         + shop
-        + "      DefaultRouteSettings: {DetailedMetricsEnabled: true, ThrottlingRateLimit: !Ref Rate, ThrottlingBurstLimit: 3}\n\
+        + "      DefaultRouteSettings: \
+            {DetailedMetricsEnabled: true, ThrottlingRateLimit: !Ref Rate, ThrottlingBurstLimit: 3}\n\
            Parameters: {Rate: {Type: Number, Default: 0.5}}\n";
     let expected = [
         ("GET /a".to_owned(), limit(500, 3)),
@@ -217,7 +223,8 @@ fn limits_of_routes_are_read_where_templates_write_them() {
     assert_eq!(limits(&good(&text, "")), expected);
     let text = http("")
         + shop
-        + "      RouteSettings:\n        GET /b: {ThrottlingRateLimit: 2}\n        GET /c: {ThrottlingRateLimit: 2}\n";
+        + "      RouteSettings:\n        GET /b: {ThrottlingRateLimit: 2}\n        GET /c: \
+            {ThrottlingRateLimit: 2}\n";
     let app = good(&text, "");
     assert_eq!(
         limits(&app),
@@ -235,7 +242,8 @@ fn limits_of_routes_are_read_where_templates_write_them() {
     let rest = |settings: &str| {
         api_events("{Path: '/a/{id}', Method: get, RestApiId: !Ref Shop}")
             + &format!(
-                "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      MethodSettings: {settings}\n"
+                "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: \
+                 live\n      MethodSettings: {settings}\n"
             )
     };
     let all =
@@ -267,7 +275,8 @@ fn what_changes_answers_and_is_not_applied_is_warned_of() {
     let rest = |more: &str| {
         api_events("{Path: /a, Method: get, RestApiId: !Ref Shop}")
             + &format!(
-                "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: live\n      {more}\n"
+                "  Shop:\n    Type: AWS::Serverless::Api\n    Properties:\n      StageName: \
+                 live\n      {more}\n"
             )
     };
     for (property, value) in [
@@ -304,4 +313,41 @@ fn what_changes_answers_and_is_not_applied_is_warned_of() {
     ] {
         assert_eq!(warnings(&good(&rest(nothing), "")), "", "{nothing}");
     }
+}
+
+#[test]
+fn routes_take_the_default_authorizer() {
+    let text = function(
+        "Events:\n  A: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: '/a/{id}', Method: get}}\n  \
+         B: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: /b, Method: POST, Auth: {Authorizer: NONE}}}\n  \
+         C: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: /c, Method: POST, Auth: {AuthorizationScopes: [w]}}}",
+    ) + "  Api:\n    Type: AWS::Serverless::HttpApi\n    Properties:\n      Auth:\n        \
+        DefaultAuthorizer: Jwt\n        Authorizers:\n          \
+         Jwt: {JwtConfiguration: {issuer: 'https://i', audience: [a]}, AuthorizationScopes: [r]}\n";
+    let app = good(&text, "");
+    let routes = &app.apis[0].routes;
+    let seen: Vec<(&str, Option<&str>, usize)> = routes
+        .iter()
+        .map(|r| (r.method.as_str(), r.authorizer.as_deref(), r.scopes.len()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("GET", Some("Jwt"), 1),
+            ("POST", None, 0),
+            ("POST", Some("Jwt"), 1)
+        ]
+    );
+    assert_eq!(routes[2].scopes, ["w"]);
+}
+
+#[test]
+fn events_without_an_api_use_the_implicit_one() {
+    let text = function(
+        "Events: {A: {Type: HttpApi, Properties: {Path: /a, Method: get}}, Rest: {Type: HttpApi}}",
+    ) + "Globals: {HttpApi: {CorsConfiguration: true}}\n";
+    let app = good(&text, "");
+    assert_eq!(app.apis[0].id, "ServerlessHttpApi");
+    assert!(app.apis[0].cors.is_some());
+    assert_eq!(app.apis[0].routes[1].path, "$default");
 }

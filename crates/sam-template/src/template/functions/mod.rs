@@ -1,4 +1,4 @@
-//! `AWS::Serverless::Function`: what to run, not what triggers it.
+//! `AWS::Serverless::Function` without its triggers.
 
 mod code;
 mod skipped;
@@ -30,8 +30,8 @@ pub(super) const READ: [&str; 10] = [
     "LoggingConfig",
 ];
 
-/// What SAM takes beside those; spelt here so that a misspelt property is noticed. Of some the presence alone matters: their
-/// values are not evaluated, since a function that only the service can evaluate must not stop what is run.
+/// Other properties that SAM accepts, listed to detect misspelt ones. Their values are not
+/// evaluated: an intrinsic function that only the service can evaluate must be no error.
 pub(super) const ALSO: [&str; 39] = [
     "Architectures",
     "AssumeRolePolicyDocument",
@@ -77,7 +77,7 @@ pub(super) const ALSO: [&str; 39] = [
 /// Runtimes of native executables.
 const NATIVE: [&str; 3] = ["provided.al2023", "provided.al2", "provided"];
 
-/// Properties that do nothing here, with what that means for the function.
+/// Properties that are not applied here, and the consequence for the function.
 const WITHOUT: [(&str, &str); 3] = [
     (
         "Layers",
@@ -87,7 +87,7 @@ const WITHOUT: [(&str, &str); 3] = [
     ("FileSystemConfigs", "file systems are not mounted"),
 ];
 
-/// Reads every function into the application. One of another runtime is listed there, and the others run without it.
+/// Reads every function into the application. Those that this host cannot run are skipped.
 pub(super) fn read(
     resources: &[Resource],
     scope: &Scope<'_>,
@@ -110,9 +110,9 @@ pub(super) fn read(
     skipped::check(resources, application, problems);
 }
 
-/// A function's logical id from its name, ARN or logical id, with the qualifier that stands behind it.
+/// The logical id of a function that is named by name, ARN or logical id, with any qualifier.
 pub(super) fn by_name(name: &str, resources: &[Resource], scope: &Scope<'_>) -> Option<String> {
-    // The URI of an integration names the function by an ARN within a longer one.
+    // The URI of an integration contains the function's ARN.
     let inner = name
         .find("arn:")
         .map_or(name, |_| match name.rfind("/arn:") {
@@ -127,7 +127,7 @@ pub(super) fn by_name(name: &str, resources: &[Resource], scope: &Scope<'_>) -> 
         .cloned()
 }
 
-/// Complains of a name whose qualifier is no alias or version of the function.
+/// Reports a qualifier that is no alias or version of the function.
 pub(super) fn check_qualifier(
     name: &str,
     id: &str,
@@ -151,7 +151,10 @@ pub(super) fn check_qualifier(
         };
         problems.error(
             line,
-            format!("{what}: {id} has no version or alias {qualifier} (it has: {known}). Write `AutoPublishAlias: {qualifier}`."),
+            format!(
+                "{what}: {id} has no version or alias {qualifier} (it has: {known}). Write \
+                 `AutoPublishAlias: {qualifier}`."
+            ),
         );
     }
 }
@@ -204,7 +207,8 @@ fn one(
     };
     let sound = problems.failures() == before;
     if sound && function.concurrency == Some(0) {
-        let text = "it never runs with ReservedConcurrentExecutions: 0. HTTP answers 503, schedules are dropped, records of Kafka wait.";
+        let text = "it never runs with ReservedConcurrentExecutions: 0. HTTP answers 503, \
+            schedules are dropped, records of Kafka wait.";
         problems.warn(
             reader.line("ReservedConcurrentExecutions"),
             format!("{}: {text}", reader.what),
@@ -213,7 +217,7 @@ fn one(
     sound.then_some(function)
 }
 
-/// Bounds of the service: up to 64 letters, digits, hyphens and underscores.
+/// Checks `FunctionName`.
 fn check_name(reader: &Reader<'_>, problems: &mut Problems) {
     let Some(name) = reader.text("FunctionName", problems) else {
         return;
@@ -224,7 +228,8 @@ fn check_name(reader: &Reader<'_>, problems: &mut Problems) {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if !sound {
         let message = format!(
-            "{}: FunctionName is '{name}', and a function's name has up to 64 letters, digits, - and _. Rename it.",
+            "{}: FunctionName is '{name}', and a function's name has up to 64 letters, digits, - \
+             and _. Rename it.",
             reader.what
         );
         problems.wrong_kind(reader.line("FunctionName"), "FunctionName", message);
@@ -250,7 +255,7 @@ fn check_runtime(reader: &Reader<'_>, problems: &mut Problems) {
     }
 }
 
-/// What an alias may be called ("`CreateAlias`" in Lambda's API reference).
+/// Checks `AutoPublishAlias` ("`CreateAlias`" in Lambda's API reference).
 fn check_alias(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) {
     let Some(properties) = resource.resolved(&["AutoPublishAlias"], scope, problems) else {
         return;
@@ -270,7 +275,8 @@ fn check_alias(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) 
         problems.error(
             reader.line("AutoPublishAlias"),
             format!(
-                "{}: '{alias}' is not an alias. Use up to 128 letters, digits, - and _, not digits alone: `AutoPublishAlias: live`.",
+                "{}: '{alias}' is not an alias. Use up to 128 letters, digits, - and _, not \
+                 digits alone: `AutoPublishAlias: live`.",
                 reader.what
             ),
         );
@@ -296,7 +302,11 @@ fn variables(reader: &Reader<'_>, problems: &mut Problems) -> BTreeMap<String, S
         {
             problems.error(
                 line,
-                format!("{}: '{name}' cannot name a variable. Use letters, digits and _, beginning with a letter.", reader.what),
+                format!(
+                    "{}: '{name}' cannot name a variable. Use letters, digits and _, beginning \
+                     with a letter.",
+                    reader.what
+                ),
             );
         } else if let Some(text) = entry.value.text() {
             variables.insert(name.clone(), text.to_owned());

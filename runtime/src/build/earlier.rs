@@ -1,14 +1,16 @@
-//! Where an earlier cargo build left its results, found without cargo: a machine that only runs an application needs no Rust.
+//! Finds the results of an earlier cargo build without cargo: a machine that only runs an
+//! application needs no Rust.
 //!
-//! The rules are cargo's own ("The Cargo Book": "Workspaces", "Hierarchical structure" of its configuration).
+//! The rules are those of "The Cargo Book": "Workspaces", and "Hierarchical structure" of the
+//! configuration.
 
 use std::path::{Path, PathBuf};
 
 use super::workspace;
 use crate::document::{Node, Problems, parse_toml};
 
-/// The root of the workspace that a package belongs to: where `package.workspace` points, else the nearest folder above with a
-/// `[workspace]` that does not exclude it, else its own.
+/// The root of a package's workspace: `package.workspace`, else the nearest folder above with a
+/// `[workspace]` that does not exclude the package, else its own folder.
 pub(super) fn root(dir: &Path) -> PathBuf {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
     let manifest = toml(&dir.join("Cargo.toml"));
@@ -42,7 +44,8 @@ pub(super) fn root(dir: &Path) -> PathBuf {
         .map_or_else(|| dir.clone(), Path::to_path_buf)
 }
 
-/// The folder of a workspace's results: `CARGO_TARGET_DIR`, `build.target-dir` of the nearest configuration, else `target`.
+/// The target folder of a workspace: `CARGO_TARGET_DIR`, `build.target-dir` of the nearest
+/// configuration, else `target`.
 pub(super) fn target(root: &Path) -> PathBuf {
     for variable in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
         if let Some(folder) = std::env::var_os(variable).filter(|folder| !folder.is_empty()) {
@@ -55,14 +58,14 @@ pub(super) fn target(root: &Path) -> PathBuf {
             .and_then(|build| build.get("target-dir"))
             .and_then(Node::text)
         {
-            // relative to the folder that holds `.cargo`
+            // Relative to the folder that contains `.cargo`.
             return folder.parent().unwrap_or(root).join(named);
         }
     }
     root.join("target")
 }
 
-/// Whether a workspace has a profile of this name: in its manifest, or in a configuration of cargo.
+/// Whether a workspace has a profile of this name, in its manifest or in a configuration of cargo.
 pub(super) fn has_profile(root: &Path, name: &str) -> bool {
     let declares = |file: &Node| {
         file.get("profile")
@@ -72,7 +75,7 @@ pub(super) fn has_profile(root: &Path, name: &str) -> bool {
         || configurations(root).any(|(_, config)| declares(&config))
 }
 
-/// Cargo's configurations, the nearest first, each with its folder.
+/// Cargo's configurations with their folders, the nearest first.
 fn configurations(root: &Path) -> impl Iterator<Item = (PathBuf, Node)> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
@@ -85,7 +88,8 @@ fn configurations(root: &Path) -> impl Iterator<Item = (PathBuf, Node)> {
     files.map(|(folder, file)| (folder.clone(), toml(&folder.join(file))))
 }
 
-/// The executable of a binary of the package in `dir`: put aside if other packages have a binary of this name, else where cargo leaves it.
+/// The executable of a binary of the package in `dir`: moved by [`super::cargo`] if other packages
+/// have a binary of this name, else where cargo writes it.
 pub(super) fn executable(dir: &Path, root: &Path, binary: &str, profile: &str) -> PathBuf {
     let output = workspace::output(&target(root), profile);
     let manifest = toml(&dir.join("Cargo.toml"));
@@ -99,7 +103,7 @@ pub(super) fn executable(dir: &Path, root: &Path, binary: &str, profile: &str) -
         .unwrap_or_else(|| output.join(binary))
 }
 
-/// A file that is missing or unreadable is skipped: the build reports what is wrong with it.
+/// Reads a file. One that is missing or invalid counts as empty: the build reports it.
 fn toml(file: &Path) -> Node {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     parse_toml(&text, &mut Problems::new(file.display().to_string()))
@@ -116,13 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_may_be_written_in_any_form() {
+    fn profiles_of_every_form_are_found() {
         let folder = tempfile::tempdir().unwrap();
         let top = folder.path().canonicalize().unwrap();
         write(
             &top,
             "Cargo.toml",
-            "[profile.local] # quick\ninherits = 'release'\n[ profile . 'spaced' ]\ninherits = 'dev'\n[profile]\ninline = { inherits = 'dev' }\n",
+            "[profile.local] # quick\ninherits = 'release'\n[ profile . 'spaced' ]\ninherits = \
+             'dev'\n[profile]\ninline = { inherits = 'dev' }\n",
         );
         write(
             &top,
@@ -136,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_belongs_to_the_workspace_that_cargo_says() {
+    fn a_packages_workspace_is_cargos() {
         let folder = tempfile::tempdir().unwrap();
         let top = folder.path().canonicalize().unwrap();
         write(

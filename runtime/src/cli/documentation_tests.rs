@@ -1,8 +1,8 @@
-//! Commands that the documentation prints: their verbs and options exist, and the mappings, functions, files, make targets and
-//! scripts that they name do, too.
+//! Checks the commands in the documentation: verbs, options, and the mappings, functions, files,
+//! make targets and scripts that they name.
 //!
-//! A command in a code block must parse as it stands. In running text it may lack arguments (`usher offsets skip`). A word in
-//! capitals (`MAPPING`, `N`) stands for whatever the reader puts there.
+//! A command in a code block must parse as it is. In running text it may lack arguments (`usher
+//! offsets skip`). A word in capitals (`MAPPING`, `N`) is a placeholder.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use super::arguments::{Cli, Command};
-use super::operations::OffsetsVerb;
+use super::operations::OffsetsCommand;
 use super::prepare;
 use crate::model::Application;
 use crate::project::Arguments;
@@ -23,7 +23,7 @@ fn root() -> PathBuf {
         .to_path_buf()
 }
 
-/// Pages, each with the folder of the application that it speaks of.
+/// Pages, each with the folder of its application.
 fn pages() -> Vec<(PathBuf, PathBuf)> {
     let root = root();
     let mut pages: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "events/README.md"]
@@ -57,16 +57,16 @@ fn pages() -> Vec<(PathBuf, PathBuf)> {
         .collect()
 }
 
-/// A command as printed.
-struct Printed {
+/// A command in the documentation.
+struct DocumentedCommand {
     line: usize,
     words: Vec<String>,
-    /// It stands in running text, where arguments may be missing.
+    /// In running text, where arguments may be missing.
     in_text: bool,
 }
 
 /// Every piece of code of a page, in blocks by line and in running text by span.
-fn printed(text: &str) -> Vec<Printed> {
+fn printed(text: &str) -> Vec<DocumentedCommand> {
     let mut found = Vec::new();
     let mut in_block = false;
     for (at, line) in text.lines().enumerate() {
@@ -79,7 +79,7 @@ fn printed(text: &str) -> Vec<Printed> {
         } else {
             line.split('`').skip(1).step_by(2).collect()
         };
-        let commands = pieces.iter().map(|piece| Printed {
+        let commands = pieces.iter().map(|piece| DocumentedCommand {
             line: at + 1,
             words: words(piece),
             in_text: !in_block,
@@ -110,15 +110,15 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// `MAPPING`, `N`: a word of the reader's.
+/// Whether a word is a placeholder, such as `MAPPING` or `N`.
 fn is_placeholder(word: &str) -> bool {
     word.chars()
         .all(|letter| letter.is_ascii_uppercase() || letter == '_')
         && !word.is_empty()
 }
 
-/// A command of `usher`, if it is whole; what is wrong with it, if anything.
-fn parse(printed: &Printed) -> (Option<Command>, Option<String>) {
+/// A command of `usher`, if complete, and its error, if any.
+fn parse(printed: &DocumentedCommand) -> (Option<Command>, Option<String>) {
     let error = match Cli::try_parse_from(&printed.words) {
         Ok(cli) => return (Some(cli.command), None),
         Err(error) => error,
@@ -144,8 +144,8 @@ fn parse(printed: &Printed) -> (Option<Command>, Option<String>) {
     )
 }
 
-/// What is wrong with a command of `usher` on a page about this application.
-fn fault(printed: &Printed, application: &Application, folder: &Path) -> Option<String> {
+/// The error of a command of `usher` on a page about this application, if any.
+fn fault(printed: &DocumentedCommand, application: &Application, folder: &Path) -> Option<String> {
     let command = match parse(printed) {
         (Some(command), None) => command,
         (_, wrong) => return wrong,
@@ -182,9 +182,11 @@ fn fault(printed: &Printed, application: &Application, folder: &Path) -> Option<
             _ => None,
         },
         Command::Offsets(offsets) => match offsets.verb {
-            OffsetsVerb::List(list) => list.mapping.and_then(|mapping| missing(&mapping, &kafka)),
-            OffsetsVerb::Skip(skip) => missing(&skip.mapping, &kafka),
-            OffsetsVerb::Seek(seek) => missing(&seek.mapping, &kafka),
+            OffsetsCommand::List(list) => {
+                list.mapping.and_then(|mapping| missing(&mapping, &kafka))
+            }
+            OffsetsCommand::Skip(skip) => missing(&skip.mapping, &kafka),
+            OffsetsCommand::Seek(seek) => missing(&seek.mapping, &kafka),
         },
         Command::Invoke(invoke) => {
             let file = printed
@@ -202,7 +204,7 @@ fn fault(printed: &Printed, application: &Application, folder: &Path) -> Option<
     }
 }
 
-/// Messages and comments quote commands with names of their own; only verbs and options are looked up.
+/// Messages and comments use example names, so only verbs and options are checked.
 #[test]
 fn every_command_in_a_message_exists() {
     let mut folders = vec![root().join("runtime/src")];
@@ -254,7 +256,7 @@ fn every_printed_command_names_what_exists() {
     let mut checked = 0;
     for (page, folder) in pages() {
         let (_, application, problems) =
-            prepare::examine(&folder.join("template.yaml"), &Arguments::default());
+            prepare::check(&folder.join("template.yaml"), &Arguments::default());
         assert!(problems.is_empty(), "{}: {problems:?}", folder.display());
         for mut printed in printed(&std::fs::read_to_string(&page).unwrap()) {
             let first = printed.words[0].clone();

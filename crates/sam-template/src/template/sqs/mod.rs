@@ -1,8 +1,10 @@
-//! SQS event source mappings: SAM's event, and `AWS::Lambda::EventSourceMapping`.
+//! SQS event source mappings: events of type `SQS`, and `AWS::Lambda::EventSourceMapping`.
+
+pub(super) mod checks;
 
 use std::time::Duration;
 
-use super::events::Event;
+use super::function_event::FunctionEvent;
 use super::queues::is_queue_arn;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
@@ -10,7 +12,7 @@ use super::{filters, functions};
 use crate::document::{Node, Problems, Reader};
 use crate::model::{Application, SqsMapping};
 
-/// Read for both forms.
+/// Properties of both forms.
 pub(super) const COMMON: [&str; 6] = [
     "BatchSize",
     "MaximumBatchingWindowInSeconds",
@@ -20,7 +22,7 @@ pub(super) const COMMON: [&str; 6] = [
     "ScalingConfig",
 ];
 
-/// Do nothing here, and nothing is lost by it.
+/// Properties without effect here.
 pub(super) const IGNORED: [&str; 6] = [
     "KmsKeyArn",
     "MetricsConfig",
@@ -32,7 +34,7 @@ pub(super) const IGNORED: [&str; 6] = [
 
 /// An `SQS` event of a function.
 pub(super) fn read_event(
-    event: &Event<'_>,
+    event: &FunctionEvent<'_>,
     scope: &Scope<'_>,
     application: &mut Application,
     problems: &mut Problems,
@@ -52,7 +54,7 @@ pub(super) fn read_event(
     );
 }
 
-/// A mapping in long hand whose source is a queue.
+/// An `AWS::Lambda::EventSourceMapping` whose source is a queue.
 pub(super) fn read_mapping(
     resource: &Resource,
     resources: &[Resource],
@@ -75,7 +77,8 @@ pub(super) fn read_mapping(
     };
     let Some(function) = functions::by_name(name, resources, scope) else {
         let message = format!(
-            "mapping {id} names the function {name}, which is not in this template. Write `!Ref Function`."
+            "mapping {id} names the function {name}, which is not in this template. Write `!Ref \
+             Function`."
         );
         problems.error(reader.line("FunctionName"), message);
         return;
@@ -90,7 +93,7 @@ pub(super) fn read_mapping(
     );
 }
 
-/// Checks the keys, refuses what must not be ignored, and evaluates the rest.
+/// Checks the keys and evaluates the properties that are read.
 fn properties(
     node: &Node,
     own: &[&str],
@@ -122,7 +125,8 @@ fn push(
     };
     if !is_queue_arn(queue) {
         let message = format!(
-            "{}: {queue} is not the ARN of a queue. Write `{key}: !GetAtt Queue.Arn`; `!Ref Queue` is its URL.",
+            "{}: {queue} is not the ARN of a queue. Write `{key}: !GetAtt Queue.Arn`; `!Ref \
+             Queue` is its URL.",
             reader.what
         );
         problems.error(reader.line(key), message);

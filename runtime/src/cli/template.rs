@@ -1,10 +1,10 @@
-//! `usher template`: what the template comes to.
+//! `usher template`: prints the resolved application.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::arguments::Source;
-use super::exit::Wrong;
+use super::arguments::ApplicationArguments;
+use super::error::CommandError;
 use super::prepare;
 use crate::model::sqs::name_of;
 use crate::model::{
@@ -16,16 +16,16 @@ use crate::{redaction, terminal};
 use event_sources::filter::Filters;
 
 /// Prints the resolved application; the warnings go to standard error.
-pub(super) fn run(arguments: &Source) -> Result<ExitCode, Wrong> {
+pub(super) fn run(arguments: &ApplicationArguments) -> Result<ExitCode, CommandError> {
     let (project, application) = prepare::application(&arguments.template, &arguments.arguments())?;
     prepare::warn(&application);
     let picture = draw(&application, &project)?;
     terminal::print(&redaction::text(&picture, &application.secrets))
-        .map_err(|error| Wrong::failure(format!("cannot print: {error}")))?;
+        .map_err(|error| CommandError::failure(format!("cannot print: {error}")))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
+fn draw(application: &Application, project: &Project) -> Result<String, CommandError> {
     let location = &application.location;
     let mut out = format!(
         "stack {}\nregion {}, account {}\n",
@@ -63,7 +63,7 @@ fn draw(application: &Application, project: &Project) -> Result<String, Wrong> {
     }
     let addresses = project
         .http_addresses(application)
-        .map_err(Wrong::configuration)?;
+        .map_err(CommandError::configuration)?;
     for api in &application.apis {
         let address = addresses
             .get(&api.id)
@@ -166,7 +166,7 @@ fn draw_mapping(out: &mut String, mapping: &KafkaMapping) {
     let state = if mapping.enabled { "" } else { " (disabled)" };
     let retries = mapping
         .max_retries
-        .map_or_else(|| "for ever".to_owned(), |n| n.to_string());
+        .map_or_else(|| "unlimited".to_owned(), |n| n.to_string());
     let _ = writeln!(out, "\nKafka {}{state} -> {}", mapping.id, mapping.function);
     let _ = writeln!(
         out,
@@ -184,14 +184,18 @@ fn draw_mapping(out: &mut String, mapping: &KafkaMapping) {
         mapping.bisect
     );
     if let Some(age) = mapping.max_age {
-        let _ = writeln!(out, "  records older than {} s are given up", age.as_secs());
+        let _ = writeln!(
+            out,
+            "  records older than {} s are discarded",
+            age.as_secs()
+        );
     }
     if let Some(destination) = &mapping.on_failure {
         let to = match destination {
             Destination::Sqs(arn) => format!("queue {}", name_of(arn)),
             Destination::KafkaTopic(topic) => format!("topic {topic}"),
         };
-        let _ = writeln!(out, "  what is given up goes to the {to}");
+        let _ = writeln!(out, "  discarded records go to the {to}");
     }
     let security = &mapping.security;
     if security.tls {

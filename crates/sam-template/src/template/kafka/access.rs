@@ -1,12 +1,12 @@
-//! How a mapping's cluster is reached: `SourceAccessConfigurations`, with copies of the secrets that they name.
+//! `SourceAccessConfigurations`: credentials of a mapping's cluster, from local copies of secrets.
 
 use serde::Deserialize;
 
 use crate::document::{Problems, Reader};
-use crate::model::security::{Certificate, Hidden, Login, Security};
-use crate::project::{Project, Secret};
+use crate::model::security::{ClientCertificate, KafkaSecurity, SaslLogin, SecretText};
+use crate::project::{Project, SecretCopy};
 
-/// What each kind's secret holds, as Secrets Manager does.
+/// JSON of the secret of each kind.
 const KINDS: [(&str, &str); 5] = [
     ("BASIC_AUTH", r#"{"username": "..", "password": ".."}"#),
     (
@@ -34,13 +34,13 @@ struct Content {
     private_key_password: Option<String>,
 }
 
-/// What the template says, each secret by its copy in usher.toml. `None`: something is wrong, and told.
+/// The template's credentials, each from its copy in usher.toml. `None`: a problem was reported.
 pub(super) fn of_template(
     reader: &Reader<'_>,
     id: &str,
     project: &Project,
     problems: &mut Problems,
-) -> Option<Security> {
+) -> Option<KafkaSecurity> {
     const KEY: &str = "SourceAccessConfigurations";
     let before = problems.failures();
     let mut access = Vec::new();
@@ -65,7 +65,15 @@ pub(super) fn of_template(
         }
         match project.secrets.get(uri) {
             Some(secret) => access.push((kind.to_owned(), secret.clone())),
-            None => problems.error(item.line("URI"), format!("{}: {kind} needs a secret of the cloud. Write where a copy of it is into usher.toml: [secrets] \"{uri}\" = \"secret.json\"; or name a broker that can be reached without it: [kafka] \"{id}\" = \"127.0.0.1:9092\".", reader.what)),
+            None => problems.error(
+                item.line("URI"),
+                format!(
+                    "{}: {kind} needs a secret of the cloud. Write the path of a copy into \
+                     usher.toml: [secrets] \"{uri}\" = \"secret.json\"; or name a broker that can \
+                     be reached without it: [kafka] \"{id}\" = \"127.0.0.1:9092\".",
+                    reader.what
+                ),
+            ),
         }
     }
     if problems.failures() != before {
@@ -76,14 +84,14 @@ pub(super) fn of_template(
         .ok()
 }
 
-/// Kinds and their secrets become one way to the cluster.
+/// Combines kinds and their secrets.
 ///
 /// # Errors
-/// What is wrong with which file. Never anything that stands in it.
-pub(super) fn read(access: &[(String, Secret)]) -> Result<Security, String> {
-    let mut security = Security {
+/// The file and what is wrong with it, without its contents.
+pub(super) fn read(access: &[(String, SecretCopy)]) -> Result<KafkaSecurity, String> {
+    let mut security = KafkaSecurity {
         tls: !access.is_empty(),
-        ..Security::default()
+        ..KafkaSecurity::default()
     };
     for (kind, secret) in access {
         let file = &secret.file;
@@ -122,10 +130,10 @@ pub(super) fn read(access: &[(String, Secret)]) -> Result<Security, String> {
                     .private_key_password
                     .clone()
                     .filter(|text| !text.is_empty())
-                    .map(Hidden::new);
-                security.certificate = Some(Certificate {
+                    .map(SecretText::new);
+                security.certificate = Some(ClientCertificate {
                     certificate: certificate()?,
-                    key: Hidden::new(key),
+                    key: SecretText::new(key),
                     key_password,
                 });
             }
@@ -140,8 +148,8 @@ pub(super) fn read(access: &[(String, Secret)]) -> Result<Security, String> {
                 };
                 let username = content.username.clone().ok_or_else(|| misses("username"))?;
                 let password =
-                    Hidden::new(content.password.clone().ok_or_else(|| misses("password"))?);
-                security.login = Some(Login {
+                    SecretText::new(content.password.clone().ok_or_else(|| misses("password"))?);
+                security.login = Some(SaslLogin {
                     mechanism,
                     username,
                     password,
@@ -156,18 +164,18 @@ pub(super) fn read(access: &[(String, Secret)]) -> Result<Security, String> {
 mod tests {
     use super::*;
 
-    fn one(kind: &str, text: &str) -> Result<Security, String> {
+    fn one(kind: &str, text: &str) -> Result<KafkaSecurity, String> {
         read(&[(
             kind.to_owned(),
-            Secret {
+            SecretCopy {
                 file: "s.json".into(),
-                text: Hidden::new(text),
+                text: SecretText::new(text),
             },
         )])
     }
 
     #[test]
-    fn each_kind_reads_its_secret_and_shows_nothing_of_it() {
+    fn each_kind_reads_and_hides_its_secret() {
         let login = one(
             "SASL_SCRAM_512_AUTH",
             r#"{"username": "u", "password": "hush"}"#,
@@ -182,14 +190,15 @@ mod tests {
         );
         assert!(!format!("{login:?}").contains("hush"));
         assert_eq!(login.secrets().collect::<Vec<_>>(), ["hush"]);
-        let pem = r#"{"certificate": "-----BEGIN CERTIFICATE-----x", "privateKey": "-----BEGIN PRIVATE KEY-----y", "privateKeyPassword": "p"}"#;
+        let pem = r#"{"certificate": "-----BEGIN CERTIFICATE-----x",
+            "privateKey": "-----BEGIN PRIVATE KEY-----y", "privateKeyPassword": "p"}"#;
         let mutual = one("CLIENT_CERTIFICATE_TLS_AUTH", pem).unwrap();
         assert_eq!(mutual.secrets().count(), 2);
         assert!(one("SERVER_ROOT_CA_CERTIFICATE", pem).unwrap().ca.is_some());
     }
 
     #[test]
-    fn a_wrong_secret_is_named_by_file_and_shape_and_never_shown() {
+    fn an_invalid_secret_is_reported_without_its_contents() {
         for (kind, text, words) in [
             (
                 "BASIC_AUTH",

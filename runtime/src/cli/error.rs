@@ -1,28 +1,28 @@
-//! How a run ends badly.
+//! Errors of commands, and their exit codes.
 
 use std::fmt;
 use std::process::ExitCode;
 
 use crate::terminal;
 
-/// The exit code of a command that did a part of its work; it says what is left and why.
+/// Exit code of a command that did part of its work and reported the rest.
 pub(super) const IN_PART: u8 = 3;
 
-/// One message, and the exit code that goes with it.
+/// A message and its exit code.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(super) struct CommandError {
     code: u8,
     message: String,
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl Wrong {
-    /// What the user wrote cannot be run.
+impl CommandError {
+    /// The configuration or the arguments are invalid.
     pub(super) fn configuration(message: impl Into<String>) -> Self {
         Self {
             code: 2,
@@ -30,7 +30,7 @@ impl Wrong {
         }
     }
 
-    /// The run itself failed.
+    /// The command failed.
     pub(super) fn failure(message: impl Into<String>) -> Self {
         Self {
             code: 1,
@@ -38,9 +38,9 @@ impl Wrong {
         }
     }
 
-    /// Every problem of the template, of what stands beside it and of the surroundings, in one message.
+    /// Every problem of template, settings and preflight checks, in one message.
     pub(super) fn problems(found: &[String]) -> Self {
-        // a problem of several lines stays one entry
+        // Further lines of a problem are indented.
         let lines: Vec<String> = found
             .iter()
             .map(|problem| format!("  {}", problem.replace('\n', "\n    ")))
@@ -56,9 +56,9 @@ impl Wrong {
         ))
     }
 
-    /// Prints the message and yields the code.
+    /// Prints the message and returns the code.
     pub(super) fn report(self) -> ExitCode {
-        // a line that came from outside cannot look like one of the log's
+        // Escaped, so that text from outside cannot imitate a line of the log.
         let indented = |line: &str| {
             if line.is_empty() || line.starts_with(' ') {
                 line.to_owned()

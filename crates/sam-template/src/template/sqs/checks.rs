@@ -1,20 +1,25 @@
-//! Settings of SQS mappings and their queues that are each valid and together are not, or mean something else than they look.
+//! Checks of SQS mappings and their queues across settings: combinations that are invalid or
+//! misleading.
 
 use std::time::Duration;
 
-use super::resources::Resource;
-use super::{kafka_lints, queues};
+use super::super::resources::Resource;
+use super::super::{kafka, queues};
 use crate::document::{Node, Problems};
 use crate::model::{Application, Destination, Function, Queue, SqsMapping};
 
-/// Messages that one receive of the service yields at most, and with it a batch that does not gather.
-const ONE_RECEIVE: u32 = 10;
+/// Largest batch without a batching window: the messages of one receive.
+const MAX_RECEIVE: u32 = 10;
 
-/// How many times a function's timeout the service asks a queue to hide a message.
+/// Visibility timeout that the service recommends, in multiples of the function's timeout.
 const TIMES_TIMEOUT: u32 = 6;
 
-/// Complains of what cannot work, and warns of what works badly.
-pub(super) fn check(resources: &[Resource], application: &Application, problems: &mut Problems) {
+/// Reports invalid combinations, and warns of inefficient ones.
+pub(in crate::template) fn check(
+    resources: &[Resource],
+    application: &Application,
+    problems: &mut Problems,
+) {
     let sources = application
         .sqs
         .iter()
@@ -24,7 +29,7 @@ pub(super) fn check(resources: &[Resource], application: &Application, problems:
         .iter()
         .filter(|mapping| matches!(mapping.on_failure, Some(Destination::Sqs(_))));
     let first = sources
-        .chain(letters.map(|mapping| kafka_lints::line_of(mapping, resources)))
+        .chain(letters.map(|mapping| kafka::checks::line_of(mapping, resources)))
         .min();
     queues::check_endpoint(resources, application, first, problems);
     for (at, mapping) in application.sqs.iter().enumerate() {
@@ -45,22 +50,29 @@ fn batch(mapping: &SqsMapping, resources: &[Resource], problems: &mut Problems) 
     let id = &mapping.id;
     let size = mapping.batch_size;
     let line = line_of(mapping, "BatchSize", resources);
-    if mapping.fifo() && size > ONE_RECEIVE {
+    if mapping.fifo() && size > MAX_RECEIVE {
         problems.error(
             line,
-            format!("{id}: a FIFO queue gives at most 10 messages to a batch, not {size}. Write `BatchSize: 10` or less."),
+            format!(
+                "{id}: a FIFO queue gives at most 10 messages to a batch, not {size}. Write \
+                 `BatchSize: 10` or less."
+            ),
         );
     } else if mapping.fifo() && !mapping.batching_window.is_zero() {
         let line = line_of(mapping, "MaximumBatchingWindowInSeconds", resources);
         problems.error(
             line,
-            format!("{id}: batches of a FIFO queue are not gathered over time. Leave MaximumBatchingWindowInSeconds out."),
+            format!(
+                "{id}: a FIFO queue takes no batching window. Leave \
+                 MaximumBatchingWindowInSeconds out."
+            ),
         );
-    } else if size > ONE_RECEIVE && mapping.batching_window.is_zero() {
+    } else if size > MAX_RECEIVE && mapping.batching_window.is_zero() {
         problems.error(
             line,
             format!(
-                "{id}: a batch of more than 10 messages needs time to gather. Add `MaximumBatchingWindowInSeconds: 1` or more."
+                "{id}: a batch of more than 10 messages needs time to gather. Add \
+                 `MaximumBatchingWindowInSeconds: 1` or more."
             ),
         );
     }
@@ -87,7 +99,14 @@ fn twins(
             ),
         );
     } else {
-        problems.warn(line, format!("{} and {} read the same queue {queue}: each gets a part of its messages. Give each a queue of its own if both want all.", twin.id, mapping.id));
+        problems.warn(
+            line,
+            format!(
+                "{} and {} read the same queue {queue}: each gets a part of its messages. Give \
+                 each a queue of its own if both need all.",
+                twin.id, mapping.id
+            ),
+        );
     }
 }
 
@@ -103,7 +122,14 @@ fn concurrency(
         .filter(|(wanted, reserved)| wanted > reserved)
     {
         let line = line_of(mapping, "ScalingConfig", resources);
-        problems.warn(line, format!("{}: MaximumConcurrency {wanted} is more than {} may have (ReservedConcurrentExecutions {reserved}); on Lambda the rest is throttled.", mapping.id, function.id));
+        problems.warn(
+            line,
+            format!(
+                "{}: MaximumConcurrency {wanted} is more than {} may have \
+                 (ReservedConcurrentExecutions {reserved}); on Lambda the rest is throttled.",
+                mapping.id, function.id
+            ),
+        );
     }
 }
 
@@ -124,9 +150,25 @@ fn visibility(
         .max(Duration::from_secs(1))
         .as_secs();
     if queue.visibility < function.timeout {
-        problems.error(line, format!("queue {id} hides a message for {hidden} s, less than the Timeout of {} ({timeout} s), which would get it twice at once. Write `VisibilityTimeout: {advised}`.", function.id));
+        problems.error(
+            line,
+            format!(
+                "queue {id} hides a message for {hidden} s, less than the Timeout of {} \
+                 ({timeout} s), which would get it twice at once. Write `VisibilityTimeout: \
+                 {advised}`.",
+                function.id
+            ),
+        );
     } else if hidden < advised {
-        problems.warn(line, format!("queue {id} hides a message for {hidden} s. With a Timeout of {timeout} s for {} the service advises six times that, and the batching window on top: `VisibilityTimeout: {advised}`.", function.id));
+        problems.warn(
+            line,
+            format!(
+                "queue {id} hides a message for {hidden} s. With a Timeout of {timeout} s for {} \
+                 the service advises six times that, and the batching window on top: \
+                 `VisibilityTimeout: {advised}`.",
+                function.id
+            ),
+        );
     }
 }
 

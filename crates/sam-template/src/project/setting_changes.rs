@@ -1,4 +1,4 @@
-//! `[settings]` of usher.toml: what may also be changed while the host runs.
+//! `[settings]` of usher.toml: values that can also be changed while the host runs.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ use crate::model::Diagnostic;
 /// Target of the host's own settings.
 pub const HOST: &str = "host";
 
-/// A new value for one setting of a running host: from the command line, the control page or usher.toml.
+/// A new value for one setting of a running host: from the command line, the control page or
+/// usher.toml.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettingChange {
@@ -23,11 +24,11 @@ pub struct SettingChange {
     pub value: String,
 }
 
-/// The section of a file, read alone: what a running host looks at when the file changes. A file that does not exist has none.
+/// Reads only this section, for a running host whose file has changed. A missing file has none.
 ///
 /// # Errors
-/// What is wrong, by line.
-pub fn tuned(file: &Path) -> Result<Vec<SettingChange>, Vec<Diagnostic>> {
+/// Every problem, by line.
+pub fn setting_changes(file: &Path) -> Result<Vec<SettingChange>, Vec<Diagnostic>> {
     let mut problems = Problems::new(file.display().to_string());
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
@@ -42,7 +43,8 @@ pub fn tuned(file: &Path) -> Result<Vec<SettingChange>, Vec<Diagnostic>> {
     problems.finish().map(|_| changes)
 }
 
-/// A table for each mapping or function, and the host's own settings between them: `log = "debug"`, `[settings.Orders.Topic] batch-size = 500`.
+/// Reads the host's own settings (`log = "debug"`) and a table for each mapping or function
+/// (`[settings.Orders.Topic] batch-size = 500`).
 pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Vec<SettingChange> {
     let Some(section) = reader.child("settings", problems) else {
         return Vec::new();
@@ -65,7 +67,7 @@ pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Vec<SettingC
     changes
 }
 
-/// A table of settings; one within it belongs to a name with a dot (`[settings.Function.Event]`).
+/// A table of settings. A nested table belongs to a name with a dot (`[settings.Function.Event]`).
 fn table(target: &str, node: &Node, changes: &mut Vec<SettingChange>, problems: &mut Problems) {
     for entry in node.entries() {
         match &entry.value.kind {
@@ -105,13 +107,13 @@ mod tests {
     fn settings_of_mappings_and_of_the_host_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(SETTINGS);
-        assert_eq!(tuned(&file), Ok(vec![]));
+        assert_eq!(setting_changes(&file), Ok(vec![]));
         std::fs::write(
             &file,
             "[settings]\nlog = 'debug'\n[settings.Orders.In]\nbatch-size = 500\npaused = true\n",
         )
         .unwrap();
-        let changes = tuned(&file).unwrap();
+        let changes = setting_changes(&file).unwrap();
         let words: Vec<String> = changes
             .iter()
             .map(|w| format!("{} {} {}", w.target, w.setting, w.value))
@@ -125,6 +127,6 @@ mod tests {
             ]
         );
         std::fs::write(&file, "[settings]\nOrders = [1]\n").unwrap();
-        assert_eq!(tuned(&file).unwrap_err()[0].line, 2);
+        assert_eq!(setting_changes(&file).unwrap_err()[0].line, 2);
     }
 }

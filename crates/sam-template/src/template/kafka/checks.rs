@@ -1,23 +1,23 @@
-//! Settings of Kafka mappings that are each valid and together are not, or mean something else than they look.
+//! Checks of Kafka mappings across settings: combinations that are invalid or misleading.
 
 use std::time::Duration;
 
-use super::resources::Resource;
-use super::schedules::declares;
+use super::super::resources::Resource;
+use super::super::schedules::declares;
 use crate::document::{Node, Problems, nearest};
 use crate::model::{Application, Destination, KafkaMapping};
 use crate::project::Project;
 
-/// Longest Timeout of a function that Kafka invokes.
-const LONGEST: Duration = Duration::from_mins(14);
+/// Longest `Timeout` of a function with a Kafka mapping.
+const MAX_TIMEOUT: Duration = Duration::from_mins(14);
 
-/// What "for ever" becomes when there is somewhere to send what failed.
+/// Retries on Lambda of a mapping with unlimited retries and a destination.
 const RETRIES_WITH_DESTINATION: u32 = 10;
 
-/// Names under `[kafka]` of usher.toml that no mapping of the template has: the mapping that was meant would read from the cluster
-/// that the template names. ARNs and addresses of clusters (they hold a colon) are for whichever mapping uses them, and a
-/// mapping of a function whose condition is false may be named.
-pub(super) fn check_names(
+/// Reports names under `[kafka]` of usher.toml that no mapping has: the intended mapping would read
+/// from the template's cluster. Names with a colon are ARNs or addresses of clusters, and a mapping
+/// whose condition is false may be named.
+pub(in crate::template) fn check_names(
     root: &Node,
     project: &Project,
     application: &Application,
@@ -29,7 +29,7 @@ pub(super) fn check_names(
         declares(root, id, &["SelfManagedKafka", "MSK"]) || resource() == Some(MAPPING)
     };
     for name in project.kafka.keys().filter(|name| !name.contains(':')) {
-        // a mapping whose own definition is wrong is among the errors
+        // A mapping with an invalid definition has been reported.
         if problems.has_errors()
             || is_mapping(name)
             || application.kafka.iter().any(|mapping| mapping.id == *name)
@@ -45,7 +45,7 @@ pub(super) fn check_names(
             Some(near) => format!("Did you mean {near}?"),
             None => format!(
                 "The mappings of Kafka are: {}.",
-                super::parameters::listed(known.into_iter())
+                super::super::parameters::listed(known.into_iter())
             ),
         };
         problems.error(
@@ -57,8 +57,8 @@ pub(super) fn check_names(
     }
 }
 
-/// Complains, and applies what Lambda would apply in silence.
-pub(super) fn check(
+/// Reports invalid combinations, and applies the limits that Lambda applies silently.
+pub(in crate::template) fn check(
     resources: &[Resource],
     application: &mut Application,
     problems: &mut Problems,
@@ -71,26 +71,36 @@ pub(super) fn check(
         let id = mapping.id.clone();
         if functions
             .get(&mapping.function)
-            .is_some_and(|f| f.timeout > LONGEST)
+            .is_some_and(|f| f.timeout > MAX_TIMEOUT)
         {
             problems.error(
                 line,
                 format!(
-                    "{id}: the Timeout of {} is over 14 minutes, more than a Kafka mapping allows. Write `Timeout: 840` or less.",
+                    "{id}: the Timeout of {} is over 14 minutes, more than a Kafka mapping \
+                     allows. Write `Timeout: 840` or less.",
                     mapping.function
                 ),
             );
         }
         if mapping.on_failure.is_some() && mapping.max_retries.is_none() {
             mapping.max_retries = Some(RETRIES_WITH_DESTINATION);
-            problems.warn(line, format!("{id}: unlimited retries together with a destination become 10, as on Lambda. Leave the destination out to retry for ever."));
+            problems.warn(
+                line,
+                format!(
+                    "{id}: unlimited retries together with a destination become 10, as on Lambda. \
+                     Leave the destination out to retry without limit."
+                ),
+            );
         }
-        if matches!(&mapping.on_failure, Some(Destination::KafkaTopic(topic)) if mapping.topics.contains(topic))
-        {
+        if matches!(
+            &mapping.on_failure,
+            Some(Destination::KafkaTopic(topic)) if mapping.topics.contains(topic)
+        ) {
             problems.error(
                 line,
                 format!(
-                    "{id}: the destination is the topic it reads, so failed records would come back for ever. Name another topic."
+                    "{id}: the destination is the topic it reads, so failed records would be read \
+                     again without end. Name another topic."
                 ),
             );
         }
@@ -101,7 +111,17 @@ pub(super) fn check(
             .iter()
             .find(|m| m.group == mapping.group && m.topics == mapping.topics);
         if let Some(twin) = twin {
-            problems.error(line_of(mapping, resources), format!("{} and {} read {} in the same group {}, so each would get a part of the records. Give each a ConsumerGroupId of its own.", twin.id, mapping.id, mapping.topics.join(", "), mapping.group));
+            problems.error(
+                line_of(mapping, resources),
+                format!(
+                    "{} and {} read {} in the same group {}, so each would get a part of the \
+                     records. Give each a ConsumerGroupId of its own.",
+                    twin.id,
+                    mapping.id,
+                    mapping.topics.join(", "),
+                    mapping.group
+                ),
+            );
         }
     }
     for mapping in mappings {
@@ -109,7 +129,7 @@ pub(super) fn check(
     }
 }
 
-/// On Lambda these settings need provisioned pollers; here they always work.
+/// Warns of settings that need provisioned pollers on Lambda and always work here.
 fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Problems) {
     let uses: Vec<&str> = [
         (mapping.partial_responses, "ReportBatchItemFailures"),
@@ -132,7 +152,8 @@ fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Pr
         problems.warn(
             line_of(mapping, resources),
             format!(
-                "{}: on Lambda {} works in provisioned mode only. Add ProvisionedPollerConfig before you deploy.",
+                "{}: on Lambda {} works in provisioned mode only. Add ProvisionedPollerConfig \
+                 before you deploy.",
                 mapping.id,
                 uses.join(", ")
             ),
@@ -140,7 +161,7 @@ fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Pr
     }
 }
 
-/// The properties the mapping was read from.
+/// The properties of a mapping in the template.
 fn source<'r>(
     mapping: &KafkaMapping,
     resources: &'r [Resource],
@@ -156,7 +177,7 @@ fn source<'r>(
     }
 }
 
-pub(super) fn line_of(mapping: &KafkaMapping, resources: &[Resource]) -> usize {
+pub(in crate::template) fn line_of(mapping: &KafkaMapping, resources: &[Resource]) -> usize {
     let own = resources
         .iter()
         .find(|r| r.id == mapping.id)

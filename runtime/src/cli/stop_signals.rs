@@ -1,4 +1,5 @@
-//! What ends a host: SIGINT, SIGTERM, SIGHUP (its terminal is closed), and the end of standard input where that was asked for.
+//! Signals that stop a host: SIGINT, SIGTERM, SIGHUP (its terminal is closed), and optionally the
+//! end of standard input.
 
 use std::io::{self, Read as _};
 
@@ -8,22 +9,22 @@ use tokio::sync::oneshot;
 /// Bit of SIGHUP in the masks of /proc/self/status.
 const HANGUP: u64 = 1;
 
-/// Waits for what ends the host.
+/// Receives the signals that stop the host.
 #[derive(Debug)]
-pub(super) struct Ending {
+pub(super) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
-    /// `None`: SIGHUP is ignored, as `nohup` has it.
+    /// `None`: SIGHUP is ignored, as under `nohup`.
     hangup: Option<Signal>,
-    /// Resolves at the end of standard input; `None`: that ends nothing, or did so already.
+    /// Resolves at the end of standard input; `None`: not enabled, or already received.
     input: Option<oneshot::Receiver<()>>,
 }
 
-impl Ending {
-    /// From now on these signals no longer kill the process.
+impl StopSignals {
+    /// Registers the handlers: from now on these signals do not kill the process.
     ///
     /// # Errors
-    /// A signal or a thread cannot be had.
+    /// A handler or a thread cannot be created.
     pub(super) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
         let ignored = std::fs::read_to_string("/proc/self/status")
             .is_ok_and(|status| ignores_hangup(&status));
@@ -39,8 +40,8 @@ impl Ending {
         })
     }
 
-    /// Resolves when the host is to end. Standard input ends once; each signal counts.
-    pub(super) async fn told(&mut self) {
+    /// Resolves at the next signal, or at the end of standard input.
+    pub(super) async fn received(&mut self) {
         let Self {
             interrupt,
             terminate,
@@ -71,7 +72,7 @@ impl Ending {
     }
 }
 
-/// Reads standard input to its end, on a thread that the process does not wait for.
+/// Reads standard input to its end, on a detached thread.
 fn end_of_input() -> io::Result<oneshot::Receiver<()>> {
     let (ended, end) = oneshot::channel();
     std::thread::Builder::new()
@@ -87,7 +88,7 @@ fn end_of_input() -> io::Result<oneshot::Receiver<()>> {
                     Err(_) => break,
                 }
             }
-            // the host may have ended before its input
+            // The receiver is dropped when the host stops first.
             let _ = ended.send(());
         })?;
     Ok(end)

@@ -1,10 +1,10 @@
 //! What references yield: names that resources give themselves, aliases, region and account.
 
-use usher::model::Application;
-use usher::project::{Arguments, Given, Project};
-use usher::template;
+use sam_template::model::Application;
+use sam_template::project::{Arguments, Project, SourcedValue};
+use sam_template::template;
 
-use crate::template::{ENDPOINT, complaints, function, good, warnings};
+use crate::fixture::{ENDPOINT, complaints, function, good, warnings};
 
 /// The value of each variable, for a template with these resources.
 fn values(variables: &[&str], resources: &str, settings: &str) -> Vec<String> {
@@ -25,7 +25,8 @@ fn values(variables: &[&str], resources: &str, settings: &str) -> Vec<String> {
         .collect()
 }
 
-const RESOURCES: &str = "  Table: {Type: 'AWS::DynamoDB::Table', Properties: {TableName: !Sub '${Env}-orders'}}
+const RESOURCES: &str = "  Table: \
+    {Type: 'AWS::DynamoDB::Table', Properties: {TableName: !Sub '${Env}-orders'}}
   Simple: {Type: 'AWS::Serverless::SimpleTable', Properties: {TableName: simple}}
   Bucket: {Type: 'AWS::S3::Bucket', Properties: {BucketName: !Join ['-', [!Ref Table, files]]}}
   Topic: {Type: 'AWS::SNS::Topic', Properties: {TopicName: news}}
@@ -169,7 +170,8 @@ fn aliases_and_versions_are_the_one_code() {
         .map(|(at, (written, _))| format!("V{at:02}: {written}"))
         .collect();
     let text = function(&format!(
-        "Timeout: 5\nAutoPublishAlias: live\nVersionDescription: first\nEnvironment: {{Variables: {{{}}}}}",
+        "Timeout: 5\nAutoPublishAlias: live\nVersionDescription: first\nEnvironment: {{Variables: \
+         {{{}}}}}",
         list.join(", ")
     )) + ALIASES;
     let app = good(&text, &format!("stack = 's'\n{ENDPOINT}"));
@@ -201,7 +203,8 @@ fn located(arguments: &Arguments, settings: &str, samconfig: &str) -> Applicatio
     let folder = tempfile::tempdir().unwrap();
     let text = function(
         "Environment: {Variables: {MAP: !FindInMap [Sizes, !Ref 'AWS::Region', size], ARN: !GetAtt Queue.Arn, URL: !Ref Queue, \
-                         ID: !Sub '${AWS::AccountId}.${AWS::URLSuffix}', ZONE: !Select [0, !GetAZs '']}}\n\
+                         ID: !Sub '${AWS::AccountId}.${AWS::URLSuffix}', ZONE: !Select [0, \
+                         !GetAZs '']}}\n\
                          Events: {T: {Type: Schedule, Properties: {Schedule: rate(1 hour)}}}",
     ) + "  Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: q}}\n\
            Mappings: {Sizes: {eu-central-1: {size: big}, us-east-1: {size: small}, cn-north-1: {size: china}, eu-west-1: {size: west}}}\n";
@@ -220,7 +223,7 @@ fn located(arguments: &Arguments, settings: &str, samconfig: &str) -> Applicatio
 fn region_and_account_are_chosen_and_used_everywhere() {
     let arguments = |region: Option<&str>| Arguments {
         config_env: "default".into(),
-        region: region.map(|value| Given {
+        region: region.map(|value| SourcedValue {
             value: value.to_owned(),
             source: "--region".to_owned(),
         }),
@@ -246,7 +249,8 @@ fn region_and_account_are_chosen_and_used_everywhere() {
         located(&arguments(region), settings, samconfig).functions["Worker"].environment["MAP"]
             .clone()
     };
-    let samconfig = "[default.global.parameters]\nregion = 'eu-west-1'\n[default.deploy.parameters]\nregion = 'cn-north-1'\n";
+    let samconfig = "[default.global.parameters]\nregion = \
+        'eu-west-1'\n[default.deploy.parameters]\nregion = 'cn-north-1'\n";
     assert_eq!(map(None, "", ""), "small");
     assert_eq!(
         map(None, "region = 'cn-north-1'", samconfig),
@@ -288,8 +292,8 @@ fn language_extensions_are_evaluated_except_loops() {
         warnings(&unused)
     );
     let text = extended(function(
-        "Environment: {Variables: {COUNT: {'Fn::Length': !Split [',', 'a,b,c']}, JSON: {'Fn::ToJsonString': {a: [1, x], b: true}}, \
-         MAP: !FindInMap [None, a, b, {DefaultValue: d}]}}",
+        "Environment: \
+         {Variables: {COUNT: {'Fn::Length': !Split [',', 'a,b,c']}, JSON: {'Fn::ToJsonString': {a: [1, x], b: true}}, MAP: !FindInMap [None, a, b, {DefaultValue: d}]}}",
     )) + "Mappings: {Sizes: {a: {b: c}}}\n";
     let environment = good(&text, "").functions["Worker"].environment.clone();
     assert_eq!(environment["COUNT"], "3");
@@ -299,9 +303,11 @@ fn language_extensions_are_evaluated_except_loops() {
 
 #[test]
 fn what_is_never_read_is_not_evaluated() {
-    let definition = "DefinitionBody: {'Fn::Transform': {Name: 'AWS::Include', Parameters: {Location: s3://b/api.yaml}}}";
+    let definition = "DefinitionBody: \
+        {'Fn::Transform': {Name: 'AWS::Include', Parameters: {Location: s3://b/api.yaml}}}";
     let text = function(
-        "VpcConfig: {SubnetIds: ['{{resolve:ssm:/subnet}}']}\nLayers: [{'Fn::Transform': {Name: Company::Layer}}]",
+        "VpcConfig: {SubnetIds: ['{{resolve:ssm:/subnet}}']}\nLayers: \
+         [{'Fn::Transform': {Name: Company::Layer}}]",
     ) + &format!(
         "  Api: {{Type: 'AWS::Serverless::HttpApi', Properties: {{{definition}}}}}\n"
     ) + &format!(
