@@ -2,13 +2,11 @@
 
 use serde_json::Value;
 use testkit::eventually;
-use testkit::net::free_address;
 use usher::kafka::positions;
 use usher::model::KafkaMapping;
 
 use crate::kafka_fixture::{KafkaFixture, values};
 use crate::offsets_fixture::{OffsetsProject, times};
-use crate::support::usher_up;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_never_succeeds_is_skipped() {

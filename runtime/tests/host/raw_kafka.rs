@@ -1,6 +1,7 @@
 //! A producer without rdkafka, for header names and values of any bytes.
 //!
-//! Formats: "Kafka protocol guide" (Produce, version 3) and "Message Format" (record batch, magic 2) in Kafka's documentation.
+//! Formats: "Kafka protocol guide" (Produce, version 3) and "Message Format" (record batch, magic
+//! 2) in Kafka's documentation.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -17,8 +18,8 @@ const NOT_YET: [i16; 3] = [3, 5, 6];
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Appends one record without a key to a partition, with `acks=all`. Returns its offset. `servers`: the
-/// leader of the partition first.
+/// Appends one record without a key to a partition, with `acks=all`. Returns its offset. `servers`:
+/// the leader of the partition first.
 ///
 /// Blocks until the broker has answered.
 pub(crate) fn produce(

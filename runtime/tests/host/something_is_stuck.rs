@@ -1,5 +1,5 @@
-//! The page "Something is stuck" of docs/reference/operations.md: runs each of its commands and checks
-//! the effect.
+//! The page "Something is stuck" of docs/reference/operations.md: runs each of its commands and
+//! checks the effect.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -29,7 +29,8 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// The function `Worker` with these events, at 10 spaces, and these further resources, at 2. `settings`: more of usher.toml.
+    /// The function `Worker` with these events, at 10 spaces, and these further resources, at 2.
+    /// `settings`: more of usher.toml.
     pub(crate) fn with(events: &str, resources: &str, settings: &str) -> Self {
         let control = free_address();
         let template = format!(
@@ -65,7 +66,8 @@ Resources:
         }
     }
 
-    /// A host whose function reads the fixture's topic as `Worker.Orders`. `more`: properties of the event.
+    /// A host whose function reads the fixture's topic as `Worker.Orders`. `more`: properties of
+    /// the event.
     pub(crate) fn of(fixture: &KafkaFixture, more: &[&str]) -> Self {
         let mut lines = vec![
             "        Orders:".to_owned(),
@@ -168,7 +170,8 @@ Resources:
             .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok())
     }
 
-    /// The first source of this kind in the status (`mappings`, `queues`, `events`), once it is in this state.
+    /// The first source of this kind in the status (`mappings`, `queues`, `events`), once it is in
+    /// this state.
     pub(crate) async fn eventually(&self, kind: &str, state: &str) -> Value {
         let deadline = std::time::Instant::now() + Duration::from_mins(2);
         loop {

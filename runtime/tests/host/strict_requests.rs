@@ -179,7 +179,7 @@ async fn a_route_takes_no_more_than_its_limit() {
     api.throttling.routes.insert("GET /none".into(), limit(0));
     let mut rest = Api {
         kind: ApiKind::Rest(RestApi::default()),
-        fixture: "Prod".into(),
+        stage: "Prod".into(),
         ..api.clone()
     };
     rest.routes.truncate(2);

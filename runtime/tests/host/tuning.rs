@@ -10,7 +10,7 @@ use usher::invocation::{Invoke, Rejected, Request, Response};
 use usher::sqs;
 use usher::tuning::SourceSettings;
 
-use crate::kafka;
+use crate::kafka_fixture;
 use crate::operations_fixture::Application;
 use crate::sqs_fixture::SqsFixture;
 
