@@ -1,6 +1,6 @@
 //! Orders that have no row when their entry is due.
 
-use shared::gate::{Abandon, ResvState};
+use shared::gate::{Abandoned, ReservationState};
 use shared::message::UserId;
 use shared::sale::Status;
 use shared::store::{ReplayBegun, ReplayEnd};
@@ -55,7 +55,7 @@ async fn an_order_given_up_by_somebody_who_died_then_is_fenced() {
         let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
             env.gate.abandon(env.at(&order), Some(1)).await,
-            Ok(Abandon::WasHeld)
+            Ok(Abandoned::WasHeld)
         );
         env.due(&order).await;
         assert_eq!(env.tick().await.outcome.fenced, 1);
@@ -71,7 +71,7 @@ async fn a_fence_whose_closer_died_before_the_gate_heard_of_it_is_carried_on() {
         let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
             env.gate.abandon(env.at(&order), None).await,
-            Ok(Abandon::WasHeld)
+            Ok(Abandoned::WasHeld)
         );
         let fence = shared::store::Fence {
             number: order.order,
@@ -282,7 +282,7 @@ async fn while_the_gate_is_closed_nothing_is_given_up() {
             .await
             .expect("Redis runs")
             .expect("kept");
-        assert_eq!(reservation.state, ResvState::Held);
+        assert_eq!(reservation.state, ReservationState::Held);
         assert!(env.has_entry(&order).await);
     })
     .await;
