@@ -1,4 +1,4 @@
-//! ChangeFeed of changes, and of having missed some.
+//! Following changes, and detecting missed ones.
 
 use redis::pipe;
 

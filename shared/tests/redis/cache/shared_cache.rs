@@ -299,7 +299,8 @@ async fn play(
                     leases[reader] = None;
                 }
                 Ok(SharedLookup::Miss(lease)) => {
-                    (leases[reader], loaded[reader]) = (Some(lease), 0)
+                    leases[reader] = Some(lease);
+                    loaded[reader] = 0;
                 }
                 other => prop_assert!(false, "{other:?}"),
             },
