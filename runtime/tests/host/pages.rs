@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::kafka::free_address;
+use testkit::net::free_address;
 
 /// A code block: what stands behind the opening fence, and the lines between the fences.
 struct Block {
