@@ -39,7 +39,7 @@ impl Invalidator {
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
         let link = settings.streams.link()?;
         let shared = SharedCache::new(link.clone(), settings.names.clone());
-        let evicted = settings.streams.tell_evicted(link, &settings.names);
+        let evicted = settings.streams.evicted_announcer(link, &settings.names);
         Ok(Self {
             settings,
             shared,
@@ -126,7 +126,9 @@ impl Invalidator {
     async fn evict(&self, found: &StreamedChange) -> Result<Raised, AnnounceError> {
         let change = found.change;
         let raised = self.shared.raise(change).await?;
-        self.evicted.tell(change, found.trace.as_deref()).await?;
+        self.evicted
+            .announce(change, found.trace.as_deref())
+            .await?;
         let Raised { rose, dropped } = raised;
         tracing::info!(program = %change.id, version = %change.version, rose, dropped, "evicted");
         Ok(raised)

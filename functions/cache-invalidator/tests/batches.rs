@@ -7,7 +7,7 @@ use cache_invalidator::{Invalidator, Settings};
 use lambda_batch::SqsBatch;
 use redis_link::Link;
 use serde_json::{Value, json};
-use shared::cache::{Looked, Put, SharedCache};
+use shared::cache::{PutResult, SharedCache, SharedLookup};
 use shared::config::Reader;
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
@@ -85,8 +85,8 @@ impl TestEnvironment {
     }
 
     /// Puts a version of a program into the cache, as a reader does.
-    async fn keep(&self, id: i64, version: i64) -> Put {
-        let Ok(Looked::Miss(lease)) = self
+    async fn keep(&self, id: i64, version: i64) -> PutResult {
+        let Ok(SharedLookup::Miss(lease)) = self
             .cache
             .get(ProgramId::new(id).expect("valid"), rand::random())
             .await
@@ -105,7 +105,7 @@ impl TestEnvironment {
             .cache
             .get(ProgramId::new(id).expect("valid"), rand::random())
             .await;
-        matches!(looked, Ok(Looked::Hit(Some(_))))
+        matches!(looked, Ok(SharedLookup::Hit(Some(_))))
     }
 }
 
@@ -156,14 +156,14 @@ async fn a_change_evicts_and_refuses_older_versions() {
     let env = TestEnvironment::open();
     assert_eq!(
         (env.keep(7, 1).await, env.keep(8, 5).await),
-        (Put::Stored, Put::Stored)
+        (PutResult::Stored, PutResult::Stored)
     );
     assert_eq!(
         env.handle(&[entry("7", "2"), entry("8", "5")]).await,
         Vec::<String>::new()
     );
     assert!(!env.is_kept(7).await && env.is_kept(8).await);
-    assert_eq!(env.keep(7, 1).await, Put::Old);
+    assert_eq!(env.keep(7, 1).await, PutResult::Old);
     let pair = |id: &str, version: &str| (id.to_owned(), version.to_owned());
     assert_eq!(env.evicted().await, [pair("7", "2"), pair("8", "5")]);
 }
@@ -211,8 +211,8 @@ async fn the_greatest_version_wins_in_any_order() {
         Vec::<String>::new()
     );
     assert_eq!(env.handle(&[entry("7", "1")]).await, Vec::<String>::new());
-    assert_eq!(env.keep(7, 2).await, Put::Old);
-    assert_eq!(env.keep(7, 3).await, Put::Stored);
+    assert_eq!(env.keep(7, 2).await, PutResult::Old);
+    assert_eq!(env.keep(7, 3).await, PutResult::Stored);
 }
 
 #[tokio::test]

@@ -7,7 +7,10 @@ use lambda_batch::{BatchResponse, KafkaBatch};
 use order_create::{Creator, Settings};
 use serde_json::{Value, json};
 use shared::config::Reader;
-use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Reserve, Reserved, ResvState, Start};
+use shared::gate::{
+    Epoch, FillBegun, FillClaim, FillStart, Gate, HoldRequest, ProgramRef, ReservationState,
+    Reserved,
+};
 use shared::message::{Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, SeatSelection, Status};
@@ -58,10 +61,10 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
         .install_claim(ProgramRef::from(&program), &epoch, 60_000)
         .await
         .expect("redis");
-    let Claim::Granted(grant) = claim else {
+    let FillClaim::Granted(grant) = claim else {
         panic!("no grant but {claim:?}")
     };
-    let start = Start {
+    let start = FillStart {
         grant: &grant,
         ends: "{}",
     };
@@ -69,7 +72,7 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
         .install_begin(&program, Some(start), &epoch, 60_000)
         .await
         .expect("redis");
-    assert!(matches!(begun, Install::Mine { .. }), "{begun:?}");
+    assert!(matches!(begun, FillBegun::Mine { .. }), "{begun:?}");
     assert!(
         gate.install_open(ProgramRef::from(&program), &epoch)
             .await
@@ -132,7 +135,7 @@ impl TestEnvironment {
 
     /// Reserves the seats of an order in the gate, as storefront does.
     pub(crate) async fn reserve(&self, order: &OrderRequested) {
-        let wish = Reserve {
+        let wish = HoldRequest {
             program: ProgramRef::from(&self.program),
             order: order.order,
             nonce: order.nonce,
@@ -164,7 +167,7 @@ impl TestEnvironment {
             .map(|row| row.status)
     }
 
-    pub(crate) async fn state(&self, order: &OrderRequested) -> Option<ResvState> {
+    pub(crate) async fn state(&self, order: &OrderRequested) -> Option<ReservationState> {
         self.gate
             .reservation(order.order)
             .await

@@ -3,7 +3,7 @@
 use order_create::{Creator, Settings};
 use serde_json::json;
 use shared::config::Reader;
-use shared::gate::ResvState;
+use shared::gate::ReservationState;
 use shared::message::IdempotencyKey;
 use shared::sale::Status;
 use shared::store::Payment;
@@ -37,11 +37,11 @@ async fn a_stored_order_is_settled_and_clean() {
         env.reserve(&order).await;
         assert!(env.handle(&[Some(message(&order))]).await.is_empty());
         assert_eq!(env.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(env.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(env.state(&order).await, Some(ReservationState::Stored));
         assert_eq!(env.store.counts().await.expect("postgres").dirty, 0);
         // A redelivery changes nothing.
         assert!(env.handle(&[Some(message(&order))]).await.is_empty());
-        assert_eq!(env.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(env.state(&order).await, Some(ReservationState::Stored));
         assert_eq!(env.free().await, 2_000 - 2);
     })
     .await;
@@ -71,7 +71,7 @@ async fn unreadable_records_are_parked_alone() {
         );
         assert_eq!(env.store.counts().await.expect("postgres").parked, 5);
         assert_eq!(env.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(env.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(env.state(&order).await, Some(ReservationState::Stored));
     })
     .await;
 }
@@ -148,7 +148,7 @@ async fn an_early_payment_is_applied() {
         env.store.pay(&payment).await.expect("postgres");
         assert!(env.handle(&[Some(message(&order))]).await.is_empty());
         assert_eq!(env.status(&order).await, Some(Status::Paid));
-        assert_eq!(env.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(env.state(&order).await, Some(ReservationState::Stored));
         let waiting = env
             .gate
             .timeouts()
