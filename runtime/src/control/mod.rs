@@ -32,7 +32,7 @@ use crate::listener::budget::ConnectionBudget;
 use crate::listener::{Listener, ListenerClosed};
 use crate::model::Application;
 use crate::observation::Observations;
-use crate::supervision::Registry;
+use crate::supervision::ComponentRegistry;
 use crate::{kafka, sqs};
 
 use dead_letters::DeadLetterCounts;
@@ -60,7 +60,7 @@ pub struct ControlState {
     /// Connections of all ports but the Runtime API's.
     pub(crate) budgets: Vec<ConnectionBudget>,
     /// Components of the host.
-    pub parts: Registry,
+    pub parts: ComponentRegistry,
     /// Changes settings.
     pub tuner: Arc<Tuner>,
     /// What a change must send; random, of this run.

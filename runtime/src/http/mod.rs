@@ -60,7 +60,7 @@ pub async fn serve(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {
-    let handler = Arc::new(handler::Handler::new(api, keys, invoker)?);
+    let handler = Arc::new(handler::ApiHandler::new(api, keys, invoker)?);
     let listener = listener.with_policy(ListenerPolicy {
         drain: Some(DRAIN),
         ..ListenerPolicy::default()

@@ -24,7 +24,7 @@ use crate::ids::{new_id, new_trace_id};
 use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
 use crate::model::Application;
 use crate::observation::Observations;
-use crate::supervision::Registry;
+use crate::supervision::ComponentRegistry;
 
 /// Instances of a function at most, where neither the template nor usher.toml sets a limit.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 16;
@@ -49,7 +49,7 @@ pub struct PoolOptions {
     /// Counts and keeps what happens.
     pub observations: Observations,
     /// Registry of the host's components, among them each function's processes.
-    pub parts: Registry,
+    pub parts: ComponentRegistry,
 }
 
 impl Default for PoolOptions {
@@ -63,7 +63,7 @@ impl Default for PoolOptions {
             logs: Logs::stdout(),
             faults: Plan::default(),
             observations: Observations::default(),
-            parts: Registry::default(),
+            parts: ComponentRegistry::default(),
         }
     }
 }
@@ -91,7 +91,7 @@ impl Pool {
         let processes = ProcessLimit::new(options.processes);
         let runners = app.functions.values().filter_map(|function| {
             let executable = executables.get(&function.id)?.clone();
-            let part = options.parts.part(format!("function {}", function.id));
+            let part = options.parts.component(format!("function {}", function.id));
             part.started(Instant::now());
             let limit = function
                 .concurrency

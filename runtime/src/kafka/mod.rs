@@ -43,7 +43,7 @@ use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
-use crate::supervision::{Registry, supervise};
+use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
 pub use classify::batch_result;
 use moves::Move;
@@ -85,7 +85,7 @@ pub struct Limits {
     /// The function, as destinations are told of it.
     pub function_arn: String,
     /// Where the mapping is registered as a part of its host.
-    pub parts: Registry,
+    pub parts: ComponentRegistry,
     /// The host's state folder, which keeps the ids of the topics that were read; `None`: they are forgotten when the host ends.
     pub state: Option<PathBuf>,
 }
@@ -179,7 +179,9 @@ pub fn start(
         progress: source.progress.clone(),
         moves,
     };
-    let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
+    let part = limits
+        .parts
+        .component(format!("mapping {}", watch.mapping.id));
     limits
         .parts
         .add_thread(Source::polling_name(&watch.mapping.id));

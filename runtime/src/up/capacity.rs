@@ -36,7 +36,7 @@ impl Capacity {
                 plan.processes,
                 needs.processes,
                 plan.connections,
-                needs.wanted()
+                needs.sufficient_limit()
             );
         }
         Self {

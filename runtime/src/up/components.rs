@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::supervision::{Part, supervise};
+use crate::supervision::{Component, supervise};
 
 /// Interval at which a drain logs the components that it waits for.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
@@ -32,8 +32,12 @@ impl ComponentSet {
     }
 
     /// Starts a component that is restarted whenever it ends before `stopping` turns true.
-    pub(super) fn supervise<S, F>(&mut self, part: Part, stopping: &watch::Receiver<bool>, run: S)
-    where
+    pub(super) fn supervise<S, F>(
+        &mut self,
+        part: Component,
+        stopping: &watch::Receiver<bool>,
+        run: S,
+    ) where
         S: FnMut() -> F + Send + 'static,
         F: Future<Output = Result<(), String>> + Send + 'static,
     {

@@ -37,7 +37,7 @@ use crate::instances::Pool;
 use crate::invocation::Invoker;
 use crate::kafka;
 use crate::model::Application;
-use crate::supervision::Registry;
+use crate::supervision::ComponentRegistry;
 use crate::tuning::Settings;
 
 pub use options::{InvokeAt, Options, endpoints};
@@ -76,7 +76,7 @@ pub async fn run(
 
     // components that functions need until the pool has ended them
     let mut base = ComponentSet::default();
-    base.supervise(registry.part("asynchronous events"), &stopping, {
+    base.supervise(registry.component("asynchronous events"), &stopping, {
         let invoker = invoker.clone();
         let stopping = stopping.clone();
         let drain = options.pool.drain;
@@ -107,19 +107,23 @@ pub async fn run(
     ));
     // components that run during the drain, and never end by themselves
     let mut observers = ComponentSet::default();
-    if let Some((file, wishes)) = options.settings.clone() {
-        settings::begin(&tuner, &wishes)?;
+    if let Some((file, changes)) = options.settings.clone() {
+        settings::begin(&tuner, &changes)?;
         let tuner = tuner.clone();
-        let part = registry.part("settings of usher.toml");
+        let part = registry.component("settings of usher.toml");
         observers.supervise(part, &stopping, move || {
-            settings::follow(file.clone(), tuner.clone(), wishes.clone()).map(Ok)
+            settings::follow(file.clone(), tuner.clone(), changes.clone()).map(Ok)
         });
     }
     if let Some(keys) = options.keys.clone() {
-        observers.supervise(registry.part("keys for tokens"), &stopping, move || {
-            let keys = keys.clone();
-            async move { keys.follow().await }.map(Ok)
-        });
+        observers.supervise(
+            registry.component("keys for tokens"),
+            &stopping,
+            move || {
+                let keys = keys.clone();
+                async move { keys.follow().await }.map(Ok)
+            },
+        );
     }
     if let Some(listener) = ports.control.clone() {
         let state = ControlState {
@@ -174,7 +178,7 @@ fn initial_settings(app: &Application, options: &Options) -> Settings {
     Settings::new(app, options.pool.default_concurrency, log, gathers)
 }
 
-fn report_unknown_faults(registry: &Registry) {
+fn report_unknown_faults(registry: &ComponentRegistry) {
     for name in registry.unknown_faults() {
         let known: Vec<String> = registry
             .status(Instant::now())

@@ -10,7 +10,7 @@ use aws_sdk_lambda::{Client, error::ProvideErrorMetadata as _};
 use base64::Engine as _;
 use serde_json::Value;
 
-use crate::invoke_api::Host;
+use crate::invoke_api_fixture::Host;
 use crate::support::function;
 
 fn client(url: &str) -> Client {

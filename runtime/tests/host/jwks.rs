@@ -12,7 +12,9 @@ use tokio::net::TcpListener;
 use usher::http::{KeyStore, Refresh};
 use usher::model::KeySource;
 
-use crate::http::{KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_checked, token};
+use crate::http_fixture::{
+    KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_checked, token,
+};
 use crate::support::eventually;
 
 /// Never within a test.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::kafka::{self, Handle, Limits};
 use usher::model::{Function, KafkaKind, KafkaMapping, KafkaSecurity, StartingPosition};
-use usher::supervision::Registry;
+use usher::supervision::ComponentRegistry;
 
 use crate::own_kafka::OwnKafka;
 use crate::support::{eventually, function, pool};
@@ -82,7 +82,7 @@ impl Stage {
             sqs: None,
             aws_timing: false,
             function_arn: "arn:echo".into(),
-            parts: Registry::default(),
+            parts: ComponentRegistry::default(),
             state: None,
         };
         Self {

@@ -10,7 +10,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sha2::{Digest as _, Sha256};
 use usher::model::StartingPosition;
-use usher::supervision::{PartStatus, Registry};
+use usher::supervision::{ComponentRegistry, ComponentStatus};
 
 use crate::kafka::{Running, Stage, random, values};
 use crate::support::eventually;
@@ -263,7 +263,7 @@ async fn another_topic_is_read_at_once() {
 }
 
 /// The mapping's part of its host.
-fn part(registry: &Registry) -> PartStatus {
+fn part(registry: &ComponentRegistry) -> ComponentStatus {
     registry
         .status(Instant::now())
         .into_iter()
@@ -276,13 +276,13 @@ fn part(registry: &Registry) -> PartStatus {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mapping_that_gets_nothing_joins_as_another() {
     let mut pair = Stage::new(1).await;
-    let parts = [Registry::default(), Registry::default()];
+    let parts = [ComponentRegistry::default(), ComponentRegistry::default()];
     let hosts = parts.clone().map(|registry| {
         (pair.limits.parts, pair.limits.host_id) = (registry, random());
         pair.start()
     });
     let mut stage = Stage::new(1).await;
-    let registry = Registry::default();
+    let registry = ComponentRegistry::default();
     stage.limits.parts = registry.clone();
     let group = stage.mapping.group.clone();
     let own = stage.mapping.topics[0].clone();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use usher::supervision::{PartStatus, Registry};
+use usher::supervision::{ComponentRegistry, ComponentStatus};
 
 use crate::kafka::{Running, Stage, free_address, values};
 use crate::own_kafka::OwnKafka;
@@ -12,14 +12,14 @@ use crate::support::{Killed, eventually, project};
 
 impl Stage {
     /// Starts the mapping, registered in a registry of its own.
-    fn start_registered(&mut self, registry: &Registry) -> Running {
+    fn start_registered(&mut self, registry: &ComponentRegistry) -> Running {
         self.limits.parts = registry.clone();
         self.start()
     }
 }
 
 /// The mapping's entry.
-fn part(registry: &Registry) -> PartStatus {
+fn part(registry: &ComponentRegistry) -> ComponentStatus {
     registry
         .status(Instant::now())
         .into_iter()
@@ -34,14 +34,14 @@ fn owns(running: &Running) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fenced_mapping_rejoins() {
     let mut stage = Stage::new(2).await;
-    let registry = Registry::default();
+    let registry = ComponentRegistry::default();
     let first = stage.start_registered(&registry);
     eventually("it owns both partitions", async || {
         (owns(&first) == 2).then_some(())
     })
     .await;
     // the same member of the group once more
-    let second = stage.start_registered(&Registry::default());
+    let second = stage.start_registered(&ComponentRegistry::default());
     let health = || serde_json::to_value(first.handle.status()).unwrap()["health"].clone();
     let stuck = eventually("its source is stuck", async || {
         Some(health()).filter(|health| health["state"] == "stuck")
@@ -79,7 +79,7 @@ async fn a_fenced_mapping_rejoins() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_of_the_polling_thread_loses_nothing() {
     let mut stage = Stage::new(1).await;
-    let registry = Registry::panicking(["polling EchoEvents".to_owned()]);
+    let registry = ComponentRegistry::panicking(["polling EchoEvents".to_owned()]);
     let running = stage.start_registered(&registry);
     stage.produce(0, &values(0..10)).await;
     let restarted = eventually("it started again", async || {
