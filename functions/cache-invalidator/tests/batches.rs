@@ -12,10 +12,7 @@ use shared::config::Reader;
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
-
-fn cache_url() -> String {
-    std::env::var("CACHE_URL").unwrap_or_else(|_| "redis://127.0.0.1:16380".to_owned())
-}
+use testkit::servers::cache_url;
 
 struct Stage {
     names: Names,
@@ -25,8 +22,7 @@ struct Stage {
 
 impl Stage {
     fn open() -> Self {
-        let names =
-            Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        let names = Names::new(&testkit::prefix()).expect("a valid prefix");
         let link = Link::open(&cache_url(), Duration::from_secs(5)).expect("a usable address");
         let redis = redis::Client::open(cache_url()).expect("a usable address");
         Self {
@@ -222,10 +218,7 @@ async fn messages_out_of_order_and_twice_leave_the_greatest_version() {
 #[tokio::test]
 async fn without_redis_every_change_comes_again() {
     let stage = Stage::open();
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port();
+    let nowhere = testkit::net::free_address().port();
     let batch = [
         entry("7", "2"),
         json!("no JSON"),

@@ -14,11 +14,8 @@ use shared::message::{
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, SeatSelection, Status};
 use shared::store::{Payment, Store};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
-
-fn variable(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
-}
+use testkit::postgres::drop_schema;
+use testkit::with_cleanup;
 
 /// One test's environment: the function under test, and its own way to both servers.
 struct Stage {
@@ -31,13 +28,10 @@ struct Stage {
 
 /// Runs a test on a stage of its own, and clears the stage away however the test ends. `redis`: where the function thinks Redis is.
 async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl FnOnce(Stage) -> F) {
-    let prefix = format!("t-{:08x}", rand::random::<u32>());
+    let prefix = testkit::prefix();
     let names = Names::new(&prefix).expect("prefix");
-    let database = variable(
-        "DATABASE_URL",
-        "postgres://usher:usher@127.0.0.1:15432/usher",
-    );
-    let gate_url = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
+    let database = testkit::servers::database_url();
+    let gate_url = testkit::servers::redis_url();
     let store = Store::connect(&database, &names, 2).expect("a database URL");
     store
         .migrate()
@@ -98,18 +92,11 @@ async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl F
         program,
         schema: names.schema(),
     };
-    let end = tokio::spawn(test(stage)).await;
-
-    store.disconnect().await;
-    let mut raw = PgConnection::connect(&database).await.expect("postgres");
-    let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", names.schema()));
-    sqlx::raw_sql(drop)
-        .execute(&mut raw)
-        .await
-        .expect("schema dropped");
-    if let Err(failure) = end {
-        std::panic::resume_unwind(failure.into_panic());
-    }
+    with_cleanup(test(stage), async {
+        store.disconnect().await;
+        drop_schema(&names.schema()).await;
+    })
+    .await;
 }
 
 impl Stage {
@@ -195,18 +182,8 @@ impl Stage {
 
     /// Statements past the store.
     async fn run(&self, sql: &'static str) {
-        let database = variable(
-            "DATABASE_URL",
-            "postgres://usher:usher@127.0.0.1:15432/usher",
-        );
-        let mut raw = PgConnection::connect(&database).await.expect("postgres");
-        let path = AssertSqlSafe(format!("SET search_path = {}", self.schema));
-        sqlx::raw_sql(path)
-            .execute(&mut raw)
-            .await
-            .expect("a schema");
         sqlx::raw_sql(sql)
-            .execute(&mut raw)
+            .execute(&testkit::postgres::pool(&self.schema))
             .await
             .expect("statement");
     }
@@ -392,11 +369,7 @@ async fn a_payment_that_came_first_is_applied_and_the_order_has_no_timeout() {
 #[tokio::test]
 async fn a_gate_that_is_away_delays_no_record_and_the_orders_stay_dirty() {
     // A port that was free a moment ago: nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("port")
-        .local_addr()
-        .expect("address")
-        .port();
+    let port = testkit::net::free_address().port();
     with(&format!("redis://127.0.0.1:{port}"), |stage| async move {
         let orders = [stage.order("alice", &[1]), stage.order("bob", &[2])];
         let values: Vec<_> = orders.iter().map(|order| Some(message(order))).collect();
@@ -409,13 +382,9 @@ async fn a_gate_that_is_away_delays_no_record_and_the_orders_stay_dirty() {
 
 #[tokio::test]
 async fn a_database_that_is_away_returns_every_record_from_the_first() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("port")
-        .local_addr()
-        .expect("address")
-        .port();
+    let port = testkit::net::free_address().port();
     let away = format!("postgres://usher:usher@127.0.0.1:{port}/usher");
-    let redis = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
+    let redis = testkit::servers::redis_url();
     let reader = Reader::new([
         ("ENV_PREFIX", "nowhere"),
         ("DATABASE_URL", away.as_str()),

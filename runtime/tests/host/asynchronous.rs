@@ -7,6 +7,8 @@ use std::time::Duration;
 use aws_sdk_sqs::types::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::watch;
 use usher::asynchronous::{self, Event, NotAccepted, Queue, Settings};
 use usher::instances::Pool;
@@ -14,10 +16,10 @@ use usher::invocation::Rejected;
 use usher::model::{EventInvokeConfig, EventTarget, Function};
 use usher::sqs::{self, Sqs};
 
-use crate::kafka::{free_address, random};
+use crate::kafka::random;
 use crate::sqs_stage::{arn, client, endpoint, queue};
 use crate::support::{
-    add_function, application, echo_function, eventually, executables, function, options, state,
+    add_function, application, echo_function, executables, function, options, state,
 };
 use crate::template_fixture::good;
 

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{free_address, random};
+use crate::kafka::random;
 use crate::sqs_stage::endpoint;
-use crate::support::{Killed, eventually, project, usher_up};
+use crate::support::{project, usher_up};
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -32,7 +35,7 @@ fn usher(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 /// A running host of this project, once it is found.
-async fn host(folder: &Path, arguments: &[&str]) -> Killed {
+async fn host(folder: &Path, arguments: &[&str]) -> KillOnDrop {
     let host = usher_up(folder, &[&["--listen", "127.0.0.1:0"], arguments].concat());
     let file = folder.join(".aws-sam/usher/host.json");
     eventually("the host is found", async || file.exists().then_some(())).await;

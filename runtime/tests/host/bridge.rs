@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rdkafka::Offset;
+use testkit::eventually;
 
 use crate::kafka_lost::delete_before;
-use crate::support::eventually;
 use crate::{kafka, sqs_stage};
 
 fn bridge(stage: &kafka::Stage, queue: &str) -> Child {

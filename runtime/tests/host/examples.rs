@@ -13,10 +13,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 
-use crate::kafka::{Stage, free_address, random};
+use crate::kafka::{Stage, random};
 use crate::sqs_stage::{client, endpoint};
-use crate::support::eventually;
 
 /// An example that runs. Its template and settings are the reader's own; only names, folders and ports are the test's.
 struct Example {

@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use testkit::eventually;
 use usher::faults::{Kill, Plan};
 use usher::instances::{Pool, PoolOptions};
 
-use crate::support::{
-    answer, application, error, eventually, executables, function, invoke, options,
-};
+use crate::support::{answer, application, error, executables, function, invoke, options};
 
 fn pool(faults: Plan, environment: &[(&str, &str)]) -> std::sync::Arc<Pool> {
     Pool::new(
@@ -121,5 +120,5 @@ async fn a_frozen_process_stands_still_between_invocations_and_works_in_them() {
     }
     eventually("it is stopped", async || is_stopped(pid).then_some(())).await;
     pool.shutdown().await;
-    assert!(!crate::support::is_running(pid));
+    assert!(!testkit::process::is_running(pid));
 }

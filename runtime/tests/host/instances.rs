@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use serde_json::json;
+use testkit::eventually;
+use testkit::process::is_running;
 use usher::instances::{InstanceState, Pool, PoolOptions};
 use usher::invocation::{ConcurrencyLimit, Invoke, MAX_PAYLOAD, Rejected, Request};
 use usher::model::Function;
 
 use crate::support::{
-    answer, application, error, eventually, executables, function, invoke, is_running, options,
-    pool, request,
+    answer, application, error, executables, function, invoke, options, pool, request,
 };
 
 #[tokio::test]

@@ -9,11 +9,12 @@ use base64::Engine as _;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 use usher::model::Function;
 
 use crate::invoke_api_fixture::Host;
-use crate::kafka::free_address;
-use crate::support::{eventually, function, project};
+use crate::support::{function, project};
 
 /// Status, `x-amzn-ErrorType` and body of a refusal.
 async fn refusal(response: reqwest::Response) -> (StatusCode, String, Value) {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use usher::instances::PoolOptions;
@@ -10,8 +12,7 @@ use usher::invoke_api::Token;
 use usher::model::Function;
 use usher::up;
 
-use crate::kafka::free_address;
-use crate::support::{application, eventually};
+use crate::support::application;
 use crate::up::up_options;
 
 /// A host with the function `Echo`, named `stack-Echo`.

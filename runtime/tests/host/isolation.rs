@@ -2,13 +2,16 @@
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{Stage, free_address, values};
-use crate::support::{Killed, eventually, project, usher_up};
+use crate::kafka::{Stage, values};
+use crate::support::{project, usher_up};
 
 /// A host with two functions, each with a topic of its own: `Good` records what it gets, `Bad` misbehaves in every invocation.
 struct Host {
-    _process: Killed,
+    _process: KillOnDrop,
     control: String,
     _folder: TempDir,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::StatusCode;
 use serde_json::json;
+use testkit::eventually;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use usher::http::{KeyStore, Refresh};
@@ -15,7 +16,6 @@ use usher::model::KeySource;
 use crate::http_fixture::{
     KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_checked, token,
 };
-use crate::support::eventually;
 
 /// Never within a test.
 const NEVER: Duration = Duration::from_secs(3_600);

@@ -10,20 +10,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::kafka::PrivateKafka;
 use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::kafka::{self, Handle, Limits};
 use usher::model::{Function, KafkaKind, KafkaMapping, KafkaSecurity, StartingPosition};
 use usher::supervision::ComponentRegistry;
 
-use crate::own_kafka::OwnKafka;
-use crate::support::{eventually, function, pool};
-
-/// The shared broker.
-fn brokers() -> String {
-    let port = std::env::var("KAFKA_PORT").unwrap_or_else(|_| "19092".into());
-    std::env::var("KAFKA_BROKERS").unwrap_or_else(|_| format!("127.0.0.1:{port}"))
-}
+use crate::support::{function, pool};
 
 /// A topic of its own, a function that appends what it sees to a file, and a mapping between them.
 pub(crate) struct Stage {
@@ -48,7 +43,7 @@ impl Running {
 
 impl Stage {
     pub(crate) async fn new(partitions: i32) -> Self {
-        Self::at(brokers(), partitions).await
+        Self::at(testkit::servers::brokers(), partitions).await
     }
 
     pub(crate) async fn at(brokers: String, partitions: i32) -> Self {
@@ -394,7 +389,7 @@ async fn retries_that_run_out_give_up_the_record_and_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
-    let kafka = OwnKafka::start();
+    let kafka = PrivateKafka::start();
     let stage = Stage::at(kafka.brokers(), 2).await;
     stage.produce(0, &values(0..10)).await;
     let running = stage.start();
@@ -417,10 +412,4 @@ async fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost() {
         (stage.committed(0).await, stage.committed(1).await),
         (Some(20), Some(10))
     );
-}
-
-/// An address on which nothing listens.
-pub(crate) fn free_address() -> std::net::SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }

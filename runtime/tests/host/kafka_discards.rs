@@ -8,12 +8,12 @@ use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
+use testkit::eventually;
 use usher::model::{Destination, KafkaMapping};
 use usher::sqs::{self, Sqs};
 
 use crate::kafka::{Stage, random, values};
 use crate::sqs_stage::{arn, client, endpoint, queue};
-use crate::support::eventually;
 
 impl Stage {
     /// Everything that stands in a topic, once there are so many.

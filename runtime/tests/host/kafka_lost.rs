@@ -9,11 +9,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sha2::{Digest as _, Sha256};
+use testkit::eventually;
 use usher::model::StartingPosition;
 use usher::supervision::{ComponentRegistry, ComponentStatus};
 
 use crate::kafka::{Running, Stage, random, values};
-use crate::support::eventually;
 
 fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
     ClientConfig::new()

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use testkit::eventually;
+use testkit::kafka::PrivateKafka;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 use usher::supervision::{ComponentRegistry, ComponentStatus};
 
-use crate::kafka::{Running, Stage, free_address, values};
-use crate::own_kafka::OwnKafka;
-use crate::support::{Killed, eventually, project};
+use crate::kafka::{Running, Stage, values};
+use crate::support::project;
 
 impl Stage {
     /// Starts the mapping, registered in a registry of its own.
@@ -107,7 +110,7 @@ const KILLS: usize = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_killed_stops_no_mapping() {
-    let kafka = OwnKafka::start();
+    let kafka = PrivateKafka::start();
     let stage = Stage::at(kafka.brokers(), 2).await;
     let running = stage.start();
     let mut sent = 0;
@@ -145,7 +148,7 @@ pub(crate) fn damage(file: &std::path::Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_cannot_be_read_is_named_once() {
-    let kafka = OwnKafka::start();
+    let kafka = PrivateKafka::start();
     let stage = Stage::at(kafka.brokers(), 2).await;
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
@@ -180,7 +183,7 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
         .args(["up", "--control", &control.to_string()])
         .current_dir(folder.path())
         .env_remove("RUST_LOG");
-    let _host = Killed(
+    let _host = KillOnDrop(
         usher
             .stdout(log.try_clone().unwrap())
             .stderr(log)

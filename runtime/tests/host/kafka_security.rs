@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
+use testkit::kafka::PrivateKafka;
 use usher::kafka::reach;
 use usher::model::KafkaSecurity;
 use usher::project::{Arguments, Project};
 use usher::template;
 
 use crate::kafka::{Stage, values};
-use crate::own_kafka::OwnKafka;
 use crate::template_fixture::function;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,7 +66,7 @@ fn resolved(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_come_through_every_login_and_through_client_certificates_and_wrong_ones_are_named()
 {
-    let kafka = OwnKafka::secured();
+    let kafka = PrivateKafka::secured();
     let [login_brokers, mutual_brokers] = kafka.secured_brokers();
     let ca = json!({ "certificate": kafka.pem("ca.pem") });
     let login = |password: &str| json!({ "username": "alice", "password": password });

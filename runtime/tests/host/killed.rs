@@ -16,11 +16,13 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use reqwest::StatusCode;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::time::sleep;
 
-use crate::kafka::{Stage, free_address, random};
+use crate::kafka::{Stage, random};
 use crate::sqs_stage::{client, endpoint};
-use crate::support::{eventually, project};
+use crate::support::project;
 
 const PARTITIONS: i32 = 4;
 /// From a start until its kill at most: several times what a start takes.

@@ -1,11 +1,11 @@
 //! Lag: records between what is done and the last stable offset, whatever stands in the log beside records.
 
 use rdkafka::producer::Producer as _;
+use testkit::eventually;
 use tokio::task::block_in_place;
 
 use crate::kafka::Stage;
 use crate::sources_stage::{Host, PATIENCE, send, transaction};
-use crate::support::eventually;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn transaction_markers_and_aborted_records_are_no_lag() {

@@ -1,12 +1,11 @@
 //! `LoggingConfig`: what a function's log looks like, and what is left out of it.
 
 use serde_json::{Value, json};
+use testkit::eventually;
 use usher::instances::Pool;
 use usher::model::{Function, LogFormat, LogLevel, Logging};
 
-use crate::support::{
-    Printed, answer, application, error, eventually, executables, function, invoke, options,
-};
+use crate::support::{Printed, answer, application, error, executables, function, invoke, options};
 use crate::template_fixture::{self, complaints, good};
 
 fn json_logging(application: LogLevel, system: LogLevel) -> Logging {

@@ -41,7 +41,6 @@ mod operations_stage;
 mod outcomes;
 mod oversize;
 mod oversize_queues;
-mod own_kafka;
 mod page;
 mod page_truth;
 mod pages;

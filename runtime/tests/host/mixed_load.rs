@@ -19,13 +19,16 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::kafka::{Stage, free_address};
+use crate::kafka::Stage;
 use crate::oversize::topic;
 use crate::raw_kafka;
-use crate::support::{Killed, eventually, project};
+use crate::support::project;
 
 const PARTITIONS: i32 = 4;
 /// Between two rounds of bad input: five a second.
@@ -121,14 +124,14 @@ Resources:
         }
     }
 
-    fn up(&self) -> Killed {
+    fn up(&self) -> KillOnDrop {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
         usher
             .args(["up", "--control", &self.control])
             .current_dir(self.folder.path())
             .env_remove("RUST_LOG");
-        Killed(
+        KillOnDrop(
             usher
                 .stdin(Stdio::null())
                 .stdout(log.try_clone().unwrap())

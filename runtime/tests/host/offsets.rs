@@ -6,11 +6,14 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 use usher::kafka::positions;
 use usher::model::KafkaMapping;
 
-use crate::kafka::{Stage, free_address, values};
-use crate::support::{Killed, eventually, project, usher_up};
+use crate::kafka::{Stage, values};
+use crate::support::{project, usher_up};
 
 /// A project whose function reads the stage's topic, as `usher` has it.
 struct Application {
@@ -47,7 +50,7 @@ impl Application {
         self.folder.path()
     }
 
-    fn up(&self) -> Killed {
+    fn up(&self) -> KillOnDrop {
         usher_up(self.path(), &["--listen", "127.0.0.1:0"])
     }
 

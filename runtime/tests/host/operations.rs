@@ -1,10 +1,10 @@
 //! What a host tells of itself, and to whom.
 
 use serde_json::json;
+use testkit::eventually;
 
 use crate::exposition::check;
 use crate::operations_stage::{Application, HOSTILE};
-use crate::support::eventually;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metrics_count_what_functions_do_and_carry_what_they_print() {

@@ -7,11 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 use usher::sqs::Sqs;
 
-use crate::kafka::{free_address, random};
+use crate::kafka::random;
 use crate::sqs_stage::{client, endpoint};
-use crate::support::{add_function, eventually};
+use crate::support::add_function;
 
 /// The function fails with this as its message: it must be shown as text, and run nowhere.
 pub(crate) const HOSTILE: &str = "<script>document.title=1</script><img src=x onerror=alert(1)>";

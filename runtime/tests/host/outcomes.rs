@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use testkit::eventually;
 use usher::instances::{Pool, PoolOptions};
 use usher::invocation::{Invoke as _, Outcome, Request};
 
 use crate::kafka::Stage;
 use crate::sqs_stage;
-use crate::support::{
-    application, eventually, executables, function, invoke, options, pool, request,
-};
+use crate::support::{application, executables, function, invoke, options, pool, request};
 
 /// How the host words the ends of processes that it killed itself.
 const HOSTS_WORDS: [&str; 2] = [

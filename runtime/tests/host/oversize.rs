@@ -11,11 +11,11 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
+use testkit::eventually;
 use usher::model::{self, Destination};
 use usher::parked;
 
 use crate::kafka::{Stage, random};
-use crate::support::eventually;
 
 /// More than a topic takes by default (1 MiB).
 const TWO_MEGABYTES: usize = 2_000_000;

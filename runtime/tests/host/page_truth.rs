@@ -1,11 +1,13 @@
 //! The live page says what the status says: true counts, red where something is wrong, and nothing as if it were new once the host is gone.
 
 use serde_json::json;
+use testkit::eventually;
+use testkit::net::free_address;
 
 use crate::browser::Browser;
-use crate::kafka::{Stage, free_address, values};
+use crate::kafka::{Stage, values};
 use crate::operations_stage::Application;
-use crate::support::{eventually, project, usher_up};
+use crate::support::{project, usher_up};
 
 /// The failures that the page counts are those of the status, `AT_LEAST` or more in two rows, and the rows of invocations are as
 /// many as there were.

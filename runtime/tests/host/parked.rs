@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
+use testkit::eventually;
 use usher::model::{self, Destination};
 use usher::parked::{self, ReplaySummary};
 
 use crate::operations_stage::Application;
-use crate::support::{add_function, eventually, usher_up};
+use crate::support::{add_function, usher_up};
 use crate::{kafka, sqs_stage};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -289,8 +290,7 @@ Resources:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_parked_stream_entry_is_replayed_unchanged() {
-    let port = std::env::var("CACHE_PORT").unwrap_or_else(|_| "16380".into());
-    let url = std::env::var("CACHE_URL").unwrap_or_else(|_| format!("redis://127.0.0.1:{port}"));
+    let url = testkit::servers::cache_url();
     let mut redis = redis::Client::open(url.as_str())
         .unwrap()
         .get_multiplexed_async_connection()

@@ -7,13 +7,13 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::Value;
+use testkit::eventually;
+use testkit::kafka::PrivateKafka;
 
 use crate::kafka::{Stage, random, values};
 use crate::kafka_recovery::damage;
-use crate::own_kafka::OwnKafka;
 use crate::sources_stage::{Host, PATIENCE, create_topic, delete_topic};
 use crate::sqs_stage::endpoint;
-use crate::support::eventually;
 
 const SETTINGS: &str = "usher settings";
 const RESUME: &str = "usher resume OrderCreateOrders";
@@ -165,7 +165,7 @@ async fn a_paused_source_is_resumed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_cannot_be_read_is_passed() {
-    let kafka = OwnKafka::start();
+    let kafka = PrivateKafka::start();
     let stage = Stage::at(kafka.brokers(), 1).await;
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", kafka.brokers())

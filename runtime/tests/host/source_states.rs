@@ -1,13 +1,13 @@
 //! What is wrong with a source of events is visible: in the status, in `/health` and in the metrics.
 
 use rdkafka::producer::Producer as _;
+use testkit::eventually;
+use testkit::kafka::PrivateKafka;
 use tokio::task::block_in_place;
 
 use crate::kafka::{Stage, random, values};
-use crate::own_kafka::OwnKafka;
 use crate::sources_stage::{Host, PATIENCE, create_topic, delete_topic, send, transaction};
 use crate::sqs_stage::{arn, client, endpoint};
-use crate::support::eventually;
 
 const UP: &str = "usher_kafka_up{mapping=\"Worker.Orders\"}";
 
@@ -165,7 +165,7 @@ async fn a_function_that_may_not_run_makes_a_source_stuck() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_gone_makes_a_source_away() {
-    let kafka = OwnKafka::start();
+    let kafka = PrivateKafka::start();
     let stage = Stage::at(kafka.brokers(), 1).await;
     let mut host = Host::of(&stage, &[]);
     host.up().await;

@@ -11,9 +11,12 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{Stage, free_address};
-use crate::support::{Killed, eventually, project};
+use crate::kafka::Stage;
+use crate::support::project;
 
 /// How long a broker may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,7 +25,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Host {
     pub(crate) folder: TempDir,
     pub(crate) control: SocketAddr,
-    process: Option<Killed>,
+    process: Option<KillOnDrop>,
 }
 
 impl Host {
@@ -116,7 +119,7 @@ Resources:
     pub(crate) async fn up(&mut self) {
         let log = std::fs::File::create(self.path().join("log")).unwrap();
         let mut usher = self.command(&["up", "--listen", "127.0.0.1:0"]);
-        self.process = Some(Killed(
+        self.process = Some(KillOnDrop(
             usher
                 .stdout(log.try_clone().unwrap())
                 .stderr(log)

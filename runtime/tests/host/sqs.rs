@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use event_sources::filter::Filters;
 use serde_json::{Value, json};
+use testkit::eventually;
 use usher::instances::{InstanceState, Pool};
 use usher::invocation::{Invoke, Rejected, Request};
 use usher::sqs;
 
 use crate::kafka::recording;
 use crate::sqs_stage::{Stage, arn, queue};
-use crate::support::{eventually, pool, request};
+use crate::support::{pool, request};
 
 fn bodies(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("message {n}")).collect()

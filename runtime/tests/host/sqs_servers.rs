@@ -5,15 +5,15 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::oneshot;
 use usher::model::Application;
 use usher::up;
 
-use crate::kafka::{free_address, random, recording};
+use crate::kafka::{random, recording};
 use crate::sqs_stage::{Stage, arn, endpoint, queue};
-use crate::support::{
-    self, add_function, application, claimed, eventually, executables, options, usher_up,
-};
+use crate::support::{self, add_function, application, claimed, executables, options, usher_up};
 
 /// A project whose function reads the queue of a stage.
 pub(crate) fn project(stage: &Stage) -> TempDir {

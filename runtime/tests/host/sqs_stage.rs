@@ -11,6 +11,7 @@ use aws_sdk_sqs::types::{
 };
 use serde_json::json;
 use tempfile::TempDir;
+use testkit::eventually;
 use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::model::{Function, Queue, Redrive, SqsMapping};
@@ -18,15 +19,14 @@ use usher::sqs::{self, Handle, Limits, Sqs};
 use usher::supervision::ComponentRegistry;
 
 use crate::kafka::{random, recording};
-use crate::support::{eventually, invoke, pool};
+use crate::support::{invoke, pool};
 
 /// Hides messages so long: short enough to come again within a test, long enough for a process to start on a busy machine.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(3);
 
 /// The shared server.
 pub(crate) fn endpoint() -> String {
-    let port = std::env::var("SQS_PORT").unwrap_or_else(|_| "19324".into());
-    std::env::var("SQS_ENDPOINT").unwrap_or_else(|_| format!("http://127.0.0.1:{port}"))
+    testkit::servers::sqs_endpoint()
 }
 
 pub(crate) struct Stage {

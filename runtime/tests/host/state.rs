@@ -5,9 +5,12 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{Stage, free_address};
-use crate::support::{Killed, eventually, project, usher_up};
+use crate::kafka::Stage;
+use crate::support::{project, usher_up};
 
 /// A project that reads the topic of a stage.
 fn reader(stage: &Stage) -> TempDir {
@@ -26,7 +29,7 @@ fn reader(stage: &Stage) -> TempDir {
 }
 
 struct Host {
-    process: Killed,
+    process: KillOnDrop,
     status: String,
 }
 

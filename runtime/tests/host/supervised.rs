@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::oneshot;
 use usher::instances::PoolOptions;
 use usher::model::{Schedule, ScheduleKind};
@@ -10,9 +12,9 @@ use usher::supervision::ComponentRegistry;
 use usher::up;
 
 use crate::http_fixture::{api, route};
-use crate::kafka::{Stage, free_address, values};
+use crate::kafka::{Stage, values};
 use crate::sqs_stage::Stage as QueueStage;
-use crate::support::{application, eventually, executables, options};
+use crate::support::{application, executables, options};
 use crate::up::up_options;
 
 /// Every kind of part that a host has.

@@ -1,14 +1,14 @@
 //! What the tests share: the function that does as it is told, applications around it, and waiting for a fact.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
+use testkit::process::KillOnDrop;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
 use usher::model::{Application, Code, Function, Location, Logging};
@@ -147,30 +147,10 @@ pub(crate) fn error(response: &Response) -> (String, String) {
     }
 }
 
-/// Asks again until there is an answer, at most 60 s.
-pub(crate) async fn eventually<T: Debug>(
-    what: &str,
-    mut look: impl AsyncFnMut() -> Option<T>,
-) -> T {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// True while the process exists (a zombie does not count).
-pub(crate) fn is_running(pid: u64) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
-
 /// `usher up` with these arguments in this project.
-pub(crate) fn usher_up(project: &Path, arguments: &[&str]) -> Killed {
+pub(crate) fn usher_up(project: &Path, arguments: &[&str]) -> KillOnDrop {
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-    Killed(
+    KillOnDrop(
         usher
             .arg("up")
             .args(arguments)
@@ -179,14 +159,4 @@ pub(crate) fn usher_up(project: &Path, arguments: &[&str]) -> Killed {
             .spawn()
             .unwrap(),
     )
-}
-
-/// A process that is killed with the test, if it is not over by then.
-pub(crate) struct Killed(pub(crate) Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

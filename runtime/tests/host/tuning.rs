@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use testkit::eventually;
 use tokio::sync::watch;
 use usher::invocation::{Invoke, Rejected, Request, Response};
 use usher::sqs;
 use usher::tuning::SourceSettings;
 
+use crate::kafka;
 use crate::operations_stage::Application;
 use crate::sqs_stage::Stage as QueueStage;
-use crate::support::eventually;
-use crate::{kafka, support};
 
 fn tune(running: &kafka::Running, paused: bool) {
     let settings = SourceSettings {
@@ -148,7 +148,7 @@ async fn a_paused_kafka_mapping_keeps_its_partitions_and_goes_on_where_it_was() 
     tune(&running, true);
     stage.produce(0, &kafka::values(5..10)).await;
     // what is held shows that it still polls; nothing of it is invoked
-    support::eventually("the records are held", async || {
+    testkit::eventually("the records are held", async || {
         (held(&running) == 5).then_some(())
     })
     .await;

@@ -5,15 +5,18 @@ use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{Stage, free_address, values};
+use crate::kafka::{Stage, values};
 use crate::sqs_servers::project as queue_project;
 use crate::sqs_stage::Stage as QueueStage;
-use crate::support::{Killed, eventually, project, usher_up};
+use crate::support::{project, usher_up};
 
 /// A host that is killed with the test.
 struct Host {
-    _process: Killed,
+    _process: KillOnDrop,
     status: String,
     _folder: TempDir,
 }

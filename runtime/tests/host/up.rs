@@ -1,11 +1,13 @@
 //! The whole host: its status, its drain, and how it says what is wrong.
 
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::oneshot;
 use usher::model::KafkaMapping;
 use usher::up;
 
-use crate::kafka::{Stage, free_address, recording, values};
-use crate::support::{application, claimed, eventually, executables, options};
+use crate::kafka::{Stage, recording, values};
+use crate::support::{application, claimed, executables, options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn up_serves_its_status_and_drains_when_told() {

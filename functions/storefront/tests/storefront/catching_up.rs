@@ -16,7 +16,9 @@ use storefront::barriers::append_requested;
 
 use crate::create::Create;
 use crate::rebuild::lose;
-use crate::support::{call, open, order_when_open, problem, program, two, until};
+use testkit::until;
+
+use crate::support::{call, open, order_when_open, problem, program, two};
 
 const TIME: Duration = Duration::from_secs(30);
 

@@ -6,9 +6,10 @@ use shared::sale::ProgramStatus;
 use shared::store::Switched;
 use storefront::App;
 use storefront::identity::Claims;
+use testkit::until;
 
 use crate::support::{
-    Scripted, another, call, free, keyed, open_with, problem, program, store, two, until,
+    Scripted, another, call, free, keyed, open_with, problem, program, store, two,
 };
 
 async fn patch(
@@ -412,10 +413,7 @@ async fn every_answer_names_the_instance_that_gave_it() {
 
 #[tokio::test]
 async fn without_the_cache_redis_programs_are_created_changed_read_and_ordered_from() {
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port();
+    let nowhere = testkit::net::free_address().port();
     let real = open_with(Scripted::new([])).await;
     let app = another(
         &real,

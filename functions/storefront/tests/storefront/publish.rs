@@ -5,10 +5,9 @@ use shared::gate::ResvState;
 use shared::message::OrderRequested;
 use shared::sale::Status;
 use storefront::kafka::Published;
+use testkit::until;
 
-use crate::support::{
-    Scripted, free, keyed, nowhere, open_with, problem, program, store, two, until,
-};
+use crate::support::{Scripted, free, keyed, nowhere, open_with, problem, program, store, two};
 
 fn unknown() -> Published {
     Published::Unknown("as told".to_owned())
