@@ -19,7 +19,7 @@
 //!   `descriptors` divides the open files.
 //! - [`terminal`] escapes text from outside for terminals and logs; [`redaction`] hides secrets in it.
 //!
-//! This crate knows nothing of any particular application.
+//! This crate depends on no particular application.
 
 pub mod asynchronous;
 pub mod bridge;

@@ -1,6 +1,6 @@
 //! Divides the host's limit of open files between connections and processes.
 
-use super::Options;
+use super::options::Options;
 use crate::descriptors::{self, Needs};
 use crate::instances::PoolOptions;
 use crate::listener::budget::ConnectionBudget;

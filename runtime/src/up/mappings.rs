@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::components::ComponentSet;
-use super::{Options, StartError};
+use super::error::StartError;
+use super::options::Options;
 use crate::invocation::Invoker;
 use crate::model::{Application, Function, KafkaMapping, Queue, SqsMapping};
 use crate::sqs::{self, Sqs};

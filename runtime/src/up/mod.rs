@@ -10,6 +10,7 @@
 
 mod capacity;
 mod components;
+mod error;
 mod invoke_api;
 mod mappings;
 mod options;
@@ -40,13 +41,9 @@ use crate::model::Application;
 use crate::supervision::ComponentRegistry;
 use crate::tuning::Settings;
 
+pub use error::StartError;
 pub use options::{InvokeAt, Options, endpoints};
 pub use preflight::{contradictions, missing};
-
-/// Why a host did not start.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(pub String);
 
 /// Runs the application until `shutdown` resolves, then drains and returns. Dropping the future instead
 /// kills what is left.

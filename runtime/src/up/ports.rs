@@ -1,7 +1,8 @@
 //! The ports of a host.
 
 use super::capacity::Capacity;
-use super::{InvokeAt, Options, StartError};
+use super::error::StartError;
+use super::options::{InvokeAt, Options};
 use crate::invoke_api;
 use crate::listener::{BindError, Endpoint, Listener};
 use crate::model::Application;

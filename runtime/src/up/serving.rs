@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Options;
 use super::components::ComponentSet;
+use super::options::Options;
 use crate::asynchronous::Queue;
 use crate::control::{self, ControlState};
 use crate::invocation::Invoker;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::StartError;
+use super::error::StartError;
 use crate::control::Tuner;
 use crate::project::{SETTINGS, SettingChange, setting_changes};
 use crate::tuning::edited;

@@ -237,7 +237,7 @@ async fn an_open_request_is_answered_during_a_drain() {
     server.serving.await.unwrap().unwrap();
     assert!(
         Client::new().get(&server.url).send().await.is_err(),
-        "nobody listens any more"
+        "the port is closed"
     );
 }
 

@@ -29,7 +29,7 @@ async fn a_valid_tokens_claims_reach_the_function() {
     assert_eq!(
         get(&server, "/open", None).await.status(),
         StatusCode::OK,
-        "a route without an authorizer asks nothing"
+        "a route without an authorizer needs no token"
     );
 }
 

@@ -107,7 +107,7 @@ impl Host {
         )
     }
 
-    /// Hands over an event that nobody waits for.
+    /// Sends an asynchronous event.
     async fn send(&self, event: &Value) -> StatusCode {
         let url = format!(
             "http://{}/2015-03-31/functions/Echo/invocations",

@@ -8,7 +8,7 @@ pub(super) fn printed(out: &mut Exposition, series: &Series) {
         .iter()
         .map(|(key, summed)| (series.family_of(&key.1), key, summed))
         .collect();
-    // a family's samples stand together, whoever printed them
+    // the samples of a family stand together, from all functions
     rows.sort_by_key(|row| row.0);
     for (name, (function, _, unit, dimensions), summed) in rows {
         out.family(

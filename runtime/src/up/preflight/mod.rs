@@ -8,11 +8,12 @@ mod servers;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Options, StartError};
 use crate::http;
 use crate::model::Application;
 use crate::project::{SETTINGS, SettingChange};
 use crate::tuning::{Settings, edited};
+use crate::up::error::StartError;
+use crate::up::options::Options;
 
 pub use servers::missing;
 
