@@ -1,7 +1,7 @@
 //! Open files: the limit of this process, its division, and the errors that mean a shortage.
 //!
-//! Lambda's own environments have 1,024 (Lambda quota "File descriptors"), which functions keep. The host
-//! needs more for many connections and processes, and raises its limit to the hard limit.
+//! Lambda's own environments have 1,024 (Lambda quota "File descriptors"), which functions keep.
+//! The host needs more for many connections and processes, and raises its limit to the hard limit.
 
 use std::io;
 
@@ -10,7 +10,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::model::Application;
 
-/// Descriptors of the host for one process of a function: two pipes, a listener, connections, some spare.
+/// Descriptors of the host for one process of a function: two pipes, a listener, connections, some
+/// spare.
 const PER_PROCESS: u64 = 8;
 /// Descriptors for the host's log, files, listeners and outgoing connections.
 const OWN: u64 = 64;
@@ -77,8 +78,8 @@ pub(crate) struct DescriptorPlan {
     pub(crate) processes: usize,
 }
 
-/// Divides a limit. Processes come first, but connections get at least a quarter of what the host itself
-/// does not need.
+/// Divides a limit. Processes come first, but connections get at least a quarter of what the host
+/// itself does not need.
 pub(crate) fn plan(limit: u64, needs: &Needs) -> DescriptorPlan {
     let limit = limit.min(MAX_LIMIT);
     let rest = limit.saturating_sub(needs.own()).max(16);
@@ -140,8 +141,8 @@ pub(crate) fn restore(process: u32, soft: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// True for shortages of the machine, after which a retry may succeed: no open file, memory, process,
-/// port or buffer is left, or an executable is still being written.
+/// True for shortages of the machine, after which a retry may succeed: no open file, memory,
+/// process, port or buffer is left, or an executable is still being written.
 pub(crate) fn is_shortage(error: &io::Error) -> bool {
     let Some(code) = error.raw_os_error() else {
         return false;

@@ -1,7 +1,7 @@
 //! One invocation: a payload in, an answer or an error out.
 //!
-//! Sources of events (Kafka and SQS mappings, schedules, HTTP, the command line) depend on [`Invoke`] only,
-//! which the instance pool implements.
+//! Sources of events (Kafka and SQS mappings, schedules, HTTP, the command line) depend on
+//! [`Invoke`] only, which the instance pool implements.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,10 +21,11 @@ pub struct Request {
     pub request_id: Option<String>,
     /// `X-Amzn-Trace-Id`; `None`: a new one.
     pub trace_id: Option<String>,
-    /// `X-Amz-Client-Context` of a synchronous caller: a JSON object, in ASCII. The function receives it
-    /// as `Lambda-Runtime-Client-Context`.
+    /// `X-Amz-Client-Context` of a synchronous caller: a JSON object, in ASCII. The function
+    /// receives it as `Lambda-Runtime-Client-Context`.
     pub client_context: Option<String>,
-    /// Version or alias that the caller named, if any; the function receives it at the end of its ARN.
+    /// Version or alias that the caller named, if any; the function receives it at the end of its
+    /// ARN.
     pub qualifier: Option<String>,
     /// Records of a mapping's batch, else 0. For the status only.
     pub records: usize,
@@ -71,8 +72,8 @@ pub enum Outcome {
     Answer(Bytes),
     /// The function failed: it reported an error, timed out, crashed, or its answer is too large.
     Error(FunctionError),
-    /// The host ended the invocation: it drained, or lost the process by a fault of its own. The function
-    /// did not fail, so this counts as no retry. A synchronous caller receives the error.
+    /// The host ended the invocation: it drained, or lost the process by a fault of its own. The
+    /// function did not fail, so this counts as no retry. A synchronous caller receives the error.
     Interrupted(FunctionError),
 }
 
@@ -103,12 +104,13 @@ pub enum Rejected {
     /// The template has no such function, or this host cannot run it.
     #[error("no function {0} runs here")]
     NotFound(String),
-    /// All instances are busy and no more may start; the caller may retry later. An event that waits for
-    /// an instance is throttled only where the limit is 0, or [`Request::start_by`] has passed.
+    /// All instances are busy and no more may start; the caller may retry later. An event that
+    /// waits for an instance is throttled only where the limit is 0, or [`Request::start_by`] has
+    /// passed.
     #[error("{0}")]
     Throttled(ConcurrencyLimit),
-    /// The host is short of open files, memory or processes, and could not start a process. The caller
-    /// may retry later.
+    /// The host is short of open files, memory or processes, and could not start a process. The
+    /// caller may retry later.
     #[error("no process of function {function} can be started: {why}")]
     NoCapacity {
         /// Logical id.
@@ -116,8 +118,8 @@ pub enum Rejected {
         /// What is short.
         why: String,
     },
-    /// The event is larger than [`MAX_PAYLOAD`]. A mapping's batches are exempt: one that is too large is
-    /// a single record, which cannot be split.
+    /// The event is larger than [`MAX_PAYLOAD`]. A mapping's batches are exempt: one that is too
+    /// large is a single record, which cannot be split.
     #[error("the event has {0} bytes; an invocation takes at most 6 MB")]
     TooLarge(usize),
     /// The host is draining.
@@ -132,8 +134,8 @@ pub struct ConcurrencyLimit {
     pub function: String,
     /// Processes of it at one time at most.
     pub limit: usize,
-    /// The limit is `ReservedConcurrentExecutions` of the template; else of usher.toml, a setting or the
-    /// default.
+    /// The limit is `ReservedConcurrentExecutions` of the template; else of usher.toml, a setting
+    /// or the default.
     pub reserved: bool,
 }
 
@@ -149,18 +151,20 @@ impl fmt::Display for ConcurrencyLimit {
         match (limit, reserved) {
             (0, _) => write!(
                 f,
-                "{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take it away"
+                "{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take \
+                 it away"
             ),
             (_, true) => write!(
                 f,
-                "{function} is at its limit of {limit} {instances} (ReservedConcurrentExecutions). Raise \
-                 that, or say usher set {function} concurrency=N"
+                "{function} is at its limit of {limit} {instances} \
+                 (ReservedConcurrentExecutions). Raise that, or say usher set {function} \
+                 concurrency=N"
             ),
             (_, false) => write!(
                 f,
-                "{function} is at its limit of {limit} {instances} at one time. Raise it with usher set \
-                 {function} concurrency=N, `concurrency` in usher.toml (all functions) or \
-                 ReservedConcurrentExecutions in the template"
+                "{function} is at its limit of {limit} {instances} at one time. Raise it with \
+                 usher set {function} concurrency=N, `concurrency` in usher.toml (all functions) \
+                 or ReservedConcurrentExecutions in the template"
             ),
         }
     }
@@ -186,12 +190,13 @@ pub(crate) fn error_text(result: &Result<Response, Rejected>) -> Option<String> 
 pub trait Invoke: Send + Sync + 'static {
     /// Runs one invocation to its end.
     ///
-    /// `wait_for_slot`: true waits for an instance (pollers, which keep their records); false returns
-    /// [`Rejected::Throttled`] where all are busy (HTTP, synchronous callers). With a limit of 0 both do.
+    /// `wait_for_slot`: true waits for an instance (pollers, which keep their records); false
+    /// returns [`Rejected::Throttled`] where all are busy (HTTP, synchronous callers). With a limit
+    /// of 0 both do.
     async fn invoke(&self, request: Request, wait_for_slot: bool) -> Result<Response, Rejected>;
 
-    /// Waits until an instance of the function is free or may be started, or until one became free, which
-    /// another event may take first. A source calls this before it takes an event.
+    /// Waits until an instance of the function is free or may be started, or until one became free,
+    /// which another event may take first. A source calls this before it takes an event.
     async fn ready(&self, _function: &str) {}
 }
 

@@ -1,8 +1,8 @@
 //! The state folder of one host: locked while the host runs, with the host's identity.
 //!
-//! The lock is the kernel's and ends with the process, however it ends. The identity is random and stays
-//! in the folder: a restarted host is the same member of its consumer groups, and two folders are two
-//! hosts, even of one template. A copied folder gets an identity of its own.
+//! The lock is the kernel's and ends with the process, however it ends. The identity is random and
+//! stays in the folder: a restarted host is the same member of its consumer groups, and two folders
+//! are two hosts, even of one template. A copied folder gets an identity of its own.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -18,7 +18,8 @@ const LOCK: &str = "host.lock";
 /// Holds the identity ([`Identity`], JSON).
 const IDENTITY: &str = "host-id";
 
-/// A state folder that this process has locked. Cheap to clone; unlocked when the last clone is dropped.
+/// A state folder that this process has locked. Cheap to clone; unlocked when the last clone is
+/// dropped.
 #[derive(Debug, Clone)]
 pub struct StateFolder(Arc<LockedFolder>);
 
@@ -107,8 +108,8 @@ impl StateFolder {
         &self.0.path
     }
 
-    /// The host's identity: 32 hexadecimal digits, the same for every start with this folder, and another
-    /// one for every other folder.
+    /// The host's identity: 32 hexadecimal digits, the same for every start with this folder, and
+    /// another one for every other folder.
     pub fn host_id(&self) -> &str {
         &self.0.host_id
     }
@@ -157,8 +158,8 @@ fn process(folder: &Path) -> Option<u32> {
         .ok()
 }
 
-/// Reads the folder's identity; creates one where there is none, or where the folder is a copy. The caller
-/// holds the lock.
+/// Reads the folder's identity; creates one where there is none, or where the folder is a copy. The
+/// caller holds the lock.
 fn identity(folder: &Path) -> Result<String, String> {
     let home = home(folder).map_err(|error| error.to_string())?;
     let file = folder.join(IDENTITY);

@@ -1,12 +1,13 @@
 //! Escapes text from outside for terminals and logs.
 //!
-//! Names, error messages, dead letters and output of functions may hold any character. A line break could
-//! imitate a line of the host; an escape sequence could move the cursor, change the title or hide text; a
-//! bidirectional control could reorder the text. Such characters are written as JSON escapes (`\n`,
-//! `\u001b`), so that a line of JSON keeps its meaning.
+//! Names, error messages, dead letters and output of functions may hold any character. A line break
+//! could imitate a line of the host; an escape sequence could move the cursor, change the title or
+//! hide text; a bidirectional control could reorder the text. Such characters are written as JSON
+//! escapes (`\n`, `\u001b`), so that a line of JSON keeps its meaning.
 //!
-//! Escaped: C0 controls except the tab, DEL, C1 controls, the line separators U+2028 and U+2029, and the
-//! bidirectional controls. Backslashes stay: the result is for reading and is not decoded again.
+//! Escaped: C0 controls except the tab, DEL, C1 controls, the line separators U+2028 and U+2029,
+//! and the bidirectional controls. Backslashes stay: the result is for reading and is not decoded
+//! again.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -22,8 +23,8 @@ pub fn block(text: &str) -> Cow<'_, str> {
     escaped(text, true)
 }
 
-/// Writes text to standard output, as a [`block`]. Text from outside that must stay on its line needs
-/// [`line()`] first.
+/// Writes text to standard output, as a [`block`]. Text from outside that must stay on its line
+/// needs [`line()`] first.
 ///
 /// # Errors
 /// Standard output is closed.
@@ -36,8 +37,8 @@ pub fn report(text: &str) {
     let _ = io::stderr().lock().write_all(block(text).as_bytes());
 }
 
-/// Writes the answer of a function and a line break to standard output: as a [`block`] on a terminal, as
-/// its own bytes elsewhere.
+/// Writes the answer of a function and a line break to standard output: as a [`block`] on a
+/// terminal, as its own bytes elsewhere.
 ///
 /// # Errors
 /// Standard output is closed.

@@ -1,21 +1,23 @@
-//! Whether the host can do its work: no source is failing, stuck, missing or away, and every component
-//! runs.
+//! Whether the host can do its work: no source is failing, stuck, missing or away, and every
+//! component runs.
 
-use event_sources::Millis;
 use std::collections::BTreeSet;
 
+use event_sources::Millis;
+use event_sources::health::{SourceHealth, SourceState};
 use serde::Serialize;
 
 use super::status::HostStatus;
 use crate::kafka::{MappingStatus, PartitionStatus};
-use event_sources::health::{SourceHealth, SourceState};
 
-const RECORDS_LOST: &str = "records were given up for their size, and no destination holds them; the \
-                            log names each";
-const RECORDS_DELETED_UNREAD: &str = "records were deleted from their topic before they were read (retention, or DeleteRecords); the \
-     log names their offsets. Raise retention.ms of the topic, or have the mapping keep up";
-const LOGS_REPLACED: &str = "partitions have another log than before (a topic that was created again, or a log that was cut) \
-     and were read from its start; the log names each";
+const RECORDS_LOST: &str = "records were given up for their size, and no destination holds them; \
+                            the log names each";
+const RECORDS_DELETED_UNREAD: &str = "records were deleted from their topic before they were read \
+                                      (retention, or DeleteRecords); the log names their offsets. \
+                                      Raise retention.ms of the topic, or have the mapping keep up";
+const LOGS_REPLACED: &str = "partitions have another log than before (a topic that was created \
+                             again, or a log that was cut) and were read from its start; the log \
+                             names each";
 const EVENTS_LOST: &str = "asynchronous events were given up without a record; the log names each";
 
 /// `GET /health`: 200 when well, else 503.
@@ -24,8 +26,8 @@ pub(super) struct Health {
     status: &'static str,
     /// Why the host is degraded.
     problems: Vec<Problem>,
-    /// What needs an operator and does not degrade the host: losses since the start, keys that cannot be
-    /// refreshed.
+    /// What needs an operator and does not degrade the host: losses since the start, keys that
+    /// cannot be refreshed.
     alarms: Vec<Alarm>,
 }
 

@@ -7,8 +7,9 @@ use crate::listener::Reply;
 
 /// The page may load its own style and scripts, and send requests to this host. Text of a function
 /// cannot run as a script, even if it became markup.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src \
+                      'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
 
 /// The file under this path.
 pub(super) fn file(path: &str) -> Option<Reply> {

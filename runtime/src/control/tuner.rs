@@ -1,5 +1,5 @@
-//! Changes settings of a running host: the pure rules validate a change, and the tuner applies it to
-//! mapping, pool or log.
+//! Changes settings of a running host: the pure rules validate a change, and the tuner applies it
+//! to mapping, pool or log.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,9 +1,9 @@
 //! JWT authorizers: checks that a token may use a route.
 //!
-//! The form is checked first ([`token`]); then the signature, with the key that the token names, RSA
-//! only; then the claims: `iss`, `aud` (`client_id` only where there is no `aud`), `exp`, `nbf`, `iat`,
-//! and at least one of the route's scopes. A registered claim of another type than in RFC 7519 is
-//! rejected, never treated as absent. Time is a parameter.
+//! The form is checked first ([`token`]); then the signature, with the key that the token names,
+//! RSA only; then the claims: `iss`, `aud` (`client_id` only where there is no `aud`), `exp`,
+//! `nbf`, `iat`, and at least one of the route's scopes. A registered claim of another type than in
+//! RFC 7519 is rejected, never treated as absent. Time is a parameter.
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};

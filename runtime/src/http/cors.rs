@@ -1,4 +1,5 @@
-//! `CorsConfiguration`: the service answers preflight requests, and its headers replace the function's.
+//! `CorsConfiguration`: the service answers preflight requests, and its headers replace the
+//! function's.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};

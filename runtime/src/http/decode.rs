@@ -1,6 +1,7 @@
 //! Percent-encoding and query strings.
 
-/// Decodes percent-encoding. Invalid sequences stay as they are; bytes that are not UTF-8 become U+FFFD.
+/// Decodes percent-encoding. Invalid sequences stay as they are; bytes that are not UTF-8 become
+/// U+FFFD.
 pub(crate) fn percent(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

@@ -1,10 +1,10 @@
-//! Logs failed calls: function, route, status, duration, error type and message, and the request id of
-//! the function's own lines.
+//! Logs failed calls: function, route, status, duration, error type and message, and the request id
+//! of the function's own lines.
 //!
-//! A call has failed if the function or the host could not answer it, or if the function answered with a
-//! status from 500 on. A denial by the authorizer is logged at debug. Errors of the client (no such
-//! route, a body that is too large) are not logged. A repeated failure is logged at growing intervals
-//! with its count.
+//! A call has failed if the function or the host could not answer it, or if the function answered
+//! with a status from 500 on. A denial by the authorizer is logged at debug. Errors of the client
+//! (no such route, a body that is too large) are not logged. A repeated failure is logged at
+//! growing intervals with its count.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;

@@ -263,7 +263,8 @@ impl ApiHandler {
         let Some(name) = &route.authorizer else {
             return Ok(None);
         };
-        // `check` requires keys at the start; an authorizer without a declaration denies every request
+        // `check` requires keys at the start; an authorizer without a declaration denies every
+        // request
         let (Some(authorizer), Some(keys)) = (self.api.authorizers.get(name), &self.keys) else {
             return Err(Denied::Missing);
         };

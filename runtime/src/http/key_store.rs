@@ -1,8 +1,8 @@
 //! The keys that tokens are checked with, and how they are refreshed.
 //!
-//! A file is read again when it changes, a URL every ten minutes. Both are also read when a token names a
-//! key that the set does not have, at most once in five seconds for all clients together. A failed read
-//! keeps the keys in force, with a warning and a count.
+//! A file is read again when it changes, a URL every ten minutes. Both are also read when a token
+//! names a key that the set does not have, at most once in five seconds for all clients together. A
+//! failed read keeps the keys in force, with a warning and a count.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -43,8 +43,8 @@ pub struct KeyStore {
     source: Option<KeySource>,
     intervals: Refresh,
     current: RwLock<Arc<KeySet>>,
-    /// When the source was last read because of an unknown key. Locked during a read, so that one read
-    /// serves all waiting requests.
+    /// When the source was last read because of an unknown key. Locked during a read, so that one
+    /// read serves all waiting requests.
     read: Mutex<Option<Instant>>,
     /// Why the last read failed.
     problem: RwLock<Option<String>>,

@@ -5,8 +5,8 @@ pub(super) fn is_binary(binary: &[String], content_type: &str) -> bool {
     matches(binary, content_type)
 }
 
-/// Whether a client with this `Accept` header receives bytes. The service reads its first media type
-/// only.
+/// Whether a client with this `Accept` header receives bytes. The service reads its first media
+/// type only.
 pub(super) fn accepts(binary: &[String], accept: &str) -> bool {
     matches(binary, accept.split(',').next().unwrap_or(""))
 }

@@ -1,4 +1,5 @@
-//! `Cors` of a REST API: the OPTIONS method that SAM adds to every path, answered by the API itself.
+//! `Cors` of a REST API: the OPTIONS method that SAM adds to every path, answered by the API
+//! itself.
 
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};

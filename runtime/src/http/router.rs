@@ -1,9 +1,9 @@
 //! Finds the route of a request.
 //!
-//! Segment by segment, fixed text comes before `{name}` before `{name+}`; on equal paths the named method
-//! before ANY; `$default` last. An HTTP API selects the most specific route whose method and path both
-//! match. A REST API selects the most specific path first, and then its method: a request never falls
-//! back to a less specific path. A REST API also ignores a slash at the end.
+//! Segment by segment, fixed text comes before `{name}` before `{name+}`; on equal paths the named
+//! method before ANY; `$default` last. An HTTP API selects the most specific route whose method and
+//! path both match. A REST API selects the most specific path first, and then its method: a request
+//! never falls back to a less specific path. A REST API also ignores a slash at the end.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! The form of a token: a header without unknown extensions, and JSON objects without repeated names.
+//! The form of a token: a header without unknown extensions, and JSON objects without repeated
+//! names.
 //!
 //! Another reader of the same token could interpret such a header or object in another way.
 
@@ -42,8 +43,9 @@ impl<'de> Deserialize<'de> for Members {
 
 /// Checks the header of a token.
 ///
-/// `crit` names extensions that a reader must implement (RFC 7515, section 4.1.11). This one implements
-/// none, and `crit` may not be empty: a token with `crit` is rejected, whatever its value.
+/// `crit` names extensions that a reader must implement (RFC 7515, section 4.1.11). This one
+/// implements none, and `crit` may not be empty: a token with `crit` is rejected, whatever its
+/// value.
 ///
 /// # Errors
 /// The reason, for the client.

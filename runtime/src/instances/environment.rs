@@ -6,8 +6,9 @@ use std::path::Path;
 
 use crate::model::{Function, Logging};
 
-/// Variables of the host that a function receives. Neither `HOME` nor `AWS_PROFILE`: the AWS SDK would
-/// find a developer's credentials there, and a local run must never reach a real account by accident.
+/// Variables of the host that a function receives. Neither `HOME` nor `AWS_PROFILE`: the AWS SDK
+/// would find a developer's credentials there, and a local run must never reach a real account by
+/// accident.
 const ALLOWED: [&str; 8] = [
     "PATH",
     "LANG",

@@ -1,4 +1,5 @@
-//! Stops processes between invocations, as the service freezes them, where the plan of faults says so.
+//! Stops processes between invocations, as the service freezes them, where the plan of faults says
+//! so.
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;

@@ -1,8 +1,8 @@
 //! Writes the lines of functions, with the platform's START, END and REPORT lines between.
 //!
-//! One thread writes. Its queue is bounded per function: a function that floods the log loses its own
-//! lines, with a line that counts them, and never another function's. No function waits for a slow
-//! terminal.
+//! One thread writes. Its queue is bounded per function: a function that floods the log loses its
+//! own lines, with a line that counts them, and never another function's. No function waits for a
+//! slow terminal.
 
 use std::borrow::Cow;
 use std::io::Write;

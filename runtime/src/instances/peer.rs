@@ -1,10 +1,10 @@
-//! The user at the other end of a loopback connection. A connection of another user is refused: it could
-//! take a function's events.
+//! The user at the other end of a loopback connection. A connection of another user is refused: it
+//! could take a function's events.
 
 use std::net::{SocketAddr, SocketAddrV4};
 
-/// False if the kernel reports that the socket `peer`, connected to `local`, belongs to another user.
-/// True where that cannot be read (no /proc, not IPv4).
+/// False if the kernel reports that the socket `peer`, connected to `local`, belongs to another
+/// user. True where that cannot be read (no /proc, not IPv4).
 pub(super) fn is_same_user(peer: SocketAddr, local: SocketAddr) -> bool {
     let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
         return true;

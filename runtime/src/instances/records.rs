@@ -171,7 +171,8 @@ pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Opt
     })
 }
 
-/// The JSON records of a line that the configured levels include. Output of the function stays as it is.
+/// The JSON records of a line that the configured levels include. Output of the function stays as
+/// it is.
 pub(super) fn json<'l>(
     line: &'l Line,
     id: &str,
@@ -282,8 +283,8 @@ fn platform(at: Timestamp, kind: &str, record: &Value) -> String {
     )
 }
 
-/// The level of a line of output: that of its field `level`, if the line is a JSON object with a valid
-/// time. All other lines count as `INFO` ("Log-level filtering").
+/// The level of a line of output: that of its field `level`, if the line is a JSON object with a
+/// valid time. All other lines count as `INFO` ("Log-level filtering").
 pub(super) fn level_of(text: &str) -> LogLevel {
     /// Keys under which loggers write the time.
     #[derive(Deserialize)]

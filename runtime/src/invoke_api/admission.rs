@@ -1,9 +1,9 @@
 //! Checks that a caller may call functions.
 //!
-//! Any web page can make a browser post to loopback. So the Host must be a loopback name, which a rebound
-//! DNS name is not, and a request from a page (an Origin, or fetch metadata that name a site) is refused.
-//! Callers on other machines need a token. An AWS client can send only the access key id as the user
-//! chooses it: the token may be that id, or stand in `Authorization: Bearer`.
+//! Any web page can make a browser post to loopback. So the Host must be a loopback name, which a
+//! rebound DNS name is not, and a request from a page (an Origin, or fetch metadata that name a
+//! site) is refused. Callers on other machines need a token. An AWS client can send only the access
+//! key id as the user chooses it: the token may be that id, or stand in `Authorization: Bearer`.
 
 use core::net::IpAddr;
 
@@ -23,8 +23,8 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    /// `None` unless it has [`MIN_TOKEN_LENGTH`] characters that an access key id may have: ASCII letters,
-    /// digits, `-` and `_`.
+    /// `None` unless it has [`MIN_TOKEN_LENGTH`] characters that an access key id may have: ASCII
+    /// letters, digits, `-` and `_`.
     pub fn new(text: &str) -> Option<Self> {
         let valid = text.len() >= MIN_TOKEN_LENGTH
             && text

@@ -83,8 +83,8 @@ impl ApiError {
             Self::Refused(AdmissionError::NoToken) => (
                 403,
                 "AccessDeniedException",
-                "only for programs on this machine under a loopback Host; from elsewhere the token of \
-                 --token is needed"
+                "only for programs on this machine under a loopback Host; from elsewhere the \
+                 token of --token is needed"
                     .to_owned(),
             ),
             Self::OtherHost => (

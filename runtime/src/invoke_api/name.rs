@@ -1,7 +1,7 @@
 //! Finds a function by its name, ARN or partial ARN, with or without a qualifier.
 //!
-//! Lambda's forms are those of [`function_name`]. A logical id is a name as well. Account and region are
-//! not compared: an application has one of each.
+//! Lambda's forms are those of [`function_name`]. A logical id is a name as well. Account and
+//! region are not compared: an application has one of each.
 
 use std::collections::BTreeMap;
 

@@ -11,7 +11,8 @@ use super::backoff::STEADY;
 /// The state of one component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ComponentStatus {
-    /// Name: `mapping Worker.Orders`, `schedule Worker.Tick`, `function Worker`, `asynchronous events`.
+    /// Name: `mapping Worker.Orders`, `schedule Worker.Tick`, `function Worker`, `asynchronous
+    /// events`.
     pub part: String,
     /// It runs, and did not end within the last [`STEADY`].
     pub up: bool,

@@ -13,9 +13,9 @@ use crate::waiting::turned;
 /// Time before a panic on purpose: the component is working by then.
 const PANIC_DELAY: Duration = Duration::from_secs(1);
 
-/// Runs a component until its future succeeds, or has drained after `stopping` turned true (or its sender
-/// was dropped). `start` creates the future of each start. After an error or a panic the component is
-/// restarted after a pause. Dropping this future ends the component.
+/// Runs a component until its future succeeds, or has drained after `stopping` turned true (or its
+/// sender was dropped). `start` creates the future of each start. After an error or a panic the
+/// component is restarted after a pause. Dropping this future ends the component.
 ///
 /// # Errors
 /// Why the component failed during the drain, when it is not restarted.

@@ -31,7 +31,8 @@ impl Capacity {
         if (plan.processes as u64) < needs.processes {
             tracing::warn!(
                 "{} open files allow {} of {} processes, and {} connections; events and requests \
-                 above that are throttled. Raise the hard limit to {} (ulimit -Hn), or lower concurrency",
+                 above that are throttled. Raise the hard limit to {} (ulimit -Hn), or lower \
+                 concurrency",
                 plan.limit,
                 plan.processes,
                 needs.processes,

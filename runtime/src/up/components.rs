@@ -51,7 +51,8 @@ impl ComponentSet {
         self.tasks.len()
     }
 
-    /// Waits for every component. Logs each that failed, and after [`LOG_INTERVAL`] those it waits for.
+    /// Waits for every component. Logs each that failed, and after [`LOG_INTERVAL`] those it waits
+    /// for.
     pub(super) async fn drained(&mut self) {
         let started = Instant::now();
         let mut next_log = started + LOG_INTERVAL;

@@ -1,12 +1,12 @@
 //! Runs an application: starts its components, and stops them in a stated order.
 //!
-//! Start: `preflight` reports all that cannot work in one message; `ports` are opened; the template's
-//! queues are created; the events of earlier runs are opened; then the pool, the Invoke API, HTTP APIs,
-//! schedules and mappings start, and the control port last.
+//! Start: `preflight` reports all that cannot work in one message; `ports` are opened; the
+//! template's queues are created; the events of earlier runs are opened; then the pool, the Invoke
+//! API, HTTP APIs, schedules and mappings start, and the control port last.
 //!
-//! Stop (`shutdown` resolved): no new records, requests or schedules; what is in flight finishes and is
-//! committed, within [`crate::instances::PoolOptions::drain`]; then the functions' processes end. A component that ends by
-//! itself is restarted ([`crate::supervision`]) and affects no other.
+//! Stop (`shutdown` resolved): no new records, requests or schedules; what is in flight finishes
+//! and is committed, within [`crate::instances::PoolOptions::drain`]; then the functions' processes
+//! end. A component that ends by itself is restarted ([`crate::supervision`]) and affects no other.
 
 mod capacity;
 mod components;
@@ -45,8 +45,8 @@ pub use error::StartError;
 pub use options::{InvokeAt, Options, endpoints};
 pub use preflight::{contradictions, missing};
 
-/// Runs the application until `shutdown` resolves, then drains and returns. Dropping the future instead
-/// kills what is left.
+/// Runs the application until `shutdown` resolves, then drains and returns. Dropping the future
+/// instead kills what is left.
 ///
 /// # Errors
 /// Before anything has started, one message that names everything that is missing or cannot work.

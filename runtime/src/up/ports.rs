@@ -17,8 +17,8 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    /// Opens every port before anything starts, so that a port in use is an error message and not half
-    /// a host.
+    /// Opens every port before anything starts, so that a port in use is an error message and not
+    /// half a host.
     pub(super) async fn bind(
         app: &Application,
         options: &Options,

@@ -216,7 +216,8 @@ async fn a_request_too_large_for_an_event_is_413() {
         StatusCode::PAYLOAD_TOO_LARGE,
         "an event over 6 MB"
     );
-    // The server may close before it has read everything, which the client then sees as a broken connection.
+    // The server may close before it has read everything, which the client then sees as a broken
+    // connection.
     if let Ok(response) = post(11 * 1024 * 1024).await {
         assert_eq!(
             response.status(),

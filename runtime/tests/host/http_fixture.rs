@@ -1,4 +1,5 @@
-//! HTTP APIs over a real listener, with functions in this process, and tokens for their authorizers.
+//! HTTP APIs over a real listener, with functions in this process, and tokens for their
+//! authorizers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

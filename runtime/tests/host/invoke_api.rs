@@ -307,7 +307,9 @@ async fn other_machines_need_the_token() {
         call(&[foreign, ("authorization", "Bearer 0123456789abcdef")]).await,
         200
     );
-    let signed = "AWS4-HMAC-SHA256 Credential=0123456789abcdef/20260131/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=00";
+    let signed = "AWS4-HMAC-SHA256 \
+                  Credential=0123456789abcdef/20260131/us-east-1/lambda/aws4_request, \
+                  SignedHeaders=host, Signature=00";
     assert_eq!(call(&[foreign, ("authorization", signed)]).await, 200);
     assert_eq!(call(&[]).await, 200, "this machine needs none");
     host.stop().await;
@@ -316,7 +318,8 @@ async fn other_machines_need_the_token() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn functions_call_functions_and_files_are_private() {
     let host = Host::start(function(&[])).await;
-    let event = json!({ "do": "call", "function": "stack-Echo", "event": { "do": "echo", "text": "from within" } });
+    let inner = json!({ "do": "echo", "text": "from within" });
+    let event = json!({ "do": "call", "function": "stack-Echo", "event": inner });
     let answer: Value = host
         .call("Echo", &[], event.to_string())
         .await
@@ -341,8 +344,9 @@ struct Project(TempDir);
 
 impl Project {
     fn new() -> Self {
-        let template = "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: AWS::Serverless::Function\n    \
-                        Properties: {Runtime: provided.al2023, CodeUri: built}\n";
+        let template = "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: \
+                        AWS::Serverless::Function\n    Properties: {Runtime: provided.al2023, \
+                        CodeUri: built}\n";
         Self(project(template))
     }
 

@@ -1,4 +1,5 @@
-//! Keys for tokens that change while the host runs: files, URLs, and what happens when they cannot be read.
+//! Keys for tokens that change while the host runs: files, URLs, and what happens when they cannot
+//! be read.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -61,8 +62,14 @@ impl Issuer {
                 }
                 count.fetch_add(1, Ordering::SeqCst);
                 let answer = match &*shown.lock().unwrap() {
-                    Some(body) => format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()),
-                    None => "HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_owned(),
+                    Some(body) => format!(
+                        "HTTP/1.1 200 OK\r\nconnection: \
+                                           close\r\ncontent-length: {}\r\n\r\n{body}",
+                        body.len()
+                    ),
+                    None => "HTTP/1.1 500 Internal Server Error\r\nconnection: \
+                             close\r\ncontent-length: 0\r\n\r\n"
+                        .to_owned(),
                 };
                 let _ = stream.write_all(answer.as_bytes()).await;
             }

@@ -81,12 +81,14 @@ pub(super) fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
     let families: [(&str, &str, OfPartition); 2] = [
         (
             "usher_kafka_lag",
-            "Offsets between what is done and the last stable offset, of partitions that this host owns.",
+            "Offsets between what is done and the last stable offset, of partitions that this \
+             host owns.",
             |p| p.lag.map(|lag| lag as f64),
         ),
         (
             "usher_kafka_lag_seconds",
-            "Age of the oldest record that waits, of partitions that this host owns; 0: none waits.",
+            "Age of the oldest record that waits, of partitions that this host owns; 0: none \
+             waits.",
             |p| Some(seconds(p.health.oldest_waiting_ms.unwrap_or_default())),
         ),
     ];

@@ -1,5 +1,5 @@
-//! `GET /metrics`: counters and gauges of functions and sources, and the metrics that functions print
-//! (EMF).
+//! `GET /metrics`: counters and gauges of functions and sources, and the metrics that functions
+//! print (EMF).
 
 mod events;
 mod functions;

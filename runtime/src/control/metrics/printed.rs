@@ -2,7 +2,8 @@
 
 use crate::observation::{Exposition, Kind, Series};
 
-/// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with its dimensions as labels.
+/// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with
+/// its dimensions as labels.
 pub(super) fn printed(out: &mut Exposition, series: &Series) {
     let mut rows: Vec<_> = series
         .iter()

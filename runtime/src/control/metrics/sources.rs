@@ -10,7 +10,8 @@ use crate::observation::{Exposition, Kind};
 /// Reads a time or an age of a source, milliseconds; `None`: there is no sample.
 type OfSource = fn(&SourceHealth) -> Option<Millis>;
 
-/// The health of every source: mappings of topics and queues by their id, asynchronous events by their function.
+/// The health of every source: mappings of topics and queues by their id, asynchronous events by
+/// their function.
 pub(super) fn sources(out: &mut Exposition, status: &HostStatus) {
     let kafka = status
         .mappings

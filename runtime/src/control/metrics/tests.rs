@@ -16,7 +16,11 @@ fn line(
     value: f64,
 ) -> String {
     let names: Vec<&String> = dimensions.iter().map(|(name, _)| name).collect();
-    let directive = json!({ "Namespace": namespace, "Dimensions": [names], "Metrics": [{ "Name": metric, "Unit": unit }] });
+    let directive = json!({
+        "Namespace": namespace,
+        "Dimensions": [names],
+        "Metrics": [{ "Name": metric, "Unit": unit }],
+    });
     let mut line = json!({ "_aws": { "CloudWatchMetrics": [directive] } });
     for (name, value) in dimensions {
         line[name] = value.clone().into();
@@ -33,24 +37,33 @@ fn name() -> impl Strategy<Value = String> {
     prop::collection::vec(parts, 1..4).prop_map(|parts| parts.concat())
 }
 
+/// Up to two dimensions with any values.
+fn dimensions() -> impl Strategy<Value = Vec<(String, String)>> {
+    prop::collection::vec((name(), "[\\PC\n\r\"\\\\\0]{0,4}"), 0..3)
+}
+
 proptest! {
     #[test]
     fn the_exposition_is_valid_whatever_functions_print(
         rows in prop::collection::vec(
-            (name(), name(), "\\PC{0,3}", prop::collection::vec((name(), "[\\PC\n\r\"\\\\\0]{0,4}"), 0..3), any::<f64>()),
+            (name(), name(), "\\PC{0,3}", dimensions(), any::<f64>()),
             0..30,
         ),
     ) {
         let observations = Observations::default();
         let mut metrics = std::collections::BTreeSet::new();
-        for (namespace, metric, unit, dimensions, value) in rows.iter().filter(|row| row.4.is_finite()) {
+        let finite = rows.iter().filter(|row| row.4.is_finite());
+        for (namespace, metric, unit, dimensions, value) in finite {
             let text = line(namespace, metric, unit, dimensions, *value);
-            metrics.extend((!crate::observation::points(&text).is_empty()).then(|| (namespace.clone(), metric.clone())));
+            if !crate::observation::points(&text).is_empty() {
+                metrics.insert((namespace.clone(), metric.clone()));
+            }
             observations.printed("F", &text);
             observations.printed("G", &text);
         }
         let text = render(&HostStatus::default(), &observations);
-        let families = check(&text).map_err(|wrong| TestCaseError::fail(format!("{wrong}\n{text}")))?;
+        let families = check(&text)
+            .map_err(|wrong| TestCaseError::fail(format!("{wrong}\n{text}")))?;
         let printed = families.iter().filter(|family| family.starts_with("emf_")).count();
         prop_assert_eq!(printed, metrics.len(), "each metric is a family of its own");
     }
@@ -59,9 +72,10 @@ proptest! {
 #[test]
 fn metrics_that_a_function_prints_become_series() {
     let observations = Observations::default();
-    let line = r#"{"_aws":{"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"]],"Metrics":[{"Name":"OrdersStored","Unit":"Count"}]}]},"Env":"a\"b","OrdersStored":4}"#;
-    observations.printed("F", line);
-    observations.printed("F", line);
+    let dimensions = [("Env".to_owned(), "a\"b".to_owned())];
+    let line = line("Shop", "OrdersStored", "Count", &dimensions, 4.0);
+    observations.printed("F", &line);
+    observations.printed("F", &line);
     let text = render(&HostStatus::default(), &observations);
     let labels = r#"{function="F",unit="Count",d_env="a\"b"}"#;
     assert!(

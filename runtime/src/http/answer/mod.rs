@@ -1,8 +1,8 @@
 //! Builds the response from the function's answer.
 //!
-//! [`v2`]: HTTP APIs and function URLs, where an answer without a `statusCode` is the body of a 200;
-//! [`v1`]: REST APIs, where an answer always describes a response. A description that cannot be sent is
-//! an error, as on the services.
+//! [`v2`]: HTTP APIs and function URLs, where an answer without a `statusCode` is the body of a
+//! 200; [`v1`]: REST APIs, where an answer always describes a response. A description that cannot
+//! be sent is an error, as on the services.
 
 mod v1;
 mod v2;

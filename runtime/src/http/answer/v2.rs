@@ -1,5 +1,5 @@
-//! Payload format 2.0: an object with `statusCode` describes the response; any other answer is the body
-//! of a 200.
+//! Payload format 2.0: an object with `statusCode` describes the response; any other answer is the
+//! body of a 200.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};

@@ -1,4 +1,5 @@
-//! The event that a function receives: [`v2`] for HTTP APIs and function URLs, [`v1`] for REST APIs.
+//! The event that a function receives: [`v2`] for HTTP APIs and function URLs, [`v1`] for REST
+//! APIs.
 
 mod v1;
 mod v2;

@@ -103,8 +103,8 @@ fn resource_id(path: &str) -> String {
     hex::encode(&Sha256::digest(path)[..3])
 }
 
-/// `content-type` becomes `Content-Type`. The service keeps what the client wrote, which is mostly that;
-/// this host's HTTP parser drops the case, and functions expect the usual one.
+/// `content-type` becomes `Content-Type`. The service keeps what the client wrote, which is mostly
+/// that; this host's HTTP parser drops the case, and functions expect the usual one.
 fn capitalised(name: &str) -> String {
     let word = |word: &str| {
         let mut chars = word.chars();

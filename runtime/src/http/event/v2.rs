@@ -110,8 +110,8 @@ pub(super) fn build(parts: &EventSource<'_>) -> Result<Bytes, serde_json::Error>
     serde_json::to_vec(&event).map(Bytes::from)
 }
 
-/// A body is text where its content type says so and it is UTF-8. Any other body, also one without a
-/// content type, is base64.
+/// A body is text where its content type says so and it is UTF-8. Any other body, also one without
+/// a content type, is base64.
 fn body(body: &[u8], content_type: &str) -> (Option<String>, bool) {
     if body.is_empty() {
         return (None, false);

@@ -1,7 +1,7 @@
 //! Preflight checks: all that is known to be wrong before anything starts, in one message.
 //!
-//! [`contradictions`] needs no executables: `usher up` reports that list before it builds, and `usher
-//! doctor` shows it. [`missing`] checks the servers and ports around the application.
+//! [`contradictions`] needs no executables: `usher up` reports that list before it builds, and
+//! `usher doctor` shows it. [`missing`] checks the servers and ports around the application.
 
 mod servers;
 
@@ -57,8 +57,8 @@ fn executables(app: &Application, options: &Options) -> Vec<String> {
     problems
 }
 
-/// Contradictions within an application, or with the `[settings]` that it starts with; a sentence each.
-/// `concurrency`: the limit of a function that reserves none. Pure.
+/// Contradictions within an application, or with the `[settings]` that it starts with; a sentence
+/// each. `concurrency`: the limit of a function that reserves none. Pure.
 pub fn contradictions(
     app: &Application,
     changes: &[SettingChange],
