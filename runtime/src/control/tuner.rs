@@ -9,7 +9,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::asynchronous::Queue;
-use crate::instances::{Pool, epoch_ms};
+use crate::clock::epoch_ms;
+use crate::instances::Pool;
 use crate::tuning::{Change, Knob, Settings, Shown, SourceSettings, Value, Wish};
 
 /// Takes a new filter, or says why it cannot be.
@@ -88,7 +89,7 @@ impl Tuner {
             }
             (Knob::Concurrency, Value::Number(most)) => {
                 if let Some(most) = std::num::NonZeroUsize::new(*most as usize) {
-                    self.pool.limit(&change.target, most);
+                    self.pool.set_limit(&change.target, most);
                     self.events.limit(&change.target, most);
                 }
             }
@@ -116,14 +117,14 @@ impl Tuner {
 
 /// `GET /_usher/settings`.
 #[derive(Debug, Serialize)]
-pub(super) struct Picture {
+pub(super) struct SettingsSnapshot {
     settings: Vec<Shown>,
     changes: Vec<Change>,
 }
 
-pub(super) fn picture(tuner: &Tuner) -> Picture {
+pub(super) fn snapshot(tuner: &Tuner) -> SettingsSnapshot {
     let settings = tuner.settings();
-    Picture {
+    SettingsSnapshot {
         settings: settings.shown(),
         changes: settings.changes(),
     }

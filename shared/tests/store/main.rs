@@ -2,8 +2,6 @@
 //! postgres` runs. Every test has its own schema, dropped at its end.
 
 mod environment;
-#[path = "../relay/mod.rs"]
-mod relay;
 
 mod barriers;
 mod calls;

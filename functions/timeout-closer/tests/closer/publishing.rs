@@ -9,7 +9,7 @@ use crate::outage::nowhere;
 
 /// The entries of the stream, in order.
 async fn published(env: &TestEnvironment) -> Vec<ProgramChanged> {
-    let client = redis::Client::open(crate::environment::cache_url()).expect("a usable address");
+    let client = redis::Client::open(testkit::servers::cache_url()).expect("a usable address");
     let mut cache = client
         .get_multiplexed_async_connection()
         .await

@@ -3,7 +3,7 @@
 
 use lambda_batch::SqsBatch;
 use serde_json::json;
-use shared::cache::{Looked, Put};
+use shared::cache::{PutResult, SharedLookup};
 use shared::message::{ProgramChanged, ProgramVersion};
 
 use crate::dying::{at_waits, killed_after, whole};
@@ -77,7 +77,7 @@ async fn the_invalidator_may_die_between_any_steps() {
         let round = async |waits| {
             version += 1;
             // A reader has cached the previous version.
-            let Ok(Looked::Miss(lease)) = cache.get(id, rand::random()).await else {
+            let Ok(SharedLookup::Miss(lease)) = cache.get(id, rand::random()).await else {
                 panic!("the cache is empty before each round")
             };
             let mut old = env.program.clone();
@@ -85,7 +85,7 @@ async fn the_invalidator_may_die_between_any_steps() {
             let ttl = std::time::Duration::from_secs(60);
             assert_eq!(
                 cache.put(id, &lease, Some(&old), ttl).await,
-                Ok(Put::Stored)
+                Ok(PutResult::Stored)
             );
 
             let batch = delivered(env, version);
@@ -95,10 +95,16 @@ async fn the_invalidator_may_die_between_any_steps() {
                 assert!(env.invalidator().handle(&batch).await.is_empty());
             }
             assert!(
-                matches!(cache.get(id, rand::random()).await, Ok(Looked::Miss(_))),
+                matches!(
+                    cache.get(id, rand::random()).await,
+                    Ok(SharedLookup::Miss(_))
+                ),
                 "the old body is served"
             );
-            assert_eq!(cache.put(id, &lease, Some(&old), ttl).await, Ok(Put::Old));
+            assert_eq!(
+                cache.put(id, &lease, Some(&old), ttl).await,
+                Ok(PutResult::Old)
+            );
             assert!(
                 env.announced("program-evicted").await.contains(&version),
                 "version {version} is not announced to the instances"
