@@ -57,9 +57,9 @@ fn entries(socket: &mut std::net::TcpStream) -> usize {
     }
 }
 
-fn refused(by_its_fault: bool, reason: &str) -> Sent {
+fn refused(permanent: bool, reason: &str) -> Sent {
     Sent::Refused {
-        by_its_fault,
+        permanent,
         reason: reason.to_owned(),
     }
 }
@@ -101,7 +101,7 @@ async fn a_batch_refused_for_one_of_its_messages_is_halved_until_that_one_is_fou
     let sent = sent.expect("answered");
     assert_eq!(asked, [4, 2, 1, 1, 2]);
     assert!(
-        matches!(&sent[1], Sent::Refused { by_its_fault: true, reason } if reason.contains("too long")),
+        matches!(&sent[1], Sent::Refused { permanent: true, reason } if reason.contains("too long")),
         "{sent:?}"
     );
     assert_eq!([&sent[0], &sent[2], &sent[3]], [&Sent::Accepted; 3]);
