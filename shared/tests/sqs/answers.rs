@@ -72,9 +72,9 @@ async fn of_a_batch_taken_in_part_each_message_is_told_its_own_fate() {
     let (sent, _) = answering(&[(200, ANSWER)], &messages).await;
     let expected = vec![
         refused(true, "InvalidParameterValue: bad"),
-        refused(false, "SQS said nothing of it"),
+        refused(false, "the reply of SQS does not contain it"),
         Sent::Accepted,
-        refused(false, "InternalError: no further word"),
+        refused(false, "InternalError: no message"),
     ];
     assert_eq!(sent, Ok(expected));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::environment::{TestEnvironment, next, next_numbers};
+use crate::environment::{TestEnvironment, next, next_numbers, number};
 use redis_streams::Received;
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_dropped_read_of_a_reader_loses_no_entry() {
             .await
             {
                 Ok(Ok(Received::Entries(entries))) => {
-                    all.extend(entries.iter().map(super::stage::number));
+                    all.extend(entries.iter().map(number));
                 }
                 Ok(other) => panic!("{other:?}"),
                 Err(_abandoned) => {}

@@ -111,8 +111,9 @@ impl TestEnvironment {
 
     /// Names of the group's consumers.
     pub(crate) async fn consumers(&self) -> Vec<String> {
-        let infos: Vec<HashMap<String, redis::Value>> =
-            self.ask(&["XINFO", "CONSUMERS", &self.key(), GROUP]).await;
+        let infos: Vec<HashMap<String, redis::Value>> = self
+            .query(&["XINFO", "CONSUMERS", &self.key(), GROUP])
+            .await;
         let name =
             |info: &HashMap<String, redis::Value>| String::from_redis_value(info["name"].clone());
         let mut names: Vec<String> = infos

@@ -105,7 +105,7 @@ async fn a_demotion_is_not_a_lost_stream() {
         .await
         .expect("Redis runs");
     let blocked = tokio::spawn(async move { (group.read(DEADLINE).await, group) });
-    let clients = || tokio::task::block_in_place(|| pair.old.ask::<String>(&["INFO", "clients"]));
+    let clients = || tokio::task::block_in_place(|| pair.old.query::<String>(&["INFO", "clients"]));
     let deadline = Instant::now() + DEADLINE;
     while !clients().contains("blocked_clients:1") {
         assert!(Instant::now() < deadline, "the read does not block");

@@ -6,7 +6,9 @@ use std::time::Duration;
 use redis_streams::{EntryId, GroupSettings};
 use tokio::time::Instant;
 
-use crate::environment::{DEADLINE, TestEnvironment, await_entries, ids, numbers, read, settings};
+use crate::environment::{
+    DEADLINE, GROUP, TestEnvironment, await_entries, ids, numbers, read, settings,
+};
 use testkit::until;
 
 #[tokio::test]

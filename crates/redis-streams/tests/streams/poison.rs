@@ -1,10 +1,9 @@
-//! What nobody can handle is set aside with its reason, and holds nobody up.
+//! Entries that cannot be handled are parked and delay no others.
 
-use lambda_batch::Reason;
 use redis::cmd;
 use redis_streams::{EntryId, GroupSettings};
 
-use crate::environment::{TestEnvironment, await_entries, ids, numbers, read, settings};
+use crate::environment::{GROUP, TestEnvironment, await_entries, ids, numbers, read, settings};
 use testkit::until;
 
 fn field(name: &str, value: impl AsRef<[u8]>) -> (Vec<u8>, Vec<u8>) {
@@ -40,7 +39,7 @@ async fn only_the_entry_that_kills_consumers_is_parked() {
     let dead = environment.dead_letters().await;
     let expected = vec![
         field("dead:id", ids_of[1].to_string()),
-        field("dead:group", GROUP.to_owned()),
+        field("dead:group", GROUP),
         field("dead:deliveries", "3"),
         field("dead:reason", "delivered 3 times and never acknowledged"),
         field("n", "1"),
@@ -62,7 +61,7 @@ async fn only_the_holder_parks_an_entry_once() {
         .arg("again")
         .arg(&b"\xfe"[..])
         .arg("");
-    let client = redis::Client::open(crate::stage::shared_url()).expect("an address");
+    let client = redis::Client::open(testkit::servers::redis_url()).expect("an address");
     let id: String = add
         .query(&mut client.get_connection().expect("connects"))
         .expect("added");
@@ -70,10 +69,10 @@ async fn only_the_holder_parks_an_entry_once() {
     let entries = await_entries(&mut reader).await;
     assert_eq!(ids(&entries), [id]);
 
-    let stranger = environment.consumer("stranger");
-    let reason = Reason::new("not\nUTF-8");
+    let other = environment.consumer("other");
+    let reason = "not UTF-8";
     assert_eq!(
-        stranger.park(&[(id, reason.clone())]).await,
+        other.park(&[(id, reason)]).await,
         Ok(vec![false]),
         "not its own"
     );
@@ -84,7 +83,7 @@ async fn only_the_holder_parks_an_entry_once() {
         ),
         (0, 1)
     );
-    assert_eq!(reader.park(&[(id, reason.clone())]).await, Ok(vec![true]));
+    assert_eq!(reader.park(&[(id, reason)]).await, Ok(vec![true]));
     assert_eq!(
         reader.park(&[(id, reason)]).await,
         Ok(vec![false]),
@@ -115,14 +114,12 @@ async fn an_entry_of_many_fields_is_parked() {
     for n in 0..20_000 {
         add.arg(n).arg(n);
     }
-    let client = redis::Client::open(crate::stage::shared_url()).expect("an address");
+    let client = redis::Client::open(testkit::servers::redis_url()).expect("an address");
     add.exec(&mut client.get_connection().expect("connects"))
         .expect("added");
     let entries = await_entries(&mut reader).await;
     assert_eq!(entries[0].entry.fields.len(), 20_000);
-    let parked = reader
-        .park(&[(entries[0].entry.id, Reason::new("too many"))])
-        .await;
+    let parked = reader.park(&[(entries[0].entry.id, "too many")]).await;
     assert_eq!(parked, Ok(vec![true]));
     let dead = environment.dead_letters().await;
     assert!(dead[0][4].0 == b"dead:packed" && dead[0][4].1.len() > 100_000);

@@ -2,7 +2,9 @@
 
 use redis_streams::{Published, Publisher};
 
-use crate::environment::{TestEnvironment, await_entries, ids, numbers, settings};
+use crate::environment::{
+    GROUP, TestEnvironment, await_entries, ids, next_numbers, numbers, settings,
+};
 use testkit::redis::PrivateRedis;
 
 async fn publish(publisher: &Publisher, count: u32) {
@@ -177,12 +179,10 @@ async fn a_full_redis_still_accepts_entries() {
             .expect("connects"),
     );
     assert!(refused.expect_err("full").to_string().contains("OOM"));
-    let mut reader = environment.reader().await;
+    let mut listener = environment.reader().await;
     publish(&environment.publisher(10, 1_000), 2).await;
-    assert_eq!(super::stage::next_numbers(&mut reader).await, [0, 1]);
-    let parked = reader
-        .park(&[(entries[0].entry.id, lambda_batch::Reason::new("odd"))])
-        .await;
+    assert_eq!(next_numbers(&mut listener).await, [0, 1]);
+    let parked = reader.park(&[(entries[0].entry.id, "odd")]).await;
     assert_eq!(parked, Ok(vec![true]));
     let more = await_entries(&mut reader).await;
     assert_eq!(reader.ack(&ids(&more)).await, Ok(2));

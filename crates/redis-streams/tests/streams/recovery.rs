@@ -5,7 +5,9 @@ use std::time::Duration;
 use redis_streams::GroupSettings;
 use tokio::time::Instant;
 
-use crate::environment::{DEADLINE, TestEnvironment, await_entries, ids, numbers, read, settings};
+use crate::environment::{
+    DEADLINE, GROUP, TestEnvironment, await_entries, ids, numbers, read, settings,
+};
 use testkit::redis::PrivateRedis;
 
 /// Waits at the server without end, so that what happens, happens to a waiting read.
@@ -102,9 +104,7 @@ async fn reading_continues_after_a_flush() {
     assert_eq!(reader.ack(&ids(&entries)).await, Ok(0));
     assert_eq!(reader.hold(&ids(&entries)).await, Ok(vec![false, false]));
     assert_eq!(
-        reader
-            .park(&[(entries[0].entry.id, lambda_batch::Reason::new("odd"))])
-            .await,
+        reader.park(&[(entries[0].entry.id, "odd")]).await,
         Ok(vec![false])
     );
     assert_eq!(reader.leave().await, Ok(0));
