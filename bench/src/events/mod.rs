@@ -16,7 +16,7 @@ mod neighbours;
 mod peers;
 
 use anyhow::Result;
-use ticket_rush::place::{Place, Servers};
+use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::topics::{PARTITIONS, ensure, remove};
 
 use crate::figures::{figure, group};
@@ -48,7 +48,7 @@ fn show(run: Run, name: &str, limit: Run) {
 /// Where a measurement stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
-    place: Place,
+    checkout: Checkout,
     brokers: String,
     topic: String,
 }
@@ -59,7 +59,7 @@ impl Site {
         let brokers = Servers::from_env().brokers;
         ensure(&brokers, &topic, PARTITIONS).await?;
         Ok(Self {
-            place: Place::find()?,
+            checkout: Checkout::find()?,
             brokers,
             topic,
         })
