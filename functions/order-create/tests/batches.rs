@@ -7,7 +7,10 @@ use lambda_batch::{BatchResponse, KafkaBatch};
 use order_create::{Creator, Settings};
 use serde_json::{Value, json};
 use shared::config::Reader;
-use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Reserve, Reserved, ResvState, Start};
+use shared::gate::{
+    Epoch, FillBegun, FillClaim, FillStart, Gate, HoldRequest, ProgramRef, ReservationState,
+    Reserved,
+};
 use shared::message::{
     Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId,
 };
@@ -56,10 +59,10 @@ async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl F
         .install_claim(ProgramRef::from(&program), &epoch, 60_000)
         .await
         .expect("redis");
-    let Claim::Granted(grant) = claim else {
+    let FillClaim::Granted(grant) = claim else {
         panic!("no grant but {claim:?}")
     };
-    let start = Start {
+    let start = FillStart {
         grant: &grant,
         ends: "{}",
     };
@@ -67,7 +70,7 @@ async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl F
         .install_begin(&program, Some(start), &epoch, 60_000)
         .await
         .expect("redis");
-    assert!(matches!(begun, Install::Mine { .. }), "{begun:?}");
+    assert!(matches!(begun, FillBegun::Mine { .. }), "{begun:?}");
     assert!(
         gate.install_open(ProgramRef::from(&program), &epoch)
             .await
@@ -130,7 +133,7 @@ impl Stage {
 
     /// Holds an order's seats in the gate, as storefront does.
     async fn reserve(&self, order: &OrderRequested) {
-        let wish = Reserve {
+        let wish = HoldRequest {
             program: ProgramRef::from(&self.program),
             order: order.order,
             nonce: order.nonce,
@@ -162,7 +165,7 @@ impl Stage {
             .map(|row| row.status)
     }
 
-    async fn state(&self, order: &OrderRequested) -> Option<ResvState> {
+    async fn state(&self, order: &OrderRequested) -> Option<ReservationState> {
         self.gate
             .reservation(order.order)
             .await
@@ -239,11 +242,11 @@ async fn a_stored_order_is_stored_in_the_gate_too_and_nothing_stays_dirty() {
         stage.reserve(&order).await;
         assert!(stage.handle(&[Some(message(&order))]).await.is_empty());
         assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(stage.state(&order).await, Some(ReservationState::Stored));
         assert_eq!(stage.store.counts().await.expect("postgres").dirty, 0);
         // Delivered again: the same.
         assert!(stage.handle(&[Some(message(&order))]).await.is_empty());
-        assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(stage.state(&order).await, Some(ReservationState::Stored));
         assert_eq!(stage.free().await, 2_000 - 2);
     })
     .await;
@@ -273,7 +276,7 @@ async fn poison_is_parked_and_the_good_record_behind_it_completes() {
         );
         assert_eq!(stage.store.counts().await.expect("postgres").parked, 5);
         assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(stage.state(&order).await, Some(ReservationState::Stored));
     })
     .await;
 }
@@ -352,7 +355,7 @@ async fn a_payment_that_came_first_is_applied_and_the_order_has_no_timeout() {
         stage.store.pay(&payment).await.expect("postgres");
         assert!(stage.handle(&[Some(message(&order))]).await.is_empty());
         assert_eq!(stage.status(&order).await, Some(Status::Paid));
-        assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(stage.state(&order).await, Some(ReservationState::Stored));
         let waiting = stage
             .gate
             .timeouts()

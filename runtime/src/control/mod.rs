@@ -50,7 +50,7 @@ pub struct ControlState {
     /// What happened.
     pub observations: Observations,
     /// The Kafka mappings.
-    pub kafka: Vec<kafka::Watch>,
+    pub kafka: Vec<kafka::KafkaView>,
     /// The mappings of queues.
     pub sqs: Vec<sqs::Watch>,
     /// Keys for the JWT authorizers.

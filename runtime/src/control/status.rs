@@ -71,7 +71,7 @@ pub(super) fn snapshot(state: &ControlState) -> HostStatus {
         memory_bytes: memory(std::process::id(), Memory::Resident).unwrap_or_default(),
         functions: state.pool.stats().functions,
         skipped: state.app.skipped.iter().map(skipped).collect(),
-        mappings: state.kafka.iter().map(kafka::Watch::status).collect(),
+        mappings: state.kafka.iter().map(kafka::KafkaView::status).collect(),
         queues: state.sqs.iter().map(sqs::Watch::status).collect(),
         events: state.events.stats(),
         connections: state.budgets.iter().map(ConnectionBudget::stats).collect(),

@@ -1,4 +1,4 @@
-//! Commands beside a running host: arguments that it cannot honour are refused.
+//! Commands beside a running host refuse arguments that the host cannot apply.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -8,8 +8,8 @@ use testkit::eventually;
 use testkit::net::free_address;
 use testkit::process::KillOnDrop;
 
-use crate::kafka::random;
-use crate::sqs_stage::endpoint;
+use crate::kafka_fixture::random;
+use crate::sqs_fixture::endpoint;
 use crate::support::{project, usher_up};
 
 const TEMPLATE: &str = "\
@@ -49,7 +49,7 @@ fn environment(output: &Output) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn invoke_refuses_values_that_the_host_does_not_have() {
+async fn invoke_refuses_values_the_host_lacks() {
     let folder = project(TEMPLATE);
     std::fs::write(folder.path().join("event.json"), r#"{"do": "environment"}"#).unwrap();
     std::fs::write(
@@ -157,7 +157,7 @@ async fn invoke_refuses_values_that_the_host_does_not_have() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replays_refuse_events_for_a_host_of_other_values() {
+async fn replays_refuse_a_host_with_other_values() {
     let dead = format!("beside-{}-dead", random());
     let template = TEMPLATE.replace(
         "      CodeUri: built\n",

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use testkit::eventually;
 
-use crate::operations_stage::Application;
-use crate::sqs_stage;
+use crate::operations_fixture::Application;
+use crate::sqs_fixture;
 use crate::support::echo_function;
 
 /// A Redis of the test's own, which ends with it.
@@ -31,7 +31,7 @@ fn the_doctor_names_what_is_missing_and_its_remedy() {
     let nowhere = testkit::net::free_address();
     std::fs::write(
         application.path().join("usher.toml"),
-        toml.replace(&sqs_stage::endpoint(), &format!("http://{nowhere}")),
+        toml.replace(&sqs_fixture::endpoint(), &format!("http://{nowhere}")),
     )
     .unwrap();
     let output = application.usher(&["doctor"]);

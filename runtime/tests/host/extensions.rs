@@ -1,4 +1,4 @@
-//! Extensions within a function's process: which registrations are refused, and how.
+//! Internal extensions: accepted and refused registrations.
 
 use serde_json::json;
 use testkit::eventually;

@@ -1,4 +1,4 @@
-//! Faults on purpose do what they say, to real processes.
+//! Faults on purpose in real processes.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ fn kills(how: Kill) -> Plan {
 }
 
 #[tokio::test]
-async fn a_killed_process_fails_its_invocation_as_lambdas_crash_and_the_next_gets_a_new_one() {
+async fn a_killed_process_fails_only_its_invocation() {
     for (how, works) in [(Kill::Early, false), (Kill::Late, true)] {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join("seen");
@@ -62,7 +62,7 @@ async fn a_killed_process_fails_its_invocation_as_lambdas_crash_and_the_next_get
 }
 
 #[tokio::test]
-async fn a_duplicated_event_runs_twice_under_one_request_id_and_answers_once() {
+async fn a_duplicated_event_runs_twice_under_one_id() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("seen");
     let pool = pool(
@@ -79,7 +79,7 @@ async fn a_duplicated_event_runs_twice_under_one_request_id_and_answers_once() {
 }
 
 #[tokio::test]
-async fn a_delayed_invocation_waits_as_long_as_its_plan_says() {
+async fn a_delayed_invocation_waits_for_the_planned_time() {
     let plan = Plan {
         delay: Duration::from_millis(400),
         ..Plan::default()
@@ -100,7 +100,7 @@ fn is_stopped(pid: u64) -> bool {
 }
 
 #[tokio::test]
-async fn a_frozen_process_stands_still_between_invocations_and_works_in_them() {
+async fn a_process_is_frozen_between_invocations() {
     let pool = pool(
         Plan {
             freeze: true,

@@ -14,9 +14,9 @@ use testkit::net::free_address;
 use tokio::net::TcpListener;
 use usher::sqs::Sqs;
 
-use crate::kafka::random;
+use crate::kafka_fixture::random;
+use crate::sqs_fixture::client;
 use crate::sqs_servers::OwnServer;
-use crate::sqs_stage::client;
 use crate::support::{add_function, usher_up};
 
 /// More than the queues take in one message, less than an event may have.

@@ -126,7 +126,7 @@ impl Host {
             let status = self.status().await?;
             let open = ["waiting", "running", "delivering"]
                 .iter()
-                .map(|stage| status["events"][0][stage].as_u64())
+                .map(|fixture| status["events"][0][fixture].as_u64())
                 .sum::<Option<u64>>();
             (open? == 0 && status["functions"][0]["invocations"].as_u64()? >= events)
                 .then_some(status)

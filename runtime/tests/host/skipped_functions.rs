@@ -9,8 +9,8 @@ use testkit::eventually;
 use testkit::net::free_address;
 use testkit::process::KillOnDrop;
 
-use crate::kafka::random;
-use crate::sqs_stage::{client, endpoint};
+use crate::kafka_fixture::random;
+use crate::sqs_fixture::{client, endpoint};
 use crate::support::project;
 use crate::template_fixture::{ENDPOINT, function, good, warnings};
 

@@ -1,10 +1,10 @@
-//! Text from outside is only ever text in a terminal and in the host's log.
+//! Text from outside has no effect on a terminal or on the format of the host's log.
 
 use serde_json::json;
 use testkit::eventually;
 
-use crate::kafka::random;
-use crate::operations_stage::Application;
+use crate::kafka_fixture::random;
+use crate::operations_fixture::Application;
 
 /// The message of an error: it would begin a line of the log, clear the screen, colour and reorder what follows.
 const HOSTILE: &str = "oops\n2026-01-01T00:00:00.000000Z ERROR forged\r\u{1b}[2J\u{9b}31m\u{202e}";

@@ -8,7 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::json;
-use shared::gate::ResvState;
+use shared::gate::ReservationState;
 use shared::message::OrderNumber;
 use shared::store::BarrierWait;
 use storefront::App;
@@ -129,7 +129,7 @@ async fn a_requested_barrier_proves_that_create_has_passed() {
         .await
         .expect("Redis runs")
         .expect("accepted");
-    let ResvState::Accepted { partition, .. } = reservation.state else {
+    let ReservationState::Accepted { partition, .. } = reservation.state else {
         panic!("{reservation:?}")
     };
     delete_records(&app).await;

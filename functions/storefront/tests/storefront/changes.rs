@@ -374,11 +374,12 @@ async fn an_instance_that_follows_serves_a_change_as_soon_as_it_is_told_of_it() 
         .expect("changed");
     // As the invalidator does at the end of the way.
     let streams = &app.settings.cache.streams;
-    let evicted = streams.tell_evicted(streams.link().expect("an address"), &app.settings.names);
+    let evicted =
+        streams.evicted_announcer(streams.link().expect("an address"), &app.settings.names);
     let program: ProgramId = id.parse().expect("an id");
     let version = shared::message::ProgramVersion::new(2).expect("valid");
     evicted
-        .tell(
+        .announce(
             ProgramChanged {
                 id: program,
                 version,

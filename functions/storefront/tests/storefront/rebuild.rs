@@ -181,7 +181,7 @@ async fn a_void_order_is_not_accepted_after_a_failover() {
         .await
         .expect("Redis runs")
         .expect("kept");
-    assert_eq!(reservation.state, shared::gate::ResvState::Held);
+    assert_eq!(reservation.state, shared::gate::ReservationState::Held);
 
     let reply = app.serve(&wish).await.expect("a new order");
     assert_eq!(reply.status, 202);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lambda_batch::Tick;
 use redis::FromRedisValue;
 use shared::config::Reader;
-use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Start, TIMEOUT_QUEUE};
+use shared::gate::{Epoch, FillBegun, FillClaim, FillStart, Gate, ProgramRef, TIMEOUT_QUEUE};
 use shared::message::Cents;
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
@@ -108,10 +108,10 @@ impl TestEnvironment {
             .gate
             .install_claim(ProgramRef::from(program), &loader, 60_000)
             .await;
-        let Ok(Claim::Granted(grant)) = claim else {
+        let Ok(FillClaim::Granted(grant)) = claim else {
             panic!("no grant but {claim:?}")
         };
-        let start = Start {
+        let start = FillStart {
             grant: &grant,
             ends,
         };
@@ -119,7 +119,7 @@ impl TestEnvironment {
             .gate
             .install_begin(program, Some(start), &loader, 60_000)
             .await;
-        assert!(matches!(begun, Ok(Install::Mine { .. })), "{begun:?}");
+        assert!(matches!(begun, Ok(FillBegun::Mine { .. })), "{begun:?}");
         loader
     }
 

@@ -1,4 +1,4 @@
-//! The program `usher`, running an application of the test's own, as a user has it.
+//! The program `usher` with an application for one test.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,8 +11,8 @@ use testkit::eventually;
 use testkit::net::free_address;
 use usher::sqs::Sqs;
 
-use crate::kafka::random;
-use crate::sqs_stage::{client, endpoint};
+use crate::kafka_fixture::random;
+use crate::sqs_fixture::{client, endpoint};
 use crate::support::add_function;
 
 /// The function fails with this as its message: it must be shown as text, and run nowhere.

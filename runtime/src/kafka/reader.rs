@@ -1,4 +1,4 @@
-//! Reads what a topic and a group have, for an operator's command: one consumer that joins no group.
+//! Reads records and offsets for operators' commands, with a consumer that joins no group.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ use super::settings::cluster;
 use super::silent::SilentContext;
 use crate::model::KafkaMapping;
 
-/// How long a broker may take to answer.
+/// Time limit of a request, and between two records.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long the next record of a partition is looked for: a partition that cannot be read has none.
+/// Time limit of [`first_record`]: a partition that cannot be read has none.
 pub(crate) const FIRST_RECORD: Duration = Duration::from_secs(3);
 
-/// A consumer that may read offsets of this group, and commit them while the group has no members.
+/// A consumer that reads the offsets of this group and commits them while the group has no members.
 pub(crate) fn consumer(
     mapping: &KafkaMapping,
     group: &str,
@@ -33,7 +33,7 @@ pub(crate) fn consumer(
         .map_err(|error| error.to_string())
 }
 
-/// The first offset and the end of a partition's log.
+/// First offset and end of a partition's log.
 pub(crate) fn watermarks(
     consumer: &BaseConsumer<SilentContext>,
     topic: &str,
@@ -44,7 +44,7 @@ pub(crate) fn watermarks(
         .map_err(|error| format!("topic {topic}: {error}"))
 }
 
-/// Records from `first` to `last` of a partition, at most `limit`.
+/// Reads the records from `first` to `last` of a partition, `limit` at most.
 pub(crate) fn read(
     consumer: &BaseConsumer<SilentContext>,
     topic: &str,
@@ -60,13 +60,13 @@ fn owned(message: &BorrowedMessage<'_>) -> OwnedMessage {
     message.detach()
 }
 
-/// As [`read`], but keeps of each record what `keep` makes of it.
+/// As [`read`]; `convert` is applied to each record.
 pub(crate) fn read_as<T>(
     consumer: &BaseConsumer<SilentContext>,
     (topic, partition): (&str, i32),
     offsets: RangeInclusive<i64>,
     limit: usize,
-    keep: impl Fn(&BorrowedMessage<'_>) -> T,
+    convert: impl Fn(&BorrowedMessage<'_>) -> T,
 ) -> Result<Vec<T>, String> {
     let (first, last) = offsets.into_inner();
     let failed = |error: KafkaError| format!("topic {topic}: {error}");
@@ -79,7 +79,7 @@ pub(crate) fn read_as<T>(
     while found.len() < limit {
         if Instant::now() >= deadline {
             return Err(format!(
-                "topic {topic}: nothing came within {} s",
+                "topic {topic}: no record within {} s",
                 PATIENCE.as_secs()
             ));
         }
@@ -88,25 +88,27 @@ pub(crate) fn read_as<T>(
             Some(Ok(message)) => {
                 deadline = Instant::now() + PATIENCE;
                 let end = message.offset() == last;
-                found.push(keep(&message));
+                found.push(convert(&message));
                 if end {
                     break;
                 }
             }
-            // the last offsets may be gaps
+            // the last offsets may have no record
             Some(Err(KafkaError::PartitionEOF(_))) => break,
-            Some(Err(error)) => tracing::debug!(%error, "while reading records again"),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "reading records failed; the reader retries");
+            }
             None => {}
         }
     }
     Ok(found)
 }
 
-/// Offset of the first record at or behind `from` that a consumer of committed records gets. `None`: there is none, only transaction
-/// markers and aborted records, or nothing.
+/// Offset of the first committed record at or after `from`. `None`: the log has only transaction
+/// markers and aborted records there, or nothing.
 ///
 /// # Errors
-/// The brokers do not say within `patience`, as with a batch that cannot be read.
+/// No response within `patience`, for example because a batch cannot be read.
 pub(crate) fn first_record(
     consumer: &BaseConsumer<SilentContext>,
     (topic, partition): (&str, i32),
@@ -123,17 +125,19 @@ pub(crate) fn first_record(
         match consumer.poll(Duration::from_millis(200)) {
             Some(Ok(message)) => return Ok(Some(message.offset())),
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
-            Some(Err(error)) => tracing::debug!(%error, "while looking for a record"),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "reading the first record failed; the reader retries");
+            }
             None => {}
         }
     }
     Err(format!(
-        "topic {topic}: nothing came within {} s",
+        "topic {topic}: no record within {} s",
         patience.as_secs()
     ))
 }
 
-/// One record of a partition. `None`: the topic does not have it any more.
+/// One record of a partition. `None`: the topic has deleted it.
 pub(crate) fn read_one(
     consumer: &BaseConsumer<SilentContext>,
     topic: &str,

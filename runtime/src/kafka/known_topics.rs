@@ -1,8 +1,9 @@
-//! Which topics this host has read with a group, by the id that the cluster gave each when it was created.
+//! The ids of the topics that this host has read with a group.
 //!
-//! Brokers delete the committed offsets of a topic with the topic. A topic of the same name that is created again then looks like one that
-//! the group has never read, and `StartingPosition: LATEST` would skip its records. So the ids are kept in the state folder, one file for
-//! each mapping and group.
+//! Brokers delete the committed offsets of a topic together with the topic. A topic that is created
+//! again under the same name then looks like one that the group has never read, and
+//! `StartingPosition: LATEST` would skip its records. The state folder therefore has a file with
+//! the ids for each mapping and group.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -17,20 +18,21 @@ use sha2::{Digest, Sha256};
 use event_sources::kafka::TopicIdentity;
 use event_sources::stream::Offset;
 
-/// What the file holds.
+/// Content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
     mapping: String,
     group: String,
-    /// By the cluster's id, then by the topic's name: the topic's id, 32 hexadecimal digits; null where the brokers give none.
+    /// By cluster id and topic name: the topic's id as 32 hexadecimal digits; null if the brokers
+    /// have no ids.
     clusters: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
 impl Content {
-    /// Under which name a cluster is kept. One whose id did not come in time is the only cluster that is known, if there is one: as
-    /// another cluster its topics would all be new, and one that was created again would not be noticed.
-    fn called<'a>(&'a self, cluster: &'a str) -> &'a str {
+    /// The key of a cluster. An empty id (no response in time) means the only known cluster, if
+    /// there is one: otherwise all topics would be new, and a recreated one would not be detected.
+    fn cluster_key<'a>(&'a self, cluster: &'a str) -> &'a str {
         let mut known = self.clusters.keys();
         match (cluster, known.next(), known.next()) {
             ("", Some(only), None) => only,
@@ -42,25 +44,25 @@ impl Content {
 /// The topics of one mapping and group.
 #[derive(Debug)]
 pub(super) struct KnownTopics {
-    /// `None`: known to this process only.
+    /// `None`: in memory only.
     file: Option<PathBuf>,
     content: Mutex<Content>,
-    /// Partitions whose position the brokers refused although their log seems to have it.
+    /// Partitions whose position the brokers rejected although it is within the bounds of the log.
     rewritten: Mutex<BTreeSet<(String, i32)>>,
-    /// Deleted offsets before this one are counted already.
+    /// The end of the deleted offsets that were counted.
     counted: Mutex<BTreeMap<(String, i32), Offset>>,
 }
 
-/// An id in the form that the file has.
-fn written(id: Option<u128>) -> Option<String> {
+/// An id in the format of the file.
+fn formatted(id: Option<u128>) -> Option<String> {
     id.map(|id| format!("{id:032x}"))
 }
 
 impl KnownTopics {
-    /// Reads what an earlier run of this host left. `folder`: the state folder.
+    /// Reads the file of an earlier run. `folder`: the state folder.
     ///
     /// # Errors
-    /// The file cannot be read, or is damaged: says what to do.
+    /// The file cannot be read, or is damaged.
     pub(super) fn open(folder: Option<&Path>, mapping: &str, group: &str) -> Result<Self, String> {
         let digest = Sha256::digest(format!("{mapping}\n{group}"));
         let file = folder
@@ -78,8 +80,10 @@ impl KnownTopics {
         };
         let content = content.map_err(|why| {
             let file = file.as_deref().unwrap_or(Path::new("")).display();
-            format!("{file}, which holds the ids of the topics that were read, cannot be used ({why}). Remove it: a topic that was deleted \
-                     and created again since then is not noticed")
+            format!(
+                "{file}, which has the ids of the topics that were read, cannot be used ({why}). \
+                 Remove it: a topic that was deleted and created again since then is not detected"
+            )
         })?;
         Ok(Self {
             file,
@@ -93,14 +97,15 @@ impl KnownTopics {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The partitions that were noted as rewritten, until they are settled.
+    /// Partitions whose log was rewritten, until their start offset is determined.
     pub(super) fn rewritten(&self) -> MutexGuard<'_, BTreeSet<(String, i32)>> {
         self.rewritten
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many of the offsets `first` to `last`, which were deleted unread, were not counted before.
+    /// Counts the offsets `first` to `last` as deleted before they were read. Returns how many are
+    /// new.
     pub(super) fn count_deleted(
         &self,
         (topic, partition): (&str, i32),
@@ -116,46 +121,41 @@ impl KnownTopics {
         new.max(0) as u64
     }
 
-    /// The log of the partition is another one: nothing of it was counted.
-    pub(super) fn begin_count(&self, topic: &str, partition: i32) {
+    /// The partition has a new log.
+    pub(super) fn reset_count(&self, topic: &str, partition: i32) {
         self.counted
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&(topic.to_owned(), partition));
     }
 
-    /// What a topic of this id is to this host.
+    /// Compares a topic's id with the stored one.
     pub(super) fn identity(&self, cluster: &str, topic: &str, id: Option<u128>) -> TopicIdentity {
         let content = self.content();
         match content
             .clusters
-            .get(content.called(cluster))
+            .get(content.cluster_key(cluster))
             .and_then(|topics| topics.get(topic))
         {
             None => TopicIdentity::New,
             Some(known) if known.is_none() || id.is_none() => TopicIdentity::Unknown,
-            Some(known) if *known == written(id) => TopicIdentity::Same,
+            Some(known) if *known == formatted(id) => TopicIdentity::Same,
             Some(_) => TopicIdentity::Replaced,
         }
     }
 
-    /// From now on the topic of this name is the one of this id.
+    /// Stores the id of a topic.
     ///
     /// # Errors
-    /// The file cannot be written. The topic is noted in this process all the same.
-    pub(super) fn remember(
-        &self,
-        cluster: &str,
-        topic: &str,
-        id: Option<u128>,
-    ) -> Result<(), String> {
+    /// The file cannot be written; the id is kept in memory.
+    pub(super) fn store(&self, cluster: &str, topic: &str, id: Option<u128>) -> Result<(), String> {
         let content = {
             let mut content = self.content();
-            let cluster = content.called(cluster).to_owned();
+            let cluster = content.cluster_key(cluster).to_owned();
             let known = content.clusters.entry(cluster).or_default();
             if known
-                .insert(topic.to_owned(), written(id))
-                .is_some_and(|before| before == written(id))
+                .insert(topic.to_owned(), formatted(id))
+                .is_some_and(|before| before == formatted(id))
             {
                 return Ok(());
             }
@@ -169,18 +169,18 @@ impl KnownTopics {
     }
 }
 
-/// Replaces the file as a whole, so that a crash leaves the old one or the new one.
+/// Replaces the file atomically.
 fn write(file: &Path, content: &Content) -> io::Result<()> {
-    let half = file.with_extension("new");
+    let temporary = file.with_extension("new");
     let mut new = OpenOptions::new()
         .create(true)
         .truncate(true)
         .write(true)
         .mode(0o600)
-        .open(&half)?;
+        .open(&temporary)?;
     new.write_all(&serde_json::to_vec_pretty(content)?)?;
     new.sync_all()?;
-    std::fs::rename(half, file)?;
+    std::fs::rename(temporary, file)?;
     file.parent()
         .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
@@ -190,15 +190,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_topic_created_again_is_noticed_after_a_restart() {
+    fn a_recreated_topic_is_detected_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let open = |group| KnownTopics::open(Some(folder.path()), "Orders", group).unwrap();
+        let open = |group| KnownTopics::open(Some(folder.path()), "PollerCommands", group).unwrap();
         let first = open("group");
         assert_eq!(
             first.identity("cluster", "orders", Some(7)),
             TopicIdentity::New
         );
-        first.remember("cluster", "orders", Some(7)).unwrap();
+        first.store("cluster", "orders", Some(7)).unwrap();
         let second = open("group");
         assert_eq!(
             second.identity("cluster", "orders", Some(7)),
@@ -223,31 +223,31 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_whose_id_does_not_come_is_the_known_one() {
+    fn a_cluster_without_id_is_the_known_one() {
         let folder = tempfile::tempdir().unwrap();
-        let known = KnownTopics::open(Some(folder.path()), "Orders", "group").unwrap();
-        known.remember("cluster", "orders", Some(7)).unwrap();
+        let known = KnownTopics::open(Some(folder.path()), "PollerCommands", "group").unwrap();
+        known.store("cluster", "orders", Some(7)).unwrap();
         assert_eq!(known.identity("", "orders", Some(7)), TopicIdentity::Same);
         assert_eq!(
             known.identity("", "orders", Some(8)),
             TopicIdentity::Replaced
         );
-        known.remember("", "orders", Some(8)).unwrap();
+        known.store("", "orders", Some(8)).unwrap();
         assert_eq!(
             known.identity("cluster", "orders", Some(8)),
             TopicIdentity::Same
         );
-        known.remember("another", "orders", Some(9)).unwrap();
+        known.store("another", "orders", Some(9)).unwrap();
         assert_eq!(
             known.identity("", "orders", Some(9)),
             TopicIdentity::New,
-            "of two it may be either"
+            "the cluster is ambiguous"
         );
     }
 
     #[test]
     fn a_deleted_offset_is_counted_once() {
-        let known = KnownTopics::open(None, "Orders", "group").unwrap();
+        let known = KnownTopics::open(None, "PollerCommands", "group").unwrap();
         let count =
             |partition, first, last| known.count_deleted(("orders", partition), first, last);
         assert_eq!(
@@ -260,15 +260,15 @@ mod tests {
             [5, 0, 3, 1]
         );
         assert_eq!(count(1, 5, 9), 5);
-        known.begin_count("orders", 0);
+        known.reset_count("orders", 0);
         assert_eq!(count(0, 5, 9), 5);
     }
 
     #[test]
     fn a_damaged_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || KnownTopics::open(Some(folder.path()), "Orders", "group");
-        open().unwrap().remember("cluster", "orders", None).unwrap();
+        let open = || KnownTopics::open(Some(folder.path()), "PollerCommands", "group");
+        open().unwrap().store("cluster", "orders", None).unwrap();
         let file = std::fs::read_dir(folder.path())
             .unwrap()
             .next()
@@ -278,7 +278,7 @@ mod tests {
         for damaged in [
             "",
             "[]",
-            r#"{"mapping":"Orders","group":"group","clusters":[]}"#,
+            r#"{"mapping":"PollerCommands","group":"group","clusters":[]}"#,
         ] {
             std::fs::write(&file, damaged).unwrap();
             assert!(open().unwrap_err().contains("Remove it"), "{damaged}");

@@ -1,4 +1,4 @@
-//! The gate itself: the connection, the names of its keys, and Redis' clock.
+//! The gate: its connection, the names of its keys, and Redis' clock.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use redis_link::{Link, LinkError};
 
 use super::types::{ProgramRef, TIMEOUT_QUEUE};
 
-/// How long one reading of Redis' clock serves.
+/// How long one reading of Redis' clock is used.
 const CLOCK_FRESH: Duration = Duration::from_secs(10);
 
 /// The Redis gate of one environment. Cheap to clone; clones share one connection.
@@ -24,18 +24,18 @@ pub struct Gate {
     clock: Arc<Mutex<Option<Reading>>>,
 }
 
-/// A reading of Redis' clock, and when it was taken by both local clocks.
+/// A reading of Redis' clock, and its time by both local clocks.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     clock: GateClock,
-    ticking: Instant,
+    monotonic: Instant,
     wall: SystemTime,
 }
 
 impl Gate {
-    /// Prepares a connection to `redis://host:port`; it is made on first use. Needs a tokio runtime.
+    /// A gate on `redis://host:port`. It connects on first use. Needs a tokio runtime.
     ///
-    /// `response_timeout` bounds every verb: past it the answer is [`LinkError::Unavailable`].
+    /// `response_timeout` bounds every call: after it the result is [`LinkError::Unavailable`].
     pub fn connect(url: &str, names: Names, response_timeout: Duration) -> Result<Self, LinkError> {
         Ok(Self {
             link: Link::open(url, response_timeout)?,
@@ -44,12 +44,12 @@ impl Gate {
         })
     }
 
-    /// The connection, for what else lives on this Redis.
+    /// The connection, for other data on this Redis.
     pub fn link(&self) -> &Link {
         &self.link
     }
 
-    /// The queue of the orders' timeouts.
+    /// The delay queue of order timeouts.
     pub fn timeouts(&self) -> DelayQueue {
         DelayQueue::new(self.link.clone(), self.names.prefix(), TIMEOUT_QUEUE)
             .unwrap_or_else(|error| unreachable!("prefix and name are valid: {error}"))
@@ -60,33 +60,32 @@ impl Gate {
         self.link.read("ping", vec![cmd("PING")]).await.map(drop)
     }
 
-    /// Redis' time, milliseconds since 1970. Asked for at most every ten seconds; in between the local clock carries it on.
+    /// Redis' time, milliseconds since 1970. Read at most every ten seconds; the local clock
+    /// continues it in between.
     pub async fn now_ms(&self) -> Result<u64, LinkError> {
         if let Some(reading) = *self.clock.lock().unwrap_or_else(PoisonError::into_inner) {
-            // Both clocks must call it fresh: one stands still while a machine is frozen, the other may be set.
+            // By both clocks: the monotonic one stops while a machine sleeps, the other may be set.
             let by_wall = reading.wall.elapsed().is_ok_and(|age| age < CLOCK_FRESH);
-            if by_wall && reading.ticking.elapsed() < CLOCK_FRESH {
+            if by_wall && reading.monotonic.elapsed() < CLOCK_FRESH {
                 return Ok(reading.clock.now_ms(local_ms(SystemTime::now())));
             }
         }
         let before = local_ms(SystemTime::now());
-        let mut replies = self.link.read("time", vec![cmd("TIME")]).await?;
-        let ticking = Instant::now();
+        let mut reply = self.link.read_one("time", cmd("TIME")).await?;
+        let monotonic = Instant::now();
         let wall = SystemTime::now();
-        let mut reply = replies
-            .pop()
-            .ok_or_else(|| LinkError::Protocol("no answer to TIME".into()))?;
-        let (seconds, micros): (u64, u64) = (reply.parse()?, reply.parse()?);
+        let seconds: u64 = reply.parse()?;
+        let micros: u64 = reply.parse()?;
         let clock = GateClock::observed(before, seconds * 1000 + micros / 1000, local_ms(wall));
         *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(Reading {
             clock,
-            ticking,
+            monotonic,
             wall,
         });
         Ok(clock.now_ms(local_ms(wall)))
     }
 
-    /// The header of a program: the one key that each script is given.
+    /// The key of a program's header, which each script gets.
     pub(super) fn head_key(&self, program: ProgramRef) -> String {
         self.program_key(program, "head")
     }

@@ -1,48 +1,49 @@
-//! Looks up what the consumer of a mapping does not report: whether a topic exists of which this host owns no partition, and the end of a
-//! partition that librdkafka fetches nothing of because this host holds enough of it.
+//! Completes the status with what the consumer does not report: whether a topic exists if this host
+//! has none of its partitions, and the end of a partition that librdkafka does not fetch because
+//! the host has enough records of it.
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::offsets::PATIENCE;
-use super::silent::SilentContext;
-use super::status::{Progress, TopicFound};
+use crate::kafka::silent::SilentContext;
+use crate::kafka::start_offsets::PATIENCE;
+use crate::kafka::status::{MappingProgress, TopicFound};
 use crate::model::KafkaMapping;
 use event_sources::health::SourceProblem;
 
-/// Looks up what the mapping's status lacks. Blocks.
+/// Completes the status. Blocks.
 pub(super) fn look_up(
     client: &BaseConsumer<SilentContext>,
     mapping: &KafkaMapping,
-    progress: &Progress,
+    progress: &MappingProgress,
 ) {
-    let (topics, partitions) = progress.questions(mapping.topics.len());
+    let (topics, partitions) = progress.missing(mapping.topics.len());
     for (index, topic) in mapping.topics.iter().enumerate() {
         if !topics.contains(&index) {
-            progress.found(topic, TopicFound::There);
+            progress.set_topic(topic, TopicFound::Exists);
         }
     }
     for topic in topics
         .into_iter()
         .filter_map(|index| mapping.topics.get(index))
     {
-        if let Some(finding) = look_at(client, topic, &mapping.bootstrap_servers) {
-            progress.found(topic, finding);
+        if let Some(finding) = find(client, topic, &mapping.bootstrap_servers) {
+            progress.set_topic(topic, finding);
         }
     }
     for partition in partitions {
         let Some(topic) = mapping.topics.get(partition.topic) else {
             continue;
         };
-        // a consumer of committed records gets the last stable offset
+        // for a consumer of committed records this is the last stable offset
         if let Ok((_, stable)) = client.fetch_watermarks(topic, partition.number, PATIENCE) {
-            progress.looked_up(partition, stable);
+            progress.set_stable_end(partition, stable);
         }
     }
 }
 
-/// `None`: the brokers did not answer, or with an error that may pass.
-fn look_at(client: &BaseConsumer<SilentContext>, topic: &str, servers: &str) -> Option<TopicFound> {
+/// `None`: the brokers did not respond, or with a temporary error.
+fn find(client: &BaseConsumer<SilentContext>, topic: &str, servers: &str) -> Option<TopicFound> {
     let metadata = match client.fetch_metadata(Some(topic), PATIENCE) {
         Ok(metadata) => metadata,
         Err(KafkaError::MetadataFetch(code)) => return fault(code, topic, servers),
@@ -53,7 +54,7 @@ fn look_at(client: &BaseConsumer<SilentContext>, topic: &str, servers: &str) -> 
         .iter()
         .find(|found| found.name() == topic)?;
     match found.error() {
-        None => Some(TopicFound::There),
+        None => Some(TopicFound::Exists),
         Some(code) => fault(code.into(), topic, servers),
     }
 }
@@ -63,11 +64,13 @@ fn fault(code: RDKafkaErrorCode, topic: &str, servers: &str) -> Option<TopicFoun
     match code {
         UnknownTopic | UnknownTopicOrPartition => {
             Some(TopicFound::Fault(SourceProblem::missing(format!(
-                "Kafka at {servers} has no topic {topic}. Create it, or correct its name in the template; it is read once it is there"
+                "Kafka at {servers} has no topic {topic}. Create it, or correct its name in the \
+                 template; the mapping then reads it"
             ))))
         }
         TopicAuthorizationFailed => Some(TopicFound::Fault(SourceProblem::stuck(format!(
-            "the login of this mapping may not read topic {topic}. Let it describe and read the topic"
+            "the login of this mapping may not read topic {topic}. Allow it to describe and read \
+             the topic"
         )))),
         _ => None,
     }

@@ -1,4 +1,5 @@
-//! Errors that Kafka reports while a mapping reads: each is logged once with its place and a remedy, then counted, and shown by `/health`.
+//! Read errors of a mapping: each is logged once with its position and remedy, then counted, and
+//! part of `/health`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,38 +8,39 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::consumer::{Context, MappingConsumer};
+use super::consumer::{MappingConsumer, MappingContext};
 use crate::observation::Repeats;
 use event_sources::health::{SourceProblem, SourceState};
 use event_sources::stream::{Offset, Partition};
 
-/// An error of a partition that has not come again for so long is over, although no record came either.
-const OVER: Duration = Duration::from_secs(60);
+/// An error of a partition that has not occurred for this time has ended, even without a new
+/// record.
+const EXPIRY: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether one is over.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval of checks for expired errors.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest wait for the committed offset of a partition that nothing was read of yet.
+/// Time limit for the committed offset of a partition without a read record.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The errors of one consumer, by partition; those of no partition concern the whole mapping.
+/// The errors of one consumer, by partition. `None`: errors of the whole mapping.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(super) struct ReadErrors {
     repeats: Repeats<Option<Partition>>,
-    /// What was read last of each partition.
+    /// Last read offset of each partition.
     read: BTreeMap<Partition, Offset>,
-    looked: Option<Instant>,
+    checked: Option<Instant>,
 }
 
-impl Trouble {
-    /// Everything up to this offset was read.
+impl ReadErrors {
+    /// Notes the last read offset.
     pub(super) fn read(&mut self, partition: Partition, end: Option<Offset>) {
         if let Some(end) = end {
             self.read.insert(partition, end);
         }
     }
 
-    /// An error came instead of a record.
+    /// Reports an error that the consumer returned instead of a record.
     pub(super) fn failed(
         &mut self,
         now: Instant,
@@ -49,7 +51,7 @@ impl Trouble {
         let context = consumer.context();
         let Some(code) = error
             .rdkafka_error_code()
-            .filter(|code| !is_the_connections(*code))
+            .filter(|code| !is_connection_error(*code))
         else {
             return;
         };
@@ -66,7 +68,7 @@ impl Trouble {
                 times,
                 "Kafka reports an error: {reason}. {remedy}"
             );
-            if lasts(code) {
+            if is_reported_once(code) {
                 let reason = format!("Kafka reports an error: {reason}. {remedy}");
                 context.progress.report(
                     None,
@@ -107,48 +109,48 @@ impl Trouble {
         );
     }
 
-    /// A record was read.
-    pub(super) fn over(&mut self, partition: Option<Partition>, context: &Context) {
+    /// Ends the errors of a partition of which a record was read.
+    pub(super) fn resolved(&mut self, partition: Option<Partition>, context: &MappingContext) {
         if !self.repeats.is_empty() {
             self.end(partition, context);
             self.end(None, context);
         }
     }
 
-    /// A partition is this host's: the group works.
-    pub(super) fn came(&mut self, partition: Partition, context: &Context) {
+    /// A partition was assigned: the group works.
+    pub(super) fn assigned(&mut self, partition: Partition, context: &MappingContext) {
         self.read.remove(&partition);
-        self.over(Some(partition), context);
-        context.progress.problem(None, None);
+        self.resolved(Some(partition), context);
+        context.progress.set_problem(None, None);
     }
 
-    /// A partition is not this host's any more.
-    pub(super) fn went(&mut self, partition: Partition, context: &Context) {
+    /// A partition was revoked.
+    pub(super) fn revoked(&mut self, partition: Partition, context: &MappingContext) {
         self.read.remove(&partition);
         self.repeats.over(&Some(partition));
-        context.progress.problem(Some(partition), None);
+        context.progress.set_problem(Some(partition), None);
     }
 
-    /// Ends errors that do not come again.
-    pub(super) fn look(&mut self, now: Instant, context: &Context) {
+    /// Ends errors that have not occurred again.
+    pub(super) fn expire(&mut self, now: Instant, context: &MappingContext) {
         if self.repeats.is_empty()
             || self
-                .looked
-                .is_some_and(|looked| now.saturating_duration_since(looked) < LOOK)
+                .checked
+                .is_some_and(|checked| now.saturating_duration_since(checked) < CHECK_INTERVAL)
         {
             return;
         }
-        self.looked = Some(now);
-        for partition in self.repeats.expire(now, OVER).into_iter().flatten() {
-            context.progress.problem(Some(partition), None);
+        self.checked = Some(now);
+        for partition in self.repeats.expire(now, EXPIRY).into_iter().flatten() {
+            context.progress.set_problem(Some(partition), None);
         }
     }
 
-    fn end(&mut self, partition: Option<Partition>, context: &Context) {
+    fn end(&mut self, partition: Option<Partition>, context: &MappingContext) {
         let Some(errors) = self.repeats.over(&partition) else {
             return;
         };
-        context.progress.problem(partition, None);
+        context.progress.set_problem(partition, None);
         if let Some(partition) = partition {
             let topic = &context.topics[partition.topic];
             tracing::info!(
@@ -156,20 +158,20 @@ impl Trouble {
                 topic,
                 partition = partition.number,
                 errors,
-                "the partition is read again"
+                "the consumer reads the partition again"
             );
         }
     }
 }
 
-/// A connection that fails is no error of the mapping: that Kafka is away is logged once by the context.
-fn is_the_connections(code: RDKafkaErrorCode) -> bool {
+/// Connection errors are reported once, by the context of the consumer.
+fn is_connection_error(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, Resolve};
     matches!(code, AllBrokersDown | BrokerTransportFailure | Resolve)
 }
 
-/// librdkafka reports it once and not again while it lasts.
-fn lasts(code: RDKafkaErrorCode) -> bool {
+/// librdkafka reports these errors once, not while they last.
+fn is_reported_once(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{
         GroupAuthorizationFailed, TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition,
     };
@@ -182,7 +184,7 @@ fn lasts(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// What an error makes of its partition or mapping.
+/// State of the partition or mapping with this error.
 fn state(code: RDKafkaErrorCode) -> SourceState {
     match code {
         RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
@@ -196,27 +198,29 @@ fn remedy(code: RDKafkaErrorCode) -> &'static str {
     use RDKafkaErrorCode as Code;
     match code {
         Code::NotImplemented => {
-            "This build of librdkafka has no such codec; have the producer use another, and pass over the batch: usher offsets seek"
+            "This build of librdkafka does not have the codec; configure another one in the \
+             producer, and pass over the batch: usher offsets seek"
         }
         Code::BadMessage
         | Code::BadCompression
         | Code::InvalidMessage
         | Code::InvalidMessageSize => {
-            "The batch is damaged in the broker's log; restore the log, or pass over the batch: usher offsets seek"
+            "The batch is damaged in the broker's log; restore the log, or pass over the batch: \
+             usher offsets seek"
         }
         Code::UnknownTopic | Code::UnknownTopicOrPartition => {
-            "Create the topic, or correct its name in the template; it is read once it is there"
+            "Create the topic, or correct its name in the template; the consumer then reads it"
         }
         Code::TopicAuthorizationFailed
         | Code::GroupAuthorizationFailed
         | Code::ClusterAuthorizationFailed => {
             "Let the login of this mapping read the topic and use the consumer group"
         }
-        _ => "It is tried until it succeeds",
+        _ => "The consumer retries until it succeeds",
     }
 }
 
-/// The offset that the group has committed, if the broker says so in time.
+/// The committed offset of the group, if the broker responds in time.
 fn committed(consumer: &MappingConsumer, topic: &str, partition: i32) -> Option<Offset> {
     let mut list = TopicPartitionList::new();
     list.add_partition(topic, partition);

@@ -1,4 +1,4 @@
-//! A host of the test's own as an operator sees it: its status, health and metrics over HTTP, and the commands.
+//! A host for one test: its status, health and metrics over HTTP, and the commands.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,7 +15,7 @@ use testkit::eventually;
 use testkit::net::free_address;
 use testkit::process::KillOnDrop;
 
-use crate::kafka::Stage;
+use crate::kafka_fixture::KafkaFixture;
 use crate::support::project;
 
 /// How long a broker may take.
@@ -29,7 +29,8 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// The function `Worker` with these events, at 10 spaces, and these further resources, at 2. `settings`: more of usher.toml.
+    /// The function `Worker` with these events, at 10 spaces, and these further resources, at 2.
+    /// `settings`: more of usher.toml.
     pub(crate) fn with(events: &str, resources: &str, settings: &str) -> Self {
         let control = free_address();
         let template = format!(
@@ -65,20 +66,21 @@ Resources:
         }
     }
 
-    /// A host whose function reads the stage's topic as `Worker.Orders`. `more`: properties of the event.
-    pub(crate) fn of(stage: &Stage, more: &[&str]) -> Self {
+    /// A host whose function reads the fixture's topic as `Worker.Orders`. `more`: properties of
+    /// the event.
+    pub(crate) fn of(fixture: &KafkaFixture, more: &[&str]) -> Self {
         let mut lines = vec![
             "        Orders:".to_owned(),
             "          Type: SelfManagedKafka".to_owned(),
             "          Properties:".to_owned(),
         ];
         let properties = [
-            format!("Topics: [{}]", stage.mapping.topics[0]),
+            format!("Topics: [{}]", fixture.mapping.topics[0]),
             format!(
                 "KafkaBootstrapServers: ['{}']",
-                stage.mapping.bootstrap_servers
+                fixture.mapping.bootstrap_servers
             ),
-            format!("ConsumerGroupId: {}", stage.mapping.group),
+            format!("ConsumerGroupId: {}", fixture.mapping.group),
             "StartingPosition: TRIM_HORIZON".to_owned(),
         ];
         let more = more.iter().map(|property| (*property).to_owned());
@@ -168,7 +170,8 @@ Resources:
             .find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok())
     }
 
-    /// The first source of this kind in the status (`mappings`, `queues`, `events`), once it is in this state.
+    /// The first source of this kind in the status (`mappings`, `queues`, `events`), once it is in
+    /// this state.
     pub(crate) async fn eventually(&self, kind: &str, state: &str) -> Value {
         let deadline = std::time::Instant::now() + Duration::from_mins(2);
         loop {
@@ -233,15 +236,15 @@ Resources:
 }
 
 /// A client that manages topics.
-pub(crate) fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
+pub(crate) fn admin(fixture: &KafkaFixture) -> AdminClient<DefaultClientContext> {
     ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
         .create()
         .unwrap()
 }
 
-pub(crate) async fn create_topic(stage: &Stage, topic: &str) {
-    let admin = admin(stage);
+pub(crate) async fn create_topic(fixture: &KafkaFixture, topic: &str) {
+    let admin = admin(fixture);
     eventually("the topic is there", async || {
         let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
         admin
@@ -254,8 +257,8 @@ pub(crate) async fn create_topic(stage: &Stage, topic: &str) {
     .await;
 }
 
-pub(crate) async fn delete_topic(stage: &Stage, topic: &str) {
-    admin(stage)
+pub(crate) async fn delete_topic(fixture: &KafkaFixture, topic: &str) {
+    admin(fixture)
         .delete_topics(&[topic], &AdminOptions::new())
         .await
         .unwrap()
@@ -264,10 +267,10 @@ pub(crate) async fn delete_topic(stage: &Stage, topic: &str) {
 }
 
 /// A producer with a transaction open; its broker would abort it after ten minutes.
-pub(crate) fn transaction(stage: &Stage) -> FutureProducer {
+pub(crate) fn transaction(fixture: &KafkaFixture) -> FutureProducer {
     let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
-        .set("transactional.id", &stage.mapping.topics[0])
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
+        .set("transactional.id", &fixture.mapping.topics[0])
         .set("transaction.timeout.ms", "600000")
         .create()
         .unwrap();
@@ -276,10 +279,10 @@ pub(crate) fn transaction(stage: &Stage) -> FutureProducer {
     producer
 }
 
-/// Sends these values to partition 0 of the stage's topic.
-pub(crate) async fn send(producer: &FutureProducer, stage: &Stage, values: &[&str]) {
+/// Sends these values to partition 0 of the fixture's topic.
+pub(crate) async fn send(producer: &FutureProducer, fixture: &KafkaFixture, values: &[&str]) {
     for value in values {
-        let record: FutureRecord<'_, (), str> = FutureRecord::to(&stage.mapping.topics[0])
+        let record: FutureRecord<'_, (), str> = FutureRecord::to(&fixture.mapping.topics[0])
             .partition(0)
             .payload(*value);
         producer.send(record, PATIENCE).await.unwrap();

@@ -18,7 +18,7 @@ use usher::model::{Function, Queue, Redrive, SqsMapping};
 use usher::sqs::{self, Handle, Limits, Sqs};
 use usher::supervision::Registry;
 
-use crate::kafka::{random, recording};
+use crate::kafka_fixture::{random, recording};
 use crate::support::{invoke, pool};
 
 /// Hides messages so long: short enough to come again within a test, long enough for a process to start on a busy machine.
@@ -29,7 +29,7 @@ pub(crate) fn endpoint() -> String {
     testkit::servers::sqs_endpoint()
 }
 
-pub(crate) struct Stage {
+pub(crate) struct SqsFixture {
     pub(crate) endpoint: String,
     pub(crate) client: Client,
     pub(crate) sqs: Sqs,
@@ -100,7 +100,7 @@ pub(crate) fn client(endpoint: &str) -> Client {
     Client::from_conf(config.build())
 }
 
-impl Stage {
+impl SqsFixture {
     pub(crate) async fn new() -> Self {
         Self::with(endpoint(), "", None).await
     }

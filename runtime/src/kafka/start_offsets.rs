@@ -1,8 +1,10 @@
-//! Where a group starts in the partitions that this host was assigned: reads what the brokers have, and commits what [`resume`] decides.
+//! Start offsets of assigned partitions: reads committed offsets and log bounds from the brokers,
+//! and commits what [`event_sources::kafka::resume`] decides.
 //!
-//! The start of a group that has committed nothing is committed at the first assignment, for every partition of the topic at once. From
-//! then on a partition without a committed offset is one that was added later, and starts at its beginning: `latest` would skip what was
-//! written to it before this host saw it.
+//! A group that has committed nothing starts by `StartingPosition`. The first assignment commits
+//! the start for every partition of the topic. A partition without a committed offset was therefore
+//! added later and starts at its beginning: `LATEST` would skip the records written before the
+//! assignment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,59 +15,61 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::topics::KnownTopics;
+use super::known_topics::KnownTopics;
 use crate::model::StartingPosition;
 use event_sources::kafka::{LogAnomaly, PartitionLog, ResumeFrom, TopicIdentity, resume};
 
-/// Each question to the broker waits this long at most, and is asked that often at most: short, because a host that is told to end
-/// meanwhile waits for it.
+/// Time limit of a request to the brokers. Short: a host that shuts down waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
-const QUESTIONS: usize = 5;
 
-/// Between two questions of which the first was refused: a new topic, or a new leader, is known to all brokers within a moment.
+/// Maximum of attempts of a request.
+const ATTEMPTS: usize = 5;
+
+/// Delay between attempts: all brokers learn of a new topic or leader within this time.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Asks until there is an answer, or `leaves` says that none is wanted any more.
-fn answered<T>(leaves: &dyn Fn() -> bool, ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
-    for _ in 1..QUESTIONS {
-        match ask() {
-            Err(_) if !leaves() => std::thread::sleep(PAUSE),
-            answer => return answer,
+/// Repeats a request until it succeeds, the attempts are used up, or `stopping` returns true.
+fn retry<T>(stopping: &dyn Fn() -> bool, request: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    for _ in 1..ATTEMPTS {
+        match request() {
+            Err(_) if !stopping() => std::thread::sleep(PAUSE),
+            result => return result,
         }
     }
-    ask()
+    request()
 }
 
-/// How an assignment is to be settled.
-pub(super) struct Rules<'a> {
+/// What determines the start offsets of an assignment.
+pub(super) struct AssignmentRules<'a> {
     pub(super) start: StartingPosition,
-    /// The topics that this host has read.
     pub(super) known: &'a KnownTopics,
-    /// Partitions whose position the brokers refused although their log seems to have it.
+    /// Partitions whose position the brokers rejected although it is within the bounds of the log.
     pub(super) rewritten: &'a BTreeSet<(String, i32)>,
-    pub(super) leaves: &'a dyn Fn() -> bool,
+    /// The host is shutting down.
+    pub(super) stopping: &'a dyn Fn() -> bool,
 }
 
-/// What an assignment came to.
+/// The start offsets of an assignment.
 #[derive(Debug, Default)]
-pub(super) struct Settled {
-    /// The first offset that is read, by topic and partition.
+pub(super) struct StartOffsets {
+    /// Topic, partition and the first offset to read.
     pub(super) starts: Vec<(String, i32, i64)>,
-    /// What needs an alarm, by topic and partition.
+    /// Topic, partition and the anomaly that needs an alarm.
     pub(super) findings: Vec<(String, i32, LogAnomaly)>,
-    /// The ids of topics that could not be kept.
-    pub(super) not_kept: Option<String>,
+    /// Why the ids of the topics could not be stored.
+    pub(super) ids_not_stored: Option<String>,
 }
 
-/// Sets the offset of every partition in `assigned` that does not go on at its committed one, and commits it.
+/// Sets and commits the offset of every partition in `assigned` that does not continue at its
+/// committed one.
 ///
 /// # Errors
-/// The brokers do not answer, or do not take a commit. Nothing of that topic was settled.
+/// The brokers do not respond, or reject a commit. The topic has no start offsets then.
 pub(super) fn settle<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    rules: &Rules<'_>,
+    rules: &AssignmentRules<'_>,
     assigned: &mut TopicPartitionList,
-) -> KafkaResult<Settled> {
+) -> KafkaResult<StartOffsets> {
     let mut topics: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
     for element in assigned.elements() {
         topics
@@ -74,26 +78,26 @@ pub(super) fn settle<C: ConsumerContext>(
             .insert(element.partition());
     }
     let cluster = cluster(consumer);
-    let mut settled = Settled::default();
+    let mut settled = StartOffsets::default();
     for (topic, mine) in topics {
-        let id = answered(rules.leaves, || id(consumer, &topic))?;
+        let id = retry(rules.stopping, || id(consumer, &topic))?;
         let identity = rules.known.identity(&cluster, &topic, id);
-        one(
+        settle_topic(
             consumer,
             rules,
             (&topic, &mine, identity),
             assigned,
             &mut settled,
         )?;
-        // Only now: a host that is killed before the commit finds the topic replaced once more.
-        settled.not_kept = settled
-            .not_kept
-            .or(rules.known.remember(&cluster, &topic, id).err());
+        // after the commit: a host that is killed before it detects the new topic again
+        settled.ids_not_stored = settled
+            .ids_not_stored
+            .or(rules.known.store(&cluster, &topic, id).err());
     }
     Ok(settled)
 }
 
-/// The cluster's id; brokers that tell none are all one cluster.
+/// The cluster's id; empty if the brokers return none.
 pub(super) fn cluster<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> String {
     consumer
         .client()
@@ -101,10 +105,10 @@ pub(super) fn cluster<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> String 
         .unwrap_or_default()
 }
 
-/// The topic's id; `None`: the brokers give none.
+/// The topic's id; `None`: the brokers have no ids.
 ///
 /// # Errors
-/// No answer in time.
+/// No response in time.
 pub(super) fn id<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -116,26 +120,26 @@ pub(super) fn id<C: ConsumerContext>(
     }
 }
 
-/// Settles one topic, of which the partitions `mine` are this host's.
-fn one<C: ConsumerContext>(
+/// Start offsets of one topic. `mine`: the partitions assigned to this host.
+fn settle_topic<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    rules: &Rules<'_>,
+    rules: &AssignmentRules<'_>,
     (topic, mine, identity): (&str, &BTreeSet<i32>, TopicIdentity),
     assigned: &mut TopicPartitionList,
-    settled: &mut Settled,
+    settled: &mut StartOffsets,
 ) -> KafkaResult<()> {
     let mut all = TopicPartitionList::new();
-    let metadata = answered(rules.leaves, || {
+    let metadata = retry(rules.stopping, || {
         consumer.fetch_metadata(Some(topic), PATIENCE)
     })?;
     for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
         all.add_partition(topic, partition.id());
     }
-    let committed = by_partition(&answered(rules.leaves, || {
+    let committed = by_partition(&retry(rules.stopping, || {
         consumer.committed_offsets(all.clone(), PATIENCE)
     })?);
     let first_time = committed.is_empty();
-    // partitions that others have are begun as well while none has a committed offset
+    // the first assignment commits the start of all partitions, also of those of other members
     let numbers = all
         .elements()
         .iter()
@@ -145,8 +149,14 @@ fn one<C: ConsumerContext>(
         .into_iter()
         .filter(|p| mine.contains(p) || !committed.contains_key(p))
         .collect();
-    let log_starts = edges(consumer, topic, &concerned, Offset::Beginning, rules.leaves)?;
-    let ends = edges(consumer, topic, &concerned, Offset::End, rules.leaves)?;
+    let log_starts = edges(
+        consumer,
+        topic,
+        &concerned,
+        Offset::Beginning,
+        rules.stopping,
+    )?;
+    let ends = edges(consumer, topic, &concerned, Offset::End, rules.stopping)?;
     let by_position = if first_time {
         positions(consumer, topic, &concerned, rules, (&log_starts, &ends))?
     } else {
@@ -192,10 +202,10 @@ fn one<C: ConsumerContext>(
     Ok(())
 }
 
-/// The first offset of each partition's log, without a second try.
+/// The first offset of each partition's log, in one attempt.
 ///
 /// # Errors
-/// The brokers do not answer, or not for each partition.
+/// The brokers do not respond, or a partition has no leader.
 pub(super) fn log_starts<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -204,12 +214,12 @@ pub(super) fn log_starts<C: ConsumerContext>(
     edges(consumer, topic, partitions, Offset::Beginning, &|| true)
 }
 
-/// Offsets that `StartingPosition` means.
+/// The offsets of `StartingPosition`.
 fn positions<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[i32],
-    rules: &Rules<'_>,
+    rules: &AssignmentRules<'_>,
     (log_starts, ends): (&BTreeMap<i32, i64>, &BTreeMap<i32, i64>),
 ) -> KafkaResult<BTreeMap<i32, i64>> {
     match rules.start {
@@ -222,34 +232,34 @@ fn positions<C: ConsumerContext>(
                 topic,
                 partitions,
                 Offset::Offset(at),
-                rules.leaves,
+                rules.stopping,
             )?);
             Ok(found)
         }
     }
 }
 
-/// The offsets of a time in each partition, or of a log's start or end: one request for all of them. A partition that has no record of
-/// that time or later is left out.
+/// The offsets of a time, or of the start or end of the log, in each partition, by one request. A
+/// partition without a record at or after that time is omitted.
 ///
 /// # Errors
-/// As for [`settle`]; also where a partition has no leader that says where its log starts or ends.
+/// As for [`settle`]; also if a partition has no leader.
 fn edges<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[i32],
     at: Offset,
-    leaves: &dyn Fn() -> bool,
+    stopping: &dyn Fn() -> bool,
 ) -> KafkaResult<BTreeMap<i32, i64>> {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
-        // the protocol has numbers of their own for the start and the end, which are those of rdkafka's variants
+        // rdkafka's variants Beginning and End have the protocol's numbers for start and end
         list.add_partition_offset(topic, *partition, at)?;
     }
     if list.count() == 0 {
         return Ok(BTreeMap::new());
     }
-    answered(leaves, || {
+    retry(stopping, || {
         let found = by_partition(&consumer.offsets_for_times(list.clone(), PATIENCE)?);
         let complete = matches!(at, Offset::Offset(_)) || found.len() == partitions.len();
         if complete {

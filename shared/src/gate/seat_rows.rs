@@ -1,8 +1,9 @@
-//! The seat map as rows, out of the chunks that the gate keeps.
+//! Splits the stored chunks of a seat map into rows.
 
 use crate::sale::Layout;
 
-/// Cuts chunks, asked for one after another, into rows. Nothing if one is missing or of another length than the layout says.
+/// Reads chunks in order and splits them into rows. `None` if one is missing or has a length other
+/// than that of the layout.
 pub(super) fn rows(
     layout: Layout,
     mut chunk: impl FnMut() -> Option<Vec<u8>>,
@@ -21,7 +22,7 @@ mod tests {
     use crate::message::SeatIndex;
 
     #[test]
-    fn chunks_become_rows_and_a_missing_chunk_is_noticed() {
+    fn chunks_become_rows_and_a_missing_chunk_none() {
         let layout = Layout::new(SeatIndex::new(0).expect("valid"), 7, 500).expect("valid");
         let mut chunks = vec![vec![b'0'; 2000], vec![b'1'; 1500]].into_iter();
         let all = rows(layout, || chunks.next()).expect("whole");

@@ -1,4 +1,4 @@
-//! Asks a cluster once, before anything starts: is it there, does it let us in, has it the topics?
+//! Checks a cluster before the start: does it respond, accept the login, and have the topics?
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use rdkafka::metadata::MetadataTopic;
 use super::settings;
 use crate::model::KafkaSecurity;
 
-/// One attempt takes so long at most; then it is looked at why none has succeeded.
+/// Time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
-/// Which of `topics` the cluster lacks.
+/// Returns the topics that the cluster does not have. Blocks for `patience` at most.
 ///
 /// # Errors
-/// One readable message when it cannot be reached within `patience`, or does not let us in. Blocks that long.
-pub fn reach(
+/// The cluster does not respond within `patience`, or rejects the login or certificate.
+pub fn probe(
     bootstrap_servers: &str,
     security: &KafkaSecurity,
     topics: &[String],
@@ -28,25 +28,31 @@ pub fn reach(
 ) -> Result<Vec<String>, String> {
     let unreachable = |error: &dyn std::fmt::Display| {
         format!(
-            "Kafka at {bootstrap_servers} does not answer ({error}). Start it, or name another in usher.toml"
+            "Kafka at {bootstrap_servers} does not answer ({error}). Start it, or name another in \
+             usher.toml"
         )
     };
     let mut config = ClientConfig::new();
-    settings::reach(bootstrap_servers, security, &mut config);
+    settings::connection(bootstrap_servers, security, &mut config);
     config.set("allow.auto.create.topics", "false");
-    let consumer: BaseConsumer<Listening> = config.create_with_context(Listening::default()).map_err(|error| match error {
-        // a key or certificate that cannot be read
-        KafkaError::ClientCreation(why) if security.tls => {
-            format!("Kafka at {bootstrap_servers} cannot be asked: {why}. Look at the secrets that usher.toml names")
-        }
-        other => unreachable(&other),
-    })?;
+    let context = ProbeContext::default();
+    let consumer: BaseConsumer<ProbeContext> =
+        config
+            .create_with_context(context)
+            .map_err(|error| match error {
+                // a key or certificate that cannot be parsed
+                KafkaError::ClientCreation(why) if security.tls => format!(
+                    "no client for Kafka at {bootstrap_servers}: {why}. Check the secrets that \
+                     usher.toml names"
+                ),
+                other => unreachable(&other),
+            })?;
     let until = Instant::now() + patience;
     let metadata = loop {
         match consumer.fetch_metadata(None, ATTEMPT.min(patience)) {
             Ok(metadata) => break metadata,
             Err(error) => {
-                // what went wrong waits in the client's queue until it is polled
+                // polling runs the error callback of the context
                 while consumer.poll(Duration::from_millis(10)).is_some() {}
                 let refused = consumer
                     .context()
@@ -71,25 +77,27 @@ pub fn reach(
         .collect())
 }
 
-/// A client whose only words are the result of the question and why it is not let in.
+/// Context of a consumer without logs. Keeps why the cluster rejected the login or certificate.
 #[derive(Default)]
-struct Listening {
+struct ProbeContext {
     refused: Mutex<Option<String>>,
 }
 
-impl ClientContext for Listening {
+impl ClientContext for ProbeContext {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
         let why = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Authentication) => {
                 format!(
-                    "does not accept the login ({reason}). Look at the secret that usher.toml names for it"
+                    "does not accept the login ({reason}). Check the secret that usher.toml names \
+                     for it"
                 )
             }
             Some(RDKafkaErrorCode::SSL) => format!(
-                "and this host do not trust each other ({reason}). Look at the certificates that usher.toml names: SERVER_ROOT_CA_CERTIFICATE \
-                 for a broker of an authority of your own, CLIENT_CERTIFICATE_TLS_AUTH where it wants to know who asks"
+                "and this host do not trust each other ({reason}). Check the certificates that \
+                 usher.toml names: SERVER_ROOT_CA_CERTIFICATE for a broker of a private authority, \
+                 CLIENT_CERTIFICATE_TLS_AUTH if the broker requires client certificates"
             ),
             _ => return,
         };
@@ -100,4 +108,4 @@ impl ClientContext for Listening {
     }
 }
 
-impl ConsumerContext for Listening {}
+impl ConsumerContext for ProbeContext {}

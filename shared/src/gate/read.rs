@@ -1,4 +1,4 @@
-//! Looking at the gate: changes nothing.
+//! Reading the gate.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use crate::message::{
 use crate::sale::Category;
 use redis_link::{Call, LinkError, Reply};
 
+use super::connection::Gate;
 use super::filling::InstallState;
-use super::types::{ProgramRef, ResvState, parse_owner, parse_seats};
-use super::verbs::Gate;
-use super::{map, scripts};
+use super::types::{ProgramRef, ReservationState, parse_owner, parse_seats};
+use super::{scripts, seat_rows};
 
-/// All that is kept of a reservation.
+/// A stored reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// Its nonce.
@@ -34,43 +34,43 @@ pub struct Reservation {
     pub key: Option<IdempotencyKey>,
     /// The latest attempt to publish.
     pub attempt: u32,
-    /// How far it has come.
-    pub state: ResvState,
+    /// Its state.
+    pub state: ReservationState,
     /// The encoded message; empty once stored.
     pub message: String,
 }
 
-/// What is free.
+/// The free seats of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Availability {
-    /// Whether the counts may be trusted: buyers are let in only when open.
+    /// The counts are valid only while the gate is open.
     pub state: InstallState,
     /// Free seats by category, ascending.
     pub free: Vec<(CategoryNo, u32)>,
 }
 
-/// A taken seat and whose it is.
+/// A taken seat and its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
     /// The seat.
     pub seat: SeatIndex,
-    /// The order that has it.
+    /// The order that owns it.
     pub order: OrderNumber,
     /// That order's nonce.
     pub nonce: Nonce,
 }
 
-/// Some of the taken seats.
+/// A page of taken seats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenPage {
-    /// A seat taken all the time is on some page; one may be on two.
+    /// Every seat that stays taken is on a page; some may be on two.
     pub taken: Vec<Taken>,
-    /// Where the next page begins; nothing after the last.
+    /// Where the next page begins; `None` after the last.
     pub next: Option<u64>,
 }
 
 impl Gate {
-    /// The reservation of an order, whatever its nonce.
+    /// The reservation of an order number, under any nonce.
     pub async fn reservation(&self, order: OrderNumber) -> Result<Option<Reservation>, LinkError> {
         let key = self
             .names
@@ -92,19 +92,18 @@ impl Gate {
         ];
         let mut command = cmd("HMGET");
         command.arg(key).arg(&fields);
-        let mut replies = self.link.read("reservation", vec![command]).await?;
-        let Some(mut reply) = replies.pop() else {
-            return Ok(None);
-        };
+        let mut reply = self.link.read_one("reservation", command).await?;
         let Some(nonce) = reply.parse_optional()? else {
             return Ok(None);
         };
         let program = reply.parse()?;
         let user = reply.word()?;
-        let (category, seats): (u16, _) = (reply.parse()?, parse_seats(&reply.word()?)?);
-        let (unit_price, key): (i64, String) = (reply.parse()?, reply.word()?);
+        let category: u16 = reply.parse()?;
+        let seats = parse_seats(&reply.word()?)?;
+        let unit_price: i64 = reply.parse()?;
+        let key = reply.word()?;
         let attempt = reply.parse()?;
-        let state = ResvState::read(&mut reply)?;
+        let state = ReservationState::read(&mut reply)?;
         let message = reply.word()?;
         let damaged =
             |e| LinkError::Protocol(format!("the reservation of order {order} is damaged: {e}"));
@@ -126,12 +125,12 @@ impl Gate {
         }))
     }
 
-    /// How a program stands in the gate.
+    /// The state of a program in the gate.
     pub async fn install_state(&self, program: ProgramRef) -> Result<InstallState, LinkError> {
         Ok(self.head(program).await?.0)
     }
 
-    /// What is free; nothing if the program is not in the gate.
+    /// The free seats; `None` if the program is not installed.
     pub async fn availability(
         &self,
         program: ProgramRef,
@@ -153,7 +152,8 @@ impl Gate {
         Ok(Some(Availability { state, free }))
     }
 
-    /// The seats of a category, a byte a seat (`0` free, `1` taken, `2` blocked), row by row; nothing if it is not in the gate.
+    /// The seats of a category row by row, one byte for each seat (`0` free, `1` taken, `2`
+    /// blocked); `None` if it is not installed.
     pub async fn seat_map(
         &self,
         program: ProgramRef,
@@ -163,13 +163,11 @@ impl Gate {
         for chunk in 0..category.layout.chunks() {
             command.arg(self.program_key(program, format_args!("seats:{}:{chunk}", category.no)));
         }
-        let mut replies = self.link.read("seat_map", vec![command]).await?;
-        Ok(replies
-            .pop()
-            .and_then(|mut reply| map::rows(category.layout, || reply.bytes())))
+        let mut reply = self.link.read_one("seat_map", command).await?;
+        Ok(seat_rows::rows(category.layout, || reply.bytes()))
     }
 
-    /// A page of the taken seats: from the beginning with `from` 0, then from where the last page said.
+    /// A page of the taken seats, from `from`: 0 first, then [`TakenPage::next`].
     pub async fn taken(&self, program: ProgramRef, from: u64) -> Result<TakenPage, LinkError> {
         let mut command = cmd("HSCAN");
         command
@@ -177,13 +175,7 @@ impl Gate {
             .arg(from)
             .arg("COUNT")
             .arg(1000);
-        let mut replies = self.link.read("taken", vec![command]).await?;
-        let Some(mut reply) = replies.pop() else {
-            return Ok(TakenPage {
-                taken: Vec::new(),
-                next: None,
-            });
-        };
+        let mut reply = self.link.read_one("taken", command).await?;
         let next: u64 = reply.parse()?;
         let mut pairs = reply.nested()?;
         let mut taken = Vec::with_capacity(pairs.remaining() / 2);
@@ -206,7 +198,8 @@ impl Gate {
             .link
             .run(Call::new(&scripts::LOOK, &self.head_key(program)))
             .await?;
-        let (now_ms, replid): (u64, String) = (reply.parse()?, reply.word()?);
+        let now_ms: u64 = reply.parse()?;
+        let replid = reply.word()?;
         let fields = pairs(&mut reply)?;
         let field = |name: &str| fields.get(name).map_or("", String::as_str);
         let state = match field("state") {
