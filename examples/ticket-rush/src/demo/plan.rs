@@ -1,4 +1,4 @@
-//! The plan of each buyer. Pure: the seed decides everything.
+//! The plan of each buyer, derived from the seed.
 
 use std::time::Duration;
 
