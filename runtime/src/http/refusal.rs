@@ -1,6 +1,6 @@
-//! Answers that the service gives by itself: one table, a column for each kind of API.
+//! Responses of the service in the function's place: one table, a column for each kind of API.
 //!
-//! The words are what clients see, so they are the services' own. Sources and what could not be confirmed stand in
+//! The texts are the services' own. Sources and open questions stand in
 //! `docs/reference/conformance/http.md`.
 
 use http::StatusCode;
@@ -13,36 +13,36 @@ use crate::model::ApiKind;
 
 /// Why the service answers in the function's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// No route takes the request.
+pub(super) enum ApiRefusal {
+    /// No route matches the request.
     NoRoute,
-    /// The authorizer said no; the scopes are the route's.
+    /// By the authorizer, with the route's scopes.
     Denied(Denied, Vec<String>),
     /// The request cannot be read.
     BadRequest,
-    /// The request's body did not come in time.
+    /// The request's body is not complete in time.
     SlowRequest,
-    /// The body, or the event made of it, is larger than allowed.
+    /// The body, or the event with it, is larger than allowed.
     TooLarge,
-    /// The function failed, crashed, or ran into its own Timeout.
+    /// The function failed, crashed, or reached its Timeout.
     FunctionFailed,
     /// The function's answer cannot be sent as a response.
     BadAnswer,
-    /// The service has waited for the function as long as it does.
+    /// The function did not answer within the route's timeout.
     TooSlow,
-    /// More requests than the route takes.
+    /// The route's rate limit is reached.
     TooMany,
     /// All instances are busy.
     Throttled,
-    /// The function is not there, or the host ends.
+    /// The host is draining.
     Unreachable,
-    /// The host is short of memory for bodies, or of open files or processes. To be tried again.
+    /// The host is short of memory for bodies, open files or processes. The client may retry.
     NoRoom,
     /// A fault of this host.
     Internal,
 }
 
-impl From<&Rejected> for Refusal {
+impl From<&Rejected> for ApiRefusal {
     fn from(rejected: &Rejected) -> Self {
         match rejected {
             Rejected::TooLarge(_) => Self::TooLarge,
@@ -54,8 +54,8 @@ impl From<&Rejected> for Refusal {
     }
 }
 
-impl Refusal {
-    /// The whole answer, as this kind of API words it.
+impl ApiRefusal {
+    /// The response of this kind of API.
     pub(super) fn reply(&self, kind: &ApiKind) -> Reply {
         let mut reply = match kind {
             ApiKind::Http => http_api(self),
@@ -76,49 +76,50 @@ impl Refusal {
     }
 }
 
-fn http_api(refusal: &Refusal) -> Reply {
+fn http_api(refusal: &ApiRefusal) -> Reply {
     let (status, text) = match refusal {
-        Refusal::NoRoute => (404, "Not Found"),
-        Refusal::Denied(Denied::Scope, _) => (403, "Forbidden"),
-        Refusal::Denied(..) => (401, "Unauthorized"),
-        Refusal::BadRequest => (400, "Bad Request"),
-        Refusal::SlowRequest => (408, "Request Timeout"),
-        Refusal::TooLarge => (413, "Request Entity Too Large"),
-        Refusal::TooMany => (429, "Too Many Requests"),
-        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::Internal => {
+        ApiRefusal::NoRoute => (404, "Not Found"),
+        ApiRefusal::Denied(Denied::Scope, _) => (403, "Forbidden"),
+        ApiRefusal::Denied(..) => (401, "Unauthorized"),
+        ApiRefusal::BadRequest => (400, "Bad Request"),
+        ApiRefusal::SlowRequest => (408, "Request Timeout"),
+        ApiRefusal::TooLarge => (413, "Request Entity Too Large"),
+        ApiRefusal::TooMany => (429, "Too Many Requests"),
+        ApiRefusal::FunctionFailed | ApiRefusal::BadAnswer | ApiRefusal::Internal => {
             (500, "Internal Server Error")
         }
-        Refusal::TooSlow | Refusal::Throttled | Refusal::Unreachable | Refusal::NoRoom => {
-            (503, "Service Unavailable")
-        }
+        ApiRefusal::TooSlow
+        | ApiRefusal::Throttled
+        | ApiRefusal::Unreachable
+        | ApiRefusal::NoRoom => (503, "Service Unavailable"),
     };
     message(status, text)
 }
 
-/// REST APIs name the reason in a header, too.
-fn rest_api(refusal: &Refusal) -> Reply {
+/// REST APIs name the reason in a header as well.
+fn rest_api(refusal: &ApiRefusal) -> Reply {
     let (status, text, error) = match refusal {
-        Refusal::NoRoute => (
+        ApiRefusal::NoRoute => (
             403,
             "Missing Authentication Token",
             "MissingAuthenticationTokenException",
         ),
-        Refusal::Denied(Denied::Scope, _) => (403, "Forbidden", "ForbiddenException"),
-        Refusal::Denied(..) => (401, "Unauthorized", "UnauthorizedException"),
-        Refusal::BadRequest => (400, "Bad Request", "BadRequestException"),
-        Refusal::SlowRequest => (408, "Request Timeout", "RequestTimeoutException"),
-        Refusal::TooLarge => (413, "Request Too Long", "RequestTooLongException"),
-        Refusal::TooMany => (429, "Too Many Requests", "TooManyRequestsException"),
-        Refusal::FunctionFailed | Refusal::BadAnswer => {
+        ApiRefusal::Denied(Denied::Scope, _) => (403, "Forbidden", "ForbiddenException"),
+        ApiRefusal::Denied(..) => (401, "Unauthorized", "UnauthorizedException"),
+        ApiRefusal::BadRequest => (400, "Bad Request", "BadRequestException"),
+        ApiRefusal::SlowRequest => (408, "Request Timeout", "RequestTimeoutException"),
+        ApiRefusal::TooLarge => (413, "Request Too Long", "RequestTooLongException"),
+        ApiRefusal::TooMany => (429, "Too Many Requests", "TooManyRequestsException"),
+        ApiRefusal::FunctionFailed | ApiRefusal::BadAnswer => {
             (502, "Internal server error", "InternalServerErrorException")
         }
-        Refusal::TooSlow => (
+        ApiRefusal::TooSlow => (
             504,
             "Endpoint request timed out",
             "InternalServerErrorException",
         ),
-        Refusal::NoRoom => (503, "Service Unavailable", "ServiceUnavailableException"),
-        Refusal::Throttled | Refusal::Unreachable | Refusal::Internal => {
+        ApiRefusal::NoRoom => (503, "Service Unavailable", "ServiceUnavailableException"),
+        ApiRefusal::Throttled | ApiRefusal::Unreachable | ApiRefusal::Internal => {
             (500, "Internal server error", "InternalServerErrorException")
         }
     };
@@ -130,25 +131,25 @@ fn rest_api(refusal: &Refusal) -> Reply {
     reply
 }
 
-/// Function URLs answer failures of the function with bare text.
-fn function_url(refusal: &Refusal) -> Reply {
+/// Function URLs answer failures of the function with plain text.
+fn function_url(refusal: &ApiRefusal) -> Reply {
     match refusal {
-        // A URL takes every method and path, and asks for no token.
-        Refusal::NoRoute | Refusal::Denied(..) => message(403, "Forbidden"),
-        Refusal::BadRequest => message(400, "Bad Request"),
-        Refusal::SlowRequest => message(408, "Request Timeout"),
-        Refusal::TooLarge => message(413, "Request Entity Too Large"),
-        // A URL has no limits of its own.
-        Refusal::TooMany | Refusal::Throttled => message(429, "Rate Exceeded."),
-        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::TooSlow => {
+        // a URL accepts every method and path, and has no authorizer
+        ApiRefusal::NoRoute | ApiRefusal::Denied(..) => message(403, "Forbidden"),
+        ApiRefusal::BadRequest => message(400, "Bad Request"),
+        ApiRefusal::SlowRequest => message(408, "Request Timeout"),
+        ApiRefusal::TooLarge => message(413, "Request Entity Too Large"),
+        // a URL has no rate limit
+        ApiRefusal::TooMany | ApiRefusal::Throttled => message(429, "Rate Exceeded."),
+        ApiRefusal::FunctionFailed | ApiRefusal::BadAnswer | ApiRefusal::TooSlow => {
             text(502, "Internal Server Error")
         }
-        Refusal::Unreachable | Refusal::NoRoom => text(503, "Service Unavailable"),
-        Refusal::Internal => text(500, "Internal Server Error"),
+        ApiRefusal::Unreachable | ApiRefusal::NoRoom => text(503, "Service Unavailable"),
+        ApiRefusal::Internal => text(500, "Internal Server Error"),
     }
 }
 
-/// What the client is told of the token it should bring.
+/// The `WWW-Authenticate` header: the token that the client needs.
 fn challenge(denied: Denied, scopes: &str) -> String {
     match denied {
         Denied::Missing => "Bearer".to_owned(),
@@ -191,72 +192,72 @@ mod tests {
         column
     }
 
-    const ALL: [Refusal; 6] = [
-        Refusal::NoRoute,
-        Refusal::FunctionFailed,
-        Refusal::BadAnswer,
-        Refusal::TooSlow,
-        Refusal::Throttled,
-        Refusal::TooLarge,
+    const ALL: [ApiRefusal; 6] = [
+        ApiRefusal::NoRoute,
+        ApiRefusal::FunctionFailed,
+        ApiRefusal::BadAnswer,
+        ApiRefusal::TooSlow,
+        ApiRefusal::Throttled,
+        ApiRefusal::TooLarge,
     ];
 
-    fn said(status: u16, text: &str) -> (u16, String) {
+    fn json(status: u16, text: &str) -> (u16, String) {
         (status, format!("{{\"message\":\"{text}\"}}"))
     }
 
     #[tokio::test]
-    async fn an_http_api_hides_the_function_behind_500_and_503() {
+    async fn an_http_api_answers_500_and_503() {
         let expected = [
-            said(404, "Not Found"),
-            said(500, "Internal Server Error"),
-            said(500, "Internal Server Error"),
-            said(503, "Service Unavailable"),
-            said(503, "Service Unavailable"),
-            said(413, "Request Entity Too Large"),
+            json(404, "Not Found"),
+            json(500, "Internal Server Error"),
+            json(500, "Internal Server Error"),
+            json(503, "Service Unavailable"),
+            json(503, "Service Unavailable"),
+            json(413, "Request Entity Too Large"),
         ];
         assert_eq!(column(&ApiKind::Http).await, expected);
     }
 
     #[tokio::test]
-    async fn a_rest_api_tells_bad_answers_timeouts_and_unknown_routes_apart() {
+    async fn a_rest_api_distinguishes_its_refusals() {
         let expected = [
-            said(403, "Missing Authentication Token"),
-            said(502, "Internal server error"),
-            said(502, "Internal server error"),
-            said(504, "Endpoint request timed out"),
-            said(500, "Internal server error"),
-            said(413, "Request Too Long"),
+            json(403, "Missing Authentication Token"),
+            json(502, "Internal server error"),
+            json(502, "Internal server error"),
+            json(504, "Endpoint request timed out"),
+            json(500, "Internal server error"),
+            json(413, "Request Too Long"),
         ];
         let rest = ApiKind::Rest(RestApi::default());
         assert_eq!(column(&rest).await, expected);
         assert_eq!(
-            Refusal::NoRoute.reply(&rest).headers()["x-amzn-errortype"],
+            ApiRefusal::NoRoute.reply(&rest).headers()["x-amzn-errortype"],
             "MissingAuthenticationTokenException"
         );
     }
 
     #[tokio::test]
-    async fn a_function_url_answers_502_in_plain_text_and_429_when_throttled() {
+    async fn a_function_url_answers_502_as_text_and_429() {
         let failed = (502, "Internal Server Error".to_owned());
         let expected = [
-            said(403, "Forbidden"),
+            json(403, "Forbidden"),
             failed.clone(),
             failed.clone(),
             failed,
-            said(429, "Rate Exceeded."),
-            said(413, "Request Entity Too Large"),
+            json(429, "Rate Exceeded."),
+            json(413, "Request Entity Too Large"),
         ];
         assert_eq!(column(&ApiKind::FunctionUrl).await, expected);
     }
 
     #[test]
-    fn a_host_without_room_is_asked_again_later() {
+    fn a_host_without_room_sends_retry_after() {
         for kind in [
             ApiKind::Http,
             ApiKind::Rest(RestApi::default()),
             ApiKind::FunctionUrl,
         ] {
-            let reply = Refusal::NoRoom.reply(&kind);
+            let reply = ApiRefusal::NoRoom.reply(&kind);
             assert_eq!(
                 (reply.status().as_u16(), &reply.headers()[RETRY_AFTER]),
                 (503, &HeaderValue::from_static("1"))
@@ -265,9 +266,9 @@ mod tests {
     }
 
     #[test]
-    fn a_denied_client_is_told_what_to_bring() {
+    fn a_denied_client_receives_a_challenge() {
         let reply =
-            Refusal::Denied(Denied::Scope, vec!["a".into(), "b".into()]).reply(&ApiKind::Http);
+            ApiRefusal::Denied(Denied::Scope, vec!["a".into(), "b".into()]).reply(&ApiKind::Http);
         assert_eq!(
             reply.headers()[WWW_AUTHENTICATE],
             "Bearer scope=\"a b\" error=\"insufficient_scope\""

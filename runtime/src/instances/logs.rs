@@ -1,7 +1,8 @@
-//! What functions print, line by line, with the platform's START, END and REPORT lines between.
+//! Writes the lines of functions, with the platform's START, END and REPORT lines between.
 //!
-//! One thread writes. The queue before it is bounded per function: a function that floods its log loses its own lines
-//! (and is told how many), never another function's, and nobody waits for a slow terminal.
+//! One thread writes. Its queue is bounded per function: a function that floods the log loses its
+//! own lines, with a line that counts them, and never another function's. No function waits for a
+//! slow terminal.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -14,21 +15,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::process::{Memory, memory};
-use super::records::{self, Line};
-use super::tail::{Tail, Tails};
+use super::records::{self, LogLine};
+use super::tail::{LogTail, LogTails};
 use crate::model::Logging;
 use crate::terminal;
 
-/// Lines of one function that may wait to be written.
+/// Queued lines of one function at most.
 const QUEUE_PER_FUNCTION: usize = 4_096;
 
-/// Longest line passed on; the rest of a longer one follows as lines of its own.
+/// Bytes of a line at most; the rest of a longer one follows as lines of its own.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
 struct Entry {
     function: Arc<str>,
     request_id: Option<Arc<str>>,
-    line: Line,
+    line: LogLine,
     at: Timestamp,
     logging: Arc<Logging>,
     backlog: Arc<Backlog>,
@@ -41,26 +42,26 @@ struct Backlog {
     dropped_bytes: AtomicUsize,
 }
 
-/// Handle to the writing thread.
+/// A handle of the writing thread.
 #[derive(Debug, Clone)]
 pub struct Logs {
     sender: Sender<Entry>,
-    tails: Arc<Tails>,
+    tails: Arc<LogTails>,
 }
 
 /// The end of the writing thread.
 #[derive(Debug)]
-pub struct LogEnd(Receiver<()>);
+pub struct LogFlush(Receiver<()>);
 
-impl LogEnd {
-    /// Blocks until every handle is gone and every line is written, `patience` at most.
-    pub fn wait(&self, patience: Duration) {
-        // nothing is ever sent: the sender is dropped at the end
-        let _ = self.0.recv_timeout(patience);
+impl LogFlush {
+    /// Blocks until every handle is dropped and every line is written, for `timeout` at most.
+    pub fn wait(&self, timeout: Duration) {
+        // nothing is sent: the sender is dropped at the end
+        let _ = self.0.recv_timeout(timeout);
     }
 }
 
-/// One function's way into the log.
+/// Writes the lines of one function.
 #[derive(Debug, Clone)]
 pub(super) struct FunctionLog {
     function: Arc<str>,
@@ -70,20 +71,23 @@ pub(super) struct FunctionLog {
 }
 
 impl Logs {
-    /// Starts a thread that writes to `out` until every handle is gone.
+    /// Starts a thread that writes to `out` until every handle is dropped.
     pub fn to(out: impl Write + Send + 'static) -> Self {
         Self::with_end(out).0
     }
 
-    /// The same, for a program that ends after the last line and not before.
-    pub fn with_end(mut out: impl Write + Send + 'static) -> (Self, LogEnd) {
+    /// The same, for a program that must not end before the last line is written.
+    pub fn with_end(mut out: impl Write + Send + 'static) -> (Self, LogFlush) {
         let (sender, receiver) = channel();
         let (writing, written) = channel();
-        let tails = Arc::new(Tails::default());
-        let asked = tails.clone();
+        let tails = Arc::new(LogTails::default());
+        let collecting = tails.clone();
         std::thread::spawn(move || {
-            // a panic loses the line that caused it: every function's lines pass here
-            while catch_unwind(AssertUnwindSafe(|| write_all(&receiver, &asked, &mut out))).is_err()
+            // a panic loses only the line that caused it
+            while catch_unwind(AssertUnwindSafe(|| {
+                write_all(&receiver, &collecting, &mut out);
+            }))
+            .is_err()
             {
                 tracing::error!(
                     alarm = "log_line_lost",
@@ -92,17 +96,17 @@ impl Logs {
             }
             drop::<Sender<()>>(writing);
         });
-        (Self { sender, tails }, LogEnd(written))
+        (Self { sender, tails }, LogFlush(written))
     }
 
-    /// Standard output, where a person running the host looks.
+    /// Writes to standard output.
     pub fn stdout() -> Self {
         Self::to(std::io::stdout())
     }
 
-    /// Collects the end of what an invocation prints, which must not have begun.
-    pub fn tail(&self, request_id: &str) -> Tail {
-        Tail::new(self.tails.clone(), request_id)
+    /// Collects the last lines of an invocation, which must not have started.
+    pub fn tail(&self, request_id: &str) -> LogTail {
+        LogTail::new(self.tails.clone(), request_id)
     }
 
     pub(super) fn of(&self, function: &str, logging: &Logging) -> FunctionLog {
@@ -116,15 +120,15 @@ impl Logs {
 }
 
 impl FunctionLog {
-    /// Has a line written, unless the function's levels leave it out.
-    pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: Line) {
+    /// Queues a line, unless the function's log level excludes it.
+    pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: LogLine) {
         let bytes = match &line {
-            Line::Output { text }
+            LogLine::Output { text }
                 if self.logging.is_json() && records::level_of(text) < self.logging.application =>
             {
                 return;
             }
-            Line::Output { text } => text.len(),
+            LogLine::Output { text } => text.len(),
             _ => 0,
         };
         if self.backlog.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE_PER_FUNCTION {
@@ -143,12 +147,12 @@ impl FunctionLog {
             logging: self.logging.clone(),
             backlog: self.backlog.clone(),
         };
-        // the thread only ends when standard output is gone; then there is nobody to tell
+        // an error means that the thread has ended, because standard output is closed
         let _ = self.sender.send(entry);
     }
 }
 
-fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
+fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write) {
     while let Ok(first) = receiver.recv() {
         let mut next = Some(first);
         while let Some(entry) = next {
@@ -163,9 +167,9 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
             }
             for text in entry.lines() {
                 if let Some(id) = &entry.request_id {
-                    tails.take(id, &entry.line, &text);
+                    tails.add(id, &entry.line, &text);
                 }
-                // a caller that asked for the end of the log receives the function's own characters, a terminal does not
+                // the tail keeps the function's own characters; a terminal gets them escaped
                 let shown = terminal::line(&text);
                 if writeln!(
                     out,
@@ -178,7 +182,7 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
                     return;
                 }
             }
-            if let (Some(id), Line::Report { .. }) = (&entry.request_id, &entry.line) {
+            if let (Some(id), LogLine::Report { .. }) = (&entry.request_id, &entry.line) {
                 tails.ended(id);
             }
             next = receiver.try_recv().ok();
@@ -190,10 +194,10 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
 }
 
 impl Entry {
-    /// The lines that it becomes.
+    /// The lines of text of this entry.
     fn lines(&self) -> Vec<Cow<'_, str>> {
         let id = self.request_id.as_deref().unwrap_or("-");
-        let peak = if let Line::Report { pid: Some(pid), .. } = self.line {
+        let peak = if let LogLine::Report { pid: Some(pid), .. } = self.line {
             memory(pid, Memory::Peak)
         } else {
             None
@@ -210,7 +214,7 @@ mod tests {
     use super::*;
     use crate::model::{LogFormat, LogLevel};
 
-    fn entry(line: Line) -> Entry {
+    fn entry(line: LogLine) -> Entry {
         Entry {
             function: "Echo".into(),
             request_id: Some("8f5".into()),
@@ -225,28 +229,28 @@ mod tests {
     fn a_line_names_its_function_and_request() {
         let (sender, receiver) = channel();
         sender
-            .send(entry(Line::Output {
+            .send(entry(LogLine::Output {
                 text: "hello".into(),
             }))
             .unwrap();
         drop(sender);
         let mut out = Vec::new();
-        write_all(&receiver, &Tails::default(), &mut out);
+        write_all(&receiver, &LogTails::default(), &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "Echo 8f5 | hello\n");
     }
 
     #[test]
-    fn a_line_cannot_steer_the_terminal_and_its_json_stays() {
+    fn control_characters_are_escaped_and_json_stays() {
         let (sender, receiver) = channel();
         let json = "{\"a\":\"\u{9b}2J\u{202e}\"}";
         for text in ["\x1b[2Jhello\rbye", json] {
             sender
-                .send(entry(Line::Output { text: text.into() }))
+                .send(entry(LogLine::Output { text: text.into() }))
                 .unwrap();
         }
         drop(sender);
         let mut out = Vec::new();
-        write_all(&receiver, &Tails::default(), &mut out);
+        write_all(&receiver, &LogTails::default(), &mut out);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
@@ -255,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_below_the_functions_level_are_left_out() {
+    fn lines_below_the_functions_level_are_excluded() {
         let (sender, receiver) = channel();
         let logging = Logging {
             format: Some(LogFormat::Json),
@@ -275,11 +279,11 @@ mod tests {
             "plain".to_owned(),
             line("error"),
         ] {
-            log.write(None, Line::Output { text });
+            log.write(None, LogLine::Output { text });
         }
         drop(log);
         let mut out = Vec::new();
-        write_all(&receiver, &Tails::default(), &mut out);
+        write_all(&receiver, &LogTails::default(), &mut out);
         let expected = ["warn", "error"]
             .map(|level| format!("Quiet - | {}\n", line(level)))
             .concat();
@@ -287,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_loses_its_own_lines_and_says_so() {
+    fn a_flood_loses_its_own_lines_with_a_count() {
         let (sender, receiver) = channel();
         let log = Logs {
             sender,
@@ -297,20 +301,20 @@ mod tests {
         for n in 0..QUEUE_PER_FUNCTION + 7 {
             log.write(
                 None,
-                Line::Output {
+                LogLine::Output {
                     text: n.to_string(),
                 },
             );
         }
         drop(log);
         let mut out = Vec::new();
-        write_all(&receiver, &Tails::default(), &mut out);
+        write_all(&receiver, &LogTails::default(), &mut out);
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("(7 lines dropped"), "{}", &text[..200]);
         assert_eq!(text.lines().count(), QUEUE_PER_FUNCTION + 1);
     }
 
-    /// Panics at one line; keeps the others.
+    /// Panics at one line.
     struct Fragile(Sender<String>);
 
     impl Write for Fragile {
@@ -326,12 +330,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_breaks_the_writer_loses_no_other() {
+    fn a_line_that_panics_the_writer_loses_no_other() {
         let (sender, written) = channel();
         let (logs, end) = Logs::with_end(Fragile(sender));
         let log = logs.of("F", &Logging::default());
         for text in ["one", "bad", "two"] {
-            log.write(None, Line::Output { text: text.into() });
+            log.write(None, LogLine::Output { text: text.into() });
         }
         drop((log, logs));
         end.wait(Duration::from_secs(10));

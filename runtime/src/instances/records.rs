@@ -1,5 +1,6 @@
-//! The platform's lines of a function's log: as text, or as the JSON records of `LogFormat: JSON` ("Configuring JSON
-//! and plain text log formats", "Telemetry API schema reference" and "Log-level filtering" in Lambda's documentation).
+//! The platform's lines of a function's log: as text, or as the JSON records of `LogFormat: JSON`
+//! ("Configuring JSON and plain text log formats", "Telemetry API schema reference" and "Log-level
+//! filtering" in Lambda's documentation).
 //!
 //! Pure: time and memory are parameters.
 
@@ -17,40 +18,40 @@ use crate::model::{LogLevel, Logging};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub enum LogLine {
     /// The function printed it.
     Output {
         /// The line, without its end.
         text: String,
     },
-    /// The host says it: why an invocation or a process failed.
+    /// The host reports why an invocation or a process failed.
     Failure {
         /// One line.
         text: String,
     },
     /// A process is started.
     InitStart,
-    /// Its initialisation is over.
+    /// Its initialisation ended.
     InitEnd {
         /// How long it took.
         duration: Duration,
         /// How it ended.
-        status: Status,
+        status: PhaseStatus,
     },
-    /// An invocation was handed over.
+    /// An invocation started.
     Start,
-    /// It ended.
+    /// An invocation ended.
     End {
-        /// From hand-over to answer.
+        /// From start to answer.
         duration: Duration,
         /// How it ended.
-        status: Status,
+        status: PhaseStatus,
         /// Bytes of the answer.
         bytes: usize,
     },
-    /// What it took.
+    /// What the invocation used.
     Report {
-        /// From hand-over to answer.
+        /// From start to answer.
         duration: Duration,
         /// Initialisation, for the first invocation of an instance.
         init: Option<Duration>,
@@ -59,22 +60,22 @@ pub enum Line {
         /// Process whose peak is reported.
         pid: Option<u32>,
         /// How the invocation ended.
-        status: Status,
+        status: PhaseStatus,
     },
 }
 
-/// How a phase ended, in the platform's words.
+/// How a phase ended, as the platform names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
-    /// The runtime answered. An error that the function reports is an answer as well: the runtime is sound.
+pub enum PhaseStatus {
+    /// The runtime answered. An error that the function reports is an answer as well.
     Success,
-    /// The time was over.
+    /// The phase was out of time.
     Timeout,
     /// The sandbox failed, with this error type: `Runtime.ExitError`.
     Error(String),
 }
 
-impl Status {
+impl PhaseStatus {
     /// The end of an invocation. `reported`: the function itself sent this outcome.
     pub(super) fn of(outcome: &Outcome, reported: bool) -> Self {
         match outcome {
@@ -101,7 +102,7 @@ impl Status {
         }
     }
 
-    /// What a text line ends with; nothing after a success.
+    /// The end of a text line; empty after a success.
     fn suffix(&self) -> String {
         match self {
             Self::Success => String::new(),
@@ -119,33 +120,37 @@ impl Status {
         record
     }
 
-    /// Level of a record with this status, where a success has the level `sound`.
-    fn level(&self, sound: LogLevel) -> LogLevel {
+    /// The level of a record with this status. `success`: that of a success.
+    fn level(&self, success: LogLevel) -> LogLevel {
         if *self == Self::Success {
-            sound
+            success
         } else {
             LogLevel::Warn
         }
     }
 }
 
-/// The lines of text that this one becomes: one, or none. What the function printed is not copied.
-pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Option<Cow<'l, str>> {
+/// The line as text, if it has a text form. Output of the function is not copied.
+pub(super) fn text<'l>(
+    line: &'l LogLine,
+    id: &str,
+    peak_bytes: Option<u64>,
+) -> Option<Cow<'l, str>> {
     Some(match line {
-        Line::Output { text } | Line::Failure { text } => Cow::Borrowed(text.as_str()),
-        Line::InitStart
-        | Line::InitEnd {
-            status: Status::Success,
+        LogLine::Output { text } | LogLine::Failure { text } => Cow::Borrowed(text.as_str()),
+        LogLine::InitStart
+        | LogLine::InitEnd {
+            status: PhaseStatus::Success,
             ..
         } => return None,
-        Line::InitEnd { duration, status } => Cow::Owned(format!(
+        LogLine::InitEnd { duration, status } => Cow::Owned(format!(
             "INIT_REPORT Init Duration: {:.2} ms\tPhase: init{}",
             ms(*duration),
             status.suffix()
         )),
-        Line::Start => Cow::Owned(format!("START RequestId: {id} Version: $LATEST")),
-        Line::End { .. } => Cow::Owned(format!("END RequestId: {id}")),
-        Line::Report {
+        LogLine::Start => Cow::Owned(format!("START RequestId: {id} Version: $LATEST")),
+        LogLine::End { .. } => Cow::Owned(format!("END RequestId: {id}")),
+        LogLine::Report {
             duration,
             init,
             memory_mb,
@@ -153,7 +158,8 @@ pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Opt
             ..
         } => {
             let mut line = format!(
-                "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {memory_mb} MB",
+                "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {} ms\t\
+                 Memory Size: {memory_mb} MB",
                 ms(*duration),
                 billed(*duration, *init)
             );
@@ -169,10 +175,10 @@ pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Opt
     })
 }
 
-/// The lines that this one becomes where the format is JSON: those that the configured levels let pass. What the function printed
-/// stays as it is.
+/// The JSON records of a line that the configured levels include. Output of the function stays as
+/// it is.
 pub(super) fn json<'l>(
-    line: &'l Line,
+    line: &'l LogLine,
     id: &str,
     at: Timestamp,
     peak_bytes: Option<u64>,
@@ -186,8 +192,8 @@ pub(super) fn json<'l>(
         record
     };
     let records: Vec<(LogLevel, &str, Value)> = match line {
-        Line::Output { text } => return vec![Cow::Borrowed(text.as_str())],
-        Line::Failure { text } => {
+        LogLine::Output { text } => return vec![Cow::Borrowed(text.as_str())],
+        LogLine::Failure { text } => {
             let mut entry =
                 json!({ "timestamp": time(at), "level": LogLevel::Error.word(), "message": text });
             if id != "-" {
@@ -195,8 +201,8 @@ pub(super) fn json<'l>(
             }
             return vec![Cow::Owned(entry.to_string())];
         }
-        Line::InitStart => vec![(LogLevel::Debug, "platform.initStart", init(json!({})))],
-        Line::InitEnd { duration, status } => {
+        LogLine::InitStart => vec![(LogLevel::Debug, "platform.initStart", init(json!({})))],
+        LogLine::InitEnd { duration, status } => {
             let level = status.level(LogLevel::Debug);
             vec![
                 (
@@ -213,12 +219,12 @@ pub(super) fn json<'l>(
                 ),
             ]
         }
-        Line::Start => vec![(
+        LogLine::Start => vec![(
             LogLevel::Info,
             "platform.start",
             json!({ "requestId": id, "version": "$LATEST" }),
         )],
-        Line::End {
+        LogLine::End {
             duration,
             status,
             bytes,
@@ -231,15 +237,18 @@ pub(super) fn json<'l>(
                 record,
             )]
         }
-        Line::Report {
+        LogLine::Report {
             duration,
             init,
             memory_mb,
             status,
             ..
         } => {
-            let mut metrics = json!({ "durationMs": rounded(*duration), "billedDurationMs": billed(*duration, *init),
-                "memorySizeMB": memory_mb });
+            let mut metrics = json!({
+                "durationMs": rounded(*duration),
+                "billedDurationMs": billed(*duration, *init),
+                "memorySizeMB": memory_mb,
+            });
             if let Some(peak) = peak_bytes {
                 metrics["maxMemoryUsedMB"] = Value::from(megabytes(peak));
             }
@@ -258,7 +267,7 @@ pub(super) fn json<'l>(
         .collect()
 }
 
-/// Says that lines were lost, in either format.
+/// The line that counts dropped lines, in either format.
 pub(super) fn dropped(lines: usize, bytes: usize, at: Timestamp, logging: &Logging) -> String {
     const REASON: &str = "printed faster than written";
     if !logging.is_json() {
@@ -278,8 +287,8 @@ fn platform(at: Timestamp, kind: &str, record: &Value) -> String {
     )
 }
 
-/// The level of a line that a function printed: that of its field `level`, if the line is a JSON object with a valid time as well.
-/// All other lines count as `INFO`, as "Log-level filtering" says.
+/// The level of a line of output: that of its field `level`, if the line is a JSON object with a
+/// valid time. All other lines count as `INFO` ("Log-level filtering").
 pub(super) fn level_of(text: &str) -> LogLevel {
     /// Keys under which loggers write the time.
     #[derive(Deserialize)]
@@ -309,7 +318,7 @@ pub(super) fn level_of(text: &str) -> LogLevel {
         .map(str::to_ascii_uppercase)
         .filter(|_| timed);
     match level.as_deref() {
-        // the words of Python's logging
+        // the names of Python's logging
         Some("WARNING") => LogLevel::Warn,
         Some("CRITICAL") => LogLevel::Fatal,
         Some(word) => LogLevel::ALL
@@ -328,12 +337,12 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// Milliseconds with microseconds as decimals.
+/// Milliseconds, to the microsecond.
 fn rounded(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
-/// Whole milliseconds, the initialisation included.
+/// Whole milliseconds, with the initialisation.
 fn billed(duration: Duration, init: Option<Duration>) -> u64 {
     ms(duration + init.unwrap_or_default()).ceil() as u64
 }

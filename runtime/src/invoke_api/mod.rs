@@ -1,13 +1,13 @@
-//! Lambda's Invoke API (2015-03-31), as far as a caller of functions needs it: the AWS command line,
-//! the SDKs, functions that call each other, and `usher invoke`.
+//! Lambda's Invoke API (2015-03-31), as far as a caller of functions needs it: the AWS command
+//! line, the SDKs, functions that call each other, and `usher invoke`.
 //!
 //! A request passes through these files in this order: `admission` checks that the caller may call
-//! functions; `name` finds the function; `request` reads the operation; `handler` runs the function or
-//! hands the event to [`crate::asynchronous`]; `answer` builds the response that the service would
-//! send. [`crate::client::InvokeClient`] is the client of a running host.
+//! functions; `name` finds the function; `request` reads the operation; `handler` runs the function
+//! or hands the event to [`crate::asynchronous`]; `answer` builds the response that the service
+//! would send. [`crate::client::InvokeClient`] is the client of a running host.
 //!
-//! Guarantees: callers from other machines need a token; no page of a browser can call a function; an
-//! event that was answered with 202 is on disk. Signatures of requests are not checked.
+//! Guarantees: callers from other machines need a token; no page of a browser can call a function;
+//! an event that was answered with 202 is on disk. Signatures of requests are not checked.
 
 mod admission;
 mod answer;
@@ -28,7 +28,7 @@ use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerClosed};
 use crate::model::{Function, Location, SkippedFunction};
 
-pub use admission::{MIN_TOKEN_LENGTH, Token};
+pub use admission::{InvokeToken, MIN_TOKEN_LENGTH};
 
 #[cfg(test)]
 pub(crate) use name::tests::function as function_fixture;
@@ -65,7 +65,7 @@ pub struct InvokeApi {
     /// Log lines of the functions, for callers that request the last ones.
     pub logs: Logs,
     /// What callers of other machines must send; `None`: they are refused.
-    pub token: Option<Token>,
+    pub token: Option<InvokeToken>,
     /// Identifies this run.
     pub host_id: String,
 }

@@ -1,6 +1,6 @@
 //! Divides the host's limit of open files between connections and processes.
 
-use super::Options;
+use super::options::HostOptions;
 use crate::descriptors::{self, Needs};
 use crate::instances::PoolOptions;
 use crate::listener::budget::ConnectionBudget;
@@ -25,18 +25,19 @@ pub(super) struct Capacity {
 
 impl Capacity {
     /// Divides the limit of this process; warns where the application may need more.
-    pub(super) fn of(app: &Application, options: &Options) -> Self {
+    pub(super) fn of(app: &Application, options: &HostOptions) -> Self {
         let needs = Needs::of(app, options.pool.default_concurrency);
         let plan = descriptors::plan(descriptors::allowed().unwrap_or(DEFAULT_LIMIT), &needs);
         if (plan.processes as u64) < needs.processes {
             tracing::warn!(
                 "{} open files allow {} of {} processes, and {} connections; events and requests \
-                 above that are throttled. Raise the hard limit to {} (ulimit -Hn), or lower concurrency",
+                 above that are throttled. Raise the hard limit to {} (ulimit -Hn), or lower \
+                 concurrency",
                 plan.limit,
                 plan.processes,
                 needs.processes,
                 plan.connections,
-                needs.wanted()
+                needs.sufficient_limit()
             );
         }
         Self {

@@ -1,7 +1,8 @@
 //! The ports of a host.
 
 use super::capacity::Capacity;
-use super::{InvokeAt, Options, StartError};
+use super::error::StartError;
+use super::options::{HostOptions, InvokeAt};
 use crate::invoke_api;
 use crate::listener::{BindError, Endpoint, Listener};
 use crate::model::Application;
@@ -16,11 +17,11 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    /// Opens every port before anything starts, so that a port in use is an error message and not half
-    /// a host.
+    /// Opens every port before anything starts, so that a port in use is an error message and not
+    /// half a host.
     pub(super) async fn bind(
         app: &Application,
-        options: &Options,
+        options: &HostOptions,
         capacity: &Capacity,
     ) -> Result<Self, StartError> {
         let failed = |error: BindError| StartError(error.to_string());

@@ -15,12 +15,12 @@ use crate::support::{project, usher_up};
 /// A project that reads the topic of a fixture.
 fn reader(fixture: &KafkaFixture) -> TempDir {
     project(&format!(
-        "Transform: AWS::Serverless-2016-10-31\n\
-         Resources:\n  \
-           Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
-             Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
-             Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
-               Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n",
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: \
+         AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      \
+         CodeUri: built\n      Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
+         Events:\n        Records:\n          Type: SelfManagedKafka\n          \
+         Properties:\n            Topics: [{}]\n            KafkaBootstrapServers: \
+         ['{}']\n            ConsumerGroupId: {}\n",
         fixture.folder.path().join("seen").display(),
         fixture.mapping.topics[0],
         fixture.mapping.bootstrap_servers,
@@ -46,7 +46,7 @@ impl Host {
         }
     }
 
-    /// The partitions that it owns, if it answers.
+    /// The partitions that the host owns; `None`: it does not answer.
     async fn owns(&self) -> Option<BTreeSet<i64>> {
         let status: Value = reqwest::get(&self.status).await.ok()?.json().await.ok()?;
         Some(
@@ -80,7 +80,7 @@ async fn two_folders_are_two_members_of_a_group() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_host_leaves_the_first_alone() {
+async fn a_second_host_does_not_disturb_the_first() {
     let fixture = KafkaFixture::new(2).await;
     let project = reader(&fixture);
     let mut first = Host::start(&project, &[]);

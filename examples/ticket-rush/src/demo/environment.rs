@@ -1,0 +1,200 @@
+//! The environment of one run: sale, tokens, audit.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use ticket_rush::api::{ApiClient, Buyer};
+use ticket_rush::client_log::ClientLog;
+use ticket_rush::host::{Environment, free_address};
+use ticket_rush::keys::Keys;
+use ticket_rush::locks::{DataFolderLock, EnvironmentLock, host_of};
+use ticket_rush::prepare::prepare;
+use ticket_rush::remove::remove;
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::buyer::Rush;
+use super::plan::Hall;
+use super::tally::Tally;
+use crate::output;
+
+/// Key of the payment provider, as in usher.toml.
+pub(crate) const WEBHOOK_SECRET: &str = "for-this-machine-only";
+/// Maximum number of requests in flight: fewer than storefront has processes, so that the host refuses
+/// none.
+const MAX_IN_FLIGHT: usize = 24;
+/// Lifetime of tokens, longer than the demo.
+const TOKEN_LIFETIME: Duration = Duration::from_mins(30);
+
+/// Environment of one run.
+pub(crate) struct DemoEnvironment {
+    pub environment: Environment,
+    pub folder: PathBuf,
+    keys: Keys,
+    api: ApiClient,
+    /// Held until the audit has ended.
+    _locks: (DataFolderLock, EnvironmentLock),
+}
+
+impl DemoEnvironment {
+    /// Creates an environment, ready for `usher up`.
+    pub(crate) async fn prepare(delivery: Duration) -> Result<Self> {
+        let mut environment = crate::environment("demo")?;
+        // First, since the following removes earlier environments from the servers.
+        let checkout = DataFolderLock::claim(&environment.checkout.data())?;
+        let owned = claim(&mut environment).await?;
+        let runs = environment.checkout.data().join("demo");
+        let folder = runs.join(&environment.prefix);
+        remove_earlier(&environment, &runs).await?;
+        environment.log = folder.join("usher.log");
+        // A state folder per run: its lock shows whether the host of the environment runs.
+        environment.state = folder.join("state");
+        let parameters = [
+            ("PayWindowSeconds", 20),
+            ("MinPayWindowSeconds", 10),
+            ("PublishWindowMs", 8000),
+            ("DeliveryTimeoutMs", delivery.as_millis()),
+            ("SweepEverySeconds", 2),
+            ("LeaseMs", 5000),
+        ];
+        environment.parameters = parameters
+            .map(|(name, value)| (name.to_owned(), value.to_string()))
+            .to_vec();
+        let client_log = ClientLog::create(&folder)?;
+        output::title(&format!("Environment \"{}\"", environment.prefix));
+        let keys = prepare(&environment, output::done).await?;
+        // As late as possible: nothing reserves the ports until the host listens.
+        environment.http = free_address(environment.http)?;
+        environment.control = free_address(environment.control)?;
+        let api = ApiClient::new(
+            &format!("http://{}", environment.http),
+            WEBHOOK_SECRET,
+            client_log,
+        )?;
+        Ok(Self {
+            environment,
+            folder,
+            keys,
+            api,
+            _locks: (checkout, owned),
+        })
+    }
+
+    /// Opens the sale. Also returns the buyer who orders during the outage.
+    pub(crate) async fn open_sale(
+        &self,
+        hall: Hall,
+        pay_window: Duration,
+        limit: u32,
+        span: Duration,
+    ) -> Result<(Rush, Buyer)> {
+        output::title("The sale opens");
+        let seller = self.officer("seller", "programs:write")?;
+        let answer = self
+            .api
+            .create_program(&seller, &hall.program(pay_window, limit))
+            .await;
+        let Some(program) = answer.text("id") else {
+            bail!("cannot open the sale: {} {}", answer.http, answer.body);
+        };
+        output::done(&format!(
+            "program {program}: {} seats, {limit} tickets a buyer, {} s to pay",
+            hall.seats(),
+            pay_window.as_secs()
+        ));
+        let rush = Rush {
+            api: self.api.clone(),
+            program: program.to_owned(),
+            tally: Tally::default(),
+            permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            give_up_at: Instant::now() + span + Duration::from_secs(30),
+            timed_out_after: pay_window + Duration::from_secs(4),
+        };
+        Ok((rush, self.buyer("probe")?))
+    }
+
+    /// A buyer with a token.
+    pub(crate) fn buyer(&self, user: &str) -> Result<Buyer> {
+        Ok(Buyer {
+            user: user.to_owned(),
+            token: self.keys.token(user, None, TOKEN_LIFETIME)?,
+        })
+    }
+
+    /// A client whose token has a scope.
+    pub(crate) fn officer(&self, user: &str, scope: &str) -> Result<Buyer> {
+        Ok(Buyer {
+            user: user.to_owned(),
+            token: self.keys.token(user, Some(scope), TOKEN_LIFETIME)?,
+        })
+    }
+
+    /// The command of the audit; fails if the program is missing.
+    pub(crate) fn audit(&self) -> Result<Command> {
+        self.environment.checkout.program("audit")?;
+        Ok(self.audit_command())
+    }
+
+    /// The command of the audit.
+    pub(crate) fn audit_command(&self) -> Command {
+        let environment = &self.environment;
+        let mut audit = Command::new(environment.checkout.programs.join("audit"));
+        audit.args([
+            "--final",
+            "--env",
+            &environment.prefix,
+            "--database-url",
+            &environment.servers.database_url,
+        ]);
+        audit
+            .args(["--redis-url", &environment.servers.redis_url, "--logs"])
+            .arg(&self.folder);
+        audit
+    }
+}
+
+/// Names the environment by the current second, or by a later one if another run on these servers has
+/// that name.
+async fn claim(environment: &mut Environment) -> Result<EnvironmentLock> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    for second in now..now + 10 {
+        environment.prefix = format!("demo-{second}");
+        if let Some(owned) =
+            EnvironmentLock::claim(&environment.servers, &environment.prefix).await?
+        {
+            return Ok(owned);
+        }
+    }
+    bail!("ten runs started on these servers in this second; try again")
+}
+
+/// Removes the environments of earlier runs from the servers, except those whose host still runs. Their
+/// logs remain. Thus the last run can be inspected until the next one starts.
+async fn remove_earlier(environment: &Environment, runs: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(runs) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let folder = entry?.path();
+        let forgotten = folder.join("forgotten");
+        if let Some(prefix) = folder
+            .file_name()
+            .and_then(|n| n.to_str())
+            .filter(|n| n.starts_with("demo-") && !forgotten.exists())
+        {
+            if let Some(process) = host_of(&folder.join("state"))? {
+                output::line(&format!(
+                    "environment {prefix} is not removed: its host still runs (process {process})"
+                ));
+                continue;
+            }
+            remove(&environment.servers, prefix).await?;
+            fs::write(&forgotten, "").context("cannot write the folder of an earlier run")?;
+        }
+    }
+    Ok(())
+}

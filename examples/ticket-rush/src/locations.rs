@@ -1,0 +1,120 @@
+//! Paths of the checkout and the programs, and addresses of the servers.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// A checkout and the programs built from it.
+#[derive(Debug, Clone)]
+pub struct Checkout {
+    /// Folder with template.yaml.
+    pub root: PathBuf,
+    /// Folder with `usher`, `audit` and the functions.
+    pub programs: PathBuf,
+}
+
+impl Checkout {
+    /// Finds the checkout around the current folder, and the programs beside the running one.
+    pub fn find() -> Result<Self> {
+        let here = env::current_dir().context("the current folder cannot be read")?;
+        let root = here
+            .ancestors()
+            .find(|folder| folder.join("template.yaml").is_file());
+        let Some(root) = root else {
+            bail!(
+                "no template.yaml in {} or above it: run this inside the checkout",
+                here.display()
+            );
+        };
+        Ok(Self {
+            root: root.to_owned(),
+            programs: programs()?,
+        })
+    }
+
+    /// Path of a program. The error names the command that builds it.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        let path = self.programs.join(name);
+        if !path.is_file() {
+            bail!(
+                "{} is not built: cargo build --workspace --profile local",
+                path.display()
+            );
+        }
+        Ok(path)
+    }
+
+    /// Cargo profile of the programs: the name of their folder, except for `dev`.
+    pub fn profile(&self) -> &str {
+        match self.programs.file_name().and_then(|n| n.to_str()) {
+            Some("debug") | None => "dev",
+            Some(name) => name,
+        }
+    }
+
+    /// Path of a file in the checkout.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// Folder of the key set.
+    pub fn keys(&self) -> PathBuf {
+        self.data().join("keys")
+    }
+
+    /// Data folder of all runs.
+    pub fn data(&self) -> PathBuf {
+        env::var_os("USHER_DATA").map_or_else(|| self.root.join(".data"), PathBuf::from)
+    }
+}
+
+/// Folder of the running program; tests run from a folder below it.
+fn programs() -> Result<PathBuf> {
+    let this = env::current_exe().context("the running program's path is unknown")?;
+    let folder = this.parent().unwrap_or(Path::new("/"));
+    let folder = if folder.ends_with("deps") {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    };
+    Ok(folder.to_owned())
+}
+
+/// Addresses of the servers: from the environment (printed by `scripts/servers env`), else the
+/// defaults of `scripts/servers`.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    /// Redis of the gate.
+    pub redis_url: String,
+    /// Redis of caches and streams.
+    pub cache_url: String,
+    /// Postgres.
+    pub database_url: String,
+    /// Kafka's bootstrap servers.
+    pub brokers: String,
+    /// Endpoint of SQS.
+    pub sqs_endpoint: String,
+}
+
+impl Servers {
+    /// Reads `REDIS_URL`, `CACHE_URL`, `DATABASE_URL`, `KAFKA_BROKERS` and `SQS_ENDPOINT`.
+    pub fn from_env() -> Self {
+        let or = |name: &str, default: &str| {
+            env::var(name)
+                .ok()
+                .filter(|v| !v.is_empty())
+                .unwrap_or_else(|| default.to_owned())
+        };
+        Self {
+            redis_url: or("REDIS_URL", "redis://127.0.0.1:16379"),
+            cache_url: or("CACHE_URL", "redis://127.0.0.1:16380"),
+            database_url: or(
+                "DATABASE_URL",
+                "postgres://usher:usher@127.0.0.1:15432/usher",
+            ),
+            brokers: or("KAFKA_BROKERS", "127.0.0.1:19092"),
+            sqs_endpoint: or("SQS_ENDPOINT", "http://127.0.0.1:19324"),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The end of the process: Lambda and `usher` send SIGTERM, but only to functions with an extension.
+//!
+//! An internal extension is enough. It subscribes to no events, so it is never called.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_body_util::BodyExt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::connection::{BoxError, Connection};
+
+const NAME: HeaderName = HeaderName::from_static("lambda-extension-name");
+const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identifier");
+const REGISTER: &str = "/2020-01-01/extension/register";
+const NEXT: &str = "/2020-01-01/extension/event/next";
+
+/// An internal extension, by which the process receives SIGTERM before it ends.
+pub(super) struct ShutdownSignal {
+    terminate: Signal,
+    /// The extension's request for its next event, which is never answered.
+    _next_event: JoinSet<()>,
+}
+
+impl ShutdownSignal {
+    /// Registers with the Runtime API at `host:port`, before the function requests its first event.
+    pub(super) async fn register(runtime_api: &str) -> Result<Self, BoxError> {
+        let terminate = signal(SignalKind::terminate())?;
+        let mut connection = Connection::to(runtime_api.parse()?);
+        // Extensions of a function have different names.
+        let name = HeaderMap::from_iter([(NAME, HeaderValue::from_static("usher-traces"))]);
+        let mut response = connection
+            .send(
+                Method::POST,
+                REGISTER,
+                &name,
+                Bytes::from_static(br#"{"events":[]}"#),
+            )
+            .await?;
+        if !response.status().is_success() {
+            return Err(format!("the Runtime API responded with {}", response.status()).into());
+        }
+        let identifier = response
+            .headers_mut()
+            .remove(IDENTIFIER)
+            .ok_or("the response of the Runtime API has no extension identifier")?;
+        response.into_body().collect().await?;
+        let identifier = HeaderMap::from_iter([(IDENTIFIER, identifier)]);
+        let mut next_event = JoinSet::new();
+        next_event.spawn(async move {
+            if let Err(error) = connection
+                .send(Method::GET, NEXT, &identifier, Bytes::new())
+                .await
+            {
+                tracing::debug!(error, "the extension's request for its next event failed");
+            }
+        });
+        Ok(Self {
+            terminate,
+            _next_event: next_event,
+        })
+    }
+
+    /// Waits for SIGTERM.
+    pub(super) async fn received(&mut self) {
+        self.terminate.recv().await;
+    }
+}

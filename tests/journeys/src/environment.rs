@@ -1,0 +1,270 @@
+//! One journey's environment.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::json;
+use sqlx::Row;
+use sqlx::postgres::PgPool;
+use tempfile::TempDir;
+use ticket_rush::api::{ApiClient, Buyer, PlacedOrder, SeatSelection};
+use ticket_rush::client_log::ClientLog;
+use ticket_rush::host::{Environment, Host, free_address};
+use ticket_rush::keys::Keys;
+use ticket_rush::locations::{Checkout, Servers};
+use ticket_rush::prepare::{orders_topic, prepare};
+use ticket_rush::remove::remove;
+
+use crate::until;
+
+/// Shared with the payment provider; as in usher.toml.
+const WEBHOOK_SECRET: &str = "for-this-machine-only";
+const TOKEN: Duration = Duration::from_mins(10);
+
+/// What a journey sets differently.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Template parameters, after those that make every journey quick.
+    pub parameters: Vec<(&'static str, String)>,
+    /// Another Kafka than everybody's.
+    pub brokers: Option<String>,
+}
+
+/// An environment with keys, topics and tables, for `usher` to run in.
+#[derive(Debug)]
+pub struct TestEnvironment {
+    /// Where the journey leaves its files.
+    pub folder: TempDir,
+    /// What `usher` is started with.
+    pub environment: Environment,
+    /// Signs tokens.
+    pub keys: Keys,
+    /// The API as clients use it.
+    pub api: ApiClient,
+    /// Postgres, in the environment's schema.
+    pub db: PgPool,
+}
+
+impl TestEnvironment {
+    /// Ready for `up`.
+    pub async fn new() -> Result<Self> {
+        Self::with(Settings::default()).await
+    }
+
+    /// Ready for `up`, with settings of its own.
+    pub async fn with(settings: Settings) -> Result<Self> {
+        let env = Self::bare(settings)?;
+        prepare(&env.environment, |_| ()).await?;
+        Ok(env)
+    }
+
+    /// Nothing is made yet: no topic, no tables.
+    pub fn bare(settings: Settings) -> Result<Self> {
+        let checkout = Checkout::find()?;
+        let folder = TempDir::new()?;
+        let prefix = testkit::prefix();
+        let quick = [
+            ("MinPayWindowSeconds", 1),
+            ("PublishWindowMs", 3000),
+            ("DeliveryTimeoutMs", 1500),
+            ("SweepEverySeconds", 1),
+            ("LeaseMs", 2000),
+        ];
+        let quick = quick.map(|(name, value)| (name, value.to_string()));
+        let mut servers = Servers::from_env();
+        servers.brokers = settings.brokers.unwrap_or(servers.brokers);
+        let environment = Environment {
+            keys: folder.path().join("keys"),
+            http: free_address(([127, 0, 0, 1], 0).into())?,
+            control: free_address(([127, 0, 0, 1], 0).into())?,
+            parameters: quick
+                .into_iter()
+                .chain(settings.parameters)
+                .map(|(n, v)| (n.to_owned(), v))
+                .collect(),
+            schedules: true,
+            state: folder.path().join("state"),
+            log: folder.path().join("usher.log"),
+            prefix,
+            servers,
+            checkout,
+        };
+        let db = testkit::postgres::pool(&environment.prefix);
+        let client_log = ClientLog::create(&folder.path().join("log"))?;
+        let api = ApiClient::new(
+            &format!("http://{}", environment.http),
+            WEBHOOK_SECRET,
+            client_log,
+        )?;
+        let keys = Keys::at(&environment.keys)?;
+        Ok(Self {
+            folder,
+            environment,
+            keys,
+            api,
+            db,
+        })
+    }
+
+    /// Starts `usher up`.
+    pub async fn up(&self) -> Result<Host> {
+        self.environment.up().await
+    }
+
+    /// A buyer with a token.
+    pub fn buyer(&self, user: &str) -> Result<Buyer> {
+        Ok(Buyer {
+            user: user.to_owned(),
+            token: self.keys.token(user, None, TOKEN)?,
+        })
+    }
+
+    /// Opens a sale of one category at 1000 cents; gives the program's id.
+    pub async fn sale(
+        &self,
+        rows: u32,
+        seats_per_row: u32,
+        pay_window: Duration,
+        limit: u32,
+    ) -> Result<String> {
+        let seller = Buyer {
+            user: "seller".to_owned(),
+            token: self.keys.token("seller", Some("programs:write"), TOKEN)?,
+        };
+        let category = json!({ "name": "All", "rows": rows, "seats_per_row": seats_per_row, "price_cents": 1000 });
+        let program = json!({
+            "title": "Journey", "categories": [category], "pay_window_seconds": pay_window.as_secs(), "user_limit": limit,
+        });
+        let answer = self.api.create_program(&seller, &program).await;
+        let id = answer
+            .text("id")
+            .with_context(|| format!("opening a sale answered {} {}", answer.http, answer.body))?;
+        Ok(id.to_owned())
+    }
+
+    /// Orders and expects to be accepted.
+    pub async fn order(
+        &self,
+        buyer: &Buyer,
+        program: &str,
+        want: SeatSelection,
+        key: &str,
+    ) -> Result<PlacedOrder> {
+        let answer = self.api.order(buyer, program, 0, &want, Some(key), 0).await;
+        answer.order().with_context(|| {
+            format!(
+                "{want:?} by {} was answered {} {}",
+                buyer.user, answer.http, answer.body
+            )
+        })
+    }
+
+    /// Waits until the buyer sees the order in this status.
+    pub async fn until_status(&self, buyer: &Buyer, order: &str, status: &str) -> Result<()> {
+        until(&format!("order {order} is {status}"), async || {
+            let seen = self.api.get_order(buyer, order).await;
+            Ok((seen.text("status") == Some(status)).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until so many seats are free.
+    pub async fn until_free(&self, program: &str, free: u64) -> Result<()> {
+        until(
+            &format!("{free} seats of program {program} are free"),
+            async || {
+                let answer = self.api.program(program).await;
+                Ok((answer.body["categories"][0]["free"].as_u64() == Some(free)).then_some(()))
+            },
+        )
+        .await
+    }
+
+    /// One number from the environment's schema.
+    pub async fn count(&self, sql: &'static str) -> Result<i64> {
+        Ok(sqlx::query(sql).fetch_one(&self.db).await?.try_get(0)?)
+    }
+
+    /// Writes a record straight to the topic of orders.
+    pub async fn produce(&self, partition: i32, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let mut settings = ClientConfig::new();
+        settings
+            .set("bootstrap.servers", &self.environment.servers.brokers)
+            .set("message.max.bytes", "2000000");
+        let producer: FutureProducer = settings.create()?;
+        let topic = orders_topic(&self.environment.prefix);
+        let mut record = FutureRecord::to(&topic).partition(partition).key(key);
+        if let Some(value) = value {
+            record = record.payload(value);
+        }
+        producer
+            .send(record, Duration::from_secs(10))
+            .await
+            .map_err(|(error, _)| error)?;
+        Ok(())
+    }
+
+    /// Runs the audit on this journey's client log and expects it to pass.
+    pub async fn audited(&self, arguments: &[&str]) -> Result<()> {
+        let mut last = String::new();
+        let passed = until("the audit passes", async || {
+            let output = self.audit(arguments)?;
+            last = format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            Ok(output.status.success().then_some(()))
+        })
+        .await;
+        if passed.is_err() {
+            bail!("the audit fails:\n{last}");
+        }
+        Ok(())
+    }
+
+    fn audit(&self, arguments: &[&str]) -> Result<Output> {
+        let servers = &self.environment.servers;
+        let mut audit = Command::new(self.environment.checkout.program("audit")?);
+        audit.args([
+            "--env",
+            &self.environment.prefix,
+            "--database-url",
+            &servers.database_url,
+        ]);
+        audit
+            .args(["--redis-url", &servers.redis_url])
+            .args(arguments);
+        Ok(audit
+            .arg("--logs")
+            .arg(self.folder.path().join("log"))
+            .output()?)
+    }
+
+    /// Invokes a function with a sample event; gives exit code and answer.
+    pub async fn invoke(&self, function: &str, event: &Path) -> Result<(i32, serde_json::Value)> {
+        let output = self.environment.invoke(function, event).await?;
+        let code = output.status.code().context("usher invoke was killed")?;
+        let answer = serde_json::from_slice(&output.stdout);
+        let answer = answer.with_context(|| {
+            let shown = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            format!(
+                "{}: {}{}",
+                event.display(),
+                shown(&output.stdout),
+                shown(&output.stderr)
+            )
+        })?;
+        Ok((code, answer))
+    }
+
+    /// Takes everything of this environment off the servers. A journey that fails leaves it for a look.
+    pub async fn remove(self) -> Result<()> {
+        self.db.close().await;
+        remove(&self.environment.servers, &self.environment.prefix).await
+    }
+}
