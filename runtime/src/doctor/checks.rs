@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Finding, Severity, redis};
 use crate::descriptors::{Needs, allowed_at_most};
-use crate::http::{KeyStore, Refresh};
+use crate::http::{KeyStore, RefreshIntervals};
 use crate::instances::DEFAULT_CONCURRENCY;
 use crate::model::{Application, Code, Destination};
 use crate::project::Project;
@@ -239,7 +239,7 @@ async fn keys(project: &Project, app: &Application) -> Vec<Finding> {
             .iter()
             .filter_map(|api| crate::http::check(api, false).err())
             .collect(),
-        Some(source) => KeyStore::load(source, Refresh::default())
+        Some(source) => KeyStore::load(source, RefreshIntervals::default())
             .await
             .err()
             .into_iter()

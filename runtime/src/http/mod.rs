@@ -38,7 +38,7 @@ use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerPolicy};
 use crate::model::Api;
 
-pub use key_store::{KeyStatus, KeyStore, Refresh};
+pub use key_store::{KeyStatus, KeyStore, RefreshIntervals};
 pub use keys::KeySet;
 
 /// Bytes of a request's body at most (quota "Payload size" of HTTP and REST APIs; the size of an

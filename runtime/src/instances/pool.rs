@@ -17,7 +17,7 @@ use super::logs::Logs;
 use super::process_limit::ProcessLimit;
 use super::reaper::Reaper;
 use super::runner::{Counters, Runner};
-use super::stats::{FunctionStats, Stats};
+use super::stats::{FunctionStats, PoolStats};
 use super::supervisor;
 use crate::faults::{Kill, Plan};
 use crate::ids::{new_id, new_trace_id};
@@ -127,7 +127,7 @@ impl Pool {
     }
 
     /// The state of every function, with its counts since the start.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> PoolStats {
         let functions = self.runners.iter().map(|(id, runner)| {
             let counters = &runner.counters;
             FunctionStats {
@@ -146,7 +146,7 @@ impl Pool {
                     .collect(),
             }
         });
-        Stats {
+        PoolStats {
             functions: functions.collect(),
         }
     }

@@ -1,6 +1,6 @@
 //! Divides the host's limit of open files between connections and processes.
 
-use super::options::Options;
+use super::options::HostOptions;
 use crate::descriptors::{self, Needs};
 use crate::instances::PoolOptions;
 use crate::listener::budget::ConnectionBudget;
@@ -25,7 +25,7 @@ pub(super) struct Capacity {
 
 impl Capacity {
     /// Divides the limit of this process; warns where the application may need more.
-    pub(super) fn of(app: &Application, options: &Options) -> Self {
+    pub(super) fn of(app: &Application, options: &HostOptions) -> Self {
         let needs = Needs::of(app, options.pool.default_concurrency);
         let plan = descriptors::plan(descriptors::allowed().unwrap_or(DEFAULT_LIMIT), &needs);
         if (plan.processes as u64) < needs.processes {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::components::ComponentSet;
-use super::options::Options;
+use super::options::HostOptions;
 use crate::asynchronous::Queue;
 use crate::control::{self, ControlState};
 use crate::invocation::Invoker;
@@ -47,7 +47,7 @@ impl Starter<'_> {
         set: &mut ComponentSet,
         listener: Listener,
         api: Api,
-        options: &Options,
+        options: &HostOptions,
         invoker: Invoker,
     ) {
         tracing::info!(
@@ -93,7 +93,7 @@ impl Starter<'_> {
         &self,
         set: &mut ComponentSet,
         app: &Application,
-        options: &Options,
+        options: &HostOptions,
         queue: &Queue,
     ) {
         let enabled: Vec<Schedule> = app

@@ -217,7 +217,7 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         ..every_second("arn:rule")
     });
     let control = testkit::net::free_address();
-    let options = up::Options {
+    let options = up::HostOptions {
         executables: executables(),
         pool: PoolOptions {
             drain: Duration::from_millis(50),

@@ -260,8 +260,8 @@ fn invoke_needs_no_server_and_tells_the_function_where_it_would_be() {
     }
 }
 
-fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
-    up::Options {
+fn up_options(control: Option<std::net::SocketAddr>) -> up::HostOptions {
+    up::HostOptions {
         executables: executables(),
         pool: options().0,
         control,
