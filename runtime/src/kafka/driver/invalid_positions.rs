@@ -61,8 +61,8 @@ impl KafkaDriver {
                     first = next,
                     last,
                     "the offsets {next} to {last} of {topic}-{number} were deleted before they \
-                     were read, and more will be: its function or an operator pauses the partition. \
-                     Raise retention.ms of the topic until it continues"
+                     were read, and more will be: the partition is paused by its function or an \
+                     operator. Raise retention.ms of the topic until it continues"
                 );
             }
         }
