@@ -7,12 +7,12 @@
 
 use std::sync::PoisonError;
 
+use event_sources::stream::{Offset, Partition};
 use rdkafka::consumer::Consumer as _;
 
 use super::KafkaDriver;
 use crate::kafka::consumer_failure::ConsumerFailure;
 use crate::kafka::poller::PollerCommand;
-use event_sources::stream::{Offset, Partition};
 
 impl KafkaDriver {
     /// Pauses partitions whose position has to be determined again.
