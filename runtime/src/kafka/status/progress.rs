@@ -240,7 +240,7 @@ impl MappingProgress {
                     if let Err(rejected) = result {
                         owned
                             .watch
-                            .refused(format!("the function cannot start: {rejected}"));
+                            .refused(format!("the function does not begin: {rejected}"));
                     }
                     continue;
                 }
