@@ -67,7 +67,7 @@ impl Disk {
         let file = folder.join(FILE);
         let shown = file.display().to_string();
         let open = || {
-            state::make(folder)?;
+            state::create(folder)?;
             let lock = state::lock(&folder.join(LOCK))?;
             let mut database = unharmed(|| Ok(reach(&file, true)?))?;
             let entries = unharmed(|| {

@@ -1,48 +1,50 @@
-//! Faults on purpose: what the cloud does rarely, done often, so that an application can be seen to bear it.
+//! Faults on purpose: rare events of the cloud made frequent, to test that an application tolerates
+//! them.
 //!
-//! A [`Plan`] is a seed and how often what happens. It says for each invocation, by its number, what befalls it; the pool obeys.
-//! No clock and no randomness: the same seed befalls the same invocations, as far as they come in the same order.
+//! A [`Plan`] is a seed with the share of each fault. It selects the faults of each invocation by its
+//! number; the pool applies them. No clock and no randomness: the same seed selects the same
+//! invocations, if they come in the same order.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What befalls invocations, and how often.
+/// Shares of the faults.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Plan {
-    /// Chooses who is hit.
+    /// Selects the affected invocations.
     pub seed: u64,
     /// Share of the invocations whose event is delivered once more, 0..=1.
     pub duplicate: f64,
     /// Share of the invocations whose process is killed, 0..=1.
     pub kill: f64,
-    /// The longest that an invocation waits before it is handed over.
+    /// Longest wait of an invocation before its delivery.
     pub delay: Duration,
-    /// Processes are stopped between invocations, as the service freezes them.
+    /// Processes are stopped between invocations, as Lambda freezes them.
     pub freeze: bool,
 }
 
-/// What befalls one invocation.
+/// Faults of one invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// The function gets the event once more, under the same request id, after the first time.
+    /// The event is delivered a second time, under the same request id.
     pub duplicate: bool,
     /// Its process is killed.
     pub kill: Option<Kill>,
-    /// It waits so long before it is handed over.
+    /// Wait before its delivery.
     pub delay: Duration,
 }
 
 /// When a process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kill {
-    /// As soon as it has the event.
+    /// When it has received the event.
     Early,
-    /// When it answers: its work is done, and nobody hears of it.
+    /// When it responds: its work is done, and the response is lost.
     Late,
 }
 
 impl Plan {
-    /// Nothing is planned.
+    /// Whether no fault is planned.
     pub fn is_none(&self) -> bool {
         *self
             == Self {
@@ -51,10 +53,10 @@ impl Plan {
             }
     }
 
-    /// What befalls the invocation of this number.
+    /// The faults of the invocation with this number.
     pub fn of(&self, number: u64) -> Faults {
-        // each question has a stream of its own: more of one fault does not move another
-        let draw = |question: u64| unit(mixed(mixed(mixed(self.seed) ^ number) ^ question));
+        // Each fault has its own stream: a larger share of one does not move another.
+        let draw = |stream: u64| unit(mixed(mixed(mixed(self.seed) ^ number) ^ stream));
         let kill = draw(1) < self.kill;
         Faults {
             duplicate: draw(0) < self.duplicate,
@@ -115,14 +117,14 @@ mod tests {
     };
 
     #[test]
-    fn a_seed_befalls_the_same_invocations_and_another_seed_others() {
+    fn a_seed_selects_the_same_invocations() {
         let all = |plan: Plan| (0..1_000).map(|number| plan.of(number)).collect::<Vec<_>>();
         assert_eq!(all(PLAN), all(PLAN));
         assert_ne!(all(PLAN), all(Plan { seed: 8, ..PLAN }));
     }
 
     #[test]
-    fn faults_come_as_often_as_they_are_asked_for() {
+    fn faults_have_their_configured_shares() {
         let all: Vec<Faults> = (0..10_000).map(|number| PLAN.of(number)).collect();
         let share =
             |hit: fn(&Faults) -> bool| all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0;
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn never_and_always_mean_what_they_say_and_one_fault_does_not_move_another() {
+    fn faults_are_independent_of_each_other() {
         let none = Plan {
             seed: 7,
             ..Plan::default()
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_says_what_it_does() {
+    fn a_plan_is_printed_with_its_faults() {
         assert_eq!(
             PLAN.to_string(),
             "duplicate 0.1, kill 0.25, delay up to 200ms, freeze, seed 7"

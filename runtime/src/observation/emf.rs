@@ -1,8 +1,8 @@
 //! Metrics that functions print in `CloudWatch`'s embedded metric format.
 //!
 //! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a JSON object whose `_aws`
-//! member says which of its other members are metrics, and which are dimensions of them. Lines that are not such an object
-//! are simply output; parts that do not fit the specification are left out, as the service leaves them out.
+//! member names the other members that are metrics, and their dimensions. Any other line is plain
+//! output. Parts that violate the specification are ignored, as the service ignores them.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -10,16 +10,16 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Dimensions of one metric at most (the service's limit).
-const MOST_DIMENSIONS: usize = 30;
+/// Maximum of dimensions of one metric (the service's limit).
+const MAX_DIMENSIONS: usize = 30;
 
-/// Metrics of one line that are read (the service's limit for one directive).
-const MOST_METRICS: usize = 100;
+/// Maximum of metrics read from one line (the service's limit for one directive).
+const MAX_METRICS: usize = 100;
 
 /// Longest dimension value kept, bytes.
 const LONGEST_VALUE: usize = 200;
 
-/// Longest unit kept, bytes; those of the service have 16 at most.
+/// Longest unit kept, bytes; the service's units have at most 16.
 const LONGEST_UNIT: usize = 40;
 
 /// Characters of a namespace or a metric's name (the specification's bounds, as for dimensions).
@@ -37,7 +37,7 @@ pub struct Point {
     pub unit: String,
     /// Dimensions by name.
     pub dimensions: BTreeMap<String, String>,
-    /// What was measured; finite numbers, at least one.
+    /// Measured values: finite numbers, at least one.
     pub values: Vec<f64>,
 }
 
@@ -65,12 +65,12 @@ struct Metric {
     unit: String,
 }
 
-/// The metrics of a line; none if it is not one of these.
+/// The metrics of a line; none if it contains no metrics.
 ///
-/// Of several sets of dimensions the most detailed is taken (the first of them): the others are sums of it, which whoever reads the
-/// series can make.
+/// Of several sets of dimensions the first of the most detailed ones counts: the others are sums of
+/// it, which a reader of the series can compute.
 pub fn points(line: &str) -> Vec<Point> {
-    // cheap for every other line
+    // A cheap check for all other lines.
     if !line.starts_with('{') || !line.contains("\"_aws\"") {
         return Vec::new();
     }
@@ -86,7 +86,7 @@ pub fn points(line: &str) -> Vec<Point> {
     directives
         .iter()
         .flat_map(|directive| read(directive, &root))
-        .take(MOST_METRICS)
+        .take(MAX_METRICS)
         .collect()
 }
 
@@ -103,7 +103,7 @@ fn read<'a>(
         .into_iter()
         .flatten()
         .filter(|name| fits(name, &DIMENSION))
-        .take(MOST_DIMENSIONS);
+        .take(MAX_DIMENSIONS);
     let dimensions: BTreeMap<String, String> = names
         .filter_map(|name| Some((name.clone(), dimension(root.get(name)?)?)))
         .collect();
@@ -135,11 +135,11 @@ fn dimension(value: &Value) -> Option<String> {
     }
 }
 
-/// A number, or a list of them.
+/// A number, or a list of numbers.
 fn numbers(value: &Value) -> Vec<f64> {
     let one = |value: &Value| value.as_f64().filter(|number| number.is_finite());
     match value {
-        Value::Array(items) => items.iter().take(MOST_METRICS).filter_map(one).collect(),
+        Value::Array(items) => items.iter().take(MAX_METRICS).filter_map(one).collect(),
         other => one(other).into_iter().collect(),
     }
 }
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_output_and_nothing_else() {
+    fn other_lines_yield_no_metrics() {
         for line in [
             "",
             "hello \"_aws\"",
@@ -212,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_a_function_prints_makes_it_fail(line in "\\{\"_aws\":\\PC{0,80}") {
+        fn any_printed_line_is_accepted(line in "\\{\"_aws\":\\PC{0,80}") {
             let _ = points(&line);
         }
     }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::Histogram;
 use crate::terminal;
 
-/// What a family of samples is.
+/// Type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows.
@@ -21,8 +21,8 @@ pub enum Kind {
     Summary,
 }
 
-/// A text being written. A family is opened once; its samples follow. A series (a name with its labels) is written once: a
-/// scrape that holds it twice is refused as a whole.
+/// A writer. A family is opened once, its samples follow. A series (a name with its labels) is
+/// written once: Prometheus rejects a whole scrape that contains a series twice.
 #[derive(Debug, Default)]
 pub struct Exposition {
     text: String,
@@ -31,7 +31,7 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// Opens a family. One that was opened before is not announced again, which the format forbids.
+    /// Opens a family. A second call has no effect: the format forbids a second announcement.
     pub fn family(&mut self, name: &str, kind: Kind, help: &str) {
         if !self.families.insert(name.to_owned()) {
             return;
@@ -46,7 +46,7 @@ impl Exposition {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// A sample. Names are the caller's; values of labels may hold anything: control characters are shown as escapes.
+    /// Writes a sample. Values of labels may contain any text: control characters become escapes.
     pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         let mut series = name.to_owned();
         for (at, (label, text)) in labels.iter().enumerate() {
@@ -78,7 +78,7 @@ impl Exposition {
         self.sample(name, &[], value);
     }
 
-    /// A histogram's samples.
+    /// Writes the samples of a histogram.
     pub fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram) {
         let bucket = format!("{name}_bucket");
         for (bound, count) in histogram.cumulative() {
@@ -103,7 +103,8 @@ impl Exposition {
         self.text
     }
 
-    /// Any text as a name: `OrdersStored` becomes `orders_stored`; what the format does not know becomes `_`.
+    /// Any text as a name: `OrdersStored` becomes `orders_stored`; characters that the format does
+    /// not allow become `_`.
     pub fn name(text: &str) -> String {
         let mut name = String::with_capacity(text.len() + 4);
         let mut before = '_';
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_may_hold_anything() {
+    fn labels_may_contain_any_text() {
         let mut text = Exposition::default();
         text.family("a_total", Kind::Counter, "of\ntwo lines");
         text.sample("a_total", &[("x", "say \"hi\"\n\\"), ("y", "")], 3);
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_is_written_once_and_infinity_as_the_format_has_it() {
+    fn a_series_is_written_once() {
         let mut text = Exposition::default();
         text.sample("a", &[("x", "\0\r")], f64::INFINITY);
         text.sample("a", &[("x", "\0\r")], 2);
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_ends_with_everything() {
+    fn a_histogram_ends_with_all_values() {
         let mut histogram = Histogram::default();
         histogram.observe(Duration::from_secs(2_000));
         let mut text = Exposition::default();
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_what_the_format_allows() {
+    fn names_have_allowed_characters_only() {
         let cases = [
             ("OrdersStored", "orders_stored"),
             ("AWS/Thing two", "aws_thing_two"),
@@ -175,8 +176,8 @@ mod tests {
             ("", "_"),
             ("ä", "_"),
         ];
-        for (given, wanted) in cases {
-            assert_eq!(Exposition::name(given), wanted, "{given}");
+        for (given, expected) in cases {
+            assert_eq!(Exposition::name(given), expected, "{given}");
         }
     }
 }

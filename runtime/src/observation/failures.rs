@@ -1,4 +1,5 @@
-//! Failures that look alike, counted together: a function that fails on every event is one group, not a list that grows.
+//! Groups of similar failures: a function that fails on every event is one group, not a growing
+//! list.
 
 use std::collections::VecDeque;
 
@@ -6,17 +7,17 @@ use serde::Serialize;
 
 use super::{Ended, shortened};
 
-/// Longest text that tells groups apart, bytes.
+/// Longest text that identifies a group, bytes.
 const LONGEST_SHAPE: usize = 300;
 
 /// Failures of one function with one error.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FailureGroup {
-    /// How many there were since the start.
+    /// Count since the start.
     pub times: u64,
-    /// The first, milliseconds since 1970.
+    /// Time of the first, milliseconds since 1970.
     pub first_ms: u64,
-    /// The last of them; its message stands for all.
+    /// The last of them; its message represents the group.
     #[serde(flatten)]
     pub last: Ended,
 }
@@ -24,7 +25,7 @@ pub struct FailureGroup {
 /// Function, error type and the shape of the message.
 type Key = (String, String, String);
 
-/// The groups that failed last, up to a number.
+/// The groups with the most recent failures, up to a maximum.
 #[derive(Debug)]
 pub struct Failures {
     max: usize,
@@ -40,7 +41,8 @@ impl Failures {
         }
     }
 
-    /// Counts an invocation that failed; one that did not is left out. The group that failed longest ago makes room.
+    /// Counts a failed invocation; a successful one is ignored. A new group beyond the maximum
+    /// replaces the group whose last failure is oldest.
     pub fn add(&mut self, ended: Ended) {
         let Some(error) = &ended.error else { return };
         let key = (
@@ -68,14 +70,14 @@ impl Failures {
         ));
     }
 
-    /// The group that failed last comes first.
+    /// The groups, most recent failure first.
     pub fn newest(&self) -> impl Iterator<Item = &FailureGroup> {
         self.groups.iter().rev().map(|(_, group)| group)
     }
 }
 
-/// A message without what differs from one failure to the next: each number, and each id of hexadecimal digits, becomes `#`.
-/// 300 bytes at most.
+/// A message without the parts that differ between failures: each number and each hexadecimal id
+/// becomes `#`. At most 300 bytes.
 pub fn shape(message: &str) -> String {
     let mut shape = String::new();
     let mut rest = message;
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_that_look_alike_are_one_group_with_their_count() {
+    fn similar_failures_are_one_counted_group() {
         let mut failures = Failures::new(3);
         for n in 0..500 {
             failures.add(failed(
@@ -163,7 +165,7 @@ mod tests {
         assert_eq!(
             groups,
             [(504, 1), (503, 2), (501, 1)],
-            "the group that failed longest ago made room"
+            "the group whose last failure is oldest is replaced"
         );
     }
 

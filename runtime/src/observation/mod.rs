@@ -1,12 +1,14 @@
-//! What a person or a Prometheus wants to know of a host, kept as data: no I/O, no clock.
+//! Counters, recent invocations and metrics of a running host: no I/O, no clock.
 //!
-//! An invocation that ends passes through these files: `observations` counts it, `histogram` keeps how long such took,
-//! `recent` the last of them, `failures` those that failed, grouped by what they look like. A line that a function prints passes through `emf`, which reads
-//! metrics in `CloudWatch`'s embedded format out of it, and `series`, which adds them up under `names` that clash with no other. `exposition` writes any of it as
-//! Prometheus reads it. `repeats` says which of the errors that repeat are logged. The control page takes a snapshot for each request.
+//! An invocation that ends passes through these files: `observations` counts it, `histogram` stores
+//! its duration, `recent` keeps the last ones, `failures` groups those that failed. A line that a
+//! function prints passes through `emf`, which parses metrics in `CloudWatch`'s embedded format, and
+//! `series`, which sums them under unique `names`. `exposition` writes the result in Prometheus' text
+//! format. `repeats` decides which repeated errors are logged. The control port takes a snapshot for
+//! each request.
 //!
-//! Promises: memory is bounded, whatever functions print and however they fail; nobody who is observed waits for those
-//! who look, beyond a short lock.
+//! Memory is bounded, whatever functions print and however often they fail. A reader blocks an
+//! observed function only for the time of a short lock.
 
 mod emf;
 mod exposition;
@@ -28,4 +30,4 @@ pub use observations::{
 };
 pub use recent::{Recent, shortened};
 pub use repeats::{FIRST_AGAIN, LONGEST_AGAIN, Repeats};
-pub use series::{MOST_SERIES, Series, Summed};
+pub use series::{MAX_SERIES, Series, Summed};

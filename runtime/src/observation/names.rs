@@ -1,9 +1,9 @@
-//! Names in the exposition for metrics and dimensions that functions name as they like.
+//! Unique Prometheus names for metrics and dimensions that functions name freely.
 //!
-//! Prometheus allows fewer characters and no two families or labels of one name, and it reads `foo_count` and `foo_sum` as parts
-//! of a summary `foo`. A name that is taken, in any of these ways, by a metric that was printed before gets eight digits of a hash
-//! of the original name at its end. They depend on the original name alone, so a series that is renamed has the same name after
-//! each start.
+//! Prometheus allows fewer characters, requires unique names of families and labels, and reads
+//! `foo_count` and `foo_sum` as parts of a summary `foo`. A name that clashes with an earlier metric
+//! in one of these ways ends in eight digits of a hash of the original name. The hash depends on the
+//! original name alone, so a renamed series has the same name after each start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Exposition;
 
-/// What a summary's samples add to its name.
+/// Suffixes of a summary's samples.
 const PARTS: [&str; 2] = ["_sum", "_count"];
 
 /// A metric or a dimension whose own name was taken.
@@ -34,7 +34,7 @@ impl fmt::Display for Renamed {
     }
 }
 
-/// The names given so far; they stay until the host ends.
+/// The names assigned so far; they stay until the host ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     /// Family by namespace and metric.
@@ -47,7 +47,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Gives a metric its family, unless it has one.
+    /// Assigns a family to a metric that has none.
     pub(super) fn metric(&mut self, metric: &(String, String)) -> Option<Renamed> {
         if self.families.contains_key(metric) {
             return None;
@@ -71,7 +71,7 @@ impl Names {
         renamed
     }
 
-    /// Gives a dimension its label, unless it has one.
+    /// Assigns a label to a dimension that has none.
     pub(super) fn dimension(&mut self, dimension: &str) -> Option<Renamed> {
         if self.labels.contains_key(dimension) {
             return None;
@@ -88,12 +88,12 @@ impl Names {
         renamed
     }
 
-    /// The family of a metric that has one, else an empty text.
+    /// The family of a metric; empty if it has none.
     pub(super) fn family_of(&self, metric: &(String, String)) -> &str {
         self.families.get(metric).map_or("", String::as_str)
     }
 
-    /// The label of a dimension that has one, else an empty text.
+    /// The label of a dimension; empty if it has none.
     pub(super) fn label_of(&self, dimension: &str) -> &str {
         self.labels.get(dimension).map_or("", String::as_str)
     }
@@ -104,7 +104,7 @@ impl Names {
     }
 }
 
-/// The family would be read as a part of another summary, or another one as a part of it.
+/// Whether the family would be read as a part of another summary, or the reverse.
 fn clashes(name: &str, taken: &BTreeSet<String>) -> bool {
     let part = |part: &&str| {
         name.strip_suffix(part).is_some_and(|of| taken.contains(of))
@@ -113,7 +113,7 @@ fn clashes(name: &str, taken: &BTreeSet<String>) -> bool {
     taken.contains(name) || PARTS.iter().any(part)
 }
 
-/// The name, with as much of the original's hash as it takes.
+/// The name, with as many digits of the hash as make it unique.
 fn free(plain: &str, original: &str, taken: impl Fn(&str) -> bool) -> String {
     if !taken(plain) {
         return plain.to_owned();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_is_never_read_as_a_part_of_another() {
+    fn a_metric_is_never_part_of_another() {
         for pair in [
             [("Shop", "Foo"), ("Shop", "Foo_count")],
             [("Shop", "FooSum"), ("Shop", "Foo")],
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn dimensions_that_differ_in_case_have_labels_of_their_own() {
+    fn dimensions_that_differ_in_case_have_own_labels() {
         let mut names = Names::default();
         assert_eq!(names.dimension("Env"), None);
         let renamed = names.dimension("env").unwrap();

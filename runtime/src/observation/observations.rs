@@ -1,4 +1,4 @@
-//! What is observed while a host runs, and what it looked like at a moment.
+//! Everything observed while a host runs, and snapshots of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,28 +17,29 @@ const LONGEST_MESSAGE: usize = 2_000;
 /// An invocation that ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ended {
-    /// When, milliseconds since 1970.
+    /// Time of its end, milliseconds since 1970.
     pub at_ms: u64,
-    /// Function's logical id.
+    /// Logical id of the function.
     pub function: String,
     /// Request id.
     pub request_id: String,
-    /// Records of the batch; 0 when it is not one.
+    /// Records of the batch; 0 if the event is no batch.
     pub records: usize,
-    /// From hand-over to answer, milliseconds.
+    /// From delivery to response, milliseconds.
     pub duration_ms: f64,
-    /// Initialisation, where this was the first invocation of an instance, milliseconds.
+    /// Initialisation before the first invocation of an instance, milliseconds.
     pub init_ms: Option<f64>,
-    /// How it failed; `None`: it did not.
+    /// The failure; `None` after a success.
     pub error: Option<Failure>,
 }
 
 /// One of the last invocations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RecentInvocation {
-    /// Counted from 1 since the start. Unlike the request id, which retries of an event share, no two have the same.
+    /// Counted from 1 since the start. Unique, unlike the request id, which the retries of an event
+    /// share.
     pub number: u64,
-    /// What it came to.
+    /// Its result.
     #[serde(flatten)]
     pub ended: Ended,
 }
@@ -53,7 +54,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Texts that come from a function are cut to what may be kept.
+    /// Shortens texts that come from a function.
     pub fn new(error_type: &str, message: &str) -> Self {
         Self {
             error_type: shortened(error_type, 200),
@@ -62,12 +63,12 @@ impl Failure {
     }
 }
 
-/// How long a function's invocations and initialisations took.
+/// Durations of a function's invocations and initialisations.
 #[derive(Debug, Clone, Default)]
 pub struct Durations {
-    /// From hand-over to answer.
+    /// From delivery to response.
     pub invocations: Histogram,
-    /// From a process' start to its first request for an event.
+    /// From the start of a process to its first request for an event.
     pub inits: Histogram,
 }
 
@@ -80,7 +81,7 @@ struct State {
     series: Series,
 }
 
-/// Everything observed of one host. Cheap to share.
+/// Everything observed of one host. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Observations(Arc<Mutex<State>>);
 
@@ -104,7 +105,7 @@ impl Observations {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts and remembers an invocation.
+    /// Counts an invocation and keeps it as recent.
     pub fn ended(&self, ended: Ended) {
         let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
         let mut state = self.state();
@@ -120,8 +121,8 @@ impl Observations {
         state.invocations.push(ended);
     }
 
-    /// Reads the metrics, if there are any, out of a line that a function printed. Returns those whose plain name was taken, once
-    /// each.
+    /// Adds the metrics of a line that a function printed. Returns each metric or dimension once
+    /// whose plain name was taken.
     pub fn printed(&self, function: &str, line: &str) -> Vec<Renamed> {
         let points = points(line);
         if points.is_empty() {
@@ -134,7 +135,7 @@ impl Observations {
             .collect()
     }
 
-    /// One function's way to be observed.
+    /// Observer of one function.
     pub fn of(&self, function: &str) -> FunctionObserver {
         FunctionObserver {
             function: function.to_owned(),
@@ -142,7 +143,7 @@ impl Observations {
         }
     }
 
-    /// By function.
+    /// Durations by function.
     pub fn durations(&self) -> BTreeMap<String, Durations> {
         self.state().durations.clone()
     }
@@ -160,12 +161,13 @@ impl Observations {
             .collect()
     }
 
-    /// The last that failed, newest first: a flood of successes does not push them out.
+    /// The last failures, newest first: successes do not displace them.
     pub fn failures(&self) -> Vec<Ended> {
         self.state().failures.newest().cloned().collect()
     }
 
-    /// Failures that look alike in one group each, newest first: a flood of one failure does not push out another.
+    /// Groups of similar failures, newest first: many failures of one kind do not displace another
+    /// kind.
     pub fn failure_groups(&self) -> Vec<FailureGroup> {
         self.state().groups.newest().cloned().collect()
     }
@@ -184,7 +186,7 @@ pub struct FunctionObserver {
 }
 
 impl FunctionObserver {
-    /// The function's name is filled in.
+    /// Counts an invocation under this function's name.
     pub fn ended(&self, ended: Ended) {
         self.observations.ended(Ended {
             function: self.function.clone(),
@@ -192,7 +194,7 @@ impl FunctionObserver {
         });
     }
 
-    /// A line that it printed: see [`Observations::printed`].
+    /// A printed line: see [`Observations::printed`].
     pub fn printed(&self, line: &str) -> Vec<Renamed> {
         self.observations.printed(&self.function, line)
     }
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn successes_do_not_push_a_failure_out() {
+    fn successes_do_not_displace_a_failure() {
         let observations = Observations::default();
         let observer = observations.of("F");
         observer.ended(ended(0, Some(Failure::new("Oops", &"x".repeat(9_999)))));

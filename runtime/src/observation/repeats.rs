@@ -1,18 +1,19 @@
-//! Errors that repeat: the first is logged, the others are counted, and a line at growing intervals says how many there were.
+//! Repeated errors: the first is logged, the others are counted, and a line at growing intervals
+//! reports the count.
 //!
 //! No clock: time is a parameter.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// The time between the first line of an error and the second; each further one takes twice as long.
+/// Time between the first line of an error and the second; it doubles with each further line.
 pub const FIRST_AGAIN: Duration = Duration::from_secs(10);
 
-/// The longest time between two lines of one error.
+/// Longest time between two lines of one error.
 pub const LONGEST_AGAIN: Duration = Duration::from_secs(600);
 
-/// Different errors of one key that are remembered; further ones are counted with the last.
-const MOST_ERRORS: usize = 8;
+/// Maximum of different errors of one key; further ones are counted with the last.
+const MAX_ERRORS: usize = 8;
 
 #[derive(Debug)]
 struct Repeated {
@@ -34,20 +35,20 @@ impl<K> Default for Repeats<K> {
 }
 
 impl<K: Ord + Clone> Repeats<K> {
-    /// No error is going on.
+    /// Whether no error is current.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// An error happened. `Some`: a line is due, with how often it has happened so far. `error` tells it from others of the same key, so
-    /// it names no offset and no time.
+    /// An error occurred. `Some`: a line is due, with the count so far. `error` identifies it among
+    /// the errors of the key, so it must contain no offset and no time.
     pub fn failed(&mut self, now: Instant, key: K, error: &str) -> Option<u64> {
         let errors = self.0.entry(key).or_default();
-        let full = errors.len() >= MOST_ERRORS;
+        let full = errors.len() >= MAX_ERRORS;
         let known = errors
             .iter()
             .position(|known| known.error == error)
-            .or(full.then_some(MOST_ERRORS - 1));
+            .or(full.then_some(MAX_ERRORS - 1));
         let Some(known) = known.and_then(|at| errors.get_mut(at)) else {
             errors.push(Repeated {
                 error: error.to_owned(),
@@ -68,12 +69,12 @@ impl<K: Ord + Clone> Repeats<K> {
         Some(known.times)
     }
 
-    /// The errors of this key are over. `Some`: how many there were.
+    /// The errors of this key are over. `Some`: their count.
     pub fn over(&mut self, key: &K) -> Option<u64> {
         Some(self.0.remove(key)?.iter().map(|error| error.times).sum())
     }
 
-    /// Ends the errors of keys that had none for so long. Returns these keys.
+    /// Ends the errors of keys without an error for the time `after`. Returns these keys.
     pub fn expire(&mut self, now: Instant, after: Duration) -> Vec<K> {
         let old = |errors: &Vec<Repeated>| {
             errors

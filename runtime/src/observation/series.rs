@@ -1,24 +1,24 @@
-//! Metrics of functions, added up: a bounded number of series.
+//! Sums of the functions' metrics: a bounded number of series.
 
 use std::collections::BTreeMap;
 
 use super::emf::Point;
 use super::names::{Names, Renamed};
 
-/// Series kept. A function that puts a request id among its dimensions would otherwise fill the memory; `CloudWatch` bills it
-/// instead.
-pub const MOST_SERIES: usize = 1_000;
+/// Maximum of series. Without it, a function with a request id among its dimensions would fill the
+/// memory.
+pub const MAX_SERIES: usize = 1_000;
 
-/// What a series came to.
+/// Count and sum of a series.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summed {
-    /// Values.
+    /// Number of values.
     pub count: u64,
     /// Their sum.
     pub sum: f64,
 }
 
-/// Names a series: function, namespace and metric, unit, dimensions.
+/// Identifies a series: function, (namespace, metric), unit, dimensions.
 type Key = (String, (String, String), String, BTreeMap<String, String>);
 
 /// All series.
@@ -30,8 +30,8 @@ pub struct Series {
 }
 
 impl Series {
-    /// Adds a point that a function printed. A new series beyond [`MOST_SERIES`] is counted as dropped. Returns the metric and the
-    /// dimensions whose plain name was taken when they were seen first.
+    /// Adds a point. A new series beyond [`MAX_SERIES`] is counted as dropped. Returns the metric and
+    /// the dimensions that are new and whose plain name is taken.
     pub fn add(&mut self, function: &str, point: Point) -> Vec<Renamed> {
         let Point {
             metric,
@@ -40,7 +40,7 @@ impl Series {
             values,
         } = point;
         let key = (function.to_owned(), metric, unit, dimensions);
-        if self.sums.len() >= MOST_SERIES && !self.sums.contains_key(&key) {
+        if self.sums.len() >= MAX_SERIES && !self.sums.contains_key(&key) {
             self.dropped += 1;
             return Vec::new();
         }
@@ -74,12 +74,12 @@ impl Series {
         self.names.renamed()
     }
 
-    /// Function, (namespace, metric), unit, dimensions and what they came to.
+    /// All series with their sums.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Summed)> {
         self.sums.iter()
     }
 
-    /// Points that found no room.
+    /// Points dropped beyond the maximum.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -99,11 +99,11 @@ mod tests {
     }
 
     #[test]
-    fn series_are_bounded_and_those_that_are_there_go_on() {
+    fn series_are_bounded_and_existing_ones_continue() {
         let mut series = Series::default();
-        (0..MOST_SERIES + 5).for_each(|request| drop(series.add("F", point(request, 1.0))));
+        (0..MAX_SERIES + 5).for_each(|request| drop(series.add("F", point(request, 1.0))));
         series.add("F", point(0, 2.5));
-        assert_eq!((series.iter().count(), series.dropped()), (MOST_SERIES, 5));
+        assert_eq!((series.iter().count(), series.dropped()), (MAX_SERIES, 5));
         let first = series
             .iter()
             .find(|((_, _, _, dimensions), _)| dimensions["Request"] == "0")

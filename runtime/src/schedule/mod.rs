@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::asynchronous::Queue;
 use crate::model::Schedule;
-use crate::supervision::{Registry, supervise};
+use crate::supervision::{ComponentRegistry, supervise};
 
 use seen::Seen;
 
@@ -45,7 +45,7 @@ pub async fn run(
     schedules: Vec<Schedule>,
     queue: Queue,
     memory: Option<&Path>,
-    parts: Registry,
+    parts: ComponentRegistry,
     shutdown: watch::Receiver<bool>,
 ) {
     let start = Timestamp::now();
@@ -53,7 +53,7 @@ pub async fn run(
     let seen = memory.map(Seen::at);
     let last = seen.as_ref().and_then(Seen::last);
     for schedule in schedules.into_iter().filter(|schedule| schedule.enabled) {
-        let part = parts.part(format!("schedule {}", schedule.id));
+        let part = parts.component(format!("schedule {}", schedule.id));
         let firing = Firing {
             schedule,
             start,

@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 
 use crate::invocation::{Invoker, MAX_PAYLOAD};
 use crate::model::{Queue, SqsMapping};
-use crate::supervision::{Registry, supervise};
+use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
 pub use client::{Sqs, Wrong};
 pub use dead_letters::DeadLetter;
@@ -61,7 +61,7 @@ pub struct Limits {
     /// Time a drain waits for batches in flight.
     pub drain: Duration,
     /// Where the mapping is registered as a part of its host.
-    pub parts: Registry,
+    pub parts: ComponentRegistry,
 }
 
 /// A running mapping.
@@ -135,7 +135,9 @@ pub fn start(
         progress: Arc::default(),
     };
     let (tune, tuned) = watch::channel(None);
-    let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
+    let part = limits
+        .parts
+        .component(format!("mapping {}", watch.mapping.id));
     let run = {
         let watch = watch.clone();
         let shutdown = shutdown.clone();

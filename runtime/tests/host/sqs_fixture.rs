@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::model::{Function, Queue, Redrive, SqsMapping};
 use usher::sqs::{self, Handle, Limits, Sqs};
-use usher::supervision::Registry;
+use usher::supervision::ComponentRegistry;
 
 use crate::kafka_fixture::{random, recording};
 use crate::support::{invoke, pool};
@@ -142,7 +142,7 @@ impl SqsFixture {
             timeout: Duration::from_secs(1),
             visibility: VISIBILITY,
             drain: Duration::from_secs(20),
-            parts: Registry::default(),
+            parts: ComponentRegistry::default(),
         };
         // warm: what a cold start takes on a busy machine is not the subject
         invoke(&pool, json!({ "do": "echo" })).await;

@@ -1,4 +1,4 @@
-//! REST APIs and function URLs over a real listener: where they differ from HTTP APIs.
+//! REST APIs over a real listener: where they differ from HTTP APIs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,60 +6,12 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use usher::model::{Api, ApiKind, Cors, PreflightMock, RestApi, Route};
+use usher::model::{Api, PreflightMock, RestApi};
 
-use crate::http::{Server, message, route, serve_with};
-
-fn rest(routes: &[(&str, &str)], settings: RestApi) -> Api {
-    Api {
-        id: "Rest".into(),
-        kind: ApiKind::Rest(settings),
-        routes: routes
-            .iter()
-            .map(|(key, function)| route(key, function))
-            .collect(),
-        stage: "prod".into(),
-        variables: BTreeMap::from([("colour".into(), "blue".into())]),
-        ..Api::default()
-    }
-}
-
-fn function_url(function: &str) -> Api {
-    let route = Route {
-        timeout: Duration::from_mins(15),
-        ..route("$default", function)
-    };
-    Api {
-        id: "FnUrl".into(),
-        kind: ApiKind::FunctionUrl,
-        routes: vec![route],
-        stage: "$default".into(),
-        ..Api::default()
-    }
-}
-
-async fn shown(response: reqwest::Response) -> Value {
-    assert_eq!(response.status(), StatusCode::OK);
-    response.json().await.unwrap()
-}
-
-async fn post(
-    server: &Server,
-    path: &str,
-    content_type: &str,
-    body: impl Into<reqwest::Body>,
-) -> reqwest::Response {
-    Client::new()
-        .post(format!("{}{path}", server.url))
-        .header("content-type", content_type)
-        .body(body)
-        .send()
-        .await
-        .unwrap()
-}
+use crate::http_fixture::{json_body, message, post, rest, serve_with};
 
 #[tokio::test]
-async fn a_function_of_a_rest_api_sees_payload_format_1() {
+async fn a_rest_request_becomes_payload_format_1() {
     let server = serve_with(
         rest(
             &[("ANY /orders/{number}/{rest+}", "Show")],
@@ -78,7 +30,7 @@ async fn a_function_of_a_rest_api_sees_payload_format_1() {
         .header("cookie", "c=1")
         .header("content-type", "application/json")
         .body(r#"{"a":1}"#);
-    let event = shown(request.send().await.unwrap()).await;
+    let event = json_body(request.send().await.unwrap()).await;
 
     assert!(
         event["version"].is_null(),
@@ -139,7 +91,7 @@ async fn a_function_of_a_rest_api_sees_payload_format_1() {
 }
 
 #[tokio::test]
-async fn what_a_request_to_a_rest_api_has_not_is_null() {
+async fn absent_values_are_null() {
     let server = serve_with(
         Api {
             variables: BTreeMap::new(),
@@ -148,7 +100,7 @@ async fn what_a_request_to_a_rest_api_has_not_is_null() {
         None,
     )
     .await;
-    let event = shown(reqwest::get(format!("{}/prod", server.url)).await.unwrap()).await;
+    let event = json_body(reqwest::get(format!("{}/prod", server.url)).await.unwrap()).await;
     for key in [
         "queryStringParameters",
         "multiValueQueryStringParameters",
@@ -177,7 +129,7 @@ async fn a_rest_api_answers_under_its_stage_and_at_the_root() {
         ("/prod/a", "/{proxy+}"),
         ("/production/a", "/{proxy+}"),
     ] {
-        let event = shown(reqwest::get(format!("{}{path}", server.url)).await.unwrap()).await;
+        let event = json_body(reqwest::get(format!("{}{path}", server.url)).await.unwrap()).await;
         assert_eq!(event["resource"], resource, "{path}");
         assert!(
             event["requestContext"]["path"]
@@ -190,7 +142,7 @@ async fn a_rest_api_answers_under_its_stage_and_at_the_root() {
 }
 
 #[tokio::test]
-async fn failures_of_a_rest_api_read_as_the_service_words_them() {
+async fn rest_failures_have_the_services_texts() {
     let routes = [
         ("POST /fail", "Fail"),
         ("POST /busy", "Busy"),
@@ -238,7 +190,7 @@ async fn failures_of_a_rest_api_read_as_the_service_words_them() {
 }
 
 #[tokio::test]
-async fn bytes_pass_a_rest_api_as_its_binary_media_types_say() {
+async fn binary_media_types_select_base64() {
     let settings = RestApi {
         binary_media_types: vec!["image/png".into()],
         ..RestApi::default()
@@ -248,12 +200,13 @@ async fn bytes_pass_a_rest_api_as_its_binary_media_types_say() {
         None,
     )
     .await;
-    let event = shown(post(&server, "/prod/show", "image/png", vec![0, 255]).await).await;
+    let event = json_body(post(&server, "/prod/show", "image/png", vec![0, 255]).await).await;
     assert_eq!(
         (&event["body"], &event["isBase64Encoded"]),
         (&json!("AP8="), &json!(true))
     );
-    let event = shown(post(&server, "/prod/show", "application/octet-stream", "plain").await).await;
+    let event =
+        json_body(post(&server, "/prod/show", "application/octet-stream", "plain").await).await;
     assert_eq!(
         (&event["body"], &event["isBase64Encoded"]),
         (&json!("plain"), &json!(false))
@@ -290,7 +243,7 @@ async fn bytes_pass_a_rest_api_as_its_binary_media_types_say() {
 }
 
 #[tokio::test]
-async fn a_rest_api_with_cors_answers_options_and_leaves_other_answers_alone() {
+async fn a_rest_api_with_cors_answers_options_only() {
     let mock = PreflightMock {
         origin: "https://shop.test".into(),
         ..PreflightMock::default()
@@ -333,7 +286,7 @@ async fn a_rest_api_with_cors_answers_options_and_leaves_other_answers_alone() {
         "https://shop.test"
     );
     assert_eq!(
-        shown(options("/prod/own/x").await.unwrap()).await["httpMethod"],
+        json_body(options("/prod/own/x").await.unwrap()).await["httpMethod"],
         "OPTIONS",
         "a route of its own comes first"
     );
@@ -346,108 +299,4 @@ async fn a_rest_api_with_cors_answers_options_and_leaves_other_answers_alone() {
         options("/prod/nowhere").await.unwrap().status(),
         StatusCode::FORBIDDEN
     );
-}
-
-#[tokio::test]
-async fn a_function_url_sends_payload_format_2_from_any_path_and_method() {
-    let server = serve_with(function_url("Show"), None).await;
-    let event = shown(
-        Client::new()
-            .delete(format!("{}/any/path?x=1", server.url))
-            .send()
-            .await
-            .unwrap(),
-    )
-    .await;
-    assert_eq!(
-        (&event["version"], &event["routeKey"], &event["rawPath"]),
-        (&json!("2.0"), &json!("$default"), &json!("/any/path"))
-    );
-    let context = &event["requestContext"];
-    assert_eq!(
-        (
-            &context["apiId"],
-            &context["stage"],
-            &context["http"]["method"]
-        ),
-        (&json!("FnUrl"), &json!("$default"), &json!("DELETE"))
-    );
-    assert_eq!(context.get("authentication"), Some(&Value::Null));
-}
-
-#[tokio::test]
-async fn a_body_without_a_content_type_is_base64_behind_a_function_url() {
-    let server = serve_with(function_url("Show"), None).await;
-    let event = shown(
-        Client::new()
-            .post(&server.url)
-            .body("text")
-            .send()
-            .await
-            .unwrap(),
-    )
-    .await;
-    assert_eq!(
-        (&event["body"], &event["isBase64Encoded"]),
-        (&json!("dGV4dA=="), &json!(true))
-    );
-    let rest = serve_with(rest(&[("POST /", "Show")], RestApi::default()), None).await;
-    let event = shown(
-        Client::new()
-            .post(format!("{}/prod", rest.url))
-            .body("text")
-            .send()
-            .await
-            .unwrap(),
-    )
-    .await;
-    assert_eq!(
-        (&event["body"], &event["isBase64Encoded"]),
-        (&json!("text"), &json!(false)),
-        "a REST API lists its binary types"
-    );
-}
-
-#[tokio::test]
-async fn failures_behind_a_function_url_are_bare_text() {
-    for (function, status, text) in [
-        ("Fail", 502, "Internal Server Error"),
-        ("Say", 502, "Internal Server Error"),
-        ("Busy", 429, "{\"message\":\"Rate Exceeded.\"}"),
-    ] {
-        let server = serve_with(function_url(function), None).await;
-        let response = post(&server, "/", "text/plain", r#"{"statusCode": "often"}"#).await;
-        assert_eq!(
-            (
-                response.status().as_u16(),
-                response.text().await.unwrap().as_str()
-            ),
-            (status, text),
-            "{function}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_function_url_answers_preflight_requests_itself() {
-    let cors = Cors {
-        origins: vec!["*".into()],
-        methods: vec!["GET".into()],
-        ..Cors::default()
-    };
-    let server = serve_with(
-        Api {
-            cors: Some(cors),
-            ..function_url("Fail")
-        },
-        None,
-    )
-    .await;
-    let preflight = Client::new()
-        .request(Method::OPTIONS, &server.url)
-        .header("origin", "https://a.test")
-        .header("access-control-request-method", "GET");
-    let granted = preflight.send().await.unwrap();
-    assert_eq!(granted.headers()["access-control-allow-origin"], "*");
-    assert_eq!(granted.headers()["access-control-allow-methods"], "GET");
 }

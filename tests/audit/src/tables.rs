@@ -1,4 +1,4 @@
-//! Postgres, the truth: every table that the checks need, read in one snapshot.
+//! Postgres, the source of truth: reads every table that the checks need in one snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{PgConnection, Row};
 
-/// A category's place in the program and the shape of its hall.
+/// A category of a program and the shape of its seat map.
 #[derive(Debug, Clone)]
 pub(crate) struct Category {
     pub no: i64,
@@ -17,7 +17,7 @@ pub(crate) struct Category {
 }
 
 impl Category {
-    /// Seats in one chunk of the seat map: whole rows, at most 2048 bytes (or one row).
+    /// Seats of a full chunk: whole rows, at most 2048 seats (or one row).
     pub(crate) fn chunk_seats(&self) -> i64 {
         (2048 / self.row_len).max(1) * self.row_len
     }
@@ -52,17 +52,17 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Holds seats.
+    /// Whether the order holds seats.
     pub(crate) fn live(&self) -> bool {
         matches!(self.status.as_str(), "unpaid" | "paid" | "refunding")
     }
 
-    /// Money was taken for it.
+    /// Whether the order was paid.
     pub(crate) fn was_paid(&self) -> bool {
         matches!(self.status.as_str(), "paid" | "refunding" | "refunded")
     }
 
-    /// Nothing more will happen to it by itself.
+    /// Whether the order has ended or is paid.
     pub(crate) fn is_final(&self) -> bool {
         matches!(
             self.status.as_str(),
@@ -70,8 +70,8 @@ impl Order {
         )
     }
 
-    /// It came to be at all: neither fenced nor refused.
-    pub(crate) fn came_to_be(&self) -> bool {
+    /// Whether the order was stored, neither fenced nor rejected.
+    pub(crate) fn was_stored(&self) -> bool {
         !matches!(self.status.as_str(), "void" | "rejected")
     }
 }
@@ -93,31 +93,31 @@ pub(crate) struct Payment {
     pub status: String,
 }
 
-/// A message that create could not use.
+/// A parked message.
 #[derive(Debug, Clone)]
 pub(crate) struct Parked {
     pub place: String,
     pub reason: String,
 }
 
-/// All of it.
+/// All tables.
 #[derive(Debug, Default)]
-pub(crate) struct Truth {
+pub(crate) struct Tables {
     pub programs: Vec<Program>,
     pub orders: BTreeMap<String, Order>,
     pub seats: Vec<SeatRow>,
     pub payments: Vec<Payment>,
     pub parked: Vec<Parked>,
-    /// Orders stored of which the gate has not been told.
+    /// Committed orders by which the gate is not settled.
     pub unsettled: Vec<String>,
 }
 
-impl Truth {
+impl Tables {
     pub(crate) fn live(&self) -> impl Iterator<Item = &Order> {
         self.orders.values().filter(|o| o.live())
     }
 
-    /// The row of a payment: a reference may be several payments.
+    /// The row of a payment. Several payments may share a reference.
     pub(crate) fn payment(
         &self,
         reference: &str,
@@ -135,7 +135,7 @@ impl Truth {
 }
 
 /// Reads the environment's schema in one read-only snapshot.
-pub(crate) async fn read(url: &str, env: &str) -> Result<Truth> {
+pub(crate) async fn read(url: &str, env: &str) -> Result<Tables> {
     let schema = env.replace('-', "_");
     let options: PgConnectOptions = url.parse().context("--database-url is no PostgreSQL URL")?;
     let options = options.options([("search_path", &schema)]);
@@ -147,13 +147,15 @@ pub(crate) async fn read(url: &str, env: &str) -> Result<Truth> {
     let mut snapshot = pool
         .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .await?;
-    let truth = tables(&mut snapshot).await;
-    truth.with_context(|| {
-        format!("the tables of schema {schema:?} cannot be read; was {env:?} ever prepared?")
+    let tables = read_tables(&mut snapshot).await;
+    tables.with_context(|| {
+        format!(
+            "the tables of schema {schema:?} cannot be read; has environment {env:?} been migrated?"
+        )
     })
 }
 
-async fn tables(db: &mut PgConnection) -> Result<Truth> {
+async fn read_tables(db: &mut PgConnection) -> Result<Tables> {
     let mut programs = rows(db, include_str!("sql/programs.sql"), |r| {
         Ok(Program {
             id: r.try_get("id")?,
@@ -222,7 +224,7 @@ async fn tables(db: &mut PgConnection) -> Result<Truth> {
         r.try_get("number")
     })
     .await?;
-    Ok(Truth {
+    Ok(Tables {
         programs,
         orders: orders.into_iter().map(|o| (o.number.clone(), o)).collect(),
         seats,

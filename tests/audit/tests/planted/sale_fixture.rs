@@ -1,5 +1,5 @@
-//! A small finished sale in real Postgres and Redis under a prefix of its own, for a fault to be
-//! planted in.
+//! A small finished sale in real Postgres and Redis, in an environment of its own, for a planted
+//! fault.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, raw_sql};
 use tempfile::TempDir;
 
-pub(crate) struct World {
+pub(crate) struct SaleFixture {
     env: String,
     database_url: String,
     redis_url: String,
@@ -19,8 +19,8 @@ pub(crate) struct World {
     logs: TempDir,
 }
 
-impl World {
-    /// The sale as the fixtures tell it, without a fault.
+impl SaleFixture {
+    /// The sale of the fixtures, without a fault.
     pub(crate) async fn clean() -> Result<Self> {
         let env = testkit::prefix();
         let database_url = testkit::servers::database_url();
@@ -31,7 +31,7 @@ impl World {
             .get_multiplexed_async_connection()
             .await;
         let redis = redis.context("Redis does not answer: scripts/servers start redis")?;
-        let mut world = Self {
+        let mut sale = Self {
             env,
             database_url,
             redis_url,
@@ -39,15 +39,15 @@ impl World {
             redis,
             logs: TempDir::new()?,
         };
-        world.sql(&format!("CREATE SCHEMA {schema}")).await?;
-        world.sql(include_str!("tables.sql")).await?;
-        world.sql(include_str!("sale.sql")).await?;
-        world.fill_gate().await?;
+        sale.sql(&format!("CREATE SCHEMA {schema}")).await?;
+        sale.sql(include_str!("tables.sql")).await?;
+        sale.sql(include_str!("sale.sql")).await?;
+        sale.fill_gate().await?;
         std::fs::write(
-            world.logs.path().join("buyers.jsonl"),
+            sale.logs.path().join("buyers.jsonl"),
             include_str!("sale.jsonl"),
         )?;
-        Ok(world)
+        Ok(sale)
     }
 
     async fn fill_gate(&mut self) -> Result<()> {
@@ -101,7 +101,7 @@ impl World {
         self.logs.path().join(name)
     }
 
-    /// Runs the audit of the finished sale on this world's logs.
+    /// Runs the audit of the finished sale on this sale's logs.
     pub(crate) fn audit(&self) -> Result<Output> {
         self.audit_logs(self.logs.path())
     }

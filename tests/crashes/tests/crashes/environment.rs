@@ -1,10 +1,10 @@
-//! The three functions, the log between them, and what must hold when all have come to rest.
+//! The functions, the log between them, and the invariants that hold once all have recovered.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cache_invalidator::Invalidator;
 use delay_queue::Due;
@@ -13,9 +13,8 @@ use lambda_batch::Tick;
 use order_create::Creator;
 use serde_json::{Value, json};
 use shared::config::Reader;
-use shared::gate::ProgramRef;
-use shared::message::{OrderNumber, SeatIndex};
-use shared::sale::{Program, Status};
+use shared::message::OrderNumber;
+use shared::sale::Program;
 use shared::store::OrderRow;
 use sqlx::{AssertSqlSafe, PgPool};
 use storefront::App;
@@ -28,12 +27,9 @@ use crate::log::{Broker, Log};
 
 /// Key of the payment provider.
 pub(crate) const SECRET: &str = "a secret of the tests";
-/// Seats of the one program; a buyer may have two.
-const SEATS: u32 = 10;
-/// How long all may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Who comes first after a death.
+/// Seats of the program. A buyer may have two.
+pub(crate) const SEATS: u32 = 10;
+/// Which function recovers first after a kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum First {
     Create,
@@ -42,30 +38,30 @@ pub(crate) enum First {
 
 pub(crate) const EITHER: [First; 2] = [First::Create, First::Closer];
 
-pub(crate) struct World {
+pub(crate) struct TestEnvironment {
     pub(crate) app: App,
     creator: Creator,
     pub(crate) log: Arc<Log>,
     pub(crate) program: Program,
     vars: HashMap<String, String>,
-    raw: PgPool,
-    redis: redis::aio::MultiplexedConnection,
+    pub(crate) raw: PgPool,
+    pub(crate) redis: redis::aio::MultiplexedConnection,
     cache: redis::aio::MultiplexedConnection,
-    /// The first offset that create has not been given.
+    /// The first offset that order-create has not received.
     read: AtomicUsize,
 }
 
-/// Runs a test in an environment of its own, and removes all traces of it, however it ends.
-pub(crate) async fn with(test: impl AsyncFnOnce(&World)) {
-    let world = World::open().await;
-    let end = AssertUnwindSafe(test(&world)).catch_unwind().await;
-    world.clear().await;
+/// Runs a test in an environment of its own and removes its data afterwards.
+pub(crate) async fn with(test: impl AsyncFnOnce(&TestEnvironment)) {
+    let env = TestEnvironment::open().await;
+    let end = AssertUnwindSafe(test(&env)).catch_unwind().await;
+    env.clear().await;
     if let Err(failure) = end {
         resume_unwind(failure);
     }
 }
 
-impl World {
+impl TestEnvironment {
     async fn open() -> Self {
         let redis_url = testkit::servers::redis_url();
         let cache_url = testkit::servers::cache_url();
@@ -122,8 +118,8 @@ impl World {
         }
     }
 
-    /// Two seats side by side for alice, who may have no more. With a key where given.
-    pub(crate) fn wish(&self, key: Option<&str>) -> Call {
+    /// A request of alice for two adjacent seats, her limit; with a key if given.
+    pub(crate) fn order_request(&self, key: Option<&str>) -> Call {
         let path = format!("/programs/{}/orders", self.program.id);
         let mut call = call("POST", &path, "alice", &json!({"category": 0, "count": 2}));
         if let Some(key) = key {
@@ -132,24 +128,24 @@ impl World {
         call
     }
 
-    /// A storefront to be killed: a process of its own, so that its connections die with it.
+    /// A storefront to kill: a new process, so that its connections end with it.
     pub(crate) fn storefront(&self) -> App {
         App::with_publisher(self.app.settings.clone(), self.log.clone()).expect("opens")
     }
 
-    /// A creator to be killed.
+    /// An order-create to kill.
     pub(crate) fn creator(&self) -> Creator {
         creator(&self.vars)
     }
 
-    /// A new process of the closer's: its first tick sweeps.
+    /// A new closer process. Its first tick sweeps.
     pub(crate) fn closer(&self) -> Closer {
         let settings = timeout_closer::Settings::read(&Reader::new(self.vars.clone()))
             .expect("settings of a test are valid");
         Closer::open(settings).expect("opens")
     }
 
-    /// All timeout entries are due, whoever holds them.
+    /// Makes all timeout entries due, leased ones included.
     pub(crate) async fn all_due(&self) {
         for id in self.entries().await {
             let due = self
@@ -162,15 +158,15 @@ impl World {
         }
     }
 
-    /// The invalidator, to be killed.
+    /// A cache-invalidator to kill.
     pub(crate) fn invalidator(&self) -> Invalidator {
         let settings = cache_invalidator::Settings::read(&Reader::new(self.vars.clone()))
             .expect("settings of a test are valid");
         Invalidator::open(settings).expect("opens")
     }
 
-    /// The versions of the program that a stream tells of, in its order.
-    pub(crate) async fn told(&self, stream: &str) -> Vec<i64> {
+    /// The versions of the program in a stream, in order.
+    pub(crate) async fn announced(&self, stream: &str) -> Vec<i64> {
         let mut range = redis::cmd("XRANGE");
         range
             .arg(self.app.settings.names.stream(stream))
@@ -189,7 +185,7 @@ impl World {
             .collect()
     }
 
-    /// The program as Postgres has it.
+    /// The program in Postgres.
     pub(crate) async fn committed(&self) -> Program {
         self.app
             .store
@@ -199,7 +195,7 @@ impl World {
             .expect("stored")
     }
 
-    /// Whoever made a change is long dead.
+    /// Ages all unpublished changes, as if their storefronts were gone.
     pub(crate) async fn abandon_changes(&self) {
         let update =
             "UPDATE outbox SET created_at = created_at - interval '1 minute' WHERE NOT published";
@@ -214,7 +210,7 @@ impl World {
         assert_eq!(report.outcome.failed, 0, "{report:?}");
     }
 
-    /// Create gets what it has not been given yet.
+    /// Delivers to order-create what it has not received yet.
     pub(crate) async fn create(&self) {
         let (batch, end) = self.log.event(self.read.load(Ordering::Relaxed));
         if let Some(batch) = batch {
@@ -224,164 +220,26 @@ impl World {
         self.read.store(end, Ordering::Relaxed);
     }
 
-    /// A storefront that dies holding seats for alice, its message unsent.
+    /// Kills a storefront that holds seats for alice before it publishes.
     pub(crate) async fn die_holding(&self) {
         self.log.treat_as(Broker::Lossy);
         let mut waits = 0;
         while self.entries().await.is_empty() {
             waits += 1;
             let dying = self.storefront();
-            let answer = killed_after(waits, dying.serve(&self.wish(None))).await;
-            assert!(answer.is_none(), "it came to its end, holding nothing");
-            // What it had sent arrives before this answer does.
+            let answer = killed_after(waits, dying.serve(&self.order_request(None))).await;
+            assert!(answer.is_none(), "it ended without holding seats");
+            // Its last command reaches Redis before this reply.
             dying.gate.ping().await.expect("Redis runs");
         }
-    }
-
-    /// Those that live carry on until all is at rest.
-    pub(crate) async fn recover(&self, first: First) {
-        if first == First::Create {
-            self.create().await;
-        }
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            self.all_due().await;
-            self.tick().await;
-            self.create().await;
-            match self.check().await {
-                Ok(()) => return,
-                // What the dead one had sent last may have arrived only now.
-                Err(why) => assert!(Instant::now() < deadline, "{why}"),
-            }
-        }
-    }
-
-    /// What is unpaid is overdue.
-    pub(crate) async fn overdue(&self) {
-        let update =
-            "UPDATE orders SET pay_by = now() - interval '1 second' WHERE status = 'unpaid'";
-        sqlx::raw_sql(update)
-            .execute(&self.raw)
-            .await
-            .expect("statement");
-    }
-
-    /// Time passes: what is unpaid ends, and everything it held is free again.
-    pub(crate) async fn time_is_up(&self) {
-        self.overdue().await;
-        self.recover(First::Closer).await;
-        let live = self.live().await;
-        assert!(
-            live.iter().all(|row| row.status == Status::Paid),
-            "{live:?}"
-        );
-    }
-
-    /// A paid order is paid back, so that its buyer may order again.
-    pub(crate) async fn refund(&self) {
-        let update = "DELETE FROM order_seats; UPDATE orders SET status = 'refunded', version = \
-            version + 1, dirty = true WHERE status = 'paid'";
-        sqlx::raw_sql(update)
-            .execute(&self.raw)
-            .await
-            .expect("statement");
-        self.recover(First::Closer).await;
-    }
-
-    /// Gate and Postgres agree.
-    async fn check(&self) -> Result<(), String> {
-        let live = self.live().await;
-        let stored: BTreeSet<(SeatIndex, OrderNumber, [u8; 16])> = live
-            .iter()
-            .flat_map(|row| {
-                row.seats
-                    .iter()
-                    .map(|seat| (*seat, row.number, row.nonce.bytes()))
-            })
-            .collect();
-        let owned = self.owned().await;
-        same("seats owned in the gate, and in Postgres", &owned, &stored)?;
-        same(
-            "free seats",
-            &(self.free().await as usize),
-            &(SEATS as usize - owned.len()),
-        )?;
-        let unpaid: BTreeSet<String> = live
-            .iter()
-            .filter(|row| row.status == Status::Unpaid)
-            .map(|row| row.number.to_string())
-            .collect();
-        same(
-            "orders with a timeout entry, and unpaid ones",
-            &self.entries().await,
-            &unpaid,
-        )?;
-        same(
-            "rows the gate may not know",
-            &self
-                .app
-                .store
-                .dirty(None, 100)
-                .await
-                .expect("Postgres runs"),
-            &vec![],
-        )
-    }
-
-    async fn live(&self) -> Vec<OrderRow> {
-        self.app
-            .store
-            .live_orders(self.program.id, None, 1_000)
-            .await
-            .expect("Postgres runs")
-            .orders
-    }
-
-    async fn owned(&self) -> BTreeSet<(SeatIndex, OrderNumber, [u8; 16])> {
-        let page = self
-            .app
-            .gate
-            .taken(ProgramRef::from(&self.program), 0)
-            .await
-            .expect("Redis runs");
-        assert_eq!(page.next, None, "so few are on one page");
-        page.taken
-            .into_iter()
-            .map(|taken| (taken.seat, taken.order, taken.nonce.bytes()))
-            .collect()
-    }
-
-    async fn free(&self) -> u32 {
-        let at = ProgramRef::from(&self.program);
-        self.app
-            .gate
-            .availability(at)
-            .await
-            .expect("Redis runs")
-            .expect("installed")
-            .free[0]
-            .1
-    }
-
-    async fn entries(&self) -> BTreeSet<String> {
-        let key = self
-            .app
-            .settings
-            .names
-            .shard_key(self.program.shard, "delay:order-timeout:due");
-        let mut command = redis::cmd("ZRANGE");
-        command.arg(key).arg(0).arg(-1);
-        command
-            .query_async(&mut self.redis.clone())
-            .await
-            .expect("Redis runs")
     }
 
     pub(crate) async fn row(&self, order: OrderNumber) -> Option<OrderRow> {
         self.app.store.order(order).await.expect("Postgres runs")
     }
 
-    /// The row of an answered order, which must be stored and good; nothing if the answer was no.
+    /// The row of an accepted order, which must be stored and live; `None` if the request was
+    /// refused.
     pub(crate) async fn promised(&self, answer: &Result<Reply, Problem>) -> Option<OrderRow> {
         let Ok(reply) = answer else { return None };
         let order = order_of(reply);
@@ -452,15 +310,7 @@ fn creator(vars: &HashMap<String, String>) -> Creator {
     Creator::open(settings).expect("opens")
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Result<(), String> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(format!("{what}: {found:?}, {expected:?}"))
-    }
-}
-
-/// One tick with a minute of time.
+/// One tick with a time limit of a minute.
 pub(crate) async fn tick(closer: &Closer) -> timeout_closer::TickReport {
     closer
         .tick(
@@ -474,7 +324,7 @@ pub(crate) async fn tick(closer: &Closer) -> timeout_closer::TickReport {
         .expect("the servers run")
 }
 
-/// The order of an answer.
+/// The order number of an answer.
 pub(crate) fn order_of(reply: &Reply) -> OrderNumber {
     reply.body["order"]
         .as_str()
@@ -482,7 +332,7 @@ pub(crate) fn order_of(reply: &Reply) -> OrderNumber {
         .expect("an order")
 }
 
-/// A request by somebody.
+/// A request of the buyer `sub`.
 pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
     let claims = [("sub", sub), ("scope", "programs:write")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));

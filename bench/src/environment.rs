@@ -1,4 +1,4 @@
-//! An environment of its own for each measurement, and its removal.
+//! The environment of a measurement.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ use ticket_rush::shop::{Buyer, Shop};
 
 const TOKEN: Duration = Duration::from_hours(1);
 
-/// Keys, topic, tables, and the means to look at them.
-pub(crate) struct Stage {
+/// Names of keys, topic and tables, and connections to read them.
+pub(crate) struct BenchEnvironment {
     pub environment: Environment,
     pub shop: Shop,
     pub db: PgPool,
@@ -26,7 +26,7 @@ pub(crate) struct Stage {
     folder: PathBuf,
 }
 
-impl Stage {
+impl BenchEnvironment {
     pub(crate) async fn set(name: &str) -> Result<Self> {
         let place = Place::find()?;
         let prefix = format!("bench-{name}-{:06x}", rand::random::<u32>() >> 8);
@@ -93,8 +93,7 @@ impl Stage {
             .to_owned())
     }
 
-    /// Takes everything of this environment off the servers; the log stays when something failed
-    /// before.
+    /// Deletes everything of this environment from the servers. Keeps the log if something failed.
     pub(crate) async fn strike(self) -> Result<()> {
         self.db.close().await;
         remove(&self.environment.servers, &self.environment.prefix).await?;
