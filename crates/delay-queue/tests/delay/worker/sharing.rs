@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use delay_queue::{Job, NewEntry, Scheduled, Shard, Stats, WorkerSettings};
-use lambda_batch::Outcome;
+use delay_queue::{Job, NewEntry, Outcome, Scheduled, Shard, Stats, WorkerSettings};
 use tokio::sync::mpsc;
 
-use super::{PAST, Running, next, queue, schedule, settings};
+use super::{RunningWorker, next, schedule, settings};
+use crate::environment::{PAST, TestEnvironment};
 
 #[tokio::test]
 async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
-    let (_stage, queue) = queue().await;
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     let entry = |n: u32| {
         let id = format!("entry-{n}");
         NewEntry {
@@ -31,16 +32,16 @@ async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
             .iter()
             .all(|s| *s == Scheduled::New)
     );
-    let (tell, mut seen) = mpsc::unbounded_channel();
+    let (sender, mut jobs) = mpsc::unbounded_channel();
     let start = || {
-        let tell = tell.clone();
+        let sender = sender.clone();
         let many = WorkerSettings {
             concurrency: 400,
             batch: 200,
             ..settings()
         };
-        Running::start(&queue, many, move |job: Job| {
-            tell.send(job).expect("the test listens");
+        RunningWorker::start(&queue, many, move |job: Job| {
+            sender.send(job).expect("the test receives");
             std::future::ready(Outcome::Done)
         })
     };
@@ -48,7 +49,7 @@ async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
     let two = start();
     let mut ids = BTreeSet::new();
     for _ in 0..10_000 {
-        let job = next(&mut seen).await;
+        let job = next(&mut jobs).await;
         assert_eq!(job.attempt, 1);
         assert!(ids.insert(job.id), "handled twice");
     }
@@ -65,23 +66,24 @@ async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
 
 #[tokio::test]
 async fn no_more_handlers_run_than_there_are_permits() {
-    let (_stage, queue) = queue().await;
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     for n in 0..60 {
         schedule(&queue, &format!("entry-{n}"), PAST).await;
     }
     let running = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
-    let (tell, mut seen) = mpsc::unbounded_channel();
+    let (sender, mut jobs) = mpsc::unbounded_channel();
     let running_now = running.clone();
     let most_ever = most.clone();
-    let worker = Running::start(
+    let worker = RunningWorker::start(
         &queue,
         WorkerSettings {
             concurrency: 7,
             ..settings()
         },
         move |job: Job| {
-            let tell = tell.clone();
+            let sender = sender.clone();
             let running = running_now.clone();
             let most = most_ever.clone();
             async move {
@@ -93,13 +95,13 @@ async fn no_more_handlers_run_than_there_are_permits() {
                     tokio::task::yield_now().await;
                 }
                 running.fetch_sub(1, Ordering::Relaxed);
-                tell.send(job).expect("the test listens");
+                sender.send(job).expect("the test receives");
                 Outcome::Done
             }
         },
     );
     for _ in 0..60 {
-        next(&mut seen).await;
+        next(&mut jobs).await;
     }
     assert_eq!(worker.stop().await.done, 60);
     let most = most.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What a worker of the delay queue promises.
+//! The worker.
 
 mod leases;
 mod sharing;
@@ -7,25 +7,17 @@ mod waking;
 use std::time::Duration;
 
 use delay_queue::{
-    DelayQueue, Due, Handler, Job, Scheduled, Shard, Worker, WorkerCounts, WorkerSettings,
+    Backoff, DelayQueue, Due, Handler, Job, Outcome, Scheduled, Shard, Worker, WorkerCounts,
+    WorkerSettings,
 };
-use lambda_batch::{Backoff, Outcome};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::stage::{Stage, shared_url};
+use crate::environment::TestEnvironment;
 
-/// Longer than any test: what happens does not happen because somebody looked by chance.
+/// Longer than any test: polling never finds an entry.
 const NEVER: Duration = Duration::from_hours(1);
-const PAST: Due = Due::At(1);
 const LATER: Due = Due::In(3_600_000);
-
-async fn queue() -> (Stage, DelayQueue) {
-    let stage = Stage::at(&shared_url(), &[(1, 1)]).await;
-    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.prefix(), "jobs")
-        .expect("a valid name");
-    (stage, queue)
-}
 
 fn settings() -> WorkerSettings {
     let backoff = Backoff {
@@ -50,13 +42,13 @@ async fn schedule(queue: &DelayQueue, id: &str, due: Due) {
     );
 }
 
-/// A worker at work in this process.
-struct Running {
+/// A running worker.
+struct RunningWorker {
     stop: oneshot::Sender<()>,
     task: JoinHandle<WorkerCounts>,
 }
 
-impl Running {
+impl RunningWorker {
     fn start<H: Handler>(queue: &DelayQueue, settings: WorkerSettings, handler: H) -> Self {
         let worker = Worker::new(queue.clone(), settings, handler).expect("valid settings");
         let (stop, stopped) = oneshot::channel();
@@ -64,64 +56,61 @@ impl Running {
         Self { stop, task }
     }
 
-    /// Tells it to stop, and waits until it has drained.
+    /// Stops it and waits until it has drained.
     async fn stop(self) -> WorkerCounts {
         drop(self.stop);
         self.task.await.expect("no panic in the worker")
     }
 
-    /// Ends it as a crash would: no word to Redis.
+    /// Ends it as a crash would, without a request to Redis.
     async fn kill(self) {
         self.task.abort();
         assert!(
             self.task.await.is_err_and(|error| error.is_cancelled()),
-            "it had ended before"
+            "the worker had ended before"
         );
     }
 }
 
-/// Where handlers tell what they were given.
-type Seen = mpsc::UnboundedReceiver<Job>;
+/// The jobs that handlers received.
+type Jobs = mpsc::UnboundedReceiver<Job>;
 
-/// A handler that tells what it was given, and is done.
-fn telling() -> (impl Handler, Seen) {
-    let (tell, seen) = mpsc::unbounded_channel();
+/// A handler that records its job and returns `Done`.
+fn recording() -> (impl Handler, Jobs) {
+    let (sender, jobs) = mpsc::unbounded_channel();
     let handler = move |job: Job| {
-        let told = tell.send(job);
+        let sent = sender.send(job);
         async move {
-            told.expect("the test listens");
+            sent.expect("the test receives");
             Outcome::Done
         }
     };
-    (handler, seen)
+    (handler, jobs)
 }
 
-/// A handler that tells what it was given, and never ends.
-fn stuck() -> (impl Handler, Seen) {
-    let (tell, seen) = mpsc::unbounded_channel();
+/// A handler that records its job and never returns.
+fn stuck() -> (impl Handler, Jobs) {
+    let (sender, jobs) = mpsc::unbounded_channel();
     let handler = move |job: Job| {
-        tell.send(job).expect("the test listens");
+        sender.send(job).expect("the test receives");
         std::future::pending()
     };
-    (handler, seen)
+    (handler, jobs)
 }
 
-/// Waits for a job. The bound only ends a test that has failed.
-async fn next(seen: &mut Seen) -> Job {
-    tokio::time::timeout(Duration::from_secs(60), seen.recv())
+/// The next job. The timeout only ends a failed test.
+async fn next(jobs: &mut Jobs) -> Job {
+    tokio::time::timeout(Duration::from_secs(60), jobs.recv())
         .await
         .expect("an entry is handled")
         .expect("the worker runs")
 }
 
-/// Waits until so many workers listen for wakes.
-async fn until_listening(stage: &Stage, queue: &DelayQueue, workers: u64) {
-    let channel = stage.names.shard_key(
-        Shard::of_id("").into(),
-        format_args!("delay:{}:wake", queue.name()),
-    );
-    while stage
-        .ask::<(String, u64)>(&["PUBSUB", "NUMSUB", &channel])
+/// Waits until so many workers have subscribed.
+async fn until_subscribed(environment: &TestEnvironment, workers: u64) {
+    let channel = environment.key(Shard::of_id(""), "wake");
+    while environment
+        .query::<(String, u64)>(&["PUBSUB", "NUMSUB", &channel])
         .await
         .1
         < workers

@@ -1,5 +1,4 @@
-//! What every test stands on: a gate under a prefix of its own, a program, and a look at the raw
-//! keys.
+//! A gate with one program, under a prefix of its own.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -17,39 +16,35 @@ use shared::message::{
 };
 use shared::naming::Names;
 use shared::sale::{Category, Layout, Program, ProgramStatus, SeatSelection};
+use testkit::redis::remove_keys;
+use testkit::servers::redis_url;
 
 pub(crate) const ENDS: &str = r#"{"0":12}"#;
 
-pub(crate) fn shared_url() -> String {
-    let given = std::env::var("REDIS_GATE_URL").or_else(|_| std::env::var("REDIS_URL"));
-    given.unwrap_or_else(|_| "redis://127.0.0.1:16379".into())
-}
-
-pub(crate) struct Stage {
+pub(crate) struct TestEnvironment {
     pub(crate) gate: Gate,
     pub(crate) names: Names,
     pub(crate) program: Program,
     pub(crate) url: String,
     raw: MultiplexedConnection,
     next: AtomicU16,
-    clean: bool,
+    on_shared_server: bool,
 }
 
 /// Rows and seats per row of each category.
 pub(crate) type Halls<'a> = &'a [(u32, u32)];
 
-impl Stage {
+impl TestEnvironment {
     /// On the shared server, with an open program.
     pub(crate) async fn open(halls: Halls<'_>) -> Self {
-        let stage = Self::at(&shared_url(), halls).await;
-        stage.install().await;
-        stage
+        let environment = Self::at(&redis_url(), halls).await;
+        environment.install().await;
+        environment
     }
 
-    /// On any server; the program is not in the gate yet.
+    /// On any server, without the program.
     pub(crate) async fn at(url: &str, halls: Halls<'_>) -> Self {
-        let prefix = format!("t{:012x}", rand::random::<u64>() >> 16);
-        let names = Names::new(&prefix).expect("a valid prefix");
+        let names = Names::new(&testkit::prefix()).expect("a valid prefix");
         let gate =
             Gate::connect(url, names.clone(), Duration::from_secs(5)).expect("a usable address");
         let client = redis::Client::open(url).expect("a usable address");
@@ -57,7 +52,7 @@ impl Stage {
         let raw = raw.unwrap_or_else(|e| {
             panic!("no Redis at {url} ({e}): run `scripts/servers start redis`")
         });
-        let clean = url == shared_url();
+        let on_shared_server = url == redis_url();
         Self {
             gate,
             names,
@@ -65,7 +60,7 @@ impl Stage {
             url: url.to_owned(),
             raw,
             next: AtomicU16::new(0),
-            clean,
+            on_shared_server,
         }
     }
 
@@ -78,7 +73,7 @@ impl Stage {
         );
     }
 
-    /// Claims the filling and begins it.
+    /// Claims and begins a filling.
     pub(crate) async fn begin(&self, ends: &str, loader: &Epoch, lease_ms: u64) -> FillBegun {
         let grant = self.claim(loader).await;
         let start = FillStart {
@@ -116,8 +111,8 @@ impl Stage {
         }
     }
 
-    /// A wish of `user` for an order, without a key.
-    pub(crate) fn wish(&self, at: OrderAt, user: &str, want: SeatSelection) -> HoldRequest {
+    /// A request of `user` without an idempotency key.
+    pub(crate) fn request(&self, at: OrderAt, user: &str, want: SeatSelection) -> HoldRequest {
         HoldRequest {
             program: at.program,
             order: at.order,
@@ -134,9 +129,9 @@ impl Stage {
         }
     }
 
-    /// Reserves and expects to get the seats.
+    /// Reserves and expects seats.
     pub(crate) async fn held(&self, at: OrderAt, user: &str, want: SeatSelection) -> Vec<u32> {
-        match self.gate.reserve(&self.wish(at, user, want)).await {
+        match self.gate.reserve(&self.request(at, user, want)).await {
             Ok(Reserved::Held { seats, .. }) => seats.into_iter().map(SeatIndex::get).collect(),
             other => panic!("expected held seats, got {other:?}"),
         }
@@ -150,7 +145,7 @@ impl Stage {
         self.key(&format!("program:{}:{rest}", self.program.id))
     }
 
-    pub(crate) async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
+    pub(crate) async fn query<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = cmd(words[0]);
         command.arg(&words[1..]);
         command
@@ -160,16 +155,16 @@ impl Stage {
     }
 
     pub(crate) async fn hash(&self, key: &str) -> BTreeMap<String, String> {
-        self.ask(&["HGETALL", key]).await
+        self.query(&["HGETALL", key]).await
     }
 
-    /// All keys of this environment.
+    /// All keys under the prefix.
     pub(crate) async fn keys(&self) -> Vec<String> {
         let mut cursor = 0_u64;
         let mut keys = Vec::new();
         loop {
             let (next, page): (u64, Vec<String>) = self
-                .ask(&[
+                .query(&[
                     "SCAN",
                     &cursor.to_string(),
                     "MATCH",
@@ -188,18 +183,18 @@ impl Stage {
         }
     }
 
-    /// Free count of the first category by the header.
+    /// The free count of the first category.
     pub(crate) async fn free(&self) -> u32 {
-        let seen = self
+        let availability = self
             .gate
             .availability(self.at_program())
             .await
             .expect("answers")
             .expect("installed");
-        seen.free[0].1
+        availability.free[0].1
     }
 
-    /// Milliseconds until the order's timeout entry is due, and whether it is leased.
+    /// Milliseconds until the order's timeout entry is due.
     pub(crate) async fn entry(&self, at: OrderAt) -> Option<u64> {
         let entry = self
             .gate
@@ -212,46 +207,23 @@ impl Stage {
     }
 
     pub(crate) async fn redis_ms(&self) -> u64 {
-        let (seconds, micros): (u64, u64) = self.ask(&["TIME"]).await;
+        let (seconds, micros): (u64, u64) = self.query(&["TIME"]).await;
         seconds * 1000 + micros / 1000
     }
 }
 
-impl Drop for Stage {
-    /// Leaves nothing behind on the shared server. On a private one nothing needs to be left.
+impl Drop for TestEnvironment {
     fn drop(&mut self) {
-        if !self.clean {
-            return;
-        }
-        let pattern = format!("{}:*", self.names.prefix());
-        let cleaned = redis::Client::open(self.url.as_str())
-            .and_then(|client| client.get_connection())
-            .and_then(|mut redis| {
-                let mut cursor = 0_u64;
-                loop {
-                    let (next, keys): (u64, Vec<String>) = cmd("SCAN")
-                        .arg(cursor)
-                        .arg("MATCH")
-                        .arg(&pattern)
-                        .arg("COUNT")
-                        .arg(10_000)
-                        .query(&mut redis)?;
-                    if !keys.is_empty() {
-                        cmd("UNLINK").arg(keys).exec(&mut redis)?;
-                    }
-                    cursor = next;
-                    if cursor == 0 {
-                        return Ok(());
-                    }
-                }
-            });
-        if let Err(error) = cleaned {
-            eprintln!("keys of {pattern} are left behind: {error}");
+        // The data of a private server end with it.
+        if self.on_shared_server
+            && let Err(error) = remove_keys(&self.url, self.names.prefix())
+        {
+            eprintln!("keys of {} are not removed: {error}", self.names);
         }
     }
 }
 
-/// A filling of one's own, from [`ENDS`] on.
+/// The filling is the caller's, with the barriers [`ENDS`].
 pub(crate) fn mine(position: &str) -> FillBegun {
     FillBegun::Mine {
         ends: ENDS.into(),
@@ -310,15 +282,15 @@ pub(crate) fn idem(text: &str) -> IdempotencyKey {
 }
 
 pub(crate) fn best(count: u32) -> SeatSelection {
-    SeatSelection::best(category(0), count).expect("a valid wish")
+    SeatSelection::best(category(0), count).expect("a valid selection")
 }
 
 pub(crate) fn chosen(seats: &[u32]) -> SeatSelection {
     SeatSelection::seats(category(0), seats.iter().map(|n| seat(*n)).collect())
-        .expect("a valid wish")
+        .expect("a valid selection")
 }
 
-/// An order settled by what its reservation knows.
+/// Settles an order by the data of its reservation.
 pub(crate) fn settle_to(at: OrderAt, to: SettleTo) -> Settle {
     Settle {
         at,

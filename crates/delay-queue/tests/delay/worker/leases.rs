@@ -1,16 +1,18 @@
-//! Who holds an entry, and what becomes of it.
+//! Leases and outcomes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use delay_queue::{Due, Job, Replayed, Shard, Stats, WorkerCounts, WorkerSettings};
-use lambda_batch::{Outcome, Reason};
+use delay_queue::{
+    Due, Job, Outcome, Reason, Replayed, Shard, Stats, WorkerCounts, WorkerSettings,
+};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::{LATER, PAST, Running, next, queue, schedule, settings, stuck, telling};
+use super::{LATER, RunningWorker, next, recording, schedule, settings, stuck};
+use crate::environment::{PAST, TestEnvironment};
 
-/// Short, for what waits for its end; not so short that a machine that is busy for a moment loses it.
+/// Short for tests that wait for its end, long enough for a busy machine.
 const SHORT: Duration = Duration::from_millis(1500);
 
 fn short() -> WorkerSettings {
@@ -21,16 +23,17 @@ fn short() -> WorkerSettings {
 }
 
 #[tokio::test]
-async fn an_entry_whose_worker_was_killed_before_its_ack_is_handled_by_another() {
-    let (_stage, queue) = queue().await;
+async fn the_entry_of_a_killed_worker_is_handled_again() {
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     schedule(&queue, "a", PAST).await;
-    let (handler, mut seen) = stuck();
-    let first = Running::start(&queue, short(), handler);
-    assert_eq!(next(&mut seen).await.attempt, 1);
+    let (handler, mut jobs) = stuck();
+    let first = RunningWorker::start(&queue, short(), handler);
+    assert_eq!(next(&mut jobs).await.attempt, 1);
     first.kill().await;
-    let (handler, mut seen) = telling();
-    let second = Running::start(&queue, settings(), handler);
-    let job = next(&mut seen).await;
+    let (handler, mut jobs) = recording();
+    let second = RunningWorker::start(&queue, settings(), handler);
+    let job = next(&mut jobs).await;
     assert_eq!(
         (job.id.as_str(), job.body.as_str(), job.attempt),
         ("a", "body of a", 2)
@@ -46,24 +49,25 @@ async fn an_entry_whose_worker_was_killed_before_its_ack_is_handled_by_another()
 }
 
 #[tokio::test]
-async fn a_handler_slower_than_its_lease_keeps_its_entry() {
-    let (_stage, queue) = queue().await;
+async fn a_slow_handler_keeps_its_entry() {
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     schedule(&queue, "a", PAST).await;
-    let go_on = Arc::new(Notify::new());
-    let (tell, mut seen) = mpsc::unbounded_channel();
-    let wait = go_on.clone();
-    let slow = Running::start(&queue, short(), move |job: Job| {
-        let tell = tell.clone();
+    let resume = Arc::new(Notify::new());
+    let (sender, mut jobs) = mpsc::unbounded_channel();
+    let wait = resume.clone();
+    let slow = RunningWorker::start(&queue, short(), move |job: Job| {
+        let sender = sender.clone();
         let wait = wait.clone();
         async move {
-            tell.send(job).expect("the test listens");
+            sender.send(job).expect("the test receives");
             wait.notified().await;
             Outcome::Done
         }
     });
-    next(&mut seen).await;
-    let (handler, mut others) = telling();
-    let other = Running::start(&queue, settings(), handler);
+    next(&mut jobs).await;
+    let (handler, mut others) = recording();
+    let other = RunningWorker::start(&queue, settings(), handler);
     let lease_end = async || {
         queue
             .peek(Shard::of_id("a"), "a")
@@ -73,11 +77,11 @@ async fn a_handler_slower_than_its_lease_keeps_its_entry() {
             .due_ms
     };
     let first = lease_end().await;
-    // Until its first lease is over, and the second has begun before that.
+    // Until the first lease has ended and was extended before.
     while lease_end().await < first + SHORT.as_millis() as u64 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    go_on.notify_one();
+    resume.notify_one();
     assert_eq!(
         slow.stop().await,
         WorkerCounts {
@@ -90,26 +94,27 @@ async fn a_handler_slower_than_its_lease_keeps_its_entry() {
 }
 
 #[tokio::test]
-async fn a_worker_that_was_frozen_beyond_its_lease_finds_its_ack_refused() {
-    let (_stage, queue) = queue().await;
+async fn the_ack_of_a_frozen_worker_is_refused() {
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     schedule(&queue, "a", PAST).await;
-    let (tell, mut seen) = mpsc::unbounded_channel();
-    let (thaw, frozen) = std::sync::mpsc::channel::<()>();
+    let (sender, mut jobs) = mpsc::unbounded_channel();
+    let (unfreeze, frozen) = std::sync::mpsc::channel::<()>();
     let frozen = Arc::new(std::sync::Mutex::new(frozen));
     let queue_of_thread = queue.clone();
     let (stop, stopped) = oneshot::channel::<()>();
-    // A runtime of its own, with one thread, that the handler blocks: as a process that is not scheduled.
+    // A runtime with one thread, blocked by the handler: like a process that is not scheduled.
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         runtime.block_on(async move {
-            let url = super::shared_url();
+            let url = testkit::servers::redis_url();
             let link =
-                redis_link::Link::open(&url, Duration::from_secs(5)).expect("a usable address");
+                delay_queue::Link::open(&url, Duration::from_secs(5)).expect("a usable address");
             let handler = move |job: Job| {
-                tell.send(job).expect("the test listens");
+                sender.send(job).expect("the test receives");
                 frozen
                     .lock()
                     .expect("no panic here")
@@ -122,9 +127,9 @@ async fn a_worker_that_was_frozen_beyond_its_lease_finds_its_ack_refused() {
             worker.run(async { drop(stopped.await) }).await
         })
     });
-    assert_eq!(next(&mut seen).await.attempt, 1);
-    let (handler, mut others) = telling();
-    let other = Running::start(&queue, settings(), handler);
+    assert_eq!(next(&mut jobs).await.attempt, 1);
+    let (handler, mut others) = recording();
+    let other = RunningWorker::start(&queue, settings(), handler);
     assert_eq!(next(&mut others).await.attempt, 2);
     assert_eq!(
         other.stop().await,
@@ -133,19 +138,19 @@ async fn a_worker_that_was_frozen_beyond_its_lease_finds_its_ack_refused() {
             ..WorkerCounts::default()
         }
     );
-    thaw.send(()).expect("it waits");
+    unfreeze.send(()).expect("the handler waits");
     drop(stop);
-    let tally = tokio::task::spawn_blocking(move || thread.join().expect("no panic"))
+    let counts = tokio::task::spawn_blocking(move || thread.join().expect("no panic"))
         .await
         .expect("joined");
     assert_eq!(
-        (tally.done, tally.stale + tally.revoked),
+        (counts.done, counts.stale + counts.revoked),
         (0, 1),
-        "{tally:?}"
+        "{counts:?}"
     );
 }
 
-/// Says so when it is dropped.
+/// Sends when it is dropped.
 struct Dropped(mpsc::UnboundedSender<()>);
 
 impl Drop for Dropped {
@@ -155,31 +160,32 @@ impl Drop for Dropped {
 }
 
 #[tokio::test]
-async fn a_handler_is_stopped_when_its_entry_is_cancelled_or_rescheduled() {
-    let (_stage, queue) = queue().await;
+async fn a_handler_without_its_lease_is_stopped() {
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     schedule(&queue, "a", PAST).await;
-    let (tell, mut seen) = mpsc::unbounded_channel();
+    let (sender, mut jobs) = mpsc::unbounded_channel();
     let (drop_tell, mut dropped) = mpsc::unbounded_channel();
-    let worker = Running::start(&queue, short(), move |job: Job| {
-        let tell = tell.clone();
+    let worker = RunningWorker::start(&queue, short(), move |job: Job| {
+        let sender = sender.clone();
         let guard = Dropped(drop_tell.clone());
         async move {
-            tell.send(job).expect("the test listens");
+            sender.send(job).expect("the test receives");
             let _guard = guard;
             std::future::pending().await
         }
     });
-    assert_eq!(next(&mut seen).await.attempt, 1);
+    assert_eq!(next(&mut jobs).await.attempt, 1);
     assert_eq!(
         queue.reschedule(Shard::of_id("a"), "a", Due::In(400)).await,
         Ok(true)
     );
     dropped.recv().await.expect("its handler ends");
-    let again = next(&mut seen).await;
+    let again = next(&mut jobs).await;
     assert_eq!(
         (again.id.as_str(), again.attempt),
         ("a", 1),
-        "it started afresh"
+        "its attempts were reset"
     );
     assert_eq!(queue.cancel(Shard::of_id("a"), "a").await, Ok(true));
     dropped.recv().await.expect("its handler ends");
@@ -193,29 +199,29 @@ async fn a_handler_is_stopped_when_its_entry_is_cancelled_or_rescheduled() {
     assert_eq!(
         queue.peek(Shard::of_id("a"), "a").await,
         Ok(None),
-        "a late word brings nothing back"
+        "a late completion does not restore it"
     );
 }
 
 #[tokio::test]
-async fn a_failing_entry_is_retried_a_bounded_number_of_times_then_parked_and_a_replay_starts_afresh()
- {
-    let (_stage, queue) = queue().await;
+async fn a_failing_entry_is_parked_after_its_attempts() {
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     schedule(&queue, "a", PAST).await;
-    let (tell, mut seen) = mpsc::unbounded_channel();
-    let mended = Arc::new(AtomicBool::new(false));
-    let is_mended = mended.clone();
-    let worker = Running::start(&queue, settings(), move |job: Job| {
-        let outcome = if is_mended.load(Ordering::Relaxed) {
+    let (sender, mut jobs) = mpsc::unbounded_channel();
+    let repaired = Arc::new(AtomicBool::new(false));
+    let is_repaired = repaired.clone();
+    let worker = RunningWorker::start(&queue, settings(), move |job: Job| {
+        let outcome = if is_repaired.load(Ordering::Relaxed) {
             Outcome::Done
         } else {
-            Outcome::Retry(Reason::new("the till is shut"))
+            Outcome::Retry(Reason::new("busy"))
         };
-        tell.send(job).expect("the test listens");
+        sender.send(job).expect("the test receives");
         std::future::ready(outcome)
     });
     for attempt in 1..=3 {
-        assert_eq!(next(&mut seen).await.attempt, attempt);
+        assert_eq!(next(&mut jobs).await.attempt, attempt);
     }
     let parked = loop {
         if let [parked] = queue
@@ -229,19 +235,17 @@ async fn a_failing_entry_is_retried_a_bounded_number_of_times_then_parked_and_a_
     };
     assert_eq!((parked.id.as_str(), parked.attempts), ("a", 3));
     assert!(
-        parked
-            .reason
-            .contains("given up after 3 attempts: the till is shut"),
+        parked.reason.contains("given up after 3 attempts: busy"),
         "{}",
         parked.reason
     );
-    mended.store(true, Ordering::Relaxed);
-    // The worker sleeps for an hour, were it not woken.
+    repaired.store(true, Ordering::Relaxed);
+    // Only a notification wakes the worker now.
     assert_eq!(
         queue.replay(Shard::of_id("a"), "a", PAST).await,
         Ok(Replayed::Done)
     );
-    assert_eq!(next(&mut seen).await.attempt, 1);
+    assert_eq!(next(&mut jobs).await.attempt, 1);
     assert_eq!(
         worker.stop().await,
         WorkerCounts {
@@ -254,24 +258,22 @@ async fn a_failing_entry_is_retried_a_bounded_number_of_times_then_parked_and_a_
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_has_asked_for_a_retry() {
-    let (_stage, queue) = queue().await;
+async fn a_panic_is_a_retry() {
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     schedule(&queue, "a", PAST).await;
-    let (tell, mut seen) = mpsc::unbounded_channel();
-    let worker = Running::start(&queue, settings(), move |job: Job| {
-        let tell = tell.clone();
+    let (sender, mut jobs) = mpsc::unbounded_channel();
+    let worker = RunningWorker::start(&queue, settings(), move |job: Job| {
+        let sender = sender.clone();
         async move {
             let attempt = job.attempt;
-            tell.send(job).expect("the test listens");
-            assert!(
-                attempt > 1,
-                "a mistake of the handler's (this is part of a test)"
-            );
+            sender.send(job).expect("the test receives");
+            assert!(attempt > 1, "a panic that this test expects");
             Outcome::Done
         }
     });
-    assert_eq!(next(&mut seen).await.attempt, 1);
-    assert_eq!(next(&mut seen).await.attempt, 2);
+    assert_eq!(next(&mut jobs).await.attempt, 1);
+    assert_eq!(next(&mut jobs).await.attempt, 2);
     assert_eq!(
         worker.stop().await,
         WorkerCounts {
@@ -283,8 +285,9 @@ async fn a_handler_that_panics_has_asked_for_a_retry() {
 }
 
 #[tokio::test]
-async fn an_entry_that_kills_its_workers_is_parked_without_another_try() {
-    let (_stage, queue) = queue().await;
+async fn an_entry_that_kills_its_workers_is_parked() {
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     schedule(&queue, "a", PAST).await;
     let mut claimed = 0;
     while claimed < 3 {
@@ -295,8 +298,8 @@ async fn an_entry_that_kills_its_workers_is_parked_without_another_try() {
             .claims
             .len();
     }
-    let (handler, mut seen) = telling();
-    let worker = Running::start(&queue, settings(), handler);
+    let (handler, mut jobs) = recording();
+    let worker = RunningWorker::start(&queue, settings(), handler);
     let parked = loop {
         if let [parked] = queue
             .parked(Shard::of_id("a"), 0, 10)
@@ -315,24 +318,25 @@ async fn an_entry_that_kills_its_workers_is_parked_without_another_try() {
             ..WorkerCounts::default()
         }
     );
-    assert!(seen.try_recv().is_err(), "no handler saw it");
+    assert!(jobs.try_recv().is_err(), "no handler received it");
 }
 
 #[tokio::test]
-async fn a_worker_told_to_stop_finishes_what_runs_and_claims_nothing_more() {
-    let (_stage, queue) = queue().await;
+async fn a_stopped_worker_finishes_running_handlers() {
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     for id in ["a", "b", "c", "d", "e"] {
         schedule(&queue, id, PAST).await;
     }
     schedule(&queue, "later", LATER).await;
-    let (tell, mut seen) = mpsc::unbounded_channel();
-    let go_on = Arc::new(tokio::sync::Semaphore::new(0));
-    let wait = go_on.clone();
+    let (sender, mut jobs) = mpsc::unbounded_channel();
+    let resume = Arc::new(tokio::sync::Semaphore::new(0));
+    let wait = resume.clone();
     let handler = move |job: Job| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         let wait = wait.clone();
         async move {
-            tell.send(job).expect("the test listens");
+            sender.send(job).expect("the test receives");
             wait.acquire().await.expect("open").forget();
             Outcome::Done
         }
@@ -344,22 +348,22 @@ async fn a_worker_told_to_stop_finishes_what_runs_and_claims_nothing_more() {
     let worker =
         delay_queue::Worker::new(queue.clone(), settings, handler).expect("valid settings");
     let (stop, stopped) = oneshot::channel::<()>();
-    let (told, knows) = oneshot::channel();
+    let (stopping_sender, stopping_received) = oneshot::channel();
     let stopping = async move {
         drop(stopped.await);
-        told.send(()).expect("the test listens");
+        stopping_sender.send(()).expect("the test receives");
     };
     let task = tokio::spawn(async move { worker.run(stopping).await });
     for _ in 0..2 {
-        next(&mut seen).await;
+        next(&mut jobs).await;
     }
     assert!(
-        seen.try_recv().is_err(),
-        "no more run at once than it has permits"
+        jobs.try_recv().is_err(),
+        "no more handlers than the concurrency"
     );
     drop(stop);
-    knows.await.expect("it stops");
-    go_on.add_permits(5);
+    stopping_received.await.expect("it stops");
+    resume.add_permits(5);
     assert_eq!(
         task.await.expect("no panic"),
         WorkerCounts {
@@ -367,23 +371,24 @@ async fn a_worker_told_to_stop_finishes_what_runs_and_claims_nothing_more() {
             ..WorkerCounts::default()
         }
     );
-    assert!(seen.try_recv().is_err());
+    assert!(jobs.try_recv().is_err());
     let shards: Vec<Shard> = Shard::all().collect();
     let left = queue.totals(&shards).await.expect("answers");
     assert_eq!((left.waiting, left.leased), (4, 0));
 }
 
 #[tokio::test]
-async fn what_does_not_end_in_the_time_to_drain_is_left_to_another_worker() {
-    let (_stage, queue) = queue().await;
+async fn unfinished_entries_go_to_another_worker() {
+    let environment = TestEnvironment::open();
+    let queue = environment.queue();
     schedule(&queue, "a", PAST).await;
-    let (handler, mut seen) = stuck();
-    let impatient = WorkerSettings {
+    let (handler, mut jobs) = stuck();
+    let short_drain = WorkerSettings {
         drain_timeout: Duration::from_millis(1),
         ..short()
     };
-    let worker = Running::start(&queue, impatient, handler);
-    next(&mut seen).await;
+    let worker = RunningWorker::start(&queue, short_drain, handler);
+    next(&mut jobs).await;
     assert_eq!(
         worker.stop().await,
         WorkerCounts {
@@ -391,8 +396,8 @@ async fn what_does_not_end_in_the_time_to_drain_is_left_to_another_worker() {
             ..WorkerCounts::default()
         }
     );
-    let (handler, mut seen) = telling();
-    let other = Running::start(&queue, settings(), handler);
-    assert_eq!(next(&mut seen).await.attempt, 2);
+    let (handler, mut jobs) = recording();
+    let other = RunningWorker::start(&queue, settings(), handler);
+    assert_eq!(next(&mut jobs).await.attempt, 2);
     other.stop().await;
 }

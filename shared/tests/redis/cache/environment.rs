@@ -1,5 +1,4 @@
-//! What every test of the caches stands on: an environment in the cache Redis, and a truth that can
-//! be changed and held up.
+//! Caches under a prefix of their own, and a source that a test can change and block.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,9 +18,9 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, yield_now};
 
 pub(crate) const EVICTED: &str = "program-evicted";
-/// Longer than any test: only what is heard ends what is kept.
+/// Longer than any test: only changes end what is stored.
 pub(crate) const LONG: Duration = Duration::from_secs(3_600);
-/// How long anything may take to be noticed.
+/// The deadline of every wait.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn cache_url() -> String {
@@ -43,7 +42,7 @@ pub(crate) fn change(program: i64, to: i64) -> ProgramChanged {
     }
 }
 
-/// A program as it is by its n-th version: the title says so, too.
+/// A program in its n-th version, which its title contains.
 pub(crate) fn program(n: i64, at: i64) -> Program {
     let category = NewCategory {
         name: "All".into(),
@@ -59,13 +58,13 @@ pub(crate) fn program(n: i64, at: i64) -> Program {
     }
 }
 
-pub(crate) struct Stage {
+pub(crate) struct TestEnvironment {
     pub(crate) names: Names,
     pub(crate) link: Link,
     url: String,
 }
 
-impl Stage {
+impl TestEnvironment {
     pub(crate) fn open() -> Self {
         Self::at(&cache_url(), Duration::from_secs(5))
     }
@@ -94,7 +93,7 @@ impl Stage {
         )
     }
 
-    /// The caches of one instance over a truth.
+    /// The caches of one instance.
     pub(crate) fn instance(
         &self,
         book: &Arc<Book>,
@@ -109,7 +108,7 @@ impl Stage {
         Arc::new(ProgramCache::new(book.clone(), self.shared(), feed, keep))
     }
 
-    /// One that hears of changes, its position fixed.
+    /// An instance with a follower whose position is fixed.
     pub(crate) async fn following(&self, book: &Arc<Book>) -> Following {
         let cache = self.instance(
             book,
@@ -118,7 +117,7 @@ impl Stage {
             },
         );
         let follower = self.follow(cache.local());
-        until("the follower begins", async || cache.local().is_fresh()).await;
+        until("the follower starts", async || cache.local().is_fresh()).await;
         Following { cache, follower }
     }
 
@@ -134,7 +133,7 @@ impl Stage {
         ))
     }
 
-    /// What the invalidator does for a change.
+    /// Applies a change as the invalidator does.
     pub(crate) async fn invalidate(&self, change: ProgramChanged) {
         self.shared().raise(change).await.expect("Redis runs");
         self.evicted()
@@ -147,7 +146,7 @@ impl Stage {
         self.names.program_key(id(program), rest)
     }
 
-    pub(crate) async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
+    pub(crate) async fn query<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = cmd(words[0]);
         command.arg(&words[1..]);
         self.run(&command).await
@@ -167,8 +166,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
-    /// Leaves nothing behind on the shared server. On a private one nothing needs to be left.
+impl Drop for TestEnvironment {
     fn drop(&mut self) {
         if self.url != cache_url() {
             return;
@@ -213,7 +211,7 @@ impl Drop for Following {
 }
 
 impl Following {
-    /// The version that a reader gets; 0 for no such program.
+    /// The version that a read returns; 0 for no such program.
     pub(crate) async fn read(&self, program: i64) -> i64 {
         read(&self.cache, program).await
     }
@@ -224,7 +222,7 @@ pub(crate) async fn read(cache: &ProgramCache<Arc<Book>>, program: i64) -> i64 {
     found.map_or(0, |program| program.version.get())
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds().await {
@@ -233,8 +231,7 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-/// A truth: what is committed, how often it was asked, and a gate at which answers can be held up
-/// after they were read.
+/// A source of programs that counts reads and can block their results.
 #[derive(Debug)]
 pub(crate) struct Book {
     programs: Mutex<HashMap<i64, i64>>,
@@ -259,11 +256,11 @@ impl Book {
         self.programs.lock().expect("whole").insert(program, to);
     }
 
-    pub(crate) fn asked(&self) -> u32 {
+    pub(crate) fn reads(&self) -> u32 {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// From now on answers are held up, after they were read.
+    /// Blocks the results of later reads.
     pub(crate) fn hold(&self) {
         self.open.forget_permits(Semaphore::MAX_PERMITS);
     }
@@ -272,7 +269,7 @@ impl Book {
         self.open.add_permits(Semaphore::MAX_PERMITS);
     }
 
-    /// Waits until so many answers have been held up since the beginning.
+    /// Waits until so many results have been blocked in total.
     pub(crate) async fn held(&self, answers: u32) {
         while self.held.load(Ordering::SeqCst) < answers {
             yield_now().await;
@@ -291,7 +288,7 @@ impl ProgramSource for Book {
         }
         drop(self.open.acquire().await.map_err(|e| e.to_string())?);
         match committed {
-            Some(-1) => Err("the book cannot be read".to_owned()),
+            Some(-1) => Err("the source cannot be read".to_owned()),
             Some(at) => Ok(Some(program(id.get(), at))),
             None => Ok(None),
         }

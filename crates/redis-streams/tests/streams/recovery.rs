@@ -5,8 +5,10 @@ use std::time::Duration;
 use redis_streams::GroupSettings;
 use tokio::time::Instant;
 
-use super::stage::{PATIENCE, Streams, await_entries, ids, numbers, read, settings};
-use crate::private::Private;
+use crate::environment::{
+    DEADLINE, GROUP, TestEnvironment, await_entries, ids, numbers, read, settings,
+};
+use testkit::redis::PrivateRedis;
 
 /// Waits at the server without end, so that what happens, happens to a waiting read.
 fn waiting() -> GroupSettings {
@@ -18,21 +20,21 @@ fn waiting() -> GroupSettings {
 }
 
 #[tokio::test]
-async fn a_deleted_stream_is_read_on_from_its_new_beginning() {
+async fn a_deleted_stream_is_read_from_its_new_start() {
     for ordered in [false, true] {
-        let streams = Streams::open();
-        let mut reader = streams.consumer_with(
+        let environment = TestEnvironment::open();
+        let mut reader = environment.consumer_with(
             "one",
             GroupSettings {
                 ordered,
                 ..settings()
             },
         );
-        streams.publish(0..2).await;
+        environment.publish(0..2).await;
         let entries = await_entries(&mut reader).await;
         reader.ack(&ids(&entries)).await.expect("Redis runs");
-        let _: u64 = streams.ask(&["DEL", &streams.key()]).await;
-        streams.publish(2..5).await;
+        let _: u64 = environment.query(&["DEL", &environment.key()]).await;
+        environment.publish(2..5).await;
         assert_eq!(
             numbers(&await_entries(&mut reader).await),
             [2, 3, 4],
@@ -43,23 +45,23 @@ async fn a_deleted_stream_is_read_on_from_its_new_beginning() {
 }
 
 #[tokio::test]
-async fn a_destroyed_group_begins_anew_at_the_oldest_entry() {
+async fn a_destroyed_group_restarts_at_the_oldest_entry() {
     for ordered in [false, true] {
-        let streams = Streams::open();
-        let mut reader = streams.consumer_with(
+        let environment = TestEnvironment::open();
+        let mut reader = environment.consumer_with(
             "one",
             GroupSettings {
                 ordered,
                 ..settings()
             },
         );
-        streams.publish(0..2).await;
+        environment.publish(0..2).await;
         let entries = await_entries(&mut reader).await;
         reader.ack(&ids(&entries)).await.expect("Redis runs");
-        let _: u64 = streams
-            .ask(&["XGROUP", "DESTROY", &streams.key(), &streams.group_name()])
+        let _: u64 = environment
+            .query(&["XGROUP", "DESTROY", &environment.key(), GROUP])
             .await;
-        streams.publish(2..3).await;
+        environment.publish(2..3).await;
         assert_eq!(
             numbers(&await_entries(&mut reader).await),
             [0, 1, 2],
@@ -69,10 +71,10 @@ async fn a_destroyed_group_begins_anew_at_the_oldest_entry() {
 }
 
 #[tokio::test]
-async fn a_read_that_waits_while_its_stream_is_deleted_goes_on() {
+async fn a_blocked_read_survives_a_deletion() {
     for ordered in [false, true] {
-        let streams = Streams::open();
-        let mut reader = streams.consumer_with(
+        let environment = TestEnvironment::open();
+        let mut reader = environment.consumer_with(
             "one",
             GroupSettings {
                 ordered,
@@ -81,30 +83,28 @@ async fn a_read_that_waits_while_its_stream_is_deleted_goes_on() {
         );
         read(&mut reader).await;
         let deleting = async {
-            let _: u64 = streams.ask(&["DEL", &streams.key()]).await;
-            streams.publish(0..2).await
+            let _: u64 = environment.query(&["DEL", &environment.key()]).await;
+            environment.publish(0..2).await
         };
-        let (entries, _) = tokio::join!(reader.next(Instant::now() + PATIENCE), deleting);
+        let (entries, _) = tokio::join!(reader.next(Instant::now() + DEADLINE), deleting);
         assert_eq!(numbers(&entries)[0], 0, "ordered: {ordered}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn everything_is_flushed_and_reading_goes_on() {
-    let server = tokio::task::block_in_place(|| Private::start(&[]));
-    let streams = Streams::at(&server.url());
-    let mut reader = streams.consumer("one");
-    streams.publish(0..2).await;
+async fn reading_continues_after_a_flush() {
+    let server = tokio::task::block_in_place(|| PrivateRedis::start(&[]));
+    let environment = TestEnvironment::at(&server.url());
+    let mut reader = environment.consumer("one");
+    environment.publish(0..2).await;
     let entries = await_entries(&mut reader).await;
     server.run(&["FLUSHALL"]);
     server.run(&["SCRIPT", "FLUSH"]);
-    // Verbs on what is gone say so and harm nothing.
+    // Operations on missing entries report it and change nothing.
     assert_eq!(reader.ack(&ids(&entries)).await, Ok(0));
     assert_eq!(reader.hold(&ids(&entries)).await, Ok(vec![false, false]));
     assert_eq!(
-        reader
-            .park(&[(entries[0].entry.id, lambda_batch::Reason::new("odd"))])
-            .await,
+        reader.park(&[(entries[0].entry.id, "odd")]).await,
         Ok(vec![false])
     );
     assert_eq!(reader.leave().await, Ok(0));
@@ -112,28 +112,28 @@ async fn everything_is_flushed_and_reading_goes_on() {
         reader.state().await,
         Ok(redis_streams::GroupState::default())
     );
-    streams.publish(7..9).await;
+    environment.publish(7..9).await;
     assert_eq!(numbers(&await_entries(&mut reader).await), [7, 8]);
     assert_eq!(reader.counts().recreated, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_away_for_a_while_ends_no_subscription() {
-    let mut server = tokio::task::block_in_place(|| Private::start(&[]));
-    let streams = Streams::at(&server.url());
-    let mut reader = streams.consumer_with("one", waiting());
-    streams.publish(0..1).await;
+async fn reading_continues_after_an_outage() {
+    let mut server = tokio::task::block_in_place(|| PrivateRedis::start(&[]));
+    let environment = TestEnvironment::at(&server.url());
+    let mut reader = environment.consumer_with("one", waiting());
+    environment.publish(0..1).await;
     let entries = await_entries(&mut reader).await;
     reader.ack(&ids(&entries)).await.expect("Redis runs");
     server.run(&["SAVE"]);
     let reading = tokio::spawn(async move {
-        let entries = reader.next(Instant::now() + PATIENCE).await;
+        let entries = reader.next(Instant::now() + DEADLINE).await;
         (numbers(&entries), reader.counts().recreated)
     });
     tokio::task::block_in_place(|| {
         server.kill();
         server.start_again();
     });
-    streams.publish(1..2).await;
+    environment.publish(1..2).await;
     assert_eq!(reading.await.expect("no panic"), (vec![1], 0));
 }

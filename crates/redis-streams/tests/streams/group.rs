@@ -6,19 +6,22 @@ use std::time::Duration;
 use redis_streams::{EntryId, GroupSettings};
 use tokio::time::Instant;
 
-use super::stage::{PATIENCE, Streams, await_entries, ids, numbers, read, settings, until};
+use crate::environment::{
+    DEADLINE, GROUP, TestEnvironment, await_entries, ids, numbers, read, settings,
+};
+use testkit::until;
 
 #[tokio::test]
-async fn concurrent_consumers_share_a_stream_and_each_entry_goes_to_one() {
-    let streams = Streams::open();
+async fn concurrent_consumers_share_a_stream() {
+    let environment = TestEnvironment::open();
     let slow = || GroupSettings {
         idle: Duration::from_secs(600),
         ..settings()
     };
     let mut readers: Vec<_> = (0..3)
-        .map(|n| streams.consumer_with(&format!("c{n}"), slow()))
+        .map(|n| environment.consumer_with(&format!("c{n}"), slow()))
         .collect();
-    let publishing = streams.publish(0..300);
+    let publishing = environment.publish(0..300);
     let seen = std::sync::Mutex::new(BTreeMap::<u32, u32>::new());
     let seen_by_all = &seen;
     let consuming = futures_join(readers.iter_mut().map(|reader| async move {
@@ -34,7 +37,7 @@ async fn concurrent_consumers_share_a_stream_and_each_entry_goes_to_one() {
     tokio::join!(publishing, consuming);
     let seen = seen.into_inner().expect("no panic");
     assert!(seen.values().all(|times| *times == 1), "{seen:?}");
-    assert_eq!((seen.len(), streams.pending().await), (300, 0));
+    assert_eq!((seen.len(), environment.pending().await), (300, 0));
 }
 
 /// Polls all of them to their end.
@@ -52,18 +55,18 @@ async fn futures_join<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) 
 }
 
 #[tokio::test]
-async fn what_was_published_before_the_group_was_made_is_read_too() {
-    let streams = Streams::open();
-    streams.publish(0..5).await;
-    let mut reader = streams.consumer("one");
+async fn a_new_group_begins_at_the_oldest_entry() {
+    let environment = TestEnvironment::open();
+    environment.publish(0..5).await;
+    let mut reader = environment.consumer("one");
     assert_eq!(numbers(&await_entries(&mut reader).await), [0, 1, 2, 3, 4]);
 }
 
 #[tokio::test]
-async fn a_consumer_that_dies_between_read_and_acknowledgement_loses_nothing() {
-    let streams = Streams::open();
-    streams.publish(0..5).await;
-    let mut first = streams.consumer("first");
+async fn a_dead_consumer_loses_no_entry() {
+    let environment = TestEnvironment::open();
+    environment.publish(0..5).await;
+    let mut first = environment.consumer("first");
     let entries = await_entries(&mut first).await;
     assert_eq!(
         entries.iter().map(|d| d.deliveries).collect::<Vec<_>>(),
@@ -71,7 +74,7 @@ async fn a_consumer_that_dies_between_read_and_acknowledgement_loses_nothing() {
     );
     first.ack(&ids(&entries[..2])).await.expect("Redis runs");
     drop(first);
-    let mut second = streams.consumer("second");
+    let mut second = environment.consumer("second");
     let taken = await_entries(&mut second).await;
     assert_eq!(numbers(&taken), [2, 3, 4]);
     assert_eq!(
@@ -80,17 +83,17 @@ async fn a_consumer_that_dies_between_read_and_acknowledgement_loses_nothing() {
     );
     assert_eq!(second.counts().taken_over, 3);
     assert_eq!(second.ack(&ids(&taken)).await, Ok(3));
-    assert_eq!(streams.pending().await, 0);
+    assert_eq!(environment.pending().await, 0);
 }
 
 #[tokio::test]
-async fn a_read_that_is_abandoned_while_it_waits_loses_nothing() {
-    let streams = Streams::open();
-    let mut reader = streams.consumer("one");
+async fn a_dropped_read_loses_no_entry() {
+    let environment = TestEnvironment::open();
+    let mut reader = environment.consumer("one");
     let mut seen = std::collections::BTreeSet::new();
-    let publishing = streams.publish(0..100);
+    let publishing = environment.publish(0..100);
     tokio::join!(publishing, async {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + DEADLINE;
         while seen.len() < 100 {
             assert!(Instant::now() < deadline, "{} of 100 came", seen.len());
             let reading = reader.next(deadline);
@@ -99,7 +102,7 @@ async fn a_read_that_is_abandoned_while_it_waits_loses_nothing() {
                 reader.ack(&ids(&entries)).await.expect("Redis runs");
             } else {
                 // What went to the abandoned read is pending in this name: another takes it over.
-                let mut other = streams.consumer("other");
+                let mut other = environment.consumer("other");
                 let entries = other.take_over().await.expect("Redis runs");
                 seen.extend(numbers(&entries));
                 other.ack(&ids(&entries)).await.expect("Redis runs");
@@ -110,19 +113,19 @@ async fn a_read_that_is_abandoned_while_it_waits_loses_nothing() {
 }
 
 #[tokio::test]
-async fn who_holds_on_keeps_its_entries_and_who_lost_them_learns_it() {
-    let streams = Streams::open();
-    streams.publish(0..2).await;
-    let mut first = streams.consumer("first");
+async fn hold_prevents_a_take_over_and_reports_losses() {
+    let environment = TestEnvironment::open();
+    environment.publish(0..2).await;
+    let mut first = environment.consumer("first");
     let entries = await_entries(&mut first).await;
-    let mut second = streams.consumer("second");
-    // Idle for long enough, and held again: not to be had.
+    let mut second = environment.consumer("second");
+    // Idle for long enough, but held again: no take-over.
     let pending = || async {
-        let pending: Vec<(String, String, u64, u64)> = streams
-            .ask(&[
+        let pending: Vec<(String, String, u64, u64)> = environment
+            .query(&[
                 "XPENDING",
-                &streams.key(),
-                &streams.group_name(),
+                &environment.key(),
+                GROUP,
                 "IDLE",
                 "100",
                 "-",
@@ -139,7 +142,7 @@ async fn who_holds_on_keeps_its_entries_and_who_lost_them_learns_it() {
     assert_eq!(
         taken.iter().map(|d| d.deliveries).collect::<Vec<_>>(),
         [2, 2],
-        "holding is no delivery"
+        "hold does not count as a delivery"
     );
     second
         .ack(&[entries[0].entry.id])
@@ -153,28 +156,28 @@ async fn who_holds_on_keeps_its_entries_and_who_lost_them_learns_it() {
 }
 
 #[tokio::test]
-async fn who_leaves_gives_back_what_it_holds_as_if_it_had_not_been_delivered() {
-    let streams = Streams::open();
-    streams.publish(0..3).await;
+async fn leaving_returns_entries_without_counting_the_delivery() {
+    let environment = TestEnvironment::open();
+    environment.publish(0..3).await;
     let patient = || GroupSettings {
         idle: Duration::from_secs(600),
         ..settings()
     };
-    let mut first = streams.consumer_with("first", patient());
+    let mut first = environment.consumer_with("first", patient());
     let entries = await_entries(&mut first).await;
     first.ack(&ids(&entries[..1])).await.expect("Redis runs");
     assert_eq!(first.leave().await, Ok(2));
     assert_eq!(
-        streams.consumers().await,
+        environment.consumers().await,
         ["first"],
-        "it holds something still, and is not deleted"
+        "a consumer with entries is not deleted"
     );
-    let mut second = streams.consumer_with("second", patient());
+    let mut second = environment.consumer_with("second", patient());
     let taken = await_entries(&mut second).await;
     assert_eq!(
         numbers(&taken),
         [1, 2],
-        "at once, though the idle time is long"
+        "immediately, although the idle time is long"
     );
     assert_eq!(
         taken.iter().map(|d| d.deliveries).collect::<Vec<_>>(),
@@ -183,50 +186,50 @@ async fn who_leaves_gives_back_what_it_holds_as_if_it_had_not_been_delivered() {
     second.ack(&ids(&taken)).await.expect("Redis runs");
     assert_eq!(second.leave().await, Ok(0));
     assert_eq!(
-        streams.consumers().await,
+        environment.consumers().await,
         ["first"],
-        "who holds nothing is gone"
+        "a consumer without entries is deleted"
     );
 }
 
 #[tokio::test]
-async fn dead_consumers_are_deleted_once_they_hold_nothing() {
-    let streams = Streams::open();
-    streams.publish(0..2).await;
+async fn silent_consumers_without_entries_are_deleted() {
+    let environment = TestEnvironment::open();
+    environment.publish(0..2).await;
     let settings = || GroupSettings {
         batch: 1,
         forget: Duration::ZERO,
         idle: Duration::from_secs(600),
         ..settings()
     };
-    let mut done = streams.consumer_with("done", settings());
-    let mut holds = streams.consumer_with("holds", settings());
+    let mut done = environment.consumer_with("done", settings());
+    let mut holds = environment.consumer_with("holds", settings());
     await_entries(&mut holds).await;
     let entries = await_entries(&mut done).await;
     done.ack(&ids(&entries)).await.expect("Redis runs");
-    let mut reader = streams.consumer_with("reader", settings());
+    let mut reader = environment.consumer_with("reader", settings());
     reader.take_over().await.expect("Redis runs");
     assert_eq!(reader.counts().deleted, 1);
-    assert!(!streams.consumers().await.contains(&"done".to_owned()));
-    assert!(streams.consumers().await.contains(&"holds".to_owned()));
-    assert_eq!(streams.pending().await, 1);
+    assert!(!environment.consumers().await.contains(&"done".to_owned()));
+    assert!(environment.consumers().await.contains(&"holds".to_owned()));
+    assert_eq!(environment.pending().await, 1);
 }
 
 #[tokio::test]
-async fn in_order_nothing_is_handed_out_while_anything_before_it_is_unacknowledged() {
-    let streams = Streams::open();
+async fn an_ordered_group_waits_for_acknowledgements() {
+    let environment = TestEnvironment::open();
     let in_order = || GroupSettings {
         ordered: true,
         batch: 2,
         ..settings()
     };
-    let mut first = streams.consumer_with("first", in_order());
-    let mut second = streams.consumer_with("second", in_order());
-    streams.publish(0..4).await;
+    let mut first = environment.consumer_with("first", in_order());
+    let mut second = environment.consumer_with("second", in_order());
+    environment.publish(0..4).await;
     let entries = await_entries(&mut first).await;
     assert_eq!(numbers(&entries), [0, 1]);
     first.ack(&ids(&entries[..1])).await.expect("Redis runs");
-    // The first consumer dies. What it held comes first.
+    // The first consumer dies; its entries come first.
     let taken = await_entries(&mut second).await;
     assert_eq!(numbers(&taken), [1]);
     assert_eq!(read(&mut first).await, [], "held by another");
@@ -235,9 +238,9 @@ async fn in_order_nothing_is_handed_out_while_anything_before_it_is_unacknowledg
 }
 
 #[tokio::test]
-async fn in_order_a_waiting_consumer_is_woken_by_what_comes() {
-    let streams = Streams::open();
-    let mut reader = streams.consumer_with(
+async fn a_new_entry_wakes_an_ordered_consumer() {
+    let environment = TestEnvironment::open();
+    let mut reader = environment.consumer_with(
         "one",
         GroupSettings {
             ordered: true,
@@ -246,23 +249,23 @@ async fn in_order_a_waiting_consumer_is_woken_by_what_comes() {
         },
     );
     let (entries, _) = tokio::join!(
-        reader.next(Instant::now() + PATIENCE),
-        streams.publish(0..1)
+        reader.next(Instant::now() + DEADLINE),
+        environment.publish(0..1)
     );
     assert_eq!(numbers(&entries), [0]);
 }
 
 #[tokio::test]
-async fn how_far_a_group_is_can_be_told() {
-    let streams = Streams::open();
-    let mut reader = streams.consumer_with(
+async fn the_state_reports_pending_and_lag() {
+    let environment = TestEnvironment::open();
+    let mut reader = environment.consumer_with(
         "one",
         GroupSettings {
             batch: 2,
             ..settings()
         },
     );
-    streams.publish(0..5).await;
+    environment.publish(0..5).await;
     let entries = await_entries(&mut reader).await;
     let state = reader.state().await.expect("Redis runs");
     assert_eq!((state.pending, state.lag), (2, Some(3)));
