@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use event_sources::kafka::Membership;
 use rdkafka::consumer::Consumer;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -26,7 +27,6 @@ use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::tuning::SourceSettings;
-use event_sources::kafka::Membership;
 
 /// What the runs of a mapping share.
 pub(super) struct KafkaSource {

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use event_sources::kafka::{LogAnomaly, PartitionLog, ResumeFrom, TopicIdentity, resume};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
@@ -17,7 +18,6 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::known_topics::KnownTopics;
 use crate::model::StartingPosition;
-use event_sources::kafka::{LogAnomaly, PartitionLog, ResumeFrom, TopicIdentity, resume};
 
 /// Time limit of a request to the brokers. Short: a host that shuts down waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);

@@ -10,6 +10,7 @@ mod cli;
 mod doctor;
 mod endings;
 mod examples;
+mod examples_fixture;
 mod exposition;
 mod extensions;
 mod failed_calls;

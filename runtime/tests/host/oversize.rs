@@ -110,7 +110,10 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
         "what fits is whole"
     );
     let reduced = document(&found[1]);
-    let place = json!({ "reason": "TooLargeForDestination", "topic": source, "partition": 0, "offset": "1", "valueSize": large.len() });
+    let place = json!({
+        "reason": "TooLargeForDestination", "topic": source, "partition": 0, "offset": "1",
+        "valueSize": large.len(),
+    });
     assert_eq!(
         (reduced.get("payload"), &reduced["payloadOmitted"]),
         (None, &place)
@@ -178,9 +181,14 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
     for value in ["before", &large, "after"] {
         use base64::Engine as _;
         let value = base64::engine::general_purpose::STANDARD.encode(value);
-        let record = json!({ "topic": original, "partition": 0, "offset": 1, "value": value, "headers": [] });
+        let record = json!({
+            "topic": original, "partition": 0, "offset": 1, "value": value, "headers": [],
+        });
         let records = json!({ format!("{original}-0"): [record] });
-        let letter = json!({ "requestContext": { "condition": "RetriesExhausted" }, "payload": { "records": records } });
+        let letter = json!({
+            "requestContext": { "condition": "RetriesExhausted" },
+            "payload": { "records": records },
+        });
         produce(&source, &dead, None, &letter.to_string()).await;
     }
     let app = application(&source);

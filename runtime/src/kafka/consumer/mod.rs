@@ -9,6 +9,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use event_sources::filter::Filters;
+use event_sources::kafka::FetchPositions;
+use event_sources::stream::{Offset, Partition};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
@@ -22,9 +25,6 @@ use crate::kafka::buffer::Chunk;
 use crate::kafka::known_topics::KnownTopics;
 use crate::kafka::status::{LogEnd, MappingProgress};
 use crate::model::{KafkaMapping, StartingPosition};
-use event_sources::filter::Filters;
-use event_sources::kafka::FetchPositions;
-use event_sources::stream::{Offset, Partition};
 
 /// Events from the polling thread to the driver, in order.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! sources" in Lambda's guide. For a topic: "Using a Kafka topic as an on-failure destination". The
 //! two pages use different names for exhausted retries.
 
+use event_sources::stream::{DiscardReason, Slice};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use crate::destinations::{Body, FailureRecord, Metadata};
 use crate::kafka::encode;
 use crate::kafka::record::OriginalRecord;
 use crate::model::{KafkaKind, KafkaMapping};
-use event_sources::stream::{DiscardReason, Slice};
 
 /// The fields that all failure records of a mapping share.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use event_sources::stream::{DiscardReason, Partition, Slice};
 use rdkafka::message::Headers as _;
 use serde_json::{Value, json};
 
@@ -10,7 +11,6 @@ use super::*;
 use crate::destinations::{FailureRecord, Metadata, owned_headers};
 use crate::kafka::buffer::{Buffer, Chunk};
 use crate::model::{KafkaKind, KafkaMapping, StartingPosition};
-use event_sources::stream::{DiscardReason, Partition, Slice};
 
 const P: Partition = Partition {
     topic: 0,

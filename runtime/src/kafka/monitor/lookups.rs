@@ -2,6 +2,7 @@
 //! has none of its partitions, and the end of a partition that librdkafka does not fetch because
 //! the host has enough records of it.
 
+use event_sources::health::SourceProblem;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -9,7 +10,6 @@ use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::PATIENCE;
 use crate::kafka::status::{MappingProgress, TopicFound};
 use crate::model::KafkaMapping;
-use event_sources::health::SourceProblem;
 
 /// Completes the status. Blocks.
 pub(super) fn look_up(

@@ -16,6 +16,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use event_sources::kafka::TopicIdentity;
+use event_sources::kafka::{TopicPartition, UnassignedPartitions, assignment};
+use event_sources::stream::Partition;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
@@ -28,9 +31,6 @@ use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::{self, PATIENCE, cluster, id};
 use crate::kafka::status::MappingProgress;
 use crate::model::KafkaMapping;
-use event_sources::kafka::TopicIdentity;
-use event_sources::kafka::{TopicPartition, UnassignedPartitions, assignment};
-use event_sources::stream::Partition;
 use lookups::look_up;
 
 /// Interval of the checks.

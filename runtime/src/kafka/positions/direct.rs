@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use event_sources::stream::{DiscardReason, Partition, Slice};
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Message as _};
@@ -18,7 +19,6 @@ use crate::kafka::silent::SilentContext;
 use crate::kafka::{encode, settings};
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
-use event_sources::stream::{DiscardReason, Partition, Slice};
 
 /// Time limit for the members of a stopped host to expire: longer than a session.
 const SESSION: Duration = Duration::from_secs(15);
