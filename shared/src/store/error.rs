@@ -19,7 +19,7 @@ pub struct StoreError {
 
 impl StoreError {
     /// A row that breaks an invariant of this schema.
-    pub(super) fn corrupt(message: impl Into<String>) -> Self {
+    pub(crate) fn corrupt(message: impl Into<String>) -> Self {
         Self {
             class: ErrorClass::Unknown,
             sqlstate: None,
