@@ -1,8 +1,7 @@
 //! `GET /api-calls/statistics?from=&to=&route=&status=&client=&by=`
 
 use serde_json::{Map, Value, json};
-use shared::api_stats::{Aggregate, Minute};
-use shared::store::{GroupBy, GroupSums, SumFilter};
+use shared::api_calls::{Aggregate, GroupBy, GroupSums, Minute, SumFilter};
 
 use super::{authorize, conditions};
 use crate::app::App;

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
-use shared::message::{
-    ApiCall, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId,
-};
+use shared::api_calls::ApiCall;
+use shared::message::{CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId};
 use shared::telemetry::TraceContext;
 
 use crate::http::{Call, Route};

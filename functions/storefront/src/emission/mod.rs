@@ -1,4 +1,4 @@
-//! Publishes an [`ApiCall`](shared::message::ApiCall) to Kafka for each request, beside the answer.
+//! Publishes an [`ApiCall`](shared::api_calls::ApiCall) to Kafka for each request, beside the answer.
 //!
 //! ```text
 //! request --Caller--> address, client, time

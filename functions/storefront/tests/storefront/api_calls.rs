@@ -1,8 +1,7 @@
 //! Administrators look at calls and their sums.
 
 use serde_json::{Value, json};
-use shared::api_stats::Caps;
-use shared::message::ApiCall;
+use shared::api_calls::{ApiCall, Caps};
 use shared::store::Arrival;
 use storefront::App;
 use storefront::http::Call;

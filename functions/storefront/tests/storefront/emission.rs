@@ -9,7 +9,8 @@ use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
-use shared::message::{ApiCall, UserId};
+use shared::api_calls::ApiCall;
+use shared::message::UserId;
 use storefront::App;
 use storefront::emission::DeliveryCounts;
 

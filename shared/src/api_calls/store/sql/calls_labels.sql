@@ -1,5 +1,6 @@
--- Collect, statement 2: routes and clients that minutes have already, for the caps.
--- Arguments: arrays with an entry a minute: $1 source, $2 begin of the minute, ms. Result: a row a minute that has any.
+-- Collect, statement 2: the stored routes and clients of minutes, for the caps.
+-- Arguments: arrays with an entry per minute: $1 source, $2 begin of the minute, ms. Result: a row
+--   per minute that has any.
 -- Cost: the minutes' rows by primary key.
 SELECT m.source, epoch_ms(m.minute) AS minute_ms, array_agg(DISTINCT m.route) AS routes, array_agg(DISTINCT m.client) AS clients
 FROM api_minutes m

@@ -1,5 +1,6 @@
--- Deletes the oldest sums that have been kept long enough.
--- Arguments: $1 how long sums are kept, ms; $2 most rows at once. Result: rows affected. Skips what another one is busy with.
+-- Deletes sums that are too old, the oldest first.
+-- Arguments: $1 maximum age, ms; $2 maximum rows. Result: rows affected. Skips rows that another
+--   transaction has locked.
 -- Cost: the index by minute, from its old end.
 DELETE FROM api_minutes WHERE (source, minute, route, status, client) IN (
     SELECT m.source, m.minute, m.route, m.status, m.client FROM api_minutes m

@@ -1,59 +1,59 @@
-//! What a part of a batch has of each partition, and what of it is new. Pure.
+//! The records of a part of a batch that are new. Pure.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::message::ApiCall;
+use crate::api_calls::ApiCall;
 use crate::store::Arrival;
 use crate::store::gaps::{Missing, OffsetRange};
 use crate::store::progress::{Advance, PartitionRange, ProgressMark, advance};
 use lambda_batch::{BatchPart, Reason};
 
-/// A part of a batch, before Postgres is asked.
+/// A part of a batch before its transaction.
 #[derive(Debug)]
-pub(super) struct Plan<'a> {
+pub(super) struct CollectPlan<'a> {
     /// All records of the batch; positions count in it.
     pub(super) arrivals: &'a [Arrival<'a, ApiCall>],
     part: &'a BatchPart<'a>,
-    /// How far the part reaches in each partition, ascending.
+    /// The offsets of the part in each partition, ascending.
     pub(super) seen: Vec<PartitionRange<'a>>,
 }
 
-/// Where a partition stands: its mark, unless nothing was ever read from it, and the source that its rows carry.
+/// The stored progress in a partition, unless it was never read, and the source of its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct CollectorPosition {
     pub(super) mark: Option<ProgressMark>,
     pub(super) source: Option<i32>,
 }
 
-/// What a partition is moved on to.
+/// The new progress in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct PartitionStep {
     pub(super) mark: ProgressMark,
-    /// The source; nothing while it has yet to be made.
+    /// The source; `None` until it is inserted.
     pub(super) source: Option<i32>,
     /// The first offset that is new.
     from: i64,
-    /// The topic was created anew.
-    pub(super) anew: bool,
+    /// The topic was created again.
+    pub(super) recreated: bool,
     /// Offsets that were passed without a record.
     pub(super) gap: Option<OffsetRange>,
-    /// Offsets below the mark: handled before, unless a gap has them.
+    /// Offsets below the progress: handled before, unless a gap has them.
     pub(super) redelivered: Option<OffsetRange>,
 }
 
-/// What is new of a part.
+/// The new records of a part.
 #[derive(Debug, Default)]
-pub(super) struct News<'a> {
+pub(super) struct NewRecords<'a> {
     /// Calls, with the source of their partition.
     pub(super) calls: Vec<(i32, &'a Arrival<'a, ApiCall>, &'a ApiCall)>,
     /// Records to park.
     pub(super) unreadable: Vec<(usize, Reason)>,
-    /// How many records are not new.
+    /// Number of records that are not new.
     pub(super) repeated: u64,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> CollectPlan<'a> {
     pub(super) fn new(arrivals: &'a [Arrival<'a, ApiCall>], part: &'a BatchPart<'a>) -> Self {
         let seen = PartitionRange::of(arrivals, part.records.clone());
         Self {
@@ -63,26 +63,29 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// What becomes of each partition, in the order of [`Self::seen`].
-    pub(super) fn steps(&self, standing: &HashMap<(String, i32), Standing>) -> Vec<Step> {
+    /// The new progress in each partition, in the order of [`Self::seen`].
+    pub(super) fn steps(
+        &self,
+        positions: &HashMap<(String, i32), CollectorPosition>,
+    ) -> Vec<PartitionStep> {
         let step = |seen: &PartitionRange| {
-            let before = standing.get(&(seen.topic.to_owned(), seen.partition));
-            let known = before.and_then(|standing| standing.mark);
+            let before = positions.get(&(seen.topic.to_owned(), seen.partition));
+            let known = before.and_then(|positions| positions.mark);
             let Advance {
                 mark,
-                recreated: anew,
+                recreated,
                 gap,
                 redelivered,
             } = advance(known, seen);
-            let (source, from) = match (known, before.and_then(|standing| standing.source)) {
-                (Some(known), Some(source)) if !anew => (Some(source), known.next_offset),
+            let (source, from) = match (known, before.and_then(|positions| positions.source)) {
+                (Some(known), Some(source)) if !recreated => (Some(source), known.next_offset),
                 _ => (None, 0),
             };
-            Step {
+            PartitionStep {
                 mark,
                 source,
                 from,
-                anew,
+                recreated,
                 gap,
                 redelivered,
             }
@@ -90,9 +93,13 @@ impl<'a> Plan<'a> {
         self.seen.iter().map(step).collect()
     }
 
-    /// The records at or above where their partition stood, and those that fill what is `missing` below. Each step must have a source
-    /// by now.
-    pub(super) fn news(&self, steps: &[Step], mut missing: Missing) -> News<'a> {
+    /// The records at or above the progress of their partition, and those that fill a `missing`
+    /// offset below it. Each step must have a source.
+    pub(super) fn new_records(
+        &self,
+        steps: &[PartitionStep],
+        mut missing: Missing,
+    ) -> NewRecords<'a> {
         let mut next: HashMap<(&str, i32), (i64, i32)> = self
             .seen
             .iter()
@@ -101,7 +108,7 @@ impl<'a> Plan<'a> {
                 Some(((seen.topic, seen.partition), (step.from, step.source?)))
             })
             .collect();
-        let mut news = News::default();
+        let mut new_records = NewRecords::default();
         for (at, arrival) in self
             .arrivals
             .iter()
@@ -112,23 +119,23 @@ impl<'a> Plan<'a> {
             let Some((from, source)) = next.get_mut(&(arrival.topic, arrival.partition)) else {
                 continue;
             };
-            // A record that comes twice in one batch is no news the second time.
+            // A record that is twice in one batch is new only once.
             if arrival.offset >= *from {
                 *from = arrival.offset.saturating_add(1);
             } else if let Some(range) = gap_of(&mut missing, arrival) {
                 range.start = arrival.offset.saturating_add(1);
             } else {
-                news.repeated += 1;
+                new_records.repeated += 1;
                 continue;
             }
             match (&arrival.message, self.part.refused.get(&at)) {
-                (Ok(call), None) => news.calls.push((*source, arrival, call)),
+                (Ok(call), None) => new_records.calls.push((*source, arrival, call)),
                 (Err(reason), _) | (Ok(_), Some(reason)) => {
-                    news.unreadable.push((at, reason.clone()));
+                    new_records.unreadable.push((at, reason.clone()));
                 }
             }
         }
-        news
+        new_records
     }
 }
 
@@ -137,7 +144,7 @@ fn gap_of<'m>(
     missing: &'m mut Missing,
     arrival: &Arrival<'_, ApiCall>,
 ) -> Option<&'m mut Range<i64>> {
-    // Nearly always empty: no key is made for it.
+    // Nearly always empty, so no key is built for it.
     if missing.is_empty() {
         return None;
     }

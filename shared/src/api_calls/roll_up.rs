@@ -1,12 +1,12 @@
-//! Calls added up by cell.
+//! Sums of calls by minute, route, status and client.
 
 use std::collections::BTreeMap;
 
 use super::aggregate::Aggregate;
 use super::labels::{Caps, Labels};
-use crate::message::ApiCall;
+use super::message::ApiCall;
 
-/// A call counts as at most so much older than when the broker got it, milliseconds.
+/// A call counts as at most this much older than its record in the broker, milliseconds.
 const MAX_LATE_MS: i64 = 3_600_000;
 
 /// A minute, counted from 1970.
@@ -25,8 +25,9 @@ impl Minute {
     }
 }
 
-/// When a call counts as made, milliseconds since 1970: when its sender says, but neither after the broker got it nor more than an hour
-/// before. A sender's clock that is wrong puts nothing into minutes that are over for good, or that nobody will ever live to delete.
+/// The time at which a call counts, milliseconds since 1970: the sender's time, but not after the
+/// broker appended the record and at most an hour before. So a wrong clock of a sender cannot add
+/// to minutes long past or far in the future.
 pub fn counted_at_ms(call: &ApiCall, appended_ms: Option<i64>) -> i64 {
     match appended_ms {
         Some(appended) => call
@@ -37,20 +38,20 @@ pub fn counted_at_ms(call: &ApiCall, appended_ms: Option<i64>) -> i64 {
     }
 }
 
-/// What calls are added up by.
+/// The key of a sum.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cell {
-    /// When.
+    /// The minute.
     pub minute: Minute,
-    /// Method and route, or `other`.
+    /// Method and route, or [`OTHER`](super::OTHER).
     pub route: String,
     /// HTTP status.
     pub status: u16,
-    /// Kind of client, or `other`.
+    /// Kind of client, or [`OTHER`](super::OTHER).
     pub client: String,
 }
 
-/// Sums under construction.
+/// The sums of a batch.
 #[derive(Debug, Clone)]
 pub struct RollUp {
     caps: Caps,
@@ -59,7 +60,7 @@ pub struct RollUp {
 }
 
 impl RollUp {
-    /// Nothing added yet.
+    /// Without calls.
     pub const fn new(caps: Caps) -> Self {
         Self {
             caps,
@@ -68,12 +69,12 @@ impl RollUp {
         }
     }
 
-    /// Tells which routes and clients a minute has already, from earlier batches.
-    pub fn know(&mut self, minute: Minute, routes: Labels, clients: Labels) {
+    /// Adds the routes and clients that a minute has from earlier batches.
+    pub fn add_known(&mut self, minute: Minute, routes: Labels, clients: Labels) {
         self.names.insert(minute, (routes, clients));
     }
 
-    /// Adds one call that counts as made at `at_ms`, see [`counted_at_ms`].
+    /// Adds a call at `at_ms`, see [`counted_at_ms`].
     pub fn add(&mut self, call: &ApiCall, at_ms: i64) {
         let minute = Minute::of_ms(at_ms);
         let (routes, clients) = self.names.entry(minute).or_default();

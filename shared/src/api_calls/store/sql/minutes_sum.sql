@@ -1,7 +1,9 @@
--- Sums of calls, grouped as asked.
--- Arguments: $1 first minute (inclusive) and $2 last (exclusive), ms; each or null: $3 method and route, $4 lowest and $5 highest status,
---   $6 client; whether to group by $7 minute, $8 route, $9 status, $10 client; $11 most groups.
--- Result: a row a group, ascending; a column that is not grouped by is null. Reads committed rows as of this statement.
+-- Sums of calls in groups.
+-- Arguments: $1 first minute (inclusive) and $2 last (exclusive), ms; each or null: $3 method and
+--   route, $4 lowest and $5 highest status, $6 client; whether to group by $7 minute, $8 route, $9
+--   status, $10 client; $11 maximum groups.
+-- Result: a row per group, ascending; a column that is not grouped by is null. Reads committed rows
+--   as of this statement.
 -- Cost: all rows of the minutes.
 SELECT epoch_ms(g.minute) AS minute_ms, g.route, g.status, g.client, sum(g.calls)::bigint AS calls,
        sum(g.duration_us)::bigint AS duration_us, max(g.max_us) AS max_us,

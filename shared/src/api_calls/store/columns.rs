@@ -1,9 +1,10 @@
-//! Calls and sums as arrays, one a column, bound once a statement. The layouts are those of `sql/calls_add.sql` and `sql/calls_keep.sql`.
+//! Calls and sums as arrays, one per column, in the order of the arguments of `sql/calls_add.sql`
+//! and `sql/calls_keep.sql`.
 
 use std::collections::BTreeMap;
 
-use crate::api_stats::{RollUp, counted_at_ms};
-use crate::message::{ApiCall, CallId, TraceId, UserId};
+use crate::api_calls::{ApiCall, RollUp, counted_at_ms};
+use crate::message::{CallId, TraceId, UserId};
 use crate::store::pool::BoundedConnection;
 use crate::store::{Arrival, StoreError};
 
@@ -30,7 +31,7 @@ pub(super) async fn add(
             buckets.extend(one.buckets.map(|bucket| bucket as i64));
         }
     }
-    sqlx::query(include_str!("../sql/calls_add.sql"))
+    sqlx::query(include_str!("sql/calls_add.sql"))
         .bind(sources)
         .bind(minutes)
         .bind(routes)
@@ -45,13 +46,13 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Keeps the records.
+/// Inserts the calls.
 pub(super) async fn keep(
     calls: &[(i32, &Arrival<'_, ApiCall>, &ApiCall)],
     connection: &mut BoundedConnection,
 ) -> Result<(), StoreError> {
     let of = || calls.iter().map(|(_, _, call)| *call);
-    sqlx::query(include_str!("../sql/calls_keep.sql"))
+    sqlx::query(include_str!("sql/calls_keep.sql"))
         .bind(
             calls
                 .iter()

@@ -1,8 +1,10 @@
--- Records of calls, newest first, from behind a place on.
--- Arguments: $1 from (inclusive) and $2 until (exclusive), ms; each or null: $3 address, $4 method and route, $5 first and $6 last url of a
---   range of bytes, $7 lowest and $8 highest status, $9 user; the place, or all null: $10 time ms, $11 source, $12 offset; $13 limit.
+-- Calls behind a position, newest first.
+-- Arguments: $1 from (inclusive) and $2 until (exclusive), ms; each or null: $3 address, $4 method
+--   and route, $5 first and $6 last url of a range of bytes, $7 lowest and $8 highest status, $9
+--   user; the position, or all null: $10 time ms, $11 source, $12 offset; $13 limit.
 -- Result: the rows there are. Reads committed rows as of this statement.
--- Cost: one index by what is asked for and time; with no more than a time, or with several conditions, rows are looked at one by one.
+-- Cost: one index by the condition and time; without a condition, or with several, rows are
+--   filtered one by one.
 SELECT c.source, c.log_offset, epoch_ms(c.at) AS at_ms, c.id, c.route, c.url, c.status, c.duration_us, c.client, c.user_id, c.ip, c.trace,
        c.instance
 FROM api_calls c

@@ -1,7 +1,9 @@
 -- Collect, statement 3: adds a batch's sums to those of its minutes.
--- Arguments: arrays with an entry a cell, no cell twice: $1 source, $2 begin of the minute, ms, $3 route, $4 status, $5 client, $6 calls,
---   $7 their time, us, $8 the longest, us; $9 the 14 buckets of all cells, one cell after the other.
--- Result: rows affected. NOT idempotent: the transaction that advances the progress of the same records makes it so.
+-- Arguments: arrays with an entry per cell, no cell twice: $1 source, $2 begin of the minute, ms,
+--   $3 route, $4 status, $5 client, $6 calls, $7 their time, us, $8 the longest, us; $9 the 14
+--   buckets of all cells, one cell after the other.
+-- Result: rows affected. NOT idempotent by itself: the same transaction advances the progress of
+--   the records.
 -- Locks: rows of sources whose progress this transaction holds.
 INSERT INTO api_minutes AS m (source, minute, route, status, client, calls, duration_us, max_us, buckets)
 SELECT w.source, at_ms(w.minute_ms), w.route, w.status, w.client, w.calls, w.duration_us, w.max_us,

@@ -1,29 +1,30 @@
-//! API calls: a batch of records becomes sums by minute and rows to look at, exactly once from Kafka on.
+//! API calls in Postgres: batches are added exactly once, from Kafka on.
 //!
 //! ```text
-//! arrivals --plan--> how far each partition reaches
-//!          --transaction--> (1) lock progress (2) labels known (3) sums (4) records (5) parked (6) progress; commit
+//! arrivals --plan--> offsets of each partition
+//!          --transaction--> (1) lock progress (2) known names (3) sums (4) calls (5) parked (6) progress; commit
 //! ```
 //!
-//! One row holds how far the collector has come in a partition. The transaction of a batch locks it, drops the records below it, takes the
-//! rest, and moves it on: a record is added once, however often it is delivered and whoever dies when. Every row written carries the
-//! partition's *source*, so that batches of different partitions never meet. An offset below the mark that was appended later than all
-//! that was seen means that the topic was created anew: a new source, and an alarm, never a silent skip.
+//! A row holds the progress in a partition. The transaction of a batch locks it, drops the records
+//! below it, adds the rest and advances it: a record is added once, however often it is delivered
+//! and whichever process dies. Each row has the *source* of its partition, so that batches of
+//! different partitions write different rows. An offset below the progress that was appended
+//! *later* means that the topic was created again: it gets a new source and an alarm, and no record
+//! is skipped.
 
 mod columns;
-mod forget;
 mod plan;
+mod retention;
 mod search;
 mod sums;
 mod transaction;
 
-pub use forget::Forgotten;
-pub use search::{CallFilter, CallPlace, CallRow};
+pub use retention::DeletedCalls;
+pub use search::{CallFilter, CallPosition, CallRow};
 pub use sums::{GroupBy, GroupSums, SumFilter};
 
-use super::{Arrival, BatchResult, OffsetRange, Store, StoreError, Unfinished};
-use crate::api_stats::Caps;
-use crate::message::ApiCall;
+use super::{ApiCall, Caps};
+use crate::store::{Arrival, BatchResult, OffsetRange, Store, StoreError, Unfinished};
 use lambda_batch::{BatchPart, BatchTransaction, Reason, commit_prefix};
 
 /// What became of the records.
@@ -33,7 +34,8 @@ pub struct CollectedBatch {
     pub added: u64,
     /// Records that had been dealt with before.
     pub repeated: u64,
-    /// Positions of the records that were parked, and why; the records themselves are safe in `parked`.
+    /// Positions of the records that were parked, and why; the records themselves are safe in
+    /// `parked`.
     pub parked: Vec<(usize, Reason)>,
     /// Topics and partitions that were re-created: raise an alarm.
     pub recreated: Vec<(String, i32)>,
@@ -65,9 +67,11 @@ impl CollectedBatch {
 }
 
 impl Store {
-    /// Adds a batch of records, those of a partition ascending by offset. Offsets may have gaps (compaction, transactions).
+    /// Adds a batch of records, those of a partition ascending by offset. Offsets may have gaps
+    /// (compaction, transactions).
     ///
-    /// Never fails as a whole: what could not be dealt with is in [`CollectedBatch::unfinished`]. Repeating it adds nothing twice.
+    /// Never fails as a whole: what could not be dealt with is in [`CollectedBatch::unfinished`].
+    /// Repeating it adds nothing twice.
     pub async fn collect_calls(
         &self,
         arrivals: &[Arrival<'_, ApiCall>],
@@ -102,7 +106,7 @@ impl BatchTransaction for CallTransaction<'_> {
     type Error = StoreError;
 
     async fn commit(&self, part: &BatchPart<'_>) -> Result<CollectedBatch, StoreError> {
-        let plan = plan::Plan::new(self.arrivals, part);
+        let plan = plan::CollectPlan::new(self.arrivals, part);
         self.store.collect(&plan, self.caps).await
     }
 }

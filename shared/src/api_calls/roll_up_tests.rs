@@ -1,4 +1,4 @@
-//! What roll-ups promise: sums that do not care how the calls came, and no more names than allowed.
+//! Sums do not depend on order or batches, and names stay within their caps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{ApiCall, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl};
+use crate::message::{CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl};
 
 type Sums = BTreeMap<Cell, Aggregate>;
 
@@ -40,7 +40,7 @@ prop_compose! {
     }
 }
 
-/// Adds batch after batch, each knowing of the ones before only what is stored: names and sums.
+/// Adds batches one after the other. Each has only the stored names and sums of those before.
 fn in_batches<'a>(batches: impl IntoIterator<Item = &'a [ApiCall]>, caps: Caps) -> Sums {
     let mut stored = Sums::new();
     for batch in batches {
@@ -57,7 +57,7 @@ fn in_batches<'a>(batches: impl IntoIterator<Item = &'a [ApiCall]>, caps: Caps) 
                         .cloned(),
                 )
             };
-            roll_up.know(minute, of(|cell| &cell.route), of(|cell| &cell.client));
+            roll_up.add_known(minute, of(|cell| &cell.route), of(|cell| &cell.client));
         }
         for call in batch {
             roll_up.add(call, call.at_ms);
@@ -76,7 +76,7 @@ fn total(sums: &Sums) -> Aggregate {
     })
 }
 
-/// What is left of the sums when names do not count.
+/// The sums without names.
 fn by_minute_and_status(sums: &Sums) -> BTreeMap<(Minute, u16), Aggregate> {
     let mut nameless = BTreeMap::new();
     for (cell, one) in sums {
@@ -99,7 +99,7 @@ const NARROW: Caps = Caps {
 
 proptest! {
     #[test]
-    fn neither_order_nor_batches_change_a_sum(calls in vec(any_call(), 0..60), sizes in vec(1..9_usize, 60), seed: u64) {
+    fn neither_order_nor_batches_change_sums(calls in vec(any_call(), 0..60), sizes in vec(1..9_usize, 60), seed: u64) {
         let whole = in_batches([calls.as_slice()], WIDE);
         let mut shuffled = calls.clone();
         shuffled.sort_by_key(|call| (call.duration_us ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -114,7 +114,7 @@ proptest! {
     }
 
     #[test]
-    fn beyond_the_caps_names_are_lost_but_no_call_is(calls in vec(any_call(), 0..60), size in 1..9_usize) {
+    fn caps_drop_names_but_no_calls(calls in vec(any_call(), 0..60), size in 1..9_usize) {
         let exact = in_batches([calls.as_slice()], WIDE);
         let capped = in_batches(calls.chunks(size), NARROW);
         prop_assert_eq!(by_minute_and_status(&capped), by_minute_and_status(&exact));
@@ -129,21 +129,21 @@ proptest! {
     }
 
     #[test]
-    fn a_percentile_is_never_too_low_and_at_most_a_bucket_too_high(mut durations in vec(0..20_000_000_u64, 1..50), per_mille in 1..=1000_u64) {
+    fn a_percentile_is_an_upper_bound_within_its_bucket(mut durations in vec(0..20_000_000_u64, 1..50), per_mille in 1..=1000_u64) {
         let mut sums = Aggregate::default();
         for duration in &durations {
             sums.add(&Aggregate::of(*duration));
         }
         durations.sort_unstable();
         let exact = durations[(durations.len() as u64 * per_mille).div_ceil(1000) as usize - 1];
-        let told = sums.percentile_us(per_mille);
+        let found = sums.percentile_us(per_mille);
         let bucket = BUCKET_BOUNDS_US.iter().find(|bound| **bound >= exact).copied().unwrap_or(u64::MAX);
-        prop_assert!(exact <= told && told <= bucket, "{exact} {told} {bucket}");
-        prop_assert!(told <= sums.max_us);
+        prop_assert!(exact <= found && found <= bucket, "{exact} {found} {bucket}");
+        prop_assert!(found <= sums.max_us);
     }
 
     #[test]
-    fn a_call_counts_when_its_sender_says_within_what_the_broker_saw(at in 0..=ApiCall::MAX_AT_MS, appended in 0..4_000_000_000_000_i64) {
+    fn the_brokers_time_bounds_the_senders_time(at in 0..=ApiCall::MAX_AT_MS, appended in 0..4_000_000_000_000_i64) {
         let counted = counted_at_ms(&call(0, 0, 200, at, 1), Some(appended));
         prop_assert!(counted <= appended && counted >= appended - 3_600_000 || counted == 0);
         if at <= appended && at >= appended - 3_600_000 {
@@ -154,7 +154,7 @@ proptest! {
 }
 
 #[test]
-fn a_bound_belongs_to_its_bucket_and_what_is_beyond_all_to_the_last() {
+fn a_bound_is_part_of_its_bucket() {
     let bucket = |duration| Aggregate::of(duration).buckets.iter().position(|n| *n == 1);
     assert_eq!(
         (bucket(0), bucket(1_000), bucket(1_001)),

@@ -1,4 +1,4 @@
-//! Looking for calls.
+//! Searches calls.
 
 use std::ops::RangeInclusive;
 
@@ -9,29 +9,29 @@ use super::{Store, StoreError};
 use crate::message::{CallId, TraceId};
 use crate::store::connect::LIMIT;
 
-/// What is looked for. All conditions must hold.
+/// Conditions of a search. All must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallFilter {
-    /// From when on, milliseconds since 1970, inclusive.
+    /// Begin, milliseconds since 1970, inclusive.
     pub from_ms: i64,
-    /// Until when, milliseconds since 1970, exclusive.
+    /// End, milliseconds since 1970, exclusive.
     pub until_ms: i64,
-    /// Address the call came from.
+    /// Address of the caller.
     pub ip: Option<std::net::IpAddr>,
-    /// Method and route, as [`ApiCall::route_key`](crate::message::ApiCall::route_key) gives it.
+    /// Method and route, as [`ApiCall::route_key`](crate::api_calls::ApiCall::route_key) gives it.
     pub route: Option<String>,
     /// A range of urls, by bytes.
     pub url: Option<RangeInclusive<String>>,
     /// HTTP status.
     pub status: Option<RangeInclusive<u16>>,
-    /// Who called.
+    /// The caller.
     pub user: Option<String>,
 }
 
-/// Where a call stands in the order of lists: by time, then by where its record lies.
+/// The position of a call in lists, which are sorted by time, source and offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CallPlace {
-    /// When, milliseconds since 1970.
+pub struct CallPosition {
+    /// Its time, milliseconds since 1970.
     pub at_ms: i64,
     /// Its source.
     pub source: i32,
@@ -39,12 +39,12 @@ pub struct CallPlace {
     pub offset: i64,
 }
 
-/// One call as it is kept.
+/// A stored call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRow {
-    /// Where it stands.
-    pub place: CallPlace,
-    /// Its identity.
+    /// Its position.
+    pub position: CallPosition,
+    /// Its id.
     pub id: CallId,
     /// Method and route.
     pub route: String,
@@ -52,13 +52,13 @@ pub struct CallRow {
     pub url: String,
     /// HTTP status.
     pub status: u16,
-    /// How long it took, microseconds.
+    /// Duration, microseconds.
     pub duration_us: u64,
     /// Kind of client.
     pub client: String,
-    /// Who called.
+    /// The caller.
     pub user: Option<String>,
-    /// Address it came from.
+    /// Address of the caller.
     pub ip: Option<String>,
     /// Its trace.
     pub trace: Option<TraceId>,
@@ -67,15 +67,15 @@ pub struct CallRow {
 }
 
 impl Store {
-    /// Calls, newest first, from behind `after` on, at most `limit`.
+    /// Calls behind `after`, newest first, at most `limit`.
     pub async fn search_calls(
         &self,
         filter: &CallFilter,
-        after: Option<CallPlace>,
+        after: Option<CallPosition>,
         limit: u32,
     ) -> Result<Vec<CallRow>, StoreError> {
         let status = filter.status.as_ref();
-        let rows = sqlx::query(include_str!("../sql/calls_search.sql"))
+        let rows = sqlx::query(include_str!("sql/calls_search.sql"))
             .bind(filter.from_ms)
             .bind(filter.until_ms)
             .bind(filter.ip.map(|ip| ip.to_string()))
@@ -85,9 +85,9 @@ impl Store {
             .bind(status.map(|range| *range.start() as i16))
             .bind(status.map(|range| *range.end() as i16))
             .bind(filter.user.as_deref())
-            .bind(after.map(|place| place.at_ms))
-            .bind(after.map(|place| place.source))
-            .bind(after.map(|place| place.offset))
+            .bind(after.map(|position| position.at_ms))
+            .bind(after.map(|position| position.source))
+            .bind(after.map(|position| position.offset))
             .bind(i64::from(limit))
             .fetch_all(&self.pool.within(LIMIT))
             .await?;
@@ -97,13 +97,13 @@ impl Store {
 
 impl CallRow {
     fn read(row: &PgRow) -> Result<Self, StoreError> {
-        let place = CallPlace {
+        let position = CallPosition {
             at_ms: row.try_get("at_ms")?,
             source: row.try_get("source")?,
             offset: row.try_get("log_offset")?,
         };
         Ok(Self {
-            place,
+            position,
             id: CallId::new(bits(row.try_get("id")?)?),
             route: row.try_get("route")?,
             url: row.try_get("url")?,
@@ -125,5 +125,5 @@ impl CallRow {
 fn bits(bytes: &[u8]) -> Result<[u8; 16], StoreError> {
     bytes
         .try_into()
-        .map_err(|_| StoreError::corrupt("an identity that has not 16 bytes"))
+        .map_err(|_| StoreError::corrupt("an id that does not have 16 bytes"))
 }

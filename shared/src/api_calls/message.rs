@@ -1,17 +1,17 @@
-//! `ApiCall`: somebody called the API and was answered.
+//! The message about one answered API request.
 
-use core::net::IpAddr; // the address alone: core knows no sockets
+use core::net::IpAddr; // from core: `std::net` has sockets, which pure modules do not use
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::values::{
+use crate::message::{
     BadValue, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId, UserId,
 };
 
 /// Sent by storefront to `{env}-api-call`, without a key. Schema version 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "Wire")]
+#[serde(try_from = "UncheckedCall")]
 #[schemars(!try_from)]
 pub struct ApiCall {
     /// Schema version: 1.
@@ -19,46 +19,46 @@ pub struct ApiCall {
     pub v: u16,
     /// Identity of the call.
     pub id: CallId,
-    /// When it arrived, milliseconds since 1970 by the clock of whoever answered.
+    /// When it arrived, milliseconds since 1970 by the clock of the answering process.
     #[schemars(range(min = 0, max = 253_402_300_799_999_i64))]
     pub at_ms: i64,
     /// HTTP method.
     pub method: CallMethod,
-    /// Its route as a template, `/*` where it has none.
+    /// Its route as a template; `/*` without one.
     pub route: CallRoute,
-    /// Path and query as they were asked for.
+    /// Path and query of the request.
     pub url: CallUrl,
-    /// HTTP status of the answer.
+    /// HTTP status of the response.
     #[schemars(range(min = 100, max = 599))]
     pub status: u16,
-    /// How long the answer took, microseconds, at most an hour.
+    /// Time to the response, microseconds, at most an hour.
     #[schemars(range(min = 0, max = 3_600_000_000_u64))]
     pub duration_us: u64,
     /// Kind of client.
     pub client: CallClient,
-    /// Who called, where that is known.
+    /// The caller, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// Address the call came from, where that is known.
+    /// Address of the caller, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<IpAddr>,
-    /// Trace that the call belongs to.
+    /// Its trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceId>,
     /// Process that answered.
     pub instance: CallInstance,
 }
 
-/// Why a decoded call is not a valid one.
+/// Why a decoded call is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCall {
-    /// A version this program does not know.
-    #[error("version {0} is not known; this program reads version 1")]
+    /// A version that this program does not support.
+    #[error("version {0} is not supported; this program reads version 1")]
     Version(u16),
     /// Before 1970 or after 9999.
     #[error("at_ms must be 0 to {}", ApiCall::MAX_AT_MS)]
     At,
-    /// Not a status of HTTP.
+    /// Not an HTTP status.
     #[error("status must be 100 to 599")]
     Status,
     /// Longer than an hour.
@@ -75,7 +75,7 @@ impl ApiCall {
     /// Longest duration: an hour.
     pub const MAX_DURATION_US: u64 = 3_600_000_000;
 
-    /// Checks the numbers. Decoding calls it; so must whoever builds one by hand.
+    /// Checks the numbers. Decoding calls it; code that builds a call must call it as well.
     pub fn check(&self) -> Result<(), InvalidCall> {
         if self.v != 1 {
             return Err(InvalidCall::Version(self.v));
@@ -100,7 +100,7 @@ impl ApiCall {
 
 /// The same fields before they are checked.
 #[derive(Deserialize)]
-struct Wire {
+struct UncheckedCall {
     v: u16,
     id: CallId,
     at_ms: i64,
@@ -119,11 +119,11 @@ struct Wire {
     instance: CallInstance,
 }
 
-impl TryFrom<Wire> for ApiCall {
+impl TryFrom<UncheckedCall> for ApiCall {
     type Error = InvalidCall;
 
-    fn try_from(w: Wire) -> Result<Self, InvalidCall> {
-        let Wire {
+    fn try_from(call: UncheckedCall) -> Result<Self, InvalidCall> {
+        let UncheckedCall {
             v,
             id,
             at_ms,
@@ -137,7 +137,7 @@ impl TryFrom<Wire> for ApiCall {
             ip,
             trace,
             instance,
-        } = w;
+        } = call;
         let call = Self {
             v,
             id,
@@ -157,7 +157,3 @@ impl TryFrom<Wire> for ApiCall {
         Ok(call)
     }
 }
-
-#[cfg(test)]
-#[path = "api_call_tests.rs"]
-mod tests;

@@ -1,41 +1,41 @@
-//! Retention: the oldest rows go, a bounded number at a time.
+//! Retention: deletes the oldest rows, a bounded number at a time.
 
 use std::time::Duration;
 
 use super::{Store, StoreError};
 
-/// What was deleted.
+/// Numbers of deleted rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Forgotten {
-    /// Records.
+pub struct DeletedCalls {
+    /// Calls.
     pub calls: u64,
-    /// Rows of sums.
+    /// Sums.
     pub minutes: u64,
 }
 
 impl Store {
-    /// Deletes records and sums older than they are to be kept, the oldest first, at most `limit` rows of each: two short transactions, by
-    /// Postgres' clock. Safe to run anywhere at any time; who runs it at the same time deletes other rows.
-    pub async fn forget_calls(
+    /// Deletes calls and sums that are too old by the clock of Postgres, the oldest first, at most
+    /// `limit` rows of each, in two short transactions. Concurrent calls delete different rows.
+    pub async fn delete_old_calls(
         &self,
         keep_calls: Duration,
         keep_minutes: Duration,
         limit: u32,
-    ) -> Result<Forgotten, StoreError> {
+    ) -> Result<DeletedCalls, StoreError> {
         let calls = self
-            .forget(include_str!("../sql/calls_forget.sql"), keep_calls, limit)
+            .delete_old(include_str!("sql/calls_delete_old.sql"), keep_calls, limit)
             .await?;
         let minutes = self
-            .forget(
-                include_str!("../sql/minutes_forget.sql"),
+            .delete_old(
+                include_str!("sql/minutes_delete_old.sql"),
                 keep_minutes,
                 limit,
             )
             .await?;
-        Ok(Forgotten { calls, minutes })
+        Ok(DeletedCalls { calls, minutes })
     }
 
-    async fn forget(
+    async fn delete_old(
         &self,
         sql: &'static str,
         keep: Duration,

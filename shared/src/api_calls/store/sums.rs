@@ -1,4 +1,4 @@
-//! Sums of calls, as asked for.
+//! Reads sums of calls.
 
 use std::ops::RangeInclusive;
 
@@ -6,10 +6,10 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::{Store, StoreError};
-use crate::api_stats::{Aggregate, BUCKETS, Minute};
+use crate::api_calls::{Aggregate, BUCKETS, Minute};
 use crate::store::connect::LIMIT;
 
-/// Which calls are added up. All conditions must hold.
+/// Conditions of the calls to add up. All must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SumFilter {
     /// First minute.
@@ -24,24 +24,21 @@ pub struct SumFilter {
     pub client: Option<String>,
 }
 
-/// What sums are kept apart by.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four questions, each of its own"
-)]
+/// The columns by which sums are grouped.
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GroupBy {
-    /// A group a minute.
+    /// By minute.
     pub minute: bool,
-    /// A group a route.
+    /// By route.
     pub route: bool,
-    /// A group a status.
+    /// By status.
     pub status: bool,
-    /// A group a client.
+    /// By client.
     pub client: bool,
 }
 
-/// The sums of one group; what it is not grouped by is nothing.
+/// The sums of a group. Columns that are not grouped by are `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSums {
     /// The minute.
@@ -57,7 +54,7 @@ pub struct GroupSums {
 }
 
 impl Store {
-    /// Sums of calls, a group each, ascending; at most `limit` groups.
+    /// The sums of each group, ascending; at most `limit` groups.
     pub async fn sum_calls(
         &self,
         filter: &SumFilter,
@@ -65,7 +62,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<GroupSums>, StoreError> {
         let status = filter.status.as_ref();
-        let rows = sqlx::query(include_str!("../sql/minutes_sum.sql"))
+        let rows = sqlx::query(include_str!("sql/minutes_sum.sql"))
             .bind(filter.from.start_ms())
             .bind(filter.until.start_ms())
             .bind(filter.route.as_deref())

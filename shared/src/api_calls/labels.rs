@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-/// Where all calls go whose route or client is beyond the cap.
+/// The name of all routes or clients beyond the cap.
 pub const OTHER: &str = "other";
 
-/// How many different names a minute may have.
+/// Maximum numbers of names per minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     /// Routes, each with its method.
@@ -14,17 +14,17 @@ pub struct Caps {
     pub clients: usize,
 }
 
-/// Labels that a minute has already: the first ones that came, up to the cap.
+/// The names of a minute: the first ones, up to the cap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels(BTreeSet<String>);
 
 impl Labels {
-    /// Of names that are stored already. [`OTHER`] is none.
+    /// From stored names; [`OTHER`] is left out.
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
         Self(names.into_iter().filter(|name| name != OTHER).collect())
     }
 
-    /// The name to count under: itself if it is known or there is room, else [`OTHER`].
+    /// The name to count under: itself if it is known or the cap is not reached, else [`OTHER`].
     pub(super) fn admit(&mut self, name: &str, cap: usize) -> String {
         if self.0.contains(name) {
             return name.to_owned();

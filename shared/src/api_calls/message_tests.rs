@@ -1,11 +1,16 @@
-//! What a call promises: it survives its encoding, its bounds hold, and its published schema says the same.
+//! Encoding, bounds and the published schema of API calls.
+
+use core::net::IpAddr;
 
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::published_tests::{assert_current, validator};
-use super::*;
+use super::message::ApiCall;
+use crate::message::published_tests::{assert_current, validator};
+use crate::message::{
+    CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId, UserId,
+};
 
 prop_compose! {
     fn calls()(
