@@ -14,8 +14,8 @@ const MAX_PAGE: u64 = 1_000;
 /// Number of calls on a page by default.
 const DEFAULT_PAGE: u64 = 100;
 
-/// Calls, newest first. `after` leads to the next page, which repeats and omits no call even if calls
-/// are added meanwhile.
+/// Calls, newest first. `after` leads to the next page, which repeats and omits no call even if
+/// calls are added meanwhile.
 pub async fn search(app: &App, call: &Call) -> Result<Reply, Problem> {
     authorize(call)?;
     if call.query.contains("after") && !(call.query.contains("from") && call.query.contains("to")) {

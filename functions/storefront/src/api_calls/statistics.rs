@@ -90,7 +90,8 @@ fn view(group: &GroupSums) -> Value {
 fn sums(sums: &Aggregate) -> Value {
     json!({
         "calls": sums.calls, "mean_us": sums.mean_us(), "max_us": sums.max_us,
-        "p50_us": sums.percentile_us(500), "p95_us": sums.percentile_us(950), "p99_us": sums.percentile_us(990),
+        "p50_us": sums.percentile_us(500), "p95_us": sums.percentile_us(950),
+        "p99_us": sums.percentile_us(990),
     })
 }
 

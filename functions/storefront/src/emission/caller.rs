@@ -25,8 +25,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Reads a request that arrives now, at `at_ms` (milliseconds since 1970). Address and client come
-    /// from the gateway, not from headers.
+    /// Reads a request that arrives now, at `at_ms` (milliseconds since 1970). Address and client
+    /// come from the gateway, not from headers.
     pub fn read(request: &Request, at_ms: u64) -> Self {
         let context = request.request_context_ref();
         let (ip, agent) = match context {

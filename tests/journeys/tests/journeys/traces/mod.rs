@@ -1,4 +1,4 @@
-//! One order, one trace, whoever works on it; and no order hangs on whoever collects traces.
+//! One order is one trace through all functions, and no order depends on the collector of traces.
 
 mod collector;
 
@@ -12,12 +12,12 @@ use serde_json::json;
 use ticket_rush::api::SeatSelection;
 use ticket_rush::host::free_address;
 
-use collector::{Collector, Manner, Seen};
+use collector::{Behavior, Collector, ReceivedSpan};
 
 const LONG: Duration = Duration::from_mins(10);
 /// Just above the publish window of the journeys.
 const SHORT: Duration = Duration::from_secs(4);
-/// An answer waits so long for its spans at most, as on Lambda.
+/// How long an answer waits for the export of its spans, as on Lambda.
 const FLUSH: &str = "500";
 
 const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
@@ -39,7 +39,7 @@ async fn env(endpoint: &str, flush: &str) -> Result<TestEnvironment> {
     .await
 }
 
-/// Orders one seat with a traceparent; gives the order's number.
+/// Orders one seat with a traceparent; returns the order's number.
 async fn order(
     env: &TestEnvironment,
     user: &str,
@@ -70,7 +70,7 @@ async fn order(
         .to_owned())
 }
 
-fn of_kind(spans: &[Seen], kind: SpanKind) -> Result<&Seen> {
+fn of_kind(spans: &[ReceivedSpan], kind: SpanKind) -> Result<&ReceivedSpan> {
     let mut found = spans.iter().filter(|seen| seen.span.kind() == kind);
     let one = found
         .next()
@@ -84,7 +84,7 @@ fn of_kind(spans: &[Seen], kind: SpanKind) -> Result<&Seen> {
 
 #[tokio::test]
 async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
-    let collector = Collector::start(Manner::Takes).await?;
+    let collector = Collector::start(Behavior::Accept).await?;
     let env = env(&collector.endpoint, FLUSH).await?;
     let host = env.up().await?;
     let program = env.sale(1, 4, SHORT, 4).await?;
@@ -160,7 +160,7 @@ async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
         create.attribute("messaging.operation.type").as_deref(),
         Some("process")
     );
-    let place = |seen: &Seen| {
+    let place = |seen: &ReceivedSpan| {
         (
             seen.attribute("messaging.destination.partition.id"),
             seen.attribute("messaging.kafka.offset"),
@@ -169,7 +169,7 @@ async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
     assert_eq!(
         place(publish),
         place(create),
-        "the record that was sent is the one that was handled"
+        "the handled record is the published one"
     );
     assert!(place(create).0.is_some() && place(create).1.is_some());
 
@@ -178,10 +178,9 @@ async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_trace_that_its_caller_does_not_keep_leaves_no_span_and_the_end_of_a_process_loses_none()
--> Result<()> {
-    let collector = Collector::start(Manner::Takes).await?;
-    // No answer waits: spans go by themselves, or with their process.
+async fn only_sampled_traces_leave_spans() -> Result<()> {
+    let collector = Collector::start(Behavior::Accept).await?;
+    // No answer waits: spans are exported in the background, or at the end of the process.
     let env = env(&collector.endpoint, "0").await?;
     let host = env.up().await?;
     let program = env.sale(1, 4, LONG, 4).await?;
@@ -206,13 +205,13 @@ async fn a_trace_that_its_caller_does_not_keep_leaves_no_span_and_the_end_of_a_p
     }
     assert!(
         collector.trace(&TRACE.to_be_bytes())?.is_empty(),
-        "spans of a trace that nobody keeps"
+        "spans of a trace that is not sampled"
     );
     env.remove().await
 }
 
-/// Orders are accepted and stored as ever; gives how often the log tells of spans that are not exported.
-async fn nobody_notices(endpoint: &str) -> Result<usize> {
+/// Checks that orders are accepted and stored; returns how often the log reports unexported spans.
+async fn unexported_spans(endpoint: &str) -> Result<usize> {
     let env = env(endpoint, FLUSH).await?;
     let host = env.up().await?;
     let program = env.sale(2, 10, LONG, 4).await?;
@@ -234,30 +233,30 @@ async fn nobody_notices(endpoint: &str) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_costs_no_order() -> Result<()> {
-    let nobody = free_address(([127, 0, 0, 1], 0).into())?;
+async fn an_unreachable_collector_affects_no_order() -> Result<()> {
+    let unused = free_address(([127, 0, 0, 1], 0).into())?;
     assert!(
-        nobody_notices(&format!("http://{nobody}")).await? > 0,
-        "nobody was told of it"
+        unexported_spans(&format!("http://{unused}")).await? > 0,
+        "the log does not report it"
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_collector_that_fails_costs_no_order() -> Result<()> {
-    let collector = Collector::start(Manner::Fails).await?;
+async fn a_failing_collector_affects_no_order() -> Result<()> {
+    let collector = Collector::start(Behavior::Fail).await?;
     assert!(
-        nobody_notices(&collector.endpoint).await? > 0,
-        "nobody was told of it"
+        unexported_spans(&collector.endpoint).await? > 0,
+        "the log does not report it"
     );
     assert!(collector.requests() > 0);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_collector_that_never_answers_costs_no_order() -> Result<()> {
-    let collector = Collector::start(Manner::Hangs).await?;
-    nobody_notices(&collector.endpoint).await?;
+async fn a_silent_collector_affects_no_order() -> Result<()> {
+    let collector = Collector::start(Behavior::Hang).await?;
+    unexported_spans(&collector.endpoint).await?;
     assert!(collector.requests() > 0);
     Ok(())
 }
