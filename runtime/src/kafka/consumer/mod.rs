@@ -24,7 +24,7 @@ use tokio::sync::mpsc::Sender;
 use crate::kafka::buffer::Chunk;
 use crate::kafka::known_topics::KnownTopics;
 use crate::kafka::status::{LogEnd, MappingProgress};
-use crate::model::{KafkaMapping, StartingPosition};
+use sam_template::model::{KafkaMapping, StartingPosition};
 
 /// Events from the polling thread to the driver, in order.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use super::Attempts;
 use crate::destinations::{Body, FailureRecord, Metadata};
 use crate::kafka::encode;
 use crate::kafka::record::OriginalRecord;
-use crate::model::{KafkaKind, KafkaMapping};
+use sam_template::model::{KafkaKind, KafkaMapping};
 
 /// The fields that all failure records of a mapping share.
 #[derive(Debug, Clone)]

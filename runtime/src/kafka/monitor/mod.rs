@@ -30,8 +30,8 @@ use crate::kafka::reader;
 use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::{self, PATIENCE, cluster, id};
 use crate::kafka::status::MappingProgress;
-use crate::model::KafkaMapping;
 use lookups::look_up;
+use sam_template::model::KafkaMapping;
 
 /// Interval of the checks.
 const INTERVAL: Duration = Duration::from_secs(5);
