@@ -7,6 +7,7 @@ mod beside;
 mod bridge;
 mod browser;
 mod cli;
+mod cli_template;
 mod doctor;
 mod endings;
 mod examples;

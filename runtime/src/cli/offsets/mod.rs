@@ -4,11 +4,16 @@
 //! address. Without a host, the command commits the offset for the group, which must have no
 //! members. Without `--apply` nothing changes.
 
+mod mapping;
+mod table;
+
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
 
+use self::mapping::{SelectedMapping, mapping, select_partition};
+use self::table::{PositionRow, table};
 use super::error::{CommandError, IN_PART};
 use super::operations::{ListOffsets, OffsetsArguments, OffsetsCommand, SeekOffsets, SkipOffset};
 use super::prepare;
@@ -18,9 +23,6 @@ use crate::instances;
 use crate::kafka::{GroupPosition, PositionAction, PositionChange, SeekTarget, positions};
 use crate::sqs::Sqs;
 use crate::terminal::line;
-use sam_template::document::nearest;
-use sam_template::model::{Application, KafkaMapping};
-use sam_template::project::Project;
 
 /// Path of a running host.
 const PATH: &str = "/_usher/offsets";
@@ -52,11 +54,14 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, CommandError> {
                     .iter()
                     .map(|standing| positions::lag(mapping, standing))
                     .collect();
-                let rows = all.into_iter().zip(lags).map(|(standing, lag)| Row {
-                    standing,
-                    lag,
-                    to: None,
-                });
+                let rows = all
+                    .into_iter()
+                    .zip(lags)
+                    .map(|(standing, lag)| PositionRow {
+                        standing,
+                        lag,
+                        to: None,
+                    });
                 out += &table(&rows.collect::<Vec<_>>());
             }
             Err(why) => {
@@ -73,85 +78,16 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, CommandError> {
     })
 }
 
-/// A mapping and its application.
-struct Subject {
-    project: Project,
-    app: Application,
-    mapping: KafkaMapping,
-}
-
-impl Subject {
-    fn of(source: &super::arguments::ApplicationArguments, id: &str) -> Result<Self, CommandError> {
-        let (project, app) = prepare::application(&source.template, &source.arguments())?;
-        let mapping = mapping(&app, id)?.clone();
-        Ok(Self {
-            project,
-            app,
-            mapping,
-        })
-    }
-
-    /// The host that runs the mapping, if one responds at the control address. A host that runs a
-    /// mapping of this name for another group was started with other arguments and is ignored.
-    ///
-    /// # Errors
-    /// The host runs the mapping for the same group with other topics; or `control` names a host
-    /// that does not run the mapping.
-    fn host(&self, control: Option<&str>) -> Result<Option<ControlClient>, CommandError> {
-        let address = match control {
-            Some(text) => Some(text.parse().map_err(|_| {
-                CommandError::configuration(format!(
-                    "--control {text} is no address. Write host address and port, such as \
-                     127.0.0.1:18090."
-                ))
-            })?),
-            None => self.project.control,
-        };
-        let Some(client) = address.map(ControlClient::at) else {
-            return Ok(None);
-        };
-        match prepare::runtime()?.block_on(client.get("/_usher/status")) {
-            ControlReply::Answer(status) => {
-                let all = status["mappings"]
-                    .as_array()
-                    .map(Vec::as_slice)
-                    .unwrap_or_default();
-                let Some(one) = all.iter().find(|one| one["mapping"] == self.mapping.id) else {
-                    return Ok(None);
-                };
-                let group = &one["group"];
-                let topics = &one["topics"];
-                let same = (
-                    *group == self.mapping.group,
-                    *topics == serde_json::json!(self.mapping.topics),
-                );
-                match same {
-                    (true, true) => Ok(Some(client)),
-                    (false, _) if control.is_none() => Ok(None),
-                    _ => Err(CommandError::configuration(format!(
-                        "the running host reads {topics} as {group} in {}, these arguments say \
-                         {:?} as {:?}. Name the values that usher up was started with, or stop the \
-                         host first",
-                        self.mapping.id, self.mapping.topics, self.mapping.group
-                    ))),
-                }
-            }
-            ControlReply::Refused(why) => Err(CommandError::failure(why)),
-            ControlReply::Unreachable(_) => Ok(None),
-        }
-    }
-}
-
 fn skip(arguments: &SkipOffset) -> Result<ExitCode, CommandError> {
-    let subject = Subject::of(&arguments.source, &arguments.mapping)?;
+    let subject = SelectedMapping::of(&arguments.source, &arguments.mapping)?;
     let all = positions::group_positions(&subject.mapping).map_err(CommandError::failure)?;
-    let standing = chosen(&subject.mapping, &all, &arguments.partition)
+    let standing = select_partition(&subject.mapping, &all, &arguments.partition)
         .map_err(CommandError::configuration)?
         .clone();
     let next = standing
         .skip(arguments.offset)
         .map_err(CommandError::configuration)?;
-    print(&table(&[Row::to(standing.clone(), next)]))?;
+    print(&table(&[PositionRow::to(standing.clone(), next)]))?;
     if !arguments.apply {
         return print("nothing was changed; add --apply to skip this record\n");
     }
@@ -163,7 +99,7 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, CommandError> {
         offset: arguments.offset,
     };
     let became = if let Some(host) = subject.host(arguments.control.as_deref())? {
-        asked(&host, &change)?
+        send_change(&host, &change)?
     } else {
         let function_arn = subject
             .app
@@ -195,32 +131,32 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, CommandError> {
 }
 
 fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
-    let target = target(&arguments.to).map_err(CommandError::configuration)?;
-    let subject = Subject::of(&arguments.source, &arguments.mapping)?;
+    let target = parse_target(&arguments.to).map_err(CommandError::configuration)?;
+    let subject = SelectedMapping::of(&arguments.source, &arguments.mapping)?;
     let all = positions::group_positions(&subject.mapping).map_err(CommandError::failure)?;
-    let chosen: Vec<&GroupPosition> = if arguments.partition.is_empty() {
+    let selected: Vec<&GroupPosition> = if arguments.partition.is_empty() {
         all.iter().collect()
     } else {
-        let chosen = arguments
+        let selected = arguments
             .partition
             .iter()
-            .map(|written| chosen(&subject.mapping, &all, written));
-        chosen
+            .map(|written| select_partition(&subject.mapping, &all, written));
+        selected
             .collect::<Result<_, _>>()
             .map_err(CommandError::configuration)?
     };
-    if matches!(target, SeekTarget::Offset(_)) && chosen.len() != 1 {
+    if matches!(target, SeekTarget::Offset(_)) && selected.len() != 1 {
         return Err(CommandError::configuration(
             "an offset belongs to one partition. Name it: --partition N",
         ));
     }
     let mut rows = Vec::new();
     let mut wrong = Vec::new();
-    for standing in chosen {
+    for standing in selected {
         let to = positions::resolve(&subject.mapping, standing, target)
             .map_err(CommandError::failure)?;
         match standing.seek(to) {
-            Ok(to) => rows.push(Row::to(standing.clone(), to)),
+            Ok(to) => rows.push(PositionRow::to(standing.clone(), to)),
             Err(why) => wrong.push(why),
         }
     }
@@ -236,7 +172,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
     }
     let host = subject.host(arguments.control.as_deref())?;
     let mut moved = 0;
-    for Row { standing, to, .. } in &rows {
+    for PositionRow { standing, to, .. } in &rows {
         let change = PositionChange {
             mapping: subject.mapping.id.clone(),
             topic: standing.topic.clone(),
@@ -245,7 +181,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
             offset: to.unwrap_or(standing.end),
         };
         let done = match &host {
-            Some(host) => asked(host, &change).map(drop),
+            Some(host) => send_change(host, &change).map(drop),
             None => positions::seek(
                 &subject.mapping,
                 &change.topic,
@@ -276,7 +212,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
 }
 
 /// Sends the change to the host. Returns what became of the record or the partition.
-fn asked(host: &ControlClient, change: &PositionChange) -> Result<String, CommandError> {
+fn send_change(host: &ControlClient, change: &PositionChange) -> Result<String, CommandError> {
     let who = super::settings::user();
     let body =
         serde_json::to_value(change).map_err(|error| CommandError::failure(error.to_string()))?;
@@ -291,57 +227,7 @@ fn asked(host: &ControlClient, change: &PositionChange) -> Result<String, Comman
     }
 }
 
-fn mapping<'a>(app: &'a Application, id: &str) -> Result<&'a KafkaMapping, CommandError> {
-    app.kafka
-        .iter()
-        .find(|mapping| mapping.id == id)
-        .ok_or_else(|| {
-            let names: Vec<&str> = app
-                .kafka
-                .iter()
-                .map(|mapping| mapping.id.as_str())
-                .collect();
-            let hint = nearest(id, names.iter().copied())
-                .map(|near| format!(" Did you mean {near}?"))
-                .unwrap_or_default();
-            let all = if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            };
-            CommandError::configuration(format!(
-                "there is no Kafka mapping {id}.{hint} There is: {all}."
-            ))
-        })
-}
-
-/// The partition written as `3` or `topic-3`.
-fn chosen<'a>(
-    mapping: &KafkaMapping,
-    all: &'a [GroupPosition],
-    written: &str,
-) -> Result<&'a GroupPosition, String> {
-    let number = written.parse::<i32>().ok();
-    if number.is_some() && mapping.topics.len() > 1 {
-        return Err(format!(
-            "{} reads several topics. Write the partition as TOPIC-{written}",
-            mapping.id
-        ));
-    }
-    let found = all
-        .iter()
-        .find(|standing| number == Some(standing.partition) || standing.name() == written);
-    found.ok_or_else(|| {
-        let names: Vec<String> = all.iter().map(GroupPosition::name).collect();
-        format!(
-            "{} has no partition {written}. It has: {}",
-            mapping.id,
-            names.join(", ")
-        )
-    })
-}
-
-fn target(written: &str) -> Result<SeekTarget, String> {
+fn parse_target(written: &str) -> Result<SeekTarget, String> {
     match written {
         "beginning" => return Ok(SeekTarget::Beginning),
         "end" => return Ok(SeekTarget::End),
@@ -361,61 +247,20 @@ fn target(written: &str) -> Result<SeekTarget, String> {
     })
 }
 
-/// A line of the table.
-struct Row {
-    standing: GroupPosition,
-    lag: Option<i64>,
-    /// The new offset, if it changes.
-    to: Option<i64>,
-}
-
-impl Row {
-    /// A partition that moves. Its lag counts offsets.
-    fn to(standing: GroupPosition, to: i64) -> Self {
-        Self {
-            lag: standing.lag(),
-            standing,
-            to: Some(to),
-        }
-    }
-}
-
-/// One line for each partition, with the new offset if it moves.
-fn table(rows: &[Row]) -> String {
-    let moves = rows.iter().any(|row| row.to.is_some());
-    let head = if moves { "new" } else { "" };
-    let mut out = format!(
-        "  {:40} {:>12} {:>12} {:>12} {:>12} {head:>12}\n",
-        "partition", "committed", "start", "end", "lag"
-    );
-    let shown =
-        |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-    for Row { standing, lag, to } in rows {
-        let to = to.map(|to| to.to_string()).unwrap_or_default();
-        let committed = shown(standing.committed);
-        let lag = shown(*lag);
-        let _ = writeln!(
-            out,
-            "  {:40} {committed:>12} {:>12} {:>12} {lag:>12} {to:>12}",
-            line(&standing.name()),
-            standing.start,
-            standing.end
-        );
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn targets_are_words_offsets_or_times() {
-        assert_eq!(target("beginning"), Ok(SeekTarget::Beginning));
-        assert_eq!(target("42"), Ok(SeekTarget::Offset(42)));
-        assert_eq!(target("1970-01-01T00:00:01Z"), Ok(SeekTarget::Time(1_000)));
+        assert_eq!(parse_target("beginning"), Ok(SeekTarget::Beginning));
+        assert_eq!(parse_target("42"), Ok(SeekTarget::Offset(42)));
+        assert_eq!(
+            parse_target("1970-01-01T00:00:01Z"),
+            Ok(SeekTarget::Time(1_000))
+        );
         assert!(
-            target("yesterday")
+            parse_target("yesterday")
                 .unwrap_err()
                 .contains("2026-01-31T09:00:00Z")
         );
