@@ -15,11 +15,11 @@ use crate::descriptors;
 use crate::http::{self, KeyStore, RefreshIntervals};
 use crate::instances::{DEFAULT_CONCURRENCY, PoolOptions};
 use crate::invoke_api::{InvokeToken, MIN_TOKEN_LENGTH};
-use crate::model::{Api, Application};
-use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
 use crate::state::StateFolder;
 use crate::supervision::ComponentRegistry;
 use crate::up::{self, HostOptions, InvokeAt};
+use sam_template::model::{Api, Application};
+use sam_template::project::{Arguments, Project, SETTINGS, is_this_machine};
 
 /// Runs all checks before the build, which takes long, and reports all problems in one message.
 pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, CommandError> {

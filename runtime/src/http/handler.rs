@@ -21,7 +21,7 @@ use crate::ids::new_id;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
 use crate::listener::body::BodyError;
 use crate::listener::{ConnectionInfo, Reply};
-use crate::model::{Api, ApiKind, Route};
+use sam_template::model::{Api, ApiKind, Route};
 
 /// What all requests to one API share.
 pub(super) struct ApiHandler {

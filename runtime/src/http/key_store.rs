@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::keys::KeySet;
 use crate::client::fetch_document;
-use crate::model::KeySource;
+use sam_template::model::KeySource;
 
 /// How often a source is read.
 #[derive(Debug, Clone, Copy)]

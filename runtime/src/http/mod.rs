@@ -36,7 +36,7 @@ use tokio::sync::watch;
 
 use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerPolicy};
-use crate::model::Api;
+use sam_template::model::Api;
 
 pub use key_store::{KeyStatus, KeyStore, RefreshIntervals};
 pub use keys::KeySet;

@@ -9,7 +9,7 @@ use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use super::authorizer::Denied;
 use crate::invocation::Rejected;
 use crate::listener::{Reply, json_reply, reply};
-use crate::model::ApiKind;
+use sam_template::model::ApiKind;
 
 /// Why the service answers in the function's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +178,7 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::model::RestApi;
+    use sam_template::model::RestApi;
 
     /// Status and body of each refusal, in the order of [`ALL`].
     async fn column(kind: &ApiKind) -> Vec<(u16, String)> {

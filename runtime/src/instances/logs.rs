@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use super::process::{Memory, memory};
 use super::records::{self, LogLine};
 use super::tail::{LogTail, LogTails};
-use crate::model::Logging;
 use crate::terminal;
+use sam_template::model::Logging;
 
 /// Queued lines of one function at most.
 const QUEUE_PER_FUNCTION: usize = 4_096;
@@ -212,7 +212,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{LogFormat, LogLevel};
+    use sam_template::model::{LogFormat, LogLevel};
 
     fn entry(line: LogLine) -> Entry {
         Entry {

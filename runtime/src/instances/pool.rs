@@ -22,9 +22,9 @@ use super::supervisor;
 use crate::faults::{Kill, Plan};
 use crate::ids::{new_id, new_trace_id};
 use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
-use crate::model::Application;
 use crate::observation::Observations;
 use crate::supervision::ComponentRegistry;
+use sam_template::model::Application;
 
 /// Instances of a function at most, where neither the template nor usher.toml sets a limit.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 16;

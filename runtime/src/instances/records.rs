@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::failure::{TIMED_OUT, TOO_LARGE};
 use crate::invocation::{FunctionError, Outcome};
-use crate::model::{LogLevel, Logging};
+use sam_template::model::{LogLevel, Logging};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

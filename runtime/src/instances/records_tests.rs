@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::LogFormat;
+use sam_template::model::LogFormat;
 
 const ID: &str = "8f5";
 

@@ -26,7 +26,7 @@ use crate::asynchronous::Queue;
 use crate::instances::Logs;
 use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerClosed};
-use crate::model::{Function, Location, SkippedFunction};
+use sam_template::model::{Function, Location, SkippedFunction};
 
 pub use admission::{InvokeToken, MIN_TOKEN_LENGTH};
 

@@ -4,7 +4,7 @@ use super::options::HostOptions;
 use crate::descriptors::{self, Needs};
 use crate::instances::PoolOptions;
 use crate::listener::budget::ConnectionBudget;
-use crate::model::Application;
+use sam_template::model::Application;
 
 /// Bytes of request bodies that the HTTP APIs and the Invoke API hold at one time.
 const PUBLIC_BODY_BYTES: usize = 64 * 1024 * 1024;

@@ -9,7 +9,7 @@ use crate::host_file::{HostFile, HostFileGuard};
 use crate::ids::new_id;
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
-use crate::model::Application;
+use sam_template::model::Application;
 
 /// Where the AWS SDK of every language finds the address of Lambda before it derives AWS's own.
 const LAMBDA_ENDPOINT: &str = "AWS_ENDPOINT_URL_LAMBDA";

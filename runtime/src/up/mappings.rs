@@ -11,10 +11,10 @@ use super::components::ComponentSet;
 use super::error::StartError;
 use super::options::HostOptions;
 use crate::invocation::Invoker;
-use crate::model::{Application, Function, KafkaMapping, Queue, SqsMapping};
 use crate::sqs::{self, Sqs};
 use crate::tuning::SourceSettings;
 use crate::{instances, kafka};
+use sam_template::model::{Application, Function, KafkaMapping, Queue, SqsMapping};
 
 /// Bytes of records that all Kafka mappings together buffer.
 const BUFFER_BYTES: usize = 256 * 1024 * 1024;

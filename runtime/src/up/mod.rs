@@ -37,9 +37,9 @@ use crate::control::{ControlState, Tuner};
 use crate::instances::Pool;
 use crate::invocation::Invoker;
 use crate::kafka;
-use crate::model::Application;
 use crate::supervision::ComponentRegistry;
 use crate::tuning::Settings;
+use sam_template::model::Application;
 
 pub use error::StartError;
 pub use options::{HostOptions, InvokeAt, endpoints};

@@ -10,9 +10,9 @@ use crate::http::KeyStore;
 use crate::instances::PoolOptions;
 use crate::invoke_api::InvokeToken;
 use crate::listener::Endpoint;
-use crate::model::Application;
-use crate::project::SettingChange;
 use crate::state::StateFolder;
+use sam_template::model::Application;
+use sam_template::project::SettingChange;
 
 /// What a run needs beyond the application itself.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use super::error::StartError;
 use super::options::{HostOptions, InvokeAt};
 use crate::invoke_api;
 use crate::listener::{BindError, Endpoint, Listener};
-use crate::model::Application;
+use sam_template::model::Application;
 
 /// Every port of a host.
 #[derive(Debug)]

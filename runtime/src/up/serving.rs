@@ -11,10 +11,10 @@ use crate::control::{self, ControlState};
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
 use crate::listener::Listener;
-use crate::model::{Api, Application, Schedule};
 use crate::supervision::ComponentRegistry;
 use crate::waiting::turned;
 use crate::{http, schedule};
+use sam_template::model::{Api, Application, Schedule};
 
 /// File in the state folder with the time up to which schedules have fired.
 const SCHEDULES_FIRED: &str = "schedules-seen";

@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use base64::Engine as _;
 use reqwest::StatusCode;
+use sam_template::model::Function;
 use serde_json::{Value, json};
 use testkit::eventually;
 use testkit::net::free_address;
-use usher::model::Function;
 
 use crate::invoke_api_fixture::Host;
 use crate::support::function;
@@ -163,7 +163,7 @@ async fn a_default_limit_is_not_called_reserved() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_receives_the_invoked_alias() {
     let qualifiers = ["1", "live"].map(str::to_owned).into();
-    let host = Host::start(usher::model::Function {
+    let host = Host::start(sam_template::model::Function {
         qualifiers,
         ..function(&[])
     })

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use sam_template::model::Function;
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use usher::instances::PoolOptions;
 use usher::invoke_api::InvokeToken;
-use usher::model::Function;
 use usher::up;
 
 use crate::support::application;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::StatusCode;
+use sam_template::model::KeySource;
 use serde_json::json;
 use testkit::eventually;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use usher::http::{KeyStore, RefreshIntervals};
-use usher::model::KeySource;
 
 use crate::http_fixture::{
     KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_checked, token,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use sam_template::model::Function;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
@@ -17,7 +18,6 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use usher::instances::{Pool, PoolOptions};
 use usher::invocation::{Invoke as _, Rejected, Request};
-use usher::model::Function;
 
 use crate::support::{answer, application, echo_function, function, project};
 

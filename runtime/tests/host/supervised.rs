@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use sam_template::model::{Schedule, ScheduleKind};
 use serde_json::{Value, json};
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
 use usher::instances::PoolOptions;
-use usher::model::{Schedule, ScheduleKind};
 use usher::supervision::ComponentRegistry;
 use usher::up;
 

@@ -1,9 +1,9 @@
 //! The whole host: its status, its drain, and its error messages.
 
+use sam_template::model::KafkaMapping;
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
-use usher::model::KafkaMapping;
 use usher::up;
 
 use crate::kafka_fixture::{KafkaFixture, recording, values};

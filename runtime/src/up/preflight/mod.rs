@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::http;
-use crate::model::Application;
-use crate::project::{SETTINGS, SettingChange};
 use crate::tuning::{Settings, edited};
 use crate::up::error::StartError;
 use crate::up::options::HostOptions;
+use sam_template::model::Application;
+use sam_template::project::{SETTINGS, SettingChange};
 
 pub use servers::missing;
 
