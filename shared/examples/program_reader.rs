@@ -1,12 +1,14 @@
-//! Reads programs as every long-lived instance does: a line with a program's id asks, a line with
-//! its version answers, and says whether Postgres or Redis had to be asked (`memory`, or `loaded`).
+//! Reads programs as every long-lived instance does. For each program id on standard input it
+//! prints the version, and whether it came from memory (`memory`) or from Redis or Postgres
+//! (`loaded`).
 //!
 //! ```text
-//! ENV_PREFIX=demo REDIS_CACHE_URL=redis://127.0.0.1:16380 DATABASE_URL=postgres://usher:usher@127.0.0.1:15432/usher \
-//!   PROGRAM_CACHE_READER=true cargo run --example program_reader --features cache,postgres
+//! ENV_PREFIX=demo REDIS_CACHE_URL=redis://127.0.0.1:16380 \
+//!   DATABASE_URL=postgres://usher:usher@127.0.0.1:15432/usher PROGRAM_CACHE_READER=true \
+//!   cargo run --example program_reader --features cache,postgres
 //! ```
 //!
-//! Stop it (`kill -STOP`), change the program, wake it (`kill -CONT`): its next answer is the new
+//! Stop it (`kill -STOP`), change the program, resume it (`kill -CONT`): the next line has the new
 //! version.
 
 use std::io::BufRead;
@@ -19,7 +21,7 @@ use shared::message::ProgramId;
 use shared::sale::Program;
 use shared::store::{Store, StoreError};
 
-/// Postgres, and how often it was asked.
+/// Postgres, with the number of reads.
 struct Counting(Store, Arc<AtomicU64>);
 
 impl ProgramSource for Counting {
@@ -40,9 +42,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (names, database, cache) = reader.finish(|| Some((names?, database?, cache?)))?;
 
     let loads = Arc::new(AtomicU64::new(0));
-    let truth = Counting(Store::connect(database.as_str(), &names, 1)?, loads.clone());
+    let source = Counting(Store::connect(database.as_str(), &names, 1)?, loads.clone());
     let link = cache.streams.link()?;
-    let programs = cache.open(truth, link.clone(), &names);
+    let programs = cache.open(source, link.clone(), &names);
     if let Some(block) = cache.block() {
         tokio::spawn(follow(
             programs.local(),
@@ -53,8 +55,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ));
     }
 
-    // Standard input is read by a thread of its own: the follower must run while nobody asks.
-    let (send, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    // A thread reads standard input, so that the follower runs in between.
+    let (send, mut ids) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         std::io::stdin()
             .lock()
@@ -62,7 +64,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map_while(Result::ok)
             .try_for_each(|line| send.send(line))
     });
-    while let Some(line) = asked.recv().await {
+    while let Some(line) = ids.recv().await {
         let before = loads.load(Ordering::Relaxed);
         let fresh = programs.local().is_fresh();
         let found = programs.find(line.trim().parse()?).await?;

@@ -1,5 +1,5 @@
-//! Random sequences of verbs, compared with a plain model after each step: the whole state of real
-//! Redis, not only the answers.
+//! Random sequences of operations, compared with a plain model after each step: the whole state of
+//! real Redis, not only the answers.
 
 mod compare;
 mod plain;
@@ -25,12 +25,12 @@ const USERS: [&str; 3] = ["alice", "bob:key1", "{c}arol"];
 const LIMIT: u32 = 12;
 
 #[derive(Debug, Clone)]
-enum Verb {
+enum Operation {
     Reserve {
         order: u16,
         nonce: u8,
         user: usize,
-        want: Wish,
+        want: SeatChoice,
         key: Option<(u8, u8)>,
     },
     Accept {
@@ -59,7 +59,7 @@ enum Verb {
 }
 
 #[derive(Debug, Clone)]
-enum Wish {
+enum SeatChoice {
     Seats(u16, Vec<u32>),
     Best(u16, u32),
 }
@@ -90,33 +90,73 @@ fn seats() -> impl Strategy<Value = (u16, Vec<u32>)> {
     ]
 }
 
-fn verbs() -> impl Strategy<Value = Verb> {
+fn operations() -> impl Strategy<Value = Operation> {
     let id = (0_u16..7, 0_u8..2);
     let request = prop_oneof![
-        seats().prop_map(|(cat, seats)| Wish::Seats(cat, seats)),
-        (0_u16..2, 1_u32..9).prop_map(|(cat, count)| Wish::Best(cat, count)),
+        seats().prop_map(|(cat, seats)| SeatChoice::Seats(cat, seats)),
+        (0_u16..2, 1_u32..9).prop_map(|(cat, count)| SeatChoice::Best(cat, count)),
     ];
     let key = prop::option::of((0_u8..3, 0_u8..2));
+    let reserve =
+        (id.clone(), 0_usize..3, request, key).prop_map(|((order, nonce), user, want, key)| {
+            Operation::Reserve {
+                order,
+                nonce,
+                user,
+                want,
+                key,
+            }
+        });
+    let accept = id
+        .clone()
+        .prop_map(|(order, nonce)| Operation::Accept { order, nonce });
+    let abandon = (id.clone(), prop::option::of(1_u32..3)).prop_map(|((order, nonce), attempt)| {
+        Operation::Abandon {
+            order,
+            nonce,
+            attempt,
+        }
+    });
+    let live = (
+        id.clone(),
+        0_usize..3,
+        prop::option::of(seats()),
+        any::<bool>(),
+    )
+        .prop_map(|((order, nonce), user, seats, due)| Operation::Live {
+            order,
+            nonce,
+            user,
+            seats,
+            due,
+        });
+    let gone = (id, any::<bool>(), any::<bool>()).prop_map(|((order, nonce), known, forget)| {
+        Operation::Gone {
+            order,
+            nonce,
+            known,
+            forget,
+        }
+    });
     prop_oneof![
-        8 => (id.clone(), 0_usize..3, request, key).prop_map(|((order, nonce), user, want, key)| Verb::Reserve { order, nonce, user, want, key }),
-        2 => id.clone().prop_map(|(order, nonce)| Verb::Accept { order, nonce }),
-        2 => (id.clone(), prop::option::of(1_u32..3)).prop_map(|((order, nonce), attempt)| Verb::Abandon { order, nonce, attempt }),
-        3 => (id.clone(), 0_usize..3, prop::option::of(seats()), any::<bool>())
-            .prop_map(|((order, nonce), user, seats, due)| Verb::Live { order, nonce, user, seats, due }),
-        4 => (id, any::<bool>(), any::<bool>()).prop_map(|((order, nonce), known, forget)| Verb::Gone { order, nonce, known, forget }),
-        1 => Just(Verb::Refill),
+        8 => reserve,
+        2 => accept,
+        2 => abandon,
+        3 => live,
+        4 => gone,
+        1 => Just(Operation::Refill),
     ]
 }
 
-async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
+async fn step(environment: &TestEnvironment, model: &mut Model, operation: Operation) {
     let program = environment.at_program();
     let at = |order, nonced: u8| OrderAt {
         order: number(order),
         nonce: nonce(u128::from(nonced)),
         program,
     };
-    match verb {
-        Verb::Reserve {
+    match operation {
+        Operation::Reserve {
             order,
             nonce,
             user,
@@ -125,8 +165,10 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
         } => {
             let at = at(order, nonce);
             let wanted = match &want {
-                Wish::Seats(cat, seats) => SeatSelection::seats(category(*cat), indexes(seats)),
-                Wish::Best(cat, count) => SeatSelection::best(category(*cat), *count),
+                SeatChoice::Seats(cat, seats) => {
+                    SeatSelection::seats(category(*cat), indexes(seats))
+                }
+                SeatChoice::Best(cat, count) => SeatSelection::best(category(*cat), *count),
             };
             let mut request =
                 environment.request(at, USERS[user], wanted.expect("a valid request"));
@@ -140,7 +182,7 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
                 "{request:?}"
             );
         }
-        Verb::Accept { order, nonce } => {
+        Operation::Accept { order, nonce } => {
             let at = at(order, nonce);
             let expected = match model
                 .resvs
@@ -163,7 +205,7 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
                 Ok(expected)
             );
         }
-        Verb::Abandon {
+        Operation::Abandon {
             order,
             nonce,
             attempt,
@@ -186,14 +228,14 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
             };
             assert_eq!(environment.gate.abandon(at, attempt).await, Ok(expected));
         }
-        Verb::Live {
+        Operation::Live {
             order,
             nonce,
             user,
             seats,
             due,
         } => live(environment, model, at(order, nonce), user, seats, due).await,
-        Verb::Gone {
+        Operation::Gone {
             order,
             nonce,
             known,
@@ -227,7 +269,7 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
                 })
             );
         }
-        Verb::Refill => refill(environment, model).await,
+        Operation::Refill => refill(environment, model).await,
     }
 }
 
@@ -367,13 +409,13 @@ fn after_any_sequence_of_verbs_the_whole_state_is_what_a_plain_model_says() {
         max_shrink_iters: 200,
         ..Config::default()
     });
-    let sequences = prop::collection::vec(verbs(), 1..40);
+    let sequences = prop::collection::vec(operations(), 1..40);
     let outcome = runner.run(&sequences, |sequence| {
         runtime.block_on(async {
             let environment = TestEnvironment::open(HALLS).await;
             let mut model = Model::default();
-            for verb in sequence {
-                step(&environment, &mut model, verb).await;
+            for operation in sequence {
+                step(&environment, &mut model, operation).await;
                 compare(&environment, &model).await;
             }
         });
