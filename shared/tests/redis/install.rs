@@ -2,7 +2,7 @@
 
 use shared::gate::{
     Abandoned, Epoch, FillBegun, FillClaim, FillGrant, FillStart, InstallState, LiveOrder, Merged,
-    OrderAt, Reserved, SettleTo, Settled,
+    Reserved, SettleTo, Settled,
 };
 
 use super::environment::{

@@ -1,7 +1,8 @@
 //! Random sequences of operations, compared with a plain model after each step: the whole state of
-//! real Redis, not only the answers.
+//! Redis, not only the results.
 
 mod compare;
+mod operations;
 mod plain;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use shared::message::{Nonce, OrderNumber};
 use shared::sale::SeatSelection;
 
 use compare::compare;
+use operations::{Operation, SeatChoice, operations};
 use plain::{Model, indexes, key_text, state_of};
 
 use crate::environment::{ENDS, TestEnvironment, category, idem, mine, nonce, number, uid};
@@ -23,130 +25,6 @@ use crate::environment::{ENDS, TestEnvironment, category, idem, mine, nonce, num
 const HALLS: &[(u32, u32)] = &[(3, 7), (9, 500)];
 const USERS: [&str; 3] = ["alice", "bob:key1", "{c}arol"];
 const LIMIT: u32 = 12;
-
-#[derive(Debug, Clone)]
-enum Operation {
-    Reserve {
-        order: u16,
-        nonce: u8,
-        user: usize,
-        want: SeatChoice,
-        key: Option<(u8, u8)>,
-    },
-    Accept {
-        order: u16,
-        nonce: u8,
-    },
-    Abandon {
-        order: u16,
-        nonce: u8,
-        attempt: Option<u32>,
-    },
-    Live {
-        order: u16,
-        nonce: u8,
-        user: usize,
-        seats: Option<(u16, Vec<u32>)>,
-        due: bool,
-    },
-    Gone {
-        order: u16,
-        nonce: u8,
-        known: bool,
-        forget: bool,
-    },
-    Refill,
-}
-
-#[derive(Debug, Clone)]
-enum SeatChoice {
-    Seats(u16, Vec<u32>),
-    Best(u16, u32),
-}
-
-/// Seats that are near each other and near the borders of rows and chunks, so that orders meet.
-fn seats() -> impl Strategy<Value = (u16, Vec<u32>)> {
-    let small = prop::collection::btree_set(0_u32..21, 1..5)
-        .prop_map(|seats| (0, seats.into_iter().collect()));
-    let near = (
-        prop::sample::select(vec![21_u32, 515, 2015, 4015, 4515]),
-        prop::collection::btree_set(0_u32..12, 1..7),
-    );
-    let large = near.prop_map(|(from, seats)| {
-        (
-            1,
-            seats
-                .into_iter()
-                .map(|n| (from + n).min(4520))
-                .collect::<Vec<_>>(),
-        )
-    });
-    prop_oneof![
-        small,
-        large.prop_map(|(cat, mut seats): (u16, Vec<u32>)| {
-            seats.dedup();
-            (cat, seats)
-        })
-    ]
-}
-
-fn operations() -> impl Strategy<Value = Operation> {
-    let id = (0_u16..7, 0_u8..2);
-    let request = prop_oneof![
-        seats().prop_map(|(cat, seats)| SeatChoice::Seats(cat, seats)),
-        (0_u16..2, 1_u32..9).prop_map(|(cat, count)| SeatChoice::Best(cat, count)),
-    ];
-    let key = prop::option::of((0_u8..3, 0_u8..2));
-    let reserve =
-        (id.clone(), 0_usize..3, request, key).prop_map(|((order, nonce), user, want, key)| {
-            Operation::Reserve {
-                order,
-                nonce,
-                user,
-                want,
-                key,
-            }
-        });
-    let accept = id
-        .clone()
-        .prop_map(|(order, nonce)| Operation::Accept { order, nonce });
-    let abandon = (id.clone(), prop::option::of(1_u32..3)).prop_map(|((order, nonce), attempt)| {
-        Operation::Abandon {
-            order,
-            nonce,
-            attempt,
-        }
-    });
-    let live = (
-        id.clone(),
-        0_usize..3,
-        prop::option::of(seats()),
-        any::<bool>(),
-    )
-        .prop_map(|((order, nonce), user, seats, due)| Operation::Live {
-            order,
-            nonce,
-            user,
-            seats,
-            due,
-        });
-    let gone = (id, any::<bool>(), any::<bool>()).prop_map(|((order, nonce), known, forget)| {
-        Operation::Gone {
-            order,
-            nonce,
-            known,
-            forget,
-        }
-    });
-    prop_oneof![
-        8 => reserve,
-        2 => accept,
-        2 => abandon,
-        3 => live,
-        4 => gone,
-        1 => Just(Operation::Refill),
-    ]
-}
 
 async fn step(environment: &TestEnvironment, model: &mut Model, operation: Operation) {
     let program = environment.at_program();
@@ -397,7 +275,7 @@ fn named((order, nonce): &(OrderNumber, Nonce)) -> (OrderNumber, [u8; 16]) {
 }
 
 #[test]
-fn after_any_sequence_of_verbs_the_whole_state_is_what_a_plain_model_says() {
+fn the_gate_equals_the_model_after_any_operations() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
