@@ -103,8 +103,8 @@ async fn an_entry_without_a_message_is_parked() {
             reasons[1].starts_with("field \"n\" is not UTF-8"),
             "{reasons:?}"
         );
-        assert_eq!(reasons[2], "field \"n\" stands there twice");
-        assert_eq!(dead[0].1[1].len(), MAX_BYTES, "kept whole");
+        assert_eq!(reasons[2], "field \"n\" occurs twice");
+        assert_eq!(dead[0].1[1].len(), MAX_BYTES, "the whole value");
         assert_eq!(dead[1].1, [b"n".to_vec(), b"\xff\xfe".to_vec()]);
     })
     .await;
@@ -175,7 +175,7 @@ async fn the_run_of_a_tick_ends_before_its_timeout() {
             .tick(&Tick::default(), time)
             .await
             .expect_err("no tick");
-        assert!(refused.to_string().contains("no tick"), "{refused}");
+        assert!(refused.to_string().contains("not a tick"), "{refused}");
     })
     .await;
 }
