@@ -40,7 +40,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
         .parameters
         .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
     let host = env.environment.up().await?;
-    let ours = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
+    let ours = through_usher(&host.status_client(), FUNCTION, u64::from(orders), WARM).await?;
     host.stop().await?;
     let stored: i64 = sqlx::query("SELECT count(*) FROM orders WHERE status = 'unpaid'")
         .fetch_one(&env.db)

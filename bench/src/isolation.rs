@@ -75,12 +75,12 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
         .execute(&mut *held)
         .await?;
     let host = env.environment.up().await?;
-    let run = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
+    let run = through_usher(&host.status_client(), FUNCTION, u64::from(orders), WARM).await?;
     let waiting =
         "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
     let waiting: i64 = sqlx::query(waiting).fetch_one(&env.db).await?.try_get(0)?;
     let collected = host
-        .watch()
+        .status_client()
         .status()
         .await?
         .mapping("ApiDataCollector")

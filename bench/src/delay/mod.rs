@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use delay_queue::{DelayQueue, Due, NewEntry, Shard};
 use redis_link::Link;
 use shared::naming::Names;
-use ticket_rush::place::Servers;
+use ticket_rush::locations::Servers;
 use ticket_rush::remove;
 
 use crate::figures::{figure, group};

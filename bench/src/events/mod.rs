@@ -15,7 +15,7 @@ mod neighbours;
 mod peers;
 
 use anyhow::Result;
-use ticket_rush::place::{Place, Servers};
+use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::topics::{PARTITIONS, ensure, remove};
 
 use crate::figures::{figure, group};
@@ -47,7 +47,7 @@ fn show(run: Run, name: &str, limit: Run) {
 /// The topic of a measurement.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
-    place: Place,
+    checkout: Checkout,
     brokers: String,
     topic: String,
 }
@@ -58,7 +58,7 @@ impl Site {
         let brokers = Servers::from_env().brokers;
         ensure(&brokers, &topic, PARTITIONS).await?;
         Ok(Self {
-            place: Place::find()?,
+            checkout: Checkout::find()?,
             brokers,
             topic,
         })
