@@ -1,15 +1,14 @@
-//! Reads programs as every long-lived instance does. For each program id on standard input it
-//! prints the version, and whether it came from memory (`memory`) or from Redis or Postgres
-//! (`loaded`).
+//! Reads programs through the cache, as a long-lived instance does. For each program id on standard
+//! input it prints the program's version and where it was found: `memory` or `loaded` (from Redis
+//! or Postgres).
 //!
 //! ```text
 //! ENV_PREFIX=demo REDIS_CACHE_URL=redis://127.0.0.1:16380 \
-//!   DATABASE_URL=postgres://usher:usher@127.0.0.1:15432/usher PROGRAM_CACHE_READER=true \
-//!   cargo run --example program_reader --features cache,postgres
+//!   DATABASE_URL=postgres://usher:usher@127.0.0.1:15432/usher \
+//!   PROGRAM_CACHE_READER=true cargo run --example program_reader --features cache,postgres
 //! ```
 //!
-//! Stop it (`kill -STOP`), change the program, resume it (`kill -CONT`): the next line has the new
-//! version.
+//! Stop it (`kill -STOP`), change the program, resume it (`kill -CONT`): it prints the new version.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use shared::message::ProgramId;
 use shared::sale::Program;
 use shared::store::{Store, StoreError};
 
-/// Postgres, with the number of reads.
+/// Postgres, and the number of reads.
 struct Counting(Store, Arc<AtomicU64>);
 
 impl ProgramSource for Counting {
@@ -55,8 +54,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ));
     }
 
-    // A thread reads standard input, so that the follower runs in between.
-    let (send, mut ids) = tokio::sync::mpsc::unbounded_channel();
+    // A thread reads standard input, so that the follower runs meanwhile.
+    let (send, mut requests) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         std::io::stdin()
             .lock()
@@ -64,7 +63,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map_while(Result::ok)
             .try_for_each(|line| send.send(line))
     });
-    while let Some(line) = ids.recv().await {
+    while let Some(line) = requests.recv().await {
         let before = loads.load(Ordering::Relaxed);
         let fresh = programs.local().is_fresh();
         let found = programs.find(line.trim().parse()?).await?;
