@@ -54,7 +54,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let limit = bare::run(&env, &topic, u64::from(orders), WORKERS, BATCH).await?;
     let configuration = format!(
         "{orders} orders of 2 seats in {} partitions, batches of {BATCH}, {WORKERS} workers, both \
-            into the same tables and indexes",
+         into the same tables and indexes",
         ticket_rush::topics::PARTITIONS
     );
     group("Orders from Kafka to Postgres", &configuration);

@@ -26,8 +26,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     }
     let configuration = format!(
         "{orders} orders of 2 seats a run, batches of {BATCH}, {WORKERS} workers; {CALLS} calls \
-            wait for a collector whose table is locked; \
-         two runs of each kind"
+         wait for a collector whose table is locked; two runs of each kind"
     );
     group("Order-create beside a collector that hangs", &configuration);
     let without = rate(&without);

@@ -37,7 +37,7 @@ pub(crate) async fn run(entries: u32) -> Result<()> {
         "Delay queue",
         &format!(
             "{entries} entries, bodies of 40 bytes, leases acknowledged; Redis with its own \
-                persistence on, one process beside it"
+             persistence on, one process beside it"
         ),
     );
     let per_second = |count: u32, took: Duration| f64::from(count) / took.as_secs_f64();

@@ -83,7 +83,7 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     let site = Site::filled("events", events).await?;
     let configuration = format!(
         "{events} events of {VALUE} bytes in {PARTITIONS} partitions, lz4, one broker; the first \
-            quarter is warm-up; usher: {INSTANCES} \
+         quarter is warm-up; usher: {INSTANCES} \
          processes of one function, lambda-batch decodes, memory is kept between events (MALLOC_ \
          variables of bench/events); CPU: of the host and its functions, or of the peer, without \
          the broker"
