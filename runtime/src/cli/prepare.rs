@@ -9,7 +9,7 @@ use crate::model::Application;
 use crate::project::{Arguments, Examined, Project};
 use crate::redaction;
 use crate::template;
-use crate::tuning::Wish;
+use crate::tuning::SettingChange;
 
 /// Reads the project, then its template.
 pub(super) fn application(
@@ -42,7 +42,8 @@ pub(super) fn examine(
         application = examined.0;
         found.extend(examined.1.iter().map(ToString::to_string));
         // Settings of a function that this host cannot run, and of its sources, have nothing to change.
-        let function = |wish: &Wish| wish.target.split('.').next().unwrap_or_default().to_owned();
+        let function =
+            |wish: &SettingChange| wish.target.split('.').next().unwrap_or_default().to_owned();
         project
             .tuned
             .retain(|wish| !application.skipped.contains_key(&function(wish)));

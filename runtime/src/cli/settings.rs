@@ -11,7 +11,7 @@ use super::prepare;
 use crate::control::{Asked, Client};
 use crate::project::{Arguments, Project};
 use crate::terminal;
-use crate::tuning::{HOST, Wish};
+use crate::tuning::{HOST, SettingChange};
 
 const PATH: &str = "/_usher/settings";
 
@@ -37,7 +37,7 @@ pub(super) fn pause(arguments: &Switched, paused: bool) -> Result<ExitCode, Wron
             format!("{}{partition}", if paused { '+' } else { '-' }),
         ),
     };
-    let wish = Wish {
+    let wish = SettingChange {
         target: arguments.source.clone(),
         setting: setting.to_owned(),
         value,
@@ -45,7 +45,7 @@ pub(super) fn pause(arguments: &Switched, paused: bool) -> Result<ExitCode, Wron
     tell(&arguments.host, &[wish])
 }
 
-fn tell(host: &Running, wishes: &[Wish]) -> Result<ExitCode, Wrong> {
+fn tell(host: &Running, wishes: &[SettingChange]) -> Result<ExitCode, Wrong> {
     let client = client(host)?;
     let runtime = prepare::runtime()?;
     let who = user();
@@ -95,7 +95,7 @@ fn understood(asked: Asked) -> Result<Value, Wrong> {
 }
 
 /// `TARGET setting=value ...`, or `setting=value ...` of the host.
-fn wishes(words: &[String]) -> Result<Vec<Wish>, String> {
+fn wishes(words: &[String]) -> Result<Vec<SettingChange>, String> {
     let (target, pairs) = match words.split_first() {
         Some((first, rest)) if !first.contains('=') => (first.as_str(), rest),
         _ => (HOST, words),
@@ -109,7 +109,7 @@ fn wishes(words: &[String]) -> Result<Vec<Wish>, String> {
         let (setting, value) = pair
             .split_once('=')
             .ok_or_else(|| format!("'{pair}' is no SETTING=VALUE, such as batch-size=500"))?;
-        Ok(Wish {
+        Ok(SettingChange {
             target: target.to_owned(),
             setting: setting.to_owned(),
             value: value.to_owned(),
@@ -190,7 +190,7 @@ mod tests {
                     .collect::<Vec<_>>(),
             )
         };
-        let wish = |target: &str, setting: &str, value: &str| Wish {
+        let wish = |target: &str, setting: &str, value: &str| SettingChange {
             target: target.into(),
             setting: setting.into(),
             value: value.into(),

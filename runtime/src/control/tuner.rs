@@ -10,7 +10,10 @@ use tokio::sync::watch;
 
 use crate::asynchronous::Queue;
 use crate::instances::{Pool, epoch_ms};
-use crate::tuning::{Change, Knob, Settings, Shown, SourceSettings, Value, Wish};
+use crate::tuning::{
+    AppliedChange, Setting, SettingChange, SettingValue, SettingView, SourceSettings,
+    TunableSettings,
+};
 
 /// Takes a new filter, or says why it cannot be.
 pub type SetLog = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
@@ -35,7 +38,7 @@ impl fmt::Debug for LogSwitch {
 /// What may be changed of a running host.
 #[derive(Debug)]
 pub struct Tuner {
-    settings: Mutex<Settings>,
+    settings: Mutex<TunableSettings>,
     sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
     pool: Arc<Pool>,
     events: Queue,
@@ -45,7 +48,7 @@ pub struct Tuner {
 impl Tuner {
     /// `sources`: a way to each mapping, by logical id.
     pub fn new(
-        settings: Settings,
+        settings: TunableSettings,
         sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
         (pool, events): (Arc<Pool>, Queue),
         log: Option<LogSwitch>,
@@ -60,7 +63,7 @@ impl Tuner {
     }
 
     /// The settings in force.
-    pub fn settings(&self) -> MutexGuard<'_, Settings> {
+    pub fn settings(&self) -> MutexGuard<'_, TunableSettings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -68,25 +71,25 @@ impl Tuner {
     ///
     /// # Errors
     /// Why nothing changed.
-    pub fn wish(&self, who: &str, wish: &Wish) -> Result<Option<Change>, String> {
+    pub fn wish(&self, who: &str, wish: &SettingChange) -> Result<Option<AppliedChange>, String> {
         let at_ms = epoch_ms(SystemTime::now());
         let mut settings = self.settings();
         let mut next = settings.clone();
         let changed = next
-            .change(at_ms, who, wish)
+            .apply(at_ms, who, wish)
             .inspect_err(|why| tracing::warn!(who, "setting refused: {why}"))?;
         let Some(change) = changed else {
             return Ok(None);
         };
         match (&change.setting, &change.new) {
-            (Knob::Log, Value::Text(text)) => {
+            (Setting::Log, SettingValue::Text(text)) => {
                 let log = self
                     .log
                     .as_ref()
                     .ok_or("this host's log cannot be changed")?;
                 (log.set)(text)?;
             }
-            (Knob::Concurrency, Value::Number(most)) => {
+            (Setting::Concurrency, SettingValue::Number(most)) => {
                 if let Some(most) = std::num::NonZeroUsize::new(*most as usize) {
                     self.pool.limit(&change.target, most);
                     self.events.limit(&change.target, most);
@@ -117,14 +120,14 @@ impl Tuner {
 /// `GET /_usher/settings`.
 #[derive(Debug, Serialize)]
 pub(super) struct Picture {
-    settings: Vec<Shown>,
-    changes: Vec<Change>,
+    settings: Vec<SettingView>,
+    changes: Vec<AppliedChange>,
 }
 
 pub(super) fn picture(tuner: &Tuner) -> Picture {
     let settings = tuner.settings();
     Picture {
-        settings: settings.shown(),
+        settings: settings.views(),
         changes: settings.changes(),
     }
 }

@@ -36,7 +36,7 @@ use crate::invocation::Invoker;
 use crate::invoke_api::{self, Token};
 use crate::model::Application;
 use crate::state::StateFolder;
-use crate::tuning::{Settings, Wish};
+use crate::tuning::{SettingChange, TunableSettings};
 use crate::waiting::turned;
 use crate::{control, kafka, schedule};
 
@@ -61,7 +61,7 @@ pub struct Options {
     /// Gather and retry at the service's pace instead of as soon as possible.
     pub aws_timing: bool,
     /// File whose `[settings]` are followed while it runs, and what they say at the start.
-    pub settings: Option<(PathBuf, Vec<Wish>)>,
+    pub settings: Option<(PathBuf, Vec<SettingChange>)>,
     /// Changes what the host logs; `None`: nothing does.
     pub log: Option<LogSwitch>,
     /// Folder of this host alone: its identity in consumer groups (static membership), accepted events, where it is found, when
@@ -249,7 +249,7 @@ pub async fn run(
     } else {
         Duration::ZERO
     };
-    let values = Settings::new(&app, options.pool.default_concurrency, log, gathers);
+    let values = TunableSettings::new(&app, options.pool.default_concurrency, log, gathers);
     let tuner = Arc::new(Tuner::new(
         values,
         tuners,

@@ -9,7 +9,7 @@ use super::{Options, StartError, surroundings};
 use crate::http;
 use crate::model::Application;
 use crate::project::SETTINGS;
-use crate::tuning::{Settings, Wish, edited};
+use crate::tuning::{SettingChange, TunableSettings, changes_between};
 
 pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
     let wishes = options
@@ -53,7 +53,11 @@ fn executables(app: &Application, options: &Options) -> Vec<String> {
 
 /// What contradicts itself in an application, or in the `[settings]` that it starts with (`wishes`); a sentence each. `concurrency`:
 /// invocations at one time of a function that reserves none. Pure.
-pub fn contradictions(app: &Application, wishes: &[Wish], concurrency: usize) -> Vec<String> {
+pub fn contradictions(
+    app: &Application,
+    wishes: &[SettingChange],
+    concurrency: usize,
+) -> Vec<String> {
     let short = app
         .functions
         .values()
@@ -91,12 +95,16 @@ pub fn contradictions(app: &Application, wishes: &[Wish], concurrency: usize) ->
 }
 
 /// Settings that the running host would refuse.
-fn refused_settings(app: &Application, wishes: &[Wish], concurrency: usize) -> Vec<String> {
-    let mut settings = Settings::new(app, concurrency, "", Duration::ZERO);
-    let wishes = edited(&[], wishes, &settings);
+fn refused_settings(
+    app: &Application,
+    wishes: &[SettingChange],
+    concurrency: usize,
+) -> Vec<String> {
+    let mut settings = TunableSettings::new(app, concurrency, "", Duration::ZERO);
+    let wishes = changes_between(&[], wishes, &settings);
     let refused = wishes
         .iter()
-        .filter_map(|wish| settings.change(0, SETTINGS, wish).err());
+        .filter_map(|wish| settings.apply(0, SETTINGS, wish).err());
     refused
         .map(|why| format!("{SETTINGS} [settings]: {why}"))
         .collect()
@@ -108,7 +116,7 @@ mod tests {
 
     #[test]
     fn settings_that_the_host_would_refuse_are_named_before_it_starts() {
-        let wish = |target: &str, setting: &str, value: &str| Wish {
+        let wish = |target: &str, setting: &str, value: &str| SettingChange {
             target: target.into(),
             setting: setting.into(),
             value: value.into(),

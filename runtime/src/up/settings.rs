@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::StartError;
 use crate::control::Tuner;
 use crate::project::{SETTINGS, tuned};
-use crate::tuning::{Wish, edited};
+use crate::tuning::{SettingChange, changes_between};
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Everything that cannot be, in one message.
-pub(super) fn begin(tuner: &Tuner, wishes: &[Wish]) -> Result<(), StartError> {
+pub(super) fn begin(tuner: &Tuner, wishes: &[SettingChange]) -> Result<(), StartError> {
     let refused = apply(tuner, &[], wishes);
     if refused.is_empty() {
         Ok(())
@@ -25,8 +25,8 @@ pub(super) fn begin(tuner: &Tuner, wishes: &[Wish]) -> Result<(), StartError> {
     }
 }
 
-fn apply(tuner: &Tuner, before: &[Wish], after: &[Wish]) -> Vec<String> {
-    let wishes = edited(before, after, &tuner.settings());
+fn apply(tuner: &Tuner, before: &[SettingChange], after: &[SettingChange]) -> Vec<String> {
+    let wishes = changes_between(before, after, &tuner.settings());
     let refused = wishes
         .iter()
         .filter_map(|wish| tuner.wish(SETTINGS, wish).err());
@@ -36,8 +36,8 @@ fn apply(tuner: &Tuner, before: &[Wish], after: &[Wish]) -> Vec<String> {
 }
 
 /// Follows the file for ever. What is wrong in it changes nothing and is told once.
-pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Wish>) {
-    // read once more at the start: it may have been edited since `known` was
+pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<SettingChange>) {
+    // read once more at the start: it may have been changes_between since `known` was
     let mut stamp = None;
     loop {
         tokio::time::sleep(LOOK).await;
@@ -60,7 +60,7 @@ pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Wish
     }
 }
 
-/// What tells an edited file from the one before: an editor may keep the length, and a copy the time.
+/// Distinguishes an edited file from the one before: an editor may keep the length, and a copy the time.
 async fn stamp_of(file: &Path) -> Option<(SystemTime, u64)> {
     let metadata = tokio::fs::metadata(file).await.ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
