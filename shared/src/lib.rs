@@ -10,10 +10,7 @@
 //! | [`message`] | what travels, with its bounds and JSON Schema |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`api_stats`] | pure rules: API calls added up by minute, route, status and client |
-//! | [`link`] (feature `redis`) | the connection to Redis and the scripts that run over it |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
-//! | [`delay`] (feature `redis`) | the delay queue |
-//! | [`stream`] (feature `redis`) | Redis Streams: publishing, reading as a group, reading everything |
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never older than what was heard of |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
 //! | [`store`] (feature `postgres`) | Postgres, the truth |
@@ -28,11 +25,7 @@ pub mod api_stats;
 pub mod cache;
 pub mod config;
 #[cfg(feature = "redis")]
-pub mod delay;
-#[cfg(feature = "redis")]
 pub mod gate;
-#[cfg(feature = "redis")]
-pub mod link;
 pub mod message;
 pub mod naming;
 #[cfg(all(feature = "redis", feature = "postgres"))]
@@ -46,6 +39,4 @@ pub mod sqs;
 pub mod start;
 #[cfg(feature = "postgres")]
 pub mod store;
-#[cfg(feature = "redis")]
-pub mod stream;
 pub mod telemetry;

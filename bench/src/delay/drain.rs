@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use delay_queue::{DelayQueue, Due, Job, NewEntry, Shard, Worker, WorkerSettings};
 use lambda_batch::Outcome;
-use shared::delay::{DelayQueue, Due, Job, NewEntry, Worker, WorkerSettings, shard_of};
-use shared::message::Shard;
 use tokio::sync::mpsc;
 
 use super::{BULK, LEASE_MS, entry, id};
@@ -49,7 +48,7 @@ pub(super) async fn at_one_instant(
     let due = Due::At(instant.duration_since(UNIX_EPOCH)?.as_millis() as u64);
     for start in (0..entries).step_by(BULK) {
         let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32))
-            .map(|n| entry(n, shard_of(&id(n)), due))
+            .map(|n| entry(n, Shard::of_id(&id(n)), due))
             .collect();
         queue.schedule_many(&some).await?;
     }
@@ -64,7 +63,7 @@ pub(super) async fn at_one_instant(
 async fn handled(queue: &DelayQueue, entries: u32) -> Result<()> {
     let (tell, mut told) = mpsc::unbounded_channel();
     let settings = WorkerSettings {
-        at_once: 4 * BULK,
+        concurrency: 4 * BULK,
         batch: 2 * BULK,
         ..WorkerSettings::default()
     };
@@ -82,7 +81,7 @@ async fn handled(queue: &DelayQueue, entries: u32) -> Result<()> {
         .await
         .context("the worker did not drain the queue in time")?;
     ensure!(
-        tally.done == u64::from(entries) && tally.late == 0,
+        tally.done == u64::from(entries) && tally.stale == 0,
         "{tally:?} of {entries}"
     );
     Ok(())

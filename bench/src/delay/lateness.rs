@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use delay_queue::{DelayQueue, Due, Job, NewEntry, Shard, Worker, WorkerSettings};
 use hdrhistogram::Histogram;
 use lambda_batch::Outcome;
-use shared::delay::{DelayQueue, Due, Job, NewEntry, Worker, WorkerSettings, shard_of};
 use tokio::sync::Notify;
 
 use super::{BULK, entry, id};
@@ -27,7 +27,7 @@ pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram
     let due_ms = move |n: u32| first_ms + u64::from(n) * 1000 / u64::from(PACE);
     for start in (0..TOTAL).step_by(BULK) {
         let some: Vec<NewEntry> = (start..start + BULK as u32)
-            .map(|n| entry(n, shard_of(&id(n)), Due::At(due_ms(n))))
+            .map(|n| entry(n, Shard::of_id(&id(n)), Due::At(due_ms(n))))
             .collect();
         queue.schedule_many(&some).await?;
     }

@@ -13,9 +13,8 @@ mod schedule;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use shared::delay::{DelayQueue, Due, NewEntry, shard_of};
-use shared::link::Link;
-use shared::message::Shard;
+use delay_queue::{DelayQueue, Due, NewEntry, Shard};
+use redis_link::Link;
 use shared::naming::Names;
 use ticket_rush::place::Servers;
 use ticket_rush::remove;
@@ -32,7 +31,7 @@ pub(crate) async fn run(entries: u32) -> Result<()> {
     let names = Names::new(&prefix).map_err(|e| anyhow::anyhow!("{e}"))?;
     let link = Link::open(&servers.redis_url, Duration::from_secs(10))?;
     let queue =
-        |name: &str| DelayQueue::new(link.clone(), names.clone(), name).context("a queue's name");
+        |name: &str| DelayQueue::new(link.clone(), names.prefix(), name).context("a queue's name");
     let shard = Shard::new(0).context("a shard")?;
     group(
         "Delay queue",
@@ -63,7 +62,7 @@ pub(crate) async fn run(entries: u32) -> Result<()> {
     );
 
     let spread = queue("spread")?;
-    schedule::many(&spread, entries, |n| shard_of(&id(n))).await?;
+    schedule::many(&spread, entries, |n| Shard::of_id(&id(n))).await?;
     let took = drain::by_worker(&spread, entries).await?;
     figure(
         "drain, all shards: a worker",

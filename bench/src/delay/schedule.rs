@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use shared::delay::{DelayQueue, Due, NewEntry};
-use shared::message::Shard;
+use delay_queue::{DelayQueue, Due, NewEntry, Shard};
 use tokio::task::JoinSet;
 
 use super::{BULK, entry};

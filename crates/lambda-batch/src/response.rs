@@ -1,23 +1,22 @@
 //! Partial batch responses of event source mappings.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
+use tracing::Span;
 
-use crate::{KafkaBatch, SqsBatch};
-
-/// What may not be acknowledged, as event source mappings read it. Empty: all is well.
+/// A partial batch response. Empty if the whole batch may be acknowledged.
 ///
-/// - Kafka: `{"batchItemFailures":[{"itemIdentifier":{"partition":"topic-0","offset":42}}]}`, at most one a partition: delivery resumes there.
-/// - SQS (`I` = `String`): `{"batchItemFailures":[{"itemIdentifier":"<message id>"}]}`, one a message that is to come again.
+/// - Kafka: `{"batchItemFailures":[{"itemIdentifier":{"partition":"topic-0","offset":42}}]}`,
+///   at most one item per partition: delivery resumes there.
+/// - SQS (`I` = `String`): `{"batchItemFailures":[{"itemIdentifier":"<message id>"}]}`, one item
+///   for each message that is delivered again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchResponse<I = KafkaItemIdentifier> {
-    /// What did not get through.
+    /// The failed items.
     #[serde(rename = "batchItemFailures")]
     pub items: Vec<BatchItemFailure<I>>,
 }
 
-/// One partition or message that did not get through.
+/// A partition or message to deliver again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchItemFailure<I = KafkaItemIdentifier> {
     /// Where delivery resumes.
@@ -25,7 +24,7 @@ pub struct BatchItemFailure<I = KafkaItemIdentifier> {
     pub identifier: I,
 }
 
-/// A record as event source mappings name it.
+/// A Kafka record as event source mappings identify it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KafkaItemIdentifier {
     /// `topic-partition`.
@@ -47,69 +46,31 @@ impl<I> Default for BatchResponse<I> {
     }
 }
 
-/// A batch as its source delivers it, and what must come again when some of its records failed.
-pub trait EventBatch {
-    /// How the source names what is to come again.
+/// The batch of one event: its records, the order between them, and its partial batch response.
+pub trait EventBatch: Sync {
+    /// How the source identifies what it delivers again.
     type Identifier;
+    /// One record, borrowed from the batch.
+    type Record<'a>
+    where
+        Self: 'a;
 
     /// Number of records.
     fn size(&self) -> usize;
 
-    /// The response when the records of these indices, ascending, may not be acknowledged.
+    /// The record of an index, from 0.
+    ///
+    /// # Panics
+    /// If the batch has no such record.
+    fn record(&self, index: usize) -> Self::Record<'_>;
+
+    /// The indices of all records, by sequence. Records of a sequence must be handled in order;
+    /// sequences are independent of each other.
+    fn sequences(&self) -> Vec<Vec<usize>>;
+
+    /// The tracing span in which a record is handled.
+    fn span(&self, index: usize) -> Span;
+
+    /// The response if the records of these indices, ascending, may not be acknowledged.
     fn response(&self, failed: impl Iterator<Item = usize>) -> BatchResponse<Self::Identifier>;
-}
-
-/// Of every partition the lowest offset that failed: delivery resumes there.
-impl EventBatch for KafkaBatch {
-    type Identifier = KafkaItemIdentifier;
-
-    fn size(&self) -> usize {
-        self.len()
-    }
-
-    fn response(&self, failed: impl Iterator<Item = usize>) -> BatchResponse {
-        let mut lowest: BTreeMap<(&str, i32), i64> = BTreeMap::new();
-        for record in failed.filter_map(|index| self.get(index)) {
-            let at = lowest
-                .entry((record.topic, record.partition))
-                .or_insert(record.offset);
-            *at = record.offset.min(*at);
-        }
-        let item = |((topic, partition), offset)| BatchItemFailure {
-            identifier: KafkaItemIdentifier {
-                partition: format!("{topic}-{partition}"),
-                offset,
-            },
-        };
-        BatchResponse {
-            items: lowest.into_iter().map(item).collect(),
-        }
-    }
-}
-
-/// Every message that failed; of a FIFO queue also what stands behind it in its group, done or not: it may not overtake.
-impl EventBatch for SqsBatch {
-    type Identifier = String;
-
-    fn size(&self) -> usize {
-        self.messages.len()
-    }
-
-    fn response(&self, failed: impl Iterator<Item = usize>) -> BatchResponse<String> {
-        let mut failed = failed.peekable();
-        let mut stopped = BTreeSet::new();
-        let mut items = Vec::new();
-        for (index, message) in self.messages.iter().enumerate() {
-            let group = message.group.as_deref();
-            if failed.next_if_eq(&index).is_some() {
-                stopped.extend(group);
-            } else if !group.is_some_and(|group| stopped.contains(group)) {
-                continue;
-            }
-            items.push(BatchItemFailure {
-                identifier: message.id.clone(),
-            });
-        }
-        BatchResponse { items }
-    }
 }

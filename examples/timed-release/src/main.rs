@@ -1,11 +1,11 @@
-//! Tables on hold: the delay queue shown on its own. See README.md beside this folder.
+//! Tables on hold: an example of the delay queue. See README.md.
 
-mod check;
 mod clock;
-mod evening;
-mod floor;
+mod handler;
 mod operator;
-mod waiter;
+mod scenario;
+mod tables;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -26,14 +26,14 @@ async fn main() -> ExitCode {
             }
         };
     }
-    match evening::run(&url).await {
-        Ok(faults) if faults.is_empty() => {
-            println!("Nothing was lost, nothing was early.");
+    match scenario::run(&url).await {
+        Ok(violations) if violations.is_empty() => {
+            println!("No hold was lost, no table was released early.");
             ExitCode::SUCCESS
         }
-        Ok(faults) => {
-            for fault in faults {
-                eprintln!("broken: {fault}");
+        Ok(violations) => {
+            for violation in violations {
+                eprintln!("violation: {violation}");
             }
             ExitCode::FAILURE
         }

@@ -1,12 +1,9 @@
-//! What an operator does with a queue: looks at what waits and at what was put aside, replays it or drops it.
+//! The operator's commands: list waiting and parked entries, replay or drop parked ones.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use shared::delay::{DelayQueue, Due, Parked, Replayed};
-use shared::link::Link;
-use shared::message::Shard;
-use shared::naming::Names;
+use delay_queue::{DelayQueue, Due, Link, Parked, Replayed, Shard};
 
 /// Entries in a listing.
 const LISTED: u32 = 100;
@@ -14,16 +11,17 @@ const LISTED: u32 = 100;
 const SHORT: usize = 60;
 
 const USAGE: &str = "\
-timed-release                     the evening: see README.md
-timed-release pending             entries that wait or are leased, the earliest due first
-timed-release list                entries put aside, the oldest first
-timed-release show ID             everything put aside under an id, whole
-timed-release replay ID [MARK]    lets one wait again; the mark says which, where an id was put aside more than once
-timed-release drop ID MARK        removes one for ever
+timed-release                     run the scenario of README.md
+timed-release pending             list waiting and leased entries, the earliest due first
+timed-release list                list parked entries, the oldest first
+timed-release show ID             show all parked entries of an id in full
+timed-release replay ID [MARK]    schedule a parked entry now; MARK selects one of several
+timed-release drop ID MARK        delete a parked entry
 
-REDIS_URL, ENV_PREFIX and QUEUE say which queue: ENV_PREFIX=demo QUEUE=order-timeout timed-release pending";
+REDIS_URL, ENV_PREFIX and QUEUE name the queue:
+ENV_PREFIX=demo QUEUE=order-timeout timed-release pending";
 
-/// Carries out one command.
+/// Runs one command.
 pub(crate) async fn run(url: &str, arguments: &[&str]) -> Result<()> {
     match arguments {
         ["pending"] => pending(&queue(url)?).await,
@@ -36,7 +34,7 @@ pub(crate) async fn run(url: &str, arguments: &[&str]) -> Result<()> {
             println!("{USAGE}");
             Ok(())
         }
-        other => bail!("{:?} is no command\n\n{USAGE}", other.join(" ")),
+        other => bail!("{:?} is not a command\n\n{USAGE}", other.join(" ")),
     }
 }
 
@@ -46,7 +44,7 @@ fn queue(url: &str) -> Result<DelayQueue> {
     let link = Link::open(url, Duration::from_secs(5))?;
     Ok(DelayQueue::new(
         link,
-        Names::new(&variable("ENV_PREFIX")?)?,
+        &variable("ENV_PREFIX")?,
         &variable("QUEUE")?,
     )?)
 }
@@ -55,7 +53,7 @@ async fn pending(queue: &DelayQueue) -> Result<()> {
     let shards: Vec<Shard> = Shard::all().collect();
     let stats = queue.totals(&shards).await?;
     println!(
-        "{} waiting, {} leased, {} put aside",
+        "{} waiting, {} leased, {} parked",
         stats.waiting, stats.leased, stats.parked
     );
     for (shard, pending) in queue.all_pending(&shards, LISTED).await? {
@@ -103,7 +101,8 @@ async fn show(queue: &DelayQueue, id: &str) -> Result<()> {
             parked_ms,
         } = parked;
         println!(
-            "{id} {mark}\nshard {shard}, put aside at {parked_ms} after {attempts} attempts\nreason: {reason}\nbody: {body}\n"
+            "{id} {mark}\nshard {shard}, parked at {parked_ms} after {attempts} attempts\n\
+             reason: {reason}\nbody: {body}\n"
         );
     }
     Ok(())
@@ -116,15 +115,15 @@ async fn replay(queue: &DelayQueue, id: &str, mark: Option<&str>) -> Result<()> 
         None => queue.replay(shard, id, Due::In(0)).await?,
     };
     match replayed {
-        Replayed::Done => println!("{id} waits again, due now"),
+        Replayed::Done => println!("{id} is scheduled, due now"),
         Replayed::NotParked => {
-            bail!("nothing is put aside under {id} with this mark: see `show {id}`")
+            bail!("no entry {id} with this mark is parked: see `show {id}`")
         }
         Replayed::Several => {
-            bail!("{id} was put aside more than once: name the mark of one, see `show {id}`")
+            bail!("several entries {id} are parked: give the mark of one, see `show {id}`")
         }
         Replayed::Existing => bail!(
-            "an entry {id} waits already; the one put aside stays. Replay it once that one has ended"
+            "an entry {id} waits already; the parked one stays. Replay it when that one has ended"
         ),
     }
     Ok(())
@@ -134,13 +133,13 @@ async fn drop_one(queue: &DelayQueue, id: &str, mark: &str) -> Result<()> {
     let (shard, _) = found(queue, id).await?[0];
     ensure!(
         queue.drop_parked(shard, id, mark).await?,
-        "nothing is put aside under {id} with this mark: see `show {id}`"
+        "no entry {id} with this mark is parked: see `show {id}`"
     );
-    println!("{id} {mark} is gone");
+    println!("{id} {mark} is deleted");
     Ok(())
 }
 
-/// Everything put aside under an id, wherever its queue keeps it: at least one.
+/// All parked entries of an id, at least one. A queue may use other shards than `Shard::of_id`.
 async fn found(queue: &DelayQueue, id: &str) -> Result<Vec<(Shard, Parked)>> {
     let mut all = Vec::new();
     for shard in Shard::all() {
@@ -154,13 +153,13 @@ async fn found(queue: &DelayQueue, id: &str) -> Result<Vec<(Shard, Parked)>> {
     }
     ensure!(
         !all.is_empty(),
-        "nothing is put aside under {id} in queue {}: see `list`",
+        "no entry {id} is parked in queue {}: see `list`",
         queue.name()
     );
     Ok(all)
 }
 
-/// The beginning of a text, on one line.
+/// The first [`SHORT`] characters of a text, on one line.
 fn short(text: &str) -> String {
     let line: String = text
         .chars()

@@ -1,11 +1,9 @@
-//! An operator's commands, as an operator runs them.
+//! The operator's commands.
 
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use shared::delay::{DelayQueue, Due, shard_of};
-use shared::link::Link;
-use shared::naming::Names;
+use delay_queue::{DelayQueue, Due, Link, Shard};
 
 fn redis_url() -> String {
     std::env::var("REDIS_GATE_URL").unwrap_or_else(|_| "redis://127.0.0.1:16379".to_owned())
@@ -21,7 +19,7 @@ fn run(prefix: &str, arguments: &[&str]) -> Output {
     program.output().expect("the example starts")
 }
 
-fn said(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -29,20 +27,24 @@ fn said(output: &Output) -> String {
     )
 }
 
-fn does(prefix: &str, arguments: &[&str]) -> String {
+fn run_ok(prefix: &str, arguments: &[&str]) -> String {
     let output = run(prefix, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
-    said(&output)
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        text_of(&output)
+    );
+    text_of(&output)
 }
 
-/// Holds a table, and puts the end of its hold aside.
-async fn put_aside(queue: &DelayQueue, body: &str) {
+/// Schedules an entry and parks it.
+async fn park(queue: &DelayQueue, body: &str) {
     queue
-        .schedule(shard_of("table-1"), "table-1", body, Due::At(1))
+        .schedule(Shard::of_id("table-1"), "table-1", body, Due::At(1))
         .await
         .expect("Redis runs");
     let claimed = queue
-        .claim(&[shard_of("table-1")], 1, 60_000)
+        .claim(&[Shard::of_id("table-1")], 1, 60_000)
         .await
         .expect("Redis runs");
     queue
@@ -52,33 +54,33 @@ async fn put_aside(queue: &DelayQueue, body: &str) {
 }
 
 #[tokio::test]
-async fn what_was_put_aside_is_shown_replayed_and_dropped() {
+async fn parked_entries_are_shown_replayed_and_dropped() {
     let prefix = format!("op-{:08x}", rand::random::<u32>());
     let link = Link::open(&redis_url(), Duration::from_secs(5)).expect("a usable address");
-    let queue = DelayQueue::new(link, Names::new(&prefix).expect("valid"), "holds").expect("valid");
-    put_aside(&queue, "the first note").await;
-    put_aside(&queue, "the second note").await;
-    let listed = does(&prefix, &["list"]);
+    let queue = DelayQueue::new(link, &prefix, "holds").expect("valid");
+    park(&queue, "the first note").await;
+    park(&queue, "the second note").await;
+    let listed = run_ok(&prefix, &["list"]);
     assert!(
         listed.contains("the first note") && listed.contains("the second note"),
         "{listed}"
     );
-    let shown = does(&prefix, &["show", "table-1"]);
+    let shown = run_ok(&prefix, &["show", "table-1"]);
     assert!(
         shown.contains("reason: illegible") && shown.contains("body: the first note"),
         "{shown}"
     );
     let refused = run(&prefix, &["replay", "table-1"]);
     assert!(
-        !refused.status.success() && said(&refused).contains("more than once"),
+        !refused.status.success() && text_of(&refused).contains("several entries"),
         "{}",
-        said(&refused)
+        text_of(&refused)
     );
     let parked = queue
-        .parked_of(shard_of("table-1"), "table-1")
+        .parked_of(Shard::of_id("table-1"), "table-1")
         .await
         .expect("Redis runs");
-    // Both may be parked within one millisecond, and then either is listed first.
+    // Entries parked within one millisecond have no defined order.
     let mark_of = |body: &str| {
         parked
             .iter()
@@ -87,22 +89,22 @@ async fn what_was_put_aside_is_shown_replayed_and_dropped() {
             .mark
             .clone()
     };
-    does(&prefix, &["replay", "table-1", &mark_of("the first note")]);
-    let pending = does(&prefix, &["pending"]);
+    run_ok(&prefix, &["replay", "table-1", &mark_of("the first note")]);
+    let pending = run_ok(&prefix, &["pending"]);
     assert!(
-        pending.contains("1 waiting, 0 leased, 1 put aside") && pending.contains("the first note"),
+        pending.contains("1 waiting, 0 leased, 1 parked") && pending.contains("the first note"),
         "{pending}"
     );
-    does(&prefix, &["drop", "table-1", &mark_of("the second note")]);
-    assert_eq!(does(&prefix, &["list"]), "");
-    let nothing = run(&prefix, &["show", "table-1"]);
+    run_ok(&prefix, &["drop", "table-1", &mark_of("the second note")]);
+    assert_eq!(run_ok(&prefix, &["list"]), "");
+    let missing = run(&prefix, &["show", "table-1"]);
     assert!(
-        !nothing.status.success() && said(&nothing).contains("nothing is put aside"),
+        !missing.status.success() && text_of(&missing).contains("no entry table-1 is parked"),
         "{}",
-        said(&nothing)
+        text_of(&missing)
     );
     queue
-        .cancel(shard_of("table-1"), "table-1")
+        .cancel(Shard::of_id("table-1"), "table-1")
         .await
         .expect("Redis runs");
 }
@@ -112,8 +114,8 @@ fn an_unknown_command_shows_the_commands() {
     let output = run("demo", &["explode"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        said(&output).contains("timed-release replay ID [MARK]"),
+        text_of(&output).contains("timed-release replay ID [MARK]"),
         "{}",
-        said(&output)
+        text_of(&output)
     );
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use lambda_batch::{Reason, SqsBatch, SqsMessage};
 use shared::message::{ProgramChanged, ProgramId, StreamEntry};
-use shared::stream::TRACE_FIELD;
 
 /// A program's greatest version in a batch, and the messages that are done when it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +68,7 @@ fn told(message: &SqsMessage, stream: &str) -> Result<Told, Reason> {
         at_ms.ok_or_else(|| Reason::new(format_args!("the entry's id is {:?}", entry.id)))?;
     Ok(Told {
         change,
-        trace: entry.field(TRACE_FIELD).map(str::to_owned),
+        trace: entry.field(StreamEntry::TRACE_FIELD).map(str::to_owned),
         at_ms,
     })
 }

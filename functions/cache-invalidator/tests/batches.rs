@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use cache_invalidator::{Invalidator, Settings};
 use lambda_batch::SqsBatch;
+use redis_link::Link;
 use serde_json::{Value, json};
 use shared::cache::{Looked, Put, SharedCache};
 use shared::config::Reader;
-use shared::link::Link;
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::Error;
+use redis_link::Eviction;
 use shared::cache::{Announcer, ProgramCache, follow};
 use shared::gate::Gate;
-use shared::link::Keeps;
 use shared::store::Store;
 use shared::telemetry::traces::Tracer;
 use tokio::task::JoinSet;
@@ -98,8 +98,8 @@ impl App {
         let programs = settings.cache.open(store.clone(), link.clone(), names);
         let changes = streams.tell_changed(link.clone(), names);
         let mut background = JoinSet::new();
-        background.spawn(gate.link().clone().watch_eviction(Keeps::Gate));
-        background.spawn(link.clone().watch_eviction(Keeps::Cache));
+        background.spawn(gate.link().clone().watch_eviction(Eviction::Nothing));
+        background.spawn(link.clone().watch_eviction(Eviction::Expiring));
         if let Some(block) = settings.cache.block() {
             background.spawn(follow(
                 programs.local(),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use lambda_batch::{Backoff, Reason, Tick};
-use shared::link::{Link, LinkError};
+use redis_link::{Link, LinkError};
+use redis_streams::{Delivery, EntryId, GroupReader};
 use shared::sqs::{Queue, SqsError};
-use shared::stream::{Delivery, EntryId, GroupReader};
 use shared::telemetry::MetricLine;
 use tokio::time::Instant;
 
@@ -108,9 +108,8 @@ impl Bridge {
         let consumer = format!("{:032x}", rand::random::<u128>());
         let mut reader = GroupReader::open(
             self.link.clone(),
-            names,
-            stream,
-            group,
+            &names.stream(stream),
+            &names.group(group),
             &consumer,
             reading.clone(),
         );
@@ -125,7 +124,7 @@ impl Bridge {
                 self.forward(&reader, entries, stop, &mut report).await;
             }
             (report.taken_over, report.given_up) =
-                (reader.counts().taken_over, reader.counts().buried);
+                (reader.counts().taken_over, reader.counts().parked);
             if measured.at.elapsed() >= MEASURE_EVERY {
                 self.measure(&reader, &report, &mut measured).await;
             }
@@ -207,8 +206,8 @@ impl Bridge {
         hand.refused.extend(round.refused);
         reader.ack(&hand.sent).await?;
         hand.sent.clear();
-        let buried = reader.bury(&hand.refused).await?;
-        for ((id, reason), _) in hand.refused.drain(..).zip(buried).filter(|(_, done)| *done) {
+        let parked = reader.park(&hand.refused).await?;
+        for ((id, reason), _) in hand.refused.drain(..).zip(parked).filter(|(_, done)| *done) {
             report.parked += 1;
             tracing::error!(alarm = "stream_entry_parked", stream = %self.settings.stream, %id, %reason, "set aside");
         }

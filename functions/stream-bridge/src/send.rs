@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use lambda_batch::Reason;
+use redis_streams::EntryId;
 use shared::sqs::{NewMessage, Queue, Sent, SqsError, batches};
-use shared::stream::EntryId;
 
 /// An entry on its way: its message and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use redis_streams::GroupSettings;
 use shared::config::{Problems, Reader, Url};
 use shared::naming::Names;
-use shared::stream::GroupSettings;
 
 /// How long the Redis of the streams may take to answer.
 pub(crate) const REDIS_TIMEOUT: Duration = Duration::from_secs(1);

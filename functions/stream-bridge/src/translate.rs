@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use lambda_batch::Reason;
+use redis_streams::Entry;
 use shared::message::StreamEntry;
 use shared::sqs::{Fifo, NewMessage};
-use shared::stream::{Entry, TRACE_FIELD};
 use shared::telemetry::TraceContext;
 
 /// The message of an entry; or why there can never be one.
@@ -27,9 +27,9 @@ pub fn translate(
         }
     }
     let trace = fields
-        .get(TRACE_FIELD)
+        .get(StreamEntry::TRACE_FIELD)
         .and_then(|text| text.parse::<TraceContext>().ok());
-    let attributes = trace.map(|trace| (TRACE_FIELD.to_owned(), trace.to_string()));
+    let attributes = trace.map(|trace| (StreamEntry::TRACE_FIELD.to_owned(), trace.to_string()));
     let fifo = fifo_field
         .map(|field| fifo(field, fields.get(field), entry))
         .transpose()?;
@@ -69,8 +69,8 @@ fn fifo(field: &str, value: Option<&String>, entry: &Entry) -> Result<Fifo, Reas
 mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use redis_streams::EntryId;
     use shared::sqs::MAX_BYTES;
-    use shared::stream::EntryId;
 
     use super::*;
 
@@ -92,7 +92,7 @@ mod tests {
     fn a_message_says_where_its_entry_stood_and_carries_its_trace() {
         let message = translate(
             "program-changed",
-            &entry(&[("id", "17"), (TRACE_FIELD, TRACE)]),
+            &entry(&[("id", "17"), (StreamEntry::TRACE_FIELD, TRACE)]),
             None,
         )
         .expect("fits");
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(message.body, body);
         assert_eq!(
             message.attributes,
-            [(TRACE_FIELD.to_owned(), TRACE.to_owned())]
+            [(StreamEntry::TRACE_FIELD.to_owned(), TRACE.to_owned())]
         );
         assert_eq!(message.fifo, None);
     }
@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn a_trace_that_is_none_is_not_passed_on_as_one() {
         for trace in ["", "nonsense", "\u{0}"] {
-            let message = translate("s", &entry(&[(TRACE_FIELD, trace)]), None).expect("fits");
+            let message =
+                translate("s", &entry(&[(StreamEntry::TRACE_FIELD, trace)]), None).expect("fits");
             assert_eq!(message.attributes, [], "{trace:?}");
         }
     }

@@ -8,17 +8,20 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::progress::Progress;
+use super::progress::BuildProgress;
 use super::workspace::{Binary, Workspace, default_profile};
-use super::{Binaries, BuildError, Options, Target, former};
+use super::{Binaries, BuildError, BuildOptions, Target, earlier};
 
 /// A workspace, and its functions with their binaries.
 type Group<'t> = (Workspace, Vec<(&'t str, Binary)>);
 
-/// Builds every target, or finds what a former build left.
-pub(super) fn build(targets: &[Target<'_>], options: &Options) -> Result<Binaries, BuildError> {
+/// Builds every target, or finds the results of an earlier build.
+pub(super) fn build(
+    targets: &[Target<'_>],
+    options: &BuildOptions,
+) -> Result<Binaries, BuildError> {
     if options.no_build {
-        return former(targets, options);
+        return earlier(targets, options);
     }
     let mut binaries = Binaries::new();
     let mut groups: BTreeMap<PathBuf, Group<'_>> = BTreeMap::new();
@@ -36,13 +39,13 @@ pub(super) fn build(targets: &[Target<'_>], options: &Options) -> Result<Binarie
             .profile
             .clone()
             .unwrap_or_else(|| default_profile(&workspace.root));
-        binaries.extend(all(workspace, targets, &profile)?);
+        binaries.extend(build_all(workspace, targets, &profile)?);
     }
     Ok(binaries)
 }
 
-/// What [`build()`] would refuse before and after compiling, as far as it can be known without: a sentence each.
-pub(super) fn check(targets: &[Target<'_>], options: &Options) -> Vec<String> {
+/// The errors of [`build()`] that can be found without compiling, one sentence each.
+pub(super) fn check(targets: &[Target<'_>], options: &BuildOptions) -> Vec<String> {
     let mut problems = Vec::new();
     for target in targets {
         let workspace = match Workspace::of(target.dir, &cargo()) {
@@ -71,12 +74,13 @@ pub(super) fn check(targets: &[Target<'_>], options: &Options) -> Vec<String> {
     problems
 }
 
-/// What an earlier build left, found without cargo; only the one binary of a workspace that the template does not name needs it.
-fn former(targets: &[Target<'_>], options: &Options) -> Result<Binaries, BuildError> {
+/// Finds the results of an earlier build. Cargo runs only to find the one binary of a workspace if
+/// the template does not name it.
+fn earlier(targets: &[Target<'_>], options: &BuildOptions) -> Result<Binaries, BuildError> {
     let mut found = Binaries::new();
     let mut missing = Vec::new();
     for target in targets {
-        let root = former::root(target.dir);
+        let root = earlier::root(target.dir);
         let profile = options
             .profile
             .clone()
@@ -85,12 +89,13 @@ fn former(targets: &[Target<'_>], options: &Options) -> Result<Binaries, BuildEr
             Some(name) => name.to_owned(),
             None => Workspace::of(target.dir, &cargo())?.binary(target)?.name,
         };
-        let file = former::executable(target.dir, &root, &named, &profile);
+        let file = earlier::executable(target.dir, &root, &named, &profile);
         if file.is_file() {
             found.insert(target.function.to_owned(), file);
         } else {
             missing.push(format!(
-                "function {}: {} has not been built. Leave --no-build out, or run cargo build --profile {profile}.",
+                "function {}: {} has not been built. Leave --no-build out, or run cargo build \
+                 --profile {profile}.",
                 target.function,
                 file.display()
             ));
@@ -103,9 +108,9 @@ fn former(targets: &[Target<'_>], options: &Options) -> Result<Binaries, BuildEr
     }
 }
 
-/// One build for all binaries whose name is unique in the workspace, then one for each of the others, which is put aside before
-/// the next overwrites it.
-fn all(
+/// Runs one build for all binaries whose name is unique in the workspace, then one for each of the
+/// others, whose executable is moved before the next build overwrites it.
+fn build_all(
     workspace: &Workspace,
     targets: &[(&str, Binary)],
     profile: &str,
@@ -115,7 +120,7 @@ fn all(
         wanted.into_iter().partition(|binary| binary.shared);
     let mut made: BTreeMap<&Binary, PathBuf> = BTreeMap::new();
     if !unique.is_empty() {
-        // Named by binary over the whole workspace: naming packages would unify features over those alone, and compile
+        // Without `--package`: cargo would unify features over those packages only, and compile
         // dependencies a second time.
         let mut arguments = vec!["--workspace"];
         arguments.extend(
@@ -125,8 +130,8 @@ fn all(
         );
         let executables = run(workspace, &arguments, unique.len(), profile)?;
         for binary in unique {
-            made.insert(binary, found(&executables, binary)?.clone());
-            // An earlier build may have put it aside, when its name was shared.
+            made.insert(binary, executable_of(&executables, binary)?.clone());
+            // An earlier build may have moved it, when its name was shared.
             let _ = std::fs::remove_file(workspace.aside(binary, profile));
         }
     }
@@ -138,7 +143,7 @@ fn all(
             profile,
         )?;
         let aside = workspace.aside(binary, profile);
-        put_aside(found(&executables, binary)?, &aside)
+        copy_executable(executable_of(&executables, binary)?, &aside)
             .map_err(|error| BuildError(format!("cannot write {}: {error}", aside.display())))?;
         made.insert(binary, aside);
     }
@@ -148,18 +153,21 @@ fn all(
         .collect())
 }
 
-fn found<'e>(
+fn executable_of<'e>(
     executables: &'e BTreeMap<String, PathBuf>,
     binary: &Binary,
 ) -> Result<&'e PathBuf, BuildError> {
     let Binary { package, name, .. } = binary;
     executables.get(name).ok_or_else(|| {
-        BuildError(format!("cargo made no binary {name} of the package {package}. Its required-features may not be enabled."))
+        BuildError(format!(
+            "cargo made no binary {name} of the package {package}. Its required-features may not \
+             be enabled."
+        ))
     })
 }
 
-/// Replaced in one step: a process may run the earlier one.
-fn put_aside(executable: &Path, aside: &Path) -> std::io::Result<()> {
+/// Copies an executable, replacing the earlier copy in one step: a process may run that.
+fn copy_executable(executable: &Path, aside: &Path) -> std::io::Result<()> {
     if let Some(folder) = aside.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -168,7 +176,7 @@ fn put_aside(executable: &Path, aside: &Path) -> std::io::Result<()> {
     std::fs::rename(half, aside)
 }
 
-/// One `cargo build`; the executables by the name of their binary.
+/// Runs one `cargo build`. Returns the executables by the name of their binary.
 fn run(
     workspace: &Workspace,
     arguments: &[&str],
@@ -190,13 +198,13 @@ fn run(
     let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(BuildError("cargo has no output to read".into()));
     };
-    // Read beside the messages: a full pipe would stop cargo.
+    // Read concurrently with the messages: a full pipe would block cargo.
     let complaints = std::thread::spawn(move || {
         let mut text = Vec::new();
         let _ = stderr.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });
-    let mut progress = Progress::new(functions, profile);
+    let mut progress = BuildProgress::new(functions, profile);
     let mut executables: BTreeMap<String, PathBuf> = BTreeMap::new();
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         let Ok(message) = strict_json::from_str::<Value>(&line) else {
@@ -222,13 +230,14 @@ fn run(
     )))
 }
 
-/// The cargo that runs us, if one does.
+/// The cargo that runs this process, if any.
 fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 pub(super) fn no_cargo(error: &std::io::Error) -> BuildError {
     BuildError(format!(
-        "cargo cannot be run: {error}. Install Rust (https://rustup.rs), or use --no-build with executables that exist."
+        "cargo cannot be run: {error}. Install Rust (https://rustup.rs), or use --no-build with \
+         executables that exist."
     ))
 }

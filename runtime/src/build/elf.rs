@@ -1,11 +1,11 @@
-//! Whether an executable is for this machine, from the first bytes of the file.
+//! Checks by its first bytes that an executable is for this machine.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// `e_machine` values and what they are called.
+/// Values of `e_machine` and their names.
 const MACHINES: [(u16, &str); 4] = [(62, "x86_64"), (183, "aarch64"), (3, "x86"), (40, "arm")];
 
 /// Checks permission, format and architecture.

@@ -1,14 +1,14 @@
-//! Makes the functions' executables, or finds those that were made before.
+//! Builds the functions' executables, or finds those of an earlier build.
 //!
-//! All cargo functions are built by one `cargo build` for this machine's own architecture ([`cargo`]; [`workspace`] finds their
-//! packages); `make` and `go` are
-//! run for the functions that ask for them ([`tool`]); a prebuilt `bootstrap` runs as it is. [`former`] finds what an earlier cargo build
-//! left, without cargo. [`elf`] sees to it that this machine can run what was not built by cargo. Every function that has no executable is
-//! named in one message.
+//! One `cargo build` builds all cargo functions for this machine's architecture ([`cargo`];
+//! [`workspace`] finds their packages). [`tool`] runs `make` and `go` for functions with such a
+//! `BuildMethod`. A prebuilt `bootstrap` is used as it is. [`earlier`] finds the results of an
+//! earlier cargo build without cargo. [`elf`] checks that this machine can run what cargo did not
+//! build. One message names every function without an executable.
 
 mod cargo;
+mod earlier;
 mod elf;
-mod former;
 mod progress;
 mod tool;
 mod workspace;
@@ -21,12 +21,12 @@ use crate::model::{Application, Code, Function, ToolBuild};
 /// Name of the executable in a prebuilt folder.
 const BOOTSTRAP: &str = "bootstrap";
 
-/// How to build.
+/// What to build, and how.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct BuildOptions {
     /// Cargo profile; `None`: `local` where the workspace has one, else `release`.
     pub profile: Option<String>,
-    /// Use what a former build left, build nothing.
+    /// Use the results of an earlier build, build nothing.
     pub no_build: bool,
     /// Build only these functions (logical ids); empty: all.
     pub only: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Options {
 /// The executable of each function, by logical id; absolute paths.
 pub type Binaries = BTreeMap<String, PathBuf>;
 
-/// Why there are no executables. The text names every function concerned and what to do.
+/// A failed build. The text names every affected function and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BuildError(pub String);
@@ -45,15 +45,15 @@ pub struct BuildError(pub String);
 struct Target<'a> {
     function: &'a str,
     dir: &'a Path,
-    /// `None`: the only one of the workspace.
+    /// `None`: the only binary of the workspace.
     binary: Option<&'a str>,
 }
 
-/// Builds the functions; blocking.
+/// Builds the functions. Blocks.
 ///
 /// # Errors
 /// Every function without an executable, or the compiler's own message.
-pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildError> {
+pub fn build(app: &Application, options: &BuildOptions) -> Result<Binaries, BuildError> {
     let mut binaries = Binaries::new();
     let mut problems = Vec::new();
     let mut targets = Vec::new();
@@ -73,7 +73,7 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
                 Ok(executable) => {
                     binaries.insert(id.clone(), executable);
                 }
-                Err(wrong) => problems.push(said(function, &wrong)),
+                Err(wrong) => problems.push(with_place(function, &wrong)),
             },
             Code::Tool(build) => tools.push((function, build)),
         }
@@ -88,8 +88,8 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
             tool::run(&function.id, build)
         };
         let executable = made
-            .and_then(|()| left(build, options.no_build))
-            .map_err(|wrong| BuildError(said(function, &wrong)))?;
+            .and_then(|()| built(build, options.no_build))
+            .map_err(|wrong| BuildError(with_place(function, &wrong)))?;
         binaries.insert(function.id.clone(), executable);
     }
     if !targets.is_empty() {
@@ -98,9 +98,9 @@ pub fn build(app: &Application, options: &Options) -> Result<Binaries, BuildErro
     Ok(binaries)
 }
 
-/// What a build would refuse, as far as it can be known without compiling; a sentence each. Blocking: runs `cargo metadata`, and asks the
-/// other tools for their version.
-pub fn check(app: &Application, options: &Options) -> Vec<String> {
+/// The errors of a build that can be found without compiling, one sentence each. Blocks: runs
+/// `cargo metadata`, and the other tools with `--version`.
+pub fn check(app: &Application, options: &BuildOptions) -> Vec<String> {
     let mut targets = Vec::new();
     let mut problems = Vec::new();
     for (id, function) in app
@@ -116,7 +116,11 @@ pub fn check(app: &Application, options: &Options) -> Vec<String> {
             }),
             Code::Prebuilt(_) => {}
             Code::Tool(build) => {
-                problems.extend(tool::check(build).err().map(|wrong| said(function, &wrong)));
+                problems.extend(
+                    tool::check(build)
+                        .err()
+                        .map(|wrong| with_place(function, &wrong)),
+                );
             }
         }
     }
@@ -124,8 +128,8 @@ pub fn check(app: &Application, options: &Options) -> Vec<String> {
     problems
 }
 
-/// What is wrong with a function's executable, and where the template asks for it.
-fn said(function: &Function, wrong: &str) -> String {
+/// An error of a function's executable, with the line of its `CodeUri`.
+fn with_place(function: &Function, wrong: &str) -> String {
     let place = if function.place.is_empty() {
         String::new()
     } else {
@@ -134,20 +138,20 @@ fn said(function: &Function, wrong: &str) -> String {
     format!("{place}function {}: {wrong}", function.id)
 }
 
-/// The executable that a tool left in its folder.
-fn left(build: &ToolBuild, former: bool) -> Result<PathBuf, String> {
+/// The executable that a tool wrote to its folder.
+fn built(build: &ToolBuild, earlier: bool) -> Result<PathBuf, String> {
     let file = build.artifacts.join(BOOTSTRAP);
-    match (file.is_file(), former) {
+    match (file.is_file(), earlier) {
         (true, _) => prebuilt(&file),
         (false, true) => Err(format!(
             "{} has not been built. Leave --no-build out.",
             file.display()
         )),
-        (false, false) => Err(format!("its build left no executable {}.", file.display())),
+        (false, false) => Err(format!("its build wrote no executable {}.", file.display())),
     }
 }
 
-/// The executable in a folder, or the file itself; one that this machine can run.
+/// The executable in a folder, or the file itself, if this machine can run it.
 fn prebuilt(path: &Path) -> Result<PathBuf, String> {
     let file = if path.is_file() {
         path.to_path_buf()
@@ -156,8 +160,8 @@ fn prebuilt(path: &Path) -> Result<PathBuf, String> {
     };
     if !file.is_file() {
         return Err(format!(
-            "there is no executable {}. Build it there, or say how usher is to: `Metadata: {{BuildMethod: rust-cargolambda}}` for a \
-             cargo package, go1.x or makefile for others.",
+            "there is no executable {}. Build it there, or let usher build it: `Metadata: \
+             {{BuildMethod: rust-cargolambda}}` for a cargo package, go1.x or makefile for others.",
             file.display()
         ));
     }

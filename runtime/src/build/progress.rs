@@ -1,15 +1,15 @@
-//! How far a cargo build is.
+//! Shows the progress of a cargo build.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Without a terminal a line is printed this often.
-const PLAIN_EVERY: Duration = Duration::from_secs(15);
+/// Interval between lines if the output is no terminal.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(15);
 
-/// A spinner on a terminal, a line now and then elsewhere.
-pub(super) struct Progress {
+/// A spinner on a terminal, else a line every [`PLAIN_INTERVAL`].
+pub(super) struct BuildProgress {
     bar: Option<ProgressBar>,
     started: Instant,
     told: Instant,
@@ -18,7 +18,7 @@ pub(super) struct Progress {
     functions: usize,
 }
 
-impl Progress {
+impl BuildProgress {
     pub(super) fn new(functions: usize, profile: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
@@ -55,7 +55,7 @@ impl Progress {
         );
         match &self.bar {
             Some(bar) => bar.set_message(text),
-            None if self.told.elapsed() >= PLAIN_EVERY => {
+            None if self.told.elapsed() >= PLAIN_INTERVAL => {
                 self.told = Instant::now();
                 eprintln!("{text}");
             }

@@ -1,7 +1,7 @@
-//! `BuildMethod: makefile` and `go1.x`: a tool that leaves the executable in a folder.
+//! `BuildMethod: makefile` and `go1.x`: a tool that writes the executable to a folder.
 //!
-//! As `sam build --build-in-source` does: the tool runs in the sources, and the function's folder under `.aws-sam/build`
-//! is emptied first, so that nothing of an earlier build is taken for the result of this one.
+//! As with `sam build --build-in-source`, the tool runs in the sources, and the function's folder
+//! under `.aws-sam/build` is emptied first, so that no result of an earlier build remains.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use super::BOOTSTRAP;
 use crate::model::{Tool, ToolBuild};
 
-/// Builds one function; blocking.
+/// Builds one function. Blocks.
 pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), String> {
     let artifacts = &build.artifacts;
     if let Err(error) = fs::remove_dir_all(artifacts)
@@ -19,7 +19,7 @@ pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), String> {
         return Err(format!("cannot empty {}: {error}", artifacts.display()));
     }
     fs::create_dir_all(artifacts)
-        .map_err(|error| format!("cannot make {}: {error}", artifacts.display()))?;
+        .map_err(|error| format!("cannot create {}: {error}", artifacts.display()))?;
     let (mut command, shown) = command(function, build);
     eprintln!("building {function} ({shown})");
     let output = command
@@ -38,12 +38,12 @@ pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), String> {
     ))
 }
 
-/// Whether the tool runs where it would build.
+/// Checks that the tool runs in its working directory.
 ///
 /// # Errors
-/// The sentence to show.
+/// Why it does not, and the remedy.
 pub(super) fn check(build: &ToolBuild) -> Result<(), String> {
-    // go has a command in place of make's option
+    // `go version`, `make --version`.
     let (program, version) = match build.tool {
         Tool::Make => ("make", "--version"),
         Tool::Go => ("go", "version"),
@@ -66,11 +66,12 @@ pub(super) fn check(build: &ToolBuild) -> Result<(), String> {
 fn not_run(program: &str, build: &ToolBuild, error: &std::io::Error) -> String {
     let folder = build.working.display();
     format!(
-        "{program} cannot be run in {folder}: {error}. Install it, or use --no-build with an executable that exists."
+        "{program} cannot be run in {folder}: {error}. Install it, or use --no-build with an \
+         executable that exists."
     )
 }
 
-/// The command, and how to show it.
+/// The command, and its text for messages.
 fn command(function: &str, build: &ToolBuild) -> (Command, String) {
     match build.tool {
         Tool::Make => {
@@ -80,7 +81,7 @@ fn command(function: &str, build: &ToolBuild) -> (Command, String) {
                 .arg("--makefile")
                 .arg(build.source.join("Makefile"))
                 .arg(&target);
-            // What a make above this one says of itself is not meant for a make of the user's own.
+            // Variables of a make that runs this process must not reach the user's make.
             for variable in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL"] {
                 command.env_remove(variable);
             }

@@ -1,7 +1,8 @@
-//! A cargo workspace as `cargo metadata` describes it, and which of its binaries a function is.
+//! A cargo workspace from `cargo metadata`, and the binary of each function.
 //!
-//! As `cargo lambda build --bin NAME` (SAM's `BuildMethod: rust-cargolambda`) run in `CodeUri`: in a package's folder the binary is
-//! one of the package, at the root of a workspace without a package of its own one of any member.
+//! The rule is that of `cargo lambda build --bin NAME` (SAM's `BuildMethod: rust-cargolambda`) in
+//! `CodeUri`: in a package's folder the binary is one of the package, at the root of a virtual
+//! workspace one of any member.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,34 +10,34 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{BuildError, Target, former};
+use super::{BuildError, Target, earlier};
 
-/// Profile preferred where the workspace has it: optimised enough, quick to build.
+/// Default profile if the workspace has it: optimised, and quick to build.
 const LOCAL: &str = "local";
 
-/// Folder below the target folder for executables of which the workspace has several by one name.
-const APART: &str = "usher";
+/// Folder in the output folder for executables whose name several packages share.
+const SHARED_NAMES: &str = "usher";
 
-/// Profiles that every workspace has.
+/// Built-in profiles of cargo.
 const PROFILES: [&str; 4] = ["dev", "release", "test", "bench"];
 
-/// The profile of a workspace where nothing chooses another.
+/// The profile of a workspace if none is configured.
 pub(super) fn default_profile(root: &Path) -> String {
-    if former::has_profile(root, LOCAL) {
+    if earlier::has_profile(root, LOCAL) {
         LOCAL.into()
     } else {
         "release".into()
     }
 }
 
-/// Folder in which cargo leaves the executables of a profile.
+/// Folder to which cargo writes the executables of a profile.
 pub(super) fn output(target: &Path, profile: &str) -> PathBuf {
     target.join(if profile == "dev" { "debug" } else { profile })
 }
 
-/// Where the executable of a package is put aside.
+/// Where an executable with a shared name is copied to.
 pub(super) fn aside(output: &Path, package: &str, binary: &str) -> PathBuf {
-    output.join(APART).join(package).join(binary)
+    output.join(SHARED_NAMES).join(package).join(binary)
 }
 
 /// One workspace.
@@ -47,7 +48,7 @@ pub(super) struct Workspace {
     packages: Vec<Package>,
 }
 
-/// A member, with the names of its binaries.
+/// A member with the names of its binaries.
 #[derive(Debug)]
 struct Package {
     name: String,
@@ -55,12 +56,13 @@ struct Package {
     bins: BTreeSet<String>,
 }
 
-/// The binary that a function is.
+/// The binary of a function.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Binary {
     pub(super) package: String,
     pub(super) name: String,
-    /// Another package of the workspace has a binary of this name: cargo leaves both in one place, the last one wins.
+    /// Another package has a binary of this name: cargo writes both to one path, where the last
+    /// replaces the first.
     pub(super) shared: bool,
 }
 
@@ -85,11 +87,8 @@ impl Workspace {
                 String::from_utf8_lossy(&output.stderr).trim_end()
             )));
         }
-        Self::read(&output.stdout).map_err(|error| {
-            BuildError(format!(
-                "cargo metadata said something else than JSON: {error}"
-            ))
-        })
+        Self::read(&output.stdout)
+            .map_err(|error| BuildError(format!("cargo metadata printed invalid JSON: {error}")))
     }
 
     fn read(metadata: &[u8]) -> Result<Self, serde_json::Error> {
@@ -126,7 +125,7 @@ impl Workspace {
         })
     }
 
-    /// Where the executable of a binary is put aside, if its name is shared.
+    /// Where the executable of a binary with a shared name is copied to.
     pub(super) fn aside(&self, binary: &Binary, profile: &str) -> PathBuf {
         aside(
             &output(&self.target, profile),
@@ -135,13 +134,14 @@ impl Workspace {
         )
     }
 
-    /// What is wrong with a profile, as far as it can be known without compiling.
+    /// The error of a profile that does not exist.
     pub(super) fn check_profile(&self, profile: &str) -> Option<String> {
-        let known = PROFILES.contains(&profile) || former::has_profile(&self.root, profile);
+        let known = PROFILES.contains(&profile) || earlier::has_profile(&self.root, profile);
         (!known).then(|| {
             let manifest = self.root.join("Cargo.toml");
             format!(
-                "there is no [profile.{profile}] in {} or in a configuration of cargo. Write one, or name another profile",
+                "there is no [profile.{profile}] in {} or in a configuration of cargo. Write one, \
+                 or name another profile",
                 manifest.display()
             )
         })
@@ -158,7 +158,7 @@ impl Workspace {
             .collect();
         let at_root = dir == real(&self.root);
         let wrong = |text: String| Err(BuildError(format!("function {}: {text}", target.function)));
-        // The root's own package goes first; a binary of a member may be named there as well.
+        // The root's own package has precedence; a member's binary may be named there as well.
         let candidates: Vec<&Package> = match (&own[..], target.binary) {
             ([package], Some(name)) if !package.bins.contains(name) && at_root => {
                 self.packages.iter().collect()
@@ -168,7 +168,8 @@ impl Workspace {
                 let dir = dir.display();
                 let root = self.root.display();
                 return wrong(format!(
-                    "{dir} is neither a package of the workspace {root} nor its root. Add it to `members` there."
+                    "{dir} is neither a package of the workspace {root} nor its root. Add it to \
+                     `members` there."
                 ));
             }
             _ => own,
@@ -204,18 +205,20 @@ impl Workspace {
                     > 1,
             }),
             ([], Some(name)) => wrong(format!(
-                "there is no binary {name} in {}. The binaries are: {}. Name one in Metadata BuildProperties Binary.",
+                "there is no binary {name} in {}. The binaries are: {}. Name one in Metadata \
+                 BuildProperties Binary.",
                 dir.display(),
                 known()
             )),
             (_, Some(name)) => wrong(format!(
-                "several packages of {} have a binary {name}: {}. Write the folder of the package as CodeUri.",
+                "several packages of {} have a binary {name}: {}. Write the folder of the package \
+                 as CodeUri.",
                 dir.display(),
                 known()
             )),
             (_, None) => wrong(format!(
-                "the workspace {} has not just one binary, but: {}. Name one in Metadata BuildProperties Binary, or write the folder \
-                 of its package as CodeUri.",
+                "the workspace {} has not just one binary, but: {}. Name one in Metadata \
+                 BuildProperties Binary, or write the folder of its package as CodeUri.",
                 dir.display(),
                 known()
             )),
@@ -271,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ambiguous_or_missing_names_the_choices() {
+    fn an_ambiguous_or_missing_binary_lists_the_choices() {
         assert!(
             of("/none/w", Some("bootstrap"))
                 .unwrap_err()

@@ -1,16 +1,19 @@
-//! What can be said on the command line.
+//! The commands and their arguments.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::operations::{Bridge, Doctor, Offsets, Parked, Running, Set, Switched};
+use super::operations::{
+    BridgeArguments, DoctorArguments, HostArguments, OffsetsArguments, ParkedArguments,
+    PauseArguments, SetArguments,
+};
 use crate::faults::Plan;
 use crate::project;
 
-/// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda Runtime API, fed by
-/// Kafka, SQS, schedules and HTTP as in the cloud.
+/// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda
+/// Runtime API, fed by Kafka, SQS, schedules and HTTP as in the cloud.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110)]
 pub(super) struct Cli {
@@ -20,38 +23,44 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Build and run the whole application until Ctrl-C, which drains it; a second Ctrl-C ends it at once
-    Up(Up),
-    /// Hand one event to a function of the running host and print its answer; where none runs, start just that function
-    Invoke(Invoke),
-    /// Show what the template comes to: functions, triggers, routes and what is left out. Secrets are hidden
-    Template(Source),
-    /// List what may be changed of the running host, and what was
-    Settings(Running),
-    /// Change a setting of the running host: `usher set Orders batch-size=500`, `usher set log=debug`
-    Set(Set),
-    /// Have a source of the running host, or one partition of it, start no further invocation; it stays in its consumer group
-    Pause(Switched),
-    /// Have a paused source or partition go on
-    Resume(Switched),
-    /// Where the consumer groups of Kafka mappings stand: list them, pass a record, read from elsewhere
-    Offsets(Offsets),
-    /// Dead letters of the application's sources: list them, look at them, bring them back
-    Parked(Parked),
-    /// Say what this machine lacks for the application, and how to mend it
-    Doctor(Doctor),
+    /// Build and run the whole application until Ctrl-C, which drains it; a second Ctrl-C stops it
+    /// immediately
+    Up(UpArguments),
+    /// Send one event to a function of the running host and print its response; without a host,
+    /// start only that function
+    Invoke(InvokeArguments),
+    /// Show the resolved template: functions, triggers, routes and what is left out. Secrets are
+    /// hidden
+    Template(ApplicationArguments),
+    /// List the settings of the running host, and their changes
+    Settings(HostArguments),
+    /// Change a setting of the running host: `usher set Orders batch-size=500`, `usher set
+    /// log=debug`
+    Set(SetArguments),
+    /// Pause a source of the running host, or one partition of it: it starts no invocation and
+    /// stays in its consumer group
+    Pause(PauseArguments),
+    /// Resume a paused source or partition
+    Resume(PauseArguments),
+    /// Positions of the consumer groups of Kafka mappings: list them, skip a record, read from
+    /// another offset
+    Offsets(OffsetsArguments),
+    /// Dead letters of the application's sources: list, show and replay them
+    Parked(ParkedArguments),
+    /// Check whether this machine has what the application needs, and say how to fix what it lacks
+    Doctor(DoctorArguments),
     /// Copy the records of a Kafka topic to a queue, at least once, until Ctrl-C
-    Bridge(Bridge),
+    Bridge(BridgeArguments),
 }
 
-/// Environment of samconfig.toml that is read unless another is named.
+/// Default environment of samconfig.toml.
 const DEFAULT_ENV: &str = "default";
 
-/// Which application, and with which values.
+/// The application and its values.
 #[derive(Debug, Args)]
-pub(super) struct Source {
-    /// The SAM template; usher.toml and samconfig.toml are read from its folder. Without it: template.yaml, template.yml or
-    /// template.json of this folder
+pub(super) struct ApplicationArguments {
+    /// The SAM template; usher.toml and samconfig.toml are read from its folder. Without it:
+    /// template.yaml, template.yml or template.json of this folder
     #[arg(short, long, value_name = "FILE", default_value_os_t = project::template_file())]
     pub(super) template: PathBuf,
     /// Template parameters, as in SAM: Name=value ...
@@ -63,65 +72,71 @@ pub(super) struct Source {
     /// Environment of samconfig.toml whose [ENV.global] and [ENV.up] sections are read
     #[arg(long, value_name = "ENV", default_value = DEFAULT_ENV)]
     pub(super) config_env: String,
-    /// Also take the parameter overrides of samconfig.toml's deploy section
+    /// Also read the parameter overrides of samconfig.toml's deploy section
     #[arg(long, value_enum, value_name = "SECTION")]
     pub(super) params_from: Option<ParamsFrom>,
-    /// A host outside this machine that may be talked to; may be repeated
+    /// Another machine that may be contacted; may be repeated
     #[arg(long, value_name = "HOST")]
     pub(super) allow_remote: Vec<String>,
-    /// Region of ARNs, of the template and of the functions [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, samconfig.toml's, usher.toml's,
-    /// else us-east-1]
+    /// Region of ARNs, of the template and of the functions [default: `AWS_REGION`,
+    /// `AWS_DEFAULT_REGION`, samconfig.toml's, usher.toml's, else us-east-1]
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<String>,
-    /// Where SQS answers; functions that use the AWS SDK are sent there too [default: usher.toml's [endpoints] sqs]
+    /// URL of SQS, also for the AWS SDK in the functions [default: usher.toml's [endpoints] sqs]
     #[arg(long, value_name = "URL")]
     pub(super) sqs_endpoint: Option<String>,
-    /// Where the Redis answers whose streams' dead letters are looked after [default: usher.toml's [endpoints] redis]
+    /// URL of the Redis whose streams have dead letters [default: usher.toml's [endpoints] redis]
     #[arg(long, value_name = "URL")]
     pub(super) redis_endpoint: Option<String>,
 }
 
-/// Sections of samconfig.toml that are read only when asked for.
+/// Optional sections of samconfig.toml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ParamsFrom {
-    /// What `sam deploy` uses
+    /// The section of `sam deploy`
     Deploy,
 }
 
-/// Where the executables come from.
+/// How to build the executables.
 #[derive(Debug, Args)]
-pub(super) struct Build {
-    /// Run what an earlier build left
+pub(super) struct BuildArguments {
+    /// Run the results of an earlier build
     #[arg(long)]
     pub(super) no_build: bool,
-    /// Cargo profile to build with [default: usher.toml's, else `local` where the workspace has one, else release]
+    /// Cargo profile to build with [default: usher.toml's, else `local` where the workspace has
+    /// one, else release]
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Up {
+pub(super) struct UpArguments {
     #[command(flatten)]
-    pub(super) source: Source,
+    pub(super) source: ApplicationArguments,
     #[command(flatten)]
-    pub(super) build: Build,
-    /// Public keys for JWT authorizers: a JWKS file, followed while it changes, or a URL, read again every ten minutes
+    pub(super) build: BuildArguments,
+    /// Public keys for JWT authorizers: a JWKS file, read again when it changes, or a URL, read
+    /// again every ten minutes
     #[arg(long, value_name = "FILE|URL")]
     pub(super) jwks: Option<String>,
-    /// Where HTTP APIs listen; each further API takes the next port [default: usher.toml's, else 127.0.0.1:18080]
+    /// Address of the first HTTP API; each further API takes the next port [default: usher.toml's,
+    /// else 127.0.0.1:18080]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) http: Option<String>,
-    /// Serve the live page, /metrics and /health on this loopback address [default: usher.toml's control]
+    /// Serve the live page, /metrics and /health on this loopback address [default: usher.toml's
+    /// control]
     #[arg(long, value_name = "ADDRESS")]
     pub(super) control: Option<String>,
     /// Whether this host fires the schedules; one of several hosts should
     #[arg(long, value_enum, value_name = "ON|OFF", default_value = "on")]
     pub(super) schedules: Switch,
-    /// Where the Invoke API listens, for the AWS command line and SDKs [default: 127.0.0.1:3001, or another port if that is
-    /// taken]. Other machines than this one are served only with --token; signatures are never checked
+    /// Address of the Invoke API, for the AWS command line and SDKs [default: 127.0.0.1:3001, or
+    /// another port if that is taken]. Clients on other machines need --token; signatures are never
+    /// checked
     #[arg(long, value_name = "ADDRESS")]
     pub(super) listen: Option<String>,
-    /// What callers of other machines must send to the Invoke API, as their access key id or as a bearer token
+    /// Secret that clients on other machines send to the Invoke API, as their access key id or as a
+    /// bearer token
     #[arg(
         long,
         value_name = "TOKEN",
@@ -130,27 +145,29 @@ pub(super) struct Up {
     )]
     pub(super) token: Option<String>,
     #[command(flatten)]
-    pub(super) state: State,
+    pub(super) state: StateArguments,
     #[command(flatten)]
-    pub(super) faults: Faults,
-    /// Drain and end when standard input is closed, which a program that started this host does by its own end, however it ends
+    pub(super) faults: FaultArguments,
+    /// Drain and stop when standard input is closed, as happens when the program that started this
+    /// host ends
     #[arg(long)]
     pub(super) until_stdin_closes: bool,
-    /// Wait as the service waits: batches of Kafka gather for half a second, retries take their time
+    /// Wait as long as the service does: batches of Kafka for half a second, retries with full
+    /// backoff
     #[arg(long)]
     pub(super) aws_timing: bool,
 }
 
-/// What a host keeps.
+/// Files of a host.
 #[derive(Debug, Args)]
-pub(super) struct State {
-    /// Folder of the host's own: accepted events, where it is found [default: .aws-sam/usher beside the template]
+pub(super) struct StateArguments {
+    /// Folder for accepted events and the host file [default: .aws-sam/usher beside the template]
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
 }
 
-impl State {
-    /// The folder of a project's host.
+impl StateArguments {
+    /// The folder of this template's host.
     pub(super) fn folder(&self, template: &Path) -> PathBuf {
         self.state
             .clone()
@@ -158,33 +175,35 @@ impl State {
     }
 }
 
-/// What goes wrong on purpose, to see whether the application bears it.
+/// Injected faults, to test the application.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults on purpose")]
-pub(super) struct Faults {
+pub(super) struct FaultArguments {
     /// Share of the invocations whose event is delivered twice, 0 to 1
     #[arg(long, value_name = "P", default_value = "0", hide_default_value = true, value_parser = share)]
     duplicate: f64,
     /// Share of the invocations whose process is killed, half of them when they answer, 0 to 1
     #[arg(long, value_name = "P", default_value = "0", hide_default_value = true, value_parser = share)]
     kill: f64,
-    /// The longest that an invocation waits before its function gets it: 250ms, 2s
+    /// Longest delay before an invocation reaches its function: 250ms, 2s
     #[arg(long, value_name = "TIME", default_value = "0s", hide_default_value = true, value_parser = time)]
     delay: Duration,
     /// Stop processes between invocations, as Lambda freezes them
     #[arg(long)]
     freeze: bool,
-    /// Chooses who is hit; the same seed hits the same invocations [default: random, shown at the start]
+    /// Seed that selects the invocations; the same seed selects the same ones [default: random,
+    /// logged at startup]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Panic once in this part of the host, a second after its start: `mapping Orders`, `polling Orders`, `schedule Tick`,
-    /// `function Worker`, `asynchronous events`, as /_usher/status names them; may be repeated
+    /// Panic once in this component, a second after its start: `mapping Orders`, `polling Orders`,
+    /// `schedule Tick`, `function Worker`, `asynchronous events`, as /_usher/status names them; may
+    /// be repeated
     #[arg(long, value_name = "PART", hide = true)]
     panic: Vec<String>,
 }
 
-impl Faults {
-    /// In the words of the faults room.
+impl FaultArguments {
+    /// The fault plan.
     pub(super) fn plan(&self) -> Plan {
         let Self {
             duplicate,
@@ -203,7 +222,7 @@ impl Faults {
         }
     }
 
-    /// Parts of the host that panic once.
+    /// Components that panic once.
     pub(super) fn panics(&self) -> &[String] {
         &self.panic
     }
@@ -229,7 +248,7 @@ fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// On or off.
+/// `on` or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Switch {
     /// Yes
@@ -239,33 +258,34 @@ pub(super) enum Switch {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Invoke {
+pub(super) struct InvokeArguments {
     /// The function: its logical id in the template, its name (`FunctionName`) or its ARN
     #[arg(value_name = "FUNCTION")]
     pub(super) function: String,
     /// File with the event (JSON); - reads standard input [default: the empty event {}]
     #[arg(short, long, value_name = "FILE")]
     pub(super) event: Option<PathBuf>,
-    /// Do not wait: the running host takes the event over, and prints its request id
+    /// Do not wait: the running host stores the event, and the command prints its request id
     #[arg(long = "async")]
     pub(super) asynchronous: bool,
-    /// Print the last 4 KB of what the function of the running host printed; one started for this prints everything
+    /// Print the last 4 KB of the output of the running host's function; a function started by this
+    /// command prints everything
     #[arg(long)]
     pub(super) log: bool,
-    /// Start the function here even if a host runs
+    /// Start the function in this process even if a host runs
     #[arg(long, conflicts_with = "asynchronous")]
     pub(super) alone: bool,
     #[command(flatten)]
-    pub(super) state: State,
+    pub(super) state: StateArguments,
     #[command(flatten)]
-    pub(super) source: Source,
+    pub(super) source: ApplicationArguments,
     #[command(flatten)]
-    pub(super) build: Build,
+    pub(super) build: BuildArguments,
 }
 
-/// The region of the command line, else of the variables that AWS' own tools read.
-pub(super) fn region(written: Option<&str>) -> Option<project::Given> {
-    let given = |value: String, source: &str| project::Given {
+/// The region of the command line, else of the variables that AWS tools read.
+pub(super) fn region(written: Option<&str>) -> Option<project::SourcedValue> {
+    let given = |value: String, source: &str| project::SourcedValue {
         value,
         source: source.to_owned(),
     };
@@ -280,9 +300,9 @@ pub(super) fn region(written: Option<&str>) -> Option<project::Given> {
         .or_else(|| variable("AWS_DEFAULT_REGION"))
 }
 
-impl Source {
-    /// An argument may give functions other values than the template of the folder and its settings do: values, or another
-    /// template. Where a host runs, it has decided.
+impl ApplicationArguments {
+    /// Whether an argument may give functions other values than the folder's template and settings.
+    /// A running host has its own values.
     pub(super) fn decides(&self) -> bool {
         let usual = project::in_folder(self.template.parent().unwrap_or(Path::new("")));
         if usual.is_some_and(|usual| usual.file_name() != self.template.file_name()) {
@@ -300,7 +320,7 @@ impl Source {
             }
     }
 
-    /// In the words of the project room.
+    /// The settings for the project.
     pub(super) fn arguments(&self) -> project::Arguments {
         project::Arguments {
             config_env: self.config_env.clone(),

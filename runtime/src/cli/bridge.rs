@@ -6,22 +6,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::exit::Wrong;
-use super::operations::Bridge;
+use super::error::CommandError;
+use super::operations::BridgeArguments;
 use super::prepare;
 use crate::bridge::{BridgeRoute, run as copy};
 use crate::project::{Arguments, Project, broker_list};
 use crate::sqs::Sqs;
 
-/// Copies until the first signal, then completes the records that were read.
-pub(super) fn run(arguments: &Bridge) -> Result<ExitCode, Wrong> {
+/// Copies records until the first signal, then sends those that were read.
+pub(super) fn run(arguments: &BridgeArguments) -> Result<ExitCode, CommandError> {
     let route = route(arguments)?;
     let runtime = prepare::runtime()?;
     let stop = Arc::new(AtomicBool::new(false));
     let handle = runtime.handle().clone();
     let copied = runtime.block_on(async {
-        let deaf =
-            |error: std::io::Error| Wrong::failure(format!("cannot listen for signals: {error}"));
+        let deaf = |error: std::io::Error| {
+            CommandError::failure(format!("cannot listen for signals: {error}"))
+        };
         let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
         tracing::info!(
@@ -43,36 +44,36 @@ pub(super) fn run(arguments: &Bridge) -> Result<ExitCode, Wrong> {
         };
         ended
             .unwrap_or_else(|error| Err(error.to_string()))
-            .map_err(Wrong::failure)
+            .map_err(CommandError::failure)
     })?;
     tracing::info!("stopped after {copied} records");
     Ok(ExitCode::SUCCESS)
 }
 
-fn route(arguments: &Bridge) -> Result<BridgeRoute, Wrong> {
+fn route(arguments: &BridgeArguments) -> Result<BridgeRoute, CommandError> {
     let both = [
         ("--from", &arguments.from, "kafka"),
         ("--to", &arguments.to, "sqs"),
     ];
     if let Some((option, given, only)) = both.into_iter().find(|(_, given, only)| given != only) {
-        return Err(Wrong::configuration(format!(
+        return Err(CommandError::configuration(format!(
             "{option} {given} is not served by this version. Write {option} {only}"
         )));
     }
-    let told = Arguments {
+    let project_arguments = Arguments {
         sqs_endpoint: arguments.sqs_endpoint.clone(),
         allow_remote: arguments.allow_remote.clone(),
         region: super::arguments::region(None),
         ..Arguments::default()
     };
-    let project = Project::load(&arguments.template, &told).map_err(|problems| {
-        Wrong::problems(&problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+    let project = Project::load(&arguments.template, &project_arguments).map_err(|problems| {
+        CommandError::problems(&problems.iter().map(ToString::to_string).collect::<Vec<_>>())
     })?;
-    broker_list(&arguments.servers, &project.allow_remote).map_err(Wrong::configuration)?;
+    broker_list(&arguments.servers, &project.allow_remote).map_err(CommandError::configuration)?;
     let location = project.location();
     let endpoint = project.sqs.ok_or_else(|| {
-        Wrong::configuration(
-            "no SQS endpoint. Say --sqs-endpoint URL, or name one in usher.toml under [endpoints]",
+        CommandError::configuration(
+            "no SQS endpoint. Add --sqs-endpoint URL, or name one in usher.toml under [endpoints]",
         )
     })?;
     let group = arguments

@@ -2,38 +2,38 @@
 
 use std::process::ExitCode;
 
-use super::exit::Wrong;
-use super::operations::Doctor;
+use super::error::CommandError;
+use super::operations::DoctorArguments;
 use super::prepare;
 use super::settings::print;
 use super::up::open_to_others;
-use crate::doctor::{Level, Subject, examine};
+use crate::doctor::{DoctorInput, Severity, run_checks};
 
 /// Prints every finding. Exit code 2 if the application would not start.
-pub(super) fn run(arguments: &Doctor) -> Result<ExitCode, Wrong> {
+pub(super) fn run(arguments: &DoctorArguments) -> Result<ExitCode, CommandError> {
     let (project, app, mut problems) =
-        prepare::examine(&arguments.source.template, &arguments.source.arguments());
+        prepare::check(&arguments.source.template, &arguments.source.arguments());
     problems.extend(project.control.and_then(open_to_others));
     let build = prepare::build_options(&project, &arguments.build, &[]);
-    let subject = Subject {
+    let input = DoctorInput {
         project: &project,
         app: &app,
         problems,
         build,
     };
-    let found = prepare::runtime()?.block_on(examine(&subject));
+    let found = prepare::runtime()?.block_on(run_checks(&input));
     let findings: Vec<String> = found.iter().map(|finding| format!("{finding}\n")).collect();
     let lines = prepare::redacted(&findings, &app);
-    let count = |level| {
+    let count = |severity| {
         found
             .iter()
-            .filter(|finding| finding.level == level)
+            .filter(|finding| finding.severity == severity)
             .count()
     };
-    let warnings = count(Level::Warn);
-    let failures = count(Level::Fail);
+    let warnings = count(Severity::Warn);
+    let failures = count(Severity::Fail);
     print(&format!(
-        "{}\n{failures} to mend, {warnings} to look at\n",
+        "{}\n{failures} failed, {warnings} warnings\n",
         lines.concat()
     ))?;
     Ok(if failures > 0 {

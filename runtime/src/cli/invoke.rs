@@ -1,4 +1,4 @@
-//! `usher invoke`: one function, one event, one answer.
+//! `usher invoke`: sends one event to one function.
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -8,10 +8,10 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::arguments::Invoke;
-use super::beside;
-use super::exit::Wrong;
+use super::arguments::InvokeArguments;
+use super::error::CommandError;
 use super::prepare;
+use super::running_host;
 use crate::document::nearest;
 use crate::instances::{Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Request};
@@ -20,11 +20,12 @@ use crate::model::qualified::function_name;
 use crate::model::{Application, Function};
 use crate::terminal;
 
-/// How long the function's last lines may take to be written.
+/// Longest wait for the function's last lines of output.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// The answer goes to standard output, everything else to standard error. A function error is exit code 1.
-pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
+/// Prints the response to standard output, everything else to standard error. A function error is
+/// exit code 1.
+pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError> {
     let event = event(arguments)?;
     let (project, application) =
         prepare::application(&arguments.source.template, &arguments.source.arguments())?;
@@ -34,24 +35,24 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     if !arguments.alone {
         let state = arguments.state.folder(&arguments.source.template);
         if let Some(host) = Client::of(&state) {
-            runtime.block_on(beside::check(
+            runtime.block_on(running_host::check(
                 &host,
                 &function,
                 arguments,
                 (&project, &application),
             ))?;
-            if let Some(ended) = runtime.block_on(through(
+            if let Some(result) = runtime.block_on(through(
                 &host,
                 &qualified(&function.id, qualifier.as_deref()),
                 arguments,
                 event.clone(),
             ))? {
-                return print(arguments, &ended);
+                return print(arguments, &result);
             }
         }
         if arguments.asynchronous {
-            return Err(Wrong::failure(
-                "--async hands the event to a running host, and none runs here. Start one with `usher up`",
+            return Err(CommandError::failure(
+                "--async needs a running host, and none runs here. Start one with `usher up`",
             ));
         }
     }
@@ -68,12 +69,12 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
             let pool = Pool::new(&application, &executables, &options);
             let answered = tokio::select! {
                 answered = pool.invoke(Request { qualifier, ..Request::new(function.id, event) }, true) => {
-                    answered.map_err(|rejected| Wrong::failure(rejected.to_string()))
+                    answered.map_err(|rejected| CommandError::failure(rejected.to_string()))
                 }
-                _ = tokio::signal::ctrl_c() => Err(Wrong::failure("interrupted")),
+                _ = tokio::signal::ctrl_c() => Err(CommandError::failure("interrupted")),
             };
             pool.shutdown().await;
-            // What the function printed last may still be on its way: the program ends after it.
+            // The function's last output may not have been written yet.
             drop((pool, options));
             let _ = tokio::task::spawn_blocking(move || log_end.wait(LAST_LINES)).await;
             answered
@@ -82,14 +83,14 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     match outcome {
         Outcome::Answer(body) => print(
             arguments,
-            &Ended {
+            &InvocationResult {
                 body,
                 failed: false,
             },
         ),
         Outcome::Error(error) | Outcome::Interrupted(error) => print(
             arguments,
-            &Ended {
+            &InvocationResult {
                 body: error.body,
                 failed: true,
             },
@@ -97,7 +98,7 @@ pub(super) fn run(arguments: &Invoke) -> Result<ExitCode, Wrong> {
     }
 }
 
-/// The function with the version or alias that the command names.
+/// The function with its version or alias.
 fn qualified(function: &str, qualifier: Option<&str>) -> String {
     qualifier.map_or_else(
         || function.to_owned(),
@@ -105,33 +106,34 @@ fn qualified(function: &str, qualifier: Option<&str>) -> String {
     )
 }
 
-/// What an invocation came to.
-struct Ended {
+/// The result of an invocation.
+struct InvocationResult {
     body: Bytes,
     failed: bool,
 }
 
-/// Through the running host. `None`: it does not run any more.
+/// Invokes the function through the running host. `None`: the host has stopped.
 async fn through(
     host: &Client,
     function: &str,
-    arguments: &Invoke,
+    arguments: &InvokeArguments,
     event: Bytes,
-) -> Result<Option<Ended>, Wrong> {
+) -> Result<Option<InvocationResult>, CommandError> {
     let answer = match host
         .invoke(function, event, arguments.asynchronous, arguments.log)
         .await
     {
         Asked::Answer(answer) => answer,
         Asked::Refused(why) => {
-            return Err(Wrong::failure(format!(
+            return Err(CommandError::failure(format!(
                 "the running host refuses: {}",
                 terminal::line(&why)
             )));
         }
         Asked::Broken(why) => {
-            return Err(Wrong::failure(format!(
-                "the running host went away ({why}); whether the function ran is not known"
+            return Err(CommandError::failure(format!(
+                "the running host closed the connection ({why}); the function may or may not have \
+                 run"
             )));
         }
         Asked::Nobody => return Ok(None),
@@ -144,17 +146,17 @@ async fn through(
     } else {
         answer.body
     };
-    Ok(Some(Ended {
+    Ok(Some(InvocationResult {
         body,
         failed: answer.failed,
     }))
 }
 
-/// The body alone on standard output; that of an error is told of as well.
-fn print(arguments: &Invoke, ended: &Ended) -> Result<ExitCode, Wrong> {
-    let body = &ended.body;
+/// Prints the body to standard output, and an error's type and message to standard error.
+fn print(arguments: &InvokeArguments, result: &InvocationResult) -> Result<ExitCode, CommandError> {
+    let body = &result.body;
     let mut code = ExitCode::SUCCESS;
-    if ended.failed {
+    if result.failed {
         let error = reported(body);
         terminal::report(&format!(
             "usher: {} failed: {}\n",
@@ -164,7 +166,7 @@ fn print(arguments: &Invoke, ended: &Ended) -> Result<ExitCode, Wrong> {
         code = ExitCode::FAILURE;
     }
     terminal::answer(body)
-        .map_err(|error| Wrong::failure(format!("cannot print the answer: {error}")))?;
+        .map_err(|error| CommandError::failure(format!("cannot print the response: {error}")))?;
     Ok(code)
 }
 
@@ -175,8 +177,8 @@ fn reported(body: &[u8]) -> String {
     format!("{}: {}", text("errorType"), text("errorMessage"))
 }
 
-/// The event, which must be JSON: a function would fail on anything else in a way that explains nothing.
-fn event(arguments: &Invoke) -> Result<Bytes, Wrong> {
+/// Reads the event, which must be JSON: a function would fail on anything else without explanation.
+fn event(arguments: &InvokeArguments) -> Result<Bytes, CommandError> {
     let Some(file) = &arguments.event else {
         return Ok(Bytes::from_static(b"{}"));
     };
@@ -188,20 +190,20 @@ fn event(arguments: &Invoke) -> Result<Bytes, Wrong> {
     };
     let shown = file.display();
     read.map_err(|error| {
-        Wrong::configuration(format!(
+        CommandError::configuration(format!(
             "cannot read the event {shown}: {error}. -e names a JSON file, or - for standard input."
         ))
     })?;
     if let Err(error) = strict_json::from_slice::<&RawValue>(&bytes) {
-        return Err(Wrong::configuration(format!(
+        return Err(CommandError::configuration(format!(
             "the event {shown} is not JSON: {error}."
         )));
     }
     Ok(Bytes::from(bytes))
 }
 
-/// The function that is meant: by logical id, name or ARN.
-fn named<'a>(function: &str, application: &'a Application) -> Result<&'a Function, Wrong> {
+/// Finds the function by logical id, name or ARN.
+fn named<'a>(function: &str, application: &'a Application) -> Result<&'a Function, CommandError> {
     if let Some(found) = invoke_api::function(function, &application.functions) {
         return Ok(found);
     }
@@ -211,7 +213,7 @@ fn named<'a>(function: &str, application: &'a Application) -> Result<&'a Functio
         .iter()
         .find(|(id, skipped)| *id == bare || skipped.name == bare);
     if let Some((_, skipped)) = skipped {
-        return Err(Wrong::configuration(format!(
+        return Err(CommandError::configuration(format!(
             "function {function} is not run by this host: {}.",
             skipped.reason
         )));
@@ -227,7 +229,7 @@ fn named<'a>(function: &str, application: &'a Application) -> Result<&'a Functio
         .map(|near| format!(" Did you mean {near}?"))
         .unwrap_or_default();
     let all: Vec<&str> = application.functions.keys().map(String::as_str).collect();
-    Err(Wrong::configuration(format!(
+    Err(CommandError::configuration(format!(
         "the template has no function {function}.{hint} It has: {}.",
         all.join(", ")
     )))

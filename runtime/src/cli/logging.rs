@@ -1,7 +1,8 @@
-//! The host's own log: standard error, so that standard output belongs to answers and to the functions' lines.
+//! The host's own log, on standard error; standard output is for responses and the functions'
+//! lines.
 //!
-//! An event is one line. Messages and fields may hold text from outside (error messages, names, what a server answered), so
-//! they are escaped by [`terminal::line`].
+//! An event is one line. Messages and fields may contain text from outside (error messages, names,
+//! responses of servers), so [`terminal::line`] escapes them.
 
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -18,10 +19,11 @@ use tracing_subscriber::{EnvFilter, reload};
 use crate::control::LogSwitch;
 use crate::terminal;
 
-/// What is logged unless `RUST_LOG` says otherwise. librdkafka repeats itself while a broker is away.
+/// Default of `RUST_LOG`. librdkafka repeats messages while a broker is unavailable.
 const DEFAULT: &str = "info,librdkafka=error,rdkafka=error";
 
-/// Starts logging. `RUST_LOG` chooses what, `NO_COLOR` takes the colours away, and the switch changes it while the program runs.
+/// Starts logging at the level of `RUST_LOG`, without colours if `NO_COLOR` is set. The switch
+/// changes the level while the program runs.
 pub(super) fn start() -> LogSwitch {
     let wanted = std::env::var("RUST_LOG")
         .ok()
@@ -50,7 +52,7 @@ pub(super) fn start() -> LogSwitch {
     }
 }
 
-/// `message field=value ...`, whatever the values hold, on one line.
+/// Formats `message field=value ...` on one line.
 fn fields() -> impl for<'writer> FormatFields<'writer> + 'static {
     debug_fn(write_field).delimited(" ")
 }
@@ -60,7 +62,7 @@ fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -
     let text = terminal::line(&text);
     match field.name() {
         "message" => write!(writer, "{text}"),
-        // italic and dimmed, as the crate's own format
+        // Italic and dimmed, as in the crate's own format.
         name if writer.has_ansi_escapes() => {
             write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{text}")
         }
@@ -92,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_whatever_it_holds() {
+    fn an_event_is_one_line() {
         let written = Written::default();
         let writer = written.clone();
         let lines = tracing_subscriber::fmt::layer()

@@ -1,26 +1,27 @@
-//! The command line: what is asked for, where the log goes, and how a run ends.
+//! The command line.
 //!
-//! Exit codes: 0 done; 1 the function failed, or the host could not go on; 2 the configuration is wrong, said in one message;
-//! 3 a part of the work was done, and the rest is named with its reason.
+//! Exit codes: 0 done; 1 the function or the command failed; 2 the configuration is invalid, with
+//! every problem in one message; 3 part of the work was done, and the rest is reported with its
+//! reason.
 
 mod arguments;
-mod beside;
 mod bridge;
 mod doctor;
-mod ending;
-mod exit;
+mod error;
 mod invoke;
 mod logging;
 mod offsets;
 mod operations;
 mod parked;
-mod picture;
 mod prepare;
+mod running_host;
 mod settings;
+mod stop_signals;
+mod template;
 mod up;
 
 #[cfg(test)]
-mod printed_tests;
+mod documentation_tests;
 
 use std::process::ExitCode;
 
@@ -35,7 +36,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Up(arguments) => up::run(&arguments, log),
         Command::Invoke(arguments) => invoke::run(&arguments),
-        Command::Template(arguments) => picture::run(&arguments),
+        Command::Template(arguments) => template::run(&arguments),
         Command::Settings(arguments) => settings::list(&arguments),
         Command::Set(arguments) => settings::set(&arguments),
         Command::Offsets(arguments) => offsets::run(&arguments),
@@ -45,5 +46,5 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Bridge(arguments) => bridge::run(&arguments),
     };
-    outcome.unwrap_or_else(exit::Wrong::report)
+    outcome.unwrap_or_else(error::CommandError::report)
 }

@@ -1,15 +1,16 @@
-//! `usher offsets`: where the consumer groups of the Kafka mappings stand, and moves by an operator's hand.
+//! `usher offsets`: shows and changes the positions of the Kafka mappings' consumer groups.
 //!
-//! A running host makes the move itself, by its control address, since it owns the partitions; where no host answers, the offset is
-//! committed for the group, which must have no members. Without `--apply` nothing changes.
+//! A running host owns the partitions, so the command sends it the change through its control
+//! address. Without a host, the command commits the offset for the group, which must have no
+//! members. Without `--apply` nothing changes.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::exit::{IN_PART, Wrong};
-use super::operations::{ListOffsets, Offsets, OffsetsVerb, SeekOffsets, SkipOffset};
+use super::error::{CommandError, IN_PART};
+use super::operations::{ListOffsets, OffsetsArguments, OffsetsCommand, SeekOffsets, SkipOffset};
 use super::prepare;
 use super::settings::print;
 use crate::control::{Asked, Client};
@@ -24,15 +25,15 @@ use crate::terminal::line;
 /// Path of a running host.
 const PATH: &str = "/_usher/offsets";
 
-pub(super) fn run(arguments: &Offsets) -> Result<ExitCode, Wrong> {
+pub(super) fn run(arguments: &OffsetsArguments) -> Result<ExitCode, CommandError> {
     match &arguments.verb {
-        OffsetsVerb::List(list) => self::list(list),
-        OffsetsVerb::Skip(skip) => self::skip(skip),
-        OffsetsVerb::Seek(seek) => self::seek(seek),
+        OffsetsCommand::List(list) => self::list(list),
+        OffsetsCommand::Skip(skip) => self::skip(skip),
+        OffsetsCommand::Seek(seek) => self::seek(seek),
     }
 }
 
-fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
+fn list(arguments: &ListOffsets) -> Result<ExitCode, CommandError> {
     let (_, app) = prepare::application(&arguments.source.template, &arguments.source.arguments())?;
     let mappings = match &arguments.mapping {
         Some(id) => vec![mapping(&app, id)?],
@@ -72,7 +73,7 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, Wrong> {
     })
 }
 
-/// A mapping with everything that a move needs.
+/// A mapping and its application.
 struct Subject {
     project: Project,
     app: Application,
@@ -80,7 +81,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn of(source: &super::arguments::Source, id: &str) -> Result<Self, Wrong> {
+    fn of(source: &super::arguments::ApplicationArguments, id: &str) -> Result<Self, CommandError> {
         let (project, app) = prepare::application(&source.template, &source.arguments())?;
         let mapping = mapping(&app, id)?.clone();
         Ok(Self {
@@ -90,16 +91,18 @@ impl Subject {
         })
     }
 
-    /// The host that runs the mapping, if one answers at its control address. One that runs a mapping of this name for another group
-    /// is the host of other arguments, and has nothing to do with this one.
+    /// The host that runs the mapping, if one responds at the control address. A host that runs a
+    /// mapping of this name for another group was started with other arguments and is ignored.
     ///
     /// # Errors
-    /// The host runs the mapping for the same group, which is therefore in use, with other topics; or it was named, and is another's.
-    fn host(&self, control: Option<&str>) -> Result<Option<Client>, Wrong> {
+    /// The host runs the mapping for the same group with other topics; or `control` names a host
+    /// that does not run the mapping.
+    fn host(&self, control: Option<&str>) -> Result<Option<Client>, CommandError> {
         let address = match control {
             Some(text) => Some(text.parse().map_err(|_| {
-                Wrong::configuration(format!(
-                    "--control {text} is no address. Write host address and port, such as 127.0.0.1:18090."
+                CommandError::configuration(format!(
+                    "--control {text} is no address. Write host address and port, such as \
+                     127.0.0.1:18090."
                 ))
             })?),
             None => self.project.control,
@@ -125,31 +128,32 @@ impl Subject {
                 match same {
                     (true, true) => Ok(Some(client)),
                     (false, _) if control.is_none() => Ok(None),
-                    _ => Err(Wrong::configuration(format!(
-                        "the running host reads {topics} as {group} in {}, these arguments say {:?} as {:?}. Name the values that \
-                         usher up was started with, or stop the host first",
+                    _ => Err(CommandError::configuration(format!(
+                        "the running host reads {topics} as {group} in {}, these arguments say \
+                         {:?} as {:?}. Name the values that usher up was started with, or stop the \
+                         host first",
                         self.mapping.id, self.mapping.topics, self.mapping.group
                     ))),
                 }
             }
-            Asked::Refused(why) => Err(Wrong::failure(why)),
+            Asked::Refused(why) => Err(CommandError::failure(why)),
             Asked::Nobody(_) => Ok(None),
         }
     }
 }
 
-fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
+fn skip(arguments: &SkipOffset) -> Result<ExitCode, CommandError> {
     let subject = Subject::of(&arguments.source, &arguments.mapping)?;
-    let all = positions::standings(&subject.mapping).map_err(Wrong::failure)?;
+    let all = positions::standings(&subject.mapping).map_err(CommandError::failure)?;
     let standing = chosen(&subject.mapping, &all, &arguments.partition)
-        .map_err(Wrong::configuration)?
+        .map_err(CommandError::configuration)?
         .clone();
     let next = standing
         .skip(arguments.offset)
-        .map_err(Wrong::configuration)?;
+        .map_err(CommandError::configuration)?;
     print(&table(&[Row::to(standing.clone(), next)]))?;
     if !arguments.apply {
-        return print("nothing was changed; say --apply to pass this record\n");
+        return print("nothing was changed; add --apply to skip this record\n");
     }
     let change = PositionChange {
         mapping: subject.mapping.id.clone(),
@@ -179,7 +183,9 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
             place,
             (from, arguments.offset),
         );
-        prepare::runtime()?.block_on(work).map_err(Wrong::failure)?
+        prepare::runtime()?
+            .block_on(work)
+            .map_err(CommandError::failure)?
     };
     print(&format!(
         "record {} of {} was skipped; {became}\n",
@@ -188,10 +194,10 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, Wrong> {
     ))
 }
 
-fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
-    let target = target(&arguments.to).map_err(Wrong::configuration)?;
+fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
+    let target = target(&arguments.to).map_err(CommandError::configuration)?;
     let subject = Subject::of(&arguments.source, &arguments.mapping)?;
-    let all = positions::standings(&subject.mapping).map_err(Wrong::failure)?;
+    let all = positions::standings(&subject.mapping).map_err(CommandError::failure)?;
     let chosen: Vec<&Standing> = if arguments.partition.is_empty() {
         all.iter().collect()
     } else {
@@ -201,31 +207,32 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
             .map(|written| chosen(&subject.mapping, &all, written));
         chosen
             .collect::<Result<_, _>>()
-            .map_err(Wrong::configuration)?
+            .map_err(CommandError::configuration)?
     };
     if matches!(target, Target::Offset(_)) && chosen.len() != 1 {
-        return Err(Wrong::configuration(
+        return Err(CommandError::configuration(
             "an offset belongs to one partition. Name it: --partition N",
         ));
     }
     let mut rows = Vec::new();
     let mut wrong = Vec::new();
     for standing in chosen {
-        let to = positions::resolve(&subject.mapping, standing, target).map_err(Wrong::failure)?;
+        let to = positions::resolve(&subject.mapping, standing, target)
+            .map_err(CommandError::failure)?;
         match standing.seek(to) {
             Ok(to) => rows.push(Row::to(standing.clone(), to)),
             Err(why) => wrong.push(why),
         }
     }
     if !wrong.is_empty() {
-        return Err(Wrong::configuration(format!(
+        return Err(CommandError::configuration(format!(
             "nothing was changed: {}",
             wrong.join("; ")
         )));
     }
     print(&table(&rows))?;
     if !arguments.apply {
-        return print("nothing was changed; say --apply to read on from there\n");
+        return print("nothing was changed; add --apply to read on from there\n");
     }
     let host = subject.host(arguments.control.as_deref())?;
     let mut moved = 0;
@@ -245,7 +252,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
                 change.partition,
                 change.offset,
             )
-            .map_err(Wrong::failure),
+            .map_err(CommandError::failure),
         };
         match done {
             Ok(()) => moved += 1,
@@ -268,20 +275,21 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, Wrong> {
     })
 }
 
-/// Has the host make the move; yields what became of it.
-fn asked(host: &Client, change: &PositionChange) -> Result<String, Wrong> {
+/// Sends the change to the host. Returns what became of the record or the partition.
+fn asked(host: &Client, change: &PositionChange) -> Result<String, CommandError> {
     let who = super::settings::user();
-    let body = serde_json::to_value(change).map_err(|error| Wrong::failure(error.to_string()))?;
+    let body =
+        serde_json::to_value(change).map_err(|error| CommandError::failure(error.to_string()))?;
     match prepare::runtime()?.block_on(host.change(PATH, &who, &body)) {
         Asked::Answer(answer) => Ok(answer["became"].as_str().unwrap_or_default().to_owned()),
-        Asked::Refused(why) => Err(Wrong::failure(why)),
-        Asked::Nobody(why) => Err(Wrong::failure(format!(
-            "the host went away ({why}); look with usher offsets list"
+        Asked::Refused(why) => Err(CommandError::failure(why)),
+        Asked::Nobody(why) => Err(CommandError::failure(format!(
+            "the host closed the connection ({why}); check with usher offsets list"
         ))),
     }
 }
 
-fn mapping<'a>(app: &'a Application, id: &str) -> Result<&'a KafkaMapping, Wrong> {
+fn mapping<'a>(app: &'a Application, id: &str) -> Result<&'a KafkaMapping, CommandError> {
     app.kafka
         .iter()
         .find(|mapping| mapping.id == id)
@@ -299,13 +307,13 @@ fn mapping<'a>(app: &'a Application, id: &str) -> Result<&'a KafkaMapping, Wrong
             } else {
                 names.join(", ")
             };
-            Wrong::configuration(format!(
+            CommandError::configuration(format!(
                 "there is no Kafka mapping {id}.{hint} There is: {all}."
             ))
         })
 }
 
-/// The partition that was written as `3` or `topic-3`.
+/// The partition written as `3` or `topic-3`.
 fn chosen<'a>(
     mapping: &KafkaMapping,
     all: &'a [Standing],
@@ -343,19 +351,24 @@ fn target(written: &str) -> Result<Target, String> {
     let time = written
         .parse::<Timestamp>()
         .map(|time| Target::Time(time.as_millisecond()));
-    time.map_err(|_| format!("--to {written}: write beginning, end, an offset, or a time such as 2026-01-31T09:00:00Z"))
+    time.map_err(|_| {
+        format!(
+            "--to {written}: write beginning, end, an offset, or a time such as \
+             2026-01-31T09:00:00Z"
+        )
+    })
 }
 
 /// A line of the table.
 struct Row {
     standing: Standing,
     lag: Option<i64>,
-    /// The new offset, where it moves.
+    /// The new offset, if it changes.
     to: Option<i64>,
 }
 
 impl Row {
-    /// Of a partition that moves. Its lag counts offsets.
+    /// A partition that moves. Its lag counts offsets.
     fn to(standing: Standing, to: i64) -> Self {
         Self {
             lag: standing.lag(),
@@ -365,7 +378,7 @@ impl Row {
     }
 }
 
-/// One line for each partition; with the new offset where it moves.
+/// One line for each partition, with the new offset if it moves.
 fn table(rows: &[Row]) -> String {
     let moves = rows.iter().any(|row| row.to.is_some());
     let head = if moves { "new" } else { "" };

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use super::arguments::Source;
-use super::beside;
-use super::exit::{IN_PART, Wrong};
-use super::operations::{Parked, ParkedVerb, Place, Replay};
+use super::arguments::ApplicationArguments;
+use super::error::{CommandError, IN_PART};
+use super::operations::{ParkedArguments, ParkedCommand, PeekArguments, ReplayArguments};
 use super::prepare;
+use super::running_host;
 use super::settings::print;
 use crate::document::nearest;
 use crate::instances::epoch_ms;
@@ -19,21 +19,21 @@ use crate::parked::{self, DeadLetterStore, DeadLetterView};
 use crate::terminal::{block, line};
 
 /// Longest body shown, bytes.
-const LONGEST_BODY: usize = 2_000;
+const MAX_SHOWN_BODY: usize = 2_000;
 
-pub(super) fn run(arguments: &Parked) -> Result<ExitCode, Wrong> {
+pub(super) fn run(arguments: &ParkedArguments) -> Result<ExitCode, CommandError> {
     match &arguments.verb {
-        ParkedVerb::List(source) => list(source),
-        ParkedVerb::Show(place) => show(place),
-        ParkedVerb::Replay(arguments) => replay(arguments),
+        ParkedCommand::List(source) => list(source),
+        ParkedCommand::Show(place) => show(place),
+        ParkedCommand::Replay(arguments) => replay(arguments),
     }
 }
 
-fn application(source: &Source) -> Result<Application, Wrong> {
+fn application(source: &ApplicationArguments) -> Result<Application, CommandError> {
     Ok(prepare::application(&source.template, &source.arguments())?.1)
 }
 
-fn list(source: &Source) -> Result<ExitCode, Wrong> {
+fn list(source: &ApplicationArguments) -> Result<ExitCode, CommandError> {
     let app = application(source)?;
     let counted = prepare::runtime()?
         .block_on(async { parked::counted(&app, &parked::streams(&app).await).await });
@@ -64,18 +64,18 @@ fn list(source: &Source) -> Result<ExitCode, Wrong> {
     })
 }
 
-fn show(arguments: &Place) -> Result<ExitCode, Wrong> {
+fn show(arguments: &PeekArguments) -> Result<ExitCode, CommandError> {
     let dead_letters = peek(arguments)?;
     print(&text(&dead_letters, &arguments.name))
 }
 
-fn peek(arguments: &Place) -> Result<Vec<DeadLetterView>, Wrong> {
+fn peek(arguments: &PeekArguments) -> Result<Vec<DeadLetterView>, CommandError> {
     let app = application(&arguments.source)?;
     prepare::runtime()?.block_on(async {
         let store = find(&arguments.name, &app).await?;
         parked::peek(&app, &store, arguments.limit.into())
             .await
-            .map_err(Wrong::failure)
+            .map_err(CommandError::failure)
     })
 }
 
@@ -90,7 +90,7 @@ fn text(dead_letters: &[DeadLetterView], store: &str) -> String {
             || "unknown".to_owned(),
             |sent| age(now.saturating_sub(sent)),
         );
-        let body = block(&shortened(&dead.body, LONGEST_BODY)).replace('\n', "\n  | ");
+        let body = block(&shortened(&dead.body, MAX_SHOWN_BODY)).replace('\n', "\n  | ");
         let _ = writeln!(
             out,
             "{}\n  age     {age}\n  reason  {}\n  back to {}\n  | {body}\n",
@@ -111,7 +111,7 @@ fn age(ms: u64) -> String {
     }
 }
 
-fn replay(arguments: &Replay) -> Result<ExitCode, Wrong> {
+fn replay(arguments: &ReplayArguments) -> Result<ExitCode, CommandError> {
     if arguments.dry_run {
         let dead_letters = peek(&arguments.place)?;
         let lines: Vec<String> = dead_letters
@@ -133,10 +133,10 @@ fn replay(arguments: &Replay) -> Result<ExitCode, Wrong> {
                 .functions()
                 .iter()
                 .filter_map(|origin| app.functions.get(&origin.function));
-            beside::check_all(host, functions).await?;
+            running_host::check_all(host, functions).await?;
         }
         let work = parked::replay(&app, &store, arguments.place.limit.into(), host.as_ref());
-        work.await.map_err(Wrong::failure)
+        work.await.map_err(CommandError::failure)
     })?;
     let stayed = replayed.stayed.iter().fold(String::new(), |text, why| {
         text + "stays: " + &line(why) + "\n"
@@ -154,16 +154,19 @@ fn replay(arguments: &Replay) -> Result<ExitCode, Wrong> {
     })
 }
 
-async fn find(name: &str, app: &Application) -> Result<DeadLetterStore, Wrong> {
+async fn find(name: &str, app: &Application) -> Result<DeadLetterStore, CommandError> {
     let stores = parked::stores(app);
     let mut names: Vec<String> = stores.iter().map(|store| store.name.clone()).collect();
     if let Some(found) = stores.into_iter().find(|store| store.name == name) {
         return Ok(found);
     }
-    if let Some(found) = parked::stream(app, name).await.map_err(Wrong::failure)? {
+    if let Some(found) = parked::stream(app, name)
+        .await
+        .map_err(CommandError::failure)?
+    {
         return Ok(found);
     }
-    names.extend(parked::streams(app).await.map_err(Wrong::failure)?);
+    names.extend(parked::streams(app).await.map_err(CommandError::failure)?);
     let hint = nearest(name, names.iter().map(String::as_str))
         .map(|near| format!(" Did you mean {near}?"))
         .unwrap_or_default();
@@ -174,7 +177,7 @@ async fn find(name: &str, app: &Application) -> Result<DeadLetterStore, Wrong> {
     };
     let message =
         format!("no source of the application fails to {name}.{hint} The places are: {all}.");
-    Err(Wrong::configuration(line(&message)))
+    Err(CommandError::configuration(line(&message)))
 }
 
 #[cfg(test)]

@@ -1,59 +1,62 @@
-//! What every command begins with: the application, resolved; and for those that run it, the executables.
+//! Common first steps of commands: resolve the application, build the executables, start a runtime.
 
 use std::path::Path;
 
-use super::arguments::Build;
-use super::exit::Wrong;
+use super::arguments::BuildArguments;
+use super::error::CommandError;
 use crate::build::{self, Binaries};
 use crate::model::Application;
-use crate::project::{Arguments, Examined, Project};
+use crate::project::SettingChange;
+use crate::project::{Arguments, CheckedProject, Project};
 use crate::redaction;
 use crate::template;
-use crate::tuning::SettingChange;
 
 /// Reads the project, then its template.
 pub(super) fn application(
     template: &Path,
     arguments: &Arguments,
-) -> Result<(Project, Application), Wrong> {
-    let (project, application, found) = examine(template, arguments);
+) -> Result<(Project, Application), CommandError> {
+    let (project, application, found) = check(template, arguments);
     if found.is_empty() {
         Ok((project, application))
     } else {
-        Err(Wrong::problems(&found))
+        Err(CommandError::problems(&found))
     }
 }
 
-/// What is sound of both, and every problem of either. A template means little without the values that the project gives it:
-/// where those cannot be read at all, it is left alone.
-pub(super) fn examine(
-    template: &Path,
-    arguments: &Arguments,
-) -> (Project, Application, Vec<String>) {
-    let Examined {
+/// The valid part of project and template, and every problem of both. If the project's files cannot
+/// be read, the template is not checked, as it depends on their values.
+pub(super) fn check(template: &Path, arguments: &Arguments) -> (Project, Application, Vec<String>) {
+    let CheckedProject {
         mut project,
         problems,
         readable,
-    } = Project::examine(template, arguments);
+    } = Project::check(template, arguments);
     let mut found: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let mut application = Application::default();
     if readable {
-        let examined = template::examine(template, &project);
-        application = examined.0;
-        found.extend(examined.1.iter().map(ToString::to_string));
-        // Settings of a function that this host cannot run, and of its sources, have nothing to change.
-        let function =
-            |wish: &SettingChange| wish.target.split('.').next().unwrap_or_default().to_owned();
+        let checked = template::check(template, &project);
+        application = checked.0;
+        found.extend(checked.1.iter().map(ToString::to_string));
+        // Settings of functions that are not run have no effect.
+        let function = |change: &SettingChange| {
+            change
+                .target
+                .split('.')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
         project
-            .tuned
-            .retain(|wish| !application.skipped.contains_key(&function(wish)));
+            .setting_changes
+            .retain(|change| !application.skipped.contains_key(&function(change)));
     }
-    // only the template says which of the project's values are secrets
+    // The template states which of the project's values are secrets.
     let found = redacted(&found, &application);
     (project, application, found)
 }
 
-/// Messages as they may be printed.
+/// Messages with secrets hidden.
 pub(super) fn redacted(messages: &[String], application: &Application) -> Vec<String> {
     messages
         .iter()
@@ -61,31 +64,32 @@ pub(super) fn redacted(messages: &[String], application: &Application) -> Vec<St
         .collect()
 }
 
-/// Tells what is left out or looks wrong.
+/// Logs the template's warnings.
 pub(super) fn warn(application: &Application) {
     for warning in &application.warnings {
         tracing::warn!("{warning}");
     }
 }
 
-/// The executables of these functions (all when none are named).
+/// Builds the executables of these functions; of all if none are named.
 pub(super) fn binaries(
     application: &Application,
     project: &Project,
-    arguments: &Build,
+    arguments: &BuildArguments,
     only: &[String],
-) -> Result<Binaries, Wrong> {
+) -> Result<Binaries, CommandError> {
     let options = build_options(project, arguments, only);
-    build::build(application, &options).map_err(|error| Wrong::configuration(error.to_string()))
+    build::build(application, &options)
+        .map_err(|error| CommandError::configuration(error.to_string()))
 }
 
-/// How the executables of these functions (all when none are named) are made.
+/// Build options for these functions; for all if none are named.
 pub(super) fn build_options(
     project: &Project,
-    arguments: &Build,
+    arguments: &BuildArguments,
     only: &[String],
-) -> build::Options {
-    build::Options {
+) -> build::BuildOptions {
+    build::BuildOptions {
         profile: arguments
             .profile
             .clone()
@@ -95,10 +99,10 @@ pub(super) fn build_options(
     }
 }
 
-/// A runtime for the rest.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Wrong> {
+/// Starts the asynchronous runtime.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    runtime.map_err(|error| Wrong::failure(format!("cannot start threads: {error}")))
+    runtime.map_err(|error| CommandError::failure(format!("cannot start threads: {error}")))
 }

@@ -1,35 +1,35 @@
-//! `usher settings`, `set`, `pause`, `resume`: asks the running host, or tells it.
+//! `usher settings`, `set`, `pause` and `resume`: list and change settings of the running host.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::exit::Wrong;
-use super::operations::{Running, Set, Switched};
+use super::error::CommandError;
+use super::operations::{HostArguments, PauseArguments, SetArguments};
 use super::prepare;
 use crate::control::{Asked, Client};
 use crate::project::{Arguments, Project};
+use crate::project::{HOST, SettingChange};
 use crate::terminal;
-use crate::tuning::{HOST, SettingChange};
 
 const PATH: &str = "/_usher/settings";
 
-/// Lists.
-pub(super) fn list(arguments: &Running) -> Result<ExitCode, Wrong> {
+/// Lists the settings.
+pub(super) fn list(arguments: &HostArguments) -> Result<ExitCode, CommandError> {
     let client = client(arguments)?;
-    let told = understood(prepare::runtime()?.block_on(client.get(PATH)))?;
-    print(&table(&told))
+    let found = response(prepare::runtime()?.block_on(client.get(PATH)))?;
+    print(&table(&found))
 }
 
-/// Changes, all or up to the first that is refused.
-pub(super) fn set(arguments: &Set) -> Result<ExitCode, Wrong> {
-    let wishes = wishes(&arguments.words).map_err(Wrong::configuration)?;
-    tell(&arguments.host, &wishes)
+/// Applies changes in order, up to the first that is refused.
+pub(super) fn set(arguments: &SetArguments) -> Result<ExitCode, CommandError> {
+    let changes = parse_changes(&arguments.words).map_err(CommandError::configuration)?;
+    apply(&arguments.host, &changes)
 }
 
-/// Pauses a source, or has it go on.
-pub(super) fn pause(arguments: &Switched, paused: bool) -> Result<ExitCode, Wrong> {
+/// Pauses or resumes a source.
+pub(super) fn pause(arguments: &PauseArguments, paused: bool) -> Result<ExitCode, CommandError> {
     let (setting, value) = match &arguments.partition {
         None => ("paused", paused.to_string()),
         Some(partition) => (
@@ -37,34 +37,35 @@ pub(super) fn pause(arguments: &Switched, paused: bool) -> Result<ExitCode, Wron
             format!("{}{partition}", if paused { '+' } else { '-' }),
         ),
     };
-    let wish = SettingChange {
+    let change = SettingChange {
         target: arguments.source.clone(),
         setting: setting.to_owned(),
         value,
     };
-    tell(&arguments.host, &[wish])
+    apply(&arguments.host, &[change])
 }
 
-fn tell(host: &Running, wishes: &[SettingChange]) -> Result<ExitCode, Wrong> {
+fn apply(host: &HostArguments, changes: &[SettingChange]) -> Result<ExitCode, CommandError> {
     let client = client(host)?;
     let runtime = prepare::runtime()?;
     let who = user();
     let mut out = String::new();
-    for wish in wishes {
-        let body = serde_json::to_value(wish).map_err(|error| Wrong::failure(error.to_string()))?;
-        let answer = understood(runtime.block_on(client.change(PATH, &who, &body)))?;
-        let change = &answer["change"];
-        let words = if change.is_null() {
-            "is so already".to_owned()
+    for change in changes {
+        let body = serde_json::to_value(change)
+            .map_err(|error| CommandError::failure(error.to_string()))?;
+        let answer = response(runtime.block_on(client.change(PATH, &who, &body)))?;
+        let applied = &answer["change"];
+        let words = if applied.is_null() {
+            "unchanged".to_owned()
         } else {
-            format!("{} -> {}", plain(&change["old"]), plain(&change["new"]))
+            format!("{} -> {}", plain(&applied["old"]), plain(&applied["new"]))
         };
-        let _ = writeln!(out, "{} {}: {words}", wish.target, wish.setting);
+        let _ = writeln!(out, "{} {}: {words}", change.target, change.setting);
     }
     print(&out)
 }
 
-/// Who makes a change, for the host's log.
+/// The user who makes a change, for the host's log.
 pub(super) fn user() -> String {
     std::env::var("USER").map_or_else(
         |_| "command line".to_owned(),
@@ -72,37 +73,48 @@ pub(super) fn user() -> String {
     )
 }
 
-fn client(arguments: &Running) -> Result<Client, Wrong> {
+fn client(arguments: &HostArguments) -> Result<Client, CommandError> {
     let address = match &arguments.control {
         Some(text) => Some(text.parse().map_err(|_| {
-            Wrong::configuration(format!("--control {text} is no address. Write host address and port, such as 127.0.0.1:18090."))
+            CommandError::configuration(format!(
+                "--control {text} is no address. Write host address and port, such as \
+                 127.0.0.1:18090."
+            ))
         })?),
-        None => Project::examine(&arguments.template, &Arguments::default()).project.control,
+        None => {
+            Project::check(&arguments.template, &Arguments::default())
+                .project
+                .control
+        }
     };
     address.map(Client::at).ok_or_else(|| {
-        Wrong::configuration("where the host is told is not known. Write control = \"127.0.0.1:18090\" into usher.toml, or say --control ADDRESS to usher up and to this command")
+        CommandError::configuration(
+            "no control address. Write control = \"127.0.0.1:18090\" into usher.toml, or pass \
+             --control ADDRESS to usher up and to this command",
+        )
     })
 }
 
-fn understood(asked: Asked) -> Result<Value, Wrong> {
+fn response(asked: Asked) -> Result<Value, CommandError> {
     match asked {
         Asked::Answer(value) => Ok(value),
-        Asked::Refused(why) => Err(Wrong::configuration(why)),
-        Asked::Nobody(why) => Err(Wrong::failure(format!(
-            "no host answers ({why}). Start it with usher up"
+        Asked::Refused(why) => Err(CommandError::configuration(why)),
+        Asked::Nobody(why) => Err(CommandError::failure(format!(
+            "no host responds ({why}). Start it with usher up"
         ))),
     }
 }
 
 /// `TARGET setting=value ...`, or `setting=value ...` of the host.
-fn wishes(words: &[String]) -> Result<Vec<SettingChange>, String> {
+fn parse_changes(words: &[String]) -> Result<Vec<SettingChange>, String> {
     let (target, pairs) = match words.split_first() {
         Some((first, rest)) if !first.contains('=') => (first.as_str(), rest),
         _ => (HOST, words),
     };
     if pairs.is_empty() {
         return Err(format!(
-            "nothing to set of {target}. Write SETTING=VALUE, such as batch-size=500; usher settings lists them"
+            "nothing to set of {target}. Write SETTING=VALUE, such as batch-size=500; usher \
+             settings lists them"
         ));
     }
     let one = |pair: &String| {
@@ -118,9 +130,9 @@ fn wishes(words: &[String]) -> Result<Vec<SettingChange>, String> {
     pairs.iter().map(one).collect()
 }
 
-fn table(told: &Value) -> String {
+fn table(found: &Value) -> String {
     let mut out = String::new();
-    for one in told["settings"].as_array().into_iter().flatten() {
+    for one in found["settings"].as_array().into_iter().flatten() {
         let value = plain(&one["value"]);
         let initial = plain(&one["initial"]);
         let note = if value == initial {
@@ -135,7 +147,7 @@ fn table(told: &Value) -> String {
             plain(&one["setting"])
         );
     }
-    let changes = told["changes"]
+    let changes = found["changes"]
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
@@ -161,7 +173,7 @@ fn table(told: &Value) -> String {
     out
 }
 
-/// Without the quotes of JSON, on one line: a name or a value may come from another program.
+/// A JSON value without quotes, escaped to one line: it may come from another program.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(
         || value.to_string(),
@@ -169,11 +181,11 @@ fn plain(value: &Value) -> String {
     )
 }
 
-/// Prints text for a person to standard output.
-pub(super) fn print(text: &str) -> Result<ExitCode, Wrong> {
+/// Prints text to standard output.
+pub(super) fn print(text: &str) -> Result<ExitCode, CommandError> {
     terminal::print(text)
         .map(|()| ExitCode::SUCCESS)
-        .map_err(|error| Wrong::failure(format!("cannot print: {error}")))
+        .map_err(|error| CommandError::failure(format!("cannot print: {error}")))
 }
 
 #[cfg(test)]
@@ -181,27 +193,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_become_wishes() {
+    fn words_parse_to_changes() {
         let read = |words: &[&str]| {
-            wishes(
+            parse_changes(
                 &words
                     .iter()
                     .map(|&word| word.to_owned())
                     .collect::<Vec<_>>(),
             )
         };
-        let wish = |target: &str, setting: &str, value: &str| SettingChange {
+        let change = |target: &str, setting: &str, value: &str| SettingChange {
             target: target.into(),
             setting: setting.into(),
             value: value.into(),
         };
         assert_eq!(
             read(&["log=debug,rdkafka=info"]),
-            Ok(vec![wish("host", "log", "debug,rdkafka=info")])
+            Ok(vec![change("host", "log", "debug,rdkafka=info")])
         );
         assert_eq!(
             read(&["F", "concurrency=3"]),
-            Ok(vec![wish("F", "concurrency", "3")])
+            Ok(vec![change("F", "concurrency", "3")])
         );
         assert!(read(&["F"]).unwrap_err().contains("nothing to set of F"));
         assert!(

@@ -1,4 +1,4 @@
-//! `usher up`.
+//! `usher up`: builds and runs the application.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::arguments::{Switch, Up};
-use super::ending::Ending;
-use super::exit::Wrong;
+use super::arguments::{Switch, UpArguments};
+use super::error::CommandError;
 use super::prepare;
+use super::stop_signals::StopSignals;
 use crate::control::LogSwitch;
 use crate::descriptors;
 use crate::http::{self, KeyStore, Refresh};
@@ -21,8 +21,8 @@ use crate::state::StateFolder;
 use crate::supervision::Registry;
 use crate::up::{self, InvokeAt, Options};
 
-/// Everything that can be wrong is looked at before the build, which takes long, and told in one message.
-pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
+/// Runs all checks before the build, which takes long, and reports all problems in one message.
+pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, CommandError> {
     let mut problems = Vec::new();
     let http = parsed("--http", arguments.http.as_deref(), &mut problems);
     let control = parsed("--control", arguments.control.as_deref(), &mut problems);
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         ..arguments.source.arguments()
     };
     let (project, application, found) =
-        prepare::examine(&arguments.source.template, &project_arguments);
+        prepare::check(&arguments.source.template, &project_arguments);
     problems.extend(found);
     prepare::warn(&application);
     let control = control.or(project.control);
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         .map_or(DEFAULT_CONCURRENCY, |most| most as usize);
     problems.extend(up::contradictions(
         &application,
-        &project.tuned,
+        &project.setting_changes,
         concurrency,
     ));
     let listen = parsed("--listen", arguments.listen.as_deref(), &mut problems);
@@ -51,13 +51,13 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         .http_addresses(&application)
         .map_err(|wrong| problems.push(wrong))
         .unwrap_or_default();
-    // before the ports are tried: those of the host that has the folder would be reported as well
+    // Before the ports are tried, which a host that uses this folder has bound.
     let claim = || StateFolder::claim(&arguments.state.folder(&arguments.source.template));
     let state = problems
         .is_empty()
         .then(claim)
         .transpose()
-        .map_err(|refused| Wrong::problems(&[refused.to_string()]))?;
+        .map_err(|refused| CommandError::problems(&[refused.to_string()]))?;
     let runtime = prepare::runtime()?;
     let keys = runtime.block_on(keys(&project, &application, &mut problems));
     problems.extend(runtime.block_on(up::missing(
@@ -65,7 +65,10 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         &up::faces(&application, &http, control),
     )));
     let Some(state) = state.filter(|_| problems.is_empty()) else {
-        return Err(Wrong::problems(&prepare::redacted(&problems, &application)));
+        return Err(CommandError::problems(&prepare::redacted(
+            &problems,
+            &application,
+        )));
     };
     let executables = prepare::binaries(&application, &project, &arguments.build, &[])?;
 
@@ -97,7 +100,7 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
         keys,
         settings: Some((
             arguments.source.template.with_file_name(SETTINGS),
-            project.tuned.clone(),
+            project.setting_changes.clone(),
         )),
         log: Some(log),
         schedules: arguments.schedules == Switch::On,
@@ -109,25 +112,32 @@ pub(super) fn run(arguments: &Up, log: LogSwitch) -> Result<ExitCode, Wrong> {
     runtime.block_on(serve(application, options, arguments.until_stdin_closes))
 }
 
-/// An address of the command line.
+/// Parses an address.
 fn parsed(option: &str, written: Option<&str>, problems: &mut Vec<String>) -> Option<SocketAddr> {
     let written = written?;
     let address = written.parse().ok();
     if address.is_none() {
-        problems.push(format!("{option} {written} is no address. Write host address and port, such as 127.0.0.1:18080."));
+        problems.push(format!(
+            "{option} {written} is no address. Write host address and port, such as \
+             127.0.0.1:18080."
+        ));
     }
     address
 }
 
-/// The complaint about a status that other machines could ask for.
+/// The problem of a control address that other machines can reach, if it is one.
 pub(super) fn open_to_others(control: SocketAddr) -> Option<String> {
     let own = is_this_machine(&control.ip().to_string()) && !control.ip().is_unspecified();
     (!own).then(|| {
-        format!("--control {control} (or control in usher.toml) is open to other machines. Choose a loopback address such as 127.0.0.1:{}.", control.port())
+        format!(
+            "--control {control} (or control in usher.toml) is open to other machines. Choose a \
+             loopback address such as 127.0.0.1:{}.",
+            control.port()
+        )
     })
 }
 
-/// The token for callers of other machines, which an address that they can reach must have.
+/// The token for clients on other machines, required if the address is reachable from them.
 fn token(
     written: Option<&str>,
     listen: Option<SocketAddr>,
@@ -135,46 +145,51 @@ fn token(
 ) -> Option<Token> {
     let token = written.and_then(Token::new);
     if written.is_some() && token.is_none() {
-        problems.push(format!("--token (or USHER_TOKEN) needs at least {LEAST_TOKEN} characters: letters, digits, - and _."));
+        problems.push(format!(
+            "--token (or USHER_TOKEN) needs at least {LEAST_TOKEN} characters: letters, digits, - \
+             and _."
+        ));
     }
     if let Some(address) = listen.filter(|address| written.is_none() && !address.ip().is_loopback())
     {
         problems.push(format!(
-            "--listen {address} is open to other machines, which could run every function. Say --token TOKEN (or set USHER_TOKEN), \
-             which callers send as their access key id; or choose a loopback address such as 127.0.0.1:{}.",
+            "--listen {address} is open to other machines, which could run every function. Say \
+             --token TOKEN (or set USHER_TOKEN), which callers send as their access key id; or \
+             choose a loopback address such as 127.0.0.1:{}.",
             address.port()
         ));
     }
     token
 }
 
-/// Runs until a signal requests its end, then drains; a second signal ends it at once.
+/// Runs until a signal, then drains; a second signal stops the host immediately.
 async fn serve(
     application: Application,
     options: Options,
     until_stdin_closes: bool,
-) -> Result<ExitCode, Wrong> {
-    let mut ending = Ending::listen(until_stdin_closes)
-        .map_err(|error| Wrong::failure(format!("cannot listen for signals: {error}")))?;
+) -> Result<ExitCode, CommandError> {
+    let mut signals = StopSignals::listen(until_stdin_closes)
+        .map_err(|error| CommandError::failure(format!("cannot listen for signals: {error}")))?;
     let (stop, stopping) = oneshot::channel();
-    let told = async {
-        ending.told().await;
+    let second_signal = async {
+        signals.received().await;
         let _ = stop.send(());
-        ending.told().await;
+        signals.received().await;
     };
     let stopping = async {
-        // An error means that nobody waits for signals any more, which ends the run as well.
+        // An error means that the sender was dropped, which stops the run as well.
         let _ = stopping.await;
     };
     tokio::select! {
         ended = up::run(application, options, stopping) => {
-            ended.map(|()| ExitCode::SUCCESS).map_err(|error| Wrong::configuration(error.to_string()))
+            ended.map(|()| ExitCode::SUCCESS).map_err(|error| CommandError::configuration(error.to_string()))
         }
-        () = told => Err(Wrong::failure("told twice: ended without draining; unfinished records come again")),
+        () = second_signal => Err(CommandError::failure("second signal: stopped without draining; \
+            unfinished records will be read again")),
     }
 }
 
-/// The keys for the APIs' authorizers, which every guarded API must have.
+/// The keys for the authorizers of all APIs.
 async fn keys(
     project: &Project,
     application: &Application,

@@ -49,8 +49,8 @@ pub(super) struct Skipped {
     pub(super) reason: String,
 }
 
-fn skipped((id, skipped): (&String, &model::Skipped)) -> Skipped {
-    let model::Skipped {
+fn skipped((id, skipped): (&String, &model::SkippedFunction)) -> Skipped {
+    let model::SkippedFunction {
         name,
         runtime,
         reason,

@@ -1,4 +1,4 @@
-//! The looks.
+//! The checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Finding, Level, redis};
+use super::{Finding, Severity, redis};
 use crate::descriptors::{Needs, allowed_at_most};
 use crate::http::{KeyStore, Refresh};
 use crate::instances::DEFAULT_CONCURRENCY;
@@ -14,25 +14,25 @@ use crate::model::{Application, Code, Destination};
 use crate::project::Project;
 use crate::{build, kafka, up};
 
-/// How long a broker may take to tell its topics.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// Longest wait for a broker's list of topics.
+const BROKER_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// What is examined: an application as far as it could be read.
+/// The application to check, as far as it is valid.
 #[derive(Debug)]
-pub struct Subject<'a> {
-    /// What stands beside the template.
+pub struct DoctorInput<'a> {
+    /// The settings outside the template.
     pub project: &'a Project,
-    /// What the template comes to.
+    /// The resolved template.
     pub app: &'a Application,
-    /// What is wrong with either.
+    /// Problems of both.
     pub problems: Vec<String>,
-    /// How it would be built; with `no_build` its executables have to be there.
-    pub build: build::Options,
+    /// How to build it; with `no_build` its executables must exist.
+    pub build: build::BuildOptions,
 }
 
-/// Everything looked at, in the order in which it should be mended.
-pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
-    let Subject { project, app, .. } = subject;
+/// Runs all checks. The findings are in the order in which to resolve them.
+pub async fn run_checks(subject: &DoctorInput<'_>) -> Vec<Finding> {
+    let DoctorInput { project, app, .. } = subject;
     let sources = app.kafka.len() + app.sqs.len();
     let read = format!(
         "template and usher.toml: {} functions, {sources} sources, {} queues",
@@ -43,43 +43,44 @@ pub async fn examine(subject: &Subject<'_>) -> Vec<Finding> {
         .concurrency
         .map_or(DEFAULT_CONCURRENCY, |most| most as usize);
     let mut problems = subject.problems.clone();
-    problems.extend(up::contradictions(app, &project.tuned, usual));
-    let mut found = Finding::each(&read, Level::Fail, problems);
+    problems.extend(up::contradictions(app, &project.setting_changes, usual));
+    let mut found = Finding::each(&read, Severity::Fail, problems);
     found.extend(
         app.warnings
             .iter()
-            .map(|warning| Finding::new(Level::Warn, warning.to_string())),
+            .map(|warning| Finding::new(Severity::Warn, warning.to_string())),
     );
     found.extend(executables(subject));
     let addresses = project.http_addresses(app);
     let http: BTreeMap<String, SocketAddr> = match addresses {
         Ok(addresses) => addresses,
         Err(wrong) => {
-            found.push(Finding::new(Level::Fail, wrong));
+            found.push(Finding::new(Severity::Fail, wrong));
             BTreeMap::new()
         }
     };
     let faces = up::faces(app, &http, project.control);
-    let well = "servers answer and ports are free";
+    let passed = "servers respond and ports are free";
     found.extend(Finding::each(
-        well,
-        Level::Fail,
+        passed,
+        Severity::Fail,
         up::missing(app, &faces).await,
     ));
     found.extend(topics(app).await);
     found.extend(redis::servers(app).await);
     found.extend(keys(project, app).await);
     if project.control.is_none() {
-        let text = "no control address: no live page, no /metrics, no usher set. Write control = \"127.0.0.1:18090\" into usher.toml";
-        found.push(Finding::new(Level::Warn, text));
+        let text = "no control address: no live page, no /metrics, no usher set. Write control = \
+            \"127.0.0.1:18090\" into usher.toml";
+        found.push(Finding::new(Severity::Warn, text));
     }
     found.push(descriptors(project, app));
     found
 }
 
-/// What building needs, if anything is built; then the executables themselves, which a build may still have to make.
-fn executables(subject: &Subject<'_>) -> Vec<Finding> {
-    let Subject {
+/// Checks the tools that building needs, then the executables, which a build may still create.
+fn executables(subject: &DoctorInput<'_>) -> Vec<Finding> {
+    let DoctorInput {
         app,
         build: options,
         ..
@@ -89,17 +90,19 @@ fn executables(subject: &Subject<'_>) -> Vec<Finding> {
     } else {
         cargo(app)
     };
-    let no_cargo = tools.iter().any(|finding| finding.level == Level::Fail);
+    let no_cargo = tools
+        .iter()
+        .any(|finding| finding.severity == Severity::Fail);
     let mut found = tools;
     let mut ready = true;
     for (id, function) in &app.functions {
-        let only = build::Options {
+        let only = build::BuildOptions {
             only: vec![id.clone()],
             ..options.clone()
         };
-        let former = build::build(
+        let earlier = build::build(
             app,
-            &build::Options {
+            &build::BuildOptions {
                 no_build: true,
                 ..only.clone()
             },
@@ -110,34 +113,34 @@ fn executables(subject: &Subject<'_>) -> Vec<Finding> {
             Code::Cargo { .. } if no_cargo => Vec::new(),
             Code::Cargo { .. } | Code::Tool(_) => build::check(app, &only),
         };
-        ready &= former.is_ok() && refused.is_empty();
-        let (level, hint) = match function.code {
-            Code::Prebuilt(_) => (Level::Fail, ""),
-            _ if options.no_build => (Level::Fail, ""),
-            Code::Cargo { .. } | Code::Tool(_) => (Level::Warn, "\n(usher up builds it)"),
+        ready &= earlier.is_ok() && refused.is_empty();
+        let (severity, hint) = match function.code {
+            Code::Prebuilt(_) => (Severity::Fail, ""),
+            _ if options.no_build => (Severity::Fail, ""),
+            Code::Cargo { .. } | Code::Tool(_) => (Severity::Warn, "\n(usher up builds it)"),
         };
         found.extend(
-            former
+            earlier
                 .err()
                 .filter(|_| refused.is_empty())
-                .map(|why| Finding::new(level, format!("{why}{hint}"))),
+                .map(|why| Finding::new(severity, format!("{why}{hint}"))),
         );
         found.extend(
             refused
                 .into_iter()
-                .map(|why| Finding::new(Level::Fail, why)),
+                .map(|why| Finding::new(Severity::Fail, why)),
         );
     }
     if ready && !app.functions.is_empty() {
         found.push(Finding::new(
-            Level::Ok,
+            Severity::Ok,
             format!("executables are there, for {}", std::env::consts::ARCH),
         ));
     }
     found
 }
 
-/// Cargo and the linker, if a function is built with them.
+/// Checks cargo and the linker, if a function is built with them.
 fn cargo(app: &Application) -> Vec<Finding> {
     let folders: BTreeSet<&Path> = app
         .functions
@@ -153,25 +156,32 @@ fn cargo(app: &Application) -> Vec<Finding> {
     let Some(folder) = folders.first() else {
         return Vec::new();
     };
-    // run in a function's own folder: rust-toolchain.toml decides there
-    let cargo = said("cargo", folder).map_or_else(
-        || Finding::new(Level::Fail, "cargo does not run, and functions have to be built. Install Rust: https://rustup.rs"),
-        |version| Finding::new(Level::Ok, version),
-    );
-    let linker = said("cc", folder).map_or_else(
+    // In the function's folder, where a rust-toolchain.toml may choose the version.
+    let cargo = version("cargo", folder).map_or_else(
         || {
             Finding::new(
-                Level::Fail,
-                "there is no C compiler (cc), which links Rust programs. Install one: apt-get install build-essential",
+                Severity::Fail,
+                "cargo does not run, and functions have to be built. Install Rust: \
+                 https://rustup.rs",
             )
         },
-        |version| Finding::new(Level::Ok, version),
+        |version| Finding::new(Severity::Ok, version),
+    );
+    let linker = version("cc", folder).map_or_else(
+        || {
+            Finding::new(
+                Severity::Fail,
+                "there is no C compiler (cc), which links Rust programs. Install one: apt-get \
+                 install build-essential",
+            )
+        },
+        |version| Finding::new(Severity::Ok, version),
     );
     vec![cargo, linker]
 }
 
-/// The first line that a program says of its version.
-fn said(program: &str, folder: &Path) -> Option<String> {
+/// The first line of a program's `--version`.
+fn version(program: &str, folder: &Path) -> Option<String> {
     let output = Command::new(program)
         .arg("--version")
         .current_dir(folder)
@@ -184,7 +194,7 @@ fn said(program: &str, folder: &Path) -> Option<String> {
         .then(|| text.lines().next().unwrap_or(program).to_owned())
 }
 
-/// Topics that do not exist yet, of clusters that answer: of others the servers' look has told.
+/// Topics that do not exist. Clusters that do not respond are found by the preflight checks.
 async fn topics(app: &Application) -> Vec<Finding> {
     let mut found = Vec::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
@@ -197,19 +207,20 @@ async fn topics(app: &Application) -> Vec<Finding> {
         let security = mapping.security.clone();
         let asked = tokio::task::spawn_blocking({
             let place = place.clone();
-            move || kafka::reach(&place, &security, &topics, PATIENCE)
+            move || kafka::reach(&place, &security, &topics, BROKER_TIMEOUT)
         });
         let asked = asked.await;
         let Ok(Ok(missing)) = asked else { continue };
-        let well = format!("{}: topic {names} at {place}", mapping.id);
+        let passed = format!("{}: topic {names} at {place}", mapping.id);
         let problem = |topic| {
             format!(
-                "there is no topic {topic} at {place}. It is read as soon as it exists; create it, or name another"
+                "there is no topic {topic} at {place}. It is read as soon as it exists; create \
+                 it, or name another"
             )
         };
         found.extend(Finding::each(
-            &well,
-            Level::Warn,
+            &passed,
+            Severity::Warn,
             missing.into_iter().map(problem).collect(),
         ));
     }
@@ -234,10 +245,10 @@ async fn keys(project: &Project, app: &Application) -> Vec<Finding> {
             .into_iter()
             .collect(),
     };
-    Finding::each("keys for the JWT authorizers", Level::Fail, problems)
+    Finding::each("keys for the JWT authorizers", Severity::Fail, problems)
 }
 
-/// `usher up` raises its own limit as far as it may.
+/// Checks the hard limit of open files, to which `usher up` raises its own limit.
 fn descriptors(project: &Project, app: &Application) -> Finding {
     let usual = project
         .concurrency
@@ -247,19 +258,20 @@ fn descriptors(project: &Project, app: &Application) -> Finding {
     let processes = needs.processes;
     match allowed_at_most() {
         Ok(hard) if hard >= wanted => Finding::new(
-            Level::Ok,
+            Severity::Ok,
             format!("{hard} open files allowed, about {wanted} may be needed"),
         ),
         Ok(hard) => Finding::new(
-            Level::Warn,
+            Severity::Warn,
             format!(
-                "{hard} open files allowed, and {processes} processes may need about {wanted}; what is beyond is throttled. Raise the hard \
-                 limit (ulimit -Hn {wanted}), or lower concurrency"
+                "{hard} open files allowed, and {processes} processes may need about {wanted}; \
+                 what is beyond is throttled. Raise the hard limit (ulimit -Hn {wanted}), or lower \
+                 concurrency"
             ),
         ),
         Err(error) => Finding::new(
-            Level::Warn,
-            format!("the limit of open files is not known: {error}"),
+            Severity::Warn,
+            format!("the limit of open files cannot be read: {error}"),
         ),
     }
 }

@@ -1,62 +1,64 @@
-//! What this machine lacks for an application, and how to mend it: the checks of `usher up` and some more, each told even when it is well.
+//! Checks whether this machine has what an application needs: the preflight checks of `usher up`
+//! and more, each with its result.
 //!
-//! `checks` looks; what it finds is data ([`Finding`]), which the command line prints. Nothing is changed, started or built.
+//! Results are data ([`Finding`]), which the command line prints. Nothing is changed, started or
+//! built.
 
 mod checks;
 mod redis;
 
 use std::fmt;
 
-pub use checks::{Subject, examine};
+pub use checks::{DoctorInput, run_checks};
 
-/// How serious it is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// As it should be.
+pub enum Severity {
+    /// The check passed.
     Ok,
-    /// The application starts, and something will not work, or works badly.
+    /// The application starts, but part of it will not work as intended.
     Warn,
-    /// The application does not start.
+    /// The application will not start.
     Fail,
 }
 
-/// One thing looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How serious.
-    pub level: Level,
-    /// What was looked at, and what is to be done where it is not well.
+    /// Severity.
+    pub severity: Severity,
+    /// What was checked, and the remedy if the check failed.
     pub text: String,
 }
 
 impl Finding {
-    fn new(level: Level, text: impl Into<String>) -> Self {
+    fn new(severity: Severity, text: impl Into<String>) -> Self {
         Self {
-            level,
+            severity,
             text: text.into(),
         }
     }
 
-    /// Something well if there are no problems, else each of them.
-    fn each(well: &str, level: Level, problems: Vec<String>) -> Vec<Self> {
+    /// One passed check if there are no problems, else a finding for each problem.
+    fn each(passed: &str, severity: Severity, problems: Vec<String>) -> Vec<Self> {
         if problems.is_empty() {
-            return vec![Self::new(Level::Ok, well)];
+            return vec![Self::new(Severity::Ok, passed)];
         }
         problems
             .into_iter()
-            .map(|problem| Self::new(level, problem))
+            .map(|problem| Self::new(severity, problem))
             .collect()
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let level = match self.level {
-            Level::Ok => "ok  ",
-            Level::Warn => "warn",
-            Level::Fail => "fail",
+        let severity = match self.severity {
+            Severity::Ok => "ok  ",
+            Severity::Warn => "warn",
+            Severity::Fail => "fail",
         };
-        // a text of several lines stays one finding
-        write!(f, "{level}  {}", self.text.replace('\n', "\n      "))
+        // Further lines are indented.
+        write!(f, "{severity}  {}", self.text.replace('\n', "\n      "))
     }
 }

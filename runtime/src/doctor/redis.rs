@@ -1,18 +1,19 @@
-//! Redis servers of this machine that variables of functions name: whether they take writes, and what they remove when they are full.
+//! Checks the Redis servers of this machine that variables of functions name: whether they accept
+//! writes, and which keys they evict.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisResult, cmd};
 
-use super::{Finding, Level};
+use super::{Finding, Severity};
 use crate::model::Application;
 use crate::project::local_servers;
 
-/// How long a server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for a response.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One finding a server that answers; of others the preflight checks tell.
+/// One finding for each server that responds. The preflight checks report the others.
 pub(super) async fn servers(app: &Application) -> Vec<Finding> {
     let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (variable, value) in app
@@ -34,24 +35,24 @@ pub(super) async fn servers(app: &Application) -> Vec<Finding> {
         let Ok(client) = Client::open(info) else {
             continue;
         };
-        if let Ok(state) = State::read(&client).await {
+        if let Ok(state) = RedisState::read(&client).await {
             found.push(state.finding(&server));
         }
     }
     found
 }
 
-/// What a server says of itself.
-struct State {
+/// Role and eviction policy of a server.
+struct RedisState {
     is_replica: bool,
     policy: String,
 }
 
-impl State {
+impl RedisState {
     async fn read(client: &Client) -> RedisResult<Self> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
+            .set_connection_timeout(Some(REDIS_TIMEOUT))
+            .set_response_timeout(Some(REDIS_TIMEOUT));
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
@@ -77,27 +78,28 @@ impl State {
         let policy = &self.policy;
         if self.is_replica {
             return Finding::new(
-                Level::Warn,
-                format!("{server} is a replica and takes no writes. Name its primary"),
+                Severity::Warn,
+                format!("{server} is a replica and accepts no writes. Name its primary"),
             );
         }
         match policy.as_str() {
-            "noeviction" => Finding::new(
-                Level::Ok,
-                format!("{server} removes no key by itself ({policy})"),
-            ),
+            "noeviction" => {
+                Finding::new(Severity::Ok, format!("{server} evicts no keys ({policy})"))
+            }
             volatile if volatile.starts_with("volatile-") => {
                 let text = format!(
-                    "{server} removes only keys with a time to live when it is full ({policy}): fit for a cache"
+                    "{server} evicts only keys with a time to live when it is full ({policy}): \
+                     suitable for a cache"
                 );
-                Finding::new(Level::Ok, text)
+                Finding::new(Severity::Ok, text)
             }
             _ => {
                 let text = format!(
-                    "{server} may remove any key when it is full (maxmemory-policy {policy}). Set noeviction where every key \
-                     counts, such as in a queue or a lock; volatile-lru for a cache beside streams"
+                    "{server} may evict any key when it is full (maxmemory-policy {policy}). Set \
+                     noeviction where every key counts, such as in a queue or a lock; volatile-lru \
+                     for a cache beside streams"
                 );
-                Finding::new(Level::Warn, text)
+                Finding::new(Severity::Warn, text)
             }
         }
     }

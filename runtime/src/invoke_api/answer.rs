@@ -12,7 +12,7 @@ use super::admission::Refused;
 use crate::asynchronous::{MAX_EVENT, NotAccepted};
 use crate::instances::arn;
 use crate::invocation::{self, MAX_PAYLOAD, Outcome, Rejected};
-use crate::model::{Function, Location, Skipped};
+use crate::model::{Function, Location, SkippedFunction};
 
 pub(super) type Reply = Response<Full<Bytes>>;
 
@@ -164,7 +164,7 @@ pub(super) fn taken(status: StatusCode, request_id: &str) -> Reply {
 /// `ListFunctions`: those that run, then those that this host cannot run.
 pub(super) fn list(
     functions: &BTreeMap<String, Function>,
-    skipped: &BTreeMap<String, Skipped>,
+    skipped: &BTreeMap<String, SkippedFunction>,
     location: &Location,
 ) -> Reply {
     let not_run = skipped.values().map(|skipped| {

@@ -31,7 +31,7 @@ use crate::connections::places::Places;
 use crate::connections::{self, Rules};
 use crate::instances::Logs;
 use crate::invocation::Invoker;
-use crate::model::{Function, Location, Skipped};
+use crate::model::{Function, Location, SkippedFunction};
 
 pub use admission::{LEAST_TOKEN, Token};
 pub use beacon::{Beacon, Definitions};
@@ -59,7 +59,7 @@ pub struct Api {
     /// By logical id.
     pub functions: BTreeMap<String, Function>,
     /// Functions that this host cannot run, by logical id.
-    pub skipped: BTreeMap<String, Skipped>,
+    pub skipped: BTreeMap<String, SkippedFunction>,
     /// Region and account of ARNs in answers.
     pub location: Location,
     /// Runs functions.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::qualified::{LATEST, function_name};
-use crate::model::{Function, Skipped};
+use crate::model::{Function, SkippedFunction};
 
 /// Why no function is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,10 @@ pub(super) fn find<'f>(
 }
 
 /// Why the function of this name (with or without a qualifier) is not run, if the template has it and this host cannot run it.
-pub(super) fn not_run<'s>(name: &str, skipped: &'s BTreeMap<String, Skipped>) -> Option<&'s str> {
+pub(super) fn not_run<'s>(
+    name: &str,
+    skipped: &'s BTreeMap<String, SkippedFunction>,
+) -> Option<&'s str> {
     let (name, _) = function_name(name);
     let (_, found) = skipped
         .iter()

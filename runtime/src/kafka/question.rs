@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 
 use super::settings;
-use crate::model::Security;
+use crate::model::KafkaSecurity;
 
 /// One attempt takes so long at most; then it is looked at why none has succeeded.
 const ATTEMPT: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 /// One readable message when it cannot be reached within `patience`, or does not let us in. Blocks that long.
 pub fn reach(
     bootstrap_servers: &str,
-    security: &Security,
+    security: &KafkaSecurity,
     topics: &[String],
     patience: Duration,
 ) -> Result<Vec<String>, String> {

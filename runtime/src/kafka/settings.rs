@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Limits, encode};
 use crate::invocation::MAX_PAYLOAD;
-use crate::model::{KafkaMapping, Security};
+use crate::model::{KafkaMapping, KafkaSecurity};
 use event_sources::stream::StreamSettings;
 
 /// Longest topic name (249), a partition number and the punctuation around them.
@@ -29,7 +29,7 @@ pub(crate) fn cluster(mapping: &KafkaMapping) -> ClientConfig {
 }
 
 /// Where the brokers are, and what they are shown.
-pub(super) fn reach(servers: &str, security: &Security, config: &mut ClientConfig) {
+pub(super) fn reach(servers: &str, security: &KafkaSecurity, config: &mut ClientConfig) {
     let protocol = match (&security.login, security.tls) {
         (Some(_), _) => "sasl_ssl",
         (None, true) => "ssl",

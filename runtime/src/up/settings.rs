@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::StartError;
 use crate::control::Tuner;
-use crate::project::{SETTINGS, tuned};
+use crate::project::{SETTINGS, setting_changes};
 use crate::tuning::{SettingChange, changes_between};
 
 /// How often the file is looked at.
@@ -37,7 +37,7 @@ fn apply(tuner: &Tuner, before: &[SettingChange], after: &[SettingChange]) -> Ve
 
 /// Follows the file for ever. What is wrong in it changes nothing and is told once.
 pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<SettingChange>) {
-    // read once more at the start: it may have been changes_between since `known` was
+    // read once more at the start: it may have been edited since `known` was
     let mut stamp = None;
     loop {
         tokio::time::sleep(LOOK).await;
@@ -46,7 +46,7 @@ pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Sett
             continue;
         }
         stamp = now;
-        match tuned(&file) {
+        match setting_changes(&file) {
             Ok(wishes) => {
                 // refusals are told by the tuner; those wishes count as known, so that they are told once
                 apply(&tuner, &known, &wishes);
@@ -60,7 +60,7 @@ pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Sett
     }
 }
 
-/// Distinguishes an edited file from the one before: an editor may keep the length, and a copy the time.
+/// What tells an edited file from the one before: an editor may keep the length, and a copy the time.
 async fn stamp_of(file: &Path) -> Option<(SystemTime, u64)> {
     let metadata = tokio::fs::metadata(file).await.ok()?;
     Some((metadata.modified().ok()?, metadata.len()))

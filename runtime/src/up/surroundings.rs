@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::model::{Application, Destination, Security};
+use crate::model::{Application, Destination, KafkaSecurity};
 use crate::project::{LocalServer, local_servers};
 use crate::{kafka, sqs};
 
@@ -58,7 +58,7 @@ pub(super) async fn listen(face: Face) -> Result<TcpListener, String> {
 
 /// Asks every cluster once. Missing topics are only warned of: they may be created later.
 async fn brokers(app: &Application) -> Vec<String> {
-    let mut clusters: Vec<(&str, &Security, Vec<String>)> = Vec::new();
+    let mut clusters: Vec<(&str, &KafkaSecurity, Vec<String>)> = Vec::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         let mut topics = mapping.topics.clone();
         if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
@@ -158,7 +158,7 @@ async fn servers(app: &Application, faces: &[Face]) -> Vec<String> {
                 server.host
             ),
         };
-        if server.speaks_http && server.port.is_ok() {
+        if server.is_http && server.port.is_ok() {
             tracing::warn!("{wrong}");
         } else {
             problems.push(wrong);

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use usher::asynchronous::{self, Event, NotAccepted, Queue, Settings};
 use usher::instances::Pool;
 use usher::invocation::Rejected;
-use usher::model::{EventInvoke, EventTarget, Function};
+use usher::model::{EventInvokeConfig, EventTarget, Function};
 use usher::sqs::{self, Sqs};
 
 use crate::kafka::{free_address, random};
@@ -19,7 +19,7 @@ use crate::sqs_stage::{arn, client, endpoint, queue};
 use crate::support::{
     add_function, application, echo_function, eventually, executables, function, options, state,
 };
-use crate::template::good;
+use crate::template_fixture::good;
 
 /// One message of a batch, which `echo_function` records when it is done with it.
 fn message(body: &str) -> Value {
@@ -148,7 +148,7 @@ struct Stage {
 
 impl Stage {
     async fn new(
-        config: impl FnOnce(&dyn Fn(&str) -> String) -> EventInvoke,
+        config: impl FnOnce(&dyn Fn(&str) -> String) -> EventInvokeConfig,
         concurrency: Option<u32>,
     ) -> Self {
         let name = format!("host-{}", random());
@@ -229,10 +229,10 @@ fn body(message: &Message) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_the_dead_letter_queue()
  {
-    let config = |arn: &dyn Fn(&str) -> String| EventInvoke {
+    let config = |arn: &dyn Fn(&str) -> String| EventInvokeConfig {
         on_failure: Some(EventTarget::Queue(arn("failed"))),
         dead_letters: Some(arn("dead")),
-        ..EventInvoke::default()
+        ..EventInvokeConfig::default()
     };
     let stage = Stage::new(config, None).await;
     let event = json!({ "do": "fail", "order": 7 });
@@ -278,9 +278,9 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_goes_to_the_function_that_is_to_hear_of_it() {
-    let config = |_: &dyn Fn(&str) -> String| EventInvoke {
+    let config = |_: &dyn Fn(&str) -> String| EventInvokeConfig {
         on_success: Some(EventTarget::Function("Other".into())),
-        ..EventInvoke::default()
+        ..EventInvokeConfig::default()
     };
     let stage = Stage::new(config, None).await;
     stage.accept(&message("first")).await;
@@ -307,9 +307,9 @@ async fn an_answer_goes_to_the_function_that_is_to_hear_of_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_of_a_function_that_may_not_run_are_given_up_at_once() {
-    let config = |arn: &dyn Fn(&str) -> String| EventInvoke {
+    let config = |arn: &dyn Fn(&str) -> String| EventInvokeConfig {
         on_failure: Some(EventTarget::Queue(arn("failed"))),
-        ..EventInvoke::default()
+        ..EventInvokeConfig::default()
     };
     let stage = Stage::new(config, Some(0)).await;
     stage.accept(&json!({ "do": "echo" })).await;
@@ -378,7 +378,7 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_taken_over_is_refused_with_a_reason() {
-    let stage = Stage::new(|_| EventInvoke::default(), None).await;
+    let stage = Stage::new(|_| EventInvokeConfig::default(), None).await;
     let accept = async |function: &str, payload: Vec<u8>| {
         stage
             .queue
@@ -419,17 +419,17 @@ fn the_template_says_how_often_and_who_is_told() {
         "stack = 's'\n[endpoints]\nsqs = 'http://127.0.0.1:1'\n",
     );
     let made = arn("s-AEventInvokeConfigOnFailureQueue");
-    let a = EventInvoke {
+    let a = EventInvokeConfig {
         max_retries: 1,
         max_age: Duration::from_mins(1),
         on_success: Some(EventTarget::Function("B".into())),
         on_failure: Some(EventTarget::Queue(made.clone())),
         dead_letters: Some(arn("s-Dead")),
     };
-    let b = EventInvoke {
+    let b = EventInvokeConfig {
         max_retries: 0,
         on_failure: Some(EventTarget::Queue(arn("s-Dead"))),
-        ..EventInvoke::default()
+        ..EventInvokeConfig::default()
     };
     assert_eq!(
         app.event_invoke,

@@ -22,7 +22,7 @@ fn the_doctor_names_what_is_missing_and_its_remedy() {
     let application = Application::new();
     let well = application.said(&["doctor"]);
     assert!(
-        well.contains("ok    servers answer") && well.contains("0 to mend"),
+        well.contains("ok    servers respond") && well.contains("0 failed"),
         "{well}"
     );
     std::fs::remove_file(application.path().join("built/bootstrap")).unwrap();
@@ -39,7 +39,7 @@ fn the_doctor_names_what_is_missing_and_its_remedy() {
     for part in [
         "function Echo: there is no executable",
         &format!("SQS at http://{nowhere} does not answer"),
-        "2 to mend",
+        "2 failed",
     ] {
         assert!(said.contains(part), "{part} is missing from {said}");
     }
@@ -87,9 +87,7 @@ async fn the_doctor_warns_of_a_redis_that_evicts() {
         .find(|line| line.contains("LOCKS_URL"))
         .unwrap_or_else(|| panic!("{said}"));
     assert!(
-        found.starts_with("warn")
-            && found.contains("may remove any key")
-            && !found.contains("hush"),
+        found.starts_with("warn") && found.contains("may evict any key") && !found.contains("hush"),
         "{said}"
     );
 }
@@ -163,7 +161,7 @@ fn the_doctor_finds_a_fresh_make_project_healthy() {
     let (code, said) = usher(folder.path(), &["doctor"], None);
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("0 to mend") && said.contains("(usher up builds it)"),
+        said.contains("0 failed") && said.contains("(usher up builds it)"),
         "{said}"
     );
     // what is not built is missing where nothing is built, and so is a tool that does not run

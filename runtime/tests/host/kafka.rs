@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::kafka::{self, Handle, Limits};
-use usher::model::{Function, KafkaKind, KafkaMapping, Security, StartingPosition};
+use usher::model::{Function, KafkaKind, KafkaMapping, KafkaSecurity, StartingPosition};
 use usher::supervision::Registry;
 
 use crate::own_kafka::OwnKafka;
@@ -57,7 +57,7 @@ impl Stage {
             id: "EchoEvents".into(),
             function: "Echo".into(),
             bootstrap_servers: brokers.clone(),
-            security: Security::default(),
+            security: KafkaSecurity::default(),
             kind: KafkaKind::SelfManaged,
             group: format!("{topic}-group"),
             topics: vec![topic],

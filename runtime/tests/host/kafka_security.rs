@@ -5,18 +5,22 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 use usher::kafka::reach;
-use usher::model::Security;
+use usher::model::KafkaSecurity;
 use usher::project::{Arguments, Project};
 use usher::template;
 
 use crate::kafka::{Stage, values};
 use crate::own_kafka::OwnKafka;
-use crate::template::function;
+use crate::template_fixture::function;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a template with these access configurations resolves to; secrets by name and content.
-fn resolved(servers: &str, access: &[&str], secrets: &[(&str, serde_json::Value)]) -> Security {
+fn resolved(
+    servers: &str,
+    access: &[&str],
+    secrets: &[(&str, serde_json::Value)],
+) -> KafkaSecurity {
     let folder = TempDir::new().unwrap();
     let list: Vec<String> = access
         .iter()
@@ -94,7 +98,7 @@ async fn records_come_through_every_login_and_through_client_certificates_and_wr
 
     let scram = "SASL_SCRAM_512_AUTH";
     let mutual = "CLIENT_CERTIFICATE_TLS_AUTH";
-    let ask = async |brokers: &String, security: Security| {
+    let ask = async |brokers: &String, security: KafkaSecurity| {
         let brokers = brokers.clone();
         tokio::task::spawn_blocking(move || reach(&brokers, &security, &[], PATIENCE))
             .await

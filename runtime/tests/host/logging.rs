@@ -7,7 +7,7 @@ use usher::model::{Function, LogFormat, LogLevel, Logging};
 use crate::support::{
     Printed, answer, application, error, eventually, executables, function, invoke, options,
 };
-use crate::template::{self, complaints, good};
+use crate::template_fixture::{self, complaints, good};
 
 fn json_logging(application: LogLevel, system: LogLevel) -> Logging {
     Logging {
@@ -165,7 +165,7 @@ async fn a_text_report_says_what_went_wrong() {
 
 #[test]
 fn a_logging_configuration_is_read_and_lies_under_globals() {
-    let text = template::function(
+    let text = template_fixture::function(
         "LoggingConfig: {ApplicationLogLevel: DEBUG, LogGroup: !Ref Logs}",
     ) + "  Logs: {Type: 'AWS::Logs::LogGroup'}\n\
            Globals: {Function: {LoggingConfig: {LogFormat: JSON, SystemLogLevel: WARN, ApplicationLogLevel: ERROR}}}\n";
@@ -178,7 +178,7 @@ fn a_logging_configuration_is_read_and_lies_under_globals() {
     );
     assert!(logging.group.is_some_and(|group| group.contains("Logs")));
     assert_eq!(
-        good(&template::function(""), "").functions["Worker"].logging,
+        good(&template_fixture::function(""), "").functions["Worker"].logging,
         Logging::default()
     );
     for (written, words) in [
@@ -199,7 +199,7 @@ fn a_logging_configuration_is_read_and_lies_under_globals() {
         ("LogFormat: JSON, LogGruop: x", "Did you mean LogGroup?"),
     ] {
         let found = complaints(
-            &template::function(&format!("LoggingConfig: {{{written}}}")),
+            &template_fixture::function(&format!("LoggingConfig: {{{written}}}")),
             "",
         );
         assert!(
@@ -207,7 +207,7 @@ fn a_logging_configuration_is_read_and_lies_under_globals() {
             "{written}: {found:?}"
         );
     }
-    let found = complaints(&template::function("LoggingConfig: JSON"), "");
+    let found = complaints(&template_fixture::function("LoggingConfig: JSON"), "");
     assert!(
         matches!(&found[..], [(9, message)] if message.contains("must be a mapping")),
         "{found:?}"

@@ -3,8 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod asynchronous;
-mod bad_folders;
-mod bad_templates;
 mod beside;
 mod bridge;
 mod browser;
@@ -42,11 +40,11 @@ mod oversize_queues;
 mod own_kafka;
 mod page;
 mod page_truth;
+mod pages;
 mod parked;
 mod raw_kafka;
 mod schedule;
 mod semantics;
-mod shapes;
 mod shortage;
 mod skipped_functions;
 mod something_is_stuck;
@@ -59,10 +57,11 @@ mod state;
 mod strict_requests;
 mod supervised;
 mod support;
-mod template;
-mod template_apis;
-mod template_names;
-mod template_wild;
+mod template_errors;
+#[path = "../../../crates/sam-template/tests/templates/fixture.rs"]
+#[allow(dead_code)]
+mod template_fixture;
+mod template_output;
 mod terminal;
 mod tuning;
 mod two_hosts;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::kafka::{free_address, random};
 use crate::sqs_stage::{client, endpoint};
 use crate::support::{Killed, eventually, project};
-use crate::template::{ENDPOINT, function, good, warnings};
+use crate::template_fixture::{ENDPOINT, function, good, warnings};
 
 const OTHERS: &str = "  Script:
     Type: AWS::Serverless::Function

@@ -65,7 +65,7 @@ fn function(id: &str, uri: &str, binary: Option<&str>) -> String {
 
 /// What the built executables print, by function: read from the program itself, which is no function and is not started here.
 fn built(folder: &Path, ids: &[&str]) -> Vec<String> {
-    use usher::build::{self, Options};
+    use usher::build::{self, BuildOptions};
     use usher::project::{Arguments, Project};
     let template = folder.join("template.yaml");
     let project = Project::load(&template, &Arguments::default()).unwrap();
@@ -73,18 +73,18 @@ fn built(folder: &Path, ids: &[&str]) -> Vec<String> {
         usher::template::load(&template, &project).unwrap_or_else(|found| panic!("{found:?}"));
     let binaries = build::build(
         &app,
-        &Options {
+        &BuildOptions {
             profile: Some("dev".into()),
-            ..Options::default()
+            ..BuildOptions::default()
         },
     )
     .unwrap();
     let former = build::build(
         &app,
-        &Options {
+        &BuildOptions {
             profile: Some("dev".into()),
             no_build: true,
-            ..Options::default()
+            ..BuildOptions::default()
         },
     )
     .unwrap();

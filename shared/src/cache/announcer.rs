@@ -1,9 +1,9 @@
 //! Tells a stream of a program's change.
 
-use crate::link::{Link, LinkError};
-use crate::message::ProgramChanged;
+use crate::message::{ProgramChanged, StreamEntry};
 use crate::naming::Names;
-use crate::stream::{Bounds, Published, Publisher, TRACE_FIELD};
+use redis_link::{Link, LinkError};
+use redis_streams::{Bounds, Published, Publisher};
 
 /// Publishes changes of programs to one stream. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub enum AnnounceError {
 impl Announcer {
     /// To the stream of a name, without the prefix.
     pub fn new(link: Link, names: &Names, stream: &str, bounds: Bounds) -> Self {
-        Self(Publisher::new(link, names, stream, bounds))
+        Self(Publisher::new(link, &names.stream(stream), bounds))
     }
 
     /// Adds an entry, with the trace that led to it. At least once: after an error it may stand there all the same.
@@ -40,7 +40,7 @@ impl Announcer {
         let fields = change.fields();
         let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
         let fields: Vec<_> = fields
-            .chain(trace.map(|trace| (TRACE_FIELD, trace)))
+            .chain(trace.map(|trace| (StreamEntry::TRACE_FIELD, trace)))
             .collect();
         match self.0.publish(&fields).await? {
             Published::At(id) => {

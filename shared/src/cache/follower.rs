@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::local::Local;
 use super::moment::Moment;
-use crate::link::{Link, LinkError};
 use crate::message::ProgramChanged;
 use crate::naming::Names;
-use crate::stream::{BroadcastReader, Entry, Heard};
+use redis_link::{Link, LinkError};
+use redis_streams::{BroadcastReader, Entry, Received};
 
 /// After a failed read.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -22,7 +22,7 @@ pub async fn follow(local: Arc<Local>, link: Link, names: Names, stream: String,
     let mut outage = Outage::default();
     loop {
         let began = Moment::now();
-        let mut reader = match BroadcastReader::open(link.clone(), &names, &stream).await {
+        let mut reader = match BroadcastReader::open(link.clone(), &names.stream(&stream)).await {
             Ok(reader) => reader,
             Err(error) => {
                 outage.note(&error);
@@ -42,11 +42,11 @@ pub async fn follow(local: Arc<Local>, link: Link, names: Names, stream: String,
                 Duration::ZERO
             };
             match reader.next(wait).await {
-                Ok(Heard::Entries(entries)) => {
+                Ok(Received::Entries(entries)) => {
                     outage.end();
                     hear(&local, &entries, began);
                 }
-                Ok(Heard::Gap(gap)) => {
+                Ok(Received::Gap(gap)) => {
                     tracing::warn!(
                         stream,
                         ?gap,
@@ -72,7 +72,7 @@ fn hear(local: &Local, entries: &[Entry], began: Moment) {
         .collect();
     match changes {
         // All that was published before `began` is known only when no more is left.
-        Ok(changes) if entries.len() < BroadcastReader::MOST => local.hear(changes, began),
+        Ok(changes) if entries.len() < BroadcastReader::MAX_ENTRIES => local.hear(changes, began),
         Ok(changes) => local.hear_in_part(changes),
         // It may be about any program.
         Err(error) => {

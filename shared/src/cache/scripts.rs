@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::link::Script;
+use redis_link::Script;
 
 const FRAGMENTS: [(&str, &str); 1] = [("cache/keys", include_str!("lua/keys.lua"))];
 

@@ -7,9 +7,9 @@ use super::programs::{Keep, ProgramCache, Truth};
 use super::rules::Hearing;
 use super::shared::SharedCache;
 use crate::config::{Reader, Url};
-use crate::link::{Link, LinkError};
 use crate::naming::Names;
-use crate::stream::Bounds;
+use redis_link::{Link, LinkError};
+use redis_streams::Bounds;
 
 /// Longest that a process which hears of no change may serve from memory.
 const DEAF_TTL_MS: u64 = 2_000;

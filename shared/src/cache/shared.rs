@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{body, scripts};
-use crate::link::{Call, Link, LinkError};
 use crate::message::{ProgramChanged, ProgramId};
 use crate::naming::Names;
 use crate::sale::Program;
+use redis_link::{Call, Link, LinkError};
 
 /// A reader that takes longer than this to load a program may not keep it.
 const LEASE_MS: u64 = 10_000;
@@ -101,7 +101,7 @@ impl SharedCache {
                     }
                 }
             }
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 
@@ -125,7 +125,7 @@ impl SharedCache {
             "STORED" => Ok(Put::Stored),
             "OLD" => Ok(Put::Old),
             "NOLEASE" => Ok(Put::NoLease),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use redis::cmd;
 
-use crate::link::{Call, LinkError};
 use crate::message::{CategoryNo, Nonce, OrderNumber, SeatIndex};
+use redis_link::{Call, LinkError};
 
 use super::look::Taken;
 use super::scripts;
@@ -76,7 +76,7 @@ impl Gate {
                 let (taken_again, recounted, freed) =
                     (reply.parse()?, reply.parse()?, reply.parse()?);
                 let unowned = parse_seats(&reply.word()?)?;
-                let mut taken = Vec::with_capacity(reply.left() / 2);
+                let mut taken = Vec::with_capacity(reply.remaining() / 2);
                 while let Some(seat) = reply.next_word()? {
                     let (order, nonce) = parse_owner(&reply.word()?)?;
                     taken.extend(parse_seats(&seat)?.into_iter().map(|seat| Taken {
@@ -96,7 +96,7 @@ impl Gate {
             "CLOSED" => Ok(Audit::Closed),
             "NOSEAT" => Ok(Audit::NoSuchChunk),
             "DAMAGED" => Ok(Audit::Damaged),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 
@@ -106,7 +106,7 @@ impl Gate {
         &self,
         program: ProgramRef,
     ) -> Result<HashSet<SeatIndex>, LinkError> {
-        let jobs = self.timeouts().jobs_key(program.shard);
+        let jobs = self.timeouts().bodies_key(program.shard);
         let mut seats = HashSet::new();
         let mut from = 0_u64;
         loop {

@@ -6,9 +6,9 @@
 
 use redis::cmd;
 
-use crate::link::{Call, LinkError};
 use crate::message::Shard;
 use crate::sale::{Layout, Program};
+use redis_link::{Call, LinkError};
 
 use super::filling::{Claim, Epoch, Grant, Install, LiveOrder, Merged, NamedOrder, Start};
 use super::scripts;
@@ -36,7 +36,7 @@ impl Gate {
             "BUSY" => Ok(Claim::Busy {
                 lease_left_ms: reply.parse()?,
             }),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 
@@ -69,7 +69,7 @@ impl Gate {
             "OPEN" => Ok(Install::AlreadyOpen),
             "ENDS" => Ok(Install::EndsNeeded),
             "LOST" => Ok(Install::GrantLost),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 
@@ -124,13 +124,13 @@ impl Gate {
             match reply.word()?.as_str() {
                 "DONE" => {}
                 "STALE" => return Ok(Merged::Stale),
-                other => return Err(reply.odd(other)),
+                other => return Err(reply.unexpected(other)),
             }
             for number in reply.word()?.split(',').filter(|number| !number.is_empty()) {
                 outside.push(
                     number
                         .parse()
-                        .map_err(|e| reply.odd(&format!("{number:?}: {e}")))?,
+                        .map_err(|e| reply.unexpected(&format!("{number:?}: {e}")))?,
                 );
             }
             while let Some(owner) = reply.next_word()? {
@@ -194,7 +194,9 @@ impl Gate {
         let mut programs = Vec::new();
         for (shard, mut reply) in shards.into_iter().zip(replies) {
             while let Some(id) = reply.next_word()? {
-                let id = id.parse().map_err(|e| reply.odd(&format!("{id:?}: {e}")))?;
+                let id = id
+                    .parse()
+                    .map_err(|e| reply.unexpected(&format!("{id:?}: {e}")))?;
                 programs.push(ProgramRef { id, shard });
             }
         }

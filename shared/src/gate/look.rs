@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use redis::cmd;
 
-use crate::link::{Call, LinkError, Reply};
 use crate::message::{
     CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
 };
 use crate::sale::Category;
+use redis_link::{Call, LinkError, Reply};
 
 use super::filling::InstallState;
 use super::types::{ProgramRef, ResvState, parse_owner, parse_seats};
@@ -96,7 +96,7 @@ impl Gate {
         let Some(mut reply) = replies.pop() else {
             return Ok(None);
         };
-        let Some(nonce) = reply.parse_some()? else {
+        let Some(nonce) = reply.parse_optional()? else {
             return Ok(None);
         };
         let program = reply.parse()?;
@@ -186,7 +186,7 @@ impl Gate {
         };
         let next: u64 = reply.parse()?;
         let mut pairs = reply.nested()?;
-        let mut taken = Vec::with_capacity(pairs.left() / 2);
+        let mut taken = Vec::with_capacity(pairs.remaining() / 2);
         while let Some(seat) = pairs.next_word()? {
             let (order, nonce) = parse_owner(&pairs.word()?)?;
             let seat = parse_seats(&seat)?;
@@ -226,7 +226,7 @@ impl Gate {
 }
 
 fn pairs(reply: &mut Reply) -> Result<HashMap<String, String>, LinkError> {
-    let mut fields = HashMap::with_capacity(reply.left() / 2);
+    let mut fields = HashMap::with_capacity(reply.remaining() / 2);
     while let Some(name) = reply.next_word()? {
         fields.insert(name, reply.word()?);
     }

@@ -30,6 +30,7 @@ mod install;
 mod look;
 mod map;
 mod orders;
+mod queue_shard;
 mod reserve;
 mod scripts;
 mod tickets;
@@ -37,13 +38,13 @@ mod types;
 mod verbs;
 mod waiting;
 
-pub use crate::link::LinkError as GateError;
 pub use audit::{Audit, AuditedChunk, Release};
 pub use filling::{
     Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, NamedOrder, Start,
 };
 pub use look::{Availability, Reservation, Taken, TakenPage};
 pub use orders::{Abandon, Accepted, Settle, SettleTo, Settled};
+pub use redis_link::LinkError as GateError;
 pub use reserve::{Reserve, Reserved};
 pub use tickets::{BuyerPage, BuyerTickets, StoredTickets, TicketCount};
 pub use types::{OrderAt, ProgramRef, ResvState, TIMEOUT_QUEUE, TimeoutJob};

@@ -1,7 +1,7 @@
 //! Steps 2 to 5: what becomes of a reservation, and the gate made to agree with Postgres.
 
-use crate::link::{Call, LinkError};
 use crate::message::{CategoryNo, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
+use redis_link::{Call, LinkError};
 
 use super::scripts;
 use super::types::{OrderAt, ResvState, parse_owner, seat_list};
@@ -104,7 +104,7 @@ impl Gate {
             "YES" => Ok(Accepted::Yes),
             "FOUND" => Ok(Accepted::Found(ResvState::read(&mut reply)?)),
             "MISSING" => Ok(Accepted::Missing),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 
@@ -121,7 +121,7 @@ impl Gate {
             "FOUND" => Ok(Abandon::Found(ResvState::read(&mut reply)?)),
             "MISSING" => Ok(Abandon::Missing),
             "REFUSED" => Ok(Abandon::Refused),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 
@@ -153,7 +153,7 @@ impl Gate {
         match reply.word()?.as_str() {
             "DONE" => {
                 let freed = reply.parse()?;
-                let mut displaced = Vec::with_capacity(reply.left());
+                let mut displaced = Vec::with_capacity(reply.remaining());
                 while let Some(owner) = reply.next_word()? {
                     displaced.push(parse_owner(&owner)?);
                 }
@@ -163,7 +163,7 @@ impl Gate {
             "UNKNOWN" => Ok(Settled::SeatsUnknown),
             "NOSEAT" => Ok(Settled::NoSuchSeat),
             "ABSENT" => Ok(Settled::NotInstalled),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 }

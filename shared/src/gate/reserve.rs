@@ -1,8 +1,8 @@
 //! Step 1: seats for a buyer, all or nothing.
 
-use crate::link::{Call, LinkError, Reply};
 use crate::message::{Cents, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
 use crate::sale::SeatSelection;
+use redis_link::{Call, LinkError, Reply};
 
 use super::scripts;
 use super::types::{ProgramRef, ResvState, parse_owner, parse_seats, seat_list};
@@ -209,6 +209,6 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
         "LOADING" => Reserved::Loading,
         "REBUILD" => Reserved::Rebuild,
         "INUSE" => Reserved::NumberInUse,
-        other => return Err(reply.odd(other)),
+        other => return Err(reply.unexpected(other)),
     })
 }

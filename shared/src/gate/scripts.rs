@@ -3,13 +3,13 @@
 
 use std::sync::LazyLock;
 
-use crate::delay;
-use crate::link::{self, Script};
+use delay_queue::FRAGMENTS as DELAY_FRAGMENTS;
+use redis_link::{SERVER_FRAGMENT, Script};
 
 const FRAGMENTS: [(&str, &str); 10] = [
-    ("delay/clock", delay::FRAGMENTS[0].1),
-    ("delay/entry", delay::FRAGMENTS[1].1),
-    link::SERVER_FRAGMENT,
+    DELAY_FRAGMENTS[0],
+    DELAY_FRAGMENTS[1],
+    SERVER_FRAGMENT,
     ("gate/keys", include_str!("lua/keys.lua")),
     ("gate/earlier", include_str!("lua/earlier.lua")),
     ("gate/remember", include_str!("lua/remember.lua")),

@@ -2,8 +2,8 @@
 
 use redis::cmd;
 
-use crate::link::{Call, LinkError};
 use crate::message::{OrderNumber, ProgramId, Shard, UserId};
+use redis_link::{Call, LinkError};
 
 use super::scripts;
 use super::types::ProgramRef;
@@ -90,7 +90,7 @@ impl Gate {
             .into_iter()
             .zip(self.link.read("buyers", reads).await?)
         {
-            let mut counts = Vec::with_capacity(fields.left() / 2);
+            let mut counts = Vec::with_capacity(fields.remaining() / 2);
             while let Some(order) = fields.next_word()? {
                 counts.push((order, fields.word()?));
             }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::link::{LinkError, Reply};
 use crate::message::{Nonce, OrderNumber, ProgramId, SeatIndex, Shard};
 use crate::sale::Program;
+use redis_link::{LinkError, Reply};
 
 /// Name of the delay queue that holds the timeout entry of every reservation, under the order's number.
 pub const TIMEOUT_QUEUE: &str = "order-timeout";
@@ -86,9 +86,9 @@ impl ResvState {
     /// Four words: state, partition, offset, appended.
     pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
         let state = reply.word()?;
-        let partition = reply.parse_some()?;
-        let offset = reply.parse_some()?;
-        let appended = reply.parse_some()?;
+        let partition = reply.parse_optional()?;
+        let offset = reply.parse_optional()?;
+        let appended = reply.parse_optional()?;
         match (state.as_str(), partition, offset, appended) {
             ("held", ..) => Ok(Self::Held),
             ("abandoning", ..) => Ok(Self::Abandoning),
@@ -98,7 +98,7 @@ impl ResvState {
                 offset,
                 appended_ms,
             }),
-            _ => Err(reply.odd(&format!("a reservation in state {state:?}"))),
+            _ => Err(reply.unexpected(&format!("a reservation in state {state:?}"))),
         }
     }
 }

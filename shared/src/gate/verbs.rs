@@ -6,10 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::cmd;
 
-use crate::delay::DelayQueue;
-use crate::link::{Link, LinkError};
 use crate::naming::Names;
 use crate::sale::GateClock;
+use delay_queue::DelayQueue;
+use redis_link::{Link, LinkError};
 
 use super::types::{ProgramRef, TIMEOUT_QUEUE};
 
@@ -51,8 +51,8 @@ impl Gate {
 
     /// The queue of the orders' timeouts.
     pub fn timeouts(&self) -> DelayQueue {
-        DelayQueue::new(self.link.clone(), self.names.clone(), TIMEOUT_QUEUE)
-            .unwrap_or_else(|_| unreachable!("the name is a valid queue name"))
+        DelayQueue::new(self.link.clone(), self.names.prefix(), TIMEOUT_QUEUE)
+            .unwrap_or_else(|error| unreachable!("prefix and name are valid: {error}"))
     }
 
     /// Whether Redis answers.

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::link::{Call, LinkError};
 use crate::message::Shard;
+use redis_link::{Call, LinkError};
 
 use super::scripts;
 use super::verbs::Gate;
@@ -37,7 +37,7 @@ impl Gate {
             "YES" => Ok(WaitBegun::Yes),
             "FULL" => Ok(WaitBegun::Full),
             "LAGGING" => Ok(WaitBegun::Lagging),
-            other => Err(reply.odd(other)),
+            other => Err(reply.unexpected(other)),
         }
     }
 

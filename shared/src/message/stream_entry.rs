@@ -19,6 +19,9 @@ pub struct StreamEntry {
 }
 
 impl StreamEntry {
+    /// The field with the W3C trace context of the change, if it has one.
+    pub const TRACE_FIELD: &str = "traceparent";
+
     /// The value of a field.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str)

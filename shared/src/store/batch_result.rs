@@ -1,61 +1,39 @@
-//! What became of the records of a batch, as far as their source and people are concerned.
+//! What became of the records of a batch, for its source and for operators.
 
-use super::{OffsetRange, StoredBatch, Unfinished};
-use lambda_batch::{KafkaBatch, Ledger, NextStep, Outcome, Reason};
+use lambda_batch::{KafkaBatch, Ledger, NextStep, Reason};
 
-/// Of a batch that was dealt with left to right.
+use super::{OffsetRange, StoreError};
+
+/// The records of a batch that no transaction could commit.
+pub type Unfinished = lambda_batch::Unfinished<StoreError>;
+
+/// What is common to all batches that are committed left to right.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchResult<'a> {
     /// Positions of the records that were parked, and why.
     pub parked: &'a [(usize, Reason)],
-    /// Topics and partitions that were found to be created anew.
+    /// Topics and partitions that were created again.
     pub recreated: &'a [(String, i32)],
     /// Offsets that were passed without a record.
     pub gaps: &'a [OffsetRange],
-    /// What was left, if anything was.
+    /// The rest, if not all records are committed or parked.
     pub unfinished: Option<&'a Unfinished>,
 }
 
-impl StoredBatch<'_> {
-    /// What became of the records.
-    pub fn result(&self) -> BatchResult<'_> {
-        BatchResult {
-            parked: &self.parked,
-            recreated: &self.recreated,
-            gaps: &self.gaps,
-            unfinished: self.unfinished.as_ref(),
-        }
-    }
-}
-
 impl BatchResult<'_> {
-    /// The outcome of every record. All before the first that was not dealt with are durable: stored, found, or parked.
+    /// The outcome of every record. All before the first unfinished one are durable.
     pub fn ledger<'b>(&self, batch: &'b KafkaBatch) -> Ledger<'b> {
-        let mut ledger = Ledger::new(batch);
-        for at in 0..self.unfinished.map_or(batch.len(), |rest| rest.from) {
-            ledger.note(at, Outcome::Done);
-        }
-        for (at, reason) in self.parked {
-            ledger.note(*at, Outcome::Park(reason.clone()));
-            ledger.parked(*at);
-        }
-        if let Some(rest) = self.unfinished {
-            let reason = Reason::new(&rest.error);
-            for at in rest.from..batch.len() {
-                ledger.note(at, Outcome::Retry(reason.clone()));
-            }
-        }
-        ledger
+        Ledger::of_prefix(batch, self.parked, self.unfinished)
     }
 
-    /// How many records come again because other transactions were in the way, of `records` in all.
+    /// How many of `records` records are delivered again because of other transactions.
     pub fn contended(&self, records: usize) -> u64 {
         self.unfinished
             .filter(|rest| rest.error.class.is_contention())
             .map_or(0, |rest| (records - rest.from) as u64)
     }
 
-    /// Tells of what somebody should look at.
+    /// Logs an alarm for each parked record, topic created again, gap, and error of the store.
     pub fn raise_alarms(&self, batch: &KafkaBatch) {
         for (at, reason) in self.parked {
             if let Some(record) = batch.get(*at) {

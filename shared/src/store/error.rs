@@ -1,6 +1,6 @@
 //! What can go wrong in Postgres, as far as it decides what to do next.
 
-use lambda_batch::ErrorClass;
+use lambda_batch::{ErrorClass, TransactionError};
 
 /// An error of Postgres, or of the way to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,12 @@ impl StoreError {
             message: message.into(),
             hint: "",
         }
+    }
+}
+
+impl TransactionError for StoreError {
+    fn class(&self) -> ErrorClass {
+        self.class
     }
 }
 

@@ -46,7 +46,6 @@ mod migrate;
 mod outbox;
 mod park;
 mod parked;
-mod parts;
 mod payment_book;
 mod payments;
 mod pool;
@@ -62,7 +61,7 @@ pub use api_calls::{
 };
 pub use arrival::Arrival;
 pub use barriers::BarrierWait;
-pub use batch_result::BatchResult;
+pub use batch_result::{BatchResult, Unfinished};
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing};
 pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
@@ -76,7 +75,6 @@ pub use parked::{
     Discard, Discarded, ParkedDetail, ParkedId, ParkedRecord, ParkedState, ReplayAttempt,
     ReplayBegun, ReplayEnd, ToReplay,
 };
-pub use parts::Unfinished;
 pub use payment_book::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refund, Refunded};
 pub use payments::{Paid, Payment, PaymentResult};
 pub use program_changes::{Changed, Switched};

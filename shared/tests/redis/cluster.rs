@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use shared::delay::{Due, Fenced, Replayed, Scheduled};
+use delay_queue::Shard;
+use delay_queue::{Due, Fenced, Replayed, Scheduled};
 use shared::gate::{Abandon, Accepted, SettleTo, Settled};
-use shared::message::Shard;
 
 use super::private::Private;
 use super::stage::{Stage, best, chosen, settle_to};

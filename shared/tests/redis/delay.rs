@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use shared::delay::{
+use delay_queue::Shard;
+use delay_queue::{
     Claim, Claimed, DelayQueue, Due, Fenced, MAX_PARKED, NewEntry, Parked, Replayed, Scheduled,
     Stats,
 };
-use shared::message::Shard;
 
 use super::stage::Stage;
 
@@ -16,7 +16,7 @@ fn shard(n: u8) -> Shard {
 
 async fn queue() -> (Stage, DelayQueue) {
     let stage = Stage::at(&super::stage::shared_url(), &[(1, 1)]).await;
-    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "jobs")
+    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.prefix(), "jobs")
         .expect("a valid name");
     (stage, queue)
 }
@@ -361,7 +361,7 @@ async fn an_entry_parked_by_an_earlier_version_is_replayed() {
     let (stage, queue) = queue().await;
     let base = stage
         .names
-        .shard_key(shard(1), format!("delay:{}:parked", queue.name()));
+        .shard_key(shard(1).into(), format!("delay:{}:parked", queue.name()));
     let _: u64 = stage.ask(&["ZADD", &base, "7", "a"]).await;
     for (part, value) in [("job", "body"), ("why", "3:odd")] {
         let _: u64 = stage
@@ -386,7 +386,7 @@ async fn a_full_parking_place_loses_no_entry() {
     let (stage, queue) = queue().await;
     let base = stage
         .names
-        .shard_key(shard(1), format!("delay:{}:parked", queue.name()));
+        .shard_key(shard(1).into(), format!("delay:{}:parked", queue.name()));
     let old: Vec<String> = (0..MAX_PARKED).map(|n| format!("old-{n}")).collect();
     let words = ["ZADD", &base]
         .into_iter()
@@ -538,6 +538,6 @@ async fn what_cannot_be_kept_is_refused_before_redis_is_asked() {
             "{id:?}"
         );
     }
-    assert!(DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "Bad:name").is_err());
+    assert!(DelayQueue::new(stage.gate.link().clone(), stage.names.prefix(), "Bad:name").is_err());
     assert_eq!(queue.stats(shard(1)).await, Ok(Stats::default()));
 }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use shared::delay::{DelayQueue, Due, shard_of};
+use delay_queue::{DelayQueue, Due, Shard};
+use redis_link::{Eviction, Link};
 use shared::gate::{Gate, GateError, Reserved};
-use shared::link::{Eviction, Link};
 use shared::naming::Names;
 
 use super::private::Private;
@@ -47,7 +47,7 @@ impl Pair {
     }
 
     pub(crate) fn queue(&self) -> DelayQueue {
-        DelayQueue::new(self.link(), self.names.clone(), "jobs").expect("a valid name")
+        DelayQueue::new(self.link(), self.names.prefix(), "jobs").expect("a valid name")
     }
 
     /// The address leads to the new server; the old one goes on as its replica, over the connections that stand.
@@ -63,17 +63,17 @@ async fn a_write_leaves_a_server_that_became_a_replica() {
     let pair = Pair::start().await;
     let queue = pair.queue();
     queue
-        .schedule(shard_of("a"), "a", "x", LATER)
+        .schedule(Shard::of_id("a"), "a", "x", LATER)
         .await
         .expect("answers");
     pair.fail_over();
     // Refused whole, so it is repeated on the new connection, unseen by the caller.
     queue
-        .schedule(shard_of("b"), "b", "x", LATER)
+        .schedule(Shard::of_id("b"), "b", "x", LATER)
         .await
         .expect("the new server takes it");
     // Several scripts in one round trip: one a shard.
-    let shards: Vec<_> = shared::message::Shard::all().collect();
+    let shards: Vec<_> = Shard::all().collect();
     assert!(
         queue
             .claim(&shards, 10, 1000)
@@ -115,14 +115,14 @@ async fn a_server_that_loads_is_left_for_one_that_answers() {
         let refusing = refusing(refusal).await;
         pair.relay.lead_to(refusing);
         let queue = pair.queue();
-        let refused = queue.schedule(shard_of("a"), "a", "x", LATER).await;
+        let refused = queue.schedule(Shard::of_id("a"), "a", "x", LATER).await;
         assert!(
             matches!(refused, Err(GateError::Unavailable(_))),
             "{refusal}: {refused:?}"
         );
         pair.relay.lead_to(pair.new.port);
         queue
-            .schedule(shard_of("a"), "a", "x", LATER)
+            .schedule(Shard::of_id("a"), "a", "x", LATER)
             .await
             .unwrap_or_else(|error| panic!("{refusal}: {error}"));
     }

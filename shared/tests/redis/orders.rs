@@ -1,6 +1,6 @@
 //! Steps 2 to 5: accept, abandon, settle.
 
-use shared::delay::Fenced;
+use delay_queue::Fenced;
 use shared::gate::{
     Abandon, Accepted, OrderAt, Reserved, ResvState, Settle, SettleTo, Settled, TimeoutJob,
 };
@@ -276,7 +276,7 @@ async fn settling_takes_the_lease_from_whoever_holds_the_timeout() {
     let queue = stage.gate.timeouts();
     let claim = loop {
         let claimed = queue
-            .claim(&[at.program.shard], 10, 60_000)
+            .claim(&[at.program.shard.into()], 10, 60_000)
             .await
             .expect("answers");
         if let Some(claim) = claimed.claims.into_iter().next() {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use shared::delay::{Due, Fenced};
+use delay_queue::Shard;
+use delay_queue::{Due, Fenced};
 use shared::gate::{Abandon, Accepted, Gate, GateError, Reserved, SettleTo, Settled};
-use shared::message::Shard;
 use shared::naming::Names;
 
 use super::private::Private;
@@ -111,7 +111,7 @@ async fn a_full_server_takes_no_new_order_but_can_be_emptied() {
     stage.held(accepted, "alice", best(2)).await;
     stage.held(abandoned, "bob", best(2)).await;
     let queue = stage.gate.timeouts();
-    let shard = stage.program.shard;
+    let shard = stage.program.shard.into();
     queue
         .schedule(shard, "early", "x", Due::In(0))
         .await

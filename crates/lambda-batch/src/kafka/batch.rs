@@ -1,8 +1,12 @@
 //! The owned arena of one event: a buffer of decoded bytes, and spans into it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use tracing::Span;
+
 use super::record::{KafkaRecord, Payload};
+use crate::{BatchItemFailure, BatchResponse, EventBatch, KafkaItemIdentifier};
 
 /// Part of [`KafkaBatch::bytes`].
 pub(super) type ByteRange = Range<usize>;
@@ -63,15 +67,15 @@ impl KafkaBatch {
 
     /// The records.
     pub fn records(&self) -> impl ExactSizeIterator<Item = KafkaRecord<'_>> {
-        self.entries.iter().map(|entry| self.record(entry))
+        self.entries.iter().map(|entry| self.view(entry))
     }
 
     /// The record of an index, counted as [`Self::records`] yields them.
     pub fn get(&self, index: usize) -> Option<KafkaRecord<'_>> {
-        self.entries.get(index).map(|entry| self.record(entry))
+        self.entries.get(index).map(|entry| self.view(entry))
     }
 
-    fn record<'a>(&'a self, entry: &'a RecordSpans) -> KafkaRecord<'a> {
+    fn view<'a>(&'a self, entry: &'a RecordSpans) -> KafkaRecord<'a> {
         KafkaRecord {
             topic: &self.topics[entry.topic],
             partition: entry.partition,
@@ -92,6 +96,60 @@ impl KafkaBatch {
                 raw: &self.bytes[raw.clone()],
                 reason,
             },
+        }
+    }
+}
+
+/// A sequence is a partition. The response has, for each partition, the lowest offset that failed.
+impl EventBatch for KafkaBatch {
+    type Identifier = KafkaItemIdentifier;
+    type Record<'a> = KafkaRecord<'a>;
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn record(&self, index: usize) -> KafkaRecord<'_> {
+        self.view(&self.entries[index])
+    }
+
+    fn sequences(&self) -> Vec<Vec<usize>> {
+        let mut partitions: BTreeMap<(&str, i32), Vec<usize>> = BTreeMap::new();
+        for (index, record) in self.records().enumerate() {
+            partitions
+                .entry((record.topic, record.partition))
+                .or_default()
+                .push(index);
+        }
+        partitions.into_values().collect()
+    }
+
+    fn span(&self, index: usize) -> Span {
+        let KafkaRecord {
+            topic,
+            partition,
+            offset,
+            ..
+        } = self.record(index);
+        tracing::info_span!("record", topic, partition, offset)
+    }
+
+    fn response(&self, failed: impl Iterator<Item = usize>) -> BatchResponse {
+        let mut lowest: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+        for record in failed.filter_map(|index| self.get(index)) {
+            let offset = lowest
+                .entry((record.topic, record.partition))
+                .or_insert(record.offset);
+            *offset = record.offset.min(*offset);
+        }
+        let item = |((topic, partition), offset)| BatchItemFailure {
+            identifier: KafkaItemIdentifier {
+                partition: format!("{topic}-{partition}"),
+                offset,
+            },
+        };
+        BatchResponse {
+            items: lowest.into_iter().map(item).collect(),
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The messages of one event.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::de::DeserializeOwned;
+use tracing::Span;
 
 use crate::content::{self, BadContent};
+use crate::{BatchItemFailure, BatchResponse, EventBatch};
 
 /// The messages of one SQS event, in its order.
 ///
@@ -71,5 +75,63 @@ impl Body {
         match self {
             Self::Text(text) | Self::Bad { raw: text, .. } => text,
         }
+    }
+}
+
+/// A sequence is a message group; a message without a group is a sequence of its own. The response
+/// has every message that failed and, in a message group, every message behind it, done or not:
+/// a FIFO queue must deliver them in order.
+impl EventBatch for SqsBatch {
+    type Identifier = String;
+    type Record<'a> = &'a SqsMessage;
+
+    fn size(&self) -> usize {
+        self.messages.len()
+    }
+
+    fn record(&self, index: usize) -> &SqsMessage {
+        &self.messages[index]
+    }
+
+    fn sequences(&self) -> Vec<Vec<usize>> {
+        let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut sequences: Vec<Vec<usize>> = Vec::new();
+        for (index, message) in self.messages.iter().enumerate() {
+            let next = sequences.len();
+            let sequence = message
+                .group
+                .as_deref()
+                .map_or(next, |group| *groups.entry(group).or_insert(next));
+            if sequence == next {
+                sequences.push(Vec::new());
+            }
+            sequences[sequence].push(index);
+        }
+        sequences
+    }
+
+    fn span(&self, index: usize) -> Span {
+        let SqsMessage {
+            id, queue, group, ..
+        } = self.record(index);
+        tracing::info_span!("message", id, queue, group)
+    }
+
+    fn response(&self, failed: impl Iterator<Item = usize>) -> BatchResponse<String> {
+        let mut failed = failed.peekable();
+        let mut failed_groups = BTreeSet::new();
+        let mut items = Vec::new();
+        for (index, message) in self.messages.iter().enumerate() {
+            let group = message.group.as_deref();
+            if failed.next_if_eq(&index).is_some() {
+                failed_groups.extend(group);
+            } else if !group.is_some_and(|group| failed_groups.contains(group)) {
+                continue;
+            }
+            items.push(BatchItemFailure {
+                identifier: message.id.clone(),
+            });
+        }
+        BatchResponse { items }
     }
 }

@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn json_yields_yamls_tree_and_lines() {
-        let text = "{\n\t\"a\": [1, true, \"x\\n\\\"y\\\"\\\\\"],\n  \"b\": {\"Ref\": \"P\"},\"c\":null,\n  \"d\": {}, \"e\": [ ], \"f\": -1.5e3\n}\n";
+        let text = "{\n\t\"a\": [1, true, \"x\\n\\\"y\\\"\\\\\"],\n  \"b\": {\"Ref\": \"P\"},\
+            \"c\":null,\n  \"d\": {}, \"e\": [ ], \"f\": -1.5e3\n}\n";
         let mut problems = Problems::new("t");
         let json = parse_json(text, &mut problems).unwrap();
         assert_eq!(

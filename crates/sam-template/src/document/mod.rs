@@ -12,6 +12,8 @@ mod yaml;
 
 #[cfg(test)]
 mod suite_tests;
+#[cfg(test)]
+mod yaml_tests;
 
 pub use event_sources::suggestion::nearest;
 pub use json::parse_json;

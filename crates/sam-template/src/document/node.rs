@@ -111,6 +111,24 @@ impl Node {
             Kind::Map(_) => "a mapping".into(),
         }
     }
+
+    /// The value as JSON. Scalars that are JSON numbers or booleans become those.
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.kind {
+            Kind::Null => serde_json::Value::Null,
+            Kind::Scalar(text) => match text.as_str() {
+                "true" => true.into(),
+                "false" => false.into(),
+                text => strict_json::from_str::<serde_json::Number>(text)
+                    .map_or_else(|_| text.into(), Into::into),
+            },
+            Kind::List(items) => items.iter().map(Node::to_json).collect(),
+            Kind::Map(entries) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.value.to_json()))
+                .collect(),
+        }
+    }
 }
 
 /// Characters of a value that a message quotes at most.

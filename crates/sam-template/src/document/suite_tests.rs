@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::yaml::tests::lineless;
+use super::yaml_tests::lineless;
 use super::{Problems, parse_yaml};
 
 /// Invalid by the specification and read by `PyYAML`, with which the SAM CLI reads templates:

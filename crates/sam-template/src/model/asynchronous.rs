@@ -1,29 +1,29 @@
-//! What becomes of events that nobody waits for.
+//! Asynchronous invocation: retries, age limit and destinations of a function's events.
 
 use std::time::Duration;
 
-/// `EventInvokeConfig` and `DeadLetterQueue` of a function: how often an event is tried, and who hears of its end.
+/// `EventInvokeConfig` and `DeadLetterQueue` of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventInvoke {
-    /// `MaximumRetryAttempts`: tries after the first that ended in a function error, 0..=2. Default 2.
+pub struct EventInvokeConfig {
+    /// `MaximumRetryAttempts`: retries after a function error, 0..=2. Default 2.
     pub max_retries: u32,
-    /// `MaximumEventAgeInSeconds`: an event older than this is given up, 60 s..=6 h. Default 6 h.
+    /// `MaximumEventAgeInSeconds`: an older event is discarded, 60 s..=6 h. Default 6 h.
     pub max_age: Duration,
-    /// Who is told of an event that the function answered.
+    /// `OnSuccess`: receives a record of each event that succeeded.
     pub on_success: Option<EventTarget>,
-    /// Who is told of an event that is given up.
+    /// `OnFailure`: receives a record of each event that was discarded.
     pub on_failure: Option<EventTarget>,
-    /// ARN of the queue that gets the events themselves that are given up.
+    /// `DeadLetterQueue`: ARN of the queue that receives the discarded events themselves.
     pub dead_letters: Option<String>,
 }
 
-/// The longest that Lambda keeps an event, and how long it keeps one unless told otherwise.
+/// Upper bound and default of [`EventInvokeConfig::max_age`].
 pub const MAX_EVENT_AGE: Duration = Duration::from_hours(6);
 
-/// Most retries after function errors, and how many there are unless told otherwise.
+/// Upper bound and default of [`EventInvokeConfig::max_retries`].
 pub const MAX_EVENT_RETRIES: u32 = 2;
 
-impl Default for EventInvoke {
+impl Default for EventInvokeConfig {
     fn default() -> Self {
         Self {
             max_retries: MAX_EVENT_RETRIES,
@@ -35,8 +35,8 @@ impl Default for EventInvoke {
     }
 }
 
-impl EventInvoke {
-    /// ARNs of the queues that are told of ends.
+impl EventInvokeConfig {
+    /// ARNs of the queues that records and dead letters are sent to.
     pub fn queues(&self) -> impl Iterator<Item = &str> {
         let targets = self
             .on_success
@@ -50,11 +50,11 @@ impl EventInvoke {
     }
 }
 
-/// Where a record of an event's end is sent.
+/// Receives the record of an event's outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventTarget {
     /// A standard queue, by ARN.
     Queue(String),
-    /// A function of the template, by logical id. It is invoked asynchronously in its turn.
+    /// A function of the template, by logical id, which is invoked asynchronously.
     Function(String),
 }

@@ -1,9 +1,9 @@
-//! Where the public keys for tokens are.
+//! Source of the public keys that verify tokens.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A JWKS document: a file, or a URL that serves it.
+/// Location of a JWKS document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// A file of this machine.
@@ -13,8 +13,8 @@ pub enum KeySource {
 }
 
 impl KeySource {
-    /// Reads what a user wrote; a file's name is relative to `folder`.
-    pub fn written(text: &str, folder: &Path) -> Self {
+    /// A URL if `text` starts with a scheme, else a file relative to `folder`.
+    pub fn parse(text: &str, folder: &Path) -> Self {
         if text.starts_with("http://") || text.starts_with("https://") {
             Self::Url(text.to_owned())
         } else {

@@ -1,12 +1,13 @@
-//! Region and account: what every ARN, the pseudo parameters and the functions' environment name.
+//! Region and account, as ARNs, pseudo parameters and the functions' environment name them.
 
-/// Region where nothing chooses another.
+/// Region if none is configured.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
-/// Account where nothing chooses another. AWS gives this number to no customer.
+/// Account if none is configured. AWS assigns this number to no customer.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
 
-/// Prefix of the regions of each partition, its name and its DNS suffix ("AWS service endpoints"; botocore's `partitions.json`).
+/// Region prefix, name and DNS suffix of each partition ("AWS service endpoints"; botocore's
+/// `partitions.json`).
 const PARTITIONS: [(&str, &str, &str); 7] = [
     ("cn-", "aws-cn", "amazonaws.com.cn"),
     ("us-gov-", "aws-us-gov", "amazonaws.com"),
@@ -17,7 +18,7 @@ const PARTITIONS: [(&str, &str, &str); 7] = [
     ("eusc-", "aws-eusc", "amazonaws.eu"),
 ];
 
-/// Where in AWS the application would run.
+/// Region and account in which the application would run on AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     /// `AWS::Region`.
@@ -36,19 +37,20 @@ impl Default for Location {
 }
 
 impl Location {
-    /// `AWS::Partition`, which the region decides.
+    /// `AWS::Partition` of the region.
     pub fn partition(&self) -> &'static str {
         self.of_partition()
             .map_or("aws", |(_, partition, _)| partition)
     }
 
-    /// `AWS::URLSuffix`, which the region decides.
+    /// `AWS::URLSuffix` of the region.
     pub fn url_suffix(&self) -> &'static str {
         self.of_partition()
             .map_or("amazonaws.com", |(_, _, suffix)| suffix)
     }
 
-    /// `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`. S3's names have neither region nor account, those of IAM no region.
+    /// `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`. ARNs of S3 have neither region nor account,
+    /// those of IAM have no region.
     pub fn arn(&self, service: &str, resource: &str) -> String {
         let region = if matches!(service, "s3" | "iam") {
             ""
@@ -73,7 +75,7 @@ impl Location {
     }
 }
 
-/// Whether this is written as a region: `eu-central-1`, `us-gov-west-1`.
+/// Whether the text has the form of a region: `eu-central-1`, `us-gov-west-1`.
 pub fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [first, middle @ .., number] = &parts[..] else {
@@ -89,7 +91,7 @@ pub fn is_region(text: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether this is written as an account: twelve digits.
+/// Whether the text has the form of an account: twelve digits.
 pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,22 +1,22 @@
-//! `LoggingConfig` of a function: how its log is written, and which lines are.
+//! `LoggingConfig` of a function: format of its log, and levels that filter lines.
 
 use std::fmt;
 
-/// A function's `LoggingConfig`. The default is the service's: plain text, nothing filtered.
+/// A function's `LoggingConfig`. The default is that of AWS: plain text, no filter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Logging {
-    /// `LogFormat`; `None`: the template names none, which means text.
+    /// `LogFormat`; `None` means text.
     pub format: Option<LogFormat>,
-    /// `ApplicationLogLevel`: lines of the function below it are left out where the format is JSON.
+    /// `ApplicationLogLevel`: with JSON, drops the function's lines below it.
     pub application: LogLevel,
-    /// `SystemLogLevel`: records of the platform below it are left out where the format is JSON. `Debug`, `Info` or `Warn`.
+    /// `SystemLogLevel` (`Debug`, `Info` or `Warn`): with JSON, drops platform records below it.
     pub system: LogLevel,
-    /// `LogGroup`; `None`: `/aws/lambda/` and the function's name.
+    /// `LogGroup`; `None`: `/aws/lambda/NAME`.
     pub group: Option<String>,
 }
 
 impl Logging {
-    /// The platform's lines are JSON records, and levels count.
+    /// Whether platform lines are JSON records and levels apply.
     pub fn is_json(&self) -> bool {
         self.format == Some(LogFormat::Json)
     }
@@ -32,7 +32,7 @@ pub enum LogFormat {
 }
 
 impl fmt::Display for LogFormat {
-    /// The service's spelling.
+    /// The spelling of AWS.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text => "Text",
@@ -41,14 +41,14 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// A level of detail, the most detailed first.
+/// A log level, most detailed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum LogLevel {
     /// `TRACE`
     Trace,
     /// `DEBUG`
     Debug,
-    /// `INFO`: the service's default.
+    /// `INFO`, the default of AWS.
     #[default]
     Info,
     /// `WARN`
@@ -60,7 +60,7 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// Every level, the most detailed first.
+    /// Every level, most detailed first.
     pub const ALL: [Self; 6] = [
         Self::Trace,
         Self::Debug,
@@ -70,7 +70,7 @@ impl LogLevel {
         Self::Fatal,
     ];
 
-    /// The service's word for it.
+    /// The spelling of AWS.
     pub fn word(self) -> &'static str {
         match self {
             Self::Trace => "TRACE",

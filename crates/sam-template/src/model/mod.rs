@@ -1,6 +1,6 @@
-//! The resolved application: what the template and usher.toml say together, with every intrinsic evaluated.
+//! The resolved application: template and usher.toml combined, with every intrinsic evaluated.
 //!
-//! The template and project rooms produce it; every later room only reads it.
+//! `template` and `project` build it; every other module only reads it.
 
 pub mod asynchronous;
 pub mod http;
@@ -20,50 +20,51 @@ use jiff::Timestamp;
 
 use event_sources::filter::Filters;
 
-pub use asynchronous::{EventInvoke, EventTarget};
+pub use asynchronous::{EventInvokeConfig, EventTarget};
 pub use http::{
     Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling,
 };
 pub use keys::KeySource;
 pub use location::Location;
 pub use logging::{LogFormat, LogLevel, Logging};
-pub use security::Security;
+pub use security::KafkaSecurity;
 pub use sqs::{Queue, Redrive, SqsMapping};
 
-/// Everything that one `usher up` runs.
+/// Everything that one host runs.
 #[derive(Debug, Clone, Default)]
 pub struct Application {
-    /// Stack name: the template's folder name unless `usher.toml` says otherwise. Part of derived consumer group names.
+    /// Stack name: from `usher.toml`, else the name of the template's folder. Part of derived
+    /// consumer group names.
     pub stack: String,
     /// Region and account that ARNs and pseudo parameters name.
     pub location: Location,
     /// Functions by logical id.
     pub functions: BTreeMap<String, Function>,
-    /// Functions that this host cannot run, by logical id: they are listed, and their triggers do not start.
-    pub skipped: BTreeMap<String, Skipped>,
+    /// Functions that this host cannot run, by logical id. Their triggers do not start.
+    pub skipped: BTreeMap<String, SkippedFunction>,
     /// Kafka event source mappings.
     pub kafka: Vec<KafkaMapping>,
     /// SQS event source mappings.
     pub sqs: Vec<SqsMapping>,
     /// Queues of the template.
     pub queues: Vec<Queue>,
-    /// Where SQS answers, without a slash at the end. Always there when there are queues or SQS mappings.
+    /// URL of SQS without a trailing slash. Set whenever there are queues or SQS mappings.
     pub sqs_endpoint: Option<String>,
-    /// Where the Redis answers whose streams' dead letters are looked after.
+    /// URL of the Redis whose streams have dead letters.
     pub redis_endpoint: Option<String>,
-    /// What becomes of asynchronous events, by the function's logical id; the others have the defaults.
-    pub event_invoke: BTreeMap<String, EventInvoke>,
+    /// Asynchronous invocation by function's logical id; other functions have the defaults.
+    pub event_invoke: BTreeMap<String, EventInvokeConfig>,
     /// Schedules (rules and `EventBridge` Scheduler).
     pub schedules: Vec<Schedule>,
-    /// Everything that is asked over HTTP: HTTP APIs, REST APIs and function URLs.
+    /// HTTP APIs, REST APIs and function URLs.
     pub apis: Vec<Api>,
     /// Values that must never be printed: `NoEcho` parameters and resolved secrets.
     pub secrets: BTreeSet<String>,
-    /// Things the template asks for that this host does not run, each with its line.
+    /// Parts of the template that this host does not run, each with its line.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// A message about a place in the template.
+/// A message about a line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// File, as the user named it.
@@ -75,7 +76,7 @@ pub struct Diagnostic {
 }
 
 impl Application {
-    /// Something of it calls SQS: a queue of the template, a source that is one, or a destination.
+    /// Whether any queue, mapping or destination needs SQS.
     pub fn uses_sqs(&self) -> bool {
         let letters = self
             .kafka
@@ -110,19 +111,20 @@ pub struct Function {
     pub name: String,
     /// Region and account of its ARN.
     pub location: Location,
-    /// Its aliases and published versions. All of them are the one code there is; `$LATEST` is not among them.
+    /// Aliases and published versions, without `$LATEST`. All of them run the same build.
     pub qualifiers: BTreeSet<String>,
-    /// Where the code comes from.
+    /// Source of the executable.
     pub code: Code,
-    /// The file and the line that say so, for messages: `template.yaml:9`. Empty when no template does.
+    /// File and line of `CodeUri` for messages: `template.yaml:9`. Empty without a template.
     pub place: String,
     /// `_HANDLER`.
     pub handler: String,
-    /// Time an invocation may take. Template default 3 s.
+    /// Longest time of an invocation. Default 3 s.
     pub timeout: Duration,
-    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, MB. Template default 128.
+    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, MB. Default 128.
     pub memory_mb: u32,
-    /// Most instances at one time (`ReservedConcurrentExecutions`); `None`: the host's own limit. 0 means switched off.
+    /// `ReservedConcurrentExecutions`: concurrent instances; `None`: the host's limit; 0: switched
+    /// off.
     pub concurrency: Option<u32>,
     /// The template's environment variables, resolved.
     pub environment: BTreeMap<String, String>,
@@ -132,46 +134,46 @@ pub struct Function {
 
 /// A function of the template that this host cannot run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
+pub struct SkippedFunction {
     /// `FunctionName` if given, else stack and logical id.
     pub name: String,
     /// `Runtime`, or `image` for a container image.
     pub runtime: String,
-    /// Why it is not run, as a sentence without a full stop.
+    /// Why the host does not run it, as a clause.
     pub reason: String,
 }
 
-/// Where a function's binary is found.
+/// Source of a function's executable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
-    /// `BuildMethod: rust-cargolambda`: the cargo package or workspace in this folder, and the binary to take from it.
+    /// `BuildMethod: rust-cargolambda`: a cargo package or workspace, and its binary.
     Cargo {
         /// Folder of the Cargo.toml.
         dir: PathBuf,
-        /// Binary name: Metadata BuildProperties.Binary, else the package's name. `None`: the only binary of a workspace
-        /// without a package of its own.
+        /// Binary name: Metadata BuildProperties.Binary, else the package's name. `None`: the only
+        /// binary of a virtual workspace.
         binary: Option<String>,
     },
-    /// `BuildMethod: makefile` or `go1.x`: a tool of its own leaves `bootstrap` in a folder.
+    /// `BuildMethod: makefile` or `go1.x`: another tool writes `bootstrap` to a folder.
     Tool(ToolBuild),
-    /// A folder that already holds an executable `bootstrap`, or the path of the executable itself.
+    /// A folder with an executable `bootstrap`, or the path of the executable.
     Prebuilt(PathBuf),
 }
 
-/// A build by another tool than cargo.
+/// A build with another tool than cargo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolBuild {
-    /// Which tool.
+    /// The tool.
     pub tool: Tool,
     /// Folder of the sources (`CodeUri`, or `ContextDir`).
     pub source: PathBuf,
-    /// Where the tool runs: the sources, or `WorkingDirectory`.
+    /// Working directory of the tool: the sources, or `WorkingDirectory`.
     pub working: PathBuf,
-    /// Where the executable is left: `.aws-sam/build/FUNCTION`, as SAM does.
+    /// Output folder: `.aws-sam/build/FUNCTION`, as with SAM.
     pub artifacts: PathBuf,
 }
 
-/// What builds a function that is no cargo package.
+/// Builds functions that are not cargo packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tool {
     /// `make build-FUNCTION` with `ARTIFACTS_DIR`.
@@ -189,37 +191,37 @@ pub struct KafkaMapping {
     pub function: String,
     /// `host:port,...`
     pub bootstrap_servers: String,
-    /// How they are reached.
-    pub security: Security,
-    /// Which of Lambda's two event shapes to send.
+    /// Encryption and credentials.
+    pub security: KafkaSecurity,
+    /// Self-managed or MSK, which differ in their event.
     pub kind: KafkaKind,
-    /// Topics. SAM allows exactly one; the long-hand form too.
+    /// Topics. The service allows exactly one.
     pub topics: Vec<String>,
     /// `ConsumerGroupId`, or the derived one.
     pub group: String,
-    /// Where a group without committed offsets starts.
+    /// Where a consumer group without committed offsets starts.
     pub start: StartingPosition,
     /// Records in one invocation at most, 1..=10,000. Default 100.
     pub batch_size: u32,
-    /// Most time to gather a batch. Zero: invoke as soon as records wait.
+    /// Longest wait for a full batch. Zero: invoke as soon as records arrive.
     pub batching_window: Duration,
-    /// `FunctionResponseTypes` has `ReportBatchItemFailures`.
+    /// `FunctionResponseTypes` contains `ReportBatchItemFailures`.
     pub partial_responses: bool,
     /// `BisectBatchOnFunctionError`.
     pub bisect: bool,
-    /// `MaximumRetryAttempts`: `None` is -1, for ever.
+    /// `MaximumRetryAttempts`; `None` is -1, unlimited.
     pub max_retries: Option<u32>,
-    /// `MaximumRecordAgeInSeconds`: `None` is -1, for ever.
+    /// `MaximumRecordAgeInSeconds`; `None` is -1, unlimited.
     pub max_age: Option<Duration>,
-    /// DestinationConfig.OnFailure.Destination.
+    /// `DestinationConfig.OnFailure.Destination`.
     pub on_failure: Option<Destination>,
-    /// `FilterCriteria`, about `value`; `None`: the function sees every record.
+    /// `FilterCriteria` on `value`; `None`: the function receives every record.
     pub filters: Option<Filters>,
-    /// Enabled: false maps but does not poll.
+    /// `Enabled`: a disabled mapping is listed but not polled.
     pub enabled: bool,
 }
 
-/// Which Kafka event source it is; decides `eventSource` and what stands beside it.
+/// Kind of Kafka event source, which decides `eventSource` in the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KafkaKind {
     /// `SelfManagedKafka`; the event names the bootstrap servers.
@@ -242,7 +244,7 @@ pub enum StartingPosition {
     AtTimestamp(i64),
 }
 
-/// Where a discarded batch goes.
+/// Destination of a discarded batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// A topic of the same cluster (`kafka://topic`).
@@ -262,21 +264,21 @@ pub struct Schedule {
     pub expression: String,
     /// IANA zone; UTC for rules.
     pub timezone: String,
-    /// Input: sent bare instead of the service's own payload.
+    /// `Input`: sent as the whole event instead of the service's own.
     pub input: Option<String>,
-    /// Which service would send it: they differ in payload.
+    /// The service, which decides the event's format.
     pub kind: ScheduleKind,
-    /// State / Enabled.
+    /// `State` or `Enabled`.
     pub enabled: bool,
-    /// `StartDate`: nothing fires before; rates count from it.
+    /// `StartDate`: the first possible time, and the start of a rate.
     pub start: Option<Timestamp>,
-    /// `EndDate`: nothing fires after.
+    /// `EndDate`: the last possible time.
     pub end: Option<Timestamp>,
-    /// The resource's ARN as the event names it.
+    /// ARN of the rule or schedule, for the event.
     pub arn: String,
 }
 
-/// Which service fires a schedule.
+/// The service that fires a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScheduleKind {
     /// SAM `Schedule`: an `EventBridge` rule.

@@ -1,13 +1,15 @@
-//! How callers name a function: by name, by ARN or a part of one, with a version or an alias behind it.
+//! Function names in requests: a name, an ARN or part of one, with an optional version or alias.
 
-/// The only version that is not published.
+/// The unpublished version.
 pub const LATEST: &str = "$LATEST";
 
-/// The version that `AutoPublishAlias` and `AWS::Lambda::Version` publish: there is one code, so one version.
+/// The version that `AutoPublishAlias` and `AWS::Lambda::Version` publish. The host runs one build
+/// of each function, so there is only one.
 pub const PUBLISHED: &str = "1";
 
-/// Name and qualifier of `name`, `account:function:name` and `arn:aws:lambda:region:account:function:name`, each with
-/// `:qualifier` behind it ("Invoke" in Lambda's API reference: `FunctionName`). Account and region are not compared.
+/// Splits `name`, `account:function:name` or `arn:aws:lambda:region:account:function:name`, each
+/// with an optional `:qualifier`, into name and qualifier ("Invoke" in Lambda's API reference:
+/// `FunctionName`). Account and region are not compared.
 pub fn function_name(written: &str) -> (&str, Option<&str>) {
     let parts: Vec<&str> = written.splitn(7, ':').collect();
     let bare = match &parts[..] {
@@ -27,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_a_name_is_taken_apart() {
+    fn every_form_of_a_name_is_split() {
         let arn = "arn:aws-cn:lambda:cn-north-1:123456789012:function:shop";
         for written in ["shop", "function:shop", "123456789012:function:shop", arn] {
             assert_eq!(function_name(written), ("shop", None), "{written}");

@@ -1,66 +1,66 @@
-//! How a Kafka cluster is reached: in the open, or with a login, certificates, or both.
+//! Security of a connection to a Kafka cluster: plaintext, or TLS, SASL, or both.
 
 use std::fmt;
 
-/// What a client shows a cluster, and what it believes of it. By default neither: plaintext.
+/// Encryption and credentials of a connection. The default is plaintext.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Security {
-    /// The connection is encrypted, and the broker's certificate checked. A login implies it.
+pub struct KafkaSecurity {
+    /// TLS: the connection is encrypted, and the broker's certificate verified. A login implies it.
     pub tls: bool,
-    /// Certificates (PEM) of those who may vouch for a broker, instead of the system's.
+    /// CA certificates (PEM) to trust instead of the system's.
     pub ca: Option<String>,
     /// SASL login.
-    pub login: Option<Login>,
-    /// The client's own certificate (mTLS).
-    pub certificate: Option<Certificate>,
+    pub login: Option<SaslLogin>,
+    /// Client certificate (mTLS).
+    pub certificate: Option<ClientCertificate>,
 }
 
 /// A SASL login.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
-    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
+pub struct SaslLogin {
+    /// SASL mechanism: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
     pub mechanism: &'static str,
     /// Name.
     pub username: String,
     /// Password.
-    pub password: Hidden,
+    pub password: SecretText,
 }
 
 /// A client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    /// PEM, with its chain.
+pub struct ClientCertificate {
+    /// Chain, PEM.
     pub certificate: String,
-    /// PEM.
-    pub key: Hidden,
-    /// Of an encrypted key.
-    pub key_password: Option<Hidden>,
+    /// Private key, PEM.
+    pub key: SecretText,
+    /// Password of an encrypted private key.
+    pub key_password: Option<SecretText>,
 }
 
 /// A value that no message, log or debug output shows.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(String);
+pub struct SecretText(String);
 
-impl Hidden {
-    /// Hides a value.
+impl SecretText {
+    /// Wraps a value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The value itself, for whoever it was meant for.
+    /// The value in plain text, for the client that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for Hidden {
+impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(hidden)")
     }
 }
 
-impl Security {
-    /// Every value of it that must never be printed.
+impl KafkaSecurity {
+    /// Every value that must never be printed.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let login = self.login.as_ref().map(|login| login.password.reveal());
         let key = self
@@ -71,7 +71,7 @@ impl Security {
             .certificate
             .as_ref()
             .and_then(|certificate| certificate.key_password.as_ref())
-            .map(Hidden::reveal);
+            .map(SecretText::reveal);
         [login, key, password].into_iter().flatten()
     }
 }

@@ -1,14 +1,14 @@
-//! Queues, and the mappings that read them.
+//! SQS queues and their event source mappings.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event_sources::filter::Filters;
 
-/// How long a received message is hidden where a queue says nothing.
+/// `VisibilityTimeout` of a queue that sets none.
 pub const DEFAULT_VISIBILITY: Duration = Duration::from_secs(30);
 
-/// A queue of the template: made at the start if it is not there.
+/// A queue of the template. The host creates it at startup if it does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     /// Logical id.
@@ -21,9 +21,9 @@ pub struct Queue {
     pub fifo: bool,
     /// `VisibilityTimeout`: how long a received message is hidden from other receivers.
     pub visibility: Duration,
-    /// What else the queue is made with, in the service's own words (`DelaySeconds`: `"5"`); the visibility timeout is among them.
+    /// Attributes for `CreateQueue` (`DelaySeconds`: `"5"`), including the visibility timeout.
     pub attributes: BTreeMap<String, String>,
-    /// Where messages go that were received too often.
+    /// `RedrivePolicy`.
     pub redrive: Option<Redrive>,
 }
 
@@ -32,7 +32,7 @@ pub struct Queue {
 pub struct Redrive {
     /// ARN of the dead-letter queue.
     pub target: String,
-    /// `maxReceiveCount`: receives of one message, after which it moves.
+    /// `maxReceiveCount`: receives of one message before it moves to the dead-letter queue.
     pub max_receives: u32,
 }
 
@@ -47,15 +47,16 @@ pub struct SqsMapping {
     pub queue_arn: String,
     /// Messages in one invocation at most, 1..=10,000. Default 10.
     pub batch_size: u32,
-    /// Most time to gather a batch. Zero: invoke as soon as messages wait.
+    /// Longest wait for a full batch. Zero: invoke as soon as messages arrive.
     pub batching_window: Duration,
-    /// `FunctionResponseTypes` has `ReportBatchItemFailures`.
+    /// `FunctionResponseTypes` contains `ReportBatchItemFailures`.
     pub partial_responses: bool,
-    /// `ScalingConfig.MaximumConcurrency`: invocations by this mapping at one time; `None`: as many as the function may have.
+    /// `ScalingConfig.MaximumConcurrency`: concurrent invocations by this mapping; `None`: limited
+    /// by the function only.
     pub max_concurrency: Option<u32>,
-    /// `FilterCriteria`, about `body`; `None`: the function sees every message.
+    /// `FilterCriteria` on `body`; `None`: the function receives every message.
     pub filters: Option<Filters>,
-    /// Enabled: false maps but does not poll.
+    /// `Enabled`: a disabled mapping is listed but not polled.
     pub enabled: bool,
 }
 
@@ -65,7 +66,7 @@ impl SqsMapping {
         name_of(&self.queue_arn)
     }
 
-    /// Whether the queue keeps order within a message group.
+    /// Whether the queue is FIFO.
     pub fn fifo(&self) -> bool {
         is_fifo(self.queue_name())
     }
@@ -78,13 +79,13 @@ impl Redrive {
     }
 }
 
-/// The queue that an ARN names.
+/// Name of the queue in an ARN.
 pub fn name_of(arn: &str) -> &str {
     arn.rsplit_once(':').map_or(arn, |(_, name)| name)
 }
 
-/// Whether a queue of this name is a FIFO queue: the service goes by the name, too.
+/// Whether a queue of this name is FIFO. SQS decides by the name as well.
 pub fn is_fifo(name: &str) -> bool {
-    // exactly so, as the service has it
+    // The suffix is case-sensitive, as on SQS.
     name.strip_suffix(".fifo").is_some()
 }

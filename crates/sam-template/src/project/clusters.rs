@@ -1,31 +1,32 @@
-//! `[kafka]` and `[secrets]` of usher.toml: clusters that a template cannot name, and copies of secrets of the cloud.
+//! `[kafka]` and `[secrets]` of usher.toml: local clusters, and local copies of secrets.
 
 use std::path::Path;
 
 use super::Project;
 use crate::document::{Entry, Kind, Problems, Reader};
-use crate::model::security::Hidden;
+use crate::model::security::SecretText;
 
 /// A cluster to use instead of the template's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cluster {
+pub struct LocalCluster {
     /// `host:port,...`
     pub servers: String,
-    /// How it is reached, in the words of `SourceAccessConfigurations`: kind and secret. Empty: in the open.
-    pub access: Vec<(String, Secret)>,
+    /// Credentials as in `SourceAccessConfigurations`: kind and secret. Empty: plaintext.
+    pub access: Vec<(String, SecretCopy)>,
 }
 
-/// A copy of a secret, as Secrets Manager holds it.
+/// A local copy of a secret of Secrets Manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Secret {
+pub struct SecretCopy {
     /// File, as messages name it.
     pub file: String,
     /// JSON.
-    pub text: Hidden,
+    pub text: SecretText,
 }
 
-const REMEDY: &str = "Write brokers as \"127.0.0.1:9092\", or a table: { servers = \"127.0.0.1:9094\", auth = \"SASL_SCRAM_512_AUTH\", \
-                      secret = \"login.json\", ca = \"ca.json\" }; quote keys that hold a dot: \"A.B\"";
+const REMEDY: &str = "Write brokers as \"127.0.0.1:9092\", or a table: \
+    { servers = \"127.0.0.1:9094\", auth = \"SASL_SCRAM_512_AUTH\", \
+    secret = \"login.json\", ca = \"ca.json\" }; quote keys that hold a dot: \"A.B\"";
 
 /// Reads both sections. Files are relative to `folder`.
 pub(super) fn read(
@@ -64,11 +65,11 @@ pub(super) fn read(
     }
 }
 
-fn secret(file: &str, folder: &Path, line: usize, problems: &mut Problems) -> Option<Secret> {
+fn secret(file: &str, folder: &Path, line: usize, problems: &mut Problems) -> Option<SecretCopy> {
     match std::fs::read_to_string(folder.join(file)) {
-        Ok(text) => Some(Secret {
+        Ok(text) => Some(SecretCopy {
             file: file.to_owned(),
-            text: Hidden::new(text),
+            text: SecretText::new(text),
         }),
         Err(error) => {
             problems.error(
@@ -80,9 +81,9 @@ fn secret(file: &str, folder: &Path, line: usize, problems: &mut Problems) -> Op
     }
 }
 
-fn cluster(entry: &Entry, folder: &Path, problems: &mut Problems) -> Option<Cluster> {
+fn cluster(entry: &Entry, folder: &Path, problems: &mut Problems) -> Option<LocalCluster> {
     let open = |servers: String| {
-        Some(Cluster {
+        Some(LocalCluster {
             servers,
             access: Vec::new(),
         })
@@ -126,7 +127,7 @@ fn cluster(entry: &Entry, folder: &Path, problems: &mut Problems) -> Option<Clus
             if table.get("ca").is_some() {
                 take("SERVER_ROOT_CA_CERTIFICATE", "ca", problems)?;
             }
-            Some(Cluster { servers, access })
+            Some(LocalCluster { servers, access })
         }
         _ => {
             problems.error(

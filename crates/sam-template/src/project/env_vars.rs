@@ -1,4 +1,5 @@
-//! `--env-vars FILE`: JSON as SAM reads it, `{"Function": {"NAME": "value"}, "Parameters": {"NAME": "value"}}`.
+//! `--env-vars FILE`: JSON as SAM reads it,
+//! `{"Function": {"NAME": "value"}, "Parameters": {"NAME": "value"}}`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -66,7 +67,7 @@ pub(super) fn read(file: &Path, into: &mut BTreeMap<String, BTreeMap<String, Str
     problems
 }
 
-/// The line of a key that is reached through these keys; 0 where the text spells it with escapes.
+/// The line of a nested key; 0 if the text writes it with escapes.
 fn line_of(text: &str, keys: &[&str]) -> usize {
     let mut at = 0;
     for key in keys {

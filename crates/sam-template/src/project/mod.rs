@@ -1,9 +1,10 @@
-//! What a template cannot say of one's own machine.
+//! Settings of this machine that a template does not contain.
 //!
-//! Sources, later ones winning: `usher.toml` beside the template ([`settings`]), the sections of `samconfig.toml` meant
-//! for this host ([`samconfig`]), for the region `AWS_DEFAULT_REGION` and `AWS_REGION`, the command line ([`overrides`],
-//! [`env_vars`]). They meet in one [`Project`], which
-//! the template room reads while it resolves. [`safety`] keeps a laptop from talking to production by accident.
+//! Sources, in rising precedence: `usher.toml` beside the template ([`usher_toml`]), this host's
+//! sections of `samconfig.toml` ([`samconfig`]), `AWS_DEFAULT_REGION` and `AWS_REGION` for the
+//! region, and the command line ([`overrides`], [`env_vars`]). They are merged into one
+//! [`Project`], which `template` reads. [`safety`] refuses addresses of other machines that are not
+//! allowed.
 
 mod clusters;
 mod env_vars;
@@ -11,9 +12,9 @@ mod overrides;
 mod safety;
 mod samconfig;
 mod servers;
-mod settings;
+mod setting_changes;
 mod template_file;
-mod tuned;
+mod usher_toml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,75 +24,78 @@ use crate::document::Problems;
 use crate::model::location::{is_account, is_region};
 use crate::model::{Application, Diagnostic, KeySource, Location};
 
-pub use clusters::{Cluster, Secret};
+pub use clusters::{LocalCluster, SecretCopy};
 pub use safety::{broker_list, is_this_machine, remote_hosts};
 pub use servers::{LocalServer, local_servers};
+pub use setting_changes::{HOST, SettingChange, setting_changes};
 pub use template_file::{TEMPLATES, in_folder, template_file};
-pub use tuned::{HOST, SettingChange, tuned};
 
 /// Name of the settings file beside the template.
 pub const SETTINGS: &str = "usher.toml";
 
-/// Where the first API listens unless told otherwise; each further one takes the next port.
+/// Default address of the first API; each further API takes the next port.
 pub const DEFAULT_HTTP: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 18080);
 
-/// Everything said outside the template, merged and checked.
+/// Every setting outside the template, merged and checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Project {
-    /// `stack`: name of the stack; the template's folder otherwise.
+    /// `stack`: name of the stack; default: name of the template's folder.
     pub stack: Option<String>,
     /// `profile`: cargo profile to build with.
     pub profile: Option<String>,
-    /// Region of ARNs and pseudo parameters, and where it was chosen.
-    pub region: Option<Given>,
-    /// `account`: the same for the account.
-    pub account: Option<Given>,
-    /// `concurrency`: instances of one function at most, where the template reserves no number.
+    /// `region`: region of ARNs and pseudo parameters.
+    pub region: Option<SourcedValue>,
+    /// `account`: account of ARNs and pseudo parameters.
+    pub account: Option<SourcedValue>,
+    /// `concurrency`: limit of instances of a function without `ReservedConcurrentExecutions`.
     pub concurrency: Option<u32>,
-    /// `http`, or `[http]` with an address for each API by logical id. The key `""` holds the one for all.
+    /// `http`, or `[http]` with an address for each API by logical id. The key `""` is for all
+    /// APIs.
     pub http: BTreeMap<String, SocketAddr>,
-    /// `control`: where the host shows itself and is told.
+    /// `control`: address of the control page.
     pub control: Option<SocketAddr>,
-    /// `[settings]`: what may be changed while the host runs.
-    pub tuned: Vec<SettingChange>,
+    /// `[settings]`: values that can also be changed while the host runs.
+    pub setting_changes: Vec<SettingChange>,
     /// `jwks`: public keys for JWT authorizers.
     pub jwks: Option<KeySource>,
     /// Template parameters from every source.
-    pub parameters: BTreeMap<String, Given>,
-    /// `[kafka]`: clusters by mapping (`Function.Event`), by logical id of a mapping, or by MSK ARN.
-    pub kafka: BTreeMap<String, Cluster>,
-    /// `[secrets]`: copies of secrets of the cloud, by what the template calls them.
-    pub secrets: BTreeMap<String, Secret>,
-    /// `[endpoints] sqs`: where SQS answers, and who says so.
-    pub sqs: Option<Given>,
-    /// `[endpoints] redis`: where the Redis answers whose streams have dead letters, and who says so.
-    pub redis: Option<Given>,
-    /// `[resolve]`: values of dynamic references, by what stands after `resolve:`.
+    pub parameters: BTreeMap<String, SourcedValue>,
+    /// `[kafka]`: clusters by mapping (`Function.Event`), by logical id of a mapping, or by MSK
+    /// ARN.
+    pub kafka: BTreeMap<String, LocalCluster>,
+    /// `[secrets]`: local copies of secrets, by their name in the template.
+    pub secrets: BTreeMap<String, SecretCopy>,
+    /// `[endpoints] sqs`: URL of SQS.
+    pub sqs: Option<SourcedValue>,
+    /// `[endpoints] redis`: URL of the Redis whose streams have dead letters.
+    pub redis: Option<SourcedValue>,
+    /// `[resolve]`: values of dynamic references, by the text after `resolve:`.
     pub resolve: BTreeMap<String, String>,
-    /// `[schedules]`: expressions to use instead of the template's, by schedule; seconds are allowed here only.
+    /// `[schedules]`: expressions that replace the template's, by schedule. Only here may a rate be
+    /// in seconds.
     pub schedules: BTreeMap<String, String>,
-    /// `allow_remote`: hosts outside this machine that may be talked to.
+    /// `allow_remote`: other machines that may be contacted.
     pub allow_remote: BTreeSet<String>,
-    /// `--env-vars`: values for variables that functions declare, by function; `Parameters` holds those for all.
+    /// `--env-vars`: values of declared variables, by function; `Parameters` is for all functions.
     pub env_vars: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// A value, and who gave it.
+/// A value and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct SourcedValue {
     /// The value, as text.
     pub value: String,
-    /// For messages: `usher.toml line 7`, `--parameter-overrides`.
+    /// The source for messages: `usher.toml line 7`, `--parameter-overrides`.
     pub source: String,
 }
 
-/// What the command line says of the project.
+/// Settings from the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Arguments {
     /// `--config-env`: section of samconfig.toml.
     pub config_env: String,
-    /// `--params-from deploy`: also take the parameter overrides of the deploy section.
+    /// `--params-from deploy`: also read the parameter overrides of the deploy section.
     pub params_from_deploy: bool,
     /// `--parameter-overrides`, each as written.
     pub parameter_overrides: Vec<String>,
@@ -108,29 +112,29 @@ pub struct Arguments {
     /// `--redis-endpoint URL`.
     pub redis_endpoint: Option<String>,
     /// `--region`, else `AWS_REGION`, else `AWS_DEFAULT_REGION`.
-    pub region: Option<Given>,
+    pub region: Option<SourcedValue>,
 }
 
-/// A project as far as it could be read, and everything that is wrong with it.
+/// The valid part of a project, and its problems.
 #[derive(Debug, Clone, Default)]
-pub struct Examined {
-    /// What was sound.
+pub struct CheckedProject {
+    /// The settings that are valid.
     pub project: Project,
     /// Every problem of every source, by file and line.
     pub problems: Vec<Diagnostic>,
-    /// Every source could be read, if not used: what the template says with these values is worth a look.
+    /// Whether every file could be read, so that the template can be checked with these values.
     pub readable: bool,
 }
 
 impl Project {
-    /// Reads everything that belongs to the template in this file.
+    /// Reads every source of settings for this template.
     ///
     /// # Errors
     /// Every problem of every source, by file and line.
     pub fn load(template: &Path, arguments: &Arguments) -> Result<Self, Vec<Diagnostic>> {
-        let Examined {
+        let CheckedProject {
             project, problems, ..
-        } = Self::examine(template, arguments);
+        } = Self::check(template, arguments);
         if problems.is_empty() {
             Ok(project)
         } else {
@@ -138,9 +142,9 @@ impl Project {
         }
     }
 
-    /// As [`Project::load`], but keeps what is sound beside what is wrong, so that one run can name the problems of other
-    /// places as well.
-    pub fn examine(template: &Path, arguments: &Arguments) -> Examined {
+    /// As [`Project::load`], but returns the valid settings beside the problems, so that one run
+    /// can report the template's problems as well.
+    pub fn check(template: &Path, arguments: &Arguments) -> CheckedProject {
         let folder = template.parent().unwrap_or(Path::new(""));
         let mut project = Self::default();
         let mut wrong = Vec::new();
@@ -150,7 +154,7 @@ impl Project {
             wrong.extend(problems.finish().err().unwrap_or_default());
         };
 
-        collect(settings::read(&folder.join(SETTINGS), &mut project));
+        collect(usher_toml::read(&folder.join(SETTINGS), &mut project));
         collect(samconfig::read(
             &folder.join("samconfig.toml"),
             arguments,
@@ -168,19 +172,19 @@ impl Project {
             .allow_remote
             .extend(arguments.allow_remote.iter().cloned());
         if let Some(written) = &arguments.jwks {
-            project.jwks = Some(KeySource::written(written, Path::new("")));
+            project.jwks = Some(KeySource::parse(written, Path::new("")));
         }
         if let Some(address) = arguments.http {
             project.http = BTreeMap::from([(String::new(), address)]);
         }
         if let Some(url) = &arguments.sqs_endpoint {
-            project.sqs = Some(Given {
+            project.sqs = Some(SourcedValue {
                 value: url.clone(),
                 source: "--sqs-endpoint".to_owned(),
             });
         }
         if let Some(url) = &arguments.redis_endpoint {
-            project.redis = Some(Given {
+            project.redis = Some(SourcedValue {
                 value: url.clone(),
                 source: "--redis-endpoint".to_owned(),
             });
@@ -193,39 +197,39 @@ impl Project {
                 if is(value) {
                     Ok(value.to_owned())
                 } else {
-                    Err(format!("'{value}' is no {what}."))
+                    Err(format!("'{value}' is not {what}."))
                 }
             }
         };
-        collect(check(
+        collect(check_value(
             project.region.as_mut(),
-            form(is_region, "region. Write for example eu-central-1"),
+            form(is_region, "a region. Write for example eu-central-1"),
             &project.allow_remote,
         ));
-        collect(check(
+        collect(check_value(
             project.account.as_mut(),
-            form(is_account, "account. Write twelve digits"),
+            form(is_account, "an account. Write twelve digits"),
             &project.allow_remote,
         ));
-        collect(check(
+        collect(check_value(
             project.sqs.as_mut(),
             safety::endpoint,
             &project.allow_remote,
         ));
-        collect(check(
+        collect(check_value(
             project.redis.as_mut(),
             safety::redis,
             &project.allow_remote,
         ));
         collect(check_keys(&project));
-        Examined {
+        CheckedProject {
             project,
             problems: wrong,
             readable,
         }
     }
 
-    /// Region and account, chosen or by default.
+    /// Region and account, configured or by default.
     pub fn location(&self) -> Location {
         let mut location = Location::default();
         if let Some(region) = &self.region {
@@ -237,10 +241,10 @@ impl Project {
         location
     }
 
-    /// Where each API listens, by logical id: its own address, else the common one with the ports counted up.
+    /// Address of each API by logical id: its own, else the common one with rising ports.
     ///
     /// # Errors
-    /// Two APIs on one address, or an address for an API that does not exist.
+    /// Two APIs have one address, or an address is for an API that does not exist.
     pub fn http_addresses(
         &self,
         application: &Application,
@@ -257,7 +261,8 @@ impl Project {
                 ids.join(", ")
             };
             return Err(format!(
-                "{SETTINGS} [http] names {stranger}, which is not an API of the template. The APIs are: {known}."
+                "{SETTINGS} [http] names {stranger}, which is not an API of the template. The \
+                 APIs are: {known}."
             ));
         }
         let mut common = self.http.get("").copied().unwrap_or(DEFAULT_HTTP);
@@ -270,7 +275,8 @@ impl Project {
             }
             if address.port() != 0 && addresses.values().any(|taken| *taken == address) {
                 return Err(format!(
-                    "two APIs would listen on {address}. Give {id} an address of its own in {SETTINGS}: [http] {id} = \"127.0.0.1:PORT\"."
+                    "two APIs would listen on {address}. Give {id} an address of its own in \
+                     {SETTINGS}: [http] {id} = \"127.0.0.1:PORT\"."
                 ));
             }
             addresses.insert(id.to_owned(), address);
@@ -279,7 +285,7 @@ impl Project {
     }
 }
 
-/// Keys by URL come from this machine or an allowed host.
+/// Checks that a URL of keys is on this machine or an allowed host.
 fn check_keys(project: &Project) -> Problems {
     let mut problems = Problems::new(format!("{SETTINGS} or --jwks"));
     if let Some(KeySource::Url(url)) = &project.jwks
@@ -290,9 +296,9 @@ fn check_keys(project: &Project) -> Problems {
     problems
 }
 
-/// Judges an address by this rule, last of all: a host may be allowed on the command line.
-fn check(
-    given: Option<&mut Given>,
+/// Checks a value by this rule, after all sources: the command line may allow its host.
+fn check_value(
+    given: Option<&mut SourcedValue>,
     rule: impl Fn(&str, &BTreeSet<String>) -> Result<String, String>,
     allowed: &BTreeSet<String>,
 ) -> Problems {

@@ -1,15 +1,16 @@
-//! `--parameter-overrides`, in both of SAM's spellings: `Name=value` and `ParameterKey=Name,ParameterValue=value`.
+//! `--parameter-overrides` in both of SAM's forms: `Name=value` and
+//! `ParameterKey=Name,ParameterValue=value`.
 
 use std::collections::BTreeMap;
 
-use super::Given;
+use super::SourcedValue;
 use crate::document::Problems;
 
-/// Reads each argument; one argument may hold several pairs separated by blanks, quotes keep blanks together.
+/// Reads each argument, which may hold several pairs separated by blanks; quotes protect blanks.
 pub(super) fn read(
     arguments: &[String],
     source: &str,
-    into: &mut BTreeMap<String, Given>,
+    into: &mut BTreeMap<String, SourcedValue>,
 ) -> Problems {
     let mut problems = Problems::new(source);
     for argument in arguments {
@@ -17,13 +18,13 @@ pub(super) fn read(
             if let Some((name, value)) = split(&pair) {
                 into.insert(
                     name,
-                    Given {
+                    SourcedValue {
                         value,
                         source: source.to_owned(),
                     },
                 );
             } else {
-                // never the value: only the template says whether it is a secret
+                // Without the value: only the template states whether it is a secret.
                 let name = pair
                     .split_once('=')
                     .map(|(name, _)| format!(" ({name}=...)"))
@@ -50,8 +51,8 @@ fn split(pair: &str) -> Option<(String, String)> {
     sound.then(|| (name.to_owned(), value.to_owned()))
 }
 
-/// Blanks separate, except inside quotes. A word that begins no pair belongs to the value before it, as when a shell
-/// has already taken the quotes away.
+/// Splits at blanks outside quotes. A word that starts no pair belongs to the value before it: a
+/// shell may already have removed the quotes.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word = String::new();
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_and_quotes_are_understood() {
+    fn both_forms_and_quotes_are_read() {
         let expected = [
             ("A".to_owned(), "1".to_owned()),
             ("B".to_owned(), "x=y z".to_owned()),

@@ -1,11 +1,11 @@
-//! Never production by accident: which hosts are this machine, and which ones a value names.
+//! Protects other machines: which hosts a value names, and whether each is this machine.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::redaction::without_login;
 
-/// Whether a host name or address stands for this machine. Names are judged by what they say; nothing is looked up.
+/// Whether a host name or address is this machine. Names are not resolved.
 pub fn is_this_machine(host: &str) -> bool {
     let host = host
         .trim_start_matches('[')
@@ -21,10 +21,10 @@ pub fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost")
 }
 
-/// Checks `host:port,host:port` and that every host is this machine or allowed.
+/// Checks that `host:port,host:port` is well-formed and every host is this machine or allowed.
 ///
 /// # Errors
-/// The sentence to show: what is wrong with which server, and what to write.
+/// Which server is wrong, why, and what to write.
 pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), String> {
     let mut any = false;
     for server in servers.split(',').map(str::trim).filter(|s| !s.is_empty()) {
@@ -42,8 +42,8 @@ pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), Stri
         }
         if !is_this_machine(host) && !allowed.contains(host) {
             return Err(format!(
-                "the broker {host} is not this machine. Name a local one in usher.toml under [kafka], or say --allow-remote {host} \
-                 if that is meant."
+                "the broker {host} is not this machine. Name a local one in usher.toml under \
+                 [kafka], or say --allow-remote {host} if that is meant."
             ));
         }
     }
@@ -54,10 +54,11 @@ pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), Stri
     }
 }
 
-/// Checks the URL of a service and that its host is this machine or allowed. Yields it without a slash at the end.
+/// Checks that the URL of a service is on this machine or an allowed host. Returns it without a
+/// trailing slash.
 ///
 /// # Errors
-/// The sentence to show.
+/// What is wrong and what to write.
 pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, String> {
     let shape = "Write the address alone, such as \"http://127.0.0.1:9324\".";
     let url = url.trim_end_matches('/');
@@ -79,23 +80,25 @@ pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, 
     }
     if !is_this_machine(host) && !allowed.contains(host) {
         return Err(format!(
-            "the endpoint {host} is not this machine. Name a local one, or say --allow-remote {host} if that is meant."
+            "the endpoint {host} is not this machine. Name a local one, or say --allow-remote \
+             {host} if that is meant."
         ));
     }
     Ok(url.to_owned())
 }
 
-/// Checks the URL of a key set: its host is this machine, or allowed and reached by HTTPS.
+/// Checks that the URL of a key set is on this machine, or on an allowed host with HTTPS.
 ///
 /// # Errors
-/// The sentence to show.
+/// What is wrong and what to write.
 pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), String> {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = without_port(authority);
     if host.is_empty() || authority.contains(['@', ' ']) || url.parse::<http::Uri>().is_err() {
         return Err(format!(
-            "jwks: '{url}' is not an address. Write it such as \"https://issuer.example/.well-known/jwks.json\"."
+            "jwks: '{url}' is not an address. Write it such as \
+             \"https://issuer.example/.well-known/jwks.json\"."
         ));
     }
     if is_this_machine(host) {
@@ -103,33 +106,38 @@ pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), Strin
     }
     if !allowed.contains(host) {
         return Err(format!(
-            "jwks: {host} is not this machine. Say --allow-remote {host} if its keys are to be used."
+            "jwks: {host} is not this machine. Say --allow-remote {host} if its keys are to be \
+             used."
         ));
     }
     if url.starts_with("http://") {
         return Err(format!(
-            "jwks: keys that come from {host} in the open could be anyone's. Write https://."
+            "jwks: keys that come from {host} in plain text could be forged. Write https://."
         ));
     }
     Ok(())
 }
 
-/// Checks the URL of a Redis and that its host is this machine or allowed. What is wrong is told without the URL, which may
-/// hold a password.
+/// Checks that the URL of a Redis is on this machine or an allowed host.
 ///
 /// # Errors
-/// The sentence to show.
+/// What is wrong and what to write, without the URL, which may contain a password.
 pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, String> {
     if url.starts_with("rediss://") {
         return Err(
-            "usher speaks to Redis without TLS only. Give it an address that begins with redis://, of a tunnel if need be."
+            "usher speaks to Redis without TLS only. Give it an address that begins with \
+             redis://, of a tunnel if need be."
                 .into(),
         );
     }
     let rest = url.strip_prefix("redis://").unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest.contains('@') && !authority.contains('@') {
-        return Err("the password in the address of Redis has a /, ? or # in it. Write %2F, %3F or %23 for it.".into());
+        return Err(
+            "the password in the address of Redis has a /, ? or # in it. Write %2F, %3F or %23 \
+             for it."
+                .into(),
+        );
     }
     let host = without_port(
         authority
@@ -143,14 +151,15 @@ pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, Str
     }
     if !is_this_machine(host) && !allowed.contains(host) {
         return Err(format!(
-            "the Redis {host} is not this machine. Name a local one, or say --allow-remote {host} if that is meant."
+            "the Redis {host} is not this machine. Name a local one, or say --allow-remote {host} \
+             if that is meant."
         ));
     }
     Ok(url.to_owned())
 }
 
-/// Hosts outside this machine that a variable's value names: in URLs, and in lists of `host:port`.
-/// Names kept for documentation and tests (`.test`, `.example`, `.invalid`) lead nowhere and do not count.
+/// Other machines that a variable's value names, in URLs and in lists of `host:port`. Names
+/// reserved for documentation and tests (`.test`, `.example`, `.invalid`) are left out.
 pub fn remote_hosts(value: &str) -> BTreeSet<String> {
     let parts = value.split([',', ' ', ';']).filter(|part| !part.is_empty());
     let hosts = parts.filter_map(|part| match part.split_once("://") {
@@ -163,7 +172,7 @@ pub fn remote_hosts(value: &str) -> BTreeSet<String> {
         }
         None => host_and_port(part),
     });
-    // what still has a colon and is no IPv6 address may be a part of a password
+    // A host with a colon that is not an IPv6 address may be part of a password.
     let named = hosts.filter(|host| host.starts_with('[') || !host.contains(':'));
     named
         .filter(|host| !host.is_empty() && !is_this_machine(host) && !reserved(host))
@@ -180,7 +189,7 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// `name.with.dots:port`; anything less certain is not taken for a host.
+/// The host of `name.with.dots:port`; anything less certain is no host.
 fn host_and_port(part: &str) -> Option<&str> {
     let (host, port) = part.rsplit_once(':')?;
     let port = port.split('/').next()?.parse::<u16>().is_ok();
@@ -206,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_has_many_names_and_others_are_not_among_them() {
+    fn this_machine_is_recognised_by_every_name() {
         for host in [
             "localhost",
             "127.0.0.1",
@@ -264,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_an_address_alone_and_elsewhere_only_if_allowed() {
+    fn a_remote_endpoint_must_be_allowed() {
         let allowed = BTreeSet::from(["sqs.corp.net".to_owned()]);
         for (url, expected) in [
             ("http://127.0.0.1:9324", "http://127.0.0.1:9324"),
@@ -289,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_elsewhere_must_be_allowed_by_name() {
+    fn a_remote_broker_must_be_allowed() {
         let allowed = BTreeSet::from(["kafka.corp.net".to_owned()]);
         assert!(broker_list("127.0.0.1:9092, kafka.corp.net:9092", &allowed).is_ok());
         for wrong in [
@@ -305,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redis_is_judged_by_its_host_and_its_password_is_never_told() {
+    fn a_remote_redis_is_refused_without_its_password() {
         let allowed = BTreeSet::from(["cache.corp.net".to_owned()]);
         for good in [
             "redis://127.0.0.1:6379",

@@ -1,13 +1,13 @@
-//! The sections of `samconfig.toml` meant for this host: `[ENV.global.parameters]` and `[ENV.up.parameters]`.
+//! This host's sections of `samconfig.toml`: `[ENV.global.parameters]` and `[ENV.up.parameters]`.
 //!
-//! The deploy section holds what runs in production; it is read only when asked for.
+//! The deploy section has the values of production; it is read only with `--params-from deploy`.
 
 use std::path::Path;
 
-use super::{Arguments, Given, Project, overrides};
+use super::{Arguments, Project, SourcedValue, overrides};
 use crate::document::{Kind, Node, Problems, Reader, parse_toml};
 
-/// Reads the parameter overrides and the region of the file if it exists; other settings in it are SAM's own.
+/// Reads parameter overrides and region, if the file exists; its other settings are SAM's.
 pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) -> Problems {
     let mut problems = Problems::new(file.display().to_string());
     let text = match std::fs::read_to_string(file) {
@@ -33,7 +33,7 @@ pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) ->
         if let Some(section) = &section {
             let region = section.text("region", &mut problems);
             project.region = region
-                .map(|value| Given {
+                .map(|value| SourcedValue {
                     value: value.to_owned(),
                     source: source.clone(),
                 })

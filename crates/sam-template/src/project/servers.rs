@@ -1,4 +1,4 @@
-//! Servers of this machine that a variable's value names.
+//! Finds the servers of this machine that a variable's value names.
 
 use super::is_this_machine;
 use crate::redaction::without_login;
@@ -6,15 +6,15 @@ use crate::redaction::without_login;
 /// A server that a value names: in a URL, or as `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LocalServer {
-    /// As written; this machine by one of its names.
+    /// One of this machine's names, as written.
     pub host: String,
-    /// The port: written, or the scheme's own; what stands in its place where that is no port.
+    /// The port, written or the scheme's default. `Err`: the text in its place, if not a port.
     pub port: Result<u16, String>,
-    /// The scheme is HTTP's or a web socket's.
-    pub speaks_http: bool,
+    /// The scheme is that of HTTP or a web socket.
+    pub is_http: bool,
 }
 
-/// Ports of the schemes that are commonly written without one.
+/// Default ports of schemes.
 const PORTS: [(&str, u16); 14] = [
     ("amqp", 5672),
     ("amqps", 5671),
@@ -32,8 +32,8 @@ const PORTS: [(&str, u16); 14] = [
     ("ws", 80),
 ];
 
-/// The servers of this machine in a variable's value: of URLs and of lists of `host:port`. Anything less certain is not taken
-/// for a server, and other machines are left out.
+/// The servers of this machine in a variable's value, from URLs and lists of `host:port`. Anything
+/// less certain is left out.
 pub fn local_servers(value: &str) -> Vec<LocalServer> {
     let mut scheme: Option<&str> = None;
     let mut servers = Vec::new();
@@ -41,7 +41,7 @@ pub fn local_servers(value: &str) -> Vec<LocalServer> {
     for part in value.split([',', ' ', ';']).filter(|part| !part.is_empty()) {
         let rest = match part.split_once("://") {
             Some((name, rest)) => {
-                // a name may stand before it: `home=http://...`
+                // A name may precede it: `home=http://...`
                 scheme = name.rsplit(|c: char| !c.is_ascii_alphanumeric()).next();
                 rest
             }
@@ -58,7 +58,7 @@ pub fn local_servers(value: &str) -> Vec<LocalServer> {
 
 fn server(text: &str, scheme: Option<&str>) -> Option<LocalServer> {
     let (host, port) = match text.rsplit_once(':') {
-        // the last colon of an IPv6 address is within its brackets
+        // The last colon of an IPv6 address is inside its brackets.
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         _ => (text, None),
     };
@@ -71,15 +71,15 @@ fn server(text: &str, scheme: Option<&str>) -> Option<LocalServer> {
             .ok()
             .filter(|n| *n > 0)
             .ok_or_else(|| port.to_owned()),
-        // without a scheme only a number makes it a server
+        // Without a scheme, only a numeric port makes it a server.
         (Some(port), None) => Ok(port.parse::<u16>().ok().filter(|n| *n > 0)?),
         (None, scheme) => Ok(PORTS.iter().find(|(name, _)| Some(*name) == scheme)?.1),
     };
-    let speaks_http = matches!(scheme, Some("http" | "https" | "ws" | "wss"));
+    let is_http = matches!(scheme, Some("http" | "https" | "ws" | "wss"));
     Some(LocalServer {
         host: host.to_owned(),
         port,
-        speaks_http,
+        is_http,
     })
 }
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_none_is_kept_as_written() {
+    fn an_invalid_port_is_kept_as_written() {
         assert_eq!(
             found("redis://127.0.0.1:99999"),
             [("127.0.0.1".to_owned(), Err("99999".to_owned()))]
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_of_this_machine_is_left_out() {
+    fn other_values_name_no_server() {
         for other in [
             "",
             "info",
@@ -139,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn what_speaks_http_is_told_from_the_rest() {
-        assert!(local_servers("http://127.0.0.1:8080/hook")[0].speaks_http);
-        assert!(!local_servers("redis://127.0.0.1:8080")[0].speaks_http);
+    fn http_schemes_are_recognised() {
+        assert!(local_servers("http://127.0.0.1:8080/hook")[0].is_http);
+        assert!(!local_servers("redis://127.0.0.1:8080")[0].is_http);
         assert!(
             local_servers("home=http://127.0.0.1:1/ docs=http://127.0.0.1:2/")
                 .iter()
-                .all(|server| server.speaks_http)
+                .all(|server| server.is_http)
         );
     }
 }

@@ -1,16 +1,16 @@
-//! Which file is the template where the command line names none.
+//! Finds the template if the command line names none.
 
 use std::path::{Path, PathBuf};
 
-/// The names that SAM looks for, in its order.
+/// The names that SAM looks for, in that order.
 pub const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
 
-/// The template of the current folder: the first of [`TEMPLATES`] that is there, else the first name, so that a message has one.
+/// The first of [`TEMPLATES`] that exists in the current folder, else the first name for messages.
 pub fn template_file() -> PathBuf {
     in_folder(Path::new("")).unwrap_or_else(|| TEMPLATES[0].into())
 }
 
-/// The template in a folder.
+/// The first of [`TEMPLATES`] that exists in a folder.
 pub fn in_folder(folder: &Path) -> Option<PathBuf> {
     TEMPLATES
         .iter()
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_sams_names_is_the_template() {
+    fn the_template_is_the_first_known_name() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(in_folder(folder.path()), None);
         for name in TEMPLATES.iter().rev() {

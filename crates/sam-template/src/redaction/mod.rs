@@ -1,7 +1,7 @@
-//! What must not be printed: values of `NoEcho` parameters, resolved secrets, variables named like secrets, and secrets that are
-//! recognised by their shape.
+//! Hides secrets in text: values of `NoEcho` parameters, resolved secrets, variables named like
+//! secrets, and secrets that are recognised by their shape.
 //!
-//! The rule hides too much rather than too little: [`HIDDEN`] in place of a harmless value costs a look into the template.
+//! In doubt a value is hidden.
 
 mod shapes;
 
@@ -15,16 +15,16 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::document::MAX_SHOWN_CHARS;
 
-/// Stands for what must not be shown.
+/// Replaces a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// Shorter secrets are not looked for inside of messages: every third word would contain them.
+/// Shorter secrets are hidden in messages only if quoted, as many words would contain them. Bytes.
 const MIN_SECRET_IN_TEXT: usize = 4;
 
-/// A value that is a part of a secret is hidden from this length on, bytes.
+/// Shortest part of a secret that is hidden as a value, bytes.
 const MIN_SECRET_PART: usize = 6;
 
-/// In the name without its separators.
+/// Parts of a name without its separators.
 const ANYWHERE: [&str; 11] = [
     "SECRET",
     "PASSWORD",
@@ -63,13 +63,13 @@ const WORDS: [&str; 17] = [
 /// Ends of words: `APIKEYS`, `DBPASS`, `SENTRYDSN`.
 const ENDINGS: [&str; 6] = ["KEY", "KEYS", "PASS", "PWD", "DSN", "SIGNATURE"];
 
-/// Last words of names that hold a quantity, whose value is a number.
+/// Last words of names of quantities, whose values are numbers.
 const QUANTITIES: [&str; 16] = [
     "AGE", "BYTES", "COUNT", "DAYS", "EXPIRY", "HOURS", "LENGTH", "LIMIT", "MAX", "MIN", "MINUTES",
     "MS", "PORT", "SECONDS", "SIZE", "TTL",
 ];
 
-/// A variable's value as it may be shown. `secrets`: values that must never be printed.
+/// A variable's value with secrets hidden. `secrets`: values that must never be printed.
 pub fn variable<'v>(name: &str, value: &'v str, secrets: &BTreeSet<String>) -> Cow<'v, str> {
     if value.is_empty() {
         return Cow::Borrowed(value);
@@ -80,15 +80,16 @@ pub fn variable<'v>(name: &str, value: &'v str, secrets: &BTreeSet<String>) -> C
     shapes::hide(value)
 }
 
-/// A message or a listing as it may be shown. `secrets`: values that must never be printed, looked for from 4 bytes on, shorter
-/// ones where they stand in quotes, and the beginning of long ones, which messages cut.
+/// A message with secrets hidden. `secrets`: values that must never be printed. Those shorter than
+/// 4 bytes are hidden only in quotes; of long ones the start is hidden, to which messages cut
+/// values.
 pub fn text<'t>(text: &'t str, secrets: &BTreeSet<String>) -> Cow<'t, str> {
     let mut forms: Vec<String> = secrets
         .iter()
         .filter(|secret| !secret.is_empty())
         .flat_map(|secret| forms(secret))
         .collect();
-    // a form that contains another goes first, or its rest would stay
+    // Longer forms first: a form may contain another one.
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     let found = forms.iter().filter(|form| text.contains(form.as_str()));
     let without = found.fold(Cow::Borrowed(text), |text, form| {
@@ -100,7 +101,7 @@ pub fn text<'t>(text: &'t str, secrets: &BTreeSet<String>) -> Cow<'t, str> {
     }
 }
 
-/// How a message may hold a secret.
+/// Forms in which a message may contain a secret.
 fn forms(secret: &str) -> Vec<String> {
     if secret.len() < MIN_SECRET_IN_TEXT {
         return vec![format!("'{secret}'")];
@@ -113,7 +114,7 @@ fn forms(secret: &str) -> Vec<String> {
     forms
 }
 
-/// The value is a secret, the base64 of one, or a part of one.
+/// Whether the value is a secret, base64 of one, or part of one.
 fn holds_a_secret(value: &str, secrets: &BTreeSet<String>) -> bool {
     let decoded = STANDARD
         .decode(value)
@@ -130,7 +131,7 @@ fn holds_a_secret(value: &str, secrets: &BTreeSet<String>) -> bool {
     })
 }
 
-/// A variable of this name holds a secret, unless the value is a switch, the ARN of something, or a number under the name of a
+/// Whether the variable's name is that of a secret and its value is no boolean, ARN, or number of a
 /// quantity.
 fn names_a_secret(name: &str, value: &str) -> bool {
     let is_arn = value.starts_with("arn:aws") && !value.contains(char::is_whitespace);
@@ -153,7 +154,8 @@ fn names_a_secret(name: &str, value: &str) -> bool {
     ANYWHERE.iter().any(|part| whole.contains(part)) || words.iter().any(named)
 }
 
-/// The words of a name in upper case: `dbPassword`, `DB_PASSWORD` and `db-password` are DB and PASSWORD.
+/// The words of a name in upper case: `dbPassword`, `DB_PASSWORD` and `db-password` are DB and
+/// PASSWORD.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_in_whole_in_part_and_encoded() {
+    fn secrets_are_found_whole_in_part_and_encoded() {
         for value in ["x-hush-hush-y", "hush-h", "aHVzaC1odXNo"] {
             assert_eq!(shown("URL", value), HIDDEN, "{value}");
         }

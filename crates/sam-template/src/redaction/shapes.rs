@@ -1,4 +1,4 @@
-//! Secrets that are recognised by their shape, whatever the variable is called.
+//! Recognises secrets by their shape, whatever the variable's name.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -7,10 +7,15 @@ use regex::{Captures, Regex};
 
 use super::HIDDEN;
 
-/// `password=...`, `"password": "..."`, `sig=...`: the name stays. A value without quotes ends at a blank, `;` or `&`.
+/// `password=...`, `"password": "..."`, `sig=...`: the value is hidden. Without quotes it ends at a
+/// blank, `;` or `&`.
 static PAIR: LazyLock<Regex> = LazyLock::new(|| {
-    let names = "(?:[a-z0-9]+[_.-])*(?:[a-z0-9]*(?:password|passwd|passphrase|pwd|secret|token|credential)|pass|signature|sig|\
-                 (?:api|access|account|shared|private|secret|signing|encryption)[_ .-]?(?:access[_ .-]?)?key)";
+    let words = "password|passwd|passphrase|pwd|secret|token|credential";
+    let keys = "api|access|account|shared|private|secret|signing|encryption";
+    let names = format!(
+        "(?:[a-z0-9]+[_.-])*(?:[a-z0-9]*(?:{words})|pass|signature|sig|\
+         (?:{keys})[_ .-]?(?:access[_ .-]?)?key)"
+    );
     let separators = r#"(?:["']?[ \t]*=[ \t]*|["'][ \t]*:[ \t]*|:[ \t]+)"#;
     let values = r#"(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s;&"']+)"#;
     compiled(&format!(r"(?i)(\b{names}{separators}){values}"))
@@ -20,24 +25,34 @@ static PAIR: LazyLock<Regex> = LazyLock::new(|| {
 static HEADER: LazyLock<Regex> =
     LazyLock::new(|| compiled(r"(?i)\b(bearer|basic)([ \t]+)([A-Za-z0-9._~+/=-]{12,})"));
 
-/// A private key, to its end or that of the text.
+/// A private key, to its end marker or the end of the text.
 static PRIVATE_KEY: LazyLock<Regex> = LazyLock::new(|| {
     compiled(
         r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|$)",
     )
 });
 
-/// Access key ids of AWS, signed tokens (JWT), and tokens whose vendors gave them a prefix.
+/// Access key ids of AWS, signed tokens (JWT), and tokens with a vendor's prefix.
 static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(
-        r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abeprs]-[A-Za-z0-9-]{10,}|[rs]k_(?:live|test)_[A-Za-z0-9]{10,}|sk-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,})",
-    )
+    let forms = [
+        "(?:AKIA|ASIA)[A-Z0-9]{16}",
+        r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?",
+        "gh[pousr]_[A-Za-z0-9]{20,}",
+        "github_pat_[A-Za-z0-9_]{20,}",
+        "glpat-[A-Za-z0-9_-]{16,}",
+        "xox[abeprs]-[A-Za-z0-9-]{10,}",
+        "[rs]k_(?:live|test)_[A-Za-z0-9]{10,}",
+        "sk-[A-Za-z0-9_-]{20,}",
+        "AIza[A-Za-z0-9_-]{30,}",
+        "npm_[A-Za-z0-9]{30,}",
+    ];
+    compiled(&format!(r"\b(?:{})", forms.join("|")))
 });
 
-/// 40 characters of base64: what a secret access key of AWS looks like, and few other texts.
+/// Base64, of which 40 characters are a secret access key of AWS.
 static AWS_SECRET: LazyLock<Regex> = LazyLock::new(|| compiled(r"[A-Za-z0-9/+]+"));
 
-/// A value within a message.
+/// A quoted value in a message.
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| compiled(r"'[^']*'"));
 
 static SCHEME: LazyLock<Regex> = LazyLock::new(|| compiled(r"(?i)\b[a-z][a-z0-9+.-]*://"));
@@ -48,7 +63,7 @@ fn compiled(pattern: &str) -> Regex {
 
 type Step = for<'t> fn(&'t str) -> Cow<'t, str>;
 
-/// The value with what looks like a secret hidden.
+/// Hides secrets in a value.
 pub(super) fn hide(value: &str) -> Cow<'_, str> {
     apply(
         &[private_keys, logins, pairs, headers, tokens, aws_secrets],
@@ -56,7 +71,7 @@ pub(super) fn hide(value: &str) -> Cow<'_, str> {
     )
 }
 
-/// The same for a message, which may explain what to write: only what it quotes is searched for `password=...`.
+/// Hides secrets in a message. It may contain advice, so `password=...` is hidden in quotes only.
 pub(super) fn hide_in_message(message: &str) -> Cow<'_, str> {
     apply(
         &[
@@ -92,7 +107,7 @@ fn quoted_pairs(text: &str) -> Cow<'_, str> {
     QUOTED.replace_all(text, |found: &Captures<'_>| pairs(&found[0]).into_owned())
 }
 
-/// The word after `Basic` must look encoded: `basic authentication` stays.
+/// The word after `Basic` must be encoded: `basic authentication` is no secret.
 fn headers(text: &str) -> Cow<'_, str> {
     let encoded = |word: &str| {
         word.bytes()
@@ -123,7 +138,7 @@ fn aws_secrets(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Not a hash in hexadecimal digits, and not a path.
+/// 40 characters that are neither a hexadecimal hash nor a path.
 fn is_aws_secret(text: &str) -> bool {
     let any = |of: fn(&u8) -> bool| text.bytes().any(|byte| of(&byte));
     text.len() == 40
@@ -161,13 +176,13 @@ fn logins(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What stands behind user and password in what follows `scheme://`.
+/// Removes user and password from a URL without its `scheme://`.
 pub(crate) fn without_login(url: &str) -> &str {
     login(url).map_or(url, |login| &url[login + 1..])
 }
 
-/// Bytes before the `@` that ends user and password. A password may hold an `@`, and a `/`, `?` or `#` that should have been
-/// encoded.
+/// Position of the `@` that ends user and password. A password may contain an `@`, and a `/`, `?`
+/// or `#` that should have been encoded.
 fn login(url: &str) -> Option<usize> {
     let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
     let without_port = |text: &str| {
@@ -260,8 +275,9 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_explain_what_to_write_stay() {
-        let advice = "Write servers = \"127.0.0.1:9094\", secret = \"login.json\" or [resolve] \"a:password\" = \"...\".";
+    fn advice_in_messages_is_kept() {
+        let advice = "Write servers = \"127.0.0.1:9094\", secret = \"login.json\" or [resolve] \
+            \"a:password\" = \"...\".";
         assert_eq!(hide_in_message(advice), advice);
         let message = "parameter Size is 'host=h password=p', but its Type is Number";
         assert_eq!(

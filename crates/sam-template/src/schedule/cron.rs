@@ -1,6 +1,7 @@
-//! `EventBridge`'s cron: six fields (minute, hour, day of month, month, day of week, year) with `?`, `L`, `W` and `#`.
+//! `EventBridge`'s cron: six fields (minute, hour, day of month, month, day of week, year) with
+//! `?`, `L`, `W` and `#`.
 //!
-//! Pure: an expression becomes sets of numbers, and the next civil time is searched in them.
+//! Pure: an expression becomes sets of numbers, in which the next civil time is searched.
 
 use std::collections::BTreeSet;
 
@@ -10,38 +11,38 @@ use jiff::civil::{Date, DateTime, Weekday};
 use super::error::ScheduleError;
 use super::field::{DAY, HOUR, MINUTE, MONTH, WEEKDAY, YEAR};
 
-/// A cron expression that was read.
+/// A parsed cron expression.
 #[derive(Debug, Clone)]
 pub struct Calendar {
     minutes: BTreeSet<u16>,
     hours: BTreeSet<u16>,
     months: BTreeSet<u16>,
     years: BTreeSet<u16>,
-    /// A day fits when one of these does.
+    /// A day matches if one of these does.
     days: Vec<DayRule>,
 }
 
-/// Which days of a month an item of either day field means.
+/// The days of a month that an item of a day field stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum DayRule {
     /// Days by number.
     OfMonth(BTreeSet<u16>),
     /// `L`: the last day.
     Last,
-    /// `LW`: the last day from Monday to Friday.
+    /// `LW`: the last working day, Monday to Friday.
     LastWorkday,
-    /// `15W`: the day from Monday to Friday that is nearest to this one, in the same month.
+    /// `15W`: the working day nearest to this one, in the same month.
     Workday(u16),
     /// Days of the week, 1 for Sunday.
     OfWeek(BTreeSet<u16>),
     /// `6L`: the last such day of the week in the month.
     LastOfWeek(u16),
-    /// `6#3`: such a day of the week for the third time in the month.
+    /// `6#3`: the third such day of the week in the month.
     Nth(u16, u16),
 }
 
 impl Calendar {
-    /// Reads the six fields.
+    /// Parses the six fields.
     ///
     /// # Errors
     /// What is wrong, as the end of a sentence that begins with the expression.
@@ -65,7 +66,7 @@ impl Calendar {
         })
     }
 
-    /// The first civil time after this one that fits; `None` when there is none left.
+    /// The first matching civil time after this one; `None` if none is left.
     pub(super) fn next(&self, after: DateTime) -> Option<DateTime> {
         let start = after
             .checked_add(1.minute())
@@ -84,7 +85,7 @@ impl Calendar {
         let mut date = today;
         loop {
             date = date.tomorrow().ok()?;
-            // a month or year that does not fit is passed as a whole
+            // A month or year that does not match is skipped as a whole.
             if !self.years.contains(&number(date.year())) {
                 let year = self.years.range(number(date.year())..).next()?;
                 date = Date::new(i16::try_from(*year).ok()?, 1, 1).ok()?;
@@ -107,7 +108,7 @@ impl Calendar {
             && self.days.iter().any(|rule| rule.holds(date))
     }
 
-    /// The first time from this one on that fits, on the same day.
+    /// The first matching time on the same day, from this one on.
     fn in_day(&self, from: DateTime) -> Option<DateTime> {
         let hour = number(from.hour());
         let minute = number(from.minute());
@@ -147,7 +148,8 @@ impl DayRule {
     }
 }
 
-/// The day from Monday to Friday nearest to a day of this date's month, within the month; `None` if the month has no such day.
+/// The working day nearest to a day of this date's month, within the month; `None` if the month has
+/// no such day.
 fn nearest_workday(date: Date, day: u16) -> Option<u16> {
     let wanted = Date::new(date.year(), date.month(), i8::try_from(day).ok()?).ok()?;
     Some(match wanted.weekday() {
@@ -164,7 +166,7 @@ fn weekday(date: Date) -> u16 {
     number(date.weekday().to_sunday_one_offset())
 }
 
-/// Parts of a date are never negative here: years begin with 1970.
+/// A part of a date, never negative: years start with 1970.
 fn number(part: impl Into<i16>) -> u16 {
     u16::try_from(part.into()).unwrap_or_default()
 }
@@ -181,7 +183,7 @@ fn of_month(item: &str) -> Result<DayRule, ScheduleError> {
     })
 }
 
-/// A day with `#` stands alone, as the service documents.
+/// A day with `#` must be alone, as the service documents.
 fn of_week(text: &str) -> Result<Vec<DayRule>, ScheduleError> {
     if let Some((day, nth)) = text.split_once('#') {
         let nth = nth

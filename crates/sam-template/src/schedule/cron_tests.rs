@@ -52,7 +52,8 @@ fn cron_fires_as_eventbridge_documents() {
             "2026-01-01T00:00:00Z",
             ["2026-01-03T00:00:00Z", "2026-01-10T00:00:00Z"],
         ),
-        // The weekday nearest the 3rd: a Saturday in January 2026, so the 2nd; a Tuesday in February.
+        // The weekday nearest the 3rd: a Saturday in January 2026, so the 2nd; a Tuesday in
+        // February.
         (
             "cron(0 0 3W 1-2 ? 2026)",
             "2026-01-01T00:00:00Z",

@@ -1,6 +1,7 @@
-//! What is wrong with a schedule.
+//! Errors of schedule expressions.
 
-/// What is wrong with an expression: the end of a sentence that begins with the expression. [`Self::Zone`] is a sentence of its own.
+/// An invalid expression. The text continues a sentence that starts with the expression; that of
+/// [`Self::Zone`] is a sentence of its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// None of the three forms.
@@ -8,38 +9,42 @@ pub enum ScheduleError {
         "is not a schedule. Write rate(5 minutes), cron(0 12 * * ? *) or at(2030-01-31T12:00:00)."
     )]
     Form,
-    /// `rate()` with something else inside than a positive whole number and a unit.
+    /// `rate()` without a positive whole number and a unit.
     #[error("is not a rate. Write rate(1 minute), rate(5 minutes), rate(2 hours) or rate(1 day).")]
     Rate,
     /// `rate(1 minutes)`, `rate(2 minute)`.
     #[error("is not a rate: the unit's number is wrong. Write rate({0} {1}).")]
     Plural(i64, String),
-    /// `rate(1 seconds)`, `rate(2 second)`: in a template the right number would be refused as well.
+    /// `rate(1 seconds)`, `rate(2 second)`: in a template the corrected form would be refused as
+    /// well.
     #[error(
-        "is not a rate: the unit's number is wrong, and the service does not know seconds. Write minutes, hours or days in a \
-         template, rate({0} {1}) only in usher.toml under [schedules]."
+        "is not a rate: the unit's number is wrong, and the service does not support seconds. \
+         Write minutes, hours or days in a template, rate({0} {1}) only in usher.toml under \
+         [schedules]."
     )]
     PluralSeconds(i64, &'static str),
     /// A rate in seconds in a template.
     #[error(
-        "is in seconds, which the service does not know. Write minutes, hours or days here, and the seconds for this machine in \
-         usher.toml under [schedules]."
+        "is in seconds, which the service does not support. Write minutes, hours or days here, \
+         and the seconds for this machine in usher.toml under [schedules]."
     )]
     Seconds,
     /// `at()` on a rule.
     #[error(
-        "fires once, which only ScheduleV2 events can. Write rate() or cron(), or `Type: ScheduleV2`."
+        "fires once, which only ScheduleV2 events can. Write rate() or cron(), or `Type: \
+         ScheduleV2`."
     )]
     OnceOnRule,
-    /// `at()` with something else inside than a civil time.
+    /// `at()` without a civil time.
     #[error(
-        "is not a time as at() takes it: yyyy-mm-ddThh:mm:ss, without offset, Z, fraction or blanks. Write \
-         at(2030-01-31T12:00:00), and the time zone as ScheduleExpressionTimezone."
+        "is not a time as at() takes it: yyyy-mm-ddThh:mm:ss, without offset, Z, fraction or \
+         blanks. Write at(2030-01-31T12:00:00), and the time zone as ScheduleExpressionTimezone."
     )]
     At,
-    /// `cron()` with another number of fields than six.
+    /// `cron()` without exactly six fields.
     #[error(
-        "has {0} fields. Write six: minute, hour, day of month, month, day of week, year, as in cron(0 12 * * ? *)."
+        "has {0} fields. Write six: minute, hour, day of month, month, day of week, year, as in \
+         cron(0 12 * * ? *)."
     )]
     Fields(usize),
     /// `?` for both days.
@@ -47,20 +52,21 @@ pub enum ScheduleError {
     NoDay,
     /// No `?` for either day.
     #[error(
-        "sets the day of month and the day of week, which exclude each other. Write ? for one of them."
+        "sets the day of month and the day of week, which exclude each other. Write ? for one of \
+         them."
     )]
     BothDays,
-    /// A field with a value that it does not take.
+    /// A field with an invalid value.
     #[error(
-        "is not a cron expression: {field} is {text}, and takes {takes}. The fields are minute, hour, day of month, month, day of \
-         week (1 is Sunday), year."
+        "is not a cron expression: {field} is {text}, and takes {takes}. The fields are minute, \
+         hour, day of month, month, day of week (1 is Sunday), year."
     )]
     Field {
         /// The field's name.
         field: &'static str,
-        /// The part of it that is wrong.
+        /// The invalid part.
         text: String,
-        /// What the field takes.
+        /// The valid values.
         takes: &'static str,
     },
     /// No such time zone.

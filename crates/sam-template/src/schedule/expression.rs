@@ -1,5 +1,4 @@
-//! `rate(..)`, `cron(..)` and `at(..)`: when does it fire next? Time is a parameter; only [`zone`] reads files, those of the system's
-//! time zone database.
+//! `rate(..)`, `cron(..)` and `at(..)`, and the next time at which an expression fires.
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -10,14 +9,14 @@ use super::error::ScheduleError;
 use super::shape;
 use crate::model::ScheduleKind;
 
-/// A schedule's expression, understood.
+/// A parsed schedule expression.
 #[derive(Debug, Clone)]
 pub enum Expression {
     /// At fixed intervals, counted from the start of the schedule.
     Rate {
         /// The interval.
         every: SignedDuration,
-        /// It was written in seconds, which only this host takes.
+        /// Written in seconds, which only this host supports.
         in_seconds: bool,
     },
     /// At civil times in the schedule's zone.
@@ -27,10 +26,10 @@ pub enum Expression {
 }
 
 impl Expression {
-    /// Reads an expression, with rates in seconds. [`Self::allowed_on`] says whether the service takes it.
+    /// Parses an expression, including rates in seconds, which [`Self::allowed_on`] refuses.
     ///
     /// # Errors
-    /// What is wrong and what to write, as the end of a sentence that begins with the expression.
+    /// See [`ScheduleError`].
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
         let inside = |name: &str| {
             text.trim()
@@ -50,7 +49,7 @@ impl Expression {
         Err(ScheduleError::Form)
     }
 
-    /// Whether the service takes it.
+    /// Checks that the service supports the expression.
     ///
     /// # Errors
     /// As [`Self::parse`].
@@ -64,10 +63,10 @@ impl Expression {
         }
     }
 
-    /// The first time to fire after `after`; `None` when there is none left.
+    /// The first time to fire after `after`; `None` if none is left.
     ///
-    /// `start` is when the schedule was switched on: rates count from it, and it counts itself if it is still to come. Civil times that do not exist in the zone are
-    /// skipped, and times that come twice count once, as the first.
+    /// A rate fires at `start` and at every interval after it. Civil times that do not exist in the
+    /// zone are skipped; of times that occur twice, the first counts.
     pub fn next(&self, start: Timestamp, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         match self {
             Self::Rate { every, .. } => {
@@ -127,7 +126,7 @@ fn rate(inside: &str) -> Result<Expression, ScheduleError> {
         "day" => 86_400,
         _ => return Err(ScheduleError::Rate),
     };
-    // The services insist on "1 minute" and "2 minutes".
+    // The services require "1 minute" and "2 minutes".
     if (number == 1) == unit.ends_with('s') && one == "second" {
         return Err(ScheduleError::PluralSeconds(
             number,
@@ -152,11 +151,11 @@ fn rate(inside: &str) -> Result<Expression, ScheduleError> {
 
 /// `yyyy-mm-ddThh:mm:ss` and nothing else.
 fn civil(text: &str) -> Option<DateTime> {
-    // 60 is the second of a leap second, which no schedule has
+    // 60 would be a leap second.
     (shape::is(text, shape::CIVIL) && !text.ends_with(":60")).then(|| text.parse().ok())?
 }
 
-/// `StartDate`, `EndDate`: a civil time with an offset or `Z`, in UTC where neither is written.
+/// `StartDate`, `EndDate`: a civil time with an offset or `Z`; without either, UTC.
 pub fn instant(text: &str) -> Option<Timestamp> {
     let (time, rest) = text.split_at_checked(shape::CIVIL.len())?;
     let civil = civil(time)?;
@@ -177,7 +176,7 @@ pub fn instant(text: &str) -> Option<Timestamp> {
 /// A time zone by its IANA name.
 ///
 /// # Errors
-/// The sentence to show.
+/// The zone does not exist.
 pub fn zone(name: &str) -> Result<TimeZone, ScheduleError> {
     TimeZone::get(name).map_err(|_| ScheduleError::Zone(name.to_owned()))
 }

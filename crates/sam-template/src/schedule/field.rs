@@ -1,19 +1,19 @@
-//! A field of a cron expression that is a set of numbers: lists, ranges, steps, names.
+//! Fields of a cron expression as sets of numbers: lists, ranges, steps and names.
 
 use std::collections::BTreeSet;
 
 use super::error::ScheduleError;
 
-/// What a field takes.
+/// Syntax of a field.
 #[derive(Debug)]
 pub(super) struct Field {
-    /// Its name in messages.
+    /// Name in messages.
     pub(super) name: &'static str,
     low: u16,
     high: u16,
     /// Names of the numbers from `low` on; upper case.
     names: &'static [&'static str],
-    /// A range whose end is smaller than its start passes the end of the field and goes on at its beginning.
+    /// Whether a range whose end is smaller than its start wraps around.
     wraps: bool,
     takes: &'static str,
 }
@@ -70,7 +70,8 @@ pub(super) const YEAR: Field = Field {
 };
 
 impl Field {
-    /// The numbers of one item of a list: a number, a name, a range or `*`, each with or without a step.
+    /// The numbers of one item of a list: a number, a name, a range or `*`, each with or without a
+    /// step.
     ///
     /// # Errors
     /// [`ScheduleError::Field`].
@@ -87,7 +88,7 @@ impl Field {
         Ok(items?.into_iter().flatten().collect())
     }
 
-    /// What is wrong with a part of this field.
+    /// The error for an invalid part of this field.
     pub(super) fn refuse(&self, text: &str) -> ScheduleError {
         let text = if text.is_empty() { "empty" } else { text };
         ScheduleError::Field {
@@ -117,7 +118,7 @@ impl Field {
         let (from, to) = match range.split_once('-') {
             Some((from, to)) => (self.number(from)?, self.number(to)?),
             None if range == "*" => (self.low, self.high),
-            // `5/10` goes on to the end of the field
+            // `5/10` continues to the end of the field.
             None => {
                 let from = self.number(range)?;
                 (from, if step.is_some() { self.high } else { from })

@@ -1,9 +1,9 @@
-//! The shape of a text, character by character.
+//! Matches a text against a pattern of digits and fixed characters.
 
 /// A civil time: `yyyy-mm-ddThh:mm:ss`.
 pub(super) const CIVIL: &str = "0000-00-00T00:00:00";
 
-/// Whether a text looks like the pattern, in which `0` stands for any digit and every other character for itself.
+/// Whether a text matches the pattern, in which `0` is any digit and every other character itself.
 pub(super) fn is(text: &str, pattern: &str) -> bool {
     let fits = |(byte, wanted): (u8, u8)| {
         if wanted == b'0' {

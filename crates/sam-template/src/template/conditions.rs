@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::intrinsics::{FOR_EACH, call, for_each, resolve, unknown_condition};
+use super::calls::{FOR_EACH, call, for_each};
+use super::intrinsics::{resolve, unknown_condition};
 use super::scope::Scope;
 use crate::document::{Entry, Node, Problems};
 
@@ -54,7 +55,11 @@ fn evaluate<'s>(
     let Some(function) = node.single() else {
         problems.error(
             node.line,
-            format!("a condition is one of Fn::Equals, Fn::And, Fn::Or, Fn::Not, Condition; here is {}.", node.describe()),
+            format!(
+                "a condition is one of Fn::Equals, Fn::And, Fn::Or, Fn::Not, Condition; here is \
+                 {}.",
+                node.describe()
+            ),
         );
         return false;
     };
@@ -114,7 +119,10 @@ fn evaluate<'s>(
         other => {
             problems.error(
                 function.line,
-                format!("{other} is not a condition. Write Fn::Equals, Fn::And, Fn::Or, Fn::Not or Condition."),
+                format!(
+                    "{other} is not a condition. Write Fn::Equals, Fn::And, Fn::Or, Fn::Not or \
+                     Condition."
+                ),
             );
             false
         }

@@ -1,18 +1,19 @@
-//! The functions' variables, after the template: `--env-vars`, a look for hosts that are not this machine, and where the
-//! AWS SDK finds SQS.
+//! Environment variables of the functions: overrides by `--env-vars`, warnings for values that name
+//! other machines, and the endpoint of SQS for the AWS SDK.
 
 use super::reserved;
 use crate::document::{Problems, nearest};
 use crate::model::Application;
 use crate::project::{Project, remote_hosts};
 
-/// Section of an `--env-vars` file that holds for every function.
+/// Section of an `--env-vars` file that applies to every function.
 const FOR_ALL: &str = "Parameters";
 
-/// Where the AWS SDK of every language looks for the address of SQS before it makes one up that is AWS's own.
+/// Variable from which every AWS SDK takes the URL of SQS; without it, the SDK calls AWS.
 const SQS: &str = "AWS_ENDPOINT_URL_SQS";
 
-/// Applies the overrides to variables that functions declare, then warns of remote hosts among the values.
+/// Applies the overrides to variables that functions declare, then warns of remote hosts among the
+/// values.
 pub(super) fn apply(project: &Project, application: &mut Application, problems: &mut Problems) {
     for (section, values) in &project.env_vars {
         if application.skipped.contains_key(section) {
@@ -38,7 +39,7 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
                 .iter_mut()
                 .filter(|(id, _)| section == FOR_ALL || *id == section)
             {
-                // A function's own section wins over the one for all, which sorts anywhere.
+                // A function's own section overrides the one for all functions.
                 let own = project
                     .env_vars
                     .get(&function.id)
@@ -49,7 +50,13 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
                 }
             }
             if !declared && (section == FOR_ALL || application.functions.contains_key(section)) {
-                problems.warn(0, format!("--env-vars sets {name} for {section}, which does not declare it; it is left out, as SAM does. Declare it under Environment."));
+                problems.warn(
+                    0,
+                    format!(
+                        "--env-vars sets {name} for {section}, which does not declare it; it is \
+                         left out, as SAM does. Declare it under Environment."
+                    ),
+                );
             }
         }
     }
@@ -60,8 +67,9 @@ pub(super) fn apply(project: &Project, application: &mut Application, problems: 
                 .filter(|host| !project.allow_remote.contains(host))
             {
                 let message = format!(
-                    "function {}: the variable {name} points at {host}, which is not this machine. If that is meant, say \
-                     --allow-remote {host}; else override it in usher.toml or with --env-vars.",
+                    "function {}: the variable {name} points at {host}, which is not this \
+                     machine. If that is meant, say --allow-remote {host}; else override it in \
+                     usher.toml or with --env-vars.",
                     function.id
                 );
                 problems.warn(0, message);

@@ -1,5 +1,4 @@
-//! What becomes of asynchronous events: `EventInvokeConfig` and `DeadLetterQueue` of a function, and
-//! `AWS::Lambda::EventInvokeConfig`.
+//! `EventInvokeConfig` and `DeadLetterQueue` of a function, and `AWS::Lambda::EventInvokeConfig`.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,10 +11,10 @@ use super::scope::Scope;
 use crate::document::{Problems, Reader};
 use crate::model::asynchronous::{MAX_EVENT_AGE, MAX_EVENT_RETRIES};
 use crate::model::sqs::{is_fifo, name_of};
-use crate::model::{Application, EventInvoke, EventTarget};
+use crate::model::{Application, EventInvokeConfig, EventTarget};
 
-/// The resource in long hand.
-pub(super) const LONG_HAND: &str = "AWS::Lambda::EventInvokeConfig";
+/// Type of the resource.
+pub(super) const RESOURCE_TYPE: &str = "AWS::Lambda::EventInvokeConfig";
 
 const SETTINGS: [&str; 3] = [
     "MaximumEventAgeInSeconds",
@@ -23,22 +22,22 @@ const SETTINGS: [&str; 3] = [
     "DestinationConfig",
 ];
 
-/// What everything here is read with.
-struct Room<'r, 's> {
+/// The template's resources and what they are resolved with.
+struct Reading<'r, 's> {
     resources: &'r [Resource],
     scope: &'r Scope<'s>,
-    /// Functions with settings in long hand.
+    /// Functions with a resource of type [`RESOURCE_TYPE`].
     configured: RefCell<BTreeSet<String>>,
 }
 
-/// Reads what the template says; after the functions and the queues.
+/// Reads every function's settings. Functions and queues must have been read.
 pub(super) fn read(
     resources: &[Resource],
     scope: &Scope<'_>,
     application: &mut Application,
     problems: &mut Problems,
 ) {
-    let room = Room {
+    let room = Reading {
         resources,
         scope,
         configured: RefCell::default(),
@@ -50,12 +49,12 @@ pub(super) fn read(
     for resource in functions {
         room.function(resource, application, problems);
     }
-    for resource in resources.iter().filter(|r| r.kind == LONG_HAND) {
+    for resource in resources.iter().filter(|r| r.kind == RESOURCE_TYPE) {
         room.long_hand(resource, application, problems);
     }
 }
 
-impl Room<'_, '_> {
+impl Reading<'_, '_> {
     fn function(
         &self,
         resource: &Resource,
@@ -76,7 +75,7 @@ impl Room<'_, '_> {
         if config.is_none() && dead_letters.is_none() {
             return;
         }
-        let mut read = EventInvoke::default();
+        let mut read = EventInvokeConfig::default();
         if let Some(config) = config {
             config.only(&SETTINGS, problems);
             read = self.settings(&config, &resource.id, true, application, problems);
@@ -84,7 +83,7 @@ impl Room<'_, '_> {
         if problems.failures() == before {
             application.event_invoke.insert(
                 resource.id.clone(),
-                EventInvoke {
+                EventInvokeConfig {
                     dead_letters,
                     ..read
                 },
@@ -105,7 +104,7 @@ impl Room<'_, '_> {
             SETTINGS[1],
             SETTINGS[2],
         ];
-        let what = format!("{} ({LONG_HAND})", resource.id);
+        let what = format!("{} ({RESOURCE_TYPE})", resource.id);
         Reader::new(&resource.properties, what.clone()).only(&known, problems);
         let Some(properties) = resource.resolved(&known, self.scope, problems) else {
             return;
@@ -122,7 +121,11 @@ impl Room<'_, '_> {
         let Some(function) = by_name(name, self.resources, self.scope) else {
             problems.warn(
                 reader.line("FunctionName"),
-                format!("{} is for the function {name}, which is not one that runs here; it is left out.", reader.what),
+                format!(
+                    "{} is for the function {name}, which is not one that runs here; it is left \
+                     out.",
+                    reader.what
+                ),
             );
             return;
         };
@@ -134,7 +137,7 @@ impl Room<'_, '_> {
             problems.warn(reader.line("FunctionName"), message);
             return;
         }
-        // An alias or a version is the one code there is, so the settings hold for every event of the function.
+        // Every alias and version runs the same build, so the settings apply to all events.
         check_qualifier(
             name,
             &function,
@@ -156,7 +159,8 @@ impl Room<'_, '_> {
         }
         if !self.configured.borrow_mut().insert(function.clone()) {
             let message = format!(
-                "{}: {function} has such settings already, for another version or alias. Here they are one, and these hold.",
+                "{}: {function} has such settings already, for another version or alias. Here \
+                 they are one, and these hold.",
                 reader.what
             );
             problems.warn(reader.node.line, message);
@@ -169,7 +173,7 @@ impl Room<'_, '_> {
                 .and_then(|own| own.dead_letters);
             application.event_invoke.insert(
                 function,
-                EventInvoke {
+                EventInvokeConfig {
                     dead_letters,
                     ..read
                 },
@@ -184,7 +188,7 @@ impl Room<'_, '_> {
         sam: bool,
         application: &mut Application,
         problems: &mut Problems,
-    ) -> EventInvoke {
+    ) -> EventInvokeConfig {
         let oldest = MAX_EVENT_AGE.as_secs();
         let age = reader
             .number("MaximumEventAgeInSeconds", 60..=oldest as i64, problems)
@@ -194,10 +198,10 @@ impl Room<'_, '_> {
             0..=i64::from(MAX_EVENT_RETRIES),
             problems,
         );
-        let mut read = EventInvoke {
+        let mut read = EventInvokeConfig {
             max_age: Duration::from_secs(age),
             max_retries: retries.map_or(MAX_EVENT_RETRIES, |n| n as u32),
-            ..EventInvoke::default()
+            ..EventInvokeConfig::default()
         };
         let Some(destinations) = reader.child("DestinationConfig", problems) else {
             return read;
@@ -242,7 +246,7 @@ impl Room<'_, '_> {
         );
         let kind = reader.text("Type", problems);
         if sam && kind == Some("SQS") && reader.get("Destination").is_none() {
-            // SAM names it so, and so do references to it
+            // The logical id that SAM generates, which references use.
             let queue = queues::made_by_sam(
                 &format!("{function}EventInvokeConfig{key}Queue"),
                 self.scope,
@@ -268,7 +272,7 @@ impl Room<'_, '_> {
             Some("sqs") => return Some(EventTarget::Queue(target.to_owned())),
             Some("lambda") => match by_name(target, self.resources, self.scope) {
                 Some(id) if id == function => {
-                    "it is the function itself, and would run for ever".to_owned()
+                    "it is the function itself, and would run without end".to_owned()
                 }
                 Some(id) if application.skipped.contains_key(&id) => {
                     let message = format!(
@@ -283,7 +287,8 @@ impl Room<'_, '_> {
             },
             Some(service @ ("sns" | "events" | "s3")) => {
                 format!(
-                    "records cannot be sent to {target} from here: there is no {service} on this machine"
+                    "records cannot be sent to {target} from here: there is no {service} on this \
+                     machine"
                 )
             }
             _ => format!("'{target}' is not the ARN of a queue or a function"),

@@ -1,6 +1,7 @@
-//! What triggers the functions: the Events of each, APIs, and mappings written in long hand.
+//! Triggers of the functions: their Events, APIs, and `AWS::Lambda::EventSourceMapping` resources.
 
-use super::intrinsics::{FOR_EACH, call, for_each};
+use super::calls::{FOR_EACH, call, for_each};
+use super::function_event::FunctionEvent;
 use super::resources::{Resource, resolved};
 use super::scope::Scope;
 use super::{apis, functions, kafka, schedules, sqs};
@@ -8,18 +9,7 @@ use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 use crate::model::Application;
 use crate::project::Project;
 
-/// One event of a function, as its reader needs it.
-pub(super) struct Event<'r> {
-    /// Function's logical id.
-    pub(super) function: &'r str,
-    /// `Function.Event`: how messages and usher.toml name it.
-    pub(super) id: String,
-    pub(super) line: usize,
-    /// Not evaluated.
-    pub(super) properties: &'r Node,
-}
-
-/// Kinds of events that SAM knows and this host does not run; a test compares them and those that it runs with SAM's schema.
+/// Event types of SAM that this host does not run. A test compares both lists with SAM's schema.
 pub(super) const NOT_RUN: [&str; 12] = [
     "AlexaSkill",
     "CloudWatchEvent",
@@ -58,7 +48,7 @@ pub(super) fn read(
         .iter()
         .filter(|r| r.kind == "AWS::Serverless::Function")
     {
-        // a list or a function is reported by the check of shapes
+        // The check of shapes reports a list or a function call.
         let events = resource
             .properties
             .get("Events")
@@ -73,7 +63,7 @@ pub(super) fn read(
             }
         }
     }
-    // An API that nothing routes to has nothing to serve.
+    // An API without routes is not served.
     application.apis.retain(|api| !api.routes.is_empty());
     apis::read_function_urls(resources, scope, application, problems);
     for resource in resources
@@ -84,8 +74,8 @@ pub(super) fn read(
     }
 }
 
-/// The route of a function that is not run stays, and is answered with an error: without it another route of the API would get
-/// its requests. Who may use it does not matter, and mistakes in it are of no interest.
+/// Keeps the route of a function that is not run, which responds with an error: without it another
+/// route of the API would receive its requests. Authorizers and mistakes in it are ignored.
 fn route_of_skipped(
     resource: &Resource,
     entry: &Entry,
@@ -100,7 +90,7 @@ fn route_of_skipped(
         .collect();
     let properties = Node::map(entry.line, properties);
     let id = format!("{}.{}", resource.id, entry.key);
-    let event = Event {
+    let event = FunctionEvent {
         function: &resource.id,
         id,
         line: entry.line,
@@ -112,7 +102,7 @@ fn route_of_skipped(
         Some("HttpApi") => apis::read_http_event(&event, scope, application, &mut ignored),
         _ => return,
     }
-    // Keys for tokens are needed by functions that run only.
+    // Only functions that run need keys for tokens.
     for route in application
         .apis
         .iter_mut()
@@ -124,7 +114,7 @@ fn route_of_skipped(
     }
 }
 
-/// A mapping in long hand: its source's ARN says who reads it.
+/// Reads an `AWS::Lambda::EventSourceMapping`; the service in its source's ARN decides how.
 fn mapping(
     resource: &Resource,
     resources: &[Resource],
@@ -176,7 +166,8 @@ fn mapping(
         Some("sqs") => sqs::read_mapping(resource, resources, scope, application, problems),
         Some(other) => {
             let message = format!(
-                "mapping {} reads from {other}, which this host does not poll; it is left out, and `usher invoke` reaches the function.",
+                "mapping {} reads from {other}, which this host does not poll; it is left out, \
+                 and `usher invoke` reaches the function.",
                 resource.id
             );
             problems.warn(resource.line, message);
@@ -206,7 +197,7 @@ fn one(
     };
     let nothing = Node::map(entry.line, Vec::new());
     let properties = entry.value.get("Properties").unwrap_or(&nothing);
-    let event = Event {
+    let event = FunctionEvent {
         function: &resource.id,
         id,
         line: entry.line,
@@ -222,7 +213,8 @@ fn one(
         "HttpApi" => apis::read_http_event(&event, scope, application, problems),
         _ if NOT_RUN.contains(&kind) => {
             let message = format!(
-                "event {} ({kind}) is not run by this host; the function runs without it, and `usher invoke {}` reaches it.",
+                "event {} ({kind}) is not run by this host; the function runs without it, and \
+                 `usher invoke {}` reaches it.",
                 event.id, resource.id
             );
             problems.warn(entry.line, message);

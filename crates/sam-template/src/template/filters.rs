@@ -3,7 +3,7 @@
 use crate::document::{Problems, Reader};
 use event_sources::filter::{DEFAULT_MAX_FILTERS, Filters, MAX_FILTERS};
 
-/// The mapping's filters, about this field of its records. `None`: there are none, or they are wrong.
+/// The mapping's filters on this field of its records. `None`: it has none, or they are invalid.
 pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) -> Option<Filters> {
     let criteria = reader.child("FilterCriteria", problems)?;
     criteria.only(&["Filters"], problems);
@@ -22,7 +22,8 @@ pub(super) fn read(reader: &Reader<'_>, field: &str, problems: &mut Problems) ->
     }
     if items.len() > DEFAULT_MAX_FILTERS {
         let message = format!(
-            "{}: {} filters; on Lambda more than {DEFAULT_MAX_FILTERS} need a higher quota. Ask for it before you deploy, or join some with $or.",
+            "{}: {} filters; on Lambda more than {DEFAULT_MAX_FILTERS} need a higher quota. Request it \
+             before you deploy, or join some with $or.",
             criteria.what,
             items.len()
         );

@@ -1,10 +1,11 @@
-//! Merges the Globals section into a resource's properties as SAM does: a resource's own value wins, mappings are merged
-//! key by key, lists are joined with the global items first. A function call is one value, never merged into.
+//! Merges the Globals section into a resource's properties as SAM does: a resource's own value has
+//! precedence, mappings are merged by key, lists are joined with the global items first. A call of
+//! an intrinsic function is one value and is not merged.
 
-use super::intrinsics::call;
+use super::calls::call;
 use crate::document::{Entry, Kind, Node};
 
-/// The properties with the globals underneath.
+/// Merges a resource's properties over the globals.
 pub(super) fn merge(global: &Node, own: &Node) -> Node {
     if call(global).is_some() || call(own).is_some() {
         return own.clone();
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn own_values_win_mappings_merge_lists_join_and_calls_stay_whole() {
+    fn globals_merge_as_sam_merges_them() {
         let global = read("{T: 3, E: {V: {A: 1, B: 1}}, L: [x], F: {Ref: P}}");
         let own = read("{T: 9, E: {V: {B: 2}}, L: [y], F: {K: v}}");
         assert_eq!(

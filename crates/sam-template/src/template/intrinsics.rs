@@ -1,48 +1,20 @@
-//! Evaluates `CloudFormation`'s functions inside a value.
+//! Evaluates the intrinsic functions of `CloudFormation` inside a value.
 //!
-//! `AWS::NoValue` and failures both come back as nothing ([`Kind::Null`]); a failure is among the problems.
+//! `AWS::NoValue` and failures both yield [`Kind::Null`]; a failure is reported.
 
 use base64::Engine as _;
 
+use super::calls::{FOR_EACH, call, for_each, unknown_function, wrong};
+use super::dynamic_references;
 use super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, nearest};
-
-const KNOWN: [&str; 18] = [
-    "Ref",
-    "Condition",
-    "Fn::Sub",
-    "Fn::GetAtt",
-    "Fn::Join",
-    "Fn::If",
-    "Fn::Equals",
-    "Fn::And",
-    "Fn::Or",
-    "Fn::Not",
-    "Fn::Select",
-    "Fn::Split",
-    "Fn::FindInMap",
-    "Fn::Base64",
-    "Fn::ImportValue",
-    "Fn::GetAZs",
-    "Fn::Length",
-    "Fn::ToJsonString",
-];
-
-/// Beginning of the loops of `AWS::LanguageExtensions`; a name follows.
-pub(super) const FOR_EACH: &str = "Fn::ForEach";
-
-/// The function call a mapping spells, if it does.
-pub(super) fn call(node: &Node) -> Option<&Entry> {
-    node.single()
-        .filter(|entry| entry.key == "Ref" || entry.key.starts_with("Fn::"))
-}
 
 /// The value with every function in it evaluated.
 pub(super) fn resolve(node: &Node, scope: &Scope<'_>, problems: &mut Problems) -> Node {
     let line = node.line;
     match &node.kind {
         Kind::Null => Node::null(line),
-        Kind::Scalar(text) => dynamic(text, line, scope, problems),
+        Kind::Scalar(text) => dynamic_references::replace(text, line, scope.resolve, problems),
         Kind::List(items) => {
             let items = items.iter().map(|item| resolve(item, scope, problems));
             Node {
@@ -86,7 +58,7 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
             None => wrong(entry, "Ref takes a name: `!Ref Name`", problems),
         },
         "Fn::GetAtt" => get_att(entry, scope, problems),
-        "Fn::Sub" => super::intrinsics::sub(entry, scope, problems),
+        "Fn::Sub" => sub(entry, scope, problems),
         "Fn::If" => match argument.items() {
             [condition, yes, no] => {
                 match condition.text().and_then(|name| scope.conditions.get(name)) {
@@ -146,7 +118,8 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
                 },
                 _ => {
                     let message = format!(
-                        "Fn::Select asks for item {} of {} (the first is 0). Choose one that exists.",
+                        "Fn::Select selects item {} of {} (the first is 0). Choose one that \
+                         exists.",
                         index.describe(),
                         items.len()
                     );
@@ -202,7 +175,7 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
                 kind: Kind::Null | Kind::Scalar(_),
                 ..
             } => wrong(entry, "takes a list or a mapping", problems),
-            value => Node::scalar(line, json(&value).to_string()),
+            value => Node::scalar(line, value.to_json().to_string()),
         },
         "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => wrong(
             entry,
@@ -218,17 +191,7 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
             for_each(entry, problems);
             Node::null(line)
         }
-        other => {
-            let hint = nearest(other, KNOWN).map_or_else(
-                || format!("Known are {}.", KNOWN.join(", ")),
-                |near| format!("Did you mean {near}?"),
-            );
-            problems.error(
-                line,
-                format!("{other} is not a function this host evaluates. {hint}"),
-            );
-            Node::null(line)
-        }
+        _ => unknown_function(entry, problems),
     }
 }
 
@@ -302,7 +265,10 @@ fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Nod
             );
             problems.error(
                 entry.line,
-                format!("Fn::FindInMap looks for {key}, but {inside} holds {keys}. Add it, or name one of those."),
+                format!(
+                    "Fn::FindInMap looks for {key}, but {inside} holds {keys}. Add it, or name \
+                     one of those."
+                ),
             );
             return Node::null(entry.line);
         };
@@ -311,33 +277,6 @@ fn find_in_map(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Nod
     at.map_or(Node::null(entry.line), |node| {
         resolve(node, scope, problems)
     })
-}
-
-/// Complains of a loop, which only the service unrolls.
-pub(super) fn for_each(entry: &Entry, problems: &mut Problems) {
-    let message = format!(
-        "{}: loops of AWS::LanguageExtensions are not unrolled by this host. Write out what it makes.",
-        entry.key
-    );
-    problems.error(entry.line, message);
-}
-
-/// A value as JSON. What a template does not quote and JSON has a word for is that word.
-fn json(node: &Node) -> serde_json::Value {
-    match &node.kind {
-        Kind::Null => serde_json::Value::Null,
-        Kind::Scalar(text) => match text.as_str() {
-            "true" => true.into(),
-            "false" => false.into(),
-            text => strict_json::from_str::<serde_json::Number>(text)
-                .map_or_else(|_| text.into(), Into::into),
-        },
-        Kind::List(items) => items.iter().map(json).collect(),
-        Kind::Map(entries) => entries
-            .iter()
-            .map(|entry| (entry.key.clone(), json(&entry.value)))
-            .collect(),
-    }
 }
 
 /// `${Name}`, `${Name.Attribute}`, `${!literal}`, with a mapping of extra names in the list form.
@@ -408,31 +347,7 @@ fn sub(entry: &Entry, scope: &Scope<'_>, problems: &mut Problems) -> Node {
         }
     }
     out.push_str(rest);
-    dynamic(&out, line, scope, problems)
-}
-
-/// Replaces `{{resolve:service:name}}` by the value usher.toml gives it.
-fn dynamic(text: &str, line: usize, scope: &Scope<'_>, problems: &mut Problems) -> Node {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{resolve:") {
-        let Some((name, after)) = after.split_once("}}") else {
-            break;
-        };
-        out.push_str(before);
-        rest = after;
-        if let Some(value) = scope.resolve.get(name) {
-            out.push_str(value);
-        } else {
-            let message = format!(
-                "{{{{resolve:{name}}}}} is kept in the cloud, which is not asked from here. Write its value into \
-                 usher.toml: [resolve] \"{name}\" = \"...\" or {{ file = \"...\" }}."
-            );
-            problems.error(line, message);
-        }
-    }
-    out.push_str(rest);
-    Node::scalar(line, out)
+    dynamic_references::replace(&out, line, scope.resolve, problems)
 }
 
 /// The arguments of a function that takes a list, each resolved.
@@ -443,6 +358,7 @@ fn arguments(node: &Node, scope: &Scope<'_>, problems: &mut Problems) -> Vec<Nod
         .collect()
 }
 
+/// Reports the name of a condition that is not declared.
 pub(super) fn unknown_condition(name: &Node, scope: &Scope<'_>, problems: &mut Problems) -> Node {
     let text = name.text().unwrap_or("");
     let hint = match nearest(text, scope.conditions.keys().map(String::as_str)) {
@@ -454,9 +370,4 @@ pub(super) fn unknown_condition(name: &Node, scope: &Scope<'_>, problems: &mut P
         format!("there is no condition {}. {hint}", name.describe()),
     );
     Node::null(name.line)
-}
-
-fn wrong(entry: &Entry, usage: &str, problems: &mut Problems) -> Node {
-    problems.error(entry.line, format!("{}: {usage}.", entry.key));
-    Node::null(entry.line)
 }

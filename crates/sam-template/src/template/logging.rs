@@ -3,7 +3,7 @@
 use crate::document::{Problems, Reader};
 use crate::model::{LogFormat, LogLevel, Logging};
 
-/// Most characters of a log group's name.
+/// Longest name of a log group, characters.
 const MAX_LOG_GROUP: usize = 512;
 
 /// Reads the configuration, if the function (or Globals) has one.
@@ -54,8 +54,9 @@ pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
         problems.error(
             config.line(key),
             format!(
-                "{}: {key} needs LogFormat JSON; the service refuses it with text (\"LogLevel is not supported when LogFormat is \
-                 set to Text\"). Write `LogFormat: JSON`, or leave {key} out.",
+                "{}: {key} needs LogFormat JSON; the service refuses it with text (\"LogLevel is \
+                 not supported when LogFormat is set to Text\"). Write `LogFormat: JSON`, or leave \
+                 {key} out.",
                 config.what
             ),
         );
@@ -67,8 +68,9 @@ pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
         problems.error(
             config.line("LogGroup"),
             format!(
-                "{}: '{group}' cannot name a log group. Use at most {MAX_LOG_GROUP} letters, digits and . - _ / #; `!Ref` of an \
-                 AWS::Logs::LogGroup yields its name, `!GetAtt` its ARN.",
+                "{}: '{group}' cannot name a log group. Use at most {MAX_LOG_GROUP} letters, \
+                 digits and . - _ / #; `!Ref` of an AWS::Logs::LogGroup yields its name, `!GetAtt` \
+                 its ARN.",
                 config.what
             ),
         );
@@ -76,7 +78,7 @@ pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
     logging
 }
 
-/// The value of a key that takes one of a few words.
+/// The value of an enumerated key.
 fn one_of<T>(
     reader: &Reader<'_>,
     key: &str,

@@ -1,40 +1,42 @@
 //! Reads a SAM template into one [`Application`].
 //!
-//! In this order: text to a tree with lines (`document`); [`parameters`] get their values; [`conditions`] are decided;
-//! [`globals`] are merged into every resource; a [`scope`] then evaluates the intrinsic functions ([`intrinsics`]) of
-//! exactly the properties that this host reads, and the readers ([`functions`], [`queues`], [`event_invoke`], [`events`], [`kafka`],
-//! [`filters`], [`sqs`], [`schedules`], [`apis`]) turn them into the model. [`shapes`] looks at all the rest for values of a kind
-//! that their property does not take. Resources whose condition is false do not exist.
+//! The steps, in order: the text becomes a tree with lines (`document`); [`parameters`] get their
+//! values; [`conditions`] are decided, and resources with a false condition are left out;
+//! [`globals`] are merged into the [`resources`]; a [`scope`] evaluates the intrinsic functions
+//! ([`intrinsics`]) of the properties that are read; the readers ([`functions`], [`queues`],
+//! [`event_invoke`], [`events`], [`kafka`], [`sqs`], [`filters`], [`schedules`], [`apis`]) build
+//! the model. [`shapes`] then checks the kind of every other value.
 //!
-//! Promises: every problem is reported, each with its line, what is wrong and what to write instead; a resource with a
-//! problem produces no second complaint about the first one's consequences; what this host does not run is a warning
-//! when the rest still makes sense, and an error when running the rest would do something else than the cloud does
-//! (an authorizer that would fall open, a destination that nothing here can reach).
+//! Every problem is reported with its line, what is wrong and what to write instead, and without
+//! its consequences. What this host does not run is a warning if the rest still works, and an error
+//! if the rest would behave otherwise than on AWS (an authorizer that is not checked, a destination
+//! that cannot be reached).
 
 mod apis;
+mod calls;
 mod conditions;
+mod dynamic_references;
 mod environment;
 mod event_invoke;
 mod events;
 mod filters;
+mod function_event;
 mod functions;
 mod globals;
 mod intrinsics;
 mod kafka;
-mod kafka_access;
-mod kafka_lints;
 mod logging;
 mod names;
 mod parameters;
 mod queues;
 mod reserved;
+mod resource;
 mod resources;
-mod returns;
+mod return_values;
 mod schedules;
 mod scope;
 mod shapes;
 mod sqs;
-mod sqs_lints;
 mod unapplied;
 
 #[cfg(test)]
@@ -51,25 +53,25 @@ use crate::redaction;
 /// The transform that this host applies.
 const SAM: &str = "AWS::Serverless-2016-10-31";
 
-/// The transform of which some functions are evaluated; its loops are not.
+/// A transform of which the functions are evaluated; loops are not.
 const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
 
-/// Transforms of the service that add resources or hooks which no function sees.
+/// Transforms of the service that do not affect functions.
 const WITHOUT_EFFECT: [&str; 3] = [
     "AWS::SecretsManager-2020-07-23",
     "AWS::SecretsManager-2024-09-16",
     "AWS::CodeDeployBlueGreen",
 ];
 
-/// Most bytes of a template (the service's limit).
+/// Size limit of a template on the service, bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// Resolves a template with what the project says beside it.
+/// Resolves a template with the settings of a project.
 ///
 /// # Errors
-/// Every problem found, by line; nothing is run in part.
+/// Every problem, by line.
 pub fn load(template: &Path, project: &Project) -> Result<Application, Vec<Diagnostic>> {
-    let (application, problems) = examine(template, project);
+    let (application, problems) = check(template, project);
     if problems.is_empty() {
         Ok(application)
     } else {
@@ -77,9 +79,8 @@ pub fn load(template: &Path, project: &Project) -> Result<Application, Vec<Diagn
     }
 }
 
-/// As [`load`], but keeps what is sound beside every problem found: enough to ask whether the servers are there, too little
-/// to run.
-pub fn examine(template: &Path, project: &Project) -> (Application, Vec<Diagnostic>) {
+/// As [`load`], but returns the valid part beside the problems, so that its servers can be probed.
+pub fn check(template: &Path, project: &Project) -> (Application, Vec<Diagnostic>) {
     let mut problems = Problems::new(template.display().to_string());
     let application = read_file(template, &mut problems)
         .and_then(|text| parse(&text, template, project, &mut problems));
@@ -94,7 +95,7 @@ pub fn examine(template: &Path, project: &Project) -> (Application, Vec<Diagnost
     }
 }
 
-/// A message names the value that is wrong, which may be a secret that a reference put there.
+/// Hides secrets: a message quotes the invalid value, which may come from a secret parameter.
 fn redacted(mut found: Vec<Diagnostic>, secrets: &BTreeSet<String>) -> Vec<Diagnostic> {
     for diagnostic in &mut found {
         diagnostic.message = redaction::text(&diagnostic.message, secrets).into_owned();
@@ -121,7 +122,8 @@ fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
             problems.error(
                 0,
                 format!(
-                    "cannot read the template: {error}. Run in the folder of {}, or name it with --template FILE.{built}",
+                    "cannot read the template: {error}. Run in the folder of {}, or name it with \
+                     --template FILE.{built}",
                     TEMPLATES.join(", ")
                 ),
             );
@@ -175,18 +177,18 @@ fn parse(
     events::read(&resources, &scope, project, &mut application, problems);
     apis::check_throttling(&resources, &application, problems);
     unapplied::check(&resources, &scope, problems);
-    kafka_lints::check(&resources, &mut application, problems);
-    sqs_lints::check(&resources, &application, problems);
+    kafka::checks::check(&resources, &mut application, problems);
+    sqs::checks::check(&resources, &application, problems);
     shapes::check(&root, &scope, problems);
     schedules::apply_overrides(&root, project, &mut application, problems);
     for api in &mut application.apis {
         api.location = scope.location.clone();
     }
-    kafka_lints::check_names(&root, project, &application, problems);
+    kafka::checks::check_names(&root, project, &application, problems);
     Some(application)
 }
 
-/// The top level of a template. True: the transform `AWS::LanguageExtensions` is declared.
+/// Checks the top level. True: the transform `AWS::LanguageExtensions` is declared.
 fn check_sections(root: &Node, problems: &mut Problems) -> bool {
     const SECTIONS: [&str; 11] = [
         "AWSTemplateFormatVersion",
@@ -203,7 +205,7 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
     ];
     let reader = Reader::new(root, "the template");
     if root.entries().is_empty() {
-        // also where the file holds a text or a list
+        // Also for a text or a list.
         problems.error(
             root.line,
             "a template is a mapping with a Resources section. This file holds something else.",
@@ -228,8 +230,9 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
     }
     for transform in transforms.into_iter().filter(|transform| *transform != SAM) {
         if transform == LANGUAGE_EXTENSIONS {
-            let message = "of AWS::LanguageExtensions this host evaluates Fn::Length, Fn::ToJsonString and DefaultValue of Fn::FindInMap; \
-                           a loop (Fn::ForEach) in what is read is refused.";
+            let message = "of AWS::LanguageExtensions this host evaluates Fn::Length, \
+                Fn::ToJsonString and DefaultValue of Fn::FindInMap; a loop (Fn::ForEach) in what \
+                is read is refused.";
             problems.warn(line, message);
         } else if WITHOUT_EFFECT.contains(&transform) {
             problems.warn(
@@ -239,7 +242,10 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
         } else {
             problems.error(
                 line,
-                format!("the transform {transform} is a macro that only the service can run. Use `Transform: {SAM}`."),
+                format!(
+                    "the transform {transform} is a macro that only the service can run. Use \
+                     `Transform: {SAM}`."
+                ),
             );
         }
     }

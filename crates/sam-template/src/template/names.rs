@@ -1,48 +1,48 @@
-//! Names that resources give themselves, and the values that references to resources yield.
+//! Names of resources, and the values of references to them.
 //!
-//! A name may itself be computed from other names. Each property is evaluated when something first refers to it, and once: what
-//! nothing refers to is never evaluated, and a circle is found where it closes.
+//! A name may be computed from other names. Each property is evaluated once, when it is first
+//! referenced, so unused properties are never evaluated and a circle is detected where it closes.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::intrinsics::resolve;
-use super::resources::Resource;
-use super::returns::{self, Returns};
+use super::resource::Resource;
+use super::return_values::{self, ReturnValues};
 use super::scope::Scope;
 use crate::document::{Kind, Node, Problems};
 use crate::model::Diagnostic;
 use crate::model::qualified::{PUBLISHED, function_name};
 
-/// Property of a function that publishes a version and names the alias of it.
+/// Property of a function that publishes a version under an alias.
 const ALIAS: &str = "AutoPublishAlias";
 
-/// A property of a resource, evaluated or about to be.
+/// The state of a property of a resource.
 #[derive(Debug, Clone)]
 enum Value {
-    /// Being evaluated: a reference to it closes a circle.
+    /// In evaluation: a reference to it closes a circle.
     Open,
-    /// `None`: not written, or `AWS::NoValue`.
+    /// `None`: missing, or `AWS::NoValue`.
     Known(Option<String>),
-    /// Why it has no value.
+    /// Evaluation failed.
     Failed(Vec<Diagnostic>),
 }
 
-/// The properties that references to resources yield.
+/// The properties of resources that references evaluate.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Properties by logical id, not evaluated, with the resource's type.
+    /// Unevaluated properties by logical id, with the resource's type.
     sources: BTreeMap<String, (String, Node)>,
     values: RefCell<BTreeMap<(String, String), Value>>,
     file: String,
 }
 
 impl Names {
-    /// The resources that exist, of the types that `returns` lists.
+    /// The existing resources of the types in `return_values`.
     pub(super) fn of(resources: &[Resource], file: &str) -> Self {
         let named = resources
             .iter()
-            .filter(|resource| returns::of(&resource.kind).is_some());
+            .filter(|resource| return_values::of(&resource.kind).is_some());
         let sources = named.map(|resource| {
             (
                 resource.id.clone(),
@@ -56,7 +56,7 @@ impl Names {
         }
     }
 
-    /// The text of a property; `None` where it is not written.
+    /// The text of a property, if written.
     fn property(
         &self,
         id: &str,
@@ -86,7 +86,7 @@ impl Names {
             None => {}
         }
         self.values.borrow_mut().insert(key.clone(), Value::Open);
-        // In the words of the type's own reader, so that one mistake is one message.
+        // The same text as the type's reader uses, so that one mistake is reported once.
         let what = match kind.as_str() {
             "AWS::Serverless::Function" => format!("function {id}"),
             "AWS::SQS::Queue" => format!("queue {id}"),
@@ -118,13 +118,13 @@ impl Names {
         Value::Failed(problems.finish().err().unwrap_or_default())
     }
 
-    /// The name that a resource gives itself; `None`: it gives none, or one that cannot be read.
-    pub(super) fn given(&self, id: &str, scope: &Scope<'_>) -> Option<String> {
-        let returns = self.returns(id)?;
-        self.property(id, returns.property, scope).ok().flatten()
+    /// The explicit name of a resource, if it has a valid one.
+    pub(super) fn explicit(&self, id: &str, scope: &Scope<'_>) -> Option<String> {
+        let property = self.return_values(id)?.naming_property?;
+        self.property(id, property, scope).ok().flatten()
     }
 
-    /// `Ref`; `None` where the type is not listed.
+    /// `Ref`; `None` if the type is not listed.
     pub(super) fn reference(
         &self,
         id: &str,
@@ -132,11 +132,11 @@ impl Names {
         line: usize,
         problems: &mut Problems,
     ) -> Option<Node> {
-        let returns = self.returns(id)?;
-        Some(self.fill(id, &returns, returns.reference, scope, line, problems))
+        let values = self.return_values(id)?;
+        Some(self.fill(id, values, values.reference?, scope, line, problems))
     }
 
-    /// `Fn::GetAtt`; `None` where the type or the attribute is not listed.
+    /// `Fn::GetAtt`; `None` if the type or the attribute is not listed.
     pub(super) fn attribute(
         &self,
         id: &str,
@@ -145,15 +145,12 @@ impl Names {
         line: usize,
         problems: &mut Problems,
     ) -> Option<Node> {
-        let returns = self.returns(id)?;
-        let (_, pattern) = returns
-            .attributes
-            .iter()
-            .find(|(attribute, _)| *attribute == name)?;
-        Some(self.fill(id, &returns, pattern, scope, line, problems))
+        let values = self.return_values(id)?;
+        let pattern = values.attributes.get(name)?;
+        Some(self.fill(id, values, pattern, scope, line, problems))
     }
 
-    /// The stage of an API.
+    /// `StageName` of an API.
     pub(super) fn stage(&self, id: &str, scope: &Scope<'_>) -> Option<String> {
         self.property(id, "StageName", scope).ok().flatten()
     }
@@ -163,33 +160,34 @@ impl Names {
         self.property(id, ALIAS, scope).ok().flatten()
     }
 
-    /// The function (its name) of an `AWS::Lambda::Alias` or `AWS::Lambda::Version`, and the alias or version.
+    /// The function's name and the alias or version of an `AWS::Lambda::Alias` or
+    /// `AWS::Lambda::Version`.
     pub(super) fn qualifier(&self, id: &str, scope: &Scope<'_>) -> Option<(String, String)> {
         let (kind, _) = self.sources.get(id)?;
         let function = self.property(id, "FunctionName", scope).ok().flatten()?;
         let qualifier = match kind.as_str() {
-            "AWS::Lambda::Alias" => self.given(id, scope)?,
+            "AWS::Lambda::Alias" => self.explicit(id, scope)?,
             "AWS::Lambda::Version" => PUBLISHED.to_owned(),
             _ => return None,
         };
         Some((function_name(&function).0.to_owned(), qualifier))
     }
 
-    fn returns(&self, id: &str) -> Option<Returns> {
-        returns::of(&self.sources.get(id)?.0)
+    fn return_values(&self, id: &str) -> Option<&'static ReturnValues> {
+        return_values::of(&self.sources.get(id)?.0)
     }
 
-    /// A pattern with its braces filled; what cannot be had is among the problems.
+    /// Fills a pattern's braces; a missing value is reported.
     fn fill(
         &self,
         id: &str,
-        returns: &Returns,
+        values: &ReturnValues,
         pattern: &str,
         scope: &Scope<'_>,
         line: usize,
         problems: &mut Problems,
     ) -> Node {
-        match self.text(id, returns, pattern, scope) {
+        match self.text(id, values, pattern, scope) {
             Ok(text) => Node::scalar(line, text),
             Err(why) => {
                 for found in why {
@@ -204,7 +202,7 @@ impl Names {
     fn text(
         &self,
         id: &str,
-        returns: &Returns,
+        values: &ReturnValues,
         pattern: &str,
         scope: &Scope<'_>,
     ) -> Result<String, Vec<Diagnostic>> {
@@ -226,9 +224,9 @@ impl Names {
                 "account" => out.push_str(&location.account),
                 "partition" => out.push_str(location.partition()),
                 "suffix" => out.push_str(location.url_suffix()),
-                "name" => out.push_str(&self.name(id, returns, scope)?),
-                // A parameter of Systems Manager that begins with a slash brings its own.
-                "slash" if self.name(id, returns, scope)?.starts_with('/') => {}
+                "name" => out.push_str(&self.name(id, values, scope)?),
+                // A Systems Manager parameter may start with a slash already.
+                "slash" if self.name(id, values, scope)?.starts_with('/') => {}
                 "slash" => out.push('/'),
                 "function" => {
                     let function = self
@@ -253,16 +251,16 @@ impl Names {
     fn name(
         &self,
         id: &str,
-        returns: &Returns,
+        values: &ReturnValues,
         scope: &Scope<'_>,
     ) -> Result<String, Vec<Diagnostic>> {
-        if !returns.property.is_empty()
-            && let Some(given) = self.property(id, returns.property, scope)?
+        if let Some(property) = values.naming_property
+            && let Some(given) = self.property(id, property, scope)?
         {
             return Ok(given);
         }
-        // The service appends the suffix of a FIFO queue or topic to a name that it makes.
-        let of_fifo = match returns.kind {
+        // CloudFormation appends the suffix of a FIFO queue or topic to a generated name.
+        let of_fifo = match values.kind {
             "AWS::SQS::Queue" => self.property(id, "FifoQueue", scope)?,
             "AWS::SNS::Topic" => self.property(id, "FifoTopic", scope)?,
             _ => None,
@@ -274,11 +272,11 @@ impl Names {
         Ok(format!("{}{suffix}", scope.generated_name(id)))
     }
 
-    /// The name of a resource, given or made.
+    /// The explicit or generated name of a resource.
     pub(super) fn name_of(&self, id: &str, scope: &Scope<'_>) -> String {
         let name = self
-            .returns(id)
-            .map(|returns| self.name(id, &returns, scope));
+            .return_values(id)
+            .map(|values| self.name(id, values, scope));
         name.and_then(Result::ok)
             .unwrap_or_else(|| scope.generated_name(id))
     }

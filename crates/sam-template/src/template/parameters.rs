@@ -1,16 +1,16 @@
-//! Template parameters: their declared type and bounds, and the value each gets.
+//! Template parameters: type, bounds and value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 
 use crate::document::{Kind, Node, Problems, Reader, nearest};
-use crate::project::{Given, Project};
+use crate::project::{Project, SourcedValue};
 
 /// Parameters with their values.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
-    /// Value by name; a list for list types. `None`: declared, but without a usable value (already complained of).
+    /// Value by name; a list for list types. `None`: declared without a valid value (reported).
     pub(super) values: BTreeMap<String, Option<Node>>,
     /// Values of `NoEcho` parameters.
     pub(super) secrets: BTreeSet<String>,
@@ -30,25 +30,26 @@ const KNOWN: [&str; 11] = [
     "NoEcho",
 ];
 
-/// Gives every declared parameter its value: the project's, else its Default.
+/// Evaluates every declared parameter: the project's value, else its Default.
 pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) -> Parameters {
     let mut parameters = Parameters::default();
     let section = root.get("Parameters");
     for entry in section.map_or(&[][..], Node::entries) {
         let reader = Reader::new(&entry.value, format!("parameter {}", entry.key));
         if !matches!(entry.value.kind, Kind::Map(_)) {
-            // reported by the check of shapes
+            // The check of shapes reports it.
             problems.count_failure();
             parameters.values.insert(entry.key.clone(), None);
             continue;
         }
         reader.only(&KNOWN, problems);
         let no_echo = reader.flag("NoEcho", problems);
-        // what cannot be read as a flag is treated as the careful answer
+        // A value that is not a flag counts as true, the safe side.
         let secret = no_echo.unwrap_or(reader.get("NoEcho").is_some());
         let value = one(&entry.key, entry.line, (&reader, secret), project, problems);
         if secret {
-            // the value as it was given, which may not be allowed, and what the template makes of it
+            // Both the value as written, which may be invalid, and the value that results are
+            // secret.
             let given = project
                 .parameters
                 .get(&entry.key)
@@ -85,7 +86,7 @@ pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) 
     parameters
 }
 
-/// `secret`: messages never hold the value, nor the values that are allowed.
+/// With `secret`, messages contain neither the value nor the allowed values.
 fn one(
     name: &str,
     line: usize,
@@ -96,9 +97,11 @@ fn one(
     let kind = reader.required("Type", "Write `Type: String`.", problems)?;
     let default = reader.get("Default");
     let (text, at, source) = match (project.parameters.get(name), default) {
-        (Some(Given { value, source }), _) => (value.clone(), line, format!(" (from {source})")),
+        (Some(SourcedValue { value, source }), _) => {
+            (value.clone(), line, format!(" (from {source})"))
+        }
         (None, Some(node)) => (text_of(node, name, problems)?, node.line, String::new()),
-        // a Default of null is reported by the check of shapes
+        // The check of shapes reports a Default of null.
         (None, None)
             if reader
                 .node
@@ -111,8 +114,8 @@ fn one(
         }
         (None, None) => {
             let message = format!(
-                "parameter {name} has no value. Give --parameter-overrides {name}=VALUE, write it under [parameters] in \
-                 usher.toml, or add a Default."
+                "parameter {name} has no value. Give --parameter-overrides {name}=VALUE, write it \
+                 under [parameters] in usher.toml, or add a Default."
             );
             problems.error(line, message);
             return None;
@@ -159,8 +162,8 @@ fn one(
     Some(Node::scalar(line, text.clone()))
 }
 
-/// A value that the declaration allows, in place of one that it does not: the wrong one has been complained of, nothing will
-/// run, and with a stand-in the rest of the template can still be looked at. Nothing where none can be made up safely.
+/// A valid value in place of an invalid one, which has been reported and prevents a run. With it
+/// the rest of the template can still be checked. `None` if no value is certainly valid.
 fn stand_in(name: &str, kind: &str, reader: &Reader<'_>) -> Option<String> {
     if is_list(kind) {
         return None;
@@ -171,7 +174,7 @@ fn stand_in(name: &str, kind: &str, reader: &Reader<'_>) -> Option<String> {
         .and_then(|list| list.items().first())
         .and_then(Node::text)
         .map(str::to_owned);
-    // Only a pattern says that a value is a mere name.
+    // Only with a pattern is any lower-case name plausible.
     let named = reader.get("AllowedPattern").map(|_| name.to_lowercase());
     let mut unheard = Problems::new("");
     let candidates = [text("Default"), allowed, text("MinValue"), named];
@@ -181,7 +184,7 @@ fn stand_in(name: &str, kind: &str, reader: &Reader<'_>) -> Option<String> {
         .find(|text| check(kind, text, (reader, false), &mut unheard).is_ok())
 }
 
-/// The parameter's own value is a name in Systems Manager, which is not asked here.
+/// The value of a parameter that is the name of one in Systems Manager, from usher.toml.
 fn stored_value(
     name: &str,
     line: usize,
@@ -193,8 +196,9 @@ fn stored_value(
         return Node::scalar(line, value);
     }
     let message = format!(
-        "parameter {name} is kept in Systems Manager as {key}, which is not asked from here; the name itself is used. \
-         Write its value into usher.toml: [resolve] \"ssm:{key}\" = \"...\"."
+        "parameter {name} is stored in Systems Manager as {key}, which this host does not call; \
+         the name itself is used. Write its value into usher.toml: [resolve] \"ssm:{key}\" = \
+         \"...\"."
     );
     problems.warn(line, message);
     Node::scalar(line, key)
@@ -210,7 +214,7 @@ fn check(
         let number: f64 = value
             .parse()
             .map_err(|_| "its Type is Number. Give digits".to_owned())?;
-        // a bound that is no number is reported by the check of shapes
+        // The check of shapes reports a bound that is not a number.
         let bound = |key: &str| {
             reader
                 .get(key)
@@ -246,7 +250,8 @@ fn check(
     let Some(pattern) = reader.text("AllowedPattern", problems) else {
         return Ok(());
     };
-    // CloudFormation matches the whole value. Its dialect is Java's, which knows a little more than ours.
+    // CloudFormation matches the whole value, with Java's regular expressions, which have a few
+    // features more.
     match Regex::new(&format!("^(?:{pattern})$")) {
         Ok(regex) if !regex.is_match(value) => Err(format!("it must match {pattern}")),
         Ok(_) => Ok(()),
@@ -277,7 +282,11 @@ fn text_of(node: &Node, name: &str, problems: &mut Problems) -> Option<String> {
         problems.wrong_kind(
             node.line,
             "Default",
-            format!("parameter {name}: Default must be text or a number, not {}. Lists are written 'a,b,c'.", node.describe()),
+            format!(
+                "parameter {name}: Default must be text or a number, not {}. Lists are written \
+                 'a,b,c'.",
+                node.describe()
+            ),
         );
     }
     node.text().map(str::to_owned)
@@ -287,7 +296,7 @@ fn is_list(kind: &str) -> bool {
     kind == "CommaDelimitedList" || kind.starts_with("List<")
 }
 
-/// Names for a message.
+/// Names as a message lists them.
 pub(super) fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let names: Vec<&str> = names.map(String::as_str).collect();
     if names.is_empty() {

@@ -1,4 +1,4 @@
-//! `AWS::SQS::Queue`: the queues that are made at the start, and where SQS answers.
+//! `AWS::SQS::Queue`: the queues that the host creates at startup, and the endpoint of SQS.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const READ: [&str; 11] = [
     "RedrivePolicy",
 ];
 
-/// Encryption, permissions and labels: nothing here looks at them.
+/// Encryption, permissions and labels, which have no effect here.
 const IGNORED: [&str; 5] = [
     "KmsMasterKeyId",
     "KmsDataKeyReusePeriodSeconds",
@@ -34,7 +34,7 @@ const IGNORED: [&str; 5] = [
     "Tags",
 ];
 
-/// Numbers that a queue is made with, and their bounds on the service.
+/// Numeric attributes, and their bounds on the service.
 const NUMBERS: [(&str, std::ops::RangeInclusive<i64>); 5] = [
     ("VisibilityTimeout", 0..=43_200),
     ("MessageRetentionPeriod", 60..=1_209_600),
@@ -43,21 +43,21 @@ const NUMBERS: [(&str, std::ops::RangeInclusive<i64>); 5] = [
     ("MaximumMessageSize", 1_024..=1_048_576),
 ];
 
-/// What only FIFO queues have, and the values it may take.
+/// Attributes of FIFO queues only, and their values.
 const OF_FIFO: [(&str, [&str; 2]); 3] = [
     ("ContentBasedDeduplication", ["true", "false"]),
     ("DeduplicationScope", ["messageGroup", "queue"]),
     ("FifoThroughputLimit", ["perMessageGroupId", "perQueue"]),
 ];
 
-/// What these are where the template is silent: a queue that was made with another value gets this one again.
+/// Defaults of attributes: a queue that exists with another value is reset to these.
 const DEFAULTS: [(&str, &str); 3] = [
     ("VisibilityTimeout", "30"),
     ("DelaySeconds", "0"),
     ("ReceiveMessageWaitTimeSeconds", "0"),
 ];
 
-/// Reads every queue into the application, then looks at where their dead letters go.
+/// Reads every queue into the application, then checks their redrive policies.
 pub(super) fn read(
     resources: &[Resource],
     scope: &Scope<'_>,
@@ -72,7 +72,7 @@ pub(super) fn read(
         Reader::new(&resource.properties, format!("queue {}", resource.id)).only(&known, problems);
         application.queues.extend(one(resource, scope, problems));
     }
-    // one that is wrong itself is not there to be compared with
+    // An invalid queue is missing here and cannot be compared.
     let sound = application.queues.len() == own.len();
     for queue in application.queues.iter().filter(|_| sound) {
         let line = own
@@ -84,7 +84,7 @@ pub(super) fn read(
     }
 }
 
-/// Complains if there are queues or mappings and nothing says where SQS answers: they would be AWS's own then.
+/// Reports an application that needs SQS without an endpoint: it would call AWS.
 pub(super) fn check_endpoint(
     resources: &[Resource],
     application: &Application,
@@ -96,8 +96,9 @@ pub(super) fn check_endpoint(
     }
     let queue = resources.iter().find(|r| r.kind == KIND).map(|r| r.line);
     if let Some(line) = queue.into_iter().chain(line).min() {
-        let message = "the template uses SQS, and nothing says where it answers on this machine; the functions would call AWS. \
-                       Write into usher.toml: [endpoints] sqs = \"http://127.0.0.1:9324\" (ElasticMQ, say), or --sqs-endpoint URL.";
+        let message = "the template uses SQS, and no local endpoint is configured; the functions \
+            would call AWS. Write into usher.toml: [endpoints] sqs = \"http://127.0.0.1:9324\" \
+            (ElasticMQ, say), or --sqs-endpoint URL.";
         problems.error(line, message);
     }
 }
@@ -154,7 +155,10 @@ fn check_name(reader: &Reader<'_>, name: &str, fifo: bool, problems: &mut Proble
     } else if !fifo && is_fifo(name) {
         problems.error(
             line,
-            format!("{what}: '{name}' names a FIFO queue, and this is none. Write `FifoQueue: true`, or another name."),
+            format!(
+                "{what}: '{name}' names a FIFO queue, and this is none. Write `FifoQueue: true`, \
+                 or another name."
+            ),
         );
     }
 }
@@ -233,7 +237,7 @@ fn redrive(reader: &Reader<'_>, problems: &mut Problems) -> Option<Redrive> {
     })
 }
 
-/// A queue that SAM makes where the template asks for one without naming it.
+/// A queue that SAM creates for a destination without an ARN.
 pub(super) fn made_by_sam(id: &str, scope: &Scope<'_>) -> Queue {
     let name = scope.name_of(id);
     Queue {
@@ -275,7 +279,8 @@ fn check_names(queue: &Queue, queues: &[Queue], own: &[&Resource], problems: &mu
     }
 }
 
-/// The target must be another queue, of the same kind. Whether one that is not the template's exists is asked at the start.
+/// Checks that the dead-letter queue is another queue of the same kind. At startup the host checks
+/// that a queue from outside the template exists.
 fn check_redrive(queue: &Queue, queues: &[Queue], line: usize, problems: &mut Problems) {
     let Some(redrive) = &queue.redrive else {
         return;
@@ -296,7 +301,10 @@ fn check_redrive(queue: &Queue, queues: &[Queue], line: usize, problems: &mut Pr
         };
         problems.error(
             line,
-            format!("queue {id} is {kind}, and its dead-letter queue {target} is {other}. Both must be of the same kind."),
+            format!(
+                "queue {id} is {kind}, and its dead-letter queue {target} is {other}. Both must \
+                 be of the same kind."
+            ),
         );
     }
 }
@@ -306,7 +314,7 @@ fn line_of(resource: &Resource, key: &str) -> usize {
     entry.map_or(resource.line, |entry| entry.line)
 }
 
-/// The template's queue that an ARN names.
+/// The queue of the template with this ARN.
 pub(super) fn by_arn<'a>(arn: &str, queues: &'a [Queue]) -> Option<&'a Queue> {
     queues.iter().find(|queue| queue.name == name_of(arn))
 }

@@ -1,7 +1,7 @@
-//! Variables that Lambda sets itself ("Defined runtime environment variables" in Lambda's documentation). A template that names
-//! one is refused by the service, so it is refused here.
+//! Variables that Lambda sets itself ("Defined runtime environment variables" in Lambda's
+//! documentation). The service refuses a template that sets one, and so does this crate.
 
-/// The reserved names. `TZ`, `PATH`, `LANG` and `LD_LIBRARY_PATH` are not among them: a template may set those.
+/// The reserved names. A template may set `TZ`, `PATH`, `LANG` and `LD_LIBRARY_PATH`.
 const RESERVED: [&str; 21] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -26,12 +26,13 @@ const RESERVED: [&str; 21] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-/// Why a variable of this name is refused; `None`: a template may set it.
+/// Why a variable of this name is refused, if it is.
 pub(super) fn refusal(name: &str) -> Option<String> {
     RESERVED.contains(&name).then(|| {
         format!(
             "the variable {name} is reserved: Lambda sets it, and refuses a function that sets it \
-             (InvalidParameterValueException, \"Reserved keys used in this request: {name}\"). Use another name."
+             (InvalidParameterValueException, \"Reserved keys used in this request: {name}\"). Use \
+             another name."
         )
     })
 }

@@ -1,27 +1,18 @@
 //! The Resources section: which resources exist, with the globals merged in.
 
+use super::calls::{FOR_EACH, call, for_each};
 use super::globals::merge;
-use super::intrinsics::{FOR_EACH, call, for_each, resolve, unknown_condition};
+use super::intrinsics::{resolve, unknown_condition};
+pub(super) use super::resource::Resource;
 use super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
 
-/// One resource that exists (its condition holds).
-#[derive(Debug)]
-pub(super) struct Resource {
-    pub(super) id: String,
-    pub(super) line: usize,
-    pub(super) kind: String,
-    /// Functions not evaluated; globals merged.
-    pub(super) properties: Node,
-    pub(super) metadata: Node,
-}
-
-/// The API that SAM makes for `HttpApi` events that name none; the globals are all its settings.
+/// The API that SAM creates for `HttpApi` events without one; its only settings are the globals.
 pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";
 /// As [`IMPLICIT_HTTP_API`], for `Api` events.
 pub(super) const IMPLICIT_REST_API: &str = "ServerlessRestApi";
 
-/// SAM's types; a test compares them with the schema of aws-sam-translator.
+/// SAM's types. A test compares them with the schema of aws-sam-translator.
 pub(super) const SERVERLESS: [&str; 14] = [
     "AWS::Serverless::Api",
     "AWS::Serverless::Application",
@@ -39,7 +30,7 @@ pub(super) const SERVERLESS: [&str; 14] = [
     "AWS::Serverless::WebSocketApi",
 ];
 
-/// Resources that would run or route something in the cloud, but do nothing here.
+/// Resources that run or route something on AWS and have no effect here.
 const NOT_RUN: [(&str, &str); 11] = [
     (
         "AWS::Lambda::Function",
@@ -59,7 +50,8 @@ const NOT_RUN: [(&str, &str); 11] = [
     ),
     (
         "AWS::Serverless::WebFunction",
-        "it runs in a virtual machine of the service; write AWS::Serverless::Function to have it run",
+        "it runs in a virtual machine of the service; write AWS::Serverless::Function to have it \
+         run",
     ),
     ("AWS::Serverless::WebSocketApi", "its routes are not served"),
     (
@@ -81,7 +73,7 @@ const NOT_RUN: [(&str, &str); 11] = [
     ("AWS::Pipes::Pipe", "pipes are not run"),
 ];
 
-/// What the Globals section may hold; a test compares it with the schema of aws-sam-translator.
+/// Keys of the Globals section. A test compares them with the schema of aws-sam-translator.
 pub(super) const GLOBALS: [&str; 10] = [
     "Api",
     "CapacityProvider",
@@ -136,7 +128,11 @@ fn one(
         return None;
     }
     if id == "Fn::Transform" {
-        problems.error(entry.line, "the Resources come from a macro that only the service can run. Write its result instead.");
+        problems.error(
+            entry.line,
+            "the Resources come from a macro that only the service can run. Write its result \
+             instead.",
+        );
         return None;
     }
     let reader = Reader::at(&entry.value, entry.line, format!("resource {id}"));
@@ -154,7 +150,7 @@ fn one(
             .unwrap_or_default();
         problems.error(
             entry.line,
-            format!("resource {id}: {kind} is not a type that SAM knows.{hint}"),
+            format!("resource {id}: {kind} is not a type of SAM.{hint}"),
         );
         return None;
     }
@@ -210,7 +206,7 @@ impl Resource {
             .is_some_and(|node| is_written(node, scope))
     }
 
-    /// Line of a property; of the resource where it is not written.
+    /// Line of a property, or of the resource if the property is not written.
     pub(super) fn line_of(&self, key: &str) -> usize {
         let entry = self
             .properties
@@ -220,8 +216,8 @@ impl Resource {
         entry.map_or(self.line, |entry| entry.line)
     }
 
-    /// The properties that are read here, evaluated; the others are left alone, whatever they hold.
-    /// `None` when evaluation failed: the reasons are among the problems, and more would be noise.
+    /// Evaluates the named properties only. `None`: evaluation failed, and the reasons are
+    /// reported.
     pub(super) fn resolved(
         &self,
         wanted: &[&str],
@@ -232,7 +228,7 @@ impl Resource {
     }
 }
 
-/// Whether a value is there: conditions decide between branches, and `AWS::NoValue` takes a value away.
+/// Whether a value remains after `Fn::If` and `AWS::NoValue`.
 fn is_written(node: &Node, scope: &Scope<'_>) -> bool {
     let Some(function) = call(node) else {
         return node.kind != Kind::Null;
@@ -250,8 +246,8 @@ fn is_written(node: &Node, scope: &Scope<'_>) -> bool {
     }
 }
 
-/// As [`Resource::resolved`], for any mapping. Another kind than a mapping yields `None`: the check of [`super::shapes`]
-/// reports it by name.
+/// As [`Resource::resolved`], for any mapping. A value of another kind yields `None`, which
+/// [`super::shapes`] reports.
 pub(super) fn resolved(
     node: &Node,
     wanted: &[&str],

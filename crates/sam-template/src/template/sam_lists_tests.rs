@@ -1,4 +1,5 @@
-//! What the readers take for known is what SAM knows: the schema of aws-sam-translator, as `scripts/setup` installs it.
+//! Compares the readers' lists of names with SAM: the schema of aws-sam-translator, which
+//! `scripts/setup` installs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +11,8 @@ use super::{events, functions, kafka, resources, schedules, sqs};
 /// Lines of `scripts/lib/python/sam_lists.py`, as words.
 fn schema() -> Vec<Vec<String>> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/lib");
-    let shell = "for part in say places python; do source \"$0/$part.sh\"; done; exec \"$PYTHON_TOOLS/bin/python\" \"$0/python/sam_lists.py\"";
+    let shell = "for part in say places python; do source \"$0/$part.sh\"; done; exec \
+        \"$PYTHON_TOOLS/bin/python\" \"$0/python/sam_lists.py\"";
     let output = Command::new("bash")
         .args(["-c", shell])
         .arg(&scripts)
@@ -66,7 +68,7 @@ fn lists_of_types_and_properties_are_those_of_sam() {
     assert_eq!(set(&[&rest_api::EVENT]), of("Api"));
     assert_eq!(set(&[&schedules::RULE]), of("Schedule"));
     assert_eq!(set(&[&schedules::SCHEDULER]), of("ScheduleV2"));
-    // Both forms of a mapping share these lists, and the form in long hand takes more.
+    // Both forms of a mapping share these lists, and the resource has more.
     let refused: Vec<&str> = kafka::REFUSED.iter().map(|(key, _)| *key).collect();
     let own = [
         "Stream",

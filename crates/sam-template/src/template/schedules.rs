@@ -1,8 +1,8 @@
-//! Schedule and `ScheduleV2` events.
+//! Events of type `Schedule` and `ScheduleV2`.
 
 use jiff::Timestamp;
 
-use super::events::Event;
+use super::function_event::FunctionEvent;
 use super::resources::resolved;
 use super::scope::Scope;
 use crate::document::{Node, Problems, Reader, nearest};
@@ -39,9 +39,9 @@ pub(super) const SCHEDULER: [&str; 16] = [
     "RetryPolicy",
 ];
 
-/// Reads one event of either kind.
+/// Reads one event of either type.
 pub(super) fn read(
-    event: &Event<'_>,
+    event: &FunctionEvent<'_>,
     kind: &str,
     scope: &Scope<'_>,
     application: &mut Application,
@@ -99,7 +99,7 @@ pub(super) fn read(
         problems.error(
             reader.line("EndDate"),
             format!(
-                "{}: EndDate lies before StartDate. The schedule would never fire.",
+                "{}: EndDate is before StartDate. The schedule would never fire.",
                 reader.what
             ),
         );
@@ -159,7 +159,7 @@ pub(super) fn read(
     }
 }
 
-/// Bounds of both services: up to 64 letters, digits and `.-_`.
+/// `Name`, in the bounds of both services.
 fn name(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> {
     let name = reader.text("Name", problems)?;
     let sound = name
@@ -175,7 +175,7 @@ fn name(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// `2030-01-31T12:00:00Z`; UTC where no offset is written.
+/// A time such as `2030-01-31T12:00:00Z`; UTC without an offset.
 fn date(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Timestamp> {
     let text = reader.text(key, problems)?;
     let read = instant(text);
@@ -191,7 +191,8 @@ fn date(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Times
     read
 }
 
-/// The service fires anywhere in the window; this host at its beginning. Only mistakes are of interest.
+/// Checks `FlexibleTimeWindow`. The service fires at any time in the window, this host at its
+/// start.
 fn flexible_window(reader: &Reader<'_>, problems: &mut Problems) {
     let Some(window) = reader.child("FlexibleTimeWindow", problems) else {
         return;
@@ -217,8 +218,8 @@ fn flexible_window(reader: &Reader<'_>, problems: &mut Problems) {
     }
 }
 
-/// The expressions that usher.toml gives instead; here, and only here, a rate may be in seconds. A schedule of a function
-/// whose condition is false may be named: usher.toml stays the same whatever a parameter switches off.
+/// Applies the expressions of usher.toml, where a rate may be in seconds. A schedule whose function
+/// has a false condition may be named, so that usher.toml need not follow the parameters.
 pub(super) fn apply_overrides(
     root: &Node,
     project: &Project,
@@ -235,7 +236,7 @@ pub(super) fn apply_overrides(
                     format!("usher.toml [schedules] {id}: {expression} {wrong}"),
                 ),
             },
-            // A schedule whose own definition is wrong has been complained of.
+            // A schedule with an invalid definition has been reported.
             None if problems.has_errors() || declares(root, id, &["Schedule", "ScheduleV2"]) => {}
             None => {
                 let hint = match nearest(id, known.iter().map(String::as_str)) {
@@ -245,13 +246,20 @@ pub(super) fn apply_overrides(
                         super::parameters::listed(known.iter())
                     ),
                 };
-                problems.error(0, format!("usher.toml [schedules] names {id}, which is not a schedule of the template. {hint}"));
+                problems.error(
+                    0,
+                    format!(
+                        "usher.toml [schedules] names {id}, which is not a schedule of the \
+                         template. {hint}"
+                    ),
+                );
             }
         }
     }
 }
 
-/// The template declares this event (`Function.Event`) with one of these types, whether its function exists or not.
+/// Whether the template declares this event (`Function.Event`) with one of these types, even if the
+/// function's condition is false.
 pub(super) fn declares(root: &Node, id: &str, types: &[&str]) -> bool {
     let kind = id.split_once('.').and_then(|(function, event)| {
         let events = root

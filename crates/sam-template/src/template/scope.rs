@@ -1,40 +1,40 @@
-//! What names mean: parameters, pseudo-parameters, resources, conditions, mappings.
+//! Looks up parameters, pseudo parameters, resources, conditions and mappings.
 //!
-//! A reference to a resource yields the name that the template gives it ([`names`](super::names)), else a name or an ARN made of
-//! the stack and the logical id. Those are stable, so that two references to one thing agree.
+//! A reference to a resource yields its explicit name ([`names`](super::names)), else a name or an
+//! ARN from the stack and the logical id, which is the same for every reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::names::Names;
 use super::parameters::Parameters;
-use super::resources::Resource;
+use super::resource::Resource;
 use crate::document::{Kind, Node, Problems, nearest};
 use crate::model::Location;
 use crate::model::qualified::PUBLISHED;
 use crate::project::Project;
 
-/// Everything an intrinsic function may look up.
+/// Everything that intrinsic functions look up.
 #[derive(Debug)]
 pub(super) struct Scope<'t> {
     pub(super) stack: String,
     /// Region and account.
     pub(super) location: Location,
-    /// The transform `AWS::LanguageExtensions` is declared, with the functions that come with it.
+    /// The transform `AWS::LanguageExtensions` is declared.
     pub(super) extended: bool,
     pub(super) conditions: BTreeMap<String, bool>,
     pub(super) mappings: Option<&'t Node>,
     pub(super) resolve: &'t BTreeMap<String, String>,
-    /// Where SQS answers.
+    /// URL of SQS.
     pub(super) sqs: Option<&'t str>,
-    /// Where the Redis of streams answers.
+    /// URL of the Redis of streams.
     pub(super) redis: Option<&'t str>,
     parameters: Parameters,
     /// Type by logical id.
     resources: BTreeMap<&'t str, &'t str>,
     /// The condition of a resource that has one, by logical id.
     conditional: BTreeMap<&'t str, &'t str>,
-    /// Names that resources give themselves.
+    /// Explicit names of resources.
     names: Names,
 }
 
@@ -79,7 +79,7 @@ impl<'t> Scope<'t> {
             .collect()
     }
 
-    /// Lets references yield the names that these resources give themselves.
+    /// Sets the resources whose explicit names references yield.
     pub(super) fn know(&mut self, resources: &[Resource], file: &str) {
         self.names = Names::of(resources, file);
     }
@@ -89,17 +89,17 @@ impl<'t> Scope<'t> {
         self.resources.get(id).copied()
     }
 
-    /// The name of a resource: given, or stack and logical id.
+    /// The name of a resource: explicit, or stack and logical id.
     pub(super) fn name_of(&self, id: &str) -> String {
         self.names.name_of(id, self)
     }
 
-    /// The name of a resource that the template gives none.
+    /// The name of a resource without an explicit one.
     pub(super) fn generated_name(&self, id: &str) -> String {
         format!("{}-{id}", self.stack)
     }
 
-    /// Aliases and versions of a function: its `AutoPublishAlias`, and those that are resources of their own.
+    /// Aliases and versions of a function: `AutoPublishAlias`, and resources.
     pub(super) fn qualifiers(&self, id: &str) -> BTreeSet<String> {
         let name = self.name_of(id);
         let own = self
@@ -185,7 +185,7 @@ impl<'t> Scope<'t> {
         if self.is_absent(id, line, problems) {
             return Node::null(line);
         }
-        // SAM takes `X.Alias`, `X.Version` and `X.Stage` for resources, in Sub as well, with attributes of their own behind them.
+        // `X.Alias`, `X.Version` and `X.Stage` are resources of SAM, which have attributes.
         if let Some((of_sam, rest)) = of_sam(kind, attribute) {
             let made = self.made_by_sam(&format!("{id}.{of_sam}"), line, problems);
             return match (rest, made.text()) {
@@ -209,7 +209,8 @@ impl<'t> Scope<'t> {
         Node::scalar(line, text)
     }
 
-    /// Whether a resource does not exist because its condition does not hold; a reference to one is an error, as in `CloudFormation`.
+    /// Whether a resource is left out by its condition. A reference to it is an error, as in
+    /// `CloudFormation`.
     fn is_absent(&self, id: &str, line: usize, problems: &mut Problems) -> bool {
         let condition = self
             .conditional
@@ -221,14 +222,14 @@ impl<'t> Scope<'t> {
         problems.error(
             line,
             format!(
-                "{id} does not exist, since its condition {condition} does not hold. Put the reference into Fn::If of {condition}, or give \
-                 this resource the same Condition."
+                "{id} does not exist, since its condition {condition} does not hold. Put the \
+                 reference into Fn::If of {condition}, or give this resource the same Condition."
             ),
         );
         true
     }
 
-    /// Where a queue is called. Without an endpoint the template is refused; no function ever sees this value then.
+    /// URL of a queue. Without an endpoint a template that uses queues is refused.
     fn queue_url(&self, id: &str) -> String {
         format!(
             "{}/{}/{}",
@@ -238,7 +239,8 @@ impl<'t> Scope<'t> {
         )
     }
 
-    /// `Ref` of a resource that SAM makes: an alias or a version of a function, its role, the parts of an API.
+    /// `Ref` of a resource that SAM creates: a function's alias, version or role, or part of an
+    /// API.
     fn made_by_sam(&self, name: &str, line: usize, problems: &mut Problems) -> Node {
         let text = |text: String| Node::scalar(line, text);
         if let Some(rest) = name
@@ -287,7 +289,8 @@ impl<'t> Scope<'t> {
             (".Version", Some(_)) => qualified(PUBLISHED),
             (".Alias" | ".Version", None) => {
                 let message = format!(
-                    "{name} is made by AutoPublishAlias, which {id} does not have. Write `AutoPublishAlias: live`."
+                    "{name} is made by AutoPublishAlias, which {id} does not have. Write \
+                     `AutoPublishAlias: live`."
                 );
                 problems.error(line, message);
                 Node::null(line)
@@ -318,7 +321,7 @@ impl<'t> Scope<'t> {
         Node::null(line)
     }
 
-    /// The ARN of a resource whose type [`returns`](super::returns) does not list.
+    /// The ARN of a resource of a type that [`return_values`](super::return_values) does not list.
     fn arn(&self, id: &str, kind: &str) -> String {
         let mut parts = kind.split("::").skip(1);
         let service = parts.next().unwrap_or("cloudformation").to_lowercase();
@@ -332,7 +335,7 @@ impl<'t> Scope<'t> {
     }
 }
 
-/// Types whose `Ref` is an ARN although the template cannot name them.
+/// Whether `Ref` of a type without explicit names is an ARN.
 fn refers_by_arn(kind: &str) -> bool {
     const BY_ARN: [&str; 5] = [
         "AWS::CloudFormation::Stack",
@@ -344,7 +347,7 @@ fn refers_by_arn(kind: &str) -> bool {
     BY_ARN.contains(&kind)
 }
 
-/// An attribute of a function or an API that SAM takes for a resource, and what stands behind it.
+/// Splits an attribute that is a resource of SAM (`Alias.Arn`) into resource and attribute.
 fn of_sam<'a>(kind: &str, attribute: &'a str) -> Option<(&'a str, &'a str)> {
     let (first, rest) = attribute.split_once('.').unwrap_or((attribute, ""));
     let made = match kind {
@@ -357,7 +360,7 @@ fn of_sam<'a>(kind: &str, attribute: &'a str) -> Option<(&'a str, &'a str)> {
     made.then_some((first, rest))
 }
 
-/// A stack's name from its folder: letters, digits and hyphens, beginning with a letter.
+/// The stack's name from its folder: letters, digits and hyphens, starting with a letter.
 pub(super) fn stack_name(folder: &Path) -> String {
     let name = folder
         .file_name()

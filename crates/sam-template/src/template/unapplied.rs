@@ -1,9 +1,9 @@
-//! Properties that SAM takes, that change what a client or a function gets, and that are not applied here: a warning each. Other properties
-//! that are left out are labels, permissions and what only the cloud has.
+//! Warns of properties that would change what a client or a function receives and are not applied
+//! here. Other properties that are left out are labels, permissions and features of the cloud.
 
 use super::resources::Resource;
 use super::scope::Scope;
-use crate::document::{Kind, Problems};
+use crate::document::{Node, Problems};
 
 /// Type of the resource, property, and what happens without it.
 const UNAPPLIED: [(&str, &str, &str); 6] = [
@@ -15,7 +15,7 @@ const UNAPPLIED: [(&str, &str, &str); 6] = [
     (
         "AWS::Serverless::Api",
         "GatewayResponses",
-        "answers that the API gives by itself keep the service's own words",
+        "responses of the API itself keep the service's default bodies",
     ),
     (
         "AWS::Serverless::Api",
@@ -25,7 +25,7 @@ const UNAPPLIED: [(&str, &str, &str); 6] = [
     (
         "AWS::Serverless::Api",
         "Policy",
-        "the policy is not checked; every client of this machine is let in",
+        "the policy is not checked; every client of this machine is allowed",
     ),
     (
         "AWS::Serverless::Function",
@@ -54,14 +54,12 @@ pub(super) fn check(resources: &[Resource], scope: &Scope<'_>, problems: &mut Pr
             else {
                 continue;
             };
-            // a value that is switched off, or left out by a condition, is no difference
+            // A value that is switched off, or removed by a condition, changes nothing.
             let mut unread = Problems::new("");
             let value = resource.resolved(&[property], scope, &mut unread);
-            let is_on = value.as_ref().is_none_or(|value| {
-                value
-                    .get(property)
-                    .is_some_and(|value| !matches!(&value.kind, Kind::Scalar(text) if text.eq_ignore_ascii_case("false")))
-            });
+            let is_on = value
+                .as_ref()
+                .is_none_or(|value| value.get(property).is_some_and(|value| !is_off(value)));
             if is_on {
                 problems.warn(
                     entry.line,
@@ -70,4 +68,10 @@ pub(super) fn check(resources: &[Resource], scope: &Scope<'_>, problems: &mut Pr
             }
         }
     }
+}
+
+fn is_off(value: &Node) -> bool {
+    value
+        .text()
+        .is_some_and(|text| text.eq_ignore_ascii_case("false"))
 }

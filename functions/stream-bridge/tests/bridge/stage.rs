@@ -10,12 +10,12 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use redis::FromRedisValue;
+use redis_link::Link;
+use redis_streams::{Bounds, GroupReader, GroupState, Published, Publisher};
 use shared::config::Reader;
-use shared::link::Link;
 use shared::message::StreamEntry;
 use shared::naming::Names;
 use shared::sqs::Queue;
-use shared::stream::{Bounds, GroupReader, GroupState, Published, Publisher};
 use stream_bridge::{Bridge, Report, Settings, Stop};
 use tokio::sync::watch;
 
@@ -167,9 +167,8 @@ impl Stage {
             .reading;
         let reader = GroupReader::open(
             self.link.clone(),
-            &self.names,
-            STREAM,
-            "stream-bridge",
+            &self.names.stream(STREAM),
+            &self.names.group("stream-bridge"),
             "looks only",
             reading,
         );
@@ -182,7 +181,7 @@ impl Stage {
 
     fn publisher(&self) -> Publisher {
         let bounds = Bounds::new(100_000, 1_000_000).expect("valid");
-        Publisher::new(self.link.clone(), &self.names, STREAM, bounds)
+        Publisher::new(self.link.clone(), &self.names.stream(STREAM), bounds)
     }
 
     pub(crate) async fn publish(&self, fields: &[(&str, &str)]) -> String {

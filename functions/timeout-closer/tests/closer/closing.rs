@@ -242,7 +242,7 @@ async fn an_entry_that_cannot_be_read_fails_nothing_but_itself() {
         // No order at all; an order without a reservation; a held order.
         let queue = env.gate.timeouts();
         for id in ["nonsense", "12345"] {
-            let due = shared::delay::Due::At(1);
+            let due = delay_queue::Due::At(1);
             queue
                 .schedule(env.program.shard, id, "garbage", due)
                 .await

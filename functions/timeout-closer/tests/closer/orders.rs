@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
-use shared::delay::Due;
+use delay_queue::Due;
 use shared::gate::{Accepted, OrderAt, Reserve, Reserved};
 use shared::message::{Barrier, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::reconcile::reconcile;

@@ -23,7 +23,7 @@ pub(in crate::kafka) fn mapping(kind: KafkaKind) -> KafkaMapping {
         id: "F.E".into(),
         function: "F".into(),
         bootstrap_servers: "127.0.0.1:9092".into(),
-        security: crate::model::Security::default(),
+        security: crate::model::KafkaSecurity::default(),
         kind,
         topics: vec!["orders".into()],
         group: "g".into(),

@@ -17,19 +17,14 @@ mod search;
 mod sums;
 mod transaction;
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
 pub use forget::Forgotten;
 pub use search::{CallFilter, CallPlace, CallRow};
 pub use sums::{GroupBy, GroupSums, SumFilter};
 
-use super::parts::{Parts, Unfinished};
-use super::retry::ConflictRetry;
-use super::{Arrival, BatchResult, OffsetRange, Store, StoreError};
+use super::{Arrival, BatchResult, OffsetRange, Store, StoreError, Unfinished};
 use crate::api_stats::Caps;
 use crate::message::ApiCall;
-use lambda_batch::Reason;
+use lambda_batch::{BatchPart, BatchTransaction, Reason, commit_prefix};
 
 /// What became of the records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,36 +73,36 @@ impl Store {
         arrivals: &[Arrival<'_, ApiCall>],
         caps: Caps,
     ) -> CollectedBatch {
-        let mut collected = CollectedBatch::default();
-        let mut parts = Parts::new(arrivals.len());
-        while let Some(part) = parts.next() {
-            match self
-                .collect_part(arrivals, part.clone(), parts.refused(), caps)
-                .await
-            {
-                Ok(committed) => collected.add(committed),
-                Err(error) => parts.failed(part, error),
-            }
+        let transaction = CallTransaction {
+            store: self,
+            arrivals,
+            caps,
+        };
+        let prefix = commit_prefix(arrivals.len(), &transaction).await;
+        let mut collected = CollectedBatch {
+            unfinished: prefix.unfinished,
+            ..CollectedBatch::default()
+        };
+        for part in prefix.committed {
+            collected.add(part);
         }
-        collected.unfinished = parts.unfinished();
         collected
     }
+}
 
-    /// One part in one transaction, repeated while another transaction is in its way.
-    async fn collect_part(
-        &self,
-        arrivals: &[Arrival<'_, ApiCall>],
-        part: Range<usize>,
-        refused: &BTreeMap<usize, Reason>,
-        caps: Caps,
-    ) -> Result<CollectedBatch, StoreError> {
-        let plan = plan::Plan::new(arrivals, part, refused);
-        let mut retry = ConflictRetry::default();
-        loop {
-            let result = self.collect(&plan, caps).await;
-            if !retry.is_due(&result) {
-                return result;
-            }
-        }
+/// Adds a part of a batch.
+struct CallTransaction<'a> {
+    store: &'a Store,
+    arrivals: &'a [Arrival<'a, ApiCall>],
+    caps: Caps,
+}
+
+impl BatchTransaction for CallTransaction<'_> {
+    type Committed = CollectedBatch;
+    type Error = StoreError;
+
+    async fn commit(&self, part: &BatchPart<'_>) -> Result<CollectedBatch, StoreError> {
+        let plan = plan::Plan::new(self.arrivals, part);
+        self.store.collect(&plan, self.caps).await
     }
 }

@@ -1,22 +1,20 @@
 //! What a part of a batch has of each partition, and what of it is new. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::message::ApiCall;
 use crate::store::Arrival;
 use crate::store::gaps::{Missing, OffsetRange};
 use crate::store::progress::{Advance, PartitionRange, ProgressMark, advance};
-use lambda_batch::Reason;
+use lambda_batch::{BatchPart, Reason};
 
 /// A part of a batch, before Postgres is asked.
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
     /// All records of the batch; positions count in it.
     pub(super) arrivals: &'a [Arrival<'a, ApiCall>],
-    part: Range<usize>,
-    /// Records that Postgres has refused, by position, with its reason.
-    refused: &'a BTreeMap<usize, Reason>,
+    part: &'a BatchPart<'a>,
     /// How far the part reaches in each partition, ascending.
     pub(super) seen: Vec<PartitionRange<'a>>,
 }
@@ -56,16 +54,11 @@ pub(super) struct News<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(
-        arrivals: &'a [Arrival<'a, ApiCall>],
-        part: Range<usize>,
-        refused: &'a BTreeMap<usize, Reason>,
-    ) -> Self {
-        let seen = PartitionRange::of(arrivals, part.clone());
+    pub(super) fn new(arrivals: &'a [Arrival<'a, ApiCall>], part: &'a BatchPart<'a>) -> Self {
+        let seen = PartitionRange::of(arrivals, part.records.clone());
         Self {
             arrivals,
             part,
-            refused,
             seen,
         }
     }
@@ -113,8 +106,8 @@ impl<'a> Plan<'a> {
             .arrivals
             .iter()
             .enumerate()
-            .take(self.part.end)
-            .skip(self.part.start)
+            .take(self.part.records.end)
+            .skip(self.part.records.start)
         {
             let Some((from, source)) = next.get_mut(&(arrival.topic, arrival.partition)) else {
                 continue;
@@ -128,7 +121,7 @@ impl<'a> Plan<'a> {
                 news.repeated += 1;
                 continue;
             }
-            match (&arrival.message, self.refused.get(&at)) {
+            match (&arrival.message, self.part.refused.get(&at)) {
                 (Ok(call), None) => news.calls.push((*source, arrival, call)),
                 (Err(reason), _) | (Ok(_), Some(reason)) => {
                     news.unreadable.push((at, reason.clone()));

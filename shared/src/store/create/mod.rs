@@ -12,14 +12,9 @@ mod columns;
 mod plan;
 mod transaction;
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
-use super::parts::{Parts, Unfinished};
-use super::retry::ConflictRetry;
-use super::{Arrival, OffsetRange, OrderRow, Store, StoreError};
+use super::{Arrival, BatchResult, OffsetRange, OrderRow, Store, StoreError, Unfinished};
 use crate::message::{Nonce, OrderNumber, OrderRequested};
-use lambda_batch::Reason;
+use lambda_batch::{BatchPart, BatchTransaction, Reason, commit_prefix};
 
 /// What became of the records.
 #[derive(Debug, Clone, Default)]
@@ -90,36 +85,57 @@ impl Store {
         arrivals: &'a [Arrival<'a>],
         min_pay_ms: u64,
     ) -> StoredBatch<'a> {
-        let mut stored = StoredBatch::default();
-        let mut parts = Parts::new(arrivals.len());
-        while let Some(part) = parts.next() {
-            match self
-                .store_part(arrivals, part.clone(), parts.refused(), min_pay_ms)
-                .await
-            {
-                Ok(committed) => committed.add_to(&mut stored),
-                Err(error) => parts.failed(part, error),
-            }
+        let transaction = OrderTransaction {
+            store: self,
+            arrivals,
+            min_pay_ms,
+        };
+        let prefix = commit_prefix(arrivals.len(), &transaction).await;
+        let mut stored = StoredBatch {
+            unfinished: prefix.unfinished,
+            ..StoredBatch::default()
+        };
+        for part in prefix.committed {
+            stored.add(part);
         }
-        stored.unfinished = parts.unfinished();
         stored
     }
+}
 
-    /// One part in one transaction, repeated while another transaction is in its way.
-    async fn store_part<'a>(
-        &self,
-        arrivals: &'a [Arrival<'a>],
-        part: Range<usize>,
-        refused: &BTreeMap<usize, Reason>,
-        min_pay_ms: u64,
-    ) -> Result<transaction::Committed<'a>, StoreError> {
-        let plan = plan::CreatePlan::new(arrivals, part, refused);
-        let mut retry = ConflictRetry::default();
-        loop {
-            let result = self.transact(&plan, min_pay_ms).await;
-            if !retry.is_due(&result) {
-                return result;
-            }
+/// Stores a part of a batch.
+struct OrderTransaction<'s, 'a> {
+    store: &'s Store,
+    arrivals: &'a [Arrival<'a>],
+    min_pay_ms: u64,
+}
+
+impl<'a> BatchTransaction for OrderTransaction<'_, 'a> {
+    type Committed = StoredBatch<'a>;
+    type Error = StoreError;
+
+    async fn commit(&self, part: &BatchPart<'_>) -> Result<StoredBatch<'a>, StoreError> {
+        let plan = plan::CreatePlan::new(self.arrivals, part);
+        self.store.transact(&plan, self.min_pay_ms).await
+    }
+}
+
+impl StoredBatch<'_> {
+    /// What became of the records.
+    pub fn result(&self) -> BatchResult<'_> {
+        BatchResult {
+            parked: &self.parked,
+            recreated: &self.recreated,
+            gaps: &self.gaps,
+            unfinished: self.unfinished.as_ref(),
         }
+    }
+
+    /// Adds what one transaction has committed.
+    fn add(&mut self, part: Self) {
+        self.orders.extend(part.orders);
+        self.unsettled.extend(part.unsettled);
+        self.parked.extend(part.parked);
+        self.recreated.extend(part.recreated);
+        self.gaps.extend(part.gaps);
     }
 }

@@ -1,13 +1,10 @@
 //! What a part of a batch asks for, before Postgres is asked. Pure.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
 use crate::message::{Barrier, Nonce, OrderRequested};
 use crate::sale::Status;
 use crate::store::progress::PartitionRange;
 use crate::store::{Arrival, OrderRow};
-use lambda_batch::Reason;
+use lambda_batch::{BatchPart, Reason};
 
 /// A part of a batch, sorted by what is to be done.
 #[derive(Debug)]
@@ -42,17 +39,17 @@ pub(super) enum Match {
 }
 
 impl<'a> CreatePlan<'a> {
-    /// `refused`: records that Postgres has refused, by position, with its reason.
-    pub(super) fn new(
-        arrivals: &'a [Arrival<'a>],
-        part: Range<usize>,
-        refused: &BTreeMap<usize, Reason>,
-    ) -> Self {
-        let mut requests = Vec::with_capacity(part.len());
+    pub(super) fn new(arrivals: &'a [Arrival<'a>], part: &BatchPart<'_>) -> Self {
+        let mut requests = Vec::with_capacity(part.records.len());
         let mut unreadable = Vec::new();
         let mut barriers = Vec::new();
-        for (at, arrival) in arrivals.iter().enumerate().take(part.end).skip(part.start) {
-            match (&arrival.message, refused.get(&at)) {
+        for (at, arrival) in arrivals
+            .iter()
+            .enumerate()
+            .take(part.records.end)
+            .skip(part.records.start)
+        {
+            match (&arrival.message, part.refused.get(&at)) {
                 (Ok(order), None) => requests.push(Request { at, order }),
                 (Err(reason), None) => match barrier(arrival) {
                     Some(token) => barriers.push((arrival.topic, arrival.partition, token)),
@@ -80,7 +77,7 @@ impl<'a> CreatePlan<'a> {
             repeats,
             unreadable,
             barriers,
-            seen: PartitionRange::of(arrivals, part),
+            seen: PartitionRange::of(arrivals, part.records.clone()),
         }
     }
 }

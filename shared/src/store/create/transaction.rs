@@ -14,29 +14,9 @@ use crate::store::park::park;
 use crate::store::pool::BoundedConnection;
 use crate::store::progress::{ProgressMark, advance};
 use crate::store::row::{bounded, nonce};
-use crate::store::{OffsetRange, barriers, gaps};
 use crate::store::{OrderRow, Store, StoreError};
+use crate::store::{barriers, gaps};
 use lambda_batch::{ErrorClass, Reason};
-
-/// What a transaction has committed.
-#[derive(Debug, Default)]
-pub(super) struct Committed<'a> {
-    orders: Vec<StoredOrder<'a>>,
-    unsettled: Option<UnsettledBatch>,
-    parked: Vec<(usize, Reason)>,
-    recreated: Vec<(String, i32)>,
-    gaps: Vec<OffsetRange>,
-}
-
-impl<'a> Committed<'a> {
-    pub(super) fn add_to(self, batch: &mut StoredBatch<'a>) {
-        batch.orders.extend(self.orders);
-        batch.unsettled.extend(self.unsettled);
-        batch.parked.extend(self.parked);
-        batch.recreated.extend(self.recreated);
-        batch.gaps.extend(self.gaps);
-    }
-}
 
 /// What became of one number.
 #[derive(Debug)]
@@ -60,7 +40,7 @@ impl Store {
         &self,
         plan: &CreatePlan<'a>,
         min_pay_ms: u64,
-    ) -> Result<Committed<'a>, StoreError> {
+    ) -> Result<StoredBatch<'a>, StoreError> {
         let mut tx = self.pool.begin().await?;
         let now_ms: i64 = sqlx::query_scalar(include_str!("../sql/clock.sql"))
             .fetch_one(&mut *tx)
@@ -77,9 +57,9 @@ impl Store {
             duplicates(&mut tx, &open, &mut fates, pay_by).await?;
         }
 
-        let mut committed = Committed {
+        let mut committed = StoredBatch {
             parked: plan.unreadable.clone(),
-            ..Committed::default()
+            ..StoredBatch::default()
         };
         let new = collect(plan, fates, now_ms, pay_by, &mut committed);
         park(&mut tx, plan.arrivals, &committed.parked).await?;
@@ -88,7 +68,7 @@ impl Store {
                 .bind(new)
                 .fetch_one(&mut *tx)
                 .await?;
-            committed.unsettled = Some(UnsettledBatch(id));
+            committed.unsettled.push(UnsettledBatch(id));
         }
         move_on(&mut tx, plan, &mut committed).await?;
         barriers::pass(&mut *tx, &plan.barriers).await?;
@@ -258,7 +238,7 @@ fn collect<'a>(
     mut fates: Fates,
     now_ms: i64,
     pay_by: impl Fn(i64) -> i64,
-    out: &mut Committed<'a>,
+    out: &mut StoredBatch<'a>,
 ) -> Vec<i64> {
     let mut new = Vec::with_capacity(plan.firsts.len());
     let repeated: BTreeSet<OrderNumber> = plan
@@ -318,7 +298,7 @@ fn collect<'a>(
 }
 
 /// The decision on a request whose number has a row already.
-fn found(row: &OrderRow, request: Request<'_>, out: &mut Committed<'_>) -> Decision {
+fn found(row: &OrderRow, request: Request<'_>, out: &mut StoredBatch<'_>) -> Decision {
     match compare(row, request.order) {
         Match::Same => Decision::AlreadyThere,
         Match::Void => Decision::Void,
@@ -367,7 +347,7 @@ fn new_row(request: &OrderRequested, now_ms: i64, pay_by_ms: i64) -> OrderRow {
 async fn move_on(
     tx: &mut BoundedConnection,
     plan: &CreatePlan<'_>,
-    committed: &mut Committed<'_>,
+    committed: &mut StoredBatch<'_>,
 ) -> Result<(), StoreError> {
     let topics: Vec<&str> = plan.seen.iter().map(|seen| seen.topic).collect();
     let partitions: Vec<i32> = plan.seen.iter().map(|seen| seen.partition).collect();

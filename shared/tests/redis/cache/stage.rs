@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redis::{FromRedisValue, cmd};
+use redis_link::Link;
+use redis_streams::Bounds;
 use shared::cache::{Announcer, Hearing, Keep, Local, ProgramCache, SharedCache, Truth, follow};
-use shared::link::Link;
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
-use shared::stream::Bounds;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, yield_now};
 

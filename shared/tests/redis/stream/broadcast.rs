@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::stage::{Streams, hear, heard};
-use shared::stream::Heard;
+use redis_streams::Received;
 
 #[tokio::test]
 async fn everything_is_heard_from_the_moment_it_opened_and_nothing_from_before() {
@@ -37,7 +37,7 @@ async fn a_waiting_listener_is_woken_by_what_comes() {
     let mut listener = streams.listener().await;
     let waiting = tokio::spawn(async move { listener.next(Duration::from_secs(60)).await });
     streams.publish(0..1).await;
-    let Ok(Ok(Heard::Entries(entries))) = waiting.await else {
+    let Ok(Ok(Received::Entries(entries))) = waiting.await else {
         panic!("not woken")
     };
     assert_eq!(entries.len(), 1);
@@ -65,7 +65,7 @@ async fn trimming_what_was_heard_is_no_gap() {
         streams.publish(round * 300..(round + 1) * 300).await;
         assert_eq!(heard(&mut listener).await.len(), 300);
         let _: u64 = streams.ask(&["XTRIM", &streams.key(), "MAXLEN", "0"]).await;
-        assert_eq!(hear(&mut listener).await, Heard::Entries(vec![]));
+        assert_eq!(hear(&mut listener).await, Received::Entries(vec![]));
     }
     streams.publish(0..5).await;
     assert_eq!(heard(&mut listener).await.len(), 5);
@@ -93,7 +93,7 @@ async fn a_listener_that_is_abandoned_while_it_waits_loses_nothing() {
             )
             .await
             {
-                Ok(Ok(Heard::Entries(entries))) => {
+                Ok(Ok(Received::Entries(entries))) => {
                     all.extend(entries.iter().map(super::stage::number));
                 }
                 Ok(other) => panic!("{other:?}"),

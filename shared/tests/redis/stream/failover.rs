@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use shared::link::Link;
-use shared::stream::{
-    Bounds, BroadcastReader, GroupReader, GroupSettings, Heard, Publisher, StreamError,
+use redis_link::Link;
+use redis_streams::{
+    Bounds, BroadcastReader, GroupReader, GroupSettings, LinkError, Publisher, Received,
 };
 
 use super::stage::{PATIENCE, settings};
@@ -21,19 +21,18 @@ async fn readers_of_streams_follow_to_the_new_server() {
             };
             let mut group = GroupReader::open(
                 pair.link(),
-                &pair.names,
-                "things",
+                &pair.names.stream("things"),
                 "workers",
                 "one",
                 reading,
             );
-            let mut all = BroadcastReader::open(pair.link(), &pair.names, "things")
+            let mut all = BroadcastReader::open(pair.link(), &pair.names.stream("things"))
                 .await
                 .expect("Redis runs");
             let block = Duration::from_millis(50);
             group.read(block).await.expect("Redis runs");
             let heard = all.next(block).await.expect("Redis runs");
-            assert!(matches!(heard, Heard::Entries(entries) if entries.is_empty()));
+            assert!(matches!(heard, Received::Entries(entries) if entries.is_empty()));
             let live = if silent { &pair.old } else { &pair.new };
             if silent {
                 pair.relay.silence();
@@ -43,8 +42,7 @@ async fn readers_of_streams_follow_to_the_new_server() {
             let elsewhere = Link::open(&live.url(), TIMEOUT).expect("a usable address");
             let publisher = Publisher::new(
                 elsewhere,
-                &pair.names,
-                "things",
+                &pair.names.stream("things"),
                 Bounds::new(1_000, 10_000).expect("valid"),
             );
             let _ = publisher.publish(&[("n", "1")]).await.expect("published");
@@ -57,7 +55,7 @@ async fn readers_of_streams_follow_to_the_new_server() {
             // Nothing is heard until it is known that something may have been missed, or what was added is heard.
             loop {
                 match all.next(block).await {
-                    Ok(Heard::Entries(entries)) if entries.is_empty() => {}
+                    Ok(Received::Entries(entries)) if entries.is_empty() => {}
                     Ok(_) => break,
                     Err(error) => assert!(tokio::time::Instant::now() < deadline, "{error}"),
                 }
@@ -71,8 +69,7 @@ async fn a_blocked_reader_takes_a_demotion_for_no_loss() {
     let pair = Pair::start().await;
     let mut group = GroupReader::open(
         pair.link(),
-        &pair.names,
-        "things",
+        &pair.names.stream("things"),
         "workers",
         "one",
         settings(),
@@ -85,8 +82,7 @@ async fn a_blocked_reader_takes_a_demotion_for_no_loss() {
     let elsewhere = Link::open(&pair.new.url(), TIMEOUT).expect("a usable address");
     GroupReader::open(
         elsewhere,
-        &pair.names,
-        "things",
+        &pair.names.stream("things"),
         "workers",
         "two",
         settings(),
@@ -102,10 +98,7 @@ async fn a_blocked_reader_takes_a_demotion_for_no_loss() {
     }
     pair.fail_over();
     let (ended, mut group) = blocked.await.expect("no panic");
-    assert!(
-        matches!(ended, Err(StreamError::Unavailable(_))),
-        "{ended:?}"
-    );
+    assert!(matches!(ended, Err(LinkError::Unavailable(_))), "{ended:?}");
     group
         .read(Duration::from_millis(1))
         .await

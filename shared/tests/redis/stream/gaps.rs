@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use shared::stream::{BroadcastReader, Gap, Heard};
+use redis_streams::{BroadcastReader, Gap, Received};
 
-use super::stage::{PATIENCE, STREAM, Streams, hear, heard};
+use super::stage::{PATIENCE, Streams, hear, heard};
 use crate::private::Private;
 
 /// The gap is told, and from there on everything is heard again.
 async fn told(streams: &Streams, listener: &mut BroadcastReader, gap: Gap) {
-    assert_eq!(hear(listener).await, Heard::Gap(gap));
+    assert_eq!(hear(listener).await, Received::Gap(gap));
     assert_eq!(heard(listener).await, [0_u32; 0], "told once");
     streams.publish(900..903).await;
     assert_eq!(heard(listener).await, [900, 901, 902]);
@@ -83,7 +83,7 @@ async fn the_stream_was_deleted_and_made_anew_with_any_number_of_entries() {
         streams.publish(200..200 + after).await;
         assert_eq!(
             hear(&mut listener).await,
-            Heard::Gap(Gap::Missed),
+            Received::Gap(Gap::Missed),
             "{before} before, {after} after"
         );
         streams.publish(900..901).await;
@@ -106,7 +106,7 @@ async fn the_stream_was_deleted_and_opened_anew_by_another_reader() {
         streams.publish(200..200 + after).await;
         assert_eq!(
             hear(&mut listener).await,
-            Heard::Gap(Gap::Missed),
+            Received::Gap(Gap::Missed),
             "{heard_before} before, {after} after"
         );
     }
@@ -122,7 +122,7 @@ async fn the_stream_ends_before_its_position() {
     let _: String = streams
         .ask(&["XADD", &streams.key(), "5-1", "n", "1"])
         .await;
-    assert_eq!(hear(&mut listener).await, Heard::Gap(Gap::WentBack));
+    assert_eq!(hear(&mut listener).await, Received::Gap(Gap::WentBack));
     assert_eq!(heard(&mut listener).await, [0_u32; 0]);
     let _: String = streams
         .ask(&["XADD", &streams.key(), "5-2", "n", "2"])
@@ -158,7 +158,7 @@ async fn the_server_was_restarted_or_lost_its_data() {
         };
         assert_eq!(
             gap,
-            Heard::Gap(Gap::ServerChanged),
+            Received::Gap(Gap::ServerChanged),
             "keeps data: {keeps_data}"
         );
         streams.publish(5..6).await;
@@ -178,8 +178,7 @@ async fn while_the_server_is_away_reading_fails_in_bounded_time() {
             .await
             .expect_err("the server is away");
     }
-    let names = streams.names.clone();
-    BroadcastReader::open(streams.link.clone(), &names, STREAM)
+    BroadcastReader::open(streams.link.clone(), &streams.key())
         .await
         .expect_err("no position, no listener");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::stream::{EntryId, GroupSettings};
+use redis_streams::{EntryId, GroupSettings};
 use tokio::time::Instant;
 
 use super::stage::{PATIENCE, Streams, await_entries, ids, numbers, read, settings, until};

@@ -2,7 +2,7 @@
 
 use lambda_batch::Reason;
 use redis::cmd;
-use shared::stream::{EntryId, GroupSettings};
+use redis_streams::{EntryId, GroupSettings};
 
 use super::stage::{Streams, await_entries, ids, numbers, read, settings, until};
 
@@ -35,7 +35,7 @@ async fn an_entry_that_kills_its_consumers_is_set_aside_and_the_others_are_not()
         streams.pending().await == 0
     })
     .await;
-    assert_eq!(reader.lock().await.counts().buried, 1);
+    assert_eq!(reader.lock().await.counts().parked, 1);
     let dead = streams.dead().await;
     let expected = vec![
         field("dead:id", ids_of[1].to_string()),
@@ -72,7 +72,7 @@ async fn an_entry_is_set_aside_whole_by_who_holds_it_and_once() {
     let stranger = streams.consumer("stranger");
     let reason = Reason::new("not\nUTF-8");
     assert_eq!(
-        stranger.bury(&[(id, reason.clone())]).await,
+        stranger.park(&[(id, reason.clone())]).await,
         Ok(vec![false]),
         "not its own"
     );
@@ -80,9 +80,9 @@ async fn an_entry_is_set_aside_whole_by_who_holds_it_and_once() {
         (streams.dead().await.len(), streams.pending().await),
         (0, 1)
     );
-    assert_eq!(reader.bury(&[(id, reason.clone())]).await, Ok(vec![true]));
+    assert_eq!(reader.park(&[(id, reason.clone())]).await, Ok(vec![true]));
     assert_eq!(
-        reader.bury(&[(id, reason)]).await,
+        reader.park(&[(id, reason)]).await,
         Ok(vec![false]),
         "done already"
     );
@@ -116,10 +116,10 @@ async fn even_an_entry_of_very_many_fields_is_set_aside() {
         .expect("added");
     let entries = await_entries(&mut reader).await;
     assert_eq!(entries[0].entry.fields.len(), 20_000);
-    let buried = reader
-        .bury(&[(entries[0].entry.id, Reason::new("too many"))])
+    let parked = reader
+        .park(&[(entries[0].entry.id, Reason::new("too many"))])
         .await;
-    assert_eq!(buried, Ok(vec![true]));
+    assert_eq!(parked, Ok(vec![true]));
     let dead = streams.dead().await;
     assert!(dead[0][4].0 == b"dead:packed" && dead[0][4].1.len() > 100_000);
 }

@@ -1,6 +1,6 @@
 //! A stream is trimmed, but of nothing that some group needs.
 
-use shared::stream::{Published, Publisher};
+use redis_streams::{Published, Publisher};
 
 use super::stage::{Streams, await_entries, ids, numbers, settings};
 use crate::private::Private;
@@ -26,7 +26,7 @@ async fn trimming_spares_what_is_unacknowledged_and_what_is_undelivered() {
     let publisher = streams.publisher(10, 10_000);
     let mut reader = streams.consumer_with(
         "one",
-        shared::stream::GroupSettings {
+        redis_streams::GroupSettings {
             batch: 100,
             ..settings()
         },
@@ -64,7 +64,7 @@ async fn the_group_that_is_furthest_behind_decides() {
     let publisher = streams.publisher(10, 10_000);
     let mut fast = streams.consumer_with(
         "fast",
-        shared::stream::GroupSettings {
+        redis_streams::GroupSettings {
             batch: 1_000,
             ..settings()
         },
@@ -92,7 +92,7 @@ async fn a_stream_that_nobody_reads_on_is_full_at_its_cap_says_who_and_loses_not
     let idle = std::time::Duration::from_secs(60);
     let mut reader = streams.consumer_with(
         "one",
-        shared::stream::GroupSettings {
+        redis_streams::GroupSettings {
             batch: 1_000,
             idle,
             ..settings()
@@ -171,10 +171,10 @@ async fn news_gets_through_a_redis_that_is_out_of_memory() {
     let mut listener = streams.listener().await;
     publish(&streams.publisher(10, 1_000), 2).await;
     assert_eq!(super::stage::heard(&mut listener).await, [0, 1]);
-    let buried = reader
-        .bury(&[(entries[0].entry.id, lambda_batch::Reason::new("odd"))])
+    let parked = reader
+        .park(&[(entries[0].entry.id, lambda_batch::Reason::new("odd"))])
         .await;
-    assert_eq!(buried, Ok(vec![true]));
+    assert_eq!(parked, Ok(vec![true]));
     let more = await_entries(&mut reader).await;
     assert_eq!(reader.ack(&ids(&more)).await, Ok(2));
 }

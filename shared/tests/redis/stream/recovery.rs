@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::stream::GroupSettings;
+use redis_streams::GroupSettings;
 use tokio::time::Instant;
 
 use super::stage::{PATIENCE, Streams, await_entries, ids, numbers, read, settings};
@@ -103,14 +103,14 @@ async fn everything_is_flushed_and_reading_goes_on() {
     assert_eq!(reader.hold(&ids(&entries)).await, Ok(vec![false, false]));
     assert_eq!(
         reader
-            .bury(&[(entries[0].entry.id, lambda_batch::Reason::new("odd"))])
+            .park(&[(entries[0].entry.id, lambda_batch::Reason::new("odd"))])
             .await,
         Ok(vec![false])
     );
     assert_eq!(reader.leave().await, Ok(0));
     assert_eq!(
         reader.state().await,
-        Ok(shared::stream::GroupState::default())
+        Ok(redis_streams::GroupState::default())
     );
     streams.publish(7..9).await;
     assert_eq!(numbers(&await_entries(&mut reader).await), [7, 8]);

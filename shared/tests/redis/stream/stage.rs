@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
-use shared::link::Link;
-use shared::naming::Names;
-use shared::stream::{
-    Bounds, BroadcastReader, Delivery, EntryId, GroupReader, GroupSettings, Heard, Published,
-    Publisher,
+use redis_link::Link;
+use redis_streams::{
+    Bounds, BroadcastReader, Delivery, EntryId, GroupReader, GroupSettings, Published, Publisher,
+    Received,
 };
+use shared::naming::Names;
 
 use crate::stage::shared_url;
 
@@ -54,8 +54,7 @@ impl Streams {
     pub(crate) fn publisher(&self, keep: u64, most: u64) -> Publisher {
         Publisher::new(
             self.link.clone(),
-            &self.names,
-            STREAM,
+            &self.key(),
             Bounds::new(keep, most).expect("valid"),
         )
     }
@@ -74,7 +73,7 @@ impl Streams {
     }
 
     pub(crate) async fn listener(&self) -> BroadcastReader {
-        BroadcastReader::open(self.link.clone(), &self.names, STREAM)
+        BroadcastReader::open(self.link.clone(), &self.key())
             .await
             .expect("Redis runs")
     }
@@ -86,9 +85,8 @@ impl Streams {
     pub(crate) fn consumer_with(&self, name: &str, settings: GroupSettings) -> GroupReader {
         GroupReader::open(
             self.link.clone(),
-            &self.names,
-            STREAM,
-            GROUP,
+            &self.key(),
+            &self.group_name(),
             name,
             settings,
         )
@@ -231,7 +229,7 @@ pub(crate) fn numbers(entries: &[Delivery]) -> Vec<u32> {
         .collect()
 }
 
-pub(crate) fn number(entry: &shared::stream::Entry) -> u32 {
+pub(crate) fn number(entry: &redis_streams::Entry) -> u32 {
     entry
         .text("n")
         .and_then(|n| n.parse().ok())
@@ -241,12 +239,12 @@ pub(crate) fn number(entry: &shared::stream::Entry) -> u32 {
 /// What is heard next, if it is entries: their numbers.
 pub(crate) async fn heard(reader: &mut BroadcastReader) -> Vec<u32> {
     match hear(reader).await {
-        Heard::Entries(entries) => entries.iter().map(number).collect(),
-        Heard::Gap(gap) => panic!("a gap: {gap:?}"),
+        Received::Entries(entries) => entries.iter().map(number).collect(),
+        Received::Gap(gap) => panic!("a gap: {gap:?}"),
     }
 }
 
-pub(crate) async fn hear(reader: &mut BroadcastReader) -> Heard {
+pub(crate) async fn hear(reader: &mut BroadcastReader) -> Received {
     reader
         .next(Duration::from_millis(50))
         .await

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use delay_queue::{Due, Job, Replayed, Shard, Stats, WorkerCounts, WorkerSettings};
 use lambda_batch::{Outcome, Reason};
-use shared::delay::{Due, Job, Replayed, Stats, Tally, WorkerSettings, shard_of};
-use shared::message::Shard;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{LATER, PAST, Running, next, queue, schedule, settings, stuck, telling};
@@ -38,12 +37,12 @@ async fn an_entry_whose_worker_was_killed_before_its_ack_is_handled_by_another()
     );
     assert_eq!(
         second.stop().await,
-        Tally {
+        WorkerCounts {
             done: 1,
-            ..Tally::default()
+            ..WorkerCounts::default()
         }
     );
-    assert_eq!(queue.stats(shard_of("a")).await, Ok(Stats::default()));
+    assert_eq!(queue.stats(Shard::of_id("a")).await, Ok(Stats::default()));
 }
 
 #[tokio::test]
@@ -67,7 +66,7 @@ async fn a_handler_slower_than_its_lease_keeps_its_entry() {
     let other = Running::start(&queue, settings(), handler);
     let lease_end = async || {
         queue
-            .peek(shard_of("a"), "a")
+            .peek(Shard::of_id("a"), "a")
             .await
             .expect("answers")
             .expect("an entry")
@@ -81,12 +80,12 @@ async fn a_handler_slower_than_its_lease_keeps_its_entry() {
     go_on.notify_one();
     assert_eq!(
         slow.stop().await,
-        Tally {
+        WorkerCounts {
             done: 1,
-            ..Tally::default()
+            ..WorkerCounts::default()
         }
     );
-    assert_eq!(other.stop().await, Tally::default());
+    assert_eq!(other.stop().await, WorkerCounts::default());
     assert!(others.try_recv().is_err());
 }
 
@@ -108,7 +107,7 @@ async fn a_worker_that_was_frozen_beyond_its_lease_finds_its_ack_refused() {
         runtime.block_on(async move {
             let url = super::shared_url();
             let link =
-                shared::link::Link::open(&url, Duration::from_secs(5)).expect("a usable address");
+                redis_link::Link::open(&url, Duration::from_secs(5)).expect("a usable address");
             let handler = move |job: Job| {
                 tell.send(job).expect("the test listens");
                 frozen
@@ -119,8 +118,7 @@ async fn a_worker_that_was_frozen_beyond_its_lease_finds_its_ack_refused() {
                 std::future::ready(Outcome::Done)
             };
             let queue = queue_of_thread.over(link);
-            let worker =
-                shared::delay::Worker::new(queue, short(), handler).expect("valid settings");
+            let worker = delay_queue::Worker::new(queue, short(), handler).expect("valid settings");
             worker.run(async { drop(stopped.await) }).await
         })
     });
@@ -130,9 +128,9 @@ async fn a_worker_that_was_frozen_beyond_its_lease_finds_its_ack_refused() {
     assert_eq!(next(&mut others).await.attempt, 2);
     assert_eq!(
         other.stop().await,
-        Tally {
+        WorkerCounts {
             done: 1,
-            ..Tally::default()
+            ..WorkerCounts::default()
         }
     );
     thaw.send(()).expect("it waits");
@@ -140,7 +138,11 @@ async fn a_worker_that_was_frozen_beyond_its_lease_finds_its_ack_refused() {
     let tally = tokio::task::spawn_blocking(move || thread.join().expect("no panic"))
         .await
         .expect("joined");
-    assert_eq!((tally.done, tally.late + tally.lost), (0, 1), "{tally:?}");
+    assert_eq!(
+        (tally.done, tally.stale + tally.revoked),
+        (0, 1),
+        "{tally:?}"
+    );
 }
 
 /// Says so when it is dropped.
@@ -169,7 +171,7 @@ async fn a_handler_is_stopped_when_its_entry_is_cancelled_or_rescheduled() {
     });
     assert_eq!(next(&mut seen).await.attempt, 1);
     assert_eq!(
-        queue.reschedule(shard_of("a"), "a", Due::In(400)).await,
+        queue.reschedule(Shard::of_id("a"), "a", Due::In(400)).await,
         Ok(true)
     );
     dropped.recv().await.expect("its handler ends");
@@ -179,17 +181,17 @@ async fn a_handler_is_stopped_when_its_entry_is_cancelled_or_rescheduled() {
         ("a", 1),
         "it started afresh"
     );
-    assert_eq!(queue.cancel(shard_of("a"), "a").await, Ok(true));
+    assert_eq!(queue.cancel(Shard::of_id("a"), "a").await, Ok(true));
     dropped.recv().await.expect("its handler ends");
     assert_eq!(
         worker.stop().await,
-        Tally {
-            lost: 2,
-            ..Tally::default()
+        WorkerCounts {
+            revoked: 2,
+            ..WorkerCounts::default()
         }
     );
     assert_eq!(
-        queue.peek(shard_of("a"), "a").await,
+        queue.peek(Shard::of_id("a"), "a").await,
         Ok(None),
         "a late word brings nothing back"
     );
@@ -217,7 +219,7 @@ async fn a_failing_entry_is_retried_a_bounded_number_of_times_then_parked_and_a_
     }
     let parked = loop {
         if let [parked] = queue
-            .parked(shard_of("a"), 0, 10)
+            .parked(Shard::of_id("a"), 0, 10)
             .await
             .expect("answers")
             .as_slice()
@@ -236,17 +238,17 @@ async fn a_failing_entry_is_retried_a_bounded_number_of_times_then_parked_and_a_
     mended.store(true, Ordering::Relaxed);
     // The worker sleeps for an hour, were it not woken.
     assert_eq!(
-        queue.replay(shard_of("a"), "a", PAST).await,
+        queue.replay(Shard::of_id("a"), "a", PAST).await,
         Ok(Replayed::Done)
     );
     assert_eq!(next(&mut seen).await.attempt, 1);
     assert_eq!(
         worker.stop().await,
-        Tally {
+        WorkerCounts {
             done: 1,
             retried: 2,
             parked: 1,
-            ..Tally::default()
+            ..WorkerCounts::default()
         }
     );
 }
@@ -272,10 +274,10 @@ async fn a_handler_that_panics_has_asked_for_a_retry() {
     assert_eq!(next(&mut seen).await.attempt, 2);
     assert_eq!(
         worker.stop().await,
-        Tally {
+        WorkerCounts {
             done: 1,
             retried: 1,
-            ..Tally::default()
+            ..WorkerCounts::default()
         }
     );
 }
@@ -287,7 +289,7 @@ async fn an_entry_that_kills_its_workers_is_parked_without_another_try() {
     let mut claimed = 0;
     while claimed < 3 {
         claimed += queue
-            .claim(&[shard_of("a")], 1, 1)
+            .claim(&[Shard::of_id("a")], 1, 1)
             .await
             .expect("answers")
             .claims
@@ -297,7 +299,7 @@ async fn an_entry_that_kills_its_workers_is_parked_without_another_try() {
     let worker = Running::start(&queue, settings(), handler);
     let parked = loop {
         if let [parked] = queue
-            .parked(shard_of("a"), 0, 10)
+            .parked(Shard::of_id("a"), 0, 10)
             .await
             .expect("answers")
             .as_slice()
@@ -308,9 +310,9 @@ async fn an_entry_that_kills_its_workers_is_parked_without_another_try() {
     assert!(parked.reason.contains("3 attempts"), "{}", parked.reason);
     assert_eq!(
         worker.stop().await,
-        Tally {
+        WorkerCounts {
             parked: 1,
-            ..Tally::default()
+            ..WorkerCounts::default()
         }
     );
     assert!(seen.try_recv().is_err(), "no handler saw it");
@@ -336,11 +338,11 @@ async fn a_worker_told_to_stop_finishes_what_runs_and_claims_nothing_more() {
         }
     };
     let settings = WorkerSettings {
-        at_once: 2,
+        concurrency: 2,
         ..settings()
     };
     let worker =
-        shared::delay::Worker::new(queue.clone(), settings, handler).expect("valid settings");
+        delay_queue::Worker::new(queue.clone(), settings, handler).expect("valid settings");
     let (stop, stopped) = oneshot::channel::<()>();
     let (told, knows) = oneshot::channel();
     let stopping = async move {
@@ -360,9 +362,9 @@ async fn a_worker_told_to_stop_finishes_what_runs_and_claims_nothing_more() {
     go_on.add_permits(5);
     assert_eq!(
         task.await.expect("no panic"),
-        Tally {
+        WorkerCounts {
             done: 2,
-            ..Tally::default()
+            ..WorkerCounts::default()
         }
     );
     assert!(seen.try_recv().is_err());
@@ -377,16 +379,16 @@ async fn what_does_not_end_in_the_time_to_drain_is_left_to_another_worker() {
     schedule(&queue, "a", PAST).await;
     let (handler, mut seen) = stuck();
     let impatient = WorkerSettings {
-        drain: Duration::from_millis(1),
+        drain_timeout: Duration::from_millis(1),
         ..short()
     };
     let worker = Running::start(&queue, impatient, handler);
     next(&mut seen).await;
     assert_eq!(
         worker.stop().await,
-        Tally {
-            left: 1,
-            ..Tally::default()
+        WorkerCounts {
+            unfinished: 1,
+            ..WorkerCounts::default()
         }
     );
     let (handler, mut seen) = telling();

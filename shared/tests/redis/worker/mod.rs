@@ -6,10 +6,10 @@ mod waking;
 
 use std::time::Duration;
 
-use lambda_batch::{Backoff, Outcome};
-use shared::delay::{
-    DelayQueue, Due, Handle, Job, Scheduled, Tally, Worker, WorkerSettings, shard_of,
+use delay_queue::{
+    DelayQueue, Due, Handler, Job, Scheduled, Shard, Worker, WorkerCounts, WorkerSettings,
 };
+use lambda_batch::{Backoff, Outcome};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -22,7 +22,7 @@ const LATER: Due = Due::In(3_600_000);
 
 async fn queue() -> (Stage, DelayQueue) {
     let stage = Stage::at(&shared_url(), &[(1, 1)]).await;
-    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "jobs")
+    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.prefix(), "jobs")
         .expect("a valid name");
     (stage, queue)
 }
@@ -36,7 +36,7 @@ fn settings() -> WorkerSettings {
     WorkerSettings {
         lease: Duration::from_secs(30),
         backoff,
-        look_every: NEVER,
+        poll_interval: NEVER,
         ..WorkerSettings::default()
     }
 }
@@ -44,7 +44,7 @@ fn settings() -> WorkerSettings {
 async fn schedule(queue: &DelayQueue, id: &str, due: Due) {
     assert_eq!(
         queue
-            .schedule(shard_of(id), id, &format!("body of {id}"), due)
+            .schedule(Shard::of_id(id), id, &format!("body of {id}"), due)
             .await,
         Ok(Scheduled::New)
     );
@@ -53,11 +53,11 @@ async fn schedule(queue: &DelayQueue, id: &str, due: Due) {
 /// A worker at work in this process.
 struct Running {
     stop: oneshot::Sender<()>,
-    task: JoinHandle<Tally>,
+    task: JoinHandle<WorkerCounts>,
 }
 
 impl Running {
-    fn start<H: Handle>(queue: &DelayQueue, settings: WorkerSettings, handler: H) -> Self {
+    fn start<H: Handler>(queue: &DelayQueue, settings: WorkerSettings, handler: H) -> Self {
         let worker = Worker::new(queue.clone(), settings, handler).expect("valid settings");
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move { worker.run(async { drop(stopped.await) }).await });
@@ -65,7 +65,7 @@ impl Running {
     }
 
     /// Tells it to stop, and waits until it has drained.
-    async fn stop(self) -> Tally {
+    async fn stop(self) -> WorkerCounts {
         drop(self.stop);
         self.task.await.expect("no panic in the worker")
     }
@@ -84,7 +84,7 @@ impl Running {
 type Seen = mpsc::UnboundedReceiver<Job>;
 
 /// A handler that tells what it was given, and is done.
-fn telling() -> (impl Handle, Seen) {
+fn telling() -> (impl Handler, Seen) {
     let (tell, seen) = mpsc::unbounded_channel();
     let handler = move |job: Job| {
         let told = tell.send(job);
@@ -97,7 +97,7 @@ fn telling() -> (impl Handle, Seen) {
 }
 
 /// A handler that tells what it was given, and never ends.
-fn stuck() -> (impl Handle, Seen) {
+fn stuck() -> (impl Handler, Seen) {
     let (tell, seen) = mpsc::unbounded_channel();
     let handler = move |job: Job| {
         tell.send(job).expect("the test listens");
@@ -116,9 +116,10 @@ async fn next(seen: &mut Seen) -> Job {
 
 /// Waits until so many workers listen for wakes.
 async fn until_listening(stage: &Stage, queue: &DelayQueue, workers: u64) {
-    let channel = stage
-        .names
-        .shard_key(shard_of(""), format_args!("delay:{}:wake", queue.name()));
+    let channel = stage.names.shard_key(
+        Shard::of_id("").into(),
+        format_args!("delay:{}:wake", queue.name()),
+    );
     while stage
         .ask::<(String, u64)>(&["PUBSUB", "NUMSUB", &channel])
         .await

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use delay_queue::{Job, NewEntry, Scheduled, Shard, Stats, WorkerSettings};
 use lambda_batch::Outcome;
-use shared::delay::{Job, NewEntry, Scheduled, Stats, WorkerSettings, shard_of};
-use shared::message::Shard;
 use tokio::sync::mpsc;
 
 use super::{PAST, Running, next, queue, schedule, settings};
@@ -17,7 +16,7 @@ async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
     let entry = |n: u32| {
         let id = format!("entry-{n}");
         NewEntry {
-            shard: shard_of(&id),
+            shard: Shard::of_id(&id),
             body: format!("{{\"n\":{n}}}"),
             id,
             due: PAST,
@@ -36,7 +35,7 @@ async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
     let start = || {
         let tell = tell.clone();
         let many = WorkerSettings {
-            at_once: 400,
+            concurrency: 400,
             batch: 200,
             ..settings()
         };
@@ -55,7 +54,7 @@ async fn ten_thousand_entries_due_at_once_are_each_handled_once() {
     }
     let one = one.stop().await;
     let two = two.stop().await;
-    assert_eq!((one.done + two.done, one.late + two.late), (10_000, 0));
+    assert_eq!((one.done + two.done, one.stale + two.stale), (10_000, 0));
     assert!(
         one.done > 0 && two.done > 0,
         "they share the work: {one:?} {two:?}"
@@ -78,7 +77,7 @@ async fn no_more_handlers_run_than_there_are_permits() {
     let worker = Running::start(
         &queue,
         WorkerSettings {
-            at_once: 7,
+            concurrency: 7,
             ..settings()
         },
         move |job: Job| {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use delay_queue::{DelayQueue, Due, Job, Shard};
 use lambda_batch::Outcome;
-use shared::delay::{DelayQueue, Due, Job, shard_of};
-use shared::link::Link;
+use redis_link::Link;
 use tokio::sync::mpsc;
 
 use super::super::failover::{Pair, TIMEOUT};
@@ -38,7 +38,7 @@ async fn a_sleeping_worker_is_woken_by_whatever_makes_something_due_earlier() {
     }
     assert_eq!(
         other
-            .reschedule(shard_of("moved"), "moved", Due::In(5))
+            .reschedule(Shard::of_id("moved"), "moved", Due::In(5))
             .await,
         Ok(true)
     );
@@ -52,7 +52,7 @@ async fn an_entry_given_back_by_another_worker_wakes_as_well() {
     let other = elsewhere(&queue, &stage);
     schedule(&other, "a", PAST).await;
     let held = other
-        .claim(&[shard_of("a")], 1, 3_600_000)
+        .claim(&[Shard::of_id("a")], 1, 3_600_000)
         .await
         .expect("answers")
         .claims
@@ -103,7 +103,7 @@ async fn a_worker_hands_out_nothing_early() {
 async fn a_worker_outlives_a_restart_of_redis_and_hears_again_afterwards() {
     let mut server = Private::start(&[]);
     let stage = Stage::at(&server.url(), &[(1, 1)]).await;
-    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.clone(), "jobs")
+    let queue = DelayQueue::new(stage.gate.link().clone(), stage.names.prefix(), "jobs")
         .expect("a valid name");
     let (handler, mut seen) = telling();
     let worker = Running::start(&queue, settings(), handler);
@@ -114,7 +114,7 @@ async fn a_worker_outlives_a_restart_of_redis_and_hears_again_afterwards() {
     server.restart();
     let stage = Stage::at(&server.url(), &[(1, 1)]).await;
     let other = elsewhere(&queue, &stage);
-    let channel = names.shard_key(shard_of(""), "delay:jobs:wake");
+    let channel = names.shard_key(Shard::of_id("").into(), "delay:jobs:wake");
     while stage
         .ask::<(String, u64)>(&["PUBSUB", "NUMSUB", &channel])
         .await
@@ -126,7 +126,9 @@ async fn a_worker_outlives_a_restart_of_redis_and_hears_again_afterwards() {
     schedule(&other, "after", PAST).await;
     assert_eq!(next(&mut seen).await.id, "after");
     assert_eq!(
-        other.reschedule(shard_of("kept"), "kept", Due::In(3)).await,
+        other
+            .reschedule(Shard::of_id("kept"), "kept", Due::In(3))
+            .await,
         Ok(true)
     );
     assert_eq!(next(&mut seen).await.id, "kept");
@@ -139,15 +141,15 @@ async fn a_worker_behind_a_silent_connection_is_woken_again() {
     let (handler, mut seen) = telling();
     let worker = Running::start(&pair.queue(), settings(), handler);
     let elsewhere = Link::open(&pair.old.url(), TIMEOUT).expect("a usable address");
-    let other = DelayQueue::new(elsewhere, pair.names.clone(), "jobs").expect("a valid name");
+    let other = DelayQueue::new(elsewhere, pair.names.prefix(), "jobs").expect("a valid name");
     other
-        .schedule(shard_of("first"), "first", "x", Due::In(0))
+        .schedule(Shard::of_id("first"), "first", "x", Due::In(0))
         .await
         .expect("answers");
     assert_eq!(next(&mut seen).await.id, "first");
     pair.relay.silence();
     other
-        .schedule(shard_of("second"), "second", "x", Due::In(0))
+        .schedule(Shard::of_id("second"), "second", "x", Due::In(0))
         .await
         .expect("answers");
     assert_eq!(next(&mut seen).await.id, "second");

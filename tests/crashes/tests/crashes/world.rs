@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cache_invalidator::Invalidator;
+use delay_queue::Due;
 use futures::FutureExt;
 use lambda_batch::Tick;
 use order_create::Creator;
 use serde_json::{Value, json};
 use shared::config::Reader;
-use shared::delay::Due;
 use shared::gate::ProgramRef;
 use shared::message::{OrderNumber, SeatIndex};
 use shared::sale::{Program, Status};

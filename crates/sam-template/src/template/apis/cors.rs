@@ -3,7 +3,7 @@
 use crate::document::{Problems, Reader, parse_bool};
 use crate::model::Cors;
 
-/// As [`read`], where SAM takes a boolean as well: `true` means everything, `false` nothing.
+/// As [`read`], for keys that also take a boolean: `true` allows everything, `false` nothing.
 pub(super) fn read_or_all(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Cors> {
     let node = reader.get(key)?;
     match node.text().map(parse_bool) {

@@ -1,4 +1,4 @@
-//! `FunctionUrlConfig`: a function that is asked directly, at an address of its own.
+//! `FunctionUrlConfig`: a function with an HTTP address of its own.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::model::{Api, ApiKind, Application, Route};
 
 const KNOWN: [&str; 3] = ["AuthType", "Cors", "InvokeMode"];
 
-/// Longest that a function may run: a URL waits for it.
-const LONGEST: Duration = Duration::from_mins(15);
+/// Longest timeout of a function, for which its URL waits.
+const MAX_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// Reads the URL of every function that has one.
 pub(in super::super) fn read(
@@ -44,14 +44,17 @@ fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Optio
         Some("AWS_IAM") => problems.error(
             reader.line("AuthType"),
             format!(
-                "{}: AWS_IAM signatures cannot be checked here, and without them the URL would stand open. Write `AuthType: NONE`, \
-                 for this machine with a parameter.",
+                "{}: AWS_IAM signatures cannot be checked here, and without them the URL would be \
+                 unprotected. Write `AuthType: NONE`, for this machine with a parameter.",
                 reader.what
             ),
         ),
         Some("NONE") | None => {}
         Some(other) => {
-            problems.error(reader.line("AuthType"), format!("{}: AuthType is NONE or AWS_IAM, not {other}.", reader.what));
+            problems.error(
+                reader.line("AuthType"),
+                format!("{}: AuthType is NONE or AWS_IAM, not {other}.", reader.what),
+            );
         }
     }
     let streams = match reader.text("InvokeMode", problems) {
@@ -72,8 +75,8 @@ fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Optio
     }
     if streams {
         let message = format!(
-            "{} is left out: answers are not streamed by this host, and a function that streams answers in a form of its own. \
-             Write `InvokeMode: BUFFERED` to have it served.",
+            "{} is left out: answers are not streamed by this host, and a function that streams \
+             answers in a form of its own. Write `InvokeMode: BUFFERED` to have it served.",
             reader.what
         );
         problems.warn(reader.line("InvokeMode"), message);
@@ -85,7 +88,7 @@ fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Optio
         function: resource.id.clone(),
         authorizer: None,
         scopes: Vec::new(),
-        timeout: LONGEST,
+        timeout: MAX_TIMEOUT,
     };
     Some(Api {
         id: format!("{}Url", resource.id),

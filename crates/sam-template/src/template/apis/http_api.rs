@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::events::Event;
+use super::super::function_event::FunctionEvent;
 use super::super::resources::{IMPLICIT_HTTP_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::Owner;
@@ -10,7 +10,7 @@ use super::{cors, jwt, route, throttling};
 use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, Route};
 
-/// Longest an HTTP API waits for a function.
+/// Longest time that an HTTP API waits for a function.
 const MAX_TIMEOUT_MS: i64 = 30_000;
 
 pub(in super::super) const READ: [&str; 6] = [
@@ -21,7 +21,7 @@ pub(in super::super) const READ: [&str; 6] = [
     "StageName",
     "StageVariables",
 ];
-/// What SAM takes beside those. Definitions are not read, so they are not evaluated either.
+/// Other properties that SAM accepts. Definitions are not read, so they are not evaluated.
 pub(in super::super) const ALSO: [&str; 10] = [
     "AccessLogSettings",
     "DefinitionBody",
@@ -51,7 +51,7 @@ const OWNER: Owner = Owner {
     is_kind: |kind| matches!(kind, ApiKind::Http),
 };
 
-/// Reads the APIs; their routes come with the functions' events.
+/// Reads the APIs. The functions' events add their routes.
 pub(super) fn read(
     resources: &[Resource],
     scope: &Scope<'_>,
@@ -70,7 +70,7 @@ pub(super) fn read(
             stage: "$default".into(),
             ..Api::default()
         };
-        if route::only_skipped(&OWNER, &resource.id, resources, application) {
+        if route::routes_only_skipped(&OWNER, &resource.id, resources, application) {
             application.apis.push(api);
             continue;
         }
@@ -80,14 +80,19 @@ pub(super) fn read(
                 if resource.has(key, scope) {
                     problems.warn(
                         resource.line_of(key),
-                        format!("{}: {key} is not read; only routes written as HttpApi events are served.", reader.what),
+                        format!(
+                            "{}: {key} is not read; only routes written as HttpApi events are \
+                             served.",
+                            reader.what
+                        ),
                     );
                 }
             }
             if let Some(stage) = reader.text("StageName", problems) {
-                if stage != "$default" && !route::is_stage(stage) {
+                if stage != "$default" && !route::is_stage_name(stage) {
                     let message = format!(
-                        "{}: StageName is '{stage}'. Use $default, or 1 to 128 letters, digits, _ and -.",
+                        "{}: StageName is '{stage}'. Use $default, or 1 to 128 letters, digits, _ \
+                         and -.",
                         reader.what
                     );
                     problems.error(reader.line("StageName"), message);
@@ -107,7 +112,7 @@ pub(super) fn read(
 
 /// Adds one event's route to its API.
 pub(in super::super) fn read_event(
-    event: &Event<'_>,
+    event: &FunctionEvent<'_>,
     scope: &Scope<'_>,
     application: &mut Application,
     problems: &mut Problems,
@@ -165,14 +170,18 @@ pub(in super::super) fn read_event(
     }
 }
 
-/// Both, or neither for the route that takes all else.
+/// Method and path: both, or neither for the default route.
 fn method_and_path(reader: &Reader<'_>, line: usize, problems: &mut Problems) -> (String, String) {
     let method = route::method(reader, problems);
     let Some(path) = reader.text("Path", problems) else {
         if method.is_some() {
             problems.error(
                 line,
-                format!("{} has a Method but no Path. Write both, or neither for the route that takes all else.", reader.what),
+                format!(
+                    "{} has a Method but no Path. Write both, or neither for the route that takes \
+                     all else.",
+                    reader.what
+                ),
             );
         }
         return ("ANY".into(), "$default".into());

@@ -1,9 +1,10 @@
-//! JWT authorizers of HTTP APIs, and which of them a route has. Any other kind is refused: its route would stand open.
+//! JWT authorizers of HTTP APIs and their routes. Any other kind is refused, because the host could
+//! not protect its routes.
 
 use crate::document::{Entry, Kind, Problems, Reader, nearest};
 use crate::model::{Api, JwtAuthorizer};
 
-/// The authorizers that an API declares, and its default one.
+/// Reads the authorizers that an API declares, and its default.
 pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems) {
     auth.only(
         &["Authorizers", "DefaultAuthorizer", "EnableIamAuthorizer"],
@@ -25,7 +26,14 @@ pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems
             if reader.has("JwtConfiguration") {
                 continue;
             }
-            problems.error(*line, format!("authorizer {name} is not a JWT authorizer. Others cannot be run here, and a route without its authorizer would stand open. Write JwtConfiguration with issuer and audience."));
+            problems.error(
+                *line,
+                format!(
+                    "authorizer {name} is not a JWT authorizer. Others cannot be run here, and a \
+                     route without its authorizer would be unprotected. Write JwtConfiguration \
+                     with issuer and audience."
+                ),
+            );
             continue;
         };
         let either = |low: &'static str, high: &'static str| {
@@ -40,7 +48,10 @@ pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems
         if audience.is_empty() {
             problems.error(
                 *line,
-                format!("authorizer {name} has no audience, so any token of the issuer would do. Write `audience: [name]`."),
+                format!(
+                    "authorizer {name} has no audience, so any token of the issuer would do. \
+                     Write `audience: [name]`."
+                ),
             );
         }
         let source = reader
@@ -51,7 +62,10 @@ pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems
         if !known {
             problems.error(
                 reader.line("IdentitySource"),
-                format!("authorizer {name}: IdentitySource is $request.header.NAME or $request.querystring.NAME, not {source}."),
+                format!(
+                    "authorizer {name}: IdentitySource is $request.header.NAME or \
+                     $request.querystring.NAME, not {source}."
+                ),
             );
         }
         let scopes = reader.texts("AuthorizationScopes", problems);
@@ -79,14 +93,16 @@ pub(super) fn declared(auth: &Reader<'_>, api: &mut Api, problems: &mut Problems
 fn no_authorizer<'a>(what: &str, name: &str, declared: impl Iterator<Item = &'a str>) -> String {
     if name == "AWS_IAM" {
         return format!(
-            "{what}: AWS_IAM signatures cannot be checked here, and a route without its authorizer would stand open. Use a JWT authorizer."
+            "{what}: AWS_IAM signatures cannot be checked here, and a route without its \
+             authorizer would be unprotected. Use a JWT authorizer."
         );
     }
     let hint = nearest(name, declared)
         .map(|near| format!(" Did you mean {near}?"))
         .unwrap_or_default();
     format!(
-        "{what}: there is no authorizer {name} under Auth Authorizers.{hint} Write it there with JwtConfiguration, or Authorizer: NONE."
+        "{what}: there is no authorizer {name} under Auth Authorizers.{hint} Write it there with \
+         JwtConfiguration, or Authorizer: NONE."
     )
 }
 
@@ -103,7 +119,7 @@ pub(super) fn of_route(
     let authorizer = match named {
         Some("NONE") => None,
         Some(name) => {
-            // A broken declaration has been complained of; only a name nobody wrote is news.
+            // A broken declaration has been reported; only an unknown name is a new error.
             if !api.authorizers.contains_key(name) {
                 problems.error(
                     reader.line("Auth"),

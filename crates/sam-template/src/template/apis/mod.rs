@@ -1,11 +1,12 @@
-//! Everything that is asked over HTTP, and the routes to functions.
+//! APIs and their routes to functions.
 //!
-//! First the APIs ([`http_api`], [`rest_api`], and [`quick_create`] for an API that is all one resource), then the events
-//! that give them routes ([`route`], with [`jwt`] for who may use one and [`cors`]), and [`function_url`] for functions that
-//! are asked directly.
+//! First the APIs are read ([`http_api`], [`rest_api`], [`quick_create`] for an API in one
+//! resource), then the events that add routes ([`route`], [`jwt`], [`cors`]), then the functions
+//! with a URL ([`function_url`]).
 //!
-//! Promises: whatever guards a route in the cloud and cannot be checked here (IAM, Lambda and Cognito authorizers, API
-//! keys, resource policies) is refused with its line; no route stands open that does not in the cloud.
+//! Invariant: protection that cannot be checked here (IAM, Lambda and Cognito authorizers, API
+//! keys, resource policies) is an error with its line. No route is open here that is protected on
+//! AWS.
 
 mod cors;
 mod function_url;
@@ -26,7 +27,7 @@ use super::scope::Scope;
 use crate::document::Problems;
 use crate::model::Application;
 
-/// Reads the APIs; routes of most come with the functions' events.
+/// Reads the APIs. The functions' events add most routes.
 pub(super) fn read(
     resources: &[Resource],
     scope: &Scope<'_>,

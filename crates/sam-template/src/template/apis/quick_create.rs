@@ -1,4 +1,4 @@
-//! `AWS::ApiGatewayV2::Api` with a `Target`: an HTTP API of one route, made in one piece.
+//! `AWS::ApiGatewayV2::Api` with a `Target`: an HTTP API with one route, in one resource.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const READ: [&str; 5] = [
     "CredentialsArn",
 ];
 
-/// Reads every such API. One without a Target has its routes and integrations in other resources, which are not read.
+/// Reads every such API. Without a Target its routes are other resources, which are not read.
 pub(super) fn read(
     resources: &[Resource],
     scope: &Scope<'_>,
@@ -30,8 +30,8 @@ pub(super) fn read(
     {
         if resource.properties.get("Target").is_none() {
             let message = format!(
-                "{} (AWS::ApiGatewayV2::Api) is left out: its routes are resources of their own, which are not read. Write \
-                 AWS::Serverless::HttpApi, or give it a Target.",
+                "{} (AWS::ApiGatewayV2::Api) is left out: its routes are resources of their own, \
+                 which are not read. Write AWS::Serverless::HttpApi, or give it a Target.",
                 resource.id
             );
             problems.warn(resource.line, message);
@@ -46,7 +46,8 @@ pub(super) fn read(
         };
         let Some(function) = functions::by_name(target, resources, scope) else {
             let message = format!(
-                "{}: the Target {target} is no function of this template; the API is left out. `!GetAtt Function.Arn` names one.",
+                "{}: the Target {target} is no function of this template; the API is left out. \
+                 `!GetAtt Function.Arn` names one.",
                 reader.what
             );
             problems.warn(reader.line("Target"), message);
@@ -61,7 +62,7 @@ pub(super) fn read(
         let key = reader.text("RouteKey", problems).unwrap_or("$default");
         let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
         let before = problems.failures();
-        if let Err(wrong) = route::sound_path(path) {
+        if let Err(wrong) = route::validate_path(path) {
             problems.error(
                 reader.line("RouteKey"),
                 format!("{}: the path {path} {wrong}", reader.what),

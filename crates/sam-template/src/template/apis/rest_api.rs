@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::events::Event;
+use super::super::function_event::FunctionEvent;
 use super::super::resources::{IMPLICIT_REST_API, Resource, resolved};
 use super::super::scope::Scope;
 use super::route::{self, Owner};
@@ -10,12 +10,12 @@ use super::throttling;
 use crate::document::{Problems, Reader};
 use crate::model::{Api, ApiKind, Application, PreflightMock, RestApi, Route};
 
-/// How long a REST API waits for a function unless a quota is raised.
-const USUAL_MS: i64 = 29_000;
-/// With the quota raised as far as it goes.
+/// Time that a REST API waits for a function, by default.
+const DEFAULT_TIMEOUT_MS: i64 = 29_000;
+/// The same with the quota raised to its maximum.
 const MAX_TIMEOUT_MS: i64 = 300_000;
 
-/// Stage of the API that SAM makes where an event names none.
+/// Stage of the API that SAM creates for events without an API.
 const IMPLICIT_STAGE: &str = "Prod";
 
 pub(in super::super) const READ: [&str; 6] = [
@@ -26,7 +26,7 @@ pub(in super::super) const READ: [&str; 6] = [
     "StageName",
     "Variables",
 ];
-/// What SAM takes beside those. Definitions are not read, so they are not evaluated either.
+/// Other properties that SAM accepts. Definitions are not read, so they are not evaluated.
 pub(in super::super) const ALSO: [&str; 26] = [
     "AccessLogSetting",
     "AlwaysDeploy",
@@ -73,7 +73,7 @@ const OWNER: Owner = Owner {
     is_kind: |kind| matches!(kind, ApiKind::Rest(_)),
 };
 
-/// Reads the APIs; their routes come with the functions' events.
+/// Reads the APIs. The functions' events add their routes.
 pub(super) fn read(
     resources: &[Resource],
     scope: &Scope<'_>,
@@ -93,7 +93,7 @@ pub(super) fn read(
             stage: IMPLICIT_STAGE.into(),
             ..Api::default()
         };
-        if route::only_skipped(&OWNER, &resource.id, resources, application) {
+        if route::routes_only_skipped(&OWNER, &resource.id, resources, application) {
             application.apis.push(api);
             continue;
         }
@@ -127,7 +127,7 @@ fn settings(
             "Write for example `StageName: prod`.",
             problems,
         ) {
-            Some(stage) if !route::is_stage(stage) => {
+            Some(stage) if !route::is_stage_name(stage) => {
                 let message = format!(
                     "{}: a StageName holds letters, digits, _ and -; '{stage}' does not.",
                     reader.what
@@ -142,7 +142,7 @@ fn settings(
     if let Some(auth) = reader.child("Auth", problems) {
         refuse_guards(&auth, "DefaultAuthorizer", problems);
     }
-    // SAM's templates write the slash as OpenAPI's pointers do.
+    // SAM templates write a slash as `~1`, as JSON pointers do.
     let binary = reader
         .texts("BinaryMediaTypes", problems)
         .into_iter()
@@ -153,10 +153,10 @@ fn settings(
     });
 }
 
-/// Whatever would let only some clients in.
+/// Refuses settings that restrict clients and cannot be checked here.
 fn refuse_guards(auth: &Reader<'_>, authorizer: &str, problems: &mut Problems) {
-    const ELSE: &str = "Use an HttpApi with a JWT authorizer, or switch it off for this machine with a parameter: \
-                        `!If [Local, !Ref AWS::NoValue, ...]`";
+    const ELSE: &str = "Use an HttpApi with a JWT authorizer, or switch it off for this machine \
+        with a parameter: `!If [Local, !Ref AWS::NoValue, ...]`";
     auth.only(
         &[
             "AddApiKeyRequiredToCorsPreflight",
@@ -178,14 +178,16 @@ fn refuse_guards(auth: &Reader<'_>, authorizer: &str, problems: &mut Problems) {
         .filter(|name| *name != "NONE")
     {
         let message = format!(
-            "{}: the authorizer {name} cannot be run here, and without it the route would stand open. {ELSE}.",
+            "{}: the authorizer {name} cannot be run here, and without it the route would be \
+             unprotected. {ELSE}.",
             auth.what
         );
         problems.error(auth.line(authorizer), message);
     }
     if auth.flag("ApiKeyRequired", problems) == Some(true) {
         let message = format!(
-            "{}: API keys are not checked here, and without them the route would stand open. {ELSE}.",
+            "{}: API keys are not checked here, and without them the route would be unprotected. \
+             {ELSE}.",
             auth.what
         );
         problems.error(auth.line("ApiKeyRequired"), message);
@@ -195,21 +197,24 @@ fn refuse_guards(auth: &Reader<'_>, authorizer: &str, problems: &mut Problems) {
         .and_then(|plan| plan.text("CreateUsagePlan", problems));
     if plan.is_some_and(|plan| plan != "NONE") {
         let message = format!(
-            "{}: usage plans are not kept here, and without them every client could ask without limit. {ELSE}.",
+            "{}: usage plans are not applied here, and without them no client would be limited. \
+             {ELSE}.",
             auth.what
         );
         problems.error(auth.line("UsagePlan"), message);
     }
     if auth.get("ResourcePolicy").is_some() {
         let message = format!(
-            "{}: a ResourcePolicy is not applied here, and without it the route would stand open. {ELSE}.",
+            "{}: a ResourcePolicy is not applied here, and without it the route would be \
+             unprotected. {ELSE}.",
             auth.what
         );
         problems.error(auth.line("ResourcePolicy"), message);
     }
 }
 
-/// Text is the origin; a mapping says more. SAM wants every value in quotes of its own: `"'*'"`.
+/// Reads `Cors`: text is the origin, a mapping has all settings. SAM requires quotes inside every
+/// value: `"'*'"`.
 fn preflight(reader: &Reader<'_>, problems: &mut Problems) -> Option<PreflightMock> {
     let node = reader.get("Cors")?;
     if node.text().is_some() {
@@ -254,7 +259,8 @@ fn quoted(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Str
         .and_then(|text| text.strip_suffix('\''));
     if inner.is_none() {
         let message = format!(
-            "{}: {key} must stand in quotes of its own, or the service refuses it. Write \"'{text}'\".",
+            "{}: {key} must stand in quotes of its own, or the service refuses it. Write \
+             \"'{text}'\".",
             reader.what
         );
         problems.error(reader.line(key), message);
@@ -264,7 +270,7 @@ fn quoted(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Option<Str
 
 /// Adds one event's route to its API.
 pub(in super::super) fn read_event(
-    event: &Event<'_>,
+    event: &FunctionEvent<'_>,
     scope: &Scope<'_>,
     application: &mut Application,
     problems: &mut Problems,
@@ -325,7 +331,7 @@ pub(in super::super) fn read_event(
     }
     let timeout = reader
         .number("TimeoutInMillis", 50..=MAX_TIMEOUT_MS, problems)
-        .unwrap_or(USUAL_MS);
+        .unwrap_or(DEFAULT_TIMEOUT_MS);
     let Some(api) = route::owner(event, &OWNER, scope, application, problems) else {
         return;
     };

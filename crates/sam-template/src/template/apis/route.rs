@@ -1,7 +1,7 @@
-//! Methods and paths of routes, and how one comes to its API.
+//! Methods and paths of routes, and the API that each belongs to.
 
-use super::super::events::Event;
-use super::super::intrinsics::call;
+use super::super::calls::call;
+use super::super::function_event::FunctionEvent;
 use super::super::resources::Resource;
 use super::super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
@@ -11,7 +11,7 @@ const METHODS: [&str; 8] = [
     "ANY", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS",
 ];
 
-/// Adds a route, unless the API has one that could not be told from it.
+/// Adds a route, unless the API has one that matches the same requests.
 pub(super) fn add(route: Route, api: &mut Api, what: &str, line: usize, problems: &mut Problems) {
     if let Some(twin) = api
         .routes
@@ -30,7 +30,7 @@ pub(super) fn add(route: Route, api: &mut Api, what: &str, line: usize, problems
     api.routes.push(route);
 }
 
-/// A path with its parameters' names left out: two that differ only there cannot be told apart.
+/// A path without its parameters' names. Two paths with one shape match the same requests.
 fn shape(path: &str) -> String {
     let parts = path.split('/').map(|part| match part {
         p if p.starts_with('{') && p.ends_with("+}") => "{+}",
@@ -40,7 +40,7 @@ fn shape(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// A method in capitals. `any`, also in the spelling of `OpenAPI`, stands for all.
+/// The method in capitals. `any`, also in the form of `OpenAPI`, means all.
 pub(super) fn method(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> {
     let method = match reader.text("Method", problems)?.to_ascii_uppercase() {
         any if any == "X-AMAZON-APIGATEWAY-ANY-METHOD" => "ANY".to_owned(),
@@ -59,17 +59,17 @@ pub(super) fn method(reader: &Reader<'_>, problems: &mut Problems) -> Option<Str
     Some(method)
 }
 
-/// Bounds of the service, for a stage that has a name.
-pub(super) fn is_stage(name: &str) -> bool {
+/// Whether the service accepts the name of a stage other than `$default`.
+pub(super) fn is_stage_name(name: &str) -> bool {
     (1..=128).contains(&name.len())
         && name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
-/// Complains of a path that no API takes.
+/// Reports a path that no API accepts.
 pub(super) fn check_path(path: &str, reader: &Reader<'_>, problems: &mut Problems) {
-    if let Err(wrong) = sound_path(path) {
+    if let Err(wrong) = validate_path(path) {
         problems.error(
             reader.line("Path"),
             format!("{}: the path {path} {wrong}", reader.what),
@@ -77,7 +77,7 @@ pub(super) fn check_path(path: &str, reader: &Reader<'_>, problems: &mut Problem
     }
 }
 
-pub(super) fn sound_path(path: &str) -> Result<(), &'static str> {
+pub(super) fn validate_path(path: &str) -> Result<(), &'static str> {
     if path == "$default" {
         return Ok(());
     }
@@ -109,22 +109,22 @@ pub(super) fn sound_path(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Where an event's API is said, and what it must be.
+/// How an event names its API, and which kind of API it must be.
 pub(super) struct Owner {
     /// `ApiId` or `RestApiId`.
     pub(super) key: &'static str,
-    /// The API that SAM makes where none is named.
+    /// The API that SAM creates if none is named.
     pub(super) implicit: &'static str,
-    /// Type of the events that give it routes.
+    /// Type of the events that add routes to it.
     pub(super) event: &'static str,
     /// Type of the resource, for messages.
     pub(super) resource: &'static str,
     pub(super) is_kind: fn(&ApiKind) -> bool,
 }
 
-/// Whether only functions that this host cannot run have routes of this API: its settings guard nothing then, and what this host
-/// lacks for them does not matter.
-pub(super) fn only_skipped(
+/// Whether all routes of this API lead to functions that this host cannot run. Its settings then
+/// protect nothing, so unsupported ones are no error.
+pub(super) fn routes_only_skipped(
     owner: &Owner,
     api: &str,
     resources: &[Resource],
@@ -161,9 +161,9 @@ pub(super) fn only_skipped(
     by_skipped
 }
 
-/// The API an event names; the implicit one if none.
+/// The API that an event names, else the implicit one.
 pub(super) fn owner<'a>(
-    event: &Event<'_>,
+    event: &FunctionEvent<'_>,
     wanted: &Owner,
     scope: &Scope<'_>,
     application: &'a mut Application,
@@ -207,7 +207,8 @@ pub(super) fn owner<'a>(
     }
     if let Some(kind) = scope.kind_of(id).filter(|kind| *kind != wanted.resource) {
         let message = format!(
-            "route {} belongs to {id} ({kind}), which is not served; it is left out, and `usher invoke {}` reaches the function.",
+            "route {} belongs to {id} ({kind}), which is not served; it is left out, and `usher \
+             invoke {}` reaches the function.",
             event.id, event.function
         );
         problems.warn(event.line, message);
@@ -231,7 +232,7 @@ pub(super) fn owner<'a>(
     None
 }
 
-/// Texts by name, as stage variables are written.
+/// Stage variables by name.
 pub(super) fn variables(
     reader: &Reader<'_>,
     key: &str,

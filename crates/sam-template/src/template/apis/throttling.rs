@@ -1,20 +1,20 @@
-//! `ThrottlingRateLimit` and `ThrottlingBurstLimit`: `DefaultRouteSettings` and `RouteSettings` of an HTTP API, `RouteSettings` of an
-//! `HttpApi` event, `MethodSettings` of a REST API.
+//! `ThrottlingRateLimit` and `ThrottlingBurstLimit`, in `DefaultRouteSettings` and `RouteSettings`
+//! of an HTTP API, `RouteSettings` of an `HttpApi` event, and `MethodSettings` of a REST API.
 
 use super::super::resources::Resource;
 use crate::document::{Node, Problems, Reader};
 use crate::model::{Api, Application, Throttle};
 
-/// Limits of an account whose quotas were not raised: what counts where only one of the two is written.
-const ACCOUNT: Throttle = Throttle {
+/// Default quotas of an account, which apply if only one of the two limits is written.
+const DEFAULT_QUOTAS: Throttle = Throttle {
     rate_milli: 10_000_000,
     burst: 5_000,
 };
 
-/// Most requests that may be written, a second or at once.
-const MOST: u32 = 1_000_000;
+/// Upper bound of both limits.
+const MAX_LIMIT: u32 = 1_000_000;
 
-/// What stands beside the limits of an HTTP API: metrics and logs of the service.
+/// Other route settings of an HTTP API: metrics and logs of the service.
 const ROUTE: [&str; 5] = [
     "DataTraceEnabled",
     "DetailedMetricsEnabled",
@@ -23,7 +23,7 @@ const ROUTE: [&str; 5] = [
     "ThrottlingRateLimit",
 ];
 
-/// What a method of a REST API may have.
+/// Settings of a method of a REST API.
 const METHOD: [&str; 10] = [
     "CacheDataEncrypted",
     "CacheTtlInSeconds",
@@ -84,7 +84,8 @@ pub(super) fn rest_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Proble
     }
 }
 
-/// `GET /orders/{id}`, or `* /orders/{id}`, of `/~1orders~1{id}`; nothing for all methods of all paths.
+/// `GET /orders/{id}` or `* /orders/{id}` of `/~1orders~1{id}`; `None` for all methods of all
+/// paths.
 fn key(method: Option<&str>, path: Option<&str>) -> Option<String> {
     let method = method.unwrap_or("*").to_ascii_uppercase();
     let path = path.unwrap_or("/*").replace("~1", "/");
@@ -98,32 +99,32 @@ fn key(method: Option<&str>, path: Option<&str>) -> Option<String> {
 
 fn limit(settings: &Reader<'_>, problems: &mut Problems) -> Option<Throttle> {
     let burst = settings
-        .number("ThrottlingBurstLimit", 0..=i64::from(MOST), problems)
+        .number("ThrottlingBurstLimit", 0..=i64::from(MAX_LIMIT), problems)
         .and_then(|n| u32::try_from(n).ok());
     let rate = rate(settings, problems);
     (burst.is_some() || rate.is_some()).then(|| Throttle {
-        rate_milli: rate.unwrap_or(ACCOUNT.rate_milli),
-        burst: burst.unwrap_or(ACCOUNT.burst),
+        rate_milli: rate.unwrap_or(DEFAULT_QUOTAS.rate_milli),
+        burst: burst.unwrap_or(DEFAULT_QUOTAS.burst),
     })
 }
 
-/// Requests a second, in thousandths.
+/// Thousandths of a request per second.
 fn rate(settings: &Reader<'_>, problems: &mut Problems) -> Option<u64> {
     let node = settings.get("ThrottlingRateLimit")?;
     let number = node.text().and_then(|text| text.trim().parse::<f64>().ok());
-    let number = number.filter(|number| (0.0..=f64::from(MOST)).contains(number));
+    let number = number.filter(|number| (0.0..=f64::from(MAX_LIMIT)).contains(number));
     if number.is_none() {
         settings.wrong(
             node,
             "ThrottlingRateLimit",
-            &format!("a number from 0 to {MOST}"),
+            &format!("a number from 0 to {MAX_LIMIT}"),
             problems,
         );
     }
     number.map(|number| (number * 1_000.0).round() as u64)
 }
 
-/// Warns of limits for routes that an API does not have. After the routes were read.
+/// Warns of limits for routes that an API does not have. Runs after the routes are read.
 pub(in super::super) fn check(
     resources: &[Resource],
     application: &Application,

@@ -1,4 +1,4 @@
-//! Where a function's executable comes from: a cargo package, another tool, or what an earlier build left.
+//! Source of a function's executable: a cargo package, another tool, or an earlier build.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,6 @@ use super::super::scope::Scope;
 use crate::document::{Node, Problems, Reader, parse_toml};
 use crate::model::{Code, Tool, ToolBuild};
 
-/// Where the executable comes from: a cargo package, or what another build left.
 pub(super) fn read(
     resource: &Resource,
     reader: &Reader<'_>,
@@ -18,7 +17,11 @@ pub(super) fn read(
     if resource.has("InlineCode", scope) {
         problems.error(
             resource.line_of("InlineCode"),
-            format!("{}: InlineCode is for interpreted languages. Write CodeUri with the folder of the executable.", reader.what),
+            format!(
+                "{}: InlineCode is for interpreted languages. Write CodeUri with the folder of \
+                 the executable.",
+                reader.what
+            ),
         );
         return None;
     }
@@ -32,7 +35,7 @@ pub(super) fn read(
         problems.error(
             line,
             format!(
-                "{}: CodeUri {uri} is in S3, which is not asked from here. Name a local folder.",
+                "{}: CodeUri {uri} is in S3, which this host does not read. Name a local folder.",
                 reader.what
             ),
         );
@@ -67,8 +70,8 @@ pub(super) fn read(
             let source = at("ContextDir", problems).unwrap_or_else(|| normal(&dir));
             if !source.join("Makefile").is_file() {
                 let message = format!(
-                    "{}: there is no Makefile in {uri}. BuildMethod makefile runs its target build-{}, which leaves the executable \
-                     bootstrap in $(ARTIFACTS_DIR).",
+                    "{}: there is no Makefile in {uri}. BuildMethod makefile runs its target \
+                     build-{}, which leaves the executable bootstrap in $(ARTIFACTS_DIR).",
                     reader.what, resource.id
                 );
                 problems.error(line, message);
@@ -78,7 +81,7 @@ pub(super) fn read(
             tool(Tool::Make, source, working)
         }
         Some("go1.x") => tool(Tool::Go, normal(&dir), normal(&dir)),
-        // Anything else is built by SAM; its result stands in its own folder.
+        // Anything else is built by SAM into this folder.
         Some(_) => {
             let built = folder.join(".aws-sam/build").join(&resource.id);
             Some(Code::Prebuilt(normal(if built.is_dir() {
@@ -101,7 +104,14 @@ fn cargo(
 ) -> Option<Code> {
     let manifest = dir.join("Cargo.toml");
     let Ok(text) = std::fs::read_to_string(&manifest) else {
-        problems.error(line, format!("{}: there is no Cargo.toml in {uri}. CodeUri of a rust-cargolambda function is the folder of its cargo package, relative to the template.", function.what));
+        problems.error(
+            line,
+            format!(
+                "{}: there is no Cargo.toml in {uri}. CodeUri of a rust-cargolambda function is \
+                 the folder of its cargo package, relative to the template.",
+                function.what
+            ),
+        );
         return None;
     };
     let written = metadata
@@ -114,7 +124,8 @@ fn cargo(
         problems.error(
             line,
             format!(
-                "{}: {uri}/Cargo.toml has neither [package] with a name nor [workspace]. Write [package] name.",
+                "{}: {uri}/Cargo.toml has neither [package] with a name nor [workspace]. Write \
+                 [package] name.",
                 function.what
             ),
         );
@@ -126,7 +137,7 @@ fn cargo(
     })
 }
 
-/// The binary that a package makes when nothing is said: its only `[[bin]]`, else `default-run`, else one of the package's own
+/// The default binary of a package: its only `[[bin]]`, else `default-run`, else the package's
 /// name. `None`: there is no package.
 fn binary_of_package(manifest: &Node) -> Option<String> {
     let package = manifest.get("package")?;
@@ -140,7 +151,7 @@ fn binary_of_package(manifest: &Node) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Without `.` and `..`, so that messages and comparisons are plain.
+/// The path without `.` and `..`, for messages and comparisons.
 fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {

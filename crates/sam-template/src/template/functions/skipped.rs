@@ -1,12 +1,12 @@
-//! Functions that this host cannot run: those of a language runtime, and container images. The others run without them.
+//! Functions that this host cannot run: language runtimes and container images.
 
 use super::super::resources::{Resource, resolved};
 use super::super::scope::Scope;
 use super::KIND;
 use crate::document::{Node, Problems};
-use crate::model::{Application, Skipped};
+use crate::model::{Application, SkippedFunction};
 
-/// Beginnings of Lambda's language runtimes; a version follows ("Lambda runtimes").
+/// Prefixes of Lambda's language runtimes; a version follows ("Lambda runtimes").
 const LANGUAGES: [&str; 7] = [
     "nodejs",
     "python",
@@ -17,15 +17,15 @@ const LANGUAGES: [&str; 7] = [
     "go",
 ];
 
-/// What such a function is called in `Runtime`'s place.
+/// Stands for the runtime of a container image.
 const IMAGE: &str = "image";
 
-/// The function as it is listed; `None`: this host runs it, or its own reader reports what is wrong.
+/// The function, if this host cannot run it.
 pub(super) fn read(
     resource: &Resource,
     scope: &Scope<'_>,
     problems: &mut Problems,
-) -> Option<Skipped> {
+) -> Option<SkippedFunction> {
     let properties = resolved(
         &resource.properties,
         &["PackageType", "Runtime"],
@@ -56,12 +56,12 @@ pub(super) fn read(
     problems.warn(
         resource.line_of(key),
         format!(
-            "function {} is left out: {reason}. Its triggers do not start, its queues and topics are not read, and requests for it \
-             are answered with an error.",
+            "function {} is left out: {reason}. Its triggers do not start, its queues and topics \
+             are not read, and requests for it are answered with an error.",
             resource.id
         ),
     );
-    Some(Skipped {
+    Some(SkippedFunction {
         name: scope.name_of(&resource.id),
         runtime: runtime.to_owned(),
         reason,
@@ -77,7 +77,7 @@ fn is_language(runtime: &str) -> bool {
     })
 }
 
-/// Complains of a template of which nothing would run.
+/// Reports a template of which no function would run.
 pub(super) fn check(resources: &[Resource], application: &Application, problems: &mut Problems) {
     let mut functions = resources.iter().filter(|resource| resource.kind == KIND);
     let Some(first) = functions.clone().next() else {
@@ -99,8 +99,8 @@ pub(super) fn check(resources: &[Resource], application: &Application, problems:
     problems.error(
         line,
         format!(
-            "no function of the template runs here: {}. This host runs native executables. Write `Runtime: provided.al2023` (and build \
-             an executable named bootstrap).",
+            "no function of the template runs here: {}. This host runs native executables. Write \
+             `Runtime: provided.al2023` (and build an executable named bootstrap).",
             all.join(", ")
         ),
     );

@@ -1,22 +1,20 @@
-//! The kind of value that each property takes, whether this host reads it or not.
+//! Checks the kind of every value in the template against SAM's schema, also of properties that
+//! have no effect here.
 //!
-//! The typed readers see what this host evaluates. This check sees all that is written: a value of another kind than SAM's
-//! schema says is an error with its line, also in a property that has no effect here. It runs last, so that a reader's own,
-//! more exact message about a value comes first.
-//!
-//! What a function call yields is known to the readers only, and skipped here; of `Fn::If` the branch that holds is looked at.
-//! Resources of types that are not in the [`table`] are looked at as far as their attributes go.
+//! It runs last, so that a reader's more exact message comes first. Function calls are skipped, as
+//! only the readers evaluate them; of `Fn::If` the selected branch is checked. For types that are
+//! not in the [`table`], only the resource attributes are checked.
 
 mod table;
 
-use super::intrinsics::call;
+use super::calls::call;
 use super::scope::Scope;
 use crate::document::{Entry, Kind, Node, Problems, nearest};
 
-/// How messages name the top level.
+/// Name of the top level in messages.
 const TEMPLATE: &str = "the template";
 
-/// Types that have a path in the table.
+/// Types in the table.
 const READ: [&str; 7] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::Lambda::EventInvokeConfig",
@@ -49,8 +47,8 @@ pub(super) fn check(root: &Node, scope: &Scope<'_>, problems: &mut Problems) {
     }
 }
 
-/// SAM leaves a property out that is null, directly in a resource of its own, an event or a section of Globals. Everything
-/// else goes to `CloudFormation`, which refuses it.
+/// Whether SAM drops a null here: directly in one of its resources, an event or a section of
+/// Globals. `CloudFormation` refuses every other null.
 fn left_out(path: &str) -> bool {
     let mut parts = path.split('/');
     let first = parts.next().unwrap_or_default();
@@ -115,7 +113,7 @@ impl Check<'_, '_> {
         }
     }
 
-    /// SAM reads these mappings before any function is evaluated; a function in place of one would be a key of it.
+    /// Reports a function call in place of a mapping that SAM reads before it evaluates functions.
     fn no_call(&mut self, what: &str, entry: &Entry) {
         let Some(call) = call(&entry.value) else {
             return;
@@ -127,7 +125,8 @@ impl Check<'_, '_> {
         self.wrong(&entry.value, &entry.key, message);
     }
 
-    /// `CloudFormation` refuses an attribute that it does not know; without this a misspelt `Properties` would be none.
+    /// Reports unknown resource attributes, such as a misspelt `Properties`. `CloudFormation`
+    /// refuses them as well.
     fn attributes(&mut self, id: &str, resource: &Node) {
         let Some(resource) = self.settled(resource) else {
             return;
@@ -140,7 +139,7 @@ impl Check<'_, '_> {
             let hint = nearest(&entry.key, table::below("Resources/*"))
                 .map(|near| format!(" Did you mean {near}?"));
             let message = format!(
-                "resource {id} does not know {}.{}",
+                "resource {id} does not support {}.{}",
                 entry.key,
                 hint.unwrap_or_default()
             );
@@ -148,7 +147,7 @@ impl Check<'_, '_> {
         }
     }
 
-    /// SAM ignores a key of an event that it does not know.
+    /// Warns of unknown keys of an event, which SAM ignores.
     fn keys_of_event(&mut self, what: &str, event: &Node) {
         const KNOWN: [&str; 2] = ["Type", "Properties"];
         for entry in event
@@ -162,7 +161,7 @@ impl Check<'_, '_> {
             self.problems.warn(
                 entry.line,
                 format!(
-                    "{what} does not know {}, and SAM ignores it.{hint}",
+                    "{what} does not support {}, and SAM ignores it.{hint}",
                     entry.key
                 ),
             );
@@ -199,7 +198,7 @@ impl Check<'_, '_> {
         }
     }
 
-    /// A value under a key, and all that is inside it.
+    /// Checks the value under a key, and all values inside it.
     fn value(&mut self, path: &str, what: &str, entry: &Entry) {
         self.reference(&entry.value);
         let Some((kinds, node)) = table::at(path).zip(self.settled(&entry.value)) else {
@@ -214,12 +213,13 @@ impl Check<'_, '_> {
         } else if node.kind == Kind::Null && !kinds.any() {
             if !self.problems.has_error_on(node.line) {
                 let message = format!(
-                    "{what}: {key} has no value, and CloudFormation takes no null. Write {}, or leave the key out.",
+                    "{what}: {key} has no value, and CloudFormation takes no null. Write {}, or \
+                     leave the key out.",
                     kinds.expected()
                 );
                 self.wrong(node, key, message);
             }
-        } else if kinds.take(node) {
+        } else if kinds.accept(node) {
             let inner = if what == TEMPLATE {
                 key.clone()
             } else {
@@ -258,7 +258,7 @@ impl Check<'_, '_> {
             let Some((kinds, item)) = table::at(&items).zip(self.settled(item)) else {
                 continue;
             };
-            if kinds.take(item) {
+            if kinds.accept(item) {
                 self.inside(&items, what, item);
             } else {
                 let message = format!(
@@ -271,7 +271,7 @@ impl Check<'_, '_> {
         }
     }
 
-    /// `Ref` takes a name, wherever it stands.
+    /// Checks that `Ref` has a name.
     fn reference(&mut self, node: &Node) {
         let [Entry { key, line, value }] = node.entries() else {
             return;
@@ -289,7 +289,7 @@ impl Check<'_, '_> {
         self.problems.wrong_kind(node.line, key, message);
     }
 
-    /// The value that is written, through `Fn::If`. `None`: a function call decides, or `CloudFormation` removes the value.
+    /// The written value, through `Fn::If`. `None`: it is a function call, or is removed.
     fn settled<'n>(&self, node: &'n Node) -> Option<&'n Node> {
         let function = |entry: &Entry| entry.key.starts_with("Fn::");
         match node.entries() {

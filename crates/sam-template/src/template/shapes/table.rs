@@ -1,11 +1,12 @@
-//! The table of kinds, as `scripts/shapes` derives it from SAM's JSON schema and `CloudFormation`'s resource schemas.
+//! The table of kinds, which `scripts/shapes` derives from SAM's JSON schema and `CloudFormation`'s
+//! resource schemas.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::document::{Kind, Node, parse_bool};
 
-/// A line is a path and the kinds that it takes, joined by `|`.
+/// A line is a path and its kinds, joined by `|`.
 const TABLE: &str = include_str!("shapes.txt");
 
 static KINDS: LazyLock<BTreeMap<&'static str, Kinds>> = LazyLock::new(|| {
@@ -20,8 +21,8 @@ static KINDS: LazyLock<BTreeMap<&'static str, Kinds>> = LazyLock::new(|| {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kinds(&'static str);
 
-/// The kinds at a path: a resource's type or `event:TYPE`, then the properties down to the value; `*` is any key of a mapping,
-/// `[]` an item of a list. `None`: the schemas have no such property.
+/// The kinds at a path: a resource's type or `event:TYPE`, then the properties down to the value;
+/// `*` is any key of a mapping, `[]` an item of a list. `None`: the schemas have no such property.
 pub(super) fn at(path: &str) -> Option<Kinds> {
     KINDS.get(path).copied()
 }
@@ -36,7 +37,7 @@ pub(super) fn below(path: &str) -> impl Iterator<Item = &'static str> {
 }
 
 impl Kinds {
-    /// Whether the schemas leave the kind open.
+    /// Whether the schemas allow every kind.
     pub(super) fn any(self) -> bool {
         self.0 == "any"
     }
@@ -47,16 +48,16 @@ impl Kinds {
             .any(|word| word.trim_end_matches('!') == kind)
     }
 
-    /// Whether an empty value of this kind is refused.
+    /// Whether a value of this kind must not be empty.
     fn filled(self, kind: &str) -> bool {
         self.0
             .split('|')
             .any(|word| word.strip_suffix('!') == Some(kind))
     }
 
-    /// Whether a value is of one of these kinds. A number or a boolean in quotes is one, and any of them is text:
-    /// `CloudFormation` converts them.
-    pub(super) fn take(self, node: &Node) -> bool {
+    /// Whether a value is of one of these kinds. A quoted number or boolean is a number or boolean,
+    /// and both are text: `CloudFormation` converts them.
+    pub(super) fn accept(self, node: &Node) -> bool {
         match &node.kind {
             _ if self.any() => true,
             Kind::Null => false,
@@ -70,7 +71,7 @@ impl Kinds {
         }
     }
 
-    /// For messages: `text or a mapping`.
+    /// The kinds for messages: `text or a mapping`.
     pub(super) fn expected(self) -> String {
         let words = self.0.split('|').map(|word| match word {
             "text!" => "a text that is not empty",
@@ -108,8 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn scalars_are_taken_as_cloudformation_converts_them() {
-        let taken = |kinds: &'static str, text: &str| Kinds(kinds).take(&Node::scalar(1, text));
+    fn scalars_convert_as_in_cloudformation() {
+        let taken = |kinds: &'static str, text: &str| Kinds(kinds).accept(&Node::scalar(1, text));
         assert!(taken("text", "3") && taken("text", "true") && taken("text", ""));
         assert!(
             taken("number", "3")
@@ -119,10 +120,10 @@ mod tests {
         );
         assert!(taken("flag", "true") && !taken("flag", "maybe"));
         assert!(!taken("text!", "") && !taken("list|map", "x"));
-        assert!(!Kinds("list!").take(&Node {
+        assert!(!Kinds("list!").accept(&Node {
             line: 1,
             kind: Kind::List(Vec::new())
         }));
-        assert!(!Kinds("text").take(&Node::null(1)) && Kinds("any").take(&Node::null(1)));
+        assert!(!Kinds("text").accept(&Node::null(1)) && Kinds("any").accept(&Node::null(1)));
     }
 }

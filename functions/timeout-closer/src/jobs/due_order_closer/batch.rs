@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
-use shared::delay::{Claim, DelayError};
+use delay_queue::{Claim, LinkError};
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
 use shared::reconcile::{Reconciled, reconcile};
@@ -296,7 +296,7 @@ impl<'a> Batch<'a> {
             }
         }
         let queue = gate.timeouts();
-        let count = |answers: Result<Vec<_>, DelayError>| answers.map(|all| all.len() as u64);
+        let count = |answers: Result<Vec<_>, LinkError>| answers.map(|all| all.len() as u64);
         self.counts.acknowledged += count(queue.ack_many(&self.to_acknowledge).await)?;
         let delays: HashMap<String, u64> = self
             .to_postpone
@@ -316,7 +316,7 @@ impl<'a> Batch<'a> {
 /// The order of an entry. If the body cannot be read, the reservation tells the order's program.
 async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateError> {
     let number = claim.id.parse::<OrderNumber>().ok();
-    let Some(order) = number.filter(|order| order.shard() == claim.shard) else {
+    let Some(order) = number.filter(|order| order.shard() == claim.shard.into()) else {
         tracing::error!(
             alarm = "entry_of_no_order", id = claim.id, shard = %claim.shard,
             "a timeout entry belongs to no order; it is removed"
@@ -328,7 +328,7 @@ async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateErr
         nonce,
         program: ProgramRef {
             id,
-            shard: claim.shard,
+            shard: claim.shard.into(),
         },
     };
     if let Ok(job) = TimeoutJob::parse(&claim.body) {

@@ -12,7 +12,7 @@ mod retry_delay;
 
 use std::time::Instant;
 
-use shared::message::Shard;
+use delay_queue::Shard;
 
 use super::JobError;
 use crate::closer::Closer;

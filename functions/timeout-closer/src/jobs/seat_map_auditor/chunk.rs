@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use shared::delay::{Due, NewEntry, Scheduled};
+use delay_queue::{Due, NewEntry, Scheduled};
 use shared::gate::{
     Audit, AuditedChunk, Gate, OrderAt, ProgramRef, Release, Settle, SettleTo, StoredTickets,
     TicketCount, TimeoutJob,
@@ -250,7 +250,7 @@ impl ChunkAuditor<'_> {
         let is_stored =
             |owner: &&Owner| stored.iter().any(|row| (row.number, row.nonce) == **owner);
         let entry = |(order, nonce): &Owner| NewEntry {
-            shard: self.at.shard,
+            shard: self.at.shard.into(),
             id: order.to_string(),
             body: TimeoutJob {
                 program: self.at.id,

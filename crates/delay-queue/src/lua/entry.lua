@@ -1,0 +1,83 @@
+-- Functions on the entries of a delay queue, for the queue's scripts and for others that change an
+-- entry in the same step as their own data. Needs clock.lua. A queue has four keys on each shard,
+-- derived from `...:due`:
+--   due   ZSET id -> due time, or end of the lease
+--   job   HASH id -> body
+--   lease HASH id -> 'token:attempt:due'
+--   tries HASH id -> attempts so far
+local function delay_queue(due_key)
+  local base = due_key:sub(1, -4)
+  return {
+    due = due_key,
+    job = base .. 'job',
+    lease = base .. 'lease',
+    tries = base .. 'tries',
+    base = base,
+  }
+end
+
+-- Wakes sleeping workers through the channel `...:wake` if one of the changed entries (id -> due)
+-- is now the earliest of the shard. Messages are not stored: a worker claims once after
+-- subscribing.
+local function delay_wake(queue, changed)
+  local due = changed[redis.call('ZRANGE', queue.due, 0, 0)[1] or '']
+  if due then redis.call('PUBLISH', queue.base .. 'wake', string.format('%.0f', due)) end
+end
+
+-- Adds entries; an existing one is not changed. Returns 1 (new) or 0 (existed) for each, in order.
+local function delay_schedule(queue, ids, bodies, dues)
+  if #ids == 1 then
+    local id = ids[1]
+    local new = redis.call('ZADD', queue.due, 'NX', dues[1], id)
+    if new == 1 then
+      redis.call('HSET', queue.job, id, bodies[1])
+      delay_wake(queue, { [id] = dues[1] })
+    end
+    return { new }
+  end
+  local scores = redis.call('ZMSCORE', queue.due, unpack(ids))
+  local flags, added, due, job = {}, {}, {}, {}
+  for n, id in ipairs(ids) do
+    flags[n] = 0
+    if not scores[n] and not added[id] then
+      added[id], flags[n] = dues[n], 1
+      due[#due + 1], due[#due + 2] = dues[n], id
+      job[#job + 1], job[#job + 2] = id, bodies[n]
+    end
+  end
+  if #due > 0 then
+    redis.call('ZADD', queue.due, unpack(due))
+    redis.call('HSET', queue.job, unpack(job))
+    delay_wake(queue, added)
+  end
+  return flags
+end
+
+-- Changes the due time, revokes the lease and resets the attempts. Returns whether the entry
+-- exists.
+local function delay_reschedule(queue, id, due)
+  if not redis.call('ZSCORE', queue.due, id) then return false end
+  redis.call('ZADD', queue.due, due, id)
+  redis.call('HDEL', queue.lease, id)
+  redis.call('HDEL', queue.tries, id)
+  delay_wake(queue, { [id] = due })
+  return true
+end
+
+-- Adds or replaces an entry.
+local function delay_put(queue, id, body, due)
+  if not delay_reschedule(queue, id, due) then
+    redis.call('ZADD', queue.due, due, id)
+    delay_wake(queue, { [id] = due })
+  end
+  redis.call('HSET', queue.job, id, body)
+end
+
+-- Removes an entry and its lease. Returns whether it existed.
+local function delay_cancel(queue, id)
+  local existed = redis.call('ZREM', queue.due, id)
+  redis.call('HDEL', queue.job, id)
+  redis.call('HDEL', queue.lease, id)
+  redis.call('HDEL', queue.tries, id)
+  return existed == 1
+end

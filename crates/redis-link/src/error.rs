@@ -1,0 +1,55 @@
+//! Errors of a call.
+
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use super::failover::needs_reconnect;
+
+/// Why a call failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// Redis did not answer in time, or refuses for now (loading, failing over, no replica, disk
+    /// full). The call may have been applied; repeating it later is safe.
+    #[error("Redis is unavailable: {0}")]
+    Unavailable(String),
+    /// Redis has reached `maxmemory` and the script adds data. Nothing was changed. Free memory, or
+    /// raise the limit.
+    #[error("Redis is out of memory (maxmemory): nothing was changed")]
+    OutOfMemory,
+    /// A bug, a wrong address, missing permission, or keys of another format. Repeating the call
+    /// does not help.
+    #[error("Redis and this program do not agree: {0}")]
+    Protocol(String),
+}
+
+impl LinkError {
+    pub(super) fn timed_out(after: Duration) -> Self {
+        Self::Unavailable(format!("no answer within {} ms", after.as_millis()))
+    }
+}
+
+impl From<RedisError> for LinkError {
+    fn from(error: RedisError) -> Self {
+        let text = error.to_string();
+        let transient = matches!(
+            error.kind(),
+            ErrorKind::Io
+                | ErrorKind::Server(
+                    ServerErrorKind::TryAgain
+                        | ServerErrorKind::NoScript
+                        | ServerErrorKind::Moved
+                        | ServerErrorKind::Ask,
+                )
+        );
+        match error.code() {
+            Some("OOM") => Self::OutOfMemory,
+            Some("BUSY" | "MISCONF" | "UNBLOCKED") => Self::Unavailable(text),
+            Some(code) if transient || needs_reconnect(code, error.detail()) => {
+                Self::Unavailable(text)
+            }
+            None if transient => Self::Unavailable(text),
+            _ => Self::Protocol(text),
+        }
+    }
+}

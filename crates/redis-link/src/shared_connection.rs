@@ -1,0 +1,119 @@
+//! The connection that all calls of a link share, and its replacement.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, Pipeline, RedisResult, Value};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// Minimum time between the starts of two connection attempts.
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// One connection, from the attempt to make it until its replacement. Clones share both.
+#[derive(Clone)]
+pub(super) struct Generation {
+    number: u64,
+    started: Instant,
+    connecting: Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>,
+    /// A usable reply has arrived over it.
+    used: Arc<AtomicBool>,
+}
+
+impl Generation {
+    fn new(number: u64, started: Instant, client: Client, config: AsyncConnectionConfig) -> Self {
+        let connecting = async move {
+            sleep_until(started).await;
+            client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await
+        };
+        Self {
+            number,
+            started,
+            connecting: connecting.boxed().shared(),
+            used: Arc::default(),
+        }
+    }
+
+    /// Counted from 0 within a link.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// One round trip; the first caller connects. The outer error is that of the connection
+    /// attempt, which all callers share.
+    pub(super) async fn exchange(
+        &self,
+        pipeline: &Pipeline,
+    ) -> RedisResult<RedisResult<Vec<Value>>> {
+        let mut connection = self.connecting.clone().await?;
+        Ok(connection
+            .req_packed_commands(pipeline, 0, pipeline.len())
+            .await)
+    }
+
+    /// Records that the server gave a usable reply.
+    pub(super) fn mark_used(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The current connection of a link.
+pub(super) struct SharedConnection {
+    client: Client,
+    config: AsyncConnectionConfig,
+    current: Mutex<Generation>,
+    generations: watch::Sender<u64>,
+}
+
+impl SharedConnection {
+    /// Connects on the first exchange, not here.
+    pub(super) fn new(client: Client, config: AsyncConnectionConfig) -> Self {
+        let first = Generation::new(0, Instant::now(), client.clone(), config.clone());
+        Self {
+            client,
+            config,
+            current: Mutex::new(first),
+            generations: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn current(&self) -> Generation {
+        self.lock().clone()
+    }
+
+    /// The number of the current connection; changes with each replacement.
+    pub(super) fn generations(&self) -> watch::Receiver<u64> {
+        self.generations.subscribe()
+    }
+
+    /// Replaces connection `number`, unless that has been done. Round trips in flight finish on the
+    /// old one, which is closed after the last of them.
+    pub(super) fn replace(&self, number: u64, reason: &dyn std::fmt::Display) {
+        let next = number + 1;
+        {
+            let mut current = self.lock();
+            if current.number != number {
+                return;
+            }
+            // One warning for each lost connection, not for each failed attempt to reconnect.
+            if current.used.load(Ordering::Relaxed) {
+                tracing::warn!(%reason, "the connection to Redis is closed; the next command reconnects");
+            } else {
+                tracing::debug!(%reason, "the connection to Redis failed; the next command reconnects");
+            }
+            let start = Instant::now().max(current.started + RECONNECT_INTERVAL);
+            *current = Generation::new(next, start, self.client.clone(), self.config.clone());
+        }
+        self.generations.send_replace(next);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Generation> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

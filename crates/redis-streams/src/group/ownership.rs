@@ -1,0 +1,85 @@
+//! Acknowledging, parking, holding and returning entries.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use redis::cmd;
+use redis_link::{Call, LinkError};
+
+use super::reader::GroupReader;
+use crate::{EntryId, scripts};
+
+/// Progress of a group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GroupState {
+    /// Entries delivered and not acknowledged.
+    pub pending: u64,
+    /// Entries not delivered yet; `None` if Redis cannot compute it (entries were deleted from the
+    /// middle of the stream).
+    pub lag: Option<u64>,
+    /// Age of the oldest pending entry.
+    pub oldest_pending: Option<Duration>,
+}
+
+impl GroupReader {
+    /// Acknowledges entries, whichever consumer holds them now. Returns how many were pending.
+    pub async fn ack(&self, ids: &[EntryId]) -> Result<u64, LinkError> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let mut command = cmd("XACK");
+        command.arg(&self.key).arg(&self.group).arg(ids);
+        self.link.read_one("XACK", command).await?.parse()
+    }
+
+    /// Parks entries, each with its reason: moves them to `{stream}-dead` and acknowledges them.
+    /// Returns for each, in order, whether it was parked; not if another consumer has taken it over.
+    pub async fn park<R: Display>(&self, entries: &[(EntryId, R)]) -> Result<Vec<bool>, LinkError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut call = self.call(&scripts::GROUP_PARK);
+        for (id, reason) in entries {
+            call.push(*id);
+            call.push(reason.to_string());
+        }
+        self.flags(call, entries.len()).await
+    }
+
+    /// Restarts the idle time of entries; call it while handling takes long. Returns for each, in
+    /// order, whether this consumer still holds it.
+    pub async fn hold(&self, ids: &[EntryId]) -> Result<Vec<bool>, LinkError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = self.call(&scripts::GROUP_HOLD).arg(ids);
+        self.flags(call, ids.len()).await
+    }
+
+    /// Leaves the group and returns held entries: other consumers may take them over immediately, and
+    /// this delivery does not count. Returns their number.
+    pub async fn leave(&self) -> Result<u64, LinkError> {
+        let idle_ms = self.settings.idle.as_millis() as u64;
+        let call = self.call(&scripts::GROUP_LEAVE).arg(idle_ms);
+        self.link.run(call).await?.parse()
+    }
+
+    /// Reads the progress of the group.
+    pub async fn state(&self) -> Result<GroupState, LinkError> {
+        let mut reply = self.link.run(self.call(&scripts::GROUP_STATE)).await?;
+        let pending = reply.parse()?;
+        let lag = reply.parse_optional()?;
+        Ok(GroupState {
+            pending,
+            lag,
+            oldest_pending: reply.parse_optional()?.map(Duration::from_millis),
+        })
+    }
+
+    async fn flags(&self, call: Call, entries: usize) -> Result<Vec<bool>, LinkError> {
+        let mut reply = self.link.run(call).await?;
+        (0..entries)
+            .map(|_| Ok(reply.parse::<u8>()? == 1))
+            .collect()
+    }
+}

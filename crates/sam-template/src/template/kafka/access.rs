@@ -1,0 +1,231 @@
+//! `SourceAccessConfigurations`: credentials of a mapping's cluster, from local copies of secrets.
+
+use serde::Deserialize;
+
+use crate::document::{Problems, Reader};
+use crate::model::security::{ClientCertificate, KafkaSecurity, SaslLogin, SecretText};
+use crate::project::{Project, SecretCopy};
+
+/// JSON of the secret of each kind.
+const KINDS: [(&str, &str); 5] = [
+    ("BASIC_AUTH", r#"{"username": "..", "password": ".."}"#),
+    (
+        "SASL_SCRAM_256_AUTH",
+        r#"{"username": "..", "password": ".."}"#,
+    ),
+    (
+        "SASL_SCRAM_512_AUTH",
+        r#"{"username": "..", "password": ".."}"#,
+    ),
+    (
+        "CLIENT_CERTIFICATE_TLS_AUTH",
+        r#"{"certificate": "..", "privateKey": "..", "privateKeyPassword": ".."}"#,
+    ),
+    ("SERVER_ROOT_CA_CERTIFICATE", r#"{"certificate": ".."}"#),
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Content {
+    username: Option<String>,
+    password: Option<String>,
+    certificate: Option<String>,
+    private_key: Option<String>,
+    private_key_password: Option<String>,
+}
+
+/// The template's credentials, each from its copy in usher.toml. `None`: a problem was reported.
+pub(super) fn of_template(
+    reader: &Reader<'_>,
+    id: &str,
+    project: &Project,
+    problems: &mut Problems,
+) -> Option<KafkaSecurity> {
+    const KEY: &str = "SourceAccessConfigurations";
+    let before = problems.failures();
+    let mut access = Vec::new();
+    for item in reader.mappings(KEY, KEY, problems) {
+        item.only(&["Type", "URI"], problems);
+        let remedy = "Write for example `{Type: SASL_SCRAM_512_AUTH, URI: !Ref Secret}`.";
+        let (Some(kind), Some(uri)) = (
+            item.required("Type", remedy, problems),
+            item.required("URI", remedy, problems),
+        ) else {
+            continue;
+        };
+        if kind.starts_with("VPC_") {
+            problems.warn(
+                item.line("Type"),
+                format!(
+                    "{}: {kind} does nothing here: there is no VPC around this machine.",
+                    reader.what
+                ),
+            );
+            continue;
+        }
+        match project.secrets.get(uri) {
+            Some(secret) => access.push((kind.to_owned(), secret.clone())),
+            None => problems.error(
+                item.line("URI"),
+                format!(
+                    "{}: {kind} needs a secret of the cloud. Write the path of a copy into \
+                     usher.toml: [secrets] \"{uri}\" = \"secret.json\"; or name a broker that can \
+                     be reached without it: [kafka] \"{id}\" = \"127.0.0.1:9092\".",
+                    reader.what
+                ),
+            ),
+        }
+    }
+    if problems.failures() != before {
+        return None;
+    }
+    read(&access)
+        .map_err(|wrong| problems.error(reader.line(KEY), format!("{}: {wrong}.", reader.what)))
+        .ok()
+}
+
+/// Combines kinds and their secrets.
+///
+/// # Errors
+/// The file and what is wrong with it, without its contents.
+pub(super) fn read(access: &[(String, SecretCopy)]) -> Result<KafkaSecurity, String> {
+    let mut security = KafkaSecurity {
+        tls: !access.is_empty(),
+        ..KafkaSecurity::default()
+    };
+    for (kind, secret) in access {
+        let file = &secret.file;
+        let Some((_, shape)) = KINDS.iter().find(|(name, _)| name == kind) else {
+            let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+            return Err(format!(
+                "{kind} is no way to reach Kafka from here. There are {}",
+                names.join(", ")
+            ));
+        };
+        let misses = |what: &str| {
+            format!("{file}, the secret for {kind}, has no {what}. It holds JSON: {shape}")
+        };
+        let content: Content = strict_json::from_str(secret.text.reveal()).map_err(|error| {
+            format!(
+                "{file}, the secret for {kind}, is not JSON of texts (line {}). Write {shape}",
+                error.line()
+            )
+        })?;
+        let certificate = || {
+            content
+                .certificate
+                .clone()
+                .filter(|pem| pem.contains("-----BEGIN CERTIFICATE-----"))
+                .ok_or_else(|| misses("certificate (PEM)"))
+        };
+        match kind.as_str() {
+            "SERVER_ROOT_CA_CERTIFICATE" => security.ca = Some(certificate()?),
+            "CLIENT_CERTIFICATE_TLS_AUTH" => {
+                let key = content
+                    .private_key
+                    .clone()
+                    .filter(|pem| pem.contains("PRIVATE KEY-----"))
+                    .ok_or_else(|| misses("privateKey (PEM)"))?;
+                let key_password = content
+                    .private_key_password
+                    .clone()
+                    .filter(|text| !text.is_empty())
+                    .map(SecretText::new);
+                security.certificate = Some(ClientCertificate {
+                    certificate: certificate()?,
+                    key: SecretText::new(key),
+                    key_password,
+                });
+            }
+            _ if security.login.is_some() => {
+                return Err(format!("{kind} would be a second login. Keep one"));
+            }
+            login => {
+                let mechanism = match login {
+                    "BASIC_AUTH" => "PLAIN",
+                    "SASL_SCRAM_256_AUTH" => "SCRAM-SHA-256",
+                    _ => "SCRAM-SHA-512",
+                };
+                let username = content.username.clone().ok_or_else(|| misses("username"))?;
+                let password =
+                    SecretText::new(content.password.clone().ok_or_else(|| misses("password"))?);
+                security.login = Some(SaslLogin {
+                    mechanism,
+                    username,
+                    password,
+                });
+            }
+        }
+    }
+    Ok(security)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(kind: &str, text: &str) -> Result<KafkaSecurity, String> {
+        read(&[(
+            kind.to_owned(),
+            SecretCopy {
+                file: "s.json".into(),
+                text: SecretText::new(text),
+            },
+        )])
+    }
+
+    #[test]
+    fn each_kind_reads_and_hides_its_secret() {
+        let login = one(
+            "SASL_SCRAM_512_AUTH",
+            r#"{"username": "u", "password": "hush"}"#,
+        )
+        .unwrap();
+        assert!(
+            login.tls
+                && login
+                    .login
+                    .as_ref()
+                    .is_some_and(|login| login.mechanism == "SCRAM-SHA-512")
+        );
+        assert!(!format!("{login:?}").contains("hush"));
+        assert_eq!(login.secrets().collect::<Vec<_>>(), ["hush"]);
+        let pem = r#"{"certificate": "-----BEGIN CERTIFICATE-----x",
+            "privateKey": "-----BEGIN PRIVATE KEY-----y", "privateKeyPassword": "p"}"#;
+        let mutual = one("CLIENT_CERTIFICATE_TLS_AUTH", pem).unwrap();
+        assert_eq!(mutual.secrets().count(), 2);
+        assert!(one("SERVER_ROOT_CA_CERTIFICATE", pem).unwrap().ca.is_some());
+    }
+
+    #[test]
+    fn an_invalid_secret_is_reported_without_its_contents() {
+        for (kind, text, words) in [
+            (
+                "BASIC_AUTH",
+                r#"{"username": "u", "passwort": "hush"}"#,
+                "has no password",
+            ),
+            ("BASIC_AUTH", "hush", "is not JSON"),
+            (
+                "BASIC_AUTH",
+                r#"["u", "hush", null, null, null]"#,
+                "is not JSON",
+            ),
+            ("BASIC_AUTH", "[]", "is not JSON"),
+            (
+                "CLIENT_CERTIFICATE_TLS_AUTH",
+                r#"{"certificate": "hush"}"#,
+                "privateKey (PEM)",
+            ),
+            (
+                "SERVER_ROOT_CA_CERTIFICATE",
+                r#"{"certificate": "hush"}"#,
+                "certificate (PEM)",
+            ),
+            ("VIRTUAL_HOST", "{}", "is no way to reach Kafka"),
+        ] {
+            let wrong = one(kind, text).unwrap_err();
+            assert!(wrong.contains(words) && !wrong.contains("hush"), "{wrong}");
+        }
+    }
+}

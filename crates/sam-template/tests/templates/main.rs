@@ -1,0 +1,15 @@
+//! Templates: what they resolve to, and the problems of invalid ones.
+
+#![allow(clippy::unwrap_used)]
+
+mod apis;
+mod evaluation;
+mod fixture;
+mod functions;
+mod kafka_mistakes;
+mod kinds;
+mod mistakes;
+mod names;
+mod queue_mistakes;
+mod schema;
+mod sources;
