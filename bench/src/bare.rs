@@ -1,4 +1,5 @@
-//! The limit: records from rdkafka straight into Postgres in batches, with no host, no function, no fences and no Redis.
+//! The limit: records from rdkafka straight into Postgres in batches, with no host, no function, no
+//! fences and no Redis.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

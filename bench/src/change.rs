@@ -1,8 +1,9 @@
 //! A change of a program: from its commit until no reader serves the version before.
 //!
-//! The whole way runs under `usher`, as in the cloud: stream, stream-bridge, SQS, cache-invalidator, stream. The promoter and the readers are
-//! in this process: the promoter commits and announces as a storefront does, each reader has memory, follower and connections of its
-//! own. Readers look every millisecond, so figures are that coarse.
+//! The whole way runs under `usher`, as in the cloud: stream, stream-bridge, SQS,
+//! cache-invalidator, stream. The promoter and the readers are in this process: the promoter
+//! commits and announces as a storefront does, each reader has memory, follower and connections of
+//! its own. Readers look every millisecond, so figures are that coarse.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,7 +48,8 @@ pub(crate) async fn run(changes: u32) -> Result<()> {
     group(
         "A change of a program",
         &format!(
-            "{changes} changes, one after the other; stream, stream-bridge, SQS, cache-invalidator and stream under usher"
+            "{changes} changes, one after the other; stream, stream-bridge, SQS, \
+                cache-invalidator and stream under usher"
         ),
     );
     for readers in READERS {

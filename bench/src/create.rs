@@ -1,4 +1,5 @@
-//! Orders stored from a preloaded topic: by order-create under `usher`, then by the bare loader, from the same records.
+//! Orders stored from a preloaded topic: by order-create under `usher`, then by the bare loader,
+//! from the same records.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -53,7 +54,8 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
 
     let limit = bare::run(&stage, &topic, u64::from(orders), WORKERS, BATCH).await?;
     let configuration = format!(
-        "{orders} orders of 2 seats in {} partitions, batches of {BATCH}, {WORKERS} workers, both into the same tables and indexes",
+        "{orders} orders of 2 seats in {} partitions, batches of {BATCH}, {WORKERS} workers, both \
+            into the same tables and indexes",
         ticket_rush::topics::PARTITIONS
     );
     group("Orders from Kafka to Postgres", &configuration);

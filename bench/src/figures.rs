@@ -24,6 +24,7 @@ pub(crate) fn machine() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("?");
     format!(
-        "{cores} cores of {model}; servers, clients and functions share them; load before the start {load}"
+        "{cores} cores of {model}; servers, clients and functions share them; load before the \
+            start {load}"
     )
 }

@@ -1,7 +1,8 @@
-//! Filling a gate that lost its memory, from Postgres: a hall in which every seat is an order of its own.
+//! Filling a gate that lost its memory, from Postgres: a hall in which every seat is an order of
+//! its own.
 //!
-//! Once in one go, as one process does it that is left alone; and once in pieces of a second, each by another loader, as requests and
-//! ticks do it.
+//! Once in one go, as one process does it that is left alone; and once in pieces of a second, each
+//! by another loader, as requests and ticks do it.
 
 use std::time::{Duration, Instant};
 
@@ -80,7 +81,8 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     remove::remove(&servers, &prefix).await
 }
 
-/// Begins from nothing, then gives each loader `turn`. Answers how long it took, and how many loaders.
+/// Begins from nothing, then gives each loader `turn`. Answers how long it took, and how many
+/// loaders.
 async fn in_turns(
     gate: &Gate,
     store: &Store,

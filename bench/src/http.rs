@@ -1,4 +1,5 @@
-//! Orders accepted over HTTP: each is reserved in Redis, acknowledged by Kafka and accepted in Redis before its 202.
+//! Orders accepted over HTTP: each is reserved in Redis, acknowledged by Kafka and accepted in
+//! Redis before its 202.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +13,8 @@ use crate::cpu::Reading;
 use crate::figures::{figure, group};
 use crate::stage::Stage;
 
-/// Buyers who take turns: a buyer's reserve sums up what that buyer holds, so one buyer must not hold thousands.
+/// Buyers who take turns: a buyer's reserve sums up what that buyer holds, so one buyer must not
+/// hold thousands.
 const BUYERS: usize = 500;
 const WARM_UP: Duration = Duration::from_secs(2);
 

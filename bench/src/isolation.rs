@@ -1,5 +1,6 @@
-//! Order-create beside a collector that hangs, as a share of what it does without one: of the same run, in the order without, beside,
-//! beside, without, so that a machine that slows down or speeds up meanwhile favours neither.
+//! Order-create beside a collector that hangs, as a share of what it does without one: of the same
+//! run, in the order without, beside, beside, without, so that a machine that slows down or speeds
+//! up meanwhile favours neither.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,7 +26,8 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
         if hanging { &mut beside } else { &mut without }.push(run);
     }
     let configuration = format!(
-        "{orders} orders of 2 seats a run, batches of {BATCH}, {WORKERS} workers; {CALLS} calls wait for a collector whose table is locked; \
+        "{orders} orders of 2 seats a run, batches of {BATCH}, {WORKERS} workers; {CALLS} calls \
+            wait for a collector whose table is locked; \
          two runs of each kind"
     );
     group("Order-create beside a collector that hangs", &configuration);
@@ -68,7 +70,8 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
         .parameters
         .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
 
-    // Each batch of the collector waits for this lock, gives up, is delivered again, and waits again.
+    // Each batch of the collector waits for this lock, gives up, is delivered again, and waits
+    // again.
     let mut lock = PgConnection::connect_with(&stage.db.connect_options()).await?;
     let mut held = lock.begin().await?;
     sqlx::raw_sql("LOCK TABLE api_progress IN ACCESS EXCLUSIVE MODE")

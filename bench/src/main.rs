@@ -1,13 +1,14 @@
-//! `bench`: what the ticket sale and its host do on this machine, in figures, each with the configuration it was measured under.
+//! `bench`: what the ticket sale and its host do on this machine, in figures, each with the
+//! configuration it was measured under.
 //!
 //! | file | measures |
 //! |---|---|
 //! | `http` | orders accepted over HTTP: reserved in Redis and acknowledged by Kafka |
-//! | `create` | orders stored from a preloaded topic, by order-create under `usher`, and by `bare` |
+//! | `create` | orders stored from a preloaded topic, by order-create under `usher` and by `bare` |
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
-//! | `isolation` | order-create beside a collector that hangs; a function beside one that hangs, crashes in a loop or floods its log |
+//! | `isolation` | a function beside one that hangs, crashes in a loop or floods its log |
 //! | `change` | a change of a program: from its commit until no reader serves the version before |
-//! | `events` | events from Kafka to a function that does nothing, beside what one would use instead; and the latency of one event |
+//! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
 //! | `filling` | a gate that lost its memory, filled again from Postgres |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `throughput` | how fast a host works a topic off |
@@ -48,22 +49,27 @@ struct Cli {
     #[arg(long, default_value_t = 24)]
     clients: usize,
     /// Orders in the preloaded topic.
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(20_000..=2_000_000))]
+    #[arg(long, default_value_t = 200_000,
+        value_parser = clap::value_parser!(u32).range(20_000..=2_000_000))]
     orders: u32,
     /// Seats of the hall whose gate is filled, each an order of its own.
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=200_000))]
+    #[arg(long, default_value_t = 200_000,
+        value_parser = clap::value_parser!(u32).range(1_000..=200_000))]
     seats: u32,
     /// Entries of the delay queue.
-    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1_000..=2_000_000))]
+    #[arg(long, default_value_t = 50_000,
+        value_parser = clap::value_parser!(u32).range(1_000..=2_000_000))]
     entries: u32,
     /// Changes of a program, for each number of readers.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     changes: u32,
     /// Events of the no-op function's topic.
-    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(100_000..=50_000_000))]
+    #[arg(long, default_value_t = 2_000_000,
+        value_parser = clap::value_parser!(u32).range(100_000..=50_000_000))]
     events: u32,
     /// Events sent one at a time.
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    #[arg(long, default_value_t = 500,
+        value_parser = clap::value_parser!(u32).range(100..=100_000))]
     singles: u32,
 }
 

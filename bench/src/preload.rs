@@ -24,7 +24,8 @@ pub(crate) fn programs(orders: u32) -> u32 {
     (2 * orders).div_ceil(SEATS)
 }
 
-/// Writes `orders` messages as storefront would send them: keyed by order number, each for two seats of its own.
+/// Writes `orders` messages as storefront would send them: keyed by order number, each for two
+/// seats of its own.
 pub(crate) fn fill(
     brokers: &str,
     topic: &str,
@@ -120,8 +121,10 @@ fn event(n: u32, size: usize) -> String {
 /// One call.
 fn call(n: u32, now_ms: u64) -> String {
     json!({
-        "v": 1, "id": format!("{n:032x}"), "at_ms": now_ms, "method": "GET", "route": "/programs/{id}", "url": format!("/programs/{n}"),
-        "status": 200, "duration_us": n % 9_000, "client": "bench", "ip": "127.0.0.1", "instance": "bench",
+        "v": 1, "id": format!("{n:032x}"), "at_ms": now_ms, "method": "GET",
+            "route": "/programs/{id}", "url": format!("/programs/{n}"),
+        "status": 200, "duration_us": n % 9_000, "client": "bench", "ip": "127.0.0.1",
+            "instance": "bench",
     })
     .to_string()
 }
@@ -133,8 +136,10 @@ fn order(n: u32, programs: &[Program], now_ms: u64) -> (String, String) {
     let number = millisecond << 22 | (program.shard as u64) << 16 | u64::from(n & 0xffff);
     let seat = 2 * n % SEATS;
     let message = json!({
-        "v": 1, "order": number.to_string(), "nonce": format!("{:032x}", u128::from(n) + 1), "user": format!("buyer-{}", n % 50_000),
-        "program": program.id, "category": 0, "seats": [seat, seat + 1], "unit_price_cents": 1000, "amount_cents": 2000,
+        "v": 1, "order": number.to_string(), "nonce": format!("{:032x}", u128::from(n) + 1),
+            "user": format!("buyer-{}", n % 50_000),
+        "program": program.id, "category": 0, "seats": [seat, seat + 1],
+            "unit_price_cents": 1000, "amount_cents": 2000,
         "idempotency_key": format!("key-{n}"), "pay_by_ms": now_ms + 3_600_000,
         "trace": format!("00-{:032x}-{:016x}-01", u128::from(n) + 1, u64::from(n) + 1),
     });
@@ -147,7 +152,7 @@ mod tests {
     use shared::message::{ApiCall, OrderRequested};
 
     #[test]
-    fn every_event_is_json_of_the_size_asked_for() {
+    fn every_event_is_json_of_its_size() {
         for n in [0, 1, 4_294_967_295] {
             let event = event(n, 300);
             assert_eq!(event.len(), 300);

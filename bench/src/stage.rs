@@ -84,7 +84,8 @@ impl Stage {
         };
         let category =
             json!({ "name": "All", "rows": rows, "seats_per_row": 500, "price_cents": 1000 });
-        let program = json!({ "title": "Bench", "categories": [category], "pay_window_seconds": 3600, "user_limit": 1000 });
+        let program = json!({ "title": "Bench", "categories": [category],
+            "pay_window_seconds": 3600, "user_limit": 1000 });
         let answer = self.shop.open(&seller, &program).await;
         Ok(answer
             .text("id")
@@ -92,7 +93,8 @@ impl Stage {
             .to_owned())
     }
 
-    /// Takes everything of this environment off the servers; the log stays when something failed before.
+    /// Takes everything of this environment off the servers; the log stays when something failed
+    /// before.
     pub(crate) async fn strike(self) -> Result<()> {
         self.db.close().await;
         remove(&self.environment.servers, &self.environment.prefix).await?;

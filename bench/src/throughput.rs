@@ -29,7 +29,8 @@ impl Run {
     }
 }
 
-/// Watches a host while its function works off `all` records of a topic; one part in `warm` of them is warm-up.
+/// Watches a host while its function works off `all` records of a topic; one part in `warm` of them
+/// is warm-up.
 pub(crate) async fn through_usher(
     watch: &Watch,
     function: &str,

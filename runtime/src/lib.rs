@@ -1,12 +1,23 @@
 //! `usher`: a Docker-free host for AWS SAM applications.
 //!
-//! Rooms, in the order a run passes through them:
-//! `document` reads YAML and TOML without losing the lines; `template` and `project` resolve what the user wrote into one [`model::Application`];
-//! `build` makes the binaries; `instances` runs them as processes over the Lambda Runtime API;
-//! `filter` decides which records a function gets to see; `mapping` is the pure event source mapping machine of streams and `kafka` its adapter; `sqs` has queues, their machine
-//! and its adapter; `schedule`, `http` and `invoke_api` are the other ways to invoke functions, `asynchronous` holds the events whose callers do not wait; `connections` is HTTP for every port; `descriptors` divides the open files; `state` is the folder of one host; `faults` plans what goes wrong on purpose; `observation` keeps what happens, `source_health` classifies how each source is, `tuning` what may
-//! change while it does, `control` shows and takes both; `up` ties them into a running host and drains it; `parked` brings dead letters back,
-//! `bridge` copies a topic to a queue, `doctor` looks at the machine; `cli` is the door. `terminal` escapes text from outside for terminals and logs, `redaction` hides secrets in it.
+//! Modules, in the order a run passes through them:
+//!
+//! - [`template`] and [`project`] (crate `sam-template`) resolve what the user wrote into one
+//!   [`model::Application`]; [`build`] builds the executables.
+//! - [`up`] starts the components of a host and drains them; [`supervision`] restarts one that ends.
+//! - [`instances`] runs functions as processes over the Lambda Runtime API; [`invocation`] is what every
+//!   source of events exchanges with it.
+//! - [`kafka`], [`sqs`], [`schedule`], [`http`], [`invoke_api`] and [`asynchronous`] are the sources of
+//!   events. Their pure state machines stand in the crate `event-sources`.
+//! - [`listener`] serves HTTP on every port; [`client`] calls a running host.
+//! - [`control`] is the control port: live page, status, metrics, health and changes. [`observation`]
+//!   counts what happens, [`tuning`] changes settings of a
+//!   running host, [`faults`] injects faults.
+//! - [`parked`] lists dead letters and sends them back; [`bridge`] copies a topic to a queue; [`doctor`]
+//!   checks the machine; [`cli`] is the command line.
+//! - [`state`] is the folder of one host; `host_file` is the file in it by which commands find the host;
+//!   `descriptors` divides the open files.
+//! - [`terminal`] escapes text from outside for terminals and logs; [`redaction`] hides secrets in it.
 //!
 //! This crate knows nothing of any particular application.
 
@@ -14,17 +25,21 @@ pub mod asynchronous;
 pub mod bridge;
 pub mod build;
 pub mod cli;
-mod connections;
+pub mod client;
+mod clock;
 pub mod control;
 mod descriptors;
 mod destinations;
 pub mod doctor;
 pub mod faults;
+mod host_file;
 pub mod http;
+mod ids;
 pub mod instances;
 pub mod invocation;
 pub mod invoke_api;
 pub mod kafka;
+pub mod listener;
 pub mod observation;
 pub mod parked;
 pub mod schedule;
@@ -36,4 +51,5 @@ pub mod tuning;
 pub mod up;
 mod waiting;
 
+pub use event_sources::{filter, health as source_health};
 pub use sam_template::{document, model, project, redaction, template};

@@ -1,24 +1,25 @@
-//! The core crate of all functions: messages, the rules of a sale, and the adapters to Redis, SQS and Postgres.
-//! Lambda events and the outcomes of their records are in the crate `lambda-batch`.
+//! The core crate of all functions: messages, the rules of a sale, and the adapters to Redis, SQS
+//! and Postgres. Lambda events and the outcomes of their records are in the crate `lambda-batch`.
 //!
-//! Rooms, in the order data passes through them:
+//! Modules, in the order in which data passes through them:
 //!
-//! | room | holds |
+//! | module | holds |
 //! |---|---|
 //! | [`config`] | settings from the environment, read once, all problems reported together |
-//! | [`naming`] | the environment prefix: the only place that builds a topic, key, stream, queue, group or schema name |
-//! | [`message`] | what travels, with its bounds and JSON Schema |
+//! | [`naming`] | the environment prefix; builds all names of topics, keys, streams, queues, groups, schemas |
+//! | [`message`] | the messages between functions, with bounds and JSON Schema |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`api_stats`] | pure rules: API calls added up by minute, route, status and client |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
-//! | [`cache`] (feature `cache`) | programs in memory and in Redis, never older than what was heard of |
+//! | [`cache`] (feature `cache`) | programs in memory and in Redis, never below announced versions |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
-//! | [`store`] (feature `postgres`) | Postgres, the truth |
-//! | `reconcile`, `refill` (features `redis` and `postgres`) | the gate made to agree with rows of Postgres; filled from them after a loss |
-//! | [`telemetry`] (feature `telemetry` writes, `traces` exports) | JSON logs, metrics, trace context, spans |
-//! | [`start`] (feature `telemetry`) | how every function begins: its log, then its settings |
+//! | [`store`] (feature `postgres`) | Postgres, the source of truth |
+//! | `reconcile` (features `redis`, `postgres`) | settles the gate by rows of Postgres |
+//! | `refill` (features `redis`, `postgres`) | fills a gate that lost its state from Postgres |
+//! | [`telemetry`] (features `telemetry`, `traces`) | JSON logs, metrics, trace context, spans |
+//! | [`start`] (feature `telemetry`) | the start of every function: its log, then its settings |
 //!
-//! Arrows point one way: adapters use rules, never the reverse. Without features nothing here does I/O.
+//! Adapters depend on rules, never the reverse. Without features nothing here does I/O.
 
 pub mod api_stats;
 #[cfg(feature = "cache")]

@@ -1,6 +1,8 @@
-//! The environment prefix: the only place that builds a topic, group, key, stream, queue or schema name.
+//! The environment prefix: the only place that builds a topic, group, key, stream, queue or schema
+//! name.
 //!
-//! One prefix on everything, so that environments that share servers never meet (a test is an environment too).
+//! Everything carries one prefix, so that environments can share servers (each test is an
+//! environment).
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,12 +45,12 @@ impl Names {
         format!("{}-{name}", self.0)
     }
 
-    /// Redis stream `{env}:{<name>}`: braces around the stream's own name, so that whatever belongs to it shares its slot.
+    /// Redis stream `{env}:{<name>}`. The braces put all keys of the stream into one slot.
     pub fn stream(&self, name: &str) -> String {
         format!("{}:{{{name}}}", self.0)
     }
 
-    /// Where a stream's entries are set aside that nobody can handle: `{stream}-dead`, in the stream's slot.
+    /// Stream of the dead letters of a stream: `{stream}-dead`, in the same slot.
     pub fn dead_stream(&self, name: &str) -> String {
         format!("{}-dead", self.stream(name))
     }
@@ -58,7 +60,8 @@ impl Names {
         format!("{}-{name}", self.0)
     }
 
-    /// Redis key `{env}:{p<id>}:program:{rest}` of a program's place in the cache: braces around the program only.
+    /// Redis key `{env}:{p<id>}:program:{rest}` of a program in the cache. Braces around the
+    /// program only.
     pub fn program_key(&self, program: ProgramId, rest: impl fmt::Display) -> String {
         format!("{}:{{p{program}}}:program:{rest}", self.0)
     }
@@ -68,7 +71,8 @@ impl Names {
         self.0.replace('-', "_")
     }
 
-    /// Redis key `{env}:{sNN}:{rest}`: braces around the shard only, so that a shard, not the whole environment, shares a slot.
+    /// Redis key `{env}:{sNN}:{rest}`. Braces around the shard, so that a shard, not the
+    /// environment, shares a slot.
     pub fn shard_key(&self, shard: Shard, rest: impl fmt::Display) -> String {
         format!("{}:{{{shard}}}:{rest}", self.0)
     }
@@ -85,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_carries_the_prefix_and_keys_of_a_shard_share_a_slot() {
+    fn names_carry_the_prefix_and_shards_share_slots() {
         let names = Names::new("demo-1").expect("valid");
         assert_eq!(names.topic("order-create"), "demo-1-order-create");
         assert_eq!(names.schema(), "demo_1");
@@ -105,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_that_could_run_into_another_name_is_refused() {
+    fn an_ambiguous_prefix_is_refused() {
         for bad in [
             "",
             "Demo",
@@ -117,7 +121,7 @@ mod tests {
             "a b",
             &"a".repeat(32),
         ] {
-            assert!(Names::new(bad).is_err(), "{bad:?} was taken");
+            assert!(Names::new(bad).is_err(), "{bad:?} was accepted");
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The gate made to agree with rows of Postgres: the one step that create, pay, cancel, close and sweep end with.
+//! Settles the gate by rows of Postgres: the last step of create, pay, cancel, close and sweep.
 //!
-//! [`settle_of`] says, purely, what a row means to the gate. [`reconcile`] carries it out for many rows and then marks as clean those
-//! whose version is unchanged. Every change of a row has made it dirty, so whatever fails here costs nothing but time: the sweep comes
-//! back to it. That is why a gate that is away is part of the answer and not an error, and never a reason to repeat the change.
+//! [`settle_of`] derives the settle call from a row; pure. [`reconcile`] runs it for many rows,
+//! then clears the dirty flag of those whose version is unchanged. Every change of a row sets the
+//! flag, so a failure here costs only time: the sweep repeats it. So a gate that is away is part of
+//! the result, not an error, and never a reason to repeat the change.
 
 use std::collections::HashSet;
 
@@ -13,12 +14,13 @@ use crate::message::OrderNumber;
 use crate::sale::Status;
 use crate::store::{OrderRow, Store, StoreError};
 
-/// Orders settled at one time, over one connection.
+/// Settle calls in flight at once, over one connection.
 const CONCURRENCY: usize = 64;
 
-/// What a row means to the gate. Nothing if the row does not know its program: then the gate never heard of the order.
+/// The settle call for a row; `None` if the row has no program, since the gate then never held the
+/// order.
 ///
-/// The shard is the one inside the number: reserve takes no order into another.
+/// The shard is part of the number: reserve accepts no other.
 pub fn settle_of(row: &OrderRow) -> Option<Settle> {
     let program = ProgramRef {
         id: row.program?,
@@ -29,9 +31,9 @@ pub fn settle_of(row: &OrderRow) -> Option<Settle> {
             due_in_ms: Some(row.remaining_ms.unwrap_or(0).max(0) as u64),
         },
         Status::Paid | Status::Refunding => SettleTo::Live { due_in_ms: None },
-        // The buyer got nothing: the same key may ask again.
+        // The buyer has no order: the key is free again.
         Status::Rejected | Status::Void => SettleTo::Gone { forget_key: true },
-        // The buyer had an order: the same key still leads to it.
+        // The buyer had an order: the key still leads to it.
         Status::Cancelled | Status::Closed | Status::Refunded => {
             SettleTo::Gone { forget_key: false }
         }
@@ -52,30 +54,33 @@ pub fn settle_of(row: &OrderRow) -> Option<Settle> {
     })
 }
 
-/// What reconciling came to.
+/// Result of reconciling.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reconciled {
-    /// Orders that the gate now agrees about.
+    /// Number of settled orders.
     pub settled: usize,
-    /// Orders whose program is not in the gate, or differs from it: dirty still, until the program is filled again.
+    /// Orders whose program is not in the gate, or differs there. They stay dirty until the program
+    /// is filled again.
     pub waiting: Vec<OrderNumber>,
-    /// Orders that the gate could not be asked about: dirty still.
+    /// Orders whose settle call failed. They stay dirty.
     pub failed: Vec<(OrderNumber, GateError)>,
-    /// Orders that held a seat which Postgres says is another's. Those that have a row have been reconciled too.
+    /// Orders that held a seat of another order's row. Those that have a row were reconciled too.
     pub displaced: Vec<OrderNumber>,
 }
 
-/// Rounds for orders that change while they are settled.
+/// Maximum repetitions for orders that change while they are settled.
 const MAX_ROUNDS: u32 = 8;
 
-/// Settles every row, then marks as clean what was settled. A displaced order that has a row is reconciled in turn.
+/// Settles every row, then clears the dirty flags. A displaced order that has a row is reconciled
+/// in turn.
 ///
-/// An order may change, and be settled by its new version, between the reading of a row and its settling here: then the old version has
-/// undone the new one (a paid order has a timeout again). So the settling process looks afterwards whether the row has changed, and settles by
-/// the newer one: the last to look finds the last version.
+/// An order may change, and be settled by its new version, between the read of a row and its settle
+/// here. Then the old version has undone the new one, e.g. a paid order has a timeout again. So the
+/// function checks afterwards whether the row has changed, and settles by the newer version. The
+/// last process to check finds the last version.
 ///
 /// # Errors
-/// Only Postgres': all that was settled stays settled, and dirty.
+/// Only those of Postgres. Settled orders stay settled, and dirty.
 pub async fn reconcile(
     gate: &Gate,
     store: &Store,
@@ -98,7 +103,7 @@ pub async fn reconcile(
                         clean.push((row.number, row.version));
                         displaced.extend(others.into_iter().map(|(order, _)| order));
                     }
-                    // Nothing of it is in the gate, and nothing may come back.
+                    // The gate holds nothing of the order, and accepts nothing of it later.
                     Ok(None | Some(Settled::Tombstoned)) => clean.push((row.number, row.version)),
                     Ok(Some(
                         Settled::NotInstalled | Settled::NoSuchSeat | Settled::SeatsUnknown,
@@ -110,7 +115,7 @@ pub async fn reconcile(
             }
         }
         settled.extend(clean.iter().map(|(number, _)| *number));
-        // Where every row was dirty in the version that was settled, none has changed.
+        // If every settled version was still dirty, no row has changed.
         let mut newer = Vec::new();
         if !clean.is_empty()
             && store.clear_dirty(&clean).await? < clean.len() as u64
@@ -120,7 +125,7 @@ pub async fn reconcile(
             newer = store.newer_orders(&clean).await?;
         }
         seen.extend(rows.iter().map(|row| row.number));
-        // Once each: two rows that claim one seat would displace each other for ever.
+        // Once each: two rows that claim the same seat would displace each other forever.
         displaced.retain(|order| seen.insert(*order));
         rows = if displaced.is_empty() {
             Vec::new()
@@ -134,7 +139,7 @@ pub async fn reconcile(
     Ok(report)
 }
 
-/// All at the same time: they share a connection, and so a round trip or two.
+/// Concurrently: the calls share a connection and need a round trip or two together.
 async fn settle_all(
     gate: &Gate,
     rows: &[OrderRow],
@@ -187,7 +192,7 @@ mod tests {
     #[test]
     fn the_gate_holds_seats_exactly_for_live_rows() {
         for status in Status::ALL {
-            let settle = settle_of(&row(status)).expect("a program is known");
+            let settle = settle_of(&row(status)).expect("the row has a program");
             assert_eq!(
                 matches!(settle.to, SettleTo::Live { .. }),
                 status.is_live(),
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_unpaid_row_has_a_timeout_and_an_overdue_one_is_due_at_once() {
+    fn only_an_unpaid_row_has_a_timeout() {
         assert_eq!(
             settle_of(&row(Status::Unpaid)).map(|s| s.to),
             Some(SettleTo::Live {
@@ -219,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_free_again_only_if_its_buyer_got_no_order() {
+    fn a_key_is_freed_only_without_an_order() {
         for status in [Status::Rejected, Status::Void] {
             assert_eq!(
                 settle_of(&row(status)).map(|s| s.to),
@@ -237,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_that_knows_little_says_only_what_it_knows() {
+    fn a_fence_settles_only_its_known_fields() {
         let fence = OrderRow {
             category: None,
             seats: vec![],

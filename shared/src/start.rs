@@ -1,10 +1,10 @@
-//! How every function begins: its log first, then its settings, or one message that names every problem with them.
+//! The start of every function: its log, then its settings, or one message with every problem.
 
 use crate::config::{Problems, Reader};
 
-/// Opens the log as the environment asks for, and reads the settings from it.
+/// Opens the log as the environment configures it, and reads the settings.
 ///
-/// `None`: a setting is missing or wrong. The message stands on standard error already; the program ends with a failure.
+/// `None` if a setting is missing or wrong; the message was printed to standard error.
 pub fn settings<S>(read: impl FnOnce(&Reader) -> Result<S, Problems>) -> Option<S> {
     let reader = Reader::from_env();
     crate::telemetry::init(&reader);

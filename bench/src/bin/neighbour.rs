@@ -1,4 +1,5 @@
-//! A function that does its neighbours no good, in every invocation what `DO` says: `hang`, `crash`, or `flood` its log.
+//! A function that does its neighbours no good, in every invocation what `DO` says: `hang`,
+//! `crash`, or `flood` its log.
 
 use std::io::Write as _;
 
@@ -6,7 +7,8 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
 /// A line as logs have them.
-const LINE: &str = "2026-11-26T00:00:00.000000Z  INFO neighbour: something that nobody will ever read, again and again and again\n";
+const LINE: &str = "2026-11-26T00:00:00.000000Z  INFO neighbour: something that nobody will ever \
+    read, again and again and again\n";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -1,6 +1,6 @@
-//! How late entries are handed to their handlers: from the millisecond they are due to the handler's first line, by the clock of this
-//! machine, which is Redis' clock too. Beside it what no program on this machine can do better: a thread that only sleeps until the same
-//! times.
+//! How late entries are handed to their handlers: from the millisecond they are due to the
+//! handler's first line, by the clock of this machine, which is Redis' clock too. Beside it what no
+//! program on this machine can do better: a thread that only sleeps until the same times.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -21,7 +21,8 @@ const TOTAL: u32 = PACE * SECONDS;
 /// Entries are due from so long after they are scheduled on.
 const LEAD_MS: u64 = 4000;
 
-/// Microseconds: of the machine, of the worker; measured at the same time, so that both suffer from the same neighbours.
+/// Microseconds: of the machine, of the worker; measured at the same time, so that both suffer from
+/// the same neighbours.
 pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram<u64>)> {
     let first_ms = now_us() / 1000 + LEAD_MS;
     let due_ms = move |n: u32| first_ms + u64::from(n) * 1000 / u64::from(PACE);

@@ -3,7 +3,7 @@
 //! | file | measures |
 //! |---|---|
 //! | `schedule` | entries scheduled a second |
-//! | `drain` | entries that are due: claimed, handled and acknowledged a second, by the verbs and by a worker |
+//! | `drain` | due entries claimed, handled and acknowledged per second, by calls and by a worker |
 //! | `lateness` | from due to handed to a handler, beside what the machine itself is late by |
 
 mod drain;
@@ -36,7 +36,8 @@ pub(crate) async fn run(entries: u32) -> Result<()> {
     group(
         "Delay queue",
         &format!(
-            "{entries} entries, bodies of 40 bytes, leases acknowledged; Redis with its own persistence on, one process beside it"
+            "{entries} entries, bodies of 40 bytes, leases acknowledged; Redis with its own \
+                persistence on, one process beside it"
         ),
     );
     let per_second = |count: u32, took: Duration| f64::from(count) / took.as_secs_f64();

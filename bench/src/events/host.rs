@@ -16,8 +16,8 @@ pub(super) struct Running {
     folder: PathBuf,
 }
 
-/// Starts `bench/events`. `latencies`: the name of the file, within the folder, that gets them; `neighbour`: what a second function
-/// does.
+/// Starts `bench/events`. `latencies`: the name of the file, within the folder, that gets them;
+/// `neighbour`: what a second function does.
 pub(super) async fn start(
     site: &Site,
     group: &str,

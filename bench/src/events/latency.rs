@@ -1,5 +1,5 @@
-//! One event at a time on an idle system: from before it is sent until its handler begins. A bare consumer reads the same events, so that
-//! the difference is what the host and the Runtime API add.
+//! One event at a time on an idle system: from before it is sent until its handler begins. A bare
+//! consumer reads the same events, so that the difference is what the host and the Runtime API add.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,8 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         let stop = stop.clone();
         move || listen(&site, &stop)
     });
-    // Both have joined their groups and look at the end of the topic by then: what comes before counts as warm-up anyway.
+    // Both have joined their groups and look at the end of the topic by then: what comes before
+    // counts as warm-up anyway.
     send(&site, events).await?;
     let began = Instant::now();
     let ours = loop {
@@ -52,7 +53,8 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     running.stop().await?;
     site.strike().await?;
     let configuration = format!(
-        "{} events, one each {} ms, {PARTITIONS} partitions; from before the sending, which waits for the broker, until the handler begins",
+        "{} events, one each {} ms, {PARTITIONS} partitions; from before the sending, which waits \
+            for the broker, until the handler begins",
         events - WARM,
         EVERY.as_millis()
     );

@@ -1,10 +1,11 @@
-//! Events from Kafka to a function that does nothing with them: `usher`, and what one would use instead, from the same topic.
+//! Events from Kafka to a function that does nothing with them: `usher`, and what one would use
+//! instead, from the same topic.
 //!
 //! | file | measures |
 //! |---|---|
 //! | `host` | the function of `bench/events` under `usher`, over the unmodified Runtime API |
 //! | `bare` | the limit: an rdkafka consumer with nothing behind it |
-//! | `peers` | Watermill (Go) and a Spring Kafka batch listener, which handle events within their own process |
+//! | `peers` | Watermill (Go) and a Spring Kafka batch listener, which handle events in-process |
 //! | `neighbours` | the function beside another that hangs, crashes in a loop or floods its log |
 //! | `latency` | one event at a time on an idle system, from its sending to its handling |
 
@@ -82,8 +83,11 @@ impl Site {
 pub(crate) async fn run(events: u32) -> Result<()> {
     let site = Site::filled("events", events).await?;
     let configuration = format!(
-        "{events} events of {VALUE} bytes in {PARTITIONS} partitions, lz4, one broker; the first quarter is warm-up; usher: {INSTANCES} \
-         processes of one function, lambda-batch decodes, memory is kept between events (MALLOC_ variables of bench/events); CPU: of the host and its functions, or of the peer, without the broker"
+        "{events} events of {VALUE} bytes in {PARTITIONS} partitions, lz4, one broker; the first \
+            quarter is warm-up; usher: {INSTANCES} \
+         processes of one function, lambda-batch decodes, memory is kept between events (MALLOC_ \
+         variables of bench/events); CPU: of the host and its functions, or of the peer, without \
+         the broker"
     );
     group(
         "Events from Kafka to a function that does nothing",

@@ -1,5 +1,6 @@
-//! The function that does nothing beside another that misbehaves, as a share of what it does alone: runs alone stand before and after
-//! the others, so that a machine that slows down or speeds up meanwhile favours neither.
+//! The function that does nothing beside another that misbehaves, as a share of what it does alone:
+//! runs alone stand before and after the others, so that a machine that slows down or speeds up
+//! meanwhile favours neither.
 
 use anyhow::Result;
 
@@ -20,8 +21,10 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     let site = Site::filled("neighbours", events).await?;
     let events = u64::from(events);
     let configuration = format!(
-        "{events} events of {VALUE} bytes, batches of {BATCH}, {INSTANCES} processes; the other function has one process, a timeout of 3 s \
-         and the same events, none of which it completes; the rate alone is that of two runs, before and after the others"
+        "{events} events of {VALUE} bytes, batches of {BATCH}, {INSTANCES} processes; the other \
+            function has one process, a timeout of 3 s \
+         and the same events, none of which it completes; the rate alone is that of two runs, \
+         before and after the others"
     );
     group(
         "A function beside another that misbehaves, on one host",

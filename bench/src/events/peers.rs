@@ -1,5 +1,5 @@
-//! What one would use instead. Each peer is a program of its own under `bench/peers`, built here; where its tools are missing it is
-//! left out, and said so.
+//! What one would use instead. Each peer is a program of its own under `bench/peers`, built here;
+//! where its tools are missing it is left out, and said so.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsettled_gate_is_an_error_of_the_span() {
+    fn an_unsettled_gate_fails_the_span() {
         let span =
             closing_span(&row(STORED), ClosedBy::Sweep, Some("away"), TOOK, place).expect("kept");
         assert_eq!(

@@ -68,8 +68,8 @@ impl Closer {
             .await
     }
 
-    /// Measured by the wall clock, because the monotonic clock stands still while Lambda freezes the
-    /// process. A wall clock that was set back does not delay the sweep.
+    /// Measured by the wall clock, because the monotonic clock stands still while Lambda freezes
+    /// the process. A wall clock that was set back does not delay the sweep.
     fn is_time_to_sweep(&self, now: SystemTime) -> bool {
         let mut last = self
             .last_sweep

@@ -12,10 +12,11 @@ use super::arguments::InvokeArguments;
 use super::error::CommandError;
 use super::prepare;
 use super::running_host;
+use crate::client::{InvokeClient, InvokeReply};
 use crate::document::nearest;
 use crate::instances::{Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Request};
-use crate::invoke_api::{self, Asked, Client};
+use crate::invoke_api;
 use crate::model::qualified::function_name;
 use crate::model::{Application, Function};
 use crate::terminal;
@@ -34,7 +35,7 @@ pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError>
     let runtime = prepare::runtime()?;
     if !arguments.alone {
         let state = arguments.state.folder(&arguments.source.template);
-        if let Some(host) = Client::of(&state) {
+        if let Some(host) = InvokeClient::of(&state) {
             runtime.block_on(running_host::check(
                 &host,
                 &function,
@@ -114,7 +115,7 @@ struct InvocationResult {
 
 /// Invokes the function through the running host. `None`: the host has stopped.
 async fn through(
-    host: &Client,
+    host: &InvokeClient,
     function: &str,
     arguments: &InvokeArguments,
     event: Bytes,
@@ -123,20 +124,20 @@ async fn through(
         .invoke(function, event, arguments.asynchronous, arguments.log)
         .await
     {
-        Asked::Answer(answer) => answer,
-        Asked::Refused(why) => {
+        InvokeReply::Answer(answer) => answer,
+        InvokeReply::Refused(why) => {
             return Err(CommandError::failure(format!(
                 "the running host refuses: {}",
                 terminal::line(&why)
             )));
         }
-        Asked::Broken(why) => {
+        InvokeReply::Broken(why) => {
             return Err(CommandError::failure(format!(
                 "the running host closed the connection ({why}); the function may or may not have \
                  run"
             )));
         }
-        Asked::Nobody => return Ok(None),
+        InvokeReply::Unreachable => return Ok(None),
     };
     if let Some(log) = &answer.log {
         terminal::report(log);

@@ -13,7 +13,7 @@ use super::error::{CommandError, IN_PART};
 use super::operations::{ListOffsets, OffsetsArguments, OffsetsCommand, SeekOffsets, SkipOffset};
 use super::prepare;
 use super::settings::print;
-use crate::control::{Asked, Client};
+use crate::client::{ControlClient, ControlReply};
 use crate::document::nearest;
 use crate::instances;
 use crate::kafka::{PositionAction, PositionChange, Standing, Target, positions};
@@ -97,7 +97,7 @@ impl Subject {
     /// # Errors
     /// The host runs the mapping for the same group with other topics; or `control` names a host
     /// that does not run the mapping.
-    fn host(&self, control: Option<&str>) -> Result<Option<Client>, CommandError> {
+    fn host(&self, control: Option<&str>) -> Result<Option<ControlClient>, CommandError> {
         let address = match control {
             Some(text) => Some(text.parse().map_err(|_| {
                 CommandError::configuration(format!(
@@ -107,11 +107,11 @@ impl Subject {
             })?),
             None => self.project.control,
         };
-        let Some(client) = address.map(Client::at) else {
+        let Some(client) = address.map(ControlClient::at) else {
             return Ok(None);
         };
         match prepare::runtime()?.block_on(client.get("/_usher/status")) {
-            Asked::Answer(status) => {
+            ControlReply::Answer(status) => {
                 let all = status["mappings"]
                     .as_array()
                     .map(Vec::as_slice)
@@ -136,8 +136,8 @@ impl Subject {
                     ))),
                 }
             }
-            Asked::Refused(why) => Err(CommandError::failure(why)),
-            Asked::Nobody(_) => Ok(None),
+            ControlReply::Refused(why) => Err(CommandError::failure(why)),
+            ControlReply::Unreachable(_) => Ok(None),
         }
     }
 }
@@ -276,14 +276,16 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
 }
 
 /// Sends the change to the host. Returns what became of the record or the partition.
-fn asked(host: &Client, change: &PositionChange) -> Result<String, CommandError> {
+fn asked(host: &ControlClient, change: &PositionChange) -> Result<String, CommandError> {
     let who = super::settings::user();
     let body =
         serde_json::to_value(change).map_err(|error| CommandError::failure(error.to_string()))?;
     match prepare::runtime()?.block_on(host.change(PATH, &who, &body)) {
-        Asked::Answer(answer) => Ok(answer["became"].as_str().unwrap_or_default().to_owned()),
-        Asked::Refused(why) => Err(CommandError::failure(why)),
-        Asked::Nobody(why) => Err(CommandError::failure(format!(
+        ControlReply::Answer(answer) => {
+            Ok(answer["became"].as_str().unwrap_or_default().to_owned())
+        }
+        ControlReply::Refused(why) => Err(CommandError::failure(why)),
+        ControlReply::Unreachable(why) => Err(CommandError::failure(format!(
             "the host closed the connection ({why}); check with usher offsets list"
         ))),
     }

@@ -10,9 +10,9 @@ use super::operations::{ParkedArguments, ParkedCommand, PeekArguments, ReplayArg
 use super::prepare;
 use super::running_host;
 use super::settings::print;
+use crate::client::InvokeClient;
+use crate::clock::epoch_ms;
 use crate::document::nearest;
-use crate::instances::epoch_ms;
-use crate::invoke_api::Client;
 use crate::model::Application;
 use crate::observation::shortened;
 use crate::parked::{self, DeadLetterStore, DeadLetterView};
@@ -125,7 +125,7 @@ fn replay(arguments: &ReplayArguments) -> Result<ExitCode, CommandError> {
         ));
     }
     let app = application(&arguments.place.source)?;
-    let host = Client::of(&arguments.state.folder(&arguments.place.source.template));
+    let host = InvokeClient::of(&arguments.state.folder(&arguments.place.source.template));
     let replayed = prepare::runtime()?.block_on(async {
         let store = find(&arguments.place.name, &app).await?;
         if let Some(host) = host.as_ref().filter(|_| arguments.place.source.decides()) {

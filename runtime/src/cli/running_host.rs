@@ -6,7 +6,7 @@
 use super::arguments::{BuildArguments, InvokeArguments};
 use super::error::CommandError;
 use super::prepare;
-use crate::invoke_api::Client;
+use crate::client::InvokeClient;
 use crate::model::{Application, Function};
 use crate::project::Project;
 
@@ -15,7 +15,7 @@ use crate::project::Project;
 /// # Errors
 /// The host runs the function with other values.
 pub(super) async fn check(
-    host: &Client,
+    host: &InvokeClient,
     function: &Function,
     arguments: &InvokeArguments,
     (project, application): (&Project, &Application),
@@ -62,7 +62,7 @@ pub(super) async fn check(
 /// # Errors
 /// The host runs one of them with other values.
 pub(super) async fn check_all<'f>(
-    host: &Client,
+    host: &InvokeClient,
     functions: impl Iterator<Item = &'f Function>,
 ) -> Result<(), CommandError> {
     for function in functions {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::error::CommandError;
 use super::operations::{HostArguments, PauseArguments, SetArguments};
 use super::prepare;
-use crate::control::{Asked, Client};
+use crate::client::{ControlClient, ControlReply};
 use crate::project::{Arguments, Project};
 use crate::project::{HOST, SettingChange};
 use crate::terminal;
@@ -73,7 +73,7 @@ pub(super) fn user() -> String {
     )
 }
 
-fn client(arguments: &HostArguments) -> Result<Client, CommandError> {
+fn client(arguments: &HostArguments) -> Result<ControlClient, CommandError> {
     let address = match &arguments.control {
         Some(text) => Some(text.parse().map_err(|_| {
             CommandError::configuration(format!(
@@ -87,7 +87,7 @@ fn client(arguments: &HostArguments) -> Result<Client, CommandError> {
                 .control
         }
     };
-    address.map(Client::at).ok_or_else(|| {
+    address.map(ControlClient::at).ok_or_else(|| {
         CommandError::configuration(
             "no control address. Write control = \"127.0.0.1:18090\" into usher.toml, or pass \
              --control ADDRESS to usher up and to this command",
@@ -95,11 +95,11 @@ fn client(arguments: &HostArguments) -> Result<Client, CommandError> {
     })
 }
 
-fn response(asked: Asked) -> Result<Value, CommandError> {
-    match asked {
-        Asked::Answer(value) => Ok(value),
-        Asked::Refused(why) => Err(CommandError::configuration(why)),
-        Asked::Nobody(why) => Err(CommandError::failure(format!(
+fn response(reply: ControlReply) -> Result<Value, CommandError> {
+    match reply {
+        ControlReply::Answer(value) => Ok(value),
+        ControlReply::Refused(why) => Err(CommandError::configuration(why)),
+        ControlReply::Unreachable(why) => Err(CommandError::failure(format!(
             "no host responds ({why}). Start it with usher up"
         ))),
     }

@@ -14,7 +14,7 @@ use crate::control::LogSwitch;
 use crate::descriptors;
 use crate::http::{self, KeyStore, Refresh};
 use crate::instances::{DEFAULT_CONCURRENCY, PoolOptions};
-use crate::invoke_api::{LEAST_TOKEN, Token};
+use crate::invoke_api::{MIN_TOKEN_LENGTH, Token};
 use crate::model::{Api, Application};
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
 use crate::state::StateFolder;
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
     let keys = runtime.block_on(keys(&project, &application, &mut problems));
     problems.extend(runtime.block_on(up::missing(
         &application,
-        &up::faces(&application, &http, control),
+        &up::endpoints(&application, &http, control),
     )));
     let Some(state) = state.filter(|_| problems.is_empty()) else {
         return Err(CommandError::problems(&prepare::redacted(
@@ -146,7 +146,7 @@ fn token(
     let token = written.and_then(Token::new);
     if written.is_some() && token.is_none() {
         problems.push(format!(
-            "--token (or USHER_TOKEN) needs at least {LEAST_TOKEN} characters: letters, digits, - \
+            "--token (or USHER_TOKEN) needs at least {MIN_TOKEN_LENGTH} characters: letters, digits, - \
              and _."
         ));
     }

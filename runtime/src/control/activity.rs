@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Host;
+use super::ControlState;
 use crate::observation::{Ended, FailureGroup, RecentInvocation};
 
 /// `GET /_usher/activity`, newest first.
@@ -14,8 +14,8 @@ pub(super) struct Activity {
     failure_groups: Vec<FailureGroup>,
 }
 
-pub(super) fn picture(host: &Host) -> Activity {
-    let seen = &host.observations;
+pub(super) fn snapshot(state: &ControlState) -> Activity {
+    let seen = &state.observations;
     Activity {
         invocations: seen.invocations(),
         failures: seen.failures(),

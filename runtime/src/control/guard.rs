@@ -1,13 +1,13 @@
-//! Who may ask.
+//! Which requests the control port answers.
 //!
-//! Any web page can make a browser send requests to loopback. So the Host has to be a loopback name, which a rebound DNS name
-//! is not; an Origin, where there is one, has to be this very address; and what changes something must bring the token, which
-//! only those can read whose Origin is this one, or who are no browser.
+//! Any web page can make a browser send requests to loopback. So the Host must be a loopback name,
+//! which a rebound DNS name is not; an Origin, where there is one, must be this very address; and a
+//! change needs the token, which only this host's own page and programs other than browsers can read.
 
 use http::{HeaderMap, header};
 
 /// The header that carries the token.
-pub(super) const TOKEN: &str = "x-usher-token";
+pub(crate) const TOKEN_HEADER: &str = "x-usher-token";
 
 /// The request comes from a program on this machine, or from this host's own page.
 pub(super) fn is_local(headers: &HeaderMap) -> bool {
@@ -25,10 +25,10 @@ pub(super) fn is_local(headers: &HeaderMap) -> bool {
     matches!(name, "localhost" | "127.0.0.1" | "[::1]") && text(header::ORIGIN).is_none_or(own)
 }
 
-/// The request brings the token of this run. Compared without a shortcut, so that time tells nothing.
+/// The request has the token of this run. The comparison takes the same time for any difference.
 pub(super) fn has_token(headers: &HeaderMap, token: &str) -> bool {
     let given = headers
-        .get(TOKEN)
+        .get(TOKEN_HEADER)
         .map(http::HeaderValue::as_bytes)
         .unwrap_or_default();
     let different = given
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn only_programs_on_this_machine_and_its_own_page_are_answered() {
+    fn only_local_programs_and_the_own_page_pass() {
         for host in ["127.0.0.1:18090", "localhost", "[::1]:9", "[::1]"] {
             assert!(is_local(&headers(&[("host", host)])), "{host}");
         }
@@ -79,10 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_the_whole_token() {
-        assert!(has_token(&headers(&[(TOKEN, "abc")]), "abc"));
+    fn a_token_matches_as_a_whole() {
+        assert!(has_token(&headers(&[(TOKEN_HEADER, "abc")]), "abc"));
         for wrong in ["", "ab", "abcd", "abd"] {
-            assert!(!has_token(&headers(&[(TOKEN, wrong)]), "abc"), "{wrong}");
+            assert!(
+                !has_token(&headers(&[(TOKEN_HEADER, wrong)]), "abc"),
+                "{wrong}"
+            );
         }
         assert!(!has_token(&headers(&[]), ""));
     }

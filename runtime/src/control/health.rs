@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::status::Picture;
+use super::status::HostStatus;
 use crate::kafka::{MappingStatus, PartitionStatus};
 use event_sources::health::{SourceHealth, SourceState};
 
@@ -77,17 +77,17 @@ impl Health {
     }
 }
 
-pub(super) fn judge(picture: &Picture) -> Health {
-    let kafka = picture.mappings.iter().flat_map(of_mapping);
-    let queues = picture
+pub(super) fn assess(status: &HostStatus) -> Health {
+    let kafka = status.mappings.iter().flat_map(of_mapping);
+    let queues = status
         .queues
         .iter()
         .filter_map(|queue| Problem::of(Of::Mapping(&queue.mapping), &queue.health));
-    let events = picture
+    let events = status
         .events
         .iter()
         .filter_map(|events| Problem::of(Of::Events(&events.function), &events.health));
-    let parts = picture.parts.iter().filter_map(|part| {
+    let parts = status.parts.iter().filter_map(|part| {
         let why = part.problem.clone()?;
         Some(Problem {
             part: Some(part.part.clone()),
@@ -103,7 +103,7 @@ pub(super) fn judge(picture: &Picture) -> Health {
             "degraded"
         },
         problems,
-        alarms: alarms(picture),
+        alarms: alarms(status),
     }
 }
 
@@ -138,15 +138,15 @@ fn of_mapping(mapping: &MappingStatus) -> Vec<Problem> {
 }
 
 /// What was lost since the start, and keys that cannot be read again.
-fn alarms(picture: &Picture) -> Vec<Alarm> {
-    let records = picture.mappings.iter().filter(|mapping| mapping.records_lost > 0).map(|mapping| Alarm {
+fn alarms(status: &HostStatus) -> Vec<Alarm> {
+    let records = status.mappings.iter().filter(|mapping| mapping.records_lost > 0).map(|mapping| Alarm {
         of: mapping.mapping.clone(),
         alarm: format!(
             "{} records were given up for their size, and no destination holds them; the log names each",
             mapping.records_lost
         ),
     });
-    let deleted = picture.mappings.iter().filter(|mapping| mapping.records_deleted_unread > 0).map(|mapping| Alarm {
+    let deleted = status.mappings.iter().filter(|mapping| mapping.records_deleted_unread > 0).map(|mapping| Alarm {
         of: mapping.mapping.clone(),
         alarm: format!(
             "{} records were deleted from their topic before they were read (retention, or DeleteRecords); the log names their offsets. \
@@ -154,7 +154,7 @@ fn alarms(picture: &Picture) -> Vec<Alarm> {
             mapping.records_deleted_unread
         ),
     });
-    let replaced = picture.mappings.iter().filter(|mapping| mapping.logs_replaced > 0).map(|mapping| Alarm {
+    let replaced = status.mappings.iter().filter(|mapping| mapping.logs_replaced > 0).map(|mapping| Alarm {
         of: mapping.mapping.clone(),
         alarm: format!(
             "{} partitions have another log than before (a topic that was created again, or a log that was cut) and were read from its \
@@ -162,7 +162,7 @@ fn alarms(picture: &Picture) -> Vec<Alarm> {
             mapping.logs_replaced
         ),
     });
-    let events = picture
+    let events = status
         .events
         .iter()
         .filter(|events| events.lost > 0)
@@ -173,7 +173,7 @@ fn alarms(picture: &Picture) -> Vec<Alarm> {
                 events.lost
             ),
         });
-    let keys = picture.keys.iter().filter_map(|keys| {
+    let keys = status.keys.iter().filter_map(|keys| {
         let problem = keys.problem.as_deref()?;
         Some(Alarm {
             of: keys.source.clone(),
@@ -205,11 +205,11 @@ mod tests {
             health,
             ..MappingStatus::default()
         };
-        let picture = Picture {
+        let status = HostStatus {
             mappings: vec![MappingStatus::default(), away],
-            ..Picture::default()
+            ..HostStatus::default()
         };
-        let health = judge(&picture);
+        let health = assess(&status);
         assert_eq!(
             (
                 health.is_well(),
@@ -218,7 +218,7 @@ mod tests {
             ),
             (false, 1, Some("Orders"))
         );
-        assert!(judge(&Picture::default()).is_well());
+        assert!(assess(&HostStatus::default()).is_well());
     }
 
     #[test]
@@ -247,9 +247,9 @@ mod tests {
             partitions,
             ..MappingStatus::default()
         };
-        let health = judge(&Picture {
+        let health = assess(&HostStatus {
             mappings: vec![mapping],
-            ..Picture::default()
+            ..HostStatus::default()
         });
         assert_eq!(
             health
@@ -268,9 +268,9 @@ mod tests {
             records_lost: 2,
             ..MappingStatus::default()
         };
-        let health = judge(&Picture {
+        let health = assess(&HostStatus {
             mappings: vec![lost],
-            ..Picture::default()
+            ..HostStatus::default()
         });
         assert!(
             health.is_well()
@@ -282,9 +282,9 @@ mod tests {
             logs_replaced: 3,
             ..MappingStatus::default()
         };
-        let alarms = judge(&Picture {
+        let alarms = assess(&HostStatus {
             mappings: vec![deleted],
-            ..Picture::default()
+            ..HostStatus::default()
         })
         .alarms;
         assert!(
@@ -301,9 +301,9 @@ mod tests {
             restarts: 1,
             problem: (!up).then(|| "it panicked".to_owned()),
         };
-        let health = judge(&Picture {
+        let health = assess(&HostStatus {
             parts: vec![part(false), part(true)],
-            ..Picture::default()
+            ..HostStatus::default()
         });
         assert_eq!(
             (health.problems.len(), health.problems[0].part.as_deref()),

@@ -1,41 +1,41 @@
 //! `GET /metrics`: counters and gauges of functions and sources, and the metrics that functions print (EMF).
 
-use super::status::Picture;
+use super::status::HostStatus;
 use crate::asynchronous::AsyncStats;
-use crate::connections::places::PlaceStats;
 use crate::http::KeyStatus;
 use crate::instances::{FunctionStats, InstanceState};
 use crate::kafka::{MappingStatus, PartitionStatus};
+use crate::listener::budget::BudgetStats;
 use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
 use crate::sqs::SqsStatus;
 use crate::supervision::PartStatus;
 use event_sources::Millis;
 use event_sources::health::{SourceHealth, SourceState};
 
-pub(super) fn render(picture: &Picture, observations: &Observations) -> String {
+pub(super) fn render(status: &HostStatus, observations: &Observations) -> String {
     let mut out = Exposition::default();
     out.single(
         "usher_memory_bytes",
         Kind::Gauge,
         "Resident memory of the host's own process.",
-        picture.memory_bytes,
+        status.memory_bytes,
     );
-    let started = picture.started_ms as f64 / 1000.0;
+    let started = status.started_ms as f64 / 1000.0;
     out.single(
         "usher_start_time_seconds",
         Kind::Gauge,
         "When the host started, seconds since 1970.",
         started,
     );
-    functions(&mut out, &picture.functions);
+    functions(&mut out, &status.functions);
     durations(&mut out, observations);
-    kafka(&mut out, &picture.mappings);
-    queues(&mut out, &picture.queues);
-    events(&mut out, &picture.events);
-    sources(&mut out, picture);
-    keys(&mut out, picture.keys.as_ref());
-    connections(&mut out, &picture.connections);
-    parts(&mut out, &picture.parts);
+    kafka(&mut out, &status.mappings);
+    queues(&mut out, &status.queues);
+    events(&mut out, &status.events);
+    sources(&mut out, status);
+    keys(&mut out, status.keys.as_ref());
+    connections(&mut out, &status.connections);
+    parts(&mut out, &status.parts);
     printed(&mut out, &observations.series());
     out.finish()
 }
@@ -245,16 +245,16 @@ fn seconds(milliseconds: Millis) -> f64 {
 }
 
 /// The health of every source: mappings of topics and queues by their id, asynchronous events by their function.
-fn sources(out: &mut Exposition, picture: &Picture) {
-    let kafka = picture
+fn sources(out: &mut Exposition, status: &HostStatus) {
+    let kafka = status
         .mappings
         .iter()
         .map(|mapping| ("kafka", mapping.mapping.as_str(), &mapping.health));
-    let queues = picture
+    let queues = status
         .queues
         .iter()
         .map(|queue| ("sqs", queue.mapping.as_str(), &queue.health));
-    let events = picture
+    let events = status
         .events
         .iter()
         .map(|events| ("events", events.function.as_str(), &events.health));
@@ -426,8 +426,8 @@ fn keys(out: &mut Exposition, keys: Option<&KeyStatus>) {
     );
 }
 
-fn connections(out: &mut Exposition, all: &[PlaceStats]) {
-    type Read = fn(&PlaceStats) -> u64;
+fn connections(out: &mut Exposition, all: &[BudgetStats]) {
+    type Read = fn(&BudgetStats) -> u64;
     let families: [(&str, Kind, &str, Read); 5] = [
         (
             "usher_connections",
@@ -582,7 +582,7 @@ mod tests {
                 observations.printed("F", &text);
                 observations.printed("G", &text);
             }
-            let text = render(&Picture::default(), &observations);
+            let text = render(&HostStatus::default(), &observations);
             let families = check(&text).map_err(|wrong| TestCaseError::fail(format!("{wrong}\n{text}")))?;
             let printed = families.iter().filter(|family| family.starts_with("emf_")).count();
             prop_assert_eq!(printed, metrics.len(), "each metric is a family of its own");
@@ -595,7 +595,7 @@ mod tests {
         let line = r#"{"_aws":{"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"]],"Metrics":[{"Name":"OrdersStored","Unit":"Count"}]}]},"Env":"a\"b","OrdersStored":4}"#;
         observations.printed("F", line);
         observations.printed("F", line);
-        let text = render(&Picture::default(), &observations);
+        let text = render(&HostStatus::default(), &observations);
         let labels = r#"{function="F",unit="Count",d_env="a\"b"}"#;
         assert!(
             text.contains(&format!(
@@ -613,11 +613,11 @@ mod tests {
             invocations: 3,
             ..FunctionStats::default()
         };
-        let picture = Picture {
+        let status = HostStatus {
             functions: vec![function.clone(), function],
-            ..Picture::default()
+            ..HostStatus::default()
         };
-        let text = render(&picture, &Observations::default());
+        let text = render(&status, &Observations::default());
         let mut types: Vec<&str> = text
             .lines()
             .filter(|line| line.starts_with("# TYPE"))

@@ -1,16 +1,18 @@
-//! What a host shows of itself, and lets itself be told, on a loopback address: `--control`, or `control` in usher.toml.
+//! The control port: what a host shows of itself, and the changes it accepts, on a loopback address
+//! (`--control`, or `control` in usher.toml).
 //!
-//! A request passes `guard` (is it from this machine, and from no foreign page?) and then goes to one of: `page` (the live page at
-//! `/_usher/`, embedded in this program), `status` (`/_usher/status`, JSON: what runs and how far it is), `activity`
-//! (`/_usher/activity`: the last invocations and failures), `metrics` (`/metrics`, for Prometheus), `health` (`/health`, `/health/live`),
-//! `tuner` (`/_usher/settings`: what is set, and changes of it), `dead_letters` (`/_usher/parked`: dead letters, counted).
-//! `client` asks such a host from the command line.
+//! `guard` checks that a request comes from this machine and from no foreign page. Then `routes` passes
+//! it to one of: `page` (the live page at `/_usher/`, embedded in this program), `status`
+//! (`/_usher/status`, JSON: what runs and how far it is), `activity` (`/_usher/activity`: the last
+//! invocations and failures), `metrics` (`/metrics`, for Prometheus), `health` (`/health`,
+//! `/health/live`), `tuner` (`/_usher/settings`: the settings and their changes), `dead_letters`
+//! (`/_usher/parked`: dead letters, counted), `offsets` (`/_usher/offsets`: moves of a consumer group).
+//! [`crate::client::ControlClient`] is the client of the command line.
 //!
-//! Promises: nothing that a function printed or answered is ever markup or script on the page; what changes something needs the token of
-//! this run, which a foreign page cannot read; secrets are not among what is shown.
+//! Guarantees: nothing that a function printed or answered becomes markup or script on the page; a
+//! change needs the token of this run, which a foreign page cannot read; secrets are not shown.
 
 mod activity;
-mod client;
 mod dead_letters;
 mod guard;
 mod health;
@@ -23,16 +25,11 @@ mod tuner;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-
 use crate::asynchronous::Queue;
-use crate::connections::places::Places;
-use crate::connections::{self, Rules};
 use crate::http::KeyStore;
 use crate::instances::Pool;
+use crate::listener::budget::ConnectionBudget;
+use crate::listener::{Listener, ListenerClosed};
 use crate::model::Application;
 use crate::observation::Observations;
 use crate::supervision::Registry;
@@ -40,12 +37,12 @@ use crate::{kafka, sqs};
 
 use dead_letters::DeadLetterCounts;
 
-pub use client::{Asked, Client};
+pub(crate) use guard::TOKEN_HEADER;
 pub use tuner::{LogSwitch, SetLog, Tuner};
 
-/// A host, as those who ask see it.
+/// What the control port reads and changes.
 #[derive(Debug)]
-pub struct Host {
+pub struct ControlState {
     /// What it runs.
     pub app: Application,
     /// The functions' processes.
@@ -58,37 +55,31 @@ pub struct Host {
     pub sqs: Vec<sqs::Watch>,
     /// Keys for the JWT authorizers.
     pub keys: Option<Arc<KeyStore>>,
-    /// The events that nobody waits for.
+    /// Asynchronous events.
     pub events: Queue,
-    /// Connections of all ports.
-    pub(crate) places: Vec<Places>,
-    /// What the host is made of.
+    /// Connections of all ports but the Runtime API's.
+    pub(crate) budgets: Vec<ConnectionBudget>,
+    /// Components of the host.
     pub parts: Registry,
-    /// What may be changed.
+    /// Changes settings.
     pub tuner: Arc<Tuner>,
-    /// What a change must bring along; random, of this run.
+    /// What a change must send; random, of this run.
     pub token: String,
     /// When it started, milliseconds since 1970.
     pub started_ms: u64,
 }
 
-type Answer = http::Response<Full<Bytes>>;
-
-/// Serves until it is aborted; connections end with it. `places`: a budget of its own, so that this port can be reached however
-/// many connections there are to others.
-pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>, places: Places) {
+/// Serves until the task is dropped. The listener has a budget of its own, so that this port stays
+/// reachable however many connections other ports have.
+pub(crate) async fn serve(
+    listener: Listener,
+    state: Arc<ControlState>,
+) -> Result<(), ListenerClosed> {
     let dead_letters = Arc::new(DeadLetterCounts::default());
-    let (_live, never) = watch::channel(false);
-    connections::serve(
-        listener,
-        places,
-        Rules::default(),
-        never,
-        move |request, peers| {
-            let host = host.clone();
-            let dead_letters = dead_letters.clone();
-            async move { routes::answer(request, &peers, &host, &dead_letters).await }
-        },
-    )
-    .await;
+    let handle = move |request, connection| {
+        let state = state.clone();
+        let dead_letters = dead_letters.clone();
+        async move { routes::answer(request, &connection, &state, &dead_letters).await }
+    };
+    listener.serve_until_dropped(handle).await
 }

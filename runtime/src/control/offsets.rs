@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Host;
+use super::ControlState;
 use crate::kafka::PositionChange;
 
 /// What became of it.
@@ -16,11 +16,14 @@ pub(super) struct Became {
 /// # Errors
 /// Why nothing changed.
 pub(super) async fn change(
-    host: &Host,
+    state: &ControlState,
     who: &str,
     change: &PositionChange,
 ) -> Result<Became, String> {
-    let watch = host.kafka.iter().find(|watch| watch.id() == change.mapping);
+    let watch = state
+        .kafka
+        .iter()
+        .find(|watch| watch.id() == change.mapping);
     let watch =
         watch.ok_or_else(|| format!("this host runs no Kafka mapping {}", change.mapping))?;
     let became = watch.change_position(change).await;

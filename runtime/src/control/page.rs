@@ -2,8 +2,8 @@
 
 use http::header::{self, HeaderValue};
 
-use super::Answer;
 use super::routes::text;
+use crate::listener::Reply;
 
 /// What the page may do: load its own style and script, and ask this host. Text that a function made can never run, even if it
 /// became markup.
@@ -11,7 +11,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The file under this path.
-pub(super) fn file(path: &str) -> Option<Answer> {
+pub(super) fn file(path: &str) -> Option<Reply> {
     let (kind, body) = match path {
         "/_usher/" | "/_usher" => ("text/html; charset=utf-8", include_str!("page/index.html")),
         "/_usher/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),

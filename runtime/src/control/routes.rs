@@ -3,19 +3,18 @@
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::json;
 
 use super::dead_letters::DeadLetterCounts;
-use super::{Answer, Host, activity, guard, health, metrics, offsets, page, status, tuner};
-use crate::connections::Peers;
-use crate::connections::body::Unread;
+use super::{ControlState, activity, guard, health, metrics, offsets, page, status, tuner};
 use crate::http::decode;
+use crate::listener::body::BodyError;
+use crate::listener::{ConnectionInfo, Reply, empty_reply, json_reply, reply};
 
 /// Bytes of a change at most.
-const MOST_BYTES: usize = 16 * 1024;
+const MAX_CHANGE_BYTES: usize = 16 * 1024;
 
 const SETTINGS: &str = "/_usher/settings";
 const OFFSETS: &str = "/_usher/offsets";
@@ -39,10 +38,10 @@ const PATHS: &str = "there is /_usher/ (the page), /_usher/status, /_usher/activ
 
 pub(super) async fn answer(
     request: Request<Incoming>,
-    peers: &Peers,
-    host: &Host,
+    connection: &ConnectionInfo,
+    state: &ControlState,
     dead_letters: &DeadLetterCounts,
-) -> Answer {
+) -> Reply {
     let headers = request.headers();
     if !guard::is_local(headers) {
         return message(
@@ -63,17 +62,17 @@ pub(super) async fn answer(
     }
     match *request.method() {
         Method::POST if changes => {
-            if !guard::has_token(headers, &host.token) {
+            if !guard::has_token(headers, &state.token) {
                 return message(
                     StatusCode::FORBIDDEN,
                     "a change needs the header x-usher-token, with the token of /_usher/token",
                 );
             }
-            change(&path, request, peers, host).await
+            change(&path, request, connection, state).await
         }
         // a HEAD is answered like a GET; the connection sends no body after it
         Method::GET | Method::HEAD if path != OFFSETS => {
-            shown(&path, own_page, host, dead_letters).await
+            shown(&path, own_page, state, dead_letters).await
         }
         _ if own_page.is_none() && !changes && !SHOWN.contains(&path.as_str()) => {
             message(StatusCode::NOT_FOUND, PATHS)
@@ -91,25 +90,25 @@ fn unknown_parameter(query: &str) -> Option<String> {
 /// What a path shows.
 async fn shown(
     path: &str,
-    own_page: Option<Answer>,
-    host: &Host,
+    own_page: Option<Reply>,
+    state: &ControlState,
     dead_letters: &DeadLetterCounts,
-) -> Answer {
+) -> Reply {
     match path {
-        "/_usher/status" => json(StatusCode::OK, &status::picture(host)),
-        "/_usher/activity" => json(StatusCode::OK, &activity::picture(host)),
-        SETTINGS => json(StatusCode::OK, &tuner::picture(&host.tuner)),
-        "/_usher/parked" => json(StatusCode::OK, &dead_letters.get(&host.app).await),
-        "/_usher/token" => json(StatusCode::OK, &json!({ "token": host.token })),
+        "/_usher/status" => json(StatusCode::OK, &status::snapshot(state)),
+        "/_usher/activity" => json(StatusCode::OK, &activity::snapshot(state)),
+        SETTINGS => json(StatusCode::OK, &tuner::snapshot(&state.tuner)),
+        "/_usher/parked" => json(StatusCode::OK, &dead_letters.get(&state.app).await),
+        "/_usher/token" => json(StatusCode::OK, &json!({ "token": state.token })),
         "/metrics" => text(
             "text/plain; version=0.0.4; charset=utf-8",
-            metrics::render(&status::picture(host), &host.observations),
+            metrics::render(&status::snapshot(state), &state.observations),
         ),
         // for the page: a browser logs a 503 as an error
-        "/_usher/health" => json(StatusCode::OK, &health::judge(&status::picture(host))),
+        "/_usher/health" => json(StatusCode::OK, &health::assess(&status::snapshot(state))),
         "/health/live" => json(StatusCode::OK, &json!({ "status": "ok" })),
         "/health" => {
-            let health = health::judge(&status::picture(host));
+            let health = health::assess(&status::snapshot(state));
             json(
                 if health.is_well() {
                     StatusCode::OK
@@ -124,16 +123,14 @@ async fn shown(
 }
 
 /// The answer to OPTIONS, and to methods that a path does not have.
-fn other(path: &str, method: &Method) -> Answer {
+fn other(path: &str, method: &Method) -> Reply {
     let allowed = match path {
         OFFSETS => "OPTIONS, POST",
         SETTINGS => "GET, HEAD, OPTIONS, POST",
         _ => "GET, HEAD, OPTIONS",
     };
     let mut answer = if *method == Method::OPTIONS {
-        let mut answer = Answer::default();
-        *answer.status_mut() = StatusCode::NO_CONTENT;
-        answer
+        empty_reply(StatusCode::NO_CONTENT)
     } else {
         message(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -146,28 +143,36 @@ fn other(path: &str, method: &Method) -> Answer {
     answer
 }
 
-async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Host) -> Answer {
+async fn change(
+    path: &str,
+    request: Request<Incoming>,
+    connection: &ConnectionInfo,
+    state: &ControlState,
+) -> Reply {
     let who = request
         .headers()
         .get("x-usher-who")
         .and_then(|who| who.to_str().ok())
         .unwrap_or("http");
     let who = crate::observation::shortened(who, 60);
-    let body = match peers.body(request.into_body(), MOST_BYTES).await {
+    let body = match connection
+        .read_body(request.into_body(), MAX_CHANGE_BYTES)
+        .await
+    {
         Ok(body) => body,
-        Err(unread) => {
-            let status = match unread {
-                Unread::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-                Unread::Slow => StatusCode::REQUEST_TIMEOUT,
-                Unread::Broken(_) => StatusCode::BAD_REQUEST,
-                Unread::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
+        Err(error) => {
+            let status = match error {
+                BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                BodyError::Timeout => StatusCode::REQUEST_TIMEOUT,
+                BodyError::Broken(_) => StatusCode::BAD_REQUEST,
+                BodyError::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
             };
-            return message(status, &format!("the body cannot be read: {unread}"));
+            return message(status, &format!("the body cannot be read: {error}"));
         }
     };
     if path == OFFSETS {
         return match strict_json::from_slice(&body) {
-            Ok(change) => outcome(offsets::change(host, &who, &change).await),
+            Ok(change) => outcome(offsets::change(state, &who, &change).await),
             Err(error) => message(
                 StatusCode::BAD_REQUEST,
                 &format!("not a move of a consumer group: {error}"),
@@ -176,7 +181,8 @@ async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Ho
     }
     match strict_json::from_slice(&body) {
         Ok(wish) => outcome(
-            host.tuner
+            state
+                .tuner
                 .wish(&who, &wish)
                 .map(|change| json!({ "change": change })),
         ),
@@ -188,43 +194,41 @@ async fn change(path: &str, request: Request<Incoming>, peers: &Peers, host: &Ho
 }
 
 /// What a change came to, or why it was refused.
-fn outcome(result: Result<impl Serialize, String>) -> Answer {
+fn outcome(result: Result<impl Serialize, String>) -> Reply {
     match result {
         Ok(answer) => json(StatusCode::OK, &answer),
         Err(why) => message(StatusCode::UNPROCESSABLE_ENTITY, &why),
     }
 }
 
-fn message(status: StatusCode, text: &str) -> Answer {
+fn message(status: StatusCode, text: &str) -> Reply {
     json(status, &json!({ "message": text }))
 }
 
-fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+fn json(status: StatusCode, body: &impl Serialize) -> Reply {
     match serde_json::to_vec(body) {
-        Ok(body) => {
-            let mut answer = text("application/json", body);
-            *answer.status_mut() = status;
-            answer
-        }
-        Err(error) => {
-            let mut answer = text("text/plain", error.to_string());
-            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            answer
-        }
+        Ok(body) => guarded(json_reply(status, body)),
+        Err(error) => guarded(reply(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "text/plain",
+            error.to_string(),
+        )),
     }
 }
 
-/// An answer that no cache keeps and no browser takes for something else.
-pub(super) fn text(kind: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Answer::new(Full::new(body.into()));
+pub(super) fn text(kind: &'static str, body: impl Into<Bytes>) -> Reply {
+    guarded(reply(StatusCode::OK, kind, body))
+}
+
+/// No cache may keep the response, and no browser take it for another type.
+fn guarded(mut reply: Reply) -> Reply {
     let fixed = [
-        (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    answer
+    reply
         .headers_mut()
         .extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    answer
+    reply
 }

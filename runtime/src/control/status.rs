@@ -4,19 +4,19 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::Host;
+use super::ControlState;
 use crate::asynchronous::AsyncStats;
-use crate::connections::places::{PlaceStats, Places};
 use crate::http::{KeyStatus, KeyStore};
 use crate::instances::{FunctionStats, Memory, memory};
 use crate::kafka::{self, MappingStatus};
+use crate::listener::budget::{BudgetStats, ConnectionBudget};
 use crate::model;
 use crate::sqs::{self, SqsStatus};
 use crate::supervision::PartStatus;
 
 /// `GET /_usher/status`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(super) struct Picture {
+pub(super) struct HostStatus {
     pub(super) pid: u32,
     pub(super) stack: String,
     pub(super) started_ms: u64,
@@ -31,7 +31,7 @@ pub(super) struct Picture {
     /// Asynchronous events, by function.
     pub(super) events: Vec<AsyncStats>,
     /// Connections to the host's ports, by budget.
-    pub(super) connections: Vec<PlaceStats>,
+    pub(super) connections: Vec<BudgetStats>,
     /// What the host is made of; each part is started again when it ends.
     pub(super) parts: Vec<PartStatus>,
     /// Keys for the JWT authorizers, where there are any.
@@ -63,19 +63,19 @@ fn skipped((id, skipped): (&String, &model::SkippedFunction)) -> Skipped {
     }
 }
 
-pub(super) fn picture(host: &Host) -> Picture {
-    Picture {
+pub(super) fn snapshot(state: &ControlState) -> HostStatus {
+    HostStatus {
         pid: std::process::id(),
-        stack: host.app.stack.clone(),
-        started_ms: host.started_ms,
+        stack: state.app.stack.clone(),
+        started_ms: state.started_ms,
         memory_bytes: memory(std::process::id(), Memory::Resident).unwrap_or_default(),
-        functions: host.pool.stats().functions,
-        skipped: host.app.skipped.iter().map(skipped).collect(),
-        mappings: host.kafka.iter().map(kafka::Watch::status).collect(),
-        queues: host.sqs.iter().map(sqs::Watch::status).collect(),
-        events: host.events.stats(),
-        connections: host.places.iter().map(Places::stats).collect(),
-        parts: host.parts.status(Instant::now()),
-        keys: host.keys.as_deref().map(KeyStore::status),
+        functions: state.pool.stats().functions,
+        skipped: state.app.skipped.iter().map(skipped).collect(),
+        mappings: state.kafka.iter().map(kafka::Watch::status).collect(),
+        queues: state.sqs.iter().map(sqs::Watch::status).collect(),
+        events: state.events.stats(),
+        connections: state.budgets.iter().map(ConnectionBudget::stats).collect(),
+        parts: state.parts.status(Instant::now()),
+        keys: state.keys.as_deref().map(KeyStore::status),
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::asynchronous::Queue;
-use crate::instances::{Pool, epoch_ms};
+use crate::clock::epoch_ms;
+use crate::instances::Pool;
 use crate::tuning::{
     AppliedChange, Setting, SettingChange, SettingValue, SettingView, SourceSettings,
     TunableSettings,
@@ -91,7 +92,7 @@ impl Tuner {
             }
             (Setting::Concurrency, SettingValue::Number(most)) => {
                 if let Some(most) = std::num::NonZeroUsize::new(*most as usize) {
-                    self.pool.limit(&change.target, most);
+                    self.pool.set_limit(&change.target, most);
                     self.events.limit(&change.target, most);
                 }
             }
@@ -119,14 +120,14 @@ impl Tuner {
 
 /// `GET /_usher/settings`.
 #[derive(Debug, Serialize)]
-pub(super) struct Picture {
+pub(super) struct SettingsSnapshot {
     settings: Vec<SettingView>,
     changes: Vec<AppliedChange>,
 }
 
-pub(super) fn picture(tuner: &Tuner) -> Picture {
+pub(super) fn snapshot(tuner: &Tuner) -> SettingsSnapshot {
     let settings = tuner.settings();
-    Picture {
+    SettingsSnapshot {
         settings: settings.views(),
         changes: settings.changes(),
     }

@@ -59,12 +59,12 @@ pub async fn run_checks(subject: &DoctorInput<'_>) -> Vec<Finding> {
             BTreeMap::new()
         }
     };
-    let faces = up::faces(app, &http, project.control);
+    let endpoints = up::endpoints(app, &http, project.control);
     let passed = "servers respond and ports are free";
     found.extend(Finding::each(
         passed,
         Severity::Fail,
-        up::missing(app, &faces).await,
+        up::missing(app, &endpoints).await,
     ));
     found.extend(topics(app).await);
     found.extend(redis::servers(app).await);

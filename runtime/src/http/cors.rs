@@ -3,7 +3,7 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
-use super::refusal::{Reply, empty};
+use crate::listener::{Reply, empty_reply};
 use crate::model::Cors;
 
 /// Whether this is a preflight request.
@@ -15,7 +15,7 @@ pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
 
 /// The answer to a preflight request: 204, with permission only where the configuration grants it.
 pub(super) fn preflight(cors: &Cors, request: &HeaderMap) -> Reply {
-    let mut reply = empty(StatusCode::NO_CONTENT);
+    let mut reply = empty_reply(StatusCode::NO_CONTENT);
     let Some(origin) = granted_origin(cors, request) else {
         return reply;
     };

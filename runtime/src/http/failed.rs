@@ -116,7 +116,7 @@ mod tests {
             .filter_map(|second| {
                 let message = format!(
                     "RequestId: {} Error: order {second} is missing",
-                    crate::instances::new_id()
+                    crate::ids::new_id()
                 );
                 let reason = Reason::new("E", &message);
                 failed.due(

@@ -13,14 +13,14 @@ use super::authorizer::{self, Denied, Granted};
 use super::failed::{FailedCalls, Reason};
 use super::key_store::KeyStore;
 use super::keys::KeySet;
-use super::refusal::{Refusal, Reply};
+use super::refusal::Refusal;
 use super::router::{Found, Router};
 use super::throttle::Buckets;
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
-use crate::connections::Peers;
-use crate::connections::body::Unread;
-use crate::instances::new_id;
+use crate::ids::new_id;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
+use crate::listener::body::BodyError;
+use crate::listener::{ConnectionInfo, Reply};
 use crate::model::{Api, ApiKind, Route};
 
 /// What all requests to one API share.
@@ -61,7 +61,11 @@ impl Handler {
     }
 
     /// Answers a request; there is always an answer.
-    pub(super) async fn handle(&self, request: Request<Incoming>, peers: Peers) -> Reply {
+    pub(super) async fn handle(
+        &self,
+        request: Request<Incoming>,
+        connection: ConnectionInfo,
+    ) -> Reply {
         let request_id = format!("{:032x}", rand::random::<u128>());
         let (head, body) = request.into_parts();
         let mut reply = match &self.api.cors {
@@ -69,7 +73,7 @@ impl Handler {
                 cors::preflight(cors, &head.headers)
             }
             configured => {
-                let answered = self.answer(&head, body, peers, &request_id).await;
+                let answered = self.answer(&head, body, connection, &request_id).await;
                 let mut reply = answered.unwrap_or_else(|refusal| refusal.reply(&self.api.kind));
                 if let Some(cors) = configured {
                     cors::apply(cors, &head.headers, &mut reply);
@@ -94,7 +98,7 @@ impl Handler {
         &self,
         head: &Head,
         body: Incoming,
-        peers: Peers,
+        connection: ConnectionInfo,
         request_id: &str,
     ) -> Result<Reply, Refusal> {
         let (now, began) = (Timestamp::now(), Instant::now());
@@ -134,15 +138,15 @@ impl Handler {
             );
             Refusal::Denied(denied, found.route.scopes.clone())
         })?;
-        let body = peers
-            .body(body, MAX_BODY)
+        let body = connection
+            .read_body(body, MAX_BODY)
             .await
-            .map_err(|unread| match unread {
-                Unread::NoRoom => refuse(
+            .map_err(|error| match error {
+                BodyError::NoRoom => refuse(
                     Refusal::NoRoom,
-                    &Reason::new("NoCapacity", &unread.to_string()),
+                    &Reason::new("NoCapacity", &error.to_string()),
                 ),
-                of_the_client => Refusal::from(of_the_client),
+                error => Refusal::from(error),
             })?;
         let trace_id = trace_id(head, now);
         let payload = event::build(&event::Parts {
@@ -157,8 +161,8 @@ impl Handler {
             },
             headers: &head.headers,
             body: &body,
-            source_ip: &peers.client.ip().to_canonical().to_string(),
-            port: peers.server.port(),
+            source_ip: &connection.client.ip().to_canonical().to_string(),
+            port: connection.server.port(),
             route_method: &found.route.method,
             route_path: &found.route.path,
             path_parameters: &found.parameters,
@@ -352,13 +356,13 @@ fn presented(head: &Head, source: &str) -> Result<Option<String>, Denied> {
     }
 }
 
-impl From<Unread> for Refusal {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::TooLarge => Self::TooLarge,
-            Unread::Slow => Self::SlowRequest,
-            Unread::Broken(_) => Self::BadRequest,
-            Unread::NoRoom => Self::NoRoom,
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::TooLarge,
+            BodyError::Timeout => Self::SlowRequest,
+            BodyError::Broken(_) => Self::BadRequest,
+            BodyError::NoRoom => Self::NoRoom,
         }
     }
 }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-use super::fetch::fetch;
 use super::keys::KeySet;
+use crate::client::fetch_document;
 use crate::model::KeySource;
 
 /// How often a source is read.
@@ -193,7 +193,7 @@ async fn read(source: &KeySource) -> Result<KeySet, String> {
         KeySource::File(file) => tokio::fs::read_to_string(file)
             .await
             .map_err(|error| error.to_string()),
-        KeySource::Url(url) => fetch(url).await,
+        KeySource::Url(url) => fetch_document(url).await.map_err(|error| error.to_string()),
     };
     let text = text.map_err(|why| {
         format!("cannot read the key set {source}: {why}. --jwks names a JWKS file or its URL.")

@@ -5,7 +5,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 
-use super::refusal::Reply;
+use crate::listener::Reply;
 use crate::model::PreflightMock;
 
 /// The methods of an ANY, in the order in which SAM lists them.

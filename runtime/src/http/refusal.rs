@@ -3,17 +3,13 @@
 //! The words are what clients see, so they are the services' own. Sources and what could not be confirmed stand in
 //! `docs/reference/conformance/http.md`.
 
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{Response, StatusCode};
-use http_body_util::Full;
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use super::authorizer::Denied;
 use crate::invocation::Rejected;
+use crate::listener::{Reply, json_reply, reply};
 use crate::model::ApiKind;
-
-/// Every answer is whole when it leaves.
-pub(super) type Reply = Response<Full<Bytes>>;
 
 /// Why the service answers in the function's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,31 +161,15 @@ fn challenge(denied: Denied, scopes: &str) -> String {
 
 /// A status with `{"message": ...}`.
 fn message(status: u16, text: &str) -> Reply {
-    whole(
-        status,
-        format!("{{\"message\":\"{text}\"}}"),
-        "application/json",
-    )
+    json_reply(status_code(status), format!("{{\"message\":\"{text}\"}}"))
 }
 
-fn text(status: u16, text: &str) -> Reply {
-    whole(status, text.to_owned(), "text/plain")
+fn text(status: u16, text: &'static str) -> Reply {
+    reply(status_code(status), "text/plain", text)
 }
 
-fn whole(status: u16, body: String, content_type: &'static str) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from(body)));
-    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    reply
-}
-
-/// A status alone.
-pub(super) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::default());
-    *reply.status_mut() = status;
-    reply
+fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 #[cfg(test)]

@@ -1,96 +1,87 @@
-//! Who gets the next invocation of one function: a waiting instance, a new one, or the queue.
+//! Which instance gets the next invocation of one function: a waiting one, a new one, or none yet.
 //!
-//! Every method decides under one short lock, and returns what the caller has to do (start a process, answer an error). Not pure: an
-//! instance that receives a job notes the time and sends the job over its channel while the lock is held; neither waits.
+//! Every method decides under one short lock, and returns what the caller must do (start a process,
+//! reject the job). Not pure: a worker that receives a job notes the time and sends the job over its
+//! channel while the lock is held; neither blocks.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Debug;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
-use super::instance::Instance;
-use crate::faults::Kill;
-use crate::invocation::{Outcome, Rejected};
+use super::job::{Assignment, Job, JobResult};
+use super::stats::InstanceStats;
 
-/// How an accepted invocation ended; an error where it was never begun.
-pub(super) type Reply = Result<Outcome, Rejected>;
+/// An instance, as the dispatcher and the pool use it.
+pub(super) trait Worker: Debug + Send + Sync {
+    fn id(&self) -> u64;
 
-/// An accepted invocation.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) request_id: Arc<str>,
-    pub(super) payload: Bytes,
-    pub(super) trace_id: String,
-    /// JSON, in ASCII.
-    pub(super) client_context: Option<Arc<str>>,
-    /// Version or alias that the caller named.
-    pub(super) qualifier: Option<String>,
-    pub(super) records: usize,
-    pub(super) kill: Option<Kill>,
-    /// Its caller waits for a busy instance rather than be refused.
-    pub(super) waits: bool,
-    /// Notified when an instance has it.
-    pub(super) begun: Option<Arc<Notify>>,
-    pub(super) reply: oneshot::Sender<Reply>,
+    /// Takes the job and sends it to the waiting call; returns it if that call is gone.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the job returns to the queue whole; boxing would cost each job an allocation"
+    )]
+    fn assign(self: Arc<Self>, job: Job, call: oneshot::Sender<Assignment>) -> Result<(), Job>;
+
+    fn is_busy(&self) -> bool;
+
+    /// Since when it waits for an event; `None`: it is busy or stopping.
+    fn idle_since(&self) -> Option<Instant>;
+
+    /// Stops it, unless it is busy.
+    fn stop_if_idle(&self);
+
+    /// Stops it, busy or not.
+    fn stop(&self);
+
+    fn stats(&self) -> InstanceStats;
 }
 
-/// What a waiting `next` call receives.
-#[derive(Debug)]
-pub(super) struct Assignment {
-    pub(super) request_id: Arc<str>,
-    pub(super) invocation_id: String,
-    pub(super) deadline_ms: u64,
-    pub(super) trace_id: String,
-    pub(super) client_context: Option<Arc<str>>,
-    pub(super) qualifier: Option<String>,
-    pub(super) payload: Bytes,
-}
-
-/// A `next` call that waits. One per event that the process can take at the same time.
+/// A waiting `next` call. A process has one for each event that it can take at the same time.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) instance: Arc<Instance>,
-    pub(super) hand: oneshot::Sender<Assignment>,
+    pub(super) worker: Arc<dyn Worker>,
+    pub(super) call: oneshot::Sender<Assignment>,
 }
 
 /// What became of a submitted job.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Submitted {
+pub(super) enum Submission {
     /// An instance has it.
-    Handed,
+    Assigned,
     /// It waits for an instance.
     Queued,
-    /// It waits, and the caller has to start an instance under this number.
+    /// It waits, and the caller must start an instance with this id.
     Start(u64),
-    /// Refused at the limit.
+    /// Rejected at the limit.
     Throttled,
-    /// Refused: the host is draining.
+    /// Rejected: the host is draining.
     Draining,
 }
 
-/// What a change of the limit asks of the caller.
+/// What the caller must do after a change of the limit.
 #[derive(Debug, Default)]
-pub(super) struct Changed {
-    /// Idle instances that are too many now.
-    pub(super) beyond: Vec<Arc<Instance>>,
-    /// Numbers of instances to start for jobs that wait.
+pub(super) struct LimitChange {
+    /// Idle instances above the new limit, to be stopped.
+    pub(super) excess: Vec<Arc<dyn Worker>>,
+    /// Ids of instances to start for queued jobs.
     pub(super) start: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     limit: usize,
-    /// Last in, first out: the warmest instance works, the others may go idle and retire.
+    /// Last in, first out: the warmest instance works, the others may become idle and stop.
     idle: Vec<Slot>,
     /// First in, first out.
     queue: VecDeque<Job>,
-    /// Every process, starting ones (still without a handle) included.
-    instances: BTreeMap<u64, Option<Arc<Instance>>>,
+    /// Every instance by id; `None`: announced, and not yet started.
+    instances: BTreeMap<u64, Option<Arc<dyn Worker>>>,
     starting: usize,
-    /// Instances that just answered: they ask for the next event within a moment, sooner than a new one could start.
+    /// Instances that just answered: their next call comes sooner than a new instance could start.
     returning: BTreeSet<u64>,
     draining: bool,
     next_instance: u64,
@@ -98,14 +89,14 @@ struct State {
 
 /// The dispatcher of one function.
 #[derive(Debug)]
-pub(super) struct Dispatch {
+pub(super) struct Dispatcher {
     state: Mutex<State>,
-    /// Notifies those who wait for room.
+    /// Notified when an instance may have become available.
     freed: Notify,
 }
 
-impl Dispatch {
-    /// `limit`: most processes at one time.
+impl Dispatcher {
+    /// `limit`: processes at one time at most.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             state: Mutex::new(State {
@@ -116,22 +107,22 @@ impl Dispatch {
         }
     }
 
-    /// Changes the limit. Busy instances beyond it are told when they ask for more.
-    pub(super) fn limit(&self, most: NonZeroUsize) -> Changed {
+    /// Changes the limit. A busy instance above it stops with its next call.
+    pub(super) fn set_limit(&self, limit: NonZeroUsize) -> LimitChange {
         let mut state = self.state();
-        state.limit = most.get();
-        let mut change = Changed::default();
-        while let Some(id) = state.cover() {
+        state.limit = limit.get();
+        let mut change = LimitChange::default();
+        while let Some(id) = state.announce_if_needed() {
             change.start.push(id);
         }
         // the longest idle first
-        let many = state.instances.len().saturating_sub(state.limit);
-        let mut idle = state.idle.iter().map(|slot| &slot.instance);
-        while change.beyond.len() < many
-            && let Some(instance) = idle.next()
+        let excess = state.instances.len().saturating_sub(state.limit);
+        let mut idle = state.idle.iter().map(|slot| &slot.worker);
+        while change.excess.len() < excess
+            && let Some(worker) = idle.next()
         {
-            if !change.beyond.iter().any(|known| known.id == instance.id) {
-                change.beyond.push(instance.clone());
+            if !change.excess.iter().any(|other| other.id() == worker.id()) {
+                change.excess.push(worker.clone());
             }
         }
         drop(idle);
@@ -140,8 +131,7 @@ impl Dispatch {
         change
     }
 
-    /// Processes at one time at most.
-    pub(super) fn most(&self) -> usize {
+    pub(super) fn limit(&self) -> usize {
         self.state().limit
     }
 
@@ -149,20 +139,19 @@ impl Dispatch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a job. One that waits is queued at the limit rather than refused, unless the limit is 0.
-    pub(super) fn submit(&self, job: Job) -> Submitted {
+    /// Assigns or queues a job. With a limit of 0 every job is throttled.
+    pub(super) fn submit(&self, job: Job) -> Submission {
         let mut state = self.state();
         if state.draining {
-            return Submitted::Draining;
+            return Submission::Draining;
         }
         if state.limit == 0 {
-            // nobody would ever take it from the queue
-            return Submitted::Throttled;
+            return Submission::Throttled;
         }
-        // those who wait came first
+        // queued jobs came first
         let job = if state.queue.is_empty() {
-            match hand_over(&mut state.idle, job) {
-                None => return Submitted::Handed,
+            match assign(&mut state.idle, job) {
+                None => return Submission::Assigned,
                 Some(job) => job,
             }
         } else {
@@ -171,17 +160,17 @@ impl Dispatch {
         let covered = state.expected() > state.queue.len();
         if !covered && state.instances.len() < state.limit {
             state.queue.push_back(job);
-            return Submitted::Start(state.announce());
+            return Submission::Start(state.announce());
         }
-        if covered || job.waits {
+        if covered || job.queue_at_limit {
             state.queue.push_back(job);
-            return Submitted::Queued;
+            return Submission::Queued;
         }
-        Submitted::Throttled
+        Submission::Throttled
     }
 
-    /// Takes a job back that waits for busy instances. False: an instance has it, or is being started for it (its initialisation is part of
-    /// the invocation), and its outcome will come.
+    /// Removes a job that waits for busy instances. False: an instance has it or is being started for
+    /// it (its initialisation is part of the invocation), and its outcome will come.
     pub(super) fn take_back(&self, request_id: &str) -> bool {
         let mut state = self.state();
         let waiting = state
@@ -192,19 +181,18 @@ impl Dispatch {
         waiting.and_then(|at| state.queue.remove(at)).is_some()
     }
 
-    /// Waits until a job would find an instance, or one that may be started; or until an instance was freed, for which others wait as
-    /// well.
-    pub(super) async fn room(&self) {
+    /// Waits until a job would find an instance, or one could be started; or until any instance became
+    /// available, which another caller may take first.
+    pub(super) async fn available(&self) {
         let freed = self.freed.notified();
-        if !self.state().has_room() {
+        if !self.state().is_available() {
             freed.await;
         }
     }
 
-    /// An announced instance has its handle.
-    pub(super) fn started(&self, instance: &Arc<Instance>) {
-        let mut state = self.state();
-        state.instances.insert(instance.id, Some(instance.clone()));
+    /// An announced instance exists.
+    pub(super) fn started(&self, worker: Arc<dyn Worker>) {
+        self.state().instances.insert(worker.id(), Some(worker));
     }
 
     /// An instance finished its initialisation.
@@ -213,19 +201,19 @@ impl Dispatch {
         state.starting = state.starting.saturating_sub(1);
     }
 
-    /// A `next` call arrived: it gets the oldest job or waits.
+    /// A `next` call arrived: it gets the oldest job, or waits.
     pub(super) fn offer(&self, slot: Slot) {
-        self.place(slot);
+        self.assign_or_wait(slot);
         self.freed.notify_waiters();
     }
 
-    fn place(&self, slot: Slot) {
+    fn assign_or_wait(&self, slot: Slot) {
         let mut state = self.state();
-        state.returning.remove(&slot.instance.id);
-        if state.instances.len() > state.limit && !slot.instance.is_busy() {
+        state.returning.remove(&slot.worker.id());
+        if state.instances.len() > state.limit && !slot.worker.is_busy() {
             drop(state);
-            // the limit was lowered while it worked
-            slot.instance.retire_now();
+            // the limit was lowered while it was busy
+            slot.worker.stop_if_idle();
             return;
         }
         let mut slots = vec![slot];
@@ -233,7 +221,7 @@ impl Dispatch {
             if job.reply.is_closed() {
                 continue; // its caller gave up
             }
-            if let Some(job) = hand_over(&mut slots, job) {
+            if let Some(job) = assign(&mut slots, job) {
                 state.queue.push_front(job);
             }
             return;
@@ -241,106 +229,103 @@ impl Dispatch {
         state.idle.append(&mut slots);
     }
 
-    /// An instance ended. Returns the number of one to start if jobs wait that nobody will take.
-    /// `never_ready`: it never became ready; the oldest job is answered with that, or a function that cannot start would be
-    /// started for ever.
+    /// An instance ended. Returns the id of one to start if queued jobs need it.
+    /// `never_ready`: its initialisation failed. The oldest job gets this result; otherwise a function
+    /// that cannot start would be started for ever.
     pub(super) fn ended(
         &self,
         instance: u64,
         initialised: bool,
-        never_ready: Option<&dyn Fn(&str) -> Reply>,
+        never_ready: Option<&dyn Fn(&str) -> JobResult>,
     ) -> Option<u64> {
         let mut state = self.state();
         state.instances.remove(&instance);
-        state.idle.retain(|slot| slot.instance.id != instance);
-        state.returning.remove(&instance);
+        state.remove_slots(instance);
         if !initialised {
             state.starting = state.starting.saturating_sub(1);
         }
         state.queue.retain(|job| !job.reply.is_closed());
-        if let Some(reply) = never_ready
+        if let Some(result) = never_ready
             && let Some(job) = state.queue.pop_front()
         {
-            let reply = reply(&job.request_id);
-            let _ = job.reply.send(reply);
+            let result = result(&job.request_id);
+            let _ = job.reply.send(result);
         }
-        let next = state.cover();
+        let next = state.announce_if_needed();
         drop(state);
         self.freed.notify_waiters();
         next
     }
 
-    /// The host has no room for an announced instance. Jobs that wait do so for the function's other instances; where there are
-    /// none, and for jobs that do not wait, this is the answer. No further instance is announced before one of these ends, or a job
-    /// comes.
-    pub(super) fn no_room(&self, instance: u64, reply: &dyn Fn() -> Reply) {
+    /// The host cannot start an announced instance. Jobs that may queue wait for the function's other
+    /// instances; without any, and for the other jobs, `result` is the answer. No further instance is
+    /// announced before one of these ends or a job comes.
+    pub(super) fn no_capacity(&self, instance: u64, result: &dyn Fn() -> JobResult) {
         let mut state = self.state();
         state.instances.remove(&instance);
         state.starting = state.starting.saturating_sub(1);
         let alone = state.instances.is_empty();
-        let (stay, refused): (VecDeque<Job>, VecDeque<Job>) = std::mem::take(&mut state.queue)
+        let (queued, rejected): (VecDeque<Job>, VecDeque<Job>) = std::mem::take(&mut state.queue)
             .into_iter()
-            .partition(|job| job.waits && !alone);
-        state.queue = stay;
+            .partition(|job| job.queue_at_limit && !alone);
+        state.queue = queued;
         drop(state);
-        for job in refused {
-            // one whose caller gave up is not there to receive it
-            let _ = job.reply.send(reply());
+        for job in rejected {
+            // the receiver is gone where the caller gave up
+            let _ = job.reply.send(result());
         }
     }
 
-    /// An instance is about to answer and will ask for its next event.
+    /// An instance is about to answer and will call `next` soon.
     pub(super) fn returning(&self, instance: u64) {
         let mut state = self.state();
-        // one that ended meanwhile would be waited for in vain
+        // one that has ended will not call again
         if state.instances.contains_key(&instance) {
             state.returning.insert(instance);
         }
     }
 
-    /// It has not come back in time. Returns the number of an instance to start in its stead, if jobs wait for it.
+    /// An instance has not called `next` in time. Returns the id of one to start in its place.
     pub(super) fn overdue(&self, instance: u64) -> Option<u64> {
         let mut state = self.state();
         state.returning.remove(&instance);
-        state.cover()
+        state.announce_if_needed()
     }
 
-    /// Takes an instance's waiting calls away, so that it gets no further job.
+    /// Removes an instance's waiting calls, so that it gets no further job.
     pub(super) fn withdraw(&self, instance: u64) {
-        let mut state = self.state();
-        state.idle.retain(|slot| slot.instance.id != instance);
-        state.returning.remove(&instance);
+        self.state().remove_slots(instance);
     }
 
-    /// No job is taken any more; those that wait are dropped, and their callers learn it from the closed channel.
+    /// Accepts no job any more. The channels of queued jobs are closed.
     pub(super) fn drain(&self) {
         let mut state = self.state();
         state.draining = true;
         state.queue.clear();
     }
 
-    /// Lets go of every instance: they hold this dispatcher, too, and neither would ever be freed.
-    pub(super) fn abandon(&self) {
+    /// Drops every instance: instances hold this dispatcher as well, a cycle of references.
+    pub(super) fn release_instances(&self) {
         let mut state = self.state();
         state.idle.clear();
         state.instances.clear();
     }
 
     /// The instance that has been idle longest, and since when.
-    pub(super) fn longest_idle(&self) -> Option<(Instant, Arc<Instance>)> {
+    pub(super) fn longest_idle(&self) -> Option<(Instant, Arc<dyn Worker>)> {
         let state = self.state();
         let idle = state
             .idle
             .iter()
-            .filter_map(|slot| Some((slot.instance.idle_since()?, slot.instance.clone())));
+            .filter_map(|slot| Some((slot.worker.idle_since()?, slot.worker.clone())));
         idle.min_by_key(|(since, _)| *since)
     }
 
-    pub(super) fn instances(&self) -> Vec<Arc<Instance>> {
+    pub(super) fn instances(&self) -> Vec<Arc<dyn Worker>> {
         self.state().instances.values().flatten().cloned().collect()
     }
 
-    /// Processes of now, those included that are being started.
+    /// Instances, starting ones included.
     pub(super) fn instance_count(&self) -> usize {
         self.state().instances.len()
     }
@@ -351,19 +336,19 @@ impl Dispatch {
 }
 
 impl State {
-    /// Instances that will ask for an event soon.
+    /// Instances that will call `next` soon.
     fn expected(&self) -> usize {
         self.starting + self.returning.len()
     }
 
     /// A job that came now would not wait for a busy instance.
-    fn has_room(&self) -> bool {
+    fn is_available(&self) -> bool {
         let free = !self.idle.is_empty() || self.instances.len() < self.limit;
         self.expected() > self.queue.len() || (free && self.queue.is_empty())
     }
 
-    /// Announces an instance if jobs wait that nobody is expected to take.
-    fn cover(&mut self) -> Option<u64> {
+    /// Announces an instance if more jobs are queued than instances are expected to return.
+    fn announce_if_needed(&mut self) -> Option<u64> {
         let uncovered = self.queue.len() > self.expected();
         (uncovered && self.instances.len() < self.limit && !self.draining).then(|| self.announce())
     }
@@ -374,12 +359,17 @@ impl State {
         self.instances.insert(self.next_instance, None);
         self.next_instance
     }
+
+    fn remove_slots(&mut self, instance: u64) {
+        self.idle.retain(|slot| slot.worker.id() != instance);
+        self.returning.remove(&instance);
+    }
 }
 
-/// Gives the job to the last slot whose process still listens. Gives it back when there is none.
-fn hand_over(slots: &mut Vec<Slot>, mut job: Job) -> Option<Job> {
+/// Assigns the job to the last slot whose call still waits. Returns it when there is none.
+fn assign(slots: &mut Vec<Slot>, mut job: Job) -> Option<Job> {
     while let Some(slot) = slots.pop() {
-        match slot.instance.clone().assign(job, slot.hand) {
+        match slot.worker.assign(job, slot.call) {
             Ok(()) => return None,
             Err(back) => job = back,
         }

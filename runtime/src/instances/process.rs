@@ -12,29 +12,30 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
-use super::guardian::Guardian;
 use super::logs::MAX_LINE;
-use super::pace::Pace;
+use super::rate_limiter::RateLimiter;
+use super::reaper::Reaper;
 use crate::descriptors;
 
-/// How often, in bytes, the pace of reading is looked at.
-const PACED: usize = 64 * 1024;
+/// Bytes between two checks of the rate.
+const RATE_CHECK_BYTES: usize = 64 * 1024;
 
 /// A running process, leader of a group of its own. Dropping it kills the group.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     group: u32,
-    guardian: Arc<Guardian>,
+    reaper: Arc<Reaper>,
 }
 
 impl Process {
-    /// Starts `executable` in its own folder, with this environment and no other, and with this soft limit of open files.
+    /// Starts `executable` in its own folder, with exactly this environment and this soft limit of open
+    /// files.
     pub(super) fn start(
         executable: &Path,
         environment: BTreeMap<String, String>,
         open_files: Option<u64>,
-        guardian: &Arc<Guardian>,
+        reaper: &Arc<Reaper>,
     ) -> std::io::Result<Self> {
         let child = Command::new(executable)
             .env_clear()
@@ -51,15 +52,19 @@ impl Process {
         let group = child
             .id()
             .ok_or_else(|| std::io::Error::other("the process has no id"))?;
-        guardian.watch(group);
-        // one that has ended already has no limit to set, and its end is noticed elsewhere
+        reaper.add(group);
+        // a process that has ended already has no limit to set; its supervisor notices the end
         if let Some(Err(error)) = open_files.map(|soft| descriptors::restore(group, soft)) {
-            tracing::debug!(%error, pid = group, "a function's process keeps the host's limit of open files");
+            tracing::debug!(
+                %error,
+                pid = group,
+                "a function's process keeps the host's limit of open files"
+            );
         }
         Ok(Self {
             child,
             group,
-            guardian: guardian.clone(),
+            reaper: reaper.clone(),
         })
     }
 
@@ -67,9 +72,9 @@ impl Process {
         self.group
     }
 
-    /// Hands every line of standard output and standard error to `line`, until both are closed.
+    /// Calls `line` with every line of standard output and standard error, until both are closed.
     pub(super) fn forward_output(&mut self, line: impl Fn(String) + Clone + Send + 'static) {
-        let line = guarded(line);
+        let line = catch_panics(line);
         if let Some(out) = self.child.stdout.take() {
             tokio::spawn(forward(out, line.clone()));
         }
@@ -83,14 +88,14 @@ impl Process {
         self.child.wait().await
     }
 
-    /// Asks the group to end.
+    /// Sends SIGTERM to the group.
     pub(super) fn terminate(&self) {
         self.signal(Signal::SIGTERM);
-        // one that was stopped could not hear it
+        // a stopped process receives it only once it continues
         self.signal(Signal::SIGCONT);
     }
 
-    /// Ends the group. Whatever the leader left running goes too.
+    /// Ends the group: the leader and the processes that it started.
     pub(super) fn kill(&self) {
         self.signal(Signal::SIGKILL);
     }
@@ -104,12 +109,13 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-        self.guardian.forget(self.group);
+        self.reaper.remove(self.group);
     }
 }
 
-/// A line that makes its reader panic is lost, and no other: without a reader the pipe would fill up and the function stand still.
-fn guarded(line: impl Fn(String) + Clone) -> impl Fn(String) + Clone {
+/// Keeps reading after a line that makes `line` panic: without a reader the pipe would fill up and
+/// block the function.
+fn catch_panics(line: impl Fn(String) + Clone) -> impl Fn(String) + Clone {
     move |text| {
         if catch_unwind(AssertUnwindSafe(|| line(text))).is_err() {
             tracing::error!(
@@ -123,7 +129,7 @@ fn guarded(line: impl Fn(String) + Clone) -> impl Fn(String) + Clone {
 async fn forward(source: impl AsyncRead + Unpin, line: impl Fn(String)) {
     let mut reader = BufReader::new(source);
     let mut pending = Vec::new();
-    let mut pace = Pace::from(Instant::now());
+    let mut rate_limiter = RateLimiter::new(Instant::now());
     let mut read = 0;
     while let Ok(chunk) = reader.fill_buf().await
         && !chunk.is_empty()
@@ -136,8 +142,9 @@ async fn forward(source: impl AsyncRead + Unpin, line: impl Fn(String)) {
         }
         reader.consume(taken);
         read += taken;
-        if read >= PACED {
-            tokio::time::sleep(pace.after(Instant::now(), std::mem::take(&mut read))).await;
+        if read >= RATE_CHECK_BYTES {
+            tokio::time::sleep(rate_limiter.delay_after(Instant::now(), std::mem::take(&mut read)))
+                .await;
         }
         while pending.len() > MAX_LINE {
             let rest = pending.split_off(MAX_LINE);
@@ -158,9 +165,8 @@ fn take_line(pending: &mut Vec<u8>) -> String {
 /// Which memory of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Memory {
-    /// What is resident now.
     Resident,
-    /// The most that ever was.
+    /// The highest since the process started.
     Peak,
 }
 
@@ -182,7 +188,7 @@ mod tests {
     use std::sync::Mutex;
 
     #[tokio::test]
-    async fn output_is_cut_at_line_ends_and_at_the_longest_line() {
+    async fn output_is_split_at_line_ends_and_at_the_limit() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let seen = lines.clone();
         let mut text = b"one\r\n\ntwo \xff\n".to_vec();
@@ -195,10 +201,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_breaks_its_reader_loses_no_other() {
+    async fn a_line_that_panics_its_reader_loses_no_other() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let seen = lines.clone();
-        let line = guarded(move |line: String| {
+        let line = catch_panics(move |line: String| {
             assert_ne!(line, "bad", "on purpose");
             seen.lock().unwrap().push(line);
         });

@@ -10,7 +10,7 @@ use core::net::IpAddr;
 use http::{HeaderMap, HeaderName, header};
 
 /// A token has at least so many characters.
-pub const LEAST_TOKEN: usize = 16;
+pub const MIN_TOKEN_LENGTH: usize = 16;
 
 /// What callers of other machines must bring. Never shown.
 #[derive(Clone)]
@@ -23,9 +23,9 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    /// `None` unless it has [`LEAST_TOKEN`] characters that can stand in an access key id: letters, digits, `-` and `_`.
+    /// `None` unless it has [`MIN_TOKEN_LENGTH`] characters that can stand in an access key id: letters, digits, `-` and `_`.
     pub fn new(text: &str) -> Option<Self> {
-        let sound = text.len() >= LEAST_TOKEN
+        let sound = text.len() >= MIN_TOKEN_LENGTH
             && text
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));

@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::admission::Refused;
 use crate::asynchronous::{MAX_EVENT, NotAccepted};
 use crate::instances::arn;
 use crate::invocation::{self, MAX_PAYLOAD, Outcome, Rejected};
+use crate::listener::{Reply, empty_reply, json_reply};
 use crate::model::{Function, Location, SkippedFunction};
-
-pub(super) type Reply = Response<Full<Bytes>>;
 
 /// What went wrong, as the service names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +116,7 @@ impl Error {
         if let Self::Throttled(reason, _) = self {
             body["Reason"] = Value::from(*reason);
         }
-        let mut reply = json_reply(
+        let mut reply = api_reply(
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             body.to_string(),
         );
@@ -137,7 +135,7 @@ pub(super) fn ended(
         Outcome::Answer(body) => (body, false),
         Outcome::Error(error) | Outcome::Interrupted(error) => (error.body, true),
     };
-    let mut reply = json_reply(StatusCode::OK, body);
+    let mut reply = api_reply(StatusCode::OK, body);
     set(&mut reply, "x-amzn-requestid", &response.request_id);
     set(&mut reply, "x-amz-executed-version", version);
     if failed {
@@ -155,8 +153,7 @@ pub(super) fn ended(
 
 /// An event was taken over, or would have been.
 pub(super) fn taken(status: StatusCode, request_id: &str) -> Reply {
-    let mut reply = Reply::default();
-    *reply.status_mut() = status;
+    let mut reply = empty_reply(status);
     set(&mut reply, "x-amzn-requestid", request_id);
     reply
 }
@@ -184,19 +181,15 @@ pub(super) fn list(
         })
         .chain(not_run)
         .collect();
-    json_reply(
+    api_reply(
         StatusCode::OK,
         json!({ "Functions": functions }).to_string(),
     )
 }
 
-fn json_reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+/// No browser may take the response for another type.
+fn api_reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    let mut reply = json_reply(status, body);
     reply.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

@@ -5,38 +5,48 @@ use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::value::RawValue;
 
-use super::answer::{self, Error, Reply};
+use super::answer::{self, Error};
 use super::name::{NotFound, find, not_run};
 use super::request::{self, Kind, Wanted};
-use super::{Api, HOST_ID, admission};
+use super::{HOST_ID_HEADER, InvokeApi, admission};
 use crate::asynchronous::{Event, MAX_EVENT};
-use crate::connections::Peers;
-use crate::connections::body::Unread;
-use crate::instances::new_id;
+use crate::ids::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
+use crate::listener::body::BodyError;
+use crate::listener::{ConnectionInfo, Reply};
 use crate::model::qualified::{LATEST, PUBLISHED};
 
 /// Answers a request; there is always an answer.
-pub(super) async fn handle(api: &Api, request: Request<Incoming>, peers: Peers) -> Reply {
-    serve(api, request, &peers).await.unwrap_or_else(|error| {
-        tracing::debug!(?error, "a call of the Invoke API was refused");
-        error.reply(&api.location)
-    })
+pub(super) async fn handle(
+    api: &InvokeApi,
+    request: Request<Incoming>,
+    connection: ConnectionInfo,
+) -> Reply {
+    serve(api, request, &connection)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::debug!(?error, "a call of the Invoke API was refused");
+            error.reply(&api.location)
+        })
 }
 
 /// Nothing of the body is read before the caller is admitted.
-async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<Reply, Error> {
+async fn serve(
+    api: &InvokeApi,
+    request: Request<Incoming>,
+    connection: &ConnectionInfo,
+) -> Result<Reply, Error> {
     let (head, body) = request.into_parts();
     admission::admit(
-        peers.client.ip(),
-        peers.server.ip(),
+        connection.client.ip(),
+        connection.server.ip(),
         &head.headers,
         api.token.as_ref(),
     )
     .map_err(Error::Refused)?;
     if head
         .headers
-        .get(HOST_ID)
+        .get(HOST_ID_HEADER)
         .is_some_and(|id| id.as_bytes() != api.host_id.as_bytes())
     {
         return Err(Error::OtherHost);
@@ -75,7 +85,7 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<R
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let payload = payload(
-        peers,
+        connection,
         body,
         if kind == Kind::Asynchronous {
             MAX_EVENT
@@ -111,7 +121,7 @@ async fn serve(api: &Api, request: Request<Incoming>, peers: &Peers) -> Result<R
 }
 
 /// The invocation runs on when the caller goes away, as on Lambda.
-async fn invoke(api: &Api, request: invocation::Request, tail: bool) -> Result<Reply, Error> {
+async fn invoke(api: &InvokeApi, request: invocation::Request, tail: bool) -> Result<Reply, Error> {
     let version = executed_version(request.qualifier.as_deref());
     let tail = request
         .request_id
@@ -140,14 +150,14 @@ fn executed_version(qualifier: Option<&str>) -> &'static str {
 }
 
 /// The event, which is JSON; none at all counts as `{}`.
-async fn payload(peers: &Peers, body: Incoming, most: usize) -> Result<Bytes, Error> {
-    let body = peers
-        .body(body, most)
+async fn payload(connection: &ConnectionInfo, body: Incoming, max: usize) -> Result<Bytes, Error> {
+    let body = connection
+        .read_body(body, max)
         .await
         .map_err(|unread| match unread {
-            Unread::TooLarge => Error::TooLarge(most),
-            Unread::NoRoom => Error::Throttled("CallerRateLimitExceeded", unread.to_string()),
-            Unread::Slow | Unread::Broken(_) => Error::NotJson(unread.to_string()),
+            BodyError::TooLarge => Error::TooLarge(max),
+            BodyError::NoRoom => Error::Throttled("CallerRateLimitExceeded", unread.to_string()),
+            BodyError::Timeout | BodyError::Broken(_) => Error::NotJson(unread.to_string()),
         })?;
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));

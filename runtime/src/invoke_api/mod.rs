@@ -1,41 +1,37 @@
-//! Lambda's Invoke API (2015-03-31), as far as a caller of functions needs it: the AWS command line, the SDKs, functions that
-//! call each other, and `usher invoke`.
+//! Lambda's Invoke API (2015-03-31), as far as a caller of functions needs it: the AWS command line,
+//! the SDKs, functions that call each other, and `usher invoke`.
 //!
-//! A request passes through these files in this order: `admission` (may this caller ask at all), `name` (which function is
-//! meant), `request` (what is asked of it), `handler` (it is run, or taken over by [`crate::asynchronous`]), `answer` (what the
-//! service would say). `client` asks a running host, found by the file of `beacon`; `definition` says
-//! whether that host runs a function as a command's arguments say.
+//! A request passes through these files in this order: `admission` checks that the caller may call
+//! functions; `name` finds the function; `request` reads the operation; `handler` runs the function or
+//! hands the event to [`crate::asynchronous`]; `answer` builds the response that the service would
+//! send. [`crate::client::InvokeClient`] is the client of a running host.
 //!
-//! Promises: loopback only, unless a token guards it; no page of a browser can call a function; an event that was answered
-//! with 202 is on disk; signatures of requests are not checked, whatever they are.
+//! Guarantees: callers from other machines need a token; no page of a browser can call a function; an
+//! event that was answered with 202 is on disk. Signatures of requests are not checked.
 
 mod admission;
 mod answer;
-mod beacon;
-mod client;
 mod client_context;
-mod definition;
 mod handler;
 mod name;
 mod request;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::asynchronous::Queue;
-use crate::connections::places::Places;
-use crate::connections::{self, Rules};
 use crate::instances::Logs;
 use crate::invocation::Invoker;
+use crate::listener::{Listener, ListenerClosed};
 use crate::model::{Function, Location, SkippedFunction};
 
-pub use admission::{LEAST_TOKEN, Token};
-pub use beacon::{Beacon, Definitions};
-pub use client::{Answer, Asked, Client};
+pub use admission::{MIN_TOKEN_LENGTH, Token};
+
+#[cfg(test)]
+pub(crate) use name::tests::function as function_fixture;
 
 /// The function of this name, ARN or logical id, with or without a qualifier.
 pub fn function<'f>(
@@ -47,51 +43,44 @@ pub fn function<'f>(
         .map(|(function, _)| function)
 }
 
-/// Where it listens unless told otherwise: where `sam local start-lambda` does.
-pub const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
+/// The default address, which is that of `sam local start-lambda`.
+pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3001);
 
-/// The header by which `usher invoke` says which host it means.
-const HOST_ID: &str = "x-usher-host";
+/// The header by which `usher invoke` names the run of the host that it means.
+pub(crate) const HOST_ID_HEADER: &str = "x-usher-host";
 
 /// What the API needs of its host.
 #[derive(Clone)]
-pub struct Api {
+pub struct InvokeApi {
     /// By logical id.
     pub functions: BTreeMap<String, Function>,
     /// Functions that this host cannot run, by logical id.
     pub skipped: BTreeMap<String, SkippedFunction>,
-    /// Region and account of ARNs in answers.
+    /// Region and account of ARNs in responses.
     pub location: Location,
     /// Runs functions.
     pub invoker: Invoker,
-    /// Takes events over.
+    /// Stores asynchronous events.
     pub queue: Queue,
-    /// Where the functions' lines pass.
+    /// Log lines of the functions, for callers that request the last ones.
     pub logs: Logs,
-    /// What callers of other machines must bring; `None`: they are refused.
+    /// What callers of other machines must send; `None`: they are refused.
     pub token: Option<Token>,
     /// Identifies this run.
     pub host_id: String,
 }
 
-/// Serves until `shutdown` turns true, then finishes the requests in flight. Those of invocations that the pool ends are
-/// answered as well: how long the requests of a drain take is for the pool to say.
+/// Serves until `shutdown` turns true, then waits for the open requests. The pool bounds that time:
+/// it ends the invocations of a drain.
 pub(crate) async fn serve(
-    listener: TcpListener,
-    api: Api,
-    places: Places,
+    listener: Listener,
+    api: InvokeApi,
     shutdown: watch::Receiver<bool>,
-) {
+) -> Result<(), ListenerClosed> {
     let api = Arc::new(api);
-    connections::serve(
-        listener,
-        places,
-        Rules::default(),
-        shutdown,
-        move |request, peers| {
-            let api = api.clone();
-            async move { handler::handle(&api, request, peers).await }
-        },
-    )
-    .await;
+    let handle = move |request, connection| {
+        let api = api.clone();
+        async move { handler::handle(&api, request, connection).await }
+    };
+    listener.serve(shutdown, handle).await
 }

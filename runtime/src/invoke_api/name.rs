@@ -66,7 +66,7 @@ pub(super) mod tests {
     use crate::model::{Code, Location};
 
     /// `Greeter` of the stack `shop`.
-    pub(in crate::invoke_api) fn function() -> Function {
+    pub(crate) fn function() -> Function {
         Function {
             id: "Greeter".into(),
             name: "shop-Greeter".into(),

@@ -25,7 +25,7 @@ mod topic;
 
 use serde::Serialize;
 
-use crate::invoke_api::Client;
+use crate::client::InvokeClient;
 use crate::model::Application;
 use crate::sqs::Sqs;
 pub use route::{RecordRange, ReturnRoute, reason, route};
@@ -185,7 +185,7 @@ pub async fn replay(
     app: &Application,
     store: &DeadLetterStore,
     limit: usize,
-    host: Option<&Client>,
+    host: Option<&InvokeClient>,
 ) -> Result<ReplaySummary, String> {
     match &store.kind {
         StoreKind::Queue { .. } => queue::replay(&sqs(app)?, store, limit, host).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::route::{RecordRange, ReturnRoute, reason, route};
 use super::stores::DeadLetterStore;
 use super::{DeadLetterView, ReplaySummary, records};
-use crate::invoke_api::{Asked, Client};
+use crate::client::{InvokeClient, InvokeReply};
 use crate::sqs::{DeadLetter, Sqs};
 
 /// How long received dead letters stay hidden from other consumers.
@@ -60,7 +60,7 @@ pub(super) async fn replay(
     sqs: &Sqs,
     store: &DeadLetterStore,
     limit: usize,
-    host: Option<&Client>,
+    host: Option<&InvokeClient>,
 ) -> Result<ReplaySummary, String> {
     let queue = &store.name;
     let mut summary = ReplaySummary::default();
@@ -125,7 +125,7 @@ async fn replay_one(
     sqs: &Sqs,
     store: &DeadLetterStore,
     dead: &DeadLetter,
-    host: Option<&Client>,
+    host: Option<&InvokeClient>,
 ) -> Result<u64, String> {
     match route(store, dead)? {
         ReturnRoute::Queue(queue) => sqs
@@ -144,17 +144,19 @@ async fn replay_one(
 async fn submit_event(
     function: &str,
     payload: String,
-    host: Option<&Client>,
+    host: Option<&InvokeClient>,
 ) -> Result<(), String> {
     let response = match host {
         Some(host) => host.invoke(function, payload.into(), true, false).await,
-        None => Asked::Nobody,
+        None => InvokeReply::Unreachable,
     };
     match response {
-        Asked::Answer(_) => Ok(()),
-        Asked::Refused(why) => Err(format!("the running host refuses the event: {why}")),
-        Asked::Nobody => Err("events need a running host. Start one with `usher up`".to_owned()),
-        Asked::Broken(why) => Err(format!(
+        InvokeReply::Answer(_) => Ok(()),
+        InvokeReply::Refused(why) => Err(format!("the running host refuses the event: {why}")),
+        InvokeReply::Unreachable => {
+            Err("events need a running host. Start one with `usher up`".to_owned())
+        }
+        InvokeReply::Broken(why) => Err(format!(
             "the host stopped responding ({why}); it may have accepted the event"
         )),
     }

@@ -1,30 +1,33 @@
-//! Starts the event source mappings: Kafka's, and those of queues, which have to be there first.
+//! Starts the event source mappings of Kafka topics and of queues, which are created first.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::components::ComponentSet;
 use super::{Options, StartError};
 use crate::invocation::Invoker;
-use crate::model::{Application, Function, Queue};
+use crate::model::{Application, Function, KafkaMapping, Queue, SqsMapping};
 use crate::sqs::{self, Sqs};
+use crate::tuning::SourceSettings;
 use crate::{instances, kafka};
 
-/// Bytes of records that all Kafka mappings together hold.
+/// Bytes of records that all Kafka mappings together buffer.
 const BUFFER_BYTES: usize = 256 * 1024 * 1024;
 
-/// What every mapping gets of its host.
-pub(super) struct Host<'a> {
+/// Starts mappings with what they need of the host.
+pub(super) struct MappingStarter<'a> {
     pub(super) app: &'a Application,
     pub(super) options: &'a Options,
     pub(super) invoker: &'a Invoker,
     pub(super) stopping: &'a watch::Receiver<bool>,
 }
 
-impl Host<'_> {
-    /// Invocations of a function at one time.
+impl MappingStarter<'_> {
+    /// Invocations of a function at one time at most.
     fn concurrency(&self, function: &str) -> usize {
         let reserved = self
             .app
@@ -36,66 +39,120 @@ impl Host<'_> {
         })
     }
 
-    pub(super) fn start_kafka(&self) -> Result<Vec<kafka::Handle>, StartError> {
-        let enabled: Vec<_> = self
-            .app
-            .kafka
-            .iter()
-            .filter(|mapping| mapping.enabled)
-            .collect();
-        let handles = enabled.iter().map(|mapping| {
-            let limits = kafka::Limits {
-                in_flight: self.concurrency(&mapping.function),
-                buffer_bytes: BUFFER_BYTES / enabled.len().max(1),
-                drain: self.options.pool.drain,
-                host_id: self.options.state.host_id().to_owned(),
-                aws_timing: self.options.aws_timing,
-                sqs: Sqs::of(self.app),
-                function_arn: self.app.functions.get(&mapping.function).map(instances::arn).unwrap_or_default(),
-                parts: self.options.pool.parts.clone(),
-                state: Some(self.options.state.path().to_owned()),
-            };
-            let handle = kafka::start((*mapping).clone(), &limits, self.invoker.clone(), self.stopping.clone()).map_err(StartError)?;
-            tracing::info!(mapping = %mapping.id, "reads {} at {} as group {} for {}", mapping.topics.join(", "), mapping.bootstrap_servers, mapping.group, mapping.function);
-            Ok(handle)
-        });
-        handles.collect()
+    /// Starts every enabled mapping.
+    pub(super) fn start(&self, queues: Option<ReadyQueues>) -> Result<Mappings, StartError> {
+        let mut mappings = Mappings::default();
+        let enabled = self.app.kafka.iter().filter(|mapping| mapping.enabled);
+        let count = enabled.clone().count().max(1);
+        for mapping in enabled {
+            let handle = self.start_kafka(mapping, BUFFER_BYTES / count)?;
+            mappings.kafka.push(handle.watch());
+            mappings.add(&mapping.id, handle.tuner(), handle.ended());
+        }
+        let Some(ready) = queues else {
+            return Ok(mappings);
+        };
+        for mapping in self.app.sqs.iter().filter(|mapping| mapping.enabled) {
+            let handle = self.start_sqs(mapping, &ready);
+            mappings.sqs.push(handle.watch());
+            mappings.add(&mapping.id, handle.tuner(), handle.ended());
+        }
+        Ok(mappings)
     }
 
-    pub(super) fn start_sqs(&self, ready: Option<Ready>) -> Vec<sqs::Handle> {
-        let Some(Ready {
-            sqs,
-            queues,
-            visibility,
-        }) = ready
-        else {
-            return Vec::new();
+    fn start_kafka(
+        &self,
+        mapping: &KafkaMapping,
+        buffer_bytes: usize,
+    ) -> Result<kafka::Handle, StartError> {
+        let function = self.app.functions.get(&mapping.function);
+        let limits = kafka::Limits {
+            in_flight: self.concurrency(&mapping.function),
+            buffer_bytes,
+            drain: self.options.pool.drain,
+            host_id: self.options.state.host_id().to_owned(),
+            aws_timing: self.options.aws_timing,
+            sqs: Sqs::of(self.app),
+            function_arn: function.map(instances::arn).unwrap_or_default(),
+            parts: self.options.pool.parts.clone(),
+            state: Some(self.options.state.path().to_owned()),
         };
-        let enabled = self.app.sqs.iter().filter(|mapping| mapping.enabled);
-        let handles = enabled.map(|mapping| {
-            let limits = sqs::Limits {
-                concurrency: self.concurrency(&mapping.function),
-                timeout: self.app.functions.get(&mapping.function).map_or(Duration::ZERO, |function| function.timeout),
-                visibility: visibility.get(mapping.queue_name()).copied().unwrap_or_default(),
-                drain: self.options.pool.drain,
-                parts: self.options.pool.parts.clone(),
-            };
-            tracing::info!(mapping = %mapping.id, "reads {} at {} for {}", mapping.queue_name(), sqs.endpoint(), mapping.function);
-            sqs::start(mapping.clone(), &limits, sqs.clone(), queues.clone(), self.invoker.clone(), self.stopping.clone())
-        });
-        handles.collect()
+        let handle = kafka::start(
+            mapping.clone(),
+            &limits,
+            self.invoker.clone(),
+            self.stopping.clone(),
+        )
+        .map_err(StartError)?;
+        tracing::info!(
+            mapping = %mapping.id,
+            "reads {} at {} as group {} for {}",
+            mapping.topics.join(", "),
+            mapping.bootstrap_servers,
+            mapping.group,
+            mapping.function
+        );
+        Ok(handle)
+    }
+
+    fn start_sqs(&self, mapping: &SqsMapping, ready: &ReadyQueues) -> sqs::Handle {
+        let queue = mapping.queue_name();
+        let function = self.app.functions.get(&mapping.function);
+        let limits = sqs::Limits {
+            concurrency: self.concurrency(&mapping.function),
+            timeout: function.map_or(Duration::ZERO, |function| function.timeout),
+            visibility: ready.visibility.get(queue).copied().unwrap_or_default(),
+            drain: self.options.pool.drain,
+            parts: self.options.pool.parts.clone(),
+        };
+        tracing::info!(
+            mapping = %mapping.id,
+            "reads {queue} at {} for {}",
+            ready.sqs.endpoint(),
+            mapping.function
+        );
+        sqs::start(
+            mapping.clone(),
+            &limits,
+            ready.sqs.clone(),
+            ready.queues.clone(),
+            self.invoker.clone(),
+            self.stopping.clone(),
+        )
     }
 }
 
-/// Queues that are there, and what their mappings need to know of them.
-pub(super) struct Ready {
+/// The mappings that run.
+#[derive(Debug, Default)]
+pub(super) struct Mappings {
+    pub(super) components: ComponentSet,
+    pub(super) kafka: Vec<kafka::Watch>,
+    pub(super) sqs: Vec<sqs::Watch>,
+    /// Senders of changed settings, by mapping.
+    pub(super) tuners: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
+}
+
+impl Mappings {
+    fn add(
+        &mut self,
+        id: &str,
+        tuner: watch::Sender<Option<SourceSettings>>,
+        ended: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) {
+        self.tuners.insert(id.to_owned(), tuner);
+        self.components.start(format!("mapping {id}"), ended);
+    }
+}
+
+/// Queues that exist, and what their mappings need of them.
+pub(super) struct ReadyQueues {
     sqs: Sqs,
     queues: Arc<[Queue]>,
     visibility: BTreeMap<String, Duration>,
 }
 
-/// Makes the template's queues be there. `None`: the application has nothing to do with SQS.
-pub(super) async fn ready(app: &Application) -> Result<Option<Ready>, StartError> {
+/// Creates the template's queues. `None`: the application does not use SQS.
+pub(super) async fn ready(app: &Application) -> Result<Option<ReadyQueues>, StartError> {
     let enabled: Vec<_> = app.sqs.iter().filter(|mapping| mapping.enabled).collect();
     let Some(sqs) = Sqs::of(app).filter(|_| !app.queues.is_empty() || !enabled.is_empty()) else {
         return Ok(None);
@@ -118,18 +175,20 @@ pub(super) async fn ready(app: &Application) -> Result<Option<Ready>, StartError
         }
         visibility.insert(queue.to_owned(), hidden);
     }
-    Ok(Some(Ready {
+    Ok(Some(ReadyQueues {
         sqs,
         queues: app.queues.clone().into(),
         visibility,
     }))
 }
 
-/// For queues that are not the template's, whose settings only the server knows. Lambda would refuse such a mapping.
+/// Warns of a queue outside of the template whose messages become visible before the function's
+/// timeout. Lambda refuses such a mapping.
 fn warn_of(queue: &str, hidden: Duration, function: &Function) {
     tracing::warn!(
-        "queue {queue} hides a message for {} s, less than the Timeout of {} ({} s), which may get it twice at once; Lambda refuses that. \
-         Set its VisibilityTimeout to six times the Timeout",
+        "queue {queue} hides a message for {} s, less than the Timeout of {} ({} s): the function may \
+         receive it twice at the same time, and Lambda refuses that. Set its VisibilityTimeout to six \
+         times the Timeout",
         hidden.as_secs(),
         function.id,
         function.timeout.as_secs()

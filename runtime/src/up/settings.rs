@@ -9,13 +9,13 @@ use crate::control::Tuner;
 use crate::project::{SETTINGS, setting_changes};
 use crate::tuning::{SettingChange, changes_between};
 
-/// How often the file is looked at.
-const LOOK: Duration = Duration::from_millis(500);
+/// Interval between two checks of the file.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Applies what the file says at the start.
 ///
 /// # Errors
-/// Everything that cannot be, in one message.
+/// Every refused setting, in one message.
 pub(super) fn begin(tuner: &Tuner, wishes: &[SettingChange]) -> Result<(), StartError> {
     let refused = apply(tuner, &[], wishes);
     if refused.is_empty() {
@@ -35,12 +35,12 @@ fn apply(tuner: &Tuner, before: &[SettingChange], after: &[SettingChange]) -> Ve
         .collect()
 }
 
-/// Follows the file for ever. What is wrong in it changes nothing and is told once.
+/// Follows the file for ever. A file with an error changes nothing and is logged once.
 pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<SettingChange>) {
-    // read once more at the start: it may have been edited since `known` was
+    // the file may have been edited since `known` was read
     let mut stamp = None;
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         let now = stamp_of(&file).await;
         if now == stamp {
             continue;
@@ -48,19 +48,20 @@ pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Sett
         stamp = now;
         match setting_changes(&file) {
             Ok(wishes) => {
-                // refusals are told by the tuner; those wishes count as known, so that they are told once
+                // the tuner logs what it refuses; a refused setting counts as known, so that it is
+                // logged once
                 apply(&tuner, &known, &wishes);
                 known = wishes;
             }
             Err(problems) => {
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                tracing::warn!("nothing is changed: {}", problems.join("; "));
+                tracing::warn!("no setting changes: {}", problems.join("; "));
             }
         }
     }
 }
 
-/// What tells an edited file from the one before: an editor may keep the length, and a copy the time.
+/// Changes with an edit of the file: an editor may keep the length, and a copy the time.
 async fn stamp_of(file: &Path) -> Option<(SystemTime, u64)> {
     let metadata = tokio::fs::metadata(file).await.ok()?;
     Some((metadata.modified().ok()?, metadata.len()))

@@ -10,12 +10,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use usher::http::{self, KeySet, KeyStore};
 use usher::invocation::{
     ConcurrencyLimit, FunctionError, Invoke, Outcome, Rejected, Request, Response,
 };
+use usher::listener::{Endpoint, Listener};
 use usher::model::{Api, Cors, JwtAuthorizer, Route};
 
 /// Does what the function's name says.
@@ -98,8 +98,8 @@ pub(crate) async fn serve_with(api: Api, keys: Option<KeySet>) -> Server {
 }
 
 pub(crate) async fn serve_checked(api: Api, keys: Option<Arc<KeyStore>>) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = Listener::bind(Endpoint::loopback("test")).await.unwrap();
+    let url = format!("http://{}", listener.address());
     let functions = Arc::new(Functions::default());
     let (stop, stopping) = watch::channel(false);
     let serving = tokio::spawn(http::serve(

@@ -1,8 +1,8 @@
 //! Settings from the environment: read once at start, every problem reported together.
 //!
-//! A function asks a [`Reader`] for each variable. An answer that cannot be given is noted and the asking goes on; at the end
-//! [`Reader::finish`] hands over the settings, or one readable error that names every variable, what is wrong with it and what is
-//! allowed. Nobody has to start a function five times to learn of five mistakes.
+//! A function reads each variable from a [`Reader`], which collects the problems.
+//! [`Reader::finish`] returns the settings, or one error that lists every variable, what is wrong
+//! with it and what is allowed.
 //!
 //! ```
 //! use shared::config::{Problems, Reader};
@@ -21,7 +21,7 @@
 //! assert!(text.contains("ENV_PREFIX") && text.contains("CLAIM_LIMIT"));
 //! ```
 //!
-//! Values of secrets and passwords inside URLs are never printed.
+//! Secrets, and passwords in URLs, are never printed.
 
 mod problems;
 mod reader;

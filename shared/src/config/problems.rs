@@ -1,4 +1,4 @@
-//! What is wrong with the settings, all of it, readable.
+//! The problems of the settings, as one readable error.
 
 use std::fmt;
 
@@ -7,18 +7,19 @@ use std::fmt;
 pub struct Problem {
     /// The variable, or several that contradict each other.
     pub variable: String,
-    /// What is wrong, with the value where it is no secret: `is missing`, `is "many"`.
+    /// What is wrong, with the value unless it is a secret: `is missing`, `is "many"`.
     pub wrong: String,
     /// What is allowed.
     pub allowed: String,
 }
 
-/// Every problem of the settings together; never empty. `Debug` reads like `Display`, so that returning it from `main` is readable.
+/// All problems of the settings, at least one. `Debug` prints the same as `Display`, so that an
+/// error returned from `main` is readable.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// At least one problem, else nothing.
+    /// `None` without a problem.
     pub fn new(problems: Vec<Problem>) -> Option<Self> {
         if problems.is_empty() {
             None

@@ -1,4 +1,4 @@
-//! Asks for variables one by one and remembers what was wrong.
+//! Reads variables one by one and collects their problems.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,19 +12,20 @@ use super::problems::{Problem, Problems};
 use super::values::{Secret, Url, tls_of_postgres, tls_of_redis};
 use crate::naming::Names;
 
-/// The variables of a process. Every `None` it answers has been noted as a problem, except those of `optional_*`.
+/// The variables of a process. Each `None` that a method returns has been recorded as a problem,
+/// except from `optional_*`.
 ///
-/// Blanks around a value are dropped; a value of nothing else counts as missing.
+/// Surrounding blanks are trimmed. A blank value counts as missing.
 #[derive(Debug)]
 pub struct Reader {
     vars: BTreeMap<String, String>,
-    /// Variables that are there and are no text.
+    /// Variables that are set but not UTF-8.
     unreadable: BTreeSet<String>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl Reader {
-    /// Over given variables.
+    /// Reads the given variables.
     pub fn new<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
         let vars = vars
             .into_iter()
@@ -37,16 +38,16 @@ impl Reader {
         }
     }
 
-    /// Over the environment of this process: the only I/O of this room.
+    /// Reads the environment of this process.
     pub fn from_env() -> Self {
         Self::of_os(std::env::vars_os())
     }
 
-    /// Over variables as the system has them. One whose value is not UTF-8 is a problem once it is read; never a missing one, whose
-    /// default would be taken.
+    /// Reads variables as the operating system returns them. One that is not UTF-8 is a problem
+    /// when it is read, and does not fall back to its default.
     pub fn of_os(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut reader = Self::new::<String, String>([]);
-        // No setting has a name that is not UTF-8.
+        // Every setting has a name in UTF-8.
         for (name, value) in vars
             .into_iter()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
@@ -63,19 +64,19 @@ impl Reader {
         reader
     }
 
-    /// The settings, if every question was answered; else every problem.
+    /// The settings, or every problem.
     ///
-    /// `make` returns nothing only if an answer was nothing, which has then been noted.
+    /// `make` may return `None` only if a value was `None`, which has then been recorded.
     pub fn finish<T>(&self, make: impl FnOnce() -> Option<T>) -> Result<T, Problems> {
         match Problems::new(self.problems.borrow().clone()) {
             Some(problems) => Err(problems),
             None => Ok(make().unwrap_or_else(|| {
-                unreachable!("a reader without problems has answered every question")
+                unreachable!("a reader without problems has returned every value")
             })),
         }
     }
 
-    /// Notes a problem of the caller's own, e.g. of two variables that contradict each other.
+    /// Records a problem found by the caller, e.g. two variables that contradict each other.
     pub fn refuse(&self, variable: &str, wrong: impl Display, allowed: impl Display) {
         let problem = Problem {
             variable: variable.to_owned(),
@@ -85,7 +86,7 @@ impl Reader {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// A text that may be missing.
+    /// An optional text.
     pub fn optional_text(&self, variable: &str) -> Option<String> {
         if self.unreadable.contains(variable) {
             self.refuse_once(variable, "is not UTF-8", "text in UTF-8");
@@ -97,7 +98,7 @@ impl Reader {
             .map(str::to_owned)
     }
 
-    /// A text that must be there. `allowed` says what it is for, should it be missing.
+    /// A required text. `allowed` describes it in the problem.
     pub fn text(&self, variable: &str, allowed: &str) -> Option<String> {
         let text = self.optional_text(variable);
         if text.is_none() && !self.unreadable.contains(variable) {
@@ -106,7 +107,7 @@ impl Reader {
         text
     }
 
-    /// A variable may be read by several methods.
+    /// Several methods may read the same variable.
     fn refuse_once(&self, variable: &str, wrong: &str, allowed: &str) {
         if self
             .problems
@@ -137,7 +138,8 @@ impl Reader {
         Some(Secret::new(secret))
     }
 
-    /// Secrets of one use, each of at least `min_bytes`: the first must be there, the others may be missing.
+    /// Secrets of one use, each of at least `min_bytes`. The first is required, the others are
+    /// optional.
     pub fn secrets(
         &self,
         variable: &str,
@@ -147,7 +149,7 @@ impl Reader {
         let others = others
             .iter()
             .filter(|other| self.optional_text(other).is_some());
-        // All are read before any is missed, so that every problem is noted.
+        // Reads all before it returns, so that every problem is recorded.
         let secrets: Vec<_> = std::iter::once(&variable)
             .chain(others)
             .map(|name| self.secret(name, min_bytes))
@@ -199,7 +201,7 @@ impl Reader {
         }
     }
 
-    /// A time in whole milliseconds, else the default (milliseconds too).
+    /// A time in whole ms, else the default in ms.
     pub fn milliseconds_or(
         &self,
         variable: &str,
@@ -210,7 +212,7 @@ impl Reader {
             .map(Duration::from_millis)
     }
 
-    /// A time in whole seconds, else the default (seconds too).
+    /// A time in whole seconds, else the default in seconds.
     pub fn seconds_or(
         &self,
         variable: &str,
@@ -221,7 +223,8 @@ impl Reader {
             .map(Duration::from_secs)
     }
 
-    /// The address of a server, with one of these schemes. A wrong one is not printed: it may hold a password.
+    /// The address of a server, with one of these schemes. An invalid one is not printed, because
+    /// it may contain a password.
     pub fn url(&self, variable: &str, schemes: &[&str]) -> Option<Url> {
         let forms: Vec<String> = schemes.iter().map(|s| format!("{s}://host...")).collect();
         let allowed = format!("an address like {}", forms.join(" or "));
@@ -230,19 +233,19 @@ impl Reader {
         if url.is_none() {
             self.refuse(
                 variable,
-                "is no such address (not shown, it may hold a password)",
+                "is not such an address (not shown, it may contain a password)",
                 allowed,
             );
         }
         url
     }
 
-    /// The address of a Redis. One that asks for TLS is refused: TLS is not built in.
+    /// The address of a Redis. Refuses an address that requires TLS, which is not built in.
     pub fn redis_url(&self, variable: &str) -> Option<Url> {
         self.url_without_tls(variable, &["redis"], tls_of_redis)
     }
 
-    /// The address of a Postgres. One that asks for TLS is refused: TLS is not built in.
+    /// The address of a Postgres. Refuses an address that requires TLS, which is not built in.
     pub fn postgres_url(&self, variable: &str) -> Option<Url> {
         self.url_without_tls(variable, &["postgres", "postgresql"], tls_of_postgres)
     }
@@ -251,16 +254,16 @@ impl Reader {
         &self,
         variable: &str,
         schemes: &[&str],
-        tls: impl Fn(&str) -> Option<&str>,
+        find_tls: impl Fn(&str) -> Option<&str>,
     ) -> Option<Url> {
-        if let Some(asks) = self.optional_text(variable).as_deref().and_then(tls) {
+        if let Some(tls) = self.optional_text(variable).as_deref().and_then(find_tls) {
             let allowed = format!(
                 "an address like {}://host..., of a TLS tunnel if need be",
                 schemes[0]
             );
             self.refuse(
                 variable,
-                format_args!("asks for TLS ({asks}), which is not built in"),
+                format_args!("requires TLS ({tls}), which is not built in"),
                 allowed,
             );
             return None;

@@ -1,4 +1,4 @@
-//! What settings promise: all problems at once, readable, and no secret among them.
+//! Settings: all problems at once, readable, without secrets.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ fn good_settings_are_read_with_their_defaults() {
 }
 
 #[test]
-fn every_problem_is_named_at_once_with_what_is_allowed() {
+fn every_problem_is_reported_with_its_remedy() {
     let reader = Reader::new([
         ("ENV_PREFIX", "Demo"),
         ("CLAIM_LIMIT", "many"),
@@ -76,12 +76,15 @@ fn every_problem_is_named_at_once_with_what_is_allowed() {
     assert_eq!(
         problems(&reader),
         "6 settings of the environment cannot be used:\n\
-         \x20 ENV_PREFIX is \"Demo\"; it must be 1 to 31 of a-z, 0-9 and '-', starting with a letter and not ending with '-'\n\
+         \x20 ENV_PREFIX is \"Demo\"; it must be 1 to 31 of a-z, 0-9 and '-', starting with a \
+         letter and not ending with '-'\n\
          \x20 CLAIM_LIMIT is \"many\"; it must be a whole number from 1 to 1000\n\
          \x20 LEASE_MS is \"5\"; it must be a whole number from 100 to 60000\n\
-         \x20 DATABASE_URL is missing; it must be an address like postgres://host... or postgresql://host...\n\
+         \x20 DATABASE_URL is missing; it must be an address like postgres://host... or \
+         postgresql://host...\n\
          \x20 KAFKA_BROKERS is \"broker\"; it must be host:port, several separated by commas\n\
-         \x20 PUBLISH_WINDOW_MS is longer than the pay window; it must be at most PAY_WINDOW_SECONDS"
+         \x20 PUBLISH_WINDOW_MS is longer than the pay window; it must be at most \
+         PAY_WINDOW_SECONDS"
     );
 }
 
@@ -101,7 +104,7 @@ fn an_error_returned_from_main_reads_the_same() {
 }
 
 #[test]
-fn a_switch_is_on_or_off_and_nothing_between() {
+fn a_switch_is_true_or_false() {
     let reader = Reader::new([("A", "true"), ("B", "false"), ("C", "yes")]);
     assert_eq!(
         [reader.switch_or("A", false), reader.switch_or("B", true)],
@@ -115,7 +118,7 @@ fn a_switch_is_on_or_off_and_nothing_between() {
 }
 
 #[test]
-fn a_blank_value_is_a_missing_one() {
+fn a_blank_value_is_missing() {
     let reader = Reader::new([("ENV_PREFIX", "  ")]);
     assert_eq!(reader.names(), None);
     assert!(problems(&reader).contains("ENV_PREFIX is missing"));
@@ -123,7 +126,7 @@ fn a_blank_value_is_a_missing_one() {
 
 #[cfg(unix)]
 #[test]
-fn a_value_that_is_no_text_is_a_problem() {
+fn a_value_outside_utf8_is_a_problem() {
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
 
@@ -146,7 +149,7 @@ fn a_value_that_is_no_text_is_a_problem() {
 }
 
 #[test]
-fn the_next_secret_may_be_missing_but_not_short() {
+fn the_next_secret_is_optional_but_not_short() {
     let secrets = |next: &str| {
         let reader = Reader::new([("NOW", "0123456789abcdef"), ("NEXT", next)]);
         let secrets = reader.secrets("NOW", &["NEXT"], 16);
@@ -183,7 +186,7 @@ fn wrong_addresses_are_refused_without_being_printed() {
 }
 
 #[test]
-fn an_address_prints_its_place_and_nothing_else() {
+fn an_address_prints_no_credentials() {
     let shown = |text: &str| {
         Url::new(text, &["postgres"])
             .expect("an address")
@@ -221,11 +224,13 @@ fn a_broker_without_a_port_is_refused() {
 
 proptest! {
     #[test]
-    fn neither_a_secret_nor_a_password_is_ever_printed(password in "[A-Z0-9@:/?#]{8,20}", host in "[a-z]{1,9}") {
+    fn secrets_and_passwords_are_never_printed(password in "[A-Z0-9@:/?#]{8,20}",
+        host in "[a-z]{1,9}") {
         let secret = format!("{:?}", Secret::new(password.as_str()));
         prop_assert!(!secret.contains(&password));
         let parts = password.split(['@', ':', '/', '?', '#']).filter(|part| part.len() > 1);
-        for text in [format!("redis://user:{password}@{host}:1/0"), format!("redis://{host}?token={password}")] {
+        for text in [format!("redis://user:{password}@{host}:1/0"),
+            format!("redis://{host}?token={password}")] {
             if let Some(url) = Url::new(text, &["redis"]) {
                 let shown = format!("{url} {url:?}");
                 prop_assert!(parts.clone().all(|part| !shown.contains(part)), "{shown}");
@@ -234,7 +239,7 @@ proptest! {
     }
 
     #[test]
-    fn a_number_in_bounds_is_read_and_any_other_is_not(n: i64) {
+    fn only_a_number_in_bounds_is_read(n: i64) {
         let reader = Reader::new([("N", n.to_string())]);
         let bounds = -500..=1_i64 << 40;
         prop_assert_eq!(reader.integer("N", bounds.clone()), bounds.contains(&n).then_some(n));
@@ -243,7 +248,7 @@ proptest! {
 }
 
 #[test]
-fn addresses_that_ask_for_tls_are_refused() {
+fn addresses_that_require_tls_are_refused() {
     let refused = |postgres: &str| {
         let reader = Reader::new([
             ("DATABASE_URL", postgres),
@@ -253,20 +258,20 @@ fn addresses_that_ask_for_tls_are_refused() {
         let _ = reader.postgres_url("DATABASE_URL");
         let problems = problems(&reader);
         assert!(
-            problems.contains("REDIS_CACHE_URL asks for TLS (rediss://), which is not built in"),
+            problems.contains("REDIS_CACHE_URL requires TLS (rediss://), which is not built in"),
             "{problems}"
         );
         assert!(!problems.contains("hush"), "{problems}");
-        problems.contains("DATABASE_URL asks for TLS (")
+        problems.contains("DATABASE_URL requires TLS (")
     };
-    for asks in [
+    for tls in [
         "sslmode=require",
         "a=b&sslmode=verify-full",
         "sslrootcert=/x.pem",
         "ssl=true",
         "channel_binding=require",
     ] {
-        assert!(refused(&format!("postgres://u:hush@db/x?{asks}")), "{asks}");
+        assert!(refused(&format!("postgres://u:hush@db/x?{tls}")), "{tls}");
     }
     for plain in [
         "postgres://u:hush@db/x",

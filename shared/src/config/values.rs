@@ -1,4 +1,4 @@
-//! Values that must not show up in a log.
+//! Values that must not appear in a log.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ impl Secret {
         Self(secret.into())
     }
 
-    /// The secret itself, for the one place that uses it.
+    /// The secret itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -44,25 +44,26 @@ impl Url {
         }
     }
 
-    /// The whole address, password and all, for the driver that connects.
+    /// The whole address, password included, for the driver.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The scheme by which an address of Redis asks for TLS.
+/// The scheme of a Redis address that requires TLS.
 pub(super) fn tls_of_redis(url: &str) -> Option<&str> {
     let scheme = "rediss://";
     url.starts_with(scheme).then_some(scheme)
 }
 
-/// The name of the parameter by which an address of Postgres asks for TLS. With certificates but without a mode the driver would go on in plain text.
+/// The parameter of a Postgres address that requires TLS. Given certificates but no mode, the
+/// driver would connect without TLS.
 pub(super) fn tls_of_postgres(url: &str) -> Option<&str> {
     let (_, parameters) = url.split_once('?')?;
     let parameters = parameters
         .split(['&', '#'])
         .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
-    let asks = |&(name, value): &(&str, &str)| {
+    let requires_tls = |&(name, value): &(&str, &str)| {
         let plain = ["disable", "allow", "prefer"]
             .iter()
             .any(|mode| value.eq_ignore_ascii_case(mode));
@@ -71,10 +72,11 @@ pub(super) fn tls_of_postgres(url: &str) -> Option<&str> {
             name => name.starts_with("ssl") || name == "requiressl",
         }
     };
-    parameters.filter(asks).map(|(name, _)| name).next()
+    parameters.filter(requires_tls).map(|(name, _)| name).next()
 }
 
-/// Without user, password and parameters. Where a password was not escaped, so that it cannot be told where it ends, the scheme only.
+/// Without user, password and parameters. Only the scheme if an unescaped password makes its end
+/// ambiguous.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));

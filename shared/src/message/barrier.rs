@@ -7,9 +7,10 @@ use super::values::Nonce;
 
 /// Sent by storefront to a partition of `{env}-order-create`. Schema version 1.
 ///
-/// Order-create stores no order for it and only advances its progress over it. Progress behind a barrier therefore proves that
-/// order-create has handled everything that the partition held when the barrier was appended, whatever stands between the last
-/// order and the end of the log: transaction markers, aborted records, or offsets whose records were deleted.
+/// Order-create stores no order for it and only advances its progress over it. Progress behind a
+/// barrier therefore proves that order-create has handled everything that the partition held when
+/// the barrier was appended, whatever stands between the last order and the end of the log:
+/// transaction markers, aborted records, or offsets whose records were deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Barrier {
     /// Schema version: 1.
@@ -33,8 +34,8 @@ impl Barrier {
         serde_json::to_string(self).unwrap_or_else(|_| unreachable!("a number and a text are JSON"))
     }
 
-    /// Reads the value of a record. Nothing if it is no barrier, or one of a version that this program does not read. Unknown
-    /// fields are tolerated.
+    /// Reads the value of a record. Nothing if it is no barrier, or one of a version that this
+    /// program does not read. Unknown fields are tolerated.
     pub fn read(value: &[u8]) -> Option<Self> {
         strict_json::from_slice::<Self>(value)
             .ok()

@@ -1,8 +1,8 @@
-//! From a User-Agent to a kind of client: few kinds, whatever versions and devices call.
+//! Maps a User-Agent to a kind of client. There are few kinds, whatever versions and devices call.
 
 use super::CallClient;
 
-/// What browsers say of themselves, the most particular first: all of them claim to be several others.
+/// Marks of browsers, the most specific first, because each also names several others.
 const BROWSERS: [(&str, &str); 7] = [
     ("Edg/", "edge"),
     ("OPR/", "opera"),
@@ -17,8 +17,8 @@ const BROWSERS: [(&str, &str); 7] = [
 const MAX_LEN: usize = 32;
 
 impl CallClient {
-    /// The kind that a User-Agent names: a browser, `bot`, or the first product in lower case without its version (`curl/8.5` is `curl`).
-    /// `none` without one, `other` where it names nothing.
+    /// The kind of a User-Agent: a browser, `bot`, or the first product in lower case without its
+    /// version (`curl/8.5` is `curl`). `none` without one, `other` if it names no product.
     pub fn of_user_agent(agent: Option<&str>) -> Self {
         let agent = agent.map_or("", str::trim);
         let kind = if agent.is_empty() {
@@ -67,8 +67,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_named_by_its_kind_and_not_by_its_version() {
-        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+    fn a_client_is_a_kind_without_version() {
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+            Chrome/142.0.0.0 Safari/537.36";
         for (agent, kind) in [
             (Some("curl/8.5.0"), "curl"),
             (Some("TicketApp/3.2 (iPhone)"), "ticketapp"),

@@ -1,7 +1,7 @@
-//! What travels between functions, and the values it is made of.
+//! The messages between functions, and their values.
 //!
-//! Every value is checked when it is made or decoded: a message that exists is within its bounds. Messages are JSON with a
-//! version; unknown fields are tolerated, so a newer sender can add some.
+//! Every value is checked when it is constructed or decoded. Messages are JSON with a version.
+//! Unknown fields are ignored, so that a newer sender can add some.
 
 mod api_call;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `OrderRequested`: seats are held for a buyer; the order is to be stored.
+//! `OrderRequested`: seats are held for a buyer, and the order is to be stored.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct OrderRequested {
     pub v: u16,
     /// Identity of the order.
     pub order: OrderNumber,
-    /// Tells two orders of one number apart.
+    /// Distinguishes two orders of the same number.
     pub nonce: Nonce,
     /// The buyer.
     pub user: UserId,
@@ -36,10 +36,11 @@ pub struct OrderRequested {
     /// The client's key, if it sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
-    /// What the request with this key asked for, hashed: kept with the order, for a gate that has lost its keys.
+    /// Hash of the request with this key. Stored with the order, for a gate that has lost its keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_hash: Option<BodyHash>,
-    /// When payment was promised to be possible until, milliseconds since 1970. Create may store a later time.
+    /// End of the promised time to pay, milliseconds since 1970. Order-create may store a later
+    /// time.
     #[schemars(range(min = 0))]
     pub pay_by_ms: i64,
     /// W3C traceparent of the request that made the order.
@@ -48,16 +49,16 @@ pub struct OrderRequested {
     pub trace: Option<String>,
 }
 
-/// Why a decoded message is not a valid one.
+/// Why a decoded message is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// A version this program does not know.
-    #[error("version {0} is not known; this program reads version 1")]
+    /// Another version than 1.
+    #[error("version {0} is not supported; this program reads version 1")]
     Version(u16),
     /// Not 1 to 20 seats, ascending, no repeats.
     #[error("seats must be 1 to 20, ascending, without repeats")]
     Seats,
-    /// Unit price times seats is another amount.
+    /// The amount is not unit price times seats.
     #[error("the amount is not the unit price times the number of seats")]
     Amount,
     /// Negative time.
@@ -72,7 +73,7 @@ pub enum Invalid {
 }
 
 impl OrderRequested {
-    /// Checks what no single field can. Decoding calls it; so must whoever builds one by hand.
+    /// Checks across fields. Decoding calls it; code that builds a message must call it too.
     pub fn check(&self) -> Result<(), Invalid> {
         if self.v != 1 {
             return Err(Invalid::Version(self.v));

@@ -1,4 +1,5 @@
-//! What a message promises: it survives its encoding, its bounds hold, and its published schema says the same.
+//! What a message promises: it survives its encoding, its bounds hold, and its published schema
+//! says the same.
 
 use proptest::collection::btree_set;
 use proptest::option;
@@ -44,10 +45,13 @@ prop_compose! {
 
 fn sample() -> Value {
     json!({
-        "v": 1, "order": "381265920001048577", "nonce": "000102030405060708090a0b0c0d0e0f", "user": "alice", "program": "17",
-        "category": 0, "seats": [4, 5], "unit_price_cents": 2500, "amount_cents": 5000, "idempotency_key": "k-1",
+        "v": 1, "order": "381265920001048577", "nonce": "000102030405060708090a0b0c0d0e0f",
+            "user": "alice", "program": "17",
+        "category": 0, "seats": [4, 5], "unit_price_cents": 2500, "amount_cents": 5000,
+            "idempotency_key": "k-1",
         "idempotency_hash": "ab".repeat(32),
-        "pay_by_ms": 1_795_000_000_000_i64, "trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        "pay_by_ms": 1_795_000_000_000_i64,
+            "trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     })
 }
 
@@ -57,7 +61,8 @@ fn with(field: &str, value: Value) -> Value {
     message
 }
 
-/// Messages out of bounds, with whether JSON Schema can say so (it cannot compare fields with each other).
+/// Messages out of bounds, with whether JSON Schema can say so (it cannot compare fields with each
+/// other).
 fn out_of_bounds() -> Vec<(Value, bool)> {
     let mut cases = vec![
         (with("v", json!(0)), true),
@@ -132,7 +137,7 @@ fn decode(message: &Value) -> Result<OrderRequested, serde_json::Error> {
 
 proptest! {
     #[test]
-    fn what_is_encoded_decodes_to_the_same_and_keeps_to_the_schema(message in orders()) {
+    fn encoding_round_trips_within_the_schema(message in orders()) {
         let text = serde_json::to_string(&message).expect("encodes");
         prop_assert_eq!(serde_json::from_str::<OrderRequested>(&text).expect("decodes"), message);
         let value: Value = serde_json::from_str(&text).expect("JSON");
@@ -141,14 +146,16 @@ proptest! {
     }
 
     #[test]
-    fn a_message_with_fields_of_a_later_version_is_read(message in orders(), field in "x_[a-z]{1,10}", value in ".{0,20}") {
+    fn unknown_fields_are_ignored(message in orders(), field in "x_[a-z]{1,10}",
+        value in ".{0,20}") {
         let mut later = serde_json::to_value(&message).expect("encodes");
         later[field] = json!({ "nested": [value] });
         prop_assert_eq!(decode(&later).expect("decodes"), message);
     }
 
     #[test]
-    fn a_number_keeps_the_time_and_shard_it_was_made_of(ms in 1..1_u64 << 41, shard in 0..Shard::COUNT, random: u16) {
+    fn a_number_contains_its_time_and_shard(ms in 1..1_u64 << 41, shard in 0..Shard::COUNT,
+        random: u16) {
         let at = OrderNumber::EPOCH_MS + ms;
         let shard = Shard::new(shard).expect("in bounds");
         let number = OrderNumber::compose(at, shard, random).expect("in bounds");
@@ -158,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_value_or_refused_and_what_is_taken_reads_the_same(text in ".{0,40}") {
+    fn accepted_texts_read_back_unchanged(text in ".{0,40}") {
         if let Ok(number) = text.parse::<OrderNumber>() {
             prop_assert_eq!(number.to_string(), text.clone());
         }
@@ -183,7 +190,7 @@ proptest! {
 }
 
 #[test]
-fn a_number_before_its_epoch_or_beyond_its_bits_is_refused() {
+fn a_number_beyond_its_bits_is_refused() {
     let shard = Shard::new(0).expect("in bounds");
     for ms in [
         0,
@@ -196,7 +203,7 @@ fn a_number_before_its_epoch_or_beyond_its_bits_is_refused() {
 }
 
 #[test]
-fn every_bound_refuses_what_is_beyond_it() {
+fn every_bound_refuses_values_beyond_it() {
     decode(&sample()).expect("the sample itself is valid");
     for (message, _) in out_of_bounds() {
         assert!(decode(&message).is_err(), "taken: {message}");
@@ -204,7 +211,7 @@ fn every_bound_refuses_what_is_beyond_it() {
 }
 
 #[test]
-fn the_schema_refuses_what_decoding_refuses_as_far_as_a_schema_can() {
+fn schema_and_decoding_refuse_the_same() {
     let validator = validator::<OrderRequested>();
     assert!(validator.is_valid(&sample()));
     for (message, schema_can_tell) in out_of_bounds() {
@@ -213,7 +220,7 @@ fn the_schema_refuses_what_decoding_refuses_as_far_as_a_schema_can() {
 }
 
 #[test]
-fn a_refusal_says_what_is_wrong() {
+fn a_refusal_names_its_reason() {
     let refused = |field, value| {
         decode(&with(field, value))
             .expect_err("refused")
@@ -226,6 +233,6 @@ fn a_refusal_says_what_is_wrong() {
 }
 
 #[test]
-fn the_published_schema_is_the_one_of_this_code() {
+fn the_published_schema_is_current() {
     assert_current::<OrderRequested>("order-requested.v1.json");
 }

@@ -2,25 +2,27 @@
 
 use super::values::{BadValue, ProgramId, ProgramVersion};
 
-/// A program has this version, or a later one. As fields of a stream entry: `id` and `version`, both text.
+/// A program has this version or a later one. Fields of a stream entry: `id` and `version`, both
+/// text.
 ///
-/// On the stream `program-changed` it says that the change is committed; on `program-evicted`, that the shared cache holds nothing older.
-/// Repeated or out of order it is harmless: only the greatest version counts.
+/// On the stream `program-changed`: the change is committed. On `program-evicted`: the shared cache
+/// holds nothing older. Harmless if repeated or out of order, because only the greatest version
+/// counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProgramChanged {
     /// The program.
     pub id: ProgramId,
-    /// Its version by this change.
+    /// Its version after the change.
     pub version: ProgramVersion,
 }
 
-/// Fields that are no change of a program.
+/// Why fields are not a program change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadChange {
-    /// A field is not there.
+    /// A field is missing.
     #[error("the field {0} is missing; a change has id and version")]
     Missing(&'static str),
-    /// A field is there and cannot be used.
+    /// A field is out of bounds.
     #[error(transparent)]
     Bad(#[from] BadValue),
 }
@@ -31,7 +33,7 @@ impl ProgramChanged {
     /// Name of the field with the version.
     pub const VERSION: &'static str = "version";
 
-    /// The fields of its entry.
+    /// The fields of the entry.
     pub fn fields(&self) -> [(&'static str, String); 2] {
         [
             (Self::ID, self.id.to_string()),
@@ -39,7 +41,7 @@ impl ProgramChanged {
         ]
     }
 
-    /// Reads it from the fields of an entry, by a way to look one up. Fields it does not know are a newer sender's: tolerated.
+    /// Reads the fields of an entry with a look-up function. Ignores fields of a newer sender.
     pub fn read<'a>(field: impl Fn(&str) -> Option<&'a str>) -> Result<Self, BadChange> {
         let id = field(Self::ID)
             .ok_or(BadChange::Missing(Self::ID))?
@@ -74,18 +76,19 @@ mod tests {
                 version: ProgramVersion::new(version).expect("in bounds"),
             };
             let fields = change.fields();
-            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (*name,
+                value.as_str())).collect();
             prop_assert_eq!(read(&fields), Ok(change));
         }
 
         #[test]
-        fn any_texts_are_read_or_refused_and_never_panic(id in ".{0,20}", version in ".{0,20}") {
+        fn any_text_is_read_or_refused(id in ".{0,20}", version in ".{0,20}") {
             let _ = read(&[("id", &id), ("version", &version)]);
         }
     }
 
     #[test]
-    fn what_is_no_change_is_told_by_its_field() {
+    fn an_invalid_change_names_its_field() {
         assert_eq!(read(&[("version", "1")]), Err(BadChange::Missing("id")));
         assert_eq!(read(&[("id", "1")]), Err(BadChange::Missing("version")));
         for bad in [

@@ -15,7 +15,8 @@ pub(super) fn validator<T: JsonSchema>() -> jsonschema::Validator {
     jsonschema::validator_for(&schema::<T>()).expect("a schema")
 }
 
-/// Fails unless `docs/reference/schema/{file}` is the schema of `T`. With `USHER_BLESS=1` it is written first.
+/// Fails unless `docs/reference/schema/{file}` is the schema of `T`. With `USHER_BLESS=1` it is
+/// written first.
 pub(super) fn assert_current<T: JsonSchema>(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../docs/reference/schema")
@@ -27,7 +28,8 @@ pub(super) fn assert_current<T: JsonSchema>(file: &str) {
     let published = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         published == current,
-        "{} is not what the code says; if the change is wanted: USHER_BLESS=1 cargo test -p shared published_schema",
+        "{} is not what the code says; if the change is wanted: USHER_BLESS=1 cargo test -p \
+            shared published_schema",
         path.display()
     );
 }

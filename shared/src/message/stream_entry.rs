@@ -1,17 +1,18 @@
-//! `StreamEntry`: an entry of a Redis stream on its way through a queue.
+//! `StreamEntry`: an entry of a Redis stream, forwarded through a queue.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Sent by stream-bridge: the body of a message in SQS. At least once; an entry that comes twice has the same `stream` and `id`.
+/// Sent by stream-bridge as the body of an SQS message, at least once. A repeated entry has the
+/// same `stream` and `id`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamEntry {
     /// Name of the stream, without the environment prefix.
     #[schemars(length(min = 1))]
     pub stream: String,
-    /// Identity of the entry in its stream, `milliseconds-number`: ever rising.
+    /// Identity of the entry in its stream, `milliseconds-number`, ascending.
     #[schemars(regex(pattern = r"^[0-9]+-[0-9]+$"))]
     pub id: String,
     /// Its fields.
@@ -27,7 +28,8 @@ impl StreamEntry {
         self.fields.get(name).map(String::as_str)
     }
 
-    /// As JSON that SQS takes: of the characters that it refuses, JSON escapes all but two by itself.
+    /// JSON for SQS. JSON escapes all characters that SQS refuses, except two, which are escaped
+    /// here.
     pub fn to_body(&self) -> Result<String, serde_json::Error> {
         let body = serde_json::to_string(self)?;
         if body.contains(['\u{fffe}', '\u{ffff}']) {

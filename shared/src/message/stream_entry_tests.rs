@@ -11,7 +11,7 @@ fn is_allowed(c: char) -> bool {
 
 proptest! {
     #[test]
-    fn what_is_encoded_decodes_to_the_same_fits_sqs_and_keeps_to_the_schema(
+    fn encoding_round_trips_within_sqs_and_schema(
         stream in "[a-z-]{1,20}",
         id: (u64, u64),
         fields in btree_map("(?s).{0,6}", "(?s)(.|\u{0}|\u{fffe}|\u{ffff}|\u{10ffff}){0,12}", 0..5),
@@ -26,7 +26,7 @@ proptest! {
 }
 
 #[test]
-fn unknown_fields_are_tolerated_and_missing_ones_are_not() {
+fn unknown_fields_are_ignored_missing_ones_refused() {
     let read = |text: &str| serde_json::from_str::<StreamEntry>(text);
     let entry =
         read(r#"{"stream":"s","id":"1-0","fields":{"a":"b"},"later":true}"#).expect("decodes");
@@ -42,6 +42,6 @@ fn unknown_fields_are_tolerated_and_missing_ones_are_not() {
 }
 
 #[test]
-fn the_published_schema_is_the_one_of_this_code() {
+fn the_published_schema_is_current() {
     assert_current::<StreamEntry>("stream-entry.v1.json");
 }

@@ -1,5 +1,6 @@
-//! Clients' keys, restored from their orders: a request that is repeated after the loss leads to its order, and not to a second one that
-//! order-create would have to reject as a duplicate.
+//! Restores clients' keys from their orders, so that a request that is repeated after the loss
+//! leads to its order. Without the key it would create a second order, which order-create rejects
+//! as a duplicate.
 
 use super::position::FillPosition;
 use super::{GateFilling, LEASE_MS, RefillError, Step};
@@ -8,16 +9,16 @@ use crate::message::{OrderNumber, Shard};
 use crate::sale::key_ttl_ms;
 use crate::store::KeyedOrder;
 
-/// Orders read at a time.
+/// Orders per page.
 const PAGE: u32 = 2_000;
 
 impl GateFilling<'_> {
-    /// One page of the orders that have ended. Live ones are named with their seats.
+    /// Restores one page of ended orders. The keys of live orders are restored with their seats.
     pub(super) async fn restore_keys(
         &self,
         after: Option<OrderNumber>,
     ) -> Result<Step, RefillError> {
-        // Orders that are older than any key are passed over at once.
+        // Skips orders that are older than any key.
         let ttl_ms = key_ttl_ms(self.program.pay_window_ms);
         let oldest = self.gate.now_ms().await?.saturating_sub(ttl_ms);
         let oldest = OrderNumber::compose(oldest, Shard::FIRST, 0).ok();
@@ -37,7 +38,8 @@ impl GateFilling<'_> {
         })))
     }
 
-    /// Gives the gate these keys, as far as their time is not over. Answers whether the filling is still this loader's.
+    /// Stores these keys in the gate unless they have expired. Returns whether this loader still
+    /// holds the lease.
     pub(super) async fn name(&self, rows: &[KeyedOrder]) -> Result<bool, RefillError> {
         if rows.is_empty() {
             return Ok(true);
@@ -55,7 +57,7 @@ impl GateFilling<'_> {
     }
 }
 
-/// Nothing where the key is over: it is kept from when the order was made, as by reserve. Pure.
+/// `None` if the key has expired. Its lifetime starts with the order, as in reserve. Pure.
 fn named(row: &KeyedOrder, now_ms: u64, ttl_ms: u64) -> Option<NamedOrder> {
     let left_ms = row
         .number

@@ -1,4 +1,4 @@
-//! The loader's lease: renewed while Postgres is read, given back when time runs out.
+//! The loader's lease on a filling.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::{LEASE_MS, RefillError};
 use crate::gate::{Epoch, Gate, ProgramRef};
 use crate::store::StoreError;
 
-/// How often the lease is renewed while a page is read.
+/// Interval of renewals while a page is read.
 const RENEW_EVERY: Duration = Duration::from_millis(LEASE_MS / 3);
 
 /// The right of one loader to fill one program.
@@ -19,8 +19,8 @@ pub(super) struct LoaderLease<'a> {
 }
 
 impl LoaderLease<'_> {
-    /// Waits for a reading of Postgres, and renews the lease as long as that takes. A lease that is lost meanwhile shows in what the
-    /// loader writes next.
+    /// Awaits a read from Postgres and renews the lease meanwhile. The loader's next write fails if
+    /// the lease was lost.
     pub(super) async fn during<T>(
         &self,
         reading: impl Future<Output = Result<T, StoreError>>,
@@ -36,7 +36,7 @@ impl LoaderLease<'_> {
         }
     }
 
-    /// Renews the lease and notes the position. Answers whether the filling is still this loader's.
+    /// Renews the lease and stores the position. Returns whether this loader still holds the lease.
     pub(super) async fn note(&self, position: &FillPosition) -> Result<bool, RefillError> {
         Ok(self
             .gate
@@ -44,7 +44,7 @@ impl LoaderLease<'_> {
             .await?)
     }
 
-    /// Another loader may continue at once.
+    /// Ends the lease, so that another loader can continue at once.
     pub(super) async fn give_back(&self) -> Result<(), RefillError> {
         self.gate
             .install_renew(self.at, self.loader, 1, None)

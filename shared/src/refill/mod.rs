@@ -1,18 +1,21 @@
-//! Fills a gate from Postgres, in pages, in whichever process has the time: a storefront during a request, or the tick of the timeout-closer.
+//! Fills a gate from Postgres, in pages, in any process: a storefront during a request, or the
+//! timeout-closer.
 //!
 //! ```text
-//! claimed and begun by a storefront, which alone appends to Kafka (wait: order-create must have passed its barriers)
-//!   --kept--> reservations that survived in the gate, settled where their rows say that they have ended
-//!   --seats-> the orders that hold seats, by their first seats, with the clients' keys that lead to them
-//!   --keys--> the keys that lead to orders which have ended
+//! a storefront claims, begins and appends barriers; order-create passes them
+//!   --kept--> reservations that survived in the gate: settled if their rows have ended
+//!   --seats-> the orders that hold seats, by their first seats, with their clients' keys
+//!   --keys--> the clients' keys of ended orders
 //!   --done--> open
 //! ```
 //!
-//! Every step is idempotent and notes its position in the program's header, so that a process that is killed, or runs out of time, costs
-//! one page of work: the next one continues there, however often that happens. A lease keeps two processes from doing the same work; it
-//! is renewed while Postgres is read, and given back when a process runs out of time. Two that work all the same do no harm.
+//! Every step is idempotent and stores its position in the program's header. A process that is
+//! killed or runs out of time costs one page; the next process continues there. A lease keeps two
+//! processes from doing the same work. The loader renews it while it reads Postgres, and gives it
+//! back when its time is over. Two loaders at once do no harm.
 //!
-//! Rows that change behind the position are settled as always: settling works while a gate is closed, and what it misses stays dirty.
+//! Rows that change behind the position are settled as usual: a closed gate accepts settles, and a
+//! row that is not settled stays dirty.
 
 mod keys;
 mod lease;
@@ -30,30 +33,30 @@ pub use wait::{BarrierPlace, Barriers, has_passed};
 use lease::LoaderLease;
 use position::FillPosition;
 
-/// How long a loader has a filling without renewing its lease, ms: so long a filling stands still when its process is killed.
+/// Duration of the loader's lease, ms: how long a filling pauses after its process is killed.
 pub const LEASE_MS: u64 = 3_000;
 
-/// How far a filling has come.
+/// Result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filled {
     /// The gate is open.
     Open,
-    /// Time ran out, or another loader has the filling. The next loader continues.
+    /// The time is over, or another loader holds the lease. The next loader continues.
     Unfinished,
 }
 
-/// Why a filling stopped. What it did stays done; the next loader continues.
+/// Why a filling stopped. Its effects stay; the next loader continues.
 #[derive(Debug, thiserror::Error)]
 pub enum RefillError {
-    /// Postgres is away.
+    /// Postgres failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Redis is away.
+    /// Redis failed.
     #[error(transparent)]
     Gate(#[from] GateError),
 }
 
-/// What every step needs.
+/// One run of a loader.
 struct GateFilling<'a> {
     gate: &'a Gate,
     store: &'a Store,
@@ -62,18 +65,19 @@ struct GateFilling<'a> {
     lease: LoaderLease<'a>,
 }
 
-/// What a step came to.
+/// Result of a step.
 enum Step {
-    /// All before this position is done.
+    /// Everything before this position is done.
     To(FillPosition),
-    /// The filling is not this loader's any more.
+    /// Another loader holds the lease.
     Stale,
 }
 
-/// Continues a filling that is this loader's ([`crate::gate::Install::Mine`]) and that order-create has caught up with, until the gate is
-/// open or `late` says so. At least one page is done by every call, so any number of calls that are cut short still opens the gate.
+/// Continues a filling whose lease this loader holds ([`crate::gate::Install::Mine`]) and whose
+/// barriers order-create has passed, until the gate is open or `late` returns true. Every call does
+/// at least one page, so any number of interrupted calls opens the gate.
 ///
-/// `position`: as the gate answered it.
+/// `position` is the gate's answer.
 pub async fn fill(
     gate: &Gate,
     store: &Store,
@@ -91,7 +95,8 @@ pub async fn fill(
         lease: LoaderLease { gate, at, loader },
     };
     let mut position = FillPosition::read(position).unwrap_or_else(|| {
-        tracing::error!(alarm = "filling_position_unreadable", program = %program.id, position, "the filling begins from the first seat");
+        tracing::error!(alarm = "filling_position_unreadable", program = %program.id, position,
+            "the stored position of a filling cannot be read; it starts again");
         FillPosition::FIRST
     });
     while position != FillPosition::Done {

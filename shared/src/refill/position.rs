@@ -1,27 +1,28 @@
-//! How far a filling has come, as its header keeps it.
+//! The position of a filling, as stored in the program's header.
 
 use std::fmt;
 
 use crate::message::{OrderNumber, SeatIndex};
 
-/// All before it is done.
+/// Everything before the position is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FillPosition {
-    /// Reservations that survived are being settled: the gate's cursor over the owners of seats.
+    /// Settling surviving reservations. The gate's cursor over the owners of seats.
     Kept(u64),
-    /// Orders are being merged: those whose first seat is above this one are left.
+    /// Merging orders. Orders whose first seat is above this one remain.
     Seats(Option<SeatIndex>),
-    /// Clients' keys of ended orders are being restored: those of orders above this number are left.
+    /// Restoring clients' keys of ended orders. Orders above this number remain.
     Keys(Option<OrderNumber>),
-    /// Nothing is left but to open.
+    /// Only the opening remains.
     Done,
 }
 
 impl FillPosition {
-    /// Where every filling begins.
+    /// The start of every filling.
     pub(super) const FIRST: Self = Self::Kept(0);
 
-    /// Reads what [`fmt::Display`] wrote; empty is the first. Nothing for any other text.
+    /// Parses the output of [`fmt::Display`]. Empty is the first position; `None` for any other
+    /// text.
     pub(super) fn read(text: &str) -> Option<Self> {
         let seat = |n: &str| n.parse().ok().and_then(|n| SeatIndex::new(n).ok());
         match text.split_once(':') {
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_reads_back_and_another_text_is_none() {
+    fn a_position_reads_back() {
         let seat = SeatIndex::new(199_999).ok();
         let number = OrderNumber::new(i64::MAX).ok();
         let seats = [

@@ -1,4 +1,4 @@
-//! The orders that hold seats, merged by their first seats: neighbours come together, which is what merging many at once is quick at.
+//! Merges the orders that hold seats, by their first seats: merging neighbours together is fast.
 
 use super::position::FillPosition;
 use super::{GateFilling, LEASE_MS, RefillError, Step};
@@ -8,11 +8,11 @@ use crate::reconcile::reconcile;
 use crate::sale::Status;
 use crate::store::OrderRow;
 
-/// Taken seats read at a time.
+/// Taken seats per page.
 const PAGE: u32 = 2_000;
 
 impl GateFilling<'_> {
-    /// One page.
+    /// Merges one page.
     pub(super) async fn merge_seats(&self, after: Option<SeatIndex>) -> Result<Step, RefillError> {
         let page = self
             .lease
@@ -29,7 +29,8 @@ impl GateFilling<'_> {
                 Merged::Done { displaced, outside } => {
                     if !outside.is_empty() {
                         let program = self.program.id;
-                        tracing::error!(alarm = "order_outside_map", %program, ?outside, "stored orders have seats that the program does not");
+                        tracing::error!(alarm = "order_outside_map", %program, ?outside, "stored \
+                            orders have seats that the program does not");
                     }
                     self.reconcile_displaced(
                         displaced.into_iter().map(|(order, _)| order).collect(),
@@ -48,12 +49,13 @@ impl GateFilling<'_> {
         ))
     }
 
-    /// Orders that lost a seat to one that Postgres gave it to: settled by their rows, before the position moves past them.
+    /// Settles orders that lost a seat to a stored order, before the position moves past them.
     async fn reconcile_displaced(&self, displaced: Vec<OrderNumber>) -> Result<(), RefillError> {
         if displaced.is_empty() {
             return Ok(());
         }
-        tracing::warn!(program = %self.program.id, orders = displaced.len(), "orders lost their seats to stored ones");
+        tracing::warn!(program = %self.program.id, orders = displaced.len(), "orders lost their \
+            seats to stored ones");
         let rows = self.lease.during(self.store.orders(&displaced)).await?;
         self.lease
             .during(reconcile(self.gate, self.store, &rows))
@@ -62,7 +64,7 @@ impl GateFilling<'_> {
     }
 }
 
-/// Only a fence lacks any of this, and a fence is not live.
+/// `None` only for a fence, which is not live.
 fn live(row: &OrderRow) -> Option<LiveOrder> {
     Some(LiveOrder {
         order: row.number,

@@ -1,8 +1,9 @@
-//! Reservations that survived in the gate, which may have gone back in time: each is settled by its row before the gate opens, if the
-//! row says that the order has ended. Otherwise a buyer who repeats a request would be answered by a reservation that Postgres has made
-//! void, and its seats would stay taken.
+//! Settles the reservations that survived in the gate, which may have lost its latest changes, if
+//! their rows have ended. Otherwise a repeated request would find a reservation that Postgres has
+//! made void, and its seats would stay taken.
 //!
-//! One without a row stays: it may be on its way, and its timeout entry ends it. One whose order is live is merged with the others.
+//! A reservation without a row stays: order-create may be about to store it, and its timeout entry
+//! ends it. One with a live row is merged later.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +15,8 @@ use crate::reconcile::settle_of;
 use crate::store::OrderRow;
 
 impl GateFilling<'_> {
-    /// One page of the owners of seats. Before any order is merged these are exactly the reservations that survived.
+    /// Settles one page of the owners of seats. Before any order is merged these are exactly the
+    /// surviving reservations.
     pub(super) async fn settle_survivors(&self, cursor: u64) -> Result<Step, RefillError> {
         let page = self.gate.taken(self.at, cursor).await?;
         let kept: HashSet<(OrderNumber, Nonce)> = page
@@ -46,7 +48,8 @@ impl GateFilling<'_> {
             released += 1;
         }
         if released > 0 {
-            tracing::warn!(program = %self.program.id, orders = released, "the gate still held seats of orders that have ended; released");
+            tracing::warn!(program = %self.program.id, orders = released, "the gate still held \
+                seats of orders that have ended; released");
         }
         Ok(Step::To(
             page.next
@@ -55,7 +58,7 @@ impl GateFilling<'_> {
     }
 }
 
-/// How a reservation is released whose row says that it has ended; nothing for one that is live. Pure.
+/// The settle that releases a reservation whose row has ended; `None` for a live one. Pure.
 fn end_of(at: OrderAt, row: &OrderRow) -> Option<Settle> {
     let gone = Settle {
         at,
@@ -65,10 +68,10 @@ fn end_of(at: OrderAt, row: &OrderRow) -> Option<Settle> {
         to: SettleTo::Gone { forget_key: true },
     };
     if row.nonce != at.nonce {
-        // The number is another order's: this reservation can never be stored.
+        // The number belongs to another order, so this reservation can never be stored.
         return Some(gone);
     }
-    // The seats are those that the reservation holds here, whatever its row says of them.
+    // Without seats, so that the script frees those of the reservation, whatever the row lists.
     (!row.status.is_live()).then(|| Settle {
         at,
         seats: None,

@@ -1,4 +1,4 @@
-//! Whether order-create has stored all that the gate may have lost. Pure.
+//! Whether order-create has stored everything that the gate may have lost. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,32 +7,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::Progress;
 
-/// Where a barrier stands in its partition: the offset behind it, and when the broker appended it, milliseconds since 1970.
+/// A barrier's place in its partition: the offset behind it, and its log-append time, ms since
+/// 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BarrierPlace(pub i64, pub i64);
 
-/// The barriers that a filling waits for, by partition. As text, in the program's header: `{"0":[12,1800000000000]}`.
+/// The barriers that a filling waits for, by partition. Stored in the program's header as text:
+/// `{"0":[12,1800000000000]}`.
 ///
-/// The time tells progress in this topic from progress in one of the same name that was deleted since: the latter is older than the
-/// barrier, however far its offsets went.
+/// The time distinguishes this topic from a deleted one of the same name, whose progress is older
+/// than the barrier whatever its offsets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Barriers(pub BTreeMap<i32, BarrierPlace>);
 
 impl Barriers {
-    /// Reads what [`fmt::Display`] wrote. Nothing for any other text.
+    /// Parses the output of [`fmt::Display`]; `None` for any other text.
     pub fn read(text: &str) -> Option<Self> {
         strict_json::from_str(text).ok()
     }
 
-    /// Whether order-create has passed all of them, so that every order accepted before is a row (or never will be).
+    /// Whether order-create has passed all barriers. Then every order accepted before them is a row
+    /// or never will be.
     pub fn are_passed(&self, progress: &[Progress]) -> bool {
         self.0
             .keys()
             .all(|partition| self.is_passed(*partition, progress))
     }
 
-    /// Whether order-create has passed the barrier of a partition. One without a barrier holds nothing to wait for.
+    /// Whether order-create has passed the barrier of a partition. True without a barrier.
     pub fn is_passed(&self, partition: i32, progress: &[Progress]) -> bool {
         let Some(BarrierPlace(behind, appended_ms)) = self.0.get(&partition) else {
             return true;
@@ -55,8 +58,7 @@ impl fmt::Display for Barriers {
     }
 }
 
-/// Whether every order that was accepted before a filling began is a row: `progress` has passed all of its barriers. Text that cannot be
-/// read has not been passed.
+/// Whether `progress` has passed all barriers of the text. False if the text cannot be read.
 pub fn has_passed(barriers: &str, progress: &[Progress]) -> bool {
     Barriers::read(barriers).is_some_and(|barriers| barriers.are_passed(progress))
 }
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn every_partition_must_have_been_passed() {
+    fn every_partition_must_be_passed() {
         let barriers = r#"{"0":[5,100],"2":[7,100]}"#;
         assert!(has_passed(barriers, &[at(0, 5, 100), at(2, 9, 130)]));
         assert!(!has_passed(barriers, &[at(0, 5, 100), at(2, 6, 130)]));

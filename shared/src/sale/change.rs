@@ -1,22 +1,22 @@
-//! What may change of a stored program: what buyers are told and asked for, never where seats are.
+//! Changes of a stored program: title, prices, limits; never the seats.
 
 use super::program::{
     BadProgram, check_category_name, check_pay_window, check_title, check_user_limit,
 };
 use crate::message::{CategoryNo, Cents};
 
-/// What is to change of one category. Its seats stay where they are: sold tickets name them by index.
+/// Changes of one category. Its seats never change, because sold tickets refer to them by index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CategoryChange {
-    /// Which one.
+    /// Number of the category.
     pub no: CategoryNo,
     /// A new name: 1 to 100 characters.
     pub name: Option<String>,
-    /// A new price of one ticket. Orders that exist keep theirs.
+    /// A new price of one ticket. Existing orders keep theirs.
     pub price: Option<Cents>,
 }
 
-/// A checked change of a program: bounds hold, something changes, no category is named twice.
+/// A checked change: within bounds, not empty, and each category at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramChange {
     title: Option<String>,
@@ -26,7 +26,8 @@ pub struct ProgramChange {
 }
 
 impl ProgramChange {
-    /// Checks everything; what is `None` stays. `pay_window_ms` and `user_limit` hold for orders made from then on.
+    /// Checks everything. `None` leaves a value as it is. `pay_window_ms` and `user_limit` apply to
+    /// new orders.
     pub fn new(
         title: Option<String>,
         pay_window_ms: Option<i64>,
@@ -64,12 +65,12 @@ impl ProgramChange {
         self.title.as_deref()
     }
 
-    /// How long a buyer will have to pay, milliseconds.
+    /// Time to pay, ms.
     pub const fn pay_window_ms(&self) -> Option<i64> {
         self.pay_window_ms
     }
 
-    /// Most live tickets of one buyer from now on.
+    /// Maximum live tickets of one buyer.
     pub const fn user_limit(&self) -> Option<u32> {
         self.user_limit
     }
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_holds_the_same_bounds_as_a_new_program() {
+    fn a_change_has_the_bounds_of_a_program() {
         let new = ProgramChange::new;
         assert_eq!(
             new(Some("\u{7}".into()), None, None, vec![]),
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_nothing_is_refused_and_so_is_a_category_named_twice() {
+    fn an_empty_change_and_a_repeated_category_are_refused() {
         assert_eq!(
             ProgramChange::new(None, None, None, vec![]),
             Err(BadProgram::NothingToChange)

@@ -1,15 +1,16 @@
-//! How the seats of one category lie: rows of equal length, cut into chunks of whole rows.
+//! The seat layout of a category: rows of equal length, cut into chunks of whole rows.
 //!
-//! The gate keeps a byte a seat, a string a chunk. A chunk holds whole rows and at most [`CHUNK_SEATS`] seats, so that a search
-//! for adjacent seats reads little, however large the hall is, and never has to join two chunks: seats are adjacent within a row only.
+//! The gate stores one byte per seat and one string per chunk. A chunk holds whole rows and at most
+//! [`CHUNK_SEATS`] seats. So a search for adjacent seats, which lie within one row, reads little in
+//! a hall of any size and never joins two chunks.
 
 use crate::message::{BadValue, SeatIndex};
 
-/// Most seats in a chunk.
+/// Maximum seats of a chunk.
 pub const CHUNK_SEATS: u32 = 2048;
-/// Longest row, in seats. Below [`CHUNK_SEATS`], so a chunk always holds at least one row.
+/// Maximum seats of a row. Below [`CHUNK_SEATS`], so a chunk holds at least one row.
 pub const MAX_ROW_LEN: u32 = 500;
-/// Most rows of a category.
+/// Maximum rows of a category.
 pub const MAX_ROWS: u32 = 10_000;
 
 /// The seats of one category: `rows` rows of `row_len`, numbered from `first` without gaps.
@@ -20,7 +21,7 @@ pub struct Layout {
     row_len: u32,
 }
 
-/// Where a seat is kept: its chunk, and its byte within the chunk.
+/// The place of a seat: its chunk, and its byte within the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeatPlace {
     /// Number of the chunk within the category, from 0.
@@ -30,7 +31,7 @@ pub struct SeatPlace {
 }
 
 impl Layout {
-    /// Rows 1 to 10,000 of 1 to 500 seats, all of whose indexes exist.
+    /// 1 to 10,000 rows of 1 to 500 seats, whose indexes are all valid.
     pub fn new(first: SeatIndex, rows: u32, row_len: u32) -> Result<Self, BadValue> {
         if !(1..=MAX_ROWS).contains(&rows) {
             return Err(BadValue {
@@ -73,9 +74,9 @@ impl Layout {
         self.rows * self.row_len
     }
 
-    /// Rows in every chunk but the last, which may have fewer.
+    /// Rows of a chunk. The last chunk may have fewer.
     pub const fn chunk_rows(self) -> u32 {
-        // At least 4, as a row has at most 500 seats.
+        // At least 4, because a row has at most 500 seats.
         CHUNK_SEATS / self.row_len
     }
 
@@ -84,7 +85,7 @@ impl Layout {
         self.rows.div_ceil(self.chunk_rows())
     }
 
-    /// Seats of a chunk; 0 for a chunk that does not exist.
+    /// Seats of a chunk; 0 if it does not exist.
     pub fn chunk_seats(self, chunk: u32) -> u32 {
         let per_chunk = self.chunk_rows() * self.row_len;
         self.seats()
@@ -92,7 +93,7 @@ impl Layout {
             .min(per_chunk)
     }
 
-    /// Where a seat is kept; nothing if it is not of this category.
+    /// The place of a seat; `None` if it is not in this category.
     pub fn place(self, seat: SeatIndex) -> Option<SeatPlace> {
         let nth = seat
             .get()
@@ -105,7 +106,7 @@ impl Layout {
         })
     }
 
-    /// The seat kept at a place; nothing if there is none.
+    /// The seat at a place; `None` if there is none.
     pub fn seat(self, place: SeatPlace) -> Option<SeatIndex> {
         if place.offset >= self.chunk_seats(place.chunk) {
             return None;

@@ -1,15 +1,18 @@
-//! The rules of a sale. Pure: no clock, no I/O, no randomness; time comes in as a number and decisions go out as data.
+//! The rules of a sale. Pure: no clock, no I/O, no randomness. Time is an argument, decisions are
+//! return values.
 //!
-//! Rules, in the order an order meets them:
+//! In the order in which an order passes them:
 //!
-//! 1. [`Program`]: what is on sale, made of categories of seats ([`NewProgram`] checks one before it is stored,
-//!    [`ProgramChange`] what is to change of it);
-//! 2. [`Layout`]: how the seats of a category are cut into chunks of whole rows, and where a seat is found;
-//! 3. [`SeatSelection`] and [`quote`]: what a buyer asks for, whether the program allows it, and what it costs;
-//! 4. [`Windows`], [`GateClock`] and [`stored_pay_by`]: how long each party waits, and by whose clock;
-//! 5. [`Status`]: the states of an order and the only ways from one to another.
+//! 1. [`Program`]: an event on sale, with its categories of seats ([`NewProgram`] checks a new one,
+//!    [`ProgramChange`] a change);
+//! 2. [`Layout`]: how the seats of a category are cut into chunks of whole rows;
+//! 3. [`SeatSelection`] and [`quote`]: the seats that a buyer selects, whether the program allows
+//!    them, and their price;
+//! 4. [`Windows`], [`GateClock`] and [`stored_pay_by`]: the time limits, and the clocks that
+//!    measure them;
+//! 5. [`Status`]: the states of an order and their transitions.
 //!
-//! Adapters carry these decisions out (`gate` in Redis, `store` in Postgres) and may not soften them.
+//! Adapters apply these decisions (`gate` in Redis, `store` in Postgres).
 
 mod change;
 mod layout;

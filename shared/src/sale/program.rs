@@ -6,17 +6,17 @@ use std::str::FromStr;
 use super::layout::{Layout, SeatPlace};
 use crate::message::{BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard};
 
-/// Most seats of a program, all categories together.
+/// Maximum seats of a program, all categories together.
 pub const MAX_SEATS_PER_PROGRAM: u32 = 200_000;
-/// Most categories of a program.
+/// Maximum categories of a program.
 pub const MAX_CATEGORIES: usize = 100;
 
-/// Whether orders are taken.
+/// Whether a program accepts orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProgramStatus {
-    /// Orders are taken.
+    /// Orders are accepted.
     OnSale,
-    /// No new orders; existing ones run their course.
+    /// No new orders. Existing ones continue.
     Stopped,
 }
 
@@ -54,11 +54,11 @@ impl FromStr for ProgramStatus {
 /// Seats of one kind and price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Category {
-    /// Its number within the program, from 0.
+    /// Number within the program, from 0.
     pub no: CategoryNo,
-    /// What buyers call it.
+    /// Shown to buyers.
     pub name: String,
-    /// Where its seats are.
+    /// Its seats.
     pub layout: Layout,
     /// Price of one ticket.
     pub price: Cents,
@@ -69,24 +69,24 @@ pub struct Category {
 pub struct Program {
     /// Identity.
     pub id: ProgramId,
-    /// Where the gate keeps it. Stored, so that a hot program can be given a shard of its own.
+    /// Its shard in the gate. Stored, so that a popular program can have a shard of its own.
     pub shard: Shard,
-    /// What buyers call it.
+    /// Shown to buyers.
     pub title: String,
     /// Raised by every change.
     pub version: ProgramVersion,
-    /// Whether orders are taken.
+    /// Whether a program accepts orders.
     pub status: ProgramStatus,
-    /// How long a buyer has to pay, milliseconds.
+    /// Time to pay, ms.
     pub pay_window_ms: i64,
-    /// Most live tickets of one buyer.
+    /// Maximum live tickets of one buyer.
     pub user_limit: u32,
-    /// Categories, ascending by number; their seats do not overlap.
+    /// Categories, ascending by number. Their seats do not overlap.
     pub categories: Vec<Category>,
 }
 
 impl Program {
-    /// The shard a program gets unless it is given another: spreads consecutive identities evenly.
+    /// The default shard of a program. Spreads consecutive identities evenly.
     pub fn usual_shard(id: ProgramId) -> Shard {
         let n = id.get().rem_euclid(i64::from(Shard::COUNT)) as u8;
         Shard::all()
@@ -99,7 +99,7 @@ impl Program {
         self.categories.iter().find(|c| c.no == no)
     }
 
-    /// The category of a seat, and where in it the gate keeps the seat.
+    /// The category of a seat, and the seat's place in it.
     pub fn place(&self, seat: SeatIndex) -> Option<(CategoryNo, SeatPlace)> {
         self.categories
             .iter()
@@ -107,10 +107,10 @@ impl Program {
     }
 }
 
-/// A category that is to be created.
+/// A category to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCategory {
-    /// What buyers call it: 1 to 100 characters.
+    /// Shown to buyers: 1 to 100 characters.
     pub name: String,
     /// Rows: 1 to 10,000.
     pub rows: u32,
@@ -120,7 +120,7 @@ pub struct NewCategory {
     pub price: Cents,
 }
 
-/// A checked program that is to be created: seats are numbered, bounds hold.
+/// A checked program to create: within bounds, seats numbered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewProgram {
     title: String,
@@ -129,7 +129,7 @@ pub struct NewProgram {
     categories: Vec<Category>,
 }
 
-/// Why a program cannot be created, or changed so.
+/// Why a program cannot be created or changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadProgram {
     /// Title empty, too long or with control characters.
@@ -138,19 +138,19 @@ pub enum BadProgram {
     /// No category, or too many.
     #[error("categories must be 1 to {MAX_CATEGORIES}")]
     Categories,
-    /// A category's name.
+    /// A category's name is invalid.
     #[error("category {0}: name must be 1 to 100 characters without control characters")]
     CategoryName(usize),
-    /// A category's rows or seats.
+    /// A category's rows or seats are out of bounds.
     #[error("category {0}: {1}")]
     Layout(usize, BadValue),
-    /// Too many seats together.
+    /// Too many seats in all.
     #[error("a program has at most {MAX_SEATS_PER_PROGRAM} seats; these categories have {0}")]
     Seats(u64),
-    /// The pay window.
+    /// The pay window is out of bounds.
     #[error("the pay window must be 1 second to 24 hours")]
     PayWindow,
-    /// The limit per user.
+    /// The limit per user is out of bounds.
     #[error("the limit of tickets per user must be 1 to 1000")]
     UserLimit,
     /// A change that changes nothing.
@@ -162,7 +162,7 @@ pub enum BadProgram {
 }
 
 impl NewProgram {
-    /// Checks everything and numbers categories and seats in the order given.
+    /// Checks everything and numbers categories and seats in the given order.
     pub fn new(
         title: String,
         categories: Vec<NewCategory>,
@@ -206,17 +206,17 @@ impl NewProgram {
         })
     }
 
-    /// What buyers will call it.
+    /// The title.
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// How long a buyer has to pay, milliseconds.
+    /// Time to pay, ms.
     pub const fn pay_window_ms(&self) -> i64 {
         self.pay_window_ms
     }
 
-    /// Most live tickets of one buyer.
+    /// Maximum live tickets of one buyer.
     pub const fn user_limit(&self) -> u32 {
         self.user_limit
     }
@@ -226,7 +226,7 @@ impl NewProgram {
         &self.categories
     }
 
-    /// The program as it is once stored under an identity: version 1, on sale.
+    /// The program as stored under an identity: version 1, on sale.
     pub fn stored(self, id: ProgramId, shard: Shard) -> Program {
         let Self {
             title,
@@ -281,7 +281,7 @@ pub(super) fn check_user_limit(tickets: u32) -> Result<(), BadProgram> {
     }
 }
 
-/// 1 to `max` characters, none of them a control character (so no NUL, which Postgres cannot hold).
+/// 1 to `max` characters without control characters. Postgres cannot store NUL.
 fn printable(text: &str, max: usize) -> bool {
     !text.trim().is_empty() && text.chars().count() <= max && !text.chars().any(char::is_control)
 }

@@ -1,9 +1,9 @@
-//! What a buyer asks for, whether the program allows it, and what it costs.
+//! The seats that a buyer selects, whether the program allows them, and their price.
 
 use super::program::{Program, ProgramStatus};
 use crate::message::{BadValue, CategoryNo, Cents, MAX_SEATS_PER_ORDER, SeatIndex};
 
-/// What a buyer wants: seats chosen by hand, or the best that lie side by side.
+/// A selection of seats: chosen seats, or the best adjacent ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeatSelection {
     /// Exactly these seats: 1 to 20, ascending, no repeats.
@@ -17,13 +17,13 @@ pub enum SeatSelection {
     Best {
         /// The category.
         category: CategoryNo,
-        /// How many.
+        /// Number of seats.
         count: u32,
     },
 }
 
 impl SeatSelection {
-    /// Chosen seats in any order; refuses none, more than 20 and repeats.
+    /// Chosen seats in any order. Refuses an empty list, more than 20 and repeats.
     pub fn seats(category: CategoryNo, mut seats: Vec<SeatIndex>) -> Result<Self, BadValue> {
         seats.sort_unstable();
         let repeats = seats.windows(2).any(|w| w[0] == w[1]);
@@ -47,14 +47,14 @@ impl SeatSelection {
         Ok(Self::Best { category, count })
     }
 
-    /// The category asked for.
+    /// The category.
     pub const fn category(&self) -> CategoryNo {
         match self {
             Self::Seats { category, .. } | Self::Best { category, .. } => *category,
         }
     }
 
-    /// How many tickets.
+    /// Number of tickets.
     pub fn tickets(&self) -> u32 {
         match self {
             Self::Seats { seats, .. } => seats.len() as u32,
@@ -63,46 +63,47 @@ impl SeatSelection {
     }
 }
 
-/// What an order costs.
+/// The price of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quote {
     /// Price of one ticket.
     pub unit_price: Cents,
-    /// Price of all.
+    /// Price of the order.
     pub amount: Cents,
 }
 
-/// Why a program refuses a wish before the gate is asked.
+/// Why a program refuses a selection, before any seat is reserved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Orders are no longer taken.
+    /// The sale has stopped.
     #[error("the sale of this program has stopped")]
     SaleStopped,
-    /// No such category.
+    /// The program has no such category.
     #[error("the program has no category {0}")]
     NoSuchCategory(CategoryNo),
-    /// A seat outside the category.
+    /// The category has no such seat.
     #[error("category {1} has no seat {0}")]
     NoSuchSeat(SeatIndex, CategoryNo),
-    /// More seats side by side than a row has.
+    /// More adjacent seats than a row has.
     #[error("a row of this category has {0} seats")]
     RowTooShort(u32),
-    /// More tickets than one buyer may ever hold.
+    /// More tickets than a buyer may hold.
     #[error("a buyer may hold {0} tickets of this program")]
     OverLimit(u32),
-    /// The amount leaves the bounds of money.
+    /// The amount is out of bounds.
     #[error(transparent)]
     Amount(#[from] BadValue),
 }
 
-/// Checks a wish against the program and prices it. Whether the seats are free is the gate's to say.
-pub fn quote(program: &Program, want: &SeatSelection) -> Result<Quote, Refusal> {
+/// Checks a selection against the program and prices it. The gate decides whether the seats are
+/// free.
+pub fn quote(program: &Program, selection: &SeatSelection) -> Result<Quote, Refusal> {
     if program.status != ProgramStatus::OnSale {
         return Err(Refusal::SaleStopped);
     }
-    let no = want.category();
+    let no = selection.category();
     let category = program.category(no).ok_or(Refusal::NoSuchCategory(no))?;
-    match want {
+    match selection {
         SeatSelection::Seats { seats, .. } => {
             if let Some(seat) = seats.iter().find(|s| category.layout.place(**s).is_none()) {
                 return Err(Refusal::NoSuchSeat(*seat, no));
@@ -113,18 +114,18 @@ pub fn quote(program: &Program, want: &SeatSelection) -> Result<Quote, Refusal> 
         }
         SeatSelection::Best { .. } => {}
     }
-    if !within_limit(0, want.tickets(), program.user_limit) {
+    if !within_limit(0, selection.tickets(), program.user_limit) {
         return Err(Refusal::OverLimit(program.user_limit));
     }
     Ok(Quote {
         unit_price: category.price,
-        amount: category.price.times(want.tickets() as usize)?,
+        amount: category.price.times(selection.tickets() as usize)?,
     })
 }
 
-/// The limit rule: a buyer who has `have` live tickets may take `want` more.
-pub const fn within_limit(have: u32, want: u32, limit: u32) -> bool {
-    match have.checked_add(want) {
+/// The limit rule: a buyer with `held` live tickets may take `more`.
+pub const fn within_limit(held: u32, more: u32, limit: u32) -> bool {
+    match held.checked_add(more) {
         Some(total) => total <= limit,
         None => false,
     }

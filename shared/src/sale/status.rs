@@ -1,4 +1,4 @@
-//! The states of a stored order, and the only ways from one to another.
+//! The states of a stored order and their transitions.
 //!
 //! ```text
 //! (nothing) -> unpaid -> paid -> refunding -> refunded
@@ -11,36 +11,37 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// State of an order as Postgres holds it.
+/// State of a stored order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Stored; its seats are held until it is paid or its time is up.
+    /// Its seats are held until it is paid or its time to pay is over.
     Unpaid,
     /// Paid in time.
     Paid,
-    /// Money is on its way back; the seats are still held.
+    /// The refund is in progress. The seats are still held.
     Refunding,
-    /// Money is back, seats are free.
+    /// Refunded. The seats are free.
     Refunded,
-    /// Ended by the buyer.
+    /// Cancelled by the buyer.
     Cancelled,
-    /// Ended by its time.
+    /// Its time to pay ended.
     Closed,
-    /// Never came to be: a seat belongs to another order, or the request is another order already.
+    /// Refused: a seat belongs to another order, or the request already is another order.
     Rejected,
-    /// Fenced: may never be created.
+    /// Fenced: never to be stored.
     Void,
 }
 
-/// A text that names no status.
+/// A text that is not a status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no status of an order; one of unpaid, paid, refunding, refunded, cancelled, closed, rejected, void"
+    "{0:?} is not a status of an order; one of unpaid, paid, refunding, refunded, cancelled, \
+        closed, rejected, void"
 )]
 pub struct UnknownStatus(pub String);
 
 impl Status {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 8] = [
         Self::Unpaid,
         Self::Paid,
@@ -71,12 +72,12 @@ impl Status {
         matches!(self, Self::Unpaid | Self::Paid | Self::Refunding)
     }
 
-    /// Whether a new row may begin in this state.
+    /// Whether a new row may have this state.
     pub const fn may_begin(self) -> bool {
         matches!(self, Self::Unpaid | Self::Rejected | Self::Void)
     }
 
-    /// Whether an order in this state may go to `next`. Staying is no change and not allowed here.
+    /// Whether an order may change from this state to `next`, which must differ.
     pub const fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
@@ -86,7 +87,7 @@ impl Status {
         )
     }
 
-    /// Whether nothing can follow.
+    /// Whether no other state can follow.
     pub fn is_final(self) -> bool {
         !Self::ALL.into_iter().any(|next| self.may_become(next))
     }

@@ -15,7 +15,8 @@ fn category_no(n: u16) -> CategoryNo {
 }
 
 prop_compose! {
-    fn layouts()(row_len in 1..=MAX_ROW_LEN, rows in 1..=60_u32, first in 0..900_000_u32) -> Layout {
+    fn layouts()(row_len in 1..=MAX_ROW_LEN, rows in 1..=60_u32,
+        first in 0..900_000_u32) -> Layout {
         Layout::new(seat(first), rows, row_len).expect("in bounds")
     }
 }
@@ -29,7 +30,7 @@ fn new_category(rows: u32, row_len: u32, price: i64) -> NewCategory {
     }
 }
 
-/// Two categories: 10 rows of 12 at 2500, 4 rows of 3 at 900. At most 6 tickets a buyer.
+/// Two categories: 10 rows of 12 at 2500, 4 rows of 3 at 900. At most 6 tickets per buyer.
 fn program() -> Program {
     let categories = vec![new_category(10, 12, 2500), new_category(4, 3, 900)];
     let new = NewProgram::new("A play".to_owned(), categories, 900_000, 6).expect("in bounds");
@@ -41,7 +42,7 @@ fn program() -> Program {
 
 proptest! {
     #[test]
-    fn every_seat_has_one_place_and_every_place_its_seat(layout in layouts()) {
+    fn seats_and_places_correspond_one_to_one(layout in layouts()) {
         let places: Vec<SeatPlace> = layout.all().map(|s| layout.place(s).expect("a place")).collect();
         prop_assert!(places.windows(2).all(|w| w[0] < w[1]), "no two seats share a place");
         for (s, place) in layout.all().zip(&places) {
@@ -52,9 +53,10 @@ proptest! {
     }
 
     #[test]
-    fn chunks_are_of_whole_rows_at_most_2048_seats_and_together_all_seats(layout in layouts()) {
+    fn chunks_are_whole_rows_of_at_most_2048_seats(layout in layouts()) {
         let sizes: Vec<u32> = (0..layout.chunks()).map(|c| layout.chunk_seats(c)).collect();
-        prop_assert!(sizes.iter().all(|n| *n > 0 && *n <= CHUNK_SEATS && n % layout.row_len() == 0));
+        prop_assert!(sizes.iter().all(|n| *n > 0 && *n <= CHUNK_SEATS
+            && n % layout.row_len() == 0));
         prop_assert_eq!(sizes.iter().sum::<u32>(), layout.seats());
         prop_assert_eq!(layout.chunk_seats(layout.chunks()), 0);
         prop_assert_eq!(layout.chunk_seats(u32::MAX), 0);
@@ -63,7 +65,8 @@ proptest! {
     #[test]
     fn a_row_lies_in_one_chunk(layout in layouts(), row in 0..60_u32) {
         prop_assume!(row < layout.rows());
-        let at = |n: u32| layout.place(seat(layout.first().get() + row * layout.row_len() + n)).expect("a place");
+        let first = layout.first().get() + row * layout.row_len();
+        let at = |n: u32| layout.place(seat(first + n)).expect("a place");
         prop_assert_eq!(at(0).chunk, at(layout.row_len() - 1).chunk);
     }
 
@@ -75,8 +78,10 @@ proptest! {
     }
 
     #[test]
-    fn categories_are_numbered_and_their_seats_follow_each_other(sizes in vec((1..40_u32, 1..50_u32), 1..10)) {
-        let categories = sizes.iter().map(|(rows, row_len)| new_category(*rows, *row_len, 1)).collect();
+    fn categories_and_their_seats_are_numbered_in_order(sizes in vec((1..40_u32, 1..50_u32),
+        1..10)) {
+        let categories = sizes.iter().map(|(rows, row_len)| new_category(*rows, *row_len,
+            1)).collect();
         let new = NewProgram::new("A play".to_owned(), categories, 1_000, 1).expect("in bounds");
         let mut next = 0;
         for (n, c) in new.categories().iter().enumerate() {
@@ -87,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn a_quote_is_the_price_of_a_ticket_times_the_tickets(count in 1..=6_u32, no in 0..2_u16) {
+    fn a_quote_multiplies_the_ticket_price(count in 1..=6_u32, no in 0..2_u16) {
         let program = program();
         let want = SeatSelection::best(category_no(no), count).expect("in bounds");
         match quote(&program, &want) {
@@ -95,14 +100,16 @@ proptest! {
                 prop_assert_eq!(unit_price, program.categories[usize::from(no)].price);
                 prop_assert_eq!(amount.get(), unit_price.get() * i64::from(count));
             }
-            Err(refusal) => prop_assert_eq!((refusal, no, count > 3), (Refusal::RowTooShort(3), 1, true)),
+            Err(refusal) => prop_assert_eq!((refusal, no, count > 3), (Refusal::RowTooShort(3),
+                1, true)),
         }
     }
 
     #[test]
-    fn wanted_seats_are_ascending_without_repeats_and_at_most_twenty(seats in vec(0..30_u32, 0..25)) {
+    fn selected_seats_are_ascending_distinct_and_at_most_twenty(seats in vec(0..30_u32, 0..25)) {
         let distinct: std::collections::BTreeSet<u32> = seats.iter().copied().collect();
-        let allowed = !seats.is_empty() && seats.len() <= MAX_SEATS_PER_ORDER && distinct.len() == seats.len();
+        let allowed = !seats.is_empty() && seats.len() <= MAX_SEATS_PER_ORDER
+            && distinct.len() == seats.len();
         let want = SeatSelection::seats(category_no(0), seats.iter().map(|n| seat(*n)).collect());
         prop_assert_eq!(want.is_ok(), allowed);
         if let Ok(SeatSelection::Seats { seats, .. }) = want {
@@ -111,27 +118,32 @@ proptest! {
     }
 
     #[test]
-    fn nobody_gets_past_the_limit(have: u32, want: u32, limit: u32) {
-        prop_assert_eq!(within_limit(have, want, limit), u64::from(have) + u64::from(want) <= u64::from(limit));
+    fn no_buyer_exceeds_the_limit(have: u32, want: u32, limit: u32) {
+        prop_assert_eq!(within_limit(have, want, limit),
+            u64::from(have) + u64::from(want) <= u64::from(limit));
     }
 
     #[test]
-    fn the_stored_time_keeps_the_promise_and_the_minimum(promised: i64, now in 0..i64::MAX / 2, least in 0..1_u64 << 40) {
+    fn the_stored_time_is_promise_or_minimum(promised: i64, now in 0..i64::MAX / 2,
+        least in 0..1_u64 << 40) {
         let stored = stored_pay_by(promised, now, least);
         prop_assert!(stored >= promised && stored >= now + least as i64);
-        prop_assert!(stored == promised || stored == now + least as i64, "and gives no more than either");
+        prop_assert!(stored == promised || stored == now + least as i64, "and gives no more than \
+            either");
     }
 
     #[test]
-    fn checked_windows_are_in_order(pay_ms in 0..99_u64, min_pay_ms in 0..99_u64, publish_ms in 0..99_u64, delivery_ms in 0..99_u64) {
+    fn checked_windows_are_in_order(pay_ms in 0..99_u64, min_pay_ms in 0..99_u64,
+        publish_ms in 0..99_u64, delivery_ms in 0..99_u64) {
         let windows = Windows { pay_ms, min_pay_ms, publish_ms, delivery_ms };
         let in_order = delivery_ms < publish_ms && publish_ms <= pay_ms && min_pay_ms <= pay_ms;
         prop_assert_eq!(windows.checked().is_ok(), in_order);
     }
 
     #[test]
-    fn the_gates_clock_is_known_to_within_half_the_exchange(
-        local in 1_u64 << 40..1 << 41, skew in -100_000..100_000_i64, there in 0..500_u64, back in 0..500_u64,
+    fn the_gate_clock_errs_by_half_the_round_trip(
+        local in 1_u64 << 40..1 << 41, skew in -100_000..100_000_i64, there in 0..500_u64,
+            back in 0..500_u64,
     ) {
         let asked = local + there;
         let clock = GateClock::observed(local, asked.saturating_add_signed(skew), asked + back);
@@ -160,7 +172,7 @@ fn layouts_beyond_their_bounds_are_refused() {
 }
 
 #[test]
-fn programs_beyond_their_bounds_are_refused_with_what_is_wrong() {
+fn programs_beyond_their_bounds_are_refused() {
     let new = |title: &str, categories, window, limit| {
         NewProgram::new(title.to_owned(), categories, window, limit).err()
     };
@@ -207,7 +219,7 @@ fn programs_beyond_their_bounds_are_refused_with_what_is_wrong() {
 }
 
 #[test]
-fn a_seat_belongs_to_one_category_of_its_program() {
+fn a_seat_belongs_to_one_category() {
     let program = program();
     assert_eq!(
         program.place(seat(119)).map(|(c, _)| c),
@@ -256,7 +268,7 @@ fn a_program_refuses_what_it_does_not_sell() {
 }
 
 #[test]
-fn only_the_drawn_ways_lead_from_state_to_state() {
+fn only_the_documented_transitions_are_allowed() {
     use Status::{Cancelled, Closed, Paid, Refunded, Refunding, Unpaid};
     let drawn = [
         (Unpaid, Paid),
@@ -274,17 +286,17 @@ fn only_the_drawn_ways_lead_from_state_to_state() {
             );
             assert!(
                 !from.may_become(to) || from.is_live(),
-                "only an order that holds seats changes: {from} -> {to}"
+                "only an order with seats changes: {from} -> {to}"
             );
             assert!(
                 !(from.may_become(to) && !from.is_live() && to.is_live()),
-                "an ended order never lives again"
+                "an ended order never becomes live"
             );
         }
         assert_eq!(
             from.is_final(),
             !from.is_live(),
-            "{from}: what holds seats must still be able to let them go"
+            "{from}: a state with seats needs a transition that frees them"
         );
         assert_eq!(from.as_str().parse(), Ok(from));
     }

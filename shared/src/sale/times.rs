@@ -1,61 +1,64 @@
-//! How long each party waits, and by whose clock. All times in milliseconds.
+//! Time limits, and the clock of the gate. All times in ms.
 
-/// The waiting times of an installation. `delivery < publish <= pay` and `min_pay <= pay`.
+/// The time limits of an installation. `delivery < publish <= pay` and `min_pay <= pay`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
-    /// How long a buyer has to pay, unless the program says otherwise.
+    /// Default time to pay; a program may set its own.
     pub pay_ms: u64,
-    /// The least time to pay that a stored order is given, however late it was stored.
+    /// Minimum time to pay of a stored order, however late it is stored.
     pub min_pay_ms: u64,
-    /// How long a reservation outlives its storefront before it is abandoned.
+    /// After this time an unpublished reservation is abandoned.
     pub publish_ms: u64,
-    /// How long storefront waits for the broker.
+    /// Maximum wait of a storefront for the broker.
     pub delivery_ms: u64,
 }
 
-/// For so long a client's key leads to its order, ms from when the order was made: a day longer than it can be paid.
+/// Lifetime of a client's key from the creation of its order, ms: a day longer than the order can
+/// be paid.
 pub const fn key_ttl_ms(pay_window_ms: i64) -> u64 {
-    const AFTERLIFE_MS: u64 = 24 * 3600 * 1000;
-    pay_window_ms.unsigned_abs().saturating_add(AFTERLIFE_MS)
+    const EXTRA_MS: u64 = 24 * 3600 * 1000;
+    pay_window_ms.unsigned_abs().saturating_add(EXTRA_MS)
 }
 
-/// Two waiting times that contradict each other.
+/// Two time limits contradict each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WindowsError {
     /// A reservation could be abandoned while its storefront still waits for the broker.
     #[error(
-        "the delivery timeout ({delivery_ms} ms) must be shorter than the publish window ({publish_ms} ms)"
+        "the delivery timeout ({delivery_ms} ms) must be shorter than the publish window \
+            ({publish_ms} ms)"
     )]
     Delivery {
-        /// As given.
+        /// As configured.
         delivery_ms: u64,
-        /// As given.
+        /// As configured.
         publish_ms: u64,
     },
-    /// A reservation would be held for longer than its buyer may pay.
+    /// A reservation could outlast the time to pay.
     #[error(
         "the publish window ({publish_ms} ms) must not be longer than the pay window ({pay_ms} ms)"
     )]
     Publish {
-        /// As given.
+        /// As configured.
         publish_ms: u64,
-        /// As given.
+        /// As configured.
         pay_ms: u64,
     },
-    /// Every order would be given more time than was promised.
+    /// Every order would get more time than promised.
     #[error(
-        "the minimum pay window ({min_pay_ms} ms) must not be longer than the pay window ({pay_ms} ms)"
+        "the minimum pay window ({min_pay_ms} ms) must not be longer than the pay window \
+            ({pay_ms} ms)"
     )]
     MinPay {
-        /// As given.
+        /// As configured.
         min_pay_ms: u64,
-        /// As given.
+        /// As configured.
         pay_ms: u64,
     },
 }
 
 impl Windows {
-    /// The same times, if they agree with each other.
+    /// Returns the same limits if they do not contradict each other.
     pub const fn checked(self) -> Result<Self, WindowsError> {
         let Self {
             pay_ms,
@@ -79,26 +82,29 @@ impl Windows {
     }
 }
 
-/// The pay-by time that is stored: what was promised, but never less than the minimum window from now.
+/// The stored pay-by time: as promised, but at least the minimum window from now, so that a backlog
+/// in Kafka does not cost a buyer the order.
 ///
-/// A backlog in Kafka so costs no buyer the order.
+///
 pub const fn stored_pay_by(promised_ms: i64, now_ms: i64, min_pay_ms: u64) -> i64 {
-    let least = now_ms.saturating_add_unsigned(min_pay_ms);
-    if promised_ms > least {
+    let min_ms = now_ms.saturating_add_unsigned(min_pay_ms);
+    if promised_ms > min_ms {
         promised_ms
     } else {
-        least
+        min_ms
     }
 }
 
-/// The gate's clock, as seen from this process: order numbers are made by Redis' time, so that they agree across storefronts.
+/// The gate's clock, estimated in this process. Order numbers contain the time of Redis, so that
+/// they agree across storefronts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GateClock {
     offset_ms: i64,
 }
 
 impl GateClock {
-    /// From one exchange: local time before asking, the gate's answer, local time after. Off by at most half the exchange.
+    /// From one request: local time before it, the gate's answer, local time after it. The error is
+    /// at most half the round trip.
     pub const fn observed(before_ms: u64, gate_ms: u64, after_ms: u64) -> Self {
         let middle = before_ms.midpoint(after_ms);
         Self {

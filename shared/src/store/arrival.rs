@@ -1,9 +1,9 @@
-//! A record on its way into Postgres, read or not.
+//! A record of a topic on its way into Postgres.
 
 use crate::message::OrderRequested;
 use lambda_batch::Reason;
 
-/// One record of a topic, read or not.
+/// A record of a topic and what it decodes to.
 #[derive(Debug, Clone)]
 pub struct Arrival<'a, M = OrderRequested> {
     /// The topic's full name.
@@ -14,16 +14,17 @@ pub struct Arrival<'a, M = OrderRequested> {
     pub offset: i64,
     /// The broker's log-append time, milliseconds since 1970, if the record has one.
     pub appended_ms: Option<i64>,
-    /// The key as it came.
+    /// The raw key.
     pub key: Option<&'a [u8]>,
-    /// The value as it came: what is parked if the record cannot be stored.
+    /// The raw value. Parked if the record cannot be stored.
     pub value: Option<&'a [u8]>,
-    /// What it says, or why it cannot be read.
+    /// The decoded message, or why it cannot be decoded.
     pub message: Result<M, Reason>,
 }
 
 impl<'a, M: serde::de::DeserializeOwned> Arrival<'a, M> {
-    /// A record of a batch, read on its own: one that cannot be read carries its reason and its bytes.
+    /// Decodes one record of a batch. A record that cannot be decoded keeps its bytes and the
+    /// reason.
     pub fn read(record: lambda_batch::KafkaRecord<'a>) -> Self {
         Self {
             topic: record.topic,

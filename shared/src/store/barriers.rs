@@ -1,12 +1,14 @@
 //! Barriers that prove an accepted order lost.
 //!
-//! An accepted order without a row is either still to be stored, or never will be: its record was deleted before create read it, was
-//! lost with a topic that was created again, or was passed over. Offsets and times cannot always tell which. A barrier can: one that
-//! was appended to the order's partition after the order was accepted stands behind the order's record, so once create has passed the
-//! barrier and the order has no row, it never gets one.
+//! An accepted order without a row is either stored later or lost: its record was deleted before
+//! order-create read it, or went with a topic that was created again. Offsets and times cannot
+//! always distinguish the two. A barrier can. If it was appended to the order's partition after the
+//! order was accepted, it stands behind the order's record. Once order-create has passed it and the
+//! order has no row, the order never gets one.
 //!
-//! The closer requests a barrier ([`Store::request_barriers`]), a storefront appends it ([`Store::claim_barriers`]), and create notes
-//! that it is passed, in the transaction that advances over it ([`pass`]).
+//! The timeout-closer requests a barrier ([`Store::request_barriers`]), a storefront appends it
+//! ([`Store::claim_barriers`]), and order-create records that it has passed it, in the transaction
+//! that advances over it ([`pass`]).
 
 use std::collections::HashSet;
 
@@ -20,16 +22,17 @@ use crate::message::{Nonce, OrderNumber};
 /// An accepted order that waits for a barrier in its partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BarrierWait {
-    /// Its number.
+    /// Number of the order.
     pub number: OrderNumber,
-    /// Its nonce.
+    /// Nonce of the order.
     pub nonce: Nonce,
-    /// The partition that its record was appended to.
+    /// The partition of its record.
     pub partition: i32,
 }
 
 impl Store {
-    /// Requests a barrier for orders that are known to be accepted. An order that waits already requests nothing more.
+    /// Requests a barrier for accepted orders. An order that waits already causes no further
+    /// request.
     pub async fn request_barriers(
         &self,
         topic: &str,
@@ -61,7 +64,8 @@ impl Store {
         }
     }
 
-    /// The partitions in which the caller is to append a barrier with this token now: no other process is to.
+    /// Claims the partitions in which a barrier is due. The caller must append one with this token;
+    /// no other process appends one meanwhile.
     pub async fn claim_barriers(&self, topic: &str, token: Nonce) -> Result<Vec<i32>, StoreError> {
         let query = sqlx::query_scalar(include_str!("sql/barrier_claim.sql"))
             .bind(topic)
@@ -69,7 +73,7 @@ impl Store {
         Ok(query.fetch_all(&self.pool).await?)
     }
 
-    /// Nothing can stand before the barrier with this token: the topic has no such partition any more.
+    /// Marks a barrier as passed because the topic no longer has its partition.
     pub async fn pass_barrier(
         &self,
         topic: &str,
@@ -79,7 +83,8 @@ impl Store {
         pass(&self.pool, &[(topic, partition, token)]).await
     }
 
-    /// Which of these orders have a barrier behind them that create has passed. One of them that has no row *afterwards* is lost.
+    /// The orders behind which order-create has passed a barrier. If one of them has no row
+    /// *afterwards*, it is lost.
     pub async fn behind_barriers(
         &self,
         numbers: &[OrderNumber],
@@ -98,7 +103,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Forgets orders that have a row meanwhile. Returns how many.
+    /// Deletes the waits of orders that have a row by now. Returns how many.
     pub async fn delete_barrier_waits(&self) -> Result<u64, StoreError> {
         Ok(sqlx::query(include_str!("sql/barrier_delete.sql"))
             .execute(&self.pool)
@@ -107,7 +112,7 @@ impl Store {
     }
 }
 
-/// Notes that barriers (topic, partition, token) are passed.
+/// Records that barriers (topic, partition, token) are passed.
 pub(super) async fn pass(
     executor: impl PgExecutor<'_>,
     barriers: &[(&str, i32, Nonce)],

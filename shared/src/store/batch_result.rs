@@ -1,4 +1,4 @@
-//! What became of the records of a batch, for its source and for operators.
+//! The result of a batch, for its event source and for operators.
 
 use lambda_batch::{KafkaBatch, Ledger, NextStep, Reason};
 
@@ -7,7 +7,7 @@ use super::{OffsetRange, StoreError};
 /// The records of a batch that no transaction could commit.
 pub type Unfinished = lambda_batch::Unfinished<StoreError>;
 
-/// What is common to all batches that are committed left to right.
+/// The result of a batch whose records are committed in order.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchResult<'a> {
     /// Positions of the records that were parked, and why.
@@ -40,7 +40,8 @@ impl BatchResult<'_> {
                 let topic = record.topic;
                 let partition = record.partition;
                 let offset = record.offset;
-                tracing::error!(alarm = "record_parked", topic, partition, offset, %reason, "a record was set aside");
+                tracing::error!(alarm = "record_parked", topic, partition, offset, %reason, "a \
+                    record was parked");
             }
         }
         for (topic, partition) in self.recreated {
@@ -48,7 +49,7 @@ impl BatchResult<'_> {
                 alarm = "topic_recreated",
                 topic,
                 partition,
-                "offsets started again: the topic was created anew"
+                "the offsets restarted: the topic was created again"
             );
         }
         for OffsetRange {
@@ -65,18 +66,22 @@ impl BatchResult<'_> {
                 partition,
                 from,
                 until,
-                "offsets were passed that this consumer never received; compare them with Kafka, and replay them if they have records"
+                "offsets were passed that this consumer never received; compare them with Kafka, \
+                    and replay them if they have records"
             );
         }
         if let Some(rest) = self.unfinished {
             let records = batch.len() - rest.from;
             let class = rest.error.class;
-            // A deadlock that repeats is contention as well, although each one alone is tried again at once.
+            // A deadlock that repeats is contention as well, although each one alone is tried again
+            // at once.
             if class.is_contention() || class.next_step() == (NextStep::RetryLater { alarm: false })
             {
-                tracing::warn!(error = %rest.error, records, contention = class.is_contention(), "to be delivered again");
+                tracing::warn!(error = %rest.error, records, contention = class.is_contention(),
+                    "records not stored; the event source delivers them again");
             } else {
-                tracing::error!(alarm = "store_failed", error = %rest.error, records, "to be delivered again");
+                tracing::error!(alarm = "store_failed", error = %rest.error, records, "records \
+                    not stored; the event source delivers them again");
             }
         }
     }

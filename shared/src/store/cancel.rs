@@ -1,16 +1,16 @@
-//! The buyer ends an unpaid order.
+//! The buyer cancels an unpaid order.
 
 use super::retry::{ConflictRetry, StaleReadRetry};
 use super::{OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, UserId};
 use crate::sale::Status;
 
-/// What became of a cancellation.
+/// Result of a cancellation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cancel {
-    /// Cancelled by this call; its seats are free.
+    /// Cancelled by this call. Its seats are free.
     Cancelled(OrderRow),
-    /// The order was no longer unpaid (cancelled before, paid, closed, ...).
+    /// The order was not unpaid (cancelled before, paid, closed, ...).
     AlreadyFinal(OrderRow),
     /// Another buyer's order (or a fence without a buyer).
     OtherBuyer,
@@ -19,7 +19,8 @@ pub enum Cancel {
 }
 
 impl Store {
-    /// unpaid -> cancelled, if the order is this buyer's. An order that create commits meanwhile is cancelled as well.
+    /// unpaid -> cancelled, if the order is this buyer's. Also cancels an order that order-create
+    /// commits meanwhile.
     pub async fn cancel(&self, number: OrderNumber, user: &UserId) -> Result<Cancel, StoreError> {
         let mut stale = StaleReadRetry::default();
         loop {

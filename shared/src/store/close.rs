@@ -1,4 +1,4 @@
-//! The end of the time to pay.
+//! Closes orders whose time to pay is over.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,12 +7,12 @@ use super::{OrderRow, Store, StoreError};
 use crate::message::{Nonce, OrderNumber};
 use crate::sale::Status;
 
-/// What was decided about an order whose time may be up.
+/// The decision about one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closing {
-    /// The order asked about.
+    /// Number of the order in the request.
     pub number: OrderNumber,
-    /// The nonce asked about.
+    /// Nonce of the order in the request.
     pub nonce: Nonce,
     /// The decision.
     pub decision: CloseDecision,
@@ -20,29 +20,29 @@ pub struct Closing {
     pub row: Option<OrderRow>,
 }
 
-/// A decision about an order whose time may be up.
+/// What holds for an order whose time to pay may be over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CloseDecision {
-    /// It is closed, now or since an earlier call; its seats are free.
+    /// Closed, by this call or an earlier one. Its seats are free.
     Closed,
-    /// Something else ended or kept it: its status.
+    /// It has another state and is not closed.
     Final(Status),
-    /// Its time is not up by Postgres' clock.
+    /// Its time to pay is not over by the clock of Postgres.
     NotYet {
-        /// How long until it is; 1 or more.
+        /// Time left, at least 1.
         remaining_ms: i64,
     },
-    /// A payment for it has arrived and is not matched yet: match payments, then ask again.
+    /// A payment for it waits: match payments, then repeat.
     PaymentWaiting,
-    /// The number is another order's: void for whoever asked.
+    /// The number belongs to another order, so the order of the request never gets a row.
     OtherNonce,
-    /// No such order is stored (yet).
+    /// The order is not stored (yet).
     NoRow,
 }
 
 impl Store {
-    /// Closes those of the orders that are unpaid, past their time and without a waiting payment; then reads, in a fresh statement, what
-    /// holds for each. One answer per order asked about, in the order asked.
+    /// Closes those of the orders that are unpaid, overdue and without a waiting payment, then
+    /// reads each order in a fresh statement. Returns one decision per order, in the same order.
     pub async fn close_due(
         &self,
         orders: &[(OrderNumber, Nonce)],
@@ -52,8 +52,9 @@ impl Store {
         if !closings.iter().any(Closing::is_due) {
             return Ok(closings);
         }
-        // Create may have committed an order, or its time may have come, between the attempt and the look. A second attempt finds it;
-        // what that one leaves, another transaction has locked.
+        // Between the UPDATE and the SELECT, order-create may have committed an order, or its time
+        // may have ended. The second UPDATE finds it. What remains then is locked by another
+        // transaction.
         self.close_once(orders).await?;
         self.closings(orders).await
     }
@@ -76,7 +77,7 @@ impl Store {
         }
     }
 
-    /// What holds for each order, in a fresh statement.
+    /// Reads each order in a fresh statement.
     async fn closings(&self, orders: &[(OrderNumber, Nonce)]) -> Result<Vec<Closing>, StoreError> {
         let numbers: Vec<i64> = orders.iter().map(|(number, _)| number.get()).collect();
         let waiting = sqlx::query_scalar(include_str!("sql/payments_waiting.sql")).bind(&numbers);
@@ -84,8 +85,8 @@ impl Store {
             .fetch_one(&self.pool)
             .await
             .map(|found: Vec<i64>| found.into_iter().collect())?;
-        let asked: Vec<OrderNumber> = orders.iter().map(|(number, _)| *number).collect();
-        let rows = self.orders(&asked).await?;
+        let requested: Vec<OrderNumber> = orders.iter().map(|(number, _)| *number).collect();
+        let rows = self.orders(&requested).await?;
         let rows: HashMap<OrderNumber, OrderRow> =
             rows.into_iter().map(|row| (row.number, row)).collect();
         let closings = orders.iter().map(|&(number, nonce)| {
@@ -103,7 +104,7 @@ impl Store {
 }
 
 impl Closing {
-    /// Whether the order can be closed by what was read of it, although the attempt has not closed it.
+    /// Whether the row that was read could be closed, although the UPDATE has not closed it.
     fn is_due(&self) -> bool {
         let due = self
             .row
@@ -114,7 +115,7 @@ impl Closing {
     }
 }
 
-/// What a row, read after the attempt to close it, says to whoever holds a reservation of this nonce.
+/// The decision for a reservation of this nonce, by the row that was read after the UPDATE.
 fn decide(row: Option<&OrderRow>, nonce: Nonce, payment_waiting: bool) -> CloseDecision {
     let Some(row) = row else {
         return CloseDecision::NoRow;
@@ -125,7 +126,8 @@ fn decide(row: Option<&OrderRow>, nonce: Nonce, payment_waiting: bool) -> CloseD
     match row.status {
         Status::Closed => CloseDecision::Closed,
         Status::Unpaid if payment_waiting => CloseDecision::PaymentWaiting,
-        // Its time may have come between the attempt and the look, or another transaction was busy with it: it is closed next time.
+        // If its time ended between UPDATE and SELECT, or another transaction has locked it, the
+        // next call closes it.
         Status::Unpaid => CloseDecision::NotYet {
             remaining_ms: row.remaining_ms.unwrap_or_default().max(1),
         },

@@ -1,4 +1,4 @@
-//! The connection pool: lazy, bounded, and never the reason that a crash elsewhere blocks somebody for hours.
+//! How connections are opened: lazily, at most a given number, with timeouts on both sides.
 
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use super::{Store, StoreError};
 use crate::naming::Names;
 use lambda_batch::ErrorClass;
 
-/// How long Postgres may be silent during a statement: somewhat longer than it may work on one (`statement_timeout` below).
+/// Maximum silence of Postgres during a statement: slightly longer than its `statement_timeout`
+/// below.
 pub(super) const LIMIT: Duration = Duration::from_secs(17);
 
-/// Set on each connection as it starts. The server's keepalives notice a client that vanished without a word: its transaction, and the
-/// locks in it, end within half a minute instead of hours.
+/// Set on each new connection. With these keepalives the server notices a client that vanished, and
+/// ends its transaction and its locks within half a minute.
 const SESSION: [(&str, &str); 9] = [
     ("statement_timeout", "15s"),
     ("lock_timeout", "5s"),
@@ -24,14 +25,15 @@ const SESSION: [(&str, &str); 9] = [
     ("tcp_keepalives_count", "3"),
     ("tcp_user_timeout", "20s"),
     ("default_transaction_isolation", "read committed"),
-    // Nobody reads compiled plans back often enough to pay for them here.
+    // No plan here is run often enough to pay for its compilation.
     ("jit", "off"),
 ];
 
 impl Store {
-    /// Prepares a pool of at most `connections` (1 or more); nothing connects before the first use.
+    /// Prepares a pool of at most `connections` (1 or more). Connects on first use.
     ///
-    /// `url`: `postgres://user:password@host:port/database`. Fails only if the URL cannot be read, or asks for TLS.
+    /// `url` is `postgres://user:password@host:port/database`. Fails only if the URL cannot be
+    /// parsed, or requires TLS.
     pub fn connect(url: &str, names: &Names, connections: u32) -> Result<Self, StoreError> {
         let schema = names.schema();
         let options: PgConnectOptions = url.parse().map_err(unreadable)?;
@@ -40,7 +42,7 @@ impl Store {
             PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
         ) {
             let message =
-                "the database URL, or PGSSLMODE, asks for TLS (sslmode), which is not built in"
+                "the database URL, or PGSSLMODE, requires TLS (sslmode), which is not built in"
                     .to_owned();
             let hint = "; leave sslmode out, and give the address of a TLS tunnel if need be";
             return Err(StoreError {
@@ -61,8 +63,9 @@ impl Store {
         })
     }
 
-    /// The same store for a caller that cannot wait as long as Postgres may work: a connection on which nothing is answered for `limit`
-    /// is closed, and the statement is answered with [`ErrorClass::Unavailable`]. More than `lock_timeout`, which is 5 s.
+    /// The same store for a caller with less time: a connection that does not answer for `limit` is
+    /// closed, and the statement fails with [`ErrorClass::Unavailable`]. `limit` must exceed
+    /// `lock_timeout` (5 s).
     #[must_use]
     pub fn answering_within(self, limit: Duration) -> Self {
         Self {
@@ -71,13 +74,13 @@ impl Store {
         }
     }
 
-    /// Ends all connections, after those in use are given back.
+    /// Closes all connections once they are returned.
     pub async fn disconnect(&self) {
         self.pool.close().await;
     }
 }
 
-/// The URL itself is not repeated: it may hold a password.
+/// The URL itself is not repeated, because it may contain a password.
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn unreadable(e: sqlx::Error) -> StoreError {
     StoreError {

@@ -1,18 +1,19 @@
-//! What can go wrong in Postgres, as far as it decides what to do next.
+//! Errors of Postgres, classified by what to do next.
 
 use lambda_batch::{ErrorClass, TransactionError};
 
-/// An error of Postgres, or of the way to it.
+/// An error of Postgres, or of the connection to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("postgres: {message}{}{hint}", sqlstate.as_ref().map(|s| format!(" (SQLSTATE {s})")).unwrap_or_default())]
+#[error("postgres: {message}{}{hint}", sqlstate.as_ref().map(|s| format!(" (SQLSTATE \
+    {s})")).unwrap_or_default())]
 pub struct StoreError {
-    /// What to do about it.
+    /// Decides the next step.
     pub class: ErrorClass,
-    /// Postgres' own code, if it was Postgres that answered.
+    /// SQLSTATE, if Postgres itself returned the error.
     pub sqlstate: Option<String>,
-    /// What it said.
+    /// The message of Postgres or of the driver.
     pub message: String,
-    /// What to do next, where it is known. Empty, or begins with `; `.
+    /// A remedy, if one is known. Empty, or begins with `; `.
     pub hint: &'static str,
 }
 

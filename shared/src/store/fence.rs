@@ -1,4 +1,4 @@
-//! The void fence: a row that makes sure an order is never created.
+//! The void fence: a row that prevents order-create from ever storing an order.
 
 use super::retry::ConflictRetry;
 use super::{OrderRow, Store, StoreError};
@@ -6,12 +6,13 @@ use crate::message::{
     CategoryNo, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
 };
 
-/// An order that is never to be. What is known of it is kept, for those who settle it later.
+/// An order to fence. The known fields are stored, so that later steps can settle the gate by the
+/// row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fence {
     /// The number to fence.
     pub number: OrderNumber,
-    /// The nonce of the reservation that is given up.
+    /// Nonce of the reservation.
     pub nonce: Nonce,
     /// The buyer, if known.
     pub user: Option<UserId>,
@@ -19,20 +20,20 @@ pub struct Fence {
     pub program: Option<ProgramId>,
     /// The category, if known.
     pub category: Option<CategoryNo>,
-    /// The seats, as far as known.
+    /// The known seats.
     pub seats: Vec<SeatIndex>,
     /// The client's key, if it sent one.
     pub key: Option<IdempotencyKey>,
-    /// Why, in a word or two (`publish_unknown`, `abandoned`, `cancelled`, ...).
+    /// Why, as a short code (`publish_unknown`, `abandoned`, `cancelled`, ...).
     pub reason: &'static str,
 }
 
-/// What the fence found.
+/// Result of a fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fenced {
-    /// The number was free; it is void now.
+    /// The number had no row. It is void now.
     New(OrderRow),
-    /// The number has a row; that row decides (look at its nonce too).
+    /// The number has a row, possibly of another nonce. That row decides.
     Existing(OrderRow),
 }
 
@@ -46,7 +47,8 @@ impl Fenced {
 }
 
 impl Store {
-    /// Makes the number void unless it has a row. Payments waiting for it are marked to be refunded. Repeating it is harmless.
+    /// Makes the number void unless it has a row. Marks payments that wait for it for a refund.
+    /// Idempotent.
     pub async fn fence(&self, fence: &Fence) -> Result<Fenced, StoreError> {
         let mut retry = ConflictRetry::default();
         let made = loop {
@@ -56,14 +58,15 @@ impl Store {
             }
         };
         if let Some(row) = made {
-            // A payment may have been recorded while neither side was committed: look for it now.
+            // A payment may have been recorded while neither transaction was committed, so match
+            // again.
             self.match_payments(&[fence.number]).await?;
             return Ok(Fenced::New(row));
         }
         match self.order(fence.number).await? {
             Some(row) => Ok(Fenced::Existing(row)),
             None => Err(StoreError::corrupt(format!(
-                "order {} was there and is not: rows are never deleted",
+                "order {} had a row and has none now, although rows are never deleted",
                 fence.number
             ))),
         }

@@ -1,9 +1,10 @@
 //! Offsets that a consumer never received.
 //!
-//! The first record of a batch follows the last one that was handled, unless the offsets between them have no record to deliver
-//! (deleted, transaction markers), or Postgres has lost its latest transactions while the consumer group kept its position. The latter
-//! are orders that stand in Kafka and are never read again. So each such range is a row: an operator sees it, and replays it by setting
-//! the consumer group back. A replay that comes past its end closes it.
+//! The first record of a batch follows the last one handled, except in two cases: the offsets in
+//! between have no record to deliver (deleted, transaction markers), or Postgres has lost its
+//! latest transactions while the consumer group kept its position. The latter are orders in Kafka
+//! that are never read again. So each such range is a row. An operator replays it by setting the
+//! consumer group back; a replay that passes its end closes it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -15,7 +16,7 @@ use super::pool::BoundedConnection;
 use super::{Store, StoreError};
 use crate::message::UserId;
 
-/// A range of offsets that progress passed without a record.
+/// A range of offsets of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetRange {
     /// The topic's full name.
@@ -24,33 +25,33 @@ pub struct OffsetRange {
     pub partition: i32,
     /// The incarnation of the topic, as in `progress`.
     pub incarnation: i32,
-    /// The first offset that is missing.
+    /// First offset of the range.
     pub from: i64,
-    /// The first offset that was received again.
+    /// First offset behind the range.
     pub until: i64,
 }
 
-/// A gap as it is kept. Times in milliseconds since 1970.
+/// A stored gap: a range that progress passed without a record. Times in ms since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapRow {
-    /// Its identity: a later one has a higher one.
+    /// Identity, ascending with time.
     pub id: i64,
     /// The range.
     pub gap: OffsetRange,
     /// When it was found.
     pub found_ms: i64,
-    /// How far a replay has come: all of the range below this offset.
+    /// A replay has handled the range below this offset.
     pub replayed_until: i64,
-    /// When it was closed; nothing while it is open.
+    /// When it was closed; `None` while it is open.
     pub closed_ms: Option<i64>,
-    /// The operator who closed it; nothing if a replay did.
+    /// The operator who closed it; `None` if a replay did.
     pub closed_by: Option<String>,
-    /// Why: `replayed`, or the operator's words.
+    /// `replayed`, or the operator's reason.
     pub closed_why: Option<String>,
 }
 
 impl Store {
-    /// Gaps, newest first, from below `before` on.
+    /// Gaps with identities below `before`, newest first.
     pub async fn gaps(
         &self,
         open_only: bool,
@@ -66,7 +67,7 @@ impl Store {
         rows.iter().map(GapRow::read).collect()
     }
 
-    /// Closes a gap that is not to be replayed. Whether it was open.
+    /// Closes a gap without a replay. Returns whether it was open.
     pub async fn close_gap(&self, id: i64, by: &UserId, why: &str) -> Result<bool, StoreError> {
         let query = sqlx::query(include_str!("sql/gaps_close.sql"))
             .bind(id)
@@ -96,7 +97,7 @@ impl GapRow {
     }
 }
 
-/// Keeps gaps, in the transaction that advances over them.
+/// Stores gaps, in the transaction that advances over them.
 pub(super) async fn add(
     connection: &mut BoundedConnection,
     gaps: &[OffsetRange],
@@ -104,7 +105,7 @@ pub(super) async fn add(
     write(connection, include_str!("sql/gaps_add.sql"), gaps).await
 }
 
-/// Ranges that were delivered again, below the mark of their partition: gaps that they cover are replayed.
+/// Records ranges that were delivered again. A gap that they cover is replayed.
 pub(super) async fn replayed(
     connection: &mut BoundedConnection,
     ranges: &[OffsetRange],
@@ -115,7 +116,7 @@ pub(super) async fn replayed(
 /// Offsets by topic and partition.
 pub(super) type Missing = HashMap<(String, i32), Vec<Range<i64>>>;
 
-/// What of the open gaps of these partitions has not been replayed yet, ascending.
+/// The parts of these partitions' open gaps that are not replayed yet, ascending.
 pub(super) async fn missing(
     connection: &mut BoundedConnection,
     of: &[OffsetRange],

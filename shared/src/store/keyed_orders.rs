@@ -1,4 +1,4 @@
-//! Orders by the clients' keys that lead to them, for a gate that has lost its keys.
+//! Orders by their clients' keys, for a gate that has lost its keys.
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -7,23 +7,23 @@ use super::row::{bounded, nonce};
 use super::{Store, StoreError};
 use crate::message::{BodyHash, IdempotencyKey, Nonce, OrderNumber, ProgramId, UserId};
 
-/// An order and the client's key that leads to it.
+/// An order and its client's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyedOrder {
-    /// The order.
+    /// Number of the order.
     pub number: OrderNumber,
     /// Its nonce.
     pub nonce: Nonce,
-    /// Its buyer, to whom the key belongs.
+    /// Its buyer. Keys are per buyer.
     pub user: UserId,
     /// The key.
     pub key: IdempotencyKey,
-    /// What the request asked for; nothing in an order that was stored before rows kept it.
+    /// Hash of the request; `None` for orders stored before the hash was.
     pub body_hash: Option<BodyHash>,
 }
 
 impl KeyedOrder {
-    /// Nothing where the row has no key.
+    /// `None` if the row has no key.
     pub(super) fn read(row: &PgRow) -> Result<Option<Self>, StoreError> {
         let Some(key) = row.try_get::<Option<String>, _>("idempotency_key")? else {
             return Ok(None);
@@ -43,7 +43,8 @@ impl KeyedOrder {
 }
 
 impl Store {
-    /// Orders of a program that have ended (cancelled, closed, refunded) and have a key, ascending by number, from above `after` on.
+    /// A program's orders that have ended (cancelled, closed, refunded) and have a key, with
+    /// numbers above `after`, ascending.
     pub async fn keyed_ended(
         &self,
         program: ProgramId,

@@ -1,4 +1,4 @@
-//! For those who only look.
+//! Reads orders, the progress of order-create, and backlogs.
 
 use sqlx::Row;
 
@@ -6,46 +6,48 @@ use super::row::bounded;
 use super::{KeyedOrder, OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, ProgramId, SeatIndex, UserId};
 
-/// How far create has come in one partition.
+/// Progress of order-create in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// The partition.
     pub partition: i32,
-    /// Raised when the topic was found to be re-created. From 1.
+    /// Raised each time the topic is found to be created again. From 1.
     pub incarnation: i32,
-    /// The first offset not dealt with.
+    /// First offset that is not handled.
     pub next_offset: i64,
-    /// The greatest log-append time dealt with, milliseconds since 1970.
+    /// Greatest log-append time handled, ms since 1970.
     pub appended_ms: Option<i64>,
 }
 
 /// A page of the orders that hold seats of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LiveOrders {
-    /// Each once, by its first seat. May be empty although there are more: a page may consist of later seats of one order.
+    /// Each order once, at its first seat. May be empty before the last page: a page may consist of
+    /// later seats of one order.
     pub orders: Vec<OrderRow>,
-    /// Those of them that a client's key leads to.
+    /// The orders among them that have a client's key.
     pub named: Vec<KeyedOrder>,
-    /// The next page begins after this seat; nothing after the last.
+    /// The next page begins after this seat; `None` after the last page.
     pub next: Option<SeatIndex>,
 }
 
-/// Numbers to watch: each is an invariant or a backlog.
+/// Counts for monitoring: each is an invariant or a backlog.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct BacklogCounts {
-    /// Unpaid orders past their time.
+    /// Unpaid orders past their time to pay.
     pub overdue: i64,
-    /// Orders whose last change the gate may not know (batches on their way included).
+    /// Orders whose last change the gate may lack, orders of unsettled batches included.
     pub dirty: i64,
     /// Payments waiting for an order.
     pub unmatched_payments: i64,
     /// Age of the oldest of them, milliseconds.
     pub oldest_unmatched_ms: i64,
-    /// Those that have waited longer than any program's pay window: their order will not come by itself.
+    /// Payments that have waited longer than any program's pay window: their order will not come by
+    /// itself.
     pub unmatched_too_long: i64,
-    /// Payments whose money is to go back.
+    /// Payments to refund.
     pub to_refund: i64,
-    /// Records set aside.
+    /// Parked records.
     pub parked: i64,
 }
 
@@ -55,14 +57,14 @@ impl Store {
         Ok(self.orders(&[number]).await?.pop())
     }
 
-    /// Several orders, ascending by number; those that are not stored are left out.
+    /// Orders, ascending by number. Those that are not stored are left out.
     pub async fn orders(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
         let numbers: Vec<_> = numbers.iter().map(|number| number.get()).collect();
         let query = sqlx::query(include_str!("sql/orders_by_number.sql")).bind(numbers);
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
-    /// Those of the orders that have changed since these versions, as they are now, ascending by number.
+    /// The current rows of those orders whose version is above the given one, ascending by number.
     pub async fn newer_orders(
         &self,
         known: &[(OrderNumber, i64)],
@@ -80,7 +82,7 @@ impl Store {
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
-    /// A buyer's orders, newest first, from below `before` on.
+    /// A buyer's orders with numbers below `before`, newest first.
     pub async fn orders_of(
         &self,
         user: &UserId,
@@ -95,7 +97,7 @@ impl Store {
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
-    /// The orders that hold seats of a program, by their first seats: of at most `seats` taken seats above `after`.
+    /// The orders that hold seats of a program, for at most `seats` taken seats above `after`.
     pub async fn live_orders(
         &self,
         program: ProgramId,
@@ -126,7 +128,8 @@ impl Store {
         })
     }
 
-    /// How far create has come, ascending by partition. A partition nothing was read from has no entry.
+    /// Progress of order-create, ascending by partition. A partition that was never read has no
+    /// entry.
     pub async fn progress(&self, topic: &str) -> Result<Vec<Progress>, StoreError> {
         let rows = sqlx::query(include_str!("sql/progress.sql"))
             .bind(topic)
@@ -143,7 +146,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Numbers to watch.
+    /// Counts for monitoring.
     pub async fn counts(&self) -> Result<BacklogCounts, StoreError> {
         let row = sqlx::query(include_str!("sql/counts.sql"))
             .fetch_one(&self.pool)

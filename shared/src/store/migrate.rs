@@ -9,10 +9,11 @@ use super::pool::BoundedConnection;
 use super::{Store, StoreError};
 use lambda_batch::ErrorClass;
 
-/// How long Postgres may be silent during a migration: somewhat longer than its `statement_timeout` below.
+/// Maximum silence of Postgres during a migration: slightly longer than its `statement_timeout`
+/// below.
 const LIMIT: Duration = Duration::from_mins(11);
 
-/// All migrations, in order: never changed once released, only added to.
+/// All migrations, in order. A released migration is never changed.
 const MIGRATIONS: [Migration; 8] = [
     Migration {
         version: 1,
@@ -68,30 +69,31 @@ impl Migration {
     }
 }
 
-/// What a migration run did.
+/// Result of a migration run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Migrated {
     /// The environment's schema.
     pub schema: String,
-    /// Migrations applied by this run, in order. Empty when all was up to date.
+    /// Migrations applied by this run, in order. Empty if the schema was up to date.
     pub applied: Vec<String>,
-    /// The version the schema has now.
+    /// Version of the schema after the run.
     pub version: i32,
 }
 
 impl Store {
-    /// Creates the schema if it is missing and applies the migrations it lacks, all in one transaction under an advisory lock: safe to
-    /// repeat, and safe to run from two deployments at once. Refuses a schema whose applied migrations are not this program's.
+    /// Creates the schema if it is missing and applies the missing migrations, in one transaction
+    /// under an advisory lock: safe to repeat, and safe to run from two deployments concurrently.
+    /// Refuses a schema whose applied migrations differ from this program's.
     pub async fn migrate(&self) -> Result<Migrated, StoreError> {
         let mut tx = self.pool.within(LIMIT).begin().await?;
-        // Building an index on a large table takes its time, and so does another deployment's run.
+        // An index on a large table takes long to build, and so may the run of another deployment.
         tx.execute("SET LOCAL statement_timeout = '10min'").await?;
         tx.execute("SET LOCAL lock_timeout = '2min'").await?;
         sqlx::query(include_str!("sql/migrate_lock.sql"))
             .bind(&self.schema)
             .execute(&mut *tx)
             .await?;
-        // The schema's name was made by `naming` from a checked prefix: letters, digits and underscores.
+        // `naming` made the schema's name from a checked prefix: letters, digits and underscores.
         tx.execute(AssertSqlSafe(format!(
             "CREATE SCHEMA IF NOT EXISTS {}",
             self.schema
@@ -107,7 +109,7 @@ impl Store {
             return Err(self.foreign(*version));
         }
         for migration in &MIGRATIONS {
-            // By version, not by place: versions may be released in another order than they were numbered.
+            // By version, not by position: versions may be released in another order than numbered.
             match known
                 .iter()
                 .find(|(version, _)| *version == migration.version)
@@ -127,7 +129,7 @@ impl Store {
             }
         }
         tx.commit().await?;
-        // A schema that is ahead of this program is fine: migrations only add.
+        // A schema that is ahead of this program is accepted: migrations only add.
         let version = known
             .iter()
             .map(|(version, _)| *version)

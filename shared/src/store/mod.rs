@@ -1,32 +1,37 @@
-//! Postgres, the truth. What it holds is `docs/reference/postgres.md`; this room is the only one that reads or writes it.
+//! Postgres, the source of truth. Only this module reads or writes it; `docs/postgres.md` describes
+//! its tables.
 //!
-//! What passes through, in the order of an order's life:
+//! The files, in the order of an order's life:
 //!
-//! | file | carries out |
+//! | file | does |
 //! |---|---|
-//! | [`migrate`](Store::migrate) | schema and tables, once per deployment, safe to repeat and to run twice at once |
+//! | [`migrate`](Store::migrate) | schema and tables; safe to repeat and to run concurrently |
 //! | `programs`, `program_changes` | what is on sale, and its changes |
-//! | `outbox` | changes that are committed and not yet published |
+//! | `outbox` | program changes that are committed and not yet published |
 //! | [`create`] | a batch of requested orders, in one transaction ([`Store::store_orders`]) |
 //! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
-//! | `payment_book` | payments as operators see them, and what was refunded |
-//! | `sweep` | what a crash left behind: overdue and dirty orders |
-//! | [`api_calls`] | a batch of API calls, in one transaction ([`Store::collect_calls`]); queries; retention |
-//! | `lookup` | orders and the progress of create, for those who only look |
-//! | `named` | orders by their clients' keys, for a gate that has lost its keys |
-//! | `parked` | records set aside: listed, shown, put back, given up |
-//! | `barriers` | what proves that an accepted order is lost |
-//! | `gaps` | offsets that a consumer never received: kept, listed, closed |
+//! | `payment_book` | payments for operators, and their refunds |
+//! | `sweep` | overdue and dirty orders that a crash left |
+//! | [`api_calls`] | API calls: a batch per transaction ([`Store::collect_calls`]), queries, retention |
+//! | `lookup` | orders, the progress of order-create, and backlogs |
+//! | `keyed_orders` | orders by their clients' keys, for a gate that has lost its keys |
+//! | `parked` | parked records: listed, shown, replayed, discarded |
+//! | `barriers` | proof that an accepted order is lost |
+//! | `gaps` | offsets that a consumer never received: recorded, listed, closed |
 //!
-//! Promises:
-//! - Every change of an order is one conditional UPDATE; nothing is read first and written later.
-//! - Every change leaves the order *dirty* until somebody has told the gate ([`Store::clear_dirty`], [`Store::clear_batch`]).
-//! - Where a change finds no row, a later statement says why; an answer that contradicts it repeats the change (`repeat`).
-//! - Writers lock orders ascending by number, then seats; a deadlock or a serialization failure is repeated here.
-//! - An orphaned transaction ends itself: every connection carries timeouts and keepalives.
-//! - Every wait for Postgres is bounded here too (`pool`): a connection on which nothing is answered, or that leads to a server which
-//!   takes no writes (SQLSTATE 25006, 57P0x), is closed and replaced. A commit whose answer is lost may have been made.
-//! - Statements are `.sql` files, each opening with its contract.
+//! Guarantees:
+//! - Every change of an order is one conditional UPDATE, without a read before it.
+//! - Every change leaves the order *dirty* until the gate is settled by it ([`Store::clear_dirty`],
+//!   [`Store::clear_batch`]).
+//! - If a change finds no row, a later statement finds out why. If that answer contradicts the
+//!   change, the change is repeated (`retry`).
+//! - Writers lock orders ascending by number, then seats. Deadlocks and serialization failures are
+//!   repeated here.
+//! - An orphaned transaction ends: every connection carries timeouts and keepalives.
+//! - Every wait for Postgres is bounded (`pool`). A connection that does not answer, or whose
+//!   server takes no writes (SQLSTATE 25006, 57P0x), is closed and replaced. A commit whose answer
+//!   is lost may have been made.
+//! - Statements are `.sql` files. Each begins with its contract.
 
 pub mod api_calls;
 pub mod create;
@@ -82,7 +87,7 @@ pub use row::OrderRow;
 
 use self::pool::Pool;
 
-/// One environment's schema in Postgres. Cheap to clone; connects when first used.
+/// The schema of one environment. Cheap to clone; connects on first use.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,

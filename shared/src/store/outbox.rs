@@ -1,7 +1,8 @@
-//! Committed changes of programs on their way to the stream.
+//! The outbox: committed program changes that the stream may not have yet.
 //!
-//! A row is written by the transaction that makes the change, so that no crash can come between them. Whoever made the change publishes it
-//! and says so; what was left behind the sweep publishes. An entry may so be published twice: that is harmless, losing one is not.
+//! The transaction that makes a change writes its outbox row, so no crash can separate the two. The
+//! storefront that made the change publishes it and marks the row. The sweep publishes the rows
+//! that remain unmarked. A change may be published twice, which is harmless, but is never lost.
 
 use sqlx::Row;
 
@@ -10,13 +11,14 @@ use super::row::bounded;
 use super::{Store, StoreError};
 use crate::message::{ProgramChanged, ProgramId, ProgramVersion};
 
-/// For so long a change is its maker's to publish. Publishing one twice only costs work.
+/// Until then the storefront that made a change publishes it. Publishing it twice only costs work.
 const LEFT_AFTER_MS: i64 = 5_000;
-/// Published changes are kept for so long, for whoever asks what happened.
+/// How long published changes are kept for inspection.
 const KEPT_MS: i64 = 24 * 3600 * 1000;
 
 impl Store {
-    /// Up to `limit` changes that were committed at least five seconds ago and not published since, oldest first.
+    /// At most `limit` changes that were committed at least five seconds ago and are not marked as
+    /// published, oldest first.
     pub async fn unpublished(&self, limit: u32) -> Result<Vec<ProgramChanged>, StoreError> {
         let query = sqlx::query(include_str!("sql/outbox_unpublished.sql"))
             .bind(LEFT_AFTER_MS)
@@ -31,7 +33,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// These changes stand in the stream. Returns how many were not known to before.
+    /// Marks changes as published. Returns how many were not marked before.
     pub async fn published(&self, changes: &[ProgramChanged]) -> Result<u64, StoreError> {
         let (programs, versions): (Vec<_>, Vec<_>) = changes
             .iter()
@@ -43,7 +45,7 @@ impl Store {
         Ok(query.execute(&self.pool).await?.rows_affected())
     }
 
-    /// Forgets up to `limit` changes published more than a day ago.
+    /// Deletes at most `limit` changes published more than a day ago.
     pub async fn delete_published(&self, limit: u32) -> Result<u64, StoreError> {
         let query = sqlx::query(include_str!("sql/outbox_delete.sql"))
             .bind(KEPT_MS)
@@ -52,7 +54,7 @@ impl Store {
     }
 }
 
-/// Notes a change in the transaction that makes it.
+/// Adds a change, in the transaction that makes it.
 pub(super) async fn add(
     tx: &mut BoundedConnection,
     change: ProgramChanged,

@@ -1,4 +1,4 @@
-//! Records that can never be stored, kept as the bytes they came as.
+//! Parks records that can never be stored, with their raw bytes.
 
 use sha2::{Digest, Sha256};
 
@@ -35,7 +35,8 @@ pub(super) async fn park<M>(
     Ok(())
 }
 
-/// Tells records of a re-created topic, at the same offset, apart. Missing and empty differ.
+/// Distinguishes records at the same offset of a topic that was created again. Missing and empty
+/// differ.
 fn hash<M>(arrival: &Arrival<'_, M>) -> Vec<u8> {
     let mut hash = Sha256::new();
     for part in [arrival.key, arrival.value] {

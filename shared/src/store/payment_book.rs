@@ -1,4 +1,4 @@
-//! The book of payments, for operators: what was recorded, what is to be refunded, what was refunded.
+//! Payments for operators: recorded, to be refunded, refunded.
 
 use std::str::FromStr;
 
@@ -11,12 +11,12 @@ use super::{Store, StoreError};
 use crate::message::{BadValue, Cents, OrderNumber, UserId};
 use crate::sale::Status;
 
-/// Identity of a recorded payment, from 1: a later payment has a higher one.
+/// Identity of a recorded payment, from 1, ascending with time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PaymentId(i64);
 
 impl PaymentId {
-    /// From its number, 1 or more.
+    /// `n` of at least 1.
     pub fn new(n: i64) -> Result<Self, BadValue> {
         if n > 0 {
             Ok(Self(n))
@@ -52,20 +52,20 @@ impl FromStr for PaymentId {
 /// State of a recorded payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PaymentState {
-    /// It made its order paid.
+    /// It paid its order.
     Applied,
     /// Its order is not stored (yet).
     Unmatched,
-    /// To be refunded: too late, second, or under a reference that was another payment's.
+    /// To be refunded: too late, the second for its order, or under a reused reference.
     ToRefund,
-    /// To be refunded: its amount is not the order's.
+    /// To be refunded: its amount differs from the order's.
     AmountDiffers,
-    /// An operator recorded that the money went back.
+    /// An operator has recorded the refund.
     Refunded,
 }
 
 impl PaymentState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 5] = [
         Self::Applied,
         Self::Unmatched,
@@ -74,7 +74,7 @@ impl PaymentState {
         Self::Refunded,
     ];
 
-    /// The word in Postgres and in JSON.
+    /// As in Postgres and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -101,7 +101,7 @@ impl FromStr for PaymentState {
     }
 }
 
-/// Which payments are wanted: all conditions hold.
+/// Selects payments that meet all conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PaymentFilter {
     /// In this state.
@@ -112,12 +112,12 @@ pub struct PaymentFilter {
     pub reference: Option<String>,
 }
 
-/// Who recorded a refund.
+/// A recorded refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
     /// The operator.
     pub by: UserId,
-    /// The operator's note, such as the provider's reference of the refund.
+    /// The operator's note, e.g. the provider's reference of the refund.
     pub note: String,
     /// When it was recorded, milliseconds since 1970.
     pub at_ms: i64,
@@ -128,37 +128,37 @@ pub struct Refund {
 pub struct PaymentRow {
     /// Identity.
     pub id: PaymentId,
-    /// The provider's reference. Other payments may have the same one.
+    /// The provider's reference. Several payments may share it.
     pub reference: String,
     /// The order it is for.
     pub order: OrderNumber,
-    /// What was paid.
+    /// Amount paid.
     pub amount: Cents,
     /// Its state.
     pub state: PaymentState,
-    /// The reference was another payment's before.
+    /// An earlier payment has the same reference.
     pub reused: bool,
     /// When it was recorded, milliseconds since 1970.
     pub received_ms: i64,
-    /// State and amount of its order, where that is stored. A fence may know no amount.
+    /// State and amount of its order, if stored. A fence may have no amount.
     pub for_order: Option<(Status, Option<Cents>)>,
-    /// Of a refunded payment: who recorded it. Payments refunded by other means than this API have none.
+    /// The refund, if it was recorded through this API.
     pub refund: Option<Refund>,
 }
 
-/// What became of recording a refund.
+/// Result of recording a refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refunded {
-    /// The payment is refunded: by this call, or by an earlier one whose note stays.
+    /// The payment is refunded, by this call or an earlier one. The first note stays.
     Yes(PaymentRow),
-    /// The payment is not to be refunded: it is applied, or its order may still come.
+    /// The payment is not due for a refund: it is applied, or its order may still be stored.
     NotDue(PaymentRow),
     /// There is no such payment.
     Missing,
 }
 
 impl Store {
-    /// Recorded payments, newest first, from below `before` on.
+    /// Payments with identities below `before`, newest first.
     pub async fn payments(
         &self,
         filter: &PaymentFilter,
@@ -187,7 +187,7 @@ impl Store {
             .transpose()
     }
 
-    /// Records that the money of a payment went back.
+    /// Records the refund of a payment.
     pub async fn refunded(
         &self,
         id: PaymentId,
@@ -212,7 +212,7 @@ impl Store {
             if row.state == PaymentState::Refunded {
                 return Ok(Refunded::Yes(row));
             }
-            // Its order has ended since the UPDATE looked.
+            // Its order has ended since the UPDATE ran.
             if !stale.is_due(matches!(
                 row.state,
                 PaymentState::ToRefund | PaymentState::AmountDiffers

@@ -1,7 +1,9 @@
-//! Payments: recorded once by the provider's reference, applied to the order they find unpaid, else kept to be refunded.
+//! Payments: recorded once per provider reference, applied to their order if it is unpaid, else
+//! kept for a refund.
 //!
-//! A payment is its reference, its order and its amount. A reference that comes back with another order or amount is another payment:
-//! it is kept as a row of its own and pays nothing, since what the provider means by it is unknown and the money is there.
+//! A payment is the triple of reference, order and amount. A reference that returns with another
+//! order or amount is another payment. It is stored as a row of its own and pays nothing: the
+//! provider's intent is unknown, and the money has been received.
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
@@ -13,52 +15,53 @@ use super::row::bounded;
 use super::{OrderRow, Store, StoreError};
 use crate::message::{Cents, OrderNumber};
 
-/// A payment the provider tells of.
+/// A payment reported by the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
-    /// The provider's reference: 1 to 128 characters without NUL; its identity.
+    /// The provider's reference: 1 to 128 characters without NUL.
     pub reference: String,
     /// The order it is for.
     pub order: OrderNumber,
-    /// What was paid.
+    /// Amount paid.
     pub amount: Cents,
 }
 
-/// What became of a payment.
+/// Result of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PaymentResult {
-    /// It made its order paid.
+    /// It paid its order.
     Applied,
-    /// This payment (reference, order and amount) was recorded before; nothing changed.
+    /// This payment (reference, order and amount) was recorded before. Nothing changed.
     Duplicate,
-    /// The reference was another payment's: kept beside that one, and the money goes back.
+    /// The reference belongs to another payment. This one is stored beside it, to be refunded.
     ReferenceReused {
-        /// Kept by this call. Else the very same payment was recorded before.
+        /// Stored by this call; false if this payment was stored before.
         new: bool,
-        /// The order that the reference stands for.
+        /// The order of the first payment with this reference.
         first_order: OrderNumber,
-        /// The amount that the reference stands for.
+        /// The amount of the first payment with this reference.
         first_amount: Cents,
     },
-    /// There is no such order yet; kept until there is.
+    /// The order is not stored yet. The payment waits for it.
     Unmatched,
-    /// The order was no longer unpaid: the money goes back.
+    /// The order is not unpaid. The payment is to be refunded.
     ToRefund,
-    /// The amount is not the order's: the money goes back.
+    /// The amount differs from the order's. The payment is to be refunded.
     AmountDiffers,
 }
 
 /// A recorded payment and its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paid {
-    /// What became of it.
+    /// Result of the payment.
     pub result: PaymentResult,
-    /// The order as it is now, if there is one: to be settled, whatever the result.
+    /// The current order, if it is stored. The caller settles the gate by it, whatever the result.
     pub row: Option<OrderRow>,
 }
 
 impl Store {
-    /// Records a payment; unpaid -> paid in the same transaction if the amount is the order's. Repeating it is harmless.
+    /// Records a payment; unpaid -> paid in the same transaction if the amount equals the order's.
+    /// Idempotent.
     pub async fn pay(&self, payment: &Payment) -> Result<Paid, StoreError> {
         let mut retry = ConflictRetry::default();
         let new = loop {
@@ -71,13 +74,14 @@ impl Store {
         loop {
             let mut result = self.outcome(payment, new).await?;
             if result == PaymentResult::Unmatched {
-                // The order may have been committed since this payment's transaction looked for it, and its own look may have come before
-                // this payment's commit: a fresh statement sees whichever came second.
+                // The order may have been committed after this payment's transaction looked for it,
+                // and its transaction may have looked for payments before this one was committed. A
+                // fresh statement sees both.
                 self.match_payments(&[payment.order]).await?;
                 result = self.outcome(payment, new).await?;
             }
             let row = self.order(payment.order).await?;
-            // The order was committed after that statement, and before the row was read.
+            // The order was committed after that statement and before the row was read.
             if stale.is_due(result == PaymentResult::Unmatched && row.is_some()) {
                 continue;
             }
@@ -93,7 +97,8 @@ impl Store {
         }
     }
 
-    /// Records a payment and lets it meet its order, in one transaction. Whether this call made its row.
+    /// Records a payment and matches it with its order, in one transaction. Returns whether this
+    /// call inserted the row.
     async fn record(&self, payment: &Payment) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
         let first = bind(include_str!("sql/payment_record.sql"), payment)
@@ -113,7 +118,7 @@ impl Store {
         Ok(new)
     }
 
-    /// What became of a recorded payment. `new`: its row was made by this call.
+    /// Reads the result of a recorded payment. `new`: this call inserted its row.
     async fn outcome(&self, payment: &Payment, new: bool) -> Result<PaymentResult, StoreError> {
         let row = bind(include_str!("sql/payment_status.sql"), payment)
             .fetch_one(&self.pool)
@@ -131,13 +136,13 @@ impl Store {
             "applied" => PaymentResult::Applied,
             "unmatched" => PaymentResult::Unmatched,
             "amount_differs" => PaymentResult::AmountDiffers,
-            // To be refunded, or refunded already.
+            // To be refunded, or refunded.
             _ => PaymentResult::ToRefund,
         })
     }
 
-    /// Lets orders and payments that were stored at the same moment find each other. To be called after the commit that stored either side.
-    /// Returns the orders that became paid by it.
+    /// Matches payments with these orders. Call it after the commit that stored either side: the
+    /// two transactions may have missed each other. Returns the orders that became paid.
     pub async fn match_payments(
         &self,
         numbers: &[OrderNumber],
@@ -153,12 +158,12 @@ impl Store {
     }
 
     async fn match_once(&self, numbers: &[i64]) -> Result<Vec<OrderRow>, StoreError> {
-        // Two statements, each whole by itself: no transaction around them.
+        // Each of the two statements is atomic, so no transaction is needed.
         apply(&mut *self.pool.acquire().await?, numbers).await
     }
 }
 
-/// A statement whose arguments are reference, order and amount.
+/// Binds reference, order and amount.
 fn bind<'q>(sql: &'static str, payment: &'q Payment) -> Query<'q, Postgres, PgArguments> {
     sqlx::query(sql)
         .bind(&payment.reference)
@@ -166,8 +171,8 @@ fn bind<'q>(sql: &'static str, payment: &'q Payment) -> Query<'q, Postgres, PgAr
         .bind(payment.amount.get())
 }
 
-/// Orders that can be paid are; then what waits without hope is marked to go back. Each in a statement of its own, so that the second sees
-/// what others committed while the first waited for locks.
+/// Pays the orders that can be paid, then marks payments that can never be applied for a refund.
+/// Two statements, so that the second sees what others committed while the first waited for locks.
 async fn apply(
     connection: &mut BoundedConnection,
     numbers: &[i64],

@@ -1,4 +1,4 @@
-//! Changes of what is on sale: each one transaction, and the outbox row in it.
+//! Changes of programs. Each is one transaction that also adds a row to the outbox.
 
 use super::pool::BoundedConnection;
 use super::retry::{ConflictRetry, StaleReadRetry};
@@ -7,32 +7,34 @@ use super::{Store, StoreError, outbox, programs};
 use crate::message::{CategoryNo, ProgramChanged, ProgramId, ProgramVersion};
 use crate::sale::{Program, ProgramChange, ProgramStatus};
 
-/// What became of a change of a program.
+/// Result of a program change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// Committed, with its row in the outbox: to be published, then [`Store::published`].
+    /// Committed, with a row in the outbox. The caller publishes it, then calls
+    /// [`Store::published`].
     Done(Program),
-    /// The program has another version than the change was made for. Nothing was changed.
+    /// The program has another version than expected. Nothing was changed.
     VersionDiffers(ProgramVersion),
-    /// It has no such category. Nothing was changed.
+    /// The program has no such category. Nothing was changed.
     NoSuchCategory(CategoryNo),
-    /// There is no such program.
+    /// The program does not exist.
     NoSuchProgram,
 }
 
-/// What became of stopping or resuming a sale.
+/// Result of stopping or resuming a sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Switched {
-    /// Committed, with its row in the outbox: to be published, then [`Store::published`].
+    /// Committed, with a row in the outbox. The caller publishes it, then calls
+    /// [`Store::published`].
     Done(Program),
-    /// It was so before. Nothing was changed.
+    /// The sale was in this state before. Nothing was changed.
     Already(Program),
-    /// There is no such program.
+    /// The program does not exist.
     NoSuchProgram,
 }
 
 impl Store {
-    /// Changes a program that is still of version `expected`.
+    /// Changes a program if its version is `expected`.
     pub async fn update_program(
         &self,
         id: ProgramId,
@@ -47,7 +49,7 @@ impl Store {
                 continue;
             }
             let changed = result?;
-            // The version that was expected was committed between the UPDATE and the look at the version.
+            // The expected version was committed between the UPDATE and the SELECT of the version.
             if !stale.is_due(changed == Changed::VersionDiffers(expected)) {
                 return Ok(changed);
             }
@@ -77,7 +79,7 @@ impl Store {
                 None => Changed::NoSuchProgram,
             });
         };
-        // Dropped without a commit, the transaction leaves nothing behind.
+        // The transaction is dropped without a commit, so nothing is changed.
         if let Some(missing) = update_categories(&mut tx, id, change).await? {
             return Ok(Changed::NoSuchCategory(missing));
         }
@@ -86,7 +88,7 @@ impl Store {
         Ok(Changed::Done(program))
     }
 
-    /// Stops the sale (no new orders; those that exist run their course) or resumes it.
+    /// Stops the sale (no new orders; existing ones continue) or resumes it.
     pub async fn switch_sale(
         &self,
         id: ProgramId,
@@ -100,7 +102,7 @@ impl Store {
                 continue;
             }
             let switched = result?;
-            // The sale was as wanted when the UPDATE looked, and has been switched back since.
+            // The sale was in this state when the UPDATE ran, and has been switched back since.
             if !stale
                 .is_due(matches!(&switched, Switched::Already(program) if program.status != to))
             {
@@ -126,35 +128,45 @@ impl Store {
     }
 }
 
-/// A category that is to change and does not exist, if any.
+/// Updates categories. Returns a category that does not exist, if any.
 async fn update_categories(
     tx: &mut BoundedConnection,
     id: ProgramId,
     change: &ProgramChange,
 ) -> Result<Option<CategoryNo>, StoreError> {
-    let wanted = change.categories();
-    if wanted.is_empty() {
+    let changes = change.categories();
+    if changes.is_empty() {
         return Ok(None);
     }
     let changed: Vec<i16> = sqlx::query_scalar(include_str!("sql/program_update_categories.sql"))
         .bind(id.get())
-        .bind(wanted.iter().map(|c| c.no.get() as i16).collect::<Vec<_>>())
-        .bind(wanted.iter().map(|c| c.name.as_deref()).collect::<Vec<_>>())
         .bind(
-            wanted
+            changes
+                .iter()
+                .map(|c| c.no.get() as i16)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            changes
+                .iter()
+                .map(|c| c.name.as_deref())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            changes
                 .iter()
                 .map(|c| c.price.map(crate::message::Cents::get))
                 .collect::<Vec<_>>(),
         )
         .fetch_all(tx)
         .await?;
-    Ok(wanted
+    Ok(changes
         .iter()
         .map(|c| c.no)
         .find(|no| !changed.contains(&(no.get() as i16))))
 }
 
-/// Notes the change in the outbox and reads the program as it is by it.
+/// Adds the change to the outbox and reads the changed program.
 async fn noted(
     tx: &mut BoundedConnection,
     id: ProgramId,

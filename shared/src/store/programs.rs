@@ -1,4 +1,4 @@
-//! What is on sale.
+//! Programs: created and read.
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, Row};
@@ -11,7 +11,7 @@ use crate::message::{
 use crate::sale::{Category, Layout, NewProgram, Program};
 
 impl Store {
-    /// Stores a new program. `shard`: where the gate keeps it, [`Program::usual_shard`] if nothing is said.
+    /// Stores a new program. `shard` defaults to [`Program::usual_shard`].
     pub async fn create_program(
         &self,
         new: NewProgram,
@@ -22,7 +22,8 @@ impl Store {
         Ok(program)
     }
 
-    /// Gives a new program its identity and its shard, as in [`Store::create_program`], and stores nothing.
+    /// Assigns identity and shard to a new program, as [`Store::create_program`] does, without
+    /// storing it.
     pub async fn identify_program(
         &self,
         new: NewProgram,
@@ -34,8 +35,8 @@ impl Store {
         Ok(new.stored(id, shard.unwrap_or_else(|| Program::usual_shard(id))))
     }
 
-    /// Stores a program that has an identity of its own. Its first version stands in the outbox: a reader may remember that there was no
-    /// such program.
+    /// Stores a program with an assigned identity. Its first version is added to the outbox,
+    /// because a reader may have cached that the program does not exist.
     pub async fn add_program(&self, program: &Program) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         sqlx::query(include_str!("sql/program_create.sql"))
@@ -88,7 +89,7 @@ impl Store {
         Ok(())
     }
 
-    /// Programs and where the gate keeps them, ascending by identity, from above `after` on.
+    /// Programs with identities above `after`, ascending, and their shards.
     pub async fn programs_after(
         &self,
         after: Option<ProgramId>,
@@ -109,7 +110,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// The programs that the gate keeps in a shard, ascending.
+    /// The programs of a shard, ascending.
     pub async fn programs_of_shard(&self, shard: Shard) -> Result<Vec<ProgramId>, StoreError> {
         let query = sqlx::query_scalar(include_str!("sql/programs_of_shard.sql"))
             .bind(i16::from(shard.get()));
@@ -123,7 +124,7 @@ impl Store {
     }
 }
 
-/// One statement, so that program and categories are of one version.
+/// Reads program and categories in one statement, so that both are of the same version.
 pub(super) async fn read(
     connection: impl PgExecutor<'_>,
     id: ProgramId,

@@ -1,4 +1,4 @@
-//! How far a consumer has come in a partition, and whether the topic is still the one it was. Pure.
+//! The progress of a consumer in a partition, and whether its topic was created again. Pure.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Arrival;
 use super::gaps::OffsetRange;
 
-/// Where a partition stands.
+/// The stored progress of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProgressMark {
     pub(super) incarnation: i32,
@@ -14,7 +14,7 @@ pub(super) struct ProgressMark {
     pub(super) appended_ms: Option<i64>,
 }
 
-/// What a part of a batch has of a partition.
+/// The records that a part of a batch has of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PartitionRange<'a> {
     pub(super) topic: &'a str,
@@ -23,12 +23,12 @@ pub(super) struct PartitionRange<'a> {
     first_appended_ms: Option<i64>,
     next_offset: i64,
     appended_ms: Option<i64>,
-    /// An earlier part of the same batch has records of the partition.
+    /// An earlier part of the same batch has records of this partition.
     continues: bool,
 }
 
 impl<'a> PartitionRange<'a> {
-    /// What a part of a batch has of each partition, ascending.
+    /// The records of a part of a batch, by partition, ascending.
     pub(super) fn of<M>(arrivals: &[Arrival<'a, M>], part: Range<usize>) -> Vec<Self> {
         let (before, rest) = arrivals.split_at(part.start);
         let mut seen: BTreeMap<(&str, i32), Self> = BTreeMap::new();
@@ -75,24 +75,26 @@ impl<'a> PartitionRange<'a> {
     }
 }
 
-/// What a part of a batch does to a partition's mark.
+/// How a part of a batch changes a partition's progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Advance {
     pub(super) mark: ProgressMark,
-    /// Offsets started again: the topic was created again.
+    /// The offsets restarted: the topic was created again.
     pub(super) recreated: bool,
-    /// Offsets between the mark and the first record, which were never received.
+    /// Offsets between the mark and the first record. They were never received.
     pub(super) gap: Option<OffsetRange>,
-    /// Offsets below the mark that were received once more.
+    /// Offsets below the mark that were delivered again.
     pub(super) redelivered: Option<OffsetRange>,
 }
 
-/// The mark after `seen` was handled.
+/// The mark after `range` was handled.
 ///
-/// A record below the mark that was appended later than everything handled cannot be a redelivery: offsets started again.
+/// A record below the mark with a later append time than everything handled is no redelivery: the
+/// offsets restarted. A gap counts only at the beginning of a batch: within one, the consumer
+/// received the records in sequence.
 ///
-/// Within a batch a partition's records may have gaps, by compaction or transaction markers, and between two parts of one batch: a
-/// position that was lost shows only where a batch begins.
+/// Within a batch a partition's records may have gaps, by compaction or transaction markers, and
+/// between two parts of one batch: a position that was lost shows only where a batch begins.
 pub(super) fn advance(mark: Option<ProgressMark>, seen: &PartitionRange) -> Advance {
     let fresh = |incarnation| ProgressMark {
         incarnation,
@@ -108,7 +110,8 @@ pub(super) fn advance(mark: Option<ProgressMark>, seen: &PartitionRange) -> Adva
     let Some(mark) = mark else {
         return first(fresh(1), false);
     };
-    let later = matches!((seen.first_appended_ms, mark.appended_ms), (Some(now), Some(before)) if now > before);
+    let later = matches!((seen.first_appended_ms, mark.appended_ms), (Some(now),
+        Some(before)) if now > before);
     let below = seen.first_offset < mark.next_offset;
     if below && later {
         return first(fresh(mark.incarnation.saturating_add(1)), true);
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_moves_forward_over_what_is_new_and_over_gaps() {
+    fn the_mark_advances_over_records_and_gaps() {
         assert_eq!(moved(None, &seen(3..7, 100)), (mark(1, 7, 100), false));
         assert_eq!(
             moved(Some(mark(1, 7, 100)), &seen(7..9, 110)),
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redelivery_moves_it_neither_back_nor_into_another_incarnation() {
+    fn a_redelivery_moves_neither_mark_nor_incarnation() {
         assert_eq!(
             moved(Some(mark(2, 50, 100)), &seen(10..20, 90)),
             (mark(2, 50, 100), false)
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_below_the_mark_appended_later_is_a_topic_created_anew() {
+    fn a_later_append_below_the_mark_recreates() {
         assert_eq!(
             moved(Some(mark(1, 50, 100)), &seen(0..5, 101)),
             (mark(2, 5, 101), true)
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn records_without_a_time_never_make_an_incarnation() {
+    fn records_without_a_time_never_recreate() {
         let timeless = PartitionRange {
             first_appended_ms: None,
             appended_ms: None,
@@ -212,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn offsets_between_the_mark_and_a_batch_are_a_gap() {
+    fn offsets_before_a_batch_are_a_gap() {
         let gap = |from, until| {
             Some(OffsetRange {
                 topic: "t".into(),
@@ -239,7 +242,7 @@ mod tests {
         assert_eq!(
             advance(None, &seen(9..12, 110)).gap,
             None,
-            "where the first batch begins is the mapping's setting"
+            "the mapping's setting decides where the first batch begins"
         );
         assert_eq!(
             advance(Some(mark(1, 7, 100)), &seen(0..5, 110)).gap,
@@ -249,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_received_once_more_is_a_redelivery() {
+    fn repeated_offsets_are_a_redelivery() {
         let range = |from, until| {
             Some(OffsetRange {
                 topic: "t".into(),

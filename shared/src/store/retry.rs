@@ -1,40 +1,44 @@
-//! Repeats what another transaction was in the way of.
+//! Retries of statements that conflict with other transactions.
 
 use super::StoreError;
 use lambda_batch::ErrorClass;
 
-/// Deadlocks and serialization failures are transient by nature: whoever lost has let the other one pass.
-const MOST: u32 = 8;
+/// Maximum retries after deadlocks and serialization failures, which are transient: the other
+/// transaction has finished.
+const MAX_RETRIES: u32 = 8;
 
-/// Counts how often one change was tried.
+/// Bounds the retries of one change.
 #[derive(Debug, Default)]
 pub(super) struct ConflictRetry(u32);
 
 impl ConflictRetry {
-    /// Whether this failure is worth another try at once.
+    /// Whether to retry now.
     pub(super) fn is_due<T>(&mut self, result: &Result<T, StoreError>) -> bool {
-        let again = matches!(result, Err(e) if e.class == ErrorClass::Conflict) && self.0 < MOST;
-        self.0 += u32::from(again);
-        again
+        let due =
+            matches!(result, Err(e) if e.class == ErrorClass::Conflict) && self.0 < MAX_RETRIES;
+        self.0 += u32::from(due);
+        due
     }
 }
 
-/// How often a change is tried whose explanation contradicts it.
-const MAX_ROUNDS: u32 = 8;
+/// Maximum retries of a change that a later read contradicts.
+const MAX_STALE_READS: u32 = 8;
 
-/// Bounds the rounds of a change that is explained by a later statement.
+/// Bounds the retries of a change whose failure a later statement explains.
 ///
-/// A conditional UPDATE that finds no row is followed by a SELECT that says why. Between the two, another transaction may commit the
-/// very row that the UPDATE looked for: then the SELECT shows a row that the UPDATE would have changed, and explains nothing. The
-/// change is tried again. States only advance, so a second round nearly always decides; the bound is for what changes back and forth.
+/// If a conditional UPDATE finds no row, a SELECT finds out why. Another transaction may commit
+/// between the two. Then the SELECT returns a row that the UPDATE would have changed, and explains
+/// nothing, so the change is retried. States only advance, so the second attempt nearly always
+/// decides; the bound covers states that alternate.
 #[derive(Debug, Default)]
 pub(super) struct StaleReadRetry(u32);
 
 impl StaleReadRetry {
-    /// Whether to try the change again: its condition holds (`contradicts`) although it found no row.
+    /// Whether to retry. `contradicts`: the row meets the condition of the UPDATE that did not find
+    /// it.
     pub(super) fn is_due(&mut self, contradicts: bool) -> bool {
-        let again = contradicts && self.0 < MAX_ROUNDS;
-        self.0 += u32::from(again);
-        again
+        let due = contradicts && self.0 < MAX_STALE_READS;
+        self.0 += u32::from(due);
+        due
     }
 }

@@ -1,4 +1,4 @@
-//! A row of `orders`, as every verb returns it.
+//! A row of `orders`, as every statement returns it.
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -9,12 +9,12 @@ use crate::message::{
 };
 use crate::sale::Status;
 
-/// An order as Postgres holds it. What is optional is missing from a void fence only, unless said otherwise.
+/// A stored order. Optional fields are missing in a void fence only, unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRow {
     /// Identity.
     pub number: OrderNumber,
-    /// Tells two orders of one number apart.
+    /// Distinguishes two orders of the same number.
     pub nonce: Nonce,
     /// The buyer.
     pub user: Option<UserId>,
@@ -22,39 +22,40 @@ pub struct OrderRow {
     pub program: Option<ProgramId>,
     /// The category of all its seats.
     pub category: Option<CategoryNo>,
-    /// Its seats, ascending. They stay in the row after they were freed. Empty in a fence that knew none.
+    /// Seats, ascending. The row keeps them after they are freed. Empty in a fence without known
+    /// seats.
     pub seats: Vec<SeatIndex>,
     /// Price of one ticket.
     pub unit_price: Option<Cents>,
     /// Price of the order.
     pub amount: Option<Cents>,
-    /// The client's key. Optional in any order.
+    /// The client's key. Optional in every order.
     pub idempotency_key: Option<IdempotencyKey>,
     /// Its state.
     pub status: Status,
-    /// Why it ended, where the state alone does not say: `seats_taken`, `duplicate`, ...
+    /// Why the order ended, if the state does not say so: `seats_taken`, `duplicate`, ...
     pub reason: Option<String>,
-    /// Of an order rejected as a duplicate: the order that the request had already become.
+    /// For a rejected duplicate: the order that the request had created before.
     pub duplicate_of: Option<OrderNumber>,
-    /// Until when it can be paid for certain, milliseconds since 1970 by Postgres' clock.
+    /// The order can be paid at least until then, ms since 1970 by the clock of Postgres.
     pub pay_by_ms: Option<i64>,
-    /// `pay_by` minus Postgres' own clock when the row was read, milliseconds; negative when it has passed.
+    /// `pay_by` minus the clock of Postgres when the row was read, ms. Negative if it has passed.
     pub remaining_ms: Option<i64>,
-    /// Raised by every change; `clear_dirty` compares it.
+    /// Raised by every change. `clear_dirty` compares it.
     pub version: i64,
     /// When it was stored, milliseconds since 1970.
     pub created_at_ms: i64,
-    /// W3C traceparent of the request that made it, or of its publish. Optional in any order.
+    /// W3C traceparent of the request or of its publish. Optional in every order.
     pub trace: Option<String>,
 }
 
-/// A value that the schema should never have let in is an error that names it, not a panic and not another value.
+/// Turns a stored value that violates its bounds into an error that names it.
 pub(super) fn bounded<T, E: std::fmt::Display>(value: Result<T, E>) -> Result<T, StoreError> {
     value.map_err(|e| StoreError::corrupt(format!("a stored value is out of bounds: {e}")))
 }
 
 impl OrderRow {
-    /// Reads the columns that every statement of this room returns for an order.
+    /// Reads the columns that every statement returns for an order.
     pub(super) fn read(row: &PgRow) -> Result<Self, StoreError> {
         let seats: Vec<i32> = row.try_get("seats")?;
         let number = |column: &str| row.try_get::<Option<i64>, _>(column);
@@ -98,7 +99,7 @@ impl OrderRow {
     }
 }
 
-/// Sixteen bytes, as the schema demands.
+/// Reads a nonce of 16 bytes.
 pub(super) fn nonce(bytes: &[u8]) -> Result<Nonce, StoreError> {
     bytes
         .try_into()

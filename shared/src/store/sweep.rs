@@ -1,25 +1,27 @@
-//! What a crash or a lost gate left behind.
+//! Statements of the timeout-closer's sweep: what a crash or a lost gate left.
 
 use super::retry::ConflictRetry;
 use super::row::bounded;
 use super::{OrderRow, Store, StoreError, UnsettledBatch};
 use crate::message::{OrderNumber, ProgramId, SeatIndex};
 
-/// For so long a committed batch is create's own business; then the sweep takes it for left behind. Adopting one early only costs work.
+/// Until then order-create itself settles a committed batch. Adopting a batch too early only costs
+/// work.
 const ADOPT_AFTER_MS: i64 = 10_000;
-/// Most batches adopted by one call.
-const ADOPT_MOST: i64 = 20;
+/// Maximum batches adopted by one call.
+const MAX_ADOPTED: i64 = 20;
 
 impl Store {
-    /// Closes up to `limit` overdue unpaid orders without a waiting payment, whatever the gate says; skips those another transaction is
-    /// busy with. Returns them closed.
+    /// Closes at most `limit` overdue unpaid orders without a waiting payment, whatever the gate
+    /// holds. Skips rows locked by other transactions. Returns the closed rows.
     pub async fn sweep_overdue(&self, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
         let query = sqlx::query(include_str!("sql/sweep_overdue.sql")).bind(i64::from(limit));
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
-    /// Up to `limit` orders whose last change the gate may not know, ascending by number from above `after` on: to be settled by what the
-    /// row says, then [`Store::clear_dirty`]. Batches that create left unsettled for more than ten seconds are counted in.
+    /// At most `limit` dirty orders with numbers above `after`, ascending. The caller settles the
+    /// gate by them, then calls [`Store::clear_dirty`]. Batches that order-create left unsettled
+    /// for ten seconds become dirty first.
     pub async fn dirty(
         &self,
         after: Option<OrderNumber>,
@@ -29,7 +31,7 @@ impl Store {
         loop {
             let query = sqlx::query(include_str!("sql/unsettled_adopt.sql"))
                 .bind(ADOPT_AFTER_MS)
-                .bind(ADOPT_MOST);
+                .bind(MAX_ADOPTED);
             let result = query.execute(&self.pool).await.map_err(StoreError::from);
             if !retry.is_due(&result) {
                 result?;
@@ -43,7 +45,7 @@ impl Store {
         OrderRow::read_all(&query.fetch_all(&self.pool).await?)
     }
 
-    /// The gate knows these versions of these orders. An order changed since stays dirty. Returns how many became clean.
+    /// Clears the dirty flag of orders that still have these versions. Returns how many.
     pub async fn clear_dirty(&self, settled: &[(OrderNumber, i64)]) -> Result<u64, StoreError> {
         let (numbers, versions): (Vec<_>, Vec<_>) = settled
             .iter()
@@ -61,7 +63,7 @@ impl Store {
         }
     }
 
-    /// The gate knows all orders of a batch but these, which become dirty one by one.
+    /// Ends a batch: the gate is settled by all its orders except `failed`, which become dirty.
     pub async fn clear_batch(
         &self,
         batch: UnsettledBatch,
@@ -95,13 +97,14 @@ impl Store {
         bounded(numbers.into_iter().map(OrderNumber::new).collect())
     }
 
-    /// Where a round of the sweep goes on, as [`Store::note_sweep_position`] noted it; nothing before the first.
+    /// The position of a round, as [`Store::note_sweep_position`] stored it; `None` before the
+    /// first.
     pub async fn sweep_position(&self, round: &str) -> Result<Option<String>, StoreError> {
         let query = sqlx::query_scalar(include_str!("sql/sweep_position.sql")).bind(round);
         Ok(query.fetch_optional(&self.pool).await?)
     }
 
-    /// Notes where a round of the sweep goes on, for the next process that sweeps.
+    /// Stores the position of a round, for the next process that sweeps.
     pub async fn note_sweep_position(&self, round: &str, position: &str) -> Result<(), StoreError> {
         sqlx::query(include_str!("sql/sweep_position_note.sql"))
             .bind(round)
@@ -111,8 +114,8 @@ impl Store {
         Ok(())
     }
 
-    /// Looks for payments that wait for an order which is stored meanwhile, up to `limit` of them, oldest first. Returns the orders that
-    /// became paid by it.
+    /// Matches at most `limit` waiting payments, oldest first, with orders that are stored by now.
+    /// Returns the orders that became paid.
     pub async fn sweep_payments(&self, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
         let query =
             sqlx::query_scalar(include_str!("sql/payments_matchable.sql")).bind(i64::from(limit));

@@ -51,7 +51,7 @@ impl Environment {
 }
 
 #[tokio::test]
-async fn an_order_is_behind_a_barrier_once_create_passed_it() {
+async fn an_order_is_behind_a_passed_barrier() {
     with(|env| async move {
         let lost = order("alice", 7, &[0]);
         env.request(&lost).await;

@@ -88,10 +88,13 @@ impl Environment {
             "sums"
         );
         let differ = "SELECT count(*) FROM
-             (SELECT source, date_trunc('minute', at) AS minute, route, status, client, count(*)::bigint AS calls,
-                     sum(duration_us)::bigint AS duration_us, max(duration_us) AS max_us FROM api_calls GROUP BY 1, 2, 3, 4, 5) r
+             (SELECT source, date_trunc('minute', at) AS minute, route, status, client,
+             count(*)::bigint AS calls,
+                     sum(duration_us)::bigint AS duration_us, max(duration_us) AS max_us FROM
+                     api_calls GROUP BY 1, 2, 3, 4, 5) r
              FULL JOIN api_minutes m USING (source, minute, route, status, client)
-             WHERE (r.calls, r.duration_us, r.max_us) IS DISTINCT FROM (m.calls, m.duration_us, m.max_us)
+             WHERE (r.calls, r.duration_us, r.max_us) IS DISTINCT FROM (m.calls, m.duration_us,
+             m.max_us)
                 OR (SELECT sum(b) FROM UNNEST(m.buckets) b) <> m.calls";
         assert_eq!(
             self.number(differ).await,
@@ -102,7 +105,7 @@ impl Environment {
 }
 
 #[tokio::test]
-async fn a_record_is_added_once_however_often_it_is_delivered() {
+async fn a_redelivered_record_is_added_once() {
     with(|env| async move {
         let batch = records(0, 0..50);
         let first = env.collect(&batch).await;
@@ -122,14 +125,14 @@ async fn a_record_is_added_once_however_often_it_is_delivered() {
 }
 
 #[tokio::test]
-async fn partitions_and_repetitions_at_the_same_time_neither_lose_nor_double_nor_block_each_other()
-{
+async fn concurrent_partitions_and_redeliveries_count_exactly_once() {
     with(|env| async move {
         const PARTITIONS: i32 = 4;
         const RECORDS: i64 = 200;
         let mut deliveries = Vec::new();
         for partition in 0..PARTITIONS {
-            // Two consumers believe that the partition is theirs: both deliver everything, in slices of their own.
+            // Two consumers believe that the partition is theirs: both deliver everything, in
+            // slices of their own.
             for slice in [7, 31] {
                 let env = env.clone();
                 deliveries.push(tokio::spawn(async move {
@@ -171,7 +174,7 @@ async fn partitions_and_repetitions_at_the_same_time_neither_lose_nor_double_nor
 }
 
 #[tokio::test]
-async fn a_topic_created_anew_is_a_new_source_and_an_alarm_and_skips_nothing() {
+async fn a_recreated_topic_is_a_new_source() {
     with(|env| async move {
         env.collect(&records(0, 0..50)).await;
         let mut anew = records(0, 0..20);
@@ -200,14 +203,18 @@ async fn a_topic_created_anew_is_a_new_source_and_an_alarm_and_skips_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_parked_in_the_same_transaction_and_delays_nobody() {
+async fn unreadable_calls_are_parked_in_the_same_transaction() {
     with(|env| async move {
         let mut batch = records(0, 0..4);
         batch[1].message = Err(Reason::new("not JSON"));
         let collected = env.collect(&batch).await;
         assert_eq!((collected.added, collected.parked.len()), (3, 1));
         assert_eq!(
-            env.number("SELECT count(*) FROM parked WHERE log_offset = 1 AND value = 'value' AND reason = 'not JSON'").await,
+            env.number(
+                "SELECT count(*) FROM parked WHERE log_offset = 1 AND value = 'value' AND \
+                reason = 'not JSON'"
+            )
+            .await,
             1
         );
         let again = env.collect(&batch).await;
@@ -219,32 +226,62 @@ async fn what_cannot_be_read_is_parked_in_the_same_transaction_and_delays_nobody
 }
 
 #[tokio::test]
-async fn the_one_call_postgres_refuses_is_found_among_many_and_parked() {
+async fn the_call_that_postgres_refuses_is_parked() {
     with(|env| async move {
-        env.run("ALTER TABLE api_calls ADD CONSTRAINT whim CHECK (url NOT IN ('/r1/77', '/r2/78', '/r3/199'))").await;
+        env.run(
+            "ALTER TABLE api_calls ADD CONSTRAINT whim CHECK (url NOT IN ('/r1/77', '/r2/78', \
+            '/r3/199'))",
+        )
+        .await;
         let collected = env.collect(&records(0, 0..200)).await;
-        assert_eq!(collected.parked.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [77, 78, 199]);
-        assert!(collected.parked[0].1.as_str().contains("23514"), "{}", collected.parked[0].1);
-        assert_eq!(env.number("SELECT next_offset FROM api_progress").await, 200);
+        assert_eq!(
+            collected
+                .parked
+                .iter()
+                .map(|(at, _)| *at)
+                .collect::<Vec<_>>(),
+            [77, 78, 199]
+        );
+        assert!(
+            collected.parked[0].1.as_str().contains("23514"),
+            "{}",
+            collected.parked[0].1
+        );
+        assert_eq!(
+            env.number("SELECT next_offset FROM api_progress").await,
+            200
+        );
         env.check_calls(197).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_is_committed_stays_done_when_the_rest_cannot_be() {
+async fn committed_records_stay_when_the_rest_fails() {
     with(|env| async move {
         env.run(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-             $$ BEGIN IF NEW.log_offset = 2 THEN RAISE EXCEPTION 'slow' USING ERRCODE = '57014'; END IF; RETURN NEW; END $$",
+             $$ BEGIN IF NEW.log_offset = 2 THEN RAISE EXCEPTION 'slow' USING ERRCODE = '57014';
+             END IF; RETURN NEW; END $$",
         )
         .await;
-        env.run("CREATE TRIGGER refuse BEFORE INSERT ON api_calls FOR EACH ROW EXECUTE FUNCTION refuse()").await;
+        env.run(
+            "CREATE TRIGGER refuse BEFORE INSERT ON api_calls FOR EACH ROW EXECUTE FUNCTION \
+            refuse()",
+        )
+        .await;
         let batch = records(0, 0..4);
         let collected = env.store.collect_calls(&batch, CAPS).await;
         let unfinished = collected.unfinished.expect("offset 2 takes too long");
-        assert_eq!((unfinished.error.class, unfinished.from), (ErrorClass::Cancelled, 2));
-        assert_eq!(env.number("SELECT next_offset FROM api_progress").await, 2, "never past what is not done");
+        assert_eq!(
+            (unfinished.error.class, unfinished.from),
+            (ErrorClass::Cancelled, 2)
+        );
+        assert_eq!(
+            env.number("SELECT next_offset FROM api_progress").await,
+            2,
+            "never past what is not done"
+        );
         env.check_calls(2).await;
         env.run("DROP TRIGGER refuse ON api_calls").await;
         let again = env.collect(&batch).await;
@@ -255,7 +292,7 @@ async fn what_is_committed_stays_done_when_the_rest_cannot_be() {
 }
 
 #[tokio::test]
-async fn a_minute_keeps_to_its_caps_over_many_batches_and_loses_no_call() {
+async fn a_minute_keeps_its_caps_over_batches() {
     with(|env| async move {
         let mut calls: Vec<ApiCall> = (0..60).map(call).collect();
         for (n, call) in calls.iter_mut().enumerate() {
@@ -301,7 +338,7 @@ async fn a_minute_keeps_to_its_caps_over_many_batches_and_loses_no_call() {
 }
 
 #[tokio::test]
-async fn a_senders_clock_that_is_wrong_reaches_neither_the_future_nor_the_distant_past() {
+async fn a_wrong_sender_clock_is_bounded() {
     with(|env| async move {
         let mut batch = records(0, 0..2);
         for (record, at_ms) in batch.iter_mut().zip([ApiCall::MAX_AT_MS, 0]) {
@@ -310,7 +347,8 @@ async fn a_senders_clock_that_is_wrong_reaches_neither_the_future_nor_the_distan
             }
         }
         env.collect(&batch).await;
-        let within = "SELECT count(*) FROM api_calls WHERE at BETWEEN at_ms(1800000000000 - 3600000) AND at_ms(1800000000001)";
+        let within = "SELECT count(*) FROM api_calls WHERE at BETWEEN at_ms(1800000000000 - \
+            3600000) AND at_ms(1800000000001)";
         assert_eq!(env.number(within).await, 2);
         env.check_calls(2).await;
     })

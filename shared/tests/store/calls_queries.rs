@@ -60,7 +60,7 @@ impl Environment {
 }
 
 #[tokio::test]
-async fn pages_show_every_call_once_newest_first_whatever_is_added_meanwhile() {
+async fn pages_show_every_call_once_newest_first() {
     with(|env| async move {
         env.collect(&records(0, 0..60)).await;
         // The same milliseconds in another partition: ties are broken by where the record lies.
@@ -91,7 +91,7 @@ async fn pages_show_every_call_once_newest_first_whatever_is_added_meanwhile() {
 type Test = fn(&ApiCall) -> bool;
 
 #[tokio::test]
-async fn every_condition_finds_what_a_look_at_all_calls_finds() {
+async fn every_condition_finds_the_matching_calls() {
     with(|env| async move {
         env.collect(&records(0, 0..300)).await;
         let calls: Vec<ApiCall> = (0..300).map(call).collect();
@@ -160,7 +160,7 @@ async fn every_condition_finds_what_a_look_at_all_calls_finds() {
 }
 
 #[tokio::test]
-async fn sums_are_those_of_the_calls_however_they_are_grouped() {
+async fn sums_equal_the_calls_in_every_grouping() {
     with(|env| async move {
         env.collect(&records(0, 0..150)).await;
         env.collect(&records(1, 150..300)).await;
@@ -233,19 +233,38 @@ async fn sums_are_those_of_the_calls_however_they_are_grouped() {
 }
 
 #[tokio::test]
-async fn the_oldest_go_first_a_bounded_number_at_a_time_and_the_rest_stays() {
+async fn retention_deletes_the_oldest_in_bounded_steps() {
     with(|env| async move {
         env.collect(&records(0, 0..30)).await;
-        env.run("UPDATE api_calls SET at = now() - interval '8 days' - log_offset * interval '1 minute' WHERE log_offset >= 10")
+        env.run(
+            "UPDATE api_calls SET at = now() - interval '8 days' - log_offset * interval '1 \
+            minute' WHERE log_offset >= 10",
+        )
+        .await;
+        env.run("UPDATE api_calls SET at = now() WHERE log_offset < 10")
             .await;
-        env.run("UPDATE api_calls SET at = now() WHERE log_offset < 10").await;
-        env.run("UPDATE api_minutes SET minute = minute - interval '100 years' WHERE status = 404").await;
-        let kept = env.number("SELECT count(*) FROM api_minutes WHERE status <> 404").await;
+        env.run("UPDATE api_minutes SET minute = minute - interval '100 years' WHERE status = 404")
+            .await;
+        let kept = env
+            .number("SELECT count(*) FROM api_minutes WHERE status <> 404")
+            .await;
         let days = |days: u64| Duration::from_secs(days * 86_400);
-        let first = env.store.forget_calls(days(7), days(18_250), 12).await.expect("postgres");
+        let first = env
+            .store
+            .forget_calls(days(7), days(18_250), 12)
+            .await
+            .expect("postgres");
         assert_eq!(first.calls, 12);
-        assert_eq!(env.number("SELECT max(log_offset) FROM api_calls").await, 17, "the oldest went");
-        let second = env.store.forget_calls(days(7), days(18_250), 12).await.expect("postgres");
+        assert_eq!(
+            env.number("SELECT max(log_offset) FROM api_calls").await,
+            17,
+            "the oldest went"
+        );
+        let second = env
+            .store
+            .forget_calls(days(7), days(18_250), 12)
+            .await
+            .expect("postgres");
         assert_eq!((second.calls, second.minutes), (8, 0));
         assert_eq!(env.number("SELECT count(*) FROM api_calls").await, 10);
         assert_eq!(env.number("SELECT count(*) FROM api_minutes").await, kept);

@@ -52,7 +52,7 @@ impl Environment {
 }
 
 #[tokio::test]
-async fn a_change_changes_what_it_names_and_raises_the_version() {
+async fn a_change_raises_the_version() {
     with(|env| async move {
         let program = env.program().await;
         let renamed = CategoryChange {
@@ -119,7 +119,7 @@ async fn a_change_made_for_another_version_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_of_a_category_that_does_not_exist_changes_nothing_at_all() {
+async fn a_change_of_an_unknown_category_changes_nothing() {
     with(|env| async move {
         let program = env.program().await;
         let change =
@@ -139,7 +139,7 @@ async fn a_change_of_a_category_that_does_not_exist_changes_nothing_at_all() {
 }
 
 #[tokio::test]
-async fn of_many_changes_for_one_version_exactly_one_is_made() {
+async fn one_of_many_concurrent_changes_is_made() {
     with(|env| async move {
         let program = env.program().await;
         let rivals: Vec<_> = (0..12)
@@ -173,7 +173,7 @@ async fn of_many_changes_for_one_version_exactly_one_is_made() {
 }
 
 #[tokio::test]
-async fn a_sale_is_stopped_and_resumed_whatever_its_version_and_repeating_changes_nothing() {
+async fn stopping_and_resuming_a_sale_is_idempotent() {
     with(|env| async move {
         let program = env.program().await;
         let Switched::Done(stopped) = env.switch(program.id, ProgramStatus::Stopped).await else {
@@ -211,7 +211,7 @@ async fn a_sale_is_stopped_and_resumed_whatever_its_version_and_repeating_change
 }
 
 #[tokio::test]
-async fn what_was_published_is_not_left_and_what_is_young_is_its_makers_business() {
+async fn the_outbox_returns_old_unpublished_changes_only() {
     with(|env| async move {
         let program = env.program().await;
         assert_eq!(env.store.unpublished(100).await.expect("postgres"), []);
@@ -237,26 +237,47 @@ async fn what_was_published_is_not_left_and_what_is_young_is_its_makers_business
 
 /// A cursor over identities or times would have passed it by.
 #[tokio::test]
-async fn a_change_that_commits_after_later_ones_were_published_is_still_found() {
+async fn a_late_commit_is_still_found() {
     with(|env| async move {
         let slow = env.program().await;
         let quick = env.program().await;
-        env.store.published(&[change_of(&slow), change_of(&quick)]).await.expect("postgres");
+        env.store
+            .published(&[change_of(&slow), change_of(&quick)])
+            .await
+            .expect("postgres");
         let mut tx = env.raw.begin().await.expect("postgres");
-        let insert = sqlx::query("INSERT INTO outbox (program, version, created_at) VALUES ($1, 2, now() - interval '1 hour')");
-        insert.bind(slow.id.get()).execute(&mut *tx).await.expect("statement");
-        let Changed::Done(changed) = env.update(quick.id, 1, &title("quick")).await else { panic!("not changed") };
+        let insert = sqlx::query(
+            "INSERT INTO outbox (program, version, created_at) VALUES ($1, \
+            2, now() - interval '1 hour')",
+        );
+        insert
+            .bind(slow.id.get())
+            .execute(&mut *tx)
+            .await
+            .expect("statement");
+        let Changed::Done(changed) = env.update(quick.id, 1, &title("quick")).await else {
+            panic!("not changed")
+        };
         assert_eq!(env.left().await, [change_of(&changed)]);
-        env.store.published(&[change_of(&changed)]).await.expect("postgres");
+        env.store
+            .published(&[change_of(&changed)])
+            .await
+            .expect("postgres");
         assert_eq!(env.left().await, []);
         tx.commit().await.expect("postgres");
-        assert_eq!(env.left().await, [ProgramChanged { id: slow.id, version: version(2) }]);
+        assert_eq!(
+            env.left().await,
+            [ProgramChanged {
+                id: slow.id,
+                version: version(2)
+            }]
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn published_changes_are_forgotten_after_a_day_and_unpublished_ones_never() {
+async fn only_published_changes_are_deleted() {
     with(|env| async move {
         let old = env.program().await;
         let young = env.program().await;

@@ -9,7 +9,7 @@ use crate::environment::{number, order, with};
 use crate::paying::{insert_unmatched, payment};
 
 #[tokio::test]
-async fn only_the_buyer_cancels_only_an_unpaid_order_and_only_once() {
+async fn only_the_buyer_cancels_an_unpaid_order() {
     with(|env| async move {
         let mine = order("alice", 7, &[1, 2]);
         env.create(std::slice::from_ref(&mine)).await;
@@ -55,7 +55,7 @@ async fn only_the_buyer_cancels_only_an_unpaid_order_and_only_once() {
 }
 
 #[tokio::test]
-async fn a_fence_takes_a_free_number_and_yields_to_a_row() {
+async fn a_fence_yields_to_a_row() {
     with(|env| async move {
         let stored = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&stored)).await;
@@ -86,7 +86,7 @@ async fn a_fence_takes_a_free_number_and_yields_to_a_row() {
 }
 
 #[tokio::test]
-async fn every_order_asked_to_close_gets_the_answer_that_holds() {
+async fn every_order_gets_its_close_decision() {
     with(|env| async move {
         let [due, early, paid, cancelled, waiting] =
             [0, 1, 2, 3, 4].map(|seat| order("alice", 7, &[seat]));

@@ -6,7 +6,7 @@ use shared::store::{Decision, Fence, Fenced, Holder};
 use crate::environment::{Environment, MIN_PAY_MS, arrival, decisions, keyed, order, with};
 
 #[tokio::test]
-async fn an_order_is_stored_once_with_its_seats_however_often_it_is_delivered() {
+async fn a_redelivered_order_is_stored_once() {
     with(|env| async move {
         let first = order("alice", 7, &[3, 4]);
         let arrivals = [arrival(0, 10, &first), arrival(0, 11, &first)];
@@ -50,7 +50,7 @@ impl AtTheMomentOf for shared::store::OrderRow {
 }
 
 #[tokio::test]
-async fn pay_by_is_what_was_promised_but_never_less_than_the_minimum_from_now() {
+async fn pay_by_is_promised_or_minimum() {
     with(|env| async move {
         let on_time = order("alice", 7, &[1]);
         let mut late = order("bob", 7, &[2]);
@@ -67,7 +67,7 @@ async fn pay_by_is_what_was_promised_but_never_less_than_the_minimum_from_now() 
 }
 
 #[tokio::test]
-async fn a_seat_of_another_order_rejects_the_order_as_a_whole_and_names_the_holder() {
+async fn a_taken_seat_rejects_the_whole_order() {
     with(|env| async move {
         let holder = order("alice", 7, &[5]);
         env.create(std::slice::from_ref(&holder)).await;
@@ -103,7 +103,7 @@ async fn a_seat_of_another_order_rejects_the_order_as_a_whole_and_names_the_hold
 }
 
 #[tokio::test]
-async fn within_a_batch_the_lower_number_has_the_seat() {
+async fn within_a_batch_the_lower_number_wins() {
     with(|env| async move {
         let mut two = [order("alice", 7, &[1, 2]), order("bob", 7, &[2, 3])];
         two.sort_by_key(|o| o.order);
@@ -123,7 +123,7 @@ async fn within_a_batch_the_lower_number_has_the_seat() {
 }
 
 #[tokio::test]
-async fn another_order_under_a_stored_number_is_parked_and_changes_nothing() {
+async fn another_order_under_a_stored_number_is_parked() {
     with(|env| async move {
         let first = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&first)).await;
@@ -192,7 +192,7 @@ pub(crate) fn fence_of(order: &shared::message::OrderRequested) -> Fence {
 }
 
 #[tokio::test]
-async fn one_request_is_one_order_unless_the_first_was_never_to_be() {
+async fn one_key_is_one_order_unless_void() {
     with(|env| async move {
         let first = keyed(order("alice", 7, &[1]), "once");
         env.create(std::slice::from_ref(&first)).await;
@@ -231,7 +231,7 @@ async fn one_request_is_one_order_unless_the_first_was_never_to_be() {
 }
 
 #[tokio::test]
-async fn a_key_whose_first_order_is_rejected_in_the_same_batch_goes_to_the_second() {
+async fn a_rejected_order_passes_its_key_on() {
     with(|env| async move {
         env.create(&[order("holder", 7, &[1])]).await;
         let mut two = [
@@ -250,7 +250,7 @@ async fn a_key_whose_first_order_is_rejected_in_the_same_batch_goes_to_the_secon
 }
 
 #[tokio::test]
-async fn progress_moves_over_what_is_committed_and_notices_a_topic_created_anew() {
+async fn progress_follows_commits_and_detects_recreated_topics() {
     with(|env| async move {
         let orders: Vec<_> = (0..4).map(|seat| order("alice", 7, &[seat])).collect();
         let arrivals = [

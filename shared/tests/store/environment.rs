@@ -140,7 +140,8 @@ impl Environment {
                 .expect("a number")
         };
         let held_by_nobody = count(format!(
-            "SELECT count(*) FROM order_seats s LEFT JOIN orders o ON o.number = s.order_number AND o.status IN {live}
+            "SELECT count(*) FROM order_seats s LEFT JOIN orders o ON o.number = s.order_number
+                AND o.status IN {live}
              AND o.program = s.program AND s.seat = ANY (o.seats) WHERE o.number IS NULL"
         ));
         assert_eq!(held_by_nobody.await, 0, "seats held by nobody");
@@ -155,7 +156,8 @@ impl Environment {
         );
         let paid_by_nothing = count(
             "SELECT count(*) FROM orders o WHERE o.status = 'paid' AND 1 <>
-             (SELECT count(*) FROM payments p WHERE p.order_number = o.number AND p.status = 'applied' AND p.amount_cents = o.amount_cents)"
+             (SELECT count(*) FROM payments p WHERE p.order_number = o.number AND p.status =
+             'applied' AND p.amount_cents = o.amount_cents)"
                 .to_owned(),
         );
         assert_eq!(
@@ -164,7 +166,8 @@ impl Environment {
             "paid orders without exactly one payment"
         );
         let applied_to_nothing = count(
-            "SELECT count(*) FROM payments p LEFT JOIN orders o ON o.number = p.order_number AND o.status IN ('paid', 'refunding')
+            "SELECT count(*) FROM payments p LEFT JOIN orders o ON o.number = p.order_number AND
+                o.status IN ('paid', 'refunding')
              WHERE p.status = 'applied' AND o.number IS NULL"
                 .to_owned(),
         );
@@ -174,7 +177,9 @@ impl Environment {
             "payments applied to orders that are not paid"
         );
         let lost = count(
-            "SELECT count(*) FROM payments p JOIN orders o ON o.number = p.order_number WHERE p.status = 'unmatched'".to_owned(),
+            "SELECT count(*) FROM payments p JOIN orders o ON o.number = p.order_number WHERE \
+                p.status = 'unmatched'"
+                .to_owned(),
         );
         assert_eq!(lost.await, 0, "payments and orders that missed each other");
     }

@@ -1,4 +1,5 @@
-//! Postgres falls silent, or the address leads to a server that takes no writes, while connections stand.
+//! Postgres falls silent, or the address leads to a server that takes no writes, while connections
+//! stand.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,8 @@ use crate::relay::Relay;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A relay in front of Postgres, and a store of so many connections behind it; the environment's own has none any more.
+/// A relay in front of Postgres, and a store of so many connections behind it; the environment's
+/// own has none any more.
 async fn behind_relay(env: &Environment, connections: u32) -> (Relay, Store) {
     env.store.disconnect().await;
     let options: PgConnectOptions = database_url().parse().expect("a database URL");
@@ -105,7 +107,7 @@ async fn a_statement_ends_when_postgres_falls_silent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_falls_silent_gives_its_place_back() {
+async fn a_silent_transaction_returns_its_slot() {
     with(|env| async move {
         let (relay, store) = behind_relay(&env, 1).await;
         let store = store.answering_within(Duration::from_secs(8));
@@ -126,7 +128,8 @@ async fn a_transaction_that_falls_silent_gives_its_place_back() {
         relay.silence();
         lock.rollback().await.expect("postgres");
         assert_eq!(busy.await.expect("no panic"), Some(ErrorClass::Unavailable));
-        // Its locks end with its session, which Postgres itself ends; then the delivery that follows meets no trace of it.
+        // Its locks end with its session, which Postgres itself ends; then the delivery that
+        // follows meets no trace of it.
         let deadline = Instant::now() + PATIENCE;
         while let Some(rest) = store
             .store_orders(&[arrival(0, 0, &one)], MIN_PAY_MS)
@@ -199,16 +202,23 @@ async fn a_session_that_takes_no_writes_is_replaced() {
             let refuse = format!(
                 "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
                  $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{state}'; END $$;
-                 CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse()"
+                 CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION
+                 refuse()"
             );
-            sqlx::raw_sql(sqlx::AssertSqlSafe(refuse)).execute(&env.raw).await.expect("statement");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(refuse))
+                .execute(&env.raw)
+                .await
+                .expect("statement");
             look(&store).await.expect("answers");
             let before = env.sessions().await;
             let one = order("alice", 7, &[1]);
             let arrivals = [arrival(0, 0, &one)];
             let stored = store.store_orders(&arrivals, MIN_PAY_MS).await;
             let error = stored.unfinished.expect("refused").error;
-            assert_eq!((error.class, error.sqlstate.as_deref()), (ErrorClass::Unavailable, Some(state)));
+            assert_eq!(
+                (error.class, error.sqlstate.as_deref()),
+                (ErrorClass::Unavailable, Some(state))
+            );
             env.run("DROP TRIGGER refuse ON orders").await;
             look(&store).await.expect("on another connection");
             env.until_sessions(1, "true").await;
@@ -219,7 +229,7 @@ async fn a_session_that_takes_no_writes_is_replaced() {
 }
 
 #[tokio::test]
-async fn an_address_that_asks_for_tls_is_refused() {
+async fn an_address_that_requires_tls_is_refused() {
     let names = shared::naming::Names::new("tls").expect("prefix");
     for mode in ["require", "verify-ca", "verify-full"] {
         let url = format!("postgres://usher:hush@127.0.0.1:1/usher?sslmode={mode}");
@@ -228,7 +238,7 @@ async fn an_address_that_asks_for_tls_is_refused() {
             .expect_err("TLS is not built in")
             .to_string();
         assert!(
-            refused.contains("asks for TLS") && !refused.contains("hush"),
+            refused.contains("requires TLS") && !refused.contains("hush"),
             "{refused}"
         );
     }

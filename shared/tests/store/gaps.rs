@@ -34,7 +34,8 @@ async fn an_order_lost_with_postgres_is_a_gap() {
             order("carol", 7, &[2]),
         ];
         env.create(&orders[..2]).await;
-        // Postgres fails over without its last transaction; the consumer group has committed offset 2.
+        // Postgres fails over without its last transaction; the consumer group has committed offset
+        // 2.
         env.run("DELETE FROM order_seats WHERE seat = 1; DELETE FROM orders WHERE user_id = 'bob'")
             .await;
         env.run("UPDATE progress SET next_offset = 1").await;
@@ -67,7 +68,7 @@ async fn an_order_lost_with_postgres_is_a_gap() {
 }
 
 #[tokio::test]
-async fn a_gap_closes_when_its_replay_is_past_it() {
+async fn a_replay_past_a_gap_closes_it() {
     with(|env| async move {
         let barrier = Barrier::new(Nonce::new([7; 16])).encode();
         let record = |offset| unreadable(offset, Some(barrier.as_bytes()), "no order");
@@ -104,7 +105,8 @@ async fn records_of_one_batch_leave_no_gap() {
             order("carol", 7, &[2]),
         ];
         env.create(&orders[..1]).await;
-        // No timestamp of Postgres reaches so far: the batch is cut in two. Offsets 2 to 4 are markers.
+        // No timestamp of Postgres reaches so far: the batch is cut in two. Offsets 2 to 4 are
+        // markers.
         orders[2].pay_by_ms = i64::MAX;
         let batch = [arrival(0, 1, &orders[1]), arrival(0, 5, &orders[2])];
         let stored = env.store.store_orders(&batch, MIN_PAY_MS).await;

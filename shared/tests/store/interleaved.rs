@@ -1,5 +1,6 @@
-//! A change that finds nothing, then another's commit, then the look that says why: the answer must not contradict the row.
-//! The two are made to meet at the statement that finds nothing, so nothing here depends on time.
+//! A change that finds nothing, then another's commit, then the look that says why: the answer must
+//! not contradict the row. The two are made to meet at the statement that finds nothing, so nothing
+//! here depends on time.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::meeting::Meeting;
 use crate::paying::payment;
 
 #[tokio::test]
-async fn an_order_created_while_it_is_cancelled_is_cancelled() {
+async fn an_order_stored_during_its_cancellation_is_cancelled() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
         let mut meeting = Meeting::at(&env, "orders", 1).await;
@@ -35,7 +36,7 @@ async fn an_order_created_while_it_is_cancelled_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_sale_resumed_while_it_is_stopped_is_stopped() {
+async fn a_sale_resumed_during_a_stop_is_stopped() {
     with(|env| async move {
         let program = env.program().await;
         env.store
@@ -63,7 +64,7 @@ async fn a_sale_resumed_while_it_is_stopped_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_version_committed_meanwhile_is_not_called_another() {
+async fn a_version_committed_meanwhile_is_the_expected_one() {
     with(|env| async move {
         let program = env.program().await;
         let change = |title: &str| {
@@ -116,10 +117,11 @@ async fn an_order_that_falls_due_meanwhile_is_closed() {
 }
 
 #[tokio::test]
-async fn a_payment_whose_order_comes_meanwhile_is_applied() {
+async fn a_payment_whose_order_is_stored_meanwhile_applies() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
-        // A payment looks for its order twice, each time by two statements: the fourth is the last before it is answered.
+        // A payment looks for its order twice, each time by two statements: the fourth is the last
+        // before it is answered.
         let mut meeting = Meeting::at(&env, "payments", 4).await;
         let pay = tokio::spawn({
             let store = env.store.clone();
@@ -140,7 +142,7 @@ async fn a_payment_whose_order_comes_meanwhile_is_applied() {
 }
 
 #[tokio::test]
-async fn a_record_whose_replay_ends_meanwhile_is_not_busy() {
+async fn a_replay_that_ends_meanwhile_is_not_busy() {
     with(|env| async move {
         env.store
             .store_orders(&[unreadable(0, Some(b"a"), "not an order")], MIN_PAY_MS)

@@ -48,7 +48,7 @@ async fn a_program_reads_back_as_it_was_stored() {
 }
 
 #[tokio::test]
-async fn a_buyer_pages_through_their_own_orders_newest_first() {
+async fn a_buyer_pages_through_own_orders() {
     with(|env| async move {
         let mut mine: Vec<_> = (0..5).map(|seat| order("alice", 7, &[seat])).collect();
         env.create(&mine).await;
@@ -85,7 +85,8 @@ async fn live_orders_are_those_that_hold_seats() {
             .await
             .expect("postgres");
         let program = ProgramId::new(7).expect("id");
-        // Pages of seats, not of orders: one may begin or end within an order, which is named at its first seat.
+        // Pages of seats, not of orders: one may begin or end within an order, which is named at
+        // its first seat.
         for page_of in [1, 3, 10] {
             let mut seen = Vec::new();
             let mut after = None;
@@ -180,26 +181,33 @@ async fn orders_keep_what_their_keys_stood_for() {
 }
 
 #[tokio::test]
-async fn counts_read_nothing_that_is_done_with() {
+async fn counts_scan_no_finished_rows() {
     with(|env| async move {
         env.run(
             "INSERT INTO payments (reference, order_number, amount_cents, status)
-             SELECT 'p' || n, n, 100, CASE WHEN n <= 3 THEN 'to_refund' ELSE 'applied' END FROM generate_series(1, 20000) n;
+             SELECT 'p' || n, n, 100, CASE WHEN n <= 3 THEN 'to_refund' ELSE 'applied' END FROM
+             generate_series(1, 20000) n;
              ANALYZE payments",
         )
         .await;
         assert_eq!(env.store.counts().await.expect("postgres").to_refund, 3);
         let counts = include_str!("../../src/store/sql/counts.sql");
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {counts}"));
-        let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&env.raw).await.expect("a plan");
-        let scans: Vec<_> = plan.iter().filter(|line| line.contains("Seq Scan on payments")).collect();
+        let plan: Vec<String> = sqlx::query_scalar(explain)
+            .fetch_all(&env.raw)
+            .await
+            .expect("a plan");
+        let scans: Vec<_> = plan
+            .iter()
+            .filter(|line| line.contains("Seq Scan on payments"))
+            .collect();
         assert!(scans.is_empty(), "{plan:#?}");
     })
     .await;
 }
 
 #[tokio::test]
-async fn counts_tell_what_waits() {
+async fn counts_report_every_backlog() {
     with(|env| async move {
         assert_eq!(
             env.store.counts().await.expect("postgres"),

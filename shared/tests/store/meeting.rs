@@ -1,4 +1,5 @@
-//! Two transactions made to meet at one place: a statement of the store is held at its end until the test has committed another change.
+//! Two transactions made to meet at one place: a statement of the store is held at its end until
+//! the test has committed another change.
 
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres};
 
 use crate::environment::{Environment, database_url};
 
-/// Holds one UPDATE of a table, after it has looked for its rows and before the next statement of its caller begins.
+/// Holds one UPDATE of a table, after it has looked for its rows and before the next statement of
+/// its caller begins.
 pub(crate) struct Meeting {
     /// The session that holds the lock.
     session: PgConnection,
@@ -28,7 +30,8 @@ impl Meeting {
         let sql = AssertSqlSafe(format!(
             "CREATE SEQUENCE updates;
              CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                 IF nextval('updates') = {nth} THEN PERFORM pg_advisory_xact_lock_shared(10, {lock}); END IF;
+                 IF nextval('updates') = {nth} THEN PERFORM pg_advisory_xact_lock_shared(10,
+                 {lock}); END IF;
                  RETURN NULL;
              END $$;
              CREATE TRIGGER meet AFTER UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION meet();
@@ -48,7 +51,8 @@ impl Meeting {
 
     /// Waits until the statement is held.
     pub(crate) async fn reached(&mut self) {
-        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1::bigint::oid AND NOT granted";
+        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = \
+            $1::bigint::oid AND NOT granted";
         let held = async {
             loop {
                 let query = sqlx::query_scalar(sql).bind(i64::from(self.lock as u32));

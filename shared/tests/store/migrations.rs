@@ -22,7 +22,7 @@ async fn migrating_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn deployments_that_migrate_at_the_same_time_apply_everything_once() {
+async fn concurrent_migrations_apply_everything_once() {
     with(|env| async move {
         let schema = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", env.names.schema()));
         env.raw.execute(schema).await.expect("dropped");
@@ -59,7 +59,7 @@ async fn a_schema_whose_migration_was_edited_is_refused() {
 }
 
 #[tokio::test]
-async fn an_environment_that_was_never_migrated_says_what_to_do() {
+async fn an_unmigrated_environment_names_the_remedy() {
     with(|env| async move {
         env.run("DROP TABLE orders").await;
         let error = env
@@ -77,7 +77,7 @@ async fn an_environment_that_was_never_migrated_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn every_statement_fits_the_migrated_schema_and_opens_with_its_contract() {
+async fn every_statement_fits_schema_and_contract() {
     with(|env| async move {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql");
         let mut seen = 0;

@@ -1,4 +1,5 @@
-//! `store_orders` against a model of a few lines: random batches with overlapping seats, repeated numbers and shared keys.
+//! `store_orders` against a model of a few lines: random batches with overlapping seats, repeated
+//! numbers and shared keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +80,7 @@ fn draft() -> impl Strategy<Value = Draft> {
 }
 
 #[tokio::test]
-async fn records_delivered_one_by_one_end_as_the_model_says() {
+async fn single_records_end_as_in_the_model() {
     with(|env| async move {
         let mut runner = TestRunner::default();
         for case in 0..60_i64 {
@@ -125,7 +126,7 @@ async fn records_delivered_one_by_one_end_as_the_model_says() {
 }
 
 #[tokio::test]
-async fn a_batch_keeps_every_promise_that_its_records_would_keep_one_by_one() {
+async fn a_batch_keeps_the_promises_of_its_records() {
     with(|env| async move {
         let mut runner = TestRunner::default();
         for case in 0..150_i64 {
@@ -184,7 +185,8 @@ async fn a_batch_keeps_every_promise_that_its_records_would_keep_one_by_one() {
     .await;
 }
 
-/// Drafts made orders: equal numbers get equal nonces and content, unless the draft is a changed copy.
+/// Drafts made orders: equal numbers get equal nonces and content, unless the draft is a changed
+/// copy.
 fn orders_of(drafts: &[Draft], program: i64) -> Vec<OrderRequested> {
     let mut made: BTreeMap<usize, OrderRequested> = BTreeMap::new();
     let users = ["alice", "bob", "carol"];

@@ -10,7 +10,7 @@ use shared::store::Store;
 use crate::environment::{MIN_PAY_MS, TOPIC, arrival, order, with};
 
 #[tokio::test]
-async fn a_server_that_is_away_is_unavailable_soon_and_the_batch_is_unfinished_from_its_start() {
+async fn an_unreachable_server_leaves_the_whole_batch_unfinished() {
     // A port that was free a moment ago: nobody listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .expect("port")
@@ -33,7 +33,7 @@ async fn a_server_that_is_away_is_unavailable_soon_and_the_batch_is_unfinished_f
 }
 
 #[tokio::test]
-async fn a_connection_lost_between_uses_is_replaced_without_an_error() {
+async fn a_lost_idle_connection_is_replaced_without_error() {
     with(|env| async move {
         let alice = UserId::new("alice").expect("user");
         env.store
@@ -60,7 +60,7 @@ async fn a_connection_lost_between_uses_is_replaced_without_an_error() {
 }
 
 #[tokio::test]
-async fn a_lock_held_too_long_is_contention_not_an_alarm() {
+async fn a_long_lock_is_contention_without_alarm() {
     with(|env| async move {
         let first = order("alice", 7, &[1]);
         let second = order("bob", 7, &[2]);
@@ -112,34 +112,53 @@ impl crate::environment::Environment {
 }
 
 #[tokio::test]
-async fn what_is_committed_stays_done_when_the_rest_cannot_be() {
+async fn committed_records_stay_when_the_rest_fails() {
     with(|env| async move {
-        // The first record makes the batch fall apart into halves; then the table of seats is locked away from the later halves.
+        // The first record makes the batch fall apart into halves; then the table of seats is
+        // locked away from the later halves.
         let mut poison = order("alice", 7, &[0]);
         poison.pay_by_ms = i64::MAX;
         let good = order("bob", 7, &[1]);
         let doomed = order("carol", 7, &[2]);
         env.run(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-             $$ BEGIN IF NEW.user_id = 'carol' THEN RAISE EXCEPTION 'away' USING ERRCODE = '57P03'; END IF; RETURN NEW; END $$",
+             $$ BEGIN IF NEW.user_id = 'carol' THEN RAISE EXCEPTION 'away' USING ERRCODE =
+             '57P03'; END IF; RETURN NEW; END $$",
         )
         .await;
-        env.run("CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse()").await;
-        let arrivals = [arrival(0, 0, &poison), arrival(0, 1, &good), arrival(0, 2, &doomed), arrival(0, 3, &good)];
-        // Left to right: the order of numbers within a statement must not matter, so records go one by one here.
+        env.run(
+            "CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION \
+            refuse()",
+        )
+        .await;
+        let arrivals = [
+            arrival(0, 0, &poison),
+            arrival(0, 1, &good),
+            arrival(0, 2, &doomed),
+            arrival(0, 3, &good),
+        ];
+        // Left to right: the order of numbers within a statement must not matter, so records go one
+        // by one here.
         let first = env.store.store_orders(&arrivals[..2], MIN_PAY_MS).await;
         assert_eq!((first.unfinished, first.parked.len()), (None, 1));
         let rest = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         let unfinished = rest.unfinished.expect("carol's order cannot be stored now");
         assert_eq!(unfinished.error.class, ErrorClass::Unavailable);
         assert!(unfinished.from <= 2, "{}", unfinished.from);
-        assert_eq!(env.store.progress(TOPIC).await.expect("postgres")[0].next_offset, 2, "never past what is not done");
+        assert_eq!(
+            env.store.progress(TOPIC).await.expect("postgres")[0].next_offset,
+            2,
+            "never past what is not done"
+        );
         env.run("DROP TRIGGER refuse ON orders").await;
         let again = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(again.unfinished, None);
         assert_eq!(env.number("SELECT count(*) FROM orders").await, 2);
         assert_eq!(env.number("SELECT count(*) FROM parked").await, 1);
-        assert_eq!(env.store.progress(TOPIC).await.expect("postgres")[0].next_offset, 4);
+        assert_eq!(
+            env.store.progress(TOPIC).await.expect("postgres")[0].next_offset,
+            4
+        );
     })
     .await;
 }

@@ -49,7 +49,7 @@ const PUBLISHED: ReplayEnd<'static> = ReplayEnd::Published {
 };
 
 #[tokio::test]
-async fn of_many_who_replay_a_record_at_once_one_may() {
+async fn one_of_many_concurrent_replays_starts() {
     with(|env| async move {
         let id = park(&env, &["a"]).await[0];
         let racers: Vec<_> = (0..12)
@@ -104,8 +104,7 @@ async fn of_many_who_replay_a_record_at_once_one_may() {
 }
 
 #[tokio::test]
-async fn a_replay_whose_process_died_is_in_nobodys_way_once_its_time_is_up_and_counts_if_it_lived_after_all()
- {
+async fn a_replay_whose_claim_expired_blocks_no_other() {
     with(|env| async move {
         let id = park(&env, &["a"]).await[0];
         let slow = begun(&env, id, 0).await;
@@ -141,22 +140,38 @@ async fn a_replay_whose_process_died_is_in_nobodys_way_once_its_time_is_up_and_c
 }
 
 #[tokio::test]
-async fn who_does_not_know_how_often_a_record_was_replayed_may_not_replay_it() {
+async fn a_replay_needs_the_current_number_of_replays() {
     with(|env| async move {
         let ids = park(&env, &["a", "b"]).await;
-        assert!(matches!(begin(&env, ids[0], 1).await, ReplayBegun::Differs(_)));
-        env.store.end_replay(&begun(&env, ids[0], 0).await, &PUBLISHED).await.expect("postgres");
-        assert!(matches!(begin(&env, ids[0], 0).await, ReplayBegun::Differs(record) if record.replays == 1));
+        assert!(matches!(
+            begin(&env, ids[0], 1).await,
+            ReplayBegun::Differs(_)
+        ));
+        env.store
+            .end_replay(&begun(&env, ids[0], 0).await, &PUBLISHED)
+            .await
+            .expect("postgres");
+        assert!(matches!(begin(&env, ids[0], 0).await,
+            ReplayBegun::Differs(record) if record.replays == 1));
         assert_eq!(begun(&env, ids[0], 1).await.attempt, 2);
-        assert!(matches!(env.store.discard(ids[1], &user("bob"), "no use").await, Ok(Discarded::Yes(_))));
-        assert!(matches!(begin(&env, ids[1], 0).await, ReplayBegun::Discarded(_)));
-        assert_eq!(begin(&env, ParkedId::new(1 << 40).expect("id"), 0).await, ReplayBegun::Missing);
+        assert!(matches!(
+            env.store.discard(ids[1], &user("bob"), "no use").await,
+            Ok(Discarded::Yes(_))
+        ));
+        assert!(matches!(
+            begin(&env, ids[1], 0).await,
+            ReplayBegun::Discarded(_)
+        ));
+        assert_eq!(
+            begin(&env, ParkedId::new(1 << 40).expect("id"), 0).await,
+            ReplayBegun::Missing
+        );
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_record_parked_before_this_version_has_an_identity_too() {
+async fn a_record_of_version_one_has_an_identity() {
     with(|env| async move {
         // The row as the first version wrote it: nothing of the new columns.
         env.run(

@@ -17,13 +17,16 @@ pub(crate) fn payment(reference: &str, order: &OrderRequested) -> Payment {
 
 /// As a payment's own transaction leaves it when it did not see the order.
 pub(crate) async fn insert_unmatched(env: &Environment, reference: &str, order: &OrderRequested) {
-    sqlx::query("INSERT INTO payments (reference, order_number, amount_cents, status) VALUES ($1, $2, $3, 'unmatched')")
-        .bind(reference)
-        .bind(order.order.get())
-        .bind(order.amount_cents.get())
-        .execute(&env.raw)
-        .await
-        .expect("statement");
+    sqlx::query(
+        "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES ($1, \
+        $2, $3, 'unmatched')",
+    )
+    .bind(reference)
+    .bind(order.order.get())
+    .bind(order.amount_cents.get())
+    .execute(&env.raw)
+    .await
+    .expect("statement");
 }
 
 async fn pay(env: &Environment, payment: &Payment) -> (PaymentResult, Option<Status>) {
@@ -32,7 +35,7 @@ async fn pay(env: &Environment, payment: &Payment) -> (PaymentResult, Option<Sta
 }
 
 #[tokio::test]
-async fn a_payment_pays_its_order_once_and_its_reference_counts_once() {
+async fn a_payment_pays_its_order_once() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&one)).await;
@@ -55,7 +58,7 @@ async fn a_payment_pays_its_order_once_and_its_reference_counts_once() {
 }
 
 #[tokio::test]
-async fn a_payment_of_another_amount_is_kept_apart_and_pays_nothing() {
+async fn a_payment_of_another_amount_pays_nothing() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&one)).await;
@@ -109,7 +112,7 @@ async fn a_payment_revives_no_ended_order() {
 }
 
 #[tokio::test]
-async fn a_late_payment_still_counts_while_the_order_is_unpaid() {
+async fn a_late_payment_pays_an_unpaid_order() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&one)).await;
@@ -123,7 +126,7 @@ async fn a_late_payment_still_counts_while_the_order_is_unpaid() {
 }
 
 #[tokio::test]
-async fn a_payment_before_its_order_waits_and_is_applied_when_the_order_comes() {
+async fn a_payment_before_its_order_is_applied_later() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
         assert_eq!(
@@ -159,7 +162,7 @@ async fn a_payment_before_its_order_waits_and_is_applied_when_the_order_comes() 
 }
 
 #[tokio::test]
-async fn a_payment_that_waited_for_an_order_that_is_fenced_goes_back() {
+async fn a_payment_for_a_fenced_order_is_refunded() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
         assert_eq!(
@@ -178,7 +181,7 @@ async fn a_payment_that_waited_for_an_order_that_is_fenced_goes_back() {
 }
 
 #[tokio::test]
-async fn the_sweep_brings_together_what_a_crash_kept_apart() {
+async fn the_sweep_matches_orders_and_payments() {
     with(|env| async move {
         let [stored, missing] = [1, 2].map(|seat| order("alice", 7, &[seat]));
         insert_unmatched(&env, "a", &stored).await;

@@ -36,7 +36,7 @@ async fn two_orders(env: &Environment) -> [OrderRequested; 2] {
 }
 
 #[tokio::test]
-async fn a_reference_with_another_order_or_amount_is_kept() {
+async fn a_reused_reference_is_stored_beside_the_first() {
     with(|env| async move {
         let [one, two] = two_orders(&env).await;
         let first_order = one.order;
@@ -92,7 +92,7 @@ async fn a_reference_with_another_order_or_amount_is_kept() {
 }
 
 #[tokio::test]
-async fn a_reused_reference_is_no_payment_of_a_later_order() {
+async fn a_reused_reference_pays_no_later_order() {
     with(|env| async move {
         let [one, two] = [1, 2].map(|seat| order("alice", 7, &[seat]));
         assert_eq!(
@@ -159,7 +159,7 @@ async fn payments_racing_for_a_reference_are_all_kept() {
 }
 
 #[tokio::test]
-async fn the_book_is_listed_by_state_order_and_reference_in_pages() {
+async fn payments_are_listed_by_state_order_and_reference() {
     with(|env| async move {
         let [one, two] = two_orders(&env).await;
         let missing = order("bob", 7, &[3]);
@@ -226,7 +226,7 @@ async fn the_book_is_listed_by_state_order_and_reference_in_pages() {
 }
 
 #[tokio::test]
-async fn a_refund_is_recorded_once_and_only_where_due() {
+async fn a_due_refund_is_recorded_once() {
     with(|env| async move {
         let [one, _] = two_orders(&env).await;
         let ops = UserId::new("ops").expect("user");

@@ -5,7 +5,7 @@ use shared::sale::Status;
 use crate::environment::{MIN_PAY_MS, TOPIC, arrival, order, unreadable, with};
 
 #[tokio::test]
-async fn what_cannot_be_read_is_parked_as_bytes_with_its_reason_and_delays_nobody() {
+async fn unreadable_records_are_parked_with_their_reason() {
     with(|env| async move {
         let good = order("alice", 7, &[1]);
         let noise = vec![0xff; 900_000];
@@ -19,13 +19,28 @@ async fn what_cannot_be_read_is_parked_as_bytes_with_its_reason_and_delays_nobod
         assert_eq!(stored.unfinished, None);
         assert_eq!(stored.parked.len(), 3);
         assert_eq!(env.status(good.order).await, Status::Unpaid);
-        assert_eq!(env.number("SELECT octet_length(value)::bigint FROM parked WHERE log_offset = 0").await, 900_000);
         assert_eq!(
-            env.number("SELECT count(*) FROM parked WHERE log_offset = 1 AND position('\\x00'::bytea IN value) > 0").await,
+            env.number("SELECT octet_length(value)::bigint FROM parked WHERE log_offset = 0")
+                .await,
+            900_000
+        );
+        assert_eq!(
+            env.number(
+                "SELECT count(*) FROM parked WHERE log_offset = 1 AND \
+                position('\\x00'::bytea IN value) > 0"
+            )
+            .await,
             1
         );
-        assert_eq!(env.number("SELECT count(*) FROM parked WHERE log_offset = 2 AND value IS NULL").await, 1);
-        assert_eq!(env.store.progress(TOPIC).await.expect("postgres")[0].next_offset, 4);
+        assert_eq!(
+            env.number("SELECT count(*) FROM parked WHERE log_offset = 2 AND value IS NULL")
+                .await,
+            1
+        );
+        assert_eq!(
+            env.store.progress(TOPIC).await.expect("postgres")[0].next_offset,
+            4
+        );
         // Delivered again, nothing is parked twice.
         env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(env.number("SELECT count(*) FROM parked").await, 3);
@@ -34,7 +49,7 @@ async fn what_cannot_be_read_is_parked_as_bytes_with_its_reason_and_delays_nobod
 }
 
 #[tokio::test]
-async fn the_one_order_postgres_refuses_is_found_among_many_and_parked() {
+async fn the_order_that_postgres_refuses_is_parked() {
     with(|env| async move {
         let orders: Vec<_> = (0..200)
             .map(|seat| {

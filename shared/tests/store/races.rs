@@ -1,4 +1,5 @@
-//! Two changes of one order at the same moment, thousands of times: exactly one wins, and the books balance.
+//! Two changes of one order at the same moment, thousands of times: exactly one wins, and the books
+//! balance.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -121,7 +122,7 @@ async fn create_and_fence_never_both_win() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_and_its_order_arriving_together_never_miss_each_other() {
+async fn a_concurrent_payment_and_order_always_match() {
     with(|env| async move {
         race(&env, |env, order| async move {
             let payment = payment(&order.order.to_string(), &order);
@@ -135,7 +136,7 @@ async fn a_payment_and_its_order_arriving_together_never_miss_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_and_a_fence_arriving_together_never_miss_each_other() {
+async fn a_concurrent_payment_and_fence_always_match() {
     with(|env| async move {
         race(&env, |env, order| async move {
             let payment = payment(&order.order.to_string(), &order);
@@ -156,10 +157,11 @@ async fn a_payment_and_a_fence_arriving_together_never_miss_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn overlapping_batches_stored_at_once_sell_no_seat_twice_and_none_is_stuck() {
+async fn concurrent_overlapping_batches_sell_no_seat_twice() {
     with(|env| async move {
         for round in 0..40_i64 {
-            // Every lane delivers the same orders, all of which want seats of the same few rows, each batch in another order of records.
+            // Every lane delivers the same orders, all of which want seats of the same few rows,
+            // each batch in another order of records.
             let orders: Vec<_> = (0..60_u32)
                 .map(|n| order("alice", 1 + round, &[n % 20, 20 + n % 7]))
                 .collect();

@@ -6,7 +6,7 @@ use crate::environment::{MIN_PAY_MS, arrival, order, with};
 use crate::paying::{insert_unmatched, payment};
 
 #[tokio::test]
-async fn a_stored_batch_belongs_to_create_first_and_to_the_sweep_when_it_is_left_behind() {
+async fn the_sweep_adopts_only_old_batches() {
     with(|env| async move {
         let orders = [order("alice", 7, &[1]), order("bob", 7, &[2])];
         let arrivals = [arrival(0, 0, &orders[0]), arrival(0, 1, &orders[1])];
@@ -30,7 +30,7 @@ async fn a_stored_batch_belongs_to_create_first_and_to_the_sweep_when_it_is_left
 }
 
 #[tokio::test]
-async fn of_a_settled_batch_only_the_orders_the_gate_did_not_hear_of_stay_dirty() {
+async fn only_failed_orders_of_a_batch_become_dirty() {
     with(|env| async move {
         let orders = [order("alice", 7, &[1]), order("bob", 7, &[2])];
         let arrivals = [arrival(0, 0, &orders[0]), arrival(0, 1, &orders[1])];
@@ -54,7 +54,7 @@ async fn of_a_settled_batch_only_the_orders_the_gate_did_not_hear_of_stay_dirty(
 }
 
 #[tokio::test]
-async fn an_order_changed_since_it_was_settled_stays_dirty() {
+async fn an_order_changed_since_its_settle_stays_dirty() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
         env.create(std::slice::from_ref(&one)).await;
@@ -86,7 +86,7 @@ async fn an_order_changed_since_it_was_settled_stays_dirty() {
 }
 
 #[tokio::test]
-async fn the_sweep_closes_what_is_overdue_and_nothing_for_which_a_payment_waits() {
+async fn the_sweep_closes_overdue_orders_without_payments() {
     with(|env| async move {
         let [overdue, early, waiting, paid] = [1, 2, 3, 4].map(|seat| order("alice", 7, &[seat]));
         env.create(&[
@@ -116,7 +116,7 @@ async fn the_sweep_closes_what_is_overdue_and_nothing_for_which_a_payment_waits(
 }
 
 #[tokio::test]
-async fn the_sweep_waits_for_nobody() {
+async fn the_sweep_skips_locked_orders() {
     with(|env| async move {
         let [busy, free] = [1, 2].map(|seat| order("alice", 7, &[seat]));
         env.create(&[busy.clone(), free.clone()]).await;

@@ -1,6 +1,7 @@
 //! The Redis gate, read key by key, without any script of the system.
 //!
-//! The keys of one program are read in one MULTI, so they belong together even while the system runs.
+//! The keys of one program are read in one MULTI, so they belong together even while the system
+//! runs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

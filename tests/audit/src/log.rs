@@ -1,4 +1,5 @@
-//! Client logs: one JSON object a line, written by buyers about what they sent and what they were told.
+//! Client logs: one JSON object a line, written by buyers about what they sent and what they were
+//! told.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,7 +53,8 @@ impl Ordered {
             .filter(|_| matches!(self.http, 200..=299))
     }
 
-    /// The buyer was told nothing that holds: no answer, a gateway's error, or "unknown, repeat with the same key".
+    /// The buyer was told nothing that holds: no answer, a gateway's error, or "unknown, repeat
+    /// with the same key".
     pub(crate) fn unknown(&self) -> bool {
         match self.http {
             0 | 500 | 502 | 504 => true,
@@ -79,7 +81,8 @@ impl Paid {
         self.http == 200 || self.reused()
     }
 
-    /// The answer says that the reference is another payment's, and that this one is to be refunded.
+    /// The answer says that the reference is another payment's, and that this one is to be
+    /// refunded.
     pub(crate) fn reused(&self) -> bool {
         self.http == 409 && self.code.as_deref() == Some("payment_reference_reused")
     }
@@ -153,7 +156,8 @@ impl Log {
     }
 }
 
-/// Reads a file, or every `*.jsonl` of a folder. A line that cannot be read is an error: a log with holes proves nothing.
+/// Reads a file, or every `*.jsonl` of a folder. A line that cannot be read is an error: a log with
+/// holes proves nothing.
 pub(crate) fn read(path: &Path) -> Result<Log> {
     let mut log = Log::default();
     let files =

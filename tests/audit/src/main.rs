@@ -1,10 +1,12 @@
 //! The audit: judges a run of the ticket sale from outside.
 //!
-//! What passes through: client logs (what buyers were told), Postgres (the truth) and Redis (the gate) are read whole,
-//! then pure checks compare them, then one table says what was looked at and what is wrong. It shares no code with the
-//! system, reads raw tables and keys, and writes nothing. Format of the logs and meaning of each check: docs/reference/audit.md.
+//! What passes through: client logs (what buyers were told), Postgres (the truth) and Redis (the
+//! gate) are read whole, then pure checks compare them, then one table says what was looked at and
+//! what is wrong. It shares no code with the system, reads raw tables and keys, and writes nothing.
+//! Format of the logs and meaning of each check: docs/reference/audit.md.
 //!
-//! Exit code 0: all checks pass. 1: something is wrong. 2: something could not be read, so nothing is said.
+//! Exit code 0: all checks pass. 1: something is wrong. 2: something could not be read, so nothing
+//! is said.
 
 mod check;
 mod gate;
@@ -40,7 +42,8 @@ struct Cli {
     /// Redis gate.
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:16379")]
     redis_url: String,
-    /// The run is over: every order must be final, and nothing may be left over. Without it the system may be running.
+    /// The run is over: every order must be final, and nothing may be left over. Without it the
+    /// system may be running.
     #[arg(long = "final")]
     over: bool,
     /// Messages that were parked on purpose.

@@ -53,7 +53,10 @@ pub(crate) fn table(checks: &[Check]) {
 
 /// Prints every check with every violation.
 pub(crate) fn json(checks: &[Check]) {
-    let one = |c: &Check| serde_json::json!({ "about": c.about, "check": c.promise, "looked_at": c.looked_at, "violations": c.violations });
+    let one = |c: &Check| {
+        serde_json::json!({ "about": c.about, "check": c.promise,
+        "looked_at": c.looked_at, "violations": c.violations })
+    };
     let ok = checks.iter().all(|c| c.violations.is_empty());
     println!(
         "{}",

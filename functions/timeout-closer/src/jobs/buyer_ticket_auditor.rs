@@ -1,5 +1,5 @@
-//! Compares buyers' ticket counts with the orders that they count. A Redis that was restored from an
-//! older copy may count orders that have ended since, and so exhaust a buyer's limit.
+//! Compares buyers' ticket counts with the orders that they count. A Redis that was restored from
+//! an older copy may count orders that have ended since, and so exhaust a buyer's limit.
 //!
 //! Scans the keys of Redis, a bounded number per sweep, from the position stored in Postgres. The
 //! seat map auditor finds the opposite error: live orders that are not counted.
@@ -123,7 +123,10 @@ fn wrong(buyer: &BuyerTickets, rows: &HashMap<OrderNumber, OrderRow>) -> Vec<Tic
         .counts
         .iter()
         .map(|(order, seen)| (order, seen, stored(order)));
-    let differs = |seen: &str, stored| !matches!(stored, StoredTickets::Live(seats) if seats.to_string() == seen);
+    let differs = |seen: &str, stored| {
+        !matches!(stored,
+        StoredTickets::Live(seats) if seats.to_string() == seen)
+    };
     let wrong = counts.filter(|(_, seen, stored)| differs(seen, *stored));
     wrong
         .map(|(order, seen, stored)| TicketCount {

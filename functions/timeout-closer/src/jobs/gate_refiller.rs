@@ -1,7 +1,8 @@
 //! Continues to fill gates that lost their state, so that a sale opens without a visitor as well.
 //!
-//! Only a storefront begins a filling, because only it appends barriers to Kafka. While order-create
-//! has not passed these barriers, or another process holds the lease, the next tick tries again.
+//! Only a storefront begins a filling, because only it appends barriers to Kafka. While
+//! order-create has not passed these barriers, or another process holds the lease, the next tick
+//! tries again.
 
 use shared::gate::{Epoch, Gate, Install, ProgramRef};
 use shared::refill::{self, Filled, LEASE_MS};

@@ -4,9 +4,9 @@
 //! |---|---|---|
 //! | [`DueOrderCloser`] | every tick | closes the orders whose timeout entries are due |
 //! | [`GateRefiller`] | every tick | continues to fill gates that lost their state |
-//! | [`OutboxPublisher`] | sweep | publishes program changes that were committed but not published |
+//! | [`OutboxPublisher`] | sweep | publishes committed program changes that are not published |
 //! | [`OverdueOrderCloser`] | sweep | closes overdue rows that no timeout entry leads to |
-//! | [`PaymentMatcher`] | sweep | matches payments with orders that were stored at the same moment |
+//! | [`PaymentMatcher`] | sweep | matches payments and orders that were stored concurrently |
 //! | [`BarrierWaitCleaner`] | sweep | deletes barrier requests that no order needs any more |
 //! | [`BacklogReporter`] | sweep | counts what waits for an operator, another process or time |
 //! | [`DirtyOrderReconciler`] | sweep | settles the gate by rows whose last change it may lack |

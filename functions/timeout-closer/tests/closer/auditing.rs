@@ -1,4 +1,5 @@
-//! What the sweep compares and mends in the gate: the map, its owners, its numbers, the buyers' tickets.
+//! What the sweep compares and mends in the gate: the map, its owners, its numbers, the buyers'
+//! tickets.
 
 use shared::gate::Reserved;
 use shared::sale::Status;
@@ -31,7 +32,7 @@ impl TestEnvironment {
 }
 
 #[tokio::test]
-async fn a_wrong_longest_run_is_mended_and_best_answers() {
+async fn a_wrong_longest_run_is_repaired() {
     with(2, |env| async move {
         // No four seats side by side are left.
         env.held("alice", &[3, 7, 13, 17]).await;
@@ -51,7 +52,7 @@ async fn a_wrong_longest_run_is_mended_and_best_answers() {
 }
 
 #[tokio::test]
-async fn wrong_free_counts_are_mended() {
+async fn wrong_free_counts_are_repaired() {
     with(2, |env| async move {
         env.held("alice", &[3, 4]).await;
         env.plant("runs:0", "f0", "1").await;
@@ -68,7 +69,7 @@ async fn wrong_free_counts_are_mended() {
 }
 
 #[tokio::test]
-async fn a_seat_with_an_owner_is_never_sold_as_free() {
+async fn a_seat_with_an_owner_is_not_free() {
     with(1, |env| async move {
         env.unpaid("alice", &[3, 4], 0).await;
         let _: u64 = env
@@ -139,7 +140,7 @@ async fn a_seat_beyond_its_orders_row_is_freed() {
 }
 
 #[tokio::test]
-async fn a_missing_part_of_the_map_is_filled_again() {
+async fn a_missing_map_chunk_is_filled_again() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         let _: u64 = env.redis(&["DEL", &env.program_key("seats:0:0")]).await;
@@ -162,7 +163,7 @@ async fn a_missing_part_of_the_map_is_filled_again() {
 }
 
 #[tokio::test]
-async fn an_older_copy_of_redis_locks_no_buyer_out() {
+async fn a_restored_redis_copy_locks_no_buyer_out() {
     with(1, |env| async move {
         let ended = env.unpaid("alice", &[3, 4], 0).await;
         env.store
@@ -172,7 +173,8 @@ async fn an_older_copy_of_redis_locks_no_buyer_out() {
         env.settle(&ended).await;
         let live = env.unpaid("alice", &[5, 6, 7], 1).await;
         let in_flight = env.held("alice", &[8]).await;
-        // As the copy says: the cancelled order counts, the live one does not, the third one has another number.
+        // As the copy says: the cancelled order counts, the live one does not, the third one has
+        // another number.
         env.plant("user:alice", &ended.order.to_string(), "2").await;
         env.plant("user:alice", "no order", "many").await;
         env.plant("user:alice", &in_flight.order.to_string(), "9")
@@ -199,7 +201,7 @@ async fn an_older_copy_of_redis_locks_no_buyer_out() {
 }
 
 #[tokio::test]
-async fn every_program_has_its_turn_whatever_process_sweeps() {
+async fn every_program_is_swept_by_any_process() {
     with(1, |env| async move {
         for _ in 0..12 {
             let program = env
@@ -231,7 +233,7 @@ async fn every_program_has_its_turn_whatever_process_sweeps() {
 }
 
 #[tokio::test]
-async fn orders_on_their_way_are_no_difference() {
+async fn orders_in_flight_are_no_difference() {
     with(2, |env| async move {
         env.held("alice", &[0, 1]).await;
         env.accepted("bob", &[2], 7).await;

@@ -1,4 +1,5 @@
-//! The program itself on a machine whose clock is ahead: the deadline of its invocation has passed when it arrives.
+//! The program itself on a machine whose clock is ahead: the deadline of its invocation has passed
+//! when it arrives.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +10,8 @@ use shared::sale::Status;
 
 use crate::environment::with;
 
-/// How far the clock of the function's machine is ahead of the clock that set the deadline: more than the function's timeout.
+/// How far the clock of the function's machine is ahead of the clock that set the deadline: more
+/// than the function's timeout.
 const AHEAD: Duration = Duration::from_secs(120);
 /// How long the invocation may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,8 +60,10 @@ fn invoke(listener: &TcpListener, event: &str) -> String {
     let (next, _) = read(&mut connection);
     assert!(next.contains("/invocation/next"), "{next}");
     let head = format!(
-        "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: one\r\nlambda-runtime-deadline-ms: {deadline_ms}\r\n\
-         lambda-runtime-invoked-function-arn: arn:aws:lambda:eu-central-1:000000000000:function:closer\r\n\
+        "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: one\r\nlambda-runtime-deadline-ms: \
+            {deadline_ms}\r\n\
+         lambda-runtime-invoked-function-arn: \
+         arn:aws:lambda:eu-central-1:000000000000:function:closer\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",
         event.len()
     );
@@ -95,7 +99,7 @@ fn invoke(listener: &TcpListener, event: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_clock_far_ahead_still_tells_the_gate() {
+async fn a_clock_far_ahead_delays_no_closing() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         env.overdue(&order).await;

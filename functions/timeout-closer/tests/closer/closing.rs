@@ -9,7 +9,7 @@ use shared::store::{Payment, PaymentResult};
 use crate::environment::{APPENDED_MS, tick, with};
 
 #[tokio::test]
-async fn an_overdue_unpaid_order_is_closed_and_its_seats_sell_again() {
+async fn an_overdue_order_is_closed_and_frees_seats() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         assert_eq!(env.free().await, 8);
@@ -92,7 +92,7 @@ async fn a_payment_and_the_timeout_never_both_win() {
 }
 
 #[tokio::test]
-async fn a_payment_that_is_not_matched_yet_keeps_its_order_from_being_closed() {
+async fn an_unmatched_payment_prevents_the_closing() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         unmatched(&env, order.order.get(), order.amount_cents).await;
@@ -105,7 +105,7 @@ async fn a_payment_that_is_not_matched_yet_keeps_its_order_from_being_closed() {
 }
 
 #[tokio::test]
-async fn a_payment_of_another_amount_holds_an_order_up_for_one_look_only() {
+async fn a_payment_of_another_amount_delays_once() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         unmatched(&env, order.order.get(), Cents::new(1).expect("valid")).await;
@@ -121,16 +121,19 @@ async fn a_payment_of_another_amount_holds_an_order_up_for_one_look_only() {
 
 /// A payment whose transaction did not see the order's.
 async fn unmatched(env: &crate::environment::TestEnvironment, order: i64, amount: Cents) {
-    sqlx::query("INSERT INTO payments (reference, order_number, amount_cents, status) VALUES ('p', $1, $2, 'unmatched')")
-        .bind(order)
-        .bind(amount.get())
-        .execute(&env.raw)
-        .await
-        .expect("statement");
+    sqlx::query(
+        "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES \
+        ('p', $1, $2, 'unmatched')",
+    )
+    .bind(order)
+    .bind(amount.get())
+    .execute(&env.raw)
+    .await
+    .expect("statement");
 }
 
 #[tokio::test]
-async fn an_order_with_time_left_by_postgres_comes_back_when_that_is_up() {
+async fn an_order_with_time_left_is_postponed() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         assert!(env.due(&order).await);
@@ -152,7 +155,7 @@ async fn an_order_with_time_left_by_postgres_comes_back_when_that_is_up() {
 }
 
 #[tokio::test]
-async fn a_number_that_is_stored_for_another_order_frees_the_reservation_and_leaves_the_row() {
+async fn a_number_of_another_order_frees_the_reservation() {
     with(1, |env| async move {
         let held = env.held("alice", &[3, 4]).await;
         let other = shared::message::OrderRequested {
@@ -181,7 +184,7 @@ async fn a_number_that_is_stored_for_another_order_frees_the_reservation_and_lea
 }
 
 #[tokio::test]
-async fn all_that_is_due_is_dealt_with_in_one_tick_however_small_its_batches() {
+async fn one_tick_handles_all_due_entries() {
     with(20, |env| async move {
         many_overdue(&env, 200).await;
         let report = tick(&env.closer(&[("CLAIM_LIMIT", "16")]))
@@ -235,7 +238,7 @@ async fn many_overdue(env: &crate::environment::TestEnvironment, n: u32) {
 }
 
 #[tokio::test]
-async fn an_entry_that_cannot_be_read_fails_nothing_but_itself() {
+async fn an_unreadable_entry_fails_no_other() {
     with(1, |env| async move {
         let good = env.unpaid("alice", &[1], 0).await;
         env.overdue(&good).await;

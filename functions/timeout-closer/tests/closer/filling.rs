@@ -26,11 +26,16 @@ async fn refill(env: &TestEnvironment, is_late: &(dyn Fn() -> bool + Sync)) -> R
 
 /// One seat each, all live: as many as the hall has.
 async fn sell_out(env: &TestEnvironment) {
-    let sql = "INSERT INTO orders (number, nonce, user_id, program, category, seats, unit_price_cents, amount_cents, status, pay_by, dirty)
-        SELECT ((1795371222316 - 1704067200000 + seat / 65536)::bigint << 22) | (p.shard::bigint << 16) | seat % 65536,
-               decode(md5(seat::text), 'hex'), 'buyer-' || seat, p.id, 0, ARRAY[seat], 100, 100, 'unpaid', now() + interval '1 hour', false
-        FROM programs p JOIN categories c ON c.program = p.id, generate_series(0, c.rows * c.row_len - 1) AS seat;
-        INSERT INTO order_seats (program, seat, order_number) SELECT program, seats[1], number FROM orders";
+    let sql = "INSERT INTO orders (number, nonce, user_id, program, category, seats,
+        unit_price_cents, amount_cents, status, pay_by, dirty)
+        SELECT ((1795371222316 - 1704067200000 + seat / 65536)::bigint << 22) | (p.shard::bigint
+        << 16) | seat % 65536,
+               decode(md5(seat::text), 'hex'), 'buyer-' || seat, p.id, 0, ARRAY[seat], 100, 100,
+               'unpaid', now() + interval '1 hour', false
+        FROM programs p JOIN categories c ON c.program = p.id, generate_series(0, c.rows *
+        c.row_len - 1) AS seat;
+        INSERT INTO order_seats (program, seat, order_number) SELECT program, seats[1], number
+        FROM orders";
     env.run(sql).await;
 }
 
@@ -51,7 +56,7 @@ async fn lost_and_begun(env: &TestEnvironment, ends: &str) {
 }
 
 #[tokio::test]
-async fn a_tick_alone_opens_a_gate_begun_elsewhere() {
+async fn a_tick_opens_a_gate_begun_elsewhere() {
     with(300, |env| async move {
         sell_out(&env).await;
         lost_and_begun(&env, r#"{"0":[1,0]}"#).await;
@@ -88,7 +93,7 @@ async fn a_tick_alone_opens_a_gate_begun_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_filling_cut_short_each_time_still_ends() {
+async fn an_interrupted_filling_still_ends() {
     with(1_000, |env| async move {
         sell_out(&env).await;
         lost_and_begun(&env, "{}").await;
@@ -111,9 +116,10 @@ async fn a_filling_cut_short_each_time_still_ends() {
 }
 
 #[tokio::test]
-async fn kept_reservations_of_ended_orders_are_released_first() {
+async fn surviving_reservations_of_ended_orders_are_released() {
     with(2, |env| async move {
-        // As after a failover without the last second: the gate still holds what Postgres has ended.
+        // As after a failover without the last second: the gate still holds what Postgres has
+        // ended.
         let void = env.held("alice", &[0, 1]).await;
         let closed = env.accepted("bob", &[2], 0).await;
         let foreign = env.accepted("carol", &[3], 1).await;

@@ -39,7 +39,7 @@ async fn an_order_whose_record_was_deleted_ends() {
 }
 
 #[tokio::test]
-async fn an_order_of_a_topic_since_created_again_ends() {
+async fn an_order_of_a_recreated_topic_ends() {
     with(1, |env| async move {
         // The topic had a thousand records more; the new one has two, and create reads them.
         env.create(None, 900, APPENDED_MS - 1).await;

@@ -16,7 +16,7 @@ pub(crate) fn nowhere() -> u16 {
 }
 
 #[tokio::test]
-async fn without_redis_a_tick_fails_readably_but_overdue_orders_are_closed_all_the_same() {
+async fn without_redis_overdue_orders_are_still_closed() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         env.overdue(&order).await;
@@ -36,7 +36,7 @@ async fn without_redis_a_tick_fails_readably_but_overdue_orders_are_closed_all_t
 }
 
 #[tokio::test]
-async fn without_postgres_a_tick_fails_readably_and_its_entries_come_again() {
+async fn without_postgres_entries_are_claimed_again() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         env.due(&order).await;
@@ -65,22 +65,26 @@ async fn without_postgres_a_tick_fails_readably_and_its_entries_come_again() {
 }
 
 #[tokio::test]
-async fn a_row_that_postgres_refuses_to_close_holds_nobody_else_up() {
+async fn a_row_that_cannot_close_blocks_no_other() {
     with(1, |env| async move {
         let bad = env.unpaid("alice", &[1], 0).await;
         let good = env.unpaid("bob", &[2], 1).await;
-        env
-            .run(
-                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                   IF NEW.user_id = 'alice' AND NEW.status = 'closed' THEN RAISE EXCEPTION 'no' USING ERRCODE = '22023'; END IF;
+        env.run(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                   IF NEW.user_id = 'alice' AND NEW.status = 'closed' THEN RAISE EXCEPTION 'no'
+                   USING ERRCODE = '22023'; END IF;
                    RETURN NEW; END $$;
-                 CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION refuse()",
-            )
-            .await;
+                 CREATE TRIGGER refuse BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION
+                 refuse()",
+        )
+        .await;
         env.overdue(&bad).await;
         env.overdue(&good).await;
         // The sweep meets the same row, and says so.
-        let error = tick(&env.closer(&[])).await.expect_err("the sweep fails").to_string();
+        let error = tick(&env.closer(&[]))
+            .await
+            .expect_err("the sweep fails")
+            .to_string();
         assert!(error.contains("no"), "{error}");
         assert_eq!(env.status(&good).await, Some(Status::Closed));
         assert_eq!(env.free().await, 9);
@@ -122,7 +126,7 @@ async fn a_locked_row_holds_no_other_order_up() {
 }
 
 #[tokio::test]
-async fn without_time_nothing_is_begun_and_without_a_tick_neither() {
+async fn without_time_or_tick_nothing_starts() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         env.due(&order).await;

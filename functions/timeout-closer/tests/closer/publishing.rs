@@ -46,7 +46,7 @@ async fn abandoned(env: &TestEnvironment) {
 }
 
 #[tokio::test]
-async fn a_change_whose_maker_died_before_publishing_is_published_by_the_sweep_once() {
+async fn the_sweep_publishes_an_unpublished_change_once() {
     with(1, |env| async move {
         let stopped = env
             .store
@@ -80,7 +80,7 @@ async fn a_change_whose_maker_died_before_publishing_is_published_by_the_sweep_o
 }
 
 #[tokio::test]
-async fn a_sweep_that_died_between_publishing_and_marking_is_repeated_by_the_next() {
+async fn an_unmarked_published_change_is_published_again() {
     with(1, |env| async move {
         abandoned(&env).await;
         env.tick().await;
@@ -117,7 +117,7 @@ async fn more_changes_than_one_page_are_all_published() {
 }
 
 #[tokio::test]
-async fn without_the_cache_redis_a_tick_says_so_does_everything_else_and_keeps_the_change() {
+async fn without_the_stream_only_publishing_fails() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         env.overdue(&order).await;

@@ -27,7 +27,7 @@ fn everything_that_is_wrong_is_named_at_once() {
 }
 
 #[test]
-fn what_has_a_usual_value_need_not_be_said() {
+fn settings_with_defaults_may_be_missing() {
     let vars = [
         ("ENV_PREFIX", "demo"),
         ("REDIS_GATE_URL", "redis://127.0.0.1:16379"),

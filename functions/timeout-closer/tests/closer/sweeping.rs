@@ -7,7 +7,7 @@ use shared::store::Cancel;
 use crate::environment::{APPENDED_MS, TestEnvironment, hall, tick, with};
 
 #[tokio::test]
-async fn what_the_gate_has_not_heard_it_hears_from_the_sweep() {
+async fn the_sweep_settles_dirty_orders() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         // Redis was away when this was committed.
@@ -28,7 +28,7 @@ async fn what_the_gate_has_not_heard_it_hears_from_the_sweep() {
 }
 
 #[tokio::test]
-async fn an_overdue_order_that_lost_its_entry_is_closed() {
+async fn an_overdue_order_without_entry_is_closed() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         env.overdue(&order).await;
@@ -45,7 +45,7 @@ async fn an_overdue_order_that_lost_its_entry_is_closed() {
 }
 
 #[tokio::test]
-async fn rows_of_a_program_that_is_not_in_the_gate_do_not_hide_those_behind_them() {
+async fn rows_without_a_gate_hide_no_others() {
     with(1, |env| async move {
         let absent = env
             .store
@@ -77,7 +77,7 @@ async fn rows_of_a_program_that_is_not_in_the_gate_do_not_hide_those_behind_them
 }
 
 #[tokio::test]
-async fn a_reservation_that_lost_its_entry_gets_it_back_and_ends_by_it() {
+async fn a_reservation_without_entry_gets_one() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         let known = env.held("bob", &[7]).await;
@@ -101,7 +101,7 @@ async fn a_reservation_that_lost_its_entry_gets_it_back_and_ends_by_it() {
 }
 
 #[tokio::test]
-async fn a_seat_whose_order_nobody_knows_is_fenced_and_then_free() {
+async fn an_unknown_orders_seat_is_fenced_then_freed() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         forget_entry(&env, &order).await;
@@ -138,7 +138,7 @@ async fn a_seat_whose_order_nobody_knows_is_fenced_and_then_free() {
 }
 
 #[tokio::test]
-async fn seats_stored_for_another_order_of_the_same_number_are_freed_in_the_gate() {
+async fn seats_of_another_nonce_are_freed() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         let stored = shared::message::OrderRequested {
@@ -164,7 +164,7 @@ async fn seats_stored_for_another_order_of_the_same_number_are_freed_in_the_gate
 }
 
 #[tokio::test]
-async fn a_stored_order_whose_seats_the_gate_calls_free_gets_them_back() {
+async fn a_stored_order_gets_its_seats_back() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
         // Forgotten, and opened by somebody who did not ask Postgres.
@@ -202,11 +202,14 @@ async fn an_older_row_settled_late_undoes_nothing() {
 }
 
 #[tokio::test]
-async fn a_payment_and_an_order_that_missed_each_other_are_brought_together() {
+async fn the_sweep_matches_payment_and_order() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
-        let insert = "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES ('p', $1, $2, 'unmatched')";
-        let insert = sqlx::query(insert).bind(order.order.get()).bind(order.amount_cents.get());
+        let insert = "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES \
+            ('p', $1, $2, 'unmatched')";
+        let insert = sqlx::query(insert)
+            .bind(order.order.get())
+            .bind(order.amount_cents.get());
         insert.execute(&env.raw).await.expect("statement");
         assert_eq!(env.tick().await.sweep.map(|swept| swept.matched), Some(1));
         assert_eq!(env.status(&order).await, Some(Status::Paid));

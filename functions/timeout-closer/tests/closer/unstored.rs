@@ -8,7 +8,7 @@ use shared::store::{ReplayBegun, ReplayEnd};
 use crate::environment::{APPENDED_MS, TestEnvironment, with};
 
 #[tokio::test]
-async fn the_held_order_of_a_dead_storefront_is_fenced_before_its_seats_are_free() {
+async fn a_dead_storefronts_order_is_fenced_before_release() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         env.due(&order).await;
@@ -36,7 +36,7 @@ async fn the_held_order_of_a_dead_storefront_is_fenced_before_its_seats_are_free
 }
 
 #[tokio::test]
-async fn a_held_order_that_was_stored_meanwhile_is_kept() {
+async fn a_held_order_stored_meanwhile_is_kept() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         env.create(Some(&order), 0, APPENDED_MS).await;
@@ -50,7 +50,7 @@ async fn a_held_order_that_was_stored_meanwhile_is_kept() {
 }
 
 #[tokio::test]
-async fn an_order_given_up_by_somebody_who_died_then_is_fenced() {
+async fn an_abandoned_order_is_fenced_by_the_closer() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
@@ -66,7 +66,7 @@ async fn an_order_given_up_by_somebody_who_died_then_is_fenced() {
 }
 
 #[tokio::test]
-async fn a_fence_whose_closer_died_before_the_gate_heard_of_it_is_carried_on() {
+async fn a_fence_of_a_dead_closer_is_settled() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
@@ -93,7 +93,7 @@ async fn a_fence_whose_closer_died_before_the_gate_heard_of_it_is_carried_on() {
 }
 
 #[tokio::test]
-async fn an_accepted_order_that_create_has_not_reached_waits_and_is_never_void() {
+async fn an_accepted_order_waits_for_order_create() {
     with(1, |env| async move {
         let order = env.accepted("alice", &[3, 4], 5).await;
         // Create has dealt with all before it.
@@ -123,7 +123,7 @@ async fn an_accepted_order_that_create_has_not_reached_waits_and_is_never_void()
 }
 
 #[tokio::test]
-async fn an_accepted_order_that_create_has_passed_was_parked_and_is_void() {
+async fn an_accepted_order_that_was_parked_is_void() {
     with(1, |env| async move {
         let order = env.accepted("alice", &[3, 4], 5).await;
         env.create(None, 5, APPENDED_MS).await;
@@ -165,7 +165,8 @@ async fn waiting_for_order_create_backs_off_by_attempt() {
     .await;
 }
 
-/// An operator puts back the newest parked record, which the brokers append at this offset; nothing: no answer comes.
+/// An operator puts back the newest parked record, which the brokers append at this offset;
+/// nothing: no answer comes.
 async fn put_back(env: &TestEnvironment, offset: Option<i64>) {
     let parked = env
         .store
@@ -198,7 +199,7 @@ async fn put_back(env: &TestEnvironment, offset: Option<i64>) {
 }
 
 #[tokio::test]
-async fn a_replayed_order_is_not_void_while_it_waits() {
+async fn a_replayed_order_waits_unfenced() {
     with(1, |env| async move {
         let order = env.accepted("alice", &[3, 4], 5).await;
         env.create(None, 5, APPENDED_MS).await;
@@ -254,7 +255,7 @@ async fn an_order_whose_replay_is_parked_again_ends() {
 }
 
 #[tokio::test]
-async fn progress_in_a_topic_from_before_it_was_made_anew_passes_nothing() {
+async fn progress_of_an_earlier_topic_passes_nothing() {
     with(1, |env| async move {
         env.create(None, 900, APPENDED_MS - 1).await;
         let order = env.accepted("alice", &[3, 4], 5).await;
@@ -267,7 +268,7 @@ async fn progress_in_a_topic_from_before_it_was_made_anew_passes_nothing() {
 }
 
 #[tokio::test]
-async fn while_the_gate_is_closed_nothing_is_given_up() {
+async fn a_closed_gate_fences_no_order() {
     with(1, |env| async move {
         let order = env.held("alice", &[3, 4]).await;
         let _: u64 = env

@@ -13,7 +13,7 @@ use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use super::refusal::Reply;
+use crate::listener::Reply;
 use crate::model::ApiKind;
 
 /// Headers that belong to the connection, which is the server's business.

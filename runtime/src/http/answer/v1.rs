@@ -7,8 +7,8 @@ use http_body_util::Full;
 use serde_json::{Map, Value};
 
 use super::super::media::accepts;
-use super::super::refusal::Reply;
 use super::{append, body, headers, status};
+use crate::listener::Reply;
 
 /// All that an answer may say; a stranger among them makes it malformed.
 const KNOWN: [&str; 5] = [

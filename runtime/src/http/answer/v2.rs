@@ -6,8 +6,8 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
 
-use super::super::refusal::Reply;
 use super::{body, header_value, headers, status};
+use crate::listener::Reply;
 
 /// The response, or what is wrong with the answer (for the log).
 pub(super) fn decode(answer: &Bytes) -> Result<Reply, String> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Instance;
-use crate::instances::new_id;
+use crate::ids::new_id;
 
 /// Extensions of one process at most (Lambda's limit).
-const MOST_EXTENSIONS: usize = 10;
+const MAX_EXTENSIONS: usize = 10;
 
 /// An extension within the process.
 #[derive(Debug, Clone)]
@@ -17,20 +17,21 @@ pub(in crate::instances) struct Extension {
     pub(in crate::instances) ready: bool,
 }
 
-/// Why an extension is not registered, in the words of AWS's emulator.
+/// Why an extension is not registered, with the messages of AWS's emulator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::instances) enum NotRegistered {
     #[error("Extension registration closed already")]
     Closed,
     #[error("Extension with this name already registered")]
     NameTaken,
-    #[error("Extension limit ({MOST_EXTENSIONS}) reached")]
+    #[error("Extension limit ({MAX_EXTENSIONS}) reached")]
     TooMany,
 }
 
 impl Instance {
-    /// An extension registers and gets its identifier. Once initialisation has ended this is refused, unless the request was
-    /// `sent_before`: a runtime library may register and request the first event on two connections at once.
+    /// Registers an extension and returns its identifier. Once initialisation has ended this fails,
+    /// unless the request was `sent_before`: a runtime library may register and request its first
+    /// event on two connections at the same time.
     pub(in crate::instances) fn register_extension(
         &self,
         name: String,
@@ -42,7 +43,7 @@ impl Instance {
         {
             return Err(NotRegistered::Closed);
         }
-        if state.extensions.len() >= MOST_EXTENSIONS {
+        if state.extensions.len() >= MAX_EXTENSIONS {
             return Err(NotRegistered::TooMany);
         }
         if state.extensions.values().any(|known| known.name == name) {
@@ -55,17 +56,16 @@ impl Instance {
         Ok(id)
     }
 
-    /// The registered extension with this identifier.
     pub(in crate::instances) fn extension(&self, id: &str) -> Option<Extension> {
         self.state().extensions.get(id).cloned()
     }
 
-    /// A registered extension requests its first or next event.
+    /// A `next` call of a registered extension.
     pub(in crate::instances) fn extension_next(self: &Arc<Self>, id: &str) {
         let mut state = self.state();
         if let Some(extension) = state.extensions.get_mut(id) {
             extension.ready = true;
-            self.open_when_ready(state);
+            self.offer_when_ready(state);
         }
     }
 }

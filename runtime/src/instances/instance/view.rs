@@ -1,7 +1,6 @@
-//! What an instance is now; nothing here changes it.
+//! Reads an instance's state; nothing here changes it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::Instance;
 use crate::instances::stats::{InFlightStats, InstanceState, InstanceStats};
@@ -12,16 +11,6 @@ impl Instance {
         self.state().ready
     }
 
-    pub(in crate::instances) fn is_busy(&self) -> bool {
-        !self.state().in_flight.is_empty()
-    }
-
-    /// Since when it waits for an event; `None`: it works on one, or is being ended.
-    pub(in crate::instances) fn idle_since(&self) -> Option<Instant> {
-        let state = self.state();
-        (state.in_flight.is_empty() && !state.stopping).then_some(state.idle_since)
-    }
-
     pub(in crate::instances) fn has_extensions(&self) -> bool {
         !self.state().extensions.is_empty()
     }
@@ -30,8 +19,8 @@ impl Instance {
         self.state().init_error.clone()
     }
 
-    /// The request that a line of output most likely belongs to: the only one in flight, else the last that was (a pipe is
-    /// read later than the answer that followed what was written to it).
+    /// The request that a line of output most likely belongs to: the only one in flight, else the last
+    /// one. (A pipe is read later than the answer that followed what was written to it.)
     pub(in crate::instances) fn current_request(&self) -> Option<Arc<str>> {
         let state = self.state();
         match state.in_flight.len() {
@@ -41,7 +30,7 @@ impl Instance {
         }
     }
 
-    pub(in crate::instances) fn stats(&self) -> InstanceStats {
+    pub(super) fn snapshot(&self) -> InstanceStats {
         let state = self.state();
         let in_flight = state
             .in_flight

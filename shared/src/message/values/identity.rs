@@ -5,15 +5,16 @@ use std::str::FromStr;
 
 use super::{BadValue, bad};
 
-/// One of 64 fixed logical shards: the hash tag of every gate key of a program. Written `s00`..`s63`.
+/// One of 64 fixed logical shards: the hash tag of every gate key of a program. Written
+/// `s00`..`s63`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shard(u8);
 
 impl Shard {
-    /// The lowest: no order number of a moment is below one of this shard.
+    /// The lowest shard: no order number of the same time is lower than one of this shard.
     pub const FIRST: Self = Self(0);
 
-    /// How many shards there are; fixed for the life of an installation.
+    /// Number of shards, fixed for the life of an installation.
     pub const COUNT: u8 = 64;
 
     /// `n` in 0..64.
@@ -30,7 +31,7 @@ impl Shard {
         self.0
     }
 
-    /// All of them, in order.
+    /// All shards, ascending.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..Self::COUNT).map(Self)
     }
@@ -52,7 +53,7 @@ impl OrderNumber {
     /// 2024-01-01T00:00:00Z in milliseconds since 1970.
     pub const EPOCH_MS: u64 = 1_704_067_200_000;
 
-    /// Makes a number from the time (milliseconds since 1970), the program's shard and 16 random bits.
+    /// Composes a number from the time (ms since 1970), the program's shard and 16 random bits.
     pub fn compose(now_ms: u64, shard: Shard, random: u16) -> Result<Self, BadValue> {
         let since = now_ms
             .checked_sub(Self::EPOCH_MS)
@@ -65,7 +66,7 @@ impl OrderNumber {
         }
     }
 
-    /// From its 63 bits, as Postgres keeps them.
+    /// From its 63 bits, as stored in Postgres.
     pub fn new(n: i64) -> Result<Self, BadValue> {
         match u64::try_from(n) {
             Ok(n) if n > 0 => Ok(Self(n)),
@@ -83,7 +84,7 @@ impl OrderNumber {
         Shard((self.0 >> 16 & 63) as u8)
     }
 
-    /// When the number was made, milliseconds since 1970, by the gate's clock.
+    /// When the number was composed, ms since 1970 by the gate's clock.
     pub const fn made_at_ms(self) -> u64 {
         (self.0 >> 22) + Self::EPOCH_MS
     }
@@ -114,7 +115,7 @@ impl FromStr for OrderNumber {
     }
 }
 
-/// So many bytes, written as twice as many lower-case hex digits.
+/// A fixed number of bytes, written as lower-case hex digits.
 macro_rules! hex_value {
     ($(#[$doc:meta])* $name:ident, $bytes:literal, $what:literal, $rule:literal) => {
         $(#[$doc])*
@@ -158,7 +159,8 @@ macro_rules! hex_value {
 }
 
 hex_value!(
-    /// 128 random bits that tell two orders of the same number apart (after a loss of Redis). 32 lower-case hex digits.
+    /// 128 random bits that distinguish two orders of the same number, which a loss of Redis can
+    /// cause. 32 lower-case hex digits.
     Nonce, 16, "nonce", "32 lower-case hex digits"
 );
 
@@ -173,8 +175,8 @@ hex_value!(
 );
 
 hex_value!(
-    /// Hash (SHA-256) of what a request with an Idempotency-Key asked for: two requests of one key are the same if theirs are. 64
-    /// lower-case hex digits.
+    /// SHA-256 hash of a request with an Idempotency-Key. Requests with the same key and hash are
+    /// the same. 64 lower-case hex digits.
     BodyHash, 32, "body hash", "64 lower-case hex digits"
 );
 

@@ -1,6 +1,6 @@
-//! How values stand in JSON: as strings where a number would lose digits, and each with its schema.
+//! JSON of values: strings where a number would lose digits, each with its schema.
 
-/// The JSON Schema of a value, written beside the bounds that its constructor checks.
+/// The JSON Schema of a value. It must match the bounds that the constructor checks.
 macro_rules! schema {
     ($name:ident, $schema:tt) => {
         impl schemars::JsonSchema for $name {

@@ -1,4 +1,4 @@
-//! Values with meaning: identity, money, seats, versions. Constructors refuse what is invalid.
+//! Value types: identities, money, seats, versions. Constructors refuse invalid values.
 
 #[macro_use]
 mod json;
@@ -11,11 +11,11 @@ pub use identity::{BodyHash, CallId, Nonce, OrderNumber, ProgramId, Shard, Trace
 pub use numbers::{CategoryNo, Cents, ProgramVersion, SeatIndex};
 pub use text::{CallClient, CallInstance, CallMethod, CallRoute, CallUrl, IdempotencyKey, UserId};
 
-/// A value out of its bounds; says which and what is allowed.
+/// A value out of bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be {rule}")]
 pub struct BadValue {
-    /// What was refused, e.g. `order number`.
+    /// The value, e.g. `order number`.
     pub what: &'static str,
     /// What is allowed.
     pub rule: &'static str,
@@ -25,5 +25,5 @@ const fn bad<T>(what: &'static str, rule: &'static str) -> Result<T, BadValue> {
     Err(BadValue { what, rule })
 }
 
-/// Most seats in one order.
+/// Maximum seats of one order.
 pub const MAX_SEATS_PER_ORDER: usize = 20;

@@ -1,4 +1,4 @@
-//! What is counted: categories, seats, money, versions.
+//! Numbers: categories, seats, money, versions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -89,7 +89,8 @@ impl fmt::Display for SeatIndex {
     }
 }
 
-/// Money in cents, 0 to 1,000,000,000,000 (ten thousand million units of the currency). Never a fraction.
+/// Money in cents, 0 to 1,000,000,000,000 (ten thousand million units of the currency). Never a
+/// fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Cents(i64);
@@ -109,7 +110,7 @@ impl Cents {
         self.0
     }
 
-    /// This price times a number of tickets; refused when it leaves the bounds.
+    /// This price times a number of tickets. Fails if the result is out of bounds.
     pub fn times(self, tickets: usize) -> Result<Self, BadValue> {
         let total = i64::try_from(tickets)
             .ok()
@@ -135,7 +136,8 @@ impl From<Cents> for i64 {
     }
 }
 
-/// Version of a program, 1 to 2^53 - 1: raised by every change, never reset. A number in JSON, exact in JavaScript and in Lua.
+/// Version of a program, 1 to 2^53 - 1: raised by every change, never reset. A number in JSON,
+/// exact in JavaScript and in Lua.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct ProgramVersion(i64);

@@ -1,4 +1,4 @@
-//! Text from outside, bounded: buyers and their keys, and what is kept of a call of the API.
+//! Bounded text from outside: buyers, their keys, and properties of API calls.
 
 use std::fmt::{self, Write};
 
@@ -14,11 +14,12 @@ macro_rules! text_value {
         pub struct $name(String);
 
         impl $name {
-            /// Checked; refuses what is empty, too long or has other characters.
+            /// Refuses text that is empty, too long or has other characters.
             pub fn new(s: impl Into<String>) -> Result<Self, BadValue> {
                 let s = s.into();
                 let allowed: fn(u8) -> bool = $allowed;
-                if s.is_empty() || s.len() > $max || !s.bytes().all(allowed) { bad($what, $rule) } else { Ok(Self(s)) }
+                if s.is_empty() || s.len() > $max || !s.bytes().all(allowed) { bad($what,
+                    $rule) } else { Ok(Self(s)) }
             }
 
             /// The text.
@@ -50,13 +51,15 @@ macro_rules! text_value {
 }
 
 text_value!(
-    /// A buyer: the `sub` claim of a token. 1 to 128 visible ASCII characters (so no NUL, no space).
+    /// A buyer: the `sub` claim of a token. 1 to 128 visible ASCII characters (so no NUL, no
+    /// space).
     UserId, "user id", 128, "1 to 128 visible ASCII characters", |b| b.is_ascii_graphic()
 );
 
 text_value!(
     /// The client's Idempotency-Key, scoped to user and program. 1 to 64 visible ASCII characters.
-    IdempotencyKey, "idempotency key", 64, "1 to 64 visible ASCII characters", |b| b.is_ascii_graphic()
+    IdempotencyKey, "idempotency key", 64, "1 to 64 visible ASCII characters",
+        |b| b.is_ascii_graphic()
 );
 
 text_value!(
@@ -65,7 +68,7 @@ text_value!(
 );
 
 text_value!(
-    /// Route of a call in its template form, such as `/orders/{number}`: few, however many orders there are. 1 to 128 visible ASCII characters.
+    /// Route template of a call, such as `/orders/{number}`. 1 to 128 visible ASCII characters.
     CallRoute, "route", 128, "1 to 128 visible ASCII characters", |b| b.is_ascii_graphic()
 );
 
@@ -75,7 +78,8 @@ text_value!(
 );
 
 text_value!(
-    /// Kind of client that called, such as `chrome` or `curl`. 1 to 32 of a-z, 0-9, `.`, `_` and `-`.
+    /// Kind of client that called, such as `chrome` or `curl`. 1 to 32 of a-z, 0-9, `.`, `_` and
+    /// `-`.
     CallClient, "client", 32, "1 to 32 of a-z, 0-9, '.', '_' and '-'",
     |b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-')
 );
@@ -86,10 +90,11 @@ text_value!(
 );
 
 impl CallUrl {
-    /// Longest, in characters.
+    /// Maximum length, characters.
     pub const MAX_LEN: usize = 512;
 
-    /// Makes any text fit: what is not visible ASCII is percent-encoded, what is too long is cut. Empty becomes `/`.
+    /// Converts any text: percent-encodes what is not visible ASCII, cuts what is too long, turns
+    /// empty text into `/`.
     pub fn fit(text: &str) -> Self {
         let mut url = String::with_capacity(text.len().min(Self::MAX_LEN));
         for byte in text.bytes() {
@@ -110,9 +115,11 @@ impl CallUrl {
 }
 
 schema!(UserId, { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" });
-schema!(IdempotencyKey, { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$" });
+schema!(IdempotencyKey, { "type": "string", "minLength": 1, "maxLength": 64,
+    "pattern": "^[!-~]+$" });
 schema!(CallMethod, { "type": "string", "minLength": 1, "maxLength": 16, "pattern": "^[A-Z]+$" });
 schema!(CallRoute, { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" });
 schema!(CallUrl, { "type": "string", "minLength": 1, "maxLength": 512, "pattern": "^[!-~]+$" });
-schema!(CallClient, { "type": "string", "minLength": 1, "maxLength": 32, "pattern": "^[a-z0-9._-]+$" });
+schema!(CallClient, { "type": "string", "minLength": 1, "maxLength": 32,
+    "pattern": "^[a-z0-9._-]+$" });
 schema!(CallInstance, { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$" });

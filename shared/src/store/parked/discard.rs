@@ -1,31 +1,31 @@
-//! A parked record is given up: who did so and why is kept, and so is the record.
+//! Discards parked records. The row stays, with the operator and the reason.
 
 use super::{ParkedId, ParkedRecord};
 use crate::message::UserId;
 use crate::store::retry::StaleReadRetry;
 use crate::store::{Store, StoreError};
 
-/// Who gave a record up.
+/// Who discarded a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discard {
-    /// Who.
+    /// The operator.
     pub by: UserId,
-    /// Why, in their words.
+    /// The operator's reason.
     pub why: String,
     /// When, milliseconds since 1970.
     pub at_ms: i64,
 }
 
-/// What became of a discard.
+/// Result of a discard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Discarded {
-    /// The record is discarded: by this call, or by an earlier one whose words stay.
+    /// The record is discarded, by this call or an earlier one. The first reason stays.
     Yes(ParkedRecord),
-    /// It is back on its topic: there is nothing left to give up.
+    /// The record was replayed, so there is nothing to discard.
     Replayed(ParkedRecord),
-    /// A replay is under way.
+    /// A replay is running.
     Busy(ParkedRecord),
-    /// There is no such record.
+    /// The record does not exist.
     Missing,
 }
 
@@ -54,7 +54,7 @@ impl Store {
             if record.replays > 0 {
                 return Ok(Discarded::Replayed(record));
             }
-            // The replay that was under way has ended since, without a record on the topic.
+            // The replay has ended since, without publishing the record.
             if !stale.is_due(!record.busy) {
                 return Ok(Discarded::Busy(record));
             }

@@ -1,7 +1,8 @@
-//! Records that were set aside: listed and shown here; [`replay`] puts them back on their topic, [`discard`] gives them up.
+//! Parked records: listed and shown here, put back on their topic by [`replay`], given up by
+//! [`discard`].
 //!
-//! A record's row is never deleted. Its state is `parked` (waits for a person), `replayed` (back on its topic, where it is a new
-//! record at a new offset, and may be parked again as such) or `discarded`.
+//! A row is never deleted. Its state is `parked` (waits for an operator), `replayed` (back on its
+//! topic, as a new record at a new offset, which may be parked again) or `discarded`.
 
 mod discard;
 mod replay;
@@ -19,7 +20,7 @@ use super::row::bounded;
 use super::{Store, StoreError};
 use crate::message::{BadValue, UserId};
 
-/// Identity of a parked record: 1 to 2^63 - 1. A later one was parked later.
+/// Identity of a parked record: 1 to 2^63 - 1, ascending with time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ParkedId(i64);
 
@@ -57,14 +58,14 @@ impl FromStr for ParkedId {
     }
 }
 
-/// What became of a parked record.
+/// State of a parked record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParkedState {
-    /// It waits for a person.
+    /// It waits for an operator.
     Parked,
     /// It is back on its topic.
     Replayed,
-    /// It was given up.
+    /// An operator gave it up.
     Discarded,
 }
 
@@ -92,12 +93,12 @@ impl FromStr for ParkedState {
     }
 }
 
-/// A parked record without its bytes. Times in milliseconds since 1970.
+/// A parked record without its bytes. Times in ms since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedRecord {
     /// Its identity.
     pub id: ParkedId,
-    /// Where it came from: topic,
+    /// Its topic,
     pub topic: String,
     /// partition
     pub partition: i32,
@@ -105,58 +106,59 @@ pub struct ParkedRecord {
     pub offset: i64,
     /// When the broker appended it, if it said.
     pub appended_ms: Option<i64>,
-    /// Length of its key, bytes; nothing if it has none.
+    /// Length of the key, bytes; `None` without a key.
     pub key_bytes: Option<u64>,
-    /// Length of its value, bytes; nothing if it has none.
+    /// Length of the value, bytes; `None` without a value.
     pub value_bytes: Option<u64>,
     /// Why it was parked.
     pub reason: String,
     /// When it was parked.
     pub parked_ms: i64,
-    /// What became of it.
+    /// State.
     pub state: ParkedState,
-    /// How often it was put back on its topic.
+    /// How often it was replayed.
     pub replays: u32,
     /// Whether a replay is under way.
     pub busy: bool,
-    /// Who gave it up, and why.
+    /// The operator who discarded it, and why.
     pub discarded: Option<Discard>,
 }
 
-/// A parked record with the beginning of its bytes, and what was tried with it.
+/// A parked record with the first bytes of key and value, and its replay attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedDetail {
     /// The record.
     pub record: ParkedRecord,
-    /// Its key, cut off where it is longer than was asked for.
+    /// Its key, truncated to the requested length.
     pub key: Option<Vec<u8>>,
-    /// Its value, cut off likewise.
+    /// Its value, truncated likewise.
     pub value: Option<Vec<u8>>,
-    /// Attempts at putting it back, the latest first.
+    /// Replay attempts, latest first.
     pub history: Vec<ReplayAttempt>,
 }
 
-/// One attempt at putting a record back.
+/// One replay attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayAttempt {
-    /// From 1.
+    /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// Who asked for it.
+    /// The operator who requested it.
     pub asked_by: String,
     /// When it began.
     pub began_ms: i64,
-    /// When it ended; nothing while it goes on, or if its process died.
+    /// When it ended; `None` while it runs, or if its process died.
     pub ended_ms: Option<i64>,
     /// `begun`, `published`, `refused` or `unknown`.
     pub outcome: String,
-    /// Where the record stands now: partition and offset, if it was published.
+    /// Partition and offset of the published copy.
     pub place: Option<(i32, i64)>,
-    /// What was said of a failure.
+    /// Reason of a failure.
     pub note: Option<String>,
 }
 
 impl Store {
-    /// Parked records, newest first, from below `before` on; of one topic or state if asked.
+    /// Parked records with identities below `before`, newest first, optionally of one topic or
+    /// state.
     pub async fn parked(
         &self,
         topic: Option<&str>,
@@ -174,7 +176,8 @@ impl Store {
         rows.iter().map(record).collect()
     }
 
-    /// One parked record; at most `bytes` of its key and of its value, at most `attempts` of its history.
+    /// One parked record with at most `bytes` of key and value each, and at most `attempts` of its
+    /// history.
     pub async fn parked_record(
         &self,
         id: ParkedId,

@@ -1,6 +1,7 @@
-//! A parked record goes back to its topic, in three steps: the right to do it is taken here, the caller publishes, the end is noted
-//! here. Between the last two a crash can come: then the record is on its topic and nobody knows. It counts as parked still, and may
-//! be replayed once more: at least once, as every consumer of a topic must bear anyway.
+//! Replays parked records in three steps: the store grants the replay, the caller publishes the
+//! record, the store records the end. If the process crashes between the last two steps, the record
+//! is on its topic but still counts as parked, and may be replayed again. Consumers handle such
+//! duplicates, since delivery is at least once.
 
 use std::time::Duration;
 
@@ -11,29 +12,29 @@ use crate::message::UserId;
 use crate::store::retry::StaleReadRetry;
 use crate::store::{Store, StoreError};
 
-/// Whether a replay may go ahead.
+/// Whether a replay may start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplayBegun {
-    /// It may: publish this, then note the end.
+    /// Publish this record, then call [`Store::end_replay`].
     Yes(ToReplay),
-    /// Somebody else is at it, or was until a moment ago and died.
+    /// Another replay is running, or its process died a moment ago.
     Busy(ParkedRecord),
-    /// It was put back more (or less) often than the caller knows.
+    /// The record was replayed more or less often than the caller expects.
     Differs(ParkedRecord),
-    /// It was given up.
+    /// The record is discarded.
     Discarded(ParkedRecord),
-    /// There is no such record.
+    /// The record does not exist.
     Missing,
 }
 
-/// A record to be put back.
+/// A record to replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToReplay {
-    /// Which.
+    /// Identity.
     pub id: ParkedId,
     /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// Where it belongs.
+    /// Its topic.
     pub topic: String,
     /// Its key, whole.
     pub key: Option<Vec<u8>>,
@@ -41,25 +42,25 @@ pub struct ToReplay {
     pub value: Option<Vec<u8>>,
 }
 
-/// How a replay has ended.
+/// How a replay ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReplayEnd<'a> {
-    /// The brokers have it.
+    /// The broker acknowledged the record.
     Published {
         /// Partition of its topic.
         partition: i32,
         /// Offset within it.
         offset: i64,
     },
-    /// They never got it; why.
+    /// The broker never received it; the reason.
     Refused(&'a str),
-    /// Nobody knows; why.
+    /// The result is unknown; the reason.
     Unknown(&'a str),
 }
 
 impl Store {
-    /// Takes the right to put a record back, for `lease`. `replays`: how often it was put back, as far as the caller knows; so a
-    /// request that comes twice is carried out once.
+    /// Claims the replay of a record for `lease`. `replays` is how often the caller has seen it
+    /// replayed, so that a repeated request replays once.
     pub async fn begin_replay(
         &self,
         id: ParkedId,
@@ -82,7 +83,7 @@ impl Store {
             if record.replays != replays {
                 return Ok(ReplayBegun::Differs(record));
             }
-            // What was in the way has ended since.
+            // The replay that blocked this one has ended since.
             if !stale.is_due(!record.busy) {
                 return Ok(ReplayBegun::Busy(record));
             }
@@ -113,8 +114,9 @@ impl Store {
         }))
     }
 
-    /// Whether the record parked from this place may still be stored: it was put back, and create has not read the copy yet; or it is
-    /// being put back; or an attempt ended without an answer less than ten minutes ago.
+    /// Whether the record parked from this offset may still be stored: order-create has not read
+    /// its copy yet, a replay is running, or an attempt ended without an answer less than ten
+    /// minutes ago.
     pub async fn is_replay_pending(
         &self,
         topic: &str,
@@ -128,7 +130,7 @@ impl Store {
         Ok(query.fetch_one(&self.pool).await?)
     }
 
-    /// Notes how an attempt has ended. Answers whether this call was the first to do so.
+    /// Records how an attempt ended. Returns whether this call was the first.
     pub async fn end_replay(
         &self,
         replay: &ToReplay,

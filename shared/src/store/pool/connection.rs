@@ -1,4 +1,4 @@
-//! A connection in use.
+//! A connection whose statements are bounded in time.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 use super::{IdleDistrust, unfit};
 
-/// Runs statements as the type of the same name in sqlx does, each bounded; see [`super`].
+/// Runs statements as [`sqlx::PgConnection`] does, each bounded; see [`super`].
 #[derive(Debug)]
 pub(in crate::store) struct BoundedConnection {
-    /// Nothing after it was closed.
+    /// `None` once it is closed.
     kept: Option<PoolConnection<Postgres>>,
     limit: Duration,
     distrust: IdleDistrust,
@@ -34,7 +34,8 @@ impl BoundedConnection {
         }
     }
 
-    /// Runs a query to its end. The limit is on the silence between two answers: a long result may take longer.
+    /// Runs a query to its end. The limit applies to the silence between two answers, so a long
+    /// result may take longer.
     pub(super) async fn collect<'q, E>(
         &mut self,
         query: E,
@@ -57,18 +58,19 @@ impl BoundedConnection {
         self.examined(result)
     }
 
-    /// Takes the connection out, to give it back.
+    /// Takes the connection out, to return it to the pool.
     pub(super) fn take(&mut self) -> Option<PoolConnection<Postgres>> {
         self.kept.take()
     }
 
-    /// Closes the connection if the result says that it is of no use.
+    /// Closes the connection if the error makes it unusable.
     fn examined<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &result
             && unfit::is_unfit(error)
         {
             self.distrust.begin();
-            // Taken out of the pool first: the pool would wait for the answer before it closes the socket.
+            // Detached from the pool first: the pool would wait for an answer before it closes the
+            // socket.
             drop(self.kept.take().map(PoolConnection::detach));
         }
         result

@@ -1,14 +1,18 @@
-//! The pool of connections, with a bound on every wait for Postgres.
+//! The connection pool. Every wait for Postgres is bounded.
 //!
-//! What passes through, in its order:
 //!
-//! 1. [`Pool`] hands out a [`PooledConnection`] on a connection: one that was idle is examined first, at most [`PING`] long;
-//! 2. [`BoundedConnection`] runs the statements. Where Postgres is silent for longer than the limit, or answers that this connection is of no
-//!    use (`unfit`), the connection is closed at once, its socket with it. A statement whose answer is lost may have been carried out;
-//! 3. the [`PooledConnection`] ends: an open transaction is rolled back and the connection goes back to the pool, within [`RETURN`], or is closed.
 //!
-//! A connection that is found silent or unfit casts distrust on all that are idle at that time: they lead to the same server, and are closed
-//! when their turn comes. So a server that was replaced costs each busy connection one statement, and the idle ones none.
+//! 1. [`Pool`] lends a [`PooledConnection`]. A connection that was idle is pinged first, for at
+//!    most [`PING`].
+//! 2. [`BoundedConnection`] runs the statements. If Postgres is silent for longer than the limit,
+//!    or its answer means that the connection is unusable (`unfit`), the connection and its socket
+//!    are closed at once. A statement whose answer is lost may have been executed.
+//! 3. Dropping the [`PooledConnection`] rolls back an open transaction and returns the connection
+//!    to the pool within [`RETURN`], or closes it.
+//!
+//! A connection that is silent or unfit makes all connections that are idle at that time suspect:
+//! they lead to the same server, and are closed when their turn comes. So replacing a server costs
+//! each busy connection one statement, and the idle ones none.
 
 mod connection;
 mod pooled;
@@ -29,28 +33,29 @@ use sqlx::postgres::{
 };
 use sqlx::{Connection, Either, Error, Execute, Executor, SqlStr};
 
-/// How long to wait for a connection: Postgres being away is to be known soon, a short queue is to pass.
+/// Maximum wait for a connection: long enough for a short queue, short enough to report an outage
+/// soon.
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// A connection idle for longer is pinged before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// How long the answer to such a ping may take. Only this long can an idle connection that fell silent delay a statement.
+/// Maximum time of such a ping: the delay that a silent idle connection can cause.
 const PING: Duration = Duration::from_secs(1);
-/// Idle connections beyond the first need are given back to Postgres.
+/// Connections idle for longer are closed.
 const IDLE: Duration = Duration::from_mins(1);
-/// How long the rollback and the last ping of a returned connection may take.
+/// Maximum time of the rollback, and of the last ping, of a returned connection.
 const RETURN: Duration = Duration::from_secs(2);
 
-/// A bounded, lazy pool. Cheap to clone; clones share the connections.
+/// A bounded, lazy pool. Clones share the connections.
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
     connections: PgPool,
-    /// How long Postgres may be silent during a statement.
+    /// Maximum silence of Postgres during a statement.
     limit: Duration,
     distrust: IdleDistrust,
 }
 
 impl Pool {
-    /// Nothing connects before the first use. `limit`: see [`Self::within`].
+    /// Connects on first use. `limit`: see [`Self::within`].
     pub(super) fn new(options: PgConnectOptions, connections: u32, limit: Duration) -> Self {
         let distrust = IdleDistrust::default();
         let distrusted = distrust.clone();
@@ -81,7 +86,8 @@ impl Pool {
         }
     }
 
-    /// The same pool for statements during which Postgres may be silent for this long. More than the statement may take at the server.
+    /// The same pool with another limit on the silence of Postgres. Must exceed the server's
+    /// timeout of the statement.
     pub(super) fn within(&self, limit: Duration) -> Self {
         Self {
             limit,
@@ -99,20 +105,21 @@ impl Pool {
         )))
     }
 
-    /// A connection on which a transaction is open. Dropped without [`PooledConnection::commit`], it is rolled back.
+    /// A connection with an open transaction. Dropping it without [`PooledConnection::commit`]
+    /// rolls back.
     pub(super) async fn begin(&self) -> Result<PooledConnection, Error> {
         let mut lease = self.acquire().await?;
         lease.begin().await?;
         Ok(lease)
     }
 
-    /// Ends all connections, after those in use are given back.
+    /// Closes all connections once they are returned.
     pub(super) async fn close(&self) {
         self.connections.close().await;
     }
 }
 
-/// Each statement takes a connection for itself.
+/// Each statement takes a connection of its own.
 impl<'p> Executor<'p> for &Pool {
     type Database = Postgres;
 
@@ -154,17 +161,17 @@ impl<'p> Executor<'p> for &Pool {
     }
 }
 
-/// Until when connections that were idle are no longer trusted. Shared by all of a pool.
+/// The time at which idle connections became suspect. Shared by the pool.
 #[derive(Debug, Clone, Default)]
 struct IdleDistrust(Arc<Mutex<Option<Instant>>>);
 
 impl IdleDistrust {
-    /// All that are idle now, and stay so, are not to be used again.
+    /// Makes all connections suspect that are idle now and stay so.
     fn begin(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Whether a connection that has been idle for so long is among them.
+    /// Whether a connection that has been idle for this long is suspect.
     fn covers(&self, idle_for: Duration) -> bool {
         let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|at| at.elapsed() <= idle_for)

@@ -1,4 +1,4 @@
-//! The time in which a connection belongs to one caller, and how it goes back.
+//! A connection lent to one caller, and its return to the pool.
 
 use std::ops::{Deref, DerefMut};
 
@@ -27,12 +27,12 @@ impl PooledConnection {
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
-        // Set first: a BEGIN that is abandoned may have been carried out.
+        // Set first: a BEGIN whose answer is lost may have been executed.
         self.open = true;
         self.connection.execute("BEGIN").await.map(drop)
     }
 
-    /// Commits. After an error without an SQLSTATE it is unknown whether that was done.
+    /// Commits. After an error without an SQLSTATE the commit may have been made.
     pub(in crate::store) async fn commit(mut self) -> Result<(), Error> {
         self.connection.execute("COMMIT").await?;
         self.open = false;
@@ -61,14 +61,15 @@ impl Drop for PooledConnection {
         };
         let returning = Returning(Some(connection));
         let open = self.open;
-        // Without a runtime nothing can be sent any more: the socket closes.
+        // Without a runtime nothing can be sent, so the socket closes.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(returning.run(open));
         }
     }
 }
 
-/// A connection on its way back. Dropped before its end it is closed, not left to the pool, which would wait for its answers forever.
+/// A connection on its way back. If dropped early it is closed instead of left to the pool, which
+/// would wait for its answers forever.
 struct Returning(Option<PoolConnection<Postgres>>);
 
 impl Returning {
@@ -85,7 +86,7 @@ impl Returning {
             }
         }
         if let Some(mut connection) = self.0.take() {
-            // The future owns the connection: ended here it closes it.
+            // The future owns the connection, so a timeout closes it.
             let _ = timeout(RETURN, connection.return_to_pool()).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Which errors mean that a connection is of no use.
+//! Which errors make a connection unusable.
 
 use std::io;
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use sqlx::Error;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
-/// The error for a server that was silent for so long.
+/// The error for a server that was silent for `limit`.
 pub(super) fn silent(limit: Duration) -> Error {
     let text = format!(
-        "no answer within {} ms: the connection is closed, and what it was doing may have been done",
+        "no answer within {} ms: the connection is closed, and its statement may have been \
+            executed",
         limit.as_millis()
     );
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, text))
@@ -23,7 +24,8 @@ pub(super) fn closed() -> Error {
     ))
 }
 
-/// Whether a connection is to be closed after this error: it is dead, its session has ended, or it leads to a server that takes no writes.
+/// Whether to close the connection after this error: it is dead, its session has ended, or its
+/// server takes no writes.
 pub(super) fn is_unfit(error: &Error) -> bool {
     match error {
         Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed => true,
@@ -39,8 +41,9 @@ pub(super) fn is_unfit(error: &Error) -> bool {
     }
 }
 
-/// Read-only transaction: the address leads to a standby, or to a server that is being moved. Shutting down, crashed, starting; its
-/// session ended by a timeout. Class 08: connection exceptions, which a pooler between here and Postgres answers with.
+/// 25006: the server is a standby or is being moved. 57P0x: it is shutting down, has crashed, or is
+/// starting. 25P0x: a timeout ended the session. Class 08: a pooler between here and Postgres lost
+/// its server.
 fn is_unfit_state(code: &str) -> bool {
     matches!(
         code,
@@ -53,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_of_a_server_of_no_use_are_told_from_those_of_a_statement() {
+    fn only_errors_of_the_server_make_a_connection_unfit() {
         for state in ["25006", "57P01", "57P03", "08006", "08P01"] {
             assert!(is_unfit_state(state), "{state}");
         }

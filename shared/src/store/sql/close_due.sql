@@ -1,11 +1,15 @@
--- unpaid -> closed for those of the orders whose time is up and for which no payment waits; frees their seats.
--- Arguments: arrays with an entry an order: $1 number, $2 nonce. Result: rows affected = seats freed.
--- Locks: orders ascending by number, then seats. Rows that another transaction is busy with are left to the next call: one of them
--- must not hold up all others. Repeating it changes nothing. Ask orders_by_number afterwards what holds.
+-- unpaid -> closed for overdue orders without a waiting payment; frees their seats.
+-- Arguments: arrays with one entry per order: $1 number, $2 nonce. Result: rows affected = seats
+-- freed.
+-- Locks: orders ascending by number, then seats. Skips locked rows and leaves them to the next
+-- call, so that one of them does not block the others. Idempotent. Read orders_by_number
+-- afterwards.
 WITH due AS (
-    SELECT o.number FROM orders o JOIN UNNEST($1::bigint[], $2::bytea[]) AS w (number, nonce) USING (number)
+    SELECT o.number
+    FROM orders o JOIN UNNEST($1::bigint[], $2::bytea[]) AS w (number, nonce) USING (number)
     WHERE o.nonce = w.nonce AND o.status = 'unpaid' AND o.pay_by <= now()
-      AND NOT EXISTS (SELECT FROM payments p WHERE p.order_number = o.number AND p.status = 'unmatched')
+      AND NOT EXISTS (
+          SELECT FROM payments p WHERE p.order_number = o.number AND p.status = 'unmatched')
     ORDER BY o.number
     FOR UPDATE OF o SKIP LOCKED
 ),

@@ -1,6 +1,6 @@
--- Create, statement 3, first half: which seats were refused, and who has them.
--- Arguments: as of create_seats. Result: a row a refused seat: order_number, the holder's number and nonce (both null if the holder has
--- just let go: refused all the same).
+-- order-create, statement 3, first half: the seats that were refused, and their holders.
+-- Arguments: as of create_seats. Result: one row per refused seat: order_number, the holder's
+-- number and nonce (both null if the holder has just freed it; the seat is refused all the same).
 SELECT w.order_number, h.number AS holder, h.nonce AS holder_nonce
 FROM UNNEST($1::bigint[], $2::int[], $3::bigint[]) AS w (program, seat, order_number)
 LEFT JOIN order_seats s ON s.program = w.program AND s.seat = w.seat

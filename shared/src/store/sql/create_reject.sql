@@ -1,4 +1,5 @@
--- Create, statement 3, second half: rejects orders of this transaction and frees what seats they did get.
+-- order-create, statement 3, second half: rejects orders of this transaction and frees the seats
+-- that they got.
 -- Arguments: $1 numbers. Result: rows affected = seats freed. Idempotent.
 WITH rejected AS (
     UPDATE orders SET status = 'rejected', reason = 'seats_taken'

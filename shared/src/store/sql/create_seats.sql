@@ -1,6 +1,6 @@
--- Create, statement 2: gives the seats to the orders that statement 1 inserted.
--- Arguments: arrays with an entry a seat: $1 program, $2 seat, $3 order number.
--- Result: rows affected; fewer than seats given means that some are another order's.
+-- order-create, statement 2: assigns the seats to the orders that statement 1 inserted.
+-- Arguments: arrays with one entry per seat: $1 program, $2 seat, $3 order number.
+-- Result: rows affected; fewer than the seats given if other orders hold some.
 -- Locks: ascending by (program, seat). Among orders of one batch the lowest number has the seat.
 INSERT INTO order_seats (program, seat, order_number)
 SELECT w.program, w.seat, w.order_number

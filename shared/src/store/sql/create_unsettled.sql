@@ -1,3 +1,4 @@
--- Create: names the orders of this transaction to the sweep, until the gate knows them.
+-- order-create: lists the orders of this transaction for the sweep until the gate is settled by
+-- them.
 -- Arguments: $1 numbers. Result: the batch's id.
 INSERT INTO unsettled (numbers) VALUES ($1::bigint[]) RETURNING id

@@ -1,3 +1,3 @@
--- One migration run at a time and environment; freed by the end of the transaction.
+-- Locks the environment for one migration run. The end of the transaction releases it.
 -- Arguments: $1 schema.
 SELECT pg_advisory_xact_lock(hashtextextended('migrate ' || $1, 0))

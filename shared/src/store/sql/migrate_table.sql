@@ -1,4 +1,4 @@
--- Where a schema remembers what was applied to it. Idempotent.
+-- The table of applied migrations. Idempotent.
 -- Arguments and result: none.
 CREATE TABLE IF NOT EXISTS migrations (
     version    int PRIMARY KEY,

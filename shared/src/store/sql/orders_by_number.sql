@@ -1,6 +1,8 @@
 -- Orders by number.
--- Arguments: $1 numbers. Result: the rows there are, ascending by number. Reads committed rows as of this statement.
-SELECT o.number, o.nonce, o.user_id, o.program, o.category, o.seats, o.unit_price_cents, o.amount_cents, o.idempotency_key, o.status,
-       o.reason, o.duplicate_of, epoch_ms(o.pay_by) AS pay_by_ms, epoch_ms(o.pay_by) - epoch_ms(now()) AS remaining_ms, o.version,
-       epoch_ms(o.created_at) AS created_at_ms, o.trace
+-- Arguments: $1 numbers. Result: the existing rows, ascending by number, as committed when the
+-- statement starts.
+SELECT o.number, o.nonce, o.user_id, o.program, o.category, o.seats, o.unit_price_cents,
+       o.amount_cents, o.idempotency_key, o.status, o.reason, o.duplicate_of,
+       epoch_ms(o.pay_by) AS pay_by_ms, epoch_ms(o.pay_by) - epoch_ms(now()) AS remaining_ms,
+       o.version, epoch_ms(o.created_at) AS created_at_ms, o.trace
 FROM orders o WHERE o.number = ANY ($1::bigint[]) ORDER BY o.number

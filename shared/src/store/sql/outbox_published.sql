@@ -1,5 +1,6 @@
--- These changes stand in the stream.
--- Arguments: arrays with an entry a change: $1 program, $2 version. Result: rows affected. Repeating it changes nothing.
+-- Marks changes as published.
+-- Arguments: arrays with one entry per change: $1 program, $2 version. Result: rows affected.
+-- Idempotent.
 UPDATE outbox o SET published = true
 FROM UNNEST($1::bigint[], $2::bigint[]) AS w (program, version)
 WHERE o.program = w.program AND o.version = w.version AND NOT o.published

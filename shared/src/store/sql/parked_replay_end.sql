@@ -1,8 +1,11 @@
--- Notes how an attempt at putting a record back has ended, once.
--- Arguments: $1 identity, $2 attempt, $3 outcome ('published', 'refused', 'unknown'), $4 partition or null, $5 offset or null, $6 note or null.
--- Result: rows affected: none if it was noted before. An attempt that took longer than its time still counts; it does not end another's.
+-- Records how a replay attempt ended, once.
+-- Arguments: $1 id, $2 attempt, $3 outcome ('published', 'refused', 'unknown'), $4 partition or
+-- null, $5 offset or null, $6 note or null.
+-- Result: rows affected, 0 if it was recorded before. An attempt that exceeded its claim still
+-- counts; it does not end another attempt.
 WITH ended AS (
-    UPDATE parked_replays SET outcome = $3, ended_at = now(), partition = $4, log_offset = $5, note = $6
+    UPDATE parked_replays SET outcome = $3, ended_at = now(), partition = $4, log_offset = $5,
+        note = $6
     WHERE parked = $1 AND attempt = $2 AND outcome = 'begun'
     RETURNING parked
 )

@@ -1,9 +1,11 @@
 -- Payments, newest first, with the state of their orders.
--- Arguments: $1 status or null, $2 order number or null, $3 reference or null, $4 only identities below this, $5 limit.
--- Result: a row a payment. Cost: one index range, longer where a rare combination is looked for.
-SELECT p.id, p.reference, p.order_number, p.amount_cents, p.status, p.reused, epoch_ms(p.received_at) AS received_ms,
-       epoch_ms(p.refunded_at) AS refunded_ms, p.refunded_by, p.refunded_note, o.status AS order_status, o.amount_cents AS order_amount
+-- Arguments: $1 status or null, $2 order number or null, $3 reference or null, $4 only ids below
+-- this, $5 limit.
+-- Result: one row per payment. Cost: one index range, longer for a rare combination.
+SELECT p.id, p.reference, p.order_number, p.amount_cents, p.status, p.reused,
+       epoch_ms(p.received_at) AS received_ms, epoch_ms(p.refunded_at) AS refunded_ms,
+       p.refunded_by, p.refunded_note, o.status AS order_status, o.amount_cents AS order_amount
 FROM payments p LEFT JOIN orders o ON o.number = p.order_number
-WHERE ($1::text IS NULL OR p.status = $1) AND ($2::bigint IS NULL OR p.order_number = $2) AND ($3::text IS NULL OR p.reference = $3)
-  AND p.id < $4
+WHERE ($1::text IS NULL OR p.status = $1) AND ($2::bigint IS NULL OR p.order_number = $2)
+  AND ($3::text IS NULL OR p.reference = $3) AND p.id < $4
 ORDER BY p.id DESC LIMIT $5

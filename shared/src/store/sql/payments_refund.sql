@@ -1,5 +1,7 @@
--- Waiting payments whose order can no longer be paid by them are to go back: the order is not unpaid any more, or the amount is not its.
--- Arguments: $1 order numbers. Result: rows affected. A payment without an order goes on waiting. Repeating it changes nothing.
+-- Marks waiting payments that can never pay their order for a refund: the order is not unpaid, or
+-- its amount differs.
+-- Arguments: $1 order numbers. Result: rows affected. A payment without a stored order keeps
+-- waiting. Idempotent.
 UPDATE payments p
 SET status = CASE WHEN o.status = 'unpaid' THEN 'amount_differs' ELSE 'to_refund' END
 FROM orders o

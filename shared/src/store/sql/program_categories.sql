@@ -1,4 +1,6 @@
 -- Stores the categories of a new program.
--- Arguments: $1 program; arrays with an entry a category: $2 number, $3 name, $4 first seat, $5 rows, $6 seats in a row, $7 price in cents.
+-- Arguments: $1 program; arrays with one entry per category: $2 number, $3 name, $4 first seat, $5
+-- rows, $6 seats in a row, $7 price in cents.
 INSERT INTO categories (program, no, name, first_seat, rows, row_len, price_cents)
-SELECT $1, w.* FROM UNNEST($2::smallint[], $3::text[], $4::int[], $5::int[], $6::int[], $7::bigint[]) AS w
+SELECT $1, w.*
+FROM UNNEST($2::smallint[], $3::text[], $4::int[], $5::int[], $6::int[], $7::bigint[]) AS w

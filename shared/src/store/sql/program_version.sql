@@ -1,3 +1,3 @@
 -- The version of a program.
--- Arguments: $1 identity. Result: one row, or none if there is no such program.
+-- Arguments: $1 id. Result: one row, or none if there is no such program.
 SELECT version FROM programs WHERE id = $1

@@ -1,3 +1,3 @@
--- Where a round of the sweep goes on.
--- Arguments: $1 name of the round. Result: one row, the position as it was noted; none before the first.
+-- The position of a round of the sweep.
+-- Arguments: $1 name of the round. Result: one row with the stored position; none before the first.
 SELECT position FROM sweep_positions WHERE round = $1

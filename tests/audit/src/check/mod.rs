@@ -59,8 +59,8 @@ impl Check {
     }
 }
 
-/// Runs every check that applies. The last ones need a run that is over: while it goes on, Redis and Postgres may
-/// rightly differ for a moment.
+/// Runs every check that applies. The last ones need a run that is over: while it goes on, Redis
+/// and Postgres may rightly differ for a moment.
 pub(crate) fn all(world: &World) -> Vec<Check> {
     let mut checks = vec![
         seats::sold_once(world),

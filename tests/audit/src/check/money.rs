@@ -12,7 +12,8 @@ fn to_give_back(payment: &Payment) -> bool {
     )
 }
 
-/// A paid order has one applied payment of its amount; any other has none. Amounts are price times seats.
+/// A paid order has one applied payment of its amount; any other has none. Amounts are price times
+/// seats.
 pub(super) fn orders_paid_exactly(world: &World) -> Check {
     let mut check = Check::new(
         "money",
@@ -65,7 +66,8 @@ pub(super) fn orders_paid_exactly(world: &World) -> Check {
     check
 }
 
-/// Every payment that was answered is a row with the same order and amount; no row comes from nowhere.
+/// Every payment that was answered is a row with the same order and amount; no row comes from
+/// nowhere.
 pub(super) fn payments_kept(world: &World) -> Check {
     let mut check = Check::new("money", "every payment made is on record, and no other");
     let mut made = BTreeSet::new();
@@ -92,13 +94,19 @@ pub(super) fn payments_kept(world: &World) -> Check {
             Some(row) => {
                 let its_amount = row.amount_cents;
                 let its_order = &row.order;
-                format!("payment {reference} of {amount} for order {order} is on record as {its_amount} for {its_order}")
+                format!(
+                    "payment {reference} of {amount} for order {order} is on record as \
+                    {its_amount} for {its_order}"
+                )
             }
         }));
         let pays = payment.reused() && kept.is_some_and(|row| !to_give_back(row));
-        check.look(
-            pays.then(|| format!("payment {reference} of {amount} for order {order} was refused and is not to be refunded")),
-        );
+        check.look(pays.then(|| {
+            format!(
+                "payment {reference} of {amount} for order {order} was refused \
+                and is not to be refunded"
+            )
+        }));
     }
     let numbers = world.truth.order_keys();
     let programs = world.log.programs();
@@ -131,7 +139,8 @@ pub(super) fn paid_stays_paid(world: &World) -> Check {
     check
 }
 
-/// The sums: taken by orders + to be given back = everything on record; and what buyers were told was taken, was.
+/// The sums: taken by orders + to be given back = everything on record; and what buyers were told
+/// was taken, was.
 pub(super) fn adds_up(world: &World) -> Check {
     let mut check = Check::new("money", "money adds up");
     let orders: i64 = world

@@ -36,15 +36,24 @@ pub(super) fn stored_as_accepted(world: &World) -> Check {
         let same = same_buyer && same_program && same_seats && same_money;
         check.look((!same).then(|| {
             format!(
-                "order {number}: told {} program {} seats {:?} for {:?}; stored {:?} {:?} {:?} for {}",
-                event.user, event.program, event.seats, event.amount_cents, row.user, row.program, row.seats, row.amount_cents
+                "order {number}: told {} program {} seats {:?} for {:?}; stored {:?} {:?} {:?} \
+                    for {}",
+                event.user,
+                event.program,
+                event.seats,
+                event.amount_cents,
+                row.user,
+                row.program,
+                row.seats,
+                row.amount_cents
             )
         }));
     }
     check
 }
 
-/// An accepted order comes to be: it is neither fenced (unless its buyer cancelled it before it was stored) nor refused.
+/// An accepted order comes to be: it is neither fenced (unless its buyer cancelled it before it was
+/// stored) nor refused.
 pub(super) fn not_dropped(world: &World) -> Check {
     let mut check = Check::new("orders", "no accepted order was dropped afterwards");
     let cancelled = world.log.cancelled();

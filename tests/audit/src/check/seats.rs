@@ -100,7 +100,8 @@ pub(super) fn rows_match(world: &World) -> Check {
     check
 }
 
-/// Redis against itself: a byte is taken if and only if the seat has an owner, and the counts are the counts.
+/// Redis against itself: a byte is taken if and only if the seat has an owner, and the counts are
+/// the counts.
 pub(super) fn maps_agree(world: &World) -> Check {
     let mut check = Check::new("seats", "Redis' maps, owners and free counts agree");
     for program in &world.truth.programs {
@@ -249,9 +250,12 @@ pub(super) fn tickets_match(world: &World) -> Check {
         let order = world.truth.orders.get(number).filter(|o| o.live());
         let right = order
             .is_some_and(|o| o.user.as_ref() == Some(user) && o.seats.len() as i64 == *tickets);
-        check.look(
-            (!right).then(|| format!("program {program}: {user} has {tickets} tickets for order {number}, which is not so")),
-        );
+        check.look((!right).then(|| {
+            format!(
+                "program {program}: {user} has {tickets} tickets for order \
+                {number}, which is not so"
+            )
+        }));
     }
     for order in world.truth.live() {
         let key = (

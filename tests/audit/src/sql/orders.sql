@@ -1,5 +1,5 @@
--- Every order. Result: number, program, nonce (hex), user_id, status, idempotency_key text; seats int8[]; money int8; dirty bool.
--- A void fence may lack everything but number, nonce and status.
+-- Every order. Result: number, program, nonce (hex), user_id, status, idempotency_key text; seats
+-- int8[]; money int8; dirty bool. A void fence may lack everything but number, nonce and status.
 SELECT number::text,
        encode(nonce, 'hex') AS nonce,
        user_id,

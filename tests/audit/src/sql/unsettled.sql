@@ -1,2 +1,2 @@
--- Orders that were committed and of which the gate has not been told. Result: number text.
+-- Committed orders by which the gate is not settled. Result: number text.
 SELECT unnest(numbers)::text AS number FROM unsettled

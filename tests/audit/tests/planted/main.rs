@@ -48,7 +48,7 @@ async fn finds_a_seat_sold_twice_in_postgres() -> Result<()> {
 }
 
 #[tokio::test]
-async fn finds_a_seat_promised_to_two_buyers_even_if_postgres_forgot_one() -> Result<()> {
+async fn finds_a_seat_promised_to_two_buyers() -> Result<()> {
     let world = World::clean().await?;
     world.log(concat!(
         r#"{"event":"order","user":"eve","program":"7","key":"k5","http":202,"order":"105","seats":[0],"amount_cents":1000}"#,
@@ -91,7 +91,7 @@ async fn finds_a_seat_held_by_nobody() -> Result<()> {
 }
 
 #[tokio::test]
-async fn finds_a_taken_seat_without_an_owner_and_a_count_that_is_off() -> Result<()> {
+async fn finds_an_unowned_seat_and_a_wrong_count() -> Result<()> {
     let mut world = World::clean().await?;
     world
         .redis("SET", "program:7:seats:0:0", &["11110000"])
@@ -105,7 +105,7 @@ async fn finds_a_taken_seat_without_an_owner_and_a_count_that_is_off() -> Result
 }
 
 #[tokio::test]
-async fn finds_a_sold_seat_that_redis_would_sell_again() -> Result<()> {
+async fn finds_a_sold_seat_free_in_redis() -> Result<()> {
     let mut world = World::clean().await?;
     world.redis("HDEL", "program:7:owner", &["2"]).await?;
     must_find(
@@ -129,7 +129,7 @@ async fn finds_an_accepted_order_that_was_lost() -> Result<()> {
 }
 
 #[tokio::test]
-async fn finds_an_accepted_order_that_was_dropped_although_nobody_cancelled_it() -> Result<()> {
+async fn finds_a_dropped_accepted_order() -> Result<()> {
     let world = World::clean().await?;
     world
         .sql("UPDATE orders SET status = 'void' WHERE number = 103")
@@ -143,7 +143,7 @@ async fn finds_an_accepted_order_that_was_dropped_although_nobody_cancelled_it()
 }
 
 #[tokio::test]
-async fn finds_an_order_whose_buyer_was_told_that_it_failed() -> Result<()> {
+async fn finds_an_order_reported_as_failed() -> Result<()> {
     let world = World::clean().await?;
     world
         .sql("UPDATE orders SET number = 106, idempotency_key = 'k9' WHERE number = 103")
@@ -220,7 +220,7 @@ async fn finds_a_late_payment_that_was_swallowed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn finds_a_payment_of_a_reused_reference_that_was_dropped() -> Result<()> {
+async fn finds_a_dropped_payment_of_a_reused_reference() -> Result<()> {
     let world = World::clean().await?;
     let reused = r#"{"t":9,"event":"pay","order":"102","reference":"p1","amount_cents":1000,"http":409,"code":"payment_reference_reused"}"#;
     world.log(&format!("{reused}\n"))?;

@@ -1,4 +1,5 @@
-//! A small finished sale in real Postgres and Redis under a prefix of its own, for a fault to be planted in.
+//! A small finished sale in real Postgres and Redis under a prefix of its own, for a fault to be
+//! planted in.
 
 use std::path::Path;
 use std::process::{Command, Output};

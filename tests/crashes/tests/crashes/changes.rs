@@ -22,7 +22,7 @@ fn delivered(world: &World, version: i64) -> SqsBatch {
 }
 
 #[tokio::test]
-async fn a_storefront_may_die_anywhere_around_a_change_and_what_it_committed_is_told() {
+async fn a_storefront_may_die_around_a_change() {
     with(async |world| {
         let round = async |waits| {
             let before = world.committed().await.version.get();
@@ -75,7 +75,7 @@ async fn a_storefront_may_die_anywhere_around_a_change_and_what_it_committed_is_
 }
 
 #[tokio::test]
-async fn the_invalidator_may_die_anywhere_and_redelivery_finishes_its_work() {
+async fn the_invalidator_may_die_between_any_steps() {
     with(async |world| {
         let cache = world.app.programs.shared();
         let id = world.program.id;

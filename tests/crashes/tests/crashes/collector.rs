@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::dying::{at_waits, killed_after, whole};
 
-/// When the broker appended the first record: not in this century's first half, so that none is ever too old to be kept.
+/// When the broker appended the first record: not in this century's first half, so that none is
+/// ever too old to be kept.
 const APPENDED_MS: i64 = 4_000_000_000_000;
 /// Every wait of a batch.
 const EVERY: usize = 40;
@@ -67,8 +68,10 @@ impl Stage {
                 call(partition, offset)
             };
             json!({
-                "topic": self.topic, "partition": partition, "offset": offset, "timestamp": APPENDED_MS + offset as i64,
-                "timestampType": "LOG_APPEND_TIME", "key": null, "value": STANDARD.encode(value), "headers": [],
+                "topic": self.topic, "partition": partition, "offset": offset,
+                    "timestamp": APPENDED_MS + offset as i64,
+                "timestampType": "LOG_APPEND_TIME", "key": null, "value": STANDARD.encode(value),
+                    "headers": [],
             })
         };
         let partitions: serde_json::Map<String, Value> = slices
@@ -82,7 +85,9 @@ impl Stage {
             })
             .collect();
         serde_json::from_str(
-            &json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b", "records": partitions}).to_string(),
+            &json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b",
+                "records": partitions})
+            .to_string(),
         )
         .expect("a batch")
     }
@@ -124,7 +129,8 @@ impl Stage {
             2 * end - poison,
             "different"
         );
-        let time = "SELECT abs((SELECT sum(duration_us) FROM api_minutes) - (SELECT sum(duration_us) FROM api_calls))::bigint";
+        let time = "SELECT abs((SELECT sum(duration_us) FROM api_minutes) - (SELECT \
+            sum(duration_us) FROM api_calls))::bigint";
         assert_eq!(self.number(time).await, 0, "time");
         assert_eq!(
             self.number("SELECT count(*) FROM parked").await,
@@ -144,15 +150,17 @@ impl Stage {
 
 fn call(partition: usize, offset: usize) -> String {
     json!({
-        "v": 1, "id": format!("{partition:016x}{offset:016x}"), "at_ms": APPENDED_MS - 40_000 * (offset % 4) as i64, "method": "GET",
-        "route": format!("/r{}", offset % 3), "url": format!("/{offset}"), "status": 200 + offset % 2, "duration_us": offset * 311,
+        "v": 1, "id": format!("{partition:016x}{offset:016x}"),
+            "at_ms": APPENDED_MS - 40_000 * (offset % 4) as i64, "method": "GET",
+        "route": format!("/r{}", offset % 3), "url": format!("/{offset}"),
+            "status": 200 + offset % 2, "duration_us": offset * 311,
         "client": format!("c{}", offset % 2), "instance": "i",
     })
     .to_string()
 }
 
 #[tokio::test]
-async fn the_collector_may_die_anywhere_and_its_batch_is_added_once() {
+async fn the_collector_may_die_between_any_steps() {
     let stage = Stage::open().await;
     let mut end = 0;
     let round = async |waits| {
@@ -171,7 +179,7 @@ async fn the_collector_may_die_anywhere_and_its_batch_is_added_once() {
 }
 
 #[tokio::test]
-async fn killed_twenty_times_and_rewound_each_time_the_sums_are_those_of_what_was_sent() {
+async fn twenty_kills_and_rewinds_keep_the_sums() {
     let stage = Stage::open().await;
     let mut seed = 0x5eed_u64;
     let mut random = move |below: usize| {

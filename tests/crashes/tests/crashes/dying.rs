@@ -23,8 +23,8 @@ pub(crate) async fn killed_after<T>(waits: usize, future: impl Future<Output = T
     .await
 }
 
-/// Kills at the first wait, the second, and so on up to `every`, then more and more sparsely, until `round` says that nothing was left
-/// to kill. Answers how often it killed.
+/// Kills at the first wait, the second, and so on up to `every`, then more and more sparsely, until
+/// `round` says that nothing was left to kill. Answers how often it killed.
 pub(crate) async fn at_waits(
     every: usize,
     mut round: impl AsyncFnMut(usize) -> ControlFlow<()>,

@@ -10,13 +10,14 @@ use crate::dying::{at_waits, killed_after, whole};
 use crate::log::Broker;
 use crate::world::{EITHER, First, SECRET, World, call, order_of, tick, with};
 
-/// Every wait of a request or a batch; a tick has hundreds, mostly for one answer of many to a single question.
+/// Every wait of a request or a batch; a tick has hundreds, mostly for one answer of many to a
+/// single question.
 const EVERY: usize = 12;
 /// Of a tick the first few, then samples.
 const SAMPLES: usize = 4;
 
 #[tokio::test]
-async fn a_storefront_may_die_anywhere_between_reserving_and_answering() {
+async fn a_storefront_may_die_between_any_steps() {
     with(async |world| {
         for broker in [
             Broker::Sound,
@@ -50,7 +51,7 @@ async fn a_storefront_may_die_anywhere_between_reserving_and_answering() {
 }
 
 #[tokio::test]
-async fn a_buyer_who_repeats_a_request_that_died_gets_one_order() {
+async fn a_repeated_request_gets_one_order() {
     with(async |world| {
         for (broker, then) in [
             (Broker::Sound, Broker::Sound),
@@ -87,7 +88,7 @@ async fn a_buyer_who_repeats_a_request_that_died_gets_one_order() {
 }
 
 #[tokio::test]
-async fn create_may_die_anywhere_and_its_batch_comes_again() {
+async fn order_create_may_die_between_any_steps() {
     with(async |world| {
         let round = async |waits| {
             let order = accepted(world).await;
@@ -108,7 +109,7 @@ async fn create_may_die_anywhere_and_its_batch_comes_again() {
 }
 
 #[tokio::test]
-async fn the_closer_may_die_anywhere_and_its_entries_come_again() {
+async fn the_closer_may_die_between_any_steps() {
     with(async |world| {
         for stored in [false, true] {
             let round = async |waits| {
@@ -132,7 +133,7 @@ async fn the_closer_may_die_anywhere_and_its_entries_come_again() {
 }
 
 #[tokio::test]
-async fn a_cancellation_may_die_anywhere_and_can_be_repeated() {
+async fn a_cancellation_may_die_between_any_steps() {
     with(async |world| {
         for stored in [false, true] {
             let round = async |waits| {
@@ -169,7 +170,7 @@ async fn a_cancellation_may_die_anywhere_and_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_payment_may_die_anywhere_and_is_counted_once() {
+async fn a_payment_may_die_between_any_steps() {
     with(async |world| {
         for stored in [false, true] {
             let mut n = 0;

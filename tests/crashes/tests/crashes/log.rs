@@ -1,4 +1,5 @@
-//! The log between storefront and create: one partition, in memory, that can lose an acknowledgement or a record.
+//! The log between storefront and create: one partition, in memory, that can lose an
+//! acknowledgement or a record.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -50,7 +51,8 @@ impl Log {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let record = |(offset, text): (usize, &String)| {
             json!({
-                "topic": self.topic, "partition": 0, "offset": offset, "timestamp": APPENDED_MS, "timestampType": "LOG_APPEND_TIME",
+                "topic": self.topic, "partition": 0, "offset": offset, "timestamp": APPENDED_MS,
+                    "timestampType": "LOG_APPEND_TIME",
                 "key": STANDARD.encode("k"), "value": STANDARD.encode(text), "headers": [],
             })
         };
@@ -59,7 +61,8 @@ impl Log {
             return (None, records.len());
         }
         let partition = format!("{}-0", self.topic);
-        let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b", "records": {partition: new}});
+        let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "b",
+            "records": {partition: new}});
         (
             Some(serde_json::from_str(&event.to_string()).expect("a batch")),
             records.len(),

@@ -93,8 +93,8 @@ impl<'a> Batch<'a> {
         finished.map(|()| self.counts)
     }
 
-    /// Closes overdue orders in one transaction. If that fails, one by one, so that one bad row does
-    /// not block the others. Orders missing from the answer have failed.
+    /// Closes overdue orders in one transaction. If that fails, one by one, so that one bad row
+    /// does not block the others. Orders missing from the answer have failed.
     async fn close(&mut self, orders: Vec<(OrderNumber, Nonce)>) -> Vec<Closing> {
         if orders.is_empty() {
             return Vec::new();
@@ -272,8 +272,8 @@ impl<'a> Batch<'a> {
     }
 
     /// Settles the gate by the rows, then acknowledges or postpones the entries. The settle script
-    /// has removed or moved most of them already; the queue refuses a late acknowledgement, which is
-    /// harmless.
+    /// has removed or moved most of them already; the queue refuses a late acknowledgement, which
+    /// is harmless.
     async fn finish(&mut self) -> Result<(), JobError> {
         let gate = &self.closer.gate;
         let store = &self.closer.store;

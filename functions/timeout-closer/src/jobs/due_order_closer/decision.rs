@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gate_is_read_before_an_order_is_fenced() {
+    fn the_gate_is_read_before_a_fence() {
         assert_eq!(
             decide(CloseDecision::NoRow, Evidence::default(), &at(99, 999)),
             CloseAction::Abandon
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_accepted_order_before_a_passed_barrier_is_lost() {
+    fn an_order_before_a_passed_barrier_is_lost() {
         let action = |row, found, replay| {
             decide(
                 row,

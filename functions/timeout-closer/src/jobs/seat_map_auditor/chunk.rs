@@ -64,8 +64,8 @@ impl ChunkAuditor<'_> {
         let Some(seats) = self.chunk.seats() else {
             return Ok(false);
         };
-        // The gate is read first: an order is reserved before it is stored, so an owner read now has
-        // its row by the time the rows are read, or is not stored yet.
+        // The gate is read first: an order is reserved before it is stored, so an owner read now
+        // has its row by the time the rows are read, or is not stored yet.
         let audited = match self.audit(&[]).await? {
             Audit::Done(audited) => audited,
             Audit::Closed => return Ok(false),
@@ -147,9 +147,9 @@ impl ChunkAuditor<'_> {
         Ok(rows.into_iter().map(|row| row.number).collect())
     }
 
-    /// Frees what ended orders still own. The seats come from the gate, because a row may lack them:
-    /// the fence of an order whose reservation was lost lists no seats. No race: an order never
-    /// becomes live again, and the script frees a seat only if this order owns it.
+    /// Frees what ended orders still own. The seats come from the gate, because a row may lack
+    /// them: the fence of an order whose reservation was lost lists no seats. No race: an order
+    /// never becomes live again, and the script frees a seat only if this order owns it.
     async fn free_ended(&self, ended: &BTreeMap<Owner, Vec<SeatIndex>>) -> Result<(), JobError> {
         for ((order, nonce), seats) in ended {
             let at = OrderAt {
@@ -171,8 +171,8 @@ impl ChunkAuditor<'_> {
         Ok(())
     }
 
-    /// Frees the seats that a live order owns beyond its row, and the seats without an owner that no
-    /// row and no reservation holds.
+    /// Frees the seats that a live order owns beyond its row, and the seats without an owner that
+    /// no row and no reservation holds.
     async fn release(&self, audited: &AuditedChunk, stray: Vec<Release>) -> Result<u32, JobError> {
         let mut releases = stray;
         if !audited.unowned.is_empty() {
@@ -233,9 +233,9 @@ impl ChunkAuditor<'_> {
 
     /// Schedules a timeout entry for each order that has seats but neither an entry nor a row.
     ///
-    /// The gate and Postgres were read at different times, so most of these orders have been stored,
-    /// paid or ended in between. An entry is removed after the row is committed: an order that has
-    /// no entry, and has no row when read after that, is unknown.
+    /// The gate and Postgres were read at different times, so most of these orders have been
+    /// stored, paid or ended in between. An entry is removed after the row is committed: an order
+    /// that has no entry, and has no row when read after that, is unknown.
     async fn rearm(&self, unknown: &[Owner]) -> Result<u64, JobError> {
         let timeouts = self.gate.timeouts();
         let ids: Vec<String> = unknown.iter().map(|(order, _)| order.to_string()).collect();

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_row_gets_its_seats_from_any_owner() {
+    fn a_live_row_gets_its_seats() {
         for other in [vec![], taken(2, 2, &[4])] {
             let found = compare(&other, &[row(1, 1, Status::Unpaid, &[4])]);
             assert_eq!(found.settle, BTreeMap::from([(number(1), 5)]));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_order_keeps_only_the_seats_of_its_row() {
+    fn a_live_order_keeps_only_its_seats() {
         let found = compare(&taken(1, 1, &[4, 6]), &[row(1, 1, Status::Unpaid, &[4])]);
         let owner = Some((number(1), Nonce::new([1; 16])));
         assert_eq!(

@@ -120,14 +120,15 @@ impl Round<'_> {
         self.left > 0 && Instant::now() < self.until && end.is_none_or(|end| self.next < end)
     }
 
-    /// Compares one program from the round's position. Returns whether it reached the program's end.
+    /// Compares one program from the round's position. Returns whether it reached the program's
+    /// end.
     async fn compare_program(
         &mut self,
         at: ProgramRef,
         end: Option<RoundPosition>,
     ) -> Result<bool, JobError> {
-        // A program that is closed or deleted takes one of the sweep's chunks, so that the number of
-        // programs in a sweep is bounded as well.
+        // A program that is closed or deleted takes one of the sweep's chunks, so that the number
+        // of programs in a sweep is bounded as well.
         self.left = self.left.saturating_sub(1);
         if self.gate.install_state(at).await? != InstallState::Open {
             return Ok(true);

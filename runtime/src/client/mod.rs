@@ -1,0 +1,107 @@
+//! The host's HTTP client.
+//!
+//! [`ControlClient`] calls the control port of a running host, [`InvokeClient`] its Invoke API;
+//! [`fetch_document`] reads a document, such as a key set, from any server. Each sends one request per
+//! connection, follows no redirect, and reads a response of bounded size.
+
+mod control;
+mod document;
+mod invoke;
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+pub use control::{ControlClient, ControlReply};
+pub(crate) use document::fetch_document;
+pub use invoke::{InvokeAnswer, InvokeClient, InvokeReply};
+
+/// Why an exchange has no complete response.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ExchangeError {
+    /// No connection: nothing was sent.
+    #[error("{0}")]
+    Connect(String),
+    /// The connection broke, or the response is invalid: the server may have received the request.
+    #[error("{0}")]
+    Broken(String),
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+    #[error("this machine has no certificates to check the server with: {0}")]
+    NoCertificates(String),
+}
+
+/// What an exchange may cost.
+#[derive(Debug, Clone, Copy)]
+struct ExchangeLimits {
+    /// `None`: the server bounds it.
+    time: Option<Duration>,
+    /// Bytes of the response's body.
+    bytes: usize,
+}
+
+/// Sends a request to its absolute URI and receives the whole response.
+async fn exchange(
+    request: Request<Full<Bytes>>,
+    limits: ExchangeLimits,
+) -> Result<Response<Bytes>, ExchangeError> {
+    let exchange = send(request, limits.bytes);
+    let Some(time) = limits.time else {
+        return exchange.await;
+    };
+    tokio::time::timeout(time, exchange)
+        .await
+        .unwrap_or(Err(ExchangeError::Timeout(time)))
+}
+
+async fn send(
+    request: Request<Full<Bytes>>,
+    max_bytes: usize,
+) -> Result<Response<Bytes>, ExchangeError> {
+    let client = Client::builder(TokioExecutor::new());
+    let response = if is_https(request.uri()) {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let tls = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(provider)
+            .map_err(|error| ExchangeError::NoCertificates(error.to_string()))?;
+        client
+            .build(tls.https_only().enable_http1().build())
+            .request(request)
+            .await
+    } else {
+        client.build_http().request(request).await
+    };
+    let response = response.map_err(|error| {
+        let why = root_cause(&error);
+        if error.is_connect() {
+            ExchangeError::Connect(why)
+        } else {
+            ExchangeError::Broken(why)
+        }
+    })?;
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, max_bytes)
+        .collect()
+        .await
+        .map_err(|error| ExchangeError::Broken(root_cause(error.as_ref())))?;
+    Ok(Response::from_parts(head, body.to_bytes()))
+}
+
+fn is_https(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("https")
+}
+
+/// The text of the innermost error, which names the reason.
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,127 @@
+//! What a function of a running host was started with. By these fingerprints a command finds out
+//! whether the host runs the function as the command's own arguments say.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::instances::arn;
+use crate::model::{Code, Function};
+
+/// Bytes of a SHA-256 digest that the file keeps.
+const FINGERPRINT_BYTES: usize = 16;
+
+/// One function of a host. Values are fingerprints (SHA-256 over the run's id and the value), so that
+/// the file holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Definition {
+    /// By property: `Timeout`, `variable TABLE`.
+    values: BTreeMap<String, String>,
+    pub(crate) executable: Option<PathBuf>,
+}
+
+impl Definition {
+    pub(crate) fn of(function: &Function, executable: Option<PathBuf>, run: &str) -> Self {
+        let Function {
+            code,
+            handler,
+            timeout,
+            memory_mb,
+            environment,
+            logging,
+            ..
+        } = function;
+        let mut values = BTreeMap::from([
+            ("ARN".to_owned(), arn(function)),
+            ("CodeUri".to_owned(), code_path(code)),
+            ("Handler".to_owned(), handler.clone()),
+            ("Timeout".to_owned(), format!("{timeout:?}")),
+            ("MemorySize".to_owned(), memory_mb.to_string()),
+            ("LoggingConfig".to_owned(), format!("{logging:?}")),
+        ]);
+        values.extend(
+            environment
+                .iter()
+                .map(|(name, value)| (format!("variable {name}"), value.clone())),
+        );
+        let values = values
+            .into_iter()
+            .map(|(what, value)| (what, fingerprint(run, &value)));
+        Self {
+            values: values.collect(),
+            executable,
+        }
+    }
+
+    /// Names of the properties that differ.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let names: std::collections::BTreeSet<&String> =
+            self.values.keys().chain(other.values.keys()).collect();
+        names
+            .into_iter()
+            .filter(|name| self.values.get(*name) != other.values.get(*name))
+            .cloned()
+            .collect()
+    }
+}
+
+/// Where the code is, with resolved paths: two commands may write one folder in two ways.
+fn code_path(code: &Code) -> String {
+    let real = |path: &Path| {
+        std::fs::canonicalize(path)
+            .unwrap_or_else(|_| path.to_owned())
+            .display()
+            .to_string()
+    };
+    match code {
+        Code::Cargo { dir, binary } => format!("cargo {} {binary:?}", real(dir)),
+        Code::Tool(build) => format!(
+            "{:?} {} {}",
+            build.tool,
+            real(&build.source),
+            real(&build.working)
+        ),
+        Code::Prebuilt(path) => real(path),
+    }
+}
+
+fn fingerprint(run: &str, value: &str) -> String {
+    let digest = Sha256::new()
+        .chain_update(run)
+        .chain_update([0])
+        .chain_update(value)
+        .finalize();
+    hex::encode(&digest[..FINGERPRINT_BYTES])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::invoke_api::function_fixture as function;
+
+    #[test]
+    fn differences_name_the_changed_properties() {
+        let one = function();
+        let mut other = function();
+        assert!(
+            Definition::of(&one, None, "r")
+                .differences(&Definition::of(&other, None, "r"))
+                .is_empty()
+        );
+        other.timeout = Duration::from_secs(9);
+        other
+            .environment
+            .insert("TABLE".to_owned(), "secret-value".to_owned());
+        let [one, other] = [&one, &other].map(|function| Definition::of(function, None, "r"));
+        assert_eq!(one.differences(&other), ["Timeout", "variable TABLE"]);
+        assert!(
+            !serde_json::to_string(&other)
+                .unwrap()
+                .contains("secret-value")
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! The host file in the state folder, by which commands find a running host.
+
+mod definition;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Function;
+
+pub(crate) use definition::Definition;
+
+const FILE: &str = "host.json";
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HostFile {
+    /// Identifies the run.
+    pub(crate) id: String,
+    /// Where the Invoke API listens.
+    pub(crate) invoke: SocketAddr,
+    /// What its functions were started with, by logical id.
+    #[serde(default)]
+    pub(crate) functions: BTreeMap<String, Definition>,
+}
+
+/// Removes the file when dropped. A killed host leaves it, and nothing answers at its address.
+#[derive(Debug)]
+pub(crate) struct HostFileGuard(PathBuf);
+
+impl HostFile {
+    /// Describes the run `id`. `executables` is by logical id.
+    pub(crate) fn new(
+        id: String,
+        invoke: SocketAddr,
+        functions: &BTreeMap<String, Function>,
+        executables: &BTreeMap<String, PathBuf>,
+    ) -> Self {
+        let functions = functions.iter().map(|(name, function)| {
+            let executable = executables.get(name).cloned();
+            (name.clone(), Definition::of(function, executable, &id))
+        });
+        Self {
+            functions: functions.collect(),
+            id,
+            invoke,
+        }
+    }
+
+    /// Reads the file of a state folder. `None`: there is none that can be read.
+    pub(crate) fn read(state: &Path) -> Option<Self> {
+        strict_json::from_slice(&std::fs::read(state.join(FILE)).ok()?).ok()
+    }
+
+    /// Writes the file, readable by this user only.
+    pub(crate) fn write(&self, state: &Path) -> std::io::Result<HostFileGuard> {
+        let file = state.join(FILE);
+        let unfinished = state.join("host.new");
+        std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&unfinished)?
+            .write_all(&serde_json::to_vec(self)?)?;
+        std::fs::rename(unfinished, &file)?;
+        Ok(HostFileGuard(file))
+    }
+}
+
+impl Drop for HostFileGuard {
+    fn drop(&mut self) {
+        // an error means that the file is gone already
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,62 @@
+//! The ports of a host.
+
+use super::capacity::Capacity;
+use super::{InvokeAt, Options, StartError};
+use crate::invoke_api;
+use crate::listener::{BindError, Endpoint, Listener};
+use crate::model::Application;
+
+/// Every port of a host.
+#[derive(Debug)]
+pub(super) struct Ports {
+    pub(super) invoke_api: Listener,
+    /// In the application's order.
+    pub(super) apis: Vec<Listener>,
+    pub(super) control: Option<Listener>,
+}
+
+impl Ports {
+    /// Opens every port before anything starts, so that a port in use is an error message and not half
+    /// a host.
+    pub(super) async fn bind(
+        app: &Application,
+        options: &Options,
+        capacity: &Capacity,
+    ) -> Result<Self, StartError> {
+        let failed = |error: BindError| StartError(error.to_string());
+        let mut apis = Vec::new();
+        for endpoint in options.endpoints(app) {
+            let listener = Listener::bind(endpoint).await.map_err(failed)?;
+            apis.push(listener.with_budget(capacity.public.clone()));
+        }
+        let control = options.control.and_then(|_| apis.pop());
+        let invoke_api = bind_invoke_api(options.invoke).await.map_err(failed)?;
+        Ok(Self {
+            invoke_api: invoke_api.with_budget(capacity.public.clone()),
+            apis,
+            control: control.map(|listener| listener.with_budget(capacity.control.clone())),
+        })
+    }
+
+    /// Refuses new connections to functions. The control port stays open during a drain.
+    pub(super) fn close(&self) {
+        self.invoke_api.close();
+        self.apis.iter().for_each(Listener::close);
+    }
+}
+
+/// Another project's host may use the default port. A port that was given must be free.
+async fn bind_invoke_api(at: InvokeAt) -> Result<Listener, BindError> {
+    let any = Endpoint {
+        setting: "--listen",
+        ..Endpoint::loopback("Invoke API")
+    };
+    let at_address = |address| Endpoint { address, ..any };
+    match at {
+        InvokeAt::Given(address) => Listener::bind(at_address(address)).await,
+        InvokeAt::Anywhere => match Listener::bind(at_address(invoke_api::DEFAULT)).await {
+            Ok(listener) => Ok(listener),
+            Err(_) => Listener::bind(any).await,
+        },
+    }
+}

@@ -1,0 +1,148 @@
+//! Preflight checks: all that is known to be wrong before anything starts, in one message.
+//!
+//! [`contradictions`] needs no executables: `usher up` reports that list before it builds, and `usher
+//! doctor` shows it. [`missing`] checks the servers and ports around the application.
+
+mod servers;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{Options, StartError};
+use crate::http;
+use crate::model::Application;
+use crate::project::SETTINGS;
+use crate::tuning::{SettingChange, TunableSettings, changes_between};
+
+pub use servers::missing;
+
+pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
+    let wishes = options
+        .settings
+        .as_ref()
+        .map_or(&[][..], |(_, wishes)| wishes);
+    let mut problems = executables(app, options);
+    problems.extend(contradictions(
+        app,
+        wishes,
+        options.pool.default_concurrency,
+    ));
+    problems.extend(
+        app.apis
+            .iter()
+            .filter_map(|api| http::check(api, options.keys.is_some()).err()),
+    );
+    problems.extend(missing(app, &options.endpoints(app)).await);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(StartError(problems.join("\n")))
+}
+
+fn executables(app: &Application, options: &Options) -> Vec<String> {
+    let mut problems = Vec::new();
+    for id in app.functions.keys() {
+        match options.executables.get(id) {
+            None => problems.push(format!("function {id} has no executable: build it first")),
+            Some(path) if !path.is_file() => {
+                problems.push(format!(
+                    "function {id}: {} is not a file: build it first",
+                    path.display()
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    problems
+}
+
+/// Contradictions within an application, or with the `[settings]` that it starts with; a sentence each.
+/// `concurrency`: the limit of a function that reserves none. Pure.
+pub fn contradictions(
+    app: &Application,
+    wishes: &[SettingChange],
+    concurrency: usize,
+) -> Vec<String> {
+    let short = app
+        .functions
+        .values()
+        .filter(|function| function.timeout.is_zero());
+    let mut problems: Vec<String> = short
+        .map(|function| format!("function {}: Timeout must be 1 to 900 s", function.id))
+        .collect();
+    problems.extend(refused_settings(app, wishes, concurrency));
+    let mut groups = BTreeSet::new();
+    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
+        if !app.functions.contains_key(&mapping.function) {
+            problems.push(format!(
+                "mapping {}: there is no function {}",
+                mapping.id, mapping.function
+            ));
+        }
+        for topic in &mapping.topics {
+            if !groups.insert((&mapping.group, topic)) {
+                problems.push(format!(
+                    "mapping {}: another mapping reads topic {topic} as group {}; give each a \
+                     ConsumerGroupId of its own",
+                    mapping.id, mapping.group
+                ));
+            }
+        }
+    }
+    for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
+        if !app.functions.contains_key(&mapping.function) {
+            problems.push(format!(
+                "mapping {}: there is no function {}",
+                mapping.id, mapping.function
+            ));
+        }
+    }
+    problems
+}
+
+/// TunableSettings that the running host would refuse; a sentence each.
+fn refused_settings(
+    app: &Application,
+    wishes: &[SettingChange],
+    concurrency: usize,
+) -> Vec<String> {
+    let mut settings = TunableSettings::new(app, concurrency, "", Duration::ZERO);
+    let wishes = changes_between(&[], wishes, &settings);
+    let refused = wishes
+        .iter()
+        .filter_map(|wish| settings.apply(0, SETTINGS, wish).err());
+    refused
+        .map(|why| format!("{SETTINGS} [settings]: {why}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_settings_are_reported_before_the_start() {
+        let wish = |target: &str, setting: &str, value: &str| SettingChange {
+            target: target.into(),
+            setting: setting.into(),
+            value: value.into(),
+        };
+        let app = Application::default();
+        assert_eq!(
+            contradictions(&app, &[wish("host", "log", "debug")], 1),
+            Vec::<String>::new()
+        );
+        let problems = contradictions(
+            &app,
+            &[wish("Nowhere", "batch-size", "5"), wish("host", "lag", "1")],
+            1,
+        );
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(
+            problems
+                .iter()
+                .all(|why| why.starts_with("usher.toml [settings]: ")),
+            "{problems:?}"
+        );
+    }
+}
