@@ -55,7 +55,7 @@ pub struct Host {
     /// The Kafka mappings.
     pub kafka: Vec<kafka::Watch>,
     /// The mappings of queues.
-    pub sqs: Vec<sqs::Watch>,
+    pub sqs: Vec<sqs::SqsWatch>,
     /// Keys for the JWT authorizers.
     pub keys: Option<Arc<KeyStore>>,
     /// The events that nobody waits for.

@@ -72,7 +72,7 @@ pub(super) fn picture(host: &Host) -> Picture {
         functions: host.pool.stats().functions,
         skipped: host.app.skipped.iter().map(skipped).collect(),
         mappings: host.kafka.iter().map(kafka::Watch::status).collect(),
-        queues: host.sqs.iter().map(sqs::Watch::status).collect(),
+        queues: host.sqs.iter().map(sqs::SqsWatch::status).collect(),
         events: host.events.stats(),
         connections: host.places.iter().map(Places::stats).collect(),
         parts: host.parts.status(Instant::now()),

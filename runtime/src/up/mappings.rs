@@ -62,7 +62,7 @@ impl Host<'_> {
         handles.collect()
     }
 
-    pub(super) fn start_sqs(&self, ready: Option<Ready>) -> Vec<sqs::Handle> {
+    pub(super) fn start_sqs(&self, ready: Option<Ready>) -> Vec<sqs::SqsHandle> {
         let Some(Ready {
             sqs,
             queues,
@@ -73,7 +73,7 @@ impl Host<'_> {
         };
         let enabled = self.app.sqs.iter().filter(|mapping| mapping.enabled);
         let handles = enabled.map(|mapping| {
-            let limits = sqs::Limits {
+            let limits = sqs::SqsLimits {
                 concurrency: self.concurrency(&mapping.function),
                 timeout: self.app.functions.get(&mapping.function).map_or(Duration::ZERO, |function| function.timeout),
                 visibility: visibility.get(mapping.queue_name()).copied().unwrap_or_default(),
