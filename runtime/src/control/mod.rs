@@ -52,7 +52,7 @@ pub struct ControlState {
     /// The Kafka mappings.
     pub kafka: Vec<kafka::Watch>,
     /// The mappings of queues.
-    pub sqs: Vec<sqs::Watch>,
+    pub sqs: Vec<sqs::SqsWatch>,
     /// Keys for the JWT authorizers.
     pub keys: Option<Arc<KeyStore>>,
     /// Asynchronous events.

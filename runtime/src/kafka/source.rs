@@ -101,7 +101,7 @@ impl Source {
             self.progress.clone(),
             self.known.clone(),
         );
-        let member = self.membership().of(&self.limits.host_id);
+        let member = self.membership().name(&self.limits.host_id);
         let consumer: MappingConsumer = settings::client(&self.mapping, &member)
             .create_with_context(context)
             .map_err(|error| format!("no consumer: {error}"))?;
@@ -212,7 +212,7 @@ impl Source {
                 return left;
             }
             Err(Broken::Fenced) => self.membership().fenced(Instant::now(), rand::random()),
-            Err(Broken::Unassigned(_)) => self.membership().leaves_its_name(rand::random()),
+            Err(Broken::Unassigned(_)) => self.membership().rename(rand::random()),
             Ok(()) | Err(Broken::Astray(_) | Broken::Other(_)) => {}
         }
         let driven = driven.map_err(|broken| broken.to_string());

@@ -103,7 +103,7 @@ impl Survey {
                 error,
                 "cannot look at the group and its topics"
             );
-            self.unheld.unknown();
+            self.unheld.reset();
             let why = format!(
                 "the brokers give no information about the group {} ({error})",
                 self.mapping.group
@@ -196,7 +196,7 @@ impl Survey {
         if let Some(found) = groups.groups().iter().find(|found| found.name() == group) {
             if !matches!(found.state(), "Stable" | "Empty" | "Dead") {
                 // while it rebalances, members have what they had
-                self.unheld.unknown();
+                self.unheld.reset();
                 let members: Vec<String> = found
                     .members()
                     .iter()
@@ -222,7 +222,7 @@ impl Survey {
         for topic in &self.mapping.topics {
             there.extend(partitions(client, topic).map_err(failed)?);
         }
-        let (looks, unheld) = self.unheld.looked(&there, &held);
+        let (looks, unheld) = self.unheld.observe(&there, &held);
         if looks < LOOKS {
             return Ok(Group::Settled);
         }
@@ -235,7 +235,7 @@ impl Survey {
             names.join(", "),
             INTERVAL.as_secs() * u64::from(looks - 1)
         );
-        self.unheld.unknown();
+        self.unheld.reset();
         Ok(Group::Unassigned(why))
     }
 }

@@ -160,7 +160,7 @@ pub async fn run(
 /// Opens the asynchronous events of this state folder.
 fn open_events(app: &Application, options: &Options) -> Result<(Queue, Driver), StartError> {
     let concurrency = options.pool.default_concurrency;
-    let settings = asynchronous::TunableSettings::of(app, concurrency, options.aws_timing);
+    let settings = asynchronous::Settings::of(app, concurrency, options.aws_timing);
     asynchronous::open(options.state.path(), &settings).map_err(StartError)
 }
 

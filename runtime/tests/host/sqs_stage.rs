@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::model::{Function, Queue, Redrive, SqsMapping};
-use usher::sqs::{self, Handle, Limits, Sqs};
+use usher::sqs::{self, Sqs, SqsHandle, SqsLimits};
 use usher::supervision::Registry;
 
 use crate::kafka::{random, recording};
@@ -37,7 +37,7 @@ pub(crate) struct Stage {
     pub(crate) mapping: SqsMapping,
     pub(crate) folder: TempDir,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: SqsLimits,
 }
 
 /// A message as the function saw it.
@@ -53,7 +53,7 @@ pub(crate) struct Seen {
 }
 
 pub(crate) struct Running {
-    pub(crate) handle: Handle,
+    pub(crate) handle: SqsHandle,
     stop: watch::Sender<bool>,
 }
 
@@ -137,7 +137,7 @@ impl Stage {
         };
         let folder = tempfile::tempdir().unwrap();
         let pool = pool(recording(&folder));
-        let limits = Limits {
+        let limits = SqsLimits {
             concurrency: 4,
             timeout: Duration::from_secs(1),
             visibility: VISIBILITY,
