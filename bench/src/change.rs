@@ -84,7 +84,7 @@ async fn measure(
     let store = Store::connect(&stage.environment.servers.database_url, &names, 4)?;
     let announcer = settings
         .streams
-        .tell_changed(settings.streams.link()?, &names);
+        .changed_announcer(settings.streams.link()?, &names);
     let instances = (0..readers)
         .map(|_| instance(&settings, &store, &names))
         .collect::<Result<Vec<_>>>()?;
@@ -103,7 +103,9 @@ async fn measure(
         };
         let committed = Instant::now();
         version = program.version;
-        announcer.tell(ProgramChanged { id, version }, None).await?;
+        announcer
+            .announce(ProgramChanged { id, version }, None)
+            .await?;
         let took = until_served(&instances, id, version, committed).await?;
         store.published(&[ProgramChanged { id, version }]).await?;
         if round >= WARM_UP {

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Start};
+use shared::gate::{Epoch, FillBegun, FillClaim, FillStart, Gate, ProgramRef};
 use shared::message::Cents;
 use shared::naming::Names;
 use shared::refill::{Filled, LEASE_MS, fill};
@@ -93,13 +93,13 @@ async fn in_turns(
     let began = Instant::now();
     let mut turns = 0;
     let mut loader = Epoch::new(rand::random());
-    let Claim::Granted(grant) = gate.install_claim(at, &loader, LEASE_MS).await? else {
+    let FillClaim::Granted(grant) = gate.install_claim(at, &loader, LEASE_MS).await? else {
         bail!("another loader is at it")
     };
     let mut begun = gate
         .install_begin(
             program,
-            Some(Start {
+            Some(FillStart {
                 grant: &grant,
                 ends: "{}",
             }),
@@ -108,7 +108,7 @@ async fn in_turns(
         )
         .await?;
     loop {
-        let Install::Mine { position, .. } = begun else {
+        let FillBegun::Mine { position, .. } = begun else {
             bail!("the filling is not ours: {begun:?}")
         };
         turns += 1;
@@ -120,7 +120,7 @@ async fn in_turns(
         loader = Epoch::new(rand::random());
         begun = loop {
             match gate.install_begin(program, None, &loader, LEASE_MS).await? {
-                Install::Busy { .. } => tokio::task::yield_now().await,
+                FillBegun::Busy { .. } => tokio::task::yield_now().await,
                 other => break other,
             }
         };

@@ -1,18 +1,19 @@
-//! Reads programs as every long-lived instance does: a line with a program's id asks, a line with its version answers, and says
-//! whether Postgres or Redis had to be asked (`memory`, or `loaded`).
+//! Reads programs as every long-lived instance does: a line with a program's id asks, a line with
+//! its version answers, and says whether Postgres or Redis had to be asked (`memory`, or `loaded`).
 //!
 //! ```text
 //! ENV_PREFIX=demo REDIS_CACHE_URL=redis://127.0.0.1:16380 DATABASE_URL=postgres://usher:usher@127.0.0.1:15432/usher \
 //!   PROGRAM_CACHE_READER=true cargo run --example program_reader --features cache,postgres
 //! ```
 //!
-//! Stop it (`kill -STOP`), change the program, wake it (`kill -CONT`): its next answer is the new version.
+//! Stop it (`kill -STOP`), change the program, wake it (`kill -CONT`): its next answer is the new
+//! version.
 
 use std::io::BufRead;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use shared::cache::{CacheSettings, Truth, follow};
+use shared::cache::{CacheSettings, ProgramSource, follow};
 use shared::config::Reader;
 use shared::message::ProgramId;
 use shared::sale::Program;
@@ -21,7 +22,7 @@ use shared::store::{Store, StoreError};
 /// Postgres, and how often it was asked.
 struct Counting(Store, Arc<AtomicU64>);
 
-impl Truth for Counting {
+impl ProgramSource for Counting {
     type Error = StoreError;
 
     async fn program(&self, id: ProgramId) -> Result<Option<Program>, StoreError> {

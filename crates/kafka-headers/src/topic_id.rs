@@ -10,7 +10,7 @@ use rdkafka::client::Client;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-/// A native object, destroyed when it goes out of scope.
+/// A native object that is destroyed on drop.
 struct Owned<T> {
     object: *mut T,
     destroy: unsafe extern "C" fn(*mut T),
@@ -26,28 +26,30 @@ impl<T> Owned<T> {
 impl<T> Drop for Owned<T> {
     #[allow(unsafe_code, reason = "a native object is freed by its own function")]
     fn drop(&mut self) {
-        // SAFETY: `object` is not null, belongs to this value alone and is used by nothing after this.
+        // SAFETY: `object` is not null, is owned by this value, and is not used after this.
         unsafe { (self.destroy)(self.object) }
     }
 }
 
-/// The topic's id. `None`: the brokers give topics no ids (before Kafka 2.8). Blocks for `patience` at most.
+/// The topic's id. `None`: the brokers have no topic ids (before Kafka 2.8). Blocks for `timeout`
+/// at most.
 ///
 /// # Errors
-/// The cluster does not answer in time, has no such topic, or does not let this client see it.
+/// The cluster does not respond in time or has no such topic, or the client may not describe it.
 #[allow(unsafe_code, reason = "rdkafka has no API for topic ids")]
 pub fn topic_id<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Option<u128>, RDKafkaErrorCode> {
     let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidArgument)?;
-    let milliseconds = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     let failed = RDKafkaErrorCode::Fail;
     let consumer = client.native_ptr();
     let mut names = [name.as_ptr()];
-    // SAFETY: `consumer` is a live handle for as long as `client` is borrowed. `names` holds one NUL-terminated string, which the
-    // collection copies. The other two calls make new objects of this handle. All three are destroyed by their own functions.
+    // SAFETY: `consumer` is a live handle while `client` is borrowed. `names` has one
+    // NUL-terminated string, which the collection copies. The other two calls create objects of
+    // this handle. All three are destroyed by their own functions.
     let (topics, options, queue) = unsafe {
         (
             Owned::new(
@@ -70,8 +72,9 @@ pub fn topic_id<C: ClientContext>(
     let topics = topics.ok_or(failed)?;
     let options = options.ok_or(failed)?;
     let queue = queue.ok_or(failed)?;
-    // SAFETY: the four objects are live; the request copies the topics and the options. A null buffer of length 0 takes no error text.
-    // The poll returns null or an event that is this function's to destroy.
+    // SAFETY: the four objects are live; the request copies the topics and the options. A null
+    // buffer of length 0 receives no error text. The poll returns null or an event that this
+    // function destroys.
     let event = unsafe {
         native::rd_kafka_AdminOptions_set_request_timeout(
             options.object,
@@ -86,8 +89,9 @@ pub fn topic_id<C: ClientContext>(
         )
     };
     let event = event.ok_or(RDKafkaErrorCode::OperationTimedOut)?;
-    // SAFETY: the event is live until the end of this function, and everything that is read here belongs to it. Each pointer is looked at
-    // for null before it is followed; `count` is the length of the list that the call returns.
+    // SAFETY: the event is live until the end of this function and owns everything that is read
+    // here. Each pointer is checked for null before it is dereferenced; `count` is the length of
+    // the list.
     unsafe {
         match native::rd_kafka_event_error(event.object) {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}

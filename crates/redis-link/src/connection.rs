@@ -40,7 +40,8 @@ impl Link {
     /// `response_timeout` bounds every call, reconnecting included.
     pub fn open(url: &str, response_timeout: Duration) -> Result<Self, LinkError> {
         let client = address::client(url)?;
-        // `exchange` applies the timeout: it also replaces the connection, which the library does not.
+        // `exchange` applies the timeout: it also replaces the connection, which the library does
+        // not.
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(Some(response_timeout));

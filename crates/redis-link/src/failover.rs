@@ -75,12 +75,14 @@ mod tests {
             ),
             (
                 "UNBLOCKED",
-                "force unblock from blocking operation, instance state changed (master -> replica?)",
+                "force unblock from blocking operation, instance state changed (master -> \
+                 replica?)",
             ),
             ("NOREPLICAS", "Not enough good replicas to write."),
             (
                 "ERR",
-                "Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You can't write",
+                "Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY \
+                 You can't write",
             ),
         ] {
             assert!(needs_reconnect(code, Some(detail)), "{code} {detail}");

@@ -21,5 +21,6 @@ pub use script::{Call, Script};
 pub use subscription::Subscription;
 
 /// A script fragment `(name, text)` with the function `server_replid()`: the replication id of the
-/// server, which changes with every restart and failover. On a replica the function raises an error.
+/// server, which changes with every restart and failover. On a replica the function raises an
+/// error.
 pub const SERVER_FRAGMENT: (&str, &str) = ("link/server", include_str!("lua/server.lua"));

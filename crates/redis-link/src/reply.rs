@@ -16,7 +16,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// `script` names the origin in errors. A single value becomes a list of one, nil an empty list.
+    /// `script` names the origin in errors. A single value becomes a list of one, nil an empty
+    /// list.
     pub fn new(script: &'static str, value: Value) -> Result<Self, LinkError> {
         let words = match value.extract_error()? {
             Value::Array(words) => words,

@@ -82,7 +82,8 @@ impl Publisher {
                     stream = %self.key,
                     entries,
                     held_by,
-                    "the stream is full: entries are refused until this group has acknowledged more \
+                    "the stream is full: entries are refused until this group has acknowledged \
+                     more \
                      (or is removed: XGROUP DESTROY)"
                 );
                 Ok(Published::Full { entries, held_by })

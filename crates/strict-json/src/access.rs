@@ -1,4 +1,4 @@
-//! Items, entries and variants: each is read through the same wrapper.
+//! Items, entries and variants of a wrapped deserializer are wrapped too.
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
@@ -77,7 +77,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Objects<A> {
     }
 }
 
-/// The fields of a variant: an object, never an array.
+/// Reads the fields of a variant from an object only.
 struct Fields<V>(V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Fields<V> {

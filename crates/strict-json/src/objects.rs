@@ -1,16 +1,30 @@
-//! The deserializer and the visitors that it passes on.
+//! A deserializer that reads structs from objects only, and its visitors.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
-/// Wraps a deserializer (and, inside, what it passes on), so that structs are read from objects only.
+/// Wraps a deserializer, so that structs are read from objects only.
 ///
-/// For a `Deserialize` implementation whose caller is not this crate: `Event::deserialize(Objects(deserializer))`.
+/// For a `Deserialize` implementation that another crate calls:
+///
+/// ```
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Seat {
+///     row: u32,
+/// }
+///
+/// let mut deserializer = serde_json::Deserializer::from_str(r#"{"row": 1}"#);
+/// let seat = Seat::deserialize(strict_json::Objects(&mut deserializer))?;
+/// assert_eq!(seat.row, 1);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Objects<T>(pub T);
 
-/// Methods that take a visitor and nothing else.
+/// Methods with a visitor as their only argument.
 macro_rules! forward {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -23,13 +37,15 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     type Error = D::Error;
 
     forward! {
-        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
-        deserialize_char deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf deserialize_option
-        deserialize_unit deserialize_seq deserialize_map deserialize_identifier deserialize_ignored_any
+        deserialize_any deserialize_bool
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+        deserialize_f32 deserialize_f64 deserialize_char deserialize_str deserialize_string
+        deserialize_bytes deserialize_byte_buf deserialize_option deserialize_unit
+        deserialize_seq deserialize_map deserialize_identifier deserialize_ignored_any
     }
 
-    /// An object is requested, and nothing else is taken: this is the whole difference.
+    /// Requests an object, and accepts nothing else.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -94,13 +110,13 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Objects<S> {
     }
 }
 
-/// The visitor of a struct, without its way to read an array.
+/// The visitor of a struct, without `visit_seq`.
 struct Fields<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<V> {
     type Value = V::Value;
 
-    // not the name of the struct: callers read it in answers to their requests
+    // the text reaches users of an API, so it does not contain the name of the struct
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
@@ -110,7 +126,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<V> {
     }
 }
 
-/// Methods that take a value without parts.
+/// Methods with a scalar as their only argument.
 macro_rules! scalars {
     ($($method:ident: $type:ty,)*) => {$(
         fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
@@ -127,9 +143,10 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
     }
 
     scalars! {
-        visit_bool: bool, visit_i8: i8, visit_i16: i16, visit_i32: i32, visit_i64: i64, visit_i128: i128,
-        visit_u8: u8, visit_u16: u16, visit_u32: u32, visit_u64: u64, visit_u128: u128, visit_f32: f32, visit_f64: f64,
-        visit_char: char, visit_str: &str, visit_borrowed_str: &'de str, visit_string: String,
+        visit_bool: bool,
+        visit_i8: i8, visit_i16: i16, visit_i32: i32, visit_i64: i64, visit_i128: i128,
+        visit_u8: u8, visit_u16: u16, visit_u32: u32, visit_u64: u64, visit_u128: u128,
+        visit_f32: f32, visit_f64: f64, visit_char: char, visit_str: &str, visit_borrowed_str: &'de str, visit_string: String,
         visit_bytes: &[u8], visit_borrowed_bytes: &'de [u8], visit_byte_buf: Vec<u8>,
     }
 

@@ -1,4 +1,4 @@
-//! What is read as by `serde_json`, and what is not.
+//! Differences from `serde_json`, and the lack of others.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ fn structs_are_refused_from_arrays_at_any_depth() {
 }
 
 #[test]
-fn everything_else_reads_as_by_serde_json() {
+fn other_types_are_read_as_by_serde_json() {
     assert_eq!(from_str::<Shape>(r#""Empty""#).unwrap(), Shape::Empty);
     assert_eq!(
         from_str::<Shape>(r#"{"Dot": {"x": 1}}"#).unwrap(),
@@ -122,7 +122,7 @@ fn everything_else_reads_as_by_serde_json() {
 }
 
 #[test]
-fn errors_name_line_and_column_and_text_after_the_value() {
+fn errors_have_a_position() {
     let error = from_str::<Point>("[1]").unwrap_err().to_string();
     assert!(
         error.contains("expected a JSON object") && error.contains("line 1"),

@@ -1,7 +1,6 @@
 //! The scenario as a user runs it.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -73,10 +72,7 @@ fn cut(client: &redis::Client) {
 
 #[test]
 fn the_scenario_survives_closed_connections() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port();
+    let port = testkit::net::free_address().port();
     let mut server = Command::new("redis-server");
     server.args([
         "--port",

@@ -34,7 +34,7 @@ impl Invalidator {
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
         let link = settings.streams.link()?;
         let shared = SharedCache::new(link.clone(), settings.names.clone());
-        let evicted = settings.streams.tell_evicted(link, &settings.names);
+        let evicted = settings.streams.evicted_announcer(link, &settings.names);
         Ok(Self {
             settings,
             shared,
@@ -97,7 +97,7 @@ impl Invalidator {
         tally.dropped += u64::from(dropped);
         // Told also when the floor stood already: whoever raised it may have died before this line.
         self.evicted
-            .tell(work.change, work.trace.as_deref())
+            .announce(work.change, work.trace.as_deref())
             .await?;
         let now_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)

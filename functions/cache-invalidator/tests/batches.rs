@@ -7,15 +7,12 @@ use cache_invalidator::{Invalidator, Settings};
 use lambda_batch::SqsBatch;
 use redis_link::Link;
 use serde_json::{Value, json};
-use shared::cache::{Looked, Put, SharedCache};
+use shared::cache::{PutResult, SharedCache, SharedLookup};
 use shared::config::Reader;
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
-
-fn cache_url() -> String {
-    std::env::var("CACHE_URL").unwrap_or_else(|_| "redis://127.0.0.1:16380".to_owned())
-}
+use testkit::servers::cache_url;
 
 struct Stage {
     names: Names,
@@ -25,8 +22,7 @@ struct Stage {
 
 impl Stage {
     fn open() -> Self {
-        let names =
-            Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        let names = Names::new(&testkit::prefix()).expect("a valid prefix");
         let link = Link::open(&cache_url(), Duration::from_secs(5)).expect("a usable address");
         let redis = redis::Client::open(cache_url()).expect("a usable address");
         Self {
@@ -88,8 +84,8 @@ impl Stage {
     }
 
     /// Keeps a program of this version in the cache, as a reader does.
-    async fn keep(&self, id: i64, version: i64) -> Put {
-        let Ok(Looked::Miss(lease)) = self
+    async fn keep(&self, id: i64, version: i64) -> PutResult {
+        let Ok(SharedLookup::Miss(lease)) = self
             .cache
             .get(ProgramId::new(id).expect("valid"), rand::random())
             .await
@@ -108,7 +104,7 @@ impl Stage {
             .cache
             .get(ProgramId::new(id).expect("valid"), rand::random())
             .await;
-        matches!(looked, Ok(Looked::Hit(Some(_))))
+        matches!(looked, Ok(SharedLookup::Hit(Some(_))))
     }
 }
 
@@ -159,14 +155,14 @@ async fn a_change_drops_what_is_older_keeps_it_out_and_is_told() {
     let stage = Stage::open();
     assert_eq!(
         (stage.keep(7, 1).await, stage.keep(8, 5).await),
-        (Put::Stored, Put::Stored)
+        (PutResult::Stored, PutResult::Stored)
     );
     assert_eq!(
         stage.handle(&[entry("7", "2"), entry("8", "5")]).await,
         Vec::<String>::new()
     );
     assert!(!stage.is_kept(7).await && stage.is_kept(8).await);
-    assert_eq!(stage.keep(7, 1).await, Put::Old);
+    assert_eq!(stage.keep(7, 1).await, PutResult::Old);
     let pair = |id: &str, version: &str| (id.to_owned(), version.to_owned());
     assert_eq!(stage.told().await, [pair("7", "2"), pair("8", "5")]);
 }
@@ -215,17 +211,14 @@ async fn messages_out_of_order_and_twice_leave_the_greatest_version() {
         Vec::<String>::new()
     );
     assert_eq!(stage.handle(&[entry("7", "1")]).await, Vec::<String>::new());
-    assert_eq!(stage.keep(7, 2).await, Put::Old);
-    assert_eq!(stage.keep(7, 3).await, Put::Stored);
+    assert_eq!(stage.keep(7, 2).await, PutResult::Old);
+    assert_eq!(stage.keep(7, 3).await, PutResult::Stored);
 }
 
 #[tokio::test]
 async fn without_redis_every_change_comes_again() {
     let stage = Stage::open();
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port();
+    let nowhere = testkit::net::free_address().port();
     let batch = [
         entry("7", "2"),
         json!("no JSON"),

@@ -7,18 +7,18 @@ use lambda_batch::{BatchResponse, KafkaBatch};
 use order_create::{Creator, Settings};
 use serde_json::{Value, json};
 use shared::config::Reader;
-use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Reserve, Reserved, ResvState, Start};
+use shared::gate::{
+    Epoch, FillBegun, FillClaim, FillStart, Gate, HoldRequest, ProgramRef, ReservationState,
+    Reserved,
+};
 use shared::message::{
     Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId,
 };
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, SeatSelection, Status};
 use shared::store::{Payment, Store};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
-
-fn variable(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
-}
+use testkit::postgres::drop_schema;
+use testkit::with_cleanup;
 
 /// One test's environment: the function under test, and its own way to both servers.
 struct Stage {
@@ -31,13 +31,10 @@ struct Stage {
 
 /// Runs a test on a stage of its own, and clears the stage away however the test ends. `redis`: where the function thinks Redis is.
 async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl FnOnce(Stage) -> F) {
-    let prefix = format!("t-{:08x}", rand::random::<u32>());
+    let prefix = testkit::prefix();
     let names = Names::new(&prefix).expect("prefix");
-    let database = variable(
-        "DATABASE_URL",
-        "postgres://usher:usher@127.0.0.1:15432/usher",
-    );
-    let gate_url = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
+    let database = testkit::servers::database_url();
+    let gate_url = testkit::servers::redis_url();
     let store = Store::connect(&database, &names, 2).expect("a database URL");
     store
         .migrate()
@@ -62,10 +59,10 @@ async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl F
         .install_claim(ProgramRef::from(&program), &epoch, 60_000)
         .await
         .expect("redis");
-    let Claim::Granted(grant) = claim else {
+    let FillClaim::Granted(grant) = claim else {
         panic!("no grant but {claim:?}")
     };
-    let start = Start {
+    let start = FillStart {
         grant: &grant,
         ends: "{}",
     };
@@ -73,7 +70,7 @@ async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl F
         .install_begin(&program, Some(start), &epoch, 60_000)
         .await
         .expect("redis");
-    assert!(matches!(begun, Install::Mine { .. }), "{begun:?}");
+    assert!(matches!(begun, FillBegun::Mine { .. }), "{begun:?}");
     assert!(
         gate.install_open(ProgramRef::from(&program), &epoch)
             .await
@@ -98,18 +95,11 @@ async fn with<F: Future<Output = ()> + Send + 'static>(redis: &str, test: impl F
         program,
         schema: names.schema(),
     };
-    let end = tokio::spawn(test(stage)).await;
-
-    store.disconnect().await;
-    let mut raw = PgConnection::connect(&database).await.expect("postgres");
-    let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", names.schema()));
-    sqlx::raw_sql(drop)
-        .execute(&mut raw)
-        .await
-        .expect("schema dropped");
-    if let Err(failure) = end {
-        std::panic::resume_unwind(failure.into_panic());
-    }
+    with_cleanup(test(stage), async {
+        store.disconnect().await;
+        drop_schema(&names.schema()).await;
+    })
+    .await;
 }
 
 impl Stage {
@@ -143,7 +133,7 @@ impl Stage {
 
     /// Holds an order's seats in the gate, as storefront does.
     async fn reserve(&self, order: &OrderRequested) {
-        let wish = Reserve {
+        let wish = HoldRequest {
             program: ProgramRef::from(&self.program),
             order: order.order,
             nonce: order.nonce,
@@ -175,7 +165,7 @@ impl Stage {
             .map(|row| row.status)
     }
 
-    async fn state(&self, order: &OrderRequested) -> Option<ResvState> {
+    async fn state(&self, order: &OrderRequested) -> Option<ReservationState> {
         self.gate
             .reservation(order.order)
             .await
@@ -195,18 +185,8 @@ impl Stage {
 
     /// Statements past the store.
     async fn run(&self, sql: &'static str) {
-        let database = variable(
-            "DATABASE_URL",
-            "postgres://usher:usher@127.0.0.1:15432/usher",
-        );
-        let mut raw = PgConnection::connect(&database).await.expect("postgres");
-        let path = AssertSqlSafe(format!("SET search_path = {}", self.schema));
-        sqlx::raw_sql(path)
-            .execute(&mut raw)
-            .await
-            .expect("a schema");
         sqlx::raw_sql(sql)
-            .execute(&mut raw)
+            .execute(&testkit::postgres::pool(&self.schema))
             .await
             .expect("statement");
     }
@@ -262,11 +242,11 @@ async fn a_stored_order_is_stored_in_the_gate_too_and_nothing_stays_dirty() {
         stage.reserve(&order).await;
         assert!(stage.handle(&[Some(message(&order))]).await.is_empty());
         assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(stage.state(&order).await, Some(ReservationState::Stored));
         assert_eq!(stage.store.counts().await.expect("postgres").dirty, 0);
         // Delivered again: the same.
         assert!(stage.handle(&[Some(message(&order))]).await.is_empty());
-        assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(stage.state(&order).await, Some(ReservationState::Stored));
         assert_eq!(stage.free().await, 2_000 - 2);
     })
     .await;
@@ -296,7 +276,7 @@ async fn poison_is_parked_and_the_good_record_behind_it_completes() {
         );
         assert_eq!(stage.store.counts().await.expect("postgres").parked, 5);
         assert_eq!(stage.status(&order).await, Some(Status::Unpaid));
-        assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(stage.state(&order).await, Some(ReservationState::Stored));
     })
     .await;
 }
@@ -375,7 +355,7 @@ async fn a_payment_that_came_first_is_applied_and_the_order_has_no_timeout() {
         stage.store.pay(&payment).await.expect("postgres");
         assert!(stage.handle(&[Some(message(&order))]).await.is_empty());
         assert_eq!(stage.status(&order).await, Some(Status::Paid));
-        assert_eq!(stage.state(&order).await, Some(ResvState::Stored));
+        assert_eq!(stage.state(&order).await, Some(ReservationState::Stored));
         let waiting = stage
             .gate
             .timeouts()
@@ -392,11 +372,7 @@ async fn a_payment_that_came_first_is_applied_and_the_order_has_no_timeout() {
 #[tokio::test]
 async fn a_gate_that_is_away_delays_no_record_and_the_orders_stay_dirty() {
     // A port that was free a moment ago: nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("port")
-        .local_addr()
-        .expect("address")
-        .port();
+    let port = testkit::net::free_address().port();
     with(&format!("redis://127.0.0.1:{port}"), |stage| async move {
         let orders = [stage.order("alice", &[1]), stage.order("bob", &[2])];
         let values: Vec<_> = orders.iter().map(|order| Some(message(order))).collect();
@@ -409,13 +385,9 @@ async fn a_gate_that_is_away_delays_no_record_and_the_orders_stay_dirty() {
 
 #[tokio::test]
 async fn a_database_that_is_away_returns_every_record_from_the_first() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("port")
-        .local_addr()
-        .expect("address")
-        .port();
+    let port = testkit::net::free_address().port();
     let away = format!("postgres://usher:usher@127.0.0.1:{port}/usher");
-    let redis = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
+    let redis = testkit::servers::redis_url();
     let reader = Reader::new([
         ("ENV_PREFIX", "nowhere"),
         ("DATABASE_URL", away.as_str()),

@@ -96,7 +96,7 @@ impl App {
         let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_INTERVAL);
         let link = streams.link()?;
         let programs = settings.cache.open(store.clone(), link.clone(), names);
-        let changes = streams.tell_changed(link.clone(), names);
+        let changes = streams.changed_announcer(link.clone(), names);
         let mut background = JoinSet::new();
         background.spawn(gate.link().clone().watch_eviction(Eviction::Nothing));
         background.spawn(link.clone().watch_eviction(Eviction::Expiring));

@@ -44,7 +44,7 @@ impl Closer {
         )?;
         let changes = settings
             .streams
-            .tell_changed(settings.streams.link()?, &settings.names);
+            .changed_announcer(settings.streams.link()?, &settings.names);
         let tracer = Tracer::start(settings.traces.as_ref(), &settings.names, Duration::ZERO);
         Ok(Self {
             settings,

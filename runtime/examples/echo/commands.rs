@@ -1,7 +1,7 @@
 //! Events with a field `do`: one command an invocation.
 //!
-//! `echo`, `fail`, `print`, `record`, `context`, `register`, `exit`, `panic`, `hang`, `sleep`, `big`,
-//! `environment`, `spawn` (a child process), `call` (another function, over the Invoke API).
+//! `echo`, `fail`, `print`, `record`, `context`, `register`, `exit`, `panic`, `hang`, `sleep`,
+//! `big`, `environment`, `spawn` (a child process), `call` (another function, over the Invoke API).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,10 +15,14 @@ pub(crate) async fn run(event: Value, context: Context) -> Result<Value, Error> 
     match event["do"].as_str().unwrap_or_default() {
         "echo" => {
             println!("echo {}", event["text"]);
-            Ok(
-                json!({ "event": event, "request_id": context.request_id, "arn": context.invoked_function_arn,
-                "pid": std::process::id(), "trace": context.xray_trace_id, "deadline": context.deadline }),
-            )
+            Ok(json!({
+                "event": event,
+                "request_id": context.request_id,
+                "arn": context.invoked_function_arn,
+                "pid": std::process::id(),
+                "trace": context.xray_trace_id,
+                "deadline": context.deadline,
+            }))
         }
         "fail" => Err(event["message"]
             .as_str()

@@ -36,8 +36,8 @@ pub(crate) async fn register_beside_runtime() {
     tokio::task::yield_now().await;
 }
 
-/// Registers without events, requests one, and records SIGTERM, as `lambda_runtime`'s graceful shutdown
-/// does.
+/// Registers without events, requests one, and records SIGTERM, as `lambda_runtime`'s graceful
+/// shutdown does.
 pub(crate) async fn record_sigterm() -> Result<(), Error> {
     let id = runtime_api("POST", REGISTER, NO_EVENTS, None).await?;
     tokio::spawn(async move { runtime_api("GET", NEXT, "", Some(&id)).await.map(drop) });
@@ -111,7 +111,8 @@ pub(crate) async fn misreport_errors() -> Result<(), Error> {
 }
 
 /// Registers the extensions of `EXTENSIONS`, a JSON list of `[name, body]`, and records status and
-/// error type of each response. Accepted extensions request an event: initialisation waits for that.
+/// error type of each response. Accepted extensions request an event: initialisation waits for
+/// that.
 pub(crate) async fn register_all() -> Result<(), Error> {
     let all: Vec<(Option<String>, String)> = serde_json::from_str(&std::env::var("EXTENSIONS")?)?;
     for (name, body) in all {

@@ -10,8 +10,8 @@
 //! | `ALWAYS` | `hang`, `exit`, `flood`: every invocation does this |
 //! | `RECORD_TO` | the file to which lines are appended |
 //!
-//! Events: `commands` lists those with a field `do`; `records` lists the values of Kafka records and
-//! the bodies of SQS messages. A request to an HTTP API is answered with 200 and its own body.
+//! Events: `commands` lists those with a field `do`; `records` lists the values of Kafka records
+//! and the bodies of SQS messages. A request to an HTTP API is answered with 200 and its own body.
 
 mod by_hand;
 mod commands;

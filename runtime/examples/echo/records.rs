@@ -2,7 +2,7 @@
 //!
 //! | value or body | effect |
 //! |---|---|
-//! | `fail-once:F`, `partial-once:F`, `crash-once:F`, `hang-once:F` | once: until the file F exists |
+//! | `fail-once:F`, `partial-once:F`, `crash-once:F`, `hang-once:F` | until the file F exists |
 //! | `always-fail...` (Kafka) | the invocation fails |
 //! | `always-partial...` | the record is reported as failed |
 //! | `fail-with:M` | the invocation fails with the message M |
@@ -10,8 +10,8 @@
 //! | `busy:F` (SQS) | waits for a second message, then records how many were in progress |
 //! | `dump` | records the JSON of the record in place of its value |
 //!
-//! Each processed Kafka record appends `topic-partition offset value` to `RECORD_TO`, each SQS message
-//! `id receives batch-size done|failed body`.
+//! Each processed Kafka record appends `topic-partition offset value` to `RECORD_TO`, each SQS
+//! message `id receives batch-size done|failed body`.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Detects offsets that the bridge skipped. Transaction markers and compacted records are expected.
-//! Records that were deleted before they were read raise an alarm, and so does a log that was recreated.
+//! Records that were deleted before they were read raise an alarm, and so does a log that was
+//! recreated.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,8 +27,8 @@ enum Skipped {
     Recreated,
 }
 
-/// `next`: the offset after the last one that the group read. `found`: the offset that was read now.
-/// `start`: the first offset of the log.
+/// `next`: the offset after the last one that the group read. `found`: the offset that was read
+/// now. `start`: the first offset of the log.
 fn classify(next: i64, found: i64, start: i64) -> Skipped {
     if found < next {
         return Skipped::Recreated;

@@ -73,8 +73,8 @@ pub fn message(record: &OwnedMessage, fifo: bool) -> Result<QueueMessage, String
     })
 }
 
-/// Groups messages into calls and keeps their order. A call has one message of a message group at most:
-/// the queue could refuse the first of two and accept the second.
+/// Groups messages into calls and keeps their order. A call has one message of a message group at
+/// most: the queue could refuse the first of two and accept the second.
 pub fn calls(messages: Vec<QueueMessage>) -> Vec<Vec<QueueMessage>> {
     let mut calls: Vec<Vec<QueueMessage>> = Vec::new();
     let mut bytes = 0;

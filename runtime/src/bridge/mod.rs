@@ -106,7 +106,7 @@ pub fn run(route: &BridgeRoute, runtime: &Handle, stop: &Arc<AtomicBool>) -> Res
                 tracing::warn!(
                     %error,
                     partition = record.partition(),
-                    "the partition is assigned to another bridge, which copies its last records again"
+                    "another bridge has the partition now and copies its last records again"
                 );
             }
         }

@@ -16,7 +16,7 @@ use super::settings::print;
 use crate::client::{ControlClient, ControlReply};
 use crate::document::nearest;
 use crate::instances;
-use crate::kafka::{PositionAction, PositionChange, Standing, Target, positions};
+use crate::kafka::{GroupPosition, PositionAction, PositionChange, SeekTarget, positions};
 use crate::model::{Application, KafkaMapping};
 use crate::project::Project;
 use crate::sqs::Sqs;
@@ -46,7 +46,7 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, CommandError> {
     let mut troubled = false;
     for mapping in mappings {
         let _ = writeln!(out, "{} (group {})", mapping.id, line(&mapping.group));
-        match positions::standings(mapping) {
+        match positions::group_positions(mapping) {
             Ok(all) => {
                 let lags: Vec<Option<i64>> = all
                     .iter()
@@ -144,7 +144,7 @@ impl Subject {
 
 fn skip(arguments: &SkipOffset) -> Result<ExitCode, CommandError> {
     let subject = Subject::of(&arguments.source, &arguments.mapping)?;
-    let all = positions::standings(&subject.mapping).map_err(CommandError::failure)?;
+    let all = positions::group_positions(&subject.mapping).map_err(CommandError::failure)?;
     let standing = chosen(&subject.mapping, &all, &arguments.partition)
         .map_err(CommandError::configuration)?
         .clone();
@@ -197,8 +197,8 @@ fn skip(arguments: &SkipOffset) -> Result<ExitCode, CommandError> {
 fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
     let target = target(&arguments.to).map_err(CommandError::configuration)?;
     let subject = Subject::of(&arguments.source, &arguments.mapping)?;
-    let all = positions::standings(&subject.mapping).map_err(CommandError::failure)?;
-    let chosen: Vec<&Standing> = if arguments.partition.is_empty() {
+    let all = positions::group_positions(&subject.mapping).map_err(CommandError::failure)?;
+    let chosen: Vec<&GroupPosition> = if arguments.partition.is_empty() {
         all.iter().collect()
     } else {
         let chosen = arguments
@@ -209,7 +209,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
             .collect::<Result<_, _>>()
             .map_err(CommandError::configuration)?
     };
-    if matches!(target, Target::Offset(_)) && chosen.len() != 1 {
+    if matches!(target, SeekTarget::Offset(_)) && chosen.len() != 1 {
         return Err(CommandError::configuration(
             "an offset belongs to one partition. Name it: --partition N",
         ));
@@ -318,9 +318,9 @@ fn mapping<'a>(app: &'a Application, id: &str) -> Result<&'a KafkaMapping, Comma
 /// The partition written as `3` or `topic-3`.
 fn chosen<'a>(
     mapping: &KafkaMapping,
-    all: &'a [Standing],
+    all: &'a [GroupPosition],
     written: &str,
-) -> Result<&'a Standing, String> {
+) -> Result<&'a GroupPosition, String> {
     let number = written.parse::<i32>().ok();
     if number.is_some() && mapping.topics.len() > 1 {
         return Err(format!(
@@ -332,7 +332,7 @@ fn chosen<'a>(
         .iter()
         .find(|standing| number == Some(standing.partition) || standing.name() == written);
     found.ok_or_else(|| {
-        let names: Vec<String> = all.iter().map(Standing::name).collect();
+        let names: Vec<String> = all.iter().map(GroupPosition::name).collect();
         format!(
             "{} has no partition {written}. It has: {}",
             mapping.id,
@@ -341,18 +341,18 @@ fn chosen<'a>(
     })
 }
 
-fn target(written: &str) -> Result<Target, String> {
+fn target(written: &str) -> Result<SeekTarget, String> {
     match written {
-        "beginning" => return Ok(Target::Beginning),
-        "end" => return Ok(Target::End),
+        "beginning" => return Ok(SeekTarget::Beginning),
+        "end" => return Ok(SeekTarget::End),
         _ => {}
     }
     if let Ok(offset) = written.parse::<i64>() {
-        return Ok(Target::Offset(offset));
+        return Ok(SeekTarget::Offset(offset));
     }
     let time = written
         .parse::<Timestamp>()
-        .map(|time| Target::Time(time.as_millisecond()));
+        .map(|time| SeekTarget::Time(time.as_millisecond()));
     time.map_err(|_| {
         format!(
             "--to {written}: write beginning, end, an offset, or a time such as \
@@ -363,7 +363,7 @@ fn target(written: &str) -> Result<Target, String> {
 
 /// A line of the table.
 struct Row {
-    standing: Standing,
+    standing: GroupPosition,
     lag: Option<i64>,
     /// The new offset, if it changes.
     to: Option<i64>,
@@ -371,7 +371,7 @@ struct Row {
 
 impl Row {
     /// A partition that moves. Its lag counts offsets.
-    fn to(standing: Standing, to: i64) -> Self {
+    fn to(standing: GroupPosition, to: i64) -> Self {
         Self {
             lag: standing.lag(),
             standing,
@@ -411,9 +411,9 @@ mod tests {
 
     #[test]
     fn targets_are_words_offsets_or_times() {
-        assert_eq!(target("beginning"), Ok(Target::Beginning));
-        assert_eq!(target("42"), Ok(Target::Offset(42)));
-        assert_eq!(target("1970-01-01T00:00:01Z"), Ok(Target::Time(1_000)));
+        assert_eq!(target("beginning"), Ok(SeekTarget::Beginning));
+        assert_eq!(target("42"), Ok(SeekTarget::Offset(42)));
+        assert_eq!(target("1970-01-01T00:00:01Z"), Ok(SeekTarget::Time(1_000)));
         assert!(
             target("yesterday")
                 .unwrap_err()

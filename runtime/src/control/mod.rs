@@ -50,9 +50,9 @@ pub struct ControlState {
     /// What happened.
     pub observations: Observations,
     /// The Kafka mappings.
-    pub kafka: Vec<kafka::Watch>,
+    pub kafka: Vec<kafka::KafkaView>,
     /// The mappings of queues.
-    pub sqs: Vec<sqs::SqsWatch>,
+    pub sqs: Vec<sqs::SqsView>,
     /// Keys for the JWT authorizers.
     pub keys: Option<Arc<KeyStore>>,
     /// Asynchronous events.

@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use super::forms::{Form, Refusal};
+use super::forms::{Form, RefusalReason};
 use super::topic::{DELIVERY_TIMEOUT, destination_producer, owned_headers};
 use super::{Delivered, FailureRecord, Metadata, RefusedRecord};
 use crate::model::Destination;
@@ -35,7 +35,8 @@ pub(crate) enum DestinationClient {
 pub(crate) enum DestinationError {
     /// The settings name no SQS server.
     #[error(
-        "a destination is a queue, and no SQS endpoint is set; write into usher.toml: [endpoints] sqs"
+        "a destination is a queue, and no SQS endpoint is set; write into usher.toml: \
+         [endpoints] sqs"
     )]
     NoEndpoint,
     /// librdkafka rejects the configuration.
@@ -50,7 +51,7 @@ pub(crate) enum DestinationError {
 enum Sent {
     Accepted,
     /// The destination refuses this form and would refuse it again.
-    Refused(Refusal, String),
+    Refused(RefusalReason, String),
 }
 
 impl fmt::Display for DestinationClient {
@@ -96,11 +97,12 @@ impl DestinationClient {
         matches!(self, Self::Topic { .. })
     }
 
-    /// Delivers all failure records; those with equal keys stay in order. A refused one is sent again in
-    /// its next form.
+    /// Delivers all failure records; those with equal keys stay in order. A refused one is sent
+    /// again in its next form.
     ///
     /// # Errors
-    /// [`DestinationError::Unavailable`]: some may have been accepted, all have to be delivered again.
+    /// [`DestinationError::Unavailable`]: some may have been accepted, all have to be delivered
+    /// again.
     pub(crate) async fn deliver(
         &self,
         records: Vec<FailureRecord>,
@@ -165,7 +167,7 @@ async fn send_message(
     let body = text::escape_json(form.text(record).to_owned());
     match sqs.send_with(queue, body, attributes).await {
         Ok(()) => Ok(Sent::Accepted),
-        Err(SqsError::Refused(why)) => Ok(Sent::Refused(Refusal::TooLarge, why)),
+        Err(SqsError::Refused(why)) => Ok(Sent::Refused(RefusalReason::TooLarge, why)),
         Err(error) => Err(DestinationError::Unavailable(error.to_string())),
     }
 }
@@ -196,12 +198,12 @@ async fn send_record(
 }
 
 /// `None`: the error does not concern the record.
-fn refusal(error: &KafkaError) -> Option<Refusal> {
+fn refusal(error: &KafkaError) -> Option<RefusalReason> {
     match error.rdkafka_error_code()? {
         RDKafkaErrorCode::MessageSizeTooLarge
         | RDKafkaErrorCode::MessageBatchTooLarge
-        | RDKafkaErrorCode::InvalidMessageSize => Some(Refusal::TooLarge),
-        RDKafkaErrorCode::InvalidRecord => Some(Refusal::Invalid),
+        | RDKafkaErrorCode::InvalidMessageSize => Some(RefusalReason::TooLarge),
+        RDKafkaErrorCode::InvalidRecord => Some(RefusalReason::Invalid),
         _ => None,
     }
 }

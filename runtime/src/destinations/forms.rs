@@ -1,14 +1,14 @@
 //! The forms of a failure record, from the complete to the smallest one. Pure.
 //!
 //! The limits of a destination are not known in advance: a topic has `max.message.bytes`, a queue
-//! `MaximumMessageSize`, and a compacted topic refuses records without a key. The complete form is sent
-//! first. A refusal that concerns the record leads to the next form.
+//! `MaximumMessageSize`, and a compacted topic refuses records without a key. The complete form is
+//! sent first. A refusal that concerns the record leads to the next form.
 
 use super::{FailureRecord, Metadata};
 
 /// Why a destination refuses a record. It would refuse the same form again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum RefusalReason {
     /// The form exceeds a size limit.
     TooLarge,
     /// The key is missing, or another property is not allowed.
@@ -32,15 +32,15 @@ impl Form {
     };
 
     /// The form to send after a refusal. `None`: no further form differs in what was refused.
-    pub(super) fn after(self, refusal: Refusal, record: &FailureRecord) -> Option<Self> {
+    pub(super) fn after(self, refusal: RefusalReason, record: &FailureRecord) -> Option<Self> {
         let has_metadata = record.metadata != Metadata::None;
         match refusal {
-            Refusal::TooLarge if self.body + 1 < record.bodies.len() => Some(Self {
+            RefusalReason::TooLarge if self.body + 1 < record.bodies.len() => Some(Self {
                 body: self.body + 1,
                 ..self
             }),
             // the metadata may exceed the limit, or lack the key
-            Refusal::TooLarge | Refusal::Invalid => {
+            RefusalReason::TooLarge | RefusalReason::Invalid => {
                 (!self.bare && has_metadata).then_some(Self { bare: true, ..self })
             }
         }
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_large_record_loses_payload_then_key() {
         let record = of_topic();
-        let next = |form: Form| form.after(Refusal::TooLarge, &record);
+        let next = |form: Form| form.after(RefusalReason::TooLarge, &record);
         assert_eq!(next(Form::COMPLETE), Some(form(1, false)));
         assert_eq!(next(form(1, false)), Some(form(1, true)));
         assert_eq!(next(form(1, true)), None);
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_record_without_a_key_keeps_its_payload() {
         let record = of_topic();
-        let next = |form: Form| form.after(Refusal::Invalid, &record);
+        let next = |form: Form| form.after(RefusalReason::Invalid, &record);
         assert_eq!(next(Form::COMPLETE), Some(form(0, true)));
         assert_eq!(next(form(0, true)), None);
         assert!(!form(0, true).is_reduced(&record));
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn a_queue_gets_the_smaller_document_last() {
         let record = record(Metadata::None);
-        let next = |form: Form| form.after(Refusal::TooLarge, &record);
+        let next = |form: Form| form.after(RefusalReason::TooLarge, &record);
         assert_eq!(next(Form::COMPLETE), Some(form(1, false)));
         assert_eq!(next(form(1, false)), None);
-        assert_eq!(Form::COMPLETE.after(Refusal::Invalid, &record), None);
+        assert_eq!(Form::COMPLETE.after(RefusalReason::Invalid, &record), None);
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
         let attribute = ("RequestID", "String", "r".to_owned());
         let mut record = record(Metadata::Attributes(vec![attribute]));
         record.bodies.truncate(1);
-        let next = |form: Form| form.after(Refusal::TooLarge, &record);
+        let next = |form: Form| form.after(RefusalReason::TooLarge, &record);
         assert_eq!(next(Form::COMPLETE), Some(form(0, true)));
         assert_eq!(next(form(0, true)), None);
         assert!(form(0, true).is_reduced(&record));

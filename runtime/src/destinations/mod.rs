@@ -1,12 +1,12 @@
 //! Delivery of failure records: what a destination (an SQS queue or a Kafka topic) receives about
 //! records, messages and events that were discarded.
 //!
-//! `client` sends to the destination and classifies refusals; `forms` selects the next smaller form of
-//! a record after a refusal (pure); `topic` is the configuration of the producers.
+//! `client` sends to the destination and classifies refusals; `forms` selects the next smaller form
+//! of a record after a refusal (pure); `topic` is the configuration of the producers.
 //!
-//! Guarantees: a delivery succeeds only after the destination has accepted every record or has refused
-//! it in every form. A repeated delivery sends all of them again. Callers retry an unavailable
-//! destination on their own schedule.
+//! Guarantees: a delivery succeeds only after the destination has accepted every record or has
+//! refused it in every form. A repeated delivery sends all of them again. Callers retry an
+//! unavailable destination on their own schedule.
 
 mod client;
 mod forms;
@@ -22,8 +22,8 @@ pub(crate) struct FailureRecord {
     pub(crate) bodies: Vec<Body>,
     /// What accompanies the document, until the destination refuses it.
     pub(crate) metadata: Metadata,
-    /// Position of the discarded record, or of the first of several: the key in a topic that refuses
-    /// the original one.
+    /// Position of the discarded record, or of the first of several: the key in a topic that
+    /// refuses the original one.
     pub(crate) position: String,
     /// Number of discarded records.
     pub(crate) records: u64,

@@ -10,8 +10,9 @@ use rdkafka::producer::FutureProducer;
 /// Time limit of a delivery to a topic.
 pub(super) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum size of a record in bytes for the producer, so that the limits of topic and broker decide.
-/// A request above the broker's `socket.request.max.bytes` (100 MiB) would close the connection.
+/// Maximum size of a record in bytes for the producer, so that the limits of topic and broker
+/// decide. A request above the broker's `socket.request.max.bytes` (100 MiB) would close the
+/// connection.
 const MAX_REQUEST: &str = "100000000";
 
 /// The configuration of a producer whose records succeed or fail independently.

@@ -207,7 +207,7 @@ async fn topics(app: &Application) -> Vec<Finding> {
         let security = mapping.security.clone();
         let asked = tokio::task::spawn_blocking({
             let place = place.clone();
-            move || kafka::reach(&place, &security, &topics, BROKER_TIMEOUT)
+            move || kafka::probe(&place, &security, &topics, BROKER_TIMEOUT)
         });
         let asked = asked.await;
         let Ok(Ok(missing)) = asked else { continue };

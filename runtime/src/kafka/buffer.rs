@@ -1,11 +1,12 @@
-//! Encoded records, held until they are done: a retry, a part of a batch and a limit on bytes are all just slicing.
+//! Encoded records in memory until they are done. Retries, bisected batches and size limits are
+//! slices.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::encode::{EVENT_END, PARTITION_END, partition_start};
 use event_sources::stream::{Offset, Partition, Record, Slice};
 
-/// Where a record lies in its chunk.
+/// Position of a record in its chunk.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     offset: Offset,
@@ -24,7 +25,7 @@ impl Span {
     }
 }
 
-/// Records of one partition that were encoded in one go, separated by commas.
+/// Consecutive encoded records of a partition, separated by commas.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     bytes: Vec<u8>,
@@ -34,7 +35,7 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// A chunk that writes into `bytes` (emptied first): buffers are used again and again.
+    /// A chunk that reuses the memory of `bytes`.
     pub(super) fn reusing(mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         Self {
@@ -44,7 +45,7 @@ impl Chunk {
         }
     }
 
-    /// Appends one record, written by `encode`.
+    /// Appends a record that `encode` writes.
     pub(super) fn push(&mut self, offset: Offset, time: i64, encode: impl FnOnce(&mut Vec<u8>)) {
         if !self.spans.is_empty() {
             self.bytes.push(b',');
@@ -59,7 +60,7 @@ impl Chunk {
         });
     }
 
-    /// A record that the filters drop.
+    /// Notes a record that the filters dropped.
     pub(super) fn skip(&mut self, offset: Offset) {
         self.skipped = Some(offset);
     }
@@ -101,13 +102,13 @@ impl Chunk {
     }
 }
 
-/// What became of an arriving chunk.
+/// The effect of an arriving chunk.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Accepted {
     /// These records are new.
     Records(Vec<Record>),
-    /// The log was cut or begun anew: it has other records where some are held or done already. These are all that count
-    /// now: what was held and not done before the cut, then the new ones.
+    /// The log was truncated or recreated: it has other records at known offsets. These are all
+    /// records in memory: those before the difference that are not done, then the new ones.
     Reset(Vec<Record>),
 }
 
@@ -119,7 +120,7 @@ struct Held {
 }
 
 impl Held {
-    /// The very record that `chunk` has at `span` is held and not done: it was fetched again.
+    /// The same record is in memory and not done: it was fetched again.
     fn has(&self, chunk: &Chunk, span: &Span) -> bool {
         let held = self
             .chunks
@@ -129,7 +130,7 @@ impl Held {
             && held == Some(&chunk.bytes[span.start..span.end])
     }
 
-    /// Forgets everything from `first` on. Returns what is held and not done before it.
+    /// Removes everything from `first` on. Returns the earlier records that are not done.
     fn cut(&mut self, first: Offset) -> Vec<Record> {
         if self.released.is_some_and(|released| released >= first) {
             *self = Self::default();
@@ -158,8 +159,8 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Takes a chunk. Records that are held already, and were fetched again, are left out; where the log now has
-    /// others at their offsets, those take their place.
+    /// Adds a chunk. Records that are in memory already are dropped; if the log now has others at
+    /// their offsets, those replace them.
     pub(super) fn accept(&mut self, partition: Partition, mut chunk: Chunk) -> Accepted {
         let held = self.partitions.entry(partition).or_default();
         let first = chunk.spans.first().map(|span| span.offset);
@@ -188,7 +189,7 @@ impl Buffer {
         }
     }
 
-    /// Frees everything up to `through`. Returns how many records that were, and the memory of chunks that are empty now.
+    /// Releases the records up to `through`. Returns their number, and the memory of empty chunks.
     pub(super) fn release(
         &mut self,
         partition: Partition,
@@ -222,7 +223,7 @@ impl Buffer {
         (records, free)
     }
 
-    /// Forgets partitions that were given up.
+    /// Removes revoked partitions.
     pub(super) fn forget(&mut self, partitions: &[Partition]) {
         self.partitions
             .retain(|partition, _| !partitions.contains(partition));
@@ -286,117 +287,5 @@ impl Buffer {
             .flatten()
             .filter_map(|chunk| chunk.between(slice.first, slice.last))
             .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const P: Partition = Partition {
-        topic: 0,
-        number: 2,
-    };
-
-    fn chunk(offsets: &[Offset]) -> Chunk {
-        let mut chunk = Chunk::default();
-        for offset in offsets {
-            chunk.push(*offset, 0, |out| {
-                out.extend_from_slice(offset.to_string().as_bytes());
-            });
-        }
-        chunk
-    }
-
-    fn offsets(accepted: &Accepted) -> Vec<Offset> {
-        let (Accepted::Records(records) | Accepted::Reset(records)) = accepted;
-        records.iter().map(|record| record.offset).collect()
-    }
-
-    fn event(buffer: &Buffer, first: Offset, last: Offset) -> String {
-        let slice = Slice {
-            partition: P,
-            first,
-            last,
-            records: 0,
-        };
-        String::from_utf8(buffer.event(b"{\"records\":{", &["t".to_owned()], &[slice])).unwrap()
-    }
-
-    #[test]
-    fn any_run_of_records_across_chunks_and_gaps_is_one_array() {
-        let mut buffer = Buffer::default();
-        buffer.accept(P, chunk(&[1, 2, 5]));
-        buffer.accept(P, chunk(&[8, 9]));
-        assert_eq!(event(&buffer, 2, 8), r#"{"records":{"t-2":[2,5,8]}}"#);
-        assert_eq!(event(&buffer, 1, 9), r#"{"records":{"t-2":[1,2,5,8,9]}}"#);
-        assert_eq!(event(&buffer, 9, 9), r#"{"records":{"t-2":[9]}}"#);
-    }
-
-    #[test]
-    fn records_fetched_twice_are_held_once() {
-        let mut buffer = Buffer::default();
-        buffer.accept(P, chunk(&[4, 5, 6]));
-        assert_eq!(offsets(&buffer.accept(P, chunk(&[5, 6, 7]))), [7]);
-        assert_eq!(event(&buffer, 4, 7), r#"{"records":{"t-2":[4,5,6,7]}}"#);
-    }
-
-    #[test]
-    fn a_log_that_begins_anew_replaces_what_was_held() {
-        let mut buffer = Buffer::default();
-        buffer.accept(P, chunk(&[4, 5, 6]));
-        buffer.release(P, 4);
-        let accepted = buffer.accept(P, chunk(&[0, 1]));
-        assert!(matches!(accepted, Accepted::Reset(_)));
-        assert_eq!(offsets(&accepted), [0, 1]);
-        assert_eq!(event(&buffer, 0, 9), r#"{"records":{"t-2":[0,1]}}"#);
-    }
-
-    fn rewritten(offsets: &[Offset]) -> Chunk {
-        let mut chunk = Chunk::default();
-        for offset in offsets {
-            chunk.push(*offset, 1, |out| {
-                out.extend_from_slice(format!("\"new {offset}\"").as_bytes());
-            });
-        }
-        chunk
-    }
-
-    #[test]
-    fn a_log_that_was_cut_keeps_what_is_held_before_the_cut_and_takes_the_new_records_behind_it() {
-        let mut buffer = Buffer::default();
-        buffer.accept(P, chunk(&[3, 4, 5]));
-        buffer.accept(P, chunk(&[6, 7]));
-        buffer.release(P, 3);
-        let accepted = buffer.accept(P, rewritten(&[5, 6]));
-        assert!(matches!(accepted, Accepted::Reset(_)));
-        assert_eq!(offsets(&accepted), [4, 5, 6]);
-        assert_eq!(
-            event(&buffer, 4, 9),
-            r#"{"records":{"t-2":[4,"new 5","new 6"]}}"#
-        );
-        assert_eq!(buffer.release(P, 6).0, 3);
-    }
-
-    #[test]
-    fn a_log_begun_anew_while_nothing_was_done_loses_none_of_its_records() {
-        let mut buffer = Buffer::default();
-        buffer.accept(P, chunk(&[4, 5, 6]));
-        assert_eq!(offsets(&buffer.accept(P, rewritten(&[0, 1]))), [0, 1]);
-        assert_eq!(offsets(&buffer.accept(P, rewritten(&[2, 3, 4]))), [2, 3, 4]);
-        assert_eq!(
-            event(&buffer, 0, 9),
-            r#"{"records":{"t-2":["new 0","new 1","new 2","new 3","new 4"]}}"#
-        );
-    }
-
-    #[test]
-    fn memory_comes_back_when_a_whole_chunk_is_done() {
-        let mut buffer = Buffer::default();
-        buffer.accept(P, chunk(&[1, 2]));
-        buffer.accept(P, chunk(&[3]));
-        assert_eq!(buffer.release(P, 1), (1, vec![]));
-        let (records, memory) = buffer.release(P, 3);
-        assert_eq!((records, memory.len()), (2, 2));
     }
 }

@@ -6,7 +6,8 @@ use crate::invocation::{Outcome, Rejected, Response};
 
 /// The result of the batch, and why its partial batch response is malformed, if it is.
 ///
-/// `partial`: the mapping has `ReportBatchItemFailures`. `partition` finds a partition of the batch by its name in the event.
+/// `partial`: the mapping has `ReportBatchItemFailures`. `partition` finds a partition of the batch
+/// by its name in the event.
 pub fn batch_result(
     result: &Result<Response, Rejected>,
     partial: bool,

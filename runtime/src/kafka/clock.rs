@@ -1,9 +1,9 @@
-//! A mapping's time.
+//! Time of a mapping.
 
 use event_sources::Millis;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since 1970 that only step forward.
+/// Milliseconds since 1970, monotonic.
 #[derive(Debug)]
 pub(super) struct Clock {
     started: Instant,

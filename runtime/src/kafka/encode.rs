@@ -1,4 +1,4 @@
-//! Lambda's Kafka event, written by hand: each record straight from librdkafka's memory into one growing buffer.
+//! Encodes Lambda's Kafka event: each record directly from librdkafka's memory into one buffer.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use rdkafka::message::Message;
 
 use crate::model::{KafkaKind, KafkaMapping};
 
-/// How every record of a partition begins, up to its offset.
+/// The beginning of each record of a partition, up to its offset.
 pub(super) fn record_start(topic: &str, partition: i32) -> Vec<u8> {
     let mut out = b"{\"topic\":".to_vec();
     text(topic, &mut out);
@@ -18,10 +18,11 @@ pub(super) fn record_start(topic: &str, partition: i32) -> Vec<u8> {
     out
 }
 
-/// Appends `message` as one element of the event's array. `start`: its partition's [`record_start`].
+/// Appends `message` as one element of the event's array. `start`: its partition's
+/// [`record_start`].
 ///
-/// A null key or value is left out, as the service does. Header bytes are signed, as Java sees them. A name that is not UTF-8 is decoded
-/// as Java decodes it: U+FFFD replaces what is not.
+/// A null key or value is omitted, as by the service. Header bytes are signed, as in Java. Names
+/// are decoded as by Java: U+FFFD replaces invalid UTF-8.
 pub(super) fn record(
     start: &[u8],
     message: &impl Message,
@@ -72,7 +73,7 @@ fn base64_field(before: &[u8], bytes: Option<&[u8]>, out: &mut Vec<u8>) {
 }
 
 fn text(text: &str, out: &mut Vec<u8>) {
-    // a string always serialises, and a Vec always takes it
+    // writing a string to a Vec cannot fail
     let _ = serde_json::to_writer(out, text);
 }
 
@@ -92,7 +93,7 @@ pub(super) fn envelope(mapping: &KafkaMapping) -> Vec<u8> {
     out
 }
 
-/// What closes an event that [`envelope`] opened.
+/// The end of an event that [`envelope`] began.
 pub(super) const EVENT_END: &[u8] = b"}}";
 
 /// `"topic-0":[`, after a comma unless it is the first.
@@ -100,11 +101,12 @@ pub(super) fn partition_start(topic: &str, number: i32, first: bool, out: &mut V
     if !first {
         out.push(b',');
     }
-    // topic names consist of letters, digits, '.', '_' and '-': nothing to escape; writing to a Vec cannot fail
+    // a topic name (ASCII letters, digits, '.', '_', '-') needs no escape; writing to a Vec cannot
+    // fail
     let _ = write!(out, "\"{topic}-{number}\":[");
 }
 
-/// Closes what [`partition_start`] opened.
+/// The end of an array that [`partition_start`] began.
 pub(super) const PARTITION_END: u8 = b']';
 
 #[cfg(test)]
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_reads_as_the_service_writes_it() {
+    fn a_record_has_the_services_format() {
         let headers = [
             Header {
                 name: b"trace",
@@ -159,11 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn a_null_key_and_a_tombstone_are_left_out() {
+    fn null_keys_and_values_are_omitted() {
         let message =
             OwnedMessage::new(None, None, "t".into(), Timestamp::NotAvailable, 0, 1, None);
         let expected = json!({
-            "topic": "t", "partition": 0, "offset": 1, "timestamp": -1, "timestampType": "NO_TIMESTAMP_TYPE", "headers": [],
+            "topic": "t", "partition": 0, "offset": 1, "timestamp": -1,
+            "timestampType": "NO_TIMESTAMP_TYPE", "headers": [],
         });
         assert_eq!(encoded(&message, &[]), expected);
     }

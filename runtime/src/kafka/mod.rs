@@ -1,36 +1,54 @@
-//! Kafka event source mappings: records from a real cluster through the pure machine of [`event_sources::stream`] to a function.
+//! Event source mappings of Kafka: the adapter of [`event_sources::stream`], the pure machine.
 //!
-//! A record passes through these files in this order: `poller` polls on a thread of its own and has `encode` write each
-//! message as JSON into a chunk (`consumer` is what librdkafka calls back into meanwhile); `buffer` holds chunks until their records are done and cuts events out of them; `driver`
-//! feeds the machine, invokes, commits, pauses; `source` runs the three together, [`event_sources::kafka`] says as which member of the group, `broken` names why another consumer is needed; `destination` takes what is given up, `record` reads a record back out of its JSON; where a group continues, and what needs an alarm; `offsets` asks the brokers for it and commits it, `topics` keeps which topics were read; `survey` looks every few seconds whether the topics are still those, and whether the group has given each partition to a member, and asks what the consumer does not report (`lookups`); `settings` holds every
-//! setting of librdkafka with its reason; `positions` says where the group stands, and `moves` has a running mapping read from elsewhere; `lookup` reads for both; `question` asks a cluster before the start whether it lets us in; `trouble` reports what Kafka reports; `status` shows how far it all is and how it fares.
+//! A record passes through these modules in order:
 //!
-//! Promises: at least once, in order within a partition; an offset is committed only when its record is done; a broker
-//! that goes away is waited for; a consumer that cannot go on is replaced; a drain finishes what is in flight, commits it and leaves.
+//! | module | task |
+//! |---|---|
+//! | `source` | one run of a mapping: creates the consumer, the polling thread and the driver |
+//! | `consumer` | callbacks of librdkafka: rebalances and errors become events for the driver |
+//! | `start_offsets`, `known_topics` | start offsets of a group; ids of the topics that were read |
+//! | `poller` | the polling thread: messages become encoded chunks |
+//! | `encode`, `buffer` | records as JSON; chunks that are held until their records are done |
+//! | `driver` | feeds the machine and executes its actions: invoke, commit, pause, deliver |
+//! | `discards`, `record` | failure records of discarded records |
+//!
+//! Beside them, `monitor` checks topics and group every few seconds, `read_errors` reports errors
+//! of the consumer, `status` collects counters and health, `moves` executes an operator's seek or
+//! skip in a running mapping, and `consumer_failure` lists why a run ends. `probe`, `positions` and
+//! `reader` serve commands that run without a mapping. `settings` has the configuration of
+//! librdkafka.
+//!
+//! Guarantees:
+//! - Each record is processed at least once, in order within its partition.
+//! - An offset is committed only after its record is done.
+//! - The mapping waits for an unavailable broker and replaces a consumer that failed.
+//! - A drain completes and commits the batches in flight, then leaves the group.
 
-mod broken;
 mod buffer;
+#[cfg(test)]
+mod buffer_tests;
 mod classify;
 mod clock;
 mod consumer;
+mod consumer_failure;
 mod discards;
 mod driver;
 mod encode;
-pub(crate) mod lookup;
-mod lookups;
+pub(crate) mod reader;
+
+mod known_topics;
+mod monitor;
 mod moves;
-mod offsets;
 mod poller;
 pub mod positions;
-mod question;
+mod probe;
+mod read_errors;
 mod record;
 mod settings;
 mod silent;
 mod source;
+mod start_offsets;
 mod status;
-mod survey;
-mod topics;
-mod trouble;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,68 +64,70 @@ use crate::sqs::Sqs;
 use crate::supervision::{Registry, supervise};
 use crate::tuning::SourceSettings;
 pub use classify::batch_result;
-use moves::Move;
-pub use positions::{PositionAction, PositionChange, Standing, Target};
-pub use question::reach;
+use moves::PositionMove;
+pub use positions::{GroupPosition, PositionAction, PositionChange, SeekTarget};
+pub use probe::probe;
 pub(crate) use record::OriginalRecord;
-pub(crate) use settings::{SERVICE_GATHERS, cluster};
+pub(crate) use settings::{SERVICE_WINDOW, cluster};
 pub(crate) use silent::{DeliveryResults, SilentContext};
-use source::Source;
-use status::Progress;
+use source::KafkaSource;
+use status::MappingProgress;
 pub use status::{MappingStatus, PartitionStatus};
 
-/// How long a mapping that has drained may take to close its consumer. It needs no more than an exchange with the broker; but one that
-/// is closed while its first assignment is on its way can wait for ever within librdkafka, which ends the group's part with the
-/// answer to the assignment and then drops the answer to the revocation that was on its way as well (2.12: `rd_kafka_cgrp_op_serve`).
+/// Time limit for closing the consumer of a drained mapping. Usually one exchange with the broker
+/// is enough. A consumer that is closed during its first assignment can wait forever within
+/// librdkafka: it ends its membership with the response to the assignment and then drops the
+/// response to the revocation (2.12, `rd_kafka_cgrp_op_serve`).
 pub const LEAVING: Duration = Duration::from_secs(8);
 
-/// Chunks on their way from the polling thread to the driver.
+/// Capacity of the channel from the polling thread to the driver, in chunks.
 const CHUNKS_AHEAD: usize = 16;
 
-/// Moves of operators on their way to the driver.
+/// Capacity of the channel for operators' moves.
 const MOVES: usize = 16;
 
-/// What a mapping needs of its host.
+/// Limits and services that a host gives a mapping.
 #[derive(Debug, Clone)]
-pub struct Limits {
-    /// Invocations of the function at one time.
+pub struct KafkaLimits {
+    /// Maximum of concurrent invocations.
     pub in_flight: usize,
-    /// Bytes of encoded records held.
+    /// Maximum of bytes of encoded records in memory.
     pub buffer_bytes: usize,
-    /// Time a drain waits for batches in flight.
+    /// Time limit of a drain for the batches in flight.
     pub drain: Duration,
-    /// Distinguishes this host within the group, the same after a restart.
+    /// Identifies this host within the group, also after a restart.
     pub host_id: String,
-    /// Gather and retry at the service's pace instead of as soon as possible.
+    /// Batching window and retry delays of the service instead of the shortest ones.
     pub aws_timing: bool,
-    /// Where destinations that are queues are reached.
+    /// The SQS server of destinations that are queues.
     pub sqs: Option<Sqs>,
-    /// The function, as destinations are told of it.
+    /// ARN of the function for failure records.
     pub function_arn: String,
-    /// Where the mapping is registered as a part of its host.
+    /// The host's registry of supervised parts.
     pub parts: Registry,
-    /// The host's state folder, which keeps the ids of the topics that were read; `None`: they are forgotten when the host ends.
+    /// The host's state folder, which keeps the ids of topics. `None`: they are kept in memory
+    /// only.
     pub state: Option<PathBuf>,
 }
 
 /// A running mapping.
 #[derive(Debug)]
-pub struct Handle {
-    watch: Watch,
+pub struct KafkaHandle {
+    watch: KafkaView,
     tune: watch::Sender<Option<SourceSettings>>,
     task: JoinHandle<Result<(), String>>,
 }
 
-/// A view of a mapping, for the status.
+/// Reads the status of a mapping and sends it moves. Outlives the mapping's handle.
 #[derive(Debug, Clone)]
-pub struct Watch {
+pub struct KafkaView {
     mapping: KafkaMapping,
-    progress: Arc<Progress>,
-    moves: mpsc::Sender<Move>,
+    progress: Arc<MappingProgress>,
+    moves: mpsc::Sender<PositionMove>,
 }
 
-impl Watch {
-    /// How far it is.
+impl KafkaView {
+    /// A snapshot of counters, positions and health.
     pub fn status(&self) -> MappingStatus {
         MappingStatus {
             mapping: self.mapping.id.clone(),
@@ -119,18 +139,18 @@ impl Watch {
     }
 }
 
-impl Handle {
-    /// A view that outlives this handle.
-    pub fn watch(&self) -> Watch {
+impl KafkaHandle {
+    /// A view for the status.
+    pub fn watch(&self) -> KafkaView {
         self.watch.clone()
     }
 
-    /// How far it is.
+    /// As [`KafkaView::status`].
     pub fn status(&self) -> MappingStatus {
         self.watch.status()
     }
 
-    /// Changes how it behaves from now on; lives as long as the mapping.
+    /// Sends changed settings to the mapping.
     pub fn tuner(&self) -> watch::Sender<Option<SourceSettings>> {
         self.tune.clone()
     }
@@ -138,7 +158,7 @@ impl Handle {
     /// Waits until the mapping has drained and left its group.
     ///
     /// # Errors
-    /// It could not drain. Says which mapping and why.
+    /// The mapping could not drain.
     pub async fn ended(self) -> Result<(), String> {
         self.task
             .await
@@ -146,18 +166,19 @@ impl Handle {
     }
 }
 
-/// Starts a mapping, which drains when `shutdown` turns true. Should its consumer become unusable, another one takes its place.
+/// Starts a mapping, which drains when `shutdown` turns true. A new consumer replaces one that
+/// failed.
 ///
 /// # Errors
-/// Says what cannot work: a destination without an endpoint, or a setting that librdkafka refuses.
+/// A destination has no endpoint, librdkafka refuses a setting, or a state file cannot be read.
 pub fn start(
     mapping: KafkaMapping,
-    limits: &Limits,
+    limits: &KafkaLimits,
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
-) -> Result<Handle, String> {
+) -> Result<KafkaHandle, String> {
     let (tune, tuned) = watch::channel(None);
-    let (moves, wanted) = mpsc::channel(MOVES);
+    let (moves, requested) = mpsc::channel(MOVES);
     let failed = |why: &dyn std::fmt::Display| format!("mapping {}: {why}", mapping.id);
     let destination = mapping
         .on_failure
@@ -165,16 +186,16 @@ pub fn start(
         .map(|to| DestinationClient::new(to, settings::cluster(&mapping), limits.sqs.as_ref()))
         .transpose()
         .map_err(|why| failed(&why))?;
-    let source = Source::new(
+    let source = KafkaSource::new(
         mapping.clone(),
         limits.clone(),
         destination,
         invoker,
-        (tuned, wanted),
+        (tuned, requested),
         shutdown.clone(),
     )
     .map_err(|why| failed(&why))?;
-    let watch = Watch {
+    let watch = KafkaView {
         mapping,
         progress: source.progress.clone(),
         moves,
@@ -182,7 +203,7 @@ pub fn start(
     let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
     limits
         .parts
-        .add_thread(Source::polling_name(&watch.mapping.id));
+        .add_thread(KafkaSource::polling_name(&watch.mapping.id));
     let task = tokio::spawn(supervise(part, shutdown, move || source.clone().run()));
-    Ok(Handle { watch, tune, task })
+    Ok(KafkaHandle { watch, tune, task })
 }

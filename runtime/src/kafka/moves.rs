@@ -1,49 +1,50 @@
-//! Moves of a partition by an operator, from the request to the answer.
+//! An operator's moves of a partition in a running mapping, from the request to the response.
 //!
-//! A skip goes to the pure machine at once. A seek goes to the polling thread first: librdkafka drops what it has fetched, and the event
-//! that says so follows every record from before in the channel to the driver. Then the machine starts at the new offset, and the answer
-//! waits until that is committed.
+//! A skip goes to the machine directly. A seek goes to the polling thread first: librdkafka
+//! discards what it has fetched, and the event of the seek follows all earlier records in the
+//! channel to the driver. Then the machine starts at the new offset. The response is sent after the
+//! commit.
 
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Watch;
+use super::KafkaView;
 use super::consumer::partition;
-use super::positions::{PositionAction, PositionChange, standings};
+use super::positions::{PositionAction, PositionChange, group_positions};
 use event_sources::stream::{Offset, Partition, Position};
 
-/// How long a move may take.
-const PATIENCE: Duration = Duration::from_secs(6);
+/// Time limit of a move.
+const TIMEOUT: Duration = Duration::from_secs(6);
 
-/// What an operator asks the driver for, with what the brokers say of the partition.
+/// A request to the driver, with the offsets that the brokers have.
 #[derive(Debug)]
-pub(super) struct Move {
+pub(super) struct PositionMove {
     pub(super) partition: Partition,
     pub(super) action: PositionAction,
-    /// Next offset to read, or the record to pass.
+    /// Next offset to read, or the record to skip.
     pub(super) offset: Offset,
-    /// The group's committed offset; not below the log's start.
+    /// The committed offset, at least the first offset of the log.
     pub(super) committed: Offset,
-    /// Takes what became of it, or why nothing changed.
+    /// Receives the effect, or why nothing changed.
     pub(super) answer: oneshot::Sender<Result<String, String>>,
 }
 
-/// What a move comes to.
+/// The effect of a move.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MoveTarget {
-    /// The record is held: it is given up.
-    GiveUp,
-    /// Reading goes on here.
+    /// The record is in memory: it is discarded.
+    Discard,
+    /// The partition is read from this offset.
     Offset(Offset),
 }
 
-impl Move {
-    /// What is to be done with a partition at `position`. A record that never arrived, perhaps because it cannot be read, is passed by
-    /// reading behind it.
+impl PositionMove {
+    /// The effect on a partition at `position`. A record that never arrived, for example because it
+    /// cannot be read, is skipped by reading from the next offset.
     ///
     /// # Errors
-    /// The record to pass is not the next one: says which one is.
+    /// The record to skip is not the next one.
     pub(super) fn target(&self, position: Position) -> Result<MoveTarget, String> {
         let record = self.offset;
         match (
@@ -52,70 +53,71 @@ impl Move {
             position.next.unwrap_or(self.committed).max(self.committed),
         ) {
             (PositionAction::Seek, ..) => Ok(MoveTarget::Offset(record)),
-            (_, Some(first), _) if first == record => Ok(MoveTarget::GiveUp),
+            (_, Some(first), _) if first == record => Ok(MoveTarget::Discard),
             (_, None, next) if next == record => Ok(MoveTarget::Offset(record + 1)),
             (_, held, next) => {
                 let next = held.unwrap_or(next);
                 Err(format!(
-                    "the next record of the partition is {next}, not {record}. Skip that one, or seek"
+                    "the next record of the partition is {next}, not {record}. Skip that one, or \
+                     seek"
                 ))
             }
         }
     }
 
-    /// Nothing changed, for this reason.
+    /// Responds that nothing changed.
     pub(super) fn refuse(self, why: String) {
-        // the operator may have gone away
+        // the request may have timed out
         let _ = self.answer.send(Err(why));
     }
 
-    /// This became of it.
-    pub(super) fn done(self, became: String) {
-        let _ = self.answer.send(Ok(became));
+    /// Responds with the effect.
+    pub(super) fn done(self, effect: String) {
+        let _ = self.answer.send(Ok(effect));
     }
 }
 
-impl Watch {
+impl KafkaView {
     /// Logical id of the mapping.
     pub(crate) fn id(&self) -> &str {
         &self.mapping.id
     }
 
-    /// Moves the group in a partition of this host. Yields what became of it.
+    /// Moves the group in a partition of this host. Returns the effect as text.
     ///
     /// # Errors
-    /// Why nothing changed.
+    /// The move was refused, or the mapping does not respond.
     pub(crate) async fn change_position(&self, change: &PositionChange) -> Result<String, String> {
-        let place = partition(&self.mapping.topics, &change.topic, change.partition);
-        let place = place.ok_or_else(|| {
+        let target_partition = partition(&self.mapping.topics, &change.topic, change.partition);
+        let target_partition = target_partition.ok_or_else(|| {
             format!(
                 "mapping {} does not read topic {}",
                 self.mapping.id, change.topic
             )
         })?;
         let mapping = self.mapping.clone();
-        let found = tokio::task::spawn_blocking(move || standings(&mapping)).await;
+        let found = tokio::task::spawn_blocking(move || group_positions(&mapping)).await;
         let all = found.unwrap_or_else(|error| Err(error.to_string()))?;
-        let standing = all
+        let position = all
             .iter()
             .find(|one| one.topic == change.topic && one.partition == change.partition);
-        let standing = standing.ok_or_else(|| {
+        let position = position.ok_or_else(|| {
             format!(
                 "topic {} has no partition {}",
                 change.topic, change.partition
             )
         })?;
         match change.action {
-            PositionAction::Seek => standing.seek(change.offset)?,
-            PositionAction::Skip => standing.skip(change.offset)?,
+            PositionAction::Seek => position.seek(change.offset)?,
+            PositionAction::Skip => position.skip(change.offset)?,
         };
-        let (answer, became) = oneshot::channel();
-        let committed = standing
+        let (answer, effect) = oneshot::channel();
+        let committed = position
             .committed
-            .unwrap_or(standing.start)
-            .max(standing.start);
-        let wanted = Move {
-            partition: place,
+            .unwrap_or(position.start)
+            .max(position.start);
+        let request = PositionMove {
+            partition: target_partition,
             action: change.action,
             offset: change.offset,
             committed,
@@ -123,19 +125,19 @@ impl Watch {
         };
         let gone = || {
             format!(
-                "mapping {} is restarting or ending; look with usher offsets list and try again",
+                "mapping {} is restarting or ending; check with usher offsets list and try again",
                 self.mapping.id
             )
         };
-        self.moves.send(wanted).await.map_err(|_| gone())?;
-        let became = tokio::time::timeout(PATIENCE, became).await;
-        let became = became.map_err(|_| {
+        self.moves.send(request).await.map_err(|_| gone())?;
+        let effect = tokio::time::timeout(TIMEOUT, effect).await;
+        let effect = effect.map_err(|_| {
             format!(
-                "nothing happened within {} s; look with usher offsets list",
-                PATIENCE.as_secs()
+                "no response within {} s; check with usher offsets list",
+                TIMEOUT.as_secs()
             )
         })?;
-        became.map_err(|_| gone())?
+        effect.map_err(|_| gone())?
     }
 }
 
@@ -153,21 +155,21 @@ mod tests {
             topic: 0,
             number: 0,
         };
-        let wanted = Move {
+        let request = PositionMove {
             partition,
             action,
             offset,
             committed: 5,
             answer: oneshot::channel().0,
         };
-        wanted.target(Position { first_held, next })
+        request.target(Position { first_held, next })
     }
 
     #[test]
     fn only_the_next_record_may_be_skipped() {
         let skip =
             |offset, first_held, next| target(PositionAction::Skip, offset, first_held, next);
-        assert_eq!(skip(7, Some(7), Some(5)), Ok(MoveTarget::GiveUp));
+        assert_eq!(skip(7, Some(7), Some(5)), Ok(MoveTarget::Discard));
         assert!(
             skip(8, Some(7), Some(5))
                 .unwrap_err()
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seek_goes_anywhere() {
+    fn a_seek_may_target_any_offset() {
         assert_eq!(
             target(PositionAction::Seek, 3, Some(7), Some(5)),
             Ok(MoveTarget::Offset(3))

@@ -66,7 +66,10 @@ mod tests {
 
     #[test]
     fn key_value_and_headers_are_decoded_unchanged() {
-        let mut record = json!({"topic": "orders", "partition": 3, "offset": 41, "key": "AP8=", "value": "aGk=", "headers": [{"trace": [65, -128]}]});
+        let mut record = json!({
+            "topic": "orders", "partition": 3, "offset": 41, "key": "AP8=", "value": "aGk=",
+            "headers": [{"trace": [65, -128]}],
+        });
         let original = OriginalRecord::parse(&record).unwrap();
         assert_eq!(
             (original.topic.as_str(), original.partition, original.offset),

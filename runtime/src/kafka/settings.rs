@@ -1,4 +1,4 @@
-//! A mapping's settings, as librdkafka and the pure machine want them.
+//! Settings of a mapping for librdkafka and for the pure machine.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use sha2::{Digest, Sha256};
 
-use super::{Limits, encode};
+use super::{KafkaLimits, encode};
 use crate::invocation::MAX_PAYLOAD;
 use crate::model::{KafkaMapping, KafkaSecurity};
 use event_sources::stream::StreamSettings;
 
-/// Longest topic name (249), a partition number and the punctuation around them.
+/// Upper bound in bytes: the longest topic name (249), a partition number and punctuation.
 const PARTITION_OVERHEAD: usize = 270;
 
-/// How long the service gathers a batch where the template names no window.
-pub(crate) const SERVICE_GATHERS: Duration = Duration::from_millis(500);
+/// The service's batching window if the template has none.
+pub(crate) const SERVICE_WINDOW: Duration = Duration::from_millis(500);
 
-/// How the mapping's cluster is reached, whatever for.
+/// Addresses and credentials of the mapping's cluster.
 pub(crate) fn cluster(mapping: &KafkaMapping) -> ClientConfig {
     let mut config = ClientConfig::new();
-    reach(&mapping.bootstrap_servers, &mapping.security, &mut config);
+    connection(&mapping.bootstrap_servers, &mapping.security, &mut config);
     config
         .set("client.id", format!("usher-{}", mapping.id))
         .set("reconnect.backoff.max.ms", "2000")
@@ -28,8 +28,8 @@ pub(crate) fn cluster(mapping: &KafkaMapping) -> ClientConfig {
     config
 }
 
-/// Where the brokers are, and what they are shown.
-pub(super) fn reach(servers: &str, security: &KafkaSecurity, config: &mut ClientConfig) {
+/// Sets addresses, encryption and credentials.
+pub(super) fn connection(servers: &str, security: &KafkaSecurity, config: &mut ClientConfig) {
     let protocol = match (&security.login, security.tls) {
         (Some(_), _) => "sasl_ssl",
         (None, true) => "ssl",
@@ -62,32 +62,35 @@ pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
     let mut config = cluster(mapping);
     config
         .set("group.id", &mapping.group)
-        // static membership: after a kill the successor takes over at once, without waiting for the session to run out
+        // static membership: after a kill the next process takes over before the session expires
         .set("group.instance.id", instance_id(mapping, host_id))
-        // offsets are committed by us and only for what is done
+        // the driver commits offsets after their records are done
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // a position that the log does not have is an error, which `offsets` settles: librdkafka would skip or repeat records silently
+        // an invalid position is an error, which `start_offsets` handles; librdkafka would skip or
+        // repeat records without a message
         .set("auto.offset.reset", "error")
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", "10000")
         .set("heartbeat.interval.ms", "3000")
-        // a producer's aborted transactions never reach a function
+        // records of aborted transactions never reach a function
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
         .set("topic.metadata.refresh.interval.ms", "10000")
-        // what librdkafka itself may hold of each partition before our own buffers, and how soon it fetches on when there is
-        // room again
+        // buffer of librdkafka per partition, and the delay until it fetches again after it was
+        // full
         .set("queued.max.messages.kbytes", "4096")
         .set("fetch.queue.backoff.ms", "20")
         .set("statistics.interval.ms", "1000");
     config
 }
 
-/// The same for every start of this mapping on this host, different on every other, and for other topics.
+/// The member name: the same for every start of this mapping on this host, different for other
+/// hosts and other topics.
 ///
-/// A broker gives a static member that comes back within its session the partitions that it had, without a look at its topics: under the
-/// same name a mapping whose template now names another topic would have nothing of it.
+/// A broker gives a static member that returns within its session its previous partitions, without
+/// a check of the topics: under the same name a mapping with another topic would get no partition
+/// of it.
 fn instance_id(mapping: &KafkaMapping, host_id: &str) -> String {
     let topics: BTreeSet<&str> = mapping.topics.iter().map(String::as_str).collect();
     let topics: Vec<&str> = topics.into_iter().collect();
@@ -100,11 +103,11 @@ fn instance_id(mapping: &KafkaMapping, host_id: &str) -> String {
     format!("usher-{}", hex::encode(&digest[..8]))
 }
 
-/// The machine's settings.
-pub(super) fn machine(mapping: &KafkaMapping, limits: &Limits) -> StreamSettings {
-    let (gathering, backoff, max_backoff) = if limits.aws_timing {
+/// Settings of the machine.
+pub(super) fn machine(mapping: &KafkaMapping, limits: &KafkaLimits) -> StreamSettings {
+    let (default_window, backoff, max_backoff) = if limits.aws_timing {
         (
-            SERVICE_GATHERS,
+            SERVICE_WINDOW,
             Duration::from_secs(1),
             Duration::from_mins(1),
         )
@@ -118,7 +121,7 @@ pub(super) fn machine(mapping: &KafkaMapping, limits: &Limits) -> StreamSettings
     StreamSettings {
         batch_size: mapping.batch_size as usize,
         window: if mapping.batching_window.is_zero() {
-            gathering
+            default_window
         } else {
             mapping.batching_window
         },
@@ -144,10 +147,10 @@ mod tests {
     use crate::model::KafkaKind;
     use crate::supervision::Registry;
 
-    fn limits(aws_timing: bool) -> Limits {
+    fn limits(aws_timing: bool) -> KafkaLimits {
         let host_id = String::new();
         let function_arn = String::new();
-        Limits {
+        KafkaLimits {
             in_flight: 1,
             buffer_bytes: 1,
             drain: Duration::ZERO,
@@ -161,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn a_member_of_other_topics_is_another_member() {
+    fn other_topics_make_another_member() {
         let mut mapping = mapping(KafkaKind::SelfManaged);
         let own = |mapping: &KafkaMapping| instance_id(mapping, "host");
         mapping.topics = vec!["a".to_owned(), "b".to_owned()];
         let both = own(&mapping);
         mapping.topics.reverse();
-        assert_eq!(own(&mapping), both, "their order is of no account");
+        assert_eq!(own(&mapping), both, "the order does not matter");
         for topics in [vec!["a"], vec!["b"], vec!["a", "c"], vec!["a", "b", "c"]] {
             mapping.topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
             assert_ne!(own(&mapping), both, "{topics:?}");
@@ -175,19 +178,19 @@ mod tests {
     }
 
     #[test]
-    fn at_the_services_pace_a_mapping_gathers_and_waits_longer_and_its_own_window_comes_first() {
+    fn aws_timing_has_longer_windows_and_delays() {
         let mut mapping = mapping(KafkaKind::SelfManaged);
-        let soon = machine(&mapping, &limits(false));
+        let fast = machine(&mapping, &limits(false));
         let slow = machine(&mapping, &limits(true));
         assert_eq!(
-            (soon.window, slow.window),
+            (fast.window, slow.window),
             (Duration::ZERO, Duration::from_millis(500))
         );
         assert_eq!(
             (slow.backoff, slow.max_backoff),
             (Duration::from_secs(1), Duration::from_secs(60))
         );
-        assert!(soon.backoff < slow.backoff && soon.max_backoff < slow.max_backoff);
+        assert!(fast.backoff < slow.backoff && fast.max_backoff < slow.max_backoff);
         mapping.batching_window = Duration::from_secs(3);
         assert_eq!(
             machine(&mapping, &limits(true)).window,

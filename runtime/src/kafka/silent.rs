@@ -1,4 +1,4 @@
-//! Clients that a person's command uses: no word but the result.
+//! Contexts of clients for operators' commands: librdkafka logs nothing, errors are in the results.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
-/// A consumer whose only word is what it is asked for.
+/// Context of a consumer without logs.
 pub(crate) struct SilentContext;
 
 impl ClientContext for SilentContext {
@@ -19,12 +19,12 @@ impl ClientContext for SilentContext {
 
 impl ConsumerContext for SilentContext {}
 
-/// What became of records that were sent, by the number that each was sent under.
+/// Context of a producer without logs. Keeps the result of each record, by its number.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryResults(Mutex<BTreeMap<usize, Result<(), KafkaError>>>);
 
 impl DeliveryResults {
-    /// What became of the record of this number; `None`: it is not known yet.
+    /// `None`: no result yet.
     pub(crate) fn of(&self, number: usize) -> Option<Result<(), KafkaError>> {
         self.0
             .lock()

@@ -1,8 +1,9 @@
-//! One run of a mapping: a consumer, the thread that polls it and the driver, from their start to the end of all three.
+//! One run of a mapping: a consumer, its polling thread and the driver, from start to end.
 //!
-//! A run ends with an error when the consumer cannot go on: its membership was taken over (fenced), the group gives it nothing although
-//! there is something to read, the log does not have its position any more, librdkafka reports an error that it calls fatal, or the polling
-//! thread panicked. The next run begins with a consumer of its own, from the last commit.
+//! A run ends with an error if the consumer failed: it was fenced, the group assigns it nothing
+//! although there are unassigned partitions, a log does not contain its position, librdkafka
+//! reports a fatal error, or the polling thread panicked. The next run has a new consumer and
+//! starts from the last commit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
@@ -13,58 +14,57 @@ use std::time::Instant;
 use rdkafka::consumer::Consumer;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::broken::Broken;
-use super::consumer::{Context, Event, MappingConsumer};
-use super::driver::Driver;
-use super::moves::Move;
-use super::poller::{self, Orders};
-use super::status::Progress;
-use super::topics::KnownTopics;
-use super::{CHUNKS_AHEAD, LEAVING, Limits, settings, survey};
+use super::consumer::{ConsumerEvent, MappingConsumer, MappingContext};
+use super::consumer_failure::ConsumerFailure;
+use super::driver::KafkaDriver;
+use super::known_topics::KnownTopics;
+use super::moves::PositionMove;
+use super::poller::{self, PollerCommands};
+use super::status::MappingProgress;
+use super::{CHUNKS_AHEAD, KafkaLimits, LEAVING, monitor, settings};
 use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::tuning::SourceSettings;
 use event_sources::kafka::Membership;
 
-/// What every run of a mapping begins with.
-pub(super) struct Source {
+/// What the runs of a mapping share.
+pub(super) struct KafkaSource {
     pub(super) mapping: KafkaMapping,
-    pub(super) limits: Limits,
+    pub(super) limits: KafkaLimits,
     pub(super) destination: Option<DestinationClient>,
     pub(super) invoker: Invoker,
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Arc<MappingProgress>,
     pub(super) tuned: watch::Receiver<Option<SourceSettings>>,
-    /// Moves that operators ask for; the run of now has it.
-    moves: tokio::sync::Mutex<mpsc::Receiver<Move>>,
+    /// Moves that operators request; locked by the current run.
+    moves: tokio::sync::Mutex<mpsc::Receiver<PositionMove>>,
     pub(super) shutdown: watch::Receiver<bool>,
     membership: Mutex<Membership>,
-    /// The topics that this host has read.
     known: Arc<KnownTopics>,
-    /// The consumer of the first run, made before anything starts: what librdkafka refuses is an error of the start.
+    /// The consumer of the first run, created by `new`: an error of librdkafka fails the start.
     first: Mutex<Option<Subscribed>>,
 }
 
-/// A consumer that has subscribed, and both ends of its way to the driver.
+/// A consumer that has subscribed, and its channel to the driver.
 struct Subscribed {
     consumer: Arc<MappingConsumer>,
-    events: mpsc::Sender<Event>,
-    received: mpsc::Receiver<Event>,
+    events: mpsc::Sender<ConsumerEvent>,
+    received: mpsc::Receiver<ConsumerEvent>,
 }
 
-impl Source {
+impl KafkaSource {
     /// Prepares the first run.
     ///
     /// # Errors
     /// A setting that librdkafka refuses, or a file of the state folder that cannot be read.
     pub(super) fn new(
         mapping: KafkaMapping,
-        limits: Limits,
+        limits: KafkaLimits,
         destination: Option<DestinationClient>,
         invoker: Invoker,
         (tuned, moves): (
             watch::Receiver<Option<SourceSettings>>,
-            mpsc::Receiver<Move>,
+            mpsc::Receiver<PositionMove>,
         ),
         shutdown: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, String> {
@@ -95,7 +95,7 @@ impl Source {
 
     fn subscribe(&self) -> Result<Subscribed, String> {
         let (events, received) = mpsc::channel(CHUNKS_AHEAD);
-        let context = Context::new(
+        let context = MappingContext::new(
             &self.mapping,
             events.clone(),
             self.progress.clone(),
@@ -118,7 +118,7 @@ impl Source {
         })
     }
 
-    /// Name of the polling thread, and of the fault that has it panic.
+    /// Name of the polling thread, and of the fault that makes it panic.
     pub(super) fn polling_name(mapping: &str) -> String {
         format!("polling {mapping}")
     }
@@ -126,7 +126,7 @@ impl Source {
     /// Runs until the host drains.
     ///
     /// # Errors
-    /// Why the mapping cannot go on with this consumer.
+    /// The consumer failed.
     pub(super) async fn run(self: Arc<Self>) -> Result<(), String> {
         let first = self
             .first
@@ -138,59 +138,64 @@ impl Source {
         } else {
             self.subscribe()?
         };
-        self.progress.restarted();
+        self.progress.reset();
         let Subscribed {
             consumer,
             events,
             received,
         } = subscribed;
         let stop = Arc::new(AtomicBool::new(false));
-        let surveying = survey::begin(
+        let _monitor = monitor::start(
             self.mapping.clone(),
             self.progress.clone(),
             self.known.clone(),
             events.clone(),
-        );
-        let _surveying = surveying.map_err(|error| format!("cannot start a thread: {error}"))?;
-        let (orders, ordered) = std_mpsc::channel();
+        )
+        .map_err(|error| format!("cannot start a thread: {error}"))?;
+        let (commands, received_commands) = std_mpsc::channel();
         let (ending, polling) = oneshot::channel();
         let name = Self::polling_name(&self.mapping.id);
         let thread = std::thread::Builder::new().name(name.clone()).spawn({
             let consumer = consumer.clone();
             let stop = stop.clone();
             let batch = self.mapping.batch_size as usize;
-            let panics = self.limits.parts.fault(&name);
+            let panic_on_purpose = self.limits.parts.fault(&name);
             move || {
-                // a panic drops the sender, which the driver notices as well
+                // a panic drops the sender: the driver's receiver then fails
                 let _ = ending.send(poller::poll(
-                    &consumer, &events, &ordered, &stop, batch, panics,
+                    &consumer,
+                    &events,
+                    &received_commands,
+                    &stop,
+                    batch,
+                    panic_on_purpose,
                 ));
             }
         });
         let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
-        let orders = Orders {
-            orders,
+        let commands = PollerCommands {
+            commands,
             thread: thread.thread().clone(),
         };
-        // dropped last, also by a panic of the driver
-        let mut open = Open {
+        // dropped last, also if the driver panics
+        let mut open = OpenConsumer {
             mapping: self.mapping.id.clone(),
             stop,
             owned: Some((thread, consumer.clone())),
         };
         let mut tuned = self.tuned.clone();
         if tuned.borrow().is_some() {
-            // what was set during an earlier run holds for this one, too
+            // settings of an earlier run stay in effect
             tuned.mark_changed();
         }
         let machine = settings::machine(&self.mapping, &self.limits);
         let destination = (self.destination.clone(), self.limits.function_arn.clone());
-        let driver = Driver::new(
+        let driver = KafkaDriver::new(
             self.mapping.clone(),
             machine,
             destination,
             consumer,
-            orders,
+            commands,
             self.invoker.clone(),
             self.progress.clone(),
         );
@@ -205,32 +210,39 @@ impl Source {
                 self.limits.drain,
             )
             .await;
-        let left = open.leave().await;
+        let closed = open.leave().await;
         match driven {
-            // everything in flight was done and committed, and the host needs no other consumer
-            Err(Broken::Unassigned(_) | Broken::Astray(_)) if *self.shutdown.borrow() => {
-                return left;
+            // the batches in flight are committed, and the host needs no further consumer
+            Err(ConsumerFailure::Unassigned(_) | ConsumerFailure::InvalidPosition(_))
+                if *self.shutdown.borrow() =>
+            {
+                return closed;
             }
-            Err(Broken::Fenced) => self.membership().fenced(Instant::now(), rand::random()),
-            Err(Broken::Unassigned(_)) => self.membership().rename(rand::random()),
-            Ok(()) | Err(Broken::Astray(_) | Broken::Other(_)) => {}
+            Err(ConsumerFailure::Fenced) => {
+                self.membership().fenced(Instant::now(), rand::random());
+            }
+            Err(ConsumerFailure::Unassigned(_)) => {
+                self.membership().rename(rand::random());
+            }
+            Ok(()) | Err(ConsumerFailure::InvalidPosition(_) | ConsumerFailure::Other(_)) => {}
         }
-        let driven = driven.map_err(|broken| broken.to_string());
-        driven.inspect_err(|why| self.progress.ended(why))?;
-        left
+        driven
+            .map_err(|failure| failure.to_string())
+            .inspect_err(|why| self.progress.run_failed(why))?;
+        closed
     }
 }
 
 /// An open consumer and the thread that polls it.
-struct Open {
+struct OpenConsumer {
     mapping: String,
     stop: Arc<AtomicBool>,
     owned: Option<(JoinHandle<()>, Arc<MappingConsumer>)>,
 }
 
-impl Open {
-    /// Ends the polling thread, then closes the consumer, which blocks; at most [`LEAVING`], since nothing depends on it: what is done is
-    /// committed, and the broker notices a member that sends nothing.
+impl OpenConsumer {
+    /// Ends the polling thread and closes the consumer, which blocks. Waits [`LEAVING`] at most:
+    /// everything is committed, and the broker removes a member without heartbeats.
     async fn leave(&mut self) -> Result<(), String> {
         let Some(left) = self.close()? else {
             return Ok(());
@@ -241,7 +253,8 @@ impl Open {
             Err(_) => {
                 tracing::warn!(
                     mapping = self.mapping,
-                    "Kafka has not let it leave its group within {} s; the group notices when its session runs out",
+                    "the consumer has not left its group within {} s; the group removes it when \
+                     its session expires",
                     LEAVING.as_secs()
                 );
                 Ok(())
@@ -249,22 +262,23 @@ impl Open {
         }
     }
 
-    /// Begins to close both. Resolves to whether the polling thread ended without a panic; `None`: they are closed already.
+    /// Starts to close both. Resolves to true if the polling thread ended without a panic. `None`:
+    /// closed before.
     fn close(&mut self) -> Result<Option<oneshot::Receiver<bool>>, String> {
         self.stop.store(true, Ordering::Relaxed);
         let Some((polling, consumer)) = self.owned.take() else {
             return Ok(None);
         };
         let (left, leaving) = oneshot::channel();
-        // not a blocking task, which the runtime would wait for at its end
+        // a thread: the runtime would wait for a blocking task when it ends
         let thread = std::thread::Builder::new()
             .name(format!("close {}", self.mapping))
             .spawn(move || {
                 let polled = polling.join();
-                // a queue of a partition holds its consumer
+                // the queue of a partition references its consumer
                 drop(consumer.context().changes());
                 drop(consumer);
-                // the receiver is gone when the time is over
+                // the receiver is dropped after the time limit
                 let _ = left.send(polled.is_ok());
             });
         thread.map_err(|error| format!("cannot start a thread: {error}"))?;
@@ -272,10 +286,13 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenConsumer {
     fn drop(&mut self) {
         if let Err(why) = self.close() {
-            tracing::error!(mapping = self.mapping, "a consumer stays open: {why}");
+            tracing::error!(
+                mapping = self.mapping,
+                "a consumer could not be closed: {why}"
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The document in an on-failure topic, and the record in it.
 //!
-//! Source: "Using a Kafka topic as an on-failure destination" in Lambda's guide: `payload` is the event
-//! that failed. If it exceeded the topic's limit, `payloadOmitted` has the position of the record
-//! (a field of this host's own).
+//! Source: "Using a Kafka topic as an on-failure destination" in Lambda's guide: `payload` is the
+//! event that failed. If it exceeded the topic's limit, `payloadOmitted` has the position of the
+//! record (a field of this host's own).
 
 use serde_json::Value;
 
@@ -19,7 +19,8 @@ pub(super) struct FailureDocument {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
     Record(OriginalRecord),
-    /// The record was too large for the destination. Its source topic has it until retention deletes it.
+    /// The record was too large for the destination. Its source topic has it until retention
+    /// deletes it.
     Omitted {
         topic: String,
         partition: i32,
@@ -77,7 +78,7 @@ mod tests {
             ("RetriesExhausted", "orders")
         );
         assert!(
-            matches!(document.content, Content::Record(original) if original.value.as_deref() == Some(b"hi"))
+            matches!(&document.content, Content::Record(record) if record.value.as_deref() == Some(b"hi"))
         );
         assert_eq!(parse(b"{}"), None);
         assert_eq!(parse(b"plain"), None);

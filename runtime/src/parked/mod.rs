@@ -1,15 +1,15 @@
 //! Dead letters of an application's event sources: where they are, what they contain, and their
 //! replay to the source.
 //!
-//! `stores` lists the queues, topics and streams that hold dead letters. `route` derives the source of
-//! a dead letter in a queue (pure). `queue`, `topic` and `streams` (Redis) list and replay the dead
-//! letters of one store. `records` reads records again that a failure record only refers to;
+//! `stores` lists the queues, topics and streams that hold dead letters. `route` derives the source
+//! of a dead letter in a queue (pure). `queue`, `topic` and `streams` (Redis) list and replay the
+//! dead letters of one store. `records` reads records again that a failure record only refers to;
 //! `failure_document` extracts a record from the document in an on-failure topic;
 //! `partition_progress` is what a topic's consumer group remembers of a replay (pure).
 //!
 //! Guarantees:
-//! - A dead letter is deleted, or a topic's progress committed, only after the source has accepted it.
-//!   A crash in between replays it twice; a FIFO queue deduplicates for five minutes.
+//! - A dead letter is deleted, or a topic's progress committed, only after the source has accepted
+//!   it. A crash in between replays it twice; a FIFO queue deduplicates for five minutes.
 //! - A dead letter that cannot be replayed stays, with its reason, and blocks no other.
 //! - A replay handles at most as many dead letters as the limit.
 //! - Servers, topics and queues come from the template, never from a dead letter.
@@ -73,8 +73,8 @@ pub struct ReplaySummary {
     pub stayed: Vec<String>,
 }
 
-/// Names of the dead-letter streams in the application's Redis; empty without a Redis. Scans all keys
-/// of the database.
+/// Names of the dead-letter streams in the application's Redis; empty without a Redis. Scans all
+/// keys of the database.
 ///
 /// # Errors
 /// Redis does not respond, or the scan exceeds its time limit.

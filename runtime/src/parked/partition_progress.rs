@@ -26,8 +26,8 @@ pub(super) struct PartitionProgress {
 }
 
 impl PartitionProgress {
-    /// Parses a commit. `low` and `end` are the bounds of the log; offsets that the log has deleted are
-    /// dropped.
+    /// Parses a commit. `low` and `end` are the bounds of the log; offsets that the log has deleted
+    /// are dropped.
     ///
     /// # Errors
     /// The metadata has another format.

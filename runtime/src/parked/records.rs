@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 
 use super::route::RecordRange;
 use crate::destinations::producer_config;
-use crate::kafka::lookup::{PATIENCE, consumer, read, watermarks};
+use crate::kafka::reader::{PATIENCE, consumer, read, watermarks};
 use crate::kafka::{DeliveryResults, cluster};
 use crate::model::KafkaMapping;
 
@@ -26,8 +26,8 @@ impl fmt::Display for RecordRange {
 /// Reads the ranges and appends their records to the same partitions. Returns their number.
 ///
 /// # Errors
-/// A record was deleted or the cluster is unavailable: nothing was written. Or some records were not
-/// written: names the first one and the number of those that were.
+/// A record was deleted or the cluster is unavailable: nothing was written. Or some records were
+/// not written: names the first one and the number of those that were.
 pub(super) async fn append_again(ranges: Vec<RecordRange>) -> Result<u64, String> {
     let work = tokio::task::spawn_blocking(move || {
         let mut all = Vec::new();
@@ -106,8 +106,8 @@ impl<'a> OutgoingRecord<'a> {
     }
 }
 
-/// Writes records and waits for the result of each, in the order of the records. A failed record does
-/// not affect the others. The written ones keep their order within a partition.
+/// Writes records and waits for the result of each, in the order of the records. A failed record
+/// does not affect the others. The written ones keep their order within a partition.
 ///
 /// # Errors
 /// The producer could not be created; nothing was written.
@@ -176,8 +176,8 @@ fn write_error(topic: &str, size: usize, error: &KafkaError) -> String {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge) => {
             format!(
-                "topic {topic} takes no record of {size} bytes; raise its max.message.bytes, or the \
-                 brokers' message.max.bytes, and replay again"
+                "topic {topic} takes no record of {size} bytes; raise its max.message.bytes, or \
+                 the brokers' message.max.bytes, and replay again"
             )
         }
         Some(code) => format!("topic {topic}: {code}"),

@@ -19,7 +19,8 @@ const MAX_OFFSETS: i64 = 1_000_000;
 pub enum ReturnRoute {
     /// This queue; the message is unchanged.
     Queue(String),
-    /// The failure record refers to these records: they are read from their topic and appended to it.
+    /// The failure record refers to these records: they are read from their topic and appended to
+    /// it.
     Records(Vec<RecordRange>),
     /// Logical id of a function, and the payload of its asynchronous event.
     Event(String, String),

@@ -1,8 +1,8 @@
-//! Dead letters of Redis Streams: the stream `X-dead` holds the entries that the consumer groups of the
-//! stream `X` parked.
+//! Dead letters of Redis Streams: the stream `X-dead` holds the entries that the consumer groups of
+//! the stream `X` parked.
 //!
-//! A dead letter begins with the fields `dead:id`, `dead:group`, `dead:deliveries` and `dead:reason`;
-//! the fields of the entry follow.
+//! A dead letter begins with the fields `dead:id`, `dead:group`, `dead:deliveries` and
+//! `dead:reason`; the fields of the entry follow.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -149,7 +149,8 @@ impl Streams {
             .collect())
     }
 
-    /// Replays the oldest dead letters, up to `limit`. Those that arrive during the replay are not tried.
+    /// Replays the oldest dead letters, up to `limit`. Those that arrive during the replay are not
+    /// tried.
     pub(super) async fn replay(
         &mut self,
         dead: &str,

@@ -10,7 +10,7 @@ use super::failure_document::{Content, parse};
 use super::partition_progress::{MAX_STAYING, PartitionProgress};
 use super::records::{OutgoingRecord, write};
 use super::{DeadLetterView, ReplaySummary};
-use crate::kafka::lookup::{
+use crate::kafka::reader::{
     FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks,
 };
 use crate::kafka::{OriginalRecord, SilentContext};
@@ -47,7 +47,8 @@ pub(super) async fn peek(
     .await
 }
 
-/// The oldest dead letters of a partition: those that stayed before, then those that were not tried.
+/// The oldest dead letters of a partition: those that stayed before, then those that were not
+/// tried.
 fn first(
     consumer: &BaseConsumer<SilentContext>,
     topic: &str,
@@ -344,7 +345,8 @@ fn partitions(
         let part = PartitionProgress::read(element.partition(), offset, element.metadata(), bounds);
         let mut part = part.map_err(|why| format!("topic {topic}: {why}"))?;
         if part.first < part.end {
-            // transaction markers and aborted records are not counted, if the brokers name the next record
+            // transaction markers and aborted records are not counted, if the brokers name the next
+            // record
             let next = first_record(consumer, (topic, part.partition), part.first, FIRST_RECORD);
             part.first = next.map_or(part.first, |next| next.unwrap_or(part.end).min(part.end));
         }

@@ -71,19 +71,19 @@ pub struct SqsLimits {
 /// A running mapping.
 #[derive(Debug)]
 pub struct SqsHandle {
-    watch: SqsWatch,
+    watch: SqsView,
     tune: watch::Sender<Option<SourceSettings>>,
     task: JoinHandle<Result<(), String>>,
 }
 
 /// A view of a mapping, for the status.
 #[derive(Debug, Clone)]
-pub struct SqsWatch {
+pub struct SqsView {
     mapping: Arc<SqsMapping>,
     progress: Arc<SqsProgress>,
 }
 
-impl SqsWatch {
+impl SqsView {
     /// The current status.
     pub fn status(&self) -> SqsStatus {
         SqsStatus {
@@ -97,7 +97,7 @@ impl SqsWatch {
 
 impl SqsHandle {
     /// A view that outlives this handle.
-    pub fn watch(&self) -> SqsWatch {
+    pub fn watch(&self) -> SqsView {
         self.watch.clone()
     }
 
@@ -134,7 +134,7 @@ pub fn start(
 ) -> SqsHandle {
     let settings = settings(&mapping, limits);
     let drain = limits.drain;
-    let watch = SqsWatch {
+    let watch = SqsView {
         mapping: Arc::new(mapping),
         progress: Arc::default(),
     };

@@ -64,9 +64,9 @@ impl MappingStarter<'_> {
         &self,
         mapping: &KafkaMapping,
         buffer_bytes: usize,
-    ) -> Result<kafka::Handle, StartError> {
+    ) -> Result<kafka::KafkaHandle, StartError> {
         let function = self.app.functions.get(&mapping.function);
-        let limits = kafka::Limits {
+        let limits = kafka::KafkaLimits {
             in_flight: self.concurrency(&mapping.function),
             buffer_bytes,
             drain: self.options.pool.drain,
@@ -126,8 +126,8 @@ impl MappingStarter<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Mappings {
     pub(super) components: ComponentSet,
-    pub(super) kafka: Vec<kafka::Watch>,
-    pub(super) sqs: Vec<sqs::SqsWatch>,
+    pub(super) kafka: Vec<kafka::KafkaView>,
+    pub(super) sqs: Vec<sqs::SqsView>,
     /// Senders of changed settings, by mapping.
     pub(super) tuners: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
 }

@@ -167,7 +167,7 @@ fn open_events(app: &Application, options: &Options) -> Result<(Queue, Driver), 
 fn initial_settings(app: &Application, options: &Options) -> TunableSettings {
     let log = options.log.as_ref().map_or("", |log| &log.now);
     let gathers = if options.aws_timing {
-        kafka::SERVICE_GATHERS
+        kafka::SERVICE_WINDOW
     } else {
         Duration::ZERO
     };

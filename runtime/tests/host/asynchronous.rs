@@ -7,6 +7,8 @@ use std::time::Duration;
 use aws_sdk_sqs::types::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::watch;
 use usher::asynchronous::{self, Event, NotAccepted, Queue, Settings};
 use usher::instances::Pool;
@@ -14,10 +16,10 @@ use usher::invocation::Rejected;
 use usher::model::{EventInvokeConfig, EventTarget, Function};
 use usher::sqs::{self, Sqs};
 
-use crate::kafka::{free_address, random};
-use crate::sqs_stage::{arn, client, endpoint, queue};
+use crate::kafka_fixture::random;
+use crate::sqs_fixture::{arn, client, endpoint, queue};
 use crate::support::{
-    add_function, application, echo_function, eventually, executables, function, options, state,
+    add_function, application, echo_function, executables, function, options, state,
 };
 use crate::template_fixture::good;
 
@@ -138,7 +140,7 @@ async fn a_second_host_on_the_same_state_is_refused_with_the_remedy() {
 }
 
 /// Events of `Echo` and `Other`, with these destinations, and queues for them.
-struct Stage {
+struct EventFixture {
     queue: Queue,
     pool: Arc<Pool>,
     stop: watch::Sender<bool>,
@@ -146,7 +148,7 @@ struct Stage {
     seen: TempDir,
 }
 
-impl Stage {
+impl EventFixture {
     async fn new(
         config: impl FnOnce(&dyn Fn(&str) -> String) -> EventInvokeConfig,
         concurrency: Option<u32>,
@@ -234,10 +236,10 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
         dead_letters: Some(arn("dead")),
         ..EventInvokeConfig::default()
     };
-    let stage = Stage::new(config, None).await;
+    let fixture = EventFixture::new(config, None).await;
     let event = json!({ "do": "fail", "order": 7 });
-    let request_id = stage.accept(&event).await;
-    let record = body(&stage.next("failed").await);
+    let request_id = fixture.accept(&event).await;
+    let record = body(&fixture.next("failed").await);
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Echo:$LATEST";
     let context = json!({ "requestId": request_id, "functionArn": arn, "condition": "RetriesExhausted", "approximateInvokeCount": 3 });
     assert_eq!(
@@ -256,7 +258,7 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
         record["responsePayload"]["errorMessage"],
         "failure requested"
     );
-    let dead = stage.next("dead").await;
+    let dead = fixture.next("dead").await;
     assert_eq!(body(&dead), event);
     let attributes = dead.message_attributes().unwrap();
     let text = |name: &str| attributes[name].string_value().unwrap();
@@ -264,9 +266,9 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
         (text("RequestID"), text("ErrorCode"), text("ErrorMessage")),
         (request_id.as_str(), "200", "failure requested")
     );
-    assert_eq!(stage.pool.stats().functions[0].invocations, 3);
+    assert_eq!(fixture.pool.stats().functions[0].invocations, 3);
     eventually("nothing is left", async || {
-        stage
+        fixture
             .queue
             .stats()
             .iter()
@@ -282,15 +284,15 @@ async fn an_answer_goes_to_the_function_that_is_to_hear_of_it() {
         on_success: Some(EventTarget::Function("Other".into())),
         ..EventInvokeConfig::default()
     };
-    let stage = Stage::new(config, None).await;
-    stage.accept(&message("first")).await;
+    let fixture = EventFixture::new(config, None).await;
+    fixture.accept(&message("first")).await;
     eventually("both functions have run, and nothing is left", async || {
-        let stats = stage.pool.stats();
+        let stats = fixture.pool.stats();
         let ran = stats
             .functions
             .iter()
             .all(|function| function.invocations > 0);
-        (ran && stage
+        (ran && fixture
             .queue
             .stats()
             .iter()
@@ -300,7 +302,7 @@ async fn an_answer_goes_to_the_function_that_is_to_hear_of_it() {
     .await;
     // what it heard is a record, of which this function makes nothing
     assert_eq!(
-        std::fs::read_to_string(stage.seen.path().join("seen")).unwrap(),
+        std::fs::read_to_string(fixture.seen.path().join("seen")).unwrap(),
         "m 1 1 done first\n"
     );
 }
@@ -311,9 +313,9 @@ async fn events_of_a_function_that_may_not_run_are_given_up_at_once() {
         on_failure: Some(EventTarget::Queue(arn("failed"))),
         ..EventInvokeConfig::default()
     };
-    let stage = Stage::new(config, Some(0)).await;
-    stage.accept(&json!({ "do": "echo" })).await;
-    let record = body(&stage.next("failed").await);
+    let fixture = EventFixture::new(config, Some(0)).await;
+    fixture.accept(&json!({ "do": "echo" })).await;
+    let record = body(&fixture.next("failed").await);
     assert_eq!(
         (
             &record["requestContext"]["approximateInvokeCount"],
@@ -378,9 +380,9 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_taken_over_is_refused_with_a_reason() {
-    let stage = Stage::new(|_| EventInvokeConfig::default(), None).await;
+    let fixture = EventFixture::new(|_| EventInvokeConfig::default(), None).await;
     let accept = async |function: &str, payload: Vec<u8>| {
-        stage
+        fixture
             .queue
             .accept(Event {
                 function: function.into(),
@@ -399,7 +401,7 @@ async fn what_cannot_be_taken_over_is_refused_with_a_reason() {
         Err(NotAccepted::TooLarge(large))
     );
     assert!(Rejected::TooLarge(1).to_string().contains("6 MB"));
-    stage.stop.send(true).unwrap();
+    fixture.stop.send(true).unwrap();
 }
 
 #[test]

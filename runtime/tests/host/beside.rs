@@ -1,13 +1,16 @@
-//! Commands beside a running host: arguments that it cannot honour are refused.
+//! Commands beside a running host refuse arguments that the host cannot apply.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{free_address, random};
-use crate::sqs_stage::endpoint;
-use crate::support::{Killed, eventually, project, usher_up};
+use crate::kafka_fixture::random;
+use crate::sqs_fixture::endpoint;
+use crate::support::{project, usher_up};
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -32,7 +35,7 @@ fn usher(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 /// A running host of this project, once it is found.
-async fn host(folder: &Path, arguments: &[&str]) -> Killed {
+async fn host(folder: &Path, arguments: &[&str]) -> KillOnDrop {
     let host = usher_up(folder, &[&["--listen", "127.0.0.1:0"], arguments].concat());
     let file = folder.join(".aws-sam/usher/host.json");
     eventually("the host is found", async || file.exists().then_some(())).await;
@@ -46,7 +49,7 @@ fn environment(output: &Output) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn invoke_refuses_values_that_the_host_does_not_have() {
+async fn invoke_refuses_values_the_host_lacks() {
     let folder = project(TEMPLATE);
     std::fs::write(folder.path().join("event.json"), r#"{"do": "environment"}"#).unwrap();
     std::fs::write(
@@ -154,7 +157,7 @@ async fn invoke_refuses_values_that_the_host_does_not_have() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replays_refuse_events_for_a_host_of_other_values() {
+async fn replays_refuse_a_host_with_other_values() {
     let dead = format!("beside-{}-dead", random());
     let template = TEMPLATE.replace(
         "      CodeUri: built\n",

@@ -6,16 +6,16 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rdkafka::Offset;
+use testkit::eventually;
 
 use crate::kafka_lost::delete_before;
-use crate::support::eventually;
-use crate::{kafka, sqs_stage};
+use crate::{kafka_fixture, sqs_fixture};
 
-fn bridge(stage: &kafka::Stage, queue: &str) -> Child {
-    logging(stage, queue, Stdio::null())
+fn bridge(fixture: &kafka_fixture::KafkaFixture, queue: &str) -> Child {
+    logging(fixture, queue, Stdio::null())
 }
 
-fn logging(stage: &kafka::Stage, queue: &str, log: Stdio) -> Child {
+fn logging(fixture: &kafka_fixture::KafkaFixture, queue: &str, log: Stdio) -> Child {
     Command::new(env!("CARGO_BIN_EXE_usher"))
         .args([
             "bridge",
@@ -26,15 +26,15 @@ fn logging(stage: &kafka::Stage, queue: &str, log: Stdio) -> Child {
             "--queue",
             queue,
             "--sqs-endpoint",
-            &sqs_stage::endpoint(),
+            &sqs_fixture::endpoint(),
         ])
         .args([
             "--servers",
-            &stage.mapping.bootstrap_servers,
+            &fixture.mapping.bootstrap_servers,
             "--topic",
-            &stage.mapping.topics[0],
+            &fixture.mapping.topics[0],
         ])
-        .current_dir(stage.folder.path())
+        .current_dir(fixture.folder.path())
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
@@ -47,30 +47,30 @@ fn end(mut bridge: Child, signal: Signal) -> std::process::ExitStatus {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_record_reaches_a_fifo_queue_in_order_though_the_bridge_is_killed_in_between() {
-    let stage = kafka::Stage::new(2).await;
-    let queues = sqs_stage::Stage::fifo().await;
+async fn a_killed_bridge_copies_every_record_in_order() {
+    let fixture = kafka_fixture::KafkaFixture::new(2).await;
+    let queues = sqs_fixture::SqsFixture::fifo().await;
     let queue = queues.mapping.queue_name().to_owned();
-    stage.produce(0, &kafka::values(0..40)).await;
-    let first = bridge(&stage, &queue);
-    eventually("some are there", async || {
+    fixture.produce(0, &kafka_fixture::values(0..40)).await;
+    let first = bridge(&fixture, &queue);
+    eventually("some records are copied", async || {
         (queues.left().await.0 > 0).then_some(())
     })
     .await;
     end(first, Signal::SIGKILL);
-    stage.produce(1, &kafka::values(40..60)).await;
-    let second = bridge(&stage, &queue);
-    // what was sent and not committed is sent again, and the queue knows it
-    eventually("all are there, once", async || {
+    fixture.produce(1, &kafka_fixture::values(40..60)).await;
+    let second = bridge(&fixture, &queue);
+    // uncommitted records are sent again, and the queue deduplicates them
+    eventually("every record is copied once", async || {
         (queues.left().await == (60, 0)).then_some(())
     })
     .await;
     assert!(
         end(second, Signal::SIGTERM).success(),
-        "a shutdown is no failure"
+        "a shutdown is a success"
     );
     let mut by_partition: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    eventually("they are read", async || {
+    eventually("the queue is read", async || {
         for message in queues.receive(&queue, 0).await {
             let id = message
                 .message_attributes()
@@ -89,11 +89,14 @@ async fn every_record_reaches_a_fifo_queue_in_order_though_the_bridge_is_killed_
     let all: Vec<&Vec<String>> = by_partition.values().collect();
     assert_eq!(
         (all[0], all[1]),
-        (&kafka::values(0..40), &kafka::values(40..60))
+        (
+            &kafka_fixture::values(0..40),
+            &kafka_fixture::values(40..60)
+        )
     );
-    let third = bridge(&stage, &queue);
-    stage.produce(0, &["last".to_owned()]).await;
-    eventually("it goes on where it was", async || {
+    let third = bridge(&fixture, &queue);
+    fixture.produce(0, &["last".to_owned()]).await;
+    eventually("the bridge continues at its position", async || {
         (queues.left().await == (1, 0)).then_some(())
     })
     .await;
@@ -101,22 +104,26 @@ async fn every_record_reaches_a_fifo_queue_in_order_though_the_bridge_is_killed_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn records_deleted_before_they_were_copied_are_named() {
-    let stage = kafka::Stage::new(1).await;
-    let queues = sqs_stage::Stage::fifo().await;
+async fn records_deleted_before_the_copy_are_reported() {
+    let fixture = kafka_fixture::KafkaFixture::new(1).await;
+    let queues = sqs_fixture::SqsFixture::fifo().await;
     let queue = queues.mapping.queue_name().to_owned();
-    stage.produce(0, &kafka::values(0..10)).await;
-    let first = bridge(&stage, &queue);
-    eventually("the first ten are there", async || {
+    fixture.produce(0, &kafka_fixture::values(0..10)).await;
+    let first = bridge(&fixture, &queue);
+    eventually("the first ten records are copied", async || {
         (queues.left().await.0 == 10).then_some(())
     })
     .await;
     assert!(end(first, Signal::SIGTERM).success());
-    stage.produce(0, &kafka::values(10..20)).await;
-    delete_before(&stage, Offset::Offset(15)).await;
-    let path = stage.folder.path().join("bridge.log");
-    let second = logging(&stage, &queue, std::fs::File::create(&path).unwrap().into());
-    eventually("the last five are there", async || {
+    fixture.produce(0, &kafka_fixture::values(10..20)).await;
+    delete_before(&fixture, Offset::Offset(15)).await;
+    let path = fixture.folder.path().join("bridge.log");
+    let second = logging(
+        &fixture,
+        &queue,
+        std::fs::File::create(&path).unwrap().into(),
+    );
+    eventually("the last five records are copied", async || {
         (queues.left().await.0 == 15).then_some(())
     })
     .await;

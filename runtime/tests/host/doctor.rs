@@ -2,10 +2,11 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use testkit::eventually;
 
-use crate::operations_stage::Application;
-use crate::support::{echo_function, eventually};
-use crate::{kafka, sqs_stage};
+use crate::operations_fixture::Application;
+use crate::sqs_fixture;
+use crate::support::echo_function;
 
 /// A Redis of the test's own, which ends with it.
 struct Redis(Child);
@@ -27,10 +28,10 @@ fn the_doctor_names_what_is_missing_and_its_remedy() {
     );
     std::fs::remove_file(application.path().join("built/bootstrap")).unwrap();
     let toml = std::fs::read_to_string(application.path().join("usher.toml")).unwrap();
-    let nowhere = kafka::free_address();
+    let nowhere = testkit::net::free_address();
     std::fs::write(
         application.path().join("usher.toml"),
-        toml.replace(&sqs_stage::endpoint(), &format!("http://{nowhere}")),
+        toml.replace(&sqs_fixture::endpoint(), &format!("http://{nowhere}")),
     )
     .unwrap();
     let output = application.usher(&["doctor"]);
@@ -48,7 +49,7 @@ fn the_doctor_names_what_is_missing_and_its_remedy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_warns_of_a_redis_that_evicts() {
     let application = Application::new();
-    let address = kafka::free_address();
+    let address = testkit::net::free_address();
     let template = std::fs::read_to_string(application.path().join("template.yaml")).unwrap();
     let variables = format!("Variables: {{LOCKS_URL: 'redis://:hush@{address}', RECORD_TO:");
     std::fs::write(

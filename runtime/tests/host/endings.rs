@@ -5,9 +5,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::free_address;
-use crate::support::{Killed, eventually, project};
+use crate::support::project;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -18,7 +20,7 @@ Resources:
 ";
 
 /// A host that serves, with a pipe for its standard input.
-async fn serving(project: &TempDir, arguments: &[&str]) -> Killed {
+async fn serving(project: &TempDir, arguments: &[&str]) -> KillOnDrop {
     let control = free_address().to_string();
     // a test run under nohup ignores SIGHUP, and its children would, too
     let mut usher = Command::new("env");
@@ -34,7 +36,7 @@ async fn serving(project: &TempDir, arguments: &[&str]) -> Killed {
         ])
         .args(arguments)
         .current_dir(project.path());
-    let host = Killed(
+    let host = KillOnDrop(
         usher
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

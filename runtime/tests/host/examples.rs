@@ -1,4 +1,4 @@
-//! The example applications, run by `usher up` as their readers would: real servers, real requests.
+//! The example applications under `usher up`, with real servers and requests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,12 +13,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 
-use crate::kafka::{Stage, free_address, random};
-use crate::sqs_stage::{client, endpoint};
-use crate::support::eventually;
+use crate::kafka_fixture::{KafkaFixture, random};
+use crate::sqs_fixture::{client, endpoint};
 
-/// An example that runs. Its template and settings are the reader's own; only names, folders and ports are the test's.
+/// An example that runs. Its template and settings are the reader's own; only names, folders and
+/// ports are the test's.
 struct Example {
     host: Child,
     control: SocketAddr,
@@ -60,7 +62,8 @@ impl Example {
             http,
             log,
         };
-        // Building is not what is measured: it may take minutes on a machine that has never built it.
+        // Building is not what is measured: it may take minutes on a machine that has never built
+        // it.
         while reqwest::get(format!("http://{control}/_usher/status"))
             .await
             .is_err()
@@ -143,7 +146,7 @@ async fn count(queue: &str) -> Option<usize> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thumbnails_shrink_every_picture_and_the_unreadable_one_reaches_the_dead_letter_queue() {
+async fn thumbnails_shrink_pictures_and_park_unreadable_ones() {
     let prefix = random();
     let files = TempDir::new().unwrap();
     let pictures = files.path().join("in");
@@ -217,8 +220,8 @@ async fn letter(queue: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_the_meter_readings_only_the_bad_ones_are_missing_and_each_is_reported_alone() {
-    let stage = Stage::new(1).await;
+async fn only_bad_meter_readings_are_reported() {
+    let fixture = KafkaFixture::new(1).await;
     let prefix = random();
     let copy = TempDir::new().unwrap();
     // A copy, because only usher.toml can say where the cluster is.
@@ -234,14 +237,14 @@ async fn of_the_meter_readings_only_the_bad_ones_are_missing_and_each_is_reporte
         copy.path().join("usher.toml"),
         format!(
             "[kafka]\n\"Record.Readings\" = \"{}\"\n",
-            stage.mapping.bootstrap_servers
+            fixture.mapping.bootstrap_servers
         ),
     )
     .unwrap();
     let ledger = copy.path().join("ledger.jsonl");
     let parameters = [
         format!("Prefix={prefix}"),
-        format!("Topic={}", stage.mapping.topics[0]),
+        format!("Topic={}", fixture.mapping.topics[0]),
         format!("Ledger={}", ledger.display()),
     ];
     let reading = |at: usize| {
@@ -252,7 +255,7 @@ async fn of_the_meter_readings_only_the_bad_ones_are_missing_and_each_is_reporte
         };
         json!({"meter": "m1", "at": format!("2026-01-01T{at:02}:00:00Z"), "wh": wh}).to_string()
     };
-    stage
+    fixture
         .produce(0, &(0..20).map(reading).collect::<Vec<_>>())
         .await;
     let template = copy.path().join("template.yaml");
@@ -267,7 +270,7 @@ async fn of_the_meter_readings_only_the_bad_ones_are_missing_and_each_is_reporte
     for bad in ["5", "13"] {
         let told = letter(&queue).await;
         let record =
-            &told["KafkaBatchInfo"]["recordsInfo"][format!("{}-0", stage.mapping.topics[0])];
+            &told["KafkaBatchInfo"]["recordsInfo"][format!("{}-0", fixture.mapping.topics[0])];
         assert_eq!(
             (&record["firstRecordOffset"], &record["lastRecordOffset"]),
             (&json!(bad), &json!(bad)),
@@ -296,7 +299,7 @@ async fn of_the_meter_readings_only_the_bad_ones_are_missing_and_each_is_reporte
     example.drain();
 }
 
-/// A web page that tells who looked.
+/// A web server that records its requests.
 fn page() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -317,7 +320,7 @@ fn page() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn link_check_in_go_answers_requests_and_fires_by_the_clock() {
+async fn link_check_answers_requests_and_runs_on_schedule() {
     let (address, visits) = page();
     let nowhere = free_address();
     let parameters = [format!(
@@ -371,7 +374,7 @@ async fn link_check_in_go_answers_requests_and_fires_by_the_clock() {
         async || example.log().contains("down: gone").then_some(()),
     )
     .await;
-    // an empty one is the host's, which looks at its start whether anybody listens there
+    // the host's preflight check opens a connection without a request
     let visits = visits.lock().unwrap().clone();
     let mut asked = visits.iter().filter(|visit| !visit.is_empty()).peekable();
     assert!(
@@ -386,7 +389,7 @@ async fn link_check_in_go_answers_requests_and_fires_by_the_clock() {
 }
 
 #[test]
-fn link_check_passes_its_own_tests_and_is_formatted() {
+fn link_check_is_formatted_and_its_tests_pass() {
     for arguments in [&["vet", "./..."][..], &["test", "./..."]] {
         let output = Command::new("go")
             .args(arguments)

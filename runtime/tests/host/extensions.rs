@@ -1,8 +1,9 @@
-//! Extensions within a function's process: which registrations are refused, and how.
+//! Internal extensions: accepted and refused registrations.
 
 use serde_json::json;
+use testkit::eventually;
 
-use crate::support::{answer, error, eventually, function, invoke, pool};
+use crate::support::{answer, error, function, invoke, pool};
 
 #[tokio::test]
 async fn registrations_are_checked_as_the_emulator_checks_them() {

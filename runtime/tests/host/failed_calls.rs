@@ -1,8 +1,10 @@
 //! A call over HTTP that failed leaves one line in the terminal.
 
 use std::process::{Command, Stdio};
+use testkit::eventually;
+use testkit::process::KillOnDrop;
 
-use crate::support::{Killed, eventually, project};
+use crate::support::project;
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -46,7 +48,7 @@ async fn a_failed_call_leaves_one_line() {
     usher
         .args(["up", "--http", "127.0.0.1:0", "--listen", "127.0.0.1:0"])
         .current_dir(folder.path());
-    let host = Killed(
+    let host = KillOnDrop(
         usher
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())

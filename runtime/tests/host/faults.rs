@@ -1,14 +1,13 @@
-//! Faults on purpose do what they say, to real processes.
+//! Faults on purpose in real processes.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use testkit::eventually;
 use usher::faults::{Kill, Plan};
 use usher::instances::{Pool, PoolOptions};
 
-use crate::support::{
-    answer, application, error, eventually, executables, function, invoke, options,
-};
+use crate::support::{answer, application, error, executables, function, invoke, options};
 
 fn pool(faults: Plan, environment: &[(&str, &str)]) -> std::sync::Arc<Pool> {
     Pool::new(
@@ -35,7 +34,7 @@ fn kills(how: Kill) -> Plan {
 }
 
 #[tokio::test]
-async fn a_killed_process_fails_its_invocation_as_lambdas_crash_and_the_next_gets_a_new_one() {
+async fn a_killed_process_fails_only_its_invocation() {
     for (how, works) in [(Kill::Early, false), (Kill::Late, true)] {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join("seen");
@@ -63,7 +62,7 @@ async fn a_killed_process_fails_its_invocation_as_lambdas_crash_and_the_next_get
 }
 
 #[tokio::test]
-async fn a_duplicated_event_runs_twice_under_one_request_id_and_answers_once() {
+async fn a_duplicated_event_runs_twice_under_one_id() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("seen");
     let pool = pool(
@@ -80,7 +79,7 @@ async fn a_duplicated_event_runs_twice_under_one_request_id_and_answers_once() {
 }
 
 #[tokio::test]
-async fn a_delayed_invocation_waits_as_long_as_its_plan_says() {
+async fn a_delayed_invocation_waits_for_the_planned_time() {
     let plan = Plan {
         delay: Duration::from_millis(400),
         ..Plan::default()
@@ -101,7 +100,7 @@ fn is_stopped(pid: u64) -> bool {
 }
 
 #[tokio::test]
-async fn a_frozen_process_stands_still_between_invocations_and_works_in_them() {
+async fn a_process_is_frozen_between_invocations() {
     let pool = pool(
         Plan {
             freeze: true,
@@ -121,5 +120,5 @@ async fn a_frozen_process_stands_still_between_invocations_and_works_in_them() {
     }
     eventually("it is stopped", async || is_stopped(pid).then_some(())).await;
     pool.shutdown().await;
-    assert!(!crate::support::is_running(pid));
+    assert!(!testkit::process::is_running(pid));
 }

@@ -1,19 +1,20 @@
-//! Real processes over the Runtime API: answers, deadlines, crashes, limits, the end.
+//! Real processes over the Runtime API: responses, deadlines, crashes, limits, shutdown.
 
 use std::time::Duration;
 
 use serde_json::json;
+use testkit::eventually;
+use testkit::process::is_running;
 use usher::instances::{InstanceState, Pool, PoolOptions};
 use usher::invocation::{ConcurrencyLimit, Invoke, MAX_PAYLOAD, Rejected, Request};
 use usher::model::Function;
 
 use crate::support::{
-    answer, application, error, eventually, executables, function, invoke, is_running, options,
-    pool, request,
+    answer, application, error, executables, function, invoke, options, pool, request,
 };
 
 #[tokio::test]
-async fn a_function_is_answered_and_its_log_names_the_request() {
+async fn an_invocations_log_has_its_request_id() {
     let (options, printed) = options();
     let pool = Pool::new(&application(function(&[])), &executables(), &options);
     let response = invoke(&pool, json!({"do": "echo", "text": "hello"})).await;
@@ -71,7 +72,7 @@ fn throttled(limit: usize) -> Rejected {
 }
 
 #[tokio::test]
-async fn at_the_limit_callers_are_refused_and_pollers_wait_their_turn() {
+async fn at_the_limit_callers_fail_and_pollers_wait() {
     let pool = pool(Function {
         concurrency: Some(1),
         ..function(&[])
@@ -96,7 +97,7 @@ async fn at_the_limit_callers_are_refused_and_pollers_wait_their_turn() {
 }
 
 #[tokio::test]
-async fn a_function_that_may_have_no_instance_refuses_those_who_would_wait_for_one_too() {
+async fn zero_concurrency_refuses_waiting_callers_too() {
     let pool = pool(Function {
         concurrency: Some(0),
         ..function(&[])
@@ -106,7 +107,7 @@ async fn a_function_that_may_have_no_instance_refuses_those_who_would_wait_for_o
 }
 
 #[tokio::test]
-async fn an_extension_that_cannot_start_fails_the_invocation_that_waits() {
+async fn a_failed_extension_fails_the_waiting_invocation() {
     let pool = pool(function(&[("ON_START", "extension-error")]));
     let response = invoke(&pool, json!({"do": "echo"})).await;
     assert_eq!(
@@ -116,7 +117,7 @@ async fn an_extension_that_cannot_start_fails_the_invocation_that_waits() {
 }
 
 #[tokio::test]
-async fn a_hanging_function_is_killed_at_its_timeout_with_all_that_it_started() {
+async fn a_timeout_kills_the_whole_process_group() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("child");
     let environment = [("RECORD_TO", file.to_str().unwrap())];
@@ -153,7 +154,7 @@ async fn a_hanging_function_is_killed_at_its_timeout_with_all_that_it_started() 
 }
 
 #[tokio::test]
-async fn of_several_events_in_a_process_a_deadline_fails_one_and_its_late_answer_is_refused() {
+async fn a_deadline_fails_one_of_several_concurrent_events() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("answers");
     let environment = [
@@ -190,7 +191,7 @@ async fn of_several_events_in_a_process_a_deadline_fails_one_and_its_late_answer
 }
 
 #[tokio::test]
-async fn a_crash_fails_its_own_invocation_and_the_next_gets_a_new_process() {
+async fn a_crash_fails_only_its_own_invocation() {
     let pool = pool(function(&[]));
     let response = invoke(&pool, json!({"do": "exit"})).await;
     let (kind, message) = error(&response);
@@ -207,7 +208,7 @@ async fn a_crash_fails_its_own_invocation_and_the_next_gets_a_new_process() {
 }
 
 #[tokio::test]
-async fn a_kill_from_outside_fails_only_what_that_process_worked_on() {
+async fn an_external_kill_fails_only_that_processs_invocation() {
     let pool = pool(function(&[]));
     let short = json!({"do": "sleep", "ms": 1_500});
     let long = json!({"do": "hang"});
@@ -253,7 +254,7 @@ async fn a_kill_from_outside_fails_only_what_that_process_worked_on() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_function_keeps_its_type_and_message_and_its_process() {
+async fn a_function_error_keeps_type_message_and_process() {
     let pool = pool(function(&[]));
     let (_, message) = error(&invoke(&pool, json!({"do": "fail"})).await);
     assert_eq!(message, "failure requested");
@@ -262,7 +263,7 @@ async fn an_error_of_the_function_keeps_its_type_and_message_and_its_process() {
 }
 
 #[tokio::test]
-async fn an_answer_over_six_megabytes_is_an_error_and_costs_the_process() {
+async fn a_response_over_six_megabytes_is_an_error() {
     let pool = pool(function(&[]));
     let fits = invoke(&pool, json!({"do": "big", "bytes": MAX_PAYLOAD - 2})).await;
     assert_eq!(answer(&fits).as_str().unwrap().len(), MAX_PAYLOAD - 2);
@@ -275,7 +276,7 @@ async fn an_answer_over_six_megabytes_is_an_error_and_costs_the_process() {
 }
 
 #[tokio::test]
-async fn a_function_that_cannot_start_fails_the_invocation_and_is_not_started_for_ever() {
+async fn a_failed_start_fails_only_its_invocation() {
     let exits = pool(function(&[("ON_START", "exit")]));
     let (kind, message) = error(&invoke(&exits, json!({"do": "echo"})).await);
     assert_eq!(kind, "Runtime.ExitError");
@@ -290,7 +291,7 @@ async fn a_function_that_cannot_start_fails_the_invocation_and_is_not_started_fo
 }
 
 #[tokio::test]
-async fn an_executable_that_is_none_is_named_in_the_error() {
+async fn a_missing_executable_is_named_in_the_error() {
     let nowhere = [("Echo".to_owned(), "/nonexistent/bootstrap".into())].into();
     let pool = Pool::new(&application(function(&[])), &nowhere, &options().0);
     let (kind, message) = error(&invoke(&pool, json!({"do": "echo"})).await);
@@ -299,7 +300,7 @@ async fn an_executable_that_is_none_is_named_in_the_error() {
 }
 
 #[tokio::test]
-async fn initialisation_that_never_ends_is_tried_again_within_the_invocation_and_then_fails_it() {
+async fn an_endless_initialisation_is_retried_then_fails() {
     let hangs = Function {
         timeout: Duration::from_secs(1),
         ..function(&[("ON_START", "hang")])
@@ -314,7 +315,7 @@ async fn initialisation_that_never_ends_is_tried_again_within_the_invocation_and
 }
 
 #[tokio::test]
-async fn a_function_sees_its_own_environment_and_nothing_of_the_hosts() {
+async fn a_function_has_only_its_own_environment() {
     let pool = pool(function(&[("TABLE", "orders")]));
     let seen = answer(&invoke(&pool, json!({"do": "environment"})).await);
     assert_eq!(seen["TABLE"], "orders");
@@ -344,7 +345,7 @@ async fn an_idle_process_is_retired() {
 }
 
 #[tokio::test]
-async fn a_shutdown_finishes_what_is_in_flight_and_lets_extensions_say_goodbye() {
+async fn a_shutdown_completes_invocations_and_notifies_extensions() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("words");
     let pool = pool(function(&[
@@ -371,7 +372,7 @@ async fn a_shutdown_finishes_what_is_in_flight_and_lets_extensions_say_goodbye()
 }
 
 #[tokio::test]
-async fn what_cannot_be_invoked_is_refused_with_a_reason() {
+async fn an_impossible_invocation_is_refused_with_a_reason() {
     let pool = pool(function(&[]));
     let unknown = pool
         .invoke(Request::new("Nobody", "{}"), false)

@@ -9,6 +9,8 @@ use base64::Engine as _;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use usher::instances::PoolOptions;
@@ -16,8 +18,7 @@ use usher::invoke_api::Token;
 use usher::model::Function;
 use usher::up;
 
-use crate::kafka::free_address;
-use crate::support::{application, eventually, function, project};
+use crate::support::{application, function, project};
 use crate::up::up_options;
 
 /// A host with the function `Echo`, named `stack-Echo`.

@@ -1,27 +1,31 @@
-//! Whatever one function does, another completes its work.
+//! A misbehaving function does not affect another one.
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{Stage, free_address, values};
-use crate::support::{Killed, eventually, project, usher_up};
+use crate::kafka_fixture::{KafkaFixture, values};
+use crate::support::{project, usher_up};
 
-/// A host with two functions, each with a topic of its own: `Good` records what it gets, `Bad` misbehaves in every invocation.
+/// A host with two functions, each with its own topic: `Good` records its records, `Bad` misbehaves
+/// in every invocation.
 struct Host {
-    _process: Killed,
+    _process: KillOnDrop,
     control: String,
     _folder: TempDir,
 }
 
 impl Host {
-    fn start(good: &Stage, bad: &Stage, always: &str) -> Self {
-        let function = |id: &str, stage: &Stage, variables: &str| {
+    fn start(good: &KafkaFixture, bad: &KafkaFixture, always: &str) -> Self {
+        let function = |id: &str, fixture: &KafkaFixture, variables: &str| {
             format!(
                 "  {id}:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
                  Timeout: 2\n      ReservedConcurrentExecutions: 2\n      Environment: {{Variables: {{{variables}}}}}\n      \
                  Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            Topics: [{}]\n            \
                  KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            BatchSize: 10\n",
-                stage.mapping.topics[0], stage.mapping.bootstrap_servers, stage.mapping.group,
+                fixture.mapping.topics[0], fixture.mapping.bootstrap_servers, fixture.mapping.group,
             )
         };
         let seen = good.folder.path().join("seen");
@@ -51,8 +55,8 @@ impl Host {
 }
 
 async fn completes_beside_one_that_always(does: &str, shows: &str) {
-    let good = Stage::new(2).await;
-    let bad = Stage::new(2).await;
+    let good = KafkaFixture::new(2).await;
+    let bad = KafkaFixture::new(2).await;
     for partition in 0..2 {
         bad.produce(partition, &values(0..50)).await;
     }
@@ -69,7 +73,7 @@ async fn completes_beside_one_that_always(does: &str, shows: &str) {
             >= 2)
             .then_some(())
     };
-    eventually("the other misbehaves, again and again", misbehaved).await;
+    eventually("the other function misbehaves repeatedly", misbehaved).await;
     for partition in 0..2 {
         good.produce(partition, &values(0..300)).await;
     }
@@ -93,21 +97,21 @@ async fn completes_beside_one_that_always(does: &str, shows: &str) {
     assert_eq!(
         (of("Bad", "records_done"), of("Good", "failed_batches")),
         (0, 0),
-        "nothing of the other's was given up"
+        "no record of the other function was discarded"
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_completes_its_work_beside_one_that_hangs() {
+async fn a_hanging_function_does_not_affect_another() {
     completes_beside_one_that_always("hang", "timed out").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_completes_its_work_beside_one_that_crashes_in_a_loop() {
+async fn a_crashing_function_does_not_affect_another() {
     completes_beside_one_that_always("exit", "exit status 7").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_completes_its_work_beside_one_that_floods_its_log() {
+async fn a_flooding_function_does_not_affect_another() {
     completes_beside_one_that_always("flood", "timed out").await;
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::StatusCode;
 use serde_json::json;
+use testkit::eventually;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use usher::http::{KeyStore, Refresh};
 use usher::model::KeySource;
 
 use crate::http::{KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_checked, token};
-use crate::support::eventually;
 
 /// Never within a test.
 const NEVER: Duration = Duration::from_secs(3_600);

@@ -1,4 +1,4 @@
-//! Records that a mapping gives up, and those that it never hands over: destinations and filters on real servers.
+//! Discarded and filtered records, with destinations on real servers.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
+use testkit::eventually;
 use usher::model::{Destination, KafkaMapping};
 use usher::sqs::{self, Sqs};
 
-use crate::kafka::{Stage, random, values};
-use crate::sqs_stage::{arn, client, endpoint, queue};
-use crate::support::eventually;
+use crate::kafka_fixture::{KafkaFixture, random, values};
+use crate::sqs_fixture::{arn, client, endpoint, queue};
 
-impl Stage {
-    /// Everything that stands in a topic, once there are so many.
+impl KafkaFixture {
+    /// The records of a topic, once it has this many.
     pub(crate) async fn eventually_in(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
         let consumer: StreamConsumer = ClientConfig::new()
             .set("bootstrap.servers", &self.mapping.bootstrap_servers)
@@ -34,7 +34,7 @@ impl Stage {
     }
 }
 
-/// A message of a queue, as soon as there is one.
+/// Waits for a message of a queue.
 async fn eventually_told(queue: &str) -> Value {
     let client = client(&endpoint());
     let body = eventually("the queue has a letter", async || {
@@ -52,29 +52,30 @@ async fn eventually_told(queue: &str) -> Value {
     serde_json::from_str(&body).unwrap()
 }
 
-fn to_queue(stage: &mut Stage, name: &str) {
-    stage.mapping.max_retries = Some(1);
-    stage.mapping.on_failure = Some(Destination::Sqs(arn(name)));
-    stage.limits.sqs = Some(Sqs::at(&endpoint()));
-    stage.limits.function_arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Echo".into();
+fn to_queue(fixture: &mut KafkaFixture, name: &str) {
+    fixture.mapping.max_retries = Some(1);
+    fixture.mapping.on_failure = Some(Destination::Sqs(arn(name)));
+    fixture.limits.sqs = Some(Sqs::at(&endpoint()));
+    fixture.limits.function_arn =
+        "arn:aws:lambda:us-east-1:000000000000:function:stack-Echo".into();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_that_used_up_its_retries_is_told_to_the_queue_and_the_rest_goes_on() {
-    let mut stage = Stage::new(1).await;
+async fn a_queue_receives_the_discarded_batchs_record() {
+    let mut fixture = KafkaFixture::new(1).await;
     let name = format!("host-{}", random());
-    to_queue(&mut stage, &name);
+    to_queue(&mut fixture, &name);
     sqs::ensure(&Sqs::at(&endpoint()), &[queue(&name, None)])
         .await
         .unwrap();
     let mut all = values(0..5);
     all[3] = "always-partial".into();
-    stage.produce(0, &all).await;
-    let running = stage.start();
+    fixture.produce(0, &all).await;
+    let running = fixture.start();
     let letter = eventually_told(&name).await;
-    stage.produce(0, &values(5..7)).await;
+    fixture.produce(0, &values(5..7)).await;
     eventually("what follows is done", async || {
-        stage.seen().iter().any(|seen| seen.1 == 6).then_some(())
+        fixture.seen().iter().any(|seen| seen.1 == 6).then_some(())
     })
     .await;
     running.drain().await;
@@ -83,33 +84,34 @@ async fn a_batch_that_used_up_its_retries_is_told_to_the_queue_and_the_rest_goes
         "RetryAttemptsExhausted"
     );
     assert_eq!(letter["requestContext"]["approximateInvokeCount"], 2);
-    let record = &letter["KafkaBatchInfo"]["recordsInfo"][format!("{}-0", stage.mapping.topics[0])];
+    let record =
+        &letter["KafkaBatchInfo"]["recordsInfo"][format!("{}-0", fixture.mapping.topics[0])];
     assert_eq!(
         (&record["firstRecordOffset"], &record["lastRecordOffset"]),
         (&json!("3"), &json!("4"))
     );
-    assert_eq!(stage.committed(0).await, Some(7));
+    assert_eq!(fixture.committed(0).await, Some(7));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_that_is_not_there_holds_its_partition_and_no_other_until_it_is() {
-    let mut stage = Stage::new(2).await;
+async fn a_missing_queue_blocks_only_its_partition() {
+    let mut fixture = KafkaFixture::new(2).await;
     let name = format!("host-{}", random());
-    to_queue(&mut stage, &name);
-    stage.mapping.max_retries = Some(0);
-    stage.produce(0, &["always-fail".to_owned()]).await;
-    let running = stage.start();
+    to_queue(&mut fixture, &name);
+    fixture.mapping.max_retries = Some(0);
+    fixture.produce(0, &["always-fail".to_owned()]).await;
+    let running = fixture.start();
     eventually("it is given up", async || {
         (running.handle.status().failed_batches == 1).then_some(())
     })
     .await;
-    stage.produce(0, &values(1..2)).await;
-    stage.produce(1, &values(0..3)).await;
-    stage.eventually_seen(3).await;
+    fixture.produce(0, &values(1..2)).await;
+    fixture.produce(1, &values(0..3)).await;
+    fixture.eventually_seen(3).await;
     assert!(
-        stage.seen().iter().all(|seen| seen.0 == 1),
-        "the held partition waits: {:?}",
-        stage.seen()
+        fixture.seen().iter().all(|seen| seen.0 == 1),
+        "the blocked partition waits: {:?}",
+        fixture.seen()
     );
     let why = eventually("the status says why", async || {
         running.handle.status().destination_problem
@@ -123,27 +125,27 @@ async fn a_queue_that_is_not_there_holds_its_partition_and_no_other_until_it_is(
         eventually_told(&name).await["responseContext"]["functionError"],
         "Unhandled"
     );
-    stage.eventually_seen(4).await;
+    fixture.eventually_seen(4).await;
     assert_eq!(running.handle.status().destination_problem, None);
     running.drain().await;
     assert_eq!(
-        (stage.committed(0).await, stage.committed(1).await),
+        (fixture.committed(0).await, fixture.committed(1).await),
         (Some(2), Some(3))
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_gets_each_failed_record_with_its_key_its_headers_and_why() {
-    let mut stage = Stage::new(1).await;
-    let letters = stage.another_topic(3).await;
-    stage.mapping = KafkaMapping {
+async fn a_topic_receives_discarded_records_with_their_keys() {
+    let mut fixture = KafkaFixture::new(1).await;
+    let letters = fixture.another_topic(3).await;
+    fixture.mapping = KafkaMapping {
         max_retries: Some(0),
         bisect: true,
         on_failure: Some(Destination::KafkaTopic(letters.clone())),
-        ..stage.mapping.clone()
+        ..fixture.mapping.clone()
     };
     let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
         .create()
         .unwrap();
     for value in ["fine", "always-fail", "fine as well", "always-fail"] {
@@ -151,7 +153,7 @@ async fn a_topic_gets_each_failed_record_with_its_key_its_headers_and_why() {
             key: "trace",
             value: Some(&[200_u8][..]),
         });
-        let record = FutureRecord::to(&stage.mapping.topics[0])
+        let record = FutureRecord::to(&fixture.mapping.topics[0])
             .key("buyer 7")
             .payload(value)
             .headers(headers);
@@ -160,15 +162,15 @@ async fn a_topic_gets_each_failed_record_with_its_key_its_headers_and_why() {
             .await
             .unwrap();
     }
-    let running = stage.start();
-    let found = stage.eventually_in(&letters, 2).await;
+    let running = fixture.start();
+    let found = fixture.eventually_in(&letters, 2).await;
     eventually("all is committed", async || {
-        (stage.committed(0).await == Some(4)).then_some(())
+        (fixture.committed(0).await == Some(4)).then_some(())
     })
     .await;
     running.drain().await;
-    let seen = stage.seen();
-    // what stood before a failure in its batch was done with it each time
+    let seen = fixture.seen();
+    // the records before a failed one were processed in each attempt
     let done: std::collections::BTreeSet<i64> = seen.iter().map(|seen| seen.1).collect();
     assert_eq!(done, [0, 2].into());
     for (message, offset) in found.iter().zip([1, 3]) {
@@ -179,7 +181,7 @@ async fn a_topic_gets_each_failed_record_with_its_key_its_headers_and_why() {
             letter["KafkaBatchInfo"]["recordInfo"]["offset"],
             offset.to_string()
         );
-        let record = &letter["payload"]["records"][format!("{}-0", stage.mapping.topics[0])][0];
+        let record = &letter["payload"]["records"][format!("{}-0", fixture.mapping.topics[0])][0];
         assert_eq!(
             (&record["value"], &record["headers"]),
             (&json!("YWx3YXlzLWZhaWw="), &json!([{"trace": [-56]}]))
@@ -189,30 +191,30 @@ async fn a_topic_gets_each_failed_record_with_its_key_its_headers_and_why() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn filtered_records_cost_no_invocation_and_are_committed() {
-    let mut stage = Stage::new(1).await;
+    let mut fixture = KafkaFixture::new(1).await;
     let pattern = r#"{"value": {"n": [{"numeric": [">=", 3]}]}}"#;
-    stage.mapping.filters = Some(Filters::new("value", &[pattern]).unwrap());
+    fixture.mapping.filters = Some(Filters::new("value", &[pattern]).unwrap());
     let records: Vec<String> = (0..5)
         .map(|n| json!({"n": n}).to_string())
         .chain(["no json".to_owned()])
         .collect();
-    stage.produce(0, &records[..3]).await;
-    let running = stage.start();
-    eventually("what nobody sees is committed", async || {
-        (stage.committed(0).await == Some(3)).then_some(())
+    fixture.produce(0, &records[..3]).await;
+    let running = fixture.start();
+    eventually("filtered records are committed", async || {
+        (fixture.committed(0).await == Some(3)).then_some(())
     })
     .await;
-    assert_eq!(stage.seen(), [], "and costs no invocation");
-    stage.produce(0, &records[3..]).await;
-    let seen = stage.eventually_seen(2).await;
+    assert_eq!(fixture.seen(), [], "and costs no invocation");
+    fixture.produce(0, &records[3..]).await;
+    let seen = fixture.eventually_seen(2).await;
     eventually("all is committed", async || {
-        (stage.committed(0).await == Some(6)).then_some(())
+        (fixture.committed(0).await == Some(6)).then_some(())
     })
     .await;
     assert_eq!(
         running.handle.status().records_filtered,
         4,
-        "three that are too small, and one that is no JSON"
+        "three filtered by value, and one that is not JSON"
     );
     running.drain().await;
     assert_eq!(seen.iter().map(|seen| seen.1).collect::<Vec<_>>(), [3, 4]);

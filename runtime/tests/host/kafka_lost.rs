@@ -1,4 +1,5 @@
-//! Records that are gone before they were read, topics that were created again, and groups that give a member nothing.
+//! Records that were deleted before they were read, recreated topics, and groups that assign
+//! nothing to a member.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -9,35 +10,35 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sha2::{Digest as _, Sha256};
+use testkit::eventually;
 use usher::model::StartingPosition;
 use usher::supervision::{PartStatus, Registry};
 
-use crate::kafka::{Running, Stage, random, values};
-use crate::support::eventually;
+use crate::kafka_fixture::{KafkaFixture, Running, random, values};
 
-fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
+fn admin(fixture: &KafkaFixture) -> AdminClient<DefaultClientContext> {
     ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
         .create()
         .unwrap()
 }
 
 /// Deletes the records before this offset of partition 0.
-pub(crate) async fn delete_before(stage: &Stage, offset: Offset) {
+pub(crate) async fn delete_before(fixture: &KafkaFixture, offset: Offset) {
     let mut before = TopicPartitionList::new();
     before
-        .add_partition_offset(&stage.mapping.topics[0], 0, offset)
+        .add_partition_offset(&fixture.mapping.topics[0], 0, offset)
         .unwrap();
-    admin(stage)
+    admin(fixture)
         .delete_records(&before, &AdminOptions::new())
         .await
         .unwrap();
 }
 
-/// Deletes the topic and creates another one of its name.
-async fn create_again(stage: &Stage) {
-    let admin = admin(stage);
-    let topic = stage.mapping.topics[0].as_str();
+/// Deletes the topic and creates another one with the same name.
+async fn create_again(fixture: &KafkaFixture) {
+    let admin = admin(fixture);
+    let topic = fixture.mapping.topics[0].as_str();
     admin
         .delete_topics(&[topic], &AdminOptions::new())
         .await
@@ -68,48 +69,50 @@ fn deleted(running: &Running) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn records_deleted_while_the_host_is_down_are_named() {
-    let stage = Stage::new(1).await;
-    stage.produce(0, &values(0..10)).await;
-    let running = stage.start();
-    stage.eventually_seen(10).await;
+async fn records_deleted_during_a_stop_are_reported() {
+    let fixture = KafkaFixture::new(1).await;
+    fixture.produce(0, &values(0..10)).await;
+    let running = fixture.start();
+    fixture.eventually_seen(10).await;
     running.drain().await;
-    stage.produce(0, &values(10..20)).await;
-    delete_before(&stage, Offset::Offset(15)).await;
-    let running = stage.start();
-    let seen = stage.eventually_seen(15).await;
+    fixture.produce(0, &values(10..20)).await;
+    delete_before(&fixture, Offset::Offset(15)).await;
+    let running = fixture.start();
+    let seen = fixture.eventually_seen(15).await;
     assert_eq!(deleted(&running), 5);
     running.drain().await;
     assert_eq!(seen[10].1, 15);
-    // the whole log is gone, and the group has committed where it begins
-    delete_before(&stage, Offset::Offset(20)).await;
-    let running = stage.start();
+    // the whole log is deleted, and the group has committed its start
+    delete_before(&fixture, Offset::Offset(20)).await;
+    let running = fixture.start();
     assigned(&running).await;
-    stage.produce(0, &values(20..21)).await;
-    stage.eventually_seen(16).await;
+    fixture.produce(0, &values(20..21)).await;
+    fixture.eventually_seen(16).await;
     assert_eq!(deleted(&running), 0, "everything was read");
     running.drain().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_deleted_while_reading_are_named() {
-    /// More than the host and librdkafka fetch (4 MiB, a request's answer) while the function has the first: chunks of half a megabyte on
-    /// their way to the driver, which holds the partition back at the first of them.
+    /// More than the host and librdkafka fetch (4 MiB, a request's answer) while the function has
+    /// the first record: chunks of half a megabyte on their way to the driver, which holds the
+    /// partition back at the first of them.
     const LARGE: usize = 150;
-    let mut stage = Stage::new(1).await;
-    stage.limits.buffer_bytes = 256 * 1024;
-    let go_on = stage.folder.path().join("go-on");
+    let mut fixture = KafkaFixture::new(1).await;
+    fixture.limits.buffer_bytes = 256 * 1024;
+    let go_on = fixture.folder.path().join("go-on");
     let large = "x".repeat(200 * 1024);
-    stage
+    fixture
         .produce(0, &[format!("wait-for:{}", go_on.display())])
         .await;
-    stage.produce(0, &vec![large; LARGE]).await;
-    let running = stage.start();
-    eventually("the function has the first", async || {
+    fixture.produce(0, &vec![large; LARGE]).await;
+    let running = fixture.start();
+    eventually("the function has the first record", async || {
         (running.handle.status().batches > 0).then_some(())
     })
     .await;
-    // librdkafka stands still, and has reported where; had it fetched on, it would find out itself, and the host say it when it goes on
+    // librdkafka stands still, and has reported where; had it fetched on, it would find out itself,
+    // and the host say it when it goes on
     let mut held = 0;
     let mut since = Instant::now();
     while held == 0 || since.elapsed() < Duration::from_secs(6) {
@@ -125,16 +128,17 @@ async fn records_deleted_while_reading_are_named() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    delete_before(&stage, Offset::End).await;
-    eventually("it is said while the partition is held back", async || {
-        (deleted(&running) > 0).then_some(())
-    })
+    delete_before(&fixture, Offset::End).await;
+    eventually(
+        "the alarm is raised while the partition is paused",
+        async || (deleted(&running) > 0).then_some(()),
+    )
     .await;
     std::fs::write(go_on, "").unwrap();
-    stage.produce(0, &["after".to_owned()]).await;
+    fixture.produce(0, &["after".to_owned()]).await;
     let last = LARGE as i64 + 1;
     let seen = eventually("the last is seen", async || {
-        let seen: BTreeSet<i64> = stage.seen().iter().map(|seen| seen.1).collect();
+        let seen: BTreeSet<i64> = fixture.seen().iter().map(|seen| seen.1).collect();
         seen.contains(&last).then_some(seen)
     })
     .await;
@@ -142,53 +146,54 @@ async fn records_deleted_while_reading_are_named() {
     running.drain().await;
     assert!(
         lost > 0,
-        "all {} were fetched before they were deleted",
+        "all {} were fetched before the deletion",
         seen.len()
     );
     assert_eq!(
         lost + seen.len(),
         LARGE + 2,
-        "each offset was seen or is named"
+        "each offset was processed or reported"
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_created_again_is_read_from_its_start() {
-    let mut stage = Stage::new(1).await;
-    stage.mapping.start = StartingPosition::Latest;
-    stage.limits.state = Some(stage.folder.path().to_owned());
-    let running = stage.start();
+async fn a_recreated_topic_is_read_from_its_start() {
+    let mut fixture = KafkaFixture::new(1).await;
+    fixture.mapping.start = StartingPosition::Latest;
+    fixture.limits.state = Some(fixture.folder.path().to_owned());
+    let running = fixture.start();
     assigned(&running).await;
-    stage.produce(0, &values(0..3)).await;
-    stage.eventually_seen(3).await;
+    fixture.produce(0, &values(0..3)).await;
+    fixture.eventually_seen(3).await;
     running.drain().await;
-    // while the host is down
-    create_again(&stage).await;
-    stage.produce(0, &values(3..5)).await;
-    let running = stage.start();
-    let seen = stage.eventually_seen(5).await;
+    // while the host is stopped
+    create_again(&fixture).await;
+    fixture.produce(0, &values(3..5)).await;
+    let running = fixture.start();
+    let seen = fixture.eventually_seen(5).await;
     assert_eq!((seen[3].1, running.handle.status().logs_replaced), (0, 1));
-    // while it runs
-    create_again(&stage).await;
-    stage.produce(0, &values(5..6)).await;
-    eventually("the new topic's record is seen", async || {
-        stage.seen().into_iter().find(|seen| seen.2 == "value 5")
+    // while the host runs
+    create_again(&fixture).await;
+    fixture.produce(0, &values(5..6)).await;
+    eventually("the record of the new topic is processed", async || {
+        fixture.seen().into_iter().find(|seen| seen.2 == "value 5")
     })
     .await;
     running.drain().await;
 }
 
-/// The new topic has more records than were read of the old one: the old position is within its log.
+/// The new topic has more records than were read from the old one: the old position is within its
+/// log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_longer_topic_created_again_loses_nothing() {
-    let stage = Stage::new(1).await;
-    stage.produce(0, &values(0..3)).await;
-    let running = stage.start();
-    stage.eventually_seen(3).await;
-    create_again(&stage).await;
-    stage.produce(0, &values(10..30)).await;
-    eventually("every record of the new topic is seen", async || {
-        let seen: BTreeSet<String> = stage.seen().into_iter().map(|seen| seen.2).collect();
+    let fixture = KafkaFixture::new(1).await;
+    fixture.produce(0, &values(0..3)).await;
+    let running = fixture.start();
+    fixture.eventually_seen(3).await;
+    create_again(&fixture).await;
+    fixture.produce(0, &values(10..30)).await;
+    eventually("every record of the new topic is processed", async || {
+        let seen: BTreeSet<String> = fixture.seen().into_iter().map(|seen| seen.2).collect();
         values(10..30)
             .iter()
             .all(|value| seen.contains(value))
@@ -204,10 +209,10 @@ async fn a_longer_topic_created_again_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn transaction_markers_are_no_lost_records() {
-    let stage = Stage::new(1).await;
-    let topic = stage.mapping.topics[0].clone();
+    let fixture = KafkaFixture::new(1).await;
+    let topic = fixture.mapping.topics[0].clone();
     let producer: ThreadedProducer<rdkafka::producer::DefaultProducerContext> = ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
         .set("transactional.id", &topic)
         .create()
         .unwrap();
@@ -234,16 +239,16 @@ async fn transaction_markers_are_no_lost_records() {
     })
     .await
     .unwrap();
-    let running = stage.start();
-    stage.eventually_seen(1).await;
+    let running = fixture.start();
+    fixture.eventually_seen(1).await;
     // record, marker, aborted record, marker
     eventually("all four offsets are passed", async || {
-        (stage.committed(0).await == Some(4)).then_some(())
+        (fixture.committed(0).await == Some(4)).then_some(())
     })
     .await;
     running.drain().await;
-    delete_before(&stage, Offset::Offset(4)).await;
-    let running = stage.start();
+    delete_before(&fixture, Offset::Offset(4)).await;
+    let running = fixture.start();
     assigned(&running).await;
     assert_eq!(deleted(&running), 0);
     running.drain().await;
@@ -251,18 +256,18 @@ async fn transaction_markers_are_no_lost_records() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_topic_is_read_at_once() {
-    let mut stage = Stage::new(1).await;
-    let running = stage.start();
+    let mut fixture = KafkaFixture::new(1).await;
+    let running = fixture.start();
     assigned(&running).await;
     running.drain().await;
-    stage.mapping.topics = vec![stage.another_topic(1).await];
-    let running = stage.start();
-    stage.produce(0, &values(0..3)).await;
-    stage.eventually_seen(3).await;
+    fixture.mapping.topics = vec![fixture.another_topic(1).await];
+    let running = fixture.start();
+    fixture.produce(0, &values(0..3)).await;
+    fixture.eventually_seen(3).await;
     running.drain().await;
 }
 
-/// The mapping's part of its host.
+/// The supervised part of the mapping.
 fn part(registry: &Registry) -> PartStatus {
     registry
         .status(Instant::now())
@@ -271,29 +276,29 @@ fn part(registry: &Registry) -> PartStatus {
         .unwrap()
 }
 
-/// The group's member of this host's name has other topics: the broker gives it back what it had, and this host nothing. Of two other hosts
-/// with one partition, one rightly has nothing meanwhile.
+/// The group's member of this host's name has other topics: the broker gives it back what it had,
+/// and this host nothing. Of two other hosts with one partition, one rightly has nothing meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mapping_that_gets_nothing_joins_as_another() {
-    let mut pair = Stage::new(1).await;
+    let mut pair = KafkaFixture::new(1).await;
     let parts = [Registry::default(), Registry::default()];
     let hosts = parts.clone().map(|registry| {
         (pair.limits.parts, pair.limits.host_id) = (registry, random());
         pair.start()
     });
-    let mut stage = Stage::new(1).await;
+    let mut fixture = KafkaFixture::new(1).await;
     let registry = Registry::default();
-    stage.limits.parts = registry.clone();
-    let group = stage.mapping.group.clone();
-    let own = stage.mapping.topics[0].clone();
+    fixture.limits.parts = registry.clone();
+    let group = fixture.mapping.group.clone();
+    let own = fixture.mapping.topics[0].clone();
     let name = format!(
         "{}\n{}\n{group}\n{own}",
-        stage.limits.host_id, stage.mapping.id
+        fixture.limits.host_id, fixture.mapping.id
     );
     let name = format!("usher-{}", hex::encode(&Sha256::digest(name)[..8]));
-    let other = stage.another_topic(1).await;
+    let other = fixture.another_topic(1).await;
     let earlier: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
         .set("group.id", &group)
         .set("group.instance.id", &name)
         .set("partition.assignment.strategy", "cooperative-sticky")
@@ -306,16 +311,16 @@ async fn a_mapping_that_gets_nothing_joins_as_another() {
         while earlier.assignment().unwrap().count() == 0 {
             assert!(
                 Instant::now() < deadline,
-                "the earlier member gets its partition"
+                "the earlier member has its partition"
             );
             let _ = earlier.poll(Duration::from_millis(100));
         }
     })
     .await
     .unwrap();
-    let running = stage.start();
-    stage.produce(0, &values(0..3)).await;
-    stage.eventually_seen(3).await;
+    let running = fixture.start();
+    fixture.produce(0, &values(0..3)).await;
+    fixture.eventually_seen(3).await;
     let said = part(&registry).problem;
     running.drain().await;
     assert!(
@@ -329,7 +334,7 @@ async fn a_mapping_that_gets_nothing_joins_as_another() {
     assert_eq!(
         (owned, parts.map(|registry| part(&registry).restarts)),
         (1, [0, 0]),
-        "a host without partitions may be well"
+        "a host without partitions can be healthy"
     );
     for host in hosts {
         host.drain().await;

@@ -1,24 +1,27 @@
-//! Consumers that cannot go on, and batches that cannot be read: the mapping goes on, and says what is wrong once.
+//! Failed consumers and unreadable batches: the mapping continues and reports the problem once.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use testkit::eventually;
+use testkit::kafka::PrivateKafka;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 use usher::supervision::{PartStatus, Registry};
 
-use crate::kafka::{Running, Stage, free_address, values};
-use crate::own_kafka::OwnKafka;
-use crate::support::{Killed, eventually, project};
+use crate::kafka_fixture::{KafkaFixture, Running, values};
+use crate::support::project;
 
-impl Stage {
-    /// Starts the mapping, registered in a registry of its own.
+impl KafkaFixture {
+    /// Starts the mapping with this registry.
     fn start_registered(&mut self, registry: &Registry) -> Running {
         self.limits.parts = registry.clone();
         self.start()
     }
 }
 
-/// The mapping's entry.
+/// The entry of the mapping in the registry.
 fn part(registry: &Registry) -> PartStatus {
     registry
         .status(Instant::now())
@@ -33,15 +36,15 @@ fn owns(running: &Running) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fenced_mapping_rejoins() {
-    let mut stage = Stage::new(2).await;
+    let mut fixture = KafkaFixture::new(2).await;
     let registry = Registry::default();
-    let first = stage.start_registered(&registry);
+    let first = fixture.start_registered(&registry);
     eventually("it owns both partitions", async || {
         (owns(&first) == 2).then_some(())
     })
     .await;
-    // the same member of the group once more
-    let second = stage.start_registered(&Registry::default());
+    // another consumer with the same member name
+    let second = fixture.start_registered(&Registry::default());
     let health = || serde_json::to_value(first.handle.status()).unwrap()["health"].clone();
     let stuck = eventually("its source is stuck", async || {
         Some(health()).filter(|health| health["state"] == "stuck")
@@ -62,26 +65,26 @@ async fn a_fenced_mapping_rejoins() {
         (owns(&first) == 1 && owns(&second) == 1).then_some(())
     })
     .await;
-    stage.produce(0, &values(0..5)).await;
-    stage.produce(1, &values(0..5)).await;
-    stage.eventually_seen(10).await;
+    fixture.produce(0, &values(0..5)).await;
+    fixture.produce(1, &values(0..5)).await;
+    fixture.eventually_seen(10).await;
     second.drain().await;
-    stage.produce(0, &values(5..10)).await;
-    stage.produce(1, &values(5..10)).await;
-    stage.eventually_seen(20).await;
+    fixture.produce(0, &values(5..10)).await;
+    fixture.produce(1, &values(5..10)).await;
+    fixture.eventually_seen(20).await;
     first.drain().await;
     assert_eq!(
-        (stage.committed(0).await, stage.committed(1).await),
+        (fixture.committed(0).await, fixture.committed(1).await),
         (Some(10), Some(10))
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_of_the_polling_thread_loses_nothing() {
-    let mut stage = Stage::new(1).await;
+    let mut fixture = KafkaFixture::new(1).await;
     let registry = Registry::panicking(["polling EchoEvents".to_owned()]);
-    let running = stage.start_registered(&registry);
-    stage.produce(0, &values(0..10)).await;
+    let running = fixture.start_registered(&registry);
+    fixture.produce(0, &values(0..10)).await;
     let restarted = eventually("it started again", async || {
         Some(part(&registry)).filter(|part| part.restarts == 1)
     })
@@ -90,37 +93,37 @@ async fn a_panic_of_the_polling_thread_loses_nothing() {
         restarted.problem.as_deref(),
         Some("its polling thread panicked")
     );
-    stage.produce(0, &values(10..20)).await;
+    fixture.produce(0, &values(10..20)).await;
     eventually("every record is done", async || {
         (running.handle.status().partitions.first()?.position == Some(20)).then_some(())
     })
     .await;
     running.drain().await;
-    let mut offsets: Vec<i64> = stage.seen().iter().map(|seen| seen.1).collect();
+    let mut offsets: Vec<i64> = fixture.seen().iter().map(|seen| seen.1).collect();
     offsets.dedup();
     assert_eq!(offsets, (0..20).collect::<Vec<_>>());
-    assert_eq!(stage.committed(0).await, Some(20));
+    assert_eq!(fixture.committed(0).await, Some(20));
 }
 
-/// How often the broker is killed.
+/// Number of kills of the broker.
 const KILLS: usize = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_killed_stops_no_mapping() {
-    let kafka = OwnKafka::start();
-    let stage = Stage::at(kafka.brokers(), 2).await;
-    let running = stage.start();
+    let kafka = PrivateKafka::start();
+    let fixture = KafkaFixture::at(kafka.brokers(), 2).await;
+    let running = fixture.start();
     let mut sent = 0;
     let per_round = 20;
     for _ in 0..=KILLS {
-        // one at a time, so that commits are on their way whenever the broker is killed
+        // one at a time, so that every kill meets a commit in flight
         for n in sent..sent + per_round {
-            stage.produce((n % 2) as i32, &values(n..n + 1)).await;
+            fixture.produce((n % 2) as i32, &values(n..n + 1)).await;
         }
         sent += per_round;
         eventually("what was sent is seen", async || {
             let seen: std::collections::BTreeSet<(i32, i64)> =
-                stage.seen().iter().map(|seen| (seen.0, seen.1)).collect();
+                fixture.seen().iter().map(|seen| (seen.0, seen.1)).collect();
             (seen.len() == sent).then_some(())
         })
         .await;
@@ -129,13 +132,14 @@ async fn a_broker_that_is_killed_stops_no_mapping() {
     }
     eventually("all is committed", async || {
         let half = Some(sent as i64 / 2);
-        (stage.committed(0).await == half && stage.committed(1).await == half).then_some(())
+        (fixture.committed(0).await == half && fixture.committed(1).await == half).then_some(())
     })
     .await;
     running.drain().await;
 }
 
-/// Overwrites the magic number of the first batch's compressed records, which follow a header of 61 bytes.
+/// Overwrites the magic number of the first batch's compressed records, which follow a header of 61
+/// bytes.
 pub(crate) fn damage(file: &std::path::Path) {
     let mut bytes = std::fs::read(file).unwrap();
     assert_eq!(bytes[61..65], [0x28, 0xb5, 0x2f, 0xfd], "zstd");
@@ -144,11 +148,11 @@ pub(crate) fn damage(file: &std::path::Path) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_that_cannot_be_read_is_named_once() {
-    let kafka = OwnKafka::start();
-    let stage = Stage::at(kafka.brokers(), 2).await;
+async fn an_unreadable_batch_is_reported_once() {
+    let kafka = PrivateKafka::start();
+    let fixture = KafkaFixture::at(kafka.brokers(), 2).await;
     let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
         .set("compression.type", "zstd")
         .set("linger.ms", "500")
         .create()
@@ -157,7 +161,7 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
         .map(|n| format!("value {n} {:032x}", rand::random::<u128>()))
         .collect();
     let sends = values.iter().map(|value| {
-        let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0])
+        let record: FutureRecord<'_, (), String> = FutureRecord::to(&fixture.mapping.topics[0])
             .partition(0)
             .payload(value);
         producer.send(record, Duration::from_secs(30))
@@ -167,20 +171,20 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
     }
     kafka.stop();
     kafka
-        .log_files(&stage.mapping.topics[0], 0)
+        .log_files(&fixture.mapping.topics[0], 0)
         .iter()
         .for_each(|file| damage(file));
     kafka.start_again();
 
     let control = free_address();
-    let folder = project(&template(&stage));
+    let folder = project(&template(&fixture));
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let mut usher = std::process::Command::new(env!("CARGO_BIN_EXE_usher"));
     usher
         .args(["up", "--control", &control.to_string()])
         .current_dir(folder.path())
         .env_remove("RUST_LOG");
-    let _host = Killed(
+    let _host = KillOnDrop(
         usher
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -189,7 +193,7 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
     );
     let named = format!(
         "{}-0 from offset 0 on cannot be read",
-        stage.mapping.topics[0]
+        fixture.mapping.topics[0]
     );
     eventually("/health names the partition", async || {
         let answer = reqwest::get(format!("http://{control}/health"))
@@ -198,16 +202,16 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
         (answer.status() == 503 && answer.text().await.ok()?.contains(&named)).then_some(())
     })
     .await;
-    // the other partition goes on meanwhile
+    // the other partition continues
     for n in 0..20 {
-        stage.produce(1, &[format!("value {n}")]).await;
-        stage.eventually_seen(n + 1).await;
+        fixture.produce(1, &[format!("value {n}")]).await;
+        fixture.eventually_seen(n + 1).await;
     }
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
     assert_eq!(log.matches("cannot be read").count(), 1, "{log}");
 
     // an operator passes over the batch
-    stage.produce(0, &["behind the batch".to_owned()]).await;
+    fixture.produce(0, &["behind the batch".to_owned()]).await;
     let seek = [
         "offsets",
         "seek",
@@ -230,7 +234,7 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
     assert!(output.status.success(), "{output:?}");
     let passed = (0, 50, "behind the batch".to_owned());
     eventually("the partition is read again", async || {
-        stage.seen().contains(&passed).then_some(())
+        fixture.seen().contains(&passed).then_some(())
     })
     .await;
     eventually("/health is well", async || {
@@ -244,8 +248,8 @@ async fn a_batch_that_cannot_be_read_is_named_once() {
     .await;
 }
 
-/// An application with the stage's mapping.
-fn template(stage: &Stage) -> String {
+/// A template with the mapping of the fixture.
+fn template(fixture: &KafkaFixture) -> String {
     format!(
         "\
 Transform: AWS::Serverless-2016-10-31
@@ -265,9 +269,9 @@ Resources:
             ConsumerGroupId: {}
             StartingPosition: TRIM_HORIZON
 ",
-        stage.folder.path().join("seen").display(),
-        stage.mapping.topics[0],
-        stage.mapping.bootstrap_servers,
-        stage.mapping.group,
+        fixture.folder.path().join("seen").display(),
+        fixture.mapping.topics[0],
+        fixture.mapping.bootstrap_servers,
+        fixture.mapping.group,
     )
 }

@@ -1,21 +1,22 @@
-//! Encrypted clusters, as a template and usher.toml describe them: logins, client certificates, and what is said when they are wrong.
+//! Encrypted clusters from a template and usher.toml: logins, client certificates, and the errors
+//! of wrong ones.
 
 use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
-use usher::kafka::reach;
+use testkit::kafka::PrivateKafka;
+use usher::kafka::probe;
 use usher::model::KafkaSecurity;
 use usher::project::{Arguments, Project};
 use usher::template;
 
-use crate::kafka::{Stage, values};
-use crate::own_kafka::OwnKafka;
+use crate::kafka_fixture::{KafkaFixture, values};
 use crate::template_fixture::function;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a template with these access configurations resolves to; secrets by name and content.
+/// The resolved template with these access configurations. `secrets`: names and contents.
 fn resolved(
     servers: &str,
     access: &[&str],
@@ -64,9 +65,8 @@ fn resolved(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn records_come_through_every_login_and_through_client_certificates_and_wrong_ones_are_named()
-{
-    let kafka = OwnKafka::secured();
+async fn logins_and_certificates_work_or_are_named() {
+    let kafka = PrivateKafka::secured();
     let [login_brokers, mutual_brokers] = kafka.secured_brokers();
     let ca = json!({ "certificate": kafka.pem("ca.pem") });
     let login = |password: &str| json!({ "username": "alice", "password": password });
@@ -74,7 +74,7 @@ async fn records_come_through_every_login_and_through_client_certificates_and_wr
         json!({ "certificate": kafka.pem("alice.pem"), "privateKey": kafka.pem("alice.key") });
     let authority = "SERVER_ROOT_CA_CERTIFICATE";
 
-    let mut stage = Stage::at(kafka.brokers(), 1).await;
+    let mut fixture = KafkaFixture::at(kafka.brokers(), 1).await;
     let mut so_far = 0;
     for (kind, brokers, secret) in [
         ("SASL_SCRAM_512_AUTH", &login_brokers, login("alice-secret")),
@@ -82,25 +82,29 @@ async fn records_come_through_every_login_and_through_client_certificates_and_wr
         ("BASIC_AUTH", &login_brokers, login("alice-secret")),
         ("CLIENT_CERTIFICATE_TLS_AUTH", &mutual_brokers, own.clone()),
     ] {
-        stage.mapping.security = resolved(
+        fixture.mapping.security = resolved(
             brokers,
             &[kind, authority],
             &[(kind, secret), (authority, ca.clone())],
         );
-        stage.mapping.bootstrap_servers.clone_from(brokers);
-        stage.produce(0, &values(so_far..so_far + 3)).await;
+        fixture.mapping.bootstrap_servers.clone_from(brokers);
+        fixture.produce(0, &values(so_far..so_far + 3)).await;
         so_far += 3;
-        let running = stage.start();
-        assert_eq!(stage.eventually_seen(so_far).await.len(), so_far, "{kind}");
+        let running = fixture.start();
+        assert_eq!(
+            fixture.eventually_seen(so_far).await.len(),
+            so_far,
+            "{kind}"
+        );
         running.drain().await;
-        assert_eq!(stage.committed(0).await, Some(so_far as i64), "{kind}");
+        assert_eq!(fixture.committed(0).await, Some(so_far as i64), "{kind}");
     }
 
     let scram = "SASL_SCRAM_512_AUTH";
     let mutual = "CLIENT_CERTIFICATE_TLS_AUTH";
     let ask = async |brokers: &String, security: KafkaSecurity| {
         let brokers = brokers.clone();
-        tokio::task::spawn_blocking(move || reach(&brokers, &security, &[], PATIENCE))
+        tokio::task::spawn_blocking(move || probe(&brokers, &security, &[], PATIENCE))
             .await
             .unwrap()
             .unwrap_err()

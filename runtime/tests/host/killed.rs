@@ -1,7 +1,7 @@
-//! kill -9 of the host at any moment under load: Kafka, SQS and asynchronous invocations at once, in one host that is started again
-//! and again in its folder.
+//! Kills the host (SIGKILL) at random times under load from Kafka, SQS and asynchronous
+//! invocations, and restarts it in the same folder.
 //!
-//! `KILLS` says how often (10 unless told), `KILL_SEED` repeats the moments of a run.
+//! `KILLS`: number of kills (default 10). `KILL_SEED`: repeats the times of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -16,11 +16,13 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use reqwest::StatusCode;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::time::sleep;
 
-use crate::kafka::{Stage, free_address, random};
-use crate::sqs_stage::{client, endpoint};
-use crate::support::{eventually, project};
+use crate::kafka_fixture::{KafkaFixture, random};
+use crate::sqs_fixture::{client, endpoint};
+use crate::support::project;
 
 const PARTITIONS: i32 = 4;
 /// From a start until its kill at most: several times what a start takes.
@@ -39,7 +41,7 @@ struct Sent {
 }
 
 struct World {
-    stage: Stage,
+    fixture: KafkaFixture,
     queue: String,
     folder: TempDir,
     invoke: SocketAddr,
@@ -47,7 +49,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let stage = Stage::new(PARTITIONS).await;
+        let fixture = KafkaFixture::new(PARTITIONS).await;
         let queue = format!("host-{}", random());
         let template = format!(
             "\
@@ -72,13 +74,13 @@ Resources:
             BatchSize: 7
             FunctionResponseTypes: [ReportBatchItemFailures]
 ",
-            stage.folder.path().join("seen").display(),
-            stage.mapping.topics[0],
-            stage.mapping.bootstrap_servers,
-            stage.mapping.group,
+            fixture.folder.path().join("seen").display(),
+            fixture.mapping.topics[0],
+            fixture.mapping.bootstrap_servers,
+            fixture.mapping.group,
         );
         Self {
-            stage,
+            fixture,
             queue,
             folder: project(&template),
             invoke: free_address(),
@@ -115,12 +117,12 @@ Resources:
             .unwrap()
     }
 
-    /// Sends to all three until told to stop.
+    /// Sends to all three sources until `stop` turns true.
     async fn load(&self, stop: &AtomicBool) -> Sent {
         let mut sent = Sent::default();
         let queue = format!("{}/000000000000/{}", endpoint(), self.queue);
-        let servers = &self.stage.mapping.bootstrap_servers;
-        let topic = &self.stage.mapping.topics[0];
+        let servers = &self.fixture.mapping.bootstrap_servers;
+        let topic = &self.fixture.mapping.topics[0];
         let producer: FutureProducer = ClientConfig::new()
             .set("bootstrap.servers", servers)
             .set("linger.ms", "1")
@@ -180,7 +182,7 @@ Resources:
 
     fn seen(&self) -> Seen {
         let text =
-            std::fs::read_to_string(self.stage.folder.path().join("seen")).unwrap_or_default();
+            std::fs::read_to_string(self.fixture.folder.path().join("seen")).unwrap_or_default();
         let mut seen = Seen::default();
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
@@ -230,8 +232,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_what_was_not_committed()
- {
+async fn a_killed_host_repeats_only_uncommitted_records() {
     let kills = number("KILLS").unwrap_or(10);
     let seed = number("KILL_SEED").unwrap_or_else(rand::random);
     let mut moments = StdRng::seed_from_u64(seed);
@@ -242,7 +243,8 @@ async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_
         let stop = stop.clone();
         async move { world.load(&stop).await }
     });
-    // after each kill: how many records of each partition had been handled, and from where the next host reads
+    // after each kill: how many records of each partition had been handled, and from where the next
+    // host reads
     let mut reads_from = Vec::new();
     for _ in 0..kills {
         let mut host = world.up();
@@ -259,7 +261,7 @@ async fn a_host_killed_at_any_moment_loses_nothing_keeps_order_and_repeats_only_
             reads_from.push((
                 partition,
                 handled,
-                world.stage.committed(partition).await.unwrap_or(0),
+                world.fixture.committed(partition).await.unwrap_or(0),
             ));
         }
     }

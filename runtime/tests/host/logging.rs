@@ -1,12 +1,11 @@
-//! `LoggingConfig`: what a function's log looks like, and what is left out of it.
+//! `LoggingConfig`: format and filters of a function's log.
 
 use serde_json::{Value, json};
+use testkit::eventually;
 use usher::instances::Pool;
 use usher::model::{Function, LogFormat, LogLevel, Logging};
 
-use crate::support::{
-    Printed, answer, application, error, eventually, executables, function, invoke, options,
-};
+use crate::support::{Printed, answer, application, error, executables, function, invoke, options};
 use crate::template_fixture::{self, complaints, good};
 
 fn json_logging(application: LogLevel, system: LogLevel) -> Logging {
@@ -164,7 +163,7 @@ async fn a_text_report_says_what_went_wrong() {
 }
 
 #[test]
-fn a_logging_configuration_is_read_and_lies_under_globals() {
+fn a_logging_configuration_overrides_globals() {
     let text = template_fixture::function(
         "LoggingConfig: {ApplicationLogLevel: DEBUG, LogGroup: !Ref Logs}",
     ) + "  Logs: {Type: 'AWS::Logs::LogGroup'}\n\

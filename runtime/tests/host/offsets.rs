@@ -1,111 +1,23 @@
-//! Where a group stands, and moves by an operator's hand: with a running host, and without one.
-
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Command, Output};
+//! Positions of a group, and an operator's moves: with a running host, and without one.
 
 use serde_json::Value;
-use tempfile::TempDir;
+use testkit::eventually;
 use usher::kafka::positions;
 use usher::model::KafkaMapping;
 
-use crate::kafka::{Stage, free_address, values};
-use crate::support::{Killed, eventually, project, usher_up};
-
-/// A project whose function reads the stage's topic, as `usher` has it.
-struct Application {
-    folder: TempDir,
-    control: SocketAddr,
-}
-
-impl Application {
-    /// `more`: properties of the event.
-    fn of(stage: &Stage, more: &str) -> Self {
-        let template = format!(
-            "Transform: AWS::Serverless-2016-10-31\n\
-             Resources:\n  \
-               Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
-                 Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
-                 Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
-                   Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            \
-                   StartingPosition: TRIM_HORIZON\n            BisectBatchOnFunctionError: true\n            {more}\n",
-            stage.folder.path().join("seen").display(),
-            stage.mapping.topics[0],
-            stage.mapping.bootstrap_servers,
-            stage.mapping.group,
-        );
-        let application = Self {
-            folder: project(&template),
-            control: free_address(),
-        };
-        let settings = format!("control = '{}'\n", application.control);
-        std::fs::write(application.path().join("usher.toml"), settings).unwrap();
-        application
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn up(&self) -> Killed {
-        usher_up(self.path(), &["--listen", "127.0.0.1:0"])
-    }
-
-    fn usher(&self, arguments: &[&str]) -> Output {
-        let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-        usher
-            .args(arguments)
-            .current_dir(self.path())
-            .env_remove("RUST_LOG")
-            .output()
-            .unwrap()
-    }
-
-    /// Standard output of a command that must succeed.
-    fn said(&self, arguments: &[&str]) -> String {
-        let output = self.usher(arguments);
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// What a command that must be refused says.
-    fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.usher(arguments);
-        assert!(!output.status.success(), "{arguments:?}: {output:?}");
-        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
-    }
-
-    /// The state of a partition as the host shows it.
-    async fn partition(&self, number: i64) -> Option<Value> {
-        let url = format!("http://{}/_usher/status", self.control);
-        let status: Value = reqwest::get(url).await.ok()?.json().await.ok()?;
-        status["mappings"][0]["partitions"]
-            .as_array()?
-            .iter()
-            .find(|one| one["partition"] == number)
-            .cloned()
-    }
-}
-
-/// How often the function did each offset of partition 0.
-fn times(stage: &Stage, offset: i64) -> usize {
-    stage
-        .seen()
-        .iter()
-        .filter(|seen| (seen.0, seen.1) == (0, offset))
-        .count()
-}
+use crate::kafka_fixture::{KafkaFixture, values};
+use crate::offsets_fixture::{OffsetsProject, times};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_never_succeeds_is_skipped() {
-    let stage = Stage::new(1).await;
-    let application = Application::of(&stage, "");
-    stage
+    let fixture = KafkaFixture::new(1).await;
+    let application = OffsetsProject::new(&fixture, "");
+    fixture
         .produce(0, &["one", "always-fail", "three"].map(str::to_owned))
         .await;
     let host = application.up();
-    eventually("the partition stands still", async || {
-        (stage.committed(0).await == Some(1)).then_some(())
+    eventually("the partition is blocked", async || {
+        (fixture.committed(0).await == Some(1)).then_some(())
     })
     .await;
     let skip = |offset: &'static str| {
@@ -119,47 +31,54 @@ async fn a_record_that_never_succeeds_is_skipped() {
             offset,
         ]
     };
-    assert!(application.said(&skip("1")).contains("nothing was changed"));
     assert!(
         application
-            .refused(&[&skip("0")[..], &["--apply"]].concat())
+            .output_of(&skip("1"))
+            .contains("nothing was changed")
+    );
+    assert!(
+        application
+            .error_of(&[&skip("0")[..], &["--apply"]].concat())
             .contains("already")
     );
     assert!(
         application
-            .refused(&[&skip("2")[..], &["--apply"]].concat())
+            .error_of(&[&skip("2")[..], &["--apply"]].concat())
             .contains("is 1, not 2")
     );
     assert!(
         application
-            .refused(&[&skip("9")[..], &["--apply"]].concat())
+            .error_of(&[&skip("9")[..], &["--apply"]].concat())
             .contains("ends at 3")
     );
-    assert_eq!((stage.committed(0).await, times(&stage, 2)), (Some(1), 0));
-    let said = application.said(&[&skip("1")[..], &["--apply"]].concat());
+    assert_eq!(
+        (fixture.committed(0).await, times(&fixture, 2)),
+        (Some(1), 0)
+    );
+    let said = application.output_of(&[&skip("1")[..], &["--apply"]].concat());
     assert!(
         said.contains("record 1") && said.contains("no destination"),
         "{said}"
     );
     eventually("the rest is done", async || {
-        (stage.committed(0).await == Some(3)).then_some(())
+        (fixture.committed(0).await == Some(3)).then_some(())
     })
     .await;
-    assert!(times(&stage, 2) > 0 && times(&stage, 1) == 0);
+    assert!(times(&fixture, 2) > 0 && times(&fixture, 1) == 0);
     drop(host);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_skipped_record_goes_to_the_destination() {
-    let stage = Stage::new(1).await;
-    let dead = stage.another_topic(1).await;
+    let fixture = KafkaFixture::new(1).await;
+    let dead = fixture.another_topic(1).await;
     let destination =
         format!("DestinationConfig: {{OnFailure: {{Type: Kafka, Destination: 'kafka://{dead}'}}}}");
-    let application = Application::of(
-        &stage,
+    let application = OffsetsProject::new(
+        &fixture,
         &format!("{destination}\n            MaximumRetryAttempts: 10000"),
     );
-    stage
+    fixture
         .produce(0, &["always-fail", "two", "three"].map(str::to_owned))
         .await;
     let host = application.up();
@@ -183,7 +102,7 @@ async fn a_skipped_record_goes_to_the_destination() {
         ]
     };
     let said = eventually(
-        "the group has a beginning, and the record is held",
+        "the group has a position, and the record is in memory",
         async || {
             let output = application.usher(&skip("0"));
             output
@@ -195,36 +114,43 @@ async fn a_skipped_record_goes_to_the_destination() {
     .await;
     assert!(said.contains(&dead), "{said}");
     eventually("the rest is done", async || {
-        (stage.committed(0).await == Some(3)).then_some(())
+        (fixture.committed(0).await == Some(3)).then_some(())
     })
     .await;
     drop(host);
-    // the host is gone; its place in the group is waited for
-    stage.produce(0, &["four".to_owned()]).await;
-    let said = application.said(&skip("3"));
+    // the host has ended; the command waits until its membership expires
+    fixture.produce(0, &["four".to_owned()]).await;
+    let said = application.output_of(&skip("3"));
     assert!(said.contains(&dead), "{said}");
-    assert_eq!(stage.committed(0).await, Some(4));
-    let letters = stage.eventually_in(&dead, 2).await;
-    for (letter, offset) in letters.iter().zip(["0", "3"]) {
-        let letter: Value =
-            serde_json::from_slice(rdkafka::Message::payload(letter).unwrap()).unwrap();
-        assert_eq!(letter["requestContext"]["condition"], "SkippedByOperator");
-        assert_eq!(letter["KafkaBatchInfo"]["recordInfo"]["offset"], offset);
+    assert_eq!(fixture.committed(0).await, Some(4));
+    let failure_records = fixture.eventually_in(&dead, 2).await;
+    for (failure_record, offset) in failure_records.iter().zip(["0", "3"]) {
+        let failure_record: Value =
+            serde_json::from_slice(rdkafka::Message::payload(failure_record).unwrap()).unwrap();
+        assert_eq!(
+            failure_record["requestContext"]["condition"],
+            "SkippedByOperator"
+        );
+        assert_eq!(
+            failure_record["KafkaBatchInfo"]["recordInfo"]["offset"],
+            offset
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_host_reads_from_elsewhere_on() {
-    let stage = Stage::new(2).await;
-    let application = Application::of(&stage, "");
-    stage.produce(0, &values(0..20)).await;
-    stage.produce(1, &values(0..5)).await;
+    let fixture = KafkaFixture::new(2).await;
+    let application = OffsetsProject::new(&fixture, "");
+    fixture.produce(0, &values(0..20)).await;
+    fixture.produce(1, &values(0..5)).await;
     let host = application.up();
     eventually("all is done", async || {
-        (stage.committed(0).await == Some(20) && stage.committed(1).await == Some(5)).then_some(())
+        (fixture.committed(0).await == Some(20) && fixture.committed(1).await == Some(5))
+            .then_some(())
     })
     .await;
-    let listed = application.said(&["offsets", "list", "Echo.Records"]);
+    let listed = application.output_of(&["offsets", "list", "Echo.Records"]);
     let row = |line: &str| {
         line.split_whitespace()
             .map(str::to_owned)
@@ -250,51 +176,51 @@ async fn a_running_host_reads_from_elsewhere_on() {
     ];
     assert!(
         application
-            .said(&[&seek[..], &["15"]].concat())
+            .output_of(&[&seek[..], &["15"]].concat())
             .contains("nothing was changed")
     );
     assert!(
         application
-            .refused(&[&seek[..], &["21", "--apply"]].concat())
+            .error_of(&[&seek[..], &["21", "--apply"]].concat())
             .contains("0 to 20")
     );
     assert!(
         application
-            .refused(&["offsets", "seek", "Echo.Records", "--to", "3", "--apply"])
+            .error_of(&["offsets", "seek", "Echo.Records", "--to", "3", "--apply"])
             .contains("--partition")
     );
     assert!(
         application
-            .refused(&["offsets", "seek", "Echo.Record", "--to", "end"])
+            .error_of(&["offsets", "seek", "Echo.Record", "--to", "end"])
             .contains("Did you mean Echo.Records?")
     );
     assert!(
         application
-            .said(&[&seek[..], &["15", "--apply"]].concat())
+            .output_of(&[&seek[..], &["15", "--apply"]].concat())
             .contains("1 of 1 partitions")
     );
     eventually("those are done again", async || {
         (15..20)
-            .all(|offset| times(&stage, offset) == 2)
+            .all(|offset| times(&fixture, offset) == 2)
             .then_some(())
     })
     .await;
     assert!(
-        (0..15).all(|offset| times(&stage, offset) == 1),
+        (0..15).all(|offset| times(&fixture, offset) == 1),
         "and no others"
     );
     eventually("and committed", async || {
-        (stage.committed(0).await == Some(20)).then_some(())
+        (fixture.committed(0).await == Some(20)).then_some(())
     })
     .await;
     assert_eq!(
-        stage.seen().iter().filter(|seen| seen.0 == 1).count(),
+        fixture.seen().iter().filter(|seen| seen.0 == 1).count(),
         5,
-        "the other partition is left alone"
+        "the other partition is unchanged"
     );
-    stage.produce(0, &values(20..23)).await;
+    fixture.produce(0, &values(20..23)).await;
     eventually("what follows is done once", async || {
-        (times(&stage, 22) == 1).then_some(())
+        (times(&fixture, 22) == 1).then_some(())
     })
     .await;
     drop(host);
@@ -302,27 +228,31 @@ async fn a_running_host_reads_from_elsewhere_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_of_another_group_moves_nothing() {
-    let stage = Stage::new(1).await;
-    let application = Application::of(&stage, "");
-    stage.produce(0, &values(0..5)).await;
+    let fixture = KafkaFixture::new(1).await;
+    let application = OffsetsProject::new(&fixture, "");
+    fixture.produce(0, &values(0..5)).await;
     let host = application.up();
     eventually("all is done", async || {
-        (stage.committed(0).await == Some(5)).then_some(())
+        (fixture.committed(0).await == Some(5)).then_some(())
     })
     .await;
     let other = KafkaMapping {
-        group: format!("{}-other", stage.mapping.group),
-        ..stage.mapping.clone()
+        group: format!("{}-other", fixture.mapping.group),
+        ..fixture.mapping.clone()
     };
     let theirs = other.clone();
-    let topic = stage.mapping.topics[0].clone();
+    let topic = fixture.mapping.topics[0].clone();
     tokio::task::spawn_blocking(move || positions::seek(&theirs, &topic, 0, 3))
         .await
         .unwrap()
         .unwrap();
     let file = application.path().join("template.yaml");
     let template = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, template.replace(&stage.mapping.group, &other.group)).unwrap();
+    std::fs::write(
+        &file,
+        template.replace(&fixture.mapping.group, &other.group),
+    )
+    .unwrap();
     let seek = [
         "offsets",
         "seek",
@@ -336,22 +266,22 @@ async fn a_host_of_another_group_moves_nothing() {
     let named = application.control.to_string();
     assert!(
         application
-            .refused(&[&seek[..], &["--control", &named]].concat())
+            .error_of(&[&seek[..], &["--control", &named]].concat())
             .contains("the running host reads")
     );
-    assert!(application.said(&seek).contains("1 of 1"));
+    assert!(application.output_of(&seek).contains("1 of 1"));
     let theirs = other.clone();
-    let standing = tokio::task::spawn_blocking(move || positions::standings(&theirs))
+    let standing = tokio::task::spawn_blocking(move || positions::group_positions(&theirs))
         .await
         .unwrap()
         .unwrap();
     assert_eq!(
         standing[0].committed,
         Some(1),
-        "the group that the arguments name was moved"
+        "the group of the arguments was moved"
     );
     assert_eq!(
-        (stage.committed(0).await, times(&stage, 1)),
+        (fixture.committed(0).await, times(&fixture, 1)),
         (Some(5), 1),
         "the host's was not"
     );
@@ -360,71 +290,74 @@ async fn a_host_of_another_group_moves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_host_an_empty_group_is_moved() {
-    let stage = Stage::new(1).await;
-    let application = Application::of(&stage, "");
+    let fixture = KafkaFixture::new(1).await;
+    let application = OffsetsProject::new(&fixture, "");
     let seek = |to: &'static str| ["offsets", "seek", "Echo.Records", "--to", to, "--apply"];
     assert!(
         application
-            .refused(&seek("beginning"))
+            .error_of(&seek("beginning"))
             .contains("never read")
     );
-    stage.produce(0, &values(0..4)).await;
-    let running = stage.start();
+    fixture.produce(0, &values(0..4)).await;
+    let running = fixture.start();
     eventually("all is done", async || {
-        (stage.committed(0).await == Some(4)).then_some(())
+        (fixture.committed(0).await == Some(4)).then_some(())
     })
     .await;
     assert!(
         application
-            .refused(&seek("beginning"))
+            .error_of(&seek("beginning"))
             .contains("has 1 members"),
         "another host reads with the group"
     );
     running.drain().await;
-    assert!(application.said(&seek("beginning")).contains("1 of 1"));
-    assert_eq!(stage.committed(0).await, Some(0));
-    assert!(application.said(&seek("end")).contains("1 of 1"));
-    assert_eq!(stage.committed(0).await, Some(4));
+    assert!(application.output_of(&seek("beginning")).contains("1 of 1"));
+    assert_eq!(fixture.committed(0).await, Some(0));
+    assert!(application.output_of(&seek("end")).contains("1 of 1"));
+    assert_eq!(fixture.committed(0).await, Some(4));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_partition_waits_alone() {
-    let stage = Stage::new(2).await;
-    let application = Application::of(&stage, "");
+    let fixture = KafkaFixture::new(2).await;
+    let application = OffsetsProject::new(&fixture, "");
     let host = application.up();
     eventually("the host has both partitions", async || {
         application.partition(1).await
     })
     .await;
-    application.said(&["pause", "Echo.Records", "--partition", "1"]);
+    application.output_of(&["pause", "Echo.Records", "--partition", "1"]);
     assert!(
         application
-            .said(&["settings"])
+            .output_of(&["settings"])
             .contains("paused-partitions: none -> 1")
     );
     for partition in [1, 0] {
-        stage.produce(partition, &values(0..5)).await;
+        fixture.produce(partition, &values(0..5)).await;
     }
-    eventually("the paused partition holds its records", async || {
-        application
-            .partition(1)
-            .await
-            .filter(|one| one["held"] == 5 && one["paused"] == true)
-    })
+    eventually(
+        "the paused partition has its records in memory",
+        async || {
+            application
+                .partition(1)
+                .await
+                .filter(|one| one["held"] == 5 && one["paused"] == true)
+        },
+    )
     .await;
     eventually("the other is done", async || {
-        (stage.committed(0).await == Some(5)).then_some(())
+        (fixture.committed(0).await == Some(5)).then_some(())
     })
     .await;
-    assert!(stage.seen().iter().all(|seen| seen.0 == 0));
+    assert!(fixture.seen().iter().all(|seen| seen.0 == 0));
     assert!(
         application
-            .refused(&["pause", "Echo.Records", "--partition", "x"])
+            .error_of(&["pause", "Echo.Records", "--partition", "x"])
             .contains("such as 0,3")
     );
-    application.said(&["resume", "Echo.Records", "--partition", "1"]);
+    application.output_of(&["resume", "Echo.Records", "--partition", "1"]);
     eventually("it goes on", async || {
-        (stage.committed(1).await == Some(5)).then_some(())
+        (fixture.committed(1).await == Some(5)).then_some(())
     })
     .await;
     drop(host);

@@ -1,13 +1,13 @@
-//! What a host tells of itself, and to whom.
+//! The control port: status, metrics, health, and who may change settings.
 
 use serde_json::json;
+use testkit::eventually;
 
 use crate::exposition::check;
-use crate::operations_stage::{Application, HOSTILE};
-use crate::support::eventually;
+use crate::operations_fixture::{Application, HOSTILE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn metrics_count_what_functions_do_and_carry_what_they_print() {
+async fn metrics_count_invocations_and_include_printed_ones() {
     let mut application = Application::new();
     application.up().await;
     application.send(&application.queue, "hello").await;
@@ -39,7 +39,7 @@ async fn metrics_count_what_functions_do_and_carry_what_they_print() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_this_machine_is_answered_and_only_with_the_token_is_anything_changed() {
+async fn changes_need_a_local_request_with_the_token() {
     let mut application = Application::new();
     application.up().await;
     let client = reqwest::Client::new();

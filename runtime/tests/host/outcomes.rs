@@ -1,18 +1,17 @@
-//! What ended an invocation is a fact of the host, and no text of a function can claim it.
+//! The host determines the outcome of an invocation; no text of a function can imitate it.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use testkit::eventually;
 use usher::instances::{Pool, PoolOptions};
 use usher::invocation::{Invoke as _, Outcome, Request};
 
-use crate::kafka::Stage;
-use crate::sqs_stage;
-use crate::support::{
-    application, eventually, executables, function, invoke, options, pool, request,
-};
+use crate::kafka_fixture::KafkaFixture;
+use crate::sqs_fixture;
+use crate::support::{application, executables, function, invoke, options, pool, request};
 
-/// How the host words the ends of processes that it killed itself.
+/// The host's texts for processes that it killed itself.
 const HOSTS_WORDS: [&str; 2] = [
     "signal: killed (the host shut down)",
     "signal: killed (a fault of the host)",
@@ -24,12 +23,12 @@ fn failing() -> [String; 2] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kafka_retries_are_counted_whatever_the_message() {
-    let mut stage = Stage::new(1).await;
-    (stage.mapping.max_retries, stage.mapping.batch_size) = (Some(2), 1);
-    stage.produce(0, &failing()).await;
-    stage.produce(0, &["good".to_owned()]).await;
-    let running = stage.start();
-    let seen = stage.eventually_seen(1).await;
+    let mut fixture = KafkaFixture::new(1).await;
+    (fixture.mapping.max_retries, fixture.mapping.batch_size) = (Some(2), 1);
+    fixture.produce(0, &failing()).await;
+    fixture.produce(0, &["good".to_owned()]).await;
+    let running = fixture.start();
+    let seen = fixture.eventually_seen(1).await;
     let status = running.handle.status();
     running.drain().await;
     assert_eq!(
@@ -44,10 +43,10 @@ async fn kafka_retries_are_counted_whatever_the_message() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqs_failures_are_left_whatever_the_message() {
-    let mut stage = sqs_stage::Stage::with(sqs_stage::endpoint(), "", Some(1)).await;
-    stage.mapping.batch_size = 1;
-    stage.send(&failing()).await;
-    let running = stage.start();
+    let mut fixture = sqs_fixture::SqsFixture::with(sqs_fixture::endpoint(), "", Some(1)).await;
+    fixture.mapping.batch_size = 1;
+    fixture.send(&failing()).await;
+    let running = fixture.start();
     eventually("both failed", async || {
         (running.handle.status().failed == 2).then_some(())
     })
@@ -56,7 +55,7 @@ async fn sqs_failures_are_left_whatever_the_message() {
     running.drain().await;
 }
 
-/// Time runs out while an instance initialises for the event: that is no want of concurrency.
+/// A timeout during the initialisation for an event is not a lack of concurrency.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_whose_instance_starts_is_not_throttled() {
     let pool = pool(function(&[("START_MS", "1500")]));

@@ -1,4 +1,4 @@
-//! Failure records and dead letters that their destination does not take as they are.
+//! Failure records and dead letters that exceed the limits of their destination.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
+use testkit::eventually;
 use usher::model::{self, Destination};
 use usher::parked;
 
-use crate::kafka::{Stage, random};
-use crate::support::eventually;
+use crate::kafka_fixture::{KafkaFixture, random};
 
-/// More than a topic takes by default (1 MiB).
+/// Above the default limit of a topic (1 MiB).
 const TWO_MEGABYTES: usize = 2_000_000;
 
-fn admin(stage: &Stage) -> AdminClient<DefaultClientContext> {
+fn admin(fixture: &KafkaFixture) -> AdminClient<DefaultClientContext> {
     ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
         .create()
         .unwrap()
 }
 
-/// A topic of one partition with this setting.
-pub(crate) async fn topic(stage: &Stage, name: &str, value: &str) -> String {
+/// Creates a topic of one partition with this setting.
+pub(crate) async fn topic(fixture: &KafkaFixture, name: &str, value: &str) -> String {
     let topic = format!("host-{}", random());
     let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set(name, value);
-    admin(stage)
+    admin(fixture)
         .create_topics(&[new], &AdminOptions::new())
         .await
         .unwrap()[0]
@@ -40,10 +40,10 @@ pub(crate) async fn topic(stage: &Stage, name: &str, value: &str) -> String {
     topic
 }
 
-/// Writes one record, however large, to partition 0.
-async fn produce(stage: &Stage, topic: &str, key: Option<&str>, value: &str) {
+/// Writes one record of any size to partition 0.
+async fn produce(fixture: &KafkaFixture, topic: &str, key: Option<&str>, value: &str) {
     let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
         .set("message.max.bytes", "10000000")
         .create()
         .unwrap();
@@ -57,19 +57,19 @@ async fn produce(stage: &Stage, topic: &str, key: Option<&str>, value: &str) {
         .unwrap();
 }
 
-/// A stage whose mapping gives records up at once, to this topic.
-async fn failing_to(destination: &str, value: &str) -> (Stage, String) {
-    let mut stage = Stage::new(1).await;
-    let letters = topic(&stage, destination, value).await;
-    stage.mapping.max_retries = Some(0);
-    stage.mapping.bisect = true;
-    stage.mapping.on_failure = Some(Destination::KafkaTopic(letters.clone()));
-    (stage, letters)
+/// A fixture whose mapping discards failed records without a retry, to this topic.
+async fn failing_to(destination: &str, value: &str) -> (KafkaFixture, String) {
+    let mut fixture = KafkaFixture::new(1).await;
+    let letters = topic(&fixture, destination, value).await;
+    fixture.mapping.max_retries = Some(0);
+    fixture.mapping.bisect = true;
+    fixture.mapping.on_failure = Some(Destination::KafkaTopic(letters.clone()));
+    (fixture, letters)
 }
 
-fn application(stage: &Stage) -> model::Application {
+fn application(fixture: &KafkaFixture) -> model::Application {
     model::Application {
-        kafka: vec![stage.mapping.clone()],
+        kafka: vec![fixture.mapping.clone()],
         functions: BTreeMap::new(),
         ..model::Application::default()
     }
@@ -81,18 +81,18 @@ fn document(message: &impl Message) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_oversize_failure_record_goes_without_its_payload() {
-    let (stage, letters) = failing_to("max.message.bytes", "20000").await;
-    let source = stage.mapping.topics[0].clone();
-    // random text, which no compression makes small
+    let (fixture, letters) = failing_to("max.message.bytes", "20000").await;
+    let source = fixture.mapping.topics[0].clone();
+    // random text, which does not compress
     let noise: String = (0..6_000).map(|_| random()).collect();
     let large = format!("always-fail {noise}");
-    produce(&stage, &source, Some("buyer 7"), "always-fail small").await;
-    produce(&stage, &source, Some("buyer 7"), &large).await;
-    produce(&stage, &source, None, "fine").await;
-    let running = stage.start();
-    let found = stage.eventually_in(&letters, 2).await;
+    produce(&fixture, &source, Some("buyer 7"), "always-fail small").await;
+    produce(&fixture, &source, Some("buyer 7"), &large).await;
+    produce(&fixture, &source, None, "fine").await;
+    let running = fixture.start();
+    let found = fixture.eventually_in(&letters, 2).await;
     eventually("all is committed", async || {
-        (stage.committed(0).await == Some(3)).then_some(())
+        (fixture.committed(0).await == Some(3)).then_some(())
     })
     .await;
     let status = running.handle.status();
@@ -117,11 +117,11 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
     );
     assert_eq!(found[1].key(), Some(&b"buyer 7"[..]));
 
-    let app = application(&stage);
+    let app = application(&fixture);
     let store = parked::stores(&app).remove(0);
     let replayed = parked::replay(&app, &store, 10, None).await.unwrap();
     assert_eq!((replayed.dead_letters, &replayed.stayed), (2, &Vec::new()));
-    let back = stage.eventually_in(&source, 5).await;
+    let back = fixture.eventually_in(&source, 5).await;
     assert_eq!(
         (back[3].payload(), back[4].payload()),
         (Some(&b"always-fail small"[..]), Some(large.as_bytes()))
@@ -130,15 +130,15 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_without_key_reaches_a_compacted_topic() {
-    let (stage, letters) = failing_to("cleanup.policy", "compact").await;
-    let source = stage.mapping.topics[0].clone();
+    let (fixture, letters) = failing_to("cleanup.policy", "compact").await;
+    let source = fixture.mapping.topics[0].clone();
     for value in ["always-fail", "fine"] {
-        produce(&stage, &source, None, value).await;
+        produce(&fixture, &source, None, value).await;
     }
-    let running = stage.start();
-    let found = stage.eventually_in(&letters, 1).await;
+    let running = fixture.start();
+    let found = fixture.eventually_in(&letters, 1).await;
     eventually("all is committed", async || {
-        (stage.committed(0).await == Some(2)).then_some(())
+        (fixture.committed(0).await == Some(2)).then_some(())
     })
     .await;
     running.drain().await;
@@ -147,15 +147,15 @@ async fn a_record_without_key_reaches_a_compacted_topic() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failure_record_that_fits_no_form_blocks_nothing() {
-    let (stage, _) = failing_to("max.message.bytes", "100").await;
-    let source = stage.mapping.topics[0].clone();
+async fn a_refused_failure_record_blocks_nothing() {
+    let (fixture, _) = failing_to("max.message.bytes", "100").await;
+    let source = fixture.mapping.topics[0].clone();
     for value in ["always-fail", "fine"] {
-        produce(&stage, &source, Some("key"), value).await;
+        produce(&fixture, &source, Some("key"), value).await;
     }
-    let running = stage.start();
+    let running = fixture.start();
     eventually("all is committed", async || {
-        (stage.committed(0).await == Some(2)).then_some(())
+        (fixture.committed(0).await == Some(2)).then_some(())
     })
     .await;
     let status = running.handle.status();
@@ -163,14 +163,14 @@ async fn a_failure_record_that_fits_no_form_blocks_nothing() {
     assert_eq!(
         (status.records_lost, status.problem),
         (1, None),
-        "counted, and an alarm in the log and in /health"
+        "the loss is counted, logged as an alarm and part of /health"
     );
-    assert_eq!(stage.seen().len(), 1);
+    assert_eq!(fixture.seen().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_oversize_dead_letter_keeps_no_other_back() {
-    let mut source = Stage::new(1).await;
+    let mut source = KafkaFixture::new(1).await;
     let dead = topic(&source, "max.message.bytes", "8000000").await;
     source.mapping.on_failure = Some(Destination::KafkaTopic(dead.clone()));
     let original = source.mapping.topics[0].clone();

@@ -9,13 +9,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use serde_json::{Value, json};
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::net::TcpListener;
 use usher::sqs::Sqs;
 
-use crate::kafka::{free_address, random};
+use crate::kafka_fixture::random;
+use crate::sqs_fixture::client;
 use crate::sqs_servers::OwnServer;
-use crate::sqs_stage::client;
-use crate::support::{add_function, eventually, usher_up};
+use crate::support::{add_function, usher_up};
 
 /// More than the queues take in one message, less than an event may have.
 const LARGE: usize = 400_000;

@@ -1,7 +1,7 @@
 //! The live page in a real browser.
 
 use crate::browser::Browser;
-use crate::operations_stage::{Application, HOSTILE};
+use crate::operations_fixture::{Application, HOSTILE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_shows_what_runs_changes_settings_and_never_runs_what_a_function_said() {

@@ -1,11 +1,13 @@
 //! The live page says what the status says: true counts, red where something is wrong, and nothing as if it were new once the host is gone.
 
 use serde_json::json;
+use testkit::eventually;
+use testkit::net::free_address;
 
 use crate::browser::Browser;
-use crate::kafka::{Stage, free_address, values};
-use crate::operations_stage::Application;
-use crate::support::{eventually, project, usher_up};
+use crate::kafka_fixture::{KafkaFixture, values};
+use crate::operations_fixture::Application;
+use crate::support::{project, usher_up};
 
 /// The failures that the page counts are those of the status, `AT_LEAST` or more in two rows, and the rows of invocations are as
 /// many as there were.
@@ -192,8 +194,8 @@ const POISONED: &str = "(async () => {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poison_record_in_front_is_red() {
-    let stage = Stage::new(1).await;
-    stage
+    let fixture = KafkaFixture::new(1).await;
+    fixture
         .produce(0, &[vec!["always-fail".to_owned()], values(0..20)].concat())
         .await;
     let template = format!(
@@ -201,10 +203,10 @@ async fn a_poison_record_in_front_is_red() {
          Runtime: provided.al2023\n      CodeUri: built\n      Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
          Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            Topics: [{}]\n            \
          KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            StartingPosition: TRIM_HORIZON\n            BatchSize: 1\n",
-        stage.folder.path().join("seen").display(),
-        stage.mapping.topics[0],
-        stage.mapping.bootstrap_servers,
-        stage.mapping.group,
+        fixture.folder.path().join("seen").display(),
+        fixture.mapping.topics[0],
+        fixture.mapping.bootstrap_servers,
+        fixture.mapping.group,
     );
     let folder = project(&template);
     let control = free_address();

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
+use testkit::eventually;
 use usher::model::{self, Destination};
 use usher::parked::{self, ReplaySummary};
 
-use crate::operations_stage::Application;
-use crate::support::{add_function, eventually, usher_up};
-use crate::{kafka, sqs_stage};
+use crate::operations_fixture::Application;
+use crate::support::{add_function, usher_up};
+use crate::{kafka_fixture, sqs_fixture};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_letter_of_a_queue_is_listed_shown_and_replayed() {
+async fn a_queues_dead_letter_is_listed_and_replayed() {
     let mut application = Application::new();
     application.up().await;
     let marker = application.path().join("marker");
@@ -57,15 +58,18 @@ async fn a_dead_letter_of_a_queue_is_listed_shown_and_replayed() {
     );
 }
 
-/// An application with one mapping of this stage's topic that fails to this destination.
-fn failing_to(stage: &kafka::Stage, destination: Destination) -> model::Application {
+/// An application with one mapping of this fixture's topic that fails to this destination.
+fn failing_to(
+    fixture: &kafka_fixture::KafkaFixture,
+    destination: Destination,
+) -> model::Application {
     let mapping = model::KafkaMapping {
         on_failure: Some(destination),
-        ..stage.mapping.clone()
+        ..fixture.mapping.clone()
     };
     model::Application {
         kafka: vec![mapping],
-        sqs_endpoint: Some(sqs_stage::endpoint()),
+        sqs_endpoint: Some(sqs_fixture::endpoint()),
         functions: BTreeMap::new(),
         ..model::Application::default()
     }
@@ -73,15 +77,15 @@ fn failing_to(stage: &kafka::Stage, destination: Destination) -> model::Applicat
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_of_a_failure_record_are_appended_again() {
-    let stage = kafka::Stage::new(2).await;
-    stage.produce(1, &kafka::values(0..4)).await;
-    let queues = sqs_stage::Stage::with(sqs_stage::endpoint(), "", None).await;
+    let fixture = kafka_fixture::KafkaFixture::new(2).await;
+    fixture.produce(1, &kafka_fixture::values(0..4)).await;
+    let queues = sqs_fixture::SqsFixture::with(sqs_fixture::endpoint(), "", None).await;
     let name = queues.mapping.queue_name().to_owned();
-    let app = failing_to(&stage, Destination::Sqs(queues.mapping.queue_arn.clone()));
+    let app = failing_to(&fixture, Destination::Sqs(queues.mapping.queue_arn.clone()));
     let failure_record = |first: i64, last: i64| {
         let info =
             json!({ "firstRecordOffset": first.to_string(), "lastRecordOffset": last.to_string() });
-        let topic = format!("{}-1", stage.mapping.topics[0]);
+        let topic = format!("{}-1", fixture.mapping.topics[0]);
         json!({
             "requestContext": { "condition": "RetryAttemptsExhausted" },
             "KafkaBatchInfo": { "recordsInfo": { topic: info } },
@@ -119,8 +123,8 @@ async fn records_of_a_failure_record_are_appended_again() {
         (1, 0),
         "a dead letter that cannot be replayed stays visible"
     );
-    let running = stage.start();
-    let records = stage.eventually_seen(6).await;
+    let running = fixture.start();
+    let records = fixture.eventually_seen(6).await;
     assert_eq!(
         records[4..]
             .iter()
@@ -132,9 +136,9 @@ async fn records_of_a_failure_record_are_appended_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dead_letters_of_a_topic_are_replayed_in_order() {
-    let source = kafka::Stage::new(1).await;
-    let dead = kafka::Stage::new(1).await;
+async fn a_topics_dead_letters_are_replayed_in_order() {
+    let source = kafka_fixture::KafkaFixture::new(1).await;
+    let dead = kafka_fixture::KafkaFixture::new(1).await;
     let wrapped = |value: &str| {
         use base64::Engine as _;
         let value = base64::engine::general_purpose::STANDARD.encode(value);
@@ -201,7 +205,7 @@ fn usher(project: &std::path::Path, arguments: &[&str]) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn discarded_events_are_shown_and_submitted_again() {
     let project = tempfile::tempdir().unwrap();
-    let queue = format!("host-{}", kafka::random());
+    let queue = format!("host-{}", kafka_fixture::random());
     let seen = project.path().join("seen");
     let template = format!(
         "\
@@ -225,7 +229,7 @@ Resources:
     std::fs::write(project.path().join("template.yaml"), template).unwrap();
     std::fs::write(
         project.path().join("usher.toml"),
-        format!("[endpoints]\nsqs = '{}'\n", sqs_stage::endpoint()),
+        format!("[endpoints]\nsqs = '{}'\n", sqs_fixture::endpoint()),
     )
     .unwrap();
     add_function(project.path());
@@ -289,14 +293,13 @@ Resources:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_parked_stream_entry_is_replayed_unchanged() {
-    let port = std::env::var("CACHE_PORT").unwrap_or_else(|_| "16380".into());
-    let url = std::env::var("CACHE_URL").unwrap_or_else(|_| format!("redis://127.0.0.1:{port}"));
+    let url = testkit::servers::cache_url();
     let mut redis = redis::Client::open(url.as_str())
         .unwrap()
         .get_multiplexed_async_connection()
         .await
         .unwrap();
-    let stream = format!("host-{}:{{jobs}}", kafka::random());
+    let stream = format!("host-{}:{{jobs}}", kafka_fixture::random());
     let dead = format!("{stream}-dead");
     let parked: [&[u8]; 8] = [
         b"dead:id",
@@ -350,7 +353,7 @@ async fn a_parked_stream_entry_is_replayed_unchanged() {
         "no number (entry 5-0, delivered 3 times to group workers)",
         "id=7",
         &format!("back to stream {stream}"),
-        "nowhere: no group",
+        "nowhere: no consumer group",
     ] {
         assert!(shown.contains(part), "{part} is missing from {shown}");
     }

@@ -1,23 +1,25 @@
-//! A producer that speaks Kafka's protocol itself: header names and values of any bytes, which the API of rdkafka cannot send.
+//! A producer without rdkafka, for header names and values of any bytes.
 //!
-//! Formats: "Kafka protocol guide" (Produce, version 3) and "Message Format" (record batch, magic 2) in Kafka's documentation.
+//! Formats: "Kafka protocol guide" (Produce, version 3) and "Message Format" (record batch, magic
+//! 2) in Kafka's documentation.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime};
 
-/// A header of a record: the bytes of its name, and those of its value if it has one.
+/// Name and value of a header.
 pub(crate) type Header<'a> = (&'a [u8], Option<&'a [u8]>);
 
 const PRODUCE: i16 = 0;
 const PRODUCE_VERSION: i16 = 3;
 
-/// Errors after which a new topic accepts records: no such partition yet, no leader yet, not the leader yet.
+/// Errors of a new topic: unknown partition, no leader yet, not the leader yet.
 const NOT_YET: [i16; 3] = [3, 5, 6];
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Appends one record without a key to a partition, with `acks=all`. Returns its offset. `servers`: the partition's leader first.
+/// Appends one record without a key to a partition, with `acks=all`. Returns its offset. `servers`:
+/// the leader of the partition first.
 ///
 /// Blocks until the broker has answered.
 pub(crate) fn produce(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use testkit::eventually;
 use tokio::sync::{mpsc, oneshot, watch};
 use usher::instances::PoolOptions;
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
@@ -12,7 +13,7 @@ use usher::model::{Function, Schedule, ScheduleKind};
 use usher::supervision::Registry;
 use usher::{asynchronous, schedule, up};
 
-use crate::support::{application, claimed, eventually, executables, function, options, state};
+use crate::support::{application, claimed, executables, function, options, state};
 
 /// Fails the first invocation; tells of all.
 struct FailsOnce(mpsc::UnboundedSender<Value>, std::sync::atomic::AtomicBool);
@@ -215,10 +216,7 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         input: Some(r#"{"do":"hang"}"#.into()),
         ..every_second("arn:rule")
     });
-    let control = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let control = testkit::net::free_address();
     let options = up::Options {
         executables: executables(),
         pool: PoolOptions {

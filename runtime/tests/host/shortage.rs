@@ -10,14 +10,16 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use usher::instances::{Pool, PoolOptions};
 use usher::invocation::{Invoke as _, Rejected, Request};
 use usher::model::Function;
 
-use crate::kafka::free_address;
-use crate::support::{Killed, answer, application, echo_function, eventually, function, project};
+use crate::support::{answer, application, echo_function, function, project};
 
 const TEMPLATE: &str = "\
 Transform: AWS::Serverless-2016-10-31
@@ -35,7 +37,7 @@ Resources:
 
 /// `usher up` under a limit of open files.
 struct Host {
-    process: Killed,
+    process: KillOnDrop,
     _project: TempDir,
     control: SocketAddr,
     http: SocketAddr,
@@ -69,7 +71,7 @@ impl Host {
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         let host = Self {
-            process: Killed(shell.spawn().unwrap()),
+            process: KillOnDrop(shell.spawn().unwrap()),
             _project: project,
             control,
             http,
@@ -124,7 +126,7 @@ impl Host {
             let status = self.status().await?;
             let open = ["waiting", "running", "delivering"]
                 .iter()
-                .map(|stage| status["events"][0][stage].as_u64())
+                .map(|fixture| status["events"][0][fixture].as_u64())
                 .sum::<Option<u64>>();
             (open? == 0 && status["functions"][0]["invocations"].as_u64()? >= events)
                 .then_some(status)

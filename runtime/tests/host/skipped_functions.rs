@@ -5,10 +5,13 @@ use std::process::{Child, Command, Stdio};
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{free_address, random};
-use crate::sqs_stage::{client, endpoint};
-use crate::support::{Killed, eventually, project};
+use crate::kafka_fixture::random;
+use crate::sqs_fixture::{client, endpoint};
+use crate::support::project;
 use crate::template_fixture::{ENDPOINT, function, good, warnings};
 
 const OTHERS: &str = "  Script:
@@ -131,7 +134,7 @@ Resources:
     .unwrap();
     let (listen_text, control_text, http_text) =
         (listen.to_string(), control.to_string(), http.to_string());
-    let _host = Killed(host(
+    let _host = KillOnDrop(host(
         folder.path(),
         &[
             "--listen",

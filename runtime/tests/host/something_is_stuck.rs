@@ -1,4 +1,5 @@
-//! The page "Something is stuck" of docs/reference/operations.md: each of its commands is run here, and does what the page says.
+//! The page "Something is stuck" of docs/reference/operations.md: runs each of its commands and
+//! checks the effect.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,13 +8,13 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::Value;
+use testkit::eventually;
+use testkit::kafka::PrivateKafka;
 
-use crate::kafka::{Stage, random, values};
+use crate::kafka_fixture::{KafkaFixture, random, values};
 use crate::kafka_recovery::damage;
-use crate::own_kafka::OwnKafka;
-use crate::sources_stage::{Host, PATIENCE, create_topic, delete_topic};
-use crate::sqs_stage::endpoint;
-use crate::support::eventually;
+use crate::sources_fixture::{Host, PATIENCE, create_topic, delete_topic};
+use crate::sqs_fixture::endpoint;
 
 const SETTINGS: &str = "usher settings";
 const RESUME: &str = "usher resume OrderCreateOrders";
@@ -44,7 +45,7 @@ const COMMANDS: [&str; 12] = [
     DOCTOR,
 ];
 
-/// Runs a command of the page, which must succeed: with the names of the host's application instead of the project's own.
+/// Runs a command of the page with the names of the host's application. It has to succeed.
 fn run(host: &Host, command: &str) -> String {
     let named = |word| match word {
         "OrderCreateOrders" => "Worker.Orders",
@@ -85,39 +86,39 @@ fn every_command_of_the_page_is_run() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_partition_is_held_back_then_passed() {
-    let stage = Stage::new(1).await;
-    let mut host = Host::of(&stage, &[]);
-    stage
+    let fixture = KafkaFixture::new(1).await;
+    let mut host = Host::of(&fixture, &[]);
+    fixture
         .produce(0, &["always-fail", "two"].map(str::to_owned))
         .await;
     host.up().await;
     host.eventually_unwell("mappings", "failing").await;
-    assert!(run(&host, LIST).contains(&stage.mapping.topics[0]));
+    assert!(run(&host, LIST).contains(&fixture.mapping.topics[0]));
     run(&host, PAUSE_PARTITION);
     host.eventually("mappings", "paused").await;
     assert_eq!(host.health().await.0, 200);
     run(&host, RESUME_PARTITION);
     host.eventually("mappings", "failing").await;
-    eventually("the group has begun", async || stage.committed(0).await).await;
+    eventually("the group has begun", async || fixture.committed(0).await).await;
     run(&host, SKIP);
     host.eventually_seen("two").await;
     host.eventually_well("mappings").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_source_that_is_behind_gets_more_at_one_time() {
-    let stage = Stage::new(1).await;
-    let mut host = Host::of(&stage, &["BatchSize: 1"]);
-    // records of a minute ago; the first hangs until the function's time is up, and the others wait
+async fn a_source_behind_gets_more_concurrency() {
+    let fixture = KafkaFixture::new(1).await;
+    let mut host = Host::of(&fixture, &["BatchSize: 1"]);
+    // records of a minute ago; the first hangs until the timeout, and the others wait
     let marker = host.path().join("marker");
     let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", &stage.mapping.bootstrap_servers)
+        .set("bootstrap.servers", &fixture.mapping.bootstrap_servers)
         .create()
         .unwrap();
     let hangs = format!("hang-once:{}", marker.display());
     let minute_ago = jiff::Timestamp::now().as_millisecond() - 60_000;
     for value in std::iter::once(hangs).chain(values(0..50)) {
-        let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0])
+        let record: FutureRecord<'_, (), String> = FutureRecord::to(&fixture.mapping.topics[0])
             .partition(0)
             .payload(&value)
             .timestamp(minute_ago);
@@ -144,11 +145,11 @@ async fn a_source_that_is_behind_gets_more_at_one_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_source_is_resumed() {
-    let stage = Stage::new(1).await;
-    let mut host = Host::of(&stage, &[]);
+    let fixture = KafkaFixture::new(1).await;
+    let mut host = Host::of(&fixture, &[]);
     host.up().await;
     host.said(&["pause", "Worker.Orders"]);
-    stage.produce(0, &["one".to_owned()]).await;
+    fixture.produce(0, &["one".to_owned()]).await;
     let source = host.eventually("mappings", "paused").await;
     assert!(
         source["health"]["reason"]
@@ -165,8 +166,8 @@ async fn a_paused_source_is_resumed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_cannot_be_read_is_passed() {
-    let kafka = OwnKafka::start();
-    let stage = Stage::at(kafka.brokers(), 1).await;
+    let kafka = PrivateKafka::start();
+    let fixture = KafkaFixture::at(kafka.brokers(), 1).await;
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", kafka.brokers())
         .set("compression.type", "zstd")
@@ -177,7 +178,7 @@ async fn a_batch_that_cannot_be_read_is_passed() {
         .map(|n| format!("value {n} {:032x}", rand::random::<u128>()))
         .collect();
     let sends = values.iter().map(|value| {
-        let record: FutureRecord<'_, (), String> = FutureRecord::to(&stage.mapping.topics[0])
+        let record: FutureRecord<'_, (), String> = FutureRecord::to(&fixture.mapping.topics[0])
             .partition(0)
             .payload(value);
         producer.send(record, PATIENCE)
@@ -187,11 +188,11 @@ async fn a_batch_that_cannot_be_read_is_passed() {
     }
     kafka.stop();
     kafka
-        .log_files(&stage.mapping.topics[0], 0)
+        .log_files(&fixture.mapping.topics[0], 0)
         .iter()
         .for_each(|file| damage(file));
     kafka.start_again();
-    let mut host = Host::of(&stage, &[]);
+    let mut host = Host::of(&fixture, &[]);
     host.up().await;
     let source = host.eventually_unwell("mappings", "stuck").await;
     assert!(
@@ -208,27 +209,27 @@ async fn a_batch_that_cannot_be_read_is_passed() {
     .await;
     run(&host, LIST);
     run(&host, SEEK);
-    stage.produce(0, &["behind the batch".to_owned()]).await;
+    fixture.produce(0, &["behind the batch".to_owned()]).await;
     host.eventually_seen("behind the batch").await;
     host.eventually_well("mappings").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_topic_is_named_by_doctor() {
-    let stage = Stage::new(1).await;
-    let mut host = Host::of(&stage, &[]);
+    let fixture = KafkaFixture::new(1).await;
+    let mut host = Host::of(&fixture, &[]);
     host.up().await;
-    delete_topic(&stage, &stage.mapping.topics[0]).await;
+    delete_topic(&fixture, &fixture.mapping.topics[0]).await;
     host.eventually_unwell("mappings", "missing").await;
     let output = host.usher(&["doctor"]);
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    assert!(said.contains(&stage.mapping.topics[0]), "{said}");
-    create_topic(&stage, &stage.mapping.topics[0]).await;
+    assert!(said.contains(&fixture.mapping.topics[0]), "{said}");
+    create_topic(&fixture, &fixture.mapping.topics[0]).await;
     host.eventually_well("mappings").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failing_queue_is_paused_and_its_dead_letters_are_listed() {
+async fn a_failing_queue_is_paused_and_listed() {
     let queue = format!("host-{}", random());
     let resources = format!(
         "  Dead: {{Type: AWS::SQS::Queue, Properties: {{QueueName: {queue}-dead}}}}
@@ -247,7 +248,7 @@ async fn a_failing_queue_is_paused_and_its_dead_letters_are_listed() {
     );
     host.up().await;
     let url = format!("{}/000000000000/{queue}", endpoint());
-    crate::sqs_stage::client(&endpoint())
+    crate::sqs_fixture::client(&endpoint())
         .send_message()
         .queue_url(&url)
         .message_body("always-partial")

@@ -1,25 +1,25 @@
-//! What is wrong with a source of events is visible: in the status, in `/health` and in the metrics.
+//! Problems of an event source are visible in the status, in `/health` and in the metrics.
 
 use rdkafka::producer::Producer as _;
+use testkit::eventually;
+use testkit::kafka::PrivateKafka;
 use tokio::task::block_in_place;
 
-use crate::kafka::{Stage, random, values};
-use crate::own_kafka::OwnKafka;
-use crate::sources_stage::{Host, PATIENCE, create_topic, delete_topic, send, transaction};
-use crate::sqs_stage::{arn, client, endpoint};
-use crate::support::eventually;
+use crate::kafka_fixture::{KafkaFixture, random, values};
+use crate::sources_fixture::{Host, PATIENCE, create_topic, delete_topic, send, transaction};
+use crate::sqs_fixture::{arn, client, endpoint};
 
 const UP: &str = "usher_kafka_up{mapping=\"Worker.Orders\"}";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_topic_is_missing_until_created_again() {
-    let stage = Stage::new(1).await;
-    let mut host = Host::of(&stage, &[]);
+    let fixture = KafkaFixture::new(1).await;
+    let mut host = Host::of(&fixture, &[]);
     host.up().await;
-    stage.produce(0, &values(0..1)).await;
+    fixture.produce(0, &values(0..1)).await;
     host.eventually_seen("value 0").await;
-    let topic = &stage.mapping.topics[0];
-    delete_topic(&stage, topic).await;
+    let topic = &fixture.mapping.topics[0];
+    delete_topic(&fixture, topic).await;
     let source = host.eventually_unwell("mappings", "missing").await;
     let reason = source["health"]["reason"].as_str().unwrap();
     assert!(
@@ -27,21 +27,21 @@ async fn a_deleted_topic_is_missing_until_created_again() {
         "{reason}"
     );
     assert_eq!(host.metric(UP).await, Some(0.0));
-    create_topic(&stage, topic).await;
+    create_topic(&fixture, topic).await;
     host.eventually_well("mappings").await;
     assert_eq!(host.metric(UP).await, Some(1.0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_transaction_makes_a_source_stuck() {
-    let stage = Stage::new(1).await;
-    let mut host = Host::of(&stage, &[]);
+    let fixture = KafkaFixture::new(1).await;
+    let mut host = Host::of(&fixture, &[]);
     host.up().await;
-    stage.produce(0, &["before".to_owned()]).await;
+    fixture.produce(0, &["before".to_owned()]).await;
     host.eventually_seen("before").await;
-    let producer = transaction(&stage);
-    send(&producer, &stage, &["in transaction"]).await;
-    stage.produce(0, &["after".to_owned()]).await;
+    let producer = transaction(&fixture);
+    send(&producer, &fixture, &["in transaction"]).await;
+    fixture.produce(0, &["after".to_owned()]).await;
     let source = host.eventually_unwell("mappings", "stuck").await;
     let partition = &source["partitions"][0];
     let reason = source["health"]["reason"].as_str().unwrap();
@@ -68,13 +68,13 @@ async fn an_open_transaction_makes_a_source_stuck() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_that_always_fails_makes_a_source_failing() {
-    let stage = Stage::new(2).await;
-    let mut host = Host::of(&stage, &[]);
-    stage
+async fn a_failing_function_makes_its_source_failing() {
+    let fixture = KafkaFixture::new(2).await;
+    let mut host = Host::of(&fixture, &[]);
+    fixture
         .produce(0, &["always-fail", "two", "three"].map(str::to_owned))
         .await;
-    stage.produce(1, &["other".to_owned()]).await;
+    fixture.produce(1, &["other".to_owned()]).await;
     host.up().await;
     let source = host.eventually_unwell("mappings", "failing").await;
     assert!(
@@ -97,7 +97,7 @@ async fn a_function_that_always_fails_makes_a_source_failing() {
     );
     let labels = format!(
         "{{mapping=\"Worker.Orders\",topic=\"{}\",partition=\"0\"}}",
-        stage.mapping.topics[0]
+        fixture.mapping.topics[0]
     );
     assert_eq!(
         host.metric(&format!("usher_kafka_lag{labels}")).await,
@@ -117,33 +117,33 @@ async fn a_function_that_always_fails_makes_a_source_failing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_destination_that_takes_nothing_makes_a_source_stuck() {
-    let stage = Stage::new(1).await;
+async fn an_unavailable_destination_makes_a_source_stuck() {
+    let fixture = KafkaFixture::new(1).await;
     let dead = format!("host-{}", random());
     let destination =
         format!("DestinationConfig: {{OnFailure: {{Type: Kafka, Destination: 'kafka://{dead}'}}}}");
-    let mut host = Host::of(&stage, &[&destination, "MaximumRetryAttempts: 0"]);
-    create_topic(&stage, &dead).await;
+    let mut host = Host::of(&fixture, &[&destination, "MaximumRetryAttempts: 0"]);
+    create_topic(&fixture, &dead).await;
     host.up().await;
-    delete_topic(&stage, &dead).await;
-    stage.produce(0, &["always-fail".to_owned()]).await;
+    delete_topic(&fixture, &dead).await;
+    fixture.produce(0, &["always-fail".to_owned()]).await;
     let source = host.eventually_unwell("mappings", "stuck").await;
     assert!(
         source["health"]["reason"].as_str().unwrap().contains(&dead),
         "{source}"
     );
-    create_topic(&stage, &dead).await;
+    create_topic(&fixture, &dead).await;
     host.eventually_well("mappings").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_that_may_not_run_makes_a_source_stuck() {
-    let stage = Stage::new(1).await;
+async fn a_disabled_function_makes_its_source_stuck() {
+    let fixture = KafkaFixture::new(1).await;
     let mut host = Host::of(
-        &stage,
+        &fixture,
         &["BatchSize: 10\n      ReservedConcurrentExecutions: 0"],
     );
-    stage.produce(0, &values(0..1)).await;
+    fixture.produce(0, &values(0..1)).await;
     host.up().await;
     let source = host.eventually_unwell("mappings", "stuck").await;
     assert!(
@@ -164,12 +164,12 @@ async fn a_function_that_may_not_run_makes_a_source_stuck() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_gone_makes_a_source_away() {
-    let kafka = OwnKafka::start();
-    let stage = Stage::at(kafka.brokers(), 1).await;
-    let mut host = Host::of(&stage, &[]);
+async fn an_unavailable_broker_makes_a_source_away() {
+    let kafka = PrivateKafka::start();
+    let fixture = KafkaFixture::at(kafka.brokers(), 1).await;
+    let mut host = Host::of(&fixture, &[]);
     host.up().await;
-    stage.produce(0, &values(0..1)).await;
+    fixture.produce(0, &values(0..1)).await;
     host.eventually_seen("value 0").await;
     kafka.kill();
     host.eventually_unwell("mappings", "away").await;

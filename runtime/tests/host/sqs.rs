@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use event_sources::filter::Filters;
 use serde_json::{Value, json};
+use testkit::eventually;
 use usher::instances::{InstanceState, Pool};
 use usher::invocation::{Invoke, Rejected, Request};
 use usher::sqs;
 
-use crate::kafka::recording;
-use crate::sqs_stage::{Stage, arn, queue};
-use crate::support::{eventually, pool, request};
+use crate::kafka_fixture::recording;
+use crate::sqs_fixture::{SqsFixture, arn, queue};
+use crate::support::{pool, request};
 
 fn bodies(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("message {n}")).collect()
@@ -20,11 +21,11 @@ fn bodies(range: std::ops::Range<usize>) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_reaches_the_function_once_and_is_deleted() {
-    let stage = Stage::new().await;
-    let running = stage.start();
-    stage.send(&bodies(0..60)).await;
-    let seen = stage.eventually_done(60).await;
-    stage.eventually_empty().await;
+    let fixture = SqsFixture::new().await;
+    let running = fixture.start();
+    fixture.send(&bodies(0..60)).await;
+    let seen = fixture.eventually_done(60).await;
+    fixture.eventually_empty().await;
     running.drain().await;
     let mut found: Vec<String> = seen.iter().map(|seen| seen.body.clone()).collect();
     found.sort();
@@ -41,22 +42,22 @@ async fn every_message_reaches_the_function_once_and_is_deleted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_looks_as_lambda_hands_it_over() {
     use aws_sdk_sqs::types::MessageAttributeValue;
-    let stage = Stage::new().await;
-    let running = stage.start();
+    let fixture = SqsFixture::new().await;
+    let running = fixture.start();
     let attribute = MessageAttributeValue::builder()
         .data_type("String")
         .string_value("00-ab")
         .build()
         .unwrap();
-    let queue = stage.mapping.queue_name();
-    let sent = stage
+    let queue = fixture.mapping.queue_name();
+    let sent = fixture
         .client
         .send_message()
-        .queue_url(stage.url(queue))
+        .queue_url(fixture.url(queue))
         .message_body("dump")
         .message_attributes("traceparent", attribute);
     let sent = sent.send().await.unwrap();
-    let seen = stage.eventually_done(1).await;
+    let seen = fixture.eventually_done(1).await;
     running.drain().await;
     let record: Value = serde_json::from_str(&seen[0].body).unwrap();
     let fixed = json!({
@@ -80,14 +81,14 @@ async fn a_message_looks_as_lambda_hands_it_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_batch_that_fails_in_part_only_the_failures_come_again() {
-    let stage = Stage::new().await;
+    let fixture = SqsFixture::new().await;
     let mut all = bodies(0..10);
-    all[3] = format!("partial-once:{}", stage.marker("three"));
-    all[8] = format!("partial-once:{}", stage.marker("eight"));
-    stage.send(&all).await;
-    let running = stage.start();
-    let seen = stage.eventually_done(10).await;
-    stage.eventually_empty().await;
+    all[3] = format!("partial-once:{}", fixture.marker("three"));
+    all[8] = format!("partial-once:{}", fixture.marker("eight"));
+    fixture.send(&all).await;
+    let running = fixture.start();
+    let seen = fixture.eventually_done(10).await;
+    fixture.eventually_empty().await;
     let status = running.handle.status();
     running.drain().await;
     for seen in seen.iter().filter(|seen| seen.done) {
@@ -106,17 +107,17 @@ async fn of_a_batch_that_fails_in_part_only_the_failures_come_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_always_fails_ends_in_the_dead_letter_queue() {
-    let stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(2)).await;
-    stage.send(&["always-partial", "good"]).await;
-    let running = stage.start();
-    let dead = stage.queues[1].name.clone();
+    let fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(2)).await;
+    fixture.send(&["always-partial", "good"]).await;
+    let running = fixture.start();
+    let dead = fixture.queues[1].name.clone();
     let found = eventually("the message is among the dead letters", async || {
-        stage.receive(&dead, 1).await.pop()
+        fixture.receive(&dead, 1).await.pop()
     })
     .await;
     running.drain().await;
     assert_eq!(found.body(), Some("always-partial"));
-    let seen = stage.seen();
+    let seen = fixture.seen();
     assert_eq!(
         seen.iter()
             .filter(|seen| seen.body == "always-partial")
@@ -125,56 +126,56 @@ async fn a_message_that_always_fails_ends_in_the_dead_letter_queue() {
         "{seen:?}"
     );
     assert_eq!(seen.iter().filter(|seen| seen.done).count(), 1, "{seen:?}");
-    assert_eq!(stage.left().await, (0, 0));
+    assert_eq!(fixture.left().await, (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_error_or_a_crash_brings_the_whole_batch_again() {
-    let stage = Stage::new().await;
+    let fixture = SqsFixture::new().await;
     let mut all = bodies(0..6);
-    all[2] = format!("fail-once:{}", stage.marker("two"));
-    all[4] = format!("crash-once:{}", stage.marker("four"));
-    stage.send(&all).await;
-    let running = stage.start();
+    all[2] = format!("fail-once:{}", fixture.marker("two"));
+    all[4] = format!("crash-once:{}", fixture.marker("four"));
+    fixture.send(&all).await;
+    let running = fixture.start();
     eventually("all are done", async || {
-        let seen = stage.seen();
+        let seen = fixture.seen();
         all.iter()
             .all(|body| seen.iter().any(|seen| seen.body == *body))
             .then_some(())
     })
     .await;
-    stage.eventually_empty().await;
+    fixture.eventually_empty().await;
     running.drain().await;
     assert!(
-        stage
+        fixture
             .seen()
             .iter()
             .any(|seen| seen.body == "message 5" && seen.receives == 3),
         "{:?}",
-        stage.seen()
+        fixture.seen()
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_partial_responses_an_answer_is_a_success_whatever_it_says() {
-    let mut stage = Stage::new().await;
-    stage.mapping.partial_responses = false;
-    stage.send(&["always-partial"]).await;
-    let running = stage.start();
-    stage.eventually_empty().await;
+    let mut fixture = SqsFixture::new().await;
+    fixture.mapping.partial_responses = false;
+    fixture.send(&["always-partial"]).await;
+    let running = fixture.start();
+    fixture.eventually_empty().await;
     running.drain().await;
-    assert_eq!(stage.seen().len(), 1);
+    assert_eq!(fixture.seen().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_that_no_filter_wants_are_deleted_and_no_function_sees_them() {
-    let mut stage = Stage::new().await;
+    let mut fixture = SqsFixture::new().await;
     let patterns = [
         r#"{"body": {"kind": ["order"]}}"#,
         r#"{"body": [{"prefix": "plain"}]}"#,
     ];
-    stage.mapping.filters = Some(Filters::new("body", &patterns).unwrap());
-    stage
+    fixture.mapping.filters = Some(Filters::new("body", &patterns).unwrap());
+    fixture
         .send(&[
             r#"{"kind":"order"}"#,
             r#"{"kind":"other"}"#,
@@ -182,15 +183,15 @@ async fn messages_that_no_filter_wants_are_deleted_and_no_function_sees_them() {
             "other text",
         ])
         .await;
-    let running = stage.start();
-    stage.eventually_done(2).await;
-    stage.eventually_empty().await;
+    let running = fixture.start();
+    fixture.eventually_done(2).await;
+    fixture.eventually_empty().await;
     let status = eventually("the status says so", async || {
         Some(running.handle.status()).filter(|status| status.deleted == 4)
     })
     .await;
     running.drain().await;
-    let mut seen: Vec<String> = stage.seen().into_iter().map(|seen| seen.body).collect();
+    let mut seen: Vec<String> = fixture.seen().into_iter().map(|seen| seen.body).collect();
     seen.sort();
     assert_eq!(seen, ["plain text", r#"{"kind":"order"}"#]);
     assert_eq!(status.filtered, 2);
@@ -198,13 +199,13 @@ async fn messages_that_no_filter_wants_are_deleted_and_no_function_sees_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_gathers_more_than_one_receive_yields() {
-    let mut stage = Stage::new().await;
-    stage.mapping.batch_size = 40;
-    stage.mapping.batching_window = Duration::from_secs(1);
-    stage.send(&bodies(0..40)).await;
-    let running = stage.start();
-    let seen = stage.eventually_done(40).await;
-    stage.eventually_empty().await;
+    let mut fixture = SqsFixture::new().await;
+    fixture.mapping.batch_size = 40;
+    fixture.mapping.batching_window = Duration::from_secs(1);
+    fixture.send(&bodies(0..40)).await;
+    let running = fixture.start();
+    let seen = fixture.eventually_done(40).await;
+    fixture.eventually_empty().await;
     running.drain().await;
     assert!(seen.iter().any(|seen| seen.batch > 10), "{seen:?}");
     assert!(seen.iter().all(|seen| seen.receives == 1), "{seen:?}");
@@ -212,17 +213,17 @@ async fn a_window_gathers_more_than_one_receive_yields() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn maximum_concurrency_is_reached_and_never_exceeded() {
-    let mut stage = Stage::new().await;
-    stage.mapping.max_concurrency = Some(2);
-    stage.mapping.batch_size = 1;
+    let mut fixture = SqsFixture::new().await;
+    fixture.mapping.max_concurrency = Some(2);
+    fixture.mapping.batch_size = 1;
     for folder in ["started", "active"] {
-        std::fs::create_dir(stage.folder.path().join(folder)).unwrap();
+        std::fs::create_dir(fixture.folder.path().join(folder)).unwrap();
     }
     // each body its own, and all of one folder
-    let folder = stage.folder.path().to_str().unwrap();
-    stage.send(&vec![format!("busy:{folder}"); 12]).await;
-    let running = stage.start();
-    let seen = stage.eventually_done(12).await;
+    let folder = fixture.folder.path().to_str().unwrap();
+    fixture.send(&vec![format!("busy:{folder}"); 12]).await;
+    let running = fixture.start();
+    let seen = fixture.eventually_done(12).await;
     running.drain().await;
     let most = seen
         .iter()
@@ -233,15 +234,15 @@ async fn maximum_concurrency_is_reached_and_never_exceeded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_function_leaves_its_messages_in_the_queue() {
-    let mut stage = Stage::new().await;
-    stage
+    let mut fixture = SqsFixture::new().await;
+    fixture
         .function(|function| function.concurrency = Some(1))
         .await;
-    let pool = stage.pool.clone();
+    let pool = fixture.pool.clone();
     let hog =
         tokio::spawn(async move { pool.invoke(request(&json!({ "do": "hang" })), true).await });
     eventually("the only instance is taken", async || {
-        stage.pool.stats().functions[0]
+        fixture.pool.stats().functions[0]
             .instances
             .iter()
             .any(|instance| instance.state == InstanceState::Busy)
@@ -253,21 +254,21 @@ async fn a_busy_function_leaves_its_messages_in_the_queue() {
         ..request(&json!({ "do": "spawn" }))
     };
     assert!(matches!(
-        stage.pool.invoke(event, true).await.unwrap_err(),
+        fixture.pool.invoke(event, true).await.unwrap_err(),
         Rejected::Throttled(_)
     ));
-    stage.send(&["patient"]).await;
-    let running = stage.start();
+    fixture.send(&["patient"]).await;
+    let running = fixture.start();
     let reason = eventually("it is said", async || running.handle.status().health.reason).await;
     assert!(reason.contains("busy with other events"), "{reason}");
     running.drain().await;
     assert!(
-        stage.seen().is_empty(),
+        fixture.seen().is_empty(),
         "neither the message nor the event was seen"
     );
     drop(hog);
-    let left = stage
-        .receive(stage.mapping.queue_name(), 1)
+    let left = fixture
+        .receive(fixture.mapping.queue_name(), 1)
         .await
         .pop()
         .expect("it is visible");
@@ -279,18 +280,18 @@ async fn a_busy_function_leaves_its_messages_in_the_queue() {
 /// An instance takes 4 s to start, the queue hides a message for 6 s and gives it once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_start_loses_no_message() {
-    let mut stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(1)).await;
-    stage.queues[0]
+    let mut fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(1)).await;
+    fixture.queues[0]
         .attributes
         .insert("VisibilityTimeout".into(), "6".into());
-    sqs::ensure(&stage.sqs, &stage.queues).await.unwrap();
-    (stage.limits.visibility, stage.limits.timeout) =
+    sqs::ensure(&fixture.sqs, &fixture.queues).await.unwrap();
+    (fixture.limits.visibility, fixture.limits.timeout) =
         (Duration::from_secs(6), Duration::from_secs(3));
-    stage.pool = slow_to_start(&stage, "4000");
-    stage.send(&["patient"]).await;
-    let running = stage.start();
-    let seen = stage.eventually_done(1).await;
-    stage.eventually_empty().await;
+    fixture.pool = slow_to_start(&fixture, "4000");
+    fixture.send(&["patient"]).await;
+    let running = fixture.start();
+    let seen = fixture.eventually_done(1).await;
+    fixture.eventually_empty().await;
     let status = running.handle.status();
     running.drain().await;
     assert_eq!(
@@ -299,8 +300,8 @@ async fn a_slow_start_loses_no_message() {
         "{seen:?}"
     );
     assert!(
-        stage
-            .receive(&stage.queues[1].name.clone(), 1)
+        fixture
+            .receive(&fixture.queues[1].name.clone(), 1)
             .await
             .is_empty(),
         "no dead letter"
@@ -310,12 +311,12 @@ async fn a_slow_start_loses_no_message() {
 /// An instance takes longer to start than the queue hides a message for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_is_hidden_while_its_function_starts() {
-    let mut stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(1)).await;
-    stage.pool = slow_to_start(&stage, "7000");
-    stage.send(&["patient"]).await;
-    let running = stage.start();
-    let seen = stage.eventually_done(1).await;
-    stage.eventually_empty().await;
+    let mut fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(1)).await;
+    fixture.pool = slow_to_start(&fixture, "7000");
+    fixture.send(&["patient"]).await;
+    let running = fixture.start();
+    let seen = fixture.eventually_done(1).await;
+    fixture.eventually_empty().await;
     running.drain().await;
     assert_eq!((seen.len(), seen[0].receives), (1, 1), "{seen:?}");
 }
@@ -323,21 +324,21 @@ async fn a_message_is_hidden_while_its_function_starts() {
 /// A host that ends has received a message for which its function has yet to start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_invokes_what_was_received() {
-    let mut stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(1)).await;
-    stage.pool = slow_to_start(&stage, "4000");
-    stage.send(&["received"]).await;
-    let running = stage.start();
+    let mut fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(1)).await;
+    fixture.pool = slow_to_start(&fixture, "4000");
+    fixture.send(&["received"]).await;
+    let running = fixture.start();
     eventually("it is received", async || {
         (running.handle.status().received == 1).then_some(())
     })
     .await;
     running.drain().await;
-    assert_eq!((stage.seen().len(), stage.left().await), (1, (0, 0)));
+    assert_eq!((fixture.seen().len(), fixture.left().await), (1, (0, 0)));
 }
 
 /// A cold pool whose instances take so many milliseconds to start.
-fn slow_to_start(stage: &Stage, ms: &str) -> Arc<Pool> {
-    let mut function = recording(&stage.folder);
+fn slow_to_start(fixture: &SqsFixture, ms: &str) -> Arc<Pool> {
+    let mut function = recording(&fixture.folder);
     function.timeout = Duration::from_secs(3);
     function.environment.insert("START_MS".into(), ms.into());
     pool(function)
@@ -345,33 +346,33 @@ fn slow_to_start(stage: &Stage, ms: &str) -> Arc<Pool> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_finishes_what_is_in_flight_and_leaves_nothing_hidden_behind() {
-    let stage = Stage::new().await;
-    let folder = stage.folder.path().to_str().unwrap().to_owned();
+    let fixture = SqsFixture::new().await;
+    let folder = fixture.folder.path().to_str().unwrap().to_owned();
     for name in ["started", "active"] {
-        std::fs::create_dir(stage.folder.path().join(name)).unwrap();
+        std::fs::create_dir(fixture.folder.path().join(name)).unwrap();
     }
-    stage.send(&[format!("busy:{folder}")]).await;
-    let running = stage.start();
+    fixture.send(&[format!("busy:{folder}")]).await;
+    let running = fixture.start();
     eventually("it is at the function", async || {
         (running.handle.status().in_flight == 1).then_some(())
     })
     .await;
     let drained = tokio::spawn(running.drain());
     // the other, which the one in flight waits for
-    std::fs::write(stage.folder.path().join("started/other"), "").unwrap();
+    std::fs::write(fixture.folder.path().join("started/other"), "").unwrap();
     drained.await.unwrap();
     assert_eq!(
-        (stage.eventually_done(1).await.len(), stage.left().await),
+        (fixture.eventually_done(1).await.len(), fixture.left().await),
         (1, (0, 0))
     );
-    stage.send(&["later"]).await;
-    let found = stage.receive(stage.mapping.queue_name(), 2).await;
+    fixture.send(&["later"]).await;
+    let found = fixture.receive(fixture.mapping.queue_name(), 2).await;
     assert_eq!(found.len(), 1, "no request of the drained host takes it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fifo_queue_keeps_the_order_of_each_group() {
-    let stage = Stage::fifo().await;
+    let fixture = SqsFixture::fifo().await;
     let all: Vec<(Option<&str>, String)> = (0..60)
         .map(|n| {
             (
@@ -380,10 +381,10 @@ async fn a_fifo_queue_keeps_the_order_of_each_group() {
             )
         })
         .collect();
-    stage.send_grouped(&all).await;
-    let running = stage.start();
-    let seen = stage.eventually_done(60).await;
-    stage.eventually_empty().await;
+    fixture.send_grouped(&all).await;
+    let running = fixture.start();
+    let seen = fixture.eventually_done(60).await;
+    fixture.eventually_empty().await;
     running.drain().await;
     for group in ["a", "b", "c"] {
         let numbers: Vec<usize> = seen
@@ -399,29 +400,29 @@ async fn a_fifo_queue_keeps_the_order_of_each_group() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_a_fifo_batch_nothing_of_a_group_is_done_before_what_failed_ahead_of_it() {
-    let stage = Stage::fifo().await;
-    let failing = format!("partial-once:{}", stage.marker("one"));
+    let fixture = SqsFixture::fifo().await;
+    let failing = format!("partial-once:{}", fixture.marker("one"));
     let all = [
         ("a", "a 0".to_owned()),
         ("a", failing.clone()),
         ("b", "b 0".to_owned()),
         ("a", "a 2".to_owned()),
     ];
-    stage
+    fixture
         .send_grouped(&all.map(|(group, body)| (Some(group), body)))
         .await;
-    let running = stage.start();
+    let running = fixture.start();
     eventually("the failed one is done", async || {
-        stage
+        fixture
             .seen()
             .iter()
             .any(|seen| seen.done && seen.body == failing)
             .then_some(())
     })
     .await;
-    stage.eventually_empty().await;
+    fixture.eventually_empty().await;
     running.drain().await;
-    let seen = stage.seen();
+    let seen = fixture.seen();
     let last = |body: &str| {
         seen.iter()
             .rposition(|seen| seen.done && seen.body == body)
@@ -442,11 +443,11 @@ async fn in_a_fifo_batch_nothing_of_a_group_is_done_before_what_failed_ahead_of_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queues_are_made_in_any_order_and_follow_the_template_when_it_changes() {
-    let stage = Stage::with(crate::sqs_stage::endpoint(), "", Some(3)).await;
-    let [own, dead] = [0, 1].map(|at| stage.queues[at].name.clone());
-    sqs::ensure(&stage.sqs, &stage.queues).await.unwrap();
+    let fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(3)).await;
+    let [own, dead] = [0, 1].map(|at| fixture.queues[at].name.clone());
+    sqs::ensure(&fixture.sqs, &fixture.queues).await.unwrap();
     let policy: Value =
-        serde_json::from_str(&stage.attributes(&own).await["RedrivePolicy"]).unwrap();
+        serde_json::from_str(&fixture.attributes(&own).await["RedrivePolicy"]).unwrap();
     assert_eq!(
         (
             policy["deadLetterTargetArn"].as_str(),
@@ -459,39 +460,39 @@ async fn queues_are_made_in_any_order_and_follow_the_template_when_it_changes() 
     changed
         .attributes
         .insert("VisibilityTimeout".into(), "77".into());
-    sqs::ensure(&stage.sqs, &[changed, queue(&dead, None)])
+    sqs::ensure(&fixture.sqs, &[changed, queue(&dead, None)])
         .await
         .unwrap();
     assert_eq!(
-        stage.sqs.visibility(&own).await,
+        fixture.sqs.visibility(&own).await,
         Ok(Duration::from_secs(77))
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_that_the_server_lost_is_made_again_and_read() {
-    let stage = Stage::new().await;
-    let running = stage.start();
-    stage.send(&["before"]).await;
-    stage.eventually_done(1).await;
-    stage.eventually_empty().await;
-    stage
+    let fixture = SqsFixture::new().await;
+    let running = fixture.start();
+    fixture.send(&["before"]).await;
+    fixture.eventually_done(1).await;
+    fixture.eventually_empty().await;
+    fixture
         .client
         .delete_queue()
-        .queue_url(stage.url(stage.mapping.queue_name()))
+        .queue_url(fixture.url(fixture.mapping.queue_name()))
         .send()
         .await
         .unwrap();
     eventually("the queue is there again", async || {
-        stage
+        fixture
             .sqs
-            .exists(stage.mapping.queue_name())
+            .exists(fixture.mapping.queue_name())
             .await
             .ok()
             .filter(|there| *there)
     })
     .await;
-    stage.send(&["after"]).await;
-    stage.eventually_done(2).await;
+    fixture.send(&["after"]).await;
+    fixture.eventually_done(2).await;
     running.drain().await;
 }

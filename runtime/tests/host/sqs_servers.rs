@@ -5,18 +5,18 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::oneshot;
 use usher::model::Application;
 use usher::up;
 
-use crate::kafka::{free_address, random, recording};
-use crate::sqs_stage::{Stage, arn, endpoint, queue};
-use crate::support::{
-    self, add_function, application, claimed, eventually, executables, options, usher_up,
-};
+use crate::kafka_fixture::{random, recording};
+use crate::sqs_fixture::{SqsFixture, arn, endpoint, queue};
+use crate::support::{self, add_function, application, claimed, executables, options, usher_up};
 
-/// A project whose function reads the queue of a stage.
-pub(crate) fn project(stage: &Stage) -> TempDir {
+/// A project whose function reads the queue of a fixture.
+pub(crate) fn project(fixture: &SqsFixture) -> TempDir {
     let template = format!(
         "Transform: AWS::Serverless-2016-10-31\n\
          Resources:\n  \
@@ -24,34 +24,34 @@ pub(crate) fn project(stage: &Stage) -> TempDir {
            Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
              Environment: {{Variables: {{RECORD_TO: '{}', QUEUE_URL: !Ref Messages}}}}\n      \
              Events:\n        Messages: {{Type: SQS, Properties: {{Queue: !GetAtt Messages.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}}}\n",
-        stage.mapping.queue_name(),
-        stage.folder.path().join("seen").display(),
+        fixture.mapping.queue_name(),
+        fixture.folder.path().join("seen").display(),
     );
     support::project(&template)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_host_loses_nothing() {
-    let stage = Stage::new().await;
-    let folder = project(&stage);
+    let fixture = SqsFixture::new().await;
+    let folder = project(&fixture);
     let mut all: Vec<String> = (0..20).map(|n| format!("message {n}")).collect();
-    all[3] = format!("hang-once:{}", stage.marker("three"));
-    stage.send(&all).await;
-    let host = usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]);
+    all[3] = format!("hang-once:{}", fixture.marker("three"));
+    fixture.send(&all).await;
+    let host = usher_up(folder.path(), &["--sqs-endpoint", &fixture.endpoint]);
     eventually("a message is being worked on", async || {
-        Path::new(&stage.marker("three")).exists().then_some(())
+        Path::new(&fixture.marker("three")).exists().then_some(())
     })
     .await;
     drop(host);
-    let host = usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]);
+    let host = usher_up(folder.path(), &["--sqs-endpoint", &fixture.endpoint]);
     eventually("every message is done", async || {
-        let seen = stage.seen();
+        let seen = fixture.seen();
         all.iter()
             .all(|body| seen.iter().any(|seen| seen.done && seen.body == *body))
             .then_some(())
     })
     .await;
-    stage.eventually_empty().await;
+    fixture.eventually_empty().await;
     drop(host);
 }
 
@@ -113,33 +113,33 @@ impl Drop for OwnServer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_goes_away_is_waited_for_and_nothing_is_lost() {
     let server = OwnServer::start();
-    let stage = Stage::with(server.endpoint(), "", None).await;
-    let running = stage.start();
-    stage.send(&["one", "two"]).await;
-    stage.eventually_done(2).await;
-    stage.eventually_empty().await;
+    let fixture = SqsFixture::with(server.endpoint(), "", None).await;
+    let running = fixture.start();
+    fixture.send(&["one", "two"]).await;
+    fixture.eventually_done(2).await;
+    fixture.eventually_empty().await;
     server.script("stop");
     eventually("the status says so", async || {
         running.handle.status().problem
     })
     .await;
     server.script("start");
-    stage.send(&["three", "four"]).await;
-    stage.eventually_done(4).await;
-    stage.eventually_empty().await;
+    fixture.send(&["three", "four"]).await;
+    fixture.eventually_done(4).await;
+    fixture.eventually_empty().await;
     assert_eq!(running.handle.status().problem, None);
     running.drain().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn up_makes_the_queues_reads_them_and_shows_how_far_it_is() {
-    let stage = Stage::new().await;
+    let fixture = SqsFixture::new().await;
     let name = format!("host-{}", random());
-    let mut app = application(recording(&stage.folder));
+    let mut app = application(recording(&fixture.folder));
     app.queues.push(queue(&name, None));
     app.sqs.push(usher::model::SqsMapping {
         queue_arn: arn(&name),
-        ..stage.mapping.clone()
+        ..fixture.mapping.clone()
     });
     app.sqs_endpoint = Some(endpoint());
     let control = free_address();
@@ -148,13 +148,13 @@ async fn up_makes_the_queues_reads_them_and_shows_how_far_it_is() {
         drop(stopped.await);
     }));
     eventually("the queue is made", async || {
-        stage.sqs.exists(&name).await.ok().filter(|there| *there)
+        fixture.sqs.exists(&name).await.ok().filter(|there| *there)
     })
     .await;
-    stage
+    fixture
         .client
         .send_message()
-        .queue_url(stage.url(&name))
+        .queue_url(fixture.url(&name))
         .message_body("hello")
         .send()
         .await
@@ -169,15 +169,15 @@ async fn up_makes_the_queues_reads_them_and_shows_how_far_it_is() {
     assert_eq!(status["queues"][0]["failed"], 0, "{status}");
     stop.send(()).unwrap();
     host.await.unwrap().unwrap();
-    assert_eq!(stage.seen().len(), 1);
+    assert_eq!(fixture.seen().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_or_a_queue_that_is_missing_at_the_start_is_named() {
-    let stage = Stage::new().await;
+    let fixture = SqsFixture::new().await;
     let start = async |change: &dyn Fn(&mut Application)| {
-        let mut app = application(recording(&stage.folder));
-        app.sqs.push(stage.mapping.clone());
+        let mut app = application(recording(&fixture.folder));
+        app.sqs.push(fixture.mapping.clone());
         app.sqs_endpoint = Some(endpoint());
         change(&mut app);
         up::run(app, up_options(None), std::future::pending())
@@ -212,7 +212,7 @@ async fn a_server_or_a_queue_that_is_missing_at_the_start_is_named() {
         assert!(said.contains(part), "{part} is missing from {said}");
     }
     assert_eq!(
-        stage.sqs.exists("host-never").await,
+        fixture.sqs.exists("host-never").await,
         Ok(false),
         "nothing is made in part"
     );

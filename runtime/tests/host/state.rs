@@ -5,12 +5,15 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{Stage, free_address};
-use crate::support::{Killed, eventually, project, usher_up};
+use crate::kafka_fixture::KafkaFixture;
+use crate::support::{project, usher_up};
 
-/// A project that reads the topic of a stage.
-fn reader(stage: &Stage) -> TempDir {
+/// A project that reads the topic of a fixture.
+fn reader(fixture: &KafkaFixture) -> TempDir {
     project(&format!(
         "Transform: AWS::Serverless-2016-10-31\n\
          Resources:\n  \
@@ -18,15 +21,15 @@ fn reader(stage: &Stage) -> TempDir {
              Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
              Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
                Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n",
-        stage.folder.path().join("seen").display(),
-        stage.mapping.topics[0],
-        stage.mapping.bootstrap_servers,
-        stage.mapping.group,
+        fixture.folder.path().join("seen").display(),
+        fixture.mapping.topics[0],
+        fixture.mapping.bootstrap_servers,
+        fixture.mapping.group,
     ))
 }
 
 struct Host {
-    process: Killed,
+    process: KillOnDrop,
     status: String,
 }
 
@@ -62,8 +65,8 @@ impl Host {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_folders_are_two_members_of_a_group() {
-    let stage = Stage::new(2).await;
-    let project = reader(&stage);
+    let fixture = KafkaFixture::new(2).await;
+    let project = reader(&fixture);
     let mut first = Host::start(&project, &["--state", "one"]);
     let mut second = Host::start(&project, &["--state", "two"]);
     // the broker fences a member when another one of its identity joins, which ends its share of the partitions
@@ -78,8 +81,8 @@ async fn two_folders_are_two_members_of_a_group() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_host_leaves_the_first_alone() {
-    let stage = Stage::new(2).await;
-    let project = reader(&stage);
+    let fixture = KafkaFixture::new(2).await;
+    let project = reader(&fixture);
     let mut first = Host::start(&project, &[]);
     eventually("the first owns all", async || {
         first.owns().await.filter(|owned| owned.len() == 2)

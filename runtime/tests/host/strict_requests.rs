@@ -1,4 +1,5 @@
-//! Requests with two readings: more than one host, tokens that another reader would take otherwise, conditions that are not applied.
+//! Ambiguous requests are refused: several hosts, tokens that parsers read differently, conditions that
+//! are not applied.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +13,7 @@ use usher::http::KeySet;
 use usher::model::{Api, ApiKind, RestApi, Throttle};
 
 use crate::http::{KNOWN, Server, api, claims, get, guarded, jwks, message, route, serve_with};
-use crate::operations_stage::Application;
+use crate::operations_fixture::Application;
 
 /// Sends these bytes and reads until the server closes.
 fn raw(address: SocketAddr, request: &str) -> String {
@@ -72,7 +73,7 @@ async fn an_api_refuses_requests_without_one_host() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_control_port_takes_no_request_with_two_readings() {
+async fn the_control_port_refuses_ambiguous_requests() {
     let mut application = Application::new();
     application.up().await;
     for head in UNCLEAR {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::oneshot;
 use usher::instances::PoolOptions;
 use usher::model::{Schedule, ScheduleKind};
@@ -10,9 +12,9 @@ use usher::supervision::Registry;
 use usher::up;
 
 use crate::http::{api, route};
-use crate::kafka::{Stage, free_address, values};
-use crate::sqs_stage::Stage as QueueStage;
-use crate::support::{application, eventually, executables, options};
+use crate::kafka_fixture::{KafkaFixture, values};
+use crate::sqs_fixture::SqsFixture;
+use crate::support::{application, executables, options};
 use crate::up::up_options;
 
 /// Every kind of part that a host has.
@@ -31,17 +33,17 @@ const PARTS: [&str; 10] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_each_part_stops_no_other() {
-    let stage = Stage::new(1).await;
-    let queue = QueueStage::new().await;
+    let fixture = KafkaFixture::new(1).await;
+    let queue = SqsFixture::new().await;
     let control = free_address();
     let http = free_address();
-    let mut app = application(crate::kafka::recording(&stage.folder));
-    app.kafka.push(stage.mapping.clone());
+    let mut app = application(crate::kafka_fixture::recording(&fixture.folder));
+    app.kafka.push(fixture.mapping.clone());
     app.sqs.push(queue.mapping.clone());
     app.sqs_endpoint = Some(queue.endpoint.clone());
     app.apis.push(api(vec![route("GET /", "Echo")]));
     app.schedules.push(every_second());
-    let settings = stage.folder.path().join("usher.toml");
+    let settings = fixture.folder.path().join("usher.toml");
     std::fs::write(&settings, "").unwrap();
     let parts = Registry::panicking(PARTS.map(str::to_owned));
     let options = up::Options {
@@ -96,9 +98,9 @@ async fn a_panic_in_each_part_stops_no_other() {
     }
 
     // everything works
-    stage.produce(0, &values(0..10)).await;
+    fixture.produce(0, &values(0..10)).await;
     queue.send(&["message"]).await;
-    let seen = || std::fs::read_to_string(stage.folder.path().join("seen")).unwrap_or_default();
+    let seen = || std::fs::read_to_string(fixture.folder.path().join("seen")).unwrap_or_default();
     eventually(
         "records, messages and schedules reach the function",
         async || {
@@ -142,9 +144,9 @@ fn every_second() -> Schedule {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_part_that_ended_is_named_by_health() {
-    let stage = Stage::new(1).await;
+    let fixture = KafkaFixture::new(1).await;
     let control = free_address();
-    let mut app = application(crate::kafka::recording(&stage.folder));
+    let mut app = application(crate::kafka_fixture::recording(&fixture.folder));
     app.schedules.push(every_second());
     let parts = Registry::panicking(["schedule Echo.Tick".to_owned()]);
     let options = up::Options {

@@ -1,20 +1,20 @@
-//! What the tests share: the function that does as it is told, applications around it, and waiting for a fact.
+//! Shared by the tests: the echo function, applications with it, pools and processes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
+use testkit::process::KillOnDrop;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
 use usher::model::{Application, Code, Function, Location, Logging};
 use usher::state::StateFolder;
 
-/// The executable of `examples/echo`, built beside this test.
+/// The executable of `examples/echo`.
 pub(crate) fn echo_function() -> PathBuf {
     let folder = Path::new(env!("CARGO_BIN_EXE_usher"))
         .parent()
@@ -28,7 +28,7 @@ pub(crate) fn echo_function() -> PathBuf {
     path
 }
 
-/// A folder with this template and, under `built`, the function [`echo_function`].
+/// A folder with this template and the echo function.
 pub(crate) fn project(template: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("template.yaml"), template).unwrap();
@@ -36,7 +36,7 @@ pub(crate) fn project(template: &str) -> TempDir {
     folder
 }
 
-/// Puts the function [`echo_function`] into a project, under `built`.
+/// Links the echo function into a project, as `built/bootstrap`.
 pub(crate) fn add_function(project: &Path) {
     std::fs::create_dir(project.join("built")).unwrap();
     std::os::unix::fs::symlink(echo_function(), project.join("built/bootstrap")).unwrap();
@@ -75,12 +75,12 @@ pub(crate) fn executables() -> BTreeMap<String, PathBuf> {
     BTreeMap::from([("Echo".to_owned(), echo_function())])
 }
 
-/// A state folder of this test's own, within the target folder.
+/// A new state folder within the target folder.
 pub(crate) fn state() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("state-{:016x}", rand::random::<u64>()))
 }
 
-/// The same, taken for a host.
+/// A new state folder, claimed for a host.
 pub(crate) fn claimed() -> StateFolder {
     StateFolder::claim(&state()).unwrap()
 }
@@ -122,14 +122,14 @@ pub(crate) fn request(event: &serde_json::Value) -> Request {
     Request::new("Echo", event.to_string())
 }
 
-/// Invokes, waiting for a slot.
+/// Invokes and waits for an instance.
 pub(crate) async fn invoke(pool: &Pool, event: serde_json::Value) -> Response {
     pool.invoke(request(&event), true)
         .await
         .expect("the invocation is accepted")
 }
 
-/// The answer, which must be one.
+/// The response; panics on an error.
 pub(crate) fn answer(response: &Response) -> serde_json::Value {
     match &response.outcome {
         Outcome::Answer(body) => serde_json::from_slice(body).expect("the answer is JSON"),
@@ -137,7 +137,7 @@ pub(crate) fn answer(response: &Response) -> serde_json::Value {
     }
 }
 
-/// The error's type and message; it must be one.
+/// Type and message of the error; panics on a response.
 pub(crate) fn error(response: &Response) -> (String, String) {
     match &response.outcome {
         Outcome::Answer(body) => panic!("expected an error: {body:?}"),
@@ -147,30 +147,10 @@ pub(crate) fn error(response: &Response) -> (String, String) {
     }
 }
 
-/// Asks again until there is an answer, at most 60 s.
-pub(crate) async fn eventually<T: Debug>(
-    what: &str,
-    mut look: impl AsyncFnMut() -> Option<T>,
-) -> T {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// True while the process exists (a zombie does not count).
-pub(crate) fn is_running(pid: u64) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
-
 /// `usher up` with these arguments in this project.
-pub(crate) fn usher_up(project: &Path, arguments: &[&str]) -> Killed {
+pub(crate) fn usher_up(project: &Path, arguments: &[&str]) -> KillOnDrop {
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-    Killed(
+    KillOnDrop(
         usher
             .arg("up")
             .args(arguments)
@@ -179,14 +159,4 @@ pub(crate) fn usher_up(project: &Path, arguments: &[&str]) -> Killed {
             .spawn()
             .unwrap(),
     )
-}
-
-/// A process that is killed with the test, if it is not over by then.
-pub(crate) struct Killed(pub(crate) Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

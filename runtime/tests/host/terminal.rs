@@ -1,10 +1,10 @@
-//! Text from outside is only ever text in a terminal and in the host's log.
+//! Text from outside has no effect on a terminal or on the format of the host's log.
 
 use serde_json::json;
+use testkit::eventually;
 
-use crate::kafka::random;
-use crate::operations_stage::Application;
-use crate::support::eventually;
+use crate::kafka_fixture::random;
+use crate::operations_fixture::Application;
 
 /// The message of an error: it would begin a line of the log, clear the screen, colour and reorder what follows.
 const HOSTILE: &str = "oops\n2026-01-01T00:00:00.000000Z ERROR forged\r\u{1b}[2J\u{9b}31m\u{202e}";
@@ -71,8 +71,7 @@ async fn hostile_errors_and_output_stay_on_their_line() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_names_and_letters_are_shown_as_text() {
-    let port = std::env::var("CACHE_PORT").unwrap_or_else(|_| "16380".into());
-    let url = std::env::var("CACHE_URL").unwrap_or_else(|_| format!("redis://127.0.0.1:{port}"));
+    let url = testkit::servers::cache_url();
     let mut redis = redis::Client::open(url.as_str())
         .unwrap()
         .get_multiplexed_async_connection()

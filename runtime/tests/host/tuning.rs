@@ -1,20 +1,20 @@
-//! Settings changed while the host runs: by command, and by editing usher.toml.
+//! Settings that change while the host runs: by a command, or by an edit of usher.toml.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use testkit::eventually;
 use tokio::sync::watch;
 use usher::invocation::{Invoke, Rejected, Request, Response};
 use usher::sqs;
 use usher::tuning::SourceSettings;
 
-use crate::operations_stage::Application;
-use crate::sqs_stage::Stage as QueueStage;
-use crate::support::eventually;
-use crate::{kafka, support};
+use crate::kafka_fixture;
+use crate::operations_fixture::Application;
+use crate::sqs_fixture::SqsFixture;
 
-fn tune(running: &kafka::Running, paused: bool) {
+fn tune(running: &kafka_fixture::Running, paused: bool) {
     let settings = SourceSettings {
         batch_size: 50,
         window: Duration::ZERO,
@@ -25,7 +25,7 @@ fn tune(running: &kafka::Running, paused: bool) {
     running.handle.tuner().send(Some(settings)).unwrap();
 }
 
-fn held(running: &kafka::Running) -> usize {
+fn held(running: &kafka_fixture::Running) -> usize {
     running
         .handle
         .status()
@@ -36,7 +36,7 @@ fn held(running: &kafka::Running) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_paused_source_reads_nothing_until_it_goes_on() {
+async fn a_paused_source_reads_nothing_until_resumed() {
     let mut application = Application::new();
     application.up().await;
     application.said(&["pause", "Echo.Jobs"]);
@@ -71,7 +71,7 @@ async fn a_paused_source_reads_nothing_until_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn usher_toml_is_followed_and_what_is_wrong_in_it_changes_nothing() {
+async fn changes_of_usher_toml_apply_unless_invalid() {
     let mut application = Application::new();
     application.settings("[settings.Echo]\nconcurrency = 3");
     application.up().await;
@@ -104,7 +104,7 @@ async fn usher_toml_is_followed_and_what_is_wrong_in_it_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_change_says_why_and_so_does_a_host_that_is_not_there() {
+async fn an_invalid_change_is_refused_with_a_reason() {
     let mut application = Application::new();
     let alone = application.usher(&["set", "Echo", "concurrency=3"]);
     assert_eq!(alone.status.code(), Some(1));
@@ -140,23 +140,23 @@ async fn a_wrong_change_says_why_and_so_does_a_host_that_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_paused_kafka_mapping_keeps_its_partitions_and_goes_on_where_it_was() {
-    let stage = kafka::Stage::new(1).await;
-    let running = stage.start();
-    stage.produce(0, &kafka::values(0..5)).await;
-    stage.eventually_seen(5).await;
+async fn a_resumed_kafka_mapping_continues_at_its_position() {
+    let fixture = kafka_fixture::KafkaFixture::new(1).await;
+    let running = fixture.start();
+    fixture.produce(0, &kafka_fixture::values(0..5)).await;
+    fixture.eventually_seen(5).await;
     tune(&running, true);
-    stage.produce(0, &kafka::values(5..10)).await;
+    fixture.produce(0, &kafka_fixture::values(5..10)).await;
     // what is held shows that it still polls; nothing of it is invoked
-    support::eventually("the records are held", async || {
+    testkit::eventually("the records are held", async || {
         (held(&running) == 5).then_some(())
     })
     .await;
-    assert_eq!(stage.eventually_seen(5).await.len(), 5);
+    assert_eq!(fixture.eventually_seen(5).await.len(), 5);
     tune(&running, false);
-    stage.eventually_seen(10).await;
+    fixture.eventually_seen(10).await;
     running.drain().await;
-    assert_eq!(stage.committed(0).await, Some(10));
+    assert_eq!(fixture.committed(0).await, Some(10));
 }
 
 /// A function that is never free.
@@ -189,16 +189,16 @@ impl Invoke for Busy {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mapping_paused_while_its_function_is_busy_asks_for_nothing() {
-    let stage = QueueStage::new().await;
+async fn a_mapping_paused_while_busy_requests_nothing() {
+    let fixture = SqsFixture::new().await;
     let busy = Arc::new(Busy::default());
     let waiting = busy.waiting.clone();
     let (stop, stopping) = watch::channel(false);
-    let queues = stage.queues.clone().into();
+    let queues = fixture.queues.clone().into();
     let handle = sqs::start(
-        stage.mapping.clone(),
-        &stage.limits,
-        stage.sqs.clone(),
+        fixture.mapping.clone(),
+        &fixture.limits,
+        fixture.sqs.clone(),
         queues,
         busy,
         stopping,

@@ -1,25 +1,28 @@
-//! Two hosts with one application: they share the work, and when one is killed the other does all of it.
+//! Two hosts with one application share the work. If one is killed, the other does all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::eventually;
+use testkit::net::free_address;
+use testkit::process::KillOnDrop;
 
-use crate::kafka::{Stage, free_address, values};
+use crate::kafka_fixture::{KafkaFixture, values};
+use crate::sqs_fixture::SqsFixture;
 use crate::sqs_servers::project as queue_project;
-use crate::sqs_stage::Stage as QueueStage;
-use crate::support::{Killed, eventually, project, usher_up};
+use crate::support::{project, usher_up};
 
 /// A host that is killed with the test.
 struct Host {
-    _process: Killed,
+    _process: KillOnDrop,
     status: String,
     _folder: TempDir,
 }
 
 impl Host {
-    fn start(stage: &Stage) -> Self {
+    fn start(fixture: &KafkaFixture) -> Self {
         let template = format!(
             "Transform: AWS::Serverless-2016-10-31\n\
              Resources:\n  \
@@ -28,10 +31,10 @@ impl Host {
                  Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
                    Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            \
                    BatchSize: 5\n            FunctionResponseTypes: [ReportBatchItemFailures]\n",
-            stage.folder.path().join("seen").display(),
-            stage.mapping.topics[0],
-            stage.mapping.bootstrap_servers,
-            stage.mapping.group,
+            fixture.folder.path().join("seen").display(),
+            fixture.mapping.topics[0],
+            fixture.mapping.bootstrap_servers,
+            fixture.mapping.group,
         );
         let folder = project(&template);
         let control = free_address().to_string();
@@ -43,7 +46,7 @@ impl Host {
         }
     }
 
-    /// The partitions that it owns, if it answers.
+    /// Its assigned partitions, if it responds.
     async fn owns(&self) -> Option<BTreeSet<i64>> {
         let status: Value = reqwest::get(&self.status).await.ok()?.json().await.ok()?;
         Some(
@@ -57,10 +60,10 @@ impl Host {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_and_in_order() {
-    let stage = Stage::new(4).await;
-    let first = Host::start(&stage);
-    let second = Host::start(&stage);
+async fn partitions_of_a_killed_host_move_without_loss() {
+    let fixture = KafkaFixture::new(4).await;
+    let first = Host::start(&fixture);
+    let second = Host::start(&fixture);
     let owned = eventually("each owns two partitions", async || {
         let one = first.owns().await?;
         let other = second.owns().await?;
@@ -73,28 +76,31 @@ async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_
         if owned.contains(&i64::from(partition)) {
             all[20] = format!(
                 "hang-once:{}",
-                stage
+                fixture
                     .folder
                     .path()
                     .join(format!("hang-{partition}"))
                     .display()
             );
         }
-        stage.produce(partition, &all).await;
+        fixture.produce(partition, &all).await;
         sent.insert(partition, all);
     }
-    eventually("the first hangs in both of its partitions", async || {
-        owned
-            .iter()
-            .all(|partition| {
-                stage
-                    .folder
-                    .path()
-                    .join(format!("hang-{partition}"))
-                    .exists()
-            })
-            .then_some(())
-    })
+    eventually(
+        "the first host hangs in both of its partitions",
+        async || {
+            owned
+                .iter()
+                .all(|partition| {
+                    fixture
+                        .folder
+                        .path()
+                        .join(format!("hang-{partition}"))
+                        .exists()
+                })
+                .then_some(())
+        },
+    )
     .await;
     drop(first);
     eventually("the other owns all", async || {
@@ -102,13 +108,17 @@ async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_
     })
     .await;
     eventually("every record is done", async || {
-        let seen: BTreeSet<(i32, i64)> = stage.seen().iter().map(|seen| (seen.0, seen.1)).collect();
+        let seen: BTreeSet<(i32, i64)> =
+            fixture.seen().iter().map(|seen| (seen.0, seen.1)).collect();
         (seen.len() == 240).then_some(())
     })
     .await;
     for (partition, all) in sent {
         let mut first_time = BTreeSet::new();
-        let mine = stage.seen().into_iter().filter(|seen| seen.0 == partition);
+        let mine = fixture
+            .seen()
+            .into_iter()
+            .filter(|seen| seen.0 == partition);
         let order: Vec<(i64, String)> = mine
             .map(|seen| (seen.1, seen.2))
             .filter(|seen| first_time.insert(seen.0))
@@ -119,27 +129,27 @@ async fn hosts_share_the_partitions_and_a_killed_ones_move_on_with_nothing_lost_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_hosts_with_one_queue_either_may_be_killed_and_every_message_is_handled() {
-    let stage = QueueStage::new().await;
-    let folders = [queue_project(&stage), queue_project(&stage)];
+async fn a_killed_host_loses_no_queue_messages() {
+    let fixture = SqsFixture::new().await;
+    let folders = [queue_project(&fixture), queue_project(&fixture)];
     let mut all: Vec<String> = (0..60).map(|n| format!("message {n}")).collect();
-    all[7] = format!("hang-once:{}", stage.marker("seven"));
-    stage.send(&all).await;
+    all[7] = format!("hang-once:{}", fixture.marker("seven"));
+    fixture.send(&all).await;
     let [first, second] = folders
         .each_ref()
-        .map(|folder| usher_up(folder.path(), &["--sqs-endpoint", &stage.endpoint]));
-    eventually("a message is being worked on", async || {
-        Path::new(&stage.marker("seven")).exists().then_some(())
+        .map(|folder| usher_up(folder.path(), &["--sqs-endpoint", &fixture.endpoint]));
+    eventually("a message is in progress", async || {
+        Path::new(&fixture.marker("seven")).exists().then_some(())
     })
     .await;
     drop(first);
     eventually("every message is done", async || {
-        let seen = stage.seen();
+        let seen = fixture.seen();
         all.iter()
             .all(|body| seen.iter().any(|seen| seen.done && seen.body == *body))
             .then_some(())
     })
     .await;
-    stage.eventually_empty().await;
+    fixture.eventually_empty().await;
     drop(second);
 }

@@ -1,18 +1,20 @@
-//! The whole host: its status, its drain, and how it says what is wrong.
+//! The whole host: its status, its drain, and its error messages.
 
+use testkit::eventually;
+use testkit::net::free_address;
 use tokio::sync::oneshot;
 use usher::model::KafkaMapping;
 use usher::up;
 
-use crate::kafka::{Stage, free_address, recording, values};
-use crate::support::{application, claimed, eventually, executables, options};
+use crate::kafka_fixture::{KafkaFixture, recording, values};
+use crate::support::{application, claimed, executables, options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn up_serves_its_status_and_drains_when_told() {
-    let stage = Stage::new(2).await;
-    stage.produce(1, &values(0..25)).await;
-    let mut app = application(recording(&stage.folder));
-    app.kafka.push(stage.mapping.clone());
+    let fixture = KafkaFixture::new(2).await;
+    fixture.produce(1, &values(0..25)).await;
+    let mut app = application(recording(&fixture.folder));
+    app.kafka.push(fixture.mapping.clone());
     let control = free_address();
     let (stop, stopped) = oneshot::channel::<()>();
     let host = tokio::spawn(up::run(app, up_options(control), async move {
@@ -45,22 +47,22 @@ async fn up_serves_its_status_and_drains_when_told() {
     assert_eq!(foreign.status(), 403);
     stop.send(()).unwrap();
     host.await.unwrap().unwrap();
-    assert_eq!(stage.committed(1).await, Some(25));
+    assert_eq!(fixture.committed(1).await, Some(25));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
-    let stage = Stage::new(1).await;
-    let mut app = application(recording(&stage.folder));
+async fn all_missing_servers_are_reported_in_one_message() {
+    let fixture = KafkaFixture::new(1).await;
+    let mut app = application(recording(&fixture.folder));
     let nowhere = free_address();
     app.kafka.push(KafkaMapping {
         bootstrap_servers: nowhere.to_string(),
-        ..stage.mapping.clone()
+        ..fixture.mapping.clone()
     });
     app.kafka.push(KafkaMapping {
         id: "Other".into(),
-        function: "Nobody".into(),
-        ..stage.mapping.clone()
+        function: "Absent".into(),
+        ..fixture.mapping.clone()
     });
     let options = up::Options {
         executables: [].into(),
@@ -72,7 +74,7 @@ async fn everything_that_is_missing_at_the_start_is_named_in_one_message() {
         .to_string();
     for part in [
         format!("Kafka at {nowhere} does not answer"),
-        "there is no function Nobody".into(),
+        "there is no function Absent".into(),
         "function Echo has no executable".into(),
     ] {
         assert!(

@@ -1,4 +1,4 @@
-//! Tells a stream of a program's change.
+//! Publishes changes of programs to a stream.
 
 use crate::message::{ProgramChanged, StreamEntry};
 use crate::naming::Names;
@@ -9,14 +9,17 @@ use redis_streams::{Bounds, Published, Publisher};
 #[derive(Debug, Clone)]
 pub struct Announcer(Publisher);
 
-/// Why a change does not stand in the stream.
+/// Why a change was not published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnnounceError {
-    /// Redis did not take it, or did not say so.
+    /// Redis failed; the change may have been published.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// The stream holds as much as it may, because a group reads no more.
-    #[error("the stream is full ({entries} entries): the group {held_by} has not read on")]
+    /// The stream is full because a group does not acknowledge its entries.
+    #[error(
+        "the stream is full ({entries} entries): the group {held_by} has not acknowledged the \
+        oldest"
+    )]
     Full {
         /// Entries in the stream.
         entries: u64,
@@ -26,13 +29,13 @@ pub enum AnnounceError {
 }
 
 impl Announcer {
-    /// To the stream of a name, without the prefix.
+    /// An announcer to the stream `stream`, a name without the prefix.
     pub fn new(link: Link, names: &Names, stream: &str, bounds: Bounds) -> Self {
         Self(Publisher::new(link, &names.stream(stream), bounds))
     }
 
-    /// Adds an entry, with the trace that led to it. At least once: after an error it may stand there all the same.
-    pub async fn tell(
+    /// Publishes a change with its trace context. After an error it may have been published.
+    pub async fn announce(
         &self,
         change: ProgramChanged,
         trace: Option<&str>,
@@ -44,7 +47,8 @@ impl Announcer {
             .collect();
         match self.0.publish(&fields).await? {
             Published::At(id) => {
-                tracing::debug!(program = %change.id, version = %change.version, %id, "told");
+                tracing::debug!(program = %change.id, version = %change.version, %id, "change \
+                    published");
                 Ok(())
             }
             Published::Full { entries, held_by } => Err(AnnounceError::Full { entries, held_by }),

@@ -1,11 +1,11 @@
-//! A program as the caches hold it: JSON.
+//! The cached form of a program: JSON.
 
 use serde::{Deserialize, Serialize};
 
 use crate::message::{BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard};
 use crate::sale::{Category, Layout, Program};
 
-/// Unknown members are tolerated: a newer function may add some while older ones still read.
+/// Unknown members are accepted: a newer function may add some during an upgrade.
 #[derive(Serialize, Deserialize)]
 struct Body {
     id: ProgramId,
@@ -15,11 +15,11 @@ struct Body {
     status: String,
     pay_window_ms: i64,
     user_limit: u32,
-    categories: Vec<Part>,
+    categories: Vec<CategoryBody>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Part {
+struct CategoryBody {
     no: CategoryNo,
     name: String,
     first_seat: SeatIndex,
@@ -31,7 +31,7 @@ struct Part {
 /// Why a body cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BadBody {
-    /// It is no JSON of this shape.
+    /// It is not JSON of this shape.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
     /// A value is out of its bounds.
@@ -40,7 +40,7 @@ pub(super) enum BadBody {
 }
 
 pub(super) fn encode(program: &Program) -> String {
-    let part = |c: &Category| Part {
+    let part = |c: &Category| CategoryBody {
         no: c.no,
         name: c.name.clone(),
         first_seat: c.layout.first(),
@@ -63,7 +63,7 @@ pub(super) fn encode(program: &Program) -> String {
 
 pub(super) fn decode(text: &str) -> Result<Program, BadBody> {
     let body: Body = strict_json::from_str(text)?;
-    let category = |part: Part| {
+    let category = |part: CategoryBody| {
         let layout = Layout::new(part.first_seat, part.rows, part.row_len)?;
         Ok::<_, BadValue>(Category {
             no: part.no,
@@ -111,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn a_program_reads_back_as_it_was_kept() {
+    fn a_program_survives_encoding() {
         let program = program();
         assert_eq!(decode(&encode(&program)).ok(), Some(program));
     }
 
     #[test]
-    fn a_body_of_a_newer_function_is_read_and_a_damaged_one_is_not() {
+    fn unknown_members_are_accepted_damage_is_refused() {
         let text = encode(&program());
         assert_eq!(
             decode(&text.replacen('{', r#"{"venue":"hall","#, 1)).ok(),

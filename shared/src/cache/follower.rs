@@ -1,27 +1,34 @@
-//! Hears of every change, so that what this process keeps is served no longer than it is right.
+//! Follows the stream of changes, so that memory never serves an outdated program.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::local::Local;
-use super::moment::Moment;
+use super::freshness::DualInstant;
+use super::local_state::LocalState;
 use crate::message::ProgramChanged;
 use crate::naming::Names;
 use redis_link::{Link, LinkError};
 use redis_streams::{BroadcastReader, Entry, Received};
 
-/// After a failed read.
+/// Pause after a failed read.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Reads the stream of evicted programs for as long as the process lives. Never returns; drop it to end it.
+/// Reads the stream of evicted programs until it is dropped.
 ///
-/// `block`: how long one read waits for something to come; well below the time for which a read counts as recent.
+/// `block` is how long one read waits for an entry; well below the time for which a read is recent.
 ///
-/// A read that succeeds vouches for the time at which it *began*: its answer may have lain in a buffer while the process was stopped.
-pub async fn follow(local: Arc<Local>, link: Link, names: Names, stream: String, block: Duration) {
+/// A successful read covers the time until it *began*: its reply may have waited in a buffer while
+/// the process was stopped.
+pub async fn follow(
+    local: Arc<LocalState>,
+    link: Link,
+    names: Names,
+    stream: String,
+    block: Duration,
+) {
     let mut outage = Outage::default();
     loop {
-        let began = Moment::now();
+        let began = DualInstant::now();
         let mut reader = match BroadcastReader::open(link.clone(), &names.stream(&stream)).await {
             Ok(reader) => reader,
             Err(error) => {
@@ -30,12 +37,12 @@ pub async fn follow(local: Arc<Local>, link: Link, names: Names, stream: String,
                 continue;
             }
         };
-        // Only now is the position fixed: what was loaded before may have changed unheard.
+        // The position is fixed from here: a program loaded before may have changed unnoticed.
         local.begin(began);
         outage.end();
         loop {
-            let began = Moment::now();
-            // One who may have slept looks at once, and waits only when that was answered.
+            let began = DualInstant::now();
+            // After a long pause of the process, read without waiting first.
             let wait = if local.is_fresh() {
                 block
             } else {
@@ -44,13 +51,13 @@ pub async fn follow(local: Arc<Local>, link: Link, names: Names, stream: String,
             match reader.next(wait).await {
                 Ok(Received::Entries(entries)) => {
                     outage.end();
-                    hear(&local, &entries, began);
+                    apply(&local, &entries, began);
                 }
                 Ok(Received::Gap(gap)) => {
                     tracing::warn!(
                         stream,
                         ?gap,
-                        "changes may have been missed: everything kept in memory is forgotten"
+                        "changes may have been missed; programs in memory are discarded"
                     );
                     outage.end();
                     local.begin(began);
@@ -65,37 +72,38 @@ pub async fn follow(local: Arc<Local>, link: Link, names: Names, stream: String,
     }
 }
 
-fn hear(local: &Local, entries: &[Entry], began: Moment) {
+fn apply(local: &LocalState, entries: &[Entry], began: DualInstant) {
     let changes: Result<Vec<_>, _> = entries
         .iter()
         .map(|entry| ProgramChanged::read(|name| entry.text(name)))
         .collect();
     match changes {
-        // All that was published before `began` is known only when no more is left.
-        Ok(changes) if entries.len() < BroadcastReader::MAX_ENTRIES => local.hear(changes, began),
-        Ok(changes) => local.hear_in_part(changes),
-        // It may be about any program.
+        // A full read may leave entries that were published before `began`.
+        Ok(changes) if entries.len() < BroadcastReader::MAX_ENTRIES => local.apply(changes, began),
+        Ok(changes) => local.apply_partial(changes),
+        // The entry may concern any program.
         Err(error) => {
-            tracing::error!(%error, "an entry cannot be read: everything kept in memory is forgotten");
+            tracing::error!(%error, "an entry cannot be parsed; programs in memory are discarded");
             local.begin(began);
         }
     }
 }
 
-/// Told once an outage, not once a read.
+/// Logs once for each outage, not for each read.
 #[derive(Default)]
 struct Outage(bool);
 
 impl Outage {
     fn note(&mut self, error: &LinkError) {
         if !std::mem::replace(&mut self.0, true) {
-            tracing::warn!(%error, "changes of programs cannot be heard; nothing is served from memory");
+            tracing::warn!(%error, "changes of programs cannot be read; programs are not served \
+                from memory");
         }
     }
 
     fn end(&mut self) {
         if std::mem::take(&mut self.0) {
-            tracing::info!("changes of programs are heard again");
+            tracing::info!("changes of programs are read again");
         }
     }
 }

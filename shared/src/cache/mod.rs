@@ -1,28 +1,31 @@
-//! Caches in front of the programs: never older than what has been heard of.
+//! Caches of programs that never serve a version older than the last change received.
 //!
-//! A read passes through here in this order ([`ProgramCache::find`]): memory, [`SharedCache`] in Redis, Postgres; and what was found is
-//! kept on the way back. A change passes the other way:
+//! [`ProgramCache::find`] reads memory, then [`SharedCache`] in Redis, then Postgres, and stores
+//! what it found on the way back. A change takes the opposite way:
 //!
 //! ```text
 //! Postgres + outbox -> program-changed -> bridge -> SQS -> cache-invalidator:
-//!     floor of the shared cache raised, older body dropped -> program-evicted -> every instance's follower -> its memory
+//!     raises the floor of the shared cache, drops an older body
+//!     -> program-evicted -> the follower of every instance -> its memory
 //! ```
 //!
-//! What it promises:
+//! Promises:
 //!
-//! - whoever loaded an old version before a change never puts it back: the shared cache refuses it by floor and lease, memory by the
-//!   floor it heard of and by the epoch of the loading ([`Rules`]);
-//! - memory is served only while the instance can have missed nothing: since its position was fixed, no gap, and the last read recent;
-//! - every cache being away costs reads of Postgres, and nothing else;
-//! - everything kept ends by its time to live, should all of the above be switched off.
+//! - A reader that loaded an old version before a change cannot store it after the change: the
+//!   shared cache refuses it by floor and lease, memory by the floor and by the epoch of the load
+//!   ([`Rules`]).
+//! - Memory is served only while the instance cannot have missed a change: its position is fixed,
+//!   there was no gap, and the last read is recent.
+//! - Without Redis, reads go to Postgres; nothing else changes.
+//! - Every stored program has a time to live, in case all of the above fails.
 //!
-//! Programs are never deleted (a sale that is over is stopped), so versions never start again.
+//! Programs are never deleted (a finished sale is stopped), so versions never start again.
 
 mod announcer;
 mod body;
 mod follower;
-mod local;
-mod moment;
+mod freshness;
+mod local_state;
 mod programs;
 mod rules;
 mod scripts;
@@ -34,9 +37,9 @@ mod rules_tests;
 
 pub use announcer::{AnnounceError, Announcer};
 pub use follower::follow;
-pub use local::Local;
-pub use moment::Moment;
-pub use programs::{Found, Keep, ProgramCache, Truth};
-pub use rules::{Hearing, Rules, Stamp, Ticket};
+pub use freshness::DualInstant;
+pub use local_state::LocalState;
+pub use programs::{Found, ProgramCache, ProgramSource, Retention};
+pub use rules::{ChangeFeed, LoadTicket, Rules, Stamp};
 pub use settings::{CacheSettings, ProgramStreams};
-pub use shared::{Lease, Looked, Put, Raised, SharedCache};
+pub use shared::{PutLease, PutResult, Raised, SharedCache, SharedLookup};

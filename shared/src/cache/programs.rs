@@ -1,33 +1,33 @@
-//! The way a program is read: from memory, else from the shared cache, else from Postgres.
+//! Reads a program from memory, else from the shared cache, else from Postgres.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::local::Local;
-use super::moment::Moment;
-use super::rules::{Hearing, Stamp, Ticket};
-use super::shared::{Lease, Looked, SharedCache};
+use super::freshness::DualInstant;
+use super::local_state::LocalState;
+use super::rules::{ChangeFeed, LoadTicket, Stamp};
+use super::shared::{PutLease, SharedCache, SharedLookup};
 use crate::message::{ProgramChanged, ProgramId};
 use crate::sale::Program;
 
-/// Loadings that one request begins at most, should changes overtake each.
-const LOADINGS: u32 = 3;
+/// How many loads one request begins at most, if changes supersede each.
+const MAX_LOADS: u32 = 3;
 
-/// Where programs are true.
-pub trait Truth: Send + Sync {
+/// The source of truth for programs.
+pub trait ProgramSource: Send + Sync {
     /// Why a program cannot be read.
     type Error: Clone + Send + Sync + 'static;
 
-    /// The program as it is committed now; nothing if there is none.
+    /// The committed program; `None` if there is none.
     fn program(
         &self,
         id: ProgramId,
     ) -> impl Future<Output = Result<Option<Program>, Self::Error>> + Send;
 }
 
-impl<T: Truth> Truth for Arc<T> {
+impl<T: ProgramSource> ProgramSource for Arc<T> {
     type Error = T::Error;
 
     async fn program(&self, id: ProgramId) -> Result<Option<Program>, Self::Error> {
@@ -36,7 +36,7 @@ impl<T: Truth> Truth for Arc<T> {
 }
 
 #[cfg(feature = "postgres")]
-impl Truth for crate::store::Store {
+impl ProgramSource for crate::store::Store {
     type Error = crate::store::StoreError;
 
     async fn program(&self, id: ProgramId) -> Result<Option<Program>, Self::Error> {
@@ -44,32 +44,33 @@ impl Truth for crate::store::Store {
     }
 }
 
-/// How much is kept, and how long, whatever is heard.
+/// Bounds of the caches, independent of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
-    /// Programs in memory at most.
+pub struct Retention {
+    /// Maximum number of programs in memory.
     pub entries: u64,
-    /// A program in memory.
+    /// Time to live of a program in memory.
     pub ttl: Duration,
-    /// A program in the shared cache.
+    /// Time to live of a program in the shared cache.
     pub shared_ttl: Duration,
-    /// That there is no such program, in either.
+    /// Time to live of "there is no such program", in both.
     pub absent_ttl: Duration,
 }
 
 /// A program, or that there is none.
 pub type Found = Option<Arc<Program>>;
 
-/// The caches in front of the truth. One a process.
+/// The caches of one process.
 ///
-/// - Many who miss at once share one loading, but nobody is given one that began before they asked, unless memory may be served anyway.
-/// - Redis being away is no error: then each request reads Postgres (together with those who ask at the same time).
-pub struct ProgramCache<T: Truth> {
-    truth: T,
+/// - Concurrent misses share one load, but a request never gets a load that began before the
+///   request, unless memory may be served anyway.
+/// - Without Redis, requests read Postgres; concurrent ones share the read.
+pub struct ProgramCache<T: ProgramSource> {
+    source: T,
     shared: SharedCache,
-    local: Arc<Local>,
+    local: Arc<LocalState>,
     memory: Cache<ProgramId, Loaded<T::Error>>,
-    keep: Keep,
+    retention: Retention,
 }
 
 #[derive(Clone)]
@@ -78,24 +79,24 @@ struct Loaded<E> {
     stamp: Stamp,
 }
 
-impl<T: Truth> ProgramCache<T> {
-    /// Over a truth and a shared cache. `hearing` says whether a [`super::follow`] runs for it.
-    pub fn new(truth: T, shared: SharedCache, hearing: Hearing, keep: Keep) -> Self {
+impl<T: ProgramSource> ProgramCache<T> {
+    /// `feed` states whether a [`super::follow`] runs for this cache.
+    pub fn new(source: T, shared: SharedCache, feed: ChangeFeed, retention: Retention) -> Self {
         let memory = Cache::builder()
-            .max_capacity(keep.entries)
-            .time_to_live(keep.ttl)
+            .max_capacity(retention.entries)
+            .time_to_live(retention.ttl)
             .build();
         Self {
-            truth,
+            source,
             shared,
-            local: Arc::new(Local::new(hearing)),
+            local: Arc::new(LocalState::new(feed)),
             memory,
-            keep,
+            retention,
         }
     }
 
-    /// What this process knows, for its follower.
-    pub fn local(&self) -> Arc<Local> {
+    /// The state that the follower updates.
+    pub fn local(&self) -> Arc<LocalState> {
         self.local.clone()
     }
 
@@ -104,25 +105,26 @@ impl<T: Truth> ProgramCache<T> {
         &self.shared
     }
 
-    /// A program by its identity.
+    /// Reads a program.
     pub async fn find(&self, id: ProgramId) -> Result<Found, T::Error> {
-        let asked = Moment::now();
+        let requested = DualInstant::now();
         loop {
             let entry = self.memory.entry(id);
             let loaded = entry
-                .or_insert_with_if(self.load(id), |kept| !self.answers(id, kept, asked))
+                .or_insert_with_if(self.load(id), |kept| !self.serves(id, kept, requested))
                 .await
                 .into_value();
-            // Joined, a loading may have begun before this was asked: then another is joined, or begun.
-            if self.answers(id, &loaded, asked) {
+            // A shared load may have begun before this request: then join or begin another.
+            if self.serves(id, &loaded, requested) {
                 return loaded.found;
             }
         }
     }
 
-    /// The program as it is committed now, past all caches: for who must know, or knows of a newer version than the caches have.
-    pub async fn find_true(&self, id: ProgramId) -> Result<Found, T::Error> {
-        let found = self.truth.program(id).await?.map(Arc::new);
+    /// Reads the committed program, past all caches: for callers that need it, or have a newer
+    /// version than the caches.
+    pub async fn find_committed(&self, id: ProgramId) -> Result<Found, T::Error> {
+        let found = self.source.program(id).await?.map(Arc::new);
         if let Some(program) = &found {
             self.local.raise(ProgramChanged {
                 id,
@@ -132,43 +134,45 @@ impl<T: Truth> ProgramCache<T> {
         Ok(found)
     }
 
-    /// This process has committed a change: it, and whoever reads the shared cache, serves nothing older from now on.
-    ///
-    /// Everybody else hears of it by way of the streams. If Redis is away, so does the shared cache.
+    /// This process has committed a change: it and all readers of the shared cache serve no older
+    /// version from now on. Other instances receive the change through the streams, and so does the
+    /// shared cache if Redis is down now.
     pub async fn changed(&self, change: ProgramChanged) {
         self.local.raise(change);
         if let Err(error) = self.shared.raise(change).await {
-            tracing::warn!(program = %change.id, %error, "the floor in the cache is left to the invalidator");
+            tracing::warn!(program = %change.id, %error, "the floor in the cache was not raised; \
+                the invalidator raises it later");
         }
     }
 
-    /// Whether this answers what was asked at `asked`. What was loaded since does, memory or not; what was loaded before may be from before
-    /// a change that the asker knows of.
-    fn answers(&self, id: ProgramId, loaded: &Loaded<T::Error>, asked: Moment) -> bool {
-        loaded.stamp.ticket.began.is_not_before(asked) || self.may_serve(id, loaded)
+    /// Whether a load serves a request of time `requested`. One that began since does; an older one
+    /// may precede a change that the caller has seen.
+    fn serves(&self, id: ProgramId, loaded: &Loaded<T::Error>, requested: DualInstant) -> bool {
+        loaded.stamp.ticket.began.is_not_before(requested) || self.may_serve(id, loaded)
     }
 
     fn may_serve(&self, id: ProgramId, loaded: &Loaded<T::Error>) -> bool {
         let ttl = match &loaded.found {
-            Ok(Some(_)) => self.keep.ttl,
-            Ok(None) => self.keep.absent_ttl.min(self.keep.ttl),
+            Ok(Some(_)) => self.retention.ttl,
+            Ok(None) => self.retention.absent_ttl.min(self.retention.ttl),
             Err(_) => return false,
         };
         self.local
             .rules()
-            .may_serve(id, &loaded.stamp, ttl, Moment::now())
+            .may_serve(id, &loaded.stamp, ttl, DualInstant::now())
     }
 
-    /// From the shared cache or from the truth; again, if news of a change overtook it.
+    /// Loads from the shared cache or from the source; again if a change supersedes the result.
     async fn load(&self, id: ProgramId) -> Loaded<T::Error> {
-        let mut loadings = 0;
+        let mut loads = 0;
         loop {
-            loadings += 1;
-            let ticket = self.local.rules().ticket(Moment::now());
-            // What overtook one loading may not have reached the shared cache.
-            let loaded = self.load_once(id, ticket, loadings > 1).await;
-            let gone = loaded.found.is_ok() && self.local.rules().is_gone(id, loaded.stamp.version);
-            if !gone || loadings == LOADINGS {
+            loads += 1;
+            let ticket = self.local.rules().ticket(DualInstant::now());
+            // The change may not have reached the shared cache yet: read the source.
+            let loaded = self.load_once(id, ticket, loads > 1).await;
+            let superseded =
+                loaded.found.is_ok() && self.local.rules().is_superseded(id, loaded.stamp.version);
+            if !superseded || loads == MAX_LOADS {
                 return loaded;
             }
         }
@@ -177,40 +181,42 @@ impl<T: Truth> ProgramCache<T> {
     async fn load_once(
         &self,
         id: ProgramId,
-        ticket: Ticket,
-        past_the_cache: bool,
+        ticket: LoadTicket,
+        skip_cache: bool,
     ) -> Loaded<T::Error> {
         let mut lease = None;
-        if !past_the_cache {
+        if !skip_cache {
             match self.shared.get(id, rand::random()).await {
-                Ok(Looked::Hit(found)) => return Loaded::new(Ok(found.map(Arc::new)), ticket),
-                Ok(Looked::Miss(given)) => lease = Some(given),
-                // Told by the shared cache itself; Postgres knows.
-                Ok(Looked::Unreadable) | Err(_) => {}
+                Ok(SharedLookup::Hit(found)) => {
+                    return Loaded::new(Ok(found.map(Arc::new)), ticket);
+                }
+                Ok(SharedLookup::Miss(given)) => lease = Some(given),
+                // The shared cache logs these itself.
+                Ok(SharedLookup::Unreadable) | Err(_) => {}
             }
         }
-        let found = self.truth.program(id).await;
+        let found = self.source.program(id).await;
         if let (Some(lease), Ok(found)) = (&lease, &found) {
             self.put(id, lease, found.as_ref()).await;
         }
         Loaded::new(found.map(|found| found.map(Arc::new)), ticket)
     }
 
-    async fn put(&self, id: ProgramId, lease: &Lease, program: Option<&Program>) {
+    async fn put(&self, id: ProgramId, lease: &PutLease, program: Option<&Program>) {
         let ttl = if program.is_some() {
-            self.keep.shared_ttl
+            self.retention.shared_ttl
         } else {
-            self.keep.absent_ttl
+            self.retention.absent_ttl
         };
         match self.shared.put(id, lease, program, ttl).await {
-            Ok(outcome) => tracing::debug!(program = %id, ?outcome, "kept for others"),
-            Err(error) => tracing::debug!(program = %id, %error, "not kept for others"),
+            Ok(outcome) => tracing::debug!(program = %id, ?outcome, "stored in the shared cache"),
+            Err(error) => tracing::debug!(program = %id, %error, "not stored in the shared cache"),
         }
     }
 }
 
 impl<E> Loaded<E> {
-    fn new(found: Result<Found, E>, ticket: Ticket) -> Self {
+    fn new(found: Result<Found, E>, ticket: LoadTicket) -> Self {
         let version = found
             .as_ref()
             .ok()

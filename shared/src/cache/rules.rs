@@ -1,140 +1,147 @@
-//! What one instance knows, and what it may serve because of it. Pure: moments come in, decisions go out.
+//! When an instance may serve a program from memory. Pure: times are parameters.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::moment::Moment;
+use super::freshness::DualInstant;
 use crate::message::{ProgramChanged, ProgramId, ProgramVersion};
 
-/// Floors remembered at most; with more, everything is forgotten together, which is safe.
+/// Maximum number of floors; beyond it, all stored programs are discarded, which is safe.
 const FLOORS: usize = 10_000;
 
-/// Whether the instance hears of changes.
+/// How the instance learns of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hearing {
-    /// It reads `program-evicted`. What it keeps is served only while the last successful read began within `fresh_for`.
+pub enum ChangeFeed {
+    /// It reads `program-evicted`. Memory is served only while the last successful read began
+    /// within `fresh_for`.
     Follows {
         /// The bound.
         fresh_for: Duration,
     },
-    /// It hears nothing (a process that is frozen between its invocations could not): age alone bounds what it serves.
-    Deaf,
+    /// Not at all, e.g. a process that is frozen between invocations: age alone bounds what it
+    /// serves.
+    Unavailable,
 }
 
-/// When and under what knowledge a loading began. Taken *before* anything is asked.
+/// When and in which epoch a load began. Taken *before* the first request of the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket {
-    /// The moment.
-    pub began: Moment,
+pub struct LoadTicket {
+    /// When it began.
+    pub began: DualInstant,
     epoch: u64,
 }
 
-/// What was loaded: a version (none: there is no such program), and under which ticket.
+/// What was loaded: a version (`None`: there is no such program), and its ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// The version.
     pub version: Option<ProgramVersion>,
-    /// Its loading.
-    pub ticket: Ticket,
+    /// Its load.
+    pub ticket: LoadTicket,
 }
 
-/// The knowledge of one instance: which versions are gone, since when it has heard everything, and until when.
+/// The state of one instance: outdated versions, and the time span without a missed change.
 ///
-/// - A *floor* is the greatest version heard of for a program; nothing older is served, whenever it was loaded.
-/// - An *epoch* is a span without a gap in hearing. What was loaded in an earlier one may have changed unheard: it is not served.
-/// - Before the reader's position is fixed there is no epoch (0), and nothing is served from memory.
+/// - A *floor* is the greatest version received for a program; older ones are not served.
+/// - An *epoch* is a span without a gap in the changes. Programs loaded in an earlier epoch may
+///   have changed unnoticed and are not served.
+/// - Before the reader's position is fixed the epoch is 0, and memory is not served.
 #[derive(Debug)]
 pub struct Rules {
-    hearing: Hearing,
+    feed: ChangeFeed,
     epoch: u64,
     floors: HashMap<ProgramId, ProgramVersion>,
-    /// When the last successful read began: everything published before it is known.
-    heard: Option<Moment>,
+    /// When the last complete read began: all changes published before are applied.
+    current_as_of: Option<DualInstant>,
 }
 
 impl Rules {
-    /// An instance that has heard nothing yet.
-    pub fn new(hearing: Hearing) -> Self {
-        let epoch = match hearing {
-            Hearing::Follows { .. } => 0,
-            Hearing::Deaf => 1,
+    /// The state before the first read.
+    pub fn new(feed: ChangeFeed) -> Self {
+        let epoch = match feed {
+            ChangeFeed::Follows { .. } => 0,
+            ChangeFeed::Unavailable => 1,
         };
         Self {
-            hearing,
+            feed,
             epoch,
             floors: HashMap::new(),
-            heard: None,
+            current_as_of: None,
         }
     }
 
-    /// The reader's position is fixed, or fixed anew after a gap, by a read that began at `at`: what was kept before counts no more.
-    pub fn begin(&mut self, at: Moment) {
-        self.forget();
-        self.heard = Some(at);
+    /// The reader's position is fixed, at the start or after a gap, by a read that began at `at`.
+    /// Programs stored before are not served any more.
+    pub fn begin(&mut self, at: DualInstant) {
+        self.discard();
+        self.current_as_of = Some(at);
     }
 
-    /// A read that began at `at` succeeded and brought these changes, or none.
-    pub fn hear(&mut self, changes: impl IntoIterator<Item = ProgramChanged>, at: Moment) {
-        self.hear_in_part(changes);
-        self.heard = Some(at);
+    /// Applies the changes of a read that began at `at`, after which no entry was left.
+    pub fn apply(&mut self, changes: impl IntoIterator<Item = ProgramChanged>, at: DualInstant) {
+        self.apply_partial(changes);
+        self.current_as_of = Some(at);
     }
 
-    /// A read brought these changes, and more are left: what is kept counts as fresh no longer than it did.
-    pub fn hear_in_part(&mut self, changes: impl IntoIterator<Item = ProgramChanged>) {
+    /// Applies the changes of a read that left entries: memory is not served until a read
+    /// completes.
+    pub fn apply_partial(&mut self, changes: impl IntoIterator<Item = ProgramChanged>) {
         for change in changes {
             self.raise(change);
         }
     }
 
-    /// A read failed: until one succeeds, nothing is served from memory. What is kept is still good then, if there was no gap.
+    /// A read failed: memory is not served until one succeeds. Stored programs stay valid if there
+    /// was no gap.
     pub fn fail(&mut self) {
-        self.heard = None;
+        self.current_as_of = None;
     }
 
-    /// A change is known otherwise, e.g. because this instance made it.
+    /// Applies a change from another source, e.g. one made by this instance.
     pub fn raise(&mut self, ProgramChanged { id, version }: ProgramChanged) {
         if self.floors.len() >= FLOORS && !self.floors.contains_key(&id) {
-            self.forget();
+            self.discard();
         }
         let floor = self.floors.entry(id).or_insert(version);
         *floor = version.max(*floor);
     }
 
-    /// To be taken before a loading.
-    pub fn ticket(&self, now: Moment) -> Ticket {
-        Ticket {
+    /// The ticket of a load that begins now.
+    pub fn ticket(&self, now: DualInstant) -> LoadTicket {
+        LoadTicket {
             began: now,
             epoch: self.epoch,
         }
     }
 
-    /// Whether a version is older than what was heard of.
-    pub fn is_gone(&self, id: ProgramId, version: Option<ProgramVersion>) -> bool {
+    /// Whether a newer version has been received.
+    pub fn is_superseded(&self, id: ProgramId, version: Option<ProgramVersion>) -> bool {
         version < self.floors.get(&id).copied()
     }
 
-    /// Whether what is kept may be served at `now`: young enough, not older than heard of, and nothing can have been missed since.
-    pub fn may_serve(&self, id: ProgramId, stamp: &Stamp, ttl: Duration, now: Moment) -> bool {
-        let complete = match self.hearing {
-            Hearing::Follows { .. } => self.epoch != 0 && self.is_fresh(now),
-            Hearing::Deaf => true,
+    /// Whether a stored program may be served at `now`: it is young enough, not superseded, and no
+    /// change can have been missed since it was loaded.
+    pub fn may_serve(&self, id: ProgramId, stamp: &Stamp, ttl: Duration, now: DualInstant) -> bool {
+        let complete = match self.feed {
+            ChangeFeed::Follows { .. } => self.epoch != 0 && self.is_fresh(now),
+            ChangeFeed::Unavailable => true,
         };
         complete
             && stamp.ticket.epoch == self.epoch
             && now.is_within(ttl, stamp.ticket.began)
-            && !self.is_gone(id, stamp.version)
+            && !self.is_superseded(id, stamp.version)
     }
 
-    /// Whether everything published until a moment ago is known.
-    pub fn is_fresh(&self, now: Moment) -> bool {
-        match (self.hearing, self.heard) {
-            (Hearing::Follows { fresh_for }, Some(heard)) => now.is_within(fresh_for, heard),
+    /// Whether the last complete read is recent.
+    pub fn is_fresh(&self, now: DualInstant) -> bool {
+        match (self.feed, self.current_as_of) {
+            (ChangeFeed::Follows { fresh_for }, Some(at)) => now.is_within(fresh_for, at),
             _ => false,
         }
     }
 
-    /// A new epoch: floors of the old one can go, since nothing loaded in it is served.
-    fn forget(&mut self) {
+    /// Begins a new epoch. Floors of the old one are not needed: its programs are not served.
+    fn discard(&mut self) {
         self.epoch += 1;
         self.floors.clear();
     }

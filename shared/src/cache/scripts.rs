@@ -8,8 +8,10 @@ const FRAGMENTS: [(&str, &str); 1] = [("cache/keys", include_str!("lua/keys.lua"
 
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {
-        $(pub(super) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new(concat!("cache/", $file), include_str!(concat!("lua/", $file, ".lua")), &FRAGMENTS));)*
+        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
+            let body = include_str!(concat!("lua/", $file, ".lua"));
+            Script::new(concat!("cache/", $file), body, &FRAGMENTS)
+        });)*
 
         #[cfg(test)]
         static ALL: &[&LazyLock<Script>] = &[$(&$name),*];
@@ -30,12 +32,12 @@ mod tests {
     fn a_floor_rises_also_under_memory_pressure() {
         for script in ALL {
             let first = script.source().lines().next().unwrap_or_default();
-            let wanted = if script.name() == "cache/raise" {
+            let expected = if script.name() == "cache/raise" {
                 "#!lua flags=allow-oom"
             } else {
                 "#!lua"
             };
-            assert_eq!(first, wanted, "{}", script.name());
+            assert_eq!(first, expected, "{}", script.name());
         }
     }
 }

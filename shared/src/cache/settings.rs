@@ -1,44 +1,44 @@
-//! What the caches must be told, from the environment; template.yaml names the same things.
+//! Settings of the caches, from the environment variables in template.yaml.
 
 use std::time::Duration;
 
 use super::announcer::Announcer;
-use super::programs::{Keep, ProgramCache, Truth};
-use super::rules::Hearing;
+use super::programs::{ProgramCache, ProgramSource, Retention};
+use super::rules::ChangeFeed;
 use super::shared::SharedCache;
 use crate::config::{Reader, Url};
 use crate::naming::Names;
 use redis_link::{Link, LinkError};
 use redis_streams::Bounds;
 
-/// Longest that a process which hears of no change may serve from memory.
-const DEAF_TTL_MS: u64 = 2_000;
+/// Maximum time to live in memory of a process without a change feed.
+const UNFED_TTL_MS: u64 = 2_000;
 
-/// Where changes of programs are told.
+/// The streams of program changes.
 #[derive(Debug, Clone)]
 pub struct ProgramStreams {
     /// The Redis of caches and streams.
     pub redis: Url,
-    /// How long it may take to answer.
+    /// Its response timeout.
     pub timeout: Duration,
     /// The stream of committed changes, without the prefix.
     pub changed: String,
-    /// The stream of what the shared cache no longer holds, without the prefix.
+    /// The stream of changes applied to the shared cache, without the prefix.
     pub evicted: String,
-    /// How long the two may become.
+    /// Bounds of both streams.
     pub bounds: Bounds,
 }
 
 impl ProgramStreams {
-    /// Reads all of them; nothing if some are wrong, which the reader then knows.
+    /// Reads the settings; `None` if some are invalid, which `reader` reports.
     pub fn read(reader: &Reader) -> Option<Self> {
         let redis = reader.redis_url("REDIS_CACHE_URL");
         let timeout = reader.milliseconds_or("CACHE_TIMEOUT_MS", 10..=10_000, 250);
         let changed = reader.text_or("PROGRAM_CHANGED_STREAM", "program-changed");
         let evicted = reader.text_or("PROGRAM_EVICTED_STREAM", "program-evicted");
         let keep = reader.integer_or("PROGRAM_STREAM_KEEP", 1..=1_000_000, 1_000);
-        let most = reader.integer_or("PROGRAM_STREAM_MOST", 201..=10_000_000, 100_000);
-        let bounds = match Bounds::new(keep?, most?) {
+        let max = reader.integer_or("PROGRAM_STREAM_MOST", 201..=10_000_000, 100_000);
+        let bounds = match Bounds::new(keep?, max?) {
             Ok(bounds) => Some(bounds),
             Err(e) => {
                 reader.refuse(
@@ -58,35 +58,35 @@ impl ProgramStreams {
         })
     }
 
-    /// A connection to the Redis of caches and streams; made when first used.
+    /// A link to the Redis of caches and streams.
     pub fn link(&self) -> Result<Link, LinkError> {
         Link::open(self.redis.as_str(), self.timeout)
     }
 
-    /// Tells of committed changes.
-    pub fn tell_changed(&self, link: Link, names: &Names) -> Announcer {
+    /// An announcer of committed changes.
+    pub fn changed_announcer(&self, link: Link, names: &Names) -> Announcer {
         Announcer::new(link, names, &self.changed, self.bounds)
     }
 
-    /// Tells of what the shared cache no longer holds.
-    pub fn tell_evicted(&self, link: Link, names: &Names) -> Announcer {
+    /// An announcer of changes applied to the shared cache.
+    pub fn evicted_announcer(&self, link: Link, names: &Names) -> Announcer {
         Announcer::new(link, names, &self.evicted, self.bounds)
     }
 }
 
-/// Settings of the caches of one process that reads programs.
+/// Settings of a process that reads programs.
 #[derive(Debug, Clone)]
 pub struct CacheSettings {
-    /// Where changes are told, and heard of.
+    /// The streams of changes.
     pub streams: ProgramStreams,
-    /// What is kept, and how long.
-    pub keep: Keep,
-    /// Whether this process hears of changes.
-    pub hearing: Hearing,
+    /// Bounds of the caches.
+    pub retention: Retention,
+    /// How this process learns of changes.
+    pub feed: ChangeFeed,
 }
 
 impl CacheSettings {
-    /// Reads all of them; nothing if some are wrong, which the reader then knows.
+    /// Reads the settings; `None` if some are invalid, which `reader` reports.
     pub fn read(reader: &Reader) -> Option<Self> {
         let streams = ProgramStreams::read(reader);
         let shared_ttl =
@@ -94,9 +94,9 @@ impl CacheSettings {
         let absent_ttl = reader.milliseconds_or("PROGRAM_CACHE_ABSENT_TTL_MS", 1..=60_000, 1_000);
         let entries = reader.integer_or("PROGRAM_CACHE_ENTRIES", 1..=1_000_000, 1_000);
         let fresh_for = reader.milliseconds_or("PROGRAM_CACHE_FRESH_MS", 200..=60_000, 2_000);
-        let hearing = match reader.text_or("PROGRAM_CACHE_READER", "false")?.as_str() {
-            "true" => fresh_for.map(|fresh_for| Hearing::Follows { fresh_for }),
-            "false" => Some(Hearing::Deaf),
+        let feed = match reader.text_or("PROGRAM_CACHE_READER", "false")?.as_str() {
+            "true" => fresh_for.map(|fresh_for| ChangeFeed::Follows { fresh_for }),
+            "false" => Some(ChangeFeed::Unavailable),
             other => {
                 reader.refuse(
                     "PROGRAM_CACHE_READER",
@@ -106,40 +106,42 @@ impl CacheSettings {
                 None
             }
         };
-        // Nobody tells a deaf process of a change, so its memory must be short.
-        let most = if hearing == Some(Hearing::Deaf) {
-            DEAF_TTL_MS
+        // Without a change feed, age alone bounds outdated data.
+        let max_ttl = if feed == Some(ChangeFeed::Unavailable) {
+            UNFED_TTL_MS
         } else {
             3_600_000
         };
-        let ttl = reader.milliseconds_or("PROGRAM_CACHE_TTL_MS", 1..=most, DEAF_TTL_MS);
+        let ttl = reader.milliseconds_or("PROGRAM_CACHE_TTL_MS", 1..=max_ttl, UNFED_TTL_MS);
         Some(Self {
             streams: streams?,
-            keep: Keep {
+            retention: Retention {
                 entries: entries?,
                 ttl: ttl?,
                 shared_ttl: shared_ttl?,
                 absent_ttl: absent_ttl?,
             },
-            hearing: hearing?,
+            feed: feed?,
         })
     }
 
-    /// The caches over a truth. Nothing connects before its first use, and no follower runs yet: [`super::follow`].
-    pub fn open<T: Truth>(&self, truth: T, link: Link, names: &Names) -> ProgramCache<T> {
+    /// The caches in front of `source`. They connect on first use. The caller starts
+    /// [`super::follow`].
+    pub fn open<T: ProgramSource>(&self, source: T, link: Link, names: &Names) -> ProgramCache<T> {
         ProgramCache::new(
-            truth,
+            source,
             SharedCache::new(link, names.clone()),
-            self.hearing,
-            self.keep,
+            self.feed,
+            self.retention,
         )
     }
 
-    /// How long one read of the follower waits: several fit into the time for which one counts as recent. Nothing if none is to run.
+    /// How long one read of the follower waits, a quarter of `fresh_for`. `None` without a change
+    /// feed.
     pub fn block(&self) -> Option<Duration> {
-        match self.hearing {
-            Hearing::Follows { fresh_for } => Some(fresh_for / 4),
-            Hearing::Deaf => None,
+        match self.feed {
+            ChangeFeed::Follows { fresh_for } => Some(fresh_for / 4),
+            ChangeFeed::Unavailable => None,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The cache that all instances share: one body a program in Redis, and the floor that keeps old ones out.
+//! The cache in Redis that all instances share: one body for each program, and a floor that refuses
+//! old versions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,94 +11,98 @@ use crate::naming::Names;
 use crate::sale::Program;
 use redis_link::{Call, Link, LinkError};
 
-/// A reader that takes longer than this to load a program may not keep it.
+/// A reader that takes longer to load a program must not store it.
 const LEASE_MS: u64 = 10_000;
-/// A server that did not answer is not asked again for so long: each request would wait for it.
+/// After a failure no request is sent for so long: each would wait for the timeout.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Programs in the cache Redis, by version. Cheap to clone.
 ///
-/// A body is put only by who missed it, under the lease that the miss gave, and only if nothing newer is known. So whoever loaded an
-/// old version before a change never puts it back: the floor refuses it, and if the server has lost its memory, it has lost the lease as
-/// well. One that lost its last second only may have kept a body below a lost floor: it lives as long as any body may.
+/// A body is stored only under the lease of a miss, and only if no newer version is known. So an
+/// old version loaded before a change cannot be stored after it: the floor refuses it, and a server
+/// that lost its data has lost the lease as well. A server that lost only its last second may keep
+/// a body below a lost floor until its time to live ends.
 #[derive(Debug, Clone)]
 pub struct SharedCache {
     link: Link,
     names: Names,
-    rest: Arc<Rest>,
+    outage: Arc<OutageGuard>,
 }
 
-/// The right to put one body, given out by a miss.
+/// The right to store a body, granted by a miss.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease(String);
+pub struct PutLease(String);
 
-/// What the cache has of a program.
+/// The result of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Looked {
-    /// The program, or that there is none.
+pub enum SharedLookup {
+    /// The program, or `None` if there is no such program.
     Hit(Option<Program>),
-    /// Nothing. What is loaded now may be put under this lease.
-    Miss(Lease),
-    /// Something that this program cannot read. It is left to those who can, and ends by its time to live.
+    /// Not cached. What the caller loads now may be stored under this lease.
+    Miss(PutLease),
+    /// A body that this version cannot parse. It stays for newer versions until its time to live
+    /// ends.
     Unreadable,
 }
 
-/// What became of a body that was put.
+/// The result of storing a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Put {
-    /// It is kept.
+pub enum PutResult {
+    /// It is stored.
     Stored,
-    /// Something newer is known.
+    /// A newer version is known.
     Old,
-    /// The lease is not good any more: it was given out before the server lost its memory, or too long ago.
+    /// The lease is invalid: the server has lost its data since, or the lease has ended.
     NoLease,
 }
 
-/// What raising a floor changed.
+/// The result of raising a floor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Raised {
-    /// The floor was lower before.
+    /// The floor was lower.
     pub rose: bool,
     /// An older body was dropped.
     pub dropped: bool,
 }
 
 impl SharedCache {
-    /// Over a connection to the cache Redis.
+    /// The cache on this Redis.
     pub fn new(link: Link, names: Names) -> Self {
         Self {
             link,
             names,
-            rest: Arc::default(),
+            outage: Arc::default(),
         }
     }
 
-    /// Looks for a program. `token`: random bits, for a lease of one's own.
-    pub async fn get(&self, id: ProgramId, token: u128) -> Result<Looked, LinkError> {
-        self.rest.check()?;
+    /// Looks up a program. `token` is random, for a new lease.
+    pub async fn get(&self, id: ProgramId, token: u128) -> Result<SharedLookup, LinkError> {
+        self.outage.check()?;
         let call = Call::new(&scripts::GET, &self.key(id))
             .arg(format!("{token:032x}"))
             .arg(LEASE_MS);
-        let mut reply = self.rest.note(self.link.run(call).await)?;
+        let mut reply = self.outage.note(self.link.run(call).await)?;
         match reply.word()?.as_str() {
-            "MISS" => Ok(Looked::Miss(Lease(reply.word()?))),
+            "MISS" => Ok(SharedLookup::Miss(PutLease(reply.word()?))),
             "HIT" => {
                 let version = reply.parse::<i64>()?;
                 let text = reply.word()?;
                 if version == 0 {
-                    return Ok(Looked::Hit(None));
+                    return Ok(SharedLookup::Hit(None));
                 }
                 match body::decode(&text) {
                     Ok(program) if program.id == id && program.version.get() == version => {
-                        Ok(Looked::Hit(Some(program)))
+                        Ok(SharedLookup::Hit(Some(program)))
                     }
                     Ok(other) => {
-                        tracing::error!(program = %id, kept = %other.id, version, "the cache holds another program than it says");
-                        Ok(Looked::Unreadable)
+                        tracing::error!(program = %id, kept = %other.id, version, "a cached body \
+                            belongs to another program or version; it is ignored");
+                        Ok(SharedLookup::Unreadable)
                     }
                     Err(error) => {
-                        tracing::warn!(program = %id, %error, "the cache holds a program that cannot be read");
-                        Ok(Looked::Unreadable)
+                        tracing::warn!(program = %id, %error, "a cached body cannot be parsed; it \
+                            is ignored");
+                        Ok(SharedLookup::Unreadable)
                     }
                 }
             }
@@ -105,31 +110,32 @@ impl SharedCache {
         }
     }
 
-    /// Keeps what was loaded after a miss, a program or that there is none, for `ttl` at most.
+    /// Stores what was loaded after a miss, for `ttl` at most; `None`: there is no such program.
     pub async fn put(
         &self,
         id: ProgramId,
-        lease: &Lease,
+        lease: &PutLease,
         program: Option<&Program>,
         ttl: Duration,
-    ) -> Result<Put, LinkError> {
-        self.rest.check()?;
+    ) -> Result<PutResult, LinkError> {
+        self.outage.check()?;
         let version = program.map_or(0, |program| program.version.get());
         let call = Call::new(&scripts::PUT, &self.key(id))
             .arg(&lease.0)
             .arg(version)
             .arg(program.map(body::encode).unwrap_or_default())
             .arg(ttl.as_millis().max(1) as u64);
-        let mut reply = self.rest.note(self.link.run(call).await)?;
+        let mut reply = self.outage.note(self.link.run(call).await)?;
         match reply.word()?.as_str() {
-            "STORED" => Ok(Put::Stored),
-            "OLD" => Ok(Put::Old),
-            "NOLEASE" => Ok(Put::NoLease),
+            "STORED" => Ok(PutResult::Stored),
+            "OLD" => Ok(PutResult::Old),
+            "NOLEASE" => Ok(PutResult::NoLease),
             other => Err(reply.unexpected(other)),
         }
     }
 
-    /// Raises the program's floor and drops an older body. Idempotent; a lower version than known changes nothing.
+    /// Raises the program's floor and drops an older body. Idempotent; a lower version changes
+    /// nothing.
     pub async fn raise(&self, change: ProgramChanged) -> Result<Raised, LinkError> {
         let call = Call::new(&scripts::RAISE, &self.key(change.id)).arg(change.version.get());
         let mut reply = self.link.run(call).await?;
@@ -144,34 +150,39 @@ impl SharedCache {
     }
 }
 
-/// When the server was last found away.
+/// Skips requests for a while after a failure, and logs each outage once.
 #[derive(Debug, Default)]
-struct Rest {
-    since: Mutex<Option<Instant>>,
-    told: AtomicBool,
+struct OutageGuard {
+    failed_at: Mutex<Option<Instant>>,
+    logged: AtomicBool,
 }
 
-impl Rest {
+impl OutageGuard {
     fn check(&self) -> Result<(), LinkError> {
-        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        match since {
-            Some(since) if since.elapsed() < PAUSE => Err(LinkError::Unavailable(
-                "it did not answer a moment ago".into(),
+        let failed_at = *self
+            .failed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match failed_at {
+            Some(failed_at) if failed_at.elapsed() < PAUSE => Err(LinkError::Unavailable(
+                "the last request failed less than 0.5 s ago".into(),
             )),
             _ => Ok(()),
         }
     }
 
     fn note<T>(&self, result: Result<T, LinkError>) -> Result<T, LinkError> {
-        let away = result.as_ref().err();
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = away.map(|_| Instant::now());
-        // Once an outage, not once a request.
-        match away {
-            Some(error) if !self.told.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(%error, "the cache is away; programs are read from Postgres");
+        let error = result.as_ref().err();
+        *self
+            .failed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = error.map(|_| Instant::now());
+        match error {
+            Some(error) if !self.logged.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(%error, "the cache is unavailable; programs are read from Postgres");
             }
-            None if self.told.swap(false, Ordering::Relaxed) => {
-                tracing::info!("the cache answers again");
+            None if self.logged.swap(false, Ordering::Relaxed) => {
+                tracing::info!("the cache is available again");
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! The continuous audit of one program: the seat map against its owners and its counts, chunk by chunk.
+//! The audit of the seat map: its chunks against the owners and the counts.
 
 use std::collections::HashSet;
 
@@ -7,51 +7,52 @@ use redis::cmd;
 use crate::message::{CategoryNo, Nonce, OrderNumber, SeatIndex};
 use redis_link::{Call, LinkError};
 
-use super::look::Taken;
+use super::connection::Gate;
+use super::read::Taken;
 use super::scripts;
 use super::types::{ProgramRef, TimeoutJob, parse_owner, parse_seats};
-use super::verbs::Gate;
 
-/// A seat to be freed, if it still belongs to this order, or to none.
+/// A seat to be freed if its owner has not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release {
     /// The seat.
     pub seat: SeatIndex,
-    /// Its owner as it was seen.
+    /// The owner that the caller read.
     pub owner: Option<(OrderNumber, Nonce)>,
 }
 
-/// What an audit of a chunk found.
+/// The result of auditing a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audit {
-    /// The chunk was compared; what Redis alone can decide is mended.
+    /// The chunk was compared; what Redis alone can decide is repaired.
     Done(AuditedChunk),
-    /// The program is not open, or was filled on another server: it is going to be filled again.
+    /// The program is not open, or was filled on another server: it will be filled again.
     Closed,
-    /// The installed map has no such chunk: it is not the map of this program.
+    /// The installed map has no such chunk: it belongs to another version of the program.
     NoSuchChunk,
-    /// The chunk was missing or had another size. The program is marked: the next request fills it again.
+    /// The chunk was missing or had another size. The next request fills the program again.
     Damaged,
 }
 
 /// A chunk after its audit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditedChunk {
-    /// Seats that have an owner and were not taken. They are taken now.
+    /// Seats with an owner that were not taken; they are taken now.
     pub taken_again: u32,
-    /// Free counts and longest runs that were wrong. They are right now.
+    /// Wrong free counts and longest runs; they are corrected.
     pub recounted: u32,
-    /// Seats that were freed because the caller named them.
+    /// Seats freed because the caller listed them.
     pub freed: u32,
-    /// Seats that are taken and have no owner. Postgres decides: see [`Gate::audit`].
+    /// Taken seats without an owner. The caller checks Postgres and lists them as releases.
     pub unowned: Vec<SeatIndex>,
-    /// All seats of the chunk that have an owner.
+    /// All seats of the chunk with an owner.
     pub taken: Vec<Taken>,
 }
 
 impl Gate {
-    /// Compares a chunk of the seat map with its owners, its free count, its longest run and the header's free count, in one step, and
-    /// mends what does not need Postgres. Frees the seats in `releases` whose owner is still the one that was seen.
+    /// Compares a chunk of the seat map with its owners, its free count, its longest run and the
+    /// header's free count, in one step, and repairs what does not need Postgres. Frees the seats
+    /// in `releases` whose owner has not changed.
     pub async fn audit(
         &self,
         program: ProgramRef,
@@ -73,8 +74,9 @@ impl Gate {
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
             "OK" => {
-                let (taken_again, recounted, freed) =
-                    (reply.parse()?, reply.parse()?, reply.parse()?);
+                let taken_again = reply.parse()?;
+                let recounted = reply.parse()?;
+                let freed = reply.parse()?;
                 let unowned = parse_seats(&reply.word()?)?;
                 let mut taken = Vec::with_capacity(reply.remaining() / 2);
                 while let Some(seat) = reply.next_word()? {
@@ -100,26 +102,24 @@ impl Gate {
         }
     }
 
-    /// The seats of a program's reservations in flight, found by the timeout entries of its shard. Reads all entries of the shard: only
-    /// for what should never be needed.
+    /// The seats of a program's reservations in flight, found through the timeout entries of its
+    /// shard. Reads all entries of the shard: only for repairs that should never be needed.
     pub async fn reserved_seats(
         &self,
         program: ProgramRef,
     ) -> Result<HashSet<SeatIndex>, LinkError> {
-        let jobs = self.timeouts().bodies_key(program.shard);
+        let bodies = self.timeouts().bodies_key(program.shard);
         let mut seats = HashSet::new();
         let mut from = 0_u64;
         loop {
             let mut scan = cmd("HSCAN");
-            scan.arg(&jobs).arg(from).arg("COUNT").arg(1000);
-            let Some(mut reply) = self.link.read("reserved_seats", vec![scan]).await?.pop() else {
-                break;
-            };
+            scan.arg(&bodies).arg(from).arg("COUNT").arg(1000);
+            let mut reply = self.link.read_one("reserved_seats", scan).await?;
             from = reply.parse()?;
             let mut pairs = reply.nested()?;
             let mut reads = Vec::new();
             while let Some(order) = pairs.next_word()? {
-                // A body that cannot be read is no reason to leave its reservation out.
+                // A reservation counts even if the body of its entry cannot be parsed.
                 if TimeoutJob::parse(&pairs.word()?).is_ok_and(|job| job.program != program.id) {
                     continue;
                 }

@@ -1,11 +1,11 @@
-//! What the verbs of a filling take and answer.
+//! Arguments and results of filling the gate.
 
 use std::fmt;
 use std::fmt::Write as _;
 
 use crate::message::{CategoryNo, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
 
-/// One filling of the gate by one loader: 128 random bits. Another beginning makes it stale.
+/// Identifies one filling by one loader: 128 random bits. A later filling makes it stale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Epoch(pub(super) String);
 
@@ -24,73 +24,76 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// The right to begin a filling from nothing, dated by the gate as it is at that moment: see `lua/install_claim.lua`.
+/// The right to begin a filling from nothing, valid until the gate loses its data: see
+/// `lua/install_claim.lua`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant(pub(super) String);
+pub struct FillGrant(pub(super) String);
 
-/// What a claim came to.
+/// The result of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
+pub enum FillClaim {
     /// The caller may begin, until its lease ends.
-    Granted(Grant),
-    /// Another loader may.
+    Granted(FillGrant),
+    /// Another loader holds the grant.
     Busy {
-        /// Its lease ends in so many ms.
+        /// Time until its lease ends, ms.
         lease_left_ms: u64,
     },
 }
 
-/// What a filling from nothing starts with.
+/// The start of a filling from nothing.
 #[derive(Debug, Clone, Copy)]
-pub struct Start<'a> {
-    /// Claimed before the barriers were appended.
-    pub grant: &'a Grant,
-    /// Where the barriers stand in Kafka ([`Barriers`](crate::refill::Barriers)); `{}` where nothing of the program can be in Kafka.
+pub struct FillStart<'a> {
+    /// Granted before the barriers were appended.
+    pub grant: &'a FillGrant,
+    /// Positions of the barriers in Kafka ([`Barriers`](crate::refill::Barriers)); `{}` if Kafka
+    /// cannot hold a record of the program.
     pub ends: &'a str,
 }
 
-/// What a beginning came to.
+/// The result of beginning a filling.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Install {
+pub enum FillBegun {
     /// The filling is the caller's until its lease ends.
     Mine {
         /// The barriers that `progress` must pass before Postgres is read.
         ends: String,
-        /// What the loader before noted last ([`install_renew`](super::Gate::install_renew)); empty at first.
+        /// The stored position ([`install_renew`](super::Gate::install_renew)); empty at first.
         position: String,
     },
-    /// Another loader is at it.
+    /// Another loader holds the lease.
     Busy {
-        /// Its lease ends in so many ms.
+        /// Time until its lease ends, ms.
         lease_left_ms: u64,
     },
-    /// Nothing to do.
+    /// The gate is open: nothing to do.
     AlreadyOpen,
-    /// The gate is to be filled from nothing, and only a storefront, which appends barriers to Kafka, can begin that.
+    /// The filling starts from nothing, and only a storefront, which appends barriers to Kafka, can
+    /// begin it.
     EndsNeeded,
-    /// The gate does not hold the grant (any more): it may have lost orders that stand behind the barriers. Claim again.
+    /// The gate no longer holds the grant: it may have lost orders after the barriers. Claim again.
     GrantLost,
 }
 
-/// How a program stands in the gate.
+/// The state of a program in the gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InstallState {
-    /// Not there.
+    /// Not installed.
     Absent,
-    /// There, but filled on another server (a restart, a failover): to be filled again.
+    /// Filled on another server (a restart, a failover): it must be filled again.
     Replaced,
     /// Being filled.
     Loading {
-        /// The barriers that it waits for.
+        /// The barriers that must be passed.
         ends: String,
-        /// The loader's lease ends in so many ms; 0 when it has ended.
+        /// Time until the loader's lease ends, ms; 0 when it has ended.
         lease_left_ms: u64,
     },
     /// Open.
     Open,
 }
 
-/// An order that Postgres says has its seats.
+/// A live order of Postgres.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveOrder {
     /// Its number.
@@ -103,37 +106,37 @@ pub struct LiveOrder {
     pub category: CategoryNo,
     /// Its seats.
     pub seats: Vec<SeatIndex>,
-    /// Payment is due in so many ms; nothing once it is paid.
+    /// Time until payment is due, ms; `None` once it is paid.
     pub due_in_ms: Option<u64>,
 }
 
-/// What a client's key names, as Postgres has it.
+/// A client's idempotency key and its order in Postgres.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedOrder {
     /// The buyer.
     pub user: UserId,
     /// The client's key.
     pub key: IdempotencyKey,
-    /// The order that it named.
+    /// Its order.
     pub order: OrderNumber,
     /// That order's nonce.
     pub nonce: Nonce,
-    /// Hash of the request's body in hex digits; empty where it is not known.
+    /// Hash of the request's body in hex digits; empty if unknown.
     pub body_hash: String,
-    /// How long the key is remembered from now, ms.
+    /// Remaining lifetime of the key, ms.
     pub ttl_ms: u64,
 }
 
-/// What merging did.
+/// The result of merging.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Merged {
-    /// All are in, tombstoned ones excepted.
+    /// All orders without a tombstone are merged.
     Done {
-        /// Orders that held a seat which Postgres gave to another: reconcile each.
+        /// Orders that lost a seat to an order of Postgres: reconcile each.
         displaced: Vec<(OrderNumber, Nonce)>,
-        /// Orders left out because the installed map does not have their seats: raise an alarm.
+        /// Orders left out because the installed map lacks their seats: raise an alarm.
         outside: Vec<OrderNumber>,
     },
-    /// The filling is not the caller's any more.
+    /// Another loader has taken over the filling.
     Stale,
 }

@@ -1,8 +1,10 @@
-//! Step 7: the verbs that fill a gate that lost its memory, while it is closed. [`crate::refill`] calls them in their order.
+//! Filling a closed gate after Redis lost its data. [`crate::refill`] calls these functions in
+//! order.
 //!
-//! Claim dates the beginning. Begin installs the map closed, keeping the seats of reservations that Postgres may not know yet. Merge
-//! adds what Postgres says. Open lets buyers in, if no other filling has begun meanwhile. One loader works at a time; when its lease
-//! runs out, or it gives the filling back, another continues at the position that it noted.
+//! `install_claim` orders the filling after the loss. `install_begin` installs a closed map with
+//! the seats of reservations that Postgres may not have yet. `install_merge` adds the live orders
+//! of Postgres. `install_open` opens the gate unless another filling has begun. One loader works at
+//! a time; when its lease ends, another resumes at the stored position.
 
 use redis::cmd;
 
@@ -10,44 +12,46 @@ use crate::message::Shard;
 use crate::sale::{Layout, Program};
 use redis_link::{Call, LinkError};
 
-use super::filling::{Claim, Epoch, Grant, Install, LiveOrder, Merged, NamedOrder, Start};
+use super::connection::Gate;
+use super::filling::{
+    Epoch, FillBegun, FillClaim, FillGrant, FillStart, LiveOrder, Merged, NamedOrder,
+};
 use super::scripts;
 use super::types::{ProgramRef, parse_owner, seat_list};
-use super::verbs::Gate;
 
-/// Orders merged, and keys restored, in one run of a script: Redis does nothing else for some 3 ms.
+/// Orders or keys for one run of a script, which blocks Redis for about 3 ms.
 const MERGE_BATCH: usize = 500;
 
 impl Gate {
-    /// Claims the right to begin a filling from nothing. Whatever the caller reads from Kafka after this, and before it begins, covers
-    /// all that the gate may have lost.
+    /// Claims the right to begin a filling from nothing. Barriers that the caller appends to Kafka
+    /// after this cover all orders that the gate may have lost.
     pub async fn install_claim(
         &self,
         program: ProgramRef,
         loader: &Epoch,
         lease_ms: u64,
-    ) -> Result<Claim, LinkError> {
+    ) -> Result<FillClaim, LinkError> {
         let call = Call::new(&scripts::INSTALL_CLAIM, &self.head_key(program))
             .arg(&loader.0)
             .arg(lease_ms);
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
-            "GRANTED" => Ok(Claim::Granted(Grant(reply.word()?))),
-            "BUSY" => Ok(Claim::Busy {
+            "GRANTED" => Ok(FillClaim::Granted(FillGrant(reply.word()?))),
+            "BUSY" => Ok(FillClaim::Busy {
                 lease_left_ms: reply.parse()?,
             }),
             other => Err(reply.unexpected(other)),
         }
     }
 
-    /// Continues a filling that no loader is at; with a `start`, begins one from nothing where the gate needs that.
+    /// Resumes a filling without a loader; with a `start`, begins one from nothing if required.
     pub async fn install_begin(
         &self,
         program: &Program,
-        start: Option<Start<'_>>,
+        start: Option<FillStart<'_>>,
         loader: &Epoch,
         lease_ms: u64,
-    ) -> Result<Install, LinkError> {
+    ) -> Result<FillBegun, LinkError> {
         let mut call = Call::new(&scripts::INSTALL_BEGIN, &self.head_key(program.into()))
             .arg(&loader.0)
             .arg(start.map_or("", |start| start.ends))
@@ -59,22 +63,22 @@ impl Gate {
         }
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
-            "MINE" => Ok(Install::Mine {
+            "MINE" => Ok(FillBegun::Mine {
                 ends: reply.word()?,
                 position: reply.word()?,
             }),
-            "BUSY" => Ok(Install::Busy {
+            "BUSY" => Ok(FillBegun::Busy {
                 lease_left_ms: reply.parse()?,
             }),
-            "OPEN" => Ok(Install::AlreadyOpen),
-            "ENDS" => Ok(Install::EndsNeeded),
-            "LOST" => Ok(Install::GrantLost),
+            "OPEN" => Ok(FillBegun::AlreadyOpen),
+            "ENDS" => Ok(FillBegun::EndsNeeded),
+            "LOST" => Ok(FillBegun::GrantLost),
             other => Err(reply.unexpected(other)),
         }
     }
 
-    /// Renews the lease of a filling and notes how far it has come (at most 64 bytes, the loader's own text). 1 ms gives the filling
-    /// back. Answers whether the filling is still the caller's.
+    /// Renews the lease of a filling and stores its position (opaque, at most 64 bytes). A lease of
+    /// 1 ms releases the filling. Returns whether the caller still holds it.
     pub async fn install_renew(
         &self,
         program: ProgramRef,
@@ -93,7 +97,8 @@ impl Gate {
             == 1)
     }
 
-    /// Adds live orders of Postgres to a filling, and renews its lease. May be repeated. Orders whose seats lie side by side cost least.
+    /// Adds live orders of Postgres to a filling and renews its lease. May be repeated. Orders with
+    /// adjacent seats cost least.
     pub async fn install_merge(
         &self,
         program: ProgramRef,
@@ -140,7 +145,8 @@ impl Gate {
         Ok(Merged::Done { displaced, outside })
     }
 
-    /// Restores what clients' keys named, and renews the lease. May be repeated. Answers whether the filling is still the caller's.
+    /// Restores idempotency keys and renews the lease. May be repeated. Returns whether the caller
+    /// still holds the filling.
     pub async fn install_keys(
         &self,
         program: ProgramRef,
@@ -167,7 +173,8 @@ impl Gate {
         Ok(true)
     }
 
-    /// Opens the gate, if the filling is still the caller's and the server the same. Answers whether it is open by this filling.
+    /// Opens the gate if the caller still holds the filling on the same server. Returns whether
+    /// this filling has opened it.
     pub async fn install_open(
         &self,
         program: ProgramRef,
@@ -179,7 +186,8 @@ impl Gate {
 }
 
 impl Gate {
-    /// The programs that are being filled, in no order: their barriers are recorded, so any function can continue.
+    /// The programs that are being filled, in no order. Their barriers are stored, so any function
+    /// can resume them.
     pub async fn fillings(&self) -> Result<Vec<ProgramRef>, LinkError> {
         let shards: Vec<Shard> = Shard::all().collect();
         let members = |shard: &Shard| {
@@ -204,7 +212,7 @@ impl Gate {
     }
 }
 
-/// `first:rows:row_len:chunk_rows:chunks`, as the header keeps it.
+/// The layout as stored in the header: `first:rows:row_len:chunk_rows:chunks`.
 fn layout_text(layout: Layout) -> String {
     let first = layout.first();
     let rows = layout.rows();

@@ -1,89 +1,92 @@
-//! Steps 2 to 5: what becomes of a reservation, and the gate made to agree with Postgres.
+//! Accepting, abandoning and settling orders.
 
 use crate::message::{CategoryNo, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
 use redis_link::{Call, LinkError};
 
+use super::connection::Gate;
 use super::scripts;
-use super::types::{OrderAt, ResvState, parse_owner, seat_list};
-use super::verbs::Gate;
+use super::types::{OrderAt, ReservationState, parse_owner, seat_list};
 
-/// What accepting did.
+/// The result of accepting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
-    /// Held before, accepted now; its timeout entry is due when payment is.
+    /// It was held and is accepted now; its timeout entry is due when payment is due.
     Yes,
-    /// It was not held any more; nothing changed.
-    Found(ResvState),
+    /// It was no longer held; nothing changed.
+    Found(ReservationState),
     /// No such reservation, or no header: nothing changed.
     Missing,
 }
 
-/// What abandoning did.
+/// The result of abandoning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Abandon {
-    /// Held before, abandoning now: the caller may put up the fence.
+pub enum Abandoned {
+    /// It was held and is abandoning now: the caller may write the fence.
     WasHeld,
-    /// It was not held any more; nothing changed.
-    Found(ResvState),
+    /// It was no longer held; nothing changed.
+    Found(ReservationState),
     /// No such reservation.
     Missing,
-    /// Nothing changed, and nothing may be concluded: the gate is closed, absent, or runs on a server it was not filled on; or the
-    /// attempt is no longer the caller's.
+    /// Nothing changed, and the reservation is unknown: the gate is closed, missing, or filled on
+    /// another server; or another caller has a later attempt.
     Refused,
 }
 
-/// What Postgres says of an order, for the gate to agree with.
+/// The state of an order in Postgres, to be applied to the gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settle {
     /// The order.
     pub at: OrderAt,
-    /// Its buyer; where Postgres has no row, the reservation knows.
+    /// Its buyer; without a row in Postgres that of the reservation applies.
     pub user: Option<UserId>,
-    /// The client's key, for a mapping that is to be forgotten.
+    /// The client's key, if it is to be deleted.
     pub key: Option<IdempotencyKey>,
-    /// Its seats; where Postgres has no row, the reservation knows.
+    /// Its seats; without a row in Postgres those of the reservation apply.
     pub seats: Option<(CategoryNo, Vec<SeatIndex>)>,
-    /// Which way.
+    /// The state to apply.
     pub to: SettleTo,
 }
 
-/// Which way an order is settled.
+/// The state that settling applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettleTo {
     /// The order has its seats.
     Live {
-        /// Payment is due in so many ms; nothing once it is paid, then there is no timeout.
+        /// Time until payment is due, ms; `None` once it is paid: then there is no timeout.
         due_in_ms: Option<u64>,
     },
-    /// The order has no seats (any more).
+    /// The order has no seats.
     Gone {
-        /// After a refusal or a fence: the client's key is to make a new order.
+        /// Delete the client's key, after a refusal or a fence: a repeated request then makes a new
+        /// order.
         forget_key: bool,
     },
 }
 
-/// What settling did.
+/// The result of settling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// The gate agrees.
+    /// The gate has the state of Postgres.
     Done {
-        /// Orders that held a seat which Postgres gave to this one: reconcile each.
+        /// Orders that lost a seat to this one: reconcile each.
         displaced: Vec<(OrderNumber, Nonce)>,
-        /// How many seats this made free.
+        /// How many seats were freed.
         freed: u32,
     },
-    /// Live, but the order has ended here: nothing changed.
+    /// Live, but the gate has a tombstone of the order: nothing changed.
     Tombstoned,
-    /// Live, but neither the caller nor a reservation knows its seats: nothing changed.
+    /// Live, but neither the call nor a reservation has its seats: nothing changed.
     SeatsUnknown,
-    /// Live, but the installed map does not have its seats: nothing changed. Install the program anew.
+    /// Live, but the installed map lacks its seats: nothing changed. Install the program again.
     NoSuchSeat,
-    /// No header, or a damaged map: nothing changed. Leave the row dirty; filling the gate brings it in.
+    /// No header, or a damaged map: nothing changed. Leave the row dirty; filling the gate includes
+    /// it.
     NotInstalled,
 }
 
 impl Gate {
-    /// The broker has the message: held becomes accepted, the timeout entry is due in `due_in_ms`, whoever leased it has lost it.
+    /// Records that the broker has the message: held becomes accepted. The timeout entry is due in
+    /// `due_in_ms`, and its lease is revoked.
     pub async fn accept(
         &self,
         at: OrderAt,
@@ -102,14 +105,15 @@ impl Gate {
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
             "YES" => Ok(Accepted::Yes),
-            "FOUND" => Ok(Accepted::Found(ResvState::read(&mut reply)?)),
+            "FOUND" => Ok(Accepted::Found(ReservationState::read(&mut reply)?)),
             "MISSING" => Ok(Accepted::Missing),
             other => Err(reply.unexpected(other)),
         }
     }
 
-    /// Nobody may send the message again: held becomes abandoning, if `attempt` is still the latest (or any attempt will do).
-    pub async fn abandon(&self, at: OrderAt, attempt: Option<u32>) -> Result<Abandon, LinkError> {
+    /// Stops publishing: held becomes abandoning, if `attempt` is the latest attempt (`None`: in
+    /// any case).
+    pub async fn abandon(&self, at: OrderAt, attempt: Option<u32>) -> Result<Abandoned, LinkError> {
         let attempt = attempt.map_or_else(|| "any".to_owned(), |n| n.to_string());
         let call = Call::new(&scripts::ABANDON, &self.head_key(at.program))
             .arg(at.order.to_string())
@@ -117,15 +121,16 @@ impl Gate {
             .arg(attempt);
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
-            "WASHELD" => Ok(Abandon::WasHeld),
-            "FOUND" => Ok(Abandon::Found(ResvState::read(&mut reply)?)),
-            "MISSING" => Ok(Abandon::Missing),
-            "REFUSED" => Ok(Abandon::Refused),
+            "WASHELD" => Ok(Abandoned::WasHeld),
+            "FOUND" => Ok(Abandoned::Found(ReservationState::read(&mut reply)?)),
+            "MISSING" => Ok(Abandoned::Missing),
+            "REFUSED" => Ok(Abandoned::Refused),
             other => Err(reply.unexpected(other)),
         }
     }
 
-    /// Makes the gate agree with what Postgres says of one order. May be repeated; the last word wins, except over a tombstone.
+    /// Applies the state of one order in Postgres. May be repeated; the last call wins, except over
+    /// a tombstone.
     pub async fn settle(&self, settle: &Settle) -> Result<Settled, LinkError> {
         let (category, seats) = match &settle.seats {
             Some((category, seats)) => (category.to_string(), seat_list(seats)),

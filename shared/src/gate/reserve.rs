@@ -1,16 +1,16 @@
-//! Step 1: seats for a buyer, all or nothing.
+//! Reserving seats for a buyer.
 
 use crate::message::{Cents, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
 use crate::sale::SeatSelection;
 use redis_link::{Call, LinkError, Reply};
 
+use super::connection::Gate;
 use super::scripts;
-use super::types::{ProgramRef, ResvState, parse_owner, parse_seats, seat_list};
-use super::verbs::Gate;
+use super::types::{ProgramRef, ReservationState, parse_owner, parse_seats, seat_list};
 
-/// A wish for seats. Bounds of `want` are the sale's to check, before.
+/// A request for seats. The caller has checked the bounds of the selection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reserve {
+pub struct HoldRequest {
     /// The program; its shard must be the one in the order number.
     pub program: ProgramRef,
     /// The new order's identity.
@@ -23,26 +23,27 @@ pub struct Reserve {
     pub want: SeatSelection,
     /// Price of one ticket, as quoted.
     pub unit_price: Cents,
-    /// Most live tickets this buyer may have of this program.
+    /// How many live tickets of this program the buyer may have.
     pub user_limit: u32,
-    /// The client's key, and a hash of the request's body in hex digits: a key with another body is refused.
+    /// The client's key, and a hash of the request's body in hex digits: a key with another body is
+    /// refused.
     pub idempotency: Option<(IdempotencyKey, String)>,
-    /// How long the reservation may stay unpublished, ms: the timeout entry is due then.
+    /// When the timeout entry of an unpublished reservation is due, ms.
     pub publish_window_ms: u64,
-    /// How long the client's key is remembered, ms.
+    /// Lifetime of the client's key, ms.
     pub idem_ttl_ms: u64,
     /// The encoded message up to and including `"seats":[`.
     pub message_head: String,
-    /// The encoded message from the `]` on.
+    /// The encoded message from `]` to its end.
     pub message_tail: String,
 }
 
-/// What became of a wish. Only `Held` and `Again` mean that seats are held.
+/// What became of a request. Only `Held` and `Again` mean that seats are held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reserved {
-    /// The seats are the order's.
+    /// The order has the seats.
     Held {
-        /// The order asked for.
+        /// The requested order.
         order: OrderNumber,
         /// Its nonce.
         nonce: Nonce,
@@ -50,18 +51,18 @@ pub enum Reserved {
         seats: Vec<SeatIndex>,
         /// The message to publish.
         message: String,
-        /// The attempt that is now the caller's: 1.
+        /// The caller's attempt to publish: 1.
         attempt: u32,
     },
-    /// The client's key named an order before: that one. If it is still held, the caller now has the latest attempt, a new publish
-    /// window, and the message to send again.
+    /// The client's key belongs to an earlier order. If it is still held, the caller now has the
+    /// latest attempt, a new publish window, and the message to publish again.
     Again {
         /// The earlier order.
         order: OrderNumber,
         /// Its nonce.
         nonce: Nonce,
-        /// How far it has come.
-        state: ResvState,
+        /// Its state.
+        state: ReservationState,
         /// Its seats.
         seats: Vec<SeatIndex>,
         /// Its message; empty once stored.
@@ -69,7 +70,8 @@ pub enum Reserved {
         /// The latest attempt.
         attempt: u32,
     },
-    /// The client's key named an order before, whose reservation has ended: its row says what became of it.
+    /// The client's key belongs to an earlier order whose reservation has ended; its row in
+    /// Postgres has the result.
     Ended {
         /// The earlier order.
         order: OrderNumber,
@@ -80,14 +82,14 @@ pub enum Reserved {
     KeyReused,
     /// No seat of the category is free.
     SoldOut,
-    /// No row has so many free seats side by side.
+    /// No row has so many adjacent free seats.
     NotAdjacent {
         /// Free seats of the category.
         free: u32,
     },
-    /// Seats chosen by hand that are not free.
+    /// Chosen seats that are not free.
     SeatsTaken(Vec<SeatIndex>),
-    /// A seat or category that the installed map does not have.
+    /// A seat or category that the installed map lacks.
     NoSuchSeat,
     /// The buyer has too many tickets.
     LimitReached {
@@ -96,55 +98,57 @@ pub enum Reserved {
     },
     /// The gate is being filled: try again shortly.
     Loading,
-    /// The gate has lost its memory, or runs on a server it was not filled on: fill it.
+    /// The gate has lost its data, or was filled on another server: fill it.
     Rebuild,
-    /// The order number belongs to another order, or to one that has ended: take another.
+    /// The order number belongs to another order, live or ended: use another number.
     NumberInUse,
 }
 
 impl Gate {
-    /// Holds seats for a buyer, or says why not. Repeated with the same order and nonce it answers `Held` again, with the same seats.
-    pub async fn reserve(&self, wish: &Reserve) -> Result<Reserved, LinkError> {
-        if wish.order.shard() != wish.program.shard {
-            let number = wish.order.shard();
-            let program = wish.program.shard;
+    /// Reserves seats for a buyer. Repeated with the same order and nonce it returns `Held` with
+    /// the same seats.
+    pub async fn reserve(&self, request: &HoldRequest) -> Result<Reserved, LinkError> {
+        if request.order.shard() != request.program.shard {
+            let number = request.order.shard();
+            let program = request.program.shard;
             return Err(LinkError::Protocol(format!(
                 "order {} is of shard {number}, its program of {program}",
-                wish.order
+                request.order
             )));
         }
-        let (mode, wanted) = match &wish.want {
+        let (mode, seats) = match &request.want {
             SeatSelection::Seats { seats, .. } => ("seats", seat_list(seats)),
             SeatSelection::Best { count, .. } => ("best", count.to_string()),
         };
-        let (key, body_hash) = match &wish.idempotency {
+        let (key, body_hash) = match &request.idempotency {
             Some((key, hash)) => (key.as_str(), hash.as_str()),
             None => ("", ""),
         };
-        let call = Call::new(&scripts::RESERVE, &self.head_key(wish.program))
-            .arg(wish.order.to_string())
-            .arg(wish.nonce.to_string())
-            .arg(wish.user.as_str())
-            .arg(wish.want.category().get())
+        let call = Call::new(&scripts::RESERVE, &self.head_key(request.program))
+            .arg(request.order.to_string())
+            .arg(request.nonce.to_string())
+            .arg(request.user.as_str())
+            .arg(request.want.category().get())
             .arg(mode)
-            .arg(wanted)
-            .arg(wish.unit_price.get())
-            .arg(wish.user_limit)
+            .arg(seats)
+            .arg(request.unit_price.get())
+            .arg(request.user_limit)
             .arg(key)
             .arg(body_hash)
-            .arg(wish.publish_window_ms)
-            .arg(wish.idem_ttl_ms)
-            .arg(&wish.message_head)
-            .arg(&wish.message_tail);
+            .arg(request.publish_window_ms)
+            .arg(request.idem_ttl_ms)
+            .arg(&request.message_head)
+            .arg(&request.message_tail);
         let mut reply = self.link.run(call).await?;
         let word = reply.word()?;
         read(&word, &mut reply)
     }
 
-    /// The order that a client's key named before, without holding anything new; nothing where it named none. For a wish that a new order
-    /// would be refused to (the sale has stopped, the price is another): what was accepted before stays accepted.
+    /// Finds the earlier order of a client's key without reserving seats; `None` if the key is new.
+    /// For requests whose new order would be refused (the sale has stopped, the price has changed):
+    /// an order accepted before stays accepted.
     ///
-    /// Answers only `Again`, `Ended`, `KeyReused`, `Loading` and `Rebuild`.
+    /// Returns only `Again`, `Ended`, `KeyReused`, `Loading` and `Rebuild`.
     pub async fn recall(
         &self,
         program: ProgramRef,
@@ -181,12 +185,13 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
         }
         "AGAIN" => {
             let (order, nonce) = parse_owner(&reply.word()?)?;
-            let (seats, message, attempt) =
-                (parse_seats(&reply.word()?)?, reply.word()?, reply.parse()?);
+            let seats = parse_seats(&reply.word()?)?;
+            let message = reply.word()?;
+            let attempt = reply.parse()?;
             Reserved::Again {
                 order,
                 nonce,
-                state: ResvState::read(reply)?,
+                state: ReservationState::read(reply)?,
                 seats,
                 message,
                 attempt,

@@ -1,5 +1,4 @@
-//! The five scripts (install-map in six parts), the search for an earlier order, a look at the header, two that audit, and places for
-//! requests that wait.
+//! The scripts of the gate.
 
 use std::sync::LazyLock;
 
@@ -21,8 +20,10 @@ const FRAGMENTS: [(&str, &str); 10] = [
 
 macro_rules! scripts {
     ($($name:ident = $file:literal;)*) => {
-        $(pub(super) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new(concat!("gate/", $file), include_str!(concat!("lua/", $file, ".lua")), &FRAGMENTS));)*
+        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
+            let body = include_str!(concat!("lua/", $file, ".lua"));
+            Script::new(concat!("gate/", $file), body, &FRAGMENTS)
+        });)*
 
         #[cfg(test)]
         static ALL: &[&LazyLock<Script>] = &[$(&$name),*];

@@ -1,15 +1,15 @@
-//! What buyers' orders count towards their limits, for the continuous audit.
+//! The tickets that count towards buyers' limits, for the audit.
 
 use redis::cmd;
 
 use crate::message::{OrderNumber, ProgramId, Shard, UserId};
 use redis_link::{Call, LinkError};
 
+use super::connection::Gate;
 use super::scripts;
 use super::types::ProgramRef;
-use super::verbs::Gate;
 
-/// Keys that one step of a scan looks at: about a millisecond of Redis' time.
+/// Keys that one step of a scan examines: about 1 ms of Redis' time.
 const SCAN: u32 = 1_000;
 
 /// A buyer's tickets of one program.
@@ -19,44 +19,44 @@ pub struct BuyerTickets {
     pub program: ProgramRef,
     /// The buyer.
     pub user: UserId,
-    /// Order and count, as they are kept: neither need be a number.
+    /// Order and count as stored; damaged data may contain any text.
     pub counts: Vec<(String, String)>,
 }
 
-/// Some of the buyers.
+/// A page of buyers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuyerPage {
-    /// A buyer that is there all the time is on some page; one may be on two.
+    /// Every buyer that stays stored is on a page; some may be on two.
     pub buyers: Vec<BuyerTickets>,
     /// Where the next page begins; 0 after the last.
     pub next: u64,
 }
 
-/// A count of tickets that is to be compared in the step that mends it.
+/// A count of tickets to be compared and repaired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketCount {
     /// The order.
     pub order: String,
-    /// The count that was seen; nothing if the order had none.
+    /// The count that the caller read; `None` if the order had none.
     pub seen: Option<String>,
-    /// What Postgres says.
+    /// The count of Postgres.
     pub stored: StoredTickets,
 }
 
-/// The tickets of an order by its row.
+/// The tickets of an order by its row in Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredTickets {
-    /// It is live and has so many seats.
+    /// Live, with so many seats.
     Live(u32),
-    /// It has ended, or is no order at all.
+    /// Ended, or not an order.
     Ended,
-    /// It has no row (yet).
+    /// Without a row so far.
     NoRow,
 }
 
 impl Gate {
-    /// A page of the buyers of all programs: from the beginning with `from` 0, then from where the last page said. Goes through all keys
-    /// of the server, a bounded number a page.
+    /// A page of the buyers of all programs, from `from`: 0 first, then [`BuyerPage::next`]. Scans
+    /// all keys of the server, a bounded number for each page.
     pub async fn buyers(&self, from: u64) -> Result<BuyerPage, LinkError> {
         let mut scan = cmd("SCAN");
         let pattern = format!("{}:{{s??}}:program:*:user:*", self.names.prefix());
@@ -67,12 +67,7 @@ impl Gate {
             .arg(SCAN)
             .arg("TYPE")
             .arg("hash");
-        let Some(mut reply) = self.link.read("buyers", vec![scan]).await?.pop() else {
-            return Ok(BuyerPage {
-                buyers: Vec::new(),
-                next: 0,
-            });
-        };
+        let mut reply = self.link.read_one("buyers", scan).await?;
         let next = reply.parse()?;
         let mut keys = reply.nested()?;
         let mut found = Vec::new();
@@ -103,7 +98,7 @@ impl Gate {
         Ok(BuyerPage { buyers, next })
     }
 
-    /// What orders of a program count towards their buyers' limits; nothing for one that does not count.
+    /// The counts of orders towards their buyers' limits; `None` for an order that does not count.
     pub async fn tickets(
         &self,
         program: ProgramRef,
@@ -125,9 +120,9 @@ impl Gate {
             .collect()
     }
 
-    /// Makes counts of a buyer agree with what Postgres says and with the reservations in flight. Answers how many it changed; one that
-    /// is not as it was seen stays.
-    pub async fn mend_tickets(
+    /// Corrects counts of a buyer by Postgres and the reservations in flight. Returns how many
+    /// changed; a count that has changed since the caller read it stays.
+    pub async fn repair_tickets(
         &self,
         program: ProgramRef,
         user: &UserId,
@@ -147,7 +142,7 @@ impl Gate {
     }
 }
 
-/// The program and buyer of a key `<env>:{sNN}:program:<id>:user:<user>`. Nothing for any other key.
+/// Program and buyer of a key `<env>:{sNN}:program:<id>:user:<user>`. `None` for any other key.
 fn parse_key(prefix: &str, key: &str) -> Option<(ProgramRef, UserId)> {
     let rest = key.strip_prefix(prefix)?.strip_prefix(":{")?;
     let (shard, rest) = rest.split_once("}:program:")?;
@@ -162,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buyers_key_tells_program_and_buyer() {
+    fn a_buyers_key_parses_to_program_and_buyer() {
         let (program, user) =
             parse_key("demo", "demo:{s07}:program:71:user:a:user:b").expect("a key of a buyer");
         assert_eq!(

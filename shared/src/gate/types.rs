@@ -1,4 +1,4 @@
-//! Where orders and programs are, and the states of a reservation.
+//! References to orders and programs, and the states of a reservation.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,15 +6,15 @@ use crate::message::{Nonce, OrderNumber, ProgramId, SeatIndex, Shard};
 use crate::sale::Program;
 use redis_link::{LinkError, Reply};
 
-/// Name of the delay queue that holds the timeout entry of every reservation, under the order's number.
+/// The delay queue with the timeout entry of each reservation, under the order's number.
 pub const TIMEOUT_QUEUE: &str = "order-timeout";
 
-/// A program and the shard where the gate keeps it.
+/// A program and its shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProgramRef {
     /// Identity.
     pub id: ProgramId,
-    /// Hash tag of all its keys.
+    /// The hash tag of its keys.
     pub shard: Shard,
 }
 
@@ -27,12 +27,12 @@ impl From<&Program> for ProgramRef {
     }
 }
 
-/// An order and where the gate keeps it.
+/// An order and its program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OrderAt {
     /// Identity.
     pub order: OrderNumber,
-    /// Tells it from another order of the same number.
+    /// Distinguishes it from another order with the same number.
     pub nonce: Nonce,
     /// Its program.
     pub program: ProgramRef,
@@ -48,7 +48,7 @@ pub struct TimeoutJob {
 }
 
 impl TimeoutJob {
-    /// The text that is kept. The scripts compare it, so it is written in one way only.
+    /// The stored text. The scripts compare it, so it has exactly one spelling.
     pub fn body(&self) -> String {
         format!(
             r#"{{"program":"{}","nonce":"{}"}}"#,
@@ -56,7 +56,7 @@ impl TimeoutJob {
         )
     }
 
-    /// Reads a claimed entry's body.
+    /// Parses a claimed entry's body.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
         strict_json::from_str(body)
     }
@@ -64,25 +64,25 @@ impl TimeoutJob {
 
 /// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResvState {
-    /// Seats are held; the message may or may not be on its way.
+pub enum ReservationState {
+    /// Seats are held; the message may or may not be published.
     Held,
-    /// The broker has the message, at this place.
+    /// The broker has the message, at this position.
     Accepted {
         /// Partition of order-create.
         partition: i32,
         /// Offset within it.
         offset: i64,
-        /// When the broker appended it, milliseconds since 1970 by the broker's clock.
+        /// When the broker appended it, milliseconds since 1970 by its clock.
         appended_ms: i64,
     },
-    /// Nobody may send the message again; a fence decides.
+    /// The message is not published again; a fence decides.
     Abandoning,
     /// Postgres has the order.
     Stored,
 }
 
-impl ResvState {
+impl ReservationState {
     /// Four words: state, partition, offset, appended.
     pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
         let state = reply.word()?;
@@ -103,7 +103,7 @@ impl ResvState {
     }
 }
 
-/// Seats as the scripts write them: `3,4,5`.
+/// Seats in the format of the scripts: `3,4,5`.
 pub(super) fn seat_list(seats: &[SeatIndex]) -> String {
     let mut text = String::with_capacity(seats.len() * 7);
     for seat in seats {
@@ -125,7 +125,7 @@ pub(super) fn parse_seats(text: &str) -> Result<Vec<SeatIndex>, LinkError> {
     seats.ok_or_else(|| LinkError::Protocol(format!("the gate holds a seat list {text:?}")))
 }
 
-/// `order:nonce`, as owners are written.
+/// Parses an owner, `order:nonce`.
 pub(super) fn parse_owner(text: &str) -> Result<(OrderNumber, Nonce), LinkError> {
     let parts = text
         .split_once(':')
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_job_reads_back_and_has_one_spelling() {
+    fn a_timeout_job_has_one_spelling() {
         let job = TimeoutJob {
             program: ProgramId::new(17).expect("valid"),
             nonce: Nonce::new([0xab; 16]),

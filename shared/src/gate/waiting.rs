@@ -1,35 +1,35 @@
-//! Places for requests that wait until their order is stored. A waiting request holds an instance of the storefront that does nothing
-//! else meanwhile, so all instances together wait in a bounded number of places.
+//! Places for requests that wait until their order is stored. A waiting request occupies an
+//! instance of the storefront, so all instances share a bounded number of places.
 
 use std::time::Duration;
 
 use crate::message::Shard;
 use redis_link::{Call, LinkError};
 
+use super::connection::Gate;
 use super::scripts;
-use super::verbs::Gate;
 
 /// Whether a request may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitBegun {
-    /// It has a place, until its time is over or [`Gate::wait_end`].
+    /// It has a place until its time ends or [`Gate::wait_end`].
     Yes,
     /// All places are taken.
     Full,
-    /// Orders are not being stored at the moment: waiting has no chance.
+    /// Orders are not being stored now: waiting would not help.
     Lagging,
 }
 
 impl Gate {
-    /// Asks for one of `places`, for at most `time`. `who`: random, by which the place is given back.
+    /// Takes one of `places` for at most `time`. `id` is random and identifies the place.
     pub async fn wait_begin(
         &self,
-        who: u64,
+        id: u64,
         time: Duration,
         places: u32,
     ) -> Result<WaitBegun, LinkError> {
         let call = Call::new(&scripts::WAIT_BEGIN, &self.waiting_key())
-            .arg(word(who))
+            .arg(word(id))
             .arg(ms(time))
             .arg(places);
         let mut reply = self.link.run(call).await?;
@@ -41,12 +41,13 @@ impl Gate {
         }
     }
 
-    /// Gives a place back. `lagging`: orders were found not to be stored; no request waits for so long. Zero: nothing of the kind.
-    pub async fn wait_end(&self, who: u64, lagging: Duration) -> Result<(), LinkError> {
+    /// Returns a place. `lagging`: for how long no request waits because orders are not being
+    /// stored; zero if they are.
+    pub async fn wait_end(&self, id: u64, lagging: Duration) -> Result<(), LinkError> {
         self.link
             .run(
                 Call::new(&scripts::WAIT_END, &self.waiting_key())
-                    .arg(word(who))
+                    .arg(word(id))
                     .arg(ms(lagging)),
             )
             .await
@@ -55,13 +56,13 @@ impl Gate {
 
     /// One key for the environment, on the first shard: places are counted over all programs.
     fn waiting_key(&self) -> String {
-        let first = Shard::new(0).unwrap_or_else(|_| unreachable!("there is a first shard"));
+        let first = Shard::new(0).unwrap_or_else(|_| unreachable!("shard 0 exists"));
         self.names.shard_key(first, "waiting")
     }
 }
 
-fn word(who: u64) -> String {
-    format!("{who:016x}")
+fn word(id: u64) -> String {
+    format!("{id:016x}")
 }
 
 fn ms(time: Duration) -> u64 {

@@ -1,10 +1,11 @@
-//! On Redis Cluster a script may touch one slot only: every verb, on a server in cluster mode that holds all slots.
+//! On Redis Cluster a script may touch one slot only: every verb, on a server in cluster mode that
+//! holds all slots.
 
 use std::time::{Duration, Instant};
 
 use delay_queue::Shard;
 use delay_queue::{Due, Fenced, Replayed, Scheduled};
-use shared::gate::{Abandon, Accepted, SettleTo, Settled};
+use shared::gate::{Abandoned, Accepted, SettleTo, Settled};
 
 use super::private::Private;
 use super::stage::{Stage, best, chosen, settle_to};
@@ -37,7 +38,7 @@ async fn every_script_of_the_gate_keeps_to_one_slot() {
         stage.gate.accept(one, 0, 0, 0, 60_000).await,
         Ok(Accepted::Yes)
     );
-    assert_eq!(stage.gate.abandon(two, None).await, Ok(Abandon::WasHeld));
+    assert_eq!(stage.gate.abandon(two, None).await, Ok(Abandoned::WasHeld));
     for to in [
         SettleTo::Live {
             due_in_ms: Some(60_000),

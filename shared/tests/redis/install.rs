@@ -1,8 +1,8 @@
 //! Step 7: filling the gate.
 
 use shared::gate::{
-    Abandon, Claim, Epoch, Grant, Install, InstallState, LiveOrder, Merged, NamedOrder, OrderAt,
-    Reserved, SettleTo, Settled, Start,
+    Abandoned, Epoch, FillBegun, FillClaim, FillGrant, FillStart, InstallState, LiveOrder, Merged,
+    NamedOrder, OrderAt, Reserved, SettleTo, Settled,
 };
 
 use super::private::Private;
@@ -24,11 +24,11 @@ async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out
         stage.gate.install_state(stage.at_program()).await,
         Ok(InstallState::Absent)
     );
-    assert_eq!(begin(&first, 60_000).await, Install::EndsNeeded);
+    assert_eq!(begin(&first, 60_000).await, FillBegun::EndsNeeded);
     assert_eq!(stage.begin(ENDS, &first, 60_000).await, mine(""));
     assert!(matches!(
         stage.begin("{}", &second, 60_000).await,
-        Install::Busy {
+        FillBegun::Busy {
             lease_left_ms: 1..=60_001
         }
     ));
@@ -53,7 +53,7 @@ async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out
     );
     let taken_over = loop {
         match begin(&second, 60_000).await {
-            Install::Busy { .. } => {}
+            FillBegun::Busy { .. } => {}
             other => break other,
         }
     };
@@ -90,7 +90,7 @@ async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out
         Ok(Merged::Stale),
         "open: settle is the only way now"
     );
-    assert_eq!(begin(&first, 60_000).await, Install::AlreadyOpen);
+    assert_eq!(begin(&first, 60_000).await, FillBegun::AlreadyOpen);
     assert_eq!(stage.gate.fillings().await, Ok(vec![]));
 }
 
@@ -100,26 +100,27 @@ async fn an_install_delayed_past_a_loss_is_refused() {
     let stage = Stage::at(&server.url(), &[(1, 10)]).await;
     let slow = Epoch::new(1);
     let other = Epoch::new(2);
-    let late = async |grant: &Grant, ends| {
-        let start = Start { grant, ends };
+    let late = async |grant: &FillGrant, ends| {
+        let start = FillStart { grant, ends };
         stage
             .gate
             .install_begin(&stage.program, Some(start), &slow, 60_000)
             .await
             .expect("answers")
     };
-    // What a request has read, end offsets or that the program is new, holds for the gate that it claimed, and for no later one.
+    // What a request has read, end offsets or that the program is new, holds for the gate that it
+    // claimed, and for no later one.
     let grant = stage.claim(&slow).await;
     server.run(&["FLUSHALL"]);
-    assert_eq!(late(&grant, "{}").await, Install::GrantLost);
+    assert_eq!(late(&grant, "{}").await, FillBegun::GrantLost);
     // Even if the claim itself comes a second time.
     assert_ne!(stage.claim(&slow).await, grant);
-    assert_eq!(late(&grant, ENDS).await, Install::GrantLost);
+    assert_eq!(late(&grant, ENDS).await, FillBegun::GrantLost);
     let grant = stage.claim(&slow).await;
     tokio::task::block_in_place(|| server.restart());
     assert_eq!(
         late(&grant, "{}").await,
-        Install::GrantLost,
+        FillBegun::GrantLost,
         "the server may have gone back in time"
     );
 
@@ -131,7 +132,7 @@ async fn an_install_delayed_past_a_loss_is_refused() {
     assert!(
         matches!(
             busy,
-            Ok(Claim::Busy {
+            Ok(FillClaim::Busy {
                 lease_left_ms: 1..=60_000
             })
         ),
@@ -146,7 +147,7 @@ async fn an_install_delayed_past_a_loss_is_refused() {
     server.run(&["FLUSHALL"]);
     assert_eq!(
         late(&grant, ENDS).await,
-        Install::GrantLost,
+        FillBegun::GrantLost,
         "a grant begins one filling"
     );
     assert_eq!(
@@ -267,7 +268,8 @@ async fn restored_keys_lead_to_their_orders() {
         }
     );
     assert_eq!(ask("k", "02").await, Reserved::KeyReused);
-    // Of a row from before rows kept the hash: an order is never made twice, whatever the body says.
+    // Of a row from before rows kept the hash: an order is never made twice, whatever the body
+    // says.
     assert_eq!(
         ask("o", "02").await,
         Reserved::Ended {
@@ -313,14 +315,14 @@ async fn a_restarted_server_is_filled_again_and_keeps_the_seats_of_orders_on_the
             .await,
         Ok(Reserved::Rebuild)
     );
-    assert_eq!(stage.gate.abandon(held, None).await, Ok(Abandon::Refused));
+    assert_eq!(stage.gate.abandon(held, None).await, Ok(Abandoned::Refused));
     stage.install().await;
     assert_eq!(
         stage.free().await,
         26,
         "the stored order is Postgres' to name"
     );
-    assert_eq!(stage.gate.abandon(held, None).await, Ok(Abandon::WasHeld));
+    assert_eq!(stage.gate.abandon(held, None).await, Ok(Abandoned::WasHeld));
     assert_eq!(stage.held(stage.order(), "dora", best(2)).await, [4, 5]);
 }
 

@@ -2,7 +2,7 @@
 
 use delay_queue::Fenced;
 use shared::gate::{
-    Abandon, Accepted, OrderAt, Reserved, ResvState, Settle, SettleTo, Settled, TimeoutJob,
+    Abandoned, Accepted, OrderAt, ReservationState, Reserved, Settle, SettleTo, Settled, TimeoutJob,
 };
 
 use super::stage::{Stage, best, category, chosen, seat, settle_to, uid};
@@ -45,7 +45,7 @@ async fn accepting_happens_once_and_another_nonce_changes_nothing() {
     );
     assert_eq!(
         stage.gate.abandon(stranger, None).await,
-        Ok(Abandon::Missing)
+        Ok(Abandoned::Missing)
     );
     assert_eq!(
         stage.gate.settle(&settle_to(stranger, GONE)).await,
@@ -56,7 +56,7 @@ async fn accepting_happens_once_and_another_nonce_changes_nothing() {
         stage.gate.accept(at, 1, i64::MAX, 5, 60_000).await,
         Ok(Accepted::Yes)
     );
-    let state = ResvState::Accepted {
+    let state = ReservationState::Accepted {
         partition: 1,
         offset: i64::MAX,
         appended_ms: 5,
@@ -68,7 +68,7 @@ async fn accepting_happens_once_and_another_nonce_changes_nothing() {
     );
     assert_eq!(
         stage.gate.abandon(at, None).await,
-        Ok(Abandon::Found(state))
+        Ok(Abandoned::Found(state))
     );
 }
 
@@ -84,15 +84,21 @@ async fn only_the_latest_attempt_may_abandon_and_afterwards_nobody_can_accept() 
         stage.gate.reserve(&wish).await,
         Ok(Reserved::Again { attempt: 2, .. })
     ));
-    assert_eq!(stage.gate.abandon(at, Some(1)).await, Ok(Abandon::Refused));
-    assert_eq!(stage.gate.abandon(at, Some(2)).await, Ok(Abandon::WasHeld));
+    assert_eq!(
+        stage.gate.abandon(at, Some(1)).await,
+        Ok(Abandoned::Refused)
+    );
     assert_eq!(
         stage.gate.abandon(at, Some(2)).await,
-        Ok(Abandon::Found(ResvState::Abandoning))
+        Ok(Abandoned::WasHeld)
+    );
+    assert_eq!(
+        stage.gate.abandon(at, Some(2)).await,
+        Ok(Abandoned::Found(ReservationState::Abandoning))
     );
     assert_eq!(
         stage.gate.accept(at, 0, 0, 0, 1).await,
-        Ok(Accepted::Found(ResvState::Abandoning))
+        Ok(Accepted::Found(ReservationState::Abandoning))
     );
     assert!(
         stage.entry(at).await.is_some(),
@@ -114,12 +120,12 @@ async fn abandoning_is_refused_while_the_gate_is_closed_or_was_filled_on_another
         let () = stage.ask(&["HSET", &head, field, other]).await;
         assert_eq!(
             stage.gate.abandon(at, None).await,
-            Ok(Abandon::Refused),
+            Ok(Abandoned::Refused),
             "{field}"
         );
         let () = stage.ask(&["HSET", &head, field, good]).await;
     }
-    assert_eq!(stage.gate.abandon(at, None).await, Ok(Abandon::WasHeld));
+    assert_eq!(stage.gate.abandon(at, None).await, Ok(Abandoned::WasHeld));
 }
 
 #[tokio::test]
@@ -140,7 +146,7 @@ async fn without_a_header_nothing_is_written() {
         stage.gate.accept(at, 0, 0, 0, 1).await,
         Ok(Accepted::Missing)
     );
-    assert_eq!(stage.gate.abandon(at, None).await, Ok(Abandon::Refused));
+    assert_eq!(stage.gate.abandon(at, None).await, Ok(Abandoned::Refused));
     assert_eq!(
         stage.gate.settle(&settle_to(at, GONE)).await,
         Ok(Settled::NotInstalled)
@@ -157,7 +163,7 @@ async fn without_a_header_nothing_is_written() {
             .await
             .expect("answers")
             .map(|r| r.state),
-        Some(ResvState::Held)
+        Some(ReservationState::Held)
     );
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use delay_queue::Shard;
 use delay_queue::{Due, Fenced};
-use shared::gate::{Abandon, Accepted, Gate, GateError, Reserved, SettleTo, Settled};
+use shared::gate::{Abandoned, Accepted, Gate, GateError, Reserved, SettleTo, Settled};
 use shared::naming::Names;
 
 use super::private::Private;
@@ -136,7 +136,7 @@ async fn a_full_server_takes_no_new_order_but_can_be_emptied() {
     );
     assert_eq!(
         stage.gate.abandon(abandoned, None).await,
-        Ok(Abandon::WasHeld)
+        Ok(Abandoned::WasHeld)
     );
     let mut claimed = queue
         .claim(&[shard], 10, 60_000)

@@ -1,6 +1,6 @@
 //! Step 1: what reserve promises.
 
-use shared::gate::{Accepted, GateError, Reserved, ResvState, SettleTo, Settled};
+use shared::gate::{Accepted, GateError, ReservationState, Reserved, SettleTo, Settled};
 use shared::message::OrderNumber;
 use shared::message::Shard;
 
@@ -94,7 +94,7 @@ async fn the_same_key_finds_the_same_order_and_another_body_is_refused() {
         Ok(Reserved::Again {
             order,
             nonce,
-            state: ResvState::Held,
+            state: ReservationState::Held,
             seats,
             message,
             attempt: 2,
@@ -149,7 +149,7 @@ async fn an_earlier_order_is_recalled_without_holding_anything_new() {
         Some(Reserved::Again {
             order,
             nonce,
-            state: ResvState::Held,
+            state: ReservationState::Held,
             seats,
             attempt: 2,
             ..
@@ -193,7 +193,7 @@ async fn a_key_finds_its_order_in_every_state_and_a_forgotten_one_makes_a_new_or
         stage.gate.accept(first, 2, 7, 99, 60_000).await,
         Ok(Accepted::Yes)
     );
-    let place = ResvState::Accepted {
+    let place = ReservationState::Accepted {
         partition: 2,
         offset: 7,
         appended_ms: 99,
@@ -210,7 +210,7 @@ async fn a_key_finds_its_order_in_every_state_and_a_forgotten_one_makes_a_new_or
         Ok(Settled::Done { .. })
     ));
     assert!(
-        matches!(ask().await, Reserved::Again { state: ResvState::Stored, message, .. } if message.is_empty())
+        matches!(ask().await, Reserved::Again { state: ReservationState::Stored, message, .. } if message.is_empty())
     );
     stage
         .gate

@@ -1,4 +1,5 @@
-//! What every test stands on: a gate under a prefix of its own, a program, and a look at the raw keys.
+//! What every test stands on: a gate under a prefix of its own, a program, and a look at the raw
+//! keys.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -7,8 +8,8 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
 use shared::gate::{
-    Claim, Epoch, Gate, Grant, Install, OrderAt, ProgramRef, Reserve, Reserved, Settle, SettleTo,
-    Start,
+    Epoch, FillBegun, FillClaim, FillGrant, FillStart, Gate, HoldRequest, OrderAt, ProgramRef,
+    Reserved, Settle, SettleTo,
 };
 use shared::message::{
     CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex,
@@ -78,9 +79,9 @@ impl Stage {
     }
 
     /// Claims the filling and begins it.
-    pub(crate) async fn begin(&self, ends: &str, loader: &Epoch, lease_ms: u64) -> Install {
+    pub(crate) async fn begin(&self, ends: &str, loader: &Epoch, lease_ms: u64) -> FillBegun {
         let grant = self.claim(loader).await;
-        let start = Start {
+        let start = FillStart {
             grant: &grant,
             ends,
         };
@@ -90,13 +91,13 @@ impl Stage {
             .expect("answers")
     }
 
-    pub(crate) async fn claim(&self, loader: &Epoch) -> Grant {
+    pub(crate) async fn claim(&self, loader: &Epoch) -> FillGrant {
         match self
             .gate
             .install_claim(self.at_program(), loader, 60_000)
             .await
         {
-            Ok(Claim::Granted(grant)) => grant,
+            Ok(FillClaim::Granted(grant)) => grant,
             other => panic!("no grant but {other:?}"),
         }
     }
@@ -116,8 +117,8 @@ impl Stage {
     }
 
     /// A wish of `user` for an order, without a key.
-    pub(crate) fn wish(&self, at: OrderAt, user: &str, want: SeatSelection) -> Reserve {
-        Reserve {
+    pub(crate) fn wish(&self, at: OrderAt, user: &str, want: SeatSelection) -> HoldRequest {
+        HoldRequest {
             program: at.program,
             order: at.order,
             nonce: at.nonce,
@@ -251,8 +252,8 @@ impl Drop for Stage {
 }
 
 /// A filling of one's own, from [`ENDS`] on.
-pub(crate) fn mine(position: &str) -> Install {
-    Install::Mine {
+pub(crate) fn mine(position: &str) -> FillBegun {
+    FillBegun::Mine {
         ends: ENDS.into(),
         position: position.into(),
     }

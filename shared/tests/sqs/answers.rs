@@ -4,8 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use shared::sqs::{NewMessage, Queue, Sent, SqsError};
+use testkit::sqs::client;
 
-use crate::stage::{client, message};
+use crate::stage::message;
 
 /// A queue behind which each request gets the next of these answers (status and body), and what it was asked.
 async fn answering(

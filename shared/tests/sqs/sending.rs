@@ -4,8 +4,10 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use shared::sqs::{MAX_BATCH, MAX_BYTES, NewMessage, Queue, Sent, SqsError};
+use testkit::servers::sqs_endpoint;
+use testkit::sqs::client;
 
-use crate::stage::{attributes, client, endpoint, fifo, message, with};
+use crate::stage::{attributes, fifo, message, with};
 
 #[tokio::test]
 async fn a_full_batch_is_accepted_and_arrives_with_its_attributes() {
@@ -97,8 +99,8 @@ async fn a_message_that_comes_twice_to_a_fifo_queue_is_accepted_twice_and_delive
 
 #[tokio::test]
 async fn a_queue_that_does_not_exist_refuses_and_says_so() {
-    let url = format!("{}/000000000000/nobody-made-this", endpoint());
-    let error = Queue::new(client(&endpoint()), &url)
+    let url = format!("{}/000000000000/nobody-made-this", sqs_endpoint());
+    let error = Queue::new(client(&sqs_endpoint()), &url)
         .send(&[message("x")])
         .await
         .expect_err("no queue");
@@ -110,10 +112,7 @@ async fn a_queue_that_does_not_exist_refuses_and_says_so() {
 
 #[tokio::test]
 async fn an_endpoint_where_nobody_listens_is_unavailable() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port();
+    let port = testkit::net::free_address().port();
     let nowhere = format!("http://127.0.0.1:{port}");
     let error = Queue::new(client(&nowhere), &format!("{nowhere}/0/q"))
         .send(&[message("x")])

@@ -3,31 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::retry::RetryConfig;
-use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use shared::sqs::{Fifo, NewMessage, Queue};
-
-pub(crate) fn endpoint() -> String {
-    std::env::var("SQS_ENDPOINT").unwrap_or_else(|_| "http://127.0.0.1:19324".into())
-}
-
-/// A client of an endpoint, bounded in time, which does not try again by itself.
-pub(crate) fn client(endpoint: &str) -> Client {
-    let timeout = TimeoutConfig::builder()
-        .operation_timeout(std::time::Duration::from_secs(20))
-        .build();
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint)
-        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
-        .timeout_config(timeout)
-        .retry_config(RetryConfig::disabled())
-        .build();
-    Client::from_conf(config)
-}
+use testkit::servers::sqs_endpoint;
+use testkit::sqs::client;
+use testkit::with_cleanup;
 
 pub(crate) struct Stage {
     pub(crate) client: Client,
@@ -39,12 +19,8 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     fifo: bool,
     test: impl FnOnce(std::sync::Arc<Stage>) -> F + Send + 'static,
 ) {
-    let client = client(&endpoint());
-    let name = format!(
-        "t{:012x}{}",
-        rand::random::<u64>() >> 16,
-        if fifo { ".fifo" } else { "" }
-    );
+    let client = client(&sqs_endpoint());
+    let name = testkit::prefix() + if fifo { ".fifo" } else { "" };
     let mut create = client.create_queue().queue_name(name);
     if fifo {
         create = create.attributes(QueueAttributeName::FifoQueue, "true");
@@ -53,24 +29,18 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     let created = created.unwrap_or_else(|e| {
         panic!(
             "no SQS at {} ({e:?}): run `scripts/servers start sqs`",
-            endpoint()
+            sqs_endpoint()
         )
     });
     let stage = std::sync::Arc::new(Stage {
         client,
         url: created.queue_url().expect("a URL").to_owned(),
     });
-    let end = tokio::spawn(test(stage.clone())).await;
-    stage
-        .client
-        .delete_queue()
-        .queue_url(&stage.url)
-        .send()
-        .await
-        .expect("deleted");
-    if let Err(failure) = end {
-        std::panic::resume_unwind(failure.into_panic());
-    }
+    with_cleanup(test(stage.clone()), async {
+        let delete = stage.client.delete_queue().queue_url(&stage.url);
+        delete.send().await.expect("deleted");
+    })
+    .await;
 }
 
 impl Stage {

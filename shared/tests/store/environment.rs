@@ -11,15 +11,13 @@ use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, Status};
 use shared::store::{Arrival, OrderRow, Store, StoredBatch};
 use sqlx::{AssertSqlSafe, PgPool};
+use testkit::postgres::drop_schema;
+use testkit::servers::database_url;
+use testkit::with_cleanup;
 
 pub(crate) const TOPIC: &str = "test-order-create";
 /// What tests give as the minimum pay window, unless they are about it.
 pub(crate) const MIN_PAY_MS: u64 = 60_000;
-
-pub(crate) fn database_url() -> String {
-    std::env::var("DATABASE_URL")
-        .unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
-}
 
 /// One test's environment. Clones share it.
 #[derive(Clone)]
@@ -34,31 +32,19 @@ pub(crate) struct Environment {
 pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     test: impl FnOnce(Environment) -> F,
 ) {
-    let names = Names::new(&format!("t-{:08x}", rand::random::<u32>())).expect("valid prefix");
+    let names = Names::new(&testkit::prefix()).expect("valid prefix");
     let store = Store::connect(&database_url(), &names, 16).expect("a database URL");
     store
         .migrate()
         .await
         .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
-    let options: sqlx::postgres::PgConnectOptions = database_url().parse().expect("a database URL");
-    let options = options.options([("search_path", names.schema())]);
-    let raw = sqlx::postgres::PgPoolOptions::new()
-        .max_connections(2)
-        .connect_lazy_with(options);
+    let raw = testkit::postgres::pool(&names.schema());
     let environment = Environment { store, raw, names };
-    let end = tokio::spawn(test(environment.clone())).await;
-    let drop = AssertSqlSafe(format!(
-        "DROP SCHEMA {} CASCADE",
-        environment.names.schema()
-    ));
-    environment.store.disconnect().await;
-    sqlx::raw_sql(drop)
-        .execute(&environment.raw)
-        .await
-        .expect("schema dropped");
-    if let Err(failure) = end {
-        std::panic::resume_unwind(failure.into_panic());
-    }
+    with_cleanup(test(environment.clone()), async {
+        environment.store.disconnect().await;
+        drop_schema(&environment.names.schema()).await;
+    })
+    .await;
 }
 
 impl Environment {

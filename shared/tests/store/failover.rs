@@ -8,9 +8,10 @@ use shared::message::UserId;
 use shared::store::{Store, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Postgres, Transaction};
+use testkit::relay::Relay;
+use testkit::servers::database_url;
 
-use crate::environment::{Environment, MIN_PAY_MS, arrival, database_url, order, with};
-use crate::relay::Relay;
+use crate::environment::{Environment, MIN_PAY_MS, arrival, order, with};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

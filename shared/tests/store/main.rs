@@ -2,8 +2,6 @@
 //! postgres` runs. Every test has a schema of its own, dropped at its end.
 
 mod environment;
-#[path = "../relay/mod.rs"]
-mod relay;
 
 mod barriers;
 mod calls;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres};
+use testkit::servers::database_url;
 
-use crate::environment::{Environment, database_url};
+use crate::environment::Environment;
 
 /// Holds one UPDATE of a table, after it has looked for its rows and before the next statement of
 /// its caller begins.

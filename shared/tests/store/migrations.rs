@@ -2,8 +2,9 @@
 
 use shared::store::Store;
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
+use testkit::servers::database_url;
 
-use crate::environment::{database_url, with};
+use crate::environment::with;
 
 #[tokio::test]
 async fn migrating_again_changes_nothing() {

@@ -12,11 +12,7 @@ use crate::environment::{MIN_PAY_MS, TOPIC, arrival, order, with};
 #[tokio::test]
 async fn an_unreachable_server_leaves_the_whole_batch_unfinished() {
     // A port that was free a moment ago: nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("port")
-        .local_addr()
-        .expect("address")
-        .port();
+    let port = testkit::net::free_address().port();
     let url = format!("postgres://usher:usher@127.0.0.1:{port}/usher");
     let store = Store::connect(&url, &Names::new("nowhere").expect("prefix"), 2).expect("lazy");
     let began = Instant::now();

@@ -6,10 +6,8 @@
 
 mod calls;
 mod orders;
-mod patience;
-mod private_kafka;
+mod wait;
 mod world;
 
-pub use patience::until;
-pub use private_kafka::PrivateKafka;
+pub use wait::until;
 pub use world::{Settings, World};

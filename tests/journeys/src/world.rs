@@ -9,7 +9,7 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::json;
 use sqlx::Row;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgPool;
 use tempfile::TempDir;
 use ticket_rush::host::{Environment, Host, free_address};
 use ticket_rush::journal::Journal;
@@ -66,7 +66,7 @@ impl World {
     pub fn bare(settings: Settings) -> Result<Self> {
         let place = Place::find()?;
         let folder = TempDir::new()?;
-        let prefix = format!("j-{:08x}", rand::random::<u32>());
+        let prefix = testkit::prefix();
         let quick = [
             ("MinPayWindowSeconds", 1),
             ("PublishWindowMs", 3000),
@@ -93,11 +93,7 @@ impl World {
             servers,
             place,
         };
-        let options: PgConnectOptions = environment.servers.database_url.parse()?;
-        let options = options.options([("search_path", environment.prefix.replace('-', "_"))]);
-        let db = PgPoolOptions::new()
-            .max_connections(2)
-            .connect_lazy_with(options);
+        let db = testkit::postgres::pool(&environment.prefix);
         let journal = Journal::create(&folder.path().join("log"))?;
         let shop = Shop::new(
             &format!("http://{}", environment.http),

@@ -1,9 +1,9 @@
 //! The next due time of each shard, as far as this worker can tell. Pure.
 //!
-//! There are two sources, and their messages may cross: the result of a claim (the earliest due time
-//! when the script ran) and notifications (an earlier entry was scheduled, before or after that). A
-//! notification that arrives during a claim is kept and merged with the claim's result. So no
-//! notification is lost; at worst it causes a claim that finds nothing.
+//! There are two sources, and their messages may cross: the result of a claim (the earliest due
+//! time when the script ran) and notifications (an earlier entry was scheduled, before or after
+//! that). A notification that arrives during a claim is kept and merged with the claim's result. So
+//! no notification is lost; at worst it causes a claim that finds nothing.
 
 use crate::Shard;
 

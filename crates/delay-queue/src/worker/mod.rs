@@ -8,8 +8,8 @@
 //!    scheduled. A blocking command would not do: Redis checks their timeouts up to 100 ms late.
 //! 3. It claims no more entries than it has free slots, so that no claimed entry waits for a slot
 //!    while its lease runs.
-//! 4. Handlers run concurrently; the leases of slow ones are extended. A handler whose lease is lost
-//!    is stopped at its next `await`.
+//! 4. Handlers run concurrently; the leases of slow ones are extended. A handler whose lease is
+//!    lost is stopped at its next `await`.
 //! 5. [`disposition`] turns a handler's outcome into an acknowledgement, a retry or a park;
 //!    [`completions`] applies many of them at a time, fenced by the token of the lease.
 //! 6. Once stopped, it claims nothing more and waits for running handlers for a bounded time.

@@ -1,7 +1,7 @@
 //! Estimates Redis' clock from its replies. Pure: the readings of both clocks are parameters.
 //!
-//! Each claim returns Redis' time, read between request and reply. That bounds the offset of the two
-//! clocks from both sides, to less than the fastest round trip.
+//! Each claim returns Redis' time, read between request and reply. That bounds the offset of the
+//! two clocks from both sides, to less than the fastest round trip.
 
 /// Assumed drift of the clocks, in millionths: far above that of real clocks.
 const DRIFT_PPM: u64 = 200;

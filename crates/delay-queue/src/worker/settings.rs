@@ -16,8 +16,9 @@ pub struct WorkerSettings {
     pub concurrency: usize,
     /// How many entries one claim takes, at least 1.
     pub batch: usize,
-    /// How long a claimed entry is reserved, at least 50 ms. The worker extends it while the handler
-    /// runs, so it bounds how long the entries of a dead worker wait, not the time of a handler.
+    /// How long a claimed entry is reserved, at least 50 ms. The worker extends it while the
+    /// handler runs, so it bounds how long the entries of a dead worker wait, not the time of a
+    /// handler.
     pub lease: Duration,
     /// Pauses before retries, and the number of attempts. Attempts of workers that died count.
     pub backoff: Backoff,

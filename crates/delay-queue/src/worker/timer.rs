@@ -1,7 +1,7 @@
 //! A timer with a resolution of 50 us, the kernel's timer slack.
 //!
-//! The timers of the runtime round up to whole milliseconds twice, so handlers would start up to two
-//! milliseconds late. This one is a thread that sleeps on a condition variable.
+//! The timers of the runtime round up to whole milliseconds twice, so handlers would start up to
+//! two milliseconds late. This one is a thread that sleeps on a condition variable.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;

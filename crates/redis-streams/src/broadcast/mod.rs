@@ -30,8 +30,8 @@ pub enum Received {
     /// The entries added since the last call, in order, up to [`BroadcastReader::MAX_ENTRIES`];
     /// empty if none arrived in time.
     Entries(Vec<Entry>),
-    /// Entries may be missing: treat everything as changed. The reader fixed its new position before
-    /// it reported the gap, so data loaded now is at least as new as the next entries.
+    /// Entries may be missing: treat everything as changed. The reader fixed its new position
+    /// before it reported the gap, so data loaded now is at least as new as the next entries.
     Gap(Gap),
 }
 
@@ -39,8 +39,8 @@ impl BroadcastReader {
     /// How many entries one read returns at most.
     pub const MAX_ENTRIES: usize = 1_000;
 
-    /// A reader of the stream with this key. When this returns, the position is fixed: a change made
-    /// later is received, so data loaded after this call cannot become stale unnoticed.
+    /// A reader of the stream with this key. When this returns, the position is fixed: a change
+    /// made later is received, so data loaded after this call cannot become stale unnoticed.
     pub async fn open(link: Link, key: &str) -> Result<Self, LinkError> {
         let position = Position::resolve(&link, key).await?;
         Ok(Self {

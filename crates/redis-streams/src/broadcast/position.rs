@@ -43,8 +43,8 @@ impl Position {
     ///
     /// Redis counts all entries ever added to a stream. A reader that received `added` of them must
     /// arrive at that count with the rest; after any trimming, deletion or re-creation it does not.
-    /// One case stays undetected: a stream deleted and created again within one millisecond, with as
-    /// many entries up to the position as before.
+    /// One case stays undetected: a stream deleted and created again within one millisecond, with
+    /// as many entries up to the position as before.
     pub(super) fn advance(&self, snapshot: &Snapshot, limit: usize) -> Result<Self, Gap> {
         if snapshot.replid != self.replid {
             return Err(Gap::ServerChanged);

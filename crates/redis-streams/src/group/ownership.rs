@@ -33,7 +33,8 @@ impl GroupReader {
     }
 
     /// Parks entries, each with its reason: moves them to `{stream}-dead` and acknowledges them.
-    /// Returns for each, in order, whether it was parked; not if another consumer has taken it over.
+    /// Returns for each, in order, whether it was parked; not if another consumer has taken it
+    /// over.
     pub async fn park<R: Display>(&self, entries: &[(EntryId, R)]) -> Result<Vec<bool>, LinkError> {
         if entries.is_empty() {
             return Ok(Vec::new());
@@ -56,8 +57,8 @@ impl GroupReader {
         self.flags(call, ids.len()).await
     }
 
-    /// Leaves the group and returns held entries: other consumers may take them over immediately, and
-    /// this delivery does not count. Returns their number.
+    /// Leaves the group and returns held entries: other consumers may take them over immediately,
+    /// and this delivery does not count. Returns their number.
     pub async fn leave(&self) -> Result<u64, LinkError> {
         let idle_ms = self.settings.idle.as_millis() as u64;
         let call = self.call(&scripts::GROUP_LEAVE).arg(idle_ms);

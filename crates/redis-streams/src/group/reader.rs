@@ -100,8 +100,8 @@ impl GroupReader {
         }
     }
 
-    /// One attempt: first entries of dead consumers, if a take-over is due; else new entries, waiting
-    /// at most `block`. May be empty.
+    /// One attempt: first entries of dead consumers, if a take-over is due; else new entries,
+    /// waiting at most `block`. May be empty.
     pub async fn read(&mut self, block: Duration) -> Result<Vec<Delivery>, LinkError> {
         if !self.created {
             self.create().await?;
@@ -132,8 +132,8 @@ impl GroupReader {
         Ok(())
     }
 
-    /// Creates a missing group again: it was deleted, or Redis lost its data. It begins at the oldest
-    /// entry, because the acknowledgements are lost as well.
+    /// Creates a missing group again: it was deleted, or Redis lost its data. It begins at the
+    /// oldest entry, because the acknowledgements are lost as well.
     pub(super) async fn recreate(&mut self) -> Result<(), LinkError> {
         self.create().await?;
         self.take_over_from = EntryId::default();

@@ -56,11 +56,7 @@ async fn calls_are_added_and_poison_between_them_is_parked() {
 
 #[tokio::test]
 async fn a_database_that_is_away_returns_every_record_from_the_first_of_each_partition() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("port")
-        .local_addr()
-        .expect("address")
-        .port();
+    let port = testkit::net::free_address().port();
     let away = collector(
         "nowhere",
         &format!("postgres://usher:usher@127.0.0.1:{port}/usher"),

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use shared::config::Reader;
 use shared::naming::Names;
 use shared::store::Store;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
+use testkit::postgres::drop_schema;
+use testkit::servers::database_url;
+use testkit::with_cleanup;
 
 /// When the broker appended offset 0: a moment ago, so that nothing is too old to be kept; the same however often it is delivered.
 static APPENDED_MS: LazyLock<i64> = LazyLock::new(|| {
@@ -20,11 +23,6 @@ static APPENDED_MS: LazyLock<i64> = LazyLock::new(|| {
     now.as_millis() as i64 - 60_000
 });
 
-fn database() -> String {
-    std::env::var("DATABASE_URL")
-        .unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned())
-}
-
 pub(crate) struct Stage {
     collector: Collector,
     prefix: String,
@@ -33,30 +31,21 @@ pub(crate) struct Stage {
 
 /// Runs a test on a stage of its own, and clears the stage away however the test ends.
 pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Stage) -> F) {
-    let prefix = format!("t-{:08x}", rand::random::<u32>());
+    let prefix = testkit::prefix();
     let names = Names::new(&prefix).expect("prefix");
-    let store = Store::connect(&database(), &names, 1).expect("a database URL");
+    let store = Store::connect(&database_url(), &names, 1).expect("a database URL");
     store
         .migrate()
         .await
         .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
     store.disconnect().await;
-    let options: sqlx::postgres::PgConnectOptions = database().parse().expect("a database URL");
-    let raw = PgPool::connect_lazy_with(options.options([("search_path", names.schema())]));
-    let end = tokio::spawn(test(Stage {
-        collector: collector(&prefix, &database()),
+    let raw = testkit::postgres::pool(&names.schema());
+    let stage = Stage {
+        collector: collector(&prefix, &database_url()),
         prefix,
-        raw: raw.clone(),
-    }))
-    .await;
-    let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", names.schema()));
-    sqlx::raw_sql(drop)
-        .execute(&raw)
-        .await
-        .expect("schema dropped");
-    if let Err(failure) = end {
-        std::panic::resume_unwind(failure.into_panic());
-    }
+        raw,
+    };
+    with_cleanup(test(stage), drop_schema(&names.schema())).await;
 }
 
 pub(crate) fn collector(prefix: &str, database: &str) -> Collector {
@@ -71,7 +60,7 @@ pub(crate) fn collector(prefix: &str, database: &str) -> Collector {
 impl Stage {
     /// A new process of the same function.
     pub(crate) fn another(&self) -> Collector {
-        collector(&self.prefix, &database())
+        collector(&self.prefix, &database_url())
     }
 
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {

@@ -2,7 +2,7 @@
 //! does not exist.
 
 use serde_json::{Value, json};
-use shared::gate::ResvState;
+use shared::gate::ReservationState;
 use shared::message::{OrderNumber, OrderRequested, UserId};
 use shared::store::{OrderRow, PaymentFilter};
 
@@ -66,8 +66,8 @@ async fn find(
             .ok_or_else(|| missing(number));
     };
     let status = match state {
-        ResvState::Accepted { .. } | ResvState::Stored => "accepted",
-        ResvState::Held | ResvState::Abandoning => "pending",
+        ReservationState::Accepted { .. } | ReservationState::Stored => "accepted",
+        ReservationState::Held | ReservationState::Abandoning => "pending",
     };
     let order = view::request(&request, status);
     Ok((Some(request.user), order))

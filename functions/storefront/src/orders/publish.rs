@@ -7,7 +7,7 @@
 
 use std::time::SystemTime;
 
-use shared::gate::{Abandon, Accepted, OrderAt, ResvState, Settle, SettleTo};
+use shared::gate::{Abandoned, Accepted, OrderAt, ReservationState, Settle, SettleTo};
 use shared::message::OrderRequested;
 use shared::store::Fence;
 
@@ -45,7 +45,7 @@ pub async fn publish(
             offset,
             appended_ms,
         } => {
-            let place = ResvState::Accepted {
+            let place = ReservationState::Accepted {
                 partition,
                 offset,
                 appended_ms,
@@ -85,20 +85,23 @@ async fn accept(
         .await
         .map_err(lost)?
     {
-        Accepted::Yes | Accepted::Found(ResvState::Accepted { .. } | ResvState::Held) => {
+        Accepted::Yes
+        | Accepted::Found(ReservationState::Accepted { .. } | ReservationState::Held) => {
             Ok(OrderState::Accepted(held.request.clone()))
         }
         // order-create has stored it already.
-        Accepted::Found(ResvState::Stored) | Accepted::Missing => stored(app, order, nonce).await,
+        Accepted::Found(ReservationState::Stored) | Accepted::Missing => {
+            stored(app, order, nonce).await
+        }
         // The timeout-closer has given up on this request.
-        Accepted::Found(ResvState::Abandoning) => fence(app, held).await,
+        Accepted::Found(ReservationState::Abandoning) => fence(app, held).await,
     }
 }
 
 /// The message never left this process. If the gate still holds this attempt, the seats are released.
 async fn refused(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
     match app.gate.abandon(held.at, Some(held.attempt)).await {
-        Ok(Abandon::WasHeld) => {
+        Ok(Abandoned::WasHeld) => {
             release(app, held.at).await;
             Err(Problem::publish_failed())
         }
@@ -114,11 +117,13 @@ async fn unknown(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
 async fn after_abandon(
     app: &App,
     held: &HeldOrder,
-    found: Result<Abandon, shared::gate::GateError>,
+    found: Result<Abandoned, shared::gate::GateError>,
 ) -> Result<OrderState, Problem> {
     match found {
-        Ok(Abandon::WasHeld | Abandon::Found(ResvState::Abandoning)) => fence(app, held).await,
-        Ok(Abandon::Found(ResvState::Accepted { .. })) => {
+        Ok(Abandoned::WasHeld | Abandoned::Found(ReservationState::Abandoning)) => {
+            fence(app, held).await
+        }
+        Ok(Abandoned::Found(ReservationState::Accepted { .. })) => {
             Ok(OrderState::Accepted(held.request.clone()))
         }
         found => {

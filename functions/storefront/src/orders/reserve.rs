@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::gate::{OrderAt, ProgramRef, Reserve, Reserved, ResvState};
+use shared::gate::{HoldRequest, OrderAt, ProgramRef, ReservationState, Reserved};
 use shared::message::{BodyHash, IdempotencyKey, Nonce, OrderNumber, OrderRequested, UserId};
 use shared::sale::{Program, Quote, SeatSelection, key_ttl_ms};
 
@@ -86,7 +86,7 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
                 message,
                 attempt,
                 ..
-            } => (order, nonce, message, attempt, ResvState::Held),
+            } => (order, nonce, message, attempt, ReservationState::Held),
             Reserved::Again {
                 order,
                 nonce,
@@ -110,7 +110,7 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
             }
             no => return Err(refused(&no, request.program.user_limit)),
         };
-        if state == ResvState::Stored {
+        if state == ReservationState::Stored {
             return Ok(Reservation::Stored { order, nonce });
         }
         let parsed = strict_json::from_str(&message).map_err(|e| {
@@ -128,9 +128,11 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
             request: parsed,
         };
         return Ok(match state {
-            ResvState::Held => Reservation::Held(held),
-            ResvState::Abandoning => Reservation::Abandoning(held),
-            ResvState::Accepted { .. } | ResvState::Stored => Reservation::Accepted(held),
+            ReservationState::Held => Reservation::Held(held),
+            ReservationState::Abandoning => Reservation::Abandoning(held),
+            ReservationState::Accepted { .. } | ReservationState::Stored => {
+                Reservation::Accepted(held)
+            }
         });
     }
 }
@@ -175,7 +177,7 @@ async fn reservation(
     request: &ReserveRequest,
     quote: &Quote,
     program: ProgramRef,
-) -> Result<Reserve, Problem> {
+) -> Result<HoldRequest, Problem> {
     let now_ms = app.gate.now_ms().await?;
     let pay_ms = pay_ms(request);
     let order = OrderNumber::compose(now_ms, program.shard, app.clock.random()).map_err(|e| {
@@ -198,7 +200,7 @@ async fn reservation(
         trace: request.trace.clone(),
     };
     let (message_head, message_tail) = around_seats(&message);
-    Ok(Reserve {
+    Ok(HoldRequest {
         program,
         order,
         nonce: message.nonce,

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use shared::gate::{ResvState, WaitBegun};
+use shared::gate::{ReservationState, WaitBegun};
 use shared::message::OrderRequested;
 use shared::store::Progress;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -117,7 +117,7 @@ async fn look(app: &App, request: &OrderRequested, until: Instant) -> Option<Ord
 /// Number of records that order-create reads before this order, if known.
 async fn behind(app: &App, request: &OrderRequested) -> Option<i64> {
     let reservation = app.gate.reservation(request.order).await.ok()??;
-    let ResvState::Accepted {
+    let ReservationState::Accepted {
         partition, offset, ..
     } = reservation.state
     else {

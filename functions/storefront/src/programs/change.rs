@@ -118,7 +118,7 @@ pub(super) async fn publish(app: &App, program: &Program, call: &Call) {
         version: program.version,
     };
     app.programs.changed(change).await;
-    match app.changes.tell(change, call.trace().as_deref()).await {
+    match app.changes.announce(change, call.trace().as_deref()).await {
         Ok(()) => {
             if let Err(error) = app.store.published(&[change]).await {
                 tracing::warn!(program = %change.id, %error, "the change is published, but still in the outbox; the sweep publishes it again");

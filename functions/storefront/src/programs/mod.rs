@@ -37,7 +37,7 @@ pub async fn find_at_least(
         return Ok(program);
     }
     app.programs
-        .find_true(program.id)
+        .find_committed(program.id)
         .await?
         .ok_or_else(|| missing(id))
 }

@@ -14,7 +14,7 @@ mod caught_up;
 
 use std::time::Duration;
 
-use shared::gate::{Claim, Epoch, Grant, Install, ProgramRef, Start};
+use shared::gate::{Epoch, FillBegun, FillClaim, FillGrant, FillStart, ProgramRef};
 use shared::refill::{self, Filled, LEASE_MS};
 use shared::sale::Program;
 use tokio::time::Instant;
@@ -39,7 +39,7 @@ pub enum FillState {
 /// Claim of a program that is not stored yet, so that neither Kafka nor Postgres can hold an order
 /// of it.
 #[derive(Debug)]
-pub struct NewProgramClaim(Epoch, Grant);
+pub struct NewProgramClaim(Epoch, FillGrant);
 
 /// Claims the filling of a program that is about to be stored. Returns `None` if the gate is
 /// unavailable; the first buyer then fills it.
@@ -53,8 +53,8 @@ pub async fn claim_new(app: &App, program: &Program) -> Option<NewProgramClaim> 
         .install_claim(ProgramRef::from(program), &epoch, CLAIM_MS)
         .await
     {
-        Ok(Claim::Granted(grant)) => Some(NewProgramClaim(epoch, grant)),
-        Ok(Claim::Busy { .. }) => None,
+        Ok(FillClaim::Granted(grant)) => Some(NewProgramClaim(epoch, grant)),
+        Ok(FillClaim::Busy { .. }) => None,
         Err(error) => {
             tracing::warn!(program = %program.id, %error, "cannot claim the gate of the new program; its first buyer fills it");
             None
@@ -69,8 +69,8 @@ pub async fn install_new(
     claim: &NewProgramClaim,
 ) -> Result<(), Problem> {
     let NewProgramClaim(epoch, grant) = claim;
-    let start = Start { grant, ends: "{}" };
-    if let Install::Mine { .. } = app
+    let start = FillStart { grant, ends: "{}" };
+    if let FillBegun::Mine { .. } = app
         .gate
         .install_begin(program, Some(start), epoch, LEASE_MS)
         .await?
@@ -90,8 +90,8 @@ pub async fn resume(app: &App, program: &Program) -> Result<FillState, Problem> 
         .gate
         .install_begin(program, None, &epoch, LEASE_MS)
         .await?;
-    if begun == Install::EndsNeeded {
-        let Claim::Granted(grant) = app.gate.install_claim(at, &epoch, CLAIM_MS).await? else {
+    if begun == FillBegun::EndsNeeded {
+        let FillClaim::Granted(grant) = app.gate.install_claim(at, &epoch, CLAIM_MS).await? else {
             return Ok(FillState::Loading);
         };
         let barriers = match caught_up::append_barriers(app).await {
@@ -106,7 +106,7 @@ pub async fn resume(app: &App, program: &Program) -> Result<FillState, Problem> 
             .gate
             .install_begin(
                 program,
-                Some(Start {
+                Some(FillStart {
                     grant: &grant,
                     ends: &barriers,
                 }),
@@ -116,12 +116,12 @@ pub async fn resume(app: &App, program: &Program) -> Result<FillState, Problem> 
             .await?;
     }
     let position = match begun {
-        Install::AlreadyOpen => return Ok(FillState::Open),
-        Install::Busy { .. } | Install::EndsNeeded | Install::GrantLost => {
+        FillBegun::AlreadyOpen => return Ok(FillState::Open),
+        FillBegun::Busy { .. } | FillBegun::EndsNeeded | FillBegun::GrantLost => {
             return Ok(FillState::Loading);
         }
         // A position is recorded only after order-create has passed the barriers.
-        Install::Mine { ends, position } => {
+        FillBegun::Mine { ends, position } => {
             if position.is_empty() && !caught_up::create_has_passed(app, &ends).await? {
                 tracing::info!(program = %program.id, "the gate stays closed until order-create has passed the barriers");
                 app.gate.install_renew(at, &epoch, 1, None).await?;

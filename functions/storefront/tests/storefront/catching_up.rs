@@ -8,7 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::json;
-use shared::gate::ResvState;
+use shared::gate::ReservationState;
 use shared::message::OrderNumber;
 use shared::store::BarrierWait;
 use storefront::App;
@@ -16,7 +16,9 @@ use storefront::barriers::append_requested;
 
 use crate::create::Create;
 use crate::rebuild::lose;
-use crate::support::{call, open, order_when_open, problem, program, two, until};
+use testkit::until;
+
+use crate::support::{call, open, order_when_open, problem, program, two};
 
 const TIME: Duration = Duration::from_secs(30);
 
@@ -127,7 +129,7 @@ async fn a_requested_barrier_proves_that_create_has_passed() {
         .await
         .expect("Redis runs")
         .expect("accepted");
-    let ResvState::Accepted { partition, .. } = reservation.state else {
+    let ReservationState::Accepted { partition, .. } = reservation.state else {
         panic!("{reservation:?}")
     };
     delete_records(&app).await;

@@ -6,9 +6,10 @@ use shared::sale::ProgramStatus;
 use shared::store::Switched;
 use storefront::App;
 use storefront::identity::Claims;
+use testkit::until;
 
 use crate::support::{
-    Scripted, another, call, free, keyed, open_with, problem, program, store, two, until,
+    Scripted, another, call, free, keyed, open_with, problem, program, store, two,
 };
 
 async fn patch(
@@ -373,11 +374,12 @@ async fn an_instance_that_follows_serves_a_change_as_soon_as_it_is_told_of_it() 
         .expect("changed");
     // As the invalidator does at the end of the way.
     let streams = &app.settings.cache.streams;
-    let evicted = streams.tell_evicted(streams.link().expect("an address"), &app.settings.names);
+    let evicted =
+        streams.evicted_announcer(streams.link().expect("an address"), &app.settings.names);
     let program: ProgramId = id.parse().expect("an id");
     let version = shared::message::ProgramVersion::new(2).expect("valid");
     evicted
-        .tell(
+        .announce(
             ProgramChanged {
                 id: program,
                 version,
@@ -412,10 +414,7 @@ async fn every_answer_names_the_instance_that_gave_it() {
 
 #[tokio::test]
 async fn without_the_cache_redis_programs_are_created_changed_read_and_ordered_from() {
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port();
+    let nowhere = testkit::net::free_address().port();
     let real = open_with(Scripted::new([])).await;
     let app = another(
         &real,

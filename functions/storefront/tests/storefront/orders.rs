@@ -1,7 +1,7 @@
 //! Orders as buyers make, see and cancel them.
 
 use serde_json::json;
-use shared::gate::ResvState;
+use shared::gate::ReservationState;
 
 use crate::support::{Scripted, call, free, keyed, open, open_with, problem, program, store, two};
 
@@ -30,7 +30,10 @@ async fn an_order_is_answered_202_when_kafka_has_it_and_the_gate_knows() {
         .expect("Redis runs")
         .expect("held");
     assert!(
-        matches!(reservation.state, ResvState::Accepted { offset: 0, .. }),
+        matches!(
+            reservation.state,
+            ReservationState::Accepted { offset: 0, .. }
+        ),
         "{reservation:?}"
     );
     let logs = app.publisher.logs().await.expect("Kafka runs");

@@ -10,8 +10,9 @@ use shared::store::Arrival;
 use storefront::App;
 use storefront::http::Call;
 use storefront::kafka::Published;
+use testkit::until;
 
-use crate::support::{Scripted, by, call, open, open_with, problem, until};
+use crate::support::{Scripted, by, call, open, open_with, problem};
 
 /// Somebody who may do everything with parked records.
 const BOTH: &str = "parked:read parked:write";

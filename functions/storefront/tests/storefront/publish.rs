@@ -1,14 +1,13 @@
 //! Every way a publish can end, and every place where a storefront can die.
 
 use serde_json::json;
-use shared::gate::ResvState;
+use shared::gate::ReservationState;
 use shared::message::OrderRequested;
 use shared::sale::Status;
 use storefront::kafka::Published;
+use testkit::until;
 
-use crate::support::{
-    Scripted, free, keyed, nowhere, open_with, problem, program, store, two, until,
-};
+use crate::support::{Scripted, free, keyed, nowhere, open_with, problem, program, store, two};
 
 fn unknown() -> Published {
     Published::Unknown("as told".to_owned())
@@ -128,7 +127,7 @@ async fn an_abandoned_reservation_is_fenced_by_its_repetition_which_then_orders_
         .await
         .expect("Redis runs")
         .expect("held");
-    assert_eq!(reservation.state, ResvState::Held);
+    assert_eq!(reservation.state, ReservationState::Held);
     let program = shared::gate::ProgramRef {
         id: first.program,
         shard: first.order.shard(),

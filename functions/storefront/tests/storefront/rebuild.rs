@@ -7,10 +7,12 @@ use serde_json::json;
 use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::sale::Status;
 use storefront::kafka::{LogRanges, PublishOrders, Published};
+use testkit::servers::redis_url;
+use testkit::until;
 
 use crate::support::{
     Scripted, call, free, keyed, open_with, order_when_open, pass_barriers, problem, program,
-    redis_url, settings, store, two, until,
+    settings, store, two,
 };
 
 async fn redis() -> MultiplexedConnection {
@@ -179,7 +181,7 @@ async fn a_void_order_is_not_accepted_after_a_failover() {
         .await
         .expect("Redis runs")
         .expect("kept");
-    assert_eq!(reservation.state, shared::gate::ResvState::Held);
+    assert_eq!(reservation.state, shared::gate::ReservationState::Held);
 
     let reply = app.serve(&wish).await.expect("a new order");
     assert_eq!(reply.status, 202);

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use shared::config::Reader;
 use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::store::Arrival;
-use sqlx::Connection;
 use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
 use storefront::kafka::{KafkaOrders, LogRanges, PublishOrders, Published};
 use storefront::{App, Settings};
+use testkit::{servers, until};
 
 /// When the scripted broker appends barriers: later than anything else.
 const BARRIER_MS: i64 = 1_800_000_000_001;
@@ -23,33 +23,16 @@ const BARRIER_MS: i64 = 1_800_000_000_001;
 /// Key of the payment provider in tests.
 pub(crate) const SECRET: &str = "a secret of the tests";
 
-fn variable(name: &str, usual: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| usual.to_owned())
-}
-
-/// Where Redis is.
-pub(crate) fn redis_url() -> String {
-    variable("REDIS_URL", "redis://127.0.0.1:16379")
-}
-
-/// Where the Redis of caches and streams is.
-pub(crate) fn cache_url() -> String {
-    variable("CACHE_URL", "redis://127.0.0.1:16380")
-}
-
 /// Settings of a new environment. Servers are those of scripts/servers unless the environment names others.
 pub(crate) fn settings(more: &[(&str, &str)]) -> Settings {
-    settings_of(&format!("t{:012x}", rand::random::<u64>() >> 16), more)
+    settings_of(&testkit::prefix(), more)
 }
 
 fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
-    let redis = redis_url();
-    let database = variable(
-        "DATABASE_URL",
-        "postgres://usher:usher@127.0.0.1:15432/usher",
-    );
-    let cache = cache_url();
-    let brokers = variable("KAFKA_BROKERS", "127.0.0.1:19092");
+    let redis = servers::redis_url();
+    let database = servers::database_url();
+    let cache = servers::cache_url();
+    let brokers = servers::brokers();
     let mut vars: HashMap<String, String> = [
         ("ENV_PREFIX", prefix),
         ("REDIS_GATE_URL", &redis),
@@ -105,31 +88,10 @@ pub(crate) fn another(app: &App, more: &[(&str, &str)]) -> App {
 
 /// A statement of the test's own.
 pub(crate) async fn run(app: &App, sql: &'static str) {
-    let url = variable(
-        "DATABASE_URL",
-        "postgres://usher:usher@127.0.0.1:15432/usher",
-    );
-    let options: sqlx::postgres::PgConnectOptions = url.parse().expect("a database URL");
-    let options = options.options([("search_path", app.settings.names.schema())]);
-    let mut connection = sqlx::PgConnection::connect_with(&options)
-        .await
-        .expect("Postgres runs");
     sqlx::raw_sql(sql)
-        .execute(&mut connection)
+        .execute(&testkit::postgres::pool(&app.settings.names.schema()))
         .await
         .expect("statement");
-}
-
-/// Waits until something holds.
-pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "{what}: not within 20 s"
-        );
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// The topic of orders.

@@ -5,10 +5,10 @@ use std::pin::pin;
 use redis::aio::MultiplexedConnection;
 use storefront::App;
 use storefront::http::{Call, Reply};
+use testkit::servers::redis_url;
+use testkit::until;
 
-use crate::support::{
-    Scripted, another, open_with_settings, program, redis_url, settings, store, two, until,
-};
+use crate::support::{Scripted, another, open_with_settings, program, settings, store, two};
 
 fn waiting(program: &str, sub: &str) -> Call {
     let mut call = two(program, sub);

@@ -92,7 +92,7 @@ async fn mend(closer: &Closer, buyers: &[BuyerTickets]) -> Result<u64, JobError>
             mended += u64::from(
                 closer
                     .gate
-                    .mend_tickets(buyer.program, &buyer.user, &wrong)
+                    .repair_tickets(buyer.program, &buyer.user, &wrong)
                     .await?,
             );
         }

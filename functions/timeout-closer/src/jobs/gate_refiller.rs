@@ -4,7 +4,7 @@
 //! order-create has not passed these barriers, or another process holds the lease, the next tick
 //! tries again.
 
-use shared::gate::{Epoch, Gate, Install, ProgramRef};
+use shared::gate::{Epoch, FillBegun, Gate, ProgramRef};
 use shared::refill::{self, Filled, LEASE_MS};
 use shared::store::{Progress, Store};
 
@@ -71,19 +71,19 @@ impl GateRefiller<'_> {
             .install_begin(&program, None, &loader, LEASE_MS)
             .await?;
         match install {
-            Install::Mine { ends, position }
+            FillBegun::Mine { ends, position }
                 if position.is_empty() && !refill::has_passed(&ends, progress) =>
             {
                 self.gate.install_renew(at, &loader, 1, None).await?;
                 Ok(None)
             }
-            Install::Mine { position, .. } => Ok(Some(
+            FillBegun::Mine { position, .. } => Ok(Some(
                 refill::fill(self.gate, self.store, &program, &loader, &position, is_late).await?,
             )),
-            Install::Busy { .. }
-            | Install::AlreadyOpen
-            | Install::EndsNeeded
-            | Install::GrantLost => Ok(None),
+            FillBegun::Busy { .. }
+            | FillBegun::AlreadyOpen
+            | FillBegun::EndsNeeded
+            | FillBegun::GrantLost => Ok(None),
         }
     }
 }

@@ -30,7 +30,7 @@ impl SweepJob for OutboxPublisher {
                 let mut refused = None;
                 let mut sent = Vec::with_capacity(left.len());
                 for change in &left {
-                    match closer.changes.tell(*change, None).await {
+                    match closer.changes.announce(*change, None).await {
                         Ok(()) => sent.push(*change),
                         // The stream would refuse the others as well.
                         Err(error) => {

@@ -8,27 +8,21 @@ use std::time::Duration;
 use lambda_batch::Tick;
 use redis::FromRedisValue;
 use shared::config::Reader;
-use shared::gate::{Claim, Epoch, Gate, Install, ProgramRef, Start, TIMEOUT_QUEUE};
+use shared::gate::{Epoch, FillBegun, FillClaim, FillStart, Gate, ProgramRef, TIMEOUT_QUEUE};
 use shared::message::Cents;
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
 use shared::store::Store;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
+use testkit::postgres::drop_schema;
+use testkit::servers::{cache_url, database_url, redis_url};
+use testkit::with_cleanup;
 use timeout_closer::{Closer, Settings, TickError, TickReport};
 
 /// Log-append time of records whose time does not matter.
 pub(crate) const APPENDED_MS: i64 = 1_800_000_000_000;
 /// Price of a seat, cents.
 pub(crate) const PRICE: i64 = 100;
-
-fn variable(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
-}
-
-/// The Redis of caches and streams.
-pub(crate) fn cache_url() -> String {
-    variable("CACHE_URL", "redis://127.0.0.1:16380")
-}
 
 /// Names, adapters and program of one test.
 pub(crate) struct TestEnvironment {
@@ -48,17 +42,12 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     test: impl FnOnce(std::sync::Arc<TestEnvironment>) -> F + Send + 'static,
 ) {
     let env = std::sync::Arc::new(TestEnvironment::open(rows).await);
-    let end = tokio::spawn(test(env.clone())).await;
-    env.clear().await;
-    if let Err(failure) = end {
-        std::panic::resume_unwind(failure.into_panic());
-    }
+    with_cleanup(test(env.clone()), env.clear()).await;
 }
 
 impl TestEnvironment {
     async fn open(rows: u32) -> Self {
-        let names =
-            Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
+        let names = Names::new(&testkit::prefix()).expect("a valid prefix");
         let redis_url = redis_url();
         let database_url = database_url();
         let gate = Gate::connect(&redis_url, names.clone(), Duration::from_secs(5))
@@ -68,12 +57,7 @@ impl TestEnvironment {
             .migrate()
             .await
             .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
-        let options: sqlx::postgres::PgConnectOptions =
-            database_url.parse().expect("a database URL");
-        let options = options.options([("search_path", names.schema())]);
-        let raw = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(2)
-            .connect_lazy_with(options);
+        let raw = testkit::postgres::pool(&names.schema());
         let client = redis::Client::open(redis_url.as_str()).expect("a usable address");
         let redis = client.get_multiplexed_async_connection().await;
         let redis = redis.unwrap_or_else(|e| {
@@ -124,10 +108,10 @@ impl TestEnvironment {
             .gate
             .install_claim(ProgramRef::from(program), &loader, 60_000)
             .await;
-        let Ok(Claim::Granted(grant)) = claim else {
+        let Ok(FillClaim::Granted(grant)) = claim else {
             panic!("no grant but {claim:?}")
         };
-        let start = Start {
+        let start = FillStart {
             grant: &grant,
             ends,
         };
@@ -135,7 +119,7 @@ impl TestEnvironment {
             .gate
             .install_begin(program, Some(start), &loader, 60_000)
             .await;
-        assert!(matches!(begun, Ok(Install::Mine { .. })), "{begun:?}");
+        assert!(matches!(begun, Ok(FillBegun::Mine { .. })), "{begun:?}");
         loader
     }
 
@@ -235,11 +219,7 @@ impl TestEnvironment {
                 .expect("Redis runs");
         }
         self.store.disconnect().await;
-        let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.names.schema()));
-        sqlx::raw_sql(drop)
-            .execute(&self.raw)
-            .await
-            .expect("schema dropped");
+        drop_schema(&self.names.schema()).await;
     }
 }
 
@@ -261,15 +241,4 @@ pub(crate) fn hall(rows: u32) -> NewProgram {
         price: Cents::new(PRICE).expect("valid"),
     };
     NewProgram::new("T".to_owned(), vec![category], 900_000, 1_000).expect("valid")
-}
-
-pub(crate) fn redis_url() -> String {
-    variable("REDIS_GATE_URL", "redis://127.0.0.1:16379")
-}
-
-fn database_url() -> String {
-    variable(
-        "DATABASE_URL",
-        "postgres://usher:usher@127.0.0.1:15432/usher",
-    )
 }

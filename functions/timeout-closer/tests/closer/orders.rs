@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use delay_queue::Due;
-use shared::gate::{Accepted, OrderAt, Reserve, Reserved};
+use shared::gate::{Accepted, HoldRequest, OrderAt, Reserved};
 use shared::message::{Barrier, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::reconcile::reconcile;
 use shared::sale::{SeatSelection, Status};
@@ -71,7 +71,7 @@ impl TestEnvironment {
         })
         .expect("JSON");
         let (head, tail) = text.split_once("\"seats\":[").expect("a message has seats");
-        let reserve = Reserve {
+        let reserve = HoldRequest {
             program: self.at_program(),
             order: request.order,
             nonce: request.nonce,

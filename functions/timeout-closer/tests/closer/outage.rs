@@ -9,10 +9,7 @@ use crate::environment::{tick, with};
 
 /// A port that was free a moment ago: nobody listens there.
 pub(crate) fn nowhere() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port()
+    testkit::net::free_address().port()
 }
 
 #[tokio::test]

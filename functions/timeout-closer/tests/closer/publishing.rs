@@ -9,7 +9,7 @@ use crate::outage::nowhere;
 
 /// What stands in the stream, in its order.
 async fn told(env: &TestEnvironment) -> Vec<ProgramChanged> {
-    let client = redis::Client::open(crate::environment::cache_url()).expect("a usable address");
+    let client = redis::Client::open(testkit::servers::cache_url()).expect("a usable address");
     let mut cache = client
         .get_multiplexed_async_connection()
         .await

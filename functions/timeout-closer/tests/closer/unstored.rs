@@ -1,6 +1,6 @@
 //! Orders that have no row when their entry is due.
 
-use shared::gate::{Abandon, ResvState};
+use shared::gate::{Abandoned, ReservationState};
 use shared::message::UserId;
 use shared::sale::Status;
 use shared::store::{ReplayBegun, ReplayEnd};
@@ -55,7 +55,7 @@ async fn an_abandoned_order_is_fenced_by_the_closer() {
         let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
             env.gate.abandon(env.at(&order), Some(1)).await,
-            Ok(Abandon::WasHeld)
+            Ok(Abandoned::WasHeld)
         );
         env.due(&order).await;
         assert_eq!(env.tick().await.outcome.fenced, 1);
@@ -71,7 +71,7 @@ async fn a_fence_of_a_dead_closer_is_settled() {
         let order = env.held("alice", &[3, 4]).await;
         assert_eq!(
             env.gate.abandon(env.at(&order), None).await,
-            Ok(Abandon::WasHeld)
+            Ok(Abandoned::WasHeld)
         );
         let fence = shared::store::Fence {
             number: order.order,
@@ -283,7 +283,7 @@ async fn a_closed_gate_fences_no_order() {
             .await
             .expect("Redis runs")
             .expect("kept");
-        assert_eq!(reservation.state, ResvState::Held);
+        assert_eq!(reservation.state, ReservationState::Held);
         assert!(env.has_entry(&order).await);
     })
     .await;

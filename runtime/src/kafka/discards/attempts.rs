@@ -11,7 +11,8 @@ pub(in crate::kafka) struct Attempts {
     pub(in crate::kafka) request_id: String,
     /// Number of invocations.
     pub(in crate::kafka) invocations: u32,
-    /// The last invocation ended with a function error; false: its response named the failed records.
+    /// The last invocation ended with a function error; false: its response named the failed
+    /// records.
     pub(in crate::kafka) function_error: bool,
     last: Offset,
 }

@@ -1,8 +1,8 @@
 //! Failure records in the service's format.
 //!
 //! For a queue: "Capturing discarded batches for Amazon MSK and self-managed Apache Kafka event
-//! sources" in Lambda's guide. For a topic: "Using a Kafka topic as an on-failure destination". The two
-//! pages use different names for exhausted retries.
+//! sources" in Lambda's guide. For a topic: "Using a Kafka topic as an on-failure destination". The
+//! two pages use different names for exhausted retries.
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;

@@ -124,17 +124,22 @@ fn a_queue_receives_the_positions_of_the_records() {
     );
     let expected = json!({
         "requestContext": {
-            "requestId": "request", "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:s-F",
+            "requestId": "request",
+            "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:s-F",
             "condition": "RetryAttemptsExhausted", "approximateInvokeCount": 2,
         },
-        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responseContext": {
+            "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled",
+        },
         "version": "1.0",
         "timestamp": "2019-11-14T18:16:05.568Z",
         "KafkaBatchInfo": {
-            "batchSize": 2, "eventSourceArn": "arn:msk", "bootstrapServers": "127.0.0.1:9092", "payloadSize": 99,
+            "batchSize": 2, "eventSourceArn": "arn:msk",
+            "bootstrapServers": "127.0.0.1:9092", "payloadSize": 99,
             "recordsInfo": {"orders-3": {
                 "firstRecordOffset": "41", "lastRecordOffset": "42",
-                "firstRecordTimestamp": "2018-12-17T22:10:50.041Z", "lastRecordTimestamp": "2018-12-17T22:10:50.042Z",
+                "firstRecordTimestamp": "2018-12-17T22:10:50.041Z",
+                "lastRecordTimestamp": "2018-12-17T22:10:50.042Z",
             }},
         },
     });

@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::{Completion, Driver};
+use super::{Completion, KafkaDriver};
 use crate::destinations::{Delivered, DestinationError};
 use crate::kafka::discards::{Discarded, failure_records};
 use event_sources::stream::{DiscardReason, Partition, Slice, StreamInput};
 
-impl Driver {
+impl KafkaDriver {
     /// Starts the delivery of failure records for discarded records.
     pub(super) fn deliver(&mut self, slice: &Slice, reason: DiscardReason) {
         let Some(destination) = self.destination.clone() else {
@@ -70,7 +70,7 @@ impl Driver {
         match result {
             Ok(delivered) => {
                 self.undelivered.over(&partition);
-                self.progress.waits(partition, None);
+                self.progress.set_destination_problem(partition, None);
                 if delivered.reduced > 0 {
                     self.progress
                         .reduced
@@ -107,7 +107,8 @@ impl Driver {
                 let waits = format!(
                     "{name} takes no failure records ({why}); partition {number} of {topic} waits"
                 );
-                self.progress.waits(partition, Some(waits));
+                self.progress
+                    .set_destination_problem(partition, Some(waits));
                 let why = why.to_string();
                 if let Some(times) = self.undelivered.failed(Instant::now(), partition, &why) {
                     tracing::error!(

@@ -1,42 +1,46 @@
-//! Moves of partitions that an operator requests: [`crate::kafka::moves`] says how one goes.
+//! Executes the moves that an operator requests ([`crate::kafka::moves`]).
 
 use rdkafka::consumer::CommitMode;
 use rdkafka::error::KafkaResult;
 
-use super::{Completion, Driver};
+use super::{Completion, KafkaDriver};
 use crate::kafka::consumer::commit;
-use crate::kafka::moves::{Move, MoveTarget};
-use crate::kafka::poller::Order;
+use crate::kafka::moves::{MoveTarget, PositionMove};
+use crate::kafka::poller::PollerCommand;
 use crate::kafka::positions::PositionAction;
 use event_sources::stream::{Offset, Partition, StreamAction, StreamInput};
 
-impl Driver {
-    /// Makes an operator's move, or says why not.
-    pub(super) fn begin_move(&mut self, wanted: Move) {
-        let Some(position) = self.machine.position(wanted.partition) else {
-            return wanted
-                .refuse("this host does not have the partition; move it at the host of the group that has it".to_owned());
+impl KafkaDriver {
+    /// Starts a move, or refuses it.
+    pub(super) fn begin_move(&mut self, requested: PositionMove) {
+        let Some(position) = self.machine.position(requested.partition) else {
+            return requested.refuse(
+                "the partition is not assigned to this host; move it at the host that has it"
+                    .to_owned(),
+            );
         };
-        if self.moving.contains_key(&wanted.partition) {
-            return wanted.refuse("another move of the partition is under way".to_owned());
+        if self.moving.contains_key(&requested.partition) {
+            return requested.refuse("another move of the partition is in progress".to_owned());
         }
-        let offset = match wanted.target(position) {
-            Ok(MoveTarget::GiveUp) => return self.skip(wanted),
+        let offset = match requested.target(position) {
+            Ok(MoveTarget::Discard) => return self.skip(requested),
             Ok(MoveTarget::Offset(offset)) => offset,
-            Err(why) => return wanted.refuse(why),
+            Err(why) => return requested.refuse(why),
         };
-        self.orders.send(Order::Seek(wanted.partition, offset));
-        self.moving.insert(wanted.partition, wanted);
+        self.commands
+            .send(PollerCommand::Seek(requested.partition, offset));
+        self.moving.insert(requested.partition, requested);
     }
 
-    /// Gives up the partition's oldest record.
-    fn skip(&mut self, wanted: Move) {
+    /// Discards the partition's oldest record.
+    fn skip(&mut self, requested: PositionMove) {
         // the result of a delivery in progress is ignored
-        self.deliveries.remove(&wanted.partition);
-        self.progress.waits(wanted.partition, None);
-        self.step(StreamInput::Skip(wanted.partition, wanted.offset));
-        let became = match &self.destination {
-            Some(destination) if self.deliveries.contains_key(&wanted.partition) => {
+        self.deliveries.remove(&requested.partition);
+        self.progress
+            .set_destination_problem(requested.partition, None);
+        self.step(StreamInput::Skip(requested.partition, requested.offset));
+        let effect = match &self.destination {
+            Some(destination) if self.deliveries.contains_key(&requested.partition) => {
                 format!("its failure record goes to {destination}")
             }
             Some(destination) => {
@@ -44,50 +48,53 @@ impl Driver {
             }
             None => "it goes nowhere: the mapping has no destination".to_owned(),
         };
-        wanted.done(became);
+        requested.done(effect);
     }
 
-    /// The polling thread has made a move, or could not.
+    /// Handles the result of a seek of the polling thread.
     pub(super) fn sought(
         &mut self,
         partition: Partition,
         offset: Offset,
         result: Result<(), String>,
     ) {
-        let wanted = self.moving.remove(&partition);
+        let requested = self.moving.remove(&partition);
         if let Err(why) = result {
-            if let Some(wanted) = wanted {
-                wanted.refuse(format!("the consumer cannot read from there: {why}"));
+            if let Some(requested) = requested {
+                requested.refuse(format!("the consumer cannot read from there: {why}"));
             }
             return;
         }
         self.forget(&[partition]);
         let mut done = self.step_for_commit(StreamInput::Sought(partition, offset));
         done.extend(self.step_for_commit(StreamInput::Flush));
-        self.progress.position(partition, offset);
+        self.progress.set_position(partition, offset);
         let consumer = self.consumer.clone();
         let topics = self.mapping.topics.clone();
-        let Some(wanted) = wanted else {
-            return self.obey(StreamAction::Commit(done));
+        let Some(requested) = requested else {
+            return self.execute(StreamAction::Commit(done));
         };
         self.tasks.spawn_blocking(move || {
-            Completion::Move(wanted, commit(&consumer, &topics, &done, CommitMode::Sync))
+            Completion::Move(
+                requested,
+                commit(&consumer, &topics, &done, CommitMode::Sync),
+            )
         });
     }
 
-    /// The new offset is committed, or is not yet.
-    pub(super) fn moved(&mut self, wanted: Move, committed: KafkaResult<()>) {
+    /// Handles the result of the commit.
+    pub(super) fn moved(&mut self, requested: PositionMove, committed: KafkaResult<()>) {
         if let Err(error) = committed {
-            self.step(StreamInput::CommitFailed(&[wanted.partition]));
+            self.step(StreamInput::CommitFailed(&[requested.partition]));
             let note = format!(
-                "it is read from there on, but the commit failed ({error}) and is made again"
+                "it is read from there on, but the commit failed ({error}) and is repeated"
             );
-            return wanted.done(note);
+            return requested.done(note);
         }
-        let became = match wanted.action {
+        let effect = match requested.action {
             PositionAction::Seek => "it is read from there on",
             PositionAction::Skip => "it never arrived, so it goes nowhere",
         };
-        wanted.done(became.to_owned());
+        requested.done(effect.to_owned());
     }
 }

@@ -1,16 +1,15 @@
-//! What the result of an invocation means for its batch: which records are done, which are tried again, and what is logged and counted.
+//! Classifies the result of an invocation: logs and counts it, and notes failed attempts.
 
-use event_sources::InvocationId;
 use std::sync::atomic::Ordering;
 
-use super::Driver;
+use super::KafkaDriver;
 use crate::invocation::{Outcome, Rejected, Response};
 use crate::kafka::batch_result;
 use crate::kafka::consumer::partition;
+use event_sources::InvocationId;
 use event_sources::stream::{Partition, Slice, StreamBatchResult};
 
-impl Driver {
-    /// What an invocation's result means for its batch.
+impl KafkaDriver {
     pub(super) fn classify(
         &mut self,
         id: InvocationId,
@@ -18,8 +17,8 @@ impl Driver {
     ) -> StreamBatchResult {
         let slices = self.batches.remove(&id).unwrap_or_default();
         let records: usize = slices.iter().map(|slice| slice.records).sum();
-        let (finish, nonsense) = batch_result(result, self.mapping.partial_responses, |name| {
-            self.named(name)
+        let (finish, malformed) = batch_result(result, self.mapping.partial_responses, |name| {
+            self.partition_named(name)
         });
         let mapping = &self.mapping.id;
         let mut function_error = false;
@@ -28,8 +27,8 @@ impl Driver {
                 outcome: Outcome::Answer(_),
                 request_id,
             }) => {
-                if let Some(why) = nonsense {
-                    tracing::error!(%mapping, request_id, records, "{why}; the whole batch is tried again");
+                if let Some(why) = malformed {
+                    tracing::error!(mapping, request_id, records, "{why}; the batch is retried");
                 }
             }
             Ok(Response {
@@ -37,16 +36,29 @@ impl Driver {
                 request_id,
             }) => {
                 function_error = true;
-                tracing::warn!(%mapping, request_id, records, error_type = error.error_type, "batch failed: {}", error.message);
+                tracing::warn!(
+                    mapping,
+                    request_id,
+                    records,
+                    error_type = error.error_type,
+                    "batch failed: {}",
+                    error.message
+                );
             }
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
-                tracing::error!(%mapping, records, "batch failed: {rejected}");
+                tracing::error!(mapping, records, "batch failed: {rejected}");
             }
             Ok(Response {
                 outcome: Outcome::Interrupted(error),
                 request_id,
             }) => {
-                tracing::warn!(%mapping, request_id, records, "{}; the batch is tried again", error.message);
+                tracing::warn!(
+                    mapping,
+                    request_id,
+                    records,
+                    "{}; the batch is retried",
+                    error.message
+                );
             }
             Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {}
         }
@@ -64,15 +76,15 @@ impl Driver {
                     .failed(slice, &response.request_id, function_error);
             }
         }
-        self.progress.finished(&slices, &finish, result);
+        self.progress.batch_finished(&slices, &finish, result);
         if !failed.is_empty() {
             self.progress.failed_batches.fetch_add(1, Ordering::Relaxed);
         }
         finish
     }
 
-    /// The partition that an event calls "topic-0".
-    fn named(&self, name: &str) -> Option<Partition> {
+    /// The partition with a name such as "topic-0".
+    fn partition_named(&self, name: &str) -> Option<Partition> {
         let (topic, number) = name.rsplit_once('-')?;
         partition(&self.mapping.topics, topic, number.parse().ok()?)
     }

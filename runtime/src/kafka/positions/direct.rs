@@ -1,7 +1,7 @@
-//! Moves a group that no host reads with: commits on its behalf.
+//! Moves a group while no host runs, by a commit on its behalf.
 //!
-//! The brokers take a commit from outside only while the group has no members. A host that ended leaves static members behind until their
-//! session is over (10 s), so that is waited for.
+//! The brokers accept a commit from outside only if the group has no members. The static members of
+//! a stopped host stay until their session expires (10 s), so the command waits for that.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,20 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::destinations::DestinationClient;
 use crate::kafka::consumer::partition;
 use crate::kafka::discards::{Discarded, FailureContext, failure_records};
-use crate::kafka::lookup::{PATIENCE, consumer, read_as};
+use crate::kafka::reader::{PATIENCE, consumer, read_as};
 use crate::kafka::silent::SilentContext;
 use crate::kafka::{encode, settings};
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
 use event_sources::stream::{DiscardReason, Partition, Slice};
 
-/// How long members of a host that ended may be waited for: longer than a session.
+/// Time limit for the members of a stopped host to expire: longer than a session.
 const SESSION: Duration = Duration::from_secs(15);
 
-/// Puts the group to this offset of a partition. Blocks.
+/// Commits this offset of a partition for the group. Blocks.
 ///
 /// # Errors
-/// The group has members, or the brokers do not take the commit; nothing changed.
+/// The group has members, or the brokers reject the commit; nothing changed.
 pub fn seek(
     mapping: &KafkaMapping,
     topic: &str,
@@ -38,11 +38,11 @@ pub fn seek(
     commit(&consumer, topic, partition, offset)
 }
 
-/// Passes the next record of a partition, which must be this one: it goes to the mapping's destination first, if there is one.
-/// Yields what became of it.
+/// Skips this record, which has to be the next one of the partition. The mapping's destination
+/// receives a failure record first. Returns the effect as text.
 ///
 /// # Errors
-/// It is not the next record, the destination takes nothing, or as for [`seek`].
+/// It is not the next record, the destination is unavailable, or as for [`seek`].
 pub async fn skip(
     mapping: &KafkaMapping,
     (function_arn, sqs): (String, Option<Sqs>),
@@ -62,7 +62,7 @@ pub async fn skip(
             Found::of,
         ) {
             Ok(found) => Ok(found.into_iter().next()),
-            // what cannot be read is what an operator passes
+            // operators skip records that cannot be read
             Err(_) if record == committed => Ok(None),
             Err(why) => Err(why),
         }
@@ -82,14 +82,14 @@ pub async fn skip(
             let destination =
                 DestinationClient::new(destination, settings::cluster(mapping), sqs.as_ref())
                     .map_err(|error| error.to_string())?;
-            let place = partition(&mapping.topics, &topic, number);
-            let place = place.ok_or_else(|| format!("the mapping does not read topic {topic}"))?;
+            let target = partition(&mapping.topics, &topic, number)
+                .ok_or_else(|| format!("the mapping does not read topic {topic}"))?;
             deliver(
                 &FailureContext {
                     mapping: mapping.clone(),
                     function_arn,
                 },
-                place,
+                target,
                 &destination,
                 found,
             )
@@ -106,7 +106,7 @@ pub async fn skip(
     Ok(to)
 }
 
-/// A record as an event has it.
+/// A record in the format of an event.
 struct Found {
     offset: i64,
     json: Vec<u8>,
@@ -117,7 +117,7 @@ struct Found {
 impl Found {
     fn of(message: &BorrowedMessage<'_>) -> Self {
         let mut json = Vec::new();
-        // headers that break Kafka's format are left out: the record is passed whatever it holds
+        // malformed headers are omitted: they do not prevent the skip
         let headers = kafka_headers::headers(message).unwrap_or_default();
         encode::record(
             &encode::record_start(message.topic(), message.partition()),
@@ -135,13 +135,13 @@ impl Found {
 
 async fn deliver(
     context: &FailureContext,
-    place: Partition,
+    partition: Partition,
     destination: &DestinationClient,
     found: &Found,
 ) -> Result<String, String> {
     let mapping = &context.mapping;
     let slice = Slice {
-        partition: place,
+        partition,
         first: found.offset,
         last: found.offset,
         records: 1,
@@ -184,8 +184,8 @@ fn wait_until_empty(consumer: &BaseConsumer<SilentContext>, group: &str) -> Resu
         }
         if Instant::now() >= until {
             return Err(format!(
-                "group {group} has {members} members: a host reads with it. Name its control address (--control, or control in usher.toml), \
-                 or stop it first"
+                "group {group} has {members} members: a host reads with it. Name its control \
+                 address (--control, or control in usher.toml), or stop it first"
             ));
         }
         std::thread::sleep(Duration::from_millis(500));
@@ -202,6 +202,6 @@ fn commit(
     let added = list.add_partition_offset(topic, partition, Offset::Offset(offset));
     let committed = added.and_then(|()| consumer.commit(&list, CommitMode::Sync));
     committed.map_err(|error| {
-        format!("the brokers do not take the offset {offset} of {topic}-{partition}: {error}")
+        format!("the brokers reject the offset {offset} of {topic}-{partition}: {error}")
     })
 }

@@ -1,7 +1,7 @@
-//! Where a mapping's group stands in each partition, and which moves an operator may make.
+//! Positions of a mapping's group in each partition, and the moves that an operator may request.
 //!
-//! `standings` reads it from the brokers; the rules are pure: a move has a reason to be refused, or a new offset. `direct` makes the move
-//! where no host runs.
+//! `group_positions` reads them from the brokers; the rules of moves are pure. `direct` executes a
+//! move if no host runs.
 
 mod direct;
 
@@ -11,39 +11,40 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
-use super::lookup::{FIRST_RECORD, PATIENCE, consumer, first_record, watermarks};
+use super::reader::{FIRST_RECORD, PATIENCE, consumer, first_record, watermarks};
 use crate::model::KafkaMapping;
 pub use direct::{seek, skip};
 
-/// A group in one partition.
+/// Position of a group in one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct GroupPosition {
     /// Topic.
     pub topic: String,
     /// Partition number.
     pub partition: i32,
-    /// Next offset that the group reads, as it was last committed; `None`: never.
+    /// Committed offset, the next one to read; `None`: never committed.
     pub committed: Option<i64>,
-    /// First offset that the log still has.
+    /// First offset of the log.
     pub start: i64,
-    /// The last stable offset: where the first open transaction begins, else the offset of the next record that is written.
+    /// The last stable offset: the begin of the first open transaction, else the next offset to be
+    /// written.
     pub end: i64,
 }
 
-/// Where to read from.
+/// The target of a seek.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// The first record that the log still has.
+pub enum SeekTarget {
+    /// The first record of the log.
     Beginning,
-    /// Behind the last record.
+    /// After the last record.
     End,
     /// This offset.
     Offset(i64),
-    /// The first record of this time or later, milliseconds since 1970.
+    /// The first record at or after this time, milliseconds since 1970.
     Time(i64),
 }
 
-/// What an operator asks a running host for.
+/// A move that an operator requests from a running host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PositionChange {
@@ -53,24 +54,25 @@ pub struct PositionChange {
     pub topic: String,
     /// Partition number.
     pub partition: i32,
-    /// What to do.
+    /// Kind of the move.
     pub action: PositionAction,
-    /// The next offset to read, or the record to pass.
+    /// The next offset to read, or the record to skip.
     pub offset: i64,
 }
 
-/// What to do with a partition.
+/// Kind of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PositionAction {
-    /// Read it from an offset on.
+    /// Read from an offset.
     Seek,
-    /// Pass its next record.
+    /// Skip the next record.
     Skip,
 }
 
-impl Standing {
-    /// Offsets between the committed one and the end: records, and transaction markers and aborted records as well. [`lag`] looks which.
+impl GroupPosition {
+    /// Offsets between the committed one and the end, including transaction markers and aborted
+    /// records; [`lag`] excludes those.
     pub fn lag(&self) -> Option<i64> {
         self.committed
             .map(|committed| (self.end - committed.max(self.start)).max(0))
@@ -81,10 +83,10 @@ impl Standing {
         format!("{}-{}", self.topic, self.partition)
     }
 
-    /// Whether the group may be put to this offset.
+    /// Checks whether the group may continue at this offset.
     ///
     /// # Errors
-    /// Why not, and what to do instead.
+    /// The offset is outside of the log, or the group has never read the partition.
     pub fn seek(&self, to: i64) -> Result<i64, String> {
         self.read_before()?;
         if !(self.start..=self.end).contains(&to) {
@@ -98,11 +100,12 @@ impl Standing {
         Ok(to)
     }
 
-    /// Whether the record at this offset may be passed. Yields the offset behind it. Whether it is the next record is for the caller
-    /// to find out.
+    /// Checks whether the record at this offset may be skipped, and returns the next offset. The
+    /// caller checks that it is the next record.
     ///
     /// # Errors
-    /// Why not, and what to do instead.
+    /// The group has passed the record, the log ends before it, or the group has never read the
+    /// partition.
     pub fn skip(&self, record: i64) -> Result<i64, String> {
         let committed = self.read_before()?.max(self.start);
         if record < committed {
@@ -123,16 +126,20 @@ impl Standing {
 
     fn read_before(&self) -> Result<i64, String> {
         self.committed.ok_or_else(|| {
-            format!("the group has never read {}; StartingPosition decides where it begins. Start the mapping once", self.name())
+            format!(
+                "the group has never read {}; StartingPosition determines where it begins. Start \
+                 the mapping once",
+                self.name()
+            )
         })
     }
 }
 
-/// The group of a mapping in every partition of its topics. Blocks.
+/// The positions of a mapping's group in every partition of its topics. Blocks.
 ///
 /// # Errors
-/// The cluster cannot be reached, or does not have a topic.
-pub fn standings(mapping: &KafkaMapping) -> Result<Vec<Standing>, String> {
+/// The cluster does not respond, or does not have a topic.
+pub fn group_positions(mapping: &KafkaMapping) -> Result<Vec<GroupPosition>, String> {
     let failed = |error: KafkaError| format!("Kafka at {}: {error}", mapping.bootstrap_servers);
     let consumer = consumer(mapping, &mapping.group)?;
     let mut list = TopicPartitionList::new();
@@ -161,7 +168,7 @@ pub fn standings(mapping: &KafkaMapping) -> Result<Vec<Standing>, String> {
         } else {
             None
         };
-        all.push(Standing {
+        all.push(GroupPosition {
             topic: element.topic().to_owned(),
             partition: element.partition(),
             committed,
@@ -173,23 +180,23 @@ pub fn standings(mapping: &KafkaMapping) -> Result<Vec<Standing>, String> {
     Ok(all)
 }
 
-/// Records that the group has not done in a partition, at most: offsets from the next record to the end. Transaction markers and aborted
-/// records before the next record do not count; where the brokers do not say which is next, they do. Blocks.
-pub fn lag(mapping: &KafkaMapping, standing: &Standing) -> Option<i64> {
-    let lag = standing.lag()?;
+/// Upper bound of the records that the group has not processed in a partition. Transaction markers
+/// and aborted records before the next record are excluded if the brokers name it. Blocks.
+pub fn lag(mapping: &KafkaMapping, position: &GroupPosition) -> Option<i64> {
+    let lag = position.lag()?;
     if lag == 0 {
         return Some(0);
     }
     let next = consumer(mapping, &mapping.group).and_then(|consumer| {
         first_record(
             &consumer,
-            (&standing.topic, standing.partition),
-            standing.end - lag,
+            (&position.topic, position.partition),
+            position.end - lag,
             FIRST_RECORD,
         )
     });
     match next {
-        Ok(next) => Some(next.map_or(0, |next| (standing.end - next).max(0))),
+        Ok(next) => Some(next.map_or(0, |next| (position.end - next).max(0))),
         Err(why) => {
             tracing::debug!(why, "the lag may count transaction markers");
             Some(lag)
@@ -197,30 +204,34 @@ pub fn lag(mapping: &KafkaMapping, standing: &Standing) -> Option<i64> {
     }
 }
 
-/// The offset that a target means in a partition. Blocks.
+/// The offset of a target in a partition. Blocks.
 ///
 /// # Errors
-/// The brokers do not answer.
-pub fn resolve(mapping: &KafkaMapping, standing: &Standing, target: Target) -> Result<i64, String> {
+/// The brokers do not respond.
+pub fn resolve(
+    mapping: &KafkaMapping,
+    position: &GroupPosition,
+    target: SeekTarget,
+) -> Result<i64, String> {
     let at = match target {
-        Target::Beginning => return Ok(standing.start),
-        Target::End => return Ok(standing.end),
-        Target::Offset(offset) => return Ok(offset),
-        Target::Time(at) => at,
+        SeekTarget::Beginning => return Ok(position.start),
+        SeekTarget::End => return Ok(position.end),
+        SeekTarget::Offset(offset) => return Ok(offset),
+        SeekTarget::Time(at) => at,
     };
     let failed = |error: KafkaError| format!("Kafka at {}: {error}", mapping.bootstrap_servers);
     let consumer = consumer(mapping, &mapping.group)?;
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&standing.topic, standing.partition, Offset::Offset(at))
+    list.add_partition_offset(&position.topic, position.partition, Offset::Offset(at))
         .map_err(failed)?;
     let found = consumer.offsets_for_times(list, PATIENCE).map_err(failed)?;
     Ok(
         match found
-            .find_partition(&standing.topic, standing.partition)
+            .find_partition(&position.topic, position.partition)
             .map(|element| element.offset())
         {
             Some(Offset::Offset(offset)) => offset,
-            _ => standing.end,
+            _ => position.end,
         },
     )
 }
@@ -229,8 +240,8 @@ pub fn resolve(mapping: &KafkaMapping, standing: &Standing, target: Target) -> R
 mod tests {
     use super::*;
 
-    fn standing(committed: Option<i64>) -> Standing {
-        Standing {
+    fn position(committed: Option<i64>) -> GroupPosition {
+        GroupPosition {
             topic: "orders".into(),
             partition: 3,
             committed,
@@ -241,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_seek_stays_within_the_log() {
-        let at = standing(Some(12));
+        let at = position(Some(12));
         assert_eq!(
             [10, 12, 20].map(|to| at.seek(to).ok()),
             [Some(10), Some(12), Some(20)]
@@ -252,26 +263,26 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_was_never_read_is_refused() {
-        let never = standing(None);
+    fn a_never_read_partition_is_refused() {
+        let never = position(None);
         assert!(never.seek(10).unwrap_err().contains("StartingPosition"));
         assert!(never.skip(10).unwrap_err().contains("never read orders-3"));
         assert_eq!(never.lag(), None);
     }
 
     #[test]
-    fn a_skip_passes_one_record_that_was_not_passed() {
-        assert_eq!(standing(Some(12)).skip(12), Ok(13));
-        assert!(standing(Some(12)).skip(11).unwrap_err().contains("already"));
+    fn a_skip_passes_one_unread_record() {
+        assert_eq!(position(Some(12)).skip(12), Ok(13));
+        assert!(position(Some(12)).skip(11).unwrap_err().contains("already"));
         assert!(
-            standing(Some(12))
+            position(Some(12))
                 .skip(20)
                 .unwrap_err()
                 .contains("ends at 20")
         );
         // the records up to 10 were deleted before they were read
         assert_eq!(
-            (standing(Some(4)).skip(10), standing(Some(4)).lag()),
+            (position(Some(4)).skip(10), position(Some(4)).lag()),
             (Ok(11), Some(10))
         );
     }

@@ -1,20 +1,23 @@
-//! What the polling thread, the driver and the survey observe of a mapping.
+//! Counters, positions and health of a mapping. The polling thread, the driver and the monitor
+//! write them, the status reads them.
 
-use event_sources::Millis;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::owned::OwnedPartition;
+use super::problems::{away_text, held_back_text, unread_text};
 use super::{LogEnd, MappingStatus, PartitionStatus};
 use crate::invocation::{Rejected, Response, error_text};
-use event_sources::health::{SourceHealth, SourceProblem, SourceWatch, WaitingWork};
+use event_sources::Millis;
+use event_sources::health::{SourceHealth, SourceProblem, SourceWatch};
 use event_sources::stream::{Holding, Offset, Partition, Slice, StreamBatchResult};
 
-/// Written by the polling thread, the driver and the survey, read by the status.
+/// Counters and observations of a mapping, shared by its threads.
 #[derive(Debug, Default)]
-pub(in crate::kafka) struct Progress {
+pub(in crate::kafka) struct MappingProgress {
     pub(in crate::kafka) done: AtomicU64,
     pub(in crate::kafka) filtered: AtomicU64,
     pub(in crate::kafka) batches: AtomicU64,
@@ -32,25 +35,25 @@ pub(in crate::kafka) struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::kafka) enum TopicFound {
     /// The cluster has it.
-    There,
-    /// The cluster does not have it, or does not show it.
+    Exists,
+    /// The cluster does not have it, or the login may not read it.
     Fault(SourceProblem),
 }
 
 #[derive(Debug)]
 struct Observed {
     whole: SourceWatch,
-    owned: BTreeMap<Partition, Owned>,
+    owned: BTreeMap<Partition, OwnedPartition>,
     logs: BTreeMap<Partition, LogEnd>,
-    /// What keeps a partition, or all of them (`None`), from being read.
+    /// Why a partition, or all of them (`None`), cannot be read.
     problems: BTreeMap<Option<Partition>, SourceProblem>,
     /// Faults of topics.
     topics: BTreeMap<String, SourceProblem>,
-    /// Why the group gives this host nothing.
+    /// Why the group assigns nothing to this host.
     group: Option<SourceProblem>,
     /// Why the last run of the mapping ended, until a partition is assigned to the next one.
     ended: Option<SourceProblem>,
-    /// Partitions that wait for their destination, and why it takes nothing.
+    /// Partitions that wait for their destination, and why it is unavailable.
     waiting: BTreeMap<Partition, String>,
     paused: bool,
     paused_partitions: BTreeSet<Partition>,
@@ -73,78 +76,17 @@ impl Default for Observed {
     }
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct Owned {
-    position: Option<Offset>,
-    pub(super) holding: Holding,
-    watch: SourceWatch,
-}
-
-impl Owned {
-    pub(super) fn new(now: Millis, partition: Partition) -> Self {
-        Self {
-            position: None,
-            holding: Holding::none(partition),
-            watch: SourceWatch::new(now),
-        }
-    }
-
-    /// Next offset to be done. Before anything was, it is the oldest record that is held, or where librdkafka begins to fetch.
-    fn position(&self, log: LogEnd) -> Option<Offset> {
-        self.position.or(self.holding.first).or(log.next)
-    }
-
-    fn lag(&self, log: LogEnd) -> Option<i64> {
-        log.stable_end()
-            .zip(self.position(log))
-            .map(|(end, position)| (end - position).max(0))
-    }
-
-    /// Where the log has records that do not arrive.
-    pub(super) fn unread(&self, log: LogEnd) -> Option<Offset> {
-        let arrives = self.holding.held > 0 || self.lag(log).is_none_or(|lag| lag == 0);
-        if arrives { None } else { self.position(log) }
-    }
-
-    /// What waits, if anything does.
-    pub(super) fn waiting(&self, now: Millis, log: LogEnd) -> Option<WaitingWork> {
-        let Holding {
-            held,
-            oldest,
-            in_flight,
-            gathers_until,
-            ..
-        } = self.holding;
-        let waits =
-            held > 0 || self.lag(log).is_some_and(|lag| lag > 0) || self.held_back(log).is_some();
-        let in_flight = in_flight || gathers_until.is_some_and(|until| until > now);
-        waits.then_some(WaitingWork {
-            oldest,
-            since: None,
-            in_flight,
-        })
-    }
-
-    /// Records that an open transaction holds back, once everything before them is done.
-    fn held_back(&self, log: LogEnd) -> Option<(Offset, i64)> {
-        let stable = log.stable_end()?;
-        let held_back = log.held_back();
-        (held_back > 0 && self.holding.held == 0 && self.position(log)? >= stable)
-            .then_some((stable, held_back))
-    }
-}
-
 fn now() -> Millis {
     Timestamp::now().as_millisecond()
 }
 
-impl Progress {
+impl MappingProgress {
     fn observed(&self) -> MutexGuard<'_, Observed> {
         self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another consumer begins: nothing is known of it yet. What was counted stays.
-    pub(in crate::kafka) fn restarted(&self) {
+    /// A new consumer starts: forgets everything but the counters.
+    pub(in crate::kafka) fn reset(&self) {
         self.away.store(false, Ordering::Relaxed);
         let mut observed = self.observed();
         observed.owned.clear();
@@ -154,8 +96,8 @@ impl Progress {
         observed.waiting.clear();
     }
 
-    /// The consumer cannot go on, for this reason. That is the mapping's problem until a partition is assigned to its successor.
-    pub(in crate::kafka) fn ended(&self, why: &str) {
+    /// A run failed. That is the mapping's problem until a partition is assigned to the next run.
+    pub(in crate::kafka) fn run_failed(&self, why: &str) {
         let mut observed = self.observed();
         let ended = SourceProblem::stuck(format!(
             "the mapping's last consumer ended ({why}); another one is joining the group"
@@ -165,12 +107,12 @@ impl Progress {
         observed.ended = Some(ended);
     }
 
-    /// Kafka reports this error of a partition, or of the whole mapping, until it is over (`None`): records are not read.
-    pub(in crate::kafka) fn problem(&self, of: Option<Partition>, problem: Option<String>) {
+    /// Sets why a partition, or the whole mapping, cannot be read. `None`: it can be read again.
+    pub(in crate::kafka) fn set_problem(&self, of: Option<Partition>, problem: Option<String>) {
         self.report(of, problem.map(SourceProblem::stuck));
     }
 
-    /// The same, with the state that the problem puts the source into.
+    /// As [`Self::set_problem`], with the state of the source.
     pub(in crate::kafka) fn report(&self, of: Option<Partition>, problem: Option<SourceProblem>) {
         let mut observed = self.observed();
         let now = now();
@@ -186,13 +128,13 @@ impl Progress {
         }
     }
 
-    /// librdkafka reports an error, which may be a passing one.
-    pub(in crate::kafka) fn noted(&self, error: &str) {
+    /// Notes an error of librdkafka, which may be temporary.
+    pub(in crate::kafka) fn note_error(&self, error: &str) {
         self.observed().whole.noted(now(), error);
     }
 
-    /// What librdkafka reports of a partition's log.
-    pub(in crate::kafka) fn log(&self, partition: Partition, end: LogEnd) {
+    /// Sets the end of a partition's log from librdkafka's statistics.
+    pub(in crate::kafka) fn set_log_end(&self, partition: Partition, end: LogEnd) {
         self.observed()
             .logs
             .entry(partition)
@@ -200,17 +142,18 @@ impl Progress {
             .report(end);
     }
 
-    /// What a survey found of a topic.
-    pub(in crate::kafka) fn found(&self, topic: &str, finding: TopicFound) {
+    /// Sets the result of a check of a topic.
+    pub(in crate::kafka) fn set_topic(&self, topic: &str, finding: TopicFound) {
         let mut observed = self.observed();
         match finding {
-            TopicFound::There => _ = observed.topics.remove(topic),
+            TopicFound::Exists => _ = observed.topics.remove(topic),
             TopicFound::Fault(problem) => _ = observed.topics.insert(topic.to_owned(), problem),
         }
     }
 
-    /// Why the group gives this host nothing, as a survey found; `None`: it does, or others rightly have everything.
-    pub(in crate::kafka) fn group(&self, why: Option<String>) {
+    /// Sets why the group assigns nothing to this host. `None`: it does, or other members have
+    /// everything.
+    pub(in crate::kafka) fn set_group_problem(&self, why: Option<String>) {
         self.observed().group = why.map(SourceProblem::stuck);
     }
 
@@ -219,8 +162,8 @@ impl Progress {
         self.observed().owned.is_empty()
     }
 
-    /// The last stable offset of a partition, which a survey found.
-    pub(in crate::kafka) fn looked_up(&self, partition: Partition, stable: Offset) {
+    /// Sets the last stable offset of a partition from a lookup.
+    pub(in crate::kafka) fn set_stable_end(&self, partition: Partition, stable: Offset) {
         self.observed()
             .logs
             .entry(partition)
@@ -228,8 +171,9 @@ impl Progress {
             .look_up(stable);
     }
 
-    /// What a survey should look up: topics of which this host owns no partition, and partitions that librdkafka fetches nothing of.
-    pub(in crate::kafka) fn questions(&self, topics: usize) -> (Vec<usize>, Vec<Partition>) {
+    /// What librdkafka does not report: topics without a partition of this host, and partitions
+    /// that are not fetched because their buffer is full.
+    pub(in crate::kafka) fn missing(&self, topics: usize) -> (Vec<usize>, Vec<Partition>) {
         let observed = self.observed();
         let unread = |topic: &usize| {
             !observed
@@ -245,26 +189,30 @@ impl Progress {
         ((0..topics).filter(unread).collect(), full.collect())
     }
 
-    pub(in crate::kafka) fn position(&self, partition: Partition, position: Offset) {
+    pub(in crate::kafka) fn set_position(&self, partition: Partition, position: Offset) {
         let mut observed = self.observed();
         let now = now();
         let owned = observed
             .owned
             .entry(partition)
-            .or_insert_with(|| Owned::new(now, partition));
-        owned.position = Some(position);
+            .or_insert_with(|| OwnedPartition::new(now, partition));
+        owned.done = Some(position);
         owned.watch.progressed(now);
         observed.whole.progressed(now);
     }
 
-    /// What an operator holds back from now on: the whole mapping, or these partitions.
-    pub(in crate::kafka) fn paused(&self, all: bool, partitions: BTreeSet<Partition>) {
+    /// Sets what an operator paused: the whole mapping, or these partitions.
+    pub(in crate::kafka) fn set_paused(&self, all: bool, partitions: BTreeSet<Partition>) {
         let mut observed = self.observed();
         (observed.paused, observed.paused_partitions) = (all, partitions);
     }
 
-    /// Why the partition waits for its destination; `None`: it does not.
-    pub(in crate::kafka) fn waits(&self, partition: Partition, why: Option<String>) {
+    /// Sets why a partition waits for its destination; `None`: it does not wait.
+    pub(in crate::kafka) fn set_destination_problem(
+        &self,
+        partition: Partition,
+        why: Option<String>,
+    ) {
         let mut observed = self.observed();
         match why {
             Some(why) => _ = observed.waiting.insert(partition, why),
@@ -272,8 +220,8 @@ impl Progress {
         }
     }
 
-    /// What an invocation with these slices came to.
-    pub(in crate::kafka) fn finished(
+    /// Records the result of an invocation with these slices.
+    pub(in crate::kafka) fn batch_finished(
         &self,
         slices: &[Slice],
         finish: &StreamBatchResult,
@@ -281,9 +229,8 @@ impl Progress {
     ) {
         let mut observed = self.observed();
         let now = now();
-        let error = error_text(result).unwrap_or_else(|| {
-            "its answer reports records as failed, or cannot be read".to_owned()
-        });
+        let error = error_text(result)
+            .unwrap_or_else(|| "its response reports failed records, or is malformed".to_owned());
         for slice in slices {
             let Some(owned) = observed.owned.get_mut(&slice.partition) else {
                 continue;
@@ -293,7 +240,7 @@ impl Progress {
                     if let Err(rejected) = result {
                         owned
                             .watch
-                            .refused(format!("the function does not begin: {rejected}"));
+                            .refused(format!("the function cannot start: {rejected}"));
                     }
                     continue;
                 }
@@ -304,7 +251,7 @@ impl Progress {
                     .map(|failure| failure.offset)
                     .min(),
             };
-            // what came before the first failed record succeeded
+            // the records before the first failed one succeeded
             if failed_at != Some(slice.first) {
                 owned.watch.succeeded(now);
             }
@@ -316,8 +263,8 @@ impl Progress {
         }
     }
 
-    /// What the machine holds now; partitions that it does not name are not this host's. Classifies what has changed since.
-    pub(in crate::kafka) fn holds(
+    /// Updates the assigned partitions from the machine's overview, and the problems of each.
+    pub(in crate::kafka) fn update(
         &self,
         topics: &[String],
         holdings: impl Iterator<Item = Holding>,
@@ -330,7 +277,7 @@ impl Progress {
             let partition = holding.partition;
             let mut owned = before
                 .remove(&partition)
-                .unwrap_or_else(|| Owned::new(now, partition));
+                .unwrap_or_else(|| OwnedPartition::new(now, partition));
             owned.holding = holding;
             observed.owned.insert(partition, owned);
         }
@@ -430,32 +377,4 @@ impl Progress {
             ..MappingStatus::default()
         }
     }
-}
-
-/// Why nothing comes from the brokers.
-fn away_text(whole: &SourceWatch) -> String {
-    let error = whole
-        .last_error()
-        .map(|error| format!(" ({})", error.error))
-        .unwrap_or_default();
-    format!(
-        "Kafka is away{error}; records wait there. Start it, or correct its address or login in usher.toml"
-    )
-}
-
-/// Why a partition is stuck of which nothing arrives, without any error from the brokers.
-pub(super) fn unread_text(place: &str, position: Offset) -> String {
-    format!(
-        "nothing arrives of {place} from offset {position} on, although its log has more, and the brokers report no error. The batch there may \
-         be damaged: restore the log, or pass over the batch: usher offsets seek"
-    )
-}
-
-/// Why records are not delivered although they are in the log.
-fn held_back_text(place: &str, stable: Offset, records: i64) -> String {
-    format!(
-        "an open transaction begins at offset {stable} of {place} and holds back {records} offsets. Its producer must commit or \
-         abort it; the broker aborts it when the producer's transaction.timeout.ms is over. kafka-transactions.sh find-hanging names one whose \
-         producer is gone, and kafka-transactions.sh abort ends it"
-    )
 }

@@ -65,7 +65,7 @@ async fn brokers(app: &Application) -> Vec<String> {
         let listing = tokio::task::spawn_blocking({
             let servers = servers.to_owned();
             let security = security.clone();
-            move || kafka::reach(&servers, &security, &topics, BROKER_TIMEOUT)
+            move || kafka::probe(&servers, &security, &topics, BROKER_TIMEOUT)
         });
         match listing.await {
             Ok(Ok(missing)) if missing.is_empty() => {}

@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
--- Nobody may send the message of a held reservation again: a void fence may follow. The timeout entry stays, to finish what the
--- caller does not.
+-- Marks a held reservation as abandoning: its message is not published again, and a void fence may
+-- follow. The timeout entry stays, in case the caller does not finish.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
 -- ARGV  1 order, 2 nonce, 3 the caller's attempt, or 'any'
--- Gives WASHELD | FOUND state partition offset appended | MISSING
---       | REFUSED (gate closed, absent or filled on another server: what it says may be old; or a later attempt is under way)
+-- Gives WASHELD | FOUND state partition offset appended | MISSING | REFUSED (the gate is closed,
+--       missing or filled on another server, so its data may be old; or a later attempt is in
+--       flight)
 -- Cost  O(1)
--- Idempotent: repeated, it answers FOUND abandoning and changes nothing.
+-- Idempotent: repeated, it returns FOUND abandoning and changes nothing.
 --@include delay/clock
 --@include delay/entry
 --@include link/server
@@ -14,8 +15,10 @@
 local order, nonce, attempt = ARGV[1], ARGV[2], ARGV[3]
 local head = redis.call('HMGET', head_key, 'state', 'replid')
 if head[1] ~= 'open' or head[2] ~= server_replid() then return { 'REFUSED' } end
-if not is_order(order) or not is_nonce(nonce) then return bad('order and nonce are needed') end
-if attempt ~= 'any' and not whole(attempt) then return bad("the attempt must be a number, or 'any'") end
+if not is_order(order) or not is_nonce(nonce) then return bad('order and nonce are required') end
+if attempt ~= 'any' and not whole(attempt) then
+  return bad("the attempt must be a number, or 'any'")
+end
 
 local resv = resv_key(order)
 local f = redis.call('HMGET', resv, 'nonce', 'state', 'partition', 'offset', 'appended', 'attempt')

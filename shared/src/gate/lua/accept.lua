@@ -1,24 +1,28 @@
 #!lua flags=allow-oom
--- The broker has the message of a held reservation: it is accepted, and its timeout entry is due when payment is.
+-- Marks a held reservation as accepted: the broker has its message. The timeout entry is due when
+-- payment is due.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
 -- ARGV  1 order, 2 nonce, 3 partition, 4 offset, 5 log-append time ms, 6 payment due in ms
 -- Gives YES | FOUND state partition offset appended | MISSING (no such reservation, or no header)
 -- Cost  O(log n) for the entry. Works while the gate is being filled.
--- Idempotent: repeated, it answers FOUND accepted and changes nothing.
+-- Idempotent: repeated, it returns FOUND accepted and changes nothing.
 --@include delay/clock
 --@include delay/entry
 --@include gate/keys
 local order, nonce, partition, offset, appended = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if redis.call('HEXISTS', head_key, 'state') == 0 then return { 'MISSING' } end
 local due_ms = whole(ARGV[6])
-if not is_order(order) or not is_nonce(nonce) then return bad('order and nonce are needed') end
-if not is_number(partition) or not is_number(offset) or not is_number(appended) then return bad('partition, offset and time must be numbers') end
+if not is_order(order) or not is_nonce(nonce) then return bad('order and nonce are required') end
+if not is_number(partition) or not is_number(offset) or not is_number(appended) then
+  return bad('partition, offset and time must be numbers')
+end
 if not due_ms then return bad('the time until payment is due must be a number of ms') end
 
 local resv = resv_key(order)
 local f = redis.call('HMGET', resv, 'nonce', 'state', 'partition', 'offset', 'appended')
 if f[1] ~= nonce then return { 'MISSING' } end
 if f[2] ~= 'held' then return { 'FOUND', f[2], f[3] or '', f[4] or '', f[5] or '' } end
-redis.call('HSET', resv, 'state', 'accepted', 'partition', partition, 'offset', offset, 'appended', appended)
+local place = { 'partition', partition, 'offset', offset, 'appended', appended }
+redis.call('HSET', resv, 'state', 'accepted', unpack(place))
 delay_put(timeouts, order, timeout_job(nonce), now_up + due_ms)
 return { 'YES' }

@@ -1,23 +1,28 @@
 #!lua flags=allow-oom
--- Compares one chunk of the seat map with its owners and its counts, and mends what Redis alone can decide: a seat with an owner is
--- taken; free count, longest run and the header's free count are what the seats say. Frees the seats that the caller names.
+-- Compares one chunk of the seat map with its owners and its counts, and repairs what Redis alone
+-- can decide: a seat with an owner is taken; free count, longest run and the header's free count
+-- follow from the seats. Frees the seats that the caller lists.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
--- ARGV  1 category, 2 chunk from 0, then seat, owner as order:nonce or '' for none, repeated: free this seat if that is its owner
--- Gives OK bytes counts freed 'seat,seat' (taken, but without an owner: ask Postgres, then name them) seat owner seat owner ...
---         bytes: seats that were not taken and have an owner; counts: numbers that were wrong
---       | CLOSED (not open, or filled on another server: what it holds is going to be filled again)
+-- ARGV  1 category, 2 chunk from 0, then seat, owner as order:nonce or '' for none, repeated: seats
+--       to free if that is still the owner
+-- Gives OK, seats with an owner that were not taken, wrong counts, seats freed, 'seat,seat' (taken
+--       without an owner: Postgres decides), then seat, owner, repeated
+--       | CLOSED (not open, or filled on another server: the program will be filled again)
 --       | NOSEAT (the header has no such chunk)
---       | DAMAGED (the chunk is missing or has another size: the header is marked, so the next request fills the program again)
+--       | DAMAGED (the chunk is missing or has another size: the header is marked, and the next
+--       request fills the program again)
 -- Cost  the owners of at most 2048 seats, one hash of counts. About 1 ms.
--- Idempotent. One step: no reservation can come between what is read and what is written.
+-- Idempotent. No reservation can run between the reads and the writes.
 --@include delay/clock
 --@include delay/entry
 --@include link/server
 --@include gate/keys
 --@include gate/seats
 local cat, no = ARGV[1], whole(ARGV[2])
-if not string.match(cat or '', '^%d+$') or not no then return bad('a category and a chunk are needed') end
-if #ARGV % 2 ~= 0 then return bad('seat and owner are needed for each seat to be freed') end
+if not string.match(cat or '', '^%d+$') or not no then
+  return bad('a category and a chunk are required')
+end
+if #ARGV % 2 ~= 0 then return bad('seat and owner are required for each seat') end
 local free_of = {}
 for at = 3, #ARGV, 2 do
   local seat = whole(ARGV[at])
@@ -31,7 +36,7 @@ if not layout or no >= layout.chunks then return { 'NOSEAT' } end
 local size = chunk_seats(layout, no)
 local bytes = redis.call('GET', chunk_key(cat, no)) or ''
 if #bytes ~= size then
-  -- No server has this replication id: reserve answers REBUILD for the whole program, not only for seats of this chunk.
+  -- No server has this replication id: reserve returns REBUILD for every seat of the program.
   redis.call('HSET', head_key, 'replid', 'damaged')
   return { 'DAMAGED' }
 end
@@ -43,20 +48,20 @@ local owners = redis.call('HMGET', owner_key, unpack(seats))
 local codes, free, changed, freed, unowned, owned, disowned = {}, 0, 0, 0, {}, {}, {}
 for n, seat in ipairs(seats) do
   local code, owner = bytes:byte(n), owners[n]
-  local wanted = code
+  local target = code
   if free_of[seat] and free_of[seat] == (owner or '') and code ~= BLOCKED then
-    wanted = FREE
+    target = FREE
     if owner then disowned[#disowned + 1] = seat end
     if owner or code ~= FREE then freed = freed + 1 end
   elseif owner then
-    wanted = TAKEN
+    target = TAKEN
     if code ~= TAKEN then changed = changed + 1 end
     owned[#owned + 1], owned[#owned + 2] = tostring(seat), owner
   elseif code ~= FREE and code ~= BLOCKED then
     unowned[#unowned + 1] = seat
   end
-  if wanted == FREE then free = free + 1 end
-  codes[n] = wanted
+  if target == FREE then free = free + 1 end
+  codes[n] = target
 end
 if changed + freed > 0 then
   bytes = string.char(unpack(codes))
@@ -73,11 +78,13 @@ if kept[1] ~= tostring(free) or kept[2] ~= tostring(run) then
 end
 local fields, total = {}, 0
 for n = 0, layout.chunks - 1 do fields[n + 1] = 'f' .. n end
-for _, count in ipairs(redis.call('HMGET', runs_key, unpack(fields))) do total = total + (tonumber(count or '0') or 0) end
+for _, count in ipairs(redis.call('HMGET', runs_key, unpack(fields))) do
+  total = total + (tonumber(count or '0') or 0)
+end
 if head[4] ~= tostring(total) then
   counts = counts + 1
   redis.call('HSET', head_key, 'free:' .. cat, total)
 end
--- Seats that were freed just now changed these numbers rightly.
+-- The seats changed above explain these differences.
 if changed + freed > 0 then counts = 0 end
 return { 'OK', changed, counts, freed, table.concat(unowned, ','), unpack(owned) }

@@ -1,7 +1,8 @@
--- The best adjacent seats: the front-most row that has enough free seats side by side, and in it the run that they leave the least
--- of. Reads one hash and one chunk, however large and however full the hall is. Needs gate/seats.
+-- The best adjacent seats: the front-most row with enough adjacent free seats, and in it the
+-- shortest run that is long enough. Reads one hash and one chunk. Needs gate/seats.
 
--- The chunk, and the places in it. Nothing if no row has so many; nothing and 'DAMAGED' if the chunk is not what the counts say.
+-- The chunk and the positions in it. nil if no row has so many; nil and 'DAMAGED' if the chunk
+-- contradicts the counts.
 local function find_best(cat, layout, count)
   local fields = {}
   for no = 0, layout.chunks - 1 do fields[no + 1] = 'r' .. no end
@@ -16,19 +17,23 @@ local function find_best(cat, layout, count)
   if not no then return nil end
 
   local bytes, row_len = redis.call('GET', chunk_key(cat, no)) or '', layout.row_len
-  local wanted, from = string.rep('0', count), 1
+  local pattern, from = string.rep('0', count), 1
   local row_start
   repeat
-    local at = string.find(bytes, wanted, from, true)
+    local at = string.find(bytes, pattern, from, true)
     if not at or #bytes ~= chunk_seats(layout, no) then return nil, 'DAMAGED' end
     local start = math.floor((at - 1) / row_len) * row_len
-    -- A run that lies across two rows is none.
-    if at + count - 1 <= start + row_len then row_start = start else from = start + row_len + 1 end
+    -- A run across two rows does not count.
+    if at + count - 1 <= start + row_len then
+      row_start = start
+    else
+      from = start + row_len + 1
+    end
   until row_start
 
-  local best, least
+  local best, shortest
   for first, run in string.gmatch(bytes:sub(row_start + 1, row_start + row_len), '()(0+)') do
-    if #run >= count and (not least or #run < least) then best, least = first, #run end
+    if #run >= count and (not shortest or #run < shortest) then best, shortest = first, #run end
   end
   local chunk = { no = no, bytes = bytes, at = {} }
   for n = 1, count do chunk.at[n] = row_start + best + n - 1 end

@@ -1,15 +1,18 @@
 #!lua
--- Begins to fill the gate of a program, closed; or carries on where another loader's lease has run out. Filling keeps the seats of
--- reservations that Postgres may not know yet (held, accepted, abandoning) and forgets all others: Postgres will name them.
+-- Begins to fill the closed gate of a program, or resumes a filling whose loader's lease has ended.
+-- Filling keeps the seats of reservations that Postgres may not have yet (held, accepted,
+-- abandoning) and removes all others: install_merge adds those of Postgres.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
--- ARGV  1 loader: 32 hex digits, 2 the places of barriers in Kafka or '', 3 the grant of install_claim under which they were appended, or '', 4 lease
---       ms, then category, first:rows:row_len:chunk_rows:chunks, repeated
--- Gives MINE ends position | BUSY ms-left | OPEN (nothing to do) | ENDS (to be filled from nothing: barriers are needed)
---       | LOST (the gate does not hold this grant: the barriers may be older than the loss; nothing changed)
--- Cost  the whole program in one step: about 1.5 us a seat that has an owner, little for the others. Once per loss of Redis.
---       Refused under memory pressure, before any write.
--- Idempotent: the same loader gets MINE again, its lease renewed, nothing emptied. The position of a filling is what the loader before
--- noted by install_renew: '' at first, and opaque here.
+-- ARGV  1 loader: 32 hex digits, 2 the positions of barriers in Kafka or '', 3 the grant of
+--       install_claim before they were appended, or '', 4 lease ms, then category,
+--       first:rows:row_len:chunk_rows:chunks, repeated
+-- Gives MINE ends position | BUSY ms-left | OPEN (nothing to do) | ENDS (filling starts from
+--       nothing and requires barriers) | LOST (the gate does not hold this grant: the barriers may
+--       be older than the loss; nothing changed)
+-- Cost  the whole program in one step: about 1.5 us for each owned seat, little for the others.
+--       Once per loss of Redis. Refused under memory pressure, before any write. Idempotent: the
+--       same loader gets MINE again with a renewed lease, and nothing is removed. The position is
+--       the text of the last install_renew, '' at first.
 --@include delay/clock
 --@include delay/entry
 --@include link/server
@@ -20,32 +23,36 @@ local replid = server_replid()
 local head = redis.call('HMGET', head_key, 'state', 'replid', 'epoch', 'lease', 'ends', 'position')
 if not is_nonce(loader) then return bad('the loader must be 32 hex digits') end
 if not ends or not grant or not lease_ms or lease_ms < 1 then
-  return bad('end offsets and a grant (or both empty) and a lease in ms are needed')
+  return bad('end offsets and a grant (or both empty) and a lease in ms are required')
 end
-if #ARGV < 6 or #ARGV % 2 == 1 then return bad('a category and its layout are needed, for each category') end
-local halls = {}
+if #ARGV < 6 or #ARGV % 2 == 1 then return bad('category and layout are required, repeated') end
+local categories = {}
 for at = 5, #ARGV, 2 do
   local layout = layout_of(ARGV[at + 1])
-  if not layout or not string.match(ARGV[at], '^%d+$') or layout.span < 1 or layout.chunks ~= math.ceil(layout.seats / layout.span) then
+  local valid = layout and string.match(ARGV[at], '^%d+$') and layout.span >= 1
+  if not valid or layout.chunks ~= math.ceil(layout.seats / layout.span) then
     return bad('category ' .. ARGV[at] .. ' has no valid layout')
   end
-  halls[#halls + 1] = { cat = ARGV[at], text = ARGV[at + 1], layout = layout, kept = {} }
+  categories[#categories + 1] = { cat = ARGV[at], text = ARGV[at + 1], layout = layout, kept = {} }
 end
 
--- A map of which something else removed a part is no map.
-local function sound()
-  for _, hall in ipairs(halls) do
-    if redis.call('HGET', head_key, 'layout:' .. hall.cat) ~= hall.text then return false end
-    for no = 0, hall.layout.chunks - 1 do
-      if redis.call('STRLEN', chunk_key(hall.cat, no)) ~= chunk_seats(hall.layout, no) then return false end
-      if redis.call('HEXISTS', program_root .. 'runs:' .. hall.cat, 'r' .. no) == 0 then return false end
+-- Whether the installed map is complete.
+local function is_complete()
+  for _, category in ipairs(categories) do
+    local installed = redis.call('HGET', head_key, 'layout:' .. category.cat)
+    if installed ~= category.text then return false end
+    for no = 0, category.layout.chunks - 1 do
+      local size = redis.call('STRLEN', chunk_key(category.cat, no))
+      if size ~= chunk_seats(category.layout, no) then return false end
+      local runs_key = program_root .. 'runs:' .. category.cat
+      if redis.call('HEXISTS', runs_key, 'r' .. no) == 0 then return false end
     end
   end
   return true
 end
 
 local lease_end = string.format('%.0f', now_up + lease_ms)
-if head[1] and head[2] == replid and sound() then
+if head[1] and head[2] == replid and is_complete() then
   if head[1] == 'open' then
     redis.call('SREM', filling_key, program_id)
     return { 'OPEN' }
@@ -60,12 +67,14 @@ if ends == '' then
   redis.call('SREM', filling_key, program_id)
   return { 'ENDS' }
 end
-if redis.call('GET', claim_key) ~= grant or string.match(grant, ':(%x+)$') ~= replid then return { 'LOST' } end
+if redis.call('GET', claim_key) ~= grant or string.match(grant, ':(%x+)$') ~= replid then
+  return { 'LOST' }
+end
 
--- Who keeps seats: looked up once per order.
-local fates, owners, none = {}, redis.call('HGETALL', owner_key), {}
-local function fate(owner)
-  local known = fates[owner]
+-- Which orders keep their seats, read once for each order.
+local reservations, owners, none = {}, redis.call('HGETALL', owner_key), {}
+local function reservation_of(owner)
+  local known = reservations[owner]
   if known then return known end
   local order, nonce = string.match(owner, '^(%d+):(%x+)$')
   known = { order = order, nonce = nonce, seats = 0 }
@@ -74,18 +83,18 @@ local function fate(owner)
     known.user = f[3]
     known.keeps = f[2] == 'held' or f[2] == 'accepted' or f[2] == 'abandoning'
   end
-  fates[owner] = known
+  reservations[owner] = known
   return known
 end
 local kept = {}
 for at = 1, #owners, 2 do
-  local seat, its = tonumber(owners[at]), fate(owners[at + 1])
-  for _, hall in ipairs(its.keeps and halls or none) do
-    local nth = seat - hall.layout.first
-    if nth >= 0 and nth < hall.layout.seats then
-      local no = math.floor(nth / hall.layout.span)
-      hall.kept[no] = hall.kept[no] or {}
-      table.insert(hall.kept[no], nth - no * hall.layout.span + 1)
+  local seat, its = tonumber(owners[at]), reservation_of(owners[at + 1])
+  for _, category in ipairs(its.keeps and categories or none) do
+    local nth = seat - category.layout.first
+    if nth >= 0 and nth < category.layout.seats then
+      local no = math.floor(nth / category.layout.span)
+      category.kept[no] = category.kept[no] or {}
+      table.insert(category.kept[no], nth - no * category.layout.span + 1)
       kept[#kept + 1], kept[#kept + 2] = owners[at], owners[at + 1]
       its.seats = its.seats + 1
     end
@@ -94,22 +103,24 @@ end
 
 redis.call('DEL', head_key, claim_key)
 redis.call('UNLINK', owner_key)
-for at = 1, #kept, 500 do redis.call('HSET', owner_key, unpack(kept, at, math.min(at + 499, #kept))) end
-for _, its in pairs(fates) do
+for at = 1, #kept, 500 do
+  redis.call('HSET', owner_key, unpack(kept, at, math.min(at + 499, #kept)))
+end
+for _, its in pairs(reservations) do
   if its.user and its.seats > 0 then
     redis.call('HSET', user_key(its.user), its.order, its.seats)
-    -- Should its entry be missing, it is looked at now.
+    -- A missing timeout entry is added, due now.
     delay_schedule(timeouts, { its.order }, { timeout_job(its.nonce) }, { now_up })
   elseif its.user then
     redis.call('HDEL', user_key(its.user), its.order)
   end
 end
-for _, hall in ipairs(halls) do
-  local layout, runs_key, free = hall.layout, program_root .. 'runs:' .. hall.cat, 0
+for _, category in ipairs(categories) do
+  local layout, runs_key, free = category.layout, program_root .. 'runs:' .. category.cat, 0
   redis.call('DEL', runs_key)
   for no = 0, layout.chunks - 1 do
     local size, bytes, run = chunk_seats(layout, no), nil, layout.row_len
-    local at = hall.kept[no] or {}
+    local at = category.kept[no] or {}
     if #at == 0 then
       bytes = string.rep('0', size)
     else
@@ -124,12 +135,14 @@ for _, hall in ipairs(halls) do
       bytes = table.concat(parts)
       run = longest_run(bytes, 1, size, layout.row_len, layout.row_len)
     end
-    redis.call('SET', chunk_key(hall.cat, no), bytes)
+    redis.call('SET', chunk_key(category.cat, no), bytes)
     redis.call('HSET', runs_key, 'f' .. no, size - #at, 'r' .. no, run)
     free = free + size - #at
   end
-  redis.call('HSET', head_key, 'free:' .. hall.cat, free, 'layout:' .. hall.cat, hall.text)
+  redis.call('HSET', head_key, 'free:' .. category.cat, free)
+  redis.call('HSET', head_key, 'layout:' .. category.cat, category.text)
 end
-redis.call('HSET', head_key, 'state', 'loading', 'epoch', loader, 'replid', replid, 'ends', ends, 'lease', lease_end)
+local loading = { 'epoch', loader, 'replid', replid, 'ends', ends, 'lease', lease_end }
+redis.call('HSET', head_key, 'state', 'loading', unpack(loading))
 redis.call('SADD', filling_key, program_id)
 return { 'MINE', ends, '' }

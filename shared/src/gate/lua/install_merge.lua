@@ -1,12 +1,13 @@
 #!lua
--- Adds orders that Postgres says are live to a gate that is being filled, and renews the loader's lease.
+-- Adds live orders of Postgres to a gate that is being filled, and renews the loader's lease.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
 -- ARGV  1 loader, 2 lease ms, then order, nonce, user, category, seats, due in ms or '', repeated
 -- Gives DONE 'order,order' (left out: the map does not have their seats) displaced-order:nonce ...
 --       | STALE (the filling is not the caller's, or the map is damaged: nothing changed)
--- Cost  each chunk of the orders' seats once, and two commands an order: about 6 us for an order whose neighbours come with it.
---       Refused under memory pressure, before any write.
--- Idempotent. Orders that have ended (tombstones) are left out. Of two orders that name one seat the later one has it.
+-- Cost  each chunk of the orders' seats once, and two commands for each order: about 6 us if its
+--       neighbours are in the same call. Refused under memory pressure, before any write.
+--       Idempotent. Ended orders (tombstones) are left out. Of two orders with the same seat the
+--       later wins.
 --@include delay/clock
 --@include delay/entry
 --@include link/server
@@ -14,20 +15,26 @@
 --@include gate/seats
 --@include gate/many
 local head = redis.call('HMGET', head_key, 'state', 'epoch', 'replid')
-if head[1] ~= 'loading' or head[2] ~= ARGV[1] or head[3] ~= server_replid() then return { 'STALE' } end
+local is_loader = head[1] == 'loading' and head[2] == ARGV[1]
+if not is_loader or head[3] ~= server_replid() then return { 'STALE' } end
 local lease_ms = whole(ARGV[2])
-if not lease_ms or lease_ms < 1 then return bad('a lease in ms is needed') end
-if #ARGV % 6 ~= 2 or #ARGV > 6002 then return bad('order, nonce, user, category, seats, due are needed, for at most 1,000 orders') end
+if not lease_ms or lease_ms < 1 then return bad('a lease in ms is required') end
+if #ARGV % 6 ~= 2 or #ARGV > 6002 then
+  return bad('order, nonce, user, category, seats, due are required, for at most 1,000 orders')
+end
 
--- What is asked for.
+-- The orders of this call.
 local named, tombs, outside, layouts = {}, {}, {}, {}
 for at = 3, #ARGV, 6 do
-  local o = { order = ARGV[at], nonce = ARGV[at + 1], user = ARGV[at + 2], cat = ARGV[at + 3], seats = seat_list(ARGV[at + 4]) }
+  local o = { order = ARGV[at], nonce = ARGV[at + 1], user = ARGV[at + 2], cat = ARGV[at + 3] }
+  o.seats = seat_list(ARGV[at + 4])
   o.due_ms = whole(ARGV[at + 5])
   if not is_order(o.order) or not is_nonce(o.nonce) or o.user == '' or not o.seats then
-    return bad('order ' .. o.order .. ' must have a number, a nonce, a user and 1 to 20 ascending seats')
+    return bad('order ' .. o.order .. ' needs a number, a nonce, a user, 1 to 20 ascending seats')
   end
-  if not o.due_ms and ARGV[at + 5] ~= '' then return bad('order ' .. o.order .. ' is due at no number of ms') end
+  if not o.due_ms and ARGV[at + 5] ~= '' then
+    return bad('the due time of order ' .. o.order .. ' must be a number of ms, or empty')
+  end
   o.me = o.order .. ':' .. o.nonce
   layouts[o.cat] = layouts[o.cat] or layout_of(redis.call('HGET', head_key, 'layout:' .. o.cat))
   local layout = layouts[o.cat]
@@ -45,8 +52,8 @@ for n, o in ipairs(named) do
   end
 end
 
--- Whose each seat is to be, and the chunks of them all: seats ascend by category.
-local first, holder, halls, displaced, seen = {}, {}, {}, {}, {}
+-- The new owner of each seat, and the chunks of all seats, ascending by category.
+local first, holder, seats_of, displaced, seen = {}, {}, {}, {}, {}
 local function displace(owner)
   if not seen[owner] then
     seen[owner] = true
@@ -54,10 +61,10 @@ local function displace(owner)
   end
 end
 for _, o in ipairs(orders) do
-  halls[o.cat] = halls[o.cat] or {}
+  seats_of[o.cat] = seats_of[o.cat] or {}
   for _, seat in ipairs(o.seats) do
     if not holder[seat] then
-      table.insert(halls[o.cat], seat)
+      table.insert(seats_of[o.cat], seat)
       first[seat] = o.me
     elseif holder[seat] ~= o.me then
       displace(holder[seat])
@@ -66,7 +73,7 @@ for _, o in ipairs(orders) do
   end
 end
 local opened = {}
-for cat, seats in pairs(halls) do
+for cat, seats in pairs(seats_of) do
   table.sort(seats)
   local chunks = open_seats(cat, layouts[cat], seats)
   if not chunks then return { 'STALE' } end
@@ -74,7 +81,7 @@ for cat, seats in pairs(halls) do
 end
 
 -- Nothing above this line writes, nothing below it can fail.
-for cat, seats in pairs(halls) do
+for cat, seats in pairs(seats_of) do
   local owners = {}
   for n, owner in ipairs(in_slices('HMGET', owner_key, seats)) do
     local seat = seats[n]
@@ -91,7 +98,8 @@ for cat, seats in pairs(halls) do
   in_slices('HSET', owner_key, owners)
 end
 local survivors = #resvs > 0 and redis.call('EXISTS', unpack(resvs)) or 0
-local entries, due_ids, bodies, dues = #ids > 0 and redis.call('HMGET', timeouts.job, unpack(ids)) or {}, {}, {}, {}
+local entries = #ids > 0 and redis.call('HMGET', timeouts.job, unpack(ids)) or {}
+local due_ids, bodies, dues = {}, {}, {}
 for n, o in ipairs(orders) do
   redis.call('HSET', user_key(o.user), o.order, #o.seats)
   if survivors > 0 and redis.call('HGET', resvs[n], 'nonce') == o.nonce then
@@ -99,7 +107,7 @@ for n, o in ipairs(orders) do
     redis.call('HDEL', resvs[n], 'message')
     redis.call('PEXPIRE', resvs[n], (o.due_ms or 0) + 3600000)
   end
-  -- An entry of another order that has the same number is left alone.
+  -- An entry of another order with the same number is not changed.
   local job = timeout_job(o.nonce)
   if not entries[n] or entries[n] == job then
     if o.due_ms then

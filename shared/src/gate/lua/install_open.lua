@@ -1,10 +1,11 @@
 #!lua
--- Opens a gate that has been filled: compare-and-set on the loader.
+-- Opens a filled gate: compare-and-set on the loader.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
 -- ARGV  1 loader
--- Gives 1 if the gate is open by this filling, or 0: somebody began anew, or the server is another (nothing changed)
+-- Gives 1 if the gate is open by this filling, or 0: another filling has begun, or the server has
+--       changed (nothing changed)
 -- Cost  O(1)
--- Idempotent: repeated, it answers 1 as long as nobody has begun anew.
+-- Idempotent: repeated, it returns 1 until another filling begins.
 --@include delay/clock
 --@include delay/entry
 --@include link/server

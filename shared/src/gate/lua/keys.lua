@@ -1,5 +1,6 @@
--- Every key of a script comes from its one key, the program's header `<env>:{sNN}:program:<id>:head`: so all carry its hash tag.
--- Needs delay/clock and delay/entry. Order numbers, nonces and offsets stay strings: Lua's numbers lose digits above 2^53.
+-- Derives every key of a script from KEYS[1], the header `<env>:{sNN}:program:<id>:head`, so all
+-- share its hash tag. Needs delay/clock and delay/entry. Order numbers, nonces and offsets stay
+-- strings: Lua numbers lose digits above 2^53.
 local head_key = KEYS[1]
 local shard_root, program_id = string.match(head_key, '^(.-:{s%d%d}:)program:(%d+):head$')
 if not shard_root then return bad('the key must be the header of a program') end
@@ -15,7 +16,7 @@ local function user_key(user) return program_root .. 'user:' .. user end
 local function resv_key(order) return shard_root .. 'resv:' .. order end
 local function tomb_key(order) return shard_root .. 'tomb:' .. order end
 
--- User and key may hold any visible character, ':' among them: the user's length tells where it ends.
+-- User and key may contain ':', so the length of the user is part of the key.
 local function idem_key(user, key)
   return shard_root .. 'idem:' .. program_id .. ':' .. #user .. ':' .. user .. ':' .. key
 end
@@ -28,7 +29,7 @@ local function timeout_job(nonce)
   return '{"program":"' .. program_id .. '","nonce":"' .. nonce .. '"}'
 end
 
--- Whether the order's timeout entry is of another order that has the same number.
+-- Whether the timeout entry belongs to another order with the same number.
 local function timeout_of_another(order, nonce)
   local body = redis.call('HGET', timeouts.job, order)
   return body and body ~= timeout_job(nonce)
@@ -38,7 +39,7 @@ local function is_order(text) return string.match(text or '', '^[1-9]%d*$') and 
 local function is_nonce(text) return string.match(text or '', '^[0-9a-f]+$') and #text == 32 end
 local function is_number(text) return string.match(text or '', '^%-?%d+$') and #text <= 20 end
 
--- '3,4,5' as numbers. Nothing unless they are 1 to 20 and ascending.
+-- '3,4,5' as numbers. nil unless they are 1 to 20 and ascending.
 local function seat_list(text)
   local seats, last = {}, -1
   if not string.match(text or '', '^%d[%d,]*$') then return nil end

@@ -1,6 +1,6 @@
--- Postgres says that an order has its seats: it gets them here, whoever holds them. Needs gate/seats.
+-- Gives an order its seats as Postgres has them, whichever order holds them here. Needs gate/seats.
 
--- `chunks` are the opened chunks of `seats`. Gives the other orders that lost a seat by it, each once.
+-- `chunks` are the opened chunks of `seats`. Returns the displaced orders, each once.
 local function force_live(order, nonce, user, cat, layout, seats, chunks, due_ms)
   local me, displaced, seen, owners = order .. ':' .. nonce, {}, {}, {}
   for n, owner in ipairs(redis.call('HMGET', owner_key, unpack(seats))) do
@@ -22,7 +22,7 @@ local function force_live(order, nonce, user, cat, layout, seats, chunks, due_ms
   if #owners > 0 then redis.call('HSET', owner_key, unpack(owners)) end
   if user ~= '' then redis.call('HSET', user_key(user), order, #seats) end
 
-  -- Its reservation need not be kept for the seats' sake any more. An hour longer for requests that come late.
+  -- The reservation stays one more hour for late requests.
   local resv = resv_key(order)
   if redis.call('HGET', resv, 'nonce') == nonce then
     redis.call('HSET', resv, 'state', 'stored')

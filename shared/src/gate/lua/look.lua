@@ -1,7 +1,7 @@
 #!lua flags=no-writes
--- Shows the header of a program, and by what it is to be judged.
+-- Reads the header of a program, with the time and the replication id that decide its state.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
--- Gives now, the server's replication id, then field, value, repeated (none: not in the gate)
+-- Gives now, the server's replication id, then field, value, repeated (none if not installed)
 -- Cost  O(categories)
 --@include delay/clock
 --@include link/server

@@ -1,7 +1,8 @@
--- Commands over more words than one call of Lua takes, and timeout entries of many orders. Needs delay/entry.
+-- Commands with more words than one call from Lua takes, and timeout entries of many orders. Needs
+-- delay/entry.
 
--- Calls `command key word ...` for at most 1,000 words at a time (an even number: pairs stay together). Gives the replies in one list,
--- where they are lists.
+-- Calls `command key word ...` with at most 1,000 words at a time (even, so pairs stay together).
+-- Returns list replies as one list.
 local function in_slices(command, key, words)
   local replies = {}
   for at = 1, #words, 1000 do
@@ -13,7 +14,7 @@ local function in_slices(command, key, words)
   return replies
 end
 
--- As delay_put, for many entries: ids, bodies and due times side by side.
+-- delay_put for many entries, given as parallel lists.
 local function delay_put_many(queue, ids, bodies, dues)
   if #ids == 0 then return end
   local due, job, changed = {}, {}, {}

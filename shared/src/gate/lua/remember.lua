@@ -1,12 +1,12 @@
--- What clients' keys name, for a bounded number of keys of one buyer. Needs delay/clock and gate/keys.
+-- Stores idempotency keys, a bounded number for each buyer. Needs delay/clock and gate/keys.
 
--- Keys kept of one buyer in one program. More are kept only where more orders of the buyer are live.
+-- Keys of one buyer in one program. Only keys of live orders may exceed it.
 local MAX_KEYS = 32
 
--- Keeps what a key names: `named` is `order:nonce:hash`, `ttl` is in ms. Beyond MAX_KEYS the oldest keys of orders that have ended are
--- forgotten: order-create still rejects a second order of such a key as a duplicate. The key of an order that has tickets or a
--- reservation stays, since its repeated request must find that order.
--- Cost: O(log n); beyond MAX_KEYS also three commands for each live order that is older than what is forgotten.
+-- Stores `named` (`order:nonce:hash`) for a key, for `ttl` ms. Beyond MAX_KEYS it deletes the
+-- oldest keys of ended orders; order-create still rejects a second order of such a key as a
+-- duplicate. The key of an order with tickets or a reservation stays: a repeated request must find
+-- that order. Cost: O(log n); beyond MAX_KEYS also three commands for each older live order.
 local function remember(user, key, named, ttl)
   local index = keys_key(user)
   redis.call('SET', idem_key(user, key), named, 'PX', ttl)
@@ -19,7 +19,8 @@ local function remember(user, key, named, ttl)
     local its = redis.call('GET', idem_key(user, old))
     local order = its and string.match(its, '^%d+')
     local lives = order
-      and (redis.call('HEXISTS', user_key(user), order) == 1 or redis.call('EXISTS', resv_key(order)) == 1)
+      and (redis.call('HEXISTS', user_key(user), order) == 1
+        or redis.call('EXISTS', resv_key(order)) == 1)
     if not lives then
       redis.call('DEL', idem_key(user, old))
       redis.call('ZREM', index, old)

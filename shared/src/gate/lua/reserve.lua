@@ -1,14 +1,18 @@
 #!lua
--- Holds seats for a buyer: seats, owner, tickets, reservation, key and timeout entry in one step, or nothing at all.
+-- Reserves seats for a buyer: seats, owner, tickets, reservation, key and timeout entry, or
+-- nothing.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
--- ARGV  1 order, 2 nonce, 3 user, 4 category, 5 'seats' | 'best', 6 '3,4,5' | how many, 7 unit price, 8 limit of the user,
---       9 idempotency key or '', 10 hash of the body or '', 11 publish window ms, 12 time to keep the key ms,
---       13 message up to the seats, 14 message after them
--- Gives HELD order:nonce seats message attempt | AGAIN order:nonce seats message attempt state partition offset appended
---       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | TAKEN seats | NOSEAT | LIMIT have | LOADING | REBUILD | INUSE
--- Cost  one chunk for the best seats, the chunks of the seats for chosen ones; the buyer's kept keys, where they are too many (gate/remember).
---       Refused under memory pressure, before any write.
--- Idempotent on order + nonce: the same seats again. On the client's key: the order it named before.
+-- ARGV  1 order, 2 nonce, 3 user, 4 category, 5 'seats' | 'best', 6 '3,4,5' | how many, 7 unit
+--       price, 8 ticket limit of the user, 9 idempotency key or '', 10 hash of the body or '', 11
+--       publish window ms, 12 lifetime of the key ms, 13 message up to the seats, 14 message after
+--       them
+-- Gives HELD order:nonce seats message attempt
+--       | AGAIN order:nonce seats message attempt state partition offset appended
+--       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | TAKEN seats | NOSEAT
+--       | LIMIT have | LOADING | REBUILD | INUSE
+-- Cost  one chunk for the best seats, the chunks of the seats for chosen ones; the buyer's keys if
+--       they are too many (gate/remember). Refused under memory pressure, before any write.
+-- Idempotent by order and nonce (the same seats) and by the client's key (its earlier order).
 --@include delay/clock
 --@include delay/entry
 --@include link/server
@@ -19,40 +23,49 @@
 --@include gate/best
 local order, nonce, user, cat, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local price, limit, key, body_hash = ARGV[7], whole(ARGV[8]), ARGV[9], ARGV[10]
-local window, key_ttl, message_head, message_tail = whole(ARGV[11]), whole(ARGV[12]), ARGV[13], ARGV[14]
+local window, key_ttl = whole(ARGV[11]), whole(ARGV[12])
+local message_head, message_tail = ARGV[13], ARGV[14]
 
-local head = redis.call('HMGET', head_key, 'state', 'replid', 'layout:' .. (cat or ''), 'free:' .. (cat or ''))
+local layout_field, free_field = 'layout:' .. (cat or ''), 'free:' .. (cat or '')
+local head = redis.call('HMGET', head_key, 'state', 'replid', layout_field, free_field)
 if not head[1] or head[2] ~= server_replid() then return { 'REBUILD' } end
 if head[1] ~= 'open' then return { 'LOADING' } end
 
 if not is_order(order) then return bad('the order number must be 1 to 19 digits') end
 if not is_nonce(nonce) then return bad('the nonce must be 32 hex digits') end
-if not user or user == '' then return bad('a user is needed') end
+if not user or user == '' then return bad('a user is required') end
 if not whole(price) or not limit then return bad('price and limit must be numbers') end
-if not window or window < 1 or not key_ttl or key_ttl < 1 then return bad('publish window and key time must be numbers of ms') end
-if not key or not string.match(body_hash or '-', '^%x*$') then return bad('the body hash must be hex digits') end
-if not message_tail then return bad('14 arguments are needed') end
-local wanted, count
+if not window or window < 1 or not key_ttl or key_ttl < 1 then
+  return bad('publish window and key time must be numbers of ms')
+end
+if not key or not string.match(body_hash or '-', '^%x*$') then
+  return bad('the body hash must be hex digits')
+end
+if not message_tail then return bad('14 arguments are required') end
+local chosen, count
 if mode == 'seats' then
-  wanted = seat_list(ARGV[6])
-  count = wanted and #wanted
+  chosen = seat_list(ARGV[6])
+  count = chosen and #chosen
 elseif mode == 'best' then
   count = whole(ARGV[6])
 end
-if not count or count < 1 or count > 20 then return bad('1 to 20 seats, ascending, or best of 1 to 20, must be asked for') end
+if not count or count < 1 or count > 20 then
+  return bad('expected 1 to 20 seats, ascending, or a count of 1 to 20')
+end
 
 local owner = order .. ':' .. nonce
 
--- The client's key first: a double click must find its order, not a full hall.
+-- The client's key first: a repeated request must find its order, also when no seat is free.
 local earlier = earlier_order(user, key, body_hash, window, owner)
 if earlier then return earlier end
 
 local resv = resv_key(order)
 local in_use = redis.call('HGET', resv, 'nonce')
-if in_use == nonce then return kept('HELD', owner, resv) end
-if in_use or redis.call('EXISTS', tomb_key(order)) == 1 or timeout_of_another(order, nonce) then return { 'INUSE' } end
+if in_use == nonce then return stored('HELD', owner, resv) end
+local ended = redis.call('EXISTS', tomb_key(order)) == 1
+if in_use or ended or timeout_of_another(order, nonce) then return { 'INUSE' } end
 
--- Summed, not counted: an order that ends is deleted from the hash, which is harmless twice.
+-- The sum of the hash, not a counter: deleting an ended order twice is harmless.
 local have = 0
 for _, tickets in ipairs(redis.call('HVALS', user_key(user))) do have = have + tickets end
 if have + count > limit then return { 'LIMIT', have } end
@@ -62,16 +75,16 @@ if not layout then return { 'NOSEAT' } end
 local chunks, seats = nil, {}
 if mode == 'seats' then
   local problem
-  chunks, problem = open_seats(cat, layout, wanted)
+  chunks, problem = open_seats(cat, layout, chosen)
   if not chunks then return { problem == 'DAMAGED' and 'REBUILD' or problem } end
   local taken = {}
   for _, chunk in ipairs(chunks) do
     for n, place in ipairs(chunk.at) do
-      if chunk.bytes:byte(place) ~= 48 then taken[#taken + 1] = wanted[chunk.nth[n]] end
+      if chunk.bytes:byte(place) ~= 48 then taken[#taken + 1] = chosen[chunk.nth[n]] end
     end
   end
   if #taken > 0 then return { 'TAKEN', table.concat(taken, ',') } end
-  seats = wanted
+  seats = chosen
 else
   local free = tonumber(head[4]) or 0
   if free == 0 then return { 'SOLDOUT' } end
@@ -79,10 +92,11 @@ else
   if problem then return { 'REBUILD' } end
   if not chunk then return { 'NOTADJACENT', free } end
   chunks = { chunk }
-  for n, place in ipairs(chunk.at) do seats[n] = layout.first + chunk.no * layout.span + place - 1 end
+  local offset = layout.first + chunk.no * layout.span - 1
+  for n, place in ipairs(chunk.at) do seats[n] = offset + place end
 end
 
--- Nothing above this line writes (but for a repeat), nothing below it can fail.
+-- Nothing above this line writes (except for a repeat), nothing below it can fail.
 for _, chunk in ipairs(chunks) do set_seats(cat, layout, chunk, chunk.at, '1') end
 local owners = {}
 for _, seat in ipairs(seats) do owners[#owners + 1], owners[#owners + 2] = seat, owner end
@@ -90,8 +104,10 @@ redis.call('HSET', owner_key, unpack(owners))
 redis.call('HSET', user_key(user), order, count)
 local list = table.concat(seats, ',')
 local message = message_head .. list .. message_tail
-redis.call('HSET', resv, 'state', 'held', 'nonce', nonce, 'program', program_id, 'user', user, 'category', cat, 'seats', list,
-  'price', price, 'key', key, 'attempt', 1, 'message', message)
+redis.call('HSET', resv, unpack({
+  'state', 'held', 'nonce', nonce, 'program', program_id, 'user', user, 'category', cat,
+  'seats', list, 'price', price, 'key', key, 'attempt', 1, 'message', message,
+}))
 if key ~= '' then remember(user, key, owner .. ':' .. body_hash, key_ttl) end
 delay_put(timeouts, order, timeout_job(nonce), now_up + window)
 return { 'HELD', owner, list, message, '1' }

@@ -1,9 +1,11 @@
--- The seat map of one category: chunks of whole rows, a byte a seat ('0' free, '1' taken, '2' blocked); the hash `runs:<cat>` keeps
--- per chunk the number of free seats (f<chunk>) and the longest run of free seats within a row (r<chunk>). Needs gate/keys.
+-- The seat map of a category: chunks of whole rows, one byte for each seat ('0' free, '1' taken,
+-- '2' blocked). The hash `runs:<cat>` has for each chunk the number of free seats (f<chunk>) and
+-- the longest run of free seats within a row (r<chunk>). Needs gate/keys.
 
--- The layout 'first:rows:row_len:chunk_rows:chunks' of a header. Nothing where the header has none.
+-- Parses the layout 'first:rows:row_len:chunk_rows:chunks' of a header. nil if there is none.
 local function layout_of(text)
-  local first, rows, row_len, chunk_rows, chunks = string.match(text or '', '^(%d+):(%d+):(%d+):(%d+):(%d+)$')
+  local first, rows, row_len, chunk_rows, chunks =
+    string.match(text or '', '^(%d+):(%d+):(%d+):(%d+):(%d+)$')
   if not first then return nil end
   return {
     first = tonumber(first), seats = rows * row_len, row_len = tonumber(row_len),
@@ -12,10 +14,12 @@ local function layout_of(text)
 end
 
 local function chunk_key(cat, chunk) return program_root .. 'seats:' .. cat .. ':' .. chunk end
-local function chunk_seats(layout, chunk) return math.min(layout.span, layout.seats - chunk * layout.span) end
+local function chunk_seats(layout, chunk)
+  return math.min(layout.span, layout.seats - chunk * layout.span)
+end
 
--- The chunks of some seats, read. Nothing and 'NOSEAT' if a seat is not of this category, nothing and 'DAMAGED' if a chunk is
--- missing: writing into a missing chunk would make one up. Seats ascend, so chunks do.
+-- Reads the chunks of ascending seats. nil and 'NOSEAT' if a seat is not of this category, nil and
+-- 'DAMAGED' if a chunk is missing: writing into a missing chunk would create a wrong one.
 local function open_seats(cat, layout, seats)
   local chunks = {}
   for n, seat in ipairs(seats) do
@@ -35,7 +39,8 @@ local function open_seats(cat, layout, seats)
   return chunks
 end
 
--- The longest run of free seats within a row, in bytes from..to (from begins a row, to ends one). Stops at one of `enough`.
+-- The longest run of free seats within a row, in bytes from..to (whole rows). Stops at a run of
+-- `enough` seats.
 local function longest_run(bytes, from, to, row_len, enough)
   local best, at = 0, from
   while best < enough do
@@ -57,8 +62,8 @@ local function longest_run(bytes, from, to, row_len, enough)
   return best
 end
 
--- Writes one byte at some places of a chunk, and keeps its free count, its longest run and the header's free count right.
--- `at`: ascending places, none of which has that byte already.
+-- Writes one byte at some positions of a chunk and updates its free count, its longest run and the
+-- header's free count. `at` lists ascending positions; none has that byte already.
 local function set_seats(cat, layout, chunk, at, byte)
   if #at == 0 then return end
   local old, row_len = chunk.bytes, layout.row_len
@@ -80,15 +85,17 @@ local function set_seats(cat, layout, chunk, at, byte)
     if byte == '0' then freed = freed + 1 elseif old:byte(place) == 48 then freed = freed - 1 end
   end
 
-  -- Only rows that were touched can have changed. Taking shortens the longest run only where one of those rows had it.
+  -- Only the rows of `at` change. Taking seats shortens the longest run only if one of these rows
+  -- had it.
   local runs_key = program_root .. 'runs:' .. cat
   local run = tonumber(redis.call('HGET', runs_key, 'r' .. chunk.no)) or 0
-  local looked_at, touched, last_row = byte == '0' and new or old, 0, -1
+  local scanned, touched, last_row = byte == '0' and new or old, 0, -1
   for _, place in ipairs(at) do
     local row = math.floor((place - 1) / row_len)
     if row ~= last_row then
       last_row = row
-      touched = math.max(touched, longest_run(looked_at, row * row_len + 1, (row + 1) * row_len, row_len, row_len))
+      local from, to = row * row_len + 1, (row + 1) * row_len
+      touched = math.max(touched, longest_run(scanned, from, to, row_len, row_len))
     end
   end
   local now_run = run

@@ -1,19 +1,21 @@
 #!lua flags=allow-oom
--- Mends the tickets of one buyer: what each order counts towards the buyer's limit. A reservation in flight counts its own seats, whatever
--- the caller says: Postgres may not know it yet.
+-- Repairs the tickets of one buyer: what each order counts towards the buyer's limit. A reservation
+-- in flight counts its own seats, because Postgres may not have it yet.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
--- ARGV  1 user, then order, the count that the caller saw ('' for none), the count by Postgres, repeated:
---       the seats of a live order, '0' for one that has ended, '' where there is no row
--- Gives how many counts were changed
--- Cost  O(orders)
--- Idempotent. A count that is not what the caller saw has changed since, and is left alone. So is one without a row that has a
--- reservation still (it was stored since), and a live order that has ended since is not counted again.
+-- ARGV  1 user, then order, the count that the caller read ('' for none), the count of Postgres
+--       (the seats of a live order, '0' for an ended one, '' without a row), repeated
+-- Gives the number of changed counts
+-- Cost  O(orders) Idempotent. A count that has changed since the caller read it stays. So does one
+--       without a row whose reservation is stored since; a live order that has ended since is not
+--       counted again.
 --@include delay/clock
 --@include delay/entry
 --@include gate/keys
 local user = ARGV[1]
-if not user or user == '' or #ARGV % 3 ~= 1 then return bad('a user, then order, seen, count are needed for each order') end
-local tickets, mended = user_key(user), 0
+if not user or user == '' or #ARGV % 3 ~= 1 then
+  return bad('a user, then order, read count, count are required')
+end
+local tickets, repaired = user_key(user), 0
 for at = 2, #ARGV, 3 do
   local order, seen, count = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if count ~= '' and not whole(count) then return bad('a count must be a number, or empty') end
@@ -29,9 +31,13 @@ for at = 2, #ARGV, 3 do
       count = ''
     end
     if count ~= seen then
-      if count == '' then redis.call('HDEL', tickets, order) else redis.call('HSET', tickets, order, count) end
-      mended = mended + 1
+      if count == '' then
+        redis.call('HDEL', tickets, order)
+      else
+        redis.call('HSET', tickets, order, count)
+      end
+      repaired = repaired + 1
     end
   end
 end
-return { mended }
+return { repaired }

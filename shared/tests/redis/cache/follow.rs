@@ -1,4 +1,4 @@
-//! Hearing of changes, and of having missed some.
+//! Following changes, and detecting missed ones.
 
 use redis::pipe;
 
@@ -153,7 +153,7 @@ async fn nothing_loaded_before_the_position_was_fixed_is_served_after_it() {
     let book = Book::new(&[(7, 1)]);
     let cache = stage.instance(
         &book,
-        shared::cache::Hearing::Follows {
+        shared::cache::ChangeFeed::Follows {
             fresh_for: std::time::Duration::from_secs(20),
         },
     );

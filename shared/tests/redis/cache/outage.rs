@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::cache::Hearing;
+use shared::cache::ChangeFeed;
 
 use super::stage::{Book, Stage, change, read, until};
 use crate::private::Private;
@@ -53,7 +53,7 @@ async fn a_redis_that_was_never_there_is_no_error_and_is_used_once_it_comes() {
     let book = Book::new(&[(7, 1)]);
     let cache = stage.instance(
         &book,
-        Hearing::Follows {
+        ChangeFeed::Follows {
             fresh_for: Duration::from_secs(20),
         },
     );
@@ -75,7 +75,7 @@ async fn many_who_ask_at_once_during_an_outage_ask_the_truth_together() {
     let book = Book::new(&[(7, 1)]);
     let cache = stage.instance(
         &book,
-        Hearing::Follows {
+        ChangeFeed::Follows {
             fresh_for: Duration::from_secs(20),
         },
     );

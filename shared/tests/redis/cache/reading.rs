@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use shared::cache::{Hearing, Looked};
+use shared::cache::{ChangeFeed, SharedLookup};
 use shared::message::ProgramChanged;
 
 use super::stage::{Book, Stage, change, id, program, read, until};
 
 /// One that follows in name only: nobody reads for it, so nothing is served from memory.
-const NOT_YET: Hearing = Hearing::Follows {
+const NOT_YET: ChangeFeed = ChangeFeed::Follows {
     fresh_for: Duration::from_secs(20),
 };
 
@@ -89,7 +89,7 @@ async fn a_reader_that_loaded_before_a_change_puts_nothing_back_anywhere() {
     assert_eq!(instance.read(7).await, 2);
     let kept = stage.shared().get(id(7), 1).await;
     assert!(
-        !matches!(&kept, Ok(Looked::Hit(Some(found))) if found.version.get() < 2),
+        !matches!(&kept, Ok(SharedLookup::Hit(Some(found))) if found.version.get() < 2),
         "{kept:?}"
     );
 }
@@ -158,7 +158,7 @@ async fn who_was_shown_a_newer_version_than_the_caches_have_gets_the_truth() {
     book.commit(7, 2);
     let found = instance
         .cache
-        .find_true(id(7))
+        .find_committed(id(7))
         .await
         .expect("read")
         .expect("there");
@@ -171,13 +171,18 @@ async fn who_was_shown_a_newer_version_than_the_caches_have_gets_the_truth() {
 async fn one_that_hears_nothing_serves_from_memory_for_its_short_time_only() {
     let stage = Stage::open();
     let book = Book::new(&[(7, 1)]);
-    let keep = shared::cache::Keep {
+    let keep = shared::cache::Retention {
         entries: 10,
         ttl: Duration::from_millis(300),
         shared_ttl: Duration::from_secs(60),
         absent_ttl: Duration::from_secs(1),
     };
-    let cache = shared::cache::ProgramCache::new(book.clone(), stage.shared(), Hearing::Deaf, keep);
+    let cache = shared::cache::ProgramCache::new(
+        book.clone(),
+        stage.shared(),
+        ChangeFeed::Unavailable,
+        keep,
+    );
     assert_eq!(read(&cache, 7).await, 1);
     book.commit(7, 2);
     stage

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shared::cache::{Lease, Looked, Put, Raised, SharedCache};
+use shared::cache::{PutLease, PutResult, Raised, SharedCache, SharedLookup};
 use shared::sale::Program;
 
 use super::stage::{LONG, Stage, change, id, program};
 use crate::private::Private;
 
-async fn miss(cache: &SharedCache, n: i64) -> Lease {
+async fn miss(cache: &SharedCache, n: i64) -> PutLease {
     match cache.get(id(n), rand::random()).await {
-        Ok(Looked::Miss(lease)) => lease,
+        Ok(SharedLookup::Miss(lease)) => lease,
         other => panic!("expected a miss, got {other:?}"),
     }
 }
 
-async fn put(cache: &SharedCache, n: i64, lease: &Lease, found: Option<&Program>) -> Put {
+async fn put(cache: &SharedCache, n: i64, lease: &PutLease, found: Option<&Program>) -> PutResult {
     cache
         .put(id(n), lease, found, LONG)
         .await
@@ -36,11 +36,11 @@ async fn what_was_missed_and_put_is_found_by_everybody() {
     );
     assert_eq!(
         put(&cache, 7, &lease, Some(&program(7, 1))).await,
-        Put::Stored
+        PutResult::Stored
     );
     assert_eq!(
         stage.shared().get(id(7), 1).await,
-        Ok(Looked::Hit(Some(program(7, 1))))
+        Ok(SharedLookup::Hit(Some(program(7, 1))))
     );
     miss(&cache, 8).await;
 }
@@ -52,16 +52,22 @@ async fn a_reader_that_loaded_an_old_version_before_a_change_never_puts_it_back(
     let old_reader = miss(&cache, 7).await;
     let old = program(7, 1);
     cache.raise(change(7, 2)).await.expect("Redis runs");
-    assert_eq!(put(&cache, 7, &old_reader, Some(&old)).await, Put::Old);
+    assert_eq!(
+        put(&cache, 7, &old_reader, Some(&old)).await,
+        PutResult::Old
+    );
     let new_reader = miss(&cache, 7).await;
     assert_eq!(
         put(&cache, 7, &new_reader, Some(&program(7, 2))).await,
-        Put::Stored
+        PutResult::Stored
     );
-    assert_eq!(put(&cache, 7, &old_reader, Some(&old)).await, Put::Old);
+    assert_eq!(
+        put(&cache, 7, &old_reader, Some(&old)).await,
+        PutResult::Old
+    );
     assert_eq!(
         cache.get(id(7), 1).await,
-        Ok(Looked::Hit(Some(program(7, 2))))
+        Ok(SharedLookup::Hit(Some(program(7, 2))))
     );
 }
 
@@ -72,10 +78,13 @@ async fn a_slower_reader_does_not_replace_what_a_quicker_one_put_even_before_the
     let lease = miss(&cache, 7).await;
     assert_eq!(
         put(&cache, 7, &lease, Some(&program(7, 2))).await,
-        Put::Stored
+        PutResult::Stored
     );
-    assert_eq!(put(&cache, 7, &lease, Some(&program(7, 1))).await, Put::Old);
-    assert_eq!(put(&cache, 7, &lease, None).await, Put::Old);
+    assert_eq!(
+        put(&cache, 7, &lease, Some(&program(7, 1))).await,
+        PutResult::Old
+    );
+    assert_eq!(put(&cache, 7, &lease, None).await, PutResult::Old);
 }
 
 #[tokio::test]
@@ -105,7 +114,10 @@ async fn a_risen_floor_drops_what_is_below_it_and_nothing_else() {
         "a floor never falls"
     );
     let lease = miss(&cache, 7).await;
-    assert_eq!(put(&cache, 7, &lease, Some(&program(7, 2))).await, Put::Old);
+    assert_eq!(
+        put(&cache, 7, &lease, Some(&program(7, 2))).await,
+        PutResult::Old
+    );
 }
 
 #[tokio::test]
@@ -119,11 +131,11 @@ async fn a_lease_from_before_the_server_lost_its_memory_puts_nothing() {
         let _: u64 = stage.ask(&["DEL", &stage.key(7, key)]).await;
     }
     // Nothing tells any more that this is old; but nobody who missed since has this lease.
-    assert_eq!(put(&cache, 7, &lease, Some(&old)).await, Put::NoLease);
+    assert_eq!(put(&cache, 7, &lease, Some(&old)).await, PutResult::NoLease);
     let lease = miss(&cache, 7).await;
     assert_eq!(
         put(&cache, 7, &lease, Some(&program(7, 2))).await,
-        Put::Stored
+        PutResult::Stored
     );
 }
 
@@ -132,8 +144,8 @@ async fn that_there_is_no_such_program_is_remembered_until_there_is_one() {
     let stage = Stage::open();
     let cache = stage.shared();
     let lease = miss(&cache, 7).await;
-    assert_eq!(put(&cache, 7, &lease, None).await, Put::Stored);
-    assert_eq!(cache.get(id(7), 1).await, Ok(Looked::Hit(None)));
+    assert_eq!(put(&cache, 7, &lease, None).await, PutResult::Stored);
+    assert_eq!(cache.get(id(7), 1).await, Ok(SharedLookup::Hit(None)));
     assert_eq!(
         cache.raise(change(7, 1)).await,
         Ok(Raised {
@@ -141,7 +153,7 @@ async fn that_there_is_no_such_program_is_remembered_until_there_is_one() {
             dropped: true
         })
     );
-    assert_eq!(put(&cache, 7, &lease, None).await, Put::Old);
+    assert_eq!(put(&cache, 7, &lease, None).await, PutResult::Old);
 }
 
 #[tokio::test]
@@ -169,12 +181,12 @@ async fn a_body_that_cannot_be_read_is_told_apart_from_none() {
     let _: u64 = stage
         .ask(&["HSET", &stage.key(7, "body"), "version", "1", "body", "{}"])
         .await;
-    assert_eq!(cache.get(id(7), 1).await, Ok(Looked::Unreadable));
+    assert_eq!(cache.get(id(7), 1).await, Ok(SharedLookup::Unreadable));
     let lease = miss(&cache, 8).await;
     put(&cache, 8, &lease, Some(&program(9, 1))).await;
     assert_eq!(
         cache.get(id(8), 1).await,
-        Ok(Looked::Unreadable),
+        Ok(SharedLookup::Unreadable),
         "another program's body"
     );
 }
@@ -194,7 +206,10 @@ async fn a_full_server_gives_up_bodies_and_never_a_floor() {
             .await
             .expect("a floor always rises");
         let lease = miss(&cache, n).await;
-        assert_eq!(put(&cache, n, &lease, Some(&large(n))).await, Put::Stored);
+        assert_eq!(
+            put(&cache, n, &lease, Some(&large(n))).await,
+            PutResult::Stored
+        );
     }
     let mut floors = 0;
     let mut bodies = 0;
@@ -241,7 +256,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-/// Three readers, a promoter, an invalidator and a forgetful server, in any order: nothing below a raised floor is ever served.
+/// Three readers, a promoter, an invalidator and a forgetful server, in any order: nothing below a
+/// raised floor is ever served.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn whatever_the_order_nothing_older_than_a_raised_floor_is_served() {
     let stage = Stage::open();
@@ -269,12 +285,12 @@ async fn play(
 ) -> Result<(), TestCaseError> {
     let mut committed = 1;
     let mut raised = 0;
-    let mut leases: [Option<Lease>; 3] = [None, None, None];
+    let mut leases: [Option<PutLease>; 3] = [None, None, None];
     let mut loaded = [0_i64; 3];
     for step in steps {
         match step {
             Step::Look(reader) => match cache.get(id(n), rand::random()).await {
-                Ok(Looked::Hit(Some(found))) => {
+                Ok(SharedLookup::Hit(Some(found))) => {
                     prop_assert!(
                         found.version.get() >= raised,
                         "{} is served above floor {raised}",
@@ -282,7 +298,10 @@ async fn play(
                     );
                     leases[reader] = None;
                 }
-                Ok(Looked::Miss(lease)) => (leases[reader], loaded[reader]) = (Some(lease), 0),
+                Ok(SharedLookup::Miss(lease)) => {
+                    leases[reader] = Some(lease);
+                    loaded[reader] = 0;
+                }
                 other => prop_assert!(false, "{other:?}"),
             },
             Step::Load(reader) => loaded[reader] = committed,
@@ -290,7 +309,7 @@ async fn play(
                 if let (Some(lease), at @ 1..) = (&leases[reader], loaded[reader]) {
                     let answer = cache.put(id(n), lease, Some(&program(n, at)), LONG).await;
                     prop_assert!(
-                        at >= raised || answer != Ok(Put::Stored),
+                        at >= raised || answer != Ok(PutResult::Stored),
                         "version {at} was put below floor {raised}"
                     );
                 }

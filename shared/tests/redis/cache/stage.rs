@@ -1,4 +1,5 @@
-//! What every test of the caches stands on: an environment in the cache Redis, and a truth that can be changed and held up.
+//! What every test of the caches stands on: an environment in the cache Redis, and a truth that can
+//! be changed and held up.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +9,9 @@ use std::time::{Duration, Instant};
 use redis::{FromRedisValue, cmd};
 use redis_link::Link;
 use redis_streams::Bounds;
-use shared::cache::{Announcer, Hearing, Keep, Local, ProgramCache, SharedCache, Truth, follow};
+use shared::cache::{
+    Announcer, ChangeFeed, LocalState, ProgramCache, ProgramSource, Retention, SharedCache, follow,
+};
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
@@ -95,27 +98,22 @@ impl Stage {
     pub(crate) fn instance(
         &self,
         book: &Arc<Book>,
-        hearing: Hearing,
+        feed: ChangeFeed,
     ) -> Arc<ProgramCache<Arc<Book>>> {
-        let keep = Keep {
+        let keep = Retention {
             entries: 100,
             ttl: LONG,
             shared_ttl: LONG,
             absent_ttl: LONG,
         };
-        Arc::new(ProgramCache::new(
-            book.clone(),
-            self.shared(),
-            hearing,
-            keep,
-        ))
+        Arc::new(ProgramCache::new(book.clone(), self.shared(), feed, keep))
     }
 
     /// One that hears of changes, its position fixed.
     pub(crate) async fn following(&self, book: &Arc<Book>) -> Following {
         let cache = self.instance(
             book,
-            Hearing::Follows {
+            ChangeFeed::Follows {
                 fresh_for: PATIENCE,
             },
         );
@@ -124,7 +122,7 @@ impl Stage {
         Following { cache, follower }
     }
 
-    pub(crate) fn follow(&self, local: Arc<Local>) -> JoinHandle<()> {
+    pub(crate) fn follow(&self, local: Arc<LocalState>) -> JoinHandle<()> {
         let link = self.link.clone();
         let names = self.names.clone();
         tokio::spawn(follow(
@@ -139,7 +137,10 @@ impl Stage {
     /// What the invalidator does for a change.
     pub(crate) async fn invalidate(&self, change: ProgramChanged) {
         self.shared().raise(change).await.expect("Redis runs");
-        self.evicted().tell(change, None).await.expect("Redis runs");
+        self.evicted()
+            .announce(change, None)
+            .await
+            .expect("Redis runs");
     }
 
     pub(crate) fn key(&self, program: i64, rest: &str) -> String {
@@ -232,7 +233,8 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-/// A truth: what is committed, how often it was asked, and a gate at which answers can be held up after they were read.
+/// A truth: what is committed, how often it was asked, and a gate at which answers can be held up
+/// after they were read.
 #[derive(Debug)]
 pub(crate) struct Book {
     programs: Mutex<HashMap<i64, i64>>,
@@ -278,7 +280,7 @@ impl Book {
     }
 }
 
-impl Truth for Book {
+impl ProgramSource for Book {
     type Error = String;
 
     async fn program(&self, id: ProgramId) -> Result<Option<Program>, String> {

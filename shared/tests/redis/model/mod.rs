@@ -1,4 +1,5 @@
-//! Random sequences of verbs, compared with a plain model after each step: the whole state of real Redis, not only the answers.
+//! Random sequences of verbs, compared with a plain model after each step: the whole state of real
+//! Redis, not only the answers.
 
 mod compare;
 mod plain;
@@ -8,7 +9,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::gate::{
-    Abandon, Accepted, Epoch, Install, LiveOrder, Merged, OrderAt, Settle, SettleTo, Settled,
+    Abandoned, Accepted, Epoch, FillBegun, LiveOrder, Merged, OrderAt, Settle, SettleTo, Settled,
 };
 use shared::message::{Nonce, OrderNumber};
 use shared::sale::SeatSelection;
@@ -167,14 +168,14 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
                 .get_mut(&at.order)
                 .filter(|resv| resv.nonce == at.nonce)
             {
-                None => Abandon::Missing,
-                Some(resv) if resv.state != "held" => Abandon::Found(state_of(resv.state)),
+                None => Abandoned::Missing,
+                Some(resv) if resv.state != "held" => Abandoned::Found(state_of(resv.state)),
                 Some(resv) if attempt.is_some_and(|attempt| attempt != resv.attempt) => {
-                    Abandon::Refused
+                    Abandoned::Refused
                 }
                 Some(resv) => {
                     resv.state = "abandoning";
-                    Abandon::WasHeld
+                    Abandoned::WasHeld
                 }
             };
             assert_eq!(stage.gate.abandon(at, attempt).await, Ok(expected));
@@ -232,7 +233,8 @@ async fn live(
     seats: Option<(u16, Vec<u32>)>,
     due: bool,
 ) {
-    // One order has one buyer and one set of seats: those of its reservation or row, where there is one.
+    // One order has one buyer and one set of seats: those of its reservation or row, where there is
+    // one.
     let resv = model
         .resvs
         .get(&at.order)
@@ -285,7 +287,7 @@ async fn refill(stage: &Stage, model: &mut Model) {
             .gate
             .install_begin(&stage.program, None, &loader, 60_000)
             .await,
-        Ok(Install::EndsNeeded)
+        Ok(FillBegun::EndsNeeded)
     );
     assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
     model.begin();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use shared::gate::{OrderAt, Reserved, ResvState};
+use shared::gate::{OrderAt, ReservationState, Reserved};
 use shared::message::{Nonce, OrderNumber, SeatIndex};
 use shared::sale::Category;
 
@@ -39,16 +39,16 @@ pub(super) fn key_text(key: u8) -> String {
     format!("key:{key}")
 }
 
-pub(super) fn state_of(state: &str) -> ResvState {
+pub(super) fn state_of(state: &str) -> ReservationState {
     match state {
-        "held" => ResvState::Held,
-        "accepted" => ResvState::Accepted {
+        "held" => ReservationState::Held,
+        "accepted" => ReservationState::Accepted {
             partition: 3,
             offset: i64::MAX,
             appended_ms: 1_795_371_222_316,
         },
-        "abandoning" => ResvState::Abandoning,
-        _ => ResvState::Stored,
+        "abandoning" => ReservationState::Abandoning,
+        _ => ReservationState::Stored,
     }
 }
 

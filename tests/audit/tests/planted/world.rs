@@ -6,13 +6,9 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
 use redis::aio::MultiplexedConnection;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, raw_sql};
 use tempfile::TempDir;
-
-fn setting(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
-}
 
 pub(crate) struct World {
     env: String,
@@ -26,20 +22,11 @@ pub(crate) struct World {
 impl World {
     /// The sale as the fixtures tell it, without a fault.
     pub(crate) async fn clean() -> Result<Self> {
-        let env = format!("audit-{:08x}", rand::random::<u32>());
-        let database_url = setting(
-            "DATABASE_URL",
-            "postgres://usher:usher@127.0.0.1:15432/usher",
-        );
-        let redis_url = setting("REDIS_URL", "redis://127.0.0.1:16379");
+        let env = testkit::prefix();
+        let database_url = testkit::servers::database_url();
+        let redis_url = testkit::servers::redis_url();
         let schema = env.replace('-', "_");
-        let options: PgConnectOptions = database_url.parse()?;
-        let options = options.options([("search_path", &schema)]);
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .connect_with(options)
-            .await;
-        let pool = pool.context("PostgreSQL does not answer: scripts/servers start postgres")?;
+        let pool = testkit::postgres::pool(&schema);
         let redis = redis::Client::open(redis_url.as_str())?
             .get_multiplexed_async_connection()
             .await;

@@ -2,7 +2,7 @@
 
 use lambda_batch::SqsBatch;
 use serde_json::json;
-use shared::cache::{Looked, Put};
+use shared::cache::{PutResult, SharedLookup};
 use shared::message::{ProgramChanged, ProgramVersion};
 
 use crate::dying::{at_waits, killed_after, whole};
@@ -83,7 +83,7 @@ async fn the_invalidator_may_die_between_any_steps() {
         let round = async |waits| {
             version += 1;
             // Somebody has read the version before.
-            let Ok(Looked::Miss(lease)) = cache.get(id, rand::random()).await else {
+            let Ok(SharedLookup::Miss(lease)) = cache.get(id, rand::random()).await else {
                 panic!("dropped each time before")
             };
             let mut old = world.program.clone();
@@ -91,7 +91,7 @@ async fn the_invalidator_may_die_between_any_steps() {
             let ttl = std::time::Duration::from_secs(60);
             assert_eq!(
                 cache.put(id, &lease, Some(&old), ttl).await,
-                Ok(Put::Stored)
+                Ok(PutResult::Stored)
             );
 
             let batch = delivered(world, version);
@@ -102,10 +102,16 @@ async fn the_invalidator_may_die_between_any_steps() {
                 assert!(world.invalidator().handle(&batch).await.is_empty());
             }
             assert!(
-                matches!(cache.get(id, rand::random()).await, Ok(Looked::Miss(_))),
+                matches!(
+                    cache.get(id, rand::random()).await,
+                    Ok(SharedLookup::Miss(_))
+                ),
                 "the old body is served"
             );
-            assert_eq!(cache.put(id, &lease, Some(&old), ttl).await, Ok(Put::Old));
+            assert_eq!(
+                cache.put(id, &lease, Some(&old), ttl).await,
+                Ok(PutResult::Old)
+            );
             assert!(
                 world.told("program-evicted").await.contains(&version),
                 "no instance hears of version {version}"

@@ -30,9 +30,8 @@ struct Stage {
 
 impl Stage {
     async fn open() -> Self {
-        let database = std::env::var("DATABASE_URL")
-            .unwrap_or_else(|_| "postgres://usher:usher@127.0.0.1:15432/usher".to_owned());
-        let prefix = format!("t{:012x}", rand::random::<u64>() >> 16);
+        let database = testkit::servers::database_url();
+        let prefix = testkit::prefix();
         let vars = vec![("ENV_PREFIX", prefix), ("DATABASE_URL", database.clone())];
         let names = Reader::new(vars.clone()).names().expect("a prefix");
         let store = Store::connect(&database, &names, 1).expect("a database URL");
@@ -41,11 +40,7 @@ impl Stage {
             .await
             .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
         store.disconnect().await;
-        let options: sqlx::postgres::PgConnectOptions = database.parse().expect("a database URL");
-        let options = options.options([("search_path", names.schema())]);
-        let raw = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(1)
-            .connect_lazy_with(options);
+        let raw = testkit::postgres::pool(&names.schema());
         Self {
             vars,
             topic: names.topic("api-call"),

@@ -65,23 +65,13 @@ pub(crate) async fn with(test: impl AsyncFnOnce(&World)) {
     }
 }
 
-fn variable(name: &str, usual: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| usual.to_owned())
-}
-
 impl World {
     async fn open() -> Self {
-        let redis_url = variable("REDIS_GATE_URL", "redis://127.0.0.1:16379");
-        let cache_url = variable("CACHE_URL", "redis://127.0.0.1:16380");
-        let database_url = variable(
-            "DATABASE_URL",
-            "postgres://usher:usher@127.0.0.1:15432/usher",
-        );
+        let redis_url = testkit::servers::redis_url();
+        let cache_url = testkit::servers::cache_url();
+        let database_url = testkit::servers::database_url();
         let vars: HashMap<String, String> = [
-            (
-                "ENV_PREFIX",
-                format!("t{:012x}", rand::random::<u64>() >> 16),
-            ),
+            ("ENV_PREFIX", testkit::prefix()),
             ("REDIS_GATE_URL", redis_url.clone()),
             ("REDIS_CACHE_URL", cache_url.clone()),
             ("DATABASE_URL", database_url.clone()),
@@ -100,12 +90,7 @@ impl World {
             .await
             .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
         let creator = creator(&vars);
-        let options: sqlx::postgres::PgConnectOptions =
-            database_url.parse().expect("a database URL");
-        let options = options.options([("search_path", names.schema())]);
-        let raw = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(1)
-            .connect_lazy_with(options);
+        let raw = testkit::postgres::pool(&names.schema());
         let redis = connection(&redis_url).await;
         let cache = connection(&cache_url).await;
         let hall = json!([{"name": "A", "rows": 1, "seats_per_row": SEATS, "price_cents": 100}]);

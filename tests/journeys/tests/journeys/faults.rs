@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use journeys::{PrivateKafka, Settings, World, until};
+use journeys::{Settings, World, until};
+use testkit::kafka::PrivateKafka;
 use ticket_rush::fault::kill_at_work;
 use ticket_rush::shop::Want;
 use tokio::task::JoinSet;
@@ -97,7 +98,7 @@ async fn usher_killed_and_started_again_goes_on_where_it_was() -> Result<()> {
 #[tokio::test]
 async fn while_kafka_is_away_buyers_are_sent_away_in_time_and_their_seats_come_back() -> Result<()>
 {
-    let kafka = PrivateKafka::start()?;
+    let kafka = PrivateKafka::start();
     let world = World::with(Settings {
         brokers: Some(kafka.brokers()),
         ..Settings::default()
@@ -112,7 +113,7 @@ async fn while_kafka_is_away_buyers_are_sent_away_in_time_and_their_seats_come_b
         .await?;
     world.until_status(&ann, &before.order, "unpaid").await?;
 
-    kafka.away()?;
+    kafka.stop();
     let began = Instant::now();
     let refused = world
         .shop
@@ -140,7 +141,7 @@ async fn while_kafka_is_away_buyers_are_sent_away_in_time_and_their_seats_come_b
         "paying needs no Kafka"
     );
 
-    kafka.back()?;
+    kafka.start_again();
     let order = until("the same request is accepted", async || {
         Ok(world
             .shop

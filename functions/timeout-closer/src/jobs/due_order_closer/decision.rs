@@ -1,6 +1,6 @@
 //! What to do about one due entry. Pure.
 
-use shared::gate::{Abandon, ResvState};
+use shared::gate::{Abandoned, ReservationState};
 use shared::store::{CloseDecision, Progress};
 
 use super::retry_delay::RetryDelay;
@@ -9,7 +9,7 @@ use super::retry_delay::RetryDelay;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Evidence {
     /// The gate's answer to [`CloseAction::Abandon`].
-    pub(super) gate: Option<Abandon>,
+    pub(super) gate: Option<Abandoned>,
     /// Whether its parked record was replayed and may still be stored
     /// ([`CloseAction::LookForReplay`]).
     pub(super) replay: Option<bool>,
@@ -73,20 +73,21 @@ pub(super) fn decide(row: CloseDecision, evidence: Evidence, progress: &[Progres
     }
 }
 
-fn decide_without_row(gate: Abandon, evidence: Evidence, progress: &[Progress]) -> CloseAction {
+fn decide_without_row(gate: Abandoned, evidence: Evidence, progress: &[Progress]) -> CloseAction {
     let postpone = |why| CloseAction::Postpone {
         delay: RetryDelay::Backoff,
         why: Some(why),
     };
     match gate {
-        Abandon::WasHeld | Abandon::Found(ResvState::Held | ResvState::Abandoning) => {
+        Abandoned::WasHeld
+        | Abandoned::Found(ReservationState::Held | ReservationState::Abandoning) => {
             CloseAction::Fence {
                 reason: "abandoned",
                 alarm: false,
             }
         }
         // The buyer saw 202. The order is fenced only if order-create can no longer store it.
-        Abandon::Found(ResvState::Accepted {
+        Abandoned::Found(ReservationState::Accepted {
             partition,
             offset,
             appended_ms,
@@ -112,17 +113,17 @@ fn decide_without_row(gate: Abandon, evidence: Evidence, progress: &[Progress]) 
             }
         }
         // Stored between the two reads, or Postgres was restored from a backup: read again.
-        Abandon::Found(ResvState::Stored) => CloseAction::Postpone {
+        Abandoned::Found(ReservationState::Stored) => CloseAction::Postpone {
             delay: RetryDelay::Backoff,
             why: None,
         },
         // The gate is open and has no such order: the sweep made its entry for a seat whose owner
         // has no reservation.
-        Abandon::Missing => CloseAction::Fence {
+        Abandoned::Missing => CloseAction::Fence {
             reason: "unknown",
             alarm: true,
         },
-        Abandon::Refused => postpone("the program is not open in the gate"),
+        Abandoned::Refused => postpone("the program is not open in the gate"),
     }
 }
 
@@ -150,13 +151,13 @@ mod tests {
         }]
     }
 
-    const ACCEPTED: Abandon = Abandon::Found(ResvState::Accepted {
+    const ACCEPTED: Abandoned = Abandoned::Found(ReservationState::Accepted {
         partition: 2,
         offset: 10,
         appended_ms: 500,
     });
 
-    fn gate(found: Abandon) -> Evidence {
+    fn gate(found: Abandoned) -> Evidence {
         Evidence {
             gate: Some(found),
             ..Evidence::default()
@@ -172,9 +173,9 @@ mod tests {
         ] {
             for found in [
                 Evidence::default(),
-                gate(Abandon::WasHeld),
+                gate(Abandoned::WasHeld),
                 gate(ACCEPTED),
-                gate(Abandon::Missing),
+                gate(Abandoned::Missing),
             ] {
                 assert_eq!(decide(row, found, &[]), CloseAction::SettleRow);
             }
@@ -191,7 +192,10 @@ mod tests {
 
     #[test]
     fn an_abandoned_order_is_fenced() {
-        for found in [Abandon::WasHeld, Abandon::Found(ResvState::Abandoning)] {
+        for found in [
+            Abandoned::WasHeld,
+            Abandoned::Found(ReservationState::Abandoning),
+        ] {
             let action = decide(CloseDecision::NoRow, gate(found), &[]);
             assert_eq!(
                 action,
@@ -271,7 +275,7 @@ mod tests {
             CloseAction::SettleRow
         );
         assert!(matches!(
-            action(CloseDecision::NoRow, Abandon::Refused, None),
+            action(CloseDecision::NoRow, Abandoned::Refused, None),
             CloseAction::Postpone { .. }
         ));
     }
@@ -304,7 +308,7 @@ mod tests {
     #[test]
     fn a_closed_gate_postpones() {
         assert!(matches!(
-            decide(CloseDecision::NoRow, gate(Abandon::Refused), &at(99, 999)),
+            decide(CloseDecision::NoRow, gate(Abandoned::Refused), &at(99, 999)),
             CloseAction::Postpone { .. }
         ));
     }
@@ -330,7 +334,7 @@ mod tests {
     #[test]
     fn the_number_of_another_order_releases() {
         assert_eq!(
-            decide(CloseDecision::OtherNonce, gate(Abandon::WasHeld), &[]),
+            decide(CloseDecision::OtherNonce, gate(Abandoned::WasHeld), &[]),
             CloseAction::Release
         );
     }

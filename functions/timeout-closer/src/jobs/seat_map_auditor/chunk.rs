@@ -225,7 +225,7 @@ impl ChunkAuditor<'_> {
                     seen,
                     stored: StoredTickets::Live(seats),
                 };
-                mended += u64::from(self.gate.mend_tickets(self.at, user, &[count]).await?);
+                mended += u64::from(self.gate.repair_tickets(self.at, user, &[count]).await?);
             }
         }
         Ok(mended)

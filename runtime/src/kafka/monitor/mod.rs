@@ -1,0 +1,263 @@
+//! Checks every few seconds, on a thread of its own, whether the assumptions of a mapping hold:
+//!
+//! - The topics are those that it has read. For librdkafka a recreated topic continues the old
+//!   offsets, so its first records would be skipped.
+//! - The logs still have what was not fetched. A paused partition fetches nothing and detects
+//!   nothing.
+//! - Each partition has a member of the group. A member without partitions gets no error. It may be
+//!   right, if there are more members than partitions; only partitions without any member count.
+//!
+//! `lookups` uses the same client to complete the status.
+
+mod lookups;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+use tokio::sync::mpsc::Sender;
+
+use crate::kafka::consumer::ConsumerEvent;
+use crate::kafka::known_topics::KnownTopics;
+use crate::kafka::reader;
+use crate::kafka::silent::SilentContext;
+use crate::kafka::start_offsets::{self, PATIENCE, cluster, id};
+use crate::kafka::status::MappingProgress;
+use crate::model::KafkaMapping;
+use event_sources::kafka::TopicIdentity;
+use event_sources::kafka::{TopicPartition, UnassignedPartitions, assignment};
+use event_sources::stream::Partition;
+use lookups::look_up;
+
+/// Interval of the checks.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Consecutive checks in which partitions may have no member. Longer than a member needs to detect
+/// new partitions (10 s) and a rebalance.
+const MAX_CHECKS: u32 = 5;
+
+/// Ends the monitor when it is dropped.
+#[derive(Debug)]
+pub(super) struct MonitorHandle(
+    #[expect(dead_code, reason = "dropping it ends the thread")] mpsc::Sender<()>,
+);
+
+/// Starts a monitor, which ends with the returned handle or with the driver.
+///
+/// # Errors
+/// The thread cannot be started.
+pub(super) fn start(
+    mapping: KafkaMapping,
+    progress: Arc<MappingProgress>,
+    known: Arc<KnownTopics>,
+    events: Sender<ConsumerEvent>,
+) -> std::io::Result<MonitorHandle> {
+    let (stop, stopped) = mpsc::channel();
+    let name = format!("monitor {}", mapping.id);
+    std::thread::Builder::new().name(name).spawn(move || {
+        let mut monitor = GroupMonitor {
+            mapping,
+            progress,
+            known,
+            client: None,
+            unassigned: UnassignedPartitions::default(),
+            idle_checks: 0,
+        };
+        while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            for event in monitor.check() {
+                if events.blocking_send(event).is_err() {
+                    return;
+                }
+            }
+        }
+    })?;
+    Ok(MonitorHandle(stop))
+}
+
+struct GroupMonitor {
+    mapping: KafkaMapping,
+    progress: Arc<MappingProgress>,
+    known: Arc<KnownTopics>,
+    client: Option<BaseConsumer<SilentContext>>,
+    unassigned: UnassignedPartitions,
+    /// Consecutive checks in which this host had no partition and the group was not seen to have
+    /// assigned all of them.
+    idle_checks: u32,
+}
+
+/// State of the group.
+enum GroupState {
+    /// Its members have all partitions, or had them recently.
+    Settled,
+    /// It assigns nothing at present, for this reason.
+    Unsettled(String),
+    /// Partitions have had no member for too long; the reason.
+    Unassigned(String),
+}
+
+impl GroupMonitor {
+    /// Returns events for the driver. The consumer reports a cluster that does not respond.
+    fn check(&mut self) -> Vec<ConsumerEvent> {
+        let (events, unsettled) = self.inspect().unwrap_or_else(|error| {
+            tracing::debug!(
+                mapping = self.mapping.id,
+                error,
+                "the group and its topics cannot be checked"
+            );
+            self.unassigned.reset();
+            let why = format!(
+                "the brokers give no information about the group {} ({error})",
+                self.mapping.group
+            );
+            (Vec::new(), Some(why))
+        });
+        self.idle_checks = if unsettled.is_some() && self.progress.owns_nothing() {
+            self.idle_checks + 1
+        } else {
+            0
+        };
+        let why = unsettled.filter(|_| self.idle_checks >= MAX_CHECKS);
+        let since = INTERVAL.as_secs() * u64::from(self.idle_checks);
+        self.progress.set_group_problem(
+            why.map(|why| format!("this host has had no partition for {since} s: {why}")),
+        );
+        events
+    }
+
+    fn inspect(&mut self) -> Result<(Vec<ConsumerEvent>, Option<String>), String> {
+        self.client().and_then(|client| {
+            look_up(&client, &self.mapping, &self.progress);
+            let mut events = self.replaced(&client)?;
+            // a log without a leader fails no other check
+            events.extend(self.log_starts(&client).ok());
+            let unsettled = match self.group(&client)? {
+                GroupState::Settled => None,
+                GroupState::Unsettled(why) => Some(why),
+                GroupState::Unassigned(why) => {
+                    events.push(ConsumerEvent::Unassigned(why));
+                    None
+                }
+            };
+            self.client = Some(client);
+            Ok((events, unsettled))
+        })
+    }
+
+    fn client(&mut self) -> Result<BaseConsumer<SilentContext>, String> {
+        self.client
+            .take()
+            .map_or_else(|| reader::consumer(&self.mapping, &self.mapping.group), Ok)
+    }
+
+    /// Topics that were recreated since they were read.
+    fn replaced(&self, client: &BaseConsumer<SilentContext>) -> Result<Vec<ConsumerEvent>, String> {
+        let cluster = cluster(client);
+        let mut events = Vec::new();
+        for (topic, name) in self.mapping.topics.iter().enumerate() {
+            // a missing topic was not replaced
+            let Ok(id) = id(client, name) else { continue };
+            if self.known.identity(&cluster, name, id) == TopicIdentity::Replaced {
+                let partitions = partitions(client, name).map_err(|error| error.to_string())?;
+                let partitions = partitions
+                    .into_iter()
+                    .map(|(_, number)| Partition { topic, number });
+                let why = format!(
+                    "the topic {name} was deleted and created again. Another consumer reads the \
+                     new one from its start"
+                );
+                events.push(ConsumerEvent::InvalidPositions(partitions.collect(), why));
+            }
+        }
+        Ok(events)
+    }
+
+    /// First offsets of the logs.
+    fn log_starts(&self, client: &BaseConsumer<SilentContext>) -> Result<ConsumerEvent, String> {
+        let mut all = Vec::new();
+        for (topic, name) in self.mapping.topics.iter().enumerate() {
+            let numbers = partitions(client, name).map_err(|error| error.to_string())?;
+            let numbers: Vec<i32> = numbers.into_iter().map(|(_, number)| number).collect();
+            let starts = start_offsets::log_starts(client, name, &numbers)
+                .map_err(|error| error.to_string())?;
+            all.extend(
+                starts
+                    .into_iter()
+                    .map(|(number, start)| (Partition { topic, number }, start)),
+            );
+        }
+        Ok(ConsumerEvent::LogStarts(all))
+    }
+
+    /// Whether every partition has a member.
+    fn group(&mut self, client: &BaseConsumer<SilentContext>) -> Result<GroupState, String> {
+        let failed = |error: rdkafka::error::KafkaError| error.to_string();
+        let group = &self.mapping.group;
+        let groups = client
+            .fetch_group_list(Some(group), PATIENCE)
+            .map_err(failed)?;
+        let mut held = BTreeSet::new();
+        if let Some(found) = groups.groups().iter().find(|found| found.name() == group) {
+            if !matches!(found.state(), "Stable" | "Empty" | "Dead") {
+                // during a rebalance the members keep their partitions
+                self.unassigned.reset();
+                let members: Vec<String> = found
+                    .members()
+                    .iter()
+                    .map(|member| format!("{}{}", member.client_id(), member.client_host()))
+                    .collect();
+                return Ok(GroupState::Unsettled(format!(
+                    "the group {group} rebalances, and one of its members does not take part ({}). \
+                     Stop or repair that one; the brokers remove it after its max.poll.interval.ms \
+                     (5 minutes by default)",
+                    members.join(", ")
+                )));
+            }
+            for member in found.members() {
+                held.extend(
+                    member
+                        .assignment()
+                        .and_then(assignment)
+                        .into_iter()
+                        .flatten(),
+                );
+            }
+        }
+        let mut there = BTreeSet::new();
+        for topic in &self.mapping.topics {
+            there.extend(partitions(client, topic).map_err(failed)?);
+        }
+        let (checks, unassigned) = self.unassigned.observe(&there, &held);
+        if checks < MAX_CHECKS {
+            return Ok(GroupState::Settled);
+        }
+        let names: Vec<String> = unassigned
+            .iter()
+            .map(|(topic, number)| format!("{topic}-{number}"))
+            .collect();
+        let why = format!(
+            "the group {group} has assigned {} to no member for {} s, so nothing of it is read. \
+             This host joins as another member",
+            names.join(", "),
+            INTERVAL.as_secs() * u64::from(checks - 1)
+        );
+        self.unassigned.reset();
+        Ok(GroupState::Unassigned(why))
+    }
+}
+
+fn partitions(
+    client: &BaseConsumer<SilentContext>,
+    topic: &str,
+) -> KafkaResult<Vec<TopicPartition>> {
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
+    let numbers = metadata
+        .topics()
+        .iter()
+        .flat_map(MetadataTopic::partitions)
+        .map(MetadataPartition::id);
+    Ok(numbers.map(|number| (topic.to_owned(), number)).collect())
+}

@@ -1,0 +1,153 @@
+//! Reads records and offsets for operators' commands, with a consumer that joins no group.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message as _, OwnedMessage};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::settings::cluster;
+use super::silent::SilentContext;
+use crate::model::KafkaMapping;
+
+/// Time limit of a request, and between two records.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Time limit of [`first_record`]: a partition that cannot be read has none.
+pub(crate) const FIRST_RECORD: Duration = Duration::from_secs(3);
+
+/// A consumer that reads the offsets of this group and commits them while the group has no members.
+pub(crate) fn consumer(
+    mapping: &KafkaMapping,
+    group: &str,
+) -> Result<BaseConsumer<SilentContext>, String> {
+    cluster(mapping)
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .set("allow.auto.create.topics", "false")
+        .create_with_context(SilentContext)
+        .map_err(|error| error.to_string())
+}
+
+/// First offset and end of a partition's log.
+pub(crate) fn watermarks(
+    consumer: &BaseConsumer<SilentContext>,
+    topic: &str,
+    partition: i32,
+) -> Result<(i64, i64), String> {
+    consumer
+        .fetch_watermarks(topic, partition, PATIENCE)
+        .map_err(|error| format!("topic {topic}: {error}"))
+}
+
+/// Reads the records from `first` to `last` of a partition, `limit` at most.
+pub(crate) fn read(
+    consumer: &BaseConsumer<SilentContext>,
+    topic: &str,
+    partition: i32,
+    first: i64,
+    last: i64,
+    limit: usize,
+) -> Result<Vec<OwnedMessage>, String> {
+    read_as(consumer, (topic, partition), first..=last, limit, owned)
+}
+
+fn owned(message: &BorrowedMessage<'_>) -> OwnedMessage {
+    message.detach()
+}
+
+/// As [`read`]; `convert` is applied to each record.
+pub(crate) fn read_as<T>(
+    consumer: &BaseConsumer<SilentContext>,
+    (topic, partition): (&str, i32),
+    offsets: RangeInclusive<i64>,
+    limit: usize,
+    convert: impl Fn(&BorrowedMessage<'_>) -> T,
+) -> Result<Vec<T>, String> {
+    let (first, last) = offsets.into_inner();
+    let failed = |error: KafkaError| format!("topic {topic}: {error}");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(first))
+        .map_err(failed)?;
+    consumer.assign(&list).map_err(failed)?;
+    let mut found = Vec::new();
+    let mut deadline = Instant::now() + PATIENCE;
+    while found.len() < limit {
+        if Instant::now() >= deadline {
+            return Err(format!(
+                "topic {topic}: no record within {} s",
+                PATIENCE.as_secs()
+            ));
+        }
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) if message.offset() > last => break,
+            Some(Ok(message)) => {
+                deadline = Instant::now() + PATIENCE;
+                let end = message.offset() == last;
+                found.push(convert(&message));
+                if end {
+                    break;
+                }
+            }
+            // the last offsets may have no record
+            Some(Err(KafkaError::PartitionEOF(_))) => break,
+            Some(Err(error)) => {
+                tracing::debug!(%error, "reading records failed; the reader retries");
+            }
+            None => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Offset of the first committed record at or after `from`. `None`: the log has only transaction
+/// markers and aborted records there, or nothing.
+///
+/// # Errors
+/// No response within `patience`, for example because a batch cannot be read.
+pub(crate) fn first_record(
+    consumer: &BaseConsumer<SilentContext>,
+    (topic, partition): (&str, i32),
+    from: i64,
+    patience: Duration,
+) -> Result<Option<i64>, String> {
+    let failed = |error: KafkaError| format!("topic {topic}: {error}");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(from))
+        .map_err(failed)?;
+    consumer.assign(&list).map_err(failed)?;
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(Ok(message)) => return Ok(Some(message.offset())),
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "reading the first record failed; the reader retries");
+            }
+            None => {}
+        }
+    }
+    Err(format!(
+        "topic {topic}: no record within {} s",
+        patience.as_secs()
+    ))
+}
+
+/// One record of a partition. `None`: the topic has deleted it.
+pub(crate) fn read_one(
+    consumer: &BaseConsumer<SilentContext>,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Result<Option<OwnedMessage>, String> {
+    let (low, high) = watermarks(consumer, topic, partition)?;
+    if offset < low || offset >= high {
+        return Ok(None);
+    }
+    let found = read(consumer, topic, partition, offset, offset, 1)?;
+    Ok(found.into_iter().find(|message| message.offset() == offset))
+}

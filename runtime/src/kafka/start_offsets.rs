@@ -1,0 +1,281 @@
+//! Start offsets of assigned partitions: reads committed offsets and log bounds from the brokers,
+//! and commits what [`event_sources::kafka::resume`] decides.
+//!
+//! A group that has committed nothing starts by `StartingPosition`. The first assignment commits
+//! the start for every partition of the topic. A partition without a committed offset was therefore
+//! added later and starts at its beginning: `LATEST` would skip the records written before the
+//! assignment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::known_topics::KnownTopics;
+use crate::model::StartingPosition;
+use event_sources::kafka::{LogAnomaly, PartitionLog, ResumeFrom, TopicIdentity, resume};
+
+/// Time limit of a request to the brokers. Short: a host that shuts down waits for it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Maximum of attempts of a request.
+const ATTEMPTS: usize = 5;
+
+/// Delay between attempts: all brokers learn of a new topic or leader within this time.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Repeats a request until it succeeds, the attempts are used up, or `stopping` returns true.
+fn retry<T>(stopping: &dyn Fn() -> bool, request: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    for _ in 1..ATTEMPTS {
+        match request() {
+            Err(_) if !stopping() => std::thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+    request()
+}
+
+/// What determines the start offsets of an assignment.
+pub(super) struct AssignmentRules<'a> {
+    pub(super) start: StartingPosition,
+    pub(super) known: &'a KnownTopics,
+    /// Partitions whose position the brokers rejected although it is within the bounds of the log.
+    pub(super) rewritten: &'a BTreeSet<(String, i32)>,
+    /// The host is shutting down.
+    pub(super) stopping: &'a dyn Fn() -> bool,
+}
+
+/// The start offsets of an assignment.
+#[derive(Debug, Default)]
+pub(super) struct StartOffsets {
+    /// Topic, partition and the first offset to read.
+    pub(super) starts: Vec<(String, i32, i64)>,
+    /// Topic, partition and the anomaly that needs an alarm.
+    pub(super) findings: Vec<(String, i32, LogAnomaly)>,
+    /// Why the ids of the topics could not be stored.
+    pub(super) ids_not_stored: Option<String>,
+}
+
+/// Sets and commits the offset of every partition in `assigned` that does not continue at its
+/// committed one.
+///
+/// # Errors
+/// The brokers do not respond, or reject a commit. The topic has no start offsets then.
+pub(super) fn settle<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    rules: &AssignmentRules<'_>,
+    assigned: &mut TopicPartitionList,
+) -> KafkaResult<StartOffsets> {
+    let mut topics: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
+    for element in assigned.elements() {
+        topics
+            .entry(element.topic().to_owned())
+            .or_default()
+            .insert(element.partition());
+    }
+    let cluster = cluster(consumer);
+    let mut settled = StartOffsets::default();
+    for (topic, mine) in topics {
+        let id = retry(rules.stopping, || id(consumer, &topic))?;
+        let identity = rules.known.identity(&cluster, &topic, id);
+        settle_topic(
+            consumer,
+            rules,
+            (&topic, &mine, identity),
+            assigned,
+            &mut settled,
+        )?;
+        // after the commit: a host that is killed before it detects the new topic again
+        settled.ids_not_stored = settled
+            .ids_not_stored
+            .or(rules.known.store(&cluster, &topic, id).err());
+    }
+    Ok(settled)
+}
+
+/// The cluster's id; empty if the brokers return none.
+pub(super) fn cluster<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> String {
+    consumer
+        .client()
+        .fetch_cluster_id(PATIENCE)
+        .unwrap_or_default()
+}
+
+/// The topic's id; `None`: the brokers have no ids.
+///
+/// # Errors
+/// No response in time.
+pub(super) fn id<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+) -> KafkaResult<Option<u128>> {
+    use RDKafkaErrorCode::{InvalidArgument, UnsupportedFeature, UnsupportedVersion};
+    match kafka_headers::topic_id(consumer.client(), topic, PATIENCE) {
+        Err(InvalidArgument | UnsupportedFeature | UnsupportedVersion) => Ok(None),
+        answer => answer.map_err(KafkaError::MetadataFetch),
+    }
+}
+
+/// Start offsets of one topic. `mine`: the partitions assigned to this host.
+fn settle_topic<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    rules: &AssignmentRules<'_>,
+    (topic, mine, identity): (&str, &BTreeSet<i32>, TopicIdentity),
+    assigned: &mut TopicPartitionList,
+    settled: &mut StartOffsets,
+) -> KafkaResult<()> {
+    let mut all = TopicPartitionList::new();
+    let metadata = retry(rules.stopping, || {
+        consumer.fetch_metadata(Some(topic), PATIENCE)
+    })?;
+    for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
+        all.add_partition(topic, partition.id());
+    }
+    let committed = by_partition(&retry(rules.stopping, || {
+        consumer.committed_offsets(all.clone(), PATIENCE)
+    })?);
+    let first_time = committed.is_empty();
+    // the first assignment commits the start of all partitions, also of those of other members
+    let numbers = all
+        .elements()
+        .iter()
+        .map(TopicPartitionListElem::partition)
+        .collect::<Vec<i32>>();
+    let concerned: Vec<i32> = numbers
+        .into_iter()
+        .filter(|p| mine.contains(p) || !committed.contains_key(p))
+        .collect();
+    let log_starts = edges(
+        consumer,
+        topic,
+        &concerned,
+        Offset::Beginning,
+        rules.stopping,
+    )?;
+    let ends = edges(consumer, topic, &concerned, Offset::End, rules.stopping)?;
+    let by_position = if first_time {
+        positions(consumer, topic, &concerned, rules, (&log_starts, &ends))?
+    } else {
+        BTreeMap::new()
+    };
+    let mut commits = TopicPartitionList::new();
+    for number in concerned {
+        let (Some(start), Some(end)) =
+            (log_starts.get(&number).copied(), ends.get(&number).copied())
+        else {
+            continue;
+        };
+        let log = PartitionLog {
+            committed: committed.get(&number).copied(),
+            start,
+            end,
+        };
+        let rewritten = rules.rewritten.contains(&(topic.to_owned(), number));
+        let (resumed, finding) = resume(log, identity, first_time, rewritten);
+        let first = match resumed {
+            ResumeFrom::Committed(offset) => offset,
+            ResumeFrom::LogStart => start,
+            ResumeFrom::StartingPosition => by_position.get(&number).copied().unwrap_or(start),
+        };
+        if !matches!(resumed, ResumeFrom::Committed(_)) {
+            commits.add_partition_offset(topic, number, Offset::Offset(first))?;
+        }
+        if mine.contains(&number) {
+            settled.starts.push((topic.to_owned(), number, first));
+            settled
+                .findings
+                .extend(finding.map(|finding| (topic.to_owned(), number, finding)));
+        }
+    }
+    if commits.count() > 0 {
+        consumer.commit(&commits, CommitMode::Sync)?;
+    }
+    for commit in commits.elements() {
+        if let Some(mut element) = assigned.find_partition(topic, commit.partition()) {
+            element.set_offset(commit.offset())?;
+        }
+    }
+    Ok(())
+}
+
+/// The first offset of each partition's log, in one attempt.
+///
+/// # Errors
+/// The brokers do not respond, or a partition has no leader.
+pub(super) fn log_starts<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[i32],
+) -> KafkaResult<BTreeMap<i32, i64>> {
+    edges(consumer, topic, partitions, Offset::Beginning, &|| true)
+}
+
+/// The offsets of `StartingPosition`.
+fn positions<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[i32],
+    rules: &AssignmentRules<'_>,
+    (log_starts, ends): (&BTreeMap<i32, i64>, &BTreeMap<i32, i64>),
+) -> KafkaResult<BTreeMap<i32, i64>> {
+    match rules.start {
+        StartingPosition::TrimHorizon => Ok(log_starts.clone()),
+        StartingPosition::Latest => Ok(ends.clone()),
+        StartingPosition::AtTimestamp(at) => {
+            let mut found = ends.clone();
+            found.extend(edges(
+                consumer,
+                topic,
+                partitions,
+                Offset::Offset(at),
+                rules.stopping,
+            )?);
+            Ok(found)
+        }
+    }
+}
+
+/// The offsets of a time, or of the start or end of the log, in each partition, by one request. A
+/// partition without a record at or after that time is omitted.
+///
+/// # Errors
+/// As for [`settle`]; also if a partition has no leader.
+fn edges<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[i32],
+    at: Offset,
+    stopping: &dyn Fn() -> bool,
+) -> KafkaResult<BTreeMap<i32, i64>> {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        // rdkafka's variants Beginning and End have the protocol's numbers for start and end
+        list.add_partition_offset(topic, *partition, at)?;
+    }
+    if list.count() == 0 {
+        return Ok(BTreeMap::new());
+    }
+    retry(stopping, || {
+        let found = by_partition(&consumer.offsets_for_times(list.clone(), PATIENCE)?);
+        let complete = matches!(at, Offset::Offset(_)) || found.len() == partitions.len();
+        if complete {
+            Ok(found)
+        } else {
+            Err(KafkaError::OffsetFetch(
+                RDKafkaErrorCode::LeaderNotAvailable,
+            ))
+        }
+    })
+}
+
+fn by_partition(list: &TopicPartitionList) -> BTreeMap<i32, i64> {
+    let offset = |element: &TopicPartitionListElem<'_>| match element.offset() {
+        Offset::Offset(offset) => Some((element.partition(), offset)),
+        _ => None,
+    };
+    list.elements().iter().filter_map(offset).collect()
+}

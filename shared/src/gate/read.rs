@@ -1,0 +1,227 @@
+//! Reading the gate.
+
+use std::collections::HashMap;
+
+use redis::cmd;
+
+use crate::message::{
+    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
+};
+use crate::sale::Category;
+use redis_link::{Call, LinkError, Reply};
+
+use super::connection::Gate;
+use super::filling::InstallState;
+use super::types::{ProgramRef, ReservationState, parse_owner, parse_seats};
+use super::{scripts, seat_rows};
+
+/// A stored reservation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// Its nonce.
+    pub nonce: Nonce,
+    /// Its program.
+    pub program: ProgramId,
+    /// The buyer.
+    pub user: UserId,
+    /// The category.
+    pub category: CategoryNo,
+    /// The seats.
+    pub seats: Vec<SeatIndex>,
+    /// Price of one ticket.
+    pub unit_price: Cents,
+    /// The client's key.
+    pub key: Option<IdempotencyKey>,
+    /// The latest attempt to publish.
+    pub attempt: u32,
+    /// Its state.
+    pub state: ReservationState,
+    /// The encoded message; empty once stored.
+    pub message: String,
+}
+
+/// The free seats of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Availability {
+    /// The counts are valid only while the gate is open.
+    pub state: InstallState,
+    /// Free seats by category, ascending.
+    pub free: Vec<(CategoryNo, u32)>,
+}
+
+/// A taken seat and its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The seat.
+    pub seat: SeatIndex,
+    /// The order that owns it.
+    pub order: OrderNumber,
+    /// That order's nonce.
+    pub nonce: Nonce,
+}
+
+/// A page of taken seats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenPage {
+    /// Every seat that stays taken is on a page; some may be on two.
+    pub taken: Vec<Taken>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<u64>,
+}
+
+impl Gate {
+    /// The reservation of an order number, under any nonce.
+    pub async fn reservation(&self, order: OrderNumber) -> Result<Option<Reservation>, LinkError> {
+        let key = self
+            .names
+            .shard_key(order.shard(), format_args!("resv:{order}"));
+        let fields = [
+            "nonce",
+            "program",
+            "user",
+            "category",
+            "seats",
+            "price",
+            "key",
+            "attempt",
+            "state",
+            "partition",
+            "offset",
+            "appended",
+            "message",
+        ];
+        let mut command = cmd("HMGET");
+        command.arg(key).arg(&fields);
+        let mut reply = self.link.read_one("reservation", command).await?;
+        let Some(nonce) = reply.parse_optional()? else {
+            return Ok(None);
+        };
+        let program = reply.parse()?;
+        let user = reply.word()?;
+        let category: u16 = reply.parse()?;
+        let seats = parse_seats(&reply.word()?)?;
+        let unit_price: i64 = reply.parse()?;
+        let key = reply.word()?;
+        let attempt = reply.parse()?;
+        let state = ReservationState::read(&mut reply)?;
+        let message = reply.word()?;
+        let damaged =
+            |e| LinkError::Protocol(format!("the reservation of order {order} is damaged: {e}"));
+        Ok(Some(Reservation {
+            nonce,
+            program,
+            user: UserId::new(user).map_err(damaged)?,
+            category: CategoryNo::new(category).map_err(damaged)?,
+            seats,
+            unit_price: Cents::new(unit_price).map_err(damaged)?,
+            key: if key.is_empty() {
+                None
+            } else {
+                Some(IdempotencyKey::new(key).map_err(damaged)?)
+            },
+            attempt,
+            state,
+            message,
+        }))
+    }
+
+    /// The state of a program in the gate.
+    pub async fn install_state(&self, program: ProgramRef) -> Result<InstallState, LinkError> {
+        Ok(self.head(program).await?.0)
+    }
+
+    /// The free seats; `None` if the program is not installed.
+    pub async fn availability(
+        &self,
+        program: ProgramRef,
+    ) -> Result<Option<Availability>, LinkError> {
+        let (state, fields) = self.head(program).await?;
+        if state == InstallState::Absent {
+            return Ok(None);
+        }
+        let count = |(name, value): (&String, &String)| {
+            let no = name
+                .strip_prefix("free:")?
+                .parse()
+                .ok()
+                .and_then(|no| CategoryNo::new(no).ok())?;
+            Some((no, value.parse().ok()?))
+        };
+        let mut free: Vec<(CategoryNo, u32)> = fields.iter().filter_map(count).collect();
+        free.sort_unstable();
+        Ok(Some(Availability { state, free }))
+    }
+
+    /// The seats of a category row by row, one byte for each seat (`0` free, `1` taken, `2`
+    /// blocked); `None` if it is not installed.
+    pub async fn seat_map(
+        &self,
+        program: ProgramRef,
+        category: &Category,
+    ) -> Result<Option<Vec<Vec<u8>>>, LinkError> {
+        let mut command = cmd("MGET");
+        for chunk in 0..category.layout.chunks() {
+            command.arg(self.program_key(program, format_args!("seats:{}:{chunk}", category.no)));
+        }
+        let mut reply = self.link.read_one("seat_map", command).await?;
+        Ok(seat_rows::rows(category.layout, || reply.bytes()))
+    }
+
+    /// A page of the taken seats, from `from`: 0 first, then [`TakenPage::next`].
+    pub async fn taken(&self, program: ProgramRef, from: u64) -> Result<TakenPage, LinkError> {
+        let mut command = cmd("HSCAN");
+        command
+            .arg(self.program_key(program, "owner"))
+            .arg(from)
+            .arg("COUNT")
+            .arg(1000);
+        let mut reply = self.link.read_one("taken", command).await?;
+        let next: u64 = reply.parse()?;
+        let mut pairs = reply.nested()?;
+        let mut taken = Vec::with_capacity(pairs.remaining() / 2);
+        while let Some(seat) = pairs.next_word()? {
+            let (order, nonce) = parse_owner(&pairs.word()?)?;
+            let seat = parse_seats(&seat)?;
+            taken.extend(seat.into_iter().map(|seat| Taken { seat, order, nonce }));
+        }
+        Ok(TakenPage {
+            taken,
+            next: (next != 0).then_some(next),
+        })
+    }
+
+    async fn head(
+        &self,
+        program: ProgramRef,
+    ) -> Result<(InstallState, HashMap<String, String>), LinkError> {
+        let mut reply = self
+            .link
+            .run(Call::new(&scripts::LOOK, &self.head_key(program)))
+            .await?;
+        let now_ms: u64 = reply.parse()?;
+        let replid = reply.word()?;
+        let fields = pairs(&mut reply)?;
+        let field = |name: &str| fields.get(name).map_or("", String::as_str);
+        let state = match field("state") {
+            "" => InstallState::Absent,
+            _ if field("replid") != replid => InstallState::Replaced,
+            "open" => InstallState::Open,
+            _ => InstallState::Loading {
+                ends: field("ends").to_owned(),
+                lease_left_ms: field("lease")
+                    .parse::<u64>()
+                    .unwrap_or(0)
+                    .saturating_sub(now_ms),
+            },
+        };
+        Ok((state, fields))
+    }
+}
+
+fn pairs(reply: &mut Reply) -> Result<HashMap<String, String>, LinkError> {
+    let mut fields = HashMap::with_capacity(reply.remaining() / 2);
+    while let Some(name) = reply.next_word()? {
+        fields.insert(name, reply.word()?);
+    }
+    Ok(fields)
+}

@@ -1,0 +1,146 @@
+//! A private Kafka.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::net::free_address;
+use crate::process::is_running;
+
+/// How long a restart may wait for its ports.
+const RESTART_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A Kafka on free ports. It is stopped and its data are removed when this value is dropped.
+#[derive(Debug)]
+pub struct PrivateKafka {
+    data: TempDir,
+    port: u16,
+    controller_port: u16,
+    /// Ports of the listeners that require a login, and a client certificate.
+    secured: Option<[u16; 2]>,
+}
+
+impl PrivateKafka {
+    /// Starts one with a plaintext listener.
+    pub fn start() -> Self {
+        Self::with(None)
+    }
+
+    /// Starts one with encrypted listeners as well.
+    pub fn secured() -> Self {
+        Self::with(Some([free_address().port(), free_address().port()]))
+    }
+
+    fn with(secured: Option<[u16; 2]>) -> Self {
+        let kafka = Self {
+            data: TempDir::new().expect("a temporary folder"),
+            port: free_address().port(),
+            controller_port: free_address().port(),
+            secured,
+        };
+        kafka.script("start").expect("Kafka starts");
+        kafka
+    }
+
+    /// Bootstrap servers of the plaintext listener.
+    pub fn brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Bootstrap servers of the listeners that require a login, and a client certificate.
+    pub fn secured_brokers(&self) -> [String; 2] {
+        let ports = self.secured.expect("started with `secured`");
+        ports.map(|port| format!("127.0.0.1:{port}"))
+    }
+
+    /// The text of one of its certificates or keys.
+    pub fn pem(&self, name: &str) -> String {
+        let path = self.data.path().join("kafka/tls").join(name);
+        fs::read_to_string(path).expect("a certificate or key")
+    }
+
+    /// Shuts it down. Its data remain.
+    pub fn stop(&self) {
+        self.script("stop").expect("Kafka stops");
+    }
+
+    /// Starts it after a stop or a kill. A client that reconnects meanwhile may occupy the port for a
+    /// moment by a connection from the port to itself.
+    pub fn start_again(&self) {
+        let deadline = Instant::now() + RESTART_TIMEOUT;
+        while let Err(why) = self.script("start") {
+            assert!(
+                why.contains("is in use") && Instant::now() < deadline,
+                "{why}"
+            );
+        }
+    }
+
+    /// Kills it, as a power failure does.
+    pub fn kill(&self) {
+        let file = fs::read_to_string(self.data.path().join("run/kafka.pid")).expect("it runs");
+        let pid: u32 = file
+            .split(' ')
+            .next()
+            .and_then(|pid| pid.parse().ok())
+            .expect("a process id");
+        kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).expect("killed");
+        while is_running(pid) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// The log files of a partition.
+    pub fn log_files(&self, topic: &str, partition: i32) -> Vec<PathBuf> {
+        let folder = format!("kafka/log/{topic}-{partition}");
+        fs::read_dir(self.data.path().join(folder))
+            .expect("the partition's folder")
+            .map(|entry| entry.expect("an entry").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+            .collect()
+    }
+
+    fn script(&self, verb: &str) -> Result<(), String> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/servers");
+        let mut command = Command::new(script);
+        let secured = self.secured.into_iter().flatten();
+        for (name, port) in ["KAFKA_SASL_PORT", "KAFKA_MTLS_PORT"]
+            .into_iter()
+            .zip(secured)
+        {
+            command.env(name, port.to_string());
+        }
+        let output = command
+            .args([verb, "kafka"])
+            .env("USHER_DATA", self.data.path())
+            .env("KAFKA_PORT", self.port.to_string())
+            .env("KAFKA_CONTROLLER_PORT", self.controller_port.to_string())
+            // The variable names the shared servers.
+            .env_remove("USHER_SERVERS")
+            .output()
+            .expect("scripts/servers runs");
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!(
+            "scripts/servers {verb} kafka: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ))
+    }
+}
+
+impl Drop for PrivateKafka {
+    fn drop(&mut self) {
+        if let Err(error) = self.script("stop") {
+            eprintln!(
+                "cannot stop the private Kafka in {}: {error}",
+                self.data.path().display()
+            );
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Fixtures that the tests of several crates share. It uses no other crate of the repository.
+//!
+//! | module | provides |
+//! |---|---|
+//! | [`servers`] | addresses of the shared servers, and a prefix for each test's data on them |
+//! | [`cleanup`] | cleanup that runs however a test ends |
+//! | [`wait`] | waiting for a condition, with a deadline |
+//! | [`net`] | free ports |
+//! | [`process`] | child processes that end with their test |
+//! | [`relay`] | a TCP relay that redirects or silences connections |
+//! | [`kafka`], [`redis`] | private servers that a test may stop, kill and damage |
+//! | `postgres`, `sqs` | clients of the shared servers, each behind a feature |
+
+pub mod cleanup;
+pub mod kafka;
+pub mod net;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+pub mod process;
+pub mod redis;
+pub mod relay;
+pub mod servers;
+#[cfg(feature = "sqs")]
+pub mod sqs;
+pub mod wait;
+
+pub use cleanup::with_cleanup;
+pub use servers::prefix;
+pub use wait::{eventually, until};

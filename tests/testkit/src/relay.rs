@@ -1,0 +1,94 @@
+//! A TCP relay in front of a server: it can redirect new connections and silence existing ones.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// A relay. It ends with the tokio runtime of its test.
+#[derive(Debug)]
+pub struct Relay {
+    address: SocketAddr,
+    target: Arc<AtomicU16>,
+    silenced: watch::Sender<()>,
+}
+
+impl Relay {
+    /// Listens on a free port, in front of a port of this machine. Needs a runtime that makes
+    /// progress while the test waits.
+    pub async fn start(port: u16) -> Self {
+        let listener = listener().await;
+        let address = listener.local_addr().expect("an address");
+        let target = Arc::new(AtomicU16::new(port));
+        let silenced = watch::Sender::new(());
+        let current = target.clone();
+        let silence = silenced.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let port = current.load(Ordering::SeqCst);
+                tokio::spawn(forward(client, port, silence.subscribe()));
+            }
+        });
+        Self {
+            address,
+            target,
+            silenced,
+        }
+    }
+
+    /// The port that clients connect to.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Directs new connections to another port. Existing ones are unchanged.
+    pub fn redirect(&self, port: u16) {
+        self.target.store(port, Ordering::SeqCst);
+    }
+
+    /// Existing connections stay open but forward nothing any more. New ones work.
+    pub fn silence(&self) {
+        self.silenced.send_replace(());
+    }
+}
+
+async fn forward(mut client: TcpStream, port: u16, mut silenced: watch::Receiver<()>) {
+    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
+        return;
+    };
+    tokio::select! {
+        _ = copy_bidirectional(&mut client, &mut server) => {}
+        _ = silenced.changed() => std::future::pending().await,
+    }
+}
+
+/// Starts a server that answers every Redis command with this error. Returns its port.
+pub async fn refusing_redis(error: &'static str) -> u16 {
+    let listener = listener().await;
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(refuse(client, error));
+        }
+    });
+    port
+}
+
+async fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.expect("a free port")
+}
+
+/// One answer per command: an array of bulk strings, whose first line begins with `*`.
+async fn refuse(client: TcpStream, error: &str) -> std::io::Result<()> {
+    let (reader, mut writer) = client.into_split();
+    let mut lines = BufReader::new(reader).split(b'\n');
+    while let Some(line) = lines.next_segment().await? {
+        if line.first() == Some(&b'*') {
+            writer.write_all(format!("-{error}\r\n").as_bytes()).await?;
+        }
+    }
+    Ok(())
+}
