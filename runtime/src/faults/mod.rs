@@ -1,7 +1,9 @@
-//! Faults on purpose: what the cloud does rarely, done often, so that an application can be seen to bear it.
+//! Faults on purpose: what the cloud does rarely, done often, so that an application can be seen to
+//! bear it.
 //!
-//! A [`Plan`] is a seed and how often what happens. It says for each invocation, by its number, what befalls it; the pool obeys.
-//! No clock and no randomness: the same seed befalls the same invocations, as far as they come in the same order.
+//! A [`Plan`] is a seed and how often what happens. It says for each invocation, by its number,
+//! what befalls it; the pool obeys. No clock and no randomness: the same seed befalls the same
+//! invocations, as far as they come in the same order.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! Metrics that functions print in `CloudWatch`'s embedded metric format.
 //!
-//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a JSON object whose `_aws`
-//! member says which of its other members are metrics, and which are dimensions of them. Lines that are not such an object
-//! are simply output; parts that do not fit the specification are left out, as the service leaves them out.
+//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a
+//! JSON object whose `_aws` member says which of its other members are metrics, and which are
+//! dimensions of them. Lines that are not such an object are simply output; parts that do not fit
+//! the specification are left out, as the service leaves them out.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -67,8 +68,8 @@ struct Metric {
 
 /// The metrics of a line; none if it is not one of these.
 ///
-/// Of several sets of dimensions the most detailed is taken (the first of them): the others are sums of it, which whoever reads the
-/// series can make.
+/// Of several sets of dimensions the most detailed is taken (the first of them): the others are
+/// sums of it, which whoever reads the series can make.
 pub fn points(line: &str) -> Vec<Point> {
     // cheap for every other line
     if !line.starts_with('{') || !line.contains("\"_aws\"") {

@@ -21,8 +21,8 @@ pub enum Kind {
     Summary,
 }
 
-/// A text being written. A family is opened once; its samples follow. A series (a name with its labels) is written once: a
-/// scrape that holds it twice is refused as a whole.
+/// A text being written. A family is opened once; its samples follow. A series (a name with its
+/// labels) is written once: a scrape that holds it twice is refused as a whole.
 #[derive(Debug, Default)]
 pub struct Exposition {
     text: String,
@@ -46,7 +46,8 @@ impl Exposition {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// A sample. Names are the caller's; values of labels may hold anything: control characters are shown as escapes.
+    /// A sample. Names are the caller's; values of labels may hold anything: control characters are
+    /// shown as escapes.
     pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         let mut series = name.to_owned();
         for (at, (label, text)) in labels.iter().enumerate() {
@@ -103,7 +104,8 @@ impl Exposition {
         self.text
     }
 
-    /// Any text as a name: `OrdersStored` becomes `orders_stored`; what the format does not know becomes `_`.
+    /// Any text as a name: `OrdersStored` becomes `orders_stored`; what the format does not know
+    /// becomes `_`.
     pub fn name(text: &str) -> String {
         let mut name = String::with_capacity(text.len() + 4);
         let mut before = '_';
@@ -140,7 +142,8 @@ mod tests {
         text.family("a_total", Kind::Counter, "of\ntwo lines");
         text.sample("a_total", &[("x", "say \"hi\"\n\\"), ("y", "")], 3);
         text.family("a_total", Kind::Counter, "again");
-        let expected = "# HELP a_total of\\ntwo lines\n# TYPE a_total counter\na_total{x=\"say \\\"hi\\\"\\n\\\\\",y=\"\"} 3\n";
+        let expected = "# HELP a_total of\\ntwo lines\n# TYPE a_total counter\na_total{x=\"say \
+             \\\"hi\\\"\\n\\\\\",y=\"\"} 3\n";
         assert_eq!(text.finish(), expected);
     }
 
@@ -161,7 +164,8 @@ mod tests {
         text.histogram("d", &[("f", "x")], &histogram);
         let text = text.finish();
         assert!(
-            text.contains("d_bucket{f=\"x\",le=\"900\"} 0\nd_bucket{f=\"x\",le=\"+Inf\"} 1\nd_sum{f=\"x\"} 2000\nd_count"),
+            text.contains("d_bucket{f=\"x\",le=\"900\"} 0\nd_bucket{f=\"x\",le=\"+Inf\"} \
+                 1\nd_sum{f=\"x\"} 2000\nd_count"),
             "{text}"
         );
     }

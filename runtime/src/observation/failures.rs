@@ -1,4 +1,5 @@
-//! Failures that look alike, counted together: a function that fails on every event is one group, not a list that grows.
+//! Failures that look alike, counted together: a function that fails on every event is one group,
+//! not a list that grows.
 
 use std::collections::VecDeque;
 
@@ -40,7 +41,8 @@ impl Failures {
         }
     }
 
-    /// Counts an invocation that failed; one that did not is left out. The group that failed longest ago makes room.
+    /// Counts an invocation that failed; one that did not is left out. The group that failed
+    /// longest ago makes room.
     pub fn add(&mut self, ended: Ended) {
         let Some(error) = &ended.error else { return };
         let key = (
@@ -74,8 +76,8 @@ impl Failures {
     }
 }
 
-/// A message without what differs from one failure to the next: each number, and each id of hexadecimal digits, becomes `#`.
-/// 300 bytes at most.
+/// A message without what differs from one failure to the next: each number, and each id of
+/// hexadecimal digits, becomes `#`. 300 bytes at most.
 pub fn shape(message: &str) -> String {
     let mut shape = String::new();
     let mut rest = message;

@@ -1,9 +1,10 @@
 //! Names in the exposition for metrics and dimensions that functions name as they like.
 //!
-//! Prometheus allows fewer characters and no two families or labels of one name, and it reads `foo_count` and `foo_sum` as parts
-//! of a summary `foo`. A name that is taken, in any of these ways, by a metric that was printed before gets eight digits of a hash
-//! of the original name at its end. They depend on the original name alone, so a series that is renamed has the same name after
-//! each start.
+//! Prometheus allows fewer characters and no two families or labels of one name, and it reads
+//! `foo_count` and `foo_sum` as parts of a summary `foo`. A name that is taken, in any of these
+//! ways, by a metric that was printed before gets eight digits of a hash of the original name at
+//! its end. They depend on the original name alone, so a series that is renamed has the same name
+//! after each start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -36,7 +36,8 @@ pub struct Ended {
 /// One of the last invocations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RecentInvocation {
-    /// Counted from 1 since the start. Unlike the request id, which retries of an event share, no two have the same.
+    /// Counted from 1 since the start. Unlike the request id, which retries of an event share, no
+    /// two have the same.
     pub number: u64,
     /// What it came to.
     #[serde(flatten)]
@@ -120,8 +121,8 @@ impl Observations {
         state.invocations.push(ended);
     }
 
-    /// Reads the metrics, if there are any, out of a line that a function printed. Returns those whose plain name was taken, once
-    /// each.
+    /// Reads the metrics, if there are any, out of a line that a function printed. Returns those
+    /// whose plain name was taken, once each.
     pub fn printed(&self, function: &str, line: &str) -> Vec<Renamed> {
         let points = points(line);
         if points.is_empty() {
@@ -165,7 +166,8 @@ impl Observations {
         self.state().failures.newest().cloned().collect()
     }
 
-    /// Failures that look alike in one group each, newest first: a flood of one failure does not push out another.
+    /// Failures that look alike in one group each, newest first: a flood of one failure does not
+    /// push out another.
     pub fn failure_groups(&self) -> Vec<FailureGroup> {
         self.state().groups.newest().cloned().collect()
     }

@@ -1,11 +1,13 @@
-//! Errors that repeat: the first is logged, the others are counted, and a line at growing intervals says how many there were.
+//! Errors that repeat: the first is logged, the others are counted, and a line at growing intervals
+//! says how many there were.
 //!
 //! No clock: time is a parameter.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// The time between the first line of an error and the second; each further one takes twice as long.
+/// The time between the first line of an error and the second; each further one takes twice as
+/// long.
 pub const FIRST_AGAIN: Duration = Duration::from_secs(10);
 
 /// The longest time between two lines of one error.
@@ -39,8 +41,8 @@ impl<K: Ord + Clone> Repeats<K> {
         self.0.is_empty()
     }
 
-    /// An error happened. `Some`: a line is due, with how often it has happened so far. `error` tells it from others of the same key, so
-    /// it names no offset and no time.
+    /// An error happened. `Some`: a line is due, with how often it has happened so far. `error`
+    /// tells it from others of the same key, so it names no offset and no time.
     pub fn failed(&mut self, now: Instant, key: K, error: &str) -> Option<u64> {
         let errors = self.0.entry(key).or_default();
         let full = errors.len() >= MOST_ERRORS;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::emf::Point;
 use super::names::{Names, Renamed};
 
-/// Series kept. A function that puts a request id among its dimensions would otherwise fill the memory; `CloudWatch` bills it
-/// instead.
+/// Series kept. A function that puts a request id among its dimensions would otherwise fill the
+/// memory; `CloudWatch` bills it instead.
 pub const MOST_SERIES: usize = 1_000;
 
 /// What a series came to.
@@ -30,8 +30,9 @@ pub struct Series {
 }
 
 impl Series {
-    /// Adds a point that a function printed. A new series beyond [`MOST_SERIES`] is counted as dropped. Returns the metric and the
-    /// dimensions whose plain name was taken when they were seen first.
+    /// Adds a point that a function printed. A new series beyond [`MOST_SERIES`] is counted as
+    /// dropped. Returns the metric and the dimensions whose plain name was taken when they were
+    /// seen first.
     pub fn add(&mut self, function: &str, point: Point) -> Vec<Renamed> {
         let Point {
             metric,

@@ -1,4 +1,5 @@
-//! Hands a firing to the queue of asynchronous events, and tries again what the queue does not take.
+//! Hands a firing to the queue of asynchronous events, and tries again what the queue does not
+//! take.
 
 use std::time::Duration;
 
@@ -6,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::payload::{self, Attempt};
-use crate::asynchronous::{Event, NotAccepted};
+use crate::asynchronous::{AsyncEvent, NotAccepted};
 use crate::model::Schedule;
 
-/// Tries after the first one at most, and the longest time for them: the services' defaults ("`RetryPolicy`" in the
-/// `EventBridge` Scheduler API reference, "Retry policy" in `EventBridge`'s guide).
+/// Tries after the first one at most, and the longest time for them: the services' defaults
+/// ("`RetryPolicy`" in the `EventBridge` Scheduler API reference, "Retry policy" in `EventBridge`'s
+/// guide).
 const MAX_RETRIES: u32 = 185;
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 
@@ -19,14 +21,14 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// Tries until the event is taken, given up, or the host ends. `accept` takes an event over; `wait` is the time between this try
-/// and the next.
+/// Tries until the event is taken, given up, or the host ends. `accept` takes an event over; `wait`
+/// is the time between this try and the next.
 pub(super) async fn deliver<F>(
     schedule: &Schedule,
     scheduled: Timestamp,
     mut shutdown: watch::Receiver<bool>,
     wait: impl Fn(u32) -> Duration,
-    accept: impl Fn(Event) -> F,
+    accept: impl Fn(AsyncEvent) -> F,
 ) where
     F: Future<Output = Result<String, NotAccepted>>,
 {
@@ -61,14 +63,14 @@ pub(super) async fn deliver<F>(
     }
 }
 
-fn event(schedule: &Schedule, scheduled: Timestamp, number: u32) -> Event {
+fn event(schedule: &Schedule, scheduled: Timestamp, number: u32) -> AsyncEvent {
     let attempt = Attempt {
         scheduled,
         number,
         execution: rand::random(),
         event: rand::random(),
     };
-    Event {
+    AsyncEvent {
         function: schedule.function.clone(),
         payload: payload::event(schedule, &attempt),
         trace_id: None,
@@ -96,7 +98,7 @@ mod tests {
         let schedule = schedule(ScheduleKind::Scheduler, Some(input));
         let (_stop, shutdown) = watch::channel(false);
         let tried = RefCell::new(Vec::new());
-        let accept = |event: Event| {
+        let accept = |event: AsyncEvent| {
             let mut tried = tried.borrow_mut();
             tried.push(serde_json::from_slice::<String>(&event.payload).unwrap());
             std::future::ready(if tried.len() < 3 {

@@ -1,9 +1,10 @@
 //! Fires schedules at the functions.
 //!
-//! [`Expression`] says when; [`payload`] what is sent (pure); [`handover`] hands it to
-//! the queue of asynchronous events, which takes it from there ([`crate::asynchronous`]), as in the cloud: what was fired runs even if the host dies. A run that still goes on does
-//! not hold back the next: the function's concurrency does. Times that passed while the
-//! machine slept, or while no host ran ([`seen`]), are not made up for: a line says what was missed.
+//! [`Expression`] says when; [`payload`] what is sent (pure); [`handover`] hands it to the queue of
+//! asynchronous events, which takes it from there ([`crate::asynchronous`]), as in the cloud: what
+//! was fired runs even if the host dies. A run that still goes on does not hold back the next: the
+//! function's concurrency does. Times that passed while the machine slept, or while no host ran
+//! ([`seen`]), are not made up for: a line says what was missed.
 
 mod handover;
 mod payload;
@@ -21,7 +22,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::model::Schedule;
 use crate::supervision::{Registry, supervise};
 
@@ -35,15 +36,18 @@ const LOOK_UP: Duration = Duration::from_mins(1);
 /// A firing later than this counts as missed.
 const TOO_LATE: Duration = Duration::from_mins(1);
 
-/// Events of one function that have not ended; at so many a firing is dropped with a warning, as the queue would grow for ever.
+/// Events of one function that have not ended; at so many a firing is dropped with a warning, as
+/// the queue would grow for ever.
 const MOST_UNFINISHED: usize = 100;
 
-/// Fires every enabled schedule until `shutdown` turns true. Each is a part of its own in `parts`: one that fails holds back no other.
+/// Fires every enabled schedule until `shutdown` turns true. Each is a part of its own in `parts`:
+/// one that fails holds back no other.
 ///
-/// `memory` is the file that says when a host last did; what would have fired since is told once, and not made up for.
+/// `memory` is the file that says when a host last did; what would have fired since is told once,
+/// and not made up for.
 pub async fn run(
     schedules: Vec<Schedule>,
-    queue: Queue,
+    queue: AsyncQueue,
     memory: Option<&Path>,
     parts: Registry,
     shutdown: watch::Receiver<bool>,
@@ -93,9 +97,10 @@ struct Firing {
     start: Timestamp,
     /// When an earlier host last looked after the schedules.
     last: Option<Timestamp>,
-    /// Up to when the schedule was looked after by this host; a run that follows a panic goes on from there.
+    /// Up to when the schedule was looked after by this host; a run that follows a panic goes on
+    /// from there.
     handled: Arc<Mutex<Option<Timestamp>>>,
-    queue: Queue,
+    queue: AsyncQueue,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -163,7 +168,8 @@ impl Firing {
         }
     }
 
-    /// Fires, unless it is too late or too many events wait. Returns up to when the schedule is looked after by this.
+    /// Fires, unless it is too late or too many events wait. Returns up to when the schedule is
+    /// looked after by this.
     fn due(&self, due: Timestamp, handing_over: &mut JoinSet<()>) -> Timestamp {
         let schedule = &self.schedule;
         let now = Timestamp::now();
@@ -176,7 +182,7 @@ impl Firing {
                 "schedule {} is not fired: {MOST_UNFINISHED} earlier events have not ended",
                 schedule.id
             );
-            self.queue.not_made(&schedule.function, &why);
+            self.queue.not_created(&schedule.function, &why);
             tracing::warn!(
                 schedule = schedule.id,
                 "not fired: {MOST_UNFINISHED} earlier events of {} have not ended",
@@ -198,7 +204,7 @@ impl Firing {
                 async move {
                     let taken = queue.accept(event).await;
                     if let Err(why) = &taken {
-                        queue.not_made(
+                        queue.not_created(
                             &schedule.function,
                             &format!("schedule {} is not fired: {why}", schedule.id),
                         );

@@ -19,7 +19,8 @@ pub(super) struct Attempt {
     pub(super) event: u128,
 }
 
-/// The event of a firing. An Input is sent bare; `EventBridge` Scheduler replaces its context attributes in it first.
+/// The event of a firing. An Input is sent bare; `EventBridge` Scheduler replaces its context
+/// attributes in it first.
 pub(super) fn event(schedule: &Schedule, attempt: &Attempt) -> Bytes {
     let time = attempt
         .scheduled
@@ -56,7 +57,8 @@ pub(super) fn event(schedule: &Schedule, attempt: &Attempt) -> Bytes {
     Bytes::from(event.to_string())
 }
 
-/// The four keywords of "Adding context attributes in `EventBridge` Scheduler", replaced wherever they stand in the text.
+/// The four keywords of "Adding context attributes in `EventBridge` Scheduler", replaced wherever
+/// they stand in the text.
 fn with_attributes(input: &str, schedule: &Schedule, time: &str, attempt: &Attempt) -> String {
     let mut out = String::new();
     let mut rest = input;

@@ -1,7 +1,7 @@
 //! What was missed while no host ran: a file keeps when one last did.
 //!
-//! One time for all schedules is enough: while a host runs, every schedule is looked after. Missed times are reported and
-//! never made up for, as the services do not either.
+//! One time for all schedules is enough: while a host runs, every schedule is looked after. Missed
+//! times are reported and never made up for, as the services do not either.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,8 @@ impl Seen {
         }
     }
 
-    /// When a host last looked after the schedules; `None`: never, or the file says nothing that can be read.
+    /// When a host last looked after the schedules; `None`: never, or the file says nothing that
+    /// can be read.
     pub(super) fn last(&self) -> Option<Timestamp> {
         std::fs::read_to_string(&self.file)
             .ok()?
@@ -57,7 +58,8 @@ pub(super) fn missed(
     since: Timestamp,
     until: Timestamp,
 ) -> usize {
-    // A rate begins anew with every host; those that were missed are counted from the end of the last one.
+    // A rate begins anew with every host; those that were missed are counted from the end of the
+    // last one.
     let start = schedule.start.unwrap_or(since);
     let mut last = since.max(start - SignedDuration::from_nanos(1));
     let end = schedule.end.map_or(until, |end| end.min(until));

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::Message;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
-use usher::asynchronous::{self, Event, NotAccepted, Queue, Settings};
+use usher::asynchronous::{self, AsyncEvent, NotAccepted, AsyncQueue, AsyncSettings};
 use usher::instances::Pool;
 use usher::invocation::Rejected;
 use usher::model::{EventInvokeConfig, EventTarget, Function};
@@ -66,7 +66,7 @@ impl Host {
         );
         let request = reqwest::Client::new()
             .post(url)
-            .header("X-Amz-Invocation-Type", "Event")
+            .header("X-Amz-Invocation-Type", "AsyncEvent")
             .body(event.to_string());
         Some(request.send().await.ok()?.status().as_u16())
     }
@@ -139,7 +139,7 @@ async fn a_second_host_on_the_same_state_is_refused_with_the_remedy() {
 
 /// Events of `Echo` and `Other`, with these destinations, and queues for them.
 struct Stage {
-    queue: Queue,
+    queue: AsyncQueue,
     pool: Arc<Pool>,
     stop: watch::Sender<bool>,
     name: String,
@@ -179,7 +179,7 @@ impl Stage {
         let mut executables = executables();
         executables.insert("Other".into(), echo_function());
         let pool = Pool::new(&app, &executables, &options().0);
-        let (queue, driver) = asynchronous::open(&state(), &Settings::of(&app, 16, false)).unwrap();
+        let (queue, driver) = asynchronous::open(&state(), &AsyncSettings::of(&app, 16, false)).unwrap();
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(driver.run(pool.clone(), stopping, Duration::from_secs(20)));
         Self {
@@ -192,7 +192,7 @@ impl Stage {
     }
 
     async fn accept(&self, event: &Value) -> String {
-        let event = Event {
+        let event = AsyncEvent {
             function: "Echo".into(),
             payload: event.to_string().into(),
             trace_id: None,
@@ -329,7 +329,7 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
     let record = folder.path().join("seen");
     let app = application(function(&[("RECORD_TO", record.to_str().unwrap())]));
     let state = state();
-    let settings = Settings::of(&app, 16, false);
+    let settings = AsyncSettings::of(&app, 16, false);
     let marker = folder.path().join("marker");
     {
         let options = usher::instances::PoolOptions {
@@ -344,7 +344,7 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
             .to_string()
             .into();
         queue
-            .accept(Event {
+            .accept(AsyncEvent {
                 function: "Echo".into(),
                 payload,
                 trace_id: None,
@@ -382,7 +382,7 @@ async fn what_cannot_be_taken_over_is_refused_with_a_reason() {
     let accept = async |function: &str, payload: Vec<u8>| {
         stage
             .queue
-            .accept(Event {
+            .accept(AsyncEvent {
                 function: function.into(),
                 payload: payload.into(),
                 trace_id: None,
