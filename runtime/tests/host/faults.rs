@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use usher::faults::{Kill, Plan};
+use usher::faults::{Kill, FaultPlan};
 use usher::instances::{Pool, PoolOptions};
 
 use crate::support::{
     answer, application, error, eventually, executables, function, invoke, options,
 };
 
-fn pool(faults: Plan, environment: &[(&str, &str)]) -> std::sync::Arc<Pool> {
+fn pool(faults: FaultPlan, environment: &[(&str, &str)]) -> std::sync::Arc<Pool> {
     Pool::new(
         &application(function(environment)),
         &executables(),
@@ -22,11 +22,11 @@ fn pool(faults: Plan, environment: &[(&str, &str)]) -> std::sync::Arc<Pool> {
 }
 
 /// A plan whose first invocation has its process killed so.
-fn kills(how: Kill) -> Plan {
-    let plans = (0..).map(|seed| Plan {
+fn kills(how: Kill) -> FaultPlan {
+    let plans = (0..).map(|seed| FaultPlan {
         seed,
         kill: 0.5,
-        ..Plan::default()
+        ..FaultPlan::default()
     });
     plans
         .into_iter()
@@ -67,9 +67,9 @@ async fn a_duplicated_event_runs_twice_under_one_request_id_and_answers_once() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("seen");
     let pool = pool(
-        Plan {
+        FaultPlan {
             duplicate: 1.0,
-            ..Plan::default()
+            ..FaultPlan::default()
         },
         &[("RECORD_TO", record.to_str().unwrap())],
     );
@@ -81,9 +81,9 @@ async fn a_duplicated_event_runs_twice_under_one_request_id_and_answers_once() {
 
 #[tokio::test]
 async fn a_delayed_invocation_waits_as_long_as_its_plan_says() {
-    let plan = Plan {
+    let plan = FaultPlan {
         delay: Duration::from_millis(400),
-        ..Plan::default()
+        ..FaultPlan::default()
     };
     let pool = pool(plan, &[]);
     let before = Instant::now();
@@ -103,9 +103,9 @@ fn is_stopped(pid: u64) -> bool {
 #[tokio::test]
 async fn a_frozen_process_stands_still_between_invocations_and_works_in_them() {
     let pool = pool(
-        Plan {
+        FaultPlan {
             freeze: true,
-            ..Plan::default()
+            ..FaultPlan::default()
         },
         &[],
     );
