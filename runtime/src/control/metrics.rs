@@ -6,7 +6,7 @@ use crate::http::KeyStatus;
 use crate::instances::{FunctionStats, InstanceState};
 use crate::kafka::{MappingStatus, PartitionStatus};
 use crate::listener::budget::BudgetStats;
-use crate::observation::{Exposition, Histogram, Kind, Observations, Series};
+use crate::observation::{Exposition, Histogram, MetricKind, Observations, Series};
 use crate::sqs::SqsStatus;
 use crate::supervision::PartStatus;
 use event_sources::Millis;
@@ -16,14 +16,14 @@ pub(super) fn render(status: &HostStatus, observations: &Observations) -> String
     let mut out = Exposition::default();
     out.single(
         "usher_memory_bytes",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Resident memory of the host's own process.",
         status.memory_bytes,
     );
     let started = status.started_ms as f64 / 1000.0;
     out.single(
         "usher_start_time_seconds",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "When the host started, seconds since 1970.",
         started,
     );
@@ -48,46 +48,46 @@ fn functions(out: &mut Exposition, all: &[FunctionStats]) {
             .map(|instance| instance.in_flight.len() as u64)
             .sum()
     };
-    let families: [(&str, Kind, &str, Read); 8] = [
+    let families: [(&str, MetricKind, &str, Read); 8] = [
         (
             "invocations_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Invocations that ended.",
             |f| f.invocations,
         ),
         (
             "errors_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Invocations that ended in a function error.",
             |f| f.errors,
         ),
         (
             "throttles_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Invocations refused at the concurrency limit.",
             |f| f.throttles,
         ),
         (
             "cold_starts_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Processes started.",
             |f| f.cold_starts,
         ),
         (
             "concurrent_executions",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Invocations in flight.",
             busy,
         ),
         (
             "queued",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Invocations that wait for an instance.",
             |f| f.queued as u64,
         ),
         (
             "instances",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Processes that have not been told to end.",
             |f| {
                 f.instances
@@ -98,7 +98,7 @@ fn functions(out: &mut Exposition, all: &[FunctionStats]) {
         ),
         (
             "concurrency_limit",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Processes at one time at most.",
             |f| f.limit as u64,
         ),
@@ -116,7 +116,7 @@ fn durations(out: &mut Exposition, observations: &Observations) {
     let durations = observations.durations();
     let mut family =
         |name: &str, help: &str, of: fn(&crate::observation::Durations) -> &Histogram| {
-            out.family(name, Kind::Histogram, help);
+            out.family(name, MetricKind::Histogram, help);
             for (function, durations) in &durations {
                 out.histogram(name, &[("function", function)], of(durations));
             }
@@ -141,64 +141,64 @@ type OfSource = fn(&SourceHealth) -> Option<Millis>;
 
 fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
     type Read = fn(&MappingStatus) -> u64;
-    let families: [(&str, Kind, &str, Read); 10] = [
+    let families: [(&str, MetricKind, &str, Read); 10] = [
         (
             "records_deleted_unread_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records that were deleted from their topic before they were read.",
             |m| m.records_deleted_unread,
         ),
         (
             "logs_replaced_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Partitions read from their start because their log is another one than before.",
             |m| m.logs_replaced,
         ),
         (
             "records_filtered_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records dropped by the filters.",
             |m| m.records_filtered,
         ),
         (
             "records_done_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records that are over with: done, or discarded.",
             |m| m.records_done,
         ),
         (
             "batches_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Batches handed to the function.",
             |m| m.batches,
         ),
         (
             "failed_batches_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Batches that failed, whole or in part.",
             |m| m.failed_batches,
         ),
         (
             "records_discarded_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records given up by a limit of the mapping.",
             |m| m.records_discarded,
         ),
         (
             "failure_records_reduced_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Failure records that the destination took only without their payload or details.",
             |m| m.failure_records_reduced,
         ),
         (
             "records_lost_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records larger than an event, or than their destination takes in any form.",
             |m| m.records_lost,
         ),
         (
             "up",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "0 while the mapping is failing, stuck, missing or away, else 1.",
             |m| (!m.health.state.is_unwell()).into(),
         ),
@@ -223,7 +223,7 @@ fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
         ),
     ];
     for (name, help, read) in families {
-        out.family(name, Kind::Gauge, help);
+        out.family(name, MetricKind::Gauge, help);
         for mapping in mappings {
             for partition in &mapping.partitions {
                 let number = partition.partition.to_string();
@@ -261,7 +261,7 @@ fn sources(out: &mut Exposition, status: &HostStatus) {
     let all: Vec<_> = kafka.chain(queues).chain(events).collect();
     out.family(
         "usher_source_state",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "1 for the state that a source is in, 0 for the others.",
     );
     for (kind, source, health) in &all {
@@ -292,7 +292,7 @@ fn sources(out: &mut Exposition, status: &HostStatus) {
         ),
     ];
     for (name, help, read) in families {
-        out.family(name, Kind::Gauge, help);
+        out.family(name, MetricKind::Gauge, help);
         for (kind, source, health) in &all {
             if let Some(value) = read(health) {
                 out.sample(name, &[("kind", *kind), ("source", source)], seconds(value));
@@ -303,58 +303,64 @@ fn sources(out: &mut Exposition, status: &HostStatus) {
 
 fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
     type Read = fn(&SqsStatus) -> u64;
-    let families: [(&str, Kind, &str, Read); 10] = [
+    let families: [(&str, MetricKind, &str, Read); 10] = [
         (
             "filtered_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Messages dropped by the filters, and deleted.",
             |q| q.filtered,
         ),
-        ("received_total", Kind::Counter, "Messages received.", |q| {
-            q.received
-        }),
+        (
+            "received_total",
+            MetricKind::Counter,
+            "Messages received.",
+            |q| q.received,
+        ),
         (
             "batches_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Batches handed to the function.",
             |q| q.batches,
         ),
         (
             "deleted_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Messages done and deleted.",
             |q| q.deleted,
         ),
         (
             "failed_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Messages that failed and are left to the queue.",
             |q| q.failed,
         ),
         (
             "released_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Messages given back unseen.",
             |q| q.released,
         ),
         (
             "not_deleted_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Messages done that the queue would not delete.",
             |q| q.not_deleted,
         ),
-        ("in_flight", Kind::Gauge, "Messages at the function.", |q| {
-            q.in_flight as u64
-        }),
+        (
+            "in_flight",
+            MetricKind::Gauge,
+            "Messages at the function.",
+            |q| q.in_flight as u64,
+        ),
         (
             "waiting",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Messages in the queue as last reported, hidden ones included.",
             |q| q.waiting.unwrap_or_default(),
         ),
         (
             "up",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "0 while the mapping is failing, stuck, missing or away, else 1.",
             |q| (!q.health.state.is_unwell()).into(),
         ),
@@ -374,28 +380,28 @@ fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
 
 fn events(out: &mut Exposition, events: &[AsyncStats]) {
     type Read = fn(&AsyncStats) -> u64;
-    let families: [(&str, Kind, &str, Read); 4] = [
+    let families: [(&str, MetricKind, &str, Read); 4] = [
         (
             "waiting",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Asynchronous events that are to run, or to be tried again.",
             |e| e.waiting as u64,
         ),
         (
             "running",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Asynchronous events at the function.",
             |e| e.running as u64,
         ),
         (
             "delivering",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Ended events whose destinations have not all been told.",
             |e| e.delivering as u64,
         ),
         (
             "lost_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Events given up without a record: no destination, or none that takes it.",
             |e| e.lost,
         ),
@@ -413,14 +419,14 @@ fn keys(out: &mut Exposition, keys: Option<&KeyStatus>) {
     let Some(keys) = keys else { return };
     out.single(
         "usher_jwks_keys",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Keys that tokens are checked with.",
         keys.keys as u64,
     );
     let help = "Reads of the key set that failed; the keys before are in force.";
     out.single(
         "usher_jwks_refresh_failures_total",
-        Kind::Counter,
+        MetricKind::Counter,
         help,
         keys.refresh_failures,
     );
@@ -428,34 +434,34 @@ fn keys(out: &mut Exposition, keys: Option<&KeyStatus>) {
 
 fn connections(out: &mut Exposition, all: &[BudgetStats]) {
     type Read = fn(&BudgetStats) -> u64;
-    let families: [(&str, Kind, &str, Read); 5] = [
+    let families: [(&str, MetricKind, &str, Read); 5] = [
         (
             "usher_connections",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Connections open now.",
             |p| p.open as u64,
         ),
         (
             "usher_connections_limit",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Connections at one time at most.",
             |p| p.limit as u64,
         ),
         (
             "usher_connections_closed_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Connections closed to make room for others.",
             |p| p.closed,
         ),
         (
             "usher_body_bytes",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Bytes of request bodies held now.",
             |p| p.body_bytes as u64,
         ),
         (
             "usher_body_bytes_limit",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Bytes of request bodies at one time at most.",
             |p| p.body_limit as u64,
         ),
@@ -470,16 +476,16 @@ fn connections(out: &mut Exposition, all: &[BudgetStats]) {
 
 fn parts(out: &mut Exposition, parts: &[PartStatus]) {
     type Read = fn(&PartStatus) -> u64;
-    let families: [(&str, Kind, &str, Read); 2] = [
+    let families: [(&str, MetricKind, &str, Read); 2] = [
         (
             "restarts_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Starts of a part after its first: it had ended by an error or a panic.",
             |p| p.restarts,
         ),
         (
             "up",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "1 while a part runs; 0 until it has run for 10 s after a restart.",
             |p| p.up.into(),
         ),
@@ -504,7 +510,7 @@ fn printed(out: &mut Exposition, series: &Series) {
     for (name, (function, _, unit, dimensions), summed) in rows {
         out.family(
             name,
-            Kind::Summary,
+            MetricKind::Summary,
             "Printed by functions in CloudWatch's embedded metric format.",
         );
         let mut labels = vec![("function", function.as_str()), ("unit", unit.as_str())];
@@ -519,13 +525,18 @@ fn printed(out: &mut Exposition, series: &Series) {
     let help = "Metrics that functions printed and that found no room: too many dimensions.";
     out.single(
         "usher_emf_dropped_total",
-        Kind::Counter,
+        MetricKind::Counter,
         help,
         series.dropped(),
     );
     let help =
         "Metrics and dimensions that functions named like others: they have a longer name here.";
-    out.single("usher_emf_renamed", Kind::Gauge, help, series.renamed());
+    out.single(
+        "usher_emf_renamed",
+        MetricKind::Gauge,
+        help,
+        series.renamed(),
+    );
 }
 
 #[cfg(test)]

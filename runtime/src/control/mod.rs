@@ -25,7 +25,7 @@ mod tuner;
 
 use std::sync::Arc;
 
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::http::KeyStore;
 use crate::instances::Pool;
 use crate::listener::budget::ConnectionBudget;
@@ -56,7 +56,7 @@ pub struct ControlState {
     /// Keys for the JWT authorizers.
     pub keys: Option<Arc<KeyStore>>,
     /// Asynchronous events.
-    pub events: Queue,
+    pub events: AsyncQueue,
     /// Connections of all ports but the Runtime API's.
     pub(crate) budgets: Vec<ConnectionBudget>,
     /// Components of the host.

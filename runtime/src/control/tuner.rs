@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
 use crate::tuning::{
@@ -42,7 +42,7 @@ pub struct Tuner {
     settings: Mutex<TunableSettings>,
     sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
     pool: Arc<Pool>,
-    events: Queue,
+    events: AsyncQueue,
     log: Option<LogSwitch>,
 }
 
@@ -51,7 +51,7 @@ impl Tuner {
     pub fn new(
         settings: TunableSettings,
         sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
-        (pool, events): (Arc<Pool>, Queue),
+        (pool, events): (Arc<Pool>, AsyncQueue),
         log: Option<LogSwitch>,
     ) -> Self {
         Self {

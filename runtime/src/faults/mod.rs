@@ -1,48 +1,49 @@
-//! Faults on purpose: what the cloud does rarely, done often, so that an application can be seen to bear it.
+//! Fault injection: faults that are rare in the cloud, at a chosen rate.
 //!
-//! A [`Plan`] is a seed and how often what happens. It says for each invocation, by its number, what befalls it; the pool obeys.
-//! No clock and no randomness: the same seed befalls the same invocations, as far as they come in the same order.
+//! A [`FaultPlan`] is a seed with a rate for each fault. It returns the faults of an invocation by
+//! its number, and the pool applies them. No clock and no randomness: the same seed hits the same
+//! invocations if they come in the same order.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What befalls invocations, and how often.
+/// The rates of all faults.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Plan {
-    /// Chooses who is hit.
+pub struct FaultPlan {
+    /// Selects the invocations.
     pub seed: u64,
     /// Share of the invocations whose event is delivered once more, 0..=1.
     pub duplicate: f64,
     /// Share of the invocations whose process is killed, 0..=1.
     pub kill: f64,
-    /// The longest that an invocation waits before it is handed over.
+    /// Maximum delay of an invocation.
     pub delay: Duration,
     /// Processes are stopped between invocations, as the service freezes them.
     pub freeze: bool,
 }
 
-/// What befalls one invocation.
+/// The faults of one invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Faults {
-    /// The function gets the event once more, under the same request id, after the first time.
+pub struct InvocationFaults {
+    /// The function receives the event a second time, under the same request id.
     pub duplicate: bool,
     /// Its process is killed.
     pub kill: Option<Kill>,
-    /// It waits so long before it is handed over.
+    /// Delay before it starts.
     pub delay: Duration,
 }
 
 /// When a process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kill {
-    /// As soon as it has the event.
+    /// When it has received the event.
     Early,
-    /// When it answers: its work is done, and nobody hears of it.
+    /// When it answers, before the answer is used.
     Late,
 }
 
-impl Plan {
-    /// Nothing is planned.
+impl FaultPlan {
+    /// Whether the plan has no faults.
     pub fn is_none(&self) -> bool {
         *self
             == Self {
@@ -51,12 +52,12 @@ impl Plan {
             }
     }
 
-    /// What befalls the invocation of this number.
-    pub fn of(&self, number: u64) -> Faults {
-        // each question has a stream of its own: more of one fault does not move another
-        let draw = |question: u64| unit(mixed(mixed(mixed(self.seed) ^ number) ^ question));
+    /// The faults of the invocation with this number.
+    pub fn of(&self, number: u64) -> InvocationFaults {
+        // an independent stream for each fault: the rate of one does not move another
+        let draw = |fault: u64| unit(mix(mix(mix(self.seed) ^ number) ^ fault));
         let kill = draw(1) < self.kill;
-        Faults {
+        InvocationFaults {
             duplicate: draw(0) < self.duplicate,
             kill: kill.then(|| {
                 if draw(2) < 0.5 {
@@ -70,7 +71,7 @@ impl Plan {
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for FaultPlan {
     /// `duplicate 0.1, kill 0.05, delay up to 200ms, freeze, seed 7`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.duplicate > 0.0 {
@@ -89,15 +90,15 @@ impl fmt::Display for Plan {
     }
 }
 
-/// A number that looks random, from any number (the finaliser of `SplitMix64`).
-fn mixed(number: u64) -> u64 {
+/// Hashes a number (the finaliser of `SplitMix64`).
+fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)
 }
 
-/// 0 up to, but not, 1.
+/// Maps a hash to 0..1.
 fn unit(number: u64) -> f64 {
     (number >> 11) as f64 / (1_u64 << 53) as f64
 }
@@ -106,7 +107,7 @@ fn unit(number: u64) -> f64 {
 mod tests {
     use super::*;
 
-    const PLAN: Plan = Plan {
+    const PLAN: FaultPlan = FaultPlan {
         seed: 7,
         duplicate: 0.1,
         kill: 0.25,
@@ -115,17 +116,18 @@ mod tests {
     };
 
     #[test]
-    fn a_seed_befalls_the_same_invocations_and_another_seed_others() {
-        let all = |plan: Plan| (0..1_000).map(|number| plan.of(number)).collect::<Vec<_>>();
+    fn a_seed_hits_the_same_invocations() {
+        let all = |plan: FaultPlan| (0..1_000).map(|number| plan.of(number)).collect::<Vec<_>>();
         assert_eq!(all(PLAN), all(PLAN));
-        assert_ne!(all(PLAN), all(Plan { seed: 8, ..PLAN }));
+        assert_ne!(all(PLAN), all(FaultPlan { seed: 8, ..PLAN }));
     }
 
     #[test]
-    fn faults_come_as_often_as_they_are_asked_for() {
-        let all: Vec<Faults> = (0..10_000).map(|number| PLAN.of(number)).collect();
-        let share =
-            |hit: fn(&Faults) -> bool| all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0;
+    fn faults_come_at_their_rates() {
+        let all: Vec<InvocationFaults> = (0..10_000).map(|number| PLAN.of(number)).collect();
+        let share = |hit: fn(&InvocationFaults) -> bool| {
+            all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0
+        };
         assert!((share(|one| one.duplicate) - 0.1).abs() < 0.02);
         assert!((share(|one| one.kill.is_some()) - 0.25).abs() < 0.02);
         assert!((share(|one| one.kill == Some(Kill::Late)) - 0.125).abs() < 0.02);
@@ -134,13 +136,16 @@ mod tests {
     }
 
     #[test]
-    fn never_and_always_mean_what_they_say_and_one_fault_does_not_move_another() {
-        let none = Plan {
+    fn rates_are_exact_and_independent() {
+        let none = FaultPlan {
             seed: 7,
-            ..Plan::default()
+            ..FaultPlan::default()
         };
-        assert!(none.is_none() && (0..1_000).all(|number| none.of(number) == Faults::default()));
-        let always = Plan {
+        assert!(
+            none.is_none()
+                && (0..1_000).all(|number| none.of(number) == InvocationFaults::default())
+        );
+        let always = FaultPlan {
             duplicate: 1.0,
             kill: 1.0,
             ..PLAN
@@ -149,7 +154,7 @@ mod tests {
             (0..1_000)
                 .all(|number| always.of(number).duplicate && always.of(number).kill.is_some())
         );
-        let more = Plan {
+        let more = FaultPlan {
             duplicate: 0.9,
             ..PLAN
         };

@@ -12,7 +12,7 @@ use http::StatusCode;
 
 use crate::invocation::Rejected;
 use crate::model::Route;
-use crate::observation::{LONGEST_AGAIN, Repeats, shape, shortened};
+use crate::observation::{MAX_INTERVAL, Repeats, shape, shortened};
 
 /// Longest message in a line, bytes.
 const LONGEST_MESSAGE: usize = 1_000;
@@ -92,7 +92,7 @@ impl FailedCalls {
         reason: &Reason,
     ) -> Option<u64> {
         let mut repeats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        repeats.expire(now, LONGEST_AGAIN);
+        repeats.expire(now, MAX_INTERVAL);
         repeats.failed(
             now,
             key,

@@ -9,7 +9,7 @@ use super::answer::{self, Error};
 use super::name::{NotFound, find, not_run};
 use super::request::{self, Kind, Wanted};
 use super::{HOST_ID_HEADER, InvokeApi, admission};
-use crate::asynchronous::{Event, MAX_EVENT};
+use crate::asynchronous::{AsyncEvent, MAX_EVENT};
 use crate::ids::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
 use crate::listener::body::BodyError;
@@ -99,7 +99,7 @@ async fn serve(
         Kind::Asynchronous => {
             let request_id = api
                 .queue
-                .accept(Event {
+                .accept(AsyncEvent {
                     function: function.id.clone(),
                     payload,
                     trace_id,

@@ -1,8 +1,8 @@
 //! Metrics that functions print in `CloudWatch`'s embedded metric format.
 //!
-//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a JSON object whose `_aws`
-//! member says which of its other members are metrics, and which are dimensions of them. Lines that are not such an object
-//! are simply output; parts that do not fit the specification are left out, as the service leaves them out.
+//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a
+//! JSON object whose `_aws` member names the members that are metrics and their dimensions. Other
+//! lines are plain output. Invalid parts are ignored, as in the service.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -10,17 +10,17 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Dimensions of one metric at most (the service's limit).
-const MOST_DIMENSIONS: usize = 30;
+/// Maximum of dimensions of a metric (the service's limit).
+const MAX_DIMENSIONS: usize = 30;
 
-/// Metrics of one line that are read (the service's limit for one directive).
-const MOST_METRICS: usize = 100;
+/// Maximum of metrics in a line (the service's limit for one directive).
+const MAX_METRICS: usize = 100;
 
-/// Longest dimension value kept, bytes.
-const LONGEST_VALUE: usize = 200;
+/// Maximum length of a dimension value in bytes.
+const MAX_VALUE: usize = 200;
 
-/// Longest unit kept, bytes; those of the service have 16 at most.
-const LONGEST_UNIT: usize = 40;
+/// Maximum length of a unit in bytes. The service's units have at max 16.
+const MAX_UNIT: usize = 40;
 
 /// Characters of a namespace or a metric's name (the specification's bounds, as for dimensions).
 const NAME: RangeInclusive<usize> = 1..=1024;
@@ -33,11 +33,11 @@ const DIMENSION: RangeInclusive<usize> = 1..=250;
 pub struct Point {
     /// Namespace and name of the metric.
     pub metric: (String, String),
-    /// `Count`, `Milliseconds`, ...; empty where the line names none.
+    /// `Count`, `Milliseconds`, ...; empty if the line names none.
     pub unit: String,
     /// Dimensions by name.
     pub dimensions: BTreeMap<String, String>,
-    /// What was measured; finite numbers, at least one.
+    /// Finite numbers; at least one.
     pub values: Vec<f64>,
 }
 
@@ -65,12 +65,11 @@ struct Metric {
     unit: String,
 }
 
-/// The metrics of a line; none if it is not one of these.
+/// The metrics of a line; none if it is plain output.
 ///
-/// Of several sets of dimensions the most detailed is taken (the first of them): the others are sums of it, which whoever reads the
-/// series can make.
+/// Of several sets of dimensions the first max detailed one is used: the others are its sums.
 pub fn points(line: &str) -> Vec<Point> {
-    // cheap for every other line
+    // cheap for plain output
     if !line.starts_with('{') || !line.contains("\"_aws\"") {
         return Vec::new();
     }
@@ -86,7 +85,7 @@ pub fn points(line: &str) -> Vec<Point> {
     directives
         .iter()
         .flat_map(|directive| read(directive, &root))
-        .take(MOST_METRICS)
+        .take(MAX_METRICS)
         .collect()
 }
 
@@ -103,7 +102,7 @@ fn read<'a>(
         .into_iter()
         .flatten()
         .filter(|name| fits(name, &DIMENSION))
-        .take(MOST_DIMENSIONS);
+        .take(MAX_DIMENSIONS);
     let dimensions: BTreeMap<String, String> = names
         .filter_map(|name| Some((name.clone(), dimension(root.get(name)?)?)))
         .collect();
@@ -115,7 +114,7 @@ fn read<'a>(
         let values = numbers(root.get(&metric.name)?);
         (!values.is_empty()).then(|| Point {
             metric: (directive.namespace.clone(), metric.name.clone()),
-            unit: super::shortened(&metric.unit, LONGEST_UNIT),
+            unit: super::shortened(&metric.unit, MAX_UNIT),
             dimensions: dimensions.clone(),
             values,
         })
@@ -128,7 +127,7 @@ fn fits(name: &str, bounds: &RangeInclusive<usize>) -> bool {
 
 fn dimension(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(super::shortened(text, LONGEST_VALUE)),
+        Value::String(text) => Some(super::shortened(text, MAX_VALUE)),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         _ => None,
@@ -139,7 +138,7 @@ fn dimension(value: &Value) -> Option<String> {
 fn numbers(value: &Value) -> Vec<f64> {
     let one = |value: &Value| value.as_f64().filter(|number| number.is_finite());
     match value {
-        Value::Array(items) => items.iter().take(MOST_METRICS).filter_map(one).collect(),
+        Value::Array(items) => items.iter().take(MAX_METRICS).filter_map(one).collect(),
         other => one(other).into_iter().collect(),
     }
 }
@@ -151,9 +150,10 @@ mod tests {
 
     use super::*;
 
-    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"],["Env","Kind"]],
-        "Metrics":[{"Name":"Sold","Unit":"Count"},{"Name":"Missing"},{"Name":"Took","Unit":"Milliseconds"}]}]},
-        "Env":"demo","Kind":7,"Sold":3,"Took":[1.5,2]}"#;
+    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop",
+        "Dimensions":[["Env"],["Env","MetricKind"]],"Metrics":[{"Name":"Sold","Unit":"Count"},
+        {"Name":"Missing"},{"Name":"Took","Unit":"Milliseconds"}]}]},
+        "Env":"demo","MetricKind":7,"Sold":3,"Took":[1.5,2]}"#;
 
     #[test]
     fn a_line_yields_each_metric_with_its_most_detailed_dimensions() {
@@ -164,19 +164,21 @@ mod tests {
         assert_eq!(found[1].values, [1.5, 2.0]);
         assert_eq!(
             found[0].dimensions,
-            [("Env", "demo"), ("Kind", "7")]
+            [("Env", "demo"), ("MetricKind", "7")]
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .into()
         );
     }
 
-    /// Arrays in the place of objects.
+    /// Arrays instead of objects.
     const POSITIONAL: &str = r#"{"_aws":[[["Shop",[[]],[["Sold","Count"]]]],1],"Sold":3}"#;
 
     #[test]
     fn names_out_of_bounds_are_left_out() {
         let line = |namespace: &str, name: &str, dimension: &str| {
-            let directive = json!({"Namespace": namespace, "Dimensions": [[dimension]], "Metrics": [{"Name": name}]});
+            let directive = json!({
+                "Namespace": namespace, "Dimensions": [[dimension]], "Metrics": [{"Name": name}]
+            });
             points(
                 &json!({"_aws": {"CloudWatchMetrics": [directive]}, name: 1, dimension: "v"})
                     .to_string(),

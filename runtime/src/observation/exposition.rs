@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use super::Histogram;
 use crate::terminal;
 
-/// What a family of samples is.
+/// The type of a metric family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Only grows.
+pub enum MetricKind {
+    /// A value that only grows.
     Counter,
-    /// Goes up and down.
+    /// A value that rises and falls.
     Gauge,
     /// Buckets, a sum and a count.
     Histogram,
@@ -21,8 +21,8 @@ pub enum Kind {
     Summary,
 }
 
-/// A text being written. A family is opened once; its samples follow. A series (a name with its labels) is written once: a
-/// scrape that holds it twice is refused as a whole.
+/// Writes the text. A family is declared once, before its samples. A series (a name with its labels)
+/// is written once: Prometheus refuses a scrape with a duplicate.
 #[derive(Debug, Default)]
 pub struct Exposition {
     text: String,
@@ -31,22 +31,22 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// Opens a family. One that was opened before is not announced again, which the format forbids.
-    pub fn family(&mut self, name: &str, kind: Kind, help: &str) {
+    /// Declares a family. A repeated declaration, which the format forbids, is left out.
+    pub fn family(&mut self, name: &str, kind: MetricKind, help: &str) {
         if !self.families.insert(name.to_owned()) {
             return;
         }
         let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-            Kind::Summary => "summary",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+            MetricKind::Summary => "summary",
         };
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// A sample. Names are the caller's; values of labels may hold anything: control characters are shown as escapes.
+    /// Writes a sample. Control characters in label values become escapes.
     pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         let mut series = name.to_owned();
         for (at, (label, text)) in labels.iter().enumerate() {
@@ -72,13 +72,19 @@ impl Exposition {
         }
     }
 
-    /// A family of one sample without labels.
-    pub fn single(&mut self, name: &str, kind: Kind, help: &str, value: impl std::fmt::Display) {
+    /// Writes a family with one sample and no labels.
+    pub fn single(
+        &mut self,
+        name: &str,
+        kind: MetricKind,
+        help: &str,
+        value: impl std::fmt::Display,
+    ) {
         self.family(name, kind, help);
         self.sample(name, &[], value);
     }
 
-    /// A histogram's samples.
+    /// Writes the samples of a histogram.
     pub fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram) {
         let bucket = format!("{name}_bucket");
         for (bound, count) in histogram.cumulative() {
@@ -103,7 +109,8 @@ impl Exposition {
         self.text
     }
 
-    /// Any text as a name: `OrdersStored` becomes `orders_stored`; what the format does not know becomes `_`.
+    /// Converts a text to a name: `OrdersStored` becomes `orders_stored`; characters that the format
+    /// forbids become `_`.
     pub fn name(text: &str) -> String {
         let mut name = String::with_capacity(text.len() + 4);
         let mut before = '_';
@@ -137,10 +144,11 @@ mod tests {
     #[test]
     fn labels_may_hold_anything() {
         let mut text = Exposition::default();
-        text.family("a_total", Kind::Counter, "of\ntwo lines");
+        text.family("a_total", MetricKind::Counter, "of\ntwo lines");
         text.sample("a_total", &[("x", "say \"hi\"\n\\"), ("y", "")], 3);
-        text.family("a_total", Kind::Counter, "again");
-        let expected = "# HELP a_total of\\ntwo lines\n# TYPE a_total counter\na_total{x=\"say \\\"hi\\\"\\n\\\\\",y=\"\"} 3\n";
+        text.family("a_total", MetricKind::Counter, "again");
+        let expected = "# HELP a_total of\\ntwo lines\n# TYPE a_total counter\na_total{x=\"say \
+             \\\"hi\\\"\\n\\\\\",y=\"\"} 3\n";
         assert_eq!(text.finish(), expected);
     }
 
@@ -161,7 +169,10 @@ mod tests {
         text.histogram("d", &[("f", "x")], &histogram);
         let text = text.finish();
         assert!(
-            text.contains("d_bucket{f=\"x\",le=\"900\"} 0\nd_bucket{f=\"x\",le=\"+Inf\"} 1\nd_sum{f=\"x\"} 2000\nd_count"),
+            text.contains(
+                "d_bucket{f=\"x\",le=\"900\"} 0\nd_bucket{f=\"x\",le=\"+Inf\"} \
+                 1\nd_sum{f=\"x\"} 2000\nd_count"
+            ),
             "{text}"
         );
     }

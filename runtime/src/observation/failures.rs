@@ -1,4 +1,4 @@
-//! Failures that look alike, counted together: a function that fails on every event is one group, not a list that grows.
+//! Groups similar failures, so that a function that fails on every event takes one entry.
 
 use std::collections::VecDeque;
 
@@ -6,25 +6,25 @@ use serde::Serialize;
 
 use super::{Ended, shortened};
 
-/// Longest text that tells groups apart, bytes.
-const LONGEST_SHAPE: usize = 300;
+/// Maximum length of the text by which failures are grouped, in bytes.
+const MAX_SHAPE: usize = 300;
 
 /// Failures of one function with one error.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FailureGroup {
-    /// How many there were since the start.
+    /// Number of failures since the start.
     pub times: u64,
-    /// The first, milliseconds since 1970.
+    /// Time of the first failure, milliseconds since 1970.
     pub first_ms: u64,
-    /// The last of them; its message stands for all.
+    /// The last failure.
     #[serde(flatten)]
     pub last: Ended,
 }
 
-/// Function, error type and the shape of the message.
+/// Function, error type and normalised message.
 type Key = (String, String, String);
 
-/// The groups that failed last, up to a number.
+/// A bounded number of groups. The group without a failure for the longest time is removed first.
 #[derive(Debug)]
 pub struct Failures {
     max: usize,
@@ -32,7 +32,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Keeps `max` groups.
+    /// Keeps at most `max` groups.
     pub fn new(max: usize) -> Self {
         Self {
             max,
@@ -40,7 +40,7 @@ impl Failures {
         }
     }
 
-    /// Counts an invocation that failed; one that did not is left out. The group that failed longest ago makes room.
+    /// Counts a failed invocation; others are ignored.
     pub fn add(&mut self, ended: Ended) {
         let Some(error) = &ended.error else { return };
         let key = (
@@ -68,14 +68,13 @@ impl Failures {
         ));
     }
 
-    /// The group that failed last comes first.
+    /// By the time of the last failure, newest first.
     pub fn newest(&self) -> impl Iterator<Item = &FailureGroup> {
         self.groups.iter().rev().map(|(_, group)| group)
     }
 }
 
-/// A message without what differs from one failure to the next: each number, and each id of hexadecimal digits, becomes `#`.
-/// 300 bytes at most.
+/// Normalises a message: numbers and hexadecimal ids become `#`.
 pub fn shape(message: &str) -> String {
     let mut shape = String::new();
     let mut rest = message;
@@ -106,11 +105,11 @@ pub fn shape(message: &str) -> String {
                 number = is_digit;
             }
         }
-        if shape.len() > LONGEST_SHAPE {
+        if shape.len() > MAX_SHAPE {
             break;
         }
     }
-    shortened(&shape, LONGEST_SHAPE)
+    shortened(&shape, MAX_SHAPE)
 }
 
 #[cfg(test)]
@@ -163,7 +162,7 @@ mod tests {
         assert_eq!(
             groups,
             [(504, 1), (503, 2), (501, 1)],
-            "the group that failed longest ago made room"
+            "the oldest group is removed"
         );
     }
 
@@ -178,7 +177,7 @@ mod tests {
             "RequestId: #"
         );
         assert_eq!(shape("deadbeef defaced added"), "deadbeef defaced added");
-        assert!(shape(&"ä".repeat(5_000)).len() <= LONGEST_SHAPE + 3);
+        assert!(shape(&"ä".repeat(5_000)).len() <= MAX_SHAPE + 3);
         assert_eq!(shape(""), "");
     }
 }

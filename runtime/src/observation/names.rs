@@ -1,9 +1,8 @@
-//! Names in the exposition for metrics and dimensions that functions name as they like.
+//! Unique Prometheus names for the metrics and dimensions of functions.
 //!
-//! Prometheus allows fewer characters and no two families or labels of one name, and it reads `foo_count` and `foo_sum` as parts
-//! of a summary `foo`. A name that is taken, in any of these ways, by a metric that was printed before gets eight digits of a hash
-//! of the original name at its end. They depend on the original name alone, so a series that is renamed has the same name after
-//! each start.
+//! Prometheus allows fewer characters, requires unique families and labels, and reads `foo_count` and
+//! `foo_sum` as parts of a summary `foo`. A name that conflicts with an earlier one gets a suffix of
+//! eight digits of a hash of the original name, so that it is the same after each start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,15 +11,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::Exposition;
 
-/// What a summary's samples add to its name.
+/// Suffixes of the samples of a summary.
 const PARTS: [&str; 2] = ["_sum", "_count"];
 
-/// A metric or a dimension whose own name was taken.
+/// A metric or dimension that was renamed because of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renamed {
-    /// As the function named it.
+    /// The name that the function used.
     pub original: String,
-    /// As `/metrics` names it.
+    /// The name in `/metrics`.
     pub name: String,
 }
 
@@ -34,9 +33,9 @@ impl fmt::Display for Renamed {
     }
 }
 
-/// The names given so far; they stay until the host ends.
+/// All names assigned since the start of the host.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names {
+pub(super) struct MetricNames {
     /// Family by namespace and metric.
     families: BTreeMap<(String, String), String>,
     taken_families: BTreeSet<String>,
@@ -46,8 +45,8 @@ pub(super) struct Names {
     renamed: u64,
 }
 
-impl Names {
-    /// Gives a metric its family, unless it has one.
+impl MetricNames {
+    /// Assigns a family to a metric that has none.
     pub(super) fn metric(&mut self, metric: &(String, String)) -> Option<Renamed> {
         if self.families.contains_key(metric) {
             return None;
@@ -71,7 +70,7 @@ impl Names {
         renamed
     }
 
-    /// Gives a dimension its label, unless it has one.
+    /// Assigns a label to a dimension that has none.
     pub(super) fn dimension(&mut self, dimension: &str) -> Option<Renamed> {
         if self.labels.contains_key(dimension) {
             return None;
@@ -88,23 +87,23 @@ impl Names {
         renamed
     }
 
-    /// The family of a metric that has one, else an empty text.
+    /// The family of a metric; empty if it has none.
     pub(super) fn family_of(&self, metric: &(String, String)) -> &str {
         self.families.get(metric).map_or("", String::as_str)
     }
 
-    /// The label of a dimension that has one, else an empty text.
+    /// The label of a dimension; empty if it has none.
     pub(super) fn label_of(&self, dimension: &str) -> &str {
         self.labels.get(dimension).map_or("", String::as_str)
     }
 
-    /// Metrics and dimensions whose plain name was taken.
+    /// All renamed metrics and dimensions.
     pub(super) fn renamed(&self) -> u64 {
         self.renamed
     }
 }
 
-/// The family would be read as a part of another summary, or another one as a part of it.
+/// Whether the family would be read as a part of another summary, or the reverse.
 fn clashes(name: &str, taken: &BTreeSet<String>) -> bool {
     let part = |part: &&str| {
         name.strip_suffix(part).is_some_and(|of| taken.contains(of))
@@ -113,7 +112,7 @@ fn clashes(name: &str, taken: &BTreeSet<String>) -> bool {
     taken.contains(name) || PARTS.iter().any(part)
 }
 
-/// The name, with as much of the original's hash as it takes.
+/// The name with a suffix that makes it unique.
 fn free(plain: &str, original: &str, taken: impl Fn(&str) -> bool) -> String {
     if !taken(plain) {
         return plain.to_owned();
@@ -130,7 +129,7 @@ fn free(plain: &str, original: &str, taken: impl Fn(&str) -> bool) -> String {
 mod tests {
     use super::*;
 
-    fn families(names: &mut Names, metrics: &[(&str, &str)]) -> Vec<String> {
+    fn families(names: &mut MetricNames, metrics: &[(&str, &str)]) -> Vec<String> {
         let metrics: Vec<_> = metrics
             .iter()
             .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
@@ -151,7 +150,7 @@ mod tests {
             [("Shop", "FooSum"), ("Shop", "Foo")],
             [("A", "B_C"), ("A_B", "C")],
         ] {
-            let mut names = Names::default();
+            let mut names = MetricNames::default();
             let found = families(&mut names, &pair);
             assert!(
                 !clashes(&found[1], &BTreeSet::from([found[0].clone()])),
@@ -169,9 +168,9 @@ mod tests {
 
     #[test]
     fn a_renamed_metric_keeps_its_name_in_any_order() {
-        let mut names = Names::default();
+        let mut names = MetricNames::default();
         let first = families(&mut names, &[("S", "foo bar"), ("S", "FooBar")]);
-        let mut names = Names::default();
+        let mut names = MetricNames::default();
         let second = families(&mut names, &[("S", "foo/bar"), ("S", "FooBar")]);
         assert_eq!(
             (first[1] == second[1], first[0].as_str()),
@@ -181,7 +180,7 @@ mod tests {
 
     #[test]
     fn dimensions_that_differ_in_case_have_labels_of_their_own() {
-        let mut names = Names::default();
+        let mut names = MetricNames::default();
         assert_eq!(names.dimension("Env"), None);
         let renamed = names.dimension("env").unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What is observed while a host runs, and what it looked like at a moment.
+//! Counts invocations and keeps the recent ones.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,37 +8,37 @@ use serde::Serialize;
 
 use super::{FailureGroup, Failures, Histogram, Recent, Renamed, Series, points, shortened};
 
-/// Invocations, and groups of failures, remembered.
+/// Maximum number of recent invocations, and of failure groups.
 const REMEMBERED: usize = 100;
 
-/// Longest error message kept, bytes.
-const LONGEST_MESSAGE: usize = 2_000;
+/// Maximum length of an error message in bytes.
+const MAX_MESSAGE: usize = 2_000;
 
 /// An invocation that ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ended {
-    /// When, milliseconds since 1970.
+    /// End time, milliseconds since 1970.
     pub at_ms: u64,
     /// Function's logical id.
     pub function: String,
     /// Request id.
     pub request_id: String,
-    /// Records of the batch; 0 when it is not one.
+    /// Records in the batch; 0 for other events.
     pub records: usize,
-    /// From hand-over to answer, milliseconds.
+    /// Duration in milliseconds.
     pub duration_ms: f64,
-    /// Initialisation, where this was the first invocation of an instance, milliseconds.
+    /// Initialisation in milliseconds, if this was the first invocation of its instance.
     pub init_ms: Option<f64>,
-    /// How it failed; `None`: it did not.
+    /// The failure, if it failed.
     pub error: Option<Failure>,
 }
 
-/// One of the last invocations.
+/// A recent invocation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RecentInvocation {
-    /// Counted from 1 since the start. Unlike the request id, which retries of an event share, no two have the same.
+    /// Unique number, from 1. Request ids are not unique: retries of an event share them.
     pub number: u64,
-    /// What it came to.
+    /// The invocation.
     #[serde(flatten)]
     pub ended: Ended,
 }
@@ -53,21 +53,21 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Texts that come from a function are cut to what may be kept.
+    /// Truncates the texts, which come from a function.
     pub fn new(error_type: &str, message: &str) -> Self {
         Self {
             error_type: shortened(error_type, 200),
-            message: shortened(message, LONGEST_MESSAGE),
+            message: shortened(message, MAX_MESSAGE),
         }
     }
 }
 
-/// How long a function's invocations and initialisations took.
+/// Durations of a function's invocations and initialisations.
 #[derive(Debug, Clone, Default)]
 pub struct Durations {
-    /// From hand-over to answer.
+    /// Invocations, from start to answer.
     pub invocations: Histogram,
-    /// From a process' start to its first request for an event.
+    /// Initialisations, from the start of a process to its first request for an event.
     pub inits: Histogram,
 }
 
@@ -80,7 +80,7 @@ struct State {
     series: Series,
 }
 
-/// Everything observed of one host. Cheap to share.
+/// The observations of a host.
 #[derive(Debug, Clone)]
 pub struct Observations(Arc<Mutex<State>>);
 
@@ -104,7 +104,7 @@ impl Observations {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts and remembers an invocation.
+    /// Records an invocation.
     pub fn ended(&self, ended: Ended) {
         let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
         let mut state = self.state();
@@ -120,8 +120,7 @@ impl Observations {
         state.invocations.push(ended);
     }
 
-    /// Reads the metrics, if there are any, out of a line that a function printed. Returns those whose plain name was taken, once
-    /// each.
+    /// Records the metrics in a line that a function printed. Returns newly renamed ones.
     pub fn printed(&self, function: &str, line: &str) -> Vec<Renamed> {
         let points = points(line);
         if points.is_empty() {
@@ -134,7 +133,7 @@ impl Observations {
             .collect()
     }
 
-    /// One function's way to be observed.
+    /// The observer of one function.
     pub fn of(&self, function: &str) -> FunctionObserver {
         FunctionObserver {
             function: function.to_owned(),
@@ -142,7 +141,7 @@ impl Observations {
         }
     }
 
-    /// By function.
+    /// Durations by function.
     pub fn durations(&self) -> BTreeMap<String, Durations> {
         self.state().durations.clone()
     }
@@ -160,12 +159,12 @@ impl Observations {
             .collect()
     }
 
-    /// The last that failed, newest first: a flood of successes does not push them out.
+    /// The last failed invocations, newest first; successes do not displace them.
     pub fn failures(&self) -> Vec<Ended> {
         self.state().failures.newest().cloned().collect()
     }
 
-    /// Failures that look alike in one group each, newest first: a flood of one failure does not push out another.
+    /// Groups of similar failures, newest first.
     pub fn failure_groups(&self) -> Vec<FailureGroup> {
         self.state().groups.newest().cloned().collect()
     }
@@ -184,7 +183,7 @@ pub struct FunctionObserver {
 }
 
 impl FunctionObserver {
-    /// The function's name is filled in.
+    /// Records an invocation; sets its function.
     pub fn ended(&self, ended: Ended) {
         self.observations.ended(Ended {
             function: self.function.clone(),
@@ -192,7 +191,7 @@ impl FunctionObserver {
         });
     }
 
-    /// A line that it printed: see [`Observations::printed`].
+    /// Records a printed line: see [`Observations::printed`].
     pub fn printed(&self, line: &str) -> Vec<Renamed> {
         self.observations.printed(&self.function, line)
     }

@@ -1,32 +1,32 @@
-//! The last few of something.
+//! The last items of a sequence.
 
 use std::collections::VecDeque;
 
-/// Keeps the newest, up to a number.
+/// Keeps a bounded number of the newest items.
 #[derive(Debug, Clone)]
 pub struct Recent<T> {
-    most: usize,
+    max: usize,
     pushed: u64,
     items: VecDeque<T>,
 }
 
 impl<T> Recent<T> {
-    /// Keeps `most`.
-    pub fn new(most: usize) -> Self {
+    /// Keeps `max` items.
+    pub fn new(max: usize) -> Self {
         Self {
-            most,
+            max,
             pushed: 0,
-            items: VecDeque::with_capacity(most),
+            items: VecDeque::with_capacity(max),
         }
     }
 
-    /// Adds one; the oldest goes if there is no room.
+    /// Adds an item; removes the oldest one beyond the bound.
     pub fn push(&mut self, item: T) {
         self.pushed += 1;
-        if self.items.len() == self.most {
+        if self.items.len() == self.max {
             self.items.pop_front();
         }
-        if self.most > 0 {
+        if self.max > 0 {
             self.items.push_back(item);
         }
     }
@@ -36,7 +36,7 @@ impl<T> Recent<T> {
         self.items.iter().rev()
     }
 
-    /// Newest first, each with its number: how many there were when it was added.
+    /// Newest first, each with its number, counted from 1.
     pub fn numbered(&self) -> impl Iterator<Item = (u64, &T)> {
         (0..self.pushed)
             .rev()
@@ -45,12 +45,12 @@ impl<T> Recent<T> {
     }
 }
 
-/// At most `most` bytes of a text, cut between characters, with a sign that it was.
-pub fn shortened(text: &str, most: usize) -> String {
-    if text.len() <= most {
+/// Truncates a text to `max` bytes between characters, and marks the cut.
+pub fn shortened(text: &str, max: usize) -> String {
+    if text.len() <= max {
         return text.to_owned();
     }
-    let end = (0..=most)
+    let end = (0..=max)
         .rev()
         .find(|end| text.is_char_boundary(*end))
         .unwrap_or(0);

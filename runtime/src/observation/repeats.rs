@@ -1,18 +1,17 @@
-//! Errors that repeat: the first is logged, the others are counted, and a line at growing intervals says how many there were.
-//!
-//! No clock: time is a parameter.
+//! Limits the log lines of repeated errors: the first one is logged, later ones are counted and
+//! logged at growing intervals. No clock: time is a parameter.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// The time between the first line of an error and the second; each further one takes twice as long.
+/// Interval between the first two lines of an error; doubles with every further line.
 pub const FIRST_AGAIN: Duration = Duration::from_secs(10);
 
-/// The longest time between two lines of one error.
-pub const LONGEST_AGAIN: Duration = Duration::from_secs(600);
+/// Upper bound of the interval.
+pub const MAX_INTERVAL: Duration = Duration::from_secs(600);
 
-/// Different errors of one key that are remembered; further ones are counted with the last.
-const MOST_ERRORS: usize = 8;
+/// Maximum of different errors of a key; further ones count as the last.
+const MAX_ERRORS: usize = 8;
 
 #[derive(Debug)]
 struct Repeated {
@@ -23,7 +22,7 @@ struct Repeated {
     pause: Duration,
 }
 
-/// The errors of several keys: partitions, destinations, queues.
+/// Errors by key, such as a partition, a destination or a queue.
 #[derive(Debug)]
 pub struct Repeats<K>(BTreeMap<K, Vec<Repeated>>);
 
@@ -34,20 +33,20 @@ impl<K> Default for Repeats<K> {
 }
 
 impl<K: Ord + Clone> Repeats<K> {
-    /// No error is going on.
+    /// Whether no key has an error.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// An error happened. `Some`: a line is due, with how often it has happened so far. `error` tells it from others of the same key, so
-    /// it names no offset and no time.
+    /// Counts an error. Returns its number of occurrences if a log line is due. `error` identifies it
+    /// among the errors of the key and must not contain offsets or times.
     pub fn failed(&mut self, now: Instant, key: K, error: &str) -> Option<u64> {
         let errors = self.0.entry(key).or_default();
-        let full = errors.len() >= MOST_ERRORS;
+        let full = errors.len() >= MAX_ERRORS;
         let known = errors
             .iter()
             .position(|known| known.error == error)
-            .or(full.then_some(MOST_ERRORS - 1));
+            .or(full.then_some(MAX_ERRORS - 1));
         let Some(known) = known.and_then(|at| errors.get_mut(at)) else {
             errors.push(Repeated {
                 error: error.to_owned(),
@@ -63,17 +62,17 @@ impl<K: Ord + Clone> Repeats<K> {
         if now < known.due {
             return None;
         }
-        known.pause = known.pause.saturating_mul(2).min(LONGEST_AGAIN);
+        known.pause = known.pause.saturating_mul(2).min(MAX_INTERVAL);
         known.due = now + known.pause;
         Some(known.times)
     }
 
-    /// The errors of this key are over. `Some`: how many there were.
+    /// Ends the errors of this key. Returns their number, if there were any.
     pub fn over(&mut self, key: &K) -> Option<u64> {
         Some(self.0.remove(key)?.iter().map(|error| error.times).sum())
     }
 
-    /// Ends the errors of keys that had none for so long. Returns these keys.
+    /// Ends the errors of keys without an error for that long. Returns these keys.
     pub fn expire(&mut self, now: Instant, after: Duration) -> Vec<K> {
         let old = |errors: &Vec<Repeated>| {
             errors

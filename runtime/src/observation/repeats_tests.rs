@@ -45,7 +45,7 @@ fn any_number_of_different_errors_takes_bounded_memory_and_lines() {
     let lines = (0..1_000)
         .filter(|n: &u32| repeats.failed(now, (), &n.to_string()).is_some())
         .count();
-    assert_eq!((lines, repeats.over(&())), (MOST_ERRORS, Some(1_000)));
+    assert_eq!((lines, repeats.over(&())), (MAX_ERRORS, Some(1_000)));
 }
 
 #[test]

@@ -1,37 +1,36 @@
-//! Metrics of functions, added up: a bounded number of series.
+//! Sums of the metrics of functions, in a bounded number of series.
 
 use std::collections::BTreeMap;
 
 use super::emf::Point;
-use super::names::{Names, Renamed};
+use super::names::{MetricNames, Renamed};
 
-/// Series kept. A function that puts a request id among its dimensions would otherwise fill the memory; `CloudWatch` bills it
-/// instead.
-pub const MOST_SERIES: usize = 1_000;
+/// Maximum number of series. A dimension such as a request id would otherwise fill the memory.
+pub const MAX_SERIES: usize = 1_000;
 
-/// What a series came to.
+/// The sum of a series.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summed {
-    /// Values.
+    /// Number of values.
     pub count: u64,
     /// Their sum.
     pub sum: f64,
 }
 
-/// Names a series: function, namespace and metric, unit, dimensions.
+/// Key of a series: function, (namespace, metric), unit, dimensions.
 type Key = (String, (String, String), String, BTreeMap<String, String>);
 
 /// All series.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     sums: BTreeMap<Key, Summed>,
-    names: Names,
+    names: MetricNames,
     dropped: u64,
 }
 
 impl Series {
-    /// Adds a point that a function printed. A new series beyond [`MOST_SERIES`] is counted as dropped. Returns the metric and the
-    /// dimensions whose plain name was taken when they were seen first.
+    /// Adds a point. A new series beyond [`MAX_SERIES`] is dropped and counted. Returns the newly
+    /// renamed metric and dimensions.
     pub fn add(&mut self, function: &str, point: Point) -> Vec<Renamed> {
         let Point {
             metric,
@@ -40,7 +39,7 @@ impl Series {
             values,
         } = point;
         let key = (function.to_owned(), metric, unit, dimensions);
-        if self.sums.len() >= MOST_SERIES && !self.sums.contains_key(&key) {
+        if self.sums.len() >= MAX_SERIES && !self.sums.contains_key(&key) {
             self.dropped += 1;
             return Vec::new();
         }
@@ -69,17 +68,17 @@ impl Series {
         self.names.label_of(dimension)
     }
 
-    /// Metrics and dimensions whose plain name was taken.
+    /// All renamed metrics and dimensions.
     pub fn renamed(&self) -> u64 {
         self.names.renamed()
     }
 
-    /// Function, (namespace, metric), unit, dimensions and what they came to.
+    /// All series with their sums.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, &Summed)> {
         self.sums.iter()
     }
 
-    /// Points that found no room.
+    /// Number of dropped points.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -101,9 +100,9 @@ mod tests {
     #[test]
     fn series_are_bounded_and_those_that_are_there_go_on() {
         let mut series = Series::default();
-        (0..MOST_SERIES + 5).for_each(|request| drop(series.add("F", point(request, 1.0))));
+        (0..MAX_SERIES + 5).for_each(|request| drop(series.add("F", point(request, 1.0))));
         series.add("F", point(0, 2.5));
-        assert_eq!((series.iter().count(), series.dropped()), (MOST_SERIES, 5));
+        assert_eq!((series.iter().count(), series.dropped()), (MAX_SERIES, 5));
         let first = series
             .iter()
             .find(|((_, _, _, dimensions), _)| dimensions["Request"] == "0")

@@ -110,7 +110,7 @@ fn what_passed_while_no_host_ran_is_counted_within_the_dates() {
         change(&mut schedule);
         let since = at("2026-01-01T00:00:30Z");
         let until = at("2026-01-03T00:00:30Z");
-        seen::missed(
+        missed::count(
             &schedule,
             &Expression::parse(text).unwrap(),
             &zone(zone_name).unwrap(),
@@ -136,7 +136,7 @@ fn what_passed_while_no_host_ran_is_counted_within_the_dates() {
     );
     assert_eq!(count("at(2026-01-02T01:00:00)", "Europe/Madrid", |_| {}), 1);
     assert_eq!(
-        seen::shown(count("rate(1 minute)", "UTC", |_| {})),
+        missed::format_count(count("rate(1 minute)", "UTC", |_| {})),
         "more than 1000"
     );
 }

@@ -23,8 +23,9 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// Timeout of an answer, in addition to the wait that the request contains.
 const ANSWER: Duration = Duration::from_secs(8);
 
-/// Whether SQS refuses this message rather than every message (`SendMessage` in the SQS API reference;
-/// `MessageTooLong` is a code of `ElasticMQ`). `InvalidParameterValue` does so only for the length.
+/// Whether SQS refuses this message rather than every message (`SendMessage` in the SQS API
+/// reference; `MessageTooLong` is a code of `ElasticMQ`). `InvalidParameterValue` does so only for
+/// the length.
 fn refuses_the_message(code: &str, message: &str) -> bool {
     let too_long =
         code.contains("InvalidParameterValue") && message.contains("must be shorter than");
@@ -70,8 +71,8 @@ impl Sqs {
         Self::located(endpoint, &Location::default())
     }
 
-    /// SQS at an endpoint. The credentials are those of the functions: well-formed, and valid for no
-    /// account. The signature contains the region.
+    /// SQS at an endpoint. The credentials are those of the functions: well-formed, and valid for
+    /// no account. The signature contains the region.
     pub fn located(endpoint: &str, location: &Location) -> Self {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -206,7 +207,8 @@ impl Sqs {
             .map_err(|error| convert(&error))
     }
 
-    /// Receives up to `max` messages with all their attributes. Waits up to `wait` for the first one.
+    /// Receives up to `max` messages with all their attributes. Waits up to `wait` for the first
+    /// one.
     ///
     /// # Errors
     /// The queue does not exist, or the endpoint does not answer.
@@ -229,7 +231,8 @@ impl Sqs {
     }
 }
 
-/// Converts an error: to the service's code and message, or to the innermost cause of a failed call.
+/// Converts an error: to the service's code and message, or to the innermost cause of a failed
+/// call.
 pub(super) fn convert<E>(error: &SdkError<E>) -> SqsError
 where
     E: ProvideErrorMetadata + Error + 'static,

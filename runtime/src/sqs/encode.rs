@@ -1,4 +1,5 @@
-//! Lambda's SQS event. A message is encoded as a record when it is received; an event joins records.
+//! Lambda's SQS event. A message is encoded as a record when it is received; an event joins
+//! records.
 
 use std::collections::BTreeMap;
 
@@ -135,7 +136,8 @@ mod tests {
             )
             .build();
         let expected = json!({
-            "messageId": "059f36b4", "receiptHandle": "AQEB#1", "body": "line\nand \"quotes\" \u{7} é",
+            "messageId": "059f36b4", "receiptHandle": "AQEB#1", "body": "line\nand \"quotes\" \
+             \u{7} é",
             "attributes": { "ApproximateReceiveCount": "1", "MessageGroupId": "g" },
             "messageAttributes": {
                 "text": { "stringValue": "v", "stringListValues": [], "binaryListValues": [], "dataType": "String" },

@@ -41,9 +41,9 @@ pub use queues::{ensure, missing};
 use status::SqsProgress;
 pub use status::SqsStatus;
 
-/// Maximum wait of one request for messages. The service's pollers wait 20 s. A host that is stopped
-/// or killed leaves its last request open, and the server may answer it with a message that is then
-/// hidden until its visibility timeout. Two seconds keep a drain, and that gap, short.
+/// Maximum wait of one request for messages. The service's pollers wait 20 s. A host that is
+/// stopped or killed leaves its last request open, and the server may answer it with a message that
+/// is then hidden until its visibility timeout. Two seconds keep a drain, and that gap, short.
 pub(crate) const POLL: Duration = Duration::from_secs(2);
 
 /// Maximum of concurrent requests of one mapping.

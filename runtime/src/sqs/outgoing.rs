@@ -18,8 +18,8 @@ pub struct OutgoingMessage {
 }
 
 impl Sqs {
-    /// Sends up to ten messages in one call. Returns the messages that must be sent again, and why the
-    /// queue refuses one of them, if it does.
+    /// Sends up to ten messages in one call. Returns the messages that must be sent again, and why
+    /// the queue refuses one of them, if it does.
     ///
     /// # Errors
     /// The call failed. Whether messages were sent is unknown.

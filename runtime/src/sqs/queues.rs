@@ -134,7 +134,8 @@ async fn update(sqs: &Sqs, queue: &Queue) -> Result<(), SqsError> {
         )
         .await
         {
-            tracing::warn!(queue = %queue.name, "the template no longer has a {REDRIVE} for this queue, but the server keeps the \
+            tracing::warn!(queue = %queue.name, "the template no longer has a {REDRIVE} for this \
+                 queue, but the server keeps the \
                  old one ({why}). Delete the queue to remove it");
         }
     }

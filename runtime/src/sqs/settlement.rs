@@ -16,7 +16,8 @@ const ENTRIES: usize = 10;
 /// Concurrent calls for one batch.
 const CONCURRENCY: usize = 4;
 
-/// Attempts of one call, and the pause after the first, which doubles. Together about three seconds.
+/// Attempts of one call, and the pause after the first, which doubles. Together about three
+/// seconds.
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(100);
 

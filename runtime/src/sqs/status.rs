@@ -29,7 +29,8 @@ pub struct SqsStatus {
     pub batches: u64,
     /// Deleted from the queue: processed, or dropped by the filters.
     pub deleted: u64,
-    /// Failed at the function. The queue delivers them again, or moves them to its dead-letter queue.
+    /// Failed at the function. The queue delivers them again, or moves them to its dead-letter
+    /// queue.
     pub failed: u64,
     /// Released to the queue without an invocation.
     pub released: u64,
@@ -90,7 +91,8 @@ impl Observed {
         } = self.overview;
         let Depth { visible, hidden } = self.depth.unwrap_or_default();
         let waits = in_flight + held > 0 || visible + hidden > 0;
-        // a hidden message is being processed, here or by another host, or waits for its next attempt
+        // a hidden message is being processed, here or by another host, or waits for its next
+        // attempt
         let in_flight = in_flight > 0 || hidden > 0;
         self.watch.waits(
             now(),

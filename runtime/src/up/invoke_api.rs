@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{Options, StartError};
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::host_file::{HostFile, HostFileGuard};
 use crate::ids::new_id;
 use crate::invocation::Invoker;
@@ -45,7 +45,7 @@ pub(super) fn api(
     options: &Options,
     host: &HostFile,
     invoker: Invoker,
-    queue: Queue,
+    queue: AsyncQueue,
 ) -> InvokeApi {
     InvokeApi {
         functions: app.functions.clone(),

@@ -30,7 +30,7 @@ use self::components::ComponentSet;
 use self::mappings::MappingStarter;
 use self::ports::Ports;
 use self::serving::Starter;
-use crate::asynchronous::{self, Driver, Queue};
+use crate::asynchronous::{self, AsyncDriver, AsyncQueue};
 use crate::clock::epoch_ms;
 use crate::control::{ControlState, Tuner};
 use crate::instances::Pool;
@@ -158,9 +158,12 @@ pub async fn run(
 }
 
 /// Opens the asynchronous events of this state folder.
-fn open_events(app: &Application, options: &Options) -> Result<(Queue, Driver), StartError> {
+fn open_events(
+    app: &Application,
+    options: &Options,
+) -> Result<(AsyncQueue, AsyncDriver), StartError> {
     let concurrency = options.pool.default_concurrency;
-    let settings = asynchronous::Settings::of(app, concurrency, options.aws_timing);
+    let settings = asynchronous::AsyncSettings::of(app, concurrency, options.aws_timing);
     asynchronous::open(options.state.path(), &settings).map_err(StartError)
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::Options;
 use super::components::ComponentSet;
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::control::{self, ControlState};
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
@@ -86,7 +86,7 @@ impl Starter<'_> {
         set: &mut ComponentSet,
         app: &Application,
         options: &Options,
-        queue: &Queue,
+        queue: &AsyncQueue,
     ) {
         let enabled: Vec<Schedule> = app
             .schedules

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::watch;
-use usher::asynchronous::{self, Event, NotAccepted, Queue, Settings};
+use usher::asynchronous::{self, AsyncEvent, AsyncQueue, AsyncSettings, NotAccepted};
 use usher::instances::Pool;
 use usher::invocation::Rejected;
 use usher::model::{EventInvokeConfig, EventTarget, Function};
@@ -68,7 +68,7 @@ impl Host {
         );
         let request = reqwest::Client::new()
             .post(url)
-            .header("X-Amz-Invocation-Type", "Event")
+            .header("X-Amz-Invocation-Type", "AsyncEvent")
             .body(event.to_string());
         Some(request.send().await.ok()?.status().as_u16())
     }
@@ -141,7 +141,7 @@ async fn a_second_host_on_the_same_state_is_refused_with_the_remedy() {
 
 /// Events of `Echo` and `Other`, with these destinations, and queues for them.
 struct EventFixture {
-    queue: Queue,
+    queue: AsyncQueue,
     pool: Arc<Pool>,
     stop: watch::Sender<bool>,
     name: String,
@@ -181,7 +181,8 @@ impl EventFixture {
         let mut executables = executables();
         executables.insert("Other".into(), echo_function());
         let pool = Pool::new(&app, &executables, &options().0);
-        let (queue, driver) = asynchronous::open(&state(), &Settings::of(&app, 16, false)).unwrap();
+        let (queue, driver) =
+            asynchronous::open(&state(), &AsyncSettings::of(&app, 16, false)).unwrap();
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(driver.run(pool.clone(), stopping, Duration::from_secs(20)));
         Self {
@@ -194,7 +195,7 @@ impl EventFixture {
     }
 
     async fn accept(&self, event: &Value) -> String {
-        let event = Event {
+        let event = AsyncEvent {
             function: "Echo".into(),
             payload: event.to_string().into(),
             trace_id: None,
@@ -331,7 +332,7 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
     let record = folder.path().join("seen");
     let app = application(function(&[("RECORD_TO", record.to_str().unwrap())]));
     let state = state();
-    let settings = Settings::of(&app, 16, false);
+    let settings = AsyncSettings::of(&app, 16, false);
     let marker = folder.path().join("marker");
     {
         let options = usher::instances::PoolOptions {
@@ -346,7 +347,7 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
             .to_string()
             .into();
         queue
-            .accept(Event {
+            .accept(AsyncEvent {
                 function: "Echo".into(),
                 payload,
                 trace_id: None,
@@ -384,7 +385,7 @@ async fn what_cannot_be_taken_over_is_refused_with_a_reason() {
     let accept = async |function: &str, payload: Vec<u8>| {
         fixture
             .queue
-            .accept(Event {
+            .accept(AsyncEvent {
                 function: function.into(),
                 payload: payload.into(),
                 trace_id: None,

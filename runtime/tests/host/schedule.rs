@@ -42,13 +42,13 @@ impl Invoke for FailsOnce {
 }
 
 /// The events of a function `F`, run by this invoker.
-fn queue(invoker: FailsOnce, stopping: &watch::Receiver<bool>) -> asynchronous::Queue {
+fn queue(invoker: FailsOnce, stopping: &watch::Receiver<bool>) -> asynchronous::AsyncQueue {
     let app = application(Function {
         id: "F".into(),
         ..function(&[])
     });
     let (queue, driver) =
-        asynchronous::open(&state(), &asynchronous::Settings::of(&app, 16, false)).unwrap();
+        asynchronous::open(&state(), &asynchronous::AsyncSettings::of(&app, 16, false)).unwrap();
     tokio::spawn(driver.run(Arc::new(invoker), stopping.clone(), Duration::ZERO));
     queue
 }

@@ -63,7 +63,8 @@ impl SqsDriver {
             }) => match self.failed(&batch, &answer) {
                 Ok(failed) => QueueBatchResult::Answered(failed),
                 Err(why) => {
-                    tracing::error!(%mapping, request_id, messages, "{why}; the whole batch counts as failed");
+                    tracing::error!(%mapping, request_id, messages, "{why}; the whole batch \
+                         counts as failed");
                     QueueBatchResult::Failed
                 }
             },
@@ -105,8 +106,9 @@ impl SqsDriver {
     }
 }
 
-/// Invokes the function. While the host has no process for it, the batch waits here: a released batch
-/// counts as received, and a queue with few allowed receives would move it to its dead-letter queue.
+/// Invokes the function. While the host has no process for it, the batch waits here: a released
+/// batch counts as received, and a queue with few allowed receives would move it to its dead-letter
+/// queue.
 async fn invoke(invoker: &Invoker, request: Request) -> Result<Response, Rejected> {
     loop {
         let ended = invoker.invoke(request.clone(), true).await;

@@ -102,8 +102,8 @@ impl SqsDriver {
         }
     }
 
-    /// Runs until the host drains and all received messages are invoked and settled, or `max_drain` is
-    /// over.
+    /// Runs until the host drains and all received messages are invoked and settled, or `max_drain`
+    /// is over.
     ///
     /// # Errors
     /// A task panicked.
@@ -143,7 +143,8 @@ impl SqsDriver {
                     self.step(QueueInput::Drain);
                 }
                 () = until(deadline) => {
-                    tracing::warn!(mapping = %self.mapping.id, "messages still in flight at the end of the drain are delivered again after \
+                    tracing::warn!(mapping = %self.mapping.id, "messages still in flight at the \
+                         end of the drain are delivered again after \
                          their visibility timeout");
                     return Ok(());
                 }
@@ -188,7 +189,9 @@ impl SqsDriver {
                 self.progress.problem(Some(self.problem(&why)));
                 let why = why.to_string();
                 if let Some(times) = self.failures.failed(Instant::now(), (), &why) {
-                    tracing::warn!(times, mapping = %self.mapping.id, "{} at {} cannot be read: {why}. The mapping retries until it can", self.mapping.queue_name(), self.sqs.endpoint());
+                    tracing::warn!(times, mapping = %self.mapping.id, "{} at {} cannot be read: \
+                         {why}. The mapping retries until it \
+                         can", self.mapping.queue_name(), self.sqs.endpoint());
                 }
                 self.step(QueueInput::ReceiveFailed(id));
             }
@@ -324,18 +327,22 @@ impl SqsDriver {
                     SqsProgress::add(&progress.deleted, settled);
                     SqsProgress::add(&progress.not_deleted, missed);
                     if missed > 0 {
-                        tracing::warn!(mapping = %mapping.id, messages = missed, "processed, but not deleted ({why}); the queue delivers them again");
+                        tracing::warn!(mapping = %mapping.id, messages = missed, "processed, but \
+                             not deleted ({why}); the queue delivers them again");
                     }
                 }
                 Disposition::Release => {
                     SqsProgress::add(&progress.released, all);
                     if missed > 0 {
-                        tracing::warn!(mapping = %mapping.id, messages = missed, "not released ({why}); the queue delivers them again after their visibility timeout");
+                        tracing::warn!(mapping = %mapping.id, messages = missed, "not released \
+                             ({why}); the queue delivers them again after their visibility \
+                             timeout");
                     }
                 }
                 Disposition::Hide(_) if missed > 0 => {
                     tracing::warn!(mapping = %mapping.id, messages = missed,
-                        "messages that wait for their function cannot be hidden any longer ({why}); the \
+                        "messages that wait for their function cannot be hidden any longer \
+                         ({why}); the \
                          queue may deliver them to another consumer");
                 }
                 Disposition::Hide(_) => {}

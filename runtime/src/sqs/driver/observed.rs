@@ -17,7 +17,8 @@ impl SqsDriver {
         match depth {
             Ok(depth) => self.progress.set_depth(depth),
             Err(why) => {
-                tracing::debug!(mapping = %self.mapping.id, "the depth of the queue is not available: {why}");
+                tracing::debug!(mapping = %self.mapping.id, "the depth of the queue is not \
+                     available: {why}");
             }
         }
     }
