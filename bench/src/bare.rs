@@ -1,5 +1,5 @@
-//! The limit: records from rdkafka straight into Postgres in batches, with no host, no function, no
-//! fences and no Redis.
+//! The limit: records from rdkafka into Postgres in batches, without host, function, fences or
+//! Redis.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use tokio::task::JoinSet;
 
 use crate::cpu::Reading;
 use crate::create::WARM;
-use crate::stage::Stage;
+use crate::environment::BenchEnvironment;
 use crate::throughput::Run;
 
-/// No record for so long: the topic has ended too early.
+/// After this time without a record the topic has ended too early.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a row needs of a message; borrowed from it.
+/// The columns of a row, borrowed from its message.
 #[derive(Deserialize)]
 struct Order<'a> {
     #[serde(rename = "order")]
@@ -37,7 +37,7 @@ struct Order<'a> {
     pay_by_ms: i64,
 }
 
-/// The rows of a batch, by column.
+/// The rows of a batch, as one array per column.
 #[derive(Default)]
 struct Columns {
     number: Vec<i64>,
@@ -107,22 +107,22 @@ impl Columns {
     }
 }
 
-/// Loads the whole topic; the first part is warm-up, as on the other side.
+/// Loads the whole topic. The first part is warm-up, as for order-create.
 pub(crate) async fn run(
-    stage: &Stage,
+    env: &BenchEnvironment,
     topic: &str,
     orders: u64,
     workers: usize,
     batch: usize,
 ) -> Result<Run> {
     sqlx::raw_sql(include_str!("sql/bare_tables.sql"))
-        .execute(&stage.db)
+        .execute(&env.db)
         .await?;
     let done = Arc::new(AtomicU64::new(0));
     let mut tasks = JoinSet::new();
     for _ in 0..workers {
-        let consumer = consumer(&stage.environment.servers.brokers, topic)?;
-        let db = stage.db.clone();
+        let consumer = consumer(&env.environment.servers.brokers, topic)?;
+        let db = env.db.clone();
         let done = done.clone();
         let topic = topic.to_owned();
         tasks.spawn(async move { work(&consumer, &db, &topic, &done, orders, batch).await });
@@ -151,7 +151,7 @@ pub(crate) async fn run(
         ended??;
     }
     let stored: i64 = sqlx::query("SELECT count(*) FROM bare_orders")
-        .fetch_one(&stage.db)
+        .fetch_one(&env.db)
         .await?
         .try_get(0)?;
     ensure!(
@@ -207,7 +207,7 @@ async fn work(
     Ok(())
 }
 
-/// Takes what is there, up to a batch; waits a moment for the first record only.
+/// Takes the available records, up to a batch. Waits only for the first.
 fn gather(consumer: &BaseConsumer, batch: usize) -> Result<(Columns, BTreeMap<i32, i64>)> {
     let mut columns = Columns::default();
     let mut next = BTreeMap::new();

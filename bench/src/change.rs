@@ -1,9 +1,9 @@
-//! A change of a program: from its commit until no reader serves the version before.
+//! A change of a program: the time from its commit until no reader serves the previous version.
 //!
-//! The whole way runs under `usher`, as in the cloud: stream, stream-bridge, SQS,
-//! cache-invalidator, stream. The promoter and the readers are in this process: the promoter
-//! commits and announces as a storefront does, each reader has memory, follower and connections of
-//! its own. Readers look every millisecond, so figures are that coarse.
+//! Everything runs under `usher`, as in the cloud: stream, stream-bridge, SQS, cache-invalidator,
+//! stream. Promoter and readers run in this process. The promoter commits and announces as a
+//! storefront does; each reader has its own memory, follower and connections. Readers poll every
+//! millisecond, which is the resolution of the figures.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,28 +19,28 @@ use shared::store::{Changed, Store};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::environment::BenchEnvironment;
 use crate::figures::{figure, group};
-use crate::stage::Stage;
 
 /// Readers of each run.
 const READERS: [usize; 2] = [3, 100];
-/// Changes that nobody counts: processes start, connections open.
+/// Warm-up changes: processes start, connections open.
 const WARM_UP: u32 = 3;
-/// How often a reader looks.
+/// Poll interval of a reader.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
-/// How long a change may take to arrive.
+/// Maximum time of a change.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One reader, as a long-lived instance has it.
+/// A reader, as in a long-lived instance.
 struct Instance {
     cache: ProgramCache<Store>,
     _follower: JoinSet<()>,
 }
 
 pub(crate) async fn run(changes: u32) -> Result<()> {
-    let stage = Stage::set("change").await?;
-    let host = stage.environment.up().await?;
-    let id: ProgramId = stage
+    let env = BenchEnvironment::set("change").await?;
+    let host = env.environment.up().await?;
+    let id: ProgramId = env
         .program(1)
         .await?
         .parse()
@@ -53,7 +53,7 @@ pub(crate) async fn run(changes: u32) -> Result<()> {
         ),
     );
     for readers in READERS {
-        let (all, each) = measure(&stage, id, readers, changes).await?;
+        let (all, each) = measure(&env, id, readers, changes).await?;
         for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
             let ms = |seen: &Histogram<u64>| seen.value_at_quantile(quantile) as f64 / 1000.0;
             figure(
@@ -69,19 +69,19 @@ pub(crate) async fn run(changes: u32) -> Result<()> {
         }
     }
     host.stop().await?;
-    stage.strike().await
+    env.strike().await
 }
 
-/// Microseconds from a commit until the last reader serves it, and until each does.
+/// Microseconds from a commit until the last reader serves it, and until each reader does.
 async fn measure(
-    stage: &Stage,
+    env: &BenchEnvironment,
     id: ProgramId,
     readers: usize,
     changes: u32,
 ) -> Result<(Histogram<u64>, Histogram<u64>)> {
-    let settings = settings(stage)?;
-    let names = Names::new(&stage.environment.prefix).map_err(|e| anyhow::anyhow!("{e}"))?;
-    let store = Store::connect(&stage.environment.servers.database_url, &names, 4)?;
+    let settings = settings(env)?;
+    let names = Names::new(&env.environment.prefix).map_err(|e| anyhow::anyhow!("{e}"))?;
+    let store = Store::connect(&env.environment.servers.database_url, &names, 4)?;
     let announcer = settings
         .streams
         .changed_announcer(settings.streams.link()?, &names);
@@ -99,7 +99,7 @@ async fn measure(
         settle(&instances, id, version).await?;
         let change = ProgramChange::new(Some(format!("Bench, {round}")), None, None, vec![])?;
         let Changed::Done(program) = store.update_program(id, version, &change).await? else {
-            bail!("somebody else changes the program")
+            bail!("another process changes the program")
         };
         let committed = Instant::now();
         version = program.version;
@@ -119,11 +119,11 @@ async fn measure(
     Ok((all, each))
 }
 
-fn settings(stage: &Stage) -> Result<CacheSettings> {
+fn settings(env: &BenchEnvironment) -> Result<CacheSettings> {
     let reader = Reader::new([
         (
             "REDIS_CACHE_URL",
-            stage.environment.servers.cache_url.as_str(),
+            env.environment.servers.cache_url.as_str(),
         ),
         ("CACHE_TIMEOUT_MS", "5000"),
         ("PROGRAM_CACHE_READER", "true"),

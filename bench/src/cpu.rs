@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use ticket_rush::host::Watch;
 
-/// Clock ticks of /proc a second; fixed in Linux' interface.
+/// Clock ticks of /proc per second, fixed in the interface of Linux.
 const TICKS: f64 = 100.0;
 
 /// CPU seconds by process, user and system together.
@@ -14,7 +14,7 @@ const TICKS: f64 = 100.0;
 pub(crate) struct Reading(BTreeMap<u32, f64>);
 
 impl Reading {
-    /// These processes, now; those that are gone are left out.
+    /// The current times of these processes. Ended processes are left out.
     pub(crate) fn of(pids: impl IntoIterator<Item = u32>) -> Self {
         Self(
             pids.into_iter()
@@ -23,7 +23,7 @@ impl Reading {
         )
     }
 
-    /// `usher` and every function process it has now.
+    /// `usher` and its current function processes.
     pub(crate) async fn of_host(watch: &Watch) -> Result<Self> {
         let status = watch.status().await.context("usher's status")?;
         Ok(Self::of(
@@ -36,7 +36,7 @@ impl Reading {
         Self::of([std::process::id()])
     }
 
-    /// Seconds spent since `before`; a process that is new since then counts from its start.
+    /// Seconds used since `before`. A process started since then counts from its start.
     pub(crate) fn since(&self, before: &Self) -> f64 {
         self.0
             .iter()
@@ -47,7 +47,7 @@ impl Reading {
 
 fn seconds(pid: u32) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold blanks and brackets: count from behind it.
+    // The name may contain blanks and brackets, so count from behind it.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |n: usize| fields.get(n)?.parse::<f64>().ok();
     Some((ticks(11)? + ticks(12)?) / TICKS)

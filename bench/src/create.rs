@@ -7,28 +7,28 @@ use anyhow::{Result, ensure};
 use sqlx::Row;
 use ticket_rush::prepare::orders_topic;
 
+use crate::environment::BenchEnvironment;
 use crate::figures::{figure, group};
 use crate::preload::{Program, fill, programs};
-use crate::stage::Stage;
 use crate::throughput::through_usher;
 use crate::{bare, preload};
 
 /// Processes of order-create, and tasks of the bare loader.
 pub(crate) const WORKERS: usize = 2;
-/// Records in one batch at most, on both sides.
+/// Maximum records of a batch, for both.
 pub(crate) const BATCH: usize = 2000;
-/// The function that stores them.
+/// The function.
 pub(crate) const FUNCTION: &str = "OrderCreate";
-/// One part in so many of the orders is warm-up, on both sides.
+/// The first orders, one part in this many, are warm-up, for both.
 pub(crate) const WARM: u64 = 10;
 
 pub(crate) async fn run(orders: u32) -> Result<()> {
-    let mut stage = Stage::set("create").await?;
-    stage.environment.schedules = false; // order-create alone
-    let programs = open_programs(&stage, orders).await?;
-    let topic = orders_topic(&stage.environment.prefix);
+    let mut env = BenchEnvironment::set("create").await?;
+    env.environment.schedules = false; // order-create alone
+    let programs = open_programs(&env, orders).await?;
+    let topic = orders_topic(&env.environment.prefix);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
-    let brokers = stage.environment.servers.brokers.clone();
+    let brokers = env.environment.servers.brokers.clone();
     let filled = topic.clone();
     tokio::task::spawn_blocking(move || fill(&brokers, &filled, orders, &programs, now)).await??;
 
@@ -36,15 +36,14 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
         ("OrderCreateConcurrency", WORKERS.to_string()),
         ("OrderCreateBatchSize", BATCH.to_string()),
     ];
-    stage
-        .environment
+    env.environment
         .parameters
         .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
-    let host = stage.environment.up().await?;
+    let host = env.environment.up().await?;
     let ours = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
     host.stop().await?;
     let stored: i64 = sqlx::query("SELECT count(*) FROM orders WHERE status = 'unpaid'")
-        .fetch_one(&stage.db)
+        .fetch_one(&env.db)
         .await?
         .try_get(0)?;
     ensure!(
@@ -52,7 +51,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
         "{stored} of {orders} orders were stored"
     );
 
-    let limit = bare::run(&stage, &topic, u64::from(orders), WORKERS, BATCH).await?;
+    let limit = bare::run(&env, &topic, u64::from(orders), WORKERS, BATCH).await?;
     let configuration = format!(
         "{orders} orders of 2 seats in {} partitions, batches of {BATCH}, {WORKERS} workers, both \
             into the same tables and indexes",
@@ -80,18 +79,18 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
         ours.rate() / limit.rate(),
         "of the bare loader",
     );
-    stage.strike().await
+    env.strike().await
 }
 
-/// Programs as large as the orders need, made through the API, as nobody else makes them.
-pub(crate) async fn open_programs(stage: &Stage, orders: u32) -> Result<Vec<Program>> {
-    let host = stage.environment.up().await?;
+/// Creates programs with enough seats for the orders, through the API.
+pub(crate) async fn open_programs(env: &BenchEnvironment, orders: u32) -> Result<Vec<Program>> {
+    let host = env.environment.up().await?;
     let mut opened = Vec::new();
     for _ in 0..programs(orders) {
-        let id = stage.program(preload::SEATS / 500).await?;
+        let id = env.program(preload::SEATS / 500).await?;
         let row = sqlx::query("SELECT shard::int8 FROM programs WHERE id = $1::text::int8")
             .bind(&id)
-            .fetch_one(&stage.db)
+            .fetch_one(&env.db)
             .await?;
         opened.push(Program {
             id,

@@ -1,19 +1,19 @@
-//! How figures are printed: name, value, unit; the configuration above them.
+//! Prints figures: name, value, unit, below their configuration.
 
 use std::fs;
 
-/// Opens a group of figures with the configuration they hold for.
+/// Begins a group of figures with its configuration.
 pub(crate) fn group(name: &str, configuration: &str) {
     println!("\n{name}\n  ({configuration})");
 }
 
-/// One figure.
+/// Prints one figure.
 pub(crate) fn figure(name: &str, value: f64, unit: &str) {
     let digits = if value.abs() >= 100.0 { 0 } else { 2 };
     println!("  {name:<44} {value:>12.digits$} {unit}");
 }
 
-/// The machine: what any figure is worth depends on it.
+/// Describes the machine, on which every figure depends.
 pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,8 +1,7 @@
-//! Filling a gate that lost its memory, from Postgres: a hall in which every seat is an order of
-//! its own.
+//! Fills a gate that lost its state from Postgres. Every seat is an order of its own.
 //!
-//! Once in one go, as one process does it that is left alone; and once in pieces of a second, each
-//! by another loader, as requests and ticks do it.
+//! Once by one process without interruption, and once in turns of a second by different loaders, as
+//! requests and ticks do it.
 
 use std::time::{Duration, Instant};
 
@@ -22,10 +21,10 @@ use crate::figures::{figure, group};
 
 /// Seats of a row.
 const ROW: u32 = 500;
-/// How long one loader works where several take turns.
+/// Duration of one loader's turn.
 const TURN: Duration = Duration::from_secs(1);
 
-/// Fills a hall of at least `orders` seats.
+/// Fills a program of at least `orders` seats.
 pub(crate) async fn run(orders: u32) -> Result<()> {
     let servers = Servers::from_env();
     let prefix = format!("bench-filling-{:06x}", rand::random::<u32>() >> 8);
@@ -81,7 +80,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     remove::remove(&servers, &prefix).await
 }
 
-/// Begins from nothing, then gives each loader `turn`. Answers how long it took, and how many
+/// Begins with an empty gate and gives each loader `turn`. Returns the time and the number of
 /// loaders.
 async fn in_turns(
     gate: &Gate,
@@ -139,7 +138,7 @@ async fn in_turns(
     Ok((took, turns))
 }
 
-/// Every seat an unpaid order of its own, stored long ago.
+/// Stores an unpaid order for every seat.
 async fn sell_out(raw: &PgPool) -> Result<()> {
     sqlx::raw_sql(include_str!("sql/filling_orders.sql"))
         .execute(raw)

@@ -10,15 +10,15 @@ use ticket_rush::shop::{Buyer, Want};
 use tokio::task::JoinSet;
 
 use crate::cpu::Reading;
+use crate::environment::BenchEnvironment;
 use crate::figures::{figure, group};
-use crate::stage::Stage;
 
-/// Buyers who take turns: a buyer's reserve sums up what that buyer holds, so one buyer must not
-/// hold thousands.
+/// Buyers in rotation: reserve sums up what a buyer holds, so one buyer must not hold thousands of
+/// tickets.
 const BUYERS: usize = 500;
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// What the clients saw.
+/// The answers that the clients received.
 struct Seen {
     took_us: Histogram<u64>,
     refused: u64,
@@ -27,24 +27,24 @@ struct Seen {
 }
 
 pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
-    let mut stage = Stage::set("http").await?;
-    stage.environment.parameters.push((
+    let mut env = BenchEnvironment::set("http").await?;
+    env.environment.parameters.push((
         "StorefrontConcurrency".to_owned(),
         (clients + 2).to_string(),
     ));
-    let host = stage.environment.up().await?;
-    let program: Arc<str> = stage.program(400).await?.into();
+    let host = env.environment.up().await?;
+    let program: Arc<str> = env.program(400).await?.into();
     let buyers: Vec<Buyer> = (0..BUYERS)
-        .map(|n| stage.buyer(&format!("buyer-{n}")))
+        .map(|n| env.buyer(&format!("buyer-{n}")))
         .collect::<Result<_>>()?;
     let buyers = Arc::new(buyers);
-    rush(&stage, &program, &buyers, clients, WARM_UP).await?; // processes start, connections open
+    rush(&env, &program, &buyers, clients, WARM_UP).await?; // processes start, connections open
 
     let watch = host.watch();
     let before = Reading::of_host(&watch).await?;
     let clock = Instant::now();
     let seen = rush(
-        &stage,
+        &env,
         &program,
         &buyers,
         clients,
@@ -56,7 +56,7 @@ pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
     ensure!(
         !seen.took_us.is_empty(),
         "no order was accepted; usher's log: {}",
-        stage.environment.log.display()
+        env.environment.log.display()
     );
 
     let count = seen.took_us.len() as f64;
@@ -87,11 +87,11 @@ pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
         println!("  the last of them: {refusal}");
     }
     host.stop().await?;
-    stage.strike().await
+    env.strike().await
 }
 
 async fn rush(
-    stage: &Stage,
+    env: &BenchEnvironment,
     program: &Arc<str>,
     buyers: &Arc<Vec<Buyer>>,
     clients: usize,
@@ -100,7 +100,7 @@ async fn rush(
     let end = Instant::now() + span;
     let mut tasks = JoinSet::new();
     for client in 0..clients {
-        let shop = stage.shop.clone();
+        let shop = env.shop.clone();
         let program = program.clone();
         let buyers = buyers.clone();
         tasks.spawn(async move {

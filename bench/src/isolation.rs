@@ -1,6 +1,5 @@
-//! Order-create beside a collector that hangs, as a share of what it does without one: of the same
-//! run, in the order without, beside, beside, without, so that a machine that slows down or speeds
-//! up meanwhile favours neither.
+//! order-create beside a collector that hangs, as a share of order-create alone. One run measures
+//! without, beside, beside, without, so that a machine that changes speed favours neither.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,9 +8,9 @@ use sqlx::{Connection, PgConnection, Row};
 use ticket_rush::prepare::{calls_topic, orders_topic};
 
 use crate::create::{BATCH, FUNCTION, WARM, WORKERS, open_programs};
+use crate::environment::BenchEnvironment;
 use crate::figures::{figure, group};
 use crate::preload::{fill, fill_calls};
-use crate::stage::Stage;
 use crate::throughput::{Run, through_usher};
 
 /// Calls that wait for the collector.
@@ -49,12 +48,12 @@ fn rate(runs: &[Run]) -> f64 {
 }
 
 async fn once(orders: u32, hanging: bool) -> Result<Run> {
-    let mut stage = Stage::set("isolation").await?;
-    stage.environment.schedules = false; // nothing else works beside them
-    let programs = open_programs(&stage, orders).await?;
+    let mut env = BenchEnvironment::set("isolation").await?;
+    env.environment.schedules = false; // nothing else works beside them
+    let programs = open_programs(&env, orders).await?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
-    let brokers = stage.environment.servers.brokers.clone();
-    let prefix = stage.environment.prefix.clone();
+    let brokers = env.environment.servers.brokers.clone();
+    let prefix = env.environment.prefix.clone();
     tokio::task::spawn_blocking(move || {
         fill(&brokers, &orders_topic(&prefix), orders, &programs, now)?;
         fill_calls(&brokers, &calls_topic(&prefix), CALLS, now)
@@ -65,26 +64,21 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
         ("OrderCreateBatchSize", BATCH.to_string()),
         ("ApiDataCollectorEnabled", hanging.to_string()),
     ];
-    stage
-        .environment
+    env.environment
         .parameters
         .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
 
-    // Each batch of the collector waits for this lock, gives up, is delivered again, and waits
-    // again.
-    let mut lock = PgConnection::connect_with(&stage.db.connect_options()).await?;
+    // Each batch of the collector waits for this lock, fails, is delivered again, and waits again.
+    let mut lock = PgConnection::connect_with(&env.db.connect_options()).await?;
     let mut held = lock.begin().await?;
     sqlx::raw_sql("LOCK TABLE api_progress IN ACCESS EXCLUSIVE MODE")
         .execute(&mut *held)
         .await?;
-    let host = stage.environment.up().await?;
+    let host = env.environment.up().await?;
     let run = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
     let waiting =
         "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
-    let waiting: i64 = sqlx::query(waiting)
-        .fetch_one(&stage.db)
-        .await?
-        .try_get(0)?;
+    let waiting: i64 = sqlx::query(waiting).fetch_one(&env.db).await?.try_get(0)?;
     let collected = host
         .watch()
         .status()
@@ -97,6 +91,6 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
     );
     held.rollback().await?;
     host.stop().await?;
-    stage.strike().await?;
+    env.strike().await?;
     Ok(run)
 }

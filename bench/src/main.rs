@@ -1,5 +1,5 @@
-//! `bench`: what the ticket sale and its host do on this machine, in figures, each with the
-//! configuration it was measured under.
+//! `bench`: performance of the ticket sale and its host on this machine, with the configuration of
+//! each measurement.
 //!
 //! | file | measures |
 //! |---|---|
@@ -7,27 +7,28 @@
 //! | `create` | orders stored from a preloaded topic, by order-create under `usher` and by `bare` |
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
 //! | `isolation` | a function beside one that hangs, crashes in a loop or floods its log |
-//! | `change` | a change of a program: from its commit until no reader serves the version before |
+//! | `change` | from the commit of a program change until no reader serves the previous version |
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
-//! | `filling` | a gate that lost its memory, filled again from Postgres |
+//! | `filling` | a gate that lost its state, filled from Postgres |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
-//! | `throughput` | how fast a host works a topic off |
+//! | `throughput` | the rate at which a host handles a topic |
 //! | `cpu` | CPU seconds of processes, from /proc |
 //!
-//! Figures of different runs differ by 1.4x and more on a busy machine: compare within one run.
+//! Figures of different runs differ by a factor of 1.4 and more on a busy machine: compare within
+//! one run.
 
 mod bare;
 mod change;
 mod cpu;
 mod create;
 mod delay;
+mod environment;
 mod events;
 mod figures;
 mod filling;
 mod http;
 mod isolation;
 mod preload;
-mod stage;
 mod throughput;
 
 use std::process::ExitCode;
@@ -52,7 +53,7 @@ struct Cli {
     #[arg(long, default_value_t = 200_000,
         value_parser = clap::value_parser!(u32).range(20_000..=2_000_000))]
     orders: u32,
-    /// Seats of the hall whose gate is filled, each an order of its own.
+    /// Seats of the program whose gate is filled, each an order of its own.
     #[arg(long, default_value_t = 200_000,
         value_parser = clap::value_parser!(u32).range(1_000..=200_000))]
     seats: u32,

@@ -1,4 +1,4 @@
-//! Topics filled before anybody reads them.
+//! Fills topics before a consumer reads them.
 
 use std::time::Duration;
 
@@ -9,23 +9,22 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedPr
 use serde_json::json;
 use ticket_rush::topics::PARTITIONS;
 
-/// Seats of one program at most.
+/// Maximum seats of a program.
 pub(crate) const SEATS: u32 = 200_000;
 
-/// A program that orders are made for.
+/// A program to order from.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub id: String,
     pub shard: i64,
 }
 
-/// How many programs so many orders need, at two seats an order.
+/// Number of programs for this many orders of two seats.
 pub(crate) fn programs(orders: u32) -> u32 {
     (2 * orders).div_ceil(SEATS)
 }
 
-/// Writes `orders` messages as storefront would send them: keyed by order number, each for two
-/// seats of its own.
+/// Writes `orders` messages as storefront sends them: keyed by order number, two seats each.
 pub(crate) fn fill(
     brokers: &str,
     topic: &str,
@@ -49,7 +48,7 @@ pub(crate) fn fill_calls(brokers: &str, topic: &str, calls: u32, now_ms: u64) ->
     )
 }
 
-/// Writes events of `size` bytes of JSON that do not compress to nothing.
+/// Writes events of `size` bytes of JSON that hardly compress.
 pub(crate) fn fill_events(brokers: &str, topic: &str, events: u32, size: usize) -> Result<()> {
     write(
         brokers,
@@ -93,7 +92,7 @@ fn write(
         .context("Kafka does not take what was sent")
 }
 
-/// One event: fields as of a page view, filled up with letters that look random.
+/// One event: the fields of a page view, padded with random characters.
 fn event(n: u32, size: usize) -> String {
     let mut noise = u64::from(n)
         .wrapping_add(1)

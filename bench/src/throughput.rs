@@ -1,4 +1,4 @@
-//! How fast records were worked off, and at which cost.
+//! The rate at which records are handled, and its cost.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use tokio::time::sleep;
 
 use crate::cpu::Reading;
 
-/// Nothing done for so long: something is wrong.
+/// After this time without progress the measurement fails.
 pub(crate) const STALLED: Duration = Duration::from_mins(1);
 
-/// What was done between the warm-up and the end.
+/// The records handled between the warm-up and the end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run {
     pub done: u64,
@@ -29,7 +29,7 @@ impl Run {
     }
 }
 
-/// Watches a host while its function works off `all` records of a topic; one part in `warm` of them
+/// Observes a host while its function handles `all` records of a topic. One part in `warm` of them
 /// is warm-up.
 pub(crate) async fn through_usher(
     watch: &Watch,

@@ -1,7 +1,7 @@
-//! Open files: how many this process may have, what they are divided into, and which failures mean that the host is short.
+//! Open files: the limit of this process, its division, and the errors that mean a shortage.
 //!
-//! Lambda's own environments have 1,024 (Lambda quota "File descriptors"), which functions keep; the host needs more than that
-//! for many connections and processes, and takes what the hard limit allows.
+//! Lambda's own environments have 1,024 (Lambda quota "File descriptors"), which functions keep.
+//! The host needs more for many connections and processes, and raises its limit to the hard limit.
 
 use std::io;
 
@@ -10,20 +10,21 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::model::Application;
 
-/// Descriptors that one process of a function takes of the host: two pipes, a listener, connections to it and some to spare.
+/// Descriptors of the host for one process of a function: two pipes, a listener, connections, some
+/// spare.
 const PER_PROCESS: u64 = 8;
-/// What the host needs for itself: its log, files, listeners, and connections that it opens.
+/// Descriptors for the host's log, files, listeners and outgoing connections.
 const OWN: u64 = 64;
-/// A consumer's connections to brokers, its producer's, and pipes between threads.
+/// Connections of consumer and producer to brokers, and pipes between threads.
 const PER_KAFKA_MAPPING: u64 = 24;
 /// Requests to a queue at one time.
 const PER_QUEUE_MAPPING: u64 = 8;
-/// More connections than these are of no use to functions of one machine.
-const MOST_CONNECTIONS: u64 = 8_192;
-/// A higher limit is not made use of.
-const MOST: u64 = 1 << 20;
+/// Connections at most: functions of one machine cannot use more.
+const MAX_CONNECTIONS: u64 = 8_192;
+/// The highest limit that the host uses.
+const MAX_LIMIT: u64 = 1 << 20;
 
-/// What an application may take at one time.
+/// What an application may use at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// Processes of all functions together.
@@ -33,7 +34,7 @@ pub(crate) struct Needs {
 }
 
 impl Needs {
-    /// `default_concurrency`: processes of a function that reserves no number.
+    /// `default_concurrency`: processes of a function without reserved concurrency.
     pub(crate) fn of(app: &Application, default_concurrency: usize) -> Self {
         let processes =
             |reserved: Option<u32>| reserved.map_or(default_concurrency as u64, u64::from);
@@ -52,40 +53,41 @@ impl Needs {
         OWN + self.kafka * PER_KAFKA_MAPPING + self.queues * PER_QUEUE_MAPPING
     }
 
-    /// The limit with which nothing is short: every process, and as many connections as processes, but 256 at least.
-    pub(crate) fn wanted(&self) -> u64 {
+    /// The limit that is enough for every process, and for as many connections, 256 at least.
+    pub(crate) fn sufficient_limit(&self) -> u64 {
         let processes = self.processes * PER_PROCESS;
-        // connections get a quarter in any case
+        // connections get at least a quarter
         let connections = self
             .processes
-            .clamp(256, MOST_CONNECTIONS)
+            .clamp(256, MAX_CONNECTIONS)
             .max(processes.div_ceil(3));
         self.own() + processes + connections
     }
 }
 
-/// How a limit of open files is divided, so that its parts together stay below it.
+/// The division of a limit. Its parts together stay below the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Plan {
+pub(crate) struct DescriptorPlan {
     /// The limit.
     pub(crate) limit: u64,
     /// Connections to the HTTP APIs and the Invoke API.
     pub(crate) connections: usize,
-    /// Connections to the control port, which can be reached however many others there are.
+    /// Connections to the control port, which stays reachable however many others there are.
     pub(crate) control: usize,
     /// Processes of functions.
     pub(crate) processes: usize,
 }
 
-/// Divides a limit. Processes come first, but connections get a quarter of what the host itself does not need.
-pub(crate) fn plan(limit: u64, needs: &Needs) -> Plan {
-    let limit = limit.min(MOST);
+/// Divides a limit. Processes come first, but connections get at least a quarter of what the host
+/// itself does not need.
+pub(crate) fn plan(limit: u64, needs: &Needs) -> DescriptorPlan {
+    let limit = limit.min(MAX_LIMIT);
     let rest = limit.saturating_sub(needs.own()).max(16);
     let connections = rest
         .saturating_sub(needs.processes * PER_PROCESS)
-        .clamp((rest / 4).min(MOST_CONNECTIONS), MOST_CONNECTIONS);
+        .clamp((rest / 4).min(MAX_CONNECTIONS), MAX_CONNECTIONS);
     let control = (connections / 4).clamp(2, 32);
-    Plan {
+    DescriptorPlan {
         limit,
         connections: (connections - control) as usize,
         control: control as usize,
@@ -93,35 +95,36 @@ pub(crate) fn plan(limit: u64, needs: &Needs) -> Plan {
     }
 }
 
-/// Open files that this process may have now.
+/// The soft limit of this process.
 ///
 /// # Errors
-/// The system does not say.
+/// The system does not report it.
 pub(crate) fn allowed() -> io::Result<u64> {
     Ok(getrlimit(Resource::RLIMIT_NOFILE)?.0)
 }
 
-/// Open files that this process may have once its limit is raised.
+/// The limit that [`raise`] can reach.
 ///
 /// # Errors
-/// The system does not say.
+/// The system does not report it.
 pub(crate) fn allowed_at_most() -> io::Result<u64> {
-    Ok(getrlimit(Resource::RLIMIT_NOFILE)?.1.min(MOST))
+    Ok(getrlimit(Resource::RLIMIT_NOFILE)?.1.min(MAX_LIMIT))
 }
 
-/// Raises this process' limit as far as it may. Returns what it was, which the functions' processes keep.
+/// Raises this process' limit as far as allowed. Returns the previous limit, which the functions'
+/// processes keep.
 ///
 /// # Errors
-/// The limit cannot be read or set; it is what it was.
+/// The limit cannot be read or set, and is unchanged.
 pub(crate) fn raise() -> io::Result<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    if soft < hard.min(MOST) {
-        setrlimit(Resource::RLIMIT_NOFILE, hard.min(MOST), hard)?;
+    if soft < hard.min(MAX_LIMIT) {
+        setrlimit(Resource::RLIMIT_NOFILE, hard.min(MAX_LIMIT), hard)?;
     }
     Ok(soft)
 }
 
-/// Gives a process of a function the limit that the host was started with.
+/// Sets the limit of a function's process to the one that the host was started with.
 pub(crate) fn restore(process: u32, soft: u64) -> io::Result<()> {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
@@ -138,8 +141,8 @@ pub(crate) fn restore(process: u32, soft: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// True for failures of the machine that pass: no open file, memory, process, port or buffer is left, or a file that is being
-/// written cannot be run yet. They say nothing of what was tried, which is to be tried again.
+/// True for shortages of the machine, after which a retry may succeed: no open file, memory,
+/// process, port or buffer is left, or an executable is still being written.
 pub(crate) fn is_shortage(error: &io::Error) -> bool {
     let Some(code) = error.raw_os_error() else {
         return false;
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_stay_below_the_limit() {
+    fn the_plan_stays_below_the_limit() {
         for limit in [64, 128, 256, 1024, 4096, 20_000, 1 << 20, u64::MAX] {
             for processes in [1, 16, 130, 2_000] {
                 let plan = plan(limit, &needs(processes));
@@ -181,7 +184,7 @@ mod tests {
                     "{limit} {processes} {plan:?}"
                 );
                 assert!(
-                    (plan.connections + plan.control) as u64 <= MOST_CONNECTIONS,
+                    (plan.connections + plan.control) as u64 <= MAX_CONNECTIONS,
                     "{plan:?}"
                 );
                 assert!(
@@ -193,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wanted_limit_leaves_nothing_short() {
+    fn the_sufficient_limit_is_sufficient() {
         for (kafka, queues) in [(0, 0), (2, 1), (20, 9)] {
             for processes in 1..10_000 {
                 let needs = Needs {
@@ -201,7 +204,7 @@ mod tests {
                     kafka,
                     queues,
                 };
-                let plan = plan(needs.wanted(), &needs);
+                let plan = plan(needs.sufficient_limit(), &needs);
                 assert!(
                     plan.processes as u64 >= processes && plan.connections + plan.control >= 256,
                     "{needs:?} {plan:?}"
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn only_failures_that_pass_are_shortages() {
+    fn only_passing_failures_are_shortages() {
         for code in [
             libc_code(Errno::EMFILE),
             libc_code(Errno::ENOMEM),

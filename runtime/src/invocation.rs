@@ -1,6 +1,7 @@
-//! One invocation as every trigger sees it: a payload in, an answer or an error out.
+//! One invocation: a payload in, an answer or an error out.
 //!
-//! Triggers (Kafka and SQS mappings, schedules, HTTP, the command line) know only [`Invoke`]; the instance pool implements it.
+//! Sources of events (Kafka and SQS mappings, schedules, HTTP, the command line) depend on
+//! [`Invoke`] only, which the instance pool implements.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,28 +10,29 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-/// What a trigger hands over.
+/// An event for a function.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Function's logical id.
     pub function: String,
     /// The event, JSON, as the function receives it. 6 MB at most ([`MAX_PAYLOAD`]).
     pub payload: Bytes,
-    /// Request id that the function sees and the logs carry; a new one is made if absent.
+    /// Request id in the function's context and in the logs; `None`: a new one.
     pub request_id: Option<String>,
-    /// `X-Amzn-Trace-Id` to pass on; a new one is made if absent.
+    /// `X-Amzn-Trace-Id`; `None`: a new one.
     pub trace_id: Option<String>,
-    /// `X-Amz-Client-Context` of a synchronous caller: a JSON object, in ASCII. The function gets it as
-    /// `Lambda-Runtime-Client-Context`.
+    /// `X-Amz-Client-Context` of a synchronous caller: a JSON object, in ASCII. The function
+    /// receives it as `Lambda-Runtime-Client-Context`.
     pub client_context: Option<String>,
-    /// Version or alias that the caller named; the function finds it at the end of its ARN. `None`: the caller named none.
+    /// Version or alias that the caller named, if any; the function receives it at the end of its
+    /// ARN.
     pub qualifier: Option<String>,
-    /// Records in the event when a mapping made it, else 0. Shown in the status; the function never sees it.
+    /// Records of a mapping's batch, else 0. For the status only.
     pub records: usize,
-    /// An instance must be there, or be starting, by then. One that still waits for a busy instance is taken back and answered
-    /// [`Rejected::Throttled`]; one whose instance initialises is not. `None`: it waits as long as it takes.
+    /// An instance must have the event, or be starting for it, by then; else it is
+    /// [`Rejected::Throttled`]. `None`: it waits without limit.
     pub start_by: Option<Instant>,
-    /// Notified once when an instance takes the event over: its initialisation is over by then.
+    /// Notified once when an initialised instance takes the event.
     pub begun: Option<Arc<Notify>>,
 }
 
@@ -51,13 +53,13 @@ impl Request {
     }
 }
 
-/// Most bytes of a synchronous event or answer (Lambda quota "Invocation payload", 6 MB).
+/// Bytes of a synchronous event or answer at most (Lambda quota "Invocation payload", 6 MB).
 pub const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// What came back.
+/// The result of an invocation.
 #[derive(Debug, Clone)]
 pub struct Response {
-    /// Request id that the function saw and the logs carry.
+    /// Request id in the function's context and in the logs.
     pub request_id: String,
     /// How it ended.
     pub outcome: Outcome,
@@ -66,12 +68,12 @@ pub struct Response {
 /// How an invocation that reached the function ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The function's answer, unread.
+    /// The function's answer, not parsed.
     Answer(Bytes),
-    /// The function failed: it reported an error, timed out, crashed or answered too much.
+    /// The function failed: it reported an error, timed out, crashed, or its answer is too large.
     Error(FunctionError),
-    /// The host ended the invocation: it drained, or lost the process by a fault of its own. The function did not fail, so this uses up
-    /// no retry. The error is what a synchronous caller receives.
+    /// The host ended the invocation: it drained, or lost the process by a fault of its own. The
+    /// function did not fail, so this counts as no retry. A synchronous caller receives the error.
     Interrupted(FunctionError),
 }
 
@@ -85,29 +87,30 @@ impl Outcome {
     }
 }
 
-/// An error as Lambda would report it in the invocation's body.
+/// An error as Lambda reports it in the invocation's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionError {
     /// `errorType`, e.g. `Sandbox.Timedout`, `Runtime.ExitError`, or the function's own.
     pub error_type: String,
-    /// `errorMessage`, as Lambda words it.
+    /// `errorMessage`.
     pub message: String,
     /// The whole body (JSON) that a synchronous caller receives.
     pub body: Bytes,
 }
 
-/// Why an invocation did not reach the function at all. The caller still owns the event.
+/// Why an invocation did not reach the function. The caller still owns the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     /// The template has no such function, or this host cannot run it.
     #[error("no function {0} runs here")]
     NotFound(String),
-    /// All instances are busy and no more may start. Try again later. One that waits for an instance meets this only
-    /// where the limit is 0, or [`Request::start_by`] is over.
+    /// All instances are busy and no more may start; the caller may retry later. An event that
+    /// waits for an instance is throttled only where the limit is 0, or [`Request::start_by`] has
+    /// passed.
     #[error("{0}")]
     Throttled(ConcurrencyLimit),
-    /// The host is short of open files, memory or processes, and could start no process for it. Try again later: it says
-    /// nothing of the function.
+    /// The host is short of open files, memory or processes, and could not start a process. The
+    /// caller may retry later.
     #[error("no process of function {function} can be started: {why}")]
     NoCapacity {
         /// Logical id.
@@ -115,8 +118,8 @@ pub enum Rejected {
         /// What is short.
         why: String,
     },
-    /// The event is larger than [`MAX_PAYLOAD`]. A mapping's batches are exempt: their only too large event is a single
-    /// record that nothing can make smaller.
+    /// The event is larger than [`MAX_PAYLOAD`]. A mapping's batches are exempt: one that is too
+    /// large is a single record, which cannot be split.
     #[error("the event has {0} bytes; an invocation takes at most 6 MB")]
     TooLarge(usize),
     /// The host is draining.
@@ -124,19 +127,20 @@ pub enum Rejected {
     ShuttingDown,
 }
 
-/// The limit that an invocation met.
+/// The limit that throttled an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConcurrencyLimit {
     /// Function's logical id.
     pub function: String,
     /// Processes of it at one time at most.
     pub limit: usize,
-    /// The template's `ReservedConcurrentExecutions` says so; else usher.toml, a setting or the default does.
+    /// The limit is `ReservedConcurrentExecutions` of the template; else of usher.toml, a setting
+    /// or the default.
     pub reserved: bool,
 }
 
 impl fmt::Display for ConcurrencyLimit {
-    /// The limit, who says so, and how to change it.
+    /// The limit, its source, and how to change it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             function,
@@ -147,23 +151,26 @@ impl fmt::Display for ConcurrencyLimit {
         match (limit, reserved) {
             (0, _) => write!(
                 f,
-                "{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take it away"
+                "{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take \
+                 it away"
             ),
             (_, true) => write!(
                 f,
-                "{function} is at its limit of {limit} {instances} (ReservedConcurrentExecutions). Raise that, or say usher set \
-                 {function} concurrency=N"
+                "{function} is at its limit of {limit} {instances} \
+                 (ReservedConcurrentExecutions). Raise that, or say usher set {function} \
+                 concurrency=N"
             ),
             (_, false) => write!(
                 f,
-                "{function} is at its limit of {limit} {instances} at one time. Raise it with usher set {function} \
-                 concurrency=N, `concurrency` in usher.toml (all functions) or ReservedConcurrentExecutions in the template"
+                "{function} is at its limit of {limit} {instances} at one time. Raise it with \
+                 usher set {function} concurrency=N, `concurrency` in usher.toml (all functions) \
+                 or ReservedConcurrentExecutions in the template"
             ),
         }
     }
 }
 
-/// The error of an invocation, or why it did not begin. `None`: the function answered.
+/// The error of an invocation, or why it did not start. `None`: the function answered.
 pub(crate) fn error_text(result: &Result<Response, Rejected>) -> Option<String> {
     match result {
         Ok(Response {
@@ -178,19 +185,20 @@ pub(crate) fn error_text(result: &Result<Response, Rejected>) -> Option<String> 
     }
 }
 
-/// Something that runs functions.
+/// Runs functions.
 #[async_trait::async_trait]
 pub trait Invoke: Send + Sync + 'static {
     /// Runs one invocation to its end.
     ///
-    /// `wait_for_slot`: true queues for a free instance (pollers, which hold their records back); false answers
-    /// [`Rejected::Throttled`] at once (HTTP, synchronous callers). A limit of 0 is answered so in either case.
+    /// `wait_for_slot`: true waits for an instance (pollers, which keep their records); false
+    /// returns [`Rejected::Throttled`] where all are busy (HTTP, synchronous callers). With a limit
+    /// of 0 both do.
     async fn invoke(&self, request: Request, wait_for_slot: bool) -> Result<Response, Rejected>;
 
-    /// Waits until an event of this function, if it came now, would be begun soon: an instance is free or may be started, or one was
-    /// freed meanwhile and others may wait for it as well. A source that counts what it hands out asks this before it takes an event.
+    /// Waits until an instance of the function is free or may be started, or until one became free,
+    /// which another event may take first. A source calls this before it takes an event.
     async fn ready(&self, _function: &str) {}
 }
 
-/// Shared handle to the pool.
+/// A shared handle of the pool.
 pub type Invoker = Arc<dyn Invoke>;

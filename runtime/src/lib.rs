@@ -4,22 +4,24 @@
 //!
 //! - [`template`] and [`project`] (crate `sam-template`) resolve what the user wrote into one
 //!   [`model::Application`]; [`build`] builds the executables.
-//! - [`up`] starts the components of a host and drains them; [`supervision`] restarts one that ends.
-//! - [`instances`] runs functions as processes over the Lambda Runtime API; [`invocation`] is what every
-//!   source of events exchanges with it.
-//! - [`kafka`], [`sqs`], [`schedule`], [`http`], [`invoke_api`] and [`asynchronous`] are the sources of
-//!   events. Their pure state machines stand in the crate `event-sources`.
+//! - [`up`] starts the components of a host and drains them; [`supervision`] restarts one that
+//!   ends.
+//! - [`instances`] runs functions as processes over the Lambda Runtime API; [`invocation`] is what
+//!   every source of events exchanges with it.
+//! - [`kafka`], [`sqs`], [`schedule`], [`http`], [`invoke_api`] and [`asynchronous`] are the
+//!   sources of events. Their pure state machines stand in the crate `event-sources`.
 //! - [`listener`] serves HTTP on every port; [`client`] calls a running host.
-//! - [`control`] is the control port: live page, status, metrics, health and changes. [`observation`]
-//!   counts what happens, [`tuning`] changes settings of a
-//!   running host, [`faults`] injects faults.
-//! - [`parked`] lists dead letters and sends them back; [`bridge`] copies a topic to a queue; [`doctor`]
-//!   checks the machine; [`cli`] is the command line.
-//! - [`state`] is the folder of one host; `host_file` is the file in it by which commands find the host;
-//!   `descriptors` divides the open files.
-//! - [`terminal`] escapes text from outside for terminals and logs; [`redaction`] hides secrets in it.
+//! - [`control`] is the control port: live page, status, metrics, health and changes.
+//!   [`observation`] counts what happens, [`tuning`] changes settings of a running host, [`faults`]
+//!   injects faults.
+//! - [`parked`] lists dead letters and sends them back; [`bridge`] copies a topic to a queue;
+//!   [`doctor`] checks the machine; [`cli`] is the command line.
+//! - [`state`] is the folder of one host; `host_file` is the file in it by which commands find the
+//!   host; `descriptors` divides the open files.
+//! - [`terminal`] escapes text from outside for terminals and logs; [`redaction`] hides secrets in
+//!   it.
 //!
-//! This crate knows nothing of any particular application.
+//! This crate depends on no particular application.
 
 pub mod asynchronous;
 pub mod bridge;

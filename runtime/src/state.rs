@@ -1,8 +1,8 @@
-//! The folder of one host: locked while the host runs, and the place of its identity.
+//! The state folder of one host: locked while the host runs, with the host's identity.
 //!
-//! The lock is the kernel's and ends with the process, however the process ends. The identity is random and is kept in the
-//! folder: a host that is started again is the same member of its consumer groups, and two folders are two hosts, even of one
-//! template. A copied folder gets an identity of its own.
+//! The lock is the kernel's and ends with the process, however it ends. The identity is random and
+//! stays in the folder: a restarted host is the same member of its consumer groups, and two folders
+//! are two hosts, even of one template. A copied folder gets an identity of its own.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -18,23 +18,25 @@ const LOCK: &str = "host.lock";
 /// Holds the identity ([`Identity`], JSON).
 const IDENTITY: &str = "host-id";
 
-/// A state folder that belongs to this process. Cheap to clone; the folder is free again once every copy is dropped.
+/// A state folder that this process has locked. Cheap to clone; unlocked when the last clone is
+/// dropped.
 #[derive(Debug, Clone)]
-pub struct StateFolder(Arc<Claimed>);
+pub struct StateFolder(Arc<LockedFolder>);
 
 #[derive(Debug)]
-struct Claimed {
+struct LockedFolder {
     path: PathBuf,
     host_id: String,
     _lock: File,
 }
 
-/// Why a folder is not this process'.
+/// Why a folder cannot be claimed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
     /// A host of this folder runs. `process`: its process id, where it could be read.
     #[error(
-        "{} is in use: another usher runs this project{}. End it, or give this one a folder of its own with --state",
+        "{} is in use: another usher runs this project{}. End it, or give this one a folder of its \
+         own with --state",
         folder.display(),
         process.map(|process| format!(" (process {process})")).unwrap_or_default()
     )]
@@ -45,11 +47,14 @@ pub enum ClaimError {
         process: Option<u32>,
     },
     /// The folder or a file in it cannot be used.
-    #[error("the state folder {} cannot be used: {why}. Mend that, or name another folder with --state", folder.display())]
+    #[error(
+        "the state folder {} cannot be used: {why}. Mend that, or name another folder with --state",
+        folder.display()
+    )]
     Unusable {
         /// The folder.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
 }
@@ -59,12 +64,12 @@ pub enum ClaimError {
 struct Identity {
     /// 32 hexadecimal digits, random.
     id: String,
-    /// Machine and folder that the identity was made for: a copy elsewhere must not use it.
+    /// Machine and folder of the identity: a copy elsewhere must not use it.
     home: String,
 }
 
 impl StateFolder {
-    /// Takes the folder for this process, making it if need be, and reads or makes the identity in it.
+    /// Locks the folder, creating it if needed, and reads or creates the identity in it.
     ///
     /// # Errors
     /// Another host has the folder, or it cannot be used.
@@ -74,7 +79,7 @@ impl StateFolder {
             folder: path.to_owned(),
             why,
         };
-        make(path).map_err(|error| unusable(error.to_string()))?;
+        create(path).map_err(|error| unusable(error.to_string()))?;
         let mut lock = match lock(&path.join(LOCK)) {
             Ok(lock) => lock,
             Err(TryLockError::WouldBlock) => {
@@ -85,32 +90,33 @@ impl StateFolder {
             }
             Err(TryLockError::Error(error)) => return Err(unusable(format!("{LOCK}: {error}"))),
         };
-        // for the message of the next one that tries
+        // for the message of another process that tries
         let noted = lock
             .set_len(0)
             .and_then(|()| writeln!(lock, "{}", std::process::id()));
         noted.map_err(|error| unusable(format!("{LOCK}: {error}")))?;
         let host_id = identity(path).map_err(|why| unusable(format!("{IDENTITY}: {why}")))?;
-        Ok(Self(Arc::new(Claimed {
+        Ok(Self(Arc::new(LockedFolder {
             path: folder,
             host_id,
             _lock: lock,
         })))
     }
 
-    /// Where it is.
+    /// The folder.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// The host's identity: 32 hexadecimal digits, the same for every start with this folder, different for every other folder.
+    /// The host's identity: 32 hexadecimal digits, the same for every start with this folder, and
+    /// another one for every other folder.
     pub fn host_id(&self) -> &str {
         &self.0.host_id
     }
 }
 
-/// Makes the folder for this user only. A new one is kept out of version control.
-pub(crate) fn make(folder: &Path) -> io::Result<()> {
+/// Creates the folder for this user only. A new one is excluded from version control.
+pub(crate) fn create(folder: &Path) -> io::Result<()> {
     let new = !folder.exists();
     DirBuilder::new()
         .recursive(true)
@@ -130,7 +136,7 @@ pub(crate) fn make(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Locks a file for this process until the returned value is dropped, making it if need be.
+/// Locks a file until the returned value is dropped, creating it if needed.
 pub(crate) fn lock(file: &Path) -> Result<File, TryLockError> {
     let options = OpenOptions::new()
         .write(true)
@@ -143,7 +149,7 @@ pub(crate) fn lock(file: &Path) -> Result<File, TryLockError> {
     Ok(file)
 }
 
-/// The process that has the folder, where the file says so.
+/// The process that has locked the folder, if the file names it.
 fn process(folder: &Path) -> Option<u32> {
     std::fs::read_to_string(folder.join(LOCK))
         .ok()?
@@ -152,7 +158,8 @@ fn process(folder: &Path) -> Option<u32> {
         .ok()
 }
 
-/// Reads the folder's identity; makes one where there is none, or where the folder is a copy. Called with the lock held.
+/// Reads the folder's identity; creates one where there is none, or where the folder is a copy. The
+/// caller holds the lock.
 fn identity(folder: &Path) -> Result<String, String> {
     let home = home(folder).map_err(|error| error.to_string())?;
     let file = folder.join(IDENTITY);
@@ -166,7 +173,7 @@ fn identity(folder: &Path) -> Result<String, String> {
                 return Ok(known.id);
             }
             tracing::info!(
-                "the state folder {} was copied or moved here; this host gets an identity of its own",
+                "the state folder {} was copied or moved here; this host gets a new identity",
                 folder.display()
             );
         }
@@ -183,16 +190,16 @@ fn identity(folder: &Path) -> Result<String, String> {
 
 /// Replaces the file as a whole, so that a crash leaves the old one or the new one.
 fn write(folder: &Path, file: &Path, identity: &Identity) -> io::Result<()> {
-    let half = folder.join("host-id.new");
+    let unfinished = folder.join("host-id.new");
     let mut new = OpenOptions::new()
         .create(true)
         .truncate(true)
         .write(true)
         .mode(0o600)
-        .open(&half)?;
+        .open(&unfinished)?;
     new.write_all(&serde_json::to_vec(identity)?)?;
     new.sync_all()?;
-    std::fs::rename(half, file)?;
+    std::fs::rename(unfinished, file)?;
     File::open(folder)?.sync_all()
 }
 
@@ -213,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_identity_outlasts_its_host() {
+    fn an_identity_survives_its_host() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         let first = StateFolder::claim(&state).unwrap().host_id().to_owned();

@@ -1,11 +1,13 @@
-//! Text from outside on its way to a terminal or into a log.
+//! Escapes text from outside for terminals and logs.
 //!
-//! Names, error messages, dead letters and what functions print may hold any character. A line break would begin a line that
-//! looks like the host's own; an escape sequence would move the cursor, change the title or hide text; a bidirectional control would
-//! reorder what is read. Such characters are written as JSON escapes (`\n`, `\u001b`), so a line that is JSON keeps its meaning.
+//! Names, error messages, dead letters and output of functions may hold any character. A line break
+//! could imitate a line of the host; an escape sequence could move the cursor, change the title or
+//! hide text; a bidirectional control could reorder the text. Such characters are written as JSON
+//! escapes (`\n`, `\u001b`), so that a line of JSON keeps its meaning.
 //!
-//! Escaped: C0 controls but the tab, DEL, C1 controls, the line separators U+2028 and U+2029, and the bidirectional
-//! controls. Backslashes stay: the result is for reading and is not decoded again.
+//! Escaped: C0 controls except the tab, DEL, C1 controls, the line separators U+2028 and U+2029,
+//! and the bidirectional controls. Backslashes stay: the result is for reading and is not decoded
+//! again.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -21,8 +23,8 @@ pub fn block(text: &str) -> Cow<'_, str> {
     escaped(text, true)
 }
 
-/// Writes text for a person to standard output, as a [`block`]. Text from outside that must stay on its line passes through
-/// [`line()`] before.
+/// Writes text to standard output, as a [`block`]. Text from outside that must stay on its line
+/// needs [`line()`] first.
 ///
 /// # Errors
 /// Standard output is closed.
@@ -30,13 +32,13 @@ pub fn print(text: &str) -> io::Result<()> {
     io::stdout().lock().write_all(block(text).as_bytes())
 }
 
-/// Writes a message to standard error, as a [`block`]; where standard error is closed it is lost.
+/// Writes a message to standard error, as a [`block`]; lost where standard error is closed.
 pub fn report(text: &str) {
     let _ = io::stderr().lock().write_all(block(text).as_bytes());
 }
 
-/// Writes the answer of a function and a line break to standard output: its own bytes where a program reads them, a [`block`]
-/// on a terminal.
+/// Writes the answer of a function and a line break to standard output: as a [`block`] on a
+/// terminal, as its own bytes elsewhere.
 ///
 /// # Errors
 /// Standard output is closed.
@@ -51,16 +53,19 @@ pub fn answer(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Whether the character acts on a terminal or on the order of reading instead of being shown.
-fn acts(character: char) -> bool {
-    let bidi = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+/// Whether the character controls a terminal or the order of text.
+fn is_control(character: char) -> bool {
+    let bidi = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
     (character.is_control() && character != '\t')
         || matches!(character, '\u{2028}' | '\u{2029}')
         || bidi
 }
 
 fn escaped(text: &str, keep_breaks: bool) -> Cow<'_, str> {
-    let escapes = |character: char| acts(character) && !(keep_breaks && character == '\n');
+    let escapes = |character: char| is_control(character) && !(keep_breaks && character == '\n');
     if !text.contains(escapes) {
         return Cow::Borrowed(text);
     }
@@ -84,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_a_terminal_is_shown() {
+    fn control_characters_are_escaped() {
         assert_eq!(
             line("a\x1b[2J\u{9b}1m\u{7f}b"),
             "a\\u001b[2J\\u009b1m\\u007fb"
@@ -115,7 +120,7 @@ mod tests {
         fn a_line_of_json_keeps_its_meaning(text in "[\\PC\\x00-\\x1f\\x7f-\\x9f\u{202a}-\u{202e}\u{2028}]{0,40}") {
             let json = serde_json::to_string(&text).unwrap();
             let shown = line(&json).into_owned();
-            prop_assert!(!shown.contains(acts));
+            prop_assert!(!shown.contains(is_control));
             prop_assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
         }
     }

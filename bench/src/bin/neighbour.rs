@@ -1,14 +1,14 @@
-//! A function that does its neighbours no good, in every invocation what `DO` says: `hang`,
-//! `crash`, or `flood` its log.
+//! A misbehaving function. In every invocation it does what `DO` says: `hang`, `crash`, or `flood`
+//! its log.
 
 use std::io::Write as _;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
-/// A line as logs have them.
-const LINE: &str = "2026-11-26T00:00:00.000000Z  INFO neighbour: something that nobody will ever \
-    read, again and again and again\n";
+/// A typical log line.
+const LINE: &str =
+    "2026-11-26T00:00:00.000000Z  INFO neighbour: a line without information, repeated often\n";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -1,6 +1,6 @@
-//! A function that decodes its batch and does nothing with it. Where `LATENCY_TO` names a file,
-//! each record's value is the time at which it was sent (nanoseconds since 1970), and the file gets
-//! how long ago that is.
+//! A function that decodes its batch and does nothing else. If `LATENCY_TO` names a file, each
+//! record's value is its send time (nanoseconds since 1970), and the function writes its age to
+//! that file.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;

@@ -1,4 +1,4 @@
-//! Draining what is due.
+//! Handles due entries.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 
 use super::{BULK, LEASE_MS, entry, id};
 
-/// How long a run may take.
+/// Maximum time of a run.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Claims a batch, acknowledges it, and so on.
+/// Claims and acknowledges batches.
 pub(super) async fn by_verbs(queue: &DelayQueue, shard: Shard, entries: u32) -> Result<Duration> {
     let began = Instant::now();
     let mut drained = 0;
@@ -30,15 +30,15 @@ pub(super) async fn by_verbs(queue: &DelayQueue, shard: Shard, entries: u32) -> 
     }
 }
 
-/// A worker whose handler does nothing, until the last entry is acknowledged.
+/// Runs a worker with an empty handler until the last entry is acknowledged.
 pub(super) async fn by_worker(queue: &DelayQueue, entries: u32) -> Result<Duration> {
     let began = Instant::now();
     handled(queue, entries).await?;
     Ok(began.elapsed())
 }
 
-/// From an instant at which all entries are due until the last is acknowledged.
-/// `lead`: how long scheduling them may take.
+/// Measures from a time at which all entries are due until the last is acknowledged. `lead` is the
+/// maximum time to schedule them.
 pub(super) async fn at_one_instant(
     queue: &DelayQueue,
     entries: u32,
@@ -76,7 +76,7 @@ async fn handled(queue: &DelayQueue, entries: u32) -> Result<()> {
             told.recv().await;
         }
     };
-    // Told to stop by the last handler, it acknowledges what is left before it ends.
+    // The last handler stops the worker, which acknowledges the rest before it ends.
     let tally = tokio::time::timeout(PATIENCE, worker.run(all))
         .await
         .context("the worker did not drain the queue in time")?;

@@ -1,6 +1,6 @@
-//! How late entries are handed to their handlers: from the millisecond they are due to the
-//! handler's first line, by the clock of this machine, which is Redis' clock too. Beside it what no
-//! program on this machine can do better: a thread that only sleeps until the same times.
+//! The lateness of entries: from the millisecond they are due to the first line of their handler,
+//! by the clock of this machine, which is also that of Redis. Beside it the lateness of a thread
+//! that only sleeps until the same times, the best that a program on this machine can do.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -14,15 +14,15 @@ use tokio::sync::Notify;
 
 use super::{BULK, entry, id};
 
-/// Entries a second, and for how long.
+/// Entries per second, and duration.
 pub(super) const PACE: u32 = 500;
 const SECONDS: u32 = 10;
 const TOTAL: u32 = PACE * SECONDS;
-/// Entries are due from so long after they are scheduled on.
+/// Time between scheduling and the first due entry.
 const LEAD_MS: u64 = 4000;
 
-/// Microseconds: of the machine, of the worker; measured at the same time, so that both suffer from
-/// the same neighbours.
+/// Microseconds of lateness, of the machine and of the worker, measured at the same time so that
+/// the same load affects both.
 pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram<u64>)> {
     let first_ms = now_us() / 1000 + LEAD_MS;
     let due_ms = move |n: u32| first_ms + u64::from(n) * 1000 / u64::from(PACE);
@@ -45,7 +45,7 @@ pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram
     let worker = Worker::new(queue.clone(), WorkerSettings::default(), move |job: Job| {
         let now_us = now_us();
         let mut late = of_handler.lock().unwrap_or_else(PoisonError::into_inner);
-        // An early one would be a bug: an absurd figure shows it.
+        // An early entry would be a bug, which an absurd figure shows.
         late.saturating_record(now_us.checked_sub(job.due_ms * 1000).unwrap_or(u64::MAX));
         if late.len() == u64::from(TOTAL) {
             last.notify_one();

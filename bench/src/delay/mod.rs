@@ -1,10 +1,10 @@
-//! The delay queue: scheduling, draining what is due, and how late entries are handed out.
+//! The delay queue: scheduling, draining, lateness.
 //!
 //! | file | measures |
 //! |---|---|
-//! | `schedule` | entries scheduled a second |
+//! | `schedule` | entries scheduled per second |
 //! | `drain` | due entries claimed, handled and acknowledged per second, by calls and by a worker |
-//! | `lateness` | from due to handed to a handler, beside what the machine itself is late by |
+//! | `lateness` | delay from due to handled, beside the delay of the machine itself |
 
 mod drain;
 mod lateness;
@@ -21,7 +21,7 @@ use ticket_rush::remove;
 
 use crate::figures::{figure, group};
 
-/// Entries in one call of a bulk verb.
+/// Entries per bulk call.
 const BULK: usize = 500;
 const LEASE_MS: u64 = 30_000;
 

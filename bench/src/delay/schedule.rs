@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 
 use super::{BULK, entry};
 
-/// Clients that schedule one entry a call.
+/// Clients that schedule one entry per call.
 pub(super) const CLIENTS: u32 = 32;
 
-/// One entry a call, many clients over one connection.
+/// One entry per call, many clients over one connection.
 pub(super) async fn singly(queue: &DelayQueue, shard: Shard, entries: u32) -> Result<Duration> {
     let began = Instant::now();
     let mut clients = JoinSet::new();
@@ -35,7 +35,7 @@ pub(super) async fn singly(queue: &DelayQueue, shard: Shard, entries: u32) -> Re
     Ok(began.elapsed())
 }
 
-/// Many entries a call, due at once.
+/// Many entries per call, due at once.
 pub(super) async fn many(
     queue: &DelayQueue,
     entries: u32,

@@ -1,4 +1,4 @@
-//! The limit: an rdkafka consumer that looks at each value's length.
+//! The limit: an rdkafka consumer that reads the length of each value.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -12,7 +12,7 @@ use super::{Site, WARM};
 use crate::cpu::Reading;
 use crate::throughput::{Run, STALLED};
 
-/// Records between two notes of how far it is.
+/// Records between two progress reports.
 const STRIDE: u64 = 1_000;
 
 pub(super) async fn run(site: &Site, events: u64) -> Result<Run> {
@@ -20,7 +20,7 @@ pub(super) async fn run(site: &Site, events: u64) -> Result<Run> {
     tokio::task::spawn_blocking(move || consume(&site, events)).await?
 }
 
-/// A consumer with offsets stored by hand and committed by the client in the background.
+/// A consumer that stores offsets itself; the client commits them in the background.
 pub(super) fn consumer(site: &Site, group: &str) -> Result<BaseConsumer> {
     let mut settings = ClientConfig::new();
     settings

@@ -16,7 +16,7 @@ pub(super) struct Running {
     folder: PathBuf,
 }
 
-/// Starts `bench/events`. `latencies`: the name of the file, within the folder, that gets them;
+/// Starts `bench/events`. `latencies`: name of the file in the folder to write latencies to.
 /// `neighbour`: what a second function does.
 pub(super) async fn start(
     site: &Site,
@@ -69,12 +69,12 @@ pub(super) async fn start(
 }
 
 impl Running {
-    /// A file of its folder.
+    /// Path of a file in its folder.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Stops it and removes its folder; the log stays if it stopped badly.
+    /// Stops it and removes its folder. Keeps the log if it did not stop cleanly.
     pub(super) async fn stop(self) -> Result<()> {
         self.host.stop().await?;
         fs::remove_dir_all(&self.folder).context("the run's folder cannot be removed")

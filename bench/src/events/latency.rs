@@ -1,5 +1,6 @@
-//! One event at a time on an idle system: from before it is sent until its handler begins. A bare
-//! consumer reads the same events, so that the difference is what the host and the Runtime API add.
+//! One event at a time on an idle system: the time from before it is sent until its handler begins.
+//! A bare consumer reads the same events, so the difference is the cost of the host and the Runtime
+//! API.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +17,7 @@ use super::{Site, bare, host};
 use crate::figures::{figure, group};
 use crate::throughput::STALLED;
 
-/// Between two events.
+/// Interval of events.
 const EVERY: Duration = Duration::from_millis(20);
 /// Events that warm up producer, host and function.
 const WARM: usize = 50;
@@ -32,8 +33,7 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         let stop = stop.clone();
         move || listen(&site, &stop)
     });
-    // Both have joined their groups and look at the end of the topic by then: what comes before
-    // counts as warm-up anyway.
+    // Both have joined their groups by then. Earlier events count as warm-up anyway.
     send(&site, events).await?;
     let began = Instant::now();
     let ours = loop {
@@ -115,7 +115,7 @@ fn listen(site: &Site, stop: &AtomicBool) -> Result<Vec<u64>> {
 }
 
 fn read(text: &str) -> Result<Vec<u64>> {
-    // The last line may still be being written.
+    // The last line may be incomplete.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     whole.lines().map(|line| Ok(line.parse()?)).collect()
 }

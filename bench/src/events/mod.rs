@@ -1,5 +1,4 @@
-//! Events from Kafka to a function that does nothing with them: `usher`, and what one would use
-//! instead, from the same topic.
+//! Events from Kafka to an empty function: `usher` and its alternatives, from the same topic.
 //!
 //! | file | measures |
 //! |---|---|
@@ -7,7 +6,7 @@
 //! | `bare` | the limit: an rdkafka consumer with nothing behind it |
 //! | `peers` | Watermill (Go) and a Spring Kafka batch listener, which handle events in-process |
 //! | `neighbours` | the function beside another that hangs, crashes in a loop or floods its log |
-//! | `latency` | one event at a time on an idle system, from its sending to its handling |
+//! | `latency` | latency of one event on an idle system |
 
 mod bare;
 mod host;
@@ -28,11 +27,11 @@ pub(crate) use neighbours::run as neighbours;
 
 /// Bytes of a value.
 pub(crate) const VALUE: usize = 300;
-/// Batch sizes: the service's default, and two that one sets for throughput.
+/// Batch sizes: the default, and two for throughput.
 const BATCHES: [u32; 3] = [100, 1_000, 10_000];
 /// Processes of the function.
 const INSTANCES: u32 = 2;
-/// One part in so many of the events is everybody's warm-up.
+/// The first events, one part in this many, are warm-up for all.
 const WARM: u64 = 4;
 
 fn show(run: Run, name: &str, limit: Run) {
@@ -45,7 +44,7 @@ fn show(run: Run, name: &str, limit: Run) {
     figure("  CPU", run.cpu_per_million(), "s per million events");
 }
 
-/// Where a measurement stands.
+/// The topic of a measurement.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
     place: Place,
@@ -65,7 +64,7 @@ impl Site {
         })
     }
 
-    /// With so many events in the topic.
+    /// A topic with this many events.
     async fn filled(name: &str, events: u32) -> Result<Self> {
         let site = Self::set(name).await?;
         let brokers = site.brokers.clone();
@@ -79,7 +78,7 @@ impl Site {
     }
 }
 
-/// Throughput.
+/// Measures throughput.
 pub(crate) async fn run(events: u32) -> Result<()> {
     let site = Site::filled("events", events).await?;
     let configuration = format!(

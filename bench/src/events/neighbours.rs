@@ -1,16 +1,15 @@
-//! The function that does nothing beside another that misbehaves, as a share of what it does alone:
-//! runs alone stand before and after the others, so that a machine that slows down or speeds up
-//! meanwhile favours neither.
+//! The empty function beside a misbehaving one, as a share of its rate alone. Runs alone come
+//! before and after the others, so that a machine that changes speed favours neither.
 
 use anyhow::Result;
 
 use super::{INSTANCES, Site, VALUE, host};
 use crate::figures::{figure, group};
 
-/// Records of a batch.
+/// Maximum records of a batch.
 const BATCH: u32 = 1_000;
 
-/// What the other does, and how that is said.
+/// What the other function does, and its label.
 const NEIGHBOURS: [(&str, &str); 3] = [
     ("hang", "beside one that hangs"),
     ("crash", "beside one that crashes in a loop"),

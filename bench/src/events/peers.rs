@@ -1,5 +1,5 @@
-//! What one would use instead. Each peer is a program of its own under `bench/peers`, built here;
-//! where its tools are missing it is left out, and said so.
+//! The alternatives. Each is a program under `bench/peers`, built here. If its tools are missing,
+//! the measurement reports that and skips it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,20 +13,20 @@ use tokio::time::timeout;
 use super::Site;
 use crate::throughput::Run;
 
-/// Longest that a peer may take.
+/// Maximum time of a peer.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A peer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer {
-    /// As it is shown.
+    /// Label.
     pub(super) name: &'static str,
     folder: &'static str,
-    /// What has to answer before it can be built.
+    /// Command that must succeed before it can be built.
     needs: &'static [&'static [&'static str]],
 }
 
-/// Those that are measured.
+/// The measured peers.
 pub(super) const ALL: [Peer; 2] = [
     Peer {
         name: "Watermill 1.5 (Go), router, in its process",
@@ -40,7 +40,7 @@ pub(super) const ALL: [Peer; 2] = [
     },
 ];
 
-/// What a peer prints as its last line.
+/// The last line that a peer prints.
 #[derive(Deserialize)]
 struct Report {
     events: u64,
@@ -48,7 +48,7 @@ struct Report {
     cpu_seconds: f64,
 }
 
-/// Builds and runs a peer. The inner error says why it could not be built here.
+/// Builds and runs a peer. The inner error says why it cannot be built here.
 pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<Run, String>> {
     for tool in peer.needs {
         let found = Command::new(tool[0])

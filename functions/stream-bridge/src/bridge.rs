@@ -1,4 +1,4 @@
-//! A run: reads, forwards, acknowledges, until it is to stop.
+//! A run: reads, forwards and acknowledges entries until it is stopped.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use crate::settings::{REDIS_TIMEOUT, Settings};
 use crate::stop::Stop;
 use crate::translate::translate;
 
-/// Between attempts to deal with what is in hand.
+/// Pauses between attempts to forward a batch.
 const BACKOFF: Backoff = Backoff {
     base: Duration::from_millis(100),
     cap: Duration::from_secs(5),
     max_attempts: None,
 };
-/// Metrics of a long run come so often.
+/// How often a run writes metrics.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
-/// The bridge: adapters and settings. One a process.
+/// The bridge of one process: adapters and settings.
 #[derive(Debug)]
 pub struct Bridge {
     settings: Settings,
@@ -31,41 +31,41 @@ pub struct Bridge {
     queue: Queue,
 }
 
-/// What a run did: its answer, its line in the log, its metrics.
+/// The result of a run: response, log line and metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
-    /// Entries that SQS has taken.
+    /// Entries accepted by SQS.
     pub forwarded: u64,
-    /// Entries set aside with a reason.
+    /// Entries parked with a reason.
     pub parked: u64,
-    /// Entries set aside because they were delivered too often.
+    /// Entries parked because they were delivered too often.
     pub given_up: u64,
-    /// Entries taken over from consumers that died.
+    /// Entries taken over from dead consumers.
     pub taken_over: u64,
-    /// Attempts to deal with what was in hand that left something over.
+    /// Attempts that did not complete their batch.
     pub failed: u64,
-    /// Entries given back unhandled at the end.
+    /// Entries returned unhandled at the end.
     pub given_back: u64,
 }
 
-/// The event is no tick.
+/// The event is not a tick.
 #[derive(Debug, thiserror::Error)]
-#[error("this is no tick: it has no time. A schedule without an input of its own sends one")]
+#[error("this is not a tick: it has no time. A schedule without its own input sends one")]
 pub struct NotATick;
 
-/// What is being dealt with.
+/// Entries that are not acknowledged yet.
 #[derive(Debug, Default)]
-struct InHand {
+struct Batch {
     /// To be sent, in the order of the stream.
     items: Vec<Item>,
     /// Sent, to be acknowledged.
     sent: Vec<EntryId>,
-    /// To be set aside.
+    /// To be parked.
     refused: Vec<(EntryId, Reason)>,
 }
 
 impl Bridge {
-    /// With real adapters; all connect when first used.
+    /// A bridge to the queue in the settings. Adapters connect on first use.
     pub async fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
         let link = Link::open(settings.redis.as_str(), REDIS_TIMEOUT)?;
         let queue = Queue::connect(&settings.queue_url, settings.sqs_timeout).await;
@@ -76,7 +76,7 @@ impl Bridge {
         })
     }
 
-    /// With a queue of one's own.
+    /// A bridge to a given queue.
     pub fn over(settings: Settings, queue: Queue) -> Result<Self, lambda_runtime::Error> {
         let link = Link::open(settings.redis.as_str(), REDIS_TIMEOUT)?;
         Ok(Self {
@@ -86,8 +86,8 @@ impl Bridge {
         })
     }
 
-    /// The run of one tick: until shortly before the process is taken away, `time` from now (half-way, should the margin be longer).
-    /// It is measured by the monotonic clock, so no clock that is set or runs ahead shortens it.
+    /// Runs until the stop margin before `time` has passed (half of it if the margin is longer), by the
+    /// monotonic clock.
     pub async fn tick(&self, tick: &Tick, time: Duration) -> Result<Report, NotATick> {
         if tick.at_ms.is_none() {
             return Err(NotATick);
@@ -96,7 +96,7 @@ impl Bridge {
         Ok(self.run(&Stop::at(until)).await)
     }
 
-    /// One run, as a consumer under a name that nobody else has. Ends when `stop` comes, and not before.
+    /// Runs as a consumer with a unique name until `stop`.
     pub async fn run(&self, stop: &Stop) -> Report {
         let Settings {
             names,
@@ -123,8 +123,9 @@ impl Bridge {
             if !entries.is_empty() {
                 self.forward(&reader, entries, stop, &mut report).await;
             }
-            (report.taken_over, report.given_up) =
-                (reader.counts().taken_over, reader.counts().parked);
+            let counts = reader.counts();
+            report.taken_over = counts.taken_over;
+            report.given_up = counts.parked;
             if measured.at.elapsed() >= MEASURE_EVERY {
                 self.measure(&reader, &report, &mut measured).await;
             }
@@ -132,7 +133,7 @@ impl Bridge {
         match reader.leave().await {
             Ok(given_back) => report.given_back = given_back,
             Err(error) => {
-                tracing::warn!(%error, "left without a word: what is in hand is taken over later");
+                tracing::warn!(%error, "leaving the group failed; another consumer takes over the entries later");
             }
         }
         self.measure(&reader, &report, &mut measured).await;
@@ -140,7 +141,7 @@ impl Bridge {
         report
     }
 
-    /// Deals with entries until nothing of them is in hand any more, or `stop` comes. What is left then is still pending.
+    /// Forwards entries until all are acknowledged, or until `stop`. The rest stays pending.
     async fn forward(
         &self,
         reader: &GroupReader,
@@ -148,17 +149,17 @@ impl Bridge {
         stop: &Stop,
         report: &mut Report,
     ) {
-        let mut hand = self.take(entries);
+        let mut batch = self.translate(entries);
         let mut attempt = 0;
         loop {
-            let ended = self.attempt(reader, &mut hand, report).await;
-            if hand.is_empty() {
+            let result = self.attempt(reader, &mut batch, report).await;
+            if batch.is_empty() {
                 return;
             }
             attempt += 1;
             report.failed += 1;
-            if let Err(error) = ended {
-                error.log(attempt, hand.items.len());
+            if let Err(error) = result {
+                error.log(attempt, batch.items.len());
             }
             let pause = BACKOFF
                 .delay(attempt, rand::random())
@@ -170,55 +171,63 @@ impl Bridge {
             if stop.has_come() {
                 return;
             }
-            hold(reader, &mut hand).await;
+            hold(reader, &mut batch).await;
         }
     }
 
-    fn take(&self, entries: Vec<Delivery>) -> InHand {
-        let mut hand = InHand::default();
+    fn translate(&self, entries: Vec<Delivery>) -> Batch {
+        let mut batch = Batch::default();
         for Delivery { entry, .. } in entries {
             match translate(
                 &self.settings.stream,
                 &entry,
                 self.settings.fifo_field.as_deref(),
             ) {
-                Ok(message) => hand.items.push(Item {
+                Ok(message) => batch.items.push(Item {
                     id: entry.id,
                     message,
                 }),
-                Err(reason) => hand.refused.push((entry.id, reason)),
+                Err(reason) => batch.refused.push((entry.id, reason)),
             }
         }
-        hand
+        batch
     }
 
-    /// Sends, sets aside, acknowledges: whatever of that succeeds is no longer in hand.
+    /// Sends, acknowledges and parks; what succeeds is removed from the batch.
     async fn attempt(
         &self,
         reader: &GroupReader,
-        hand: &mut InHand,
+        batch: &mut Batch,
         report: &mut Report,
-    ) -> Result<(), Trouble> {
-        let round = send(&self.queue, std::mem::take(&mut hand.items)).await;
-        report.forwarded += round.accepted.len() as u64;
-        hand.items = round.left;
-        hand.sent.extend(round.accepted);
-        hand.refused.extend(round.refused);
-        reader.ack(&hand.sent).await?;
-        hand.sent.clear();
-        let parked = reader.park(&hand.refused).await?;
-        for ((id, reason), _) in hand.refused.drain(..).zip(parked).filter(|(_, done)| *done) {
-            report.parked += 1;
-            tracing::error!(alarm = "stream_entry_parked", stream = %self.settings.stream, %id, %reason, "set aside");
+    ) -> Result<(), ForwardError> {
+        let sent = send(&self.queue, std::mem::take(&mut batch.items)).await;
+        report.forwarded += sent.accepted.len() as u64;
+        batch.items = sent.left;
+        batch.sent.extend(sent.accepted);
+        batch.refused.extend(sent.refused);
+        reader.ack(&batch.sent).await?;
+        batch.sent.clear();
+        let parked = reader.park(&batch.refused).await?;
+        for ((id, reason), done) in batch.refused.drain(..).zip(parked) {
+            if done {
+                report.parked += 1;
+                tracing::error!(
+                    alarm = "stream_entry_parked",
+                    stream = %self.settings.stream,
+                    %id,
+                    %reason,
+                    "an entry is parked"
+                );
+            }
         }
-        match round.error {
-            Some(error) => Err(Trouble::Queue(error)),
-            None if hand.is_empty() => Ok(()),
-            None => Err(Trouble::SomeNotTaken),
+        match sent.error {
+            Some(error) => Err(ForwardError::Queue(error)),
+            None if batch.is_empty() => Ok(()),
+            None => Err(ForwardError::Incomplete),
         }
     }
 
-    /// What was done since the last time, and how far the group is.
+    /// Writes metrics: the counts since the last line, and the progress of the group.
     async fn measure(&self, reader: &GroupReader, report: &Report, measured: &mut Measured) {
         let since = |now: u64, then: u64| now.saturating_sub(then);
         let mut line = MetricLine::new(&self.settings.names)
@@ -252,20 +261,21 @@ impl Bridge {
                     line = line.milliseconds("StreamOldestPending", age.as_secs_f64() * 1e3);
                 }
             }
-            Err(error) => tracing::warn!(%error, "how far the group is cannot be told"),
+            Err(error) => tracing::warn!(%error, "the progress of the group cannot be read"),
         }
         line.emit();
-        (measured.report, measured.at) = (*report, Instant::now());
+        measured.report = *report;
+        measured.at = Instant::now();
     }
 }
 
-impl InHand {
+impl Batch {
     const fn is_empty(&self) -> bool {
         self.items.is_empty() && self.sent.is_empty() && self.refused.is_empty()
     }
 }
 
-/// What the last line of metrics said.
+/// The last line of metrics.
 struct Measured {
     at: Instant,
     report: Report,
@@ -280,43 +290,48 @@ impl Default for Measured {
     }
 }
 
-/// Why something is still in hand after an attempt.
+/// Why an attempt did not complete its batch.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum ForwardError {
     #[error(transparent)]
     Queue(#[from] SqsError),
     #[error(transparent)]
     Redis(#[from] LinkError),
-    #[error("the queue did not take all messages")]
-    SomeNotTaken,
+    #[error("SQS did not accept all messages")]
+    Incomplete,
 }
 
-impl Trouble {
+impl ForwardError {
     fn log(&self, attempt: u32, left: usize) {
         if matches!(self, Self::Queue(SqsError::Refused(_))) {
-            // This does not pass by itself.
-            tracing::error!(alarm = "queue_refuses", error = %self, attempt, left, "nothing is forwarded; trying again");
+            tracing::error!(
+                alarm = "queue_refuses",
+                error = %self,
+                attempt,
+                left,
+                "SQS refuses requests until an operator repairs the cause; trying again"
+            );
         } else {
-            tracing::warn!(error = %self, attempt, left, "to be tried again");
+            tracing::warn!(error = %self, attempt, left, "entries were not forwarded; trying again");
         }
     }
 }
 
-/// Tells the group that we are still at it, and lets go of what others have taken over meanwhile.
-async fn hold(reader: &GroupReader, hand: &mut InHand) {
-    let ids: Vec<EntryId> = hand
+/// Restarts the idle time of the batch, and drops entries that others have taken over.
+async fn hold(reader: &GroupReader, batch: &mut Batch) {
+    let ids: Vec<EntryId> = batch
         .items
         .iter()
         .map(|item| item.id)
-        .chain(hand.refused.iter().map(|(id, _)| *id))
+        .chain(batch.refused.iter().map(|(id, _)| *id))
         .collect();
     match reader.hold(&ids).await {
         Ok(held) => {
             let mut held = held.into_iter();
-            hand.items.retain(|_| held.next().unwrap_or(true));
-            hand.refused.retain(|_| held.next().unwrap_or(true));
+            batch.items.retain(|_| held.next().unwrap_or(true));
+            batch.refused.retain(|_| held.next().unwrap_or(true));
         }
-        // Redis is away: nobody else can take anything over either.
-        Err(error) => tracing::warn!(%error, "cannot say that entries are still being handled"),
+        // Without Redis no other consumer can take entries over either.
+        Err(error) => tracing::warn!(%error, "the idle time of entries was not restarted"),
     }
 }

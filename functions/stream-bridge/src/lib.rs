@@ -1,14 +1,14 @@
-//! The stream-bridge: carries a Redis stream to an SQS queue, for those who have no other way to read it: Lambda knows no Redis Streams.
+//! stream-bridge: forwards a Redis stream to an SQS queue. Lambda has no trigger for Redis Streams.
 //!
-//! An entry passes through here in this order:
+//! 1. [`bridge`]: a run reads entries as a consumer of the group, until its time is over or it is
+//!    stopped.
+//! 2. [`translate`]: an entry becomes a message, or is parked because no message can represent it.
+//! 3. [`send`]: requests of at most 10 messages and 1 MiB; only what SQS accepted is acknowledged.
 //!
-//! 1. [`bridge`]: a run reads entries as a consumer of the group, under a name of its own, until its time is up or it is told to stop;
-//! 2. [`translate`]: an entry becomes a message, or is set aside because no message can carry it;
-//! 3. [`send`]: messages go out in requests of at most 10 and 1 MiB; what SQS accepted is acknowledged, and exactly that.
-//!
-//! What it promises: an entry is acknowledged only after SQS has it, or after it was set aside with its reason. Killed anywhere, or
-//! with SQS or Redis away, nothing is lost and something may be sent twice. Runs that overlap share the group. Of a FIFO queue's message
-//! group nothing is sent past a failure, and only one run at a time has a batch under way, so the order holds.
+//! An entry is acknowledged only after SQS has accepted it, or after it was parked with its reason.
+//! When the process is killed, or SQS or Redis is down, nothing is lost, and a message may be sent
+//! twice. Overlapping runs share the group. In a FIFO queue's message group no message is sent after
+//! a failed one, and only one run has a batch in flight, so the order is kept.
 
 pub mod bridge;
 pub mod send;

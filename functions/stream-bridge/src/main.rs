@@ -1,4 +1,4 @@
-//! Wires the stream-bridge: settings, adapters, then one run a tick, or a single one without end.
+//! Wires the stream-bridge: one run for each tick, or a single run until SIGTERM.
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ async fn main() -> Result<ExitCode, Error> {
     match mode {
         Mode::Lambda => {
             let tick = |event: LambdaEvent<Tick>| async move {
-                // Not until the deadline in the event: that is a time by the clock of another machine.
+                // Not the deadline of the event: another machine's clock set it.
                 bridge
                     .tick(&event.payload, timeout)
                     .await
@@ -30,16 +30,16 @@ async fn main() -> Result<ExitCode, Error> {
         Mode::AlwaysOn => {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
-            let (tell, told) = watch::channel(false);
-            let told_to_end = async {
+            let (sender, stopped) = watch::channel(false);
+            let wait_for_signal = async {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                 }
-                tell.send_replace(true);
+                sender.send_replace(true);
             };
-            let stop = Stop::when(told);
-            tokio::join!(bridge.run(&stop), told_to_end);
+            let stop = Stop::when(stopped);
+            tokio::join!(bridge.run(&stop), wait_for_signal);
         }
     }
     Ok(ExitCode::SUCCESS)

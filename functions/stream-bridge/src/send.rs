@@ -1,4 +1,4 @@
-//! Sending what is in hand, once: every message at most one time, a message group no further than its first failure.
+//! Sends a batch once: each message at most one time, a message group up to its first failure.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use lambda_batch::Reason;
 use redis_streams::EntryId;
 use shared::sqs::{NewMessage, Queue, Sent, SqsError, batches};
 
-/// An entry on its way: its message and where it came from.
+/// An entry and its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// The entry.
@@ -16,16 +16,16 @@ pub struct Item {
     pub message: NewMessage,
 }
 
-/// What became of the items.
+/// The result of sending items.
 #[derive(Debug, Default)]
-pub struct Round {
-    /// SQS has them.
+pub struct SendResult {
+    /// Accepted by SQS.
     pub accepted: Vec<EntryId>,
-    /// SQS will never take them.
+    /// Refused by SQS for good.
     pub refused: Vec<(EntryId, Reason)>,
-    /// To be sent again, in their order: not accepted, or behind one that was not in its message group.
+    /// To be sent again, in order: not accepted, or after such a message in the same group.
     pub left: Vec<Item>,
-    /// Why requests failed as a whole, the last of them.
+    /// The error of the last request that failed as a whole.
     pub error: Option<SqsError>,
 }
 
@@ -35,59 +35,58 @@ impl Item {
     }
 }
 
-/// Sends items, given in the order of the stream.
+/// Sends items in the order of the stream.
 ///
-/// Of a message group only one item is on its way at a time, and the next follows only when it was accepted (or is never going to
-/// be): a request whose messages SQS takes in part cannot put a group out of order.
-pub async fn send(queue: &Queue, items: Vec<Item>) -> Round {
-    let mut round = Round::default();
+/// One item of a message group is in flight at a time; the next follows when it was accepted or
+/// refused for good. So a partly accepted request cannot change the order of a group.
+pub async fn send(queue: &Queue, items: Vec<Item>) -> SendResult {
+    let mut result = SendResult::default();
     let mut stopped = BTreeSet::new();
     let mut waiting = items;
     while !waiting.is_empty() {
-        let (wave, later) = wave(waiting, &stopped, &mut round.left);
+        let (wave, later) = wave(waiting, &stopped, &mut result.left);
         let sizes: Vec<usize> = wave.iter().map(|item| item.message.size()).collect();
         let requests = batches(&sizes)
             .into_iter()
             .map(|range| request(queue, &wave[range]));
-        let answers = join_all(requests).await;
+        let replies = join_all(requests).await;
         let mut wave = wave.into_iter();
-        for (asked, answer) in answers {
-            let sent = answer.unwrap_or_else(|error| {
-                // Nothing is known of its messages.
+        for (count, reply) in replies {
+            let sent = reply.unwrap_or_else(|error| {
                 let reason = error.to_string();
-                round.error = Some(error);
+                result.error = Some(error);
                 vec![
                     Sent::Refused {
-                        by_its_fault: false,
+                        permanent: false,
                         reason
                     };
-                    asked
+                    count
                 ]
             });
-            for (item, sent) in wave.by_ref().take(asked).zip(sent) {
+            for (item, sent) in wave.by_ref().take(count).zip(sent) {
                 match sent {
-                    Sent::Accepted => round.accepted.push(item.id),
+                    Sent::Accepted => result.accepted.push(item.id),
                     Sent::Refused {
-                        by_its_fault: true,
+                        permanent: true,
                         reason,
-                    } => round.refused.push((item.id, Reason::new(reason))),
+                    } => result.refused.push((item.id, Reason::new(reason))),
                     Sent::Refused {
-                        by_its_fault: false,
-                        ..
+                        permanent: false, ..
                     } => {
                         stopped.extend(item.group().map(str::to_owned));
-                        round.left.push(item);
+                        result.left.push(item);
                     }
                 }
             }
         }
         waiting = later;
     }
-    round.left.sort_by_key(|item| item.id);
-    round
+    result.left.sort_by_key(|item| item.id);
+    result
 }
 
-/// What can be sent together now, and what must wait for it. What belongs to a stopped group is left.
+/// Splits items into those that can be sent now and later ones of the same groups. Items of stopped
+/// groups go to `left`.
 fn wave(
     items: Vec<Item>,
     stopped: &BTreeSet<String>,
@@ -109,7 +108,7 @@ fn wave(
     (now, later)
 }
 
-/// One request: of how many messages, and what came of it.
+/// Sends one request. Returns its number of messages and its result.
 async fn request(queue: &Queue, items: &[Item]) -> (usize, Result<Vec<Sent>, SqsError>) {
     let messages: Vec<NewMessage> = items.iter().map(|item| item.message.clone()).collect();
     (items.len(), queue.send(&messages).await)

@@ -1,4 +1,4 @@
-//! What the stream-bridge must be told, from the environment; template.yaml names the same things.
+//! Settings of the stream-bridge, from the environment variables in template.yaml.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use redis_streams::GroupSettings;
 use shared::config::{Problems, Reader, Url};
 use shared::naming::Names;
 
-/// How long the Redis of the streams may take to answer.
+/// Response timeout of Redis.
 pub(crate) const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
-/// Consumers of ended runs that hold nothing are deleted after so long.
+/// When consumers of ended runs are deleted, if they hold no entry.
 const FORGET: Duration = Duration::from_secs(600);
 
 /// How the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// A Lambda function: a run a tick.
+    /// A Lambda function: one run for each tick.
     Lambda,
-    /// One run without end, on a server: until SIGTERM.
+    /// A server: one run until SIGTERM.
     AlwaysOn,
 }
 
@@ -25,7 +25,7 @@ pub enum Mode {
 pub struct Settings {
     /// How the process runs.
     pub mode: Mode,
-    /// The environment's names.
+    /// The names of this environment.
     pub names: Names,
     /// The Redis of caches and streams.
     pub redis: Url,
@@ -33,22 +33,22 @@ pub struct Settings {
     pub stream: String,
     /// Name of the group, without prefix.
     pub group: String,
-    /// How to read.
+    /// How to read the stream.
     pub reading: GroupSettings,
-    /// Where to send.
+    /// The queue.
     pub queue_url: String,
-    /// How long SQS may take to answer.
+    /// Response timeout of SQS.
     pub sqs_timeout: Duration,
     /// For a FIFO queue: the field whose value is the message group.
     pub fifo_field: Option<String>,
-    /// How long the process has for one tick, as its template says.
+    /// The function's timeout in the template.
     pub timeout: Duration,
-    /// A run ends so long before its process is taken away.
+    /// How long before its timeout a run ends.
     pub stop_margin: Duration,
 }
 
 impl Settings {
-    /// Reads all of them, or says everything that is wrong.
+    /// Reads the settings and reports all problems together.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let mode = mode(reader);
         let names = reader.names();
@@ -65,11 +65,11 @@ impl Settings {
         let timeout = reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 75);
         let fifo_field = reader.optional_text("FIFO_GROUP_FIELD");
         if let Some((margin, sqs)) = stop_margin.zip(sqs_timeout) {
-            let needed = sqs + 2 * REDIS_TIMEOUT;
-            if margin < needed {
+            let min = sqs + 2 * REDIS_TIMEOUT;
+            if margin < min {
                 let allowed = format!(
-                    "at least SQS_TIMEOUT_MS and 2000 more, {} here: what is begun must be finished",
-                    needed.as_millis()
+                    "at least SQS_TIMEOUT_MS + 2000, {} here, to finish requests in flight",
+                    min.as_millis()
                 );
                 reader.refuse(
                     "STOP_MARGIN_MS",
@@ -81,7 +81,8 @@ impl Settings {
         if let Some(url) = &queue_url
             && url.as_str().strip_suffix(".fifo").is_some() != fifo_field.is_some()
         {
-            let allowed = "the field whose value is the message group if QUEUE_URL ends with .fifo, and missing if not";
+            let allowed = "the field whose value is the message group if QUEUE_URL ends with .fifo, \
+                           and missing if not";
             reader.refuse(
                 "FIFO_GROUP_FIELD",
                 if fifo_field.is_some() {
@@ -117,7 +118,7 @@ impl Settings {
     }
 }
 
-/// As `MODE` says; else a Lambda function where there is a Lambda to be one of.
+/// `MODE`, or `lambda` if the Runtime API is present, or `always-on`.
 fn mode(reader: &Reader) -> Option<Mode> {
     match reader.optional_text("MODE").as_deref() {
         Some("lambda") => Some(Mode::Lambda),

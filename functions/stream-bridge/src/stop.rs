@@ -1,57 +1,57 @@
-//! When a run ends: at a time, or when it is told to.
+//! When a run ends: at a time, or by a signal.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// When a run ends. Once it has come it stays.
+/// The end of a run.
 #[derive(Debug, Clone)]
 pub struct Stop {
     at: Instant,
-    told: Option<watch::Receiver<bool>>,
+    signal: Option<watch::Receiver<bool>>,
 }
 
 impl Stop {
-    /// At a time.
+    /// Ends at a time.
     pub const fn at(at: Instant) -> Self {
-        Self { at, told: None }
+        Self { at, signal: None }
     }
 
-    /// When told: as soon as the channel holds true, or its sender is gone.
-    pub fn when(told: watch::Receiver<bool>) -> Self {
-        // As far away as any clock can say without overflow.
+    /// Ends when the channel holds true, or its sender is dropped.
+    pub fn when(signal: watch::Receiver<bool>) -> Self {
+        // Thirty years: `Instant` has no maximum.
         Self {
             at: Instant::now() + Duration::from_secs(86_400 * 365 * 30),
-            told: Some(told),
+            signal: Some(signal),
         }
     }
 
-    /// Whether it has come.
+    /// Whether the run must end now.
     pub fn has_come(&self) -> bool {
-        let told = self
-            .told
+        let signalled = self
+            .signal
             .as_ref()
-            .is_some_and(|told| *told.borrow() || told.has_changed().is_err());
-        told || Instant::now() >= self.at
+            .is_some_and(|signal| *signal.borrow() || signal.has_changed().is_err());
+        signalled || Instant::now() >= self.at
     }
 
-    /// The time at which it comes at the latest.
+    /// The latest end.
     pub const fn latest(&self) -> Instant {
         self.at
     }
 
-    /// Waits for it.
+    /// Waits for the end.
     pub async fn come(&self) {
-        let told = async {
-            match self.told.clone() {
-                // An error says that the sender is gone.
-                Some(mut told) => drop(told.wait_for(|told| *told).await),
+        let signalled = async {
+            match self.signal.clone() {
+                // An error means that the sender was dropped.
+                Some(mut signal) => drop(signal.wait_for(|stop| *stop).await),
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = told => {}
+            () = signalled => {}
             () = tokio::time::sleep_until(self.at) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! An entry of the stream becomes a message of the queue. Pure.
+//! Translates an entry of the stream to a message of the queue. Pure.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use shared::message::StreamEntry;
 use shared::sqs::{Fifo, NewMessage};
 use shared::telemetry::TraceContext;
 
-/// The message of an entry; or why there can never be one.
+/// The message of an entry, or why no message can represent it.
 pub fn translate(
     stream: &str,
     entry: &Entry,
@@ -21,9 +21,7 @@ pub fn translate(
         let value = str::from_utf8(value)
             .map_err(|e| Reason::new(format_args!("field {name:?} is not UTF-8: {e}")))?;
         if fields.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(Reason::new(format_args!(
-                "field {name:?} stands there twice"
-            )));
+            return Err(Reason::new(format_args!("field {name:?} occurs twice")));
         }
     }
     let trace = fields
@@ -51,7 +49,7 @@ pub fn translate(
 fn fifo(field: &str, value: Option<&String>, entry: &Entry) -> Result<Fifo, Reason> {
     let value = value.ok_or_else(|| {
         Reason::new(format_args!(
-            "there is no field {field:?} to be the message group"
+            "the field {field:?} of the message group is missing"
         ))
     })?;
     if !Fifo::is_group(value) {
@@ -89,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_says_where_its_entry_stood_and_carries_its_trace() {
+    fn a_message_has_the_entrys_origin_and_trace() {
         let message = translate(
             "program-changed",
             &entry(&[("id", "17"), (StreamEntry::TRACE_FIELD, TRACE)]),
@@ -108,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_that_is_none_is_not_passed_on_as_one() {
+    fn an_invalid_trace_is_not_forwarded() {
         for trace in ["", "nonsense", "\u{0}"] {
             let message =
                 translate("s", &entry(&[(StreamEntry::TRACE_FIELD, trace)]), None).expect("fits");
@@ -117,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifo_message_belongs_to_the_group_of_its_field_and_is_known_by_its_entry() {
+    fn a_fifo_message_has_group_and_deduplication_id() {
         let message = translate("s", &entry(&[("id", "17")]), Some("id")).expect("fits");
         assert_eq!(
             message.fifo,
@@ -140,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_queue_could_not_carry_is_refused_with_its_reason() {
+    fn an_entry_without_a_message_has_a_reason() {
         let raw = |name: &[u8], value: &[u8]| Entry {
             id: EntryId::default(),
             fields: vec![(name.to_vec(), value.to_vec())],
@@ -148,10 +146,7 @@ mod tests {
         for (entry, why) in [
             (raw(b"a", b"\xff"), "field \"a\" is not UTF-8"),
             (raw(b"\xff", b"a"), "the name of a field is not UTF-8"),
-            (
-                entry(&[("a", "1"), ("a", "2")]),
-                "field \"a\" stands there twice",
-            ),
+            (entry(&[("a", "1"), ("a", "2")]), "field \"a\" occurs twice"),
             (
                 raw(b"a", "x".repeat(MAX_BYTES).as_bytes()),
                 "SQS takes 1048576",
@@ -163,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_message_that_fits_is_carried() {
+    fn the_largest_possible_message_is_accepted() {
         let with = |len: usize| translate("s", &entry(&[("a", &"x".repeat(len))]), None);
         let frame = with(0).expect("fits").size();
         assert_eq!(with(MAX_BYTES - frame).map(|m| m.size()), Ok(MAX_BYTES));
@@ -172,11 +167,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_carried_or_refused(fields in vec((vec(any::<u8>(), 0..5), vec(any::<u8>(), 0..9)), 0..5)) {
+        fn any_bytes_are_preserved_or_refused(
+            fields in vec((vec(any::<u8>(), 0..5), vec(any::<u8>(), 0..9)), 0..5),
+        ) {
             let entry = Entry { id: EntryId { ms: 1, seq: 2 }, fields };
             if let Ok(message) = translate("s", &entry, None) {
                 let read: StreamEntry = serde_json::from_str(&message.body).expect("JSON");
-                let bytes: Vec<_> = read.fields.into_iter().map(|(n, v)| (n.into_bytes(), v.into_bytes())).collect();
+                let bytes: Vec<_> = read
+                    .fields
+                    .into_iter()
+                    .map(|(name, value)| (name.into_bytes(), value.into_bytes()))
+                    .collect();
                 let mut sent = entry.fields;
                 sent.sort();
                 prop_assert_eq!(bytes, sent);

@@ -69,7 +69,7 @@ impl Disk {
         let file = folder.join(FILE);
         let shown = file.display().to_string();
         let open = || {
-            state::make(folder)?;
+            state::create(folder)?;
             let lock = state::lock(&folder.join(LOCK))?;
             let mut database = catch_panic(|| Ok(open_database(&file, true)?))?;
             let entries = catch_panic(|| {

@@ -18,7 +18,7 @@ use crate::invoke_api::{MIN_TOKEN_LENGTH, Token};
 use crate::model::{Api, Application};
 use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
 use crate::state::StateFolder;
-use crate::supervision::Registry;
+use crate::supervision::ComponentRegistry;
 use crate::up::{self, InvokeAt, Options};
 
 /// Runs all checks before the build, which takes long, and reports all problems in one message.
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
     if !panics.is_empty() {
         tracing::warn!("faults on purpose: a panic in {}", panics.join(", "));
     }
-    let parts = Registry::panicking(panics.iter().cloned());
+    let parts = ComponentRegistry::panicking(panics.iter().cloned());
     let mut pool = PoolOptions {
         faults: arguments.faults.plan(),
         parts,

@@ -1,8 +1,8 @@
 //! The host's HTTP client.
 //!
 //! [`ControlClient`] calls the control port of a running host, [`InvokeClient`] its Invoke API;
-//! [`fetch_document`] reads a document, such as a key set, from any server. Each sends one request per
-//! connection, follows no redirect, and reads a response of bounded size.
+//! [`fetch_document`] reads a document, such as a key set, from any server. Each sends one request
+//! per connection, follows no redirect, and reads a response of bounded size.
 
 mod control;
 mod document;

@@ -1,24 +1,24 @@
-//! What happened last.
+//! `GET /_usher/activity`: the last invocations and failures.
 
 use serde::Serialize;
 
 use super::ControlState;
 use crate::observation::{Ended, FailureGroup, RecentInvocation};
 
-/// `GET /_usher/activity`, newest first.
+/// The response, newest first.
 #[derive(Debug, Serialize)]
 pub(super) struct Activity {
     invocations: Vec<RecentInvocation>,
     failures: Vec<Ended>,
-    /// Failures that look alike, with their number.
+    /// Similar failures, counted.
     failure_groups: Vec<FailureGroup>,
 }
 
 pub(super) fn snapshot(state: &ControlState) -> Activity {
-    let seen = &state.observations;
+    let observations = &state.observations;
     Activity {
-        invocations: seen.invocations(),
-        failures: seen.failures(),
-        failure_groups: seen.failure_groups(),
+        invocations: observations.invocations(),
+        failures: observations.failures(),
+        failure_groups: observations.failure_groups(),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Any web page can make a browser send requests to loopback. So the Host must be a loopback name,
 //! which a rebound DNS name is not; an Origin, where there is one, must be this very address; and a
-//! change needs the token, which only this host's own page and programs other than browsers can read.
+//! change needs the token, which only this host's own page and programs other than browsers can
+//! read.
 
 use http::{HeaderMap, header};
 

@@ -1,21 +1,33 @@
-//! Whether the host can do its work: no source is failing, stuck, missing or away, and every part runs.
+//! Whether the host can do its work: no source is failing, stuck, missing or away, and every
+//! component runs.
 
-use event_sources::Millis;
 use std::collections::BTreeSet;
 
+use event_sources::Millis;
+use event_sources::health::{SourceHealth, SourceState};
 use serde::Serialize;
 
 use super::status::HostStatus;
 use crate::kafka::{MappingStatus, PartitionStatus};
-use event_sources::health::{SourceHealth, SourceState};
+
+const RECORDS_LOST: &str = "records were given up for their size, and no destination holds them; \
+                            the log names each";
+const RECORDS_DELETED_UNREAD: &str = "records were deleted from their topic before they were read \
+                                      (retention, or DeleteRecords); the log names their offsets. \
+                                      Raise retention.ms of the topic, or have the mapping keep up";
+const LOGS_REPLACED: &str = "partitions have another log than before (a topic that was created \
+                             again, or a log that was cut) and were read from its start; the log \
+                             names each";
+const EVENTS_LOST: &str = "asynchronous events were given up without a record; the log names each";
 
 /// `GET /health`: 200 when well, else 503.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Health {
     status: &'static str,
-    /// What is wrong, by mapping or part.
+    /// Why the host is degraded.
     problems: Vec<Problem>,
-    /// What needs an operator and does not make the host unwell: what was lost since the start, keys that cannot be read again.
+    /// What needs an operator and does not degrade the host: losses since the start, keys that
+    /// cannot be refreshed.
     alarms: Vec<Alarm>,
 }
 
@@ -46,18 +58,18 @@ struct Problem {
     why: String,
 }
 
-/// Which source a problem is of.
+/// The source of a problem.
 #[derive(Debug, Clone, Copy)]
-enum Of<'a> {
+enum Source<'a> {
     Mapping(&'a str),
     Events(&'a str),
 }
 
 impl Problem {
-    fn of(of: Of<'_>, health: &SourceHealth) -> Option<Self> {
-        let (mapping, function) = match of {
-            Of::Mapping(mapping) => (Some(mapping.to_owned()), None),
-            Of::Events(function) => (None, Some(function.to_owned())),
+    fn of(source: Source<'_>, health: &SourceHealth) -> Option<Self> {
+        let (mapping, function) = match source {
+            Source::Mapping(mapping) => (Some(mapping.to_owned()), None),
+            Source::Events(function) => (None, Some(function.to_owned())),
         };
         let why = health.problem()?;
         Some(Self {
@@ -82,11 +94,11 @@ pub(super) fn assess(status: &HostStatus) -> Health {
     let queues = status
         .queues
         .iter()
-        .filter_map(|queue| Problem::of(Of::Mapping(&queue.mapping), &queue.health));
+        .filter_map(|queue| Problem::of(Source::Mapping(&queue.mapping), &queue.health));
     let events = status
         .events
         .iter()
-        .filter_map(|events| Problem::of(Of::Events(&events.function), &events.health));
+        .filter_map(|events| Problem::of(Source::Events(&events.function), &events.health));
     let parts = status.parts.iter().filter_map(|part| {
         let why = part.problem.clone()?;
         Some(Problem {
@@ -107,72 +119,58 @@ pub(super) fn assess(status: &HostStatus) -> Health {
     }
 }
 
-/// A problem for each partition that is unwell; where the mapping as a whole is, that one.
+/// A problem for each unwell partition, or one for the mapping where its reason is of no partition.
 fn of_mapping(mapping: &MappingStatus) -> Vec<Problem> {
-    let of = Of::Mapping(&mapping.mapping);
-    let parts = mapping
+    let source = Source::Mapping(&mapping.mapping);
+    let worst = mapping
         .partitions
         .iter()
         .filter(|partition| partition.health.state == mapping.health.state);
-    let mut problems: Vec<Problem> = parts
-        .filter_map(|partition| Problem::of(of, &partition.health))
+    let mut problems: Vec<Problem> = worst
+        .filter_map(|partition| Problem::of(source, &partition.health))
         .collect();
-    // a fault of the whole mapping has no partition with the same reason
     if !problems
         .iter()
         .any(|problem| Some(&problem.why) == mapping.health.problem().as_ref())
     {
-        problems = Problem::of(of, &mapping.health).into_iter().collect();
+        problems = Problem::of(source, &mapping.health).into_iter().collect();
     }
-    let better = |partition: &&PartitionStatus| partition.health.state != mapping.health.state;
+    let others = |partition: &&PartitionStatus| partition.health.state != mapping.health.state;
     problems.extend(
         mapping
             .partitions
             .iter()
-            .filter(better)
-            .filter_map(|partition| Problem::of(of, &partition.health)),
+            .filter(others)
+            .filter_map(|partition| Problem::of(source, &partition.health)),
     );
-    let mut named = BTreeSet::new();
-    problems.retain(|problem| named.insert(problem.why.clone()));
+    let mut reasons = BTreeSet::new();
+    problems.retain(|problem| reasons.insert(problem.why.clone()));
     problems
 }
 
-/// What was lost since the start, and keys that cannot be read again.
+/// Losses since the start, and keys that cannot be refreshed.
 fn alarms(status: &HostStatus) -> Vec<Alarm> {
-    let records = status.mappings.iter().filter(|mapping| mapping.records_lost > 0).map(|mapping| Alarm {
-        of: mapping.mapping.clone(),
-        alarm: format!(
-            "{} records were given up for their size, and no destination holds them; the log names each",
-            mapping.records_lost
-        ),
-    });
-    let deleted = status.mappings.iter().filter(|mapping| mapping.records_deleted_unread > 0).map(|mapping| Alarm {
-        of: mapping.mapping.clone(),
-        alarm: format!(
-            "{} records were deleted from their topic before they were read (retention, or DeleteRecords); the log names their offsets. \
-             Raise retention.ms of the topic, or have the mapping keep up",
-            mapping.records_deleted_unread
-        ),
-    });
-    let replaced = status.mappings.iter().filter(|mapping| mapping.logs_replaced > 0).map(|mapping| Alarm {
-        of: mapping.mapping.clone(),
-        alarm: format!(
-            "{} partitions have another log than before (a topic that was created again, or a log that was cut) and were read from its \
-             start; the log names each",
-            mapping.logs_replaced
-        ),
-    });
-    let events = status
-        .events
-        .iter()
-        .filter(|events| events.lost > 0)
-        .map(|events| Alarm {
-            of: events.function.clone(),
-            alarm: format!(
-                "{} asynchronous events were given up without a record; the log names each",
-                events.lost
-            ),
-        });
+    let mut alarms = Vec::new();
+    let mut add = |of: &str, count: u64, text: &str| {
+        if count > 0 {
+            alarms.push(Alarm {
+                of: of.to_owned(),
+                alarm: format!("{count} {text}"),
+            });
+        }
+    };
+    for mapping in &status.mappings {
+        add(&mapping.mapping, mapping.records_lost, RECORDS_LOST);
+        add(
+            &mapping.mapping,
+            mapping.records_deleted_unread,
+            RECORDS_DELETED_UNREAD,
+        );
+        add(&mapping.mapping, mapping.logs_replaced, LOGS_REPLACED);
+    }
+    for events in &status.events {
+        add(&events.function, events.lost, EVENTS_LOST);
+    }
     let keys = status.keys.iter().filter_map(|keys| {
         let problem = keys.problem.as_deref()?;
         Some(Alarm {
@@ -180,18 +178,14 @@ fn alarms(status: &HostStatus) -> Vec<Alarm> {
             alarm: format!("keys for tokens stay as they were: {problem}"),
         })
     });
-    records
-        .chain(deleted)
-        .chain(replaced)
-        .chain(events)
-        .chain(keys)
-        .collect()
+    alarms.extend(keys);
+    alarms
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervision::PartStatus;
+    use crate::supervision::ComponentStatus;
 
     #[test]
     fn a_source_that_does_not_answer_is_named() {
@@ -295,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_part_that_ended_is_named() {
-        let part = |up: bool| PartStatus {
+        let part = |up: bool| ComponentStatus {
             part: "schedule Tick".into(),
             up,
             restarts: 1,

@@ -1,13 +1,13 @@
 //! The control port: what a host shows of itself, and the changes it accepts, on a loopback address
 //! (`--control`, or `control` in usher.toml).
 //!
-//! `guard` checks that a request comes from this machine and from no foreign page. Then `routes` passes
-//! it to one of: `page` (the live page at `/_usher/`, embedded in this program), `status`
+//! `guard` checks that a request comes from this machine and from no foreign page. Then `routes`
+//! passes it to one of: `page` (the live page at `/_usher/`, embedded in this program), `status`
 //! (`/_usher/status`, JSON: what runs and how far it is), `activity` (`/_usher/activity`: the last
 //! invocations and failures), `metrics` (`/metrics`, for Prometheus), `health` (`/health`,
 //! `/health/live`), `tuner` (`/_usher/settings`: the settings and their changes), `dead_letters`
-//! (`/_usher/parked`: dead letters, counted), `offsets` (`/_usher/offsets`: moves of a consumer group).
-//! [`crate::client::ControlClient`] is the client of the command line.
+//! (`/_usher/parked`: dead letters, counted), `offsets` (`/_usher/offsets`: moves of a consumer
+//! group). [`crate::client::ControlClient`] is the client of the command line.
 //!
 //! Guarantees: nothing that a function printed or answered becomes markup or script on the page; a
 //! change needs the token of this run, which a foreign page cannot read; secrets are not shown.
@@ -32,7 +32,7 @@ use crate::listener::budget::ConnectionBudget;
 use crate::listener::{Listener, ListenerClosed};
 use crate::model::Application;
 use crate::observation::Observations;
-use crate::supervision::Registry;
+use crate::supervision::ComponentRegistry;
 use crate::{kafka, sqs};
 
 use dead_letters::DeadLetterCounts;
@@ -60,7 +60,7 @@ pub struct ControlState {
     /// Connections of all ports but the Runtime API's.
     pub(crate) budgets: Vec<ConnectionBudget>,
     /// Components of the host.
-    pub parts: Registry,
+    pub parts: ComponentRegistry,
     /// Changes settings.
     pub tuner: Arc<Tuner>,
     /// What a change must send; random, of this run.

@@ -1,17 +1,17 @@
-//! Moves of a mapping's group that an operator requests: `POST /_usher/offsets`.
+//! `POST /_usher/offsets`: moves of a mapping's consumer group that an operator requests.
 
 use serde::Serialize;
 
 use super::ControlState;
 use crate::kafka::PositionChange;
 
-/// What became of it.
+/// The response: what became of the move.
 #[derive(Debug, Serialize)]
-pub(super) struct Became {
+pub(super) struct MoveResult {
     became: String,
 }
 
-/// Makes the move.
+/// Moves the group.
 ///
 /// # Errors
 /// Why nothing changed.
@@ -19,7 +19,7 @@ pub(super) async fn change(
     state: &ControlState,
     who: &str,
     change: &PositionChange,
-) -> Result<Became, String> {
+) -> Result<MoveResult, String> {
     let watch = state
         .kafka
         .iter()
@@ -43,7 +43,7 @@ pub(super) async fn change(
                 ?action,
                 "an operator moved the group; {became}"
             );
-            Ok(Became { became })
+            Ok(MoveResult { became })
         }
         Err(why) => {
             tracing::warn!(

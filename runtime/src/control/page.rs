@@ -1,14 +1,15 @@
-//! The live page: one document, its style and its script, embedded. It needs nothing from anywhere else.
+//! The live page: its document, style and scripts, embedded in this program.
 
 use http::header::{self, HeaderValue};
 
 use super::routes::text;
 use crate::listener::Reply;
 
-/// What the page may do: load its own style and script, and ask this host. Text that a function made can never run, even if it
-/// became markup.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page may load its own style and scripts, and send requests to this host. Text of a function
+/// cannot run as a script, even if it became markup.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src \
+                      'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
 
 /// The file under this path.
 pub(super) fn file(path: &str) -> Option<Reply> {

@@ -1,4 +1,4 @@
-//! Which answer belongs to which path.
+//! The response to each path and method.
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -19,11 +19,11 @@ const MAX_CHANGE_BYTES: usize = 16 * 1024;
 const SETTINGS: &str = "/_usher/settings";
 const OFFSETS: &str = "/_usher/offsets";
 
-/// What a POST may change.
+/// Paths of a POST.
 const CHANGES: [&str; 2] = [SETTINGS, OFFSETS];
 
-/// What a GET shows, besides the page and the settings.
-const SHOWN: [&str; 8] = [
+/// Paths of a GET, besides the page and the settings.
+const READ_ONLY: [&str; 8] = [
     "/_usher/status",
     "/_usher/activity",
     "/_usher/parked",
@@ -34,7 +34,8 @@ const SHOWN: [&str; 8] = [
     "/health/live",
 ];
 
-const PATHS: &str = "there is /_usher/ (the page), /_usher/status, /_usher/activity, /_usher/settings, /_usher/parked, /metrics, /health and /health/live";
+const PATHS: &str = "there is /_usher/ (the page), /_usher/status, /_usher/activity, \
+                     /_usher/settings, /_usher/parked, /metrics, /health and /health/live";
 
 pub(super) async fn answer(
     request: Request<Incoming>,
@@ -72,9 +73,9 @@ pub(super) async fn answer(
         }
         // a HEAD is answered like a GET; the connection sends no body after it
         Method::GET | Method::HEAD if path != OFFSETS => {
-            shown(&path, own_page, state, dead_letters).await
+            show(&path, own_page, state, dead_letters).await
         }
-        _ if own_page.is_none() && !changes && !SHOWN.contains(&path.as_str()) => {
+        _ if own_page.is_none() && !changes && !READ_ONLY.contains(&path.as_str()) => {
             message(StatusCode::NOT_FOUND, PATHS)
         }
         ref method => other(&path, method),
@@ -87,8 +88,8 @@ fn unknown_parameter(query: &str) -> Option<String> {
     Some(crate::observation::shortened(&name, 60))
 }
 
-/// What a path shows.
-async fn shown(
+/// The response to a GET.
+async fn show(
     path: &str,
     own_page: Option<Reply>,
     state: &ControlState,
@@ -104,7 +105,7 @@ async fn shown(
             "text/plain; version=0.0.4; charset=utf-8",
             metrics::render(&status::snapshot(state), &state.observations),
         ),
-        // for the page: a browser logs a 503 as an error
+        // for the page: a browser would log a 503 as an error
         "/_usher/health" => json(StatusCode::OK, &health::assess(&status::snapshot(state))),
         "/health/live" => json(StatusCode::OK, &json!({ "status": "ok" })),
         "/health" => {
@@ -122,7 +123,7 @@ async fn shown(
     }
 }
 
-/// The answer to OPTIONS, and to methods that a path does not have.
+/// The response to OPTIONS, and to methods that a path does not have.
 fn other(path: &str, method: &Method) -> Reply {
     let allowed = match path {
         OFFSETS => "OPTIONS, POST",
@@ -180,10 +181,10 @@ async fn change(
         };
     }
     match strict_json::from_slice(&body) {
-        Ok(wish) => outcome(
+        Ok(request) => outcome(
             state
                 .tuner
-                .wish(&who, &wish)
+                .apply(&who, &request)
                 .map(|change| json!({ "change": change })),
         ),
         Err(error) => message(
@@ -193,7 +194,7 @@ async fn change(
     }
 }
 
-/// What a change came to, or why it was refused.
+/// The result of a change, or why it was refused.
 fn outcome(result: Result<impl Serialize, String>) -> Reply {
     match result {
         Ok(answer) => json(StatusCode::OK, &answer),

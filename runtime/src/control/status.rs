@@ -1,4 +1,4 @@
-//! What runs, how far the sources are, what is in flight.
+//! `GET /_usher/status`: what runs, how far the sources are, what is in flight.
 
 use std::time::Instant;
 
@@ -12,35 +12,35 @@ use crate::kafka::{self, MappingStatus};
 use crate::listener::budget::{BudgetStats, ConnectionBudget};
 use crate::model;
 use crate::sqs::{self, SqsStatus};
-use crate::supervision::PartStatus;
+use crate::supervision::ComponentStatus;
 
-/// `GET /_usher/status`.
+/// The response.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct HostStatus {
     pub(super) pid: u32,
     pub(super) stack: String,
     pub(super) started_ms: u64,
-    /// Resident memory of this process, bytes; 0 where the system does not tell.
+    /// Resident memory of this process, bytes; 0 where the system does not report it.
     pub(super) memory_bytes: u64,
     pub(super) functions: Vec<FunctionStats>,
     /// Functions of the template that this host cannot run.
-    pub(super) skipped: Vec<Skipped>,
-    /// Of Kafka.
+    pub(super) skipped: Vec<SkippedStatus>,
+    /// Kafka mappings.
     pub(super) mappings: Vec<MappingStatus>,
     pub(super) queues: Vec<SqsStatus>,
     /// Asynchronous events, by function.
     pub(super) events: Vec<AsyncStats>,
-    /// Connections to the host's ports, by budget.
+    /// Connections, by budget.
     pub(super) connections: Vec<BudgetStats>,
-    /// What the host is made of; each part is started again when it ends.
-    pub(super) parts: Vec<PartStatus>,
-    /// Keys for the JWT authorizers, where there are any.
+    /// Components of the host.
+    pub(super) parts: Vec<ComponentStatus>,
+    /// Keys for the JWT authorizers; `None`: there is no authorizer.
     pub(super) keys: Option<KeyStatus>,
 }
 
-/// A function that is listed and not run.
+/// A function that this host cannot run.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(super) struct Skipped {
+pub(super) struct SkippedStatus {
     /// Logical id.
     pub(super) function: String,
     pub(super) name: String,
@@ -49,13 +49,13 @@ pub(super) struct Skipped {
     pub(super) reason: String,
 }
 
-fn skipped((id, skipped): (&String, &model::SkippedFunction)) -> Skipped {
+fn skipped((id, skipped): (&String, &model::SkippedFunction)) -> SkippedStatus {
     let model::SkippedFunction {
         name,
         runtime,
         reason,
     } = skipped.clone();
-    Skipped {
+    SkippedStatus {
         function: id.clone(),
         name,
         runtime,

@@ -1,4 +1,5 @@
-//! Fulfils wishes: the pure rules decide, then mapping, pool or log is told, and the change is reported.
+//! Changes settings of a running host: the pure rules validate a change, and the tuner applies it
+//! to mapping, pool or log.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,20 +12,18 @@ use tokio::sync::watch;
 use crate::asynchronous::AsyncQueue;
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
-use crate::tuning::{
-    AppliedChange, Setting, SettingChange, SettingValue, SettingView, SourceSettings,
-    TunableSettings,
-};
+use crate::project::SettingChange;
+use crate::tuning::{AppliedChange, Setting, TunableSettings, SettingView, SourceSettings, SettingValue};
 
-/// Takes a new filter, or says why it cannot be.
+/// Sets a new log filter, or returns why it is invalid.
 pub type SetLog = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 /// Changes what the host logs.
 #[derive(Clone)]
 pub struct LogSwitch {
-    /// What is logged now, as `RUST_LOG` has it.
+    /// The filter in force, in the form of `RUST_LOG`.
     pub now: String,
-    /// Says why it cannot be what is asked for.
+    /// Sets another one.
     pub set: SetLog,
 }
 
@@ -36,7 +35,7 @@ impl fmt::Debug for LogSwitch {
     }
 }
 
-/// What may be changed of a running host.
+/// Changes settings.
 #[derive(Debug)]
 pub struct Tuner {
     settings: Mutex<TunableSettings>,
@@ -47,7 +46,7 @@ pub struct Tuner {
 }
 
 impl Tuner {
-    /// `sources`: a way to each mapping, by logical id.
+    /// `sources`: the senders of settings to each mapping, by logical id.
     pub fn new(
         settings: TunableSettings,
         sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
@@ -68,16 +67,16 @@ impl Tuner {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fulfils a wish. `None`: it is so already.
+    /// Applies a change. `None`: the setting has this value already.
     ///
     /// # Errors
     /// Why nothing changed.
-    pub fn wish(&self, who: &str, wish: &SettingChange) -> Result<Option<AppliedChange>, String> {
+    pub fn apply(&self, who: &str, request: &SettingChange) -> Result<Option<AppliedChange>, String> {
         let at_ms = epoch_ms(SystemTime::now());
         let mut settings = self.settings();
         let mut next = settings.clone();
         let changed = next
-            .apply(at_ms, who, wish)
+            .apply(at_ms, who, request)
             .inspect_err(|why| tracing::warn!(who, "setting refused: {why}"))?;
         let Some(change) = changed else {
             return Ok(None);
@@ -90,19 +89,20 @@ impl Tuner {
                     .ok_or("this host's log cannot be changed")?;
                 (log.set)(text)?;
             }
-            (Setting::Concurrency, SettingValue::Number(most)) => {
-                if let Some(most) = std::num::NonZeroUsize::new(*most as usize) {
-                    self.pool.set_limit(&change.target, most);
-                    self.events.limit(&change.target, most);
+            (Setting::Concurrency, SettingValue::Number(limit)) => {
+                if let Some(limit) = std::num::NonZeroUsize::new(*limit as usize) {
+                    self.pool.set_limit(&change.target, limit);
+                    self.events.limit(&change.target, limit);
                 }
             }
             _ => {}
         }
         *settings = next;
         for mapping in settings.mappings() {
-            if let Some((told, new)) = self.sources.get(mapping).zip(settings.for_source(mapping)) {
-                // only those for whom something is different hear of it
-                told.send_if_modified(|now| now.replace(new.clone()) != Some(new));
+            if let Some((source, new)) = self.sources.get(mapping).zip(settings.for_source(mapping))
+            {
+                // a mapping is notified only if its settings differ
+                source.send_if_modified(|now| now.replace(new.clone()) != Some(new));
             }
         }
         let target = &change.target;
@@ -118,7 +118,7 @@ impl Tuner {
     }
 }
 
-/// `GET /_usher/settings`.
+/// The response to `GET /_usher/settings`.
 #[derive(Debug, Serialize)]
 pub(super) struct SettingsSnapshot {
     settings: Vec<SettingView>,

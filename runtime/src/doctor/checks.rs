@@ -254,7 +254,7 @@ fn descriptors(project: &Project, app: &Application) -> Finding {
         .concurrency
         .map_or(DEFAULT_CONCURRENCY, |most| most as usize);
     let needs = Needs::of(app, usual);
-    let wanted = needs.wanted();
+    let wanted = needs.sufficient_limit();
     let processes = needs.processes;
     match allowed_at_most() {
         Ok(hard) if hard >= wanted => Finding::new(

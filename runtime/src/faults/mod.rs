@@ -1,35 +1,36 @@
-//! Fault injection: faults that are rare in the cloud, at a chosen rate.
+//! InvocationFaults on purpose: rare events of the cloud made frequent, to test that an application tolerates
+//! them.
 //!
-//! A [`FaultPlan`] is a seed with a rate for each fault. It returns the faults of an invocation by
-//! its number, and the pool applies them. No clock and no randomness: the same seed hits the same
-//! invocations if they come in the same order.
+//! A [`FaultPlan`] is a seed with the share of each fault. It selects the faults of each invocation by its
+//! number; the pool applies them. No clock and no randomness: the same seed selects the same
+//! invocations, if they come in the same order.
 
 use std::fmt;
 use std::time::Duration;
 
-/// The rates of all faults.
+/// Shares of the faults.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct FaultPlan {
-    /// Selects the invocations.
+    /// Selects the affected invocations.
     pub seed: u64,
     /// Share of the invocations whose event is delivered once more, 0..=1.
     pub duplicate: f64,
     /// Share of the invocations whose process is killed, 0..=1.
     pub kill: f64,
-    /// Maximum delay of an invocation.
+    /// Longest wait of an invocation before its delivery.
     pub delay: Duration,
-    /// Processes are stopped between invocations, as the service freezes them.
+    /// Processes are stopped between invocations, as Lambda freezes them.
     pub freeze: bool,
 }
 
-/// The faults of one invocation.
+/// InvocationFaults of one invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InvocationFaults {
-    /// The function receives the event a second time, under the same request id.
+    /// The event is delivered a second time, under the same request id.
     pub duplicate: bool,
     /// Its process is killed.
     pub kill: Option<Kill>,
-    /// Delay before it starts.
+    /// Wait before its delivery.
     pub delay: Duration,
 }
 
@@ -38,12 +39,12 @@ pub struct InvocationFaults {
 pub enum Kill {
     /// When it has received the event.
     Early,
-    /// When it answers, before the answer is used.
+    /// When it responds: its work is done, and the response is lost.
     Late,
 }
 
 impl FaultPlan {
-    /// Whether the plan has no faults.
+    /// Whether no fault is planned.
     pub fn is_none(&self) -> bool {
         *self
             == Self {
@@ -54,8 +55,8 @@ impl FaultPlan {
 
     /// The faults of the invocation with this number.
     pub fn of(&self, number: u64) -> InvocationFaults {
-        // an independent stream for each fault: the rate of one does not move another
-        let draw = |fault: u64| unit(mix(mix(mix(self.seed) ^ number) ^ fault));
+        // Each fault has its own stream: a larger share of one does not move another.
+        let draw = |stream: u64| unit(mixed(mixed(mixed(self.seed) ^ number) ^ stream));
         let kill = draw(1) < self.kill;
         InvocationFaults {
             duplicate: draw(0) < self.duplicate,
@@ -90,15 +91,15 @@ impl fmt::Display for FaultPlan {
     }
 }
 
-/// Hashes a number (the finaliser of `SplitMix64`).
-fn mix(number: u64) -> u64 {
+/// A number that looks random, from any number (the finaliser of `SplitMix64`).
+fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)
 }
 
-/// Maps a hash to 0..1.
+/// 0 up to, but not, 1.
 fn unit(number: u64) -> f64 {
     (number >> 11) as f64 / (1_u64 << 53) as f64
 }
@@ -116,18 +117,17 @@ mod tests {
     };
 
     #[test]
-    fn a_seed_hits_the_same_invocations() {
+    fn a_seed_selects_the_same_invocations() {
         let all = |plan: FaultPlan| (0..1_000).map(|number| plan.of(number)).collect::<Vec<_>>();
         assert_eq!(all(PLAN), all(PLAN));
         assert_ne!(all(PLAN), all(FaultPlan { seed: 8, ..PLAN }));
     }
 
     #[test]
-    fn faults_come_at_their_rates() {
+    fn faults_have_their_configured_shares() {
         let all: Vec<InvocationFaults> = (0..10_000).map(|number| PLAN.of(number)).collect();
-        let share = |hit: fn(&InvocationFaults) -> bool| {
-            all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0
-        };
+        let share =
+            |hit: fn(&InvocationFaults) -> bool| all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0;
         assert!((share(|one| one.duplicate) - 0.1).abs() < 0.02);
         assert!((share(|one| one.kill.is_some()) - 0.25).abs() < 0.02);
         assert!((share(|one| one.kill == Some(Kill::Late)) - 0.125).abs() < 0.02);
@@ -136,15 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_exact_and_independent() {
+    fn faults_are_independent_of_each_other() {
         let none = FaultPlan {
             seed: 7,
             ..FaultPlan::default()
         };
-        assert!(
-            none.is_none()
-                && (0..1_000).all(|number| none.of(number) == InvocationFaults::default())
-        );
+        assert!(none.is_none() && (0..1_000).all(|number| none.of(number) == InvocationFaults::default()));
         let always = FaultPlan {
             duplicate: 1.0,
             kill: 1.0,
@@ -162,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_says_what_it_does() {
+    fn a_plan_is_printed_with_its_faults() {
         assert_eq!(
             PLAN.to_string(),
             "duplicate 0.1, kill 0.25, delay up to 200ms, freeze, seed 7"

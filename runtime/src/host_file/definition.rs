@@ -13,8 +13,8 @@ use crate::model::{Code, Function};
 /// Bytes of a SHA-256 digest that the file keeps.
 const FINGERPRINT_BYTES: usize = 16;
 
-/// One function of a host. Values are fingerprints (SHA-256 over the run's id and the value), so that
-/// the file holds no secret.
+/// One function of a host. Values are fingerprints (SHA-256 over the run's id and the value), so
+/// that the file holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Definition {
     /// By property: `Timeout`, `variable TABLE`.

@@ -1,8 +1,9 @@
-//! JWT authorizers: may this token use this route?
+//! JWT authorizers: checks that a token may use a route.
 //!
-//! The form comes first ([`token`]); then the signature is checked with the key the token names, by RSA only; then the claims: `iss`,
-//! `aud` (`client_id` only where there is no `aud`), `exp`, `nbf`, `iat`, and at least one of the route's scopes. A registered claim of
-//! another type than RFC 7519 gives it is refused, never treated as absent. Time is a parameter.
+//! The form is checked first ([`token`]); then the signature, with the key that the token names,
+//! RSA only; then the claims: `iss`, `aud` (`client_id` only where there is no `aud`), `exp`,
+//! `nbf`, `iat`, and at least one of the route's scopes. A registered claim of another type than in
+//! RFC 7519 is rejected, never treated as absent. Time is a parameter.
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
@@ -12,35 +13,36 @@ use super::keys::KeySet;
 use super::token::{self, Members, texts};
 use crate::model::JwtAuthorizer;
 
-/// What a token that may pass says.
+/// A valid token.
 #[derive(Debug, PartialEq)]
 pub(super) struct Granted {
     pub(super) claims: Map<String, Value>,
-    /// The route's scopes that the token holds; `None` where the route asks for none.
+    /// The route's scopes that the token has; `None`: the route requires none.
     pub(super) scopes: Option<Vec<String>>,
 }
 
-/// Why a token may not pass.
+/// Why a token is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Denied {
     /// There is no token: 401.
     Missing,
-    /// The token does not hold; the reason goes to the client: 401.
+    /// The token is invalid; the client receives the reason: 401.
     Invalid(&'static str),
-    /// The token holds, but not for this route: 403.
+    /// The token is valid, but not for this route: 403.
     Scope,
 }
 
-/// Claims that are text where they are there, and not empty (RFC 7519, section 4.1; `client_id`: RFC 8693, section 4.3).
+/// Claims that, if present, are text and not empty (RFC 7519, section 4.1; `client_id`: RFC 8693,
+/// section 4.3).
 const TEXTS: [&str; 4] = ["iss", "sub", "jti", "client_id"];
 
-/// Claims that are text or a list of texts where they are there.
+/// Claims that, if present, are text or a list of texts.
 const LISTS: [&str; 3] = ["aud", "scope", "scp"];
 
-/// The token names a key that the set does not have: newer keys may let it pass.
+/// The set has no key of this name: refreshed keys may have it.
 pub(super) const UNKNOWN_KEY: Denied = Denied::Invalid("the token names no known key");
 
-/// Checks a token (with or without `Bearer` before it) at a time (seconds since 1970).
+/// Checks a token, with or without `Bearer` before it. `now`: seconds since 1970.
 pub(super) fn check(
     token: Option<&str>,
     authorizer: &JwtAuthorizer,
@@ -56,9 +58,9 @@ pub(super) fn check(
     check_claims(&claims, authorizer, now)?;
     let scopes = match scopes {
         [] => None,
-        wanted => {
+        required => {
             let held = held_scopes(&claims);
-            let both: Vec<String> = wanted
+            let both: Vec<String> = required
                 .iter()
                 .filter(|scope| held.contains(&scope.as_str()))
                 .cloned()
@@ -80,7 +82,7 @@ fn without_bearer(text: &str) -> &str {
     }
 }
 
-/// The claims, if a key of the set signed them.
+/// The claims, if a key of the set verifies the signature.
 fn verified(token: &str, keys: &KeySet) -> Result<Map<String, Value>, Denied> {
     token::check_header(token).map_err(Denied::Invalid)?;
     let header = jsonwebtoken::decode_header(token)
@@ -165,7 +167,7 @@ fn check_claims(
     Ok(())
 }
 
-/// `scope`, or `scp` where there is no `scope`: text, separated by blanks, or a list of texts.
+/// `scope`, or `scp` where there is no `scope`: text, separated by spaces, or a list of texts.
 fn held_scopes(claims: &Map<String, Value>) -> Vec<&str> {
     let value = claims.get("scope").or_else(|| claims.get("scp"));
     value
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_that_fit_pass() {
+    fn matching_claims_pass() {
         for fits in [
             json!({}),
             json!({"aud": ["x", "b"]}),
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_that_do_not_fit_are_refused() {
+    fn other_claims_are_rejected() {
         for wrong in [
             json!({"iss": "https://i"}),
             json!({"iss": "absent"}),

@@ -1,4 +1,5 @@
-//! `CorsConfiguration`: the service answers preflight requests itself, and its headers replace the function's.
+//! `CorsConfiguration`: the service answers preflight requests, and its headers replace the
+//! function's.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
@@ -6,17 +7,16 @@ use http::{Method, StatusCode};
 use crate::listener::{Reply, empty_reply};
 use crate::model::Cors;
 
-/// Whether this is a preflight request.
 pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS
         && headers.contains_key(header::ORIGIN)
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer to a preflight request: 204, with permission only where the configuration grants it.
+/// 204, with the CORS headers where the configuration allows the origin.
 pub(super) fn preflight(cors: &Cors, request: &HeaderMap) -> Reply {
     let mut reply = empty_reply(StatusCode::NO_CONTENT);
-    let Some(origin) = granted_origin(cors, request) else {
+    let Some(origin) = allowed_origin(cors, request) else {
         return reply;
     };
     let headers = reply.headers_mut();
@@ -41,7 +41,7 @@ pub(super) fn preflight(cors: &Cors, request: &HeaderMap) -> Reply {
     reply
 }
 
-/// Puts the service's headers in place of the function's on an ordinary answer.
+/// Replaces the function's CORS headers by the service's.
 pub(super) fn apply(cors: &Cors, request: &HeaderMap, reply: &mut Reply) {
     let headers = reply.headers_mut();
     for name in [
@@ -54,7 +54,7 @@ pub(super) fn apply(cors: &Cors, request: &HeaderMap, reply: &mut Reply) {
     ] {
         headers.remove(name);
     }
-    if let Some(origin) = granted_origin(cors, request) {
+    if let Some(origin) = allowed_origin(cors, request) {
         common(cors, &origin, headers);
         set(
             headers,
@@ -64,13 +64,13 @@ pub(super) fn apply(cors: &Cors, request: &HeaderMap, reply: &mut Reply) {
     }
 }
 
-fn granted_origin(cors: &Cors, request: &HeaderMap) -> Option<String> {
+fn allowed_origin(cors: &Cors, request: &HeaderMap) -> Option<String> {
     let origin = request.get(header::ORIGIN)?.to_str().ok()?;
     if cors.origins.iter().any(|allowed| allowed == "*") {
         return Some("*".into());
     }
-    let fits = |allowed: &String| match allowed.split_once('*') {
-        // `https://*` and the like: any host of that scheme.
+    let matches = |allowed: &String| match allowed.split_once('*') {
+        // `https://*`: any host of that scheme
         Some((before, after)) => {
             origin.len() >= before.len() + after.len()
                 && origin.starts_with(before)
@@ -78,7 +78,7 @@ fn granted_origin(cors: &Cors, request: &HeaderMap) -> Option<String> {
         }
         None => allowed.eq_ignore_ascii_case(origin),
     };
-    cors.origins.iter().any(fits).then(|| origin.to_owned())
+    cors.origins.iter().any(matches).then(|| origin.to_owned())
 }
 
 fn common(cors: &Cors, origin: &str, headers: &mut HeaderMap) {

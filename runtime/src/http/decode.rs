@@ -1,6 +1,7 @@
 //! Percent-encoding and query strings.
 
-/// Undoes percent-encoding; sequences that are none stay as they are. Bytes that are not UTF-8 become U+FFFD.
+/// Decodes percent-encoding. Invalid sequences stay as they are; bytes that are not UTF-8 become
+/// U+FFFD.
 pub(crate) fn percent(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -19,7 +20,7 @@ fn digit(c: u8) -> Option<u8> {
     char::from(c).to_digit(16).map(|d| d as u8)
 }
 
-/// The pairs of a query string, in order, decoded; `+` is a blank.
+/// The pairs of a query string in order, decoded; `+` is a space.
 pub(crate) fn query(text: &str) -> Vec<(String, String)> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     let decoded = |part: &str| percent(&part.replace('+', " "));
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_encoded_comes_back_and_the_rest_stays() {
+    fn encoded_text_is_decoded_and_the_rest_stays() {
         assert_eq!(percent("a%20b%2Fc%C3%A9%zz%4"), "a b/c\u{e9}%zz%4");
         assert_eq!(
             query("a=1+2&b&=x&a=%26"),

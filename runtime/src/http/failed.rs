@@ -1,9 +1,10 @@
-//! The line of the log that a failed call leaves: function, route, status, duration, type and message of the error, and the
-//! request id that the function's own lines carry.
+//! Logs failed calls: function, route, status, duration, error type and message, and the request id
+//! of the function's own lines.
 //!
-//! Failed is a call that the service answered in the function's place because the function, or the host, could not, and one
-//! that the function answered with a status from 500 on. A refusal of the authorizer is a line at debug. What a client did wrong (no
-//! such route, a body that is too large) is no line. A failure that repeats is logged at growing intervals with its count.
+//! A call has failed if the function or the host could not answer it, or if the function answered
+//! with a status from 500 on. A denial by the authorizer is logged at debug. Errors of the client
+//! (no such route, a body that is too large) are not logged. A repeated failure is logged at
+//! growing intervals with its count.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -14,22 +15,22 @@ use crate::invocation::Rejected;
 use crate::model::Route;
 use crate::observation::{MAX_INTERVAL, Repeats, shape, shortened};
 
-/// Longest message in a line, bytes.
-const LONGEST_MESSAGE: usize = 1_000;
+/// Bytes of a message at most.
+const MAX_MESSAGE: usize = 1_000;
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reason {
+pub(super) struct FailureReason {
     /// The function's `errorType`, or a name for what happened before or after it ran.
     error_type: String,
     message: String,
 }
 
-impl Reason {
+impl FailureReason {
     pub(super) fn new(error_type: &str, message: &str) -> Self {
         Self {
             error_type: shortened(error_type, 200),
-            message: shortened(message, LONGEST_MESSAGE),
+            message: shortened(message, MAX_MESSAGE),
         }
     }
 
@@ -51,19 +52,19 @@ impl Reason {
     }
 }
 
-/// Failures that were logged, by function and route.
+/// Logged failures, by function and route.
 #[derive(Debug, Default)]
 pub(super) struct FailedCalls(Mutex<Repeats<(String, String)>>);
 
 impl FailedCalls {
-    /// Logs a failed call, or counts it.
+    /// Logs a failed call, or only counts it.
     pub(super) fn log(
         &self,
-        began: Instant,
+        started: Instant,
         route: &Route,
         status: StatusCode,
         request_id: &str,
-        reason: &Reason,
+        reason: &FailureReason,
     ) {
         let now = Instant::now();
         let function = &route.function;
@@ -73,7 +74,7 @@ impl FailedCalls {
                 function,
                 route = path,
                 status = status.as_u16(),
-                duration_ms = now.duration_since(began).as_millis() as u64,
+                duration_ms = now.duration_since(started).as_millis() as u64,
                 error_type = reason.error_type,
                 request_id,
                 times,
@@ -83,13 +84,13 @@ impl FailedCalls {
         }
     }
 
-    /// `Some`: a line is due, with how often this has happened so far.
+    /// The count so far, where a log line is due.
     fn due(
         &self,
         now: Instant,
         key: (String, String),
         status: StatusCode,
-        reason: &Reason,
+        reason: &FailureReason,
     ) -> Option<u64> {
         let mut repeats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         repeats.expire(now, MAX_INTERVAL);
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_that_repeats_is_counted_whatever_ids_it_names() {
+    fn repeated_failures_are_counted_despite_different_ids() {
         let failed = FailedCalls::default();
         let start = Instant::now();
         let key = ("F".to_owned(), "GET /".to_owned());
@@ -118,7 +119,7 @@ mod tests {
                     "RequestId: {} Error: order {second} is missing",
                     crate::ids::new_id()
                 );
-                let reason = Reason::new("E", &message);
+                let reason = FailureReason::new("E", &message);
                 failed.due(
                     start + Duration::from_secs(second),
                     key.clone(),
@@ -128,7 +129,7 @@ mod tests {
             })
             .collect();
         assert_eq!(lines, [1, 11]);
-        let other = Reason::new("Other", "x");
+        let other = FailureReason::new("Other", "x");
         assert_eq!(
             failed.due(start, key, StatusCode::BAD_GATEWAY, &other),
             Some(1)

@@ -1,4 +1,4 @@
-//! One request from its head to its answer.
+//! One request from its head to its response.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -10,11 +10,11 @@ use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use super::authorizer::{self, Denied, Granted};
-use super::failed::{FailedCalls, Reason};
+use super::failed::{FailedCalls, FailureReason};
 use super::key_store::KeyStore;
 use super::keys::KeySet;
 use super::refusal::Refusal;
-use super::router::{Found, Router};
+use super::router::{RouteMatch, Router};
 use super::throttle::Buckets;
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
 use crate::ids::new_id;
@@ -24,7 +24,7 @@ use crate::listener::{ConnectionInfo, Reply};
 use crate::model::{Api, ApiKind, Route};
 
 /// What all requests to one API share.
-pub(super) struct Handler {
+pub(super) struct ApiHandler {
     api: Api,
     router: Router,
     keys: Option<Arc<KeyStore>>,
@@ -33,15 +33,15 @@ pub(super) struct Handler {
     failed: FailedCalls,
 }
 
-/// Where a request goes.
-enum Way<'s, 'p> {
-    /// To a function, under this path.
-    Route(&'p str, Found<'s>),
-    /// Nowhere: the API answers by itself.
+/// How a request is answered.
+enum Destination<'s, 'p> {
+    /// By a function, under this path.
+    Route(&'p str, RouteMatch<'s>),
+    /// By the API itself.
     Answered(Reply),
 }
 
-impl Handler {
+impl ApiHandler {
     pub(super) fn new(
         api: Api,
         keys: Option<Arc<KeyStore>>,
@@ -60,7 +60,6 @@ impl Handler {
         })
     }
 
-    /// Answers a request; there is always an answer.
     pub(super) async fn handle(
         &self,
         request: Request<Incoming>,
@@ -93,7 +92,7 @@ impl Handler {
         reply
     }
 
-    /// The authorizer speaks before a byte of the body is read.
+    /// The authorizer decides before the body is read.
     async fn answer(
         &self,
         head: &Head,
@@ -101,15 +100,16 @@ impl Handler {
         connection: ConnectionInfo,
         request_id: &str,
     ) -> Result<Reply, Refusal> {
-        let (now, began) = (Timestamp::now(), Instant::now());
+        let now = Timestamp::now();
+        let started = Instant::now();
         let (path, found) = match self.find(head)? {
-            Way::Route(path, found) => (path, found),
-            Way::Answered(reply) => return Ok(reply),
+            Destination::Route(path, found) => (path, found),
+            Destination::Answered(reply) => return Ok(reply),
         };
         let function_request = new_id();
-        let refuse = |refusal: Refusal, reason: &Reason| {
+        let refuse = |refusal: Refusal, reason: &FailureReason| {
             self.failed.log(
-                began,
+                started,
                 found.route,
                 refusal.reply(&self.api.kind).status(),
                 &function_request,
@@ -121,11 +121,11 @@ impl Handler {
             .buckets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take(found.route, began)
+            .take(found.route, started)
         {
             return Err(refuse(
                 Refusal::TooMany,
-                &Reason::new("Throttled", "the route's limit of calls is reached"),
+                &FailureReason::new("Throttled", "the route's limit of calls is reached"),
             ));
         }
         let granted = self.authorize(head, found.route, now).await;
@@ -144,12 +144,12 @@ impl Handler {
             .map_err(|error| match error {
                 BodyError::NoRoom => refuse(
                     Refusal::NoRoom,
-                    &Reason::new("NoCapacity", &error.to_string()),
+                    &FailureReason::new("NoCapacity", &error.to_string()),
                 ),
                 error => Refusal::from(error),
             })?;
         let trace_id = trace_id(head, now);
-        let payload = event::build(&event::Parts {
+        let payload = event::build(&event::EventSource {
             api: &self.api,
             method: head.method.as_str(),
             path,
@@ -174,7 +174,7 @@ impl Handler {
         let payload = payload.map_err(|error| {
             refuse(
                 Refusal::Internal,
-                &Reason::new(
+                &FailureReason::new(
                     "HostFault",
                     &format!("the event cannot be written: {error}"),
                 ),
@@ -199,18 +199,18 @@ impl Handler {
             .map_err(|(refusal, reason)| refuse(refusal, &reason))?;
         if reply.status().is_server_error() {
             self.failed.log(
-                began,
+                started,
                 found.route,
                 reply.status(),
                 &function_request,
-                &Reason::answered(),
+                &FailureReason::answered(),
             );
         }
         Ok(reply)
     }
 
-    /// Who answers, and the path as the event names it.
-    fn find<'s, 'p>(&'s self, head: &'p Head) -> Result<Way<'s, 'p>, Refusal> {
+    /// Finds the route, and the path as the event has it.
+    fn find<'s, 'p>(&'s self, head: &'p Head) -> Result<Destination<'s, 'p>, Refusal> {
         let method = head.method.as_str();
         let path = head.uri.path();
         let ApiKind::Rest(rest) = &self.api.kind else {
@@ -222,9 +222,9 @@ impl Handler {
             let found = inner
                 .and_then(|inner| self.router.find(method, inner))
                 .ok_or(Refusal::NoRoute)?;
-            return Ok(Way::Route(path, found));
+            return Ok(Destination::Route(path, found));
         };
-        // In the cloud the stage stands first; `sam local` serves without it. What begins with the stage means the cloud's.
+        // the path has the stage in the cloud, and not with `sam local`: both are accepted
         let inner = self.below_stage(path).unwrap_or(path);
         let resource = self.router.resource(inner).ok_or(Refusal::NoRoute)?;
         let methods = resource.methods();
@@ -234,15 +234,15 @@ impl Handler {
                 .as_ref()
                 .filter(|_| !methods.contains(&"OPTIONS"))
         {
-            return Ok(Way::Answered(preflight::answer(mock, &methods)));
+            return Ok(Destination::Answered(preflight::answer(mock, &methods)));
         }
         resource
-            .into_found(method)
-            .map(|found| Way::Route(inner, found))
+            .into_match(method)
+            .map(|found| Destination::Route(inner, found))
             .ok_or(Refusal::NoRoute)
     }
 
-    /// What is left of a path that begins with the stage.
+    /// The path without the stage that it begins with.
     fn below_stage<'p>(&self, path: &'p str) -> Option<&'p str> {
         let rest = path
             .strip_prefix('/')?
@@ -253,7 +253,7 @@ impl Handler {
         }
     }
 
-    /// A token whose key is not known is checked again when the keys have been read again.
+    /// Checks a token; one with an unknown key again, after a refresh of the keys.
     async fn authorize(
         &self,
         head: &Head,
@@ -263,11 +263,12 @@ impl Handler {
         let Some(name) = &route.authorizer else {
             return Ok(None);
         };
-        // `check` has seen to the keys at the start; a name without a declaration must still never let anyone in.
+        // `check` requires keys at the start; an authorizer without a declaration denies every
+        // request
         let (Some(authorizer), Some(keys)) = (self.api.authorizers.get(name), &self.keys) else {
             return Err(Denied::Missing);
         };
-        let token = presented(head, &authorizer.identity_source)?;
+        let token = token_of(head, &authorizer.identity_source)?;
         let check = |keys: &KeySet| {
             authorizer::check(
                 token.as_deref(),
@@ -279,58 +280,58 @@ impl Handler {
         };
         let mut checked = check(&keys.current());
         if checked == Err(authorizer::UNKNOWN_KEY) {
-            keys.look_for_new_keys().await;
+            keys.refresh_for_unknown_key().await;
             checked = check(&keys.current());
         }
         checked.map(Some)
     }
 
-    /// The invocation runs on when the client goes away or the route's time is over, as on Lambda. What failed comes with
-    /// what the log says of it.
+    /// The invocation continues when the client disconnects or the route's timeout is over, as on
+    /// Lambda. A failure comes with its reason for the log.
     async fn invoke(
         &self,
         route: &Route,
         request: invocation::Request,
         accept: &str,
-    ) -> Result<Reply, (Refusal, Reason)> {
+    ) -> Result<Reply, (Refusal, FailureReason)> {
         let invoker = Arc::clone(&self.invoker);
         let running = tokio::spawn(async move { invoker.invoke(request, false).await });
         let response = match tokio::time::timeout(route.timeout, running).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(rejected))) => {
-                return Err((Refusal::from(&rejected), Reason::rejected(&rejected)));
+                return Err((Refusal::from(&rejected), FailureReason::rejected(&rejected)));
             }
             Ok(Err(panicked)) => {
                 return Err((
                     Refusal::Internal,
-                    Reason::new("HostFault", &panicked.to_string()),
+                    FailureReason::new("HostFault", &panicked.to_string()),
                 ));
             }
             Err(_) => {
                 let why = format!(
-                    "no answer within the route's {} s; the function runs on",
+                    "no answer within the route's {} s; the function continues",
                     route.timeout.as_secs_f64()
                 );
-                return Err((Refusal::TooSlow, Reason::new("RouteTimeout", &why)));
+                return Err((Refusal::TooSlow, FailureReason::new("RouteTimeout", &why)));
             }
         };
         match response.outcome {
             Outcome::Error(error) | Outcome::Interrupted(error) => Err((
                 Refusal::FunctionFailed,
-                Reason::new(&error.error_type, &error.message),
+                FailureReason::new(&error.error_type, &error.message),
             )),
             Outcome::Answer(bytes) => {
                 answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
                     let why = format!("the answer cannot be sent as a response: {wrong}");
-                    (Refusal::BadAnswer, Reason::new("BadAnswer", &why))
+                    (Refusal::BadAnswer, FailureReason::new("BadAnswer", &why))
                 })
             }
         }
     }
 }
 
-/// The token that a request brings. Several are refused: another reader could take another one.
-fn presented(head: &Head, source: &str) -> Result<Option<String>, Denied> {
+/// The token of a request. Several are rejected: another reader could take another one.
+fn token_of(head: &Head, source: &str) -> Result<Option<String>, Denied> {
     let mut found: Vec<String> = if let Some(wanted) = source.strip_prefix("$request.querystring.")
     {
         let query = decode::query(head.uri.query().unwrap_or(""));
@@ -367,7 +368,7 @@ impl From<BodyError> for Refusal {
     }
 }
 
-/// The caller's trace goes on; without one a new trace begins.
+/// The caller's trace id, or a new one.
 fn trace_id(head: &Head, now: Timestamp) -> String {
     let given = head
         .headers

@@ -1,8 +1,8 @@
-//! The keys that tokens are checked with now, and how they stay current.
+//! The keys that tokens are checked with, and how they are refreshed.
 //!
-//! A file is read again when it changes; a URL is read again every ten minutes; and both when a token names a key that the set does not
-//! have, at most once in five seconds, for all clients together. A read that fails changes nothing: the keys that are there remain, with
-//! a warning and a count.
+//! A file is read again when it changes, a URL every ten minutes. Both are also read when a token
+//! names a key that the set does not have, at most once in five seconds for all clients together. A
+//! failed read keeps the keys in force, with a warning and a count.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -20,9 +20,9 @@ use crate::model::KeySource;
 pub struct Refresh {
     /// Time between two reads of a URL.
     pub url: Duration,
-    /// Time between two looks at whether a file changed.
+    /// Time between two checks of a file for changes.
     pub file: Duration,
-    /// Least time between two reads because of unknown keys.
+    /// Minimum time between two reads because of unknown keys.
     pub unknown_key: Duration,
 }
 
@@ -39,11 +39,12 @@ impl Default for Refresh {
 /// The keys in force, with their source.
 #[derive(Debug)]
 pub struct KeyStore {
-    /// `None`: they never change.
+    /// `None`: the keys never change.
     source: Option<KeySource>,
-    refresh: Refresh,
+    intervals: Refresh,
     current: RwLock<Arc<KeySet>>,
-    /// When the source was last read because of an unknown key. Held during a read, so that one read serves all who wait.
+    /// When the source was last read because of an unknown key. Locked during a read, so that one
+    /// read serves all waiting requests.
     read: Mutex<Option<Instant>>,
     /// Why the last read failed.
     problem: RwLock<Option<String>>,
@@ -59,12 +60,12 @@ pub struct KeyStatus {
     pub keys: usize,
     /// Reads that failed since the start.
     pub refresh_failures: u64,
-    /// Why the last read failed; the keys of the last good one are in force.
+    /// Why the last read failed; the keys before it are in force.
     pub problem: Option<String>,
 }
 
 impl KeyStore {
-    /// Keys that never change.
+    /// Keys without a source, which never change.
     pub fn fixed(set: KeySet) -> Self {
         Self::holding(set, None, Refresh::default())
     }
@@ -72,7 +73,7 @@ impl KeyStore {
     /// Reads the source for the first time.
     ///
     /// # Errors
-    /// The sentence to show: the source cannot be read, or holds no key that can be used.
+    /// The message for the user: the source cannot be read, or has no usable key.
     pub async fn load(source: KeySource, refresh: Refresh) -> Result<Self, String> {
         let set = read(&source).await?;
         Ok(Self::holding(set, Some(source), refresh))
@@ -82,7 +83,7 @@ impl KeyStore {
         let current = RwLock::new(Arc::new(set));
         Self {
             source,
-            refresh,
+            intervals: refresh,
             current,
             read: Mutex::new(None),
             problem: RwLock::default(),
@@ -98,42 +99,42 @@ impl KeyStore {
             .clone()
     }
 
-    /// A token names a key that the set does not have: reads the source again, unless that was done just now.
-    pub(super) async fn look_for_new_keys(&self) {
+    /// Reads the source for a token with an unknown key, unless that happened a moment ago.
+    pub(super) async fn refresh_for_unknown_key(&self) {
         let Some(source) = &self.source else { return };
         let mut last = self.read.lock().await;
-        if last.is_none_or(|at| at.elapsed() >= self.refresh.unknown_key) {
-            self.read_again(source).await;
+        if last.is_none_or(|at| at.elapsed() >= self.intervals.unknown_key) {
+            self.refresh(source).await;
             *last = Some(Instant::now());
         }
     }
 
-    /// Follows the source; never ends.
+    /// Follows the source for ever.
     pub async fn follow(&self) {
         let Some(source) = &self.source else {
             return std::future::pending().await;
         };
-        // a file is read once more at the start: it may have changed since it was loaded
+        // the file may have changed since it was loaded
         let mut stamp = None;
         loop {
             let pause = if matches!(source, KeySource::Url(_)) {
-                self.refresh.url
+                self.intervals.url
             } else {
-                self.refresh.file
+                self.intervals.file
             };
             tokio::time::sleep(pause).await;
             let now = stamp_of(source).await;
-            // a URL has no stamp; a file that is gone keeps its keys until there is one again
+            // a URL has no stamp; without its file the keys stay in force
             if now == stamp && matches!(source, KeySource::File(_)) {
                 continue;
             }
-            let _alone = self.read.lock().await;
+            let _guard = self.read.lock().await;
             stamp = now;
-            self.read_again(source).await;
+            self.refresh(source).await;
         }
     }
 
-    async fn read_again(&self, source: &KeySource) {
+    async fn refresh(&self, source: &KeySource) {
         match read(source).await {
             Ok(set) => {
                 let before = std::mem::replace(
@@ -143,7 +144,12 @@ impl KeyStore {
                 let old = before.names();
                 let new = self.current().names();
                 if old != new {
-                    tracing::info!(%source, "keys for tokens changed: {} -> {}", old.join(", "), new.join(", "));
+                    tracing::info!(
+                        %source,
+                        "keys for tokens changed: {} -> {}",
+                        old.join(", "),
+                        new.join(", ")
+                    );
                 }
                 if self
                     .problem
@@ -201,7 +207,7 @@ async fn read(source: &KeySource) -> Result<KeySet, String> {
     KeySet::parse(&text).map_err(|wrong| format!("the key set {source} {wrong}"))
 }
 
-/// What tells a changed file from the one before; `None` for a URL, and for a file that is not there.
+/// Changes with an edit of the file; `None` for a URL, and for a missing file.
 async fn stamp_of(source: &KeySource) -> Option<(SystemTime, u64)> {
     let KeySource::File(file) = source else {
         return None;

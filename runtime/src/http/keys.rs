@@ -1,18 +1,18 @@
-//! Public keys that tokens are checked with: the text of a JWKS document, read.
+//! The public keys of a JWKS document.
 
 use std::collections::BTreeMap;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
-/// RSA keys by key id. HTTP APIs take RSA signatures only.
+/// RSA keys by key id. HTTP APIs accept RSA signatures only.
 pub struct KeySet {
-    keys: BTreeMap<String, Key>,
+    keys: BTreeMap<String, VerificationKey>,
 }
 
-pub(super) struct Key {
+pub(super) struct VerificationKey {
     pub(super) decoding: DecodingKey,
-    /// The only algorithm the key says it is for, if it says one.
+    /// The only algorithm that the key allows; `None`: any.
     pub(super) algorithm: Option<Algorithm>,
 }
 
@@ -28,7 +28,7 @@ impl KeySet {
     /// Reads the text of a JWKS document.
     ///
     /// # Errors
-    /// The end of a sentence that begins with the file's name.
+    /// The end of a sentence that begins with the source's name.
     pub fn parse(text: &str) -> Result<Self, String> {
         let set: JwkSet = strict_json::from_str(text)
             .map_err(|error| format!("is not a JWKS document: {error}."))?;
@@ -51,7 +51,7 @@ impl KeySet {
             };
             keys.insert(
                 kid.clone(),
-                Key {
+                VerificationKey {
                     decoding,
                     algorithm,
                 },
@@ -65,12 +65,12 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// Ids of the keys, in order.
+    /// Key ids, sorted.
     pub(super) fn names(&self) -> Vec<String> {
         self.keys.keys().cloned().collect()
     }
 
-    pub(super) fn find(&self, kid: &str) -> Option<&Key> {
+    pub(super) fn find(&self, kid: &str) -> Option<&VerificationKey> {
         self.keys.get(kid)
     }
 }

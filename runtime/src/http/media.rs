@@ -1,11 +1,12 @@
-//! `BinaryMediaTypes` of a REST API: which bodies travel as base64.
+//! `BinaryMediaTypes` of a REST API: the bodies that travel as base64.
 
 /// Whether a body of this content type is binary.
 pub(super) fn is_binary(binary: &[String], content_type: &str) -> bool {
     matches(binary, content_type)
 }
 
-/// Whether a client that sent this `Accept` gets bytes: the service looks at its first media type only.
+/// Whether a client with this `Accept` header receives bytes. The service reads its first media
+/// type only.
 pub(super) fn accepts(binary: &[String], accept: &str) -> bool {
     matches(binary, accept.split(',').next().unwrap_or(""))
 }
@@ -26,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_take_a_kind_or_everything_and_parameters_do_not_count() {
+    fn wildcards_match_and_parameters_are_ignored() {
         let list = |items: &[&str]| {
             items
                 .iter()

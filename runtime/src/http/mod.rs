@@ -1,17 +1,17 @@
-//! Serves HTTP APIs, REST APIs and function URLs: a request becomes an event, the function's answer a
-//! response.
+//! Serves HTTP APIs, REST APIs and function URLs: a request becomes an event, the function's answer
+//! a response.
 //!
 //! A request passes through: [`crate::listener`] (limits against slow clients), [`cors`] or
 //! [`preflight`] (OPTIONS), [`router`] (finds the route), [`throttle`] (rate limit of the route),
 //! [`authorizer`] with [`token`] and [`keys`] (checks the token; [`key_store`] refreshes the keys),
-//! [`event`] (builds the event by payload format), the invoker, and [`answer`] (builds the response by
-//! payload format). [`handler`] is that chain; [`refusal`] is the table of responses that the service
-//! sends in the function's place; [`media`] selects the bodies of a REST API that travel as base64;
-//! [`failed`] logs a failed call.
+//! [`event`] (builds the event by payload format), the invoker, and [`answer`] (builds the response
+//! by payload format). [`handler`] is that chain; [`refusal`] is the table of responses that the
+//! service sends in the function's place; [`media`] selects the bodies of a REST API that travel as
+//! base64; [`failed`] logs a failed call.
 //!
-//! Guarantees: a route with an authorizer is never served without keys to check tokens with; no head
-//! or body of a client can hold a connection for ever; an accepted request is answered even while the
-//! host drains.
+//! Guarantees: a route with an authorizer is never served without keys to check tokens with; no
+//! head or body of a client can hold a connection for ever; an accepted request is answered even
+//! while the host drains.
 
 mod answer;
 mod authorizer;
@@ -41,8 +41,8 @@ use crate::model::Api;
 pub use key_store::{KeyStatus, KeyStore, Refresh};
 pub use keys::KeySet;
 
-/// Bytes of a request's body at most (quota "Payload size" of HTTP and REST APIs; the size of an event
-/// limits a function URL to 6 MB).
+/// Bytes of a request's body at most (quota "Payload size" of HTTP and REST APIs; the size of an
+/// event limits a function URL to 6 MB).
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// Time for open requests once the host drains: that of the longest route.
@@ -60,7 +60,7 @@ pub async fn serve(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), String> {
-    let handler = Arc::new(handler::Handler::new(api, keys, invoker)?);
+    let handler = Arc::new(handler::ApiHandler::new(api, keys, invoker)?);
     let listener = listener.with_policy(ListenerPolicy {
         drain: Some(DRAIN),
         ..ListenerPolicy::default()
@@ -80,8 +80,9 @@ pub async fn serve(
 pub fn check(api: &Api, has_keys: bool) -> Result<(), String> {
     match api.routes.iter().find(|route| route.authorizer.is_some()) {
         Some(route) if !has_keys => Err(format!(
-            "API {}: the route {} {} has the authorizer {}, and there are no keys to check its tokens \
-             with. Say --jwks FILE (a JWKS file, or its URL), or write jwks = \"FILE\" in usher.toml.",
+            "API {}: the route {} {} has the authorizer {}, and there are no keys to check its \
+             tokens with. Say --jwks FILE (a JWKS file, or its URL), or write jwks = \"FILE\" in \
+             usher.toml.",
             api.id,
             route.method,
             route.path,

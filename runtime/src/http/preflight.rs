@@ -1,25 +1,19 @@
-//! `Cors` of a REST API: the OPTIONS method that SAM puts on every path, which answers by itself.
+//! `Cors` of a REST API: the OPTIONS method that SAM adds to every path, answered by the API
+//! itself.
 
-use bytes::Bytes;
+use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
-use http_body_util::Full;
 
-use crate::listener::Reply;
+use crate::listener::{Reply, json_reply};
 use crate::model::PreflightMock;
 
 /// The methods of an ANY, in the order in which SAM lists them.
 const ALL: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
-/// The answer on a path that has these methods.
+/// The response for a path with these methods.
 pub(super) fn answer(mock: &PreflightMock, methods: &[&str]) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::from_static(b"{}")));
-    *reply.status_mut() = StatusCode::OK;
+    let mut reply = json_reply(StatusCode::OK, "{}");
     let headers = reply.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
     let allowed = mock.methods.clone().unwrap_or_else(|| of_path(methods));
     set(
         headers,
@@ -71,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_methods_of_the_path_are_allowed_unless_the_template_names_some() {
+    fn the_paths_methods_are_allowed_by_default() {
         let mut mock = PreflightMock {
             origin: "*".into(),
             headers: Some("X-A".into()),

@@ -1,6 +1,6 @@
-//! Answers that the service gives by itself: one table, a column for each kind of API.
+//! Responses of the service in the function's place: one table, a column for each kind of API.
 //!
-//! The words are what clients see, so they are the services' own. Sources and what could not be confirmed stand in
+//! The texts are the services' own. Sources and open questions stand in
 //! `docs/reference/conformance/http.md`.
 
 use http::StatusCode;
@@ -14,29 +14,29 @@ use crate::model::ApiKind;
 /// Why the service answers in the function's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// No route takes the request.
+    /// No route matches the request.
     NoRoute,
-    /// The authorizer said no; the scopes are the route's.
+    /// By the authorizer, with the route's scopes.
     Denied(Denied, Vec<String>),
     /// The request cannot be read.
     BadRequest,
-    /// The request's body did not come in time.
+    /// The request's body is not complete in time.
     SlowRequest,
-    /// The body, or the event made of it, is larger than allowed.
+    /// The body, or the event with it, is larger than allowed.
     TooLarge,
-    /// The function failed, crashed, or ran into its own Timeout.
+    /// The function failed, crashed, or reached its Timeout.
     FunctionFailed,
     /// The function's answer cannot be sent as a response.
     BadAnswer,
-    /// The service has waited for the function as long as it does.
+    /// The function did not answer within the route's timeout.
     TooSlow,
-    /// More requests than the route takes.
+    /// The route's rate limit is reached.
     TooMany,
     /// All instances are busy.
     Throttled,
-    /// The function is not there, or the host ends.
+    /// The host is draining.
     Unreachable,
-    /// The host is short of memory for bodies, or of open files or processes. To be tried again.
+    /// The host is short of memory for bodies, open files or processes. The client may retry.
     NoRoom,
     /// A fault of this host.
     Internal,
@@ -55,7 +55,7 @@ impl From<&Rejected> for Refusal {
 }
 
 impl Refusal {
-    /// The whole answer, as this kind of API words it.
+    /// The response of this kind of API.
     pub(super) fn reply(&self, kind: &ApiKind) -> Reply {
         let mut reply = match kind {
             ApiKind::Http => http_api(self),
@@ -95,7 +95,7 @@ fn http_api(refusal: &Refusal) -> Reply {
     message(status, text)
 }
 
-/// REST APIs name the reason in a header, too.
+/// REST APIs name the reason in a header as well.
 fn rest_api(refusal: &Refusal) -> Reply {
     let (status, text, error) = match refusal {
         Refusal::NoRoute => (
@@ -130,15 +130,15 @@ fn rest_api(refusal: &Refusal) -> Reply {
     reply
 }
 
-/// Function URLs answer failures of the function with bare text.
+/// Function URLs answer failures of the function with plain text.
 fn function_url(refusal: &Refusal) -> Reply {
     match refusal {
-        // A URL takes every method and path, and asks for no token.
+        // a URL accepts every method and path, and has no authorizer
         Refusal::NoRoute | Refusal::Denied(..) => message(403, "Forbidden"),
         Refusal::BadRequest => message(400, "Bad Request"),
         Refusal::SlowRequest => message(408, "Request Timeout"),
         Refusal::TooLarge => message(413, "Request Entity Too Large"),
-        // A URL has no limits of its own.
+        // a URL has no rate limit
         Refusal::TooMany | Refusal::Throttled => message(429, "Rate Exceeded."),
         Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::TooSlow => {
             text(502, "Internal Server Error")
@@ -148,7 +148,7 @@ fn function_url(refusal: &Refusal) -> Reply {
     }
 }
 
-/// What the client is told of the token it should bring.
+/// The `WWW-Authenticate` header: the token that the client needs.
 fn challenge(denied: Denied, scopes: &str) -> String {
     match denied {
         Denied::Missing => "Bearer".to_owned(),
@@ -200,32 +200,32 @@ mod tests {
         Refusal::TooLarge,
     ];
 
-    fn said(status: u16, text: &str) -> (u16, String) {
+    fn json(status: u16, text: &str) -> (u16, String) {
         (status, format!("{{\"message\":\"{text}\"}}"))
     }
 
     #[tokio::test]
-    async fn an_http_api_hides_the_function_behind_500_and_503() {
+    async fn an_http_api_answers_500_and_503() {
         let expected = [
-            said(404, "Not Found"),
-            said(500, "Internal Server Error"),
-            said(500, "Internal Server Error"),
-            said(503, "Service Unavailable"),
-            said(503, "Service Unavailable"),
-            said(413, "Request Entity Too Large"),
+            json(404, "Not Found"),
+            json(500, "Internal Server Error"),
+            json(500, "Internal Server Error"),
+            json(503, "Service Unavailable"),
+            json(503, "Service Unavailable"),
+            json(413, "Request Entity Too Large"),
         ];
         assert_eq!(column(&ApiKind::Http).await, expected);
     }
 
     #[tokio::test]
-    async fn a_rest_api_tells_bad_answers_timeouts_and_unknown_routes_apart() {
+    async fn a_rest_api_distinguishes_its_refusals() {
         let expected = [
-            said(403, "Missing Authentication Token"),
-            said(502, "Internal server error"),
-            said(502, "Internal server error"),
-            said(504, "Endpoint request timed out"),
-            said(500, "Internal server error"),
-            said(413, "Request Too Long"),
+            json(403, "Missing Authentication Token"),
+            json(502, "Internal server error"),
+            json(502, "Internal server error"),
+            json(504, "Endpoint request timed out"),
+            json(500, "Internal server error"),
+            json(413, "Request Too Long"),
         ];
         let rest = ApiKind::Rest(RestApi::default());
         assert_eq!(column(&rest).await, expected);
@@ -236,21 +236,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_url_answers_502_in_plain_text_and_429_when_throttled() {
+    async fn a_function_url_answers_502_as_text_and_429() {
         let failed = (502, "Internal Server Error".to_owned());
         let expected = [
-            said(403, "Forbidden"),
+            json(403, "Forbidden"),
             failed.clone(),
             failed.clone(),
             failed,
-            said(429, "Rate Exceeded."),
-            said(413, "Request Entity Too Large"),
+            json(429, "Rate Exceeded."),
+            json(413, "Request Entity Too Large"),
         ];
         assert_eq!(column(&ApiKind::FunctionUrl).await, expected);
     }
 
     #[test]
-    fn a_host_without_room_is_asked_again_later() {
+    fn a_host_without_room_sends_retry_after() {
         for kind in [
             ApiKind::Http,
             ApiKind::Rest(RestApi::default()),
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denied_client_is_told_what_to_bring() {
+    fn a_denied_client_receives_a_challenge() {
         let reply =
             Refusal::Denied(Denied::Scope, vec!["a".into(), "b".into()]).reply(&ApiKind::Http);
         assert_eq!(

@@ -1,9 +1,9 @@
-//! Which route takes a request.
+//! Finds the route of a request.
 //!
-//! Segment by segment, fixed text comes before `{name}` before `{name+}`; on equal paths the named method before ANY;
-//! `$default` last of all. On an HTTP API the most specific route wins of those whose method and path both match. A REST
-//! API first finds the path, and only then asks whether it has the method: a less specific path is no way out. It also
-//! overlooks a slash at the end.
+//! Segment by segment, fixed text comes before `{name}` before `{name+}`; on equal paths the named
+//! method before ANY; `$default` last. An HTTP API selects the most specific route whose method and
+//! path both match. A REST API selects the most specific path first, and then its method: a request
+//! never falls back to a less specific path. A REST API also ignores a slash at the end.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -32,14 +32,14 @@ enum Segment {
     Rest(String),
 }
 
-/// A route and what its parameters took.
+/// A route with the values of its parameters.
 #[derive(Debug)]
-pub(super) struct Found<'r> {
+pub(super) struct RouteMatch<'r> {
     pub(super) route: &'r Route,
     pub(super) parameters: BTreeMap<String, String>,
 }
 
-/// What a REST API has at a path.
+/// A path of a REST API with its methods.
 #[derive(Debug)]
 pub(super) struct Resource<'r> {
     routes: Vec<&'r Route>,
@@ -47,7 +47,7 @@ pub(super) struct Resource<'r> {
 }
 
 impl<'r> Resource<'r> {
-    /// Methods of the path as the template writes them, `ANY` among them.
+    /// Methods as the template writes them, with `ANY`.
     pub(super) fn methods(&self) -> Vec<&'r str> {
         self.routes
             .iter()
@@ -56,12 +56,12 @@ impl<'r> Resource<'r> {
     }
 
     /// The route for a method, ANY last.
-    pub(super) fn into_found(self, method: &str) -> Option<Found<'r>> {
+    pub(super) fn into_match(self, method: &str) -> Option<RouteMatch<'r>> {
         let named = self.routes.iter().find(|route| route.method == method);
         let route = named
             .or_else(|| self.routes.iter().find(|route| route.method == "ANY"))
             .copied()?;
-        Some(Found {
+        Some(RouteMatch {
             route,
             parameters: self.parameters,
         })
@@ -81,8 +81,8 @@ impl Router {
         Self { entries }
     }
 
-    /// The route of a request; the path begins with `/` and is still percent-encoded.
-    pub(super) fn find(&self, method: &str, path: &str) -> Option<Found<'_>> {
+    /// The route of a request. The path begins with `/` and is percent-encoded.
+    pub(super) fn find(&self, method: &str, path: &str) -> Option<RouteMatch<'_>> {
         let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
         self.entries
             .iter()
@@ -92,16 +92,14 @@ impl Router {
                     Some(segments) => matched(segments, &parts)?,
                     None => BTreeMap::new(),
                 };
-                Some(Found {
+                Some(RouteMatch {
                     route: &entry.route,
                     parameters,
                 })
             })
     }
-}
 
-impl Router {
-    /// The most specific path of a REST API that fits, with every method it has.
+    /// The most specific matching path of a REST API, with every method it has.
     pub(super) fn resource(&self, path: &str) -> Option<Resource<'_>> {
         let inner = path.strip_prefix('/').unwrap_or(path);
         let parts: Vec<&str> = inner
@@ -109,12 +107,12 @@ impl Router {
             .unwrap_or(inner)
             .split('/')
             .collect();
-        let fits = |entry: &Entry| matched(entry.segments.as_ref()?, &parts);
+        let matching = |entry: &Entry| matched(entry.segments.as_ref()?, &parts);
         let (first, parameters) = self
             .entries
             .iter()
-            .find_map(|entry| fits(entry).map(|parameters| (entry, parameters)))?;
-        // Two spellings of one path ({a} and {b}) are one resource; the template room refuses them.
+            .find_map(|entry| matching(entry).map(|parameters| (entry, parameters)))?;
+        // the template check rejects one path with two names of a parameter ({a} and {b})
         let same = self
             .entries
             .iter()
@@ -151,7 +149,7 @@ fn precedence(a: &Entry, b: &Entry) -> Ordering {
     by_path.then_with(|| (a.route.method == "ANY").cmp(&(b.route.method == "ANY")))
 }
 
-/// What the parameters take, if the path fits. A parameter takes at least one character.
+/// The values of the parameters, if the path matches. A value has at least one character.
 fn matched(segments: &[Segment], parts: &[&str]) -> Option<BTreeMap<String, String>> {
     let mut parameters = BTreeMap::new();
     for (at, segment) in segments.iter().enumerate() {
@@ -200,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_route_wins_whatever_the_order_written() {
+    fn the_most_specific_route_wins_in_any_order() {
         let mut routes = vec![
             "$default",
             "ANY /{proxy+}",
@@ -234,7 +232,7 @@ mod tests {
         let found = |method: &str, path: &str| {
             router
                 .resource(path)
-                .and_then(|resource| resource.into_found(method))
+                .and_then(|resource| resource.into_match(method))
                 .map(|found| found.route.function.clone())
         };
         assert_eq!(found("GET", "/pets").as_deref(), Some("GET /pets"));
@@ -242,7 +240,7 @@ mod tests {
         assert_eq!(
             found("POST", "/pets"),
             None,
-            "the greedy sibling is no way out"
+            "no fallback to the greedy path"
         );
         assert_eq!(
             found("DELETE", "/pets/1").as_deref(),
@@ -258,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_take_decoded_text_and_never_nothing() {
+    fn parameters_are_decoded_and_never_empty() {
         let routes = [route("GET /a/{x}/b"), route("GET /f/{rest+}")];
         let router = Router::new(&routes);
         assert_eq!(

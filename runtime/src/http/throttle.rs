@@ -1,23 +1,23 @@
-//! The rate of requests to a route: a token bucket, as the service describes it. Time is a parameter.
+//! The rate limit of a route: a token bucket, as the service describes it. Time is a parameter.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::model::{Api, Route, Throttle};
 
-/// Tokens are counted in thousandths of one request.
+/// The bucket counts thousandths of a request.
 const REQUEST: u64 = 1_000;
 
 /// Nanoseconds.
 const SECOND: u128 = 1_000_000_000;
 
-/// How many more requests a route takes now.
+/// The requests that a route accepts now.
 #[derive(Debug)]
 struct Bucket {
     limit: Throttle,
     /// Thousandths of a request.
     level: u64,
-    /// The time up to which the level is counted. What has passed since then is less than one thousandth of a request, or not yet counted.
+    /// The time up to which the level includes the rate.
     counted: Instant,
 }
 
@@ -31,14 +31,14 @@ impl Bucket {
         }
     }
 
-    /// Takes one request, if there is room for it.
+    /// Takes one request from the level. False: the limit is reached.
     fn take(&mut self, now: Instant) -> bool {
         let full = u64::from(self.limit.burst) * REQUEST;
         let rate = u128::from(self.limit.rate_milli);
         let passed = now.saturating_duration_since(self.counted).as_nanos();
         let added = rate.saturating_mul(passed) / SECOND;
         if added > 0 {
-            // only the time that these thousandths took: the rest counts the next time
+            // the remainder below one thousandth counts the next time
             let taken =
                 Duration::from_nanos(u64::try_from(added * SECOND / rate).unwrap_or(u64::MAX));
             self.counted = self.counted.checked_add(taken).unwrap_or(now);
@@ -67,7 +67,7 @@ impl Buckets {
         Self(api.routes.iter().filter_map(limited).collect())
     }
 
-    /// Whether a request to this route is taken.
+    /// Whether a request to this route is within its limit.
     pub(super) fn take(&mut self, route: &Route, now: Instant) -> bool {
         if self.0.is_empty() {
             return true;
@@ -87,32 +87,32 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_taken_at_once_and_the_rate_after_it() {
-        let began = Instant::now();
+    fn a_burst_passes_and_then_the_rate() {
+        let start = Instant::now();
         let mut bucket = Bucket::new(
             Throttle {
                 rate_milli: 2_000,
                 burst: 5,
             },
-            began,
+            start,
         );
-        assert_eq!(taken(&mut bucket, 9, began), 5);
-        assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(499)), 0);
-        assert_eq!(taken(&mut bucket, 9, began + Duration::from_millis(500)), 1);
+        assert_eq!(taken(&mut bucket, 9, start), 5);
+        assert_eq!(taken(&mut bucket, 9, start + Duration::from_millis(499)), 0);
+        assert_eq!(taken(&mut bucket, 9, start + Duration::from_millis(500)), 1);
         assert_eq!(
-            taken(&mut bucket, 9, began + Duration::from_millis(1_500)),
+            taken(&mut bucket, 9, start + Duration::from_millis(1_500)),
             2
         );
         assert_eq!(
-            taken(&mut bucket, 9, began + Duration::from_hours(1)),
+            taken(&mut bucket, 9, start + Duration::from_hours(1)),
             5,
-            "never more than the burst"
+            "at most the burst"
         );
     }
 
     #[test]
     fn many_refused_requests_lose_no_rate() {
-        let began = Instant::now();
+        let start = Instant::now();
         for (rate_milli, micros) in [
             (1_500, 1_000),
             (300_000, 1_900),
@@ -125,12 +125,12 @@ mod tests {
                     rate_milli,
                     burst: 5,
                 },
-                began,
+                start,
             );
             let seconds = if rate_milli < 1_000 { 400 } else { 4 };
             let tries = seconds * 1_000_000 / micros;
             let taken = (1..=tries)
-                .filter(|at| bucket.take(began + Duration::from_micros(at * micros)))
+                .filter(|at| bucket.take(start + Duration::from_micros(at * micros)))
                 .count() as u64;
             let expected = 5 + rate_milli * seconds / 1_000;
             assert!(
@@ -142,16 +142,16 @@ mod tests {
 
     #[test]
     fn a_rate_below_one_a_second_is_not_lost() {
-        let began = Instant::now();
+        let start = Instant::now();
         let mut bucket = Bucket::new(
             Throttle {
                 rate_milli: 1,
                 burst: 1,
             },
-            began,
+            start,
         );
-        assert_eq!(taken(&mut bucket, 1, began), 1);
-        let after = |seconds| began + Duration::from_secs(seconds);
+        assert_eq!(taken(&mut bucket, 1, start), 1);
+        let after = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(
             (1..1_000)
                 .filter(|second| bucket.take(after(*second)))
@@ -162,15 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn without_a_burst_nothing_is_taken() {
-        let began = Instant::now();
+    fn without_a_burst_every_request_is_refused() {
+        let start = Instant::now();
         let mut bucket = Bucket::new(
             Throttle {
                 rate_milli: 1_000_000,
                 burst: 0,
             },
-            began,
+            start,
         );
-        assert_eq!(taken(&mut bucket, 3, began + Duration::from_secs(9)), 0);
+        assert_eq!(taken(&mut bucket, 3, start + Duration::from_secs(9)), 0);
     }
 }

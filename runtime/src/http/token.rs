@@ -1,7 +1,7 @@
-//! The form of a token: a header that demands nothing unknown, and objects in which no name is repeated.
+//! The form of a token: a header without unknown extensions, and JSON objects without repeated
+//! names.
 //!
-//! What this module refuses has two readings, or a meaning that only its issuer knows: another reader of the same token could come to
-//! another result.
+//! Another reader of the same token could interpret such a header or object in another way.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// The members of a JSON object, of which no two have one name.
+/// The members of a JSON object, each name once.
 #[derive(Debug)]
 pub(super) struct Members(pub(super) Map<String, Value>);
 
@@ -43,11 +43,12 @@ impl<'de> Deserialize<'de> for Members {
 
 /// Checks the header of a token.
 ///
-/// `crit` names extensions that a reader must understand (RFC 7515, section 4.1.11). This one understands none, and `crit` may not be
-/// empty: a token that has it, with whatever value, is refused.
+/// `crit` names extensions that a reader must implement (RFC 7515, section 4.1.11). This one
+/// implements none, and `crit` may not be empty: a token with `crit` is rejected, whatever its
+/// value.
 ///
 /// # Errors
-/// What is wrong, for the client.
+/// The reason, for the client.
 pub(super) fn check_header(token: &str) -> Result<(), &'static str> {
     const NO_JWT: &str = "the token is not a JWT";
     let header = token.split('.').next().unwrap_or_default();
@@ -60,7 +61,7 @@ pub(super) fn check_header(token: &str) -> Result<(), &'static str> {
     }
 }
 
-/// A claim that is text, or a list of texts. Nothing for any other value.
+/// The texts of a claim that is text or a list of texts; `None` for any other value.
 pub(super) fn texts(value: &Value) -> Option<Vec<&str>> {
     match value {
         Value::Array(items) => items.iter().map(Value::as_str).collect(),
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_demands_an_extension_is_refused() {
+    fn a_header_with_an_extension_is_rejected() {
         assert_eq!(header(r#"{"alg":"RS256","kid":"k"}"#), Ok(()));
         for crit in ["[\"exp\"]", "[\"b64\"]", "[]", "null", "\"exp\"", "{}"] {
             assert!(
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_with_a_repeated_name_is_refused() {
+    fn an_object_with_a_repeated_name_is_rejected() {
         assert!(header(r#"{"alg":"RS256","kid":"a","kid":"b"}"#).is_err());
         assert!(
             header(r#"{"alg":"RS256","\u0063rit":["x"]}"#).is_err(),
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_with_anything_but_text_is_no_list_of_texts() {
+    fn a_list_of_texts_has_texts_only() {
         assert_eq!(texts(&json!(["a", "b"])), Some(vec!["a", "b"]));
         assert_eq!(texts(&json!("a")), Some(vec!["a"]));
         for other in [

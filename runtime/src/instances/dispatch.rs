@@ -1,8 +1,8 @@
 //! Which instance gets the next invocation of one function: a waiting one, a new one, or none yet.
 //!
 //! Every method decides under one short lock, and returns what the caller must do (start a process,
-//! reject the job). Not pure: a worker that receives a job notes the time and sends the job over its
-//! channel while the lock is held; neither blocks.
+//! reject the job). Not pure: a worker that receives a job notes the time and sends the job over
+//! its channel while the lock is held; neither blocks.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -169,8 +169,8 @@ impl Dispatcher {
         Submission::Throttled
     }
 
-    /// Removes a job that waits for busy instances. False: an instance has it or is being started for
-    /// it (its initialisation is part of the invocation), and its outcome will come.
+    /// Removes a job that waits for busy instances. False: an instance has it or is being started
+    /// for it (its initialisation is part of the invocation), and its outcome will come.
     pub(super) fn take_back(&self, request_id: &str) -> bool {
         let mut state = self.state();
         let waiting = state
@@ -181,8 +181,8 @@ impl Dispatcher {
         waiting.and_then(|at| state.queue.remove(at)).is_some()
     }
 
-    /// Waits until a job would find an instance, or one could be started; or until any instance became
-    /// available, which another caller may take first.
+    /// Waits until a job would find an instance, or one could be started; or until any instance
+    /// became available, which another caller may take first.
     pub(super) async fn available(&self) {
         let freed = self.freed.notified();
         if !self.state().is_available() {
@@ -229,9 +229,9 @@ impl Dispatcher {
         state.idle.append(&mut slots);
     }
 
-    /// An instance ended. Returns the id of one to start if queued jobs need it.
-    /// `never_ready`: its initialisation failed. The oldest job gets this result; otherwise a function
-    /// that cannot start would be started for ever.
+    /// An instance ended. Returns the id of one to start if queued jobs need it. `never_ready`: its
+    /// initialisation failed. The oldest job gets this result; otherwise a function that cannot
+    /// start would be started for ever.
     pub(super) fn ended(
         &self,
         instance: u64,
@@ -257,9 +257,9 @@ impl Dispatcher {
         next
     }
 
-    /// The host cannot start an announced instance. Jobs that may queue wait for the function's other
-    /// instances; without any, and for the other jobs, `result` is the answer. No further instance is
-    /// announced before one of these ends or a job comes.
+    /// The host cannot start an announced instance. Jobs that may queue wait for the function's
+    /// other instances; without any, and for the other jobs, `result` is the answer. No further
+    /// instance is announced before one of these ends or a job comes.
     pub(super) fn no_capacity(&self, instance: u64, result: &dyn Fn() -> JobResult) {
         let mut state = self.state();
         state.instances.remove(&instance);

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use crate::model::{Function, Logging};
 
-/// Variables of the host that a function may see. Neither `HOME` nor `AWS_PROFILE`: the AWS SDK would find a developer's own
-/// credentials there, and a local run must never reach a real account by accident.
+/// Variables of the host that a function receives. Neither `HOME` nor `AWS_PROFILE`: the AWS SDK
+/// would find a developer's credentials there, and a local run must never reach a real account by
+/// accident.
 const ALLOWED: [&str; 8] = [
     "PATH",
     "LANG",
@@ -26,8 +27,8 @@ pub(crate) fn arn(function: &Function) -> String {
         .arn("lambda", &format!("function:{}", function.name))
 }
 
-/// Everything the process of `function` finds in its environment: the host's allowed variables (`host`), Lambda's defaults and
-/// the template's over them, Lambda's reserved ones over all.
+/// The environment of a process: the host's allowed variables (`host`), Lambda's defaults and the
+/// template's variables over them, Lambda's reserved ones over all.
 pub(super) fn build(
     function: &Function,
     executable: &Path,
@@ -40,7 +41,7 @@ pub(super) fn build(
         .collect();
     let defaults = [
         ("TZ", ":UTC"),
-        // no SDK looks for credentials of this machine's own
+        // no SDK may use credentials of this machine
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ];
     environment.extend(defaults.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -72,7 +73,7 @@ pub(super) fn build(
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
         ("AWS_REGION", function.location.region.clone()),
         ("AWS_DEFAULT_REGION", function.location.region.clone()),
-        // well-formed and worthless: the SDK asks no further, and no account accepts them
+        // with these the SDK searches no further, and no account accepts them
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("AWS_SESSION_TOKEN", "local".to_owned()),
@@ -84,7 +85,7 @@ pub(super) fn build(
     environment
 }
 
-/// How a function should log, for runtimes that look; nothing where the template names no `LogFormat`.
+/// The logging variables that runtimes read; none where the template has no `LogFormat`.
 fn logging(logging: &Logging) -> impl Iterator<Item = (String, String)> {
     let format = logging
         .format
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_own_secrets_do_not_reach_a_function() {
+    fn the_hosts_secrets_do_not_reach_a_function() {
         let env = built(&[
             ("PATH", "/bin"),
             ("HOME", "/root"),
@@ -163,7 +164,7 @@ mod tests {
         assert_eq!(
             built(&[("TZ", "Europe/Madrid")])["TZ"],
             ":UTC",
-            "the host's own is of no concern"
+            "the host's own is not used"
         );
         let environment = [("TZ".to_owned(), "Asia/Tokyo".to_owned())].into();
         let built = with(
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_learns_how_it_should_log() {
+    fn a_function_receives_its_logging_settings() {
         assert!(
             !built(&[])
                 .keys()

@@ -1,4 +1,4 @@
-//! Failures of the sandbox, worded as Lambda words them.
+//! Failures of the sandbox, with the messages of Lambda.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use serde_json::json;
 
 use crate::invocation::FunctionError;
 
-/// Most bytes of an answer: 6 MiB and the 100 bytes that the service grants on top.
+/// Bytes of an answer at most: 6 MiB, and 100 bytes more as on the service.
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
 
 /// Error type of an invocation whose deadline passed.
 pub(super) const TIMED_OUT: &str = "Sandbox.Timedout";
 
-/// Error type of an answer that does not fit, which the function did send.
+/// Error type of an answer that the function sent and that is too large.
 pub(super) const TOO_LARGE: &str = "Function.ResponseSizeTooLarge";
 
 fn error(error_type: &str, message: String) -> FunctionError {
@@ -37,7 +37,7 @@ pub(super) fn timed_out(request_id: &str, timeout: Duration) -> FunctionError {
     )
 }
 
-/// The process ended while it owed an answer. `how`: "exit status 1", "signal: killed".
+/// The process ended with an invocation in flight. `how`: "exit status 1", "signal: killed".
 pub(super) fn exited(request_id: &str, how: &str) -> FunctionError {
     error(
         "Runtime.ExitError",
@@ -45,7 +45,7 @@ pub(super) fn exited(request_id: &str, how: &str) -> FunctionError {
     )
 }
 
-/// The process ended, without an error of its own, before it asked for an event or answered one.
+/// The process ended with status 0 before it answered.
 pub(super) fn exited_quietly(request_id: &str) -> FunctionError {
     error(
         "Runtime.ExitError",
@@ -53,7 +53,7 @@ pub(super) fn exited_quietly(request_id: &str) -> FunctionError {
     )
 }
 
-/// The executable could not be started at all.
+/// The executable could not be started.
 pub(super) fn cannot_start(request_id: &str, why: &str) -> FunctionError {
     error(
         "Runtime.InvalidEntrypoint",
@@ -61,7 +61,6 @@ pub(super) fn cannot_start(request_id: &str, why: &str) -> FunctionError {
     )
 }
 
-/// The answer has more bytes than fit.
 pub(super) fn response_too_large() -> FunctionError {
     error(
         TOO_LARGE,
@@ -71,7 +70,7 @@ pub(super) fn response_too_large() -> FunctionError {
     )
 }
 
-/// The host is draining and would not wait longer.
+/// The drain is out of time.
 pub(super) fn killed_by_shutdown(request_id: &str) -> FunctionError {
     exited(request_id, "signal: killed (the host shut down)")
 }
@@ -81,7 +80,7 @@ pub(super) fn broken_off(request_id: &str) -> FunctionError {
     exited(request_id, "signal: killed (a fault of the host)")
 }
 
-/// What the function itself reported over the Runtime API, its body untouched.
+/// What the function reported over the Runtime API, with its body unchanged.
 pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -89,7 +88,7 @@ pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
         error_type: Option<String>,
         error_message: Option<String>,
     }
-    // a message in another encoding than UTF-8 still says most of what it should
+    // a message that is not UTF-8 is still mostly readable
     let parsed: Option<Reported> = strict_json::from_str(&String::from_utf8_lossy(&body)).ok();
     let (error_type, message) = parsed.map_or((None, None), |r| (r.error_type, r.error_message));
     FunctionError {
@@ -101,7 +100,7 @@ pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
     }
 }
 
-/// "exit status 1" or "signal: killed", as the message names it.
+/// "exit status 1" or "signal: killed".
 pub(super) fn describe_exit(status: std::process::ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
@@ -127,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_reads_as_lambdas() {
+    fn a_timeout_has_lambdas_message() {
         let error = timed_out("8f5", Duration::from_secs(3));
         assert_eq!(
             error.message,

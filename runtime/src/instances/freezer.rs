@@ -1,4 +1,5 @@
-//! Processes that stand still between invocations, as the service freezes them: for those who ask for it.
+//! Stops processes between invocations, as the service freezes them, where the plan of faults says
+//! so.
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -14,7 +15,7 @@ impl Freezer {
         send(group, Signal::SIGSTOP);
     }
 
-    /// Has a stopped group go on.
+    /// Continues a stopped group.
     pub(super) fn thaw(&mut self, group: Option<u32>) {
         if std::mem::take(&mut self.0) {
             send(group, Signal::SIGCONT);
@@ -24,7 +25,7 @@ impl Freezer {
 
 fn send(group: Option<u32>, signal: Signal) {
     if let Some(group) = group {
-        // an error means that the group is gone, which its supervisor sees for itself
+        // an error means that the group has ended, which its supervisor notices
         let _ = killpg(Pid::from_raw(group.cast_signed()), signal);
     }
 }

@@ -1,7 +1,8 @@
-//! What functions print, line by line, with the platform's START, END and REPORT lines between.
+//! Writes the lines of functions, with the platform's START, END and REPORT lines between.
 //!
-//! One thread writes. The queue before it is bounded per function: a function that floods its log loses its own lines
-//! (and is told how many), never another function's, and nobody waits for a slow terminal.
+//! One thread writes. Its queue is bounded per function: a function that floods the log loses its
+//! own lines, with a line that counts them, and never another function's. No function waits for a
+//! slow terminal.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -19,10 +20,10 @@ use super::tail::{Tail, Tails};
 use crate::model::Logging;
 use crate::terminal;
 
-/// Lines of one function that may wait to be written.
+/// Queued lines of one function at most.
 const QUEUE_PER_FUNCTION: usize = 4_096;
 
-/// Longest line passed on; the rest of a longer one follows as lines of its own.
+/// Bytes of a line at most; the rest of a longer one follows as lines of its own.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
 struct Entry {
@@ -41,7 +42,7 @@ struct Backlog {
     dropped_bytes: AtomicUsize,
 }
 
-/// Handle to the writing thread.
+/// A handle of the writing thread.
 #[derive(Debug, Clone)]
 pub struct Logs {
     sender: Sender<Entry>,
@@ -53,14 +54,14 @@ pub struct Logs {
 pub struct LogEnd(Receiver<()>);
 
 impl LogEnd {
-    /// Blocks until every handle is gone and every line is written, `patience` at most.
-    pub fn wait(&self, patience: Duration) {
-        // nothing is ever sent: the sender is dropped at the end
-        let _ = self.0.recv_timeout(patience);
+    /// Blocks until every handle is dropped and every line is written, for `timeout` at most.
+    pub fn wait(&self, timeout: Duration) {
+        // nothing is sent: the sender is dropped at the end
+        let _ = self.0.recv_timeout(timeout);
     }
 }
 
-/// One function's way into the log.
+/// Writes the lines of one function.
 #[derive(Debug, Clone)]
 pub(super) struct FunctionLog {
     function: Arc<str>,
@@ -70,20 +71,23 @@ pub(super) struct FunctionLog {
 }
 
 impl Logs {
-    /// Starts a thread that writes to `out` until every handle is gone.
+    /// Starts a thread that writes to `out` until every handle is dropped.
     pub fn to(out: impl Write + Send + 'static) -> Self {
         Self::with_end(out).0
     }
 
-    /// The same, for a program that ends after the last line and not before.
+    /// The same, for a program that must not end before the last line is written.
     pub fn with_end(mut out: impl Write + Send + 'static) -> (Self, LogEnd) {
         let (sender, receiver) = channel();
         let (writing, written) = channel();
         let tails = Arc::new(Tails::default());
-        let asked = tails.clone();
+        let collecting = tails.clone();
         std::thread::spawn(move || {
-            // a panic loses the line that caused it: every function's lines pass here
-            while catch_unwind(AssertUnwindSafe(|| write_all(&receiver, &asked, &mut out))).is_err()
+            // a panic loses only the line that caused it
+            while catch_unwind(AssertUnwindSafe(|| {
+                write_all(&receiver, &collecting, &mut out);
+            }))
+            .is_err()
             {
                 tracing::error!(
                     alarm = "log_line_lost",
@@ -95,12 +99,12 @@ impl Logs {
         (Self { sender, tails }, LogEnd(written))
     }
 
-    /// Standard output, where a person running the host looks.
+    /// Writes to standard output.
     pub fn stdout() -> Self {
         Self::to(std::io::stdout())
     }
 
-    /// Collects the end of what an invocation prints, which must not have begun.
+    /// Collects the last lines of an invocation, which must not have started.
     pub fn tail(&self, request_id: &str) -> Tail {
         Tail::new(self.tails.clone(), request_id)
     }
@@ -116,7 +120,7 @@ impl Logs {
 }
 
 impl FunctionLog {
-    /// Has a line written, unless the function's levels leave it out.
+    /// Queues a line, unless the function's log level excludes it.
     pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: Line) {
         let bytes = match &line {
             Line::Output { text }
@@ -143,7 +147,7 @@ impl FunctionLog {
             logging: self.logging.clone(),
             backlog: self.backlog.clone(),
         };
-        // the thread only ends when standard output is gone; then there is nobody to tell
+        // an error means that the thread has ended, because standard output is closed
         let _ = self.sender.send(entry);
     }
 }
@@ -163,9 +167,9 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
             }
             for text in entry.lines() {
                 if let Some(id) = &entry.request_id {
-                    tails.take(id, &entry.line, &text);
+                    tails.add(id, &entry.line, &text);
                 }
-                // a caller that asked for the end of the log receives the function's own characters, a terminal does not
+                // the tail keeps the function's own characters; a terminal gets them escaped
                 let shown = terminal::line(&text);
                 if writeln!(
                     out,
@@ -190,7 +194,7 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
 }
 
 impl Entry {
-    /// The lines that it becomes.
+    /// The lines of text of this entry.
     fn lines(&self) -> Vec<Cow<'_, str>> {
         let id = self.request_id.as_deref().unwrap_or("-");
         let peak = if let Line::Report { pid: Some(pid), .. } = self.line {
@@ -236,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cannot_steer_the_terminal_and_its_json_stays() {
+    fn control_characters_are_escaped_and_json_stays() {
         let (sender, receiver) = channel();
         let json = "{\"a\":\"\u{9b}2J\u{202e}\"}";
         for text in ["\x1b[2Jhello\rbye", json] {
@@ -255,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_below_the_functions_level_are_left_out() {
+    fn lines_below_the_functions_level_are_excluded() {
         let (sender, receiver) = channel();
         let logging = Logging {
             format: Some(LogFormat::Json),
@@ -287,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_loses_its_own_lines_and_says_so() {
+    fn a_flood_loses_its_own_lines_with_a_count() {
         let (sender, receiver) = channel();
         let log = Logs {
             sender,
@@ -310,7 +314,7 @@ mod tests {
         assert_eq!(text.lines().count(), QUEUE_PER_FUNCTION + 1);
     }
 
-    /// Panics at one line; keeps the others.
+    /// Panics at one line.
     struct Fragile(Sender<String>);
 
     impl Write for Fragile {
@@ -326,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_breaks_the_writer_loses_no_other() {
+    fn a_line_that_panics_the_writer_loses_no_other() {
         let (sender, written) = channel();
         let (logs, end) = Logs::with_end(Fragile(sender));
         let log = logs.of("F", &Logging::default());

@@ -1,10 +1,10 @@
-//! Who is at the other end of a loopback connection: a connection from a process of another user is refused, since it
-//! could otherwise take a function's events.
+//! The user at the other end of a loopback connection. A connection of another user is refused: it
+//! could take a function's events.
 
 use std::net::{SocketAddr, SocketAddrV4};
 
-/// True unless the kernel says that the socket `peer`, connected to `local`, belongs to another user. Where that cannot be
-/// read (no /proc, not IPv4) the answer is true.
+/// False if the kernel reports that the socket `peer`, connected to `local`, belongs to another
+/// user. True where that cannot be read (no /proc, not IPv4).
 pub(super) fn is_same_user(peer: SocketAddr, local: SocketAddr) -> bool {
     let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
         return true;
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_connection_is_ours() {
+    fn an_own_connection_is_of_the_same_user() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (SocketAddr::V4(peer), SocketAddr::V4(local)) =
@@ -57,9 +57,11 @@ mod tests {
     }
 
     #[test]
-    fn another_users_socket_is_seen_as_theirs() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
-                      1: 0100007F:A001 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  4242        0 1 1\n";
+    fn another_users_socket_is_recognised() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt \
+                     uid  timeout inode\n\
+                     1: 0100007F:A001 0100007F:1F90 01 00000000:00000000 00:00000000 00000000 \
+                     4242        0 1 1\n";
         let peer = "127.0.0.1:40961".parse().unwrap();
         let local = "127.0.0.1:8080".parse().unwrap();
         assert_eq!(owner(table, peer, local), Some(4242));

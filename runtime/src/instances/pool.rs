@@ -1,5 +1,5 @@
-//! The pool of all functions: finds the function, submits the job to its dispatcher, and waits for the
-//! outcome.
+//! The pool of all functions: finds the function, submits the job to its dispatcher, and waits for
+//! the outcome.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -24,7 +24,7 @@ use crate::ids::{new_id, new_trace_id};
 use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
 use crate::model::Application;
 use crate::observation::Observations;
-use crate::supervision::Registry;
+use crate::supervision::ComponentRegistry;
 
 /// Instances of a function at most, where neither the template nor usher.toml sets a limit.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 16;
@@ -38,7 +38,8 @@ pub struct PoolOptions {
     pub idle: Duration,
     /// Processes of all functions at one time at most, which the host's open files bound.
     pub processes: usize,
-    /// Open files that a function's process may have (its soft limit); `None`: as many as this process.
+    /// Open files that a function's process may have (its soft limit); `None`: as many as this
+    /// process.
     pub open_files: Option<u64>,
     /// Time a drain waits for invocations in flight before it kills them.
     pub drain: Duration,
@@ -49,7 +50,7 @@ pub struct PoolOptions {
     /// Counts and keeps what happens.
     pub observations: Observations,
     /// Registry of the host's components, among them each function's processes.
-    pub parts: Registry,
+    pub parts: ComponentRegistry,
 }
 
 impl Default for PoolOptions {
@@ -63,7 +64,7 @@ impl Default for PoolOptions {
             logs: Logs::stdout(),
             faults: FaultPlan::default(),
             observations: Observations::default(),
-            parts: Registry::default(),
+            parts: ComponentRegistry::default(),
         }
     }
 }
@@ -80,8 +81,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool of the application's functions that have an executable (`executables`, by logical id).
-    /// Processes start with the first invocation. Must be called within a tokio runtime.
+    /// A pool of the application's functions that have an executable (`executables`, by logical
+    /// id). Processes start with the first invocation. Must be called within a tokio runtime.
     pub fn new(
         app: &Application,
         executables: &BTreeMap<String, PathBuf>,
@@ -91,7 +92,7 @@ impl Pool {
         let processes = ProcessLimit::new(options.processes);
         let runners = app.functions.values().filter_map(|function| {
             let executable = executables.get(&function.id)?.clone();
-            let part = options.parts.part(format!("function {}", function.id));
+            let part = options.parts.component(format!("function {}", function.id));
             part.started(Instant::now());
             let limit = function
                 .concurrency
@@ -166,7 +167,8 @@ impl Pool {
         true
     }
 
-    /// Refuses new invocations, waits for those in flight (at most [`PoolOptions::drain`]), then ends every process.
+    /// Refuses new invocations, waits for those in flight (at most [`PoolOptions::drain`]), then
+    /// ends every process.
     pub async fn shutdown(&self) {
         self.draining.store(true, Ordering::SeqCst);
         let deadline = tokio::time::Instant::now() + self.drain;
@@ -226,8 +228,8 @@ impl Invoke for Pool {
         let duplicate = faults.duplicate.then(|| request.clone());
         let response = self.run(request, wait_for_slot, faults.kill).await;
         if let Some(duplicate) = duplicate.filter(|_| response.is_ok()) {
-            // the second answer is dropped; the first waits for it, so that the duplicate ends before
-            // the caller's next event
+            // the second answer is dropped; the first waits for it, so that the duplicate ends
+            // before the caller's next event
             let _ = self.run(duplicate, true, None).await;
         }
         response

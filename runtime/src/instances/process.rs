@@ -29,8 +29,8 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `executable` in its own folder, with exactly this environment and this soft limit of open
-    /// files.
+    /// Starts `executable` in its own folder, with exactly this environment and this soft limit of
+    /// open files.
     pub(super) fn start(
         executable: &Path,
         environment: BTreeMap<String, String>,
@@ -44,8 +44,8 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // a group of its own: Ctrl-C in the terminal must drain the host, not kill its functions,
-            // and a deadline must end what the function started, too
+            // a group of its own: Ctrl-C in the terminal must drain the host, not kill its
+            // functions, and a deadline must end what the function started, too
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;

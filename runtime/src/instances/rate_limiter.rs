@@ -1,7 +1,7 @@
 //! Limits how fast a process' output is read: a leaky bucket.
 //!
-//! A process that prints more blocks on its pipe, which leaves the processor to others. The log would
-//! drop most of such output.
+//! A process that prints more blocks on its pipe, which leaves the processor to others. The log
+//! would drop most of such output.
 
 use std::time::{Duration, Instant};
 

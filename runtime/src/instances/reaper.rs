@@ -1,9 +1,9 @@
 //! The reaper ends the functions' processes if the host is killed with SIGKILL.
 //!
-//! A parent-death signal would need unsafe code between fork and exec, and it spares grandchildren. So a
-//! small shell (`reaper.sh`) in a process group of its own keeps the list of process groups. The pipe to
-//! it closes when the host ends, however it ends; the shell then kills the groups that are still listed.
-//! Without `/bin/sh` the pool works without a reaper.
+//! A parent-death signal would need unsafe code between fork and exec, and it spares grandchildren.
+//! So a small shell (`reaper.sh`) in a process group of its own keeps the list of process groups.
+//! The pipe to it closes when the host ends, however it ends; the shell then kills the groups that
+//! are still listed. Without `/bin/sh` the pool works without a reaper.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -33,7 +33,8 @@ impl Reaper {
         let shell = match spawned {
             Ok(mut child) => child.stdin.take().map(|pipe| (child, pipe)),
             Err(error) => {
-                tracing::warn!(%error, "cannot run /bin/sh: functions may outlive this host if it is killed");
+                tracing::warn!(%error, "cannot run /bin/sh: functions may outlive this host if it \
+                                        is killed");
                 None
             }
         };

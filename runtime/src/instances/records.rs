@@ -1,5 +1,6 @@
-//! The platform's lines of a function's log: as text, or as the JSON records of `LogFormat: JSON` ("Configuring JSON
-//! and plain text log formats", "Telemetry API schema reference" and "Log-level filtering" in Lambda's documentation).
+//! The platform's lines of a function's log: as text, or as the JSON records of `LogFormat: JSON`
+//! ("Configuring JSON and plain text log formats", "Telemetry API schema reference" and "Log-level
+//! filtering" in Lambda's documentation).
 //!
 //! Pure: time and memory are parameters.
 
@@ -23,34 +24,34 @@ pub enum Line {
         /// The line, without its end.
         text: String,
     },
-    /// The host says it: why an invocation or a process failed.
+    /// The host reports why an invocation or a process failed.
     Failure {
         /// One line.
         text: String,
     },
     /// A process is started.
     InitStart,
-    /// Its initialisation is over.
+    /// Its initialisation ended.
     InitEnd {
         /// How long it took.
         duration: Duration,
         /// How it ended.
         status: Status,
     },
-    /// An invocation was handed over.
+    /// An invocation started.
     Start,
-    /// It ended.
+    /// An invocation ended.
     End {
-        /// From hand-over to answer.
+        /// From start to answer.
         duration: Duration,
         /// How it ended.
         status: Status,
         /// Bytes of the answer.
         bytes: usize,
     },
-    /// What it took.
+    /// What the invocation used.
     Report {
-        /// From hand-over to answer.
+        /// From start to answer.
         duration: Duration,
         /// Initialisation, for the first invocation of an instance.
         init: Option<Duration>,
@@ -63,12 +64,12 @@ pub enum Line {
     },
 }
 
-/// How a phase ended, in the platform's words.
+/// How a phase ended, as the platform names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// The runtime answered. An error that the function reports is an answer as well: the runtime is sound.
+    /// The runtime answered. An error that the function reports is an answer as well.
     Success,
-    /// The time was over.
+    /// The phase was out of time.
     Timeout,
     /// The sandbox failed, with this error type: `Runtime.ExitError`.
     Error(String),
@@ -101,7 +102,7 @@ impl Status {
         }
     }
 
-    /// What a text line ends with; nothing after a success.
+    /// The end of a text line; empty after a success.
     fn suffix(&self) -> String {
         match self {
             Self::Success => String::new(),
@@ -119,17 +120,17 @@ impl Status {
         record
     }
 
-    /// Level of a record with this status, where a success has the level `sound`.
-    fn level(&self, sound: LogLevel) -> LogLevel {
+    /// The level of a record with this status. `success`: that of a success.
+    fn level(&self, success: LogLevel) -> LogLevel {
         if *self == Self::Success {
-            sound
+            success
         } else {
             LogLevel::Warn
         }
     }
 }
 
-/// The lines of text that this one becomes: one, or none. What the function printed is not copied.
+/// The line as text, if it has a text form. Output of the function is not copied.
 pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Option<Cow<'l, str>> {
     Some(match line {
         Line::Output { text } | Line::Failure { text } => Cow::Borrowed(text.as_str()),
@@ -153,7 +154,8 @@ pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Opt
             ..
         } => {
             let mut line = format!(
-                "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {memory_mb} MB",
+                "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {} ms\t\
+                 Memory Size: {memory_mb} MB",
                 ms(*duration),
                 billed(*duration, *init)
             );
@@ -169,8 +171,8 @@ pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Opt
     })
 }
 
-/// The lines that this one becomes where the format is JSON: those that the configured levels let pass. What the function printed
-/// stays as it is.
+/// The JSON records of a line that the configured levels include. Output of the function stays as
+/// it is.
 pub(super) fn json<'l>(
     line: &'l Line,
     id: &str,
@@ -238,8 +240,11 @@ pub(super) fn json<'l>(
             status,
             ..
         } => {
-            let mut metrics = json!({ "durationMs": rounded(*duration), "billedDurationMs": billed(*duration, *init),
-                "memorySizeMB": memory_mb });
+            let mut metrics = json!({
+                "durationMs": rounded(*duration),
+                "billedDurationMs": billed(*duration, *init),
+                "memorySizeMB": memory_mb,
+            });
             if let Some(peak) = peak_bytes {
                 metrics["maxMemoryUsedMB"] = Value::from(megabytes(peak));
             }
@@ -258,7 +263,7 @@ pub(super) fn json<'l>(
         .collect()
 }
 
-/// Says that lines were lost, in either format.
+/// The line that counts dropped lines, in either format.
 pub(super) fn dropped(lines: usize, bytes: usize, at: Timestamp, logging: &Logging) -> String {
     const REASON: &str = "printed faster than written";
     if !logging.is_json() {
@@ -278,8 +283,8 @@ fn platform(at: Timestamp, kind: &str, record: &Value) -> String {
     )
 }
 
-/// The level of a line that a function printed: that of its field `level`, if the line is a JSON object with a valid time as well.
-/// All other lines count as `INFO`, as "Log-level filtering" says.
+/// The level of a line of output: that of its field `level`, if the line is a JSON object with a
+/// valid time. All other lines count as `INFO` ("Log-level filtering").
 pub(super) fn level_of(text: &str) -> LogLevel {
     /// Keys under which loggers write the time.
     #[derive(Deserialize)]
@@ -309,7 +314,7 @@ pub(super) fn level_of(text: &str) -> LogLevel {
         .map(str::to_ascii_uppercase)
         .filter(|_| timed);
     match level.as_deref() {
-        // the words of Python's logging
+        // the names of Python's logging
         Some("WARNING") => LogLevel::Warn,
         Some("CRITICAL") => LogLevel::Fatal,
         Some(word) => LogLevel::ALL
@@ -328,12 +333,12 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// Milliseconds with microseconds as decimals.
+/// Milliseconds, to the microsecond.
 fn rounded(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
-/// Whole milliseconds, the initialisation included.
+/// Whole milliseconds, with the initialisation.
 fn billed(duration: Duration, init: Option<Duration>) -> u64 {
     ms(duration + init.unwrap_or_default()).ceil() as u64
 }

@@ -39,7 +39,8 @@ fn a_report_has_duration_init_memory_and_what_went_wrong() {
         .into_owned();
     assert_eq!(
         line,
-        "REPORT RequestId: 8f5\tDuration: 1.23 ms\tBilled Duration: 6 ms\tMemory Size: 128 MB\tMax Memory Used: 1 MB\tInit Duration: 4.00 ms"
+        "REPORT RequestId: 8f5\tDuration: 1.23 ms\tBilled Duration: 6 ms\tMemory Size: 128 \
+         MB\tMax Memory Used: 1 MB\tInit Duration: 4.00 ms"
     );
     let line = text(&report(Status::Error("Runtime.ExitError".into())), ID, None)
         .unwrap()
@@ -52,10 +53,12 @@ fn a_report_has_duration_init_memory_and_what_went_wrong() {
 
 #[test]
 fn platform_records_have_the_documented_shape() {
-    let metrics = serde_json::json!({ "durationMs": 1.23, "billedDurationMs": 6, "memorySizeMB": 128, "maxMemoryUsedMB": 4,
+    let metrics = serde_json::json!({
+        "durationMs": 1.23, "billedDurationMs": 6, "memorySizeMB": 128, "maxMemoryUsedMB": 4,
         "initDurationMs": 4.0 });
     let record = serde_json::json!({ "requestId": ID, "metrics": metrics, "status": "success" });
-    let whole = serde_json::json!({ "time": "2026-11-29T10:00:00.123Z", "type": "platform.report", "record": record });
+    let time = "2026-11-29T10:00:00.123Z";
+    let whole = serde_json::json!({ "time": time, "type": "platform.report", "record": record });
     assert_eq!(lines(&report(Status::Success), LogLevel::Info), [whole]);
     let start = lines(&Line::Start, LogLevel::Info).remove(0);
     assert_eq!(

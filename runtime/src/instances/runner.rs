@@ -15,7 +15,7 @@ use crate::clock::epoch_ms;
 use crate::invocation::{ConcurrencyLimit, FunctionError};
 use crate::model::Function;
 use crate::observation::{Ended, Failure, FunctionObserver};
-use crate::supervision::{Backoff, Part};
+use crate::supervision::{Backoff, Component};
 
 /// One function with all that its instances use.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct Runner {
     pub(super) counters: Counters,
     pub(super) reaper: Arc<Reaper>,
     /// The supervisors of its processes, as a component of the host.
-    pub(super) part: Part,
+    pub(super) part: Component,
     pub(super) backoff: Mutex<Backoff>,
     /// Notified when an instance ended.
     pub(super) ended: Notify,

@@ -1,22 +1,22 @@
-//! What the pool shows of itself.
+//! Snapshots of the pool for the status and the metrics.
 
 use serde::Serialize;
 
-/// A snapshot of every function.
+/// Every function.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Stats {
     /// By logical id, in template order.
     pub functions: Vec<FunctionStats>,
 }
 
-/// Counters since the host started, and the processes of now.
+/// One function: counts since the host started, and its processes.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct FunctionStats {
     /// Logical id.
     pub function: String,
     /// Invocations that reached an instance or failed because none could be started.
     pub invocations: u64,
-    /// Those that ended in a function error.
+    /// Invocations that ended in a function error.
     pub errors: u64,
     /// Calls refused at the concurrency limit.
     pub throttles: u64,
@@ -26,7 +26,7 @@ pub struct FunctionStats {
     pub queued: usize,
     /// Processes at one time at most.
     pub limit: usize,
-    /// The processes.
+    /// Its processes.
     pub instances: Vec<InstanceStats>,
 }
 
@@ -37,27 +37,27 @@ pub struct InstanceStats {
     pub id: u64,
     /// Process id, which is also its process group.
     pub pid: Option<u32>,
-    /// What it does.
+    /// Its state.
     pub state: InstanceState,
-    /// Invocations it was given.
+    /// Invocations assigned to it.
     pub invocations: u64,
-    /// Those that failed.
+    /// Invocations that failed.
     pub errors: u64,
-    /// What it works on.
+    /// Invocations in flight.
     pub in_flight: Vec<InFlightStats>,
 }
 
-/// What an instance does.
+/// The state of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InstanceState {
-    /// Has not asked for its first event.
+    /// It has not called for its first event.
     Starting,
-    /// Waits for an event.
+    /// It waits for an event.
     Idle,
-    /// Works on one or more.
+    /// It works on one or more events.
     Busy,
-    /// Being ended.
+    /// It is being ended.
     Stopping,
 }
 
@@ -68,6 +68,6 @@ pub struct InFlightStats {
     pub request_id: String,
     /// Records of the batch; 0 when it is not one.
     pub records: usize,
-    /// Milliseconds since it was handed over.
+    /// Milliseconds since it started.
     pub running_ms: u64,
 }

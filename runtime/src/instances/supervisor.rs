@@ -28,8 +28,8 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// internal extensions).
 const GRACE: Duration = Duration::from_millis(500);
 
-const OUT_OF_PROCESSES: &str = "all processes that the limit of open files allows are busy; raise it \
-                                (ulimit -Hn)";
+const OUT_OF_PROCESSES: &str = "all processes that the limit of open files allows are busy; raise \
+                                it (ulimit -Hn)";
 
 /// How a process came to its end.
 enum End {

@@ -1,4 +1,4 @@
-//! The end of what one invocation printed, for a caller that asked for it (`X-Amz-Log-Type: Tail`).
+//! The last log lines of one invocation, for a caller that requested them (`X-Amz-Log-Type: Tail`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +10,13 @@ use tokio::sync::Notify;
 use super::records::Line;
 
 /// Bytes of the log that a caller receives at most (Lambda: the last 4 KB).
-const MOST_BYTES: usize = 4 * 1024;
+const MAX_BYTES: usize = 4 * 1024;
 
-/// How long the platform's last line may take to be written after the answer.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Time for the platform's last line to be written after the answer.
+const REPORT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What the function printed travels by another way than its answer, and may come this much later.
-const STRAGGLERS: Duration = Duration::from_millis(30);
+/// Time for output that arrives after the answer: it travels through another pipe.
+const LATE_OUTPUT: Duration = Duration::from_millis(30);
 
 #[derive(Debug, Default)]
 struct Collected {
@@ -30,21 +30,23 @@ struct Collected {
 #[derive(Debug, Default)]
 pub(super) struct Tails {
     count: AtomicUsize,
-    wanted: Mutex<HashMap<String, Collected>>,
+    by_request: Mutex<HashMap<String, Collected>>,
 }
 
 impl Tails {
-    fn wanted(&self) -> MutexGuard<'_, HashMap<String, Collected>> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn by_request(&self) -> MutexGuard<'_, HashMap<String, Collected>> {
+        self.by_request
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A line is being written.
-    pub(super) fn take(&self, request_id: &str, line: &Line, text: &str) {
+    /// Collects a line that is being written.
+    pub(super) fn add(&self, request_id: &str, line: &Line, text: &str) {
         if self.count.load(Ordering::Relaxed) == 0 {
             return;
         }
-        let mut wanted = self.wanted();
-        let Some(collected) = wanted.get_mut(request_id) else {
+        let mut collecting = self.by_request();
+        let Some(collected) = collecting.get_mut(request_id) else {
             return;
         };
         let part = match line {
@@ -54,22 +56,22 @@ impl Tails {
         };
         part.push_str(text);
         part.push('\n');
-        cut(part);
+        keep_last(part);
     }
 
-    /// The invocation's last line was written, or left out.
+    /// The invocation's last line was written, or filtered out.
     pub(super) fn ended(&self, request_id: &str) {
         if self.count.load(Ordering::Relaxed) > 0
-            && let Some(collected) = self.wanted().get(request_id)
+            && let Some(collected) = self.by_request().get(request_id)
         {
             collected.reported.notify_one();
         }
     }
 }
 
-/// Keeps the last bytes, whole characters.
-fn cut(text: &mut String) {
-    let mut from = text.len().saturating_sub(MOST_BYTES);
+/// Keeps the last bytes, in whole characters.
+fn keep_last(text: &mut String) {
+    let mut from = text.len().saturating_sub(MAX_BYTES);
     while !text.is_char_boundary(from) {
         from += 1;
     }
@@ -88,7 +90,7 @@ impl Tail {
     pub(super) fn new(tails: Arc<Tails>, request_id: &str) -> Self {
         let collected = Collected::default();
         let reported = collected.reported.clone();
-        tails.wanted().insert(request_id.to_owned(), collected);
+        tails.by_request().insert(request_id.to_owned(), collected);
         tails.count.fetch_add(1, Ordering::Relaxed);
         Self {
             tails,
@@ -100,25 +102,25 @@ impl Tail {
     /// The last 4 KB, once the invocation has ended.
     pub async fn text(self) -> String {
         // an invocation that never reached a process has no report
-        if tokio::time::timeout(PATIENCE, self.reported.notified())
+        if tokio::time::timeout(REPORT_TIMEOUT, self.reported.notified())
             .await
             .is_ok()
         {
-            tokio::time::sleep(STRAGGLERS).await;
+            tokio::time::sleep(LATE_OUTPUT).await;
         }
-        let wanted = self.tails.wanted();
-        let Some(collected) = wanted.get(&self.request_id) else {
+        let collecting = self.tails.by_request();
+        let Some(collected) = collecting.get(&self.request_id) else {
             return String::new();
         };
         let mut text = format!("{}{}{}", collected.start, collected.output, collected.end);
-        cut(&mut text);
+        keep_last(&mut text);
         text
     }
 }
 
 impl Drop for Tail {
     fn drop(&mut self) {
-        if self.tails.wanted().remove(&self.request_id).is_some() {
+        if self.tails.by_request().remove(&self.request_id).is_some() {
             self.tails.count.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -130,11 +132,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_last_four_kilobytes_come_in_the_platforms_order_whatever_came_first() {
+    async fn the_tail_is_in_the_platforms_order() {
         let tails = Arc::new(Tails::default());
         let tail = Tail::new(tails.clone(), "r");
-        tails.take("other", &Line::Start, "not this one");
-        tails.take("r", &Line::Start, "START");
+        tails.add("other", &Line::Start, "not this one");
+        tails.add("r", &Line::Start, "START");
         let report = Line::Report {
             duration: Duration::ZERO,
             init: None,
@@ -142,9 +144,9 @@ mod tests {
             pid: None,
             status: Status::Success,
         };
-        tails.take("r", &report, "REPORT");
+        tails.add("r", &report, "REPORT");
         tails.ended("r");
-        tails.take(
+        tails.add(
             "r",
             &Line::Output {
                 text: String::new(),
@@ -152,11 +154,11 @@ mod tests {
             "late",
         );
         assert_eq!(tail.text().await, "START\nlate\nREPORT\n");
-        assert!(tails.wanted().is_empty());
+        assert!(tails.by_request().is_empty());
 
         let tail = Tail::new(tails.clone(), "r");
         for _ in 0..100 {
-            tails.take(
+            tails.add(
                 "r",
                 &Line::Output {
                     text: String::new(),
@@ -164,13 +166,11 @@ mod tests {
                 &"ä".repeat(100),
             );
         }
-        tails.take("r", &report, "REPORT");
+        tails.add("r", &report, "REPORT");
         tails.ended("r");
         let text = tail.text().await;
         assert!(
-            text.len() <= MOST_BYTES
-                && text.len() > MOST_BYTES - 3
-                && text.ends_with("ä\nREPORT\n"),
+            text.len() <= MAX_BYTES && text.len() > MAX_BYTES - 3 && text.ends_with("ä\nREPORT\n"),
             "{}",
             text.len()
         );

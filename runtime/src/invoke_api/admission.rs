@@ -1,18 +1,18 @@
-//! Who may call functions.
+//! Checks that a caller may call functions.
 //!
-//! Any web page can make a browser post to loopback. So the Host has to be a loopback name, which a rebound DNS name is not,
-//! and a request that comes from a page (an Origin, or fetch metadata that name a site) is refused. From other machines a
-//! token is needed. AWS clients can send one thing of the user's choice only, the access key id: that is where it may stand, or
-//! in `Authorization: Bearer`.
+//! Any web page can make a browser post to loopback. So the Host must be a loopback name, which a
+//! rebound DNS name is not, and a request from a page (an Origin, or fetch metadata that name a
+//! site) is refused. Callers on other machines need a token. An AWS client can send only the access
+//! key id as the user chooses it: the token may be that id, or stand in `Authorization: Bearer`.
 
 use core::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, header};
 
-/// A token has at least so many characters.
+/// Characters of a token at least.
 pub const MIN_TOKEN_LENGTH: usize = 16;
 
-/// What callers of other machines must bring. Never shown.
+/// What callers of other machines must send. Never shown.
 #[derive(Clone)]
 pub struct Token(String);
 
@@ -23,17 +23,18 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    /// `None` unless it has [`MIN_TOKEN_LENGTH`] characters that can stand in an access key id: letters, digits, `-` and `_`.
+    /// `None` unless it has [`MIN_TOKEN_LENGTH`] characters that an access key id may have: ASCII
+    /// letters, digits, `-` and `_`.
     pub fn new(text: &str) -> Option<Self> {
-        let sound = text.len() >= MIN_TOKEN_LENGTH
+        let valid = text.len() >= MIN_TOKEN_LENGTH
             && text
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-        sound.then(|| Self(text.to_owned()))
+        valid.then(|| Self(text.to_owned()))
     }
 
-    /// Compared without a shortcut, so that time tells nothing.
-    fn is(&self, given: &str) -> bool {
+    /// The comparison takes the same time for any difference.
+    fn matches(&self, given: &str) -> bool {
         let different = given
             .bytes()
             .zip(self.0.bytes())
@@ -42,22 +43,22 @@ impl Token {
     }
 }
 
-/// Why a request is refused.
+/// Why a caller is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum AdmissionError {
     /// It comes from a web page.
     Page,
-    /// It comes from elsewhere, or under another name, and has no token.
+    /// It comes from another machine, or under another Host, and has no token.
     NoToken,
 }
 
-/// Whether a request from `peer`, which connected to `local`, is admitted.
+/// Admits a request from `peer`, which connected to `local`.
 pub(super) fn admit(
     peer: IpAddr,
     local: IpAddr,
     headers: &HeaderMap,
     token: Option<&Token>,
-) -> Result<(), Refused> {
+) -> Result<(), AdmissionError> {
     let text = |name: HeaderName| {
         headers
             .get(name)
@@ -65,7 +66,7 @@ pub(super) fn admit(
     };
     let site = text(HeaderName::from_static("sec-fetch-site"));
     if headers.contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none") {
-        return Err(Refused::Page);
+        return Err(AdmissionError::Page);
     }
     let peer = peer.to_canonical();
     let local = local.to_canonical();
@@ -76,8 +77,8 @@ pub(super) fn admit(
     }
     let given = text(header::AUTHORIZATION).and_then(bearer);
     match (token, given) {
-        (Some(token), Some(given)) if token.is(given) => Ok(()),
-        _ => Err(Refused::NoToken),
+        (Some(token), Some(given)) if token.matches(given) => Ok(()),
+        _ => Err(AdmissionError::NoToken),
     }
 }
 
@@ -91,7 +92,8 @@ fn is_own(host: &str, local: IpAddr) -> bool {
         || name.trim_matches(['[', ']']).parse() == Ok(local)
 }
 
-/// The token of `Bearer TOKEN`, or the access key id of `AWS4-HMAC-SHA256 Credential=ID/20260131/region/lambda/aws4_request, ...`.
+/// The token of `Bearer TOKEN`, or the access key id of
+/// `AWS4-HMAC-SHA256 Credential=ID/20260131/region/lambda/aws4_request, ...`.
 fn bearer(authorization: &str) -> Option<&str> {
     authorization
         .strip_prefix("Bearer ")
@@ -113,7 +115,7 @@ mod tests {
         peer: IpAddr,
         headers: &[(&'static str, &'static str)],
         token: Option<&str>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), AdmissionError> {
         let pair = |(name, value): &(&'static str, &'static str)| {
             (
                 HeaderName::from_static(name),
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_on_this_machine_are_admitted_under_a_loopback_name_only() {
+    fn local_programs_need_a_loopback_host() {
         for host in [
             "127.0.0.1:3001",
             "localhost:3001",
@@ -146,7 +148,7 @@ mod tests {
         );
         assert_eq!(
             admitted(ELSEWHERE, &[("host", "192.168.1.5:3001")], None),
-            Err(Refused::NoToken)
+            Err(AdmissionError::NoToken)
         );
         for host in [
             "evil.example:3001",
@@ -156,14 +158,14 @@ mod tests {
         ] {
             assert_eq!(
                 admitted(HERE, &[("host", host)], None),
-                Err(Refused::NoToken),
+                Err(AdmissionError::NoToken),
                 "{host}"
             );
         }
     }
 
     #[test]
-    fn pages_are_refused_whatever_they_bring() {
+    fn pages_are_always_refused() {
         let token = Some("0123456789abcdef");
         for page in [
             ("origin", "http://127.0.0.1:3001"),
@@ -178,7 +180,7 @@ mod tests {
             ];
             assert_eq!(
                 admitted(HERE, &headers, token),
-                Err(Refused::Page),
+                Err(AdmissionError::Page),
                 "{page:?}"
             );
         }
@@ -194,9 +196,11 @@ mod tests {
     }
 
     #[test]
-    fn other_machines_need_the_token_which_may_be_an_access_key_id() {
+    fn other_machines_need_the_token() {
         let token = Some("0123456789abcdef");
-        let signed = "AWS4-HMAC-SHA256 Credential=0123456789abcdef/20260131/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0";
+        let signed = "AWS4-HMAC-SHA256 \
+                      Credential=0123456789abcdef/20260131/us-east-1/lambda/aws4_request, \
+                      SignedHeaders=host, Signature=0";
         let host = ("host", "192.168.1.5:3001");
         for good in [signed, "Bearer 0123456789abcdef"] {
             assert_eq!(
@@ -205,7 +209,7 @@ mod tests {
             );
             assert_eq!(
                 admitted(ELSEWHERE, &[host, ("authorization", good)], None),
-                Err(Refused::NoToken),
+                Err(AdmissionError::NoToken),
                 "no token is set"
             );
         }
@@ -217,14 +221,14 @@ mod tests {
         ] {
             assert_eq!(
                 admitted(ELSEWHERE, &[host, ("authorization", bad)], token),
-                Err(Refused::NoToken),
+                Err(AdmissionError::NoToken),
                 "{bad}"
             );
         }
         assert_eq!(
             admitted(ELSEWHERE, &[("host", "localhost")], token),
-            Err(Refused::NoToken),
-            "a Host is easily said"
+            Err(AdmissionError::NoToken),
+            "any client can send this Host"
         );
     }
 

@@ -1,4 +1,4 @@
-//! Answers in the service's words: what SDKs take apart ("Invoke" in Lambda's API reference).
+//! Responses as the service sends them, which SDKs parse ("Invoke" in Lambda's API reference).
 
 use std::collections::BTreeMap;
 
@@ -7,40 +7,40 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::admission::Refused;
+use super::admission::AdmissionError;
 use crate::asynchronous::{MAX_EVENT, NotAccepted};
 use crate::instances::arn;
 use crate::invocation::{self, MAX_PAYLOAD, Outcome, Rejected};
 use crate::listener::{Reply, empty_reply, json_reply};
 use crate::model::{Function, Location, SkippedFunction};
 
-/// What went wrong, as the service names it.
+/// The service's errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Error {
-    /// A page, or a stranger.
-    Refused(Refused),
-    /// `usher invoke` means another run of the host.
+pub(super) enum ApiError {
+    /// The caller is not admitted.
+    Refused(AdmissionError),
+    /// `usher invoke` named another run of the host.
     OtherHost,
     /// Not an operation of this API.
     NoSuchOperation,
     /// By name.
     NoFunction(String),
-    /// Why the template's function is not run here.
+    /// Why this host cannot run the template's function.
     NotRun(String),
     InvalidParameter(String),
-    /// Why the body is no JSON.
+    /// Why the body is not JSON.
     NotJson(String),
-    /// Most bytes.
+    /// Bytes at most.
     TooLarge(usize),
-    /// The service's word for the reason, and what stands behind its "Rate Exceeded.".
+    /// The service's name of the reason, and the text after its "Rate Exceeded.".
     Throttled(&'static str, String),
     /// Why `X-Amz-Client-Context` cannot be passed on.
     ClientContext(&'static str),
-    /// The host cannot.
+    /// A fault of the host.
     Service(String),
 }
 
-impl From<Rejected> for Error {
+impl From<Rejected> for ApiError {
     fn from(rejected: Rejected) -> Self {
         match rejected {
             Rejected::NotFound(name) => Self::NoFunction(name),
@@ -60,7 +60,7 @@ impl From<Rejected> for Error {
     }
 }
 
-impl From<NotAccepted> for Error {
+impl From<NotAccepted> for ApiError {
     fn from(wrong: NotAccepted) -> Self {
         match wrong {
             NotAccepted::NotFound(name) => Self::NoFunction(name),
@@ -71,43 +71,61 @@ impl From<NotAccepted> for Error {
     }
 }
 
-impl Error {
-    /// The answer.
+impl ApiError {
     pub(super) fn reply(&self, location: &Location) -> Reply {
         let (status, name, message) = match self {
-            Self::Refused(Refused::Page) => (
+            Self::Refused(AdmissionError::Page) => (
                 403,
                 "AccessDeniedException",
-                "a web page may not call functions: an Origin, or a Sec-Fetch-Site, is refused".to_owned(),
-            ),
-            Self::Refused(Refused::NoToken) => (
-                403,
-                "AccessDeniedException",
-                "only for programs on this machine under a loopback Host; from elsewhere the token of --token is needed"
+                "a web page may not call functions: an Origin, or a Sec-Fetch-Site, is refused"
                     .to_owned(),
             ),
-            Self::OtherHost => (421, "MisdirectedRequestException", "another usher was meant".to_owned()),
+            Self::Refused(AdmissionError::NoToken) => (
+                403,
+                "AccessDeniedException",
+                "only for programs on this machine under a loopback Host; from elsewhere the \
+                 token of --token is needed"
+                    .to_owned(),
+            ),
+            Self::OtherHost => (
+                421,
+                "MisdirectedRequestException",
+                "another usher was meant".to_owned(),
+            ),
             Self::NoSuchOperation => (
                 404,
                 "UnknownOperationException",
-                "there is POST /2015-03-31/functions/NAME/invocations and GET /2015-03-31/functions/".to_owned(),
+                "there is POST /2015-03-31/functions/NAME/invocations and GET \
+                 /2015-03-31/functions/"
+                    .to_owned(),
             ),
             Self::NoFunction(name) => (
                 404,
                 "ResourceNotFoundException",
-                format!("Function not found: {}", location.arn("lambda", &format!("function:{name}"))),
+                format!(
+                    "Function not found: {}",
+                    location.arn("lambda", &format!("function:{name}"))
+                ),
             ),
             Self::NotRun(why) => (502, "InvalidRuntimeException", why.clone()),
             Self::InvalidParameter(why) => (400, "InvalidParameterValueException", why.clone()),
-            Self::NotJson(why) => {
-                (400, "InvalidRequestContentException", format!("Could not parse request body into json: {why}"))
-            }
-            Self::TooLarge(most) => (
+            Self::NotJson(why) => (
+                400,
+                "InvalidRequestContentException",
+                format!("Could not parse request body into json: {why}"),
+            ),
+            Self::TooLarge(max) => (
                 413,
                 "RequestTooLargeException",
-                format!("Request must be smaller than {most} bytes for the InvokeFunction operation"),
+                format!(
+                    "Request must be smaller than {max} bytes for the InvokeFunction operation"
+                ),
             ),
-            Self::Throttled(_, why) => (429, "TooManyRequestsException", format!("Rate Exceeded. {why}")),
+            Self::Throttled(_, why) => (
+                429,
+                "TooManyRequestsException",
+                format!("Rate Exceeded. {why}"),
+            ),
             Self::ClientContext(why) => (400, "InvalidRequestContentException", (*why).to_owned()),
             Self::Service(why) => (500, "ServiceException", why.clone()),
         };
@@ -125,8 +143,9 @@ impl Error {
     }
 }
 
-/// The end of a synchronous invocation of this version. `log`: what the function printed, if it was asked for.
-pub(super) fn ended(
+/// The response to a synchronous invocation. `log`: the last lines that the function printed, if
+/// requested.
+pub(super) fn completed(
     response: invocation::Response,
     version: &'static str,
     log: Option<&str>,
@@ -151,14 +170,14 @@ pub(super) fn ended(
     reply
 }
 
-/// An event was taken over, or would have been.
-pub(super) fn taken(status: StatusCode, request_id: &str) -> Reply {
+/// The response to an accepted event, or to a dry run.
+pub(super) fn accepted(status: StatusCode, request_id: &str) -> Reply {
     let mut reply = empty_reply(status);
     set(&mut reply, "x-amzn-requestid", request_id);
     reply
 }
 
-/// `ListFunctions`: those that run, then those that this host cannot run.
+/// `ListFunctions`: the functions that run, then those that this host cannot run.
 pub(super) fn list(
     functions: &BTreeMap<String, Function>,
     skipped: &BTreeMap<String, SkippedFunction>,
@@ -166,8 +185,14 @@ pub(super) fn list(
 ) -> Reply {
     let not_run = skipped.values().map(|skipped| {
         let image = skipped.runtime == "image";
-        let mut listed = json!({ "FunctionName": skipped.name, "FunctionArn": location.arn("lambda", &format!("function:{}", skipped.name)),
-            "Version": "$LATEST", "PackageType": if image { "Image" } else { "Zip" }, "State": "Inactive", "StateReason": skipped.reason });
+        let mut listed = json!({
+            "FunctionName": skipped.name,
+            "FunctionArn": location.arn("lambda", &format!("function:{}", skipped.name)),
+            "Version": "$LATEST",
+            "PackageType": if image { "Image" } else { "Zip" },
+            "State": "Inactive",
+            "StateReason": skipped.reason,
+        });
         if !image {
             listed["Runtime"] = Value::from(skipped.runtime.as_str());
         }
@@ -176,8 +201,16 @@ pub(super) fn list(
     let functions: Vec<Value> = functions
         .values()
         .map(|function| {
-            json!({ "FunctionName": function.name, "FunctionArn": arn(function), "Runtime": "provided.al2023", "Handler": function.handler,
-                "Timeout": function.timeout.as_secs(), "MemorySize": function.memory_mb, "Version": "$LATEST", "PackageType": "Zip" })
+            json!({
+                "FunctionName": function.name,
+                "FunctionArn": arn(function),
+                "Runtime": "provided.al2023",
+                "Handler": function.handler,
+                "Timeout": function.timeout.as_secs(),
+                "MemorySize": function.memory_mb,
+                "Version": "$LATEST",
+                "PackageType": "Zip",
+            })
         })
         .chain(not_run)
         .collect();
@@ -197,7 +230,7 @@ fn api_reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     reply
 }
 
-/// A value that cannot stand in a header is left out.
+/// A value that is invalid in a header is left out.
 fn set(reply: &mut Reply, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         reply

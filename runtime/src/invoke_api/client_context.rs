@@ -1,22 +1,23 @@
-//! `X-Amz-Client-Context`: what a synchronous caller says of itself ("Invoke" in Lambda's API reference).
+//! `X-Amz-Client-Context`: a synchronous caller's description of itself ("Invoke" in Lambda's API
+//! reference).
 
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use serde_json::Value;
 
-use super::answer::Error;
+use super::answer::ApiError;
 
-/// Most bytes of the header (Lambda's limit).
-const MOST_BYTES: usize = 3_583;
+/// Bytes of the header at most (Lambda's limit).
+const MAX_BYTES: usize = 3_583;
 
-/// The JSON object in the header, in ASCII, so that it can stand in a header again.
+/// The JSON object in the header, in ASCII, so that a header can carry it again.
 ///
 /// # Errors
-/// It is too long, or no JSON object in base64.
-pub(super) fn read(header: &[u8]) -> Result<String, Error> {
-    if header.len() > MOST_BYTES {
-        return Err(Error::ClientContext(
+/// It is too long, or not a JSON object in base64.
+pub(super) fn read(header: &[u8]) -> Result<String, ApiError> {
+    if header.len() > MAX_BYTES {
+        return Err(ApiError::ClientContext(
             "Client context must be at most 3583 bytes.",
         ));
     }
@@ -26,7 +27,7 @@ pub(super) fn read(header: &[u8]) -> Result<String, Error> {
     let object: Option<Value> = decoded
         .and_then(|bytes| strict_json::from_slice(&bytes).ok())
         .filter(Value::is_object);
-    let object = object.ok_or(Error::ClientContext(
+    let object = object.ok_or(ApiError::ClientContext(
         "Client context must be a valid Base64-encoded JSON object.",
     ))?;
     let mut text = String::new();
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        let long = encoded(&format!("{{\"a\": \"{}\"}}", "x".repeat(MOST_BYTES)));
+        let long = encoded(&format!("{{\"a\": \"{}\"}}", "x".repeat(MAX_BYTES)));
         for wrong in [
             &b"no base64"[..],
             b"",
@@ -75,7 +76,7 @@ mod tests {
             &long,
         ] {
             assert!(
-                matches!(read(wrong), Err(Error::ClientContext(_))),
+                matches!(read(wrong), Err(ApiError::ClientContext(_))),
                 "{}",
                 String::from_utf8_lossy(wrong)
             );

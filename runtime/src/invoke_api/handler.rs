@@ -1,13 +1,13 @@
-//! One request from its head to its answer.
+//! One request from its head to its response.
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::value::RawValue;
 
-use super::answer::{self, Error};
+use super::answer::{self, ApiError};
 use super::name::{NotFound, find, not_run};
-use super::request::{self, Kind, Wanted};
+use super::request::{self, InvocationType, Operation};
 use super::{HOST_ID_HEADER, InvokeApi, admission};
 use crate::asynchronous::{AsyncEvent, MAX_EVENT};
 use crate::ids::new_id;
@@ -16,7 +16,6 @@ use crate::listener::body::BodyError;
 use crate::listener::{ConnectionInfo, Reply};
 use crate::model::qualified::{LATEST, PUBLISHED};
 
-/// Answers a request; there is always an answer.
 pub(super) async fn handle(
     api: &InvokeApi,
     request: Request<Incoming>,
@@ -30,12 +29,12 @@ pub(super) async fn handle(
         })
 }
 
-/// Nothing of the body is read before the caller is admitted.
+/// The body is read only once the caller is admitted.
 async fn serve(
     api: &InvokeApi,
     request: Request<Incoming>,
     connection: &ConnectionInfo,
-) -> Result<Reply, Error> {
+) -> Result<Reply, ApiError> {
     let (head, body) = request.into_parts();
     admission::admit(
         connection.client.ip(),
@@ -43,27 +42,27 @@ async fn serve(
         &head.headers,
         api.token.as_ref(),
     )
-    .map_err(Error::Refused)?;
+    .map_err(ApiError::Refused)?;
     if head
         .headers
         .get(HOST_ID_HEADER)
         .is_some_and(|id| id.as_bytes() != api.host_id.as_bytes())
     {
-        return Err(Error::OtherHost);
+        return Err(ApiError::OtherHost);
     }
-    let wanted = request::read(
+    let operation = request::read(
         &head.method,
         head.uri.path(),
         head.uri.query().unwrap_or(""),
         &head.headers,
     )?;
-    let Wanted::Invoke {
+    let Operation::Invoke {
         function,
         qualifier,
         kind,
         tail,
         client_context,
-    } = wanted
+    } = operation
     else {
         return Ok(answer::list(&api.functions, &api.skipped, &api.location));
     };
@@ -71,11 +70,11 @@ async fn serve(
         find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
             NotFound::Unknown(name) => match not_run(&name, &api.skipped) {
                 Some(reason) => {
-                    Error::NotRun(format!("function {name} is not run by this host: {reason}"))
+                    ApiError::NotRun(format!("function {name} is not run by this host: {reason}"))
                 }
-                None => Error::NoFunction(name),
+                None => ApiError::NoFunction(name),
             },
-            NotFound::Contradiction => Error::InvalidParameter(
+            NotFound::Contradiction => ApiError::InvalidParameter(
                 "the qualifier in the function's name is not the Qualifier of the request".into(),
             ),
         })?;
@@ -87,7 +86,7 @@ async fn serve(
     let payload = payload(
         connection,
         body,
-        if kind == Kind::Asynchronous {
+        if kind == InvocationType::Asynchronous {
             MAX_EVENT
         } else {
             MAX_PAYLOAD
@@ -95,8 +94,8 @@ async fn serve(
     )
     .await?;
     match kind {
-        Kind::Dry => Ok(answer::taken(StatusCode::NO_CONTENT, &new_id())),
-        Kind::Asynchronous => {
+        InvocationType::Dry => Ok(answer::accepted(StatusCode::NO_CONTENT, &new_id())),
+        InvocationType::Asynchronous => {
             let request_id = api
                 .queue
                 .accept(AsyncEvent {
@@ -105,9 +104,9 @@ async fn serve(
                     trace_id,
                 })
                 .await?;
-            Ok(answer::taken(StatusCode::ACCEPTED, &request_id))
+            Ok(answer::accepted(StatusCode::ACCEPTED, &request_id))
         }
-        Kind::Synchronous => {
+        InvocationType::Synchronous => {
             let request = invocation::Request {
                 request_id: Some(new_id()),
                 trace_id,
@@ -120,8 +119,12 @@ async fn serve(
     }
 }
 
-/// The invocation runs on when the caller goes away, as on Lambda.
-async fn invoke(api: &InvokeApi, request: invocation::Request, tail: bool) -> Result<Reply, Error> {
+/// The invocation continues when the caller disconnects, as on Lambda.
+async fn invoke(
+    api: &InvokeApi,
+    request: invocation::Request,
+    tail: bool,
+) -> Result<Reply, ApiError> {
     let version = executed_version(request.qualifier.as_deref());
     let tail = request
         .request_id
@@ -132,15 +135,15 @@ async fn invoke(api: &InvokeApi, request: invocation::Request, tail: bool) -> Re
     let running = tokio::spawn(async move { invoker.invoke(request, false).await });
     let response = running
         .await
-        .map_err(|error| Error::Service(error.to_string()))??;
+        .map_err(|error| ApiError::Service(error.to_string()))??;
     let log = match tail {
         Some(tail) => Some(tail.text().await),
         None => None,
     };
-    Ok(answer::ended(response, version, log.as_deref()))
+    Ok(answer::completed(response, version, log.as_deref()))
 }
 
-/// The version behind a qualifier: there is one that is published, and every alias names it.
+/// The version behind a qualifier. There is one published version, which every alias names.
 fn executed_version(qualifier: Option<&str>) -> &'static str {
     if qualifier.is_none_or(|qualifier| qualifier == LATEST) {
         LATEST
@@ -149,21 +152,25 @@ fn executed_version(qualifier: Option<&str>) -> &'static str {
     }
 }
 
-/// The event, which is JSON; none at all counts as `{}`.
-async fn payload(connection: &ConnectionInfo, body: Incoming, max: usize) -> Result<Bytes, Error> {
+/// The event, which is JSON; an empty body counts as `{}`.
+async fn payload(
+    connection: &ConnectionInfo,
+    body: Incoming,
+    max: usize,
+) -> Result<Bytes, ApiError> {
     let body = connection
         .read_body(body, max)
         .await
         .map_err(|unread| match unread {
-            BodyError::TooLarge => Error::TooLarge(max),
-            BodyError::NoRoom => Error::Throttled("CallerRateLimitExceeded", unread.to_string()),
-            BodyError::Timeout | BodyError::Broken(_) => Error::NotJson(unread.to_string()),
+            BodyError::TooLarge => ApiError::TooLarge(max),
+            BodyError::NoRoom => ApiError::Throttled("CallerRateLimitExceeded", unread.to_string()),
+            BodyError::Timeout | BodyError::Broken(_) => ApiError::NotJson(unread.to_string()),
         })?;
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
     match strict_json::from_slice::<&RawValue>(&body) {
         Ok(_) => Ok(body),
-        Err(error) => Err(Error::NotJson(error.to_string())),
+        Err(error) => Err(ApiError::NotJson(error.to_string())),
     }
 }

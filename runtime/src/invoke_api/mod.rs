@@ -1,13 +1,13 @@
-//! Lambda's Invoke API (2015-03-31), as far as a caller of functions needs it: the AWS command line,
-//! the SDKs, functions that call each other, and `usher invoke`.
+//! Lambda's Invoke API (2015-03-31), as far as a caller of functions needs it: the AWS command
+//! line, the SDKs, functions that call each other, and `usher invoke`.
 //!
 //! A request passes through these files in this order: `admission` checks that the caller may call
-//! functions; `name` finds the function; `request` reads the operation; `handler` runs the function or
-//! hands the event to [`crate::asynchronous`]; `answer` builds the response that the service would
-//! send. [`crate::client::InvokeClient`] is the client of a running host.
+//! functions; `name` finds the function; `request` reads the operation; `handler` runs the function
+//! or hands the event to [`crate::asynchronous`]; `answer` builds the response that the service
+//! would send. [`crate::client::InvokeClient`] is the client of a running host.
 //!
-//! Guarantees: callers from other machines need a token; no page of a browser can call a function; an
-//! event that was answered with 202 is on disk. Signatures of requests are not checked.
+//! Guarantees: callers from other machines need a token; no page of a browser can call a function;
+//! an event that was answered with 202 is on disk. Signatures of requests are not checked.
 
 mod admission;
 mod answer;

@@ -1,7 +1,7 @@
-//! Which function is meant: a name, an ARN or a part of one, with or without a qualifier.
+//! Finds a function by its name, ARN or partial ARN, with or without a qualifier.
 //!
-//! Lambda's forms are those of [`function_name`]. A logical id is a name as well, and account and region are not compared: an
-//! application has one of each.
+//! Lambda's forms are those of [`function_name`]. A logical id is a name as well. Account and
+//! region are not compared: an application has one of each.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +11,33 @@ use crate::model::{Function, SkippedFunction};
 /// Why no function is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NotFound {
-    /// There is none of this name, or not of this version.
+    /// No function has this name, or this version.
     Unknown(String),
-    /// The name carries one qualifier and the request another.
+    /// The name and the request have different qualifiers.
     Contradiction,
 }
 
-/// The function that `written` and the request's `Qualifier` name, and the version or alias that they name. Every alias and version that the template declares is the
-/// one code there is; any other is not found, as on the service.
+/// The function that `written` and the request's `Qualifier` name, with the version or alias. Every
+/// alias and version that the template declares is the same code; any other is not found, as on the
+/// service.
 pub(super) fn find<'f>(
     written: &str,
     qualifier: Option<&str>,
     functions: &'f BTreeMap<String, Function>,
 ) -> Result<(&'f Function, Option<String>), NotFound> {
     let (name, own) = function_name(written);
-    if own.zip(qualifier).is_some_and(|(own, asked)| own != asked) {
+    if own
+        .zip(qualifier)
+        .is_some_and(|(own, requested)| own != requested)
+    {
         return Err(NotFound::Contradiction);
     }
     let version = own.or(qualifier).unwrap_or(LATEST);
-    let known = functions
+    let found = functions
         .values()
         .find(|function| function.name == name)
         .or_else(|| functions.get(name));
-    known
+    found
         .filter(|function| version == LATEST || function.qualifiers.contains(version))
         .map(|function| (function, own.or(qualifier).map(str::to_owned)))
         .ok_or_else(|| {
@@ -45,7 +49,7 @@ pub(super) fn find<'f>(
         })
 }
 
-/// Why the function of this name (with or without a qualifier) is not run, if the template has it and this host cannot run it.
+/// Why this host cannot run the template's function of this name, with or without a qualifier.
 pub(super) fn not_run<'s>(
     name: &str,
     skipped: &'s BTreeMap<String, SkippedFunction>,
@@ -84,7 +88,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_function_is_found_by_name_arn_partial_arn_and_logical_id() {
+    fn a_function_is_found_by_every_form_of_name() {
         let functions = BTreeMap::from([("Greeter".to_owned(), function())]);
         let arn = "arn:aws:lambda:us-east-1:000000000000:function:shop-Greeter";
         for (written, qualifier) in [
@@ -120,8 +124,8 @@ pub(super) mod tests {
             Err(NotFound::Contradiction)
         );
         assert_eq!(
-            find("Nobody", None, &functions),
-            Err(NotFound::Unknown("Nobody".into()))
+            find("Missing", None, &functions),
+            Err(NotFound::Unknown("Missing".into()))
         );
         assert_eq!(
             find("", None, &functions),

@@ -1,18 +1,18 @@
-//! What is asked: read from the head of a request.
+//! Reads the operation from the head of a request.
 
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::answer::Error;
+use super::answer::ApiError;
 use super::client_context;
 use crate::http::decode;
 
-/// What a request wants.
+/// An operation of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum Operation {
     Invoke {
         function: String,
         qualifier: Option<String>,
-        kind: Kind,
+        kind: InvocationType,
         tail: bool,
         /// A JSON object, in ASCII.
         client_context: Option<String>,
@@ -22,7 +22,7 @@ pub(super) enum Wanted {
 
 /// `X-Amz-Invocation-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum InvocationType {
     /// `RequestResponse`
     Synchronous,
     /// `Event`
@@ -34,35 +34,37 @@ pub(super) enum Kind {
 /// Reads method, path, query and headers.
 ///
 /// # Errors
-/// What the service would answer.
+/// The service's error.
 pub(super) fn read(
     method: &Method,
     path: &str,
     query: &str,
     headers: &HeaderMap,
-) -> Result<Wanted, Error> {
+) -> Result<Operation, ApiError> {
     let rest = path
         .strip_prefix("/2015-03-31/functions")
-        .ok_or(Error::NoSuchOperation)?;
+        .ok_or(ApiError::NoSuchOperation)?;
     if matches!(rest, "" | "/") && method == Method::GET {
-        return Ok(Wanted::List);
+        return Ok(Operation::List);
     }
     let function = rest
         .strip_prefix('/')
         .and_then(|rest| rest.strip_suffix("/invocations"))
-        .ok_or(Error::NoSuchOperation)?;
+        .ok_or(ApiError::NoSuchOperation)?;
     if method != Method::POST || function.contains('/') {
-        return Err(Error::NoSuchOperation);
+        return Err(ApiError::NoSuchOperation);
     }
     let header = |name| {
-        Ok::<_, Error>(single(headers, name)?.map(|value| value.to_str().unwrap_or("unreadable")))
+        Ok::<_, ApiError>(
+            single(headers, name)?.map(|value| value.to_str().unwrap_or("unreadable")),
+        )
     };
     let kind = match header("x-amz-invocation-type")? {
-        None | Some("RequestResponse") => Kind::Synchronous,
-        Some("Event") => Kind::Asynchronous,
-        Some("DryRun") => Kind::Dry,
+        None | Some("RequestResponse") => InvocationType::Synchronous,
+        Some("Event") => InvocationType::Asynchronous,
+        Some("DryRun") => InvocationType::Dry,
         Some(other) => {
-            return Err(Error::InvalidParameter(format!(
+            return Err(ApiError::InvalidParameter(format!(
                 "X-Amz-Invocation-Type is RequestResponse, Event or DryRun, not {other}"
             )));
         }
@@ -71,7 +73,7 @@ pub(super) fn read(
         None | Some("None") => false,
         Some("Tail") => true,
         Some(other) => {
-            return Err(Error::InvalidParameter(format!(
+            return Err(ApiError::InvalidParameter(format!(
                 "X-Amz-Log-Type is None or Tail, not {other}"
             )));
         }
@@ -84,7 +86,7 @@ pub(super) fn read(
     let client_context = client_context
         .map(|value| client_context::read(value.as_bytes()))
         .transpose()?;
-    Ok(Wanted::Invoke {
+    Ok(Operation::Invoke {
         function: decode::percent(function),
         qualifier,
         kind,
@@ -93,12 +95,12 @@ pub(super) fn read(
     })
 }
 
-/// A header that is given once, or not at all: of two values neither is the one that was meant.
-fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h HeaderValue>, Error> {
+/// A header that occurs at most once: with two values it is ambiguous.
+fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h HeaderValue>, ApiError> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     match values.next() {
-        Some(_) => Err(Error::InvalidParameter(format!(
+        Some(_) => Err(ApiError::InvalidParameter(format!(
             "{name} is given more than once"
         ))),
         None => Ok(first),
@@ -111,12 +113,12 @@ mod tests {
 
     use super::*;
 
-    fn wanted(
+    fn operation(
         method: &Method,
         path: &str,
         query: &str,
         headers: &[(&'static str, &'static str)],
-    ) -> Result<Wanted, Error> {
+    ) -> Result<Operation, ApiError> {
         let headers = headers.iter().map(|(name, value)| {
             (
                 HeaderName::from_static(name),
@@ -127,33 +129,33 @@ mod tests {
     }
 
     #[test]
-    fn an_invocation_is_read_with_its_type_its_log_and_its_qualifier() {
+    fn an_invocation_is_read_with_its_options() {
         let headers = [
             ("x-amz-invocation-type", "Event"),
             ("x-amz-log-type", "Tail"),
         ];
-        let read = wanted(
+        let read = operation(
             &Method::POST,
             "/2015-03-31/functions/a%3Afunction%3Ab/invocations",
             "Qualifier=%24LATEST",
             &headers,
         );
-        let invoke = Wanted::Invoke {
+        let invoke = Operation::Invoke {
             function: "a:function:b".into(),
             qualifier: Some("$LATEST".into()),
-            kind: Kind::Asynchronous,
+            kind: InvocationType::Asynchronous,
             tail: true,
             client_context: None,
         };
         assert_eq!(read, Ok(invoke));
         assert_eq!(
-            wanted(&Method::GET, "/2015-03-31/functions/", "", &[]),
-            Ok(Wanted::List)
+            operation(&Method::GET, "/2015-03-31/functions/", "", &[]),
+            Ok(Operation::List)
         );
     }
 
     #[test]
-    fn a_header_given_twice_is_refused() {
+    fn a_repeated_header_is_refused() {
         for (name, value) in [
             ("x-amz-client-context", "e30="),
             ("x-amz-invocation-type", "Event"),
@@ -179,14 +181,14 @@ mod tests {
                 &headers,
             );
             assert!(
-                matches!(&twice, Err(Error::InvalidParameter(why)) if why.contains(name)),
+                matches!(&twice, Err(ApiError::InvalidParameter(why)) if why.contains(name)),
                 "{twice:?}"
             );
         }
     }
 
     #[test]
-    fn what_is_not_served_or_makes_no_sense_is_said_so() {
+    fn unknown_operations_and_values_are_refused() {
         for path in [
             "/",
             "/2015-03-31/functions/f",
@@ -194,8 +196,8 @@ mod tests {
             "/2014-11-13/functions/f/invoke-async/",
         ] {
             assert_eq!(
-                wanted(&Method::POST, path, "", &[]),
-                Err(Error::NoSuchOperation),
+                operation(&Method::POST, path, "", &[]),
+                Err(ApiError::NoSuchOperation),
                 "{path}"
             );
         }
@@ -203,13 +205,16 @@ mod tests {
             ("x-amz-invocation-type", "Sometimes"),
             ("x-amz-log-type", "Head"),
         ] {
-            let read = wanted(
+            let read = operation(
                 &Method::POST,
                 "/2015-03-31/functions/f/invocations",
                 "",
                 &[header],
             );
-            assert!(matches!(read, Err(Error::InvalidParameter(_))), "{read:?}");
+            assert!(
+                matches!(read, Err(ApiError::InvalidParameter(_))),
+                "{read:?}"
+            );
         }
     }
 }

@@ -61,7 +61,7 @@ use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
 use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
-use crate::supervision::{Registry, supervise};
+use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
 pub use classify::batch_result;
 use moves::PositionMove;
@@ -104,7 +104,7 @@ pub struct KafkaLimits {
     /// ARN of the function for failure records.
     pub function_arn: String,
     /// The host's registry of supervised parts.
-    pub parts: Registry,
+    pub parts: ComponentRegistry,
     /// The host's state folder, which keeps the ids of topics. `None`: they are kept in memory
     /// only.
     pub state: Option<PathBuf>,
@@ -200,7 +200,9 @@ pub fn start(
         progress: source.progress.clone(),
         moves,
     };
-    let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
+    let part = limits
+        .parts
+        .component(format!("mapping {}", watch.mapping.id));
     limits
         .parts
         .add_thread(KafkaSource::polling_name(&watch.mapping.id));

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::kafka::discards::tests::mapping;
     use crate::model::KafkaKind;
-    use crate::supervision::Registry;
+    use crate::supervision::ComponentRegistry;
 
     fn limits(aws_timing: bool) -> KafkaLimits {
         let host_id = String::new();
@@ -158,7 +158,7 @@ mod tests {
             aws_timing,
             sqs: None,
             function_arn,
-            parts: Registry::default(),
+            parts: ComponentRegistry::default(),
             state: None,
         }
     }

@@ -86,7 +86,8 @@ impl Default for ConnectionBudget {
 }
 
 impl ConnectionBudget {
-    /// `limit` connections and `body_limit` bytes of request bodies at most, for these ports together.
+    /// `limit` connections and `body_limit` bytes of request bodies at most, for these ports
+    /// together.
     pub(crate) fn new(ports: &'static str, limit: usize, body_limit: usize) -> Self {
         Self(Arc::new(BudgetInner {
             ports,
@@ -180,7 +181,8 @@ impl ConnectionBudget {
 }
 
 impl ConnectionPermit {
-    /// Marks the connection as busy with a request. False: it is being closed, and no work may start.
+    /// Marks the connection as busy with a request. False: it is being closed, and no work may
+    /// start.
     pub(crate) fn start_request(&self) -> bool {
         let mut usage = self.0.budget.usage();
         usage.set(self.0.id, None)
@@ -208,8 +210,8 @@ impl ConnectionPermit {
         self.0.budget.usage().held.get(&self.0.id)?.since
     }
 
-    /// Counts bytes of a body. Where they do not fit, connections with a stalled body are closed, the
-    /// longest stalled first.
+    /// Counts bytes of a body. Where they do not fit, connections with a stalled body are closed,
+    /// the longest stalled first.
     pub(crate) fn reserve_bytes(&self, bytes: usize, now: Instant) -> Result<(), BudgetExhausted> {
         let budget = &self.0.budget;
         let mut usage = budget.usage();
@@ -297,8 +299,8 @@ impl Usage {
         Some(held)
     }
 
-    /// Closes the connection that has waited longest of those that `may_close` selects. Its bytes are
-    /// free at once, its permit when the connection is gone.
+    /// Closes the connection that has waited longest of those that `may_close` selects. Its bytes
+    /// are free at once, its permit when the connection is gone.
     fn close_longest_waiting(&mut self, may_close: impl Fn(&Held, Instant) -> bool) -> Option<()> {
         let found = self.waiting.iter().find(|(since, id)| {
             self.held

@@ -83,7 +83,8 @@ impl Connection {
                 ..info.clone()
             };
             let permit = info.permit.clone();
-            // no request starts on a connection that is being closed: its response could not be sent
+            // no request starts on a connection that is being closed: its response could not be
+            // sent
             let response = permit
                 .start_request()
                 .then(|| host_header::normalize(request).map(|request| handle(request, info)));

@@ -28,7 +28,8 @@ pub(super) enum HostHeaderError {
 }
 
 impl HostHeaderError {
-    /// 400, after which the connection closes: the start of the next request may be unclear as well.
+    /// 400, after which the connection closes: the start of the next request may be unclear as
+    /// well.
     pub(super) fn reply(self) -> Reply {
         let body = format!("{{\"message\":\"Bad Request: {self}\"}}");
         let mut reply = json_reply(StatusCode::BAD_REQUEST, body);

@@ -1,15 +1,16 @@
 //! The HTTP/1.1 listener of every port: HTTP APIs, Invoke API, control port and Runtime API.
 //!
-//! A connection passes through these files in this order: [`budget`] limits connections and bytes of
-//! request bodies, and selects the connection to close when a limit is reached; [`connection`] serves
-//! one connection within its time limits; [`host_header`] rejects a request without exactly one host;
-//! [`body`] reads request bodies; [`reply`] builds responses; [`progress`] records when the client
-//! takes bytes of one.
+//! A connection passes through these files in this order: [`budget`] limits connections and bytes
+//! of request bodies, and selects the connection to close when a limit is reached; [`connection`]
+//! serves one connection within its time limits; [`host_header`] rejects a request without exactly
+//! one host; [`body`] reads request bodies; [`reply`] builds responses; [`progress`] records when
+//! the client takes bytes of one.
 //!
-//! A connection waits for its client before a head is complete, between requests, within a body, and
-//! while a response is written. Guarantees:
+//! A connection waits for its client before a head is complete, between requests, within a body,
+//! and while a response is written. Guarantees:
 //!
-//! - A waiting connection never keeps another client out: the one that has waited longest is closed.
+//! - A waiting connection never keeps another client out: the one that has waited longest is
+//!   closed.
 //! - A connection whose request the host is working on is never closed to make room.
 //! - Request bodies of stalled clients hold a bounded amount of memory.
 

@@ -1,8 +1,8 @@
 //! Metrics that functions print in `CloudWatch`'s embedded metric format.
 //!
-//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a
-//! JSON object whose `_aws` member names the members that are metrics and their dimensions. Other
-//! lines are plain output. Invalid parts are ignored, as in the service.
+//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a JSON object whose `_aws`
+//! member names the other members that are metrics, and their dimensions. Any other line is plain
+//! output. Parts that violate the specification are ignored, as the service ignores them.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -10,17 +10,17 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Maximum of dimensions of a metric (the service's limit).
+/// Maximum of dimensions of one metric (the service's limit).
 const MAX_DIMENSIONS: usize = 30;
 
-/// Maximum of metrics in a line (the service's limit for one directive).
+/// Maximum of metrics read from one line (the service's limit for one directive).
 const MAX_METRICS: usize = 100;
 
-/// Maximum length of a dimension value in bytes.
-const MAX_VALUE: usize = 200;
+/// Longest dimension value kept, bytes.
+const LONGEST_VALUE: usize = 200;
 
-/// Maximum length of a unit in bytes. The service's units have at max 16.
-const MAX_UNIT: usize = 40;
+/// Longest unit kept, bytes; the service's units have at most 16.
+const LONGEST_UNIT: usize = 40;
 
 /// Characters of a namespace or a metric's name (the specification's bounds, as for dimensions).
 const NAME: RangeInclusive<usize> = 1..=1024;
@@ -33,11 +33,11 @@ const DIMENSION: RangeInclusive<usize> = 1..=250;
 pub struct Point {
     /// Namespace and name of the metric.
     pub metric: (String, String),
-    /// `Count`, `Milliseconds`, ...; empty if the line names none.
+    /// `Count`, `Milliseconds`, ...; empty where the line names none.
     pub unit: String,
     /// Dimensions by name.
     pub dimensions: BTreeMap<String, String>,
-    /// Finite numbers; at least one.
+    /// Measured values: finite numbers, at least one.
     pub values: Vec<f64>,
 }
 
@@ -65,11 +65,12 @@ struct Metric {
     unit: String,
 }
 
-/// The metrics of a line; none if it is plain output.
+/// The metrics of a line; none if it contains no metrics.
 ///
-/// Of several sets of dimensions the first max detailed one is used: the others are its sums.
+/// Of several sets of dimensions the first of the most detailed ones counts: the others are sums of
+/// it, which a reader of the series can compute.
 pub fn points(line: &str) -> Vec<Point> {
-    // cheap for plain output
+    // A cheap check for all other lines.
     if !line.starts_with('{') || !line.contains("\"_aws\"") {
         return Vec::new();
     }
@@ -114,7 +115,7 @@ fn read<'a>(
         let values = numbers(root.get(&metric.name)?);
         (!values.is_empty()).then(|| Point {
             metric: (directive.namespace.clone(), metric.name.clone()),
-            unit: super::shortened(&metric.unit, MAX_UNIT),
+            unit: super::shortened(&metric.unit, LONGEST_UNIT),
             dimensions: dimensions.clone(),
             values,
         })
@@ -127,14 +128,14 @@ fn fits(name: &str, bounds: &RangeInclusive<usize>) -> bool {
 
 fn dimension(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(super::shortened(text, MAX_VALUE)),
+        Value::String(text) => Some(super::shortened(text, LONGEST_VALUE)),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         _ => None,
     }
 }
 
-/// A number, or a list of them.
+/// A number, or a list of numbers.
 fn numbers(value: &Value) -> Vec<f64> {
     let one = |value: &Value| value.as_f64().filter(|number| number.is_finite());
     match value {
@@ -150,9 +151,8 @@ mod tests {
 
     use super::*;
 
-    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop",
-        "Dimensions":[["Env"],["Env","MetricKind"]],"Metrics":[{"Name":"Sold","Unit":"Count"},
-        {"Name":"Missing"},{"Name":"Took","Unit":"Milliseconds"}]}]},
+    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"],["Env","MetricKind"]],
+        "Metrics":[{"Name":"Sold","Unit":"Count"},{"Name":"Missing"},{"Name":"Took","Unit":"Milliseconds"}]}]},
         "Env":"demo","MetricKind":7,"Sold":3,"Took":[1.5,2]}"#;
 
     #[test]
@@ -170,15 +170,13 @@ mod tests {
         );
     }
 
-    /// Arrays instead of objects.
+    /// Arrays in the place of objects.
     const POSITIONAL: &str = r#"{"_aws":[[["Shop",[[]],[["Sold","Count"]]]],1],"Sold":3}"#;
 
     #[test]
     fn names_out_of_bounds_are_left_out() {
         let line = |namespace: &str, name: &str, dimension: &str| {
-            let directive = json!({
-                "Namespace": namespace, "Dimensions": [[dimension]], "Metrics": [{"Name": name}]
-            });
+            let directive = json!({"Namespace": namespace, "Dimensions": [[dimension]], "Metrics": [{"Name": name}]});
             points(
                 &json!({"_aws": {"CloudWatchMetrics": [directive]}, name: 1, dimension: "v"})
                     .to_string(),
@@ -198,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_output_and_nothing_else() {
+    fn other_lines_yield_no_metrics() {
         for line in [
             "",
             "hello \"_aws\"",
@@ -214,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_a_function_prints_makes_it_fail(line in "\\{\"_aws\":\\PC{0,80}") {
+        fn any_printed_line_is_accepted(line in "\\{\"_aws\":\\PC{0,80}") {
             let _ = points(&line);
         }
     }

@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use super::Histogram;
 use crate::terminal;
 
-/// The type of a metric family.
+/// Type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
-    /// A value that only grows.
+    /// Only grows.
     Counter,
-    /// A value that rises and falls.
+    /// Goes up and down.
     Gauge,
     /// Buckets, a sum and a count.
     Histogram,
@@ -21,8 +21,8 @@ pub enum MetricKind {
     Summary,
 }
 
-/// Writes the text. A family is declared once, before its samples. A series (a name with its labels)
-/// is written once: Prometheus refuses a scrape with a duplicate.
+/// A writer. A family is opened once, its samples follow. A series (a name with its labels) is
+/// written once: Prometheus rejects a whole scrape that contains a series twice.
 #[derive(Debug, Default)]
 pub struct Exposition {
     text: String,
@@ -31,7 +31,7 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// Declares a family. A repeated declaration, which the format forbids, is left out.
+    /// Opens a family. A second call has no effect: the format forbids a second announcement.
     pub fn family(&mut self, name: &str, kind: MetricKind, help: &str) {
         if !self.families.insert(name.to_owned()) {
             return;
@@ -46,7 +46,7 @@ impl Exposition {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// Writes a sample. Control characters in label values become escapes.
+    /// Writes a sample. Values of labels may contain any text: control characters become escapes.
     pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         let mut series = name.to_owned();
         for (at, (label, text)) in labels.iter().enumerate() {
@@ -72,14 +72,8 @@ impl Exposition {
         }
     }
 
-    /// Writes a family with one sample and no labels.
-    pub fn single(
-        &mut self,
-        name: &str,
-        kind: MetricKind,
-        help: &str,
-        value: impl std::fmt::Display,
-    ) {
+    /// A family of one sample without labels.
+    pub fn single(&mut self, name: &str, kind: MetricKind, help: &str, value: impl std::fmt::Display) {
         self.family(name, kind, help);
         self.sample(name, &[], value);
     }
@@ -109,8 +103,8 @@ impl Exposition {
         self.text
     }
 
-    /// Converts a text to a name: `OrdersStored` becomes `orders_stored`; characters that the format
-    /// forbids become `_`.
+    /// Any text as a name: `OrdersStored` becomes `orders_stored`; characters that the format does
+    /// not allow become `_`.
     pub fn name(text: &str) -> String {
         let mut name = String::with_capacity(text.len() + 4);
         let mut before = '_';
@@ -142,18 +136,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_may_hold_anything() {
+    fn labels_may_contain_any_text() {
         let mut text = Exposition::default();
         text.family("a_total", MetricKind::Counter, "of\ntwo lines");
         text.sample("a_total", &[("x", "say \"hi\"\n\\"), ("y", "")], 3);
         text.family("a_total", MetricKind::Counter, "again");
-        let expected = "# HELP a_total of\\ntwo lines\n# TYPE a_total counter\na_total{x=\"say \
-             \\\"hi\\\"\\n\\\\\",y=\"\"} 3\n";
+        let expected = "# HELP a_total of\\ntwo lines\n# TYPE a_total counter\na_total{x=\"say \\\"hi\\\"\\n\\\\\",y=\"\"} 3\n";
         assert_eq!(text.finish(), expected);
     }
 
     #[test]
-    fn a_series_is_written_once_and_infinity_as_the_format_has_it() {
+    fn a_series_is_written_once() {
         let mut text = Exposition::default();
         text.sample("a", &[("x", "\0\r")], f64::INFINITY);
         text.sample("a", &[("x", "\0\r")], 2);
@@ -162,23 +155,20 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_ends_with_everything() {
+    fn a_histogram_ends_with_all_values() {
         let mut histogram = Histogram::default();
         histogram.observe(Duration::from_secs(2_000));
         let mut text = Exposition::default();
         text.histogram("d", &[("f", "x")], &histogram);
         let text = text.finish();
         assert!(
-            text.contains(
-                "d_bucket{f=\"x\",le=\"900\"} 0\nd_bucket{f=\"x\",le=\"+Inf\"} \
-                 1\nd_sum{f=\"x\"} 2000\nd_count"
-            ),
+            text.contains("d_bucket{f=\"x\",le=\"900\"} 0\nd_bucket{f=\"x\",le=\"+Inf\"} 1\nd_sum{f=\"x\"} 2000\nd_count"),
             "{text}"
         );
     }
 
     #[test]
-    fn names_are_what_the_format_allows() {
+    fn names_have_allowed_characters_only() {
         let cases = [
             ("OrdersStored", "orders_stored"),
             ("AWS/Thing two", "aws_thing_two"),
@@ -186,8 +176,8 @@ mod tests {
             ("", "_"),
             ("ä", "_"),
         ];
-        for (given, wanted) in cases {
-            assert_eq!(Exposition::name(given), wanted, "{given}");
+        for (given, expected) in cases {
+            assert_eq!(Exposition::name(given), expected, "{given}");
         }
     }
 }

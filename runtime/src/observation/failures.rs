@@ -1,4 +1,5 @@
-//! Groups similar failures, so that a function that fails on every event takes one entry.
+//! Groups of similar failures: a function that fails on every event is one group, not a growing
+//! list.
 
 use std::collections::VecDeque;
 
@@ -6,25 +7,25 @@ use serde::Serialize;
 
 use super::{Ended, shortened};
 
-/// Maximum length of the text by which failures are grouped, in bytes.
-const MAX_SHAPE: usize = 300;
+/// Longest text that identifies a group, bytes.
+const LONGEST_SHAPE: usize = 300;
 
 /// Failures of one function with one error.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FailureGroup {
-    /// Number of failures since the start.
+    /// Count since the start.
     pub times: u64,
-    /// Time of the first failure, milliseconds since 1970.
+    /// Time of the first, milliseconds since 1970.
     pub first_ms: u64,
-    /// The last failure.
+    /// The last of them; its message represents the group.
     #[serde(flatten)]
     pub last: Ended,
 }
 
-/// Function, error type and normalised message.
+/// Function, error type and the shape of the message.
 type Key = (String, String, String);
 
-/// A bounded number of groups. The group without a failure for the longest time is removed first.
+/// The groups with the most recent failures, up to a maximum.
 #[derive(Debug)]
 pub struct Failures {
     max: usize,
@@ -32,7 +33,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Keeps at most `max` groups.
+    /// Keeps `max` groups.
     pub fn new(max: usize) -> Self {
         Self {
             max,
@@ -40,7 +41,8 @@ impl Failures {
         }
     }
 
-    /// Counts a failed invocation; others are ignored.
+    /// Counts a failed invocation; a successful one is ignored. A new group beyond the maximum
+    /// replaces the group whose last failure is oldest.
     pub fn add(&mut self, ended: Ended) {
         let Some(error) = &ended.error else { return };
         let key = (
@@ -68,13 +70,14 @@ impl Failures {
         ));
     }
 
-    /// By the time of the last failure, newest first.
+    /// The groups, most recent failure first.
     pub fn newest(&self) -> impl Iterator<Item = &FailureGroup> {
         self.groups.iter().rev().map(|(_, group)| group)
     }
 }
 
-/// Normalises a message: numbers and hexadecimal ids become `#`.
+/// A message without the parts that differ between failures: each number and each hexadecimal id
+/// becomes `#`. At most 300 bytes.
 pub fn shape(message: &str) -> String {
     let mut shape = String::new();
     let mut rest = message;
@@ -105,11 +108,11 @@ pub fn shape(message: &str) -> String {
                 number = is_digit;
             }
         }
-        if shape.len() > MAX_SHAPE {
+        if shape.len() > LONGEST_SHAPE {
             break;
         }
     }
-    shortened(&shape, MAX_SHAPE)
+    shortened(&shape, LONGEST_SHAPE)
 }
 
 #[cfg(test)]
@@ -133,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_that_look_alike_are_one_group_with_their_count() {
+    fn similar_failures_are_one_counted_group() {
         let mut failures = Failures::new(3);
         for n in 0..500 {
             failures.add(failed(
@@ -162,7 +165,7 @@ mod tests {
         assert_eq!(
             groups,
             [(504, 1), (503, 2), (501, 1)],
-            "the oldest group is removed"
+            "the group whose last failure is oldest is replaced"
         );
     }
 
@@ -177,7 +180,7 @@ mod tests {
             "RequestId: #"
         );
         assert_eq!(shape("deadbeef defaced added"), "deadbeef defaced added");
-        assert!(shape(&"ä".repeat(5_000)).len() <= MAX_SHAPE + 3);
+        assert!(shape(&"ä".repeat(5_000)).len() <= LONGEST_SHAPE + 3);
         assert_eq!(shape(""), "");
     }
 }

@@ -1,13 +1,13 @@
-//! A histogram of durations.
+//! Durations counted into buckets, cumulative only when they are written.
 
 use std::time::Duration;
 
-/// Upper bounds of the buckets in seconds, up to the maximum timeout of a function.
+/// Upper bounds of the buckets, seconds: from a warm answer to the longest timeout a function may have.
 pub const BOUNDS: [f64; 14] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 900.0,
 ];
 
-/// Durations, counted by bucket.
+/// A histogram of durations.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Histogram {
     buckets: [u64; BOUNDS.len()],
@@ -16,7 +16,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Counts a duration.
+    /// Counts one.
     pub fn observe(&mut self, duration: Duration) {
         let seconds = duration.as_secs_f64();
         if let Some(bucket) = BOUNDS.iter().position(|bound| seconds <= *bound) {
@@ -26,7 +26,7 @@ impl Histogram {
         self.sum += seconds;
     }
 
-    /// Cumulative counts, by upper bound in seconds.
+    /// How many, by upper bound (seconds): those up to and including it.
     pub fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
         BOUNDS
             .iter()
@@ -37,12 +37,12 @@ impl Histogram {
             })
     }
 
-    /// Number of all durations.
+    /// All that were counted, those beyond the last bound included.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Sum of all durations in seconds.
+    /// Their sum, seconds.
     pub fn sum(&self) -> f64 {
         self.sum
     }

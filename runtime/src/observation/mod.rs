@@ -1,12 +1,14 @@
-//! Metrics and recent events of a host, for the control page and Prometheus. No I/O, no clock.
+//! Counters, recent invocations and metrics of a running host: no I/O, no clock.
 //!
-//! Each ended invocation is counted by `observations`, which uses `histogram` for durations, `recent`
-//! for the last invocations and `failures` for similar failures in groups. `emf` reads metrics in
-//! `CloudWatch`'s embedded metric format from printed lines, `series` adds them up, `names` gives
-//! them unique names. `exposition` writes Prometheus' text format. `repeats` decides which repeated
-//! errors are logged.
+//! An invocation that ends passes through these files: `observations` counts it, `histogram` stores
+//! its duration, `recent` keeps the last ones, `failures` groups those that failed. A line that a
+//! function prints passes through `emf`, which parses metrics in `CloudWatch`'s embedded format, and
+//! `series`, which sums them under unique `names`. `exposition` writes the result in Prometheus' text
+//! format. `repeats` decides which repeated errors are logged. The control port takes a snapshot for
+//! each request.
 //!
-//! Memory is bounded, whatever functions print. Recording an observation takes a short lock only.
+//! Memory is bounded, whatever functions print and however often they fail. A reader blocks an
+//! observed function only for the time of a short lock.
 
 mod emf;
 mod exposition;
@@ -27,5 +29,5 @@ pub use observations::{
     Durations, Ended, Failure, FunctionObserver, Observations, RecentInvocation,
 };
 pub use recent::{Recent, shortened};
-pub use repeats::{FIRST_AGAIN, MAX_INTERVAL, Repeats};
+pub use repeats::{FIRST_AGAIN, LONGEST_AGAIN, Repeats};
 pub use series::{MAX_SERIES, Series, Summed};

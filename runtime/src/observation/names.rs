@@ -1,8 +1,9 @@
-//! Unique Prometheus names for the metrics and dimensions of functions.
+//! Unique Prometheus names for metrics and dimensions that functions name freely.
 //!
-//! Prometheus allows fewer characters, requires unique families and labels, and reads `foo_count` and
-//! `foo_sum` as parts of a summary `foo`. A name that conflicts with an earlier one gets a suffix of
-//! eight digits of a hash of the original name, so that it is the same after each start.
+//! Prometheus allows fewer characters, requires unique names of families and labels, and reads
+//! `foo_count` and `foo_sum` as parts of a summary `foo`. A name that clashes with an earlier metric
+//! in one of these ways ends in eight digits of a hash of the original name. The hash depends on the
+//! original name alone, so a renamed series has the same name after each start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,15 +12,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::Exposition;
 
-/// Suffixes of the samples of a summary.
+/// Suffixes of a summary's samples.
 const PARTS: [&str; 2] = ["_sum", "_count"];
 
-/// A metric or dimension that was renamed because of a conflict.
+/// A metric or a dimension whose own name was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renamed {
-    /// The name that the function used.
+    /// As the function named it.
     pub original: String,
-    /// The name in `/metrics`.
+    /// As `/metrics` names it.
     pub name: String,
 }
 
@@ -33,7 +34,7 @@ impl fmt::Display for Renamed {
     }
 }
 
-/// All names assigned since the start of the host.
+/// The names assigned so far; they stay until the host ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct MetricNames {
     /// Family by namespace and metric.
@@ -97,7 +98,7 @@ impl MetricNames {
         self.labels.get(dimension).map_or("", String::as_str)
     }
 
-    /// All renamed metrics and dimensions.
+    /// Metrics and dimensions whose plain name was taken.
     pub(super) fn renamed(&self) -> u64 {
         self.renamed
     }
@@ -112,7 +113,7 @@ fn clashes(name: &str, taken: &BTreeSet<String>) -> bool {
     taken.contains(name) || PARTS.iter().any(part)
 }
 
-/// The name with a suffix that makes it unique.
+/// The name, with as many digits of the hash as make it unique.
 fn free(plain: &str, original: &str, taken: impl Fn(&str) -> bool) -> String {
     if !taken(plain) {
         return plain.to_owned();
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_is_never_read_as_a_part_of_another() {
+    fn a_metric_is_never_part_of_another() {
         for pair in [
             [("Shop", "Foo"), ("Shop", "Foo_count")],
             [("Shop", "FooSum"), ("Shop", "Foo")],
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn dimensions_that_differ_in_case_have_labels_of_their_own() {
+    fn dimensions_that_differ_in_case_have_own_labels() {
         let mut names = MetricNames::default();
         assert_eq!(names.dimension("Env"), None);
         let renamed = names.dimension("env").unwrap();

@@ -1,4 +1,4 @@
-//! Counts invocations and keeps the recent ones.
+//! Everything observed while a host runs, and snapshots of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,37 +8,38 @@ use serde::Serialize;
 
 use super::{FailureGroup, Failures, Histogram, Recent, Renamed, Series, points, shortened};
 
-/// Maximum number of recent invocations, and of failure groups.
+/// Invocations, and groups of failures, remembered.
 const REMEMBERED: usize = 100;
 
-/// Maximum length of an error message in bytes.
-const MAX_MESSAGE: usize = 2_000;
+/// Longest error message kept, bytes.
+const LONGEST_MESSAGE: usize = 2_000;
 
 /// An invocation that ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ended {
-    /// End time, milliseconds since 1970.
+    /// Time of its end, milliseconds since 1970.
     pub at_ms: u64,
-    /// Function's logical id.
+    /// Logical id of the function.
     pub function: String,
     /// Request id.
     pub request_id: String,
-    /// Records in the batch; 0 for other events.
+    /// Records of the batch; 0 if the event is no batch.
     pub records: usize,
-    /// Duration in milliseconds.
+    /// From delivery to response, milliseconds.
     pub duration_ms: f64,
-    /// Initialisation in milliseconds, if this was the first invocation of its instance.
+    /// Initialisation before the first invocation of an instance, milliseconds.
     pub init_ms: Option<f64>,
-    /// The failure, if it failed.
+    /// The failure; `None` after a success.
     pub error: Option<Failure>,
 }
 
-/// A recent invocation.
+/// One of the last invocations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RecentInvocation {
-    /// Unique number, from 1. Request ids are not unique: retries of an event share them.
+    /// Counted from 1 since the start. Unique, unlike the request id, which the retries of an event
+    /// share.
     pub number: u64,
-    /// The invocation.
+    /// Its result.
     #[serde(flatten)]
     pub ended: Ended,
 }
@@ -53,11 +54,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Truncates the texts, which come from a function.
+    /// Shortens texts that come from a function.
     pub fn new(error_type: &str, message: &str) -> Self {
         Self {
             error_type: shortened(error_type, 200),
-            message: shortened(message, MAX_MESSAGE),
+            message: shortened(message, LONGEST_MESSAGE),
         }
     }
 }
@@ -65,9 +66,9 @@ impl Failure {
 /// Durations of a function's invocations and initialisations.
 #[derive(Debug, Clone, Default)]
 pub struct Durations {
-    /// Invocations, from start to answer.
+    /// From delivery to response.
     pub invocations: Histogram,
-    /// Initialisations, from the start of a process to its first request for an event.
+    /// From the start of a process to its first request for an event.
     pub inits: Histogram,
 }
 
@@ -80,7 +81,7 @@ struct State {
     series: Series,
 }
 
-/// The observations of a host.
+/// Everything observed of one host. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Observations(Arc<Mutex<State>>);
 
@@ -104,7 +105,7 @@ impl Observations {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records an invocation.
+    /// Counts an invocation and keeps it as recent.
     pub fn ended(&self, ended: Ended) {
         let duration = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
         let mut state = self.state();
@@ -120,7 +121,8 @@ impl Observations {
         state.invocations.push(ended);
     }
 
-    /// Records the metrics in a line that a function printed. Returns newly renamed ones.
+    /// Adds the metrics of a line that a function printed. Returns each metric or dimension once
+    /// whose plain name was taken.
     pub fn printed(&self, function: &str, line: &str) -> Vec<Renamed> {
         let points = points(line);
         if points.is_empty() {
@@ -133,7 +135,7 @@ impl Observations {
             .collect()
     }
 
-    /// The observer of one function.
+    /// Observer of one function.
     pub fn of(&self, function: &str) -> FunctionObserver {
         FunctionObserver {
             function: function.to_owned(),
@@ -159,12 +161,13 @@ impl Observations {
             .collect()
     }
 
-    /// The last failed invocations, newest first; successes do not displace them.
+    /// The last failures, newest first: successes do not displace them.
     pub fn failures(&self) -> Vec<Ended> {
         self.state().failures.newest().cloned().collect()
     }
 
-    /// Groups of similar failures, newest first.
+    /// Groups of similar failures, newest first: many failures of one kind do not displace another
+    /// kind.
     pub fn failure_groups(&self) -> Vec<FailureGroup> {
         self.state().groups.newest().cloned().collect()
     }
@@ -183,7 +186,7 @@ pub struct FunctionObserver {
 }
 
 impl FunctionObserver {
-    /// Records an invocation; sets its function.
+    /// Counts an invocation under this function's name.
     pub fn ended(&self, ended: Ended) {
         self.observations.ended(Ended {
             function: self.function.clone(),
@@ -191,7 +194,7 @@ impl FunctionObserver {
         });
     }
 
-    /// Records a printed line: see [`Observations::printed`].
+    /// A printed line: see [`Observations::printed`].
     pub fn printed(&self, line: &str) -> Vec<Renamed> {
         self.observations.printed(&self.function, line)
     }
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn successes_do_not_push_a_failure_out() {
+    fn successes_do_not_displace_a_failure() {
         let observations = Observations::default();
         let observer = observations.of("F");
         observer.ended(ended(0, Some(Failure::new("Oops", &"x".repeat(9_999)))));

@@ -1,8 +1,8 @@
-//! The last items of a sequence.
+//! The newest items of a sequence.
 
 use std::collections::VecDeque;
 
-/// Keeps a bounded number of the newest items.
+/// Keeps the newest items, up to a maximum.
 #[derive(Debug, Clone)]
 pub struct Recent<T> {
     max: usize,
@@ -20,7 +20,7 @@ impl<T> Recent<T> {
         }
     }
 
-    /// Adds an item; removes the oldest one beyond the bound.
+    /// Adds an item; beyond the maximum the oldest is removed.
     pub fn push(&mut self, item: T) {
         self.pushed += 1;
         if self.items.len() == self.max {
@@ -45,7 +45,7 @@ impl<T> Recent<T> {
     }
 }
 
-/// Truncates a text to `max` bytes between characters, and marks the cut.
+/// At most `max` bytes of a text, cut between characters and marked with an ellipsis.
 pub fn shortened(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_makes_room() {
+    fn the_oldest_is_removed() {
         let mut recent = Recent::new(2);
         (1..=3).for_each(|n| recent.push(n));
         assert_eq!(recent.numbered().collect::<Vec<_>>(), [(3, &3), (2, &2)]);

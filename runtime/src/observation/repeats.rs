@@ -1,16 +1,18 @@
-//! Limits the log lines of repeated errors: the first one is logged, later ones are counted and
-//! logged at growing intervals. No clock: time is a parameter.
+//! Repeated errors: the first is logged, the others are counted, and a line at growing intervals
+//! reports the count.
+//!
+//! No clock: time is a parameter.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Interval between the first two lines of an error; doubles with every further line.
+/// Time between the first line of an error and the second; it doubles with each further line.
 pub const FIRST_AGAIN: Duration = Duration::from_secs(10);
 
-/// Upper bound of the interval.
-pub const MAX_INTERVAL: Duration = Duration::from_secs(600);
+/// Longest time between two lines of one error.
+pub const LONGEST_AGAIN: Duration = Duration::from_secs(600);
 
-/// Maximum of different errors of a key; further ones count as the last.
+/// Maximum of different errors of one key; further ones are counted with the last.
 const MAX_ERRORS: usize = 8;
 
 #[derive(Debug)]
@@ -22,7 +24,7 @@ struct Repeated {
     pause: Duration,
 }
 
-/// Errors by key, such as a partition, a destination or a queue.
+/// The errors of several keys: partitions, destinations, queues.
 #[derive(Debug)]
 pub struct Repeats<K>(BTreeMap<K, Vec<Repeated>>);
 
@@ -33,13 +35,13 @@ impl<K> Default for Repeats<K> {
 }
 
 impl<K: Ord + Clone> Repeats<K> {
-    /// Whether no key has an error.
+    /// Whether no error is current.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Counts an error. Returns its number of occurrences if a log line is due. `error` identifies it
-    /// among the errors of the key and must not contain offsets or times.
+    /// An error occurred. `Some`: a line is due, with the count so far. `error` identifies it among
+    /// the errors of the key, so it must contain no offset and no time.
     pub fn failed(&mut self, now: Instant, key: K, error: &str) -> Option<u64> {
         let errors = self.0.entry(key).or_default();
         let full = errors.len() >= MAX_ERRORS;
@@ -62,17 +64,17 @@ impl<K: Ord + Clone> Repeats<K> {
         if now < known.due {
             return None;
         }
-        known.pause = known.pause.saturating_mul(2).min(MAX_INTERVAL);
+        known.pause = known.pause.saturating_mul(2).min(LONGEST_AGAIN);
         known.due = now + known.pause;
         Some(known.times)
     }
 
-    /// Ends the errors of this key. Returns their number, if there were any.
+    /// The errors of this key are over. `Some`: their count.
     pub fn over(&mut self, key: &K) -> Option<u64> {
         Some(self.0.remove(key)?.iter().map(|error| error.times).sum())
     }
 
-    /// Ends the errors of keys without an error for that long. Returns these keys.
+    /// Ends the errors of keys without an error for the time `after`. Returns these keys.
     pub fn expire(&mut self, now: Instant, after: Duration) -> Vec<K> {
         let old = |errors: &Vec<Repeated>| {
             errors

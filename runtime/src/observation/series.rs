@@ -1,14 +1,15 @@
-//! Sums of the metrics of functions, in a bounded number of series.
+//! Sums of the functions' metrics: a bounded number of series.
 
 use std::collections::BTreeMap;
 
 use super::emf::Point;
 use super::names::{MetricNames, Renamed};
 
-/// Maximum number of series. A dimension such as a request id would otherwise fill the memory.
+/// Maximum of series. Without it, a function with a request id among its dimensions would fill the
+/// memory.
 pub const MAX_SERIES: usize = 1_000;
 
-/// The sum of a series.
+/// Count and sum of a series.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summed {
     /// Number of values.
@@ -17,7 +18,7 @@ pub struct Summed {
     pub sum: f64,
 }
 
-/// Key of a series: function, (namespace, metric), unit, dimensions.
+/// Identifies a series: function, (namespace, metric), unit, dimensions.
 type Key = (String, (String, String), String, BTreeMap<String, String>);
 
 /// All series.
@@ -29,8 +30,8 @@ pub struct Series {
 }
 
 impl Series {
-    /// Adds a point. A new series beyond [`MAX_SERIES`] is dropped and counted. Returns the newly
-    /// renamed metric and dimensions.
+    /// Adds a point. A new series beyond [`MAX_SERIES`] is counted as dropped. Returns the metric and
+    /// the dimensions that are new and whose plain name is taken.
     pub fn add(&mut self, function: &str, point: Point) -> Vec<Renamed> {
         let Point {
             metric,
@@ -68,7 +69,7 @@ impl Series {
         self.names.label_of(dimension)
     }
 
-    /// All renamed metrics and dimensions.
+    /// Metrics and dimensions whose plain name was taken.
     pub fn renamed(&self) -> u64 {
         self.names.renamed()
     }
@@ -78,7 +79,7 @@ impl Series {
         self.sums.iter()
     }
 
-    /// Number of dropped points.
+    /// Points dropped beyond the maximum.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn series_are_bounded_and_those_that_are_there_go_on() {
+    fn series_are_bounded_and_existing_ones_continue() {
         let mut series = Series::default();
         (0..MAX_SERIES + 5).for_each(|request| drop(series.add("F", point(request, 1.0))));
         series.add("F", point(0, 2.5));

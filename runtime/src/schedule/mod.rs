@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::asynchronous::AsyncQueue;
 use crate::model::Schedule;
-use crate::supervision::{Registry, supervise};
+use crate::supervision::{ComponentRegistry, supervise};
 
 use missed::LastRunFile;
 
@@ -48,7 +48,7 @@ pub async fn run(
     schedules: Vec<Schedule>,
     queue: AsyncQueue,
     last_run_file: Option<&Path>,
-    parts: Registry,
+    parts: ComponentRegistry,
     shutdown: watch::Receiver<bool>,
 ) {
     let start = Timestamp::now();
@@ -56,7 +56,7 @@ pub async fn run(
     let last_run = last_run_file.map(LastRunFile::at);
     let last = last_run.as_ref().and_then(LastRunFile::read);
     for schedule in schedules.into_iter().filter(|schedule| schedule.enabled) {
-        let part = parts.part(format!("schedule {}", schedule.id));
+        let part = parts.component(format!("schedule {}", schedule.id));
         let firing = Firing {
             schedule,
             start,

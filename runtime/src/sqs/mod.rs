@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::invocation::{Invoker, MAX_PAYLOAD};
 use crate::model::{Queue, SqsMapping};
-use crate::supervision::{Registry, supervise};
+use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
 pub use client::{Sqs, SqsError};
 pub use dead_letters::DeadLetter;
@@ -64,8 +64,8 @@ pub struct SqsLimits {
     pub visibility: Duration,
     /// Maximum time of a drain.
     pub drain: Duration,
-    /// Registry of the parts of the host.
-    pub parts: Registry,
+    /// ComponentRegistry of the parts of the host.
+    pub parts: ComponentRegistry,
 }
 
 /// A running mapping.
@@ -139,7 +139,7 @@ pub fn start(
         progress: Arc::default(),
     };
     let (tune, tuned) = watch::channel(None);
-    let part = limits.parts.part(format!("mapping {}", watch.mapping.id));
+    let part = limits.parts.component(format!("mapping {}", watch.mapping.id));
     let run = {
         let watch = watch.clone();
         let shutdown = shutdown.clone();

@@ -1,4 +1,4 @@
-//! How long a part that ended waits for its next start. No clock.
+//! The pause before a restart. Pure.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ pub const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// A part that has run for so long is well again: the next end counts as the first.
+/// After a run of this length the next end counts as the first.
 pub const STEADY: Duration = Duration::from_secs(10);
 
-/// The pauses of one part.
+/// The pauses of one component.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backoff {
-    /// Ends since the part last ran for [`STEADY`].
+    /// Ends since the component last ran for [`STEADY`].
     ends: u32,
 }
 
 impl Backoff {
-    /// The pause after an end. `ran`: how long the part had run.
+    /// The pause after an end. `ran`: how long the component had run.
     pub fn pause(&mut self, ran: Duration) -> Duration {
         if ran >= STEADY {
             self.ends = 0;

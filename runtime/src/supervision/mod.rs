@@ -1,16 +1,19 @@
-//! Parts of a running host: each runs on its own, and one that ends is started again.
+//! Supervision of the host's components (`part` in the status and in metrics): one that ends is
+//! restarted.
 //!
-//! A part is a source, a schedule, a listener, the queue of asynchronous events, the processes of a function, or what observes them.
-//! `supervise` runs one, `backoff` says how long it waits before it starts the part again (pure), `registry` keeps what `/health`,
-//! `/metrics` and the page show of all of them (pure).
+//! A component is a source, a schedule, a listener, the queue of asynchronous events, the processes
+//! of a function, or an observer of them. `supervise` runs one, `backoff` computes the pause before
+//! a restart (pure), `registry` keeps the state of all for `/health`, `/metrics` and the page
+//! (pure).
 //!
-//! Promises: an error or a panic of one part ends neither the host nor another part; a part that ended is started again after a pause
-//! between [`FIRST_PAUSE`] and [`LONGEST_PAUSE`]; it is named with its reason until it has run for [`STEADY`].
+//! Guarantees: an error or a panic of one component ends neither the host nor another component; a
+//! component that ended is restarted after a pause between [`FIRST_PAUSE`] and [`LONGEST_PAUSE`];
+//! it is reported with its reason until it has run for [`STEADY`].
 
 mod backoff;
 mod registry;
 mod supervise;
 
 pub use backoff::{Backoff, FIRST_PAUSE, LONGEST_PAUSE, STEADY};
-pub use registry::{Part, PartStatus, Registry};
+pub use registry::{Component, ComponentRegistry, ComponentStatus};
 pub(crate) use supervise::{panic_text, supervise, with_fault};

@@ -1,4 +1,4 @@
-//! What is known of every part: whether it runs, how often it was started again, why it ended. No clock: time is a parameter.
+//! The state of every component: whether it runs, its restarts, why it ended. Time is a parameter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,21 +8,22 @@ use serde::Serialize;
 
 use super::backoff::STEADY;
 
-/// One part, at a moment.
+/// The state of one component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PartStatus {
-    /// Its name: `mapping Worker.Orders`, `schedule Worker.Tick`, `function Worker`, `asynchronous events`.
+pub struct ComponentStatus {
+    /// Name: `mapping Worker.Orders`, `schedule Worker.Tick`, `function Worker`, `asynchronous
+    /// events`.
     pub part: String,
-    /// It runs, and has not ended within the last [`STEADY`].
+    /// It runs, and did not end within the last [`STEADY`].
     pub up: bool,
     /// Starts after the first.
     pub restarts: u64,
-    /// Why it ended last; `None` once it is up.
+    /// Why it ended last; `None` while it is up.
     pub problem: Option<String>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ComponentState {
     /// Since when it runs; `None` between an end and the next start.
     running: Option<Instant>,
     ends: u64,
@@ -31,49 +32,49 @@ struct State {
 }
 
 #[derive(Debug, Default)]
-struct Inner {
-    parts: Mutex<BTreeMap<Arc<str>, State>>,
-    /// Parts, and threads of parts, that are to panic once, on purpose.
+struct RegistryInner {
+    parts: Mutex<BTreeMap<Arc<str>, ComponentState>>,
+    /// Components, and threads of components, that must panic once, on purpose.
     panics: Mutex<BTreeSet<String>>,
-    /// Threads of parts, by name.
+    /// Names of threads of components.
     threads: Mutex<BTreeSet<String>>,
 }
 
-/// All parts of a host. Cheap to clone.
+/// All components of a host. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(Arc<Inner>);
+pub struct ComponentRegistry(Arc<RegistryInner>);
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Registry {
-    /// A registry whose parts of these names panic once each.
+impl ComponentRegistry {
+    /// A registry whose components of these names panic once each.
     pub fn panicking(names: impl IntoIterator<Item = String>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(RegistryInner {
             panics: Mutex::new(names.into_iter().collect()),
-            ..Inner::default()
+            ..RegistryInner::default()
         }))
     }
 
-    /// A part of this name, which does not run yet.
-    pub fn part(&self, name: impl Into<Arc<str>>) -> Part {
+    /// Registers a component, which does not run yet.
+    pub fn component(&self, name: impl Into<Arc<str>>) -> Component {
         let name = name.into();
         locked(&self.0.parts).entry(name.clone()).or_default();
-        Part {
+        Component {
             name,
             registry: self.clone(),
         }
     }
 
-    /// Every part, by name. One that has not been started for the first time yet counts as up.
-    pub fn status(&self, now: Instant) -> Vec<PartStatus> {
-        let one = |(name, state): (&Arc<str>, &State)| {
+    /// Every component, by name. One that was not started yet counts as up.
+    pub fn status(&self, now: Instant) -> Vec<ComponentStatus> {
+        let one = |(name, state): (&Arc<str>, &ComponentState)| {
             let steady = state
                 .running
                 .is_some_and(|since| now.saturating_duration_since(since) >= STEADY);
             let up = state.ends == 0 || steady;
-            PartStatus {
+            ComponentStatus {
                 part: name.to_string(),
                 up,
                 restarts: state.starts.saturating_sub(1),
@@ -83,17 +84,17 @@ impl Registry {
         locked(&self.0.parts).iter().map(one).collect()
     }
 
-    /// A part has a thread of this name, which may panic on purpose as well.
+    /// A component has a thread of this name, which may panic on purpose as well.
     pub fn add_thread(&self, thread: String) {
         locked(&self.0.threads).insert(thread);
     }
 
-    /// True once where the part or thread of this name is to panic on purpose.
+    /// True once if the component or thread of this name must panic on purpose.
     pub fn fault(&self, name: &str) -> bool {
         locked(&self.0.panics).remove(name)
     }
 
-    /// Names that were to panic and are neither part nor thread of this host.
+    /// Names to panic that are neither a component nor a thread of this host.
     pub fn unknown_faults(&self) -> Vec<String> {
         let parts = locked(&self.0.parts);
         let threads = locked(&self.0.threads);
@@ -106,20 +107,20 @@ impl Registry {
     }
 }
 
-/// One part's entry. Cheap to clone.
+/// The handle of one component. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct Component {
     name: Arc<str>,
-    registry: Registry,
+    registry: ComponentRegistry,
 }
 
-impl Part {
-    /// For messages.
+impl Component {
+    /// The name for logs and the status.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// It starts.
+    /// Records a start.
     pub fn started(&self, now: Instant) {
         let mut parts = locked(&self.registry.0.parts);
         let state = parts.entry(self.name.clone()).or_default();
@@ -127,7 +128,7 @@ impl Part {
         state.starts += 1;
     }
 
-    /// It ended.
+    /// Records an end.
     pub fn ended(&self, why: &str) {
         let mut parts = locked(&self.registry.0.parts);
         let state = parts.entry(self.name.clone()).or_default();
@@ -136,8 +137,8 @@ impl Part {
         state.problem = Some(why.to_owned());
     }
 
-    /// True once where the part is to panic on purpose.
-    pub(super) fn is_to_panic(&self) -> bool {
+    /// True once if the component must panic on purpose.
+    pub(super) fn must_panic(&self) -> bool {
         self.registry.fault(&self.name)
     }
 }

@@ -1,15 +1,15 @@
 use super::*;
 
-fn status(registry: &Registry, now: Instant) -> (bool, u64, Option<String>) {
+fn status(registry: &ComponentRegistry, now: Instant) -> (bool, u64, Option<String>) {
     let status = registry.status(now).remove(0);
     (status.up, status.restarts, status.problem)
 }
 
 #[test]
-fn a_part_that_ended_is_named_until_it_runs_steadily() {
-    let registry = Registry::default();
+fn an_end_is_reported_until_a_steady_run() {
+    let registry = ComponentRegistry::default();
     let start = Instant::now();
-    let part = registry.part("mapping A");
+    let part = registry.component("mapping A");
     assert_eq!(status(&registry, start), (true, 0, None));
     part.started(start);
     assert_eq!(status(&registry, start), (true, 0, None));
@@ -22,13 +22,15 @@ fn a_part_that_ended_is_named_until_it_runs_steadily() {
 }
 
 #[test]
-fn a_part_panics_on_purpose_once() {
-    let registry = Registry::panicking(["schedule A", "nothing", "polling A"].map(str::to_owned));
-    let (part, other) = (registry.part("schedule A"), registry.part("schedule B"));
+fn a_component_panics_on_purpose_once() {
+    let registry =
+        ComponentRegistry::panicking(["schedule A", "nothing", "polling A"].map(str::to_owned));
+    let part = registry.component("schedule A");
+    let other = registry.component("schedule B");
     registry.add_thread("polling A".to_owned());
     assert_eq!(registry.unknown_faults(), ["nothing"]);
     assert_eq!(
-        [part.is_to_panic(), part.is_to_panic(), other.is_to_panic()],
+        [part.must_panic(), part.must_panic(), other.must_panic()],
         [true, false, false]
     );
 }

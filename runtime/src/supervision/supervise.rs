@@ -1,4 +1,4 @@
-//! Runs a part, and starts it again when it ends.
+//! Runs a component, and restarts it when it ends.
 
 use std::any::Any;
 use std::time::{Duration, Instant};
@@ -7,19 +7,20 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::backoff::Backoff;
-use super::registry::Part;
+use super::registry::Component;
 use crate::waiting::turned;
 
-/// A part that is to panic on purpose does so after this time: it is at work by then.
-const BEFORE_THE_PANIC: Duration = Duration::from_secs(1);
+/// Time before a panic on purpose: the component is working by then.
+const PANIC_DELAY: Duration = Duration::from_secs(1);
 
-/// Runs a part until it has nothing more to do, or has drained after `stopping` turned true (or its sender went). `start` makes the part's
-/// future for each start. One that returns an error, or panics, is started again after a pause. Dropping this future ends the part.
+/// Runs a component until its future succeeds, or has drained after `stopping` turned true (or its
+/// sender was dropped). `start` creates the future of each start. After an error or a panic the
+/// component is restarted after a pause. Dropping this future ends the component.
 ///
 /// # Errors
-/// Why the part did not drain: nothing starts it again by then.
+/// Why the component failed during the drain, when it is not restarted.
 pub(crate) async fn supervise<S, F>(
-    part: Part,
+    part: Component,
     mut stopping: watch::Receiver<bool>,
     mut start: S,
 ) -> Result<(), String>
@@ -28,7 +29,7 @@ where
     F: Future<Output = Result<(), String>> + Send + 'static,
 {
     let mut backoff = Backoff::default();
-    // of one task: dropping it aborts the task
+    // dropping the set aborts its task
     let mut task = JoinSet::new();
     loop {
         let begun = Instant::now();
@@ -48,7 +49,7 @@ where
         tracing::error!(
             alarm = "component_ended",
             part = part.name(),
-            "{} ended: {why}. It starts again in {} ms; everything else goes on",
+            "{} ended: {why}. It starts again in {} ms; other components continue",
             part.name(),
             pause.as_millis()
         );
@@ -60,27 +61,29 @@ where
     }
 }
 
-/// The future itself, or a panic in it where the part is to panic on purpose.
-pub(crate) async fn with_fault<T>(part: Part, run: impl Future<Output = T>) -> T {
-    if !part.is_to_panic() {
+/// The future, with a panic in it if the component must panic on purpose.
+pub(crate) async fn with_fault<T>(part: Component, run: impl Future<Output = T>) -> T {
+    if !part.must_panic() {
         return run.await;
     }
     tokio::select! {
         ended = run => ended,
-        () = tokio::time::sleep(BEFORE_THE_PANIC) => panic!("on purpose: --panic {:?}", part.name()),
+        () = tokio::time::sleep(PANIC_DELAY) => {
+            panic!("on purpose: --panic {:?}", part.name())
+        }
     }
 }
 
-/// What a task that broke off said.
+/// Why a task ended without a result.
 pub(crate) fn panic_text(error: tokio::task::JoinError) -> String {
     match error.try_into_panic() {
-        Ok(panic) => format!("it panicked: {}", said(&*panic)),
+        Ok(panic) => format!("it panicked: {}", panic_message(&*panic)),
         Err(error) => error.to_string(),
     }
 }
 
-/// The message of a panic, which is a text unless a library made something else of it.
-fn said(panic: &(dyn Any + Send)) -> &str {
+/// The message of a panic, which is text unless a library panics with another value.
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message")
@@ -92,11 +95,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::supervision::Registry;
+    use crate::supervision::ComponentRegistry;
 
     #[tokio::test]
-    async fn a_part_that_fails_or_panics_runs_again() {
-        let registry = Registry::default();
+    async fn a_component_that_fails_or_panics_is_restarted() {
+        let registry = ComponentRegistry::default();
         let (_stop, stopping) = watch::channel(false);
         let runs = Arc::new(AtomicUsize::new(0));
         let start = || {
@@ -109,7 +112,7 @@ mod tests {
                 }
             }
         };
-        supervise(registry.part("part"), stopping, start)
+        supervise(registry.component("part"), stopping, start)
             .await
             .unwrap();
         let status = registry.status(Instant::now()).remove(0);
@@ -122,9 +125,11 @@ mod tests {
     #[tokio::test]
     async fn a_pause_ends_with_the_host() {
         let (stop, stopping) = watch::channel(false);
-        let supervised = supervise(Registry::default().part("part"), stopping, || async {
-            Err("always".to_owned())
-        });
+        let supervised = supervise(
+            ComponentRegistry::default().component("part"),
+            stopping,
+            || async { Err("always".to_owned()) },
+        );
         let supervised = tokio::spawn(supervised);
         stop.send(true).unwrap();
         // either between two starts, or as the reason of the last

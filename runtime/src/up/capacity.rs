@@ -1,6 +1,6 @@
 //! Divides the host's limit of open files between connections and processes.
 
-use super::Options;
+use super::options::Options;
 use crate::descriptors::{self, Needs};
 use crate::instances::PoolOptions;
 use crate::listener::budget::ConnectionBudget;
@@ -31,12 +31,13 @@ impl Capacity {
         if (plan.processes as u64) < needs.processes {
             tracing::warn!(
                 "{} open files allow {} of {} processes, and {} connections; events and requests \
-                 above that are throttled. Raise the hard limit to {} (ulimit -Hn), or lower concurrency",
+                 above that are throttled. Raise the hard limit to {} (ulimit -Hn), or lower \
+                 concurrency",
                 plan.limit,
                 plan.processes,
                 needs.processes,
                 plan.connections,
-                needs.wanted()
+                needs.sufficient_limit()
             );
         }
         Self {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::supervision::{Part, supervise};
+use crate::supervision::{Component, supervise};
 
 /// Interval at which a drain logs the components that it waits for.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
@@ -32,8 +32,12 @@ impl ComponentSet {
     }
 
     /// Starts a component that is restarted whenever it ends before `stopping` turns true.
-    pub(super) fn supervise<S, F>(&mut self, part: Part, stopping: &watch::Receiver<bool>, run: S)
-    where
+    pub(super) fn supervise<S, F>(
+        &mut self,
+        part: Component,
+        stopping: &watch::Receiver<bool>,
+        run: S,
+    ) where
         S: FnMut() -> F + Send + 'static,
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
@@ -47,7 +51,8 @@ impl ComponentSet {
         self.tasks.len()
     }
 
-    /// Waits for every component. Logs each that failed, and after [`LOG_INTERVAL`] those it waits for.
+    /// Waits for every component. Logs each that failed, and after [`LOG_INTERVAL`] those it waits
+    /// for.
     pub(super) async fn drained(&mut self) {
         let started = Instant::now();
         let mut next_log = started + LOG_INTERVAL;

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{Options, StartError};
+use super::error::StartError;
+use super::options::Options;
 use crate::asynchronous::AsyncQueue;
 use crate::host_file::{HostFile, HostFileGuard};
 use crate::ids::new_id;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::components::ComponentSet;
-use super::{Options, StartError};
+use super::error::StartError;
+use super::options::Options;
 use crate::invocation::Invoker;
 use crate::model::{Application, Function, KafkaMapping, Queue, SqsMapping};
 use crate::sqs::{self, Sqs};
@@ -186,9 +187,9 @@ pub(super) async fn ready(app: &Application) -> Result<Option<ReadyQueues>, Star
 /// timeout. Lambda refuses such a mapping.
 fn warn_of(queue: &str, hidden: Duration, function: &Function) {
     tracing::warn!(
-        "queue {queue} hides a message for {} s, less than the Timeout of {} ({} s): the function may \
-         receive it twice at the same time, and Lambda refuses that. Set its VisibilityTimeout to six \
-         times the Timeout",
+        "queue {queue} hides a message for {} s, less than the Timeout of {} ({} s): the function \
+         may receive it twice at the same time, and Lambda refuses that. Set its \
+         VisibilityTimeout to six times the Timeout",
         hidden.as_secs(),
         function.id,
         function.timeout.as_secs()

@@ -1,15 +1,16 @@
 //! Runs an application: starts its components, and stops them in a stated order.
 //!
-//! Start: `preflight` reports all that cannot work in one message; `ports` are opened; the template's
-//! queues are created; the events of earlier runs are opened; then the pool, the Invoke API, HTTP APIs,
-//! schedules and mappings start, and the control port last.
+//! Start: `preflight` reports all that cannot work in one message; `ports` are opened; the
+//! template's queues are created; the events of earlier runs are opened; then the pool, the Invoke
+//! API, HTTP APIs, schedules and mappings start, and the control port last.
 //!
-//! Stop (`shutdown` resolved): no new records, requests or schedules; what is in flight finishes and is
-//! committed, within [`crate::instances::PoolOptions::drain`]; then the functions' processes end. A component that ends by
-//! itself is restarted ([`crate::supervision`]) and affects no other.
+//! Stop (`shutdown` resolved): no new records, requests or schedules; what is in flight finishes
+//! and is committed, within [`crate::instances::PoolOptions::drain`]; then the functions' processes
+//! end. A component that ends by itself is restarted ([`crate::supervision`]) and affects no other.
 
 mod capacity;
 mod components;
+mod error;
 mod invoke_api;
 mod mappings;
 mod options;
@@ -37,19 +38,15 @@ use crate::instances::Pool;
 use crate::invocation::Invoker;
 use crate::kafka;
 use crate::model::Application;
-use crate::supervision::Registry;
+use crate::supervision::ComponentRegistry;
 use crate::tuning::TunableSettings;
 
+pub use error::StartError;
 pub use options::{InvokeAt, Options, endpoints};
 pub use preflight::{contradictions, missing};
 
-/// Why a host did not start.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(pub String);
-
-/// Runs the application until `shutdown` resolves, then drains and returns. Dropping the future instead
-/// kills what is left.
+/// Runs the application until `shutdown` resolves, then drains and returns. Dropping the future
+/// instead kills what is left.
 ///
 /// # Errors
 /// Before anything has started, one message that names everything that is missing or cannot work.
@@ -76,7 +73,7 @@ pub async fn run(
 
     // components that functions need until the pool has ended them
     let mut base = ComponentSet::default();
-    base.supervise(registry.part("asynchronous events"), &stopping, {
+    base.supervise(registry.component("asynchronous events"), &stopping, {
         let invoker = invoker.clone();
         let stopping = stopping.clone();
         let drain = options.pool.drain;
@@ -107,19 +104,23 @@ pub async fn run(
     ));
     // components that run during the drain, and never end by themselves
     let mut observers = ComponentSet::default();
-    if let Some((file, wishes)) = options.settings.clone() {
-        settings::begin(&tuner, &wishes)?;
+    if let Some((file, changes)) = options.settings.clone() {
+        settings::begin(&tuner, &changes)?;
         let tuner = tuner.clone();
-        let part = registry.part("settings of usher.toml");
+        let part = registry.component("settings of usher.toml");
         observers.supervise(part, &stopping, move || {
-            settings::follow(file.clone(), tuner.clone(), wishes.clone()).map(Ok)
+            settings::follow(file.clone(), tuner.clone(), changes.clone()).map(Ok)
         });
     }
     if let Some(keys) = options.keys.clone() {
-        observers.supervise(registry.part("keys for tokens"), &stopping, move || {
-            let keys = keys.clone();
-            async move { keys.follow().await }.map(Ok)
-        });
+        observers.supervise(
+            registry.component("keys for tokens"),
+            &stopping,
+            move || {
+                let keys = keys.clone();
+                async move { keys.follow().await }.map(Ok)
+            },
+        );
     }
     if let Some(listener) = ports.control.clone() {
         let state = ControlState {
@@ -158,10 +159,7 @@ pub async fn run(
 }
 
 /// Opens the asynchronous events of this state folder.
-fn open_events(
-    app: &Application,
-    options: &Options,
-) -> Result<(AsyncQueue, AsyncDriver), StartError> {
+fn open_events(app: &Application, options: &Options) -> Result<(AsyncQueue, AsyncDriver), StartError> {
     let concurrency = options.pool.default_concurrency;
     let settings = asynchronous::AsyncSettings::of(app, concurrency, options.aws_timing);
     asynchronous::open(options.state.path(), &settings).map_err(StartError)
@@ -177,7 +175,7 @@ fn initial_settings(app: &Application, options: &Options) -> TunableSettings {
     TunableSettings::new(app, options.pool.default_concurrency, log, gathers)
 }
 
-fn report_unknown_faults(registry: &Registry) {
+fn report_unknown_faults(registry: &ComponentRegistry) {
     for name in registry.unknown_faults() {
         let known: Vec<String> = registry
             .status(Instant::now())

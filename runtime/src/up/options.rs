@@ -11,8 +11,8 @@ use crate::instances::PoolOptions;
 use crate::invoke_api::Token;
 use crate::listener::Endpoint;
 use crate::model::Application;
+use crate::project::SettingChange;
 use crate::state::StateFolder;
-use crate::tuning::SettingChange;
 
 /// What a run needs beyond the application itself.
 #[derive(Debug, Clone)]
@@ -23,7 +23,8 @@ pub struct Options {
     pub pool: PoolOptions,
     /// Address of the control port ([`crate::control`]), loopback only; `None`: there is none.
     pub control: Option<SocketAddr>,
-    /// Address of each HTTP API, by logical id; one without an address gets any free port of loopback.
+    /// Address of each HTTP API, by logical id; one without an address gets any free port of
+    /// loopback.
     pub http: BTreeMap<String, SocketAddr>,
     /// Keys for the JWT authorizers.
     pub keys: Option<Arc<KeyStore>>,
@@ -35,8 +36,8 @@ pub struct Options {
     pub settings: Option<(PathBuf, Vec<SettingChange>)>,
     /// Changes what the host logs; `None`: the filter is fixed.
     pub log: Option<LogSwitch>,
-    /// Folder of this host alone: its identity in consumer groups (static membership), stored events,
-    /// the host file, the time up to which schedules have fired.
+    /// Folder of this host alone: its identity in consumer groups (static membership), stored
+    /// events, the host file, the time up to which schedules have fired.
     pub state: StateFolder,
     /// Where the Invoke API listens.
     pub invoke: InvokeAt,

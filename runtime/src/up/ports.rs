@@ -1,7 +1,8 @@
 //! The ports of a host.
 
 use super::capacity::Capacity;
-use super::{InvokeAt, Options, StartError};
+use super::error::StartError;
+use super::options::{InvokeAt, Options};
 use crate::invoke_api;
 use crate::listener::{BindError, Endpoint, Listener};
 use crate::model::Application;
@@ -16,8 +17,8 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    /// Opens every port before anything starts, so that a port in use is an error message and not half
-    /// a host.
+    /// Opens every port before anything starts, so that a port in use is an error message and not
+    /// half a host.
     pub(super) async fn bind(
         app: &Application,
         options: &Options,

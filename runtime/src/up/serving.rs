@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Options;
 use super::components::ComponentSet;
+use super::options::Options;
 use crate::asynchronous::AsyncQueue;
 use crate::control::{self, ControlState};
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
 use crate::listener::Listener;
 use crate::model::{Api, Application, Schedule};
-use crate::supervision::Registry;
+use crate::supervision::ComponentRegistry;
 use crate::waiting::turned;
 use crate::{http, schedule};
 
@@ -21,7 +21,7 @@ const SCHEDULES_FIRED: &str = "schedules-seen";
 
 /// Starts components that stop when `stopping` turns true.
 pub(super) struct Starter<'a> {
-    pub(super) registry: &'a Registry,
+    pub(super) registry: &'a ComponentRegistry,
     pub(super) stopping: &'a watch::Receiver<bool>,
 }
 
@@ -32,10 +32,14 @@ impl Starter<'_> {
             "Invoke API on http://{address} (aws lambda invoke --endpoint-url http://{address} ...)"
         );
         let stopping = self.stopping.clone();
-        set.supervise(self.registry.part("Invoke API"), self.stopping, move || {
-            let served = invoke_api::serve(listener.clone(), api.clone(), stopping.clone());
-            async move { served.await.map_err(|error| error.to_string()) }
-        });
+        set.supervise(
+            self.registry.component("Invoke API"),
+            self.stopping,
+            move || {
+                let served = invoke_api::serve(listener.clone(), api.clone(), stopping.clone());
+                async move { served.await.map_err(|error| error.to_string()) }
+            },
+        );
     }
 
     pub(super) fn http_api(
@@ -56,7 +60,7 @@ impl Starter<'_> {
         );
         let keys = options.keys.clone();
         let stopping = self.stopping.clone();
-        let part = self.registry.part(format!("API {}", api.id));
+        let part = self.registry.component(format!("API {}", api.id));
         set.supervise(part, self.stopping, move || {
             http::serve(
                 api.clone(),
@@ -75,10 +79,14 @@ impl Starter<'_> {
         state: Arc<ControlState>,
     ) {
         tracing::info!("live page on http://{}/_usher/", listener.address());
-        set.supervise(self.registry.part("live page"), self.stopping, move || {
-            let served = control::serve(listener.clone(), state.clone());
-            async move { served.await.map_err(|error| error.to_string()) }
-        });
+        set.supervise(
+            self.registry.component("live page"),
+            self.stopping,
+            move || {
+                let served = control::serve(listener.clone(), state.clone());
+                async move { served.await.map_err(|error| error.to_string()) }
+            },
+        );
     }
 
     pub(super) fn schedules(
@@ -106,18 +114,22 @@ impl Starter<'_> {
         let stopping = self.stopping.clone();
         let fired = options.state.path().join(SCHEDULES_FIRED);
         let registry = self.registry.clone();
-        set.supervise(self.registry.part("schedules"), self.stopping, move || {
-            let enabled = enabled.clone();
-            let queue = queue.clone();
-            let fired = fired.clone();
-            let registry = registry.clone();
-            let mut stopping = stopping.clone();
-            async move {
-                schedule::run(enabled, queue, Some(&fired), registry, stopping.clone()).await;
-                // there may be no schedule that fires again
-                turned(&mut stopping).await;
-                Ok(())
-            }
-        });
+        set.supervise(
+            self.registry.component("schedules"),
+            self.stopping,
+            move || {
+                let enabled = enabled.clone();
+                let queue = queue.clone();
+                let fired = fired.clone();
+                let registry = registry.clone();
+                let mut stopping = stopping.clone();
+                async move {
+                    schedule::run(enabled, queue, Some(&fired), registry, stopping.clone()).await;
+                    // there may be no schedule that fires again
+                    turned(&mut stopping).await;
+                    Ok(())
+                }
+            },
+        );
     }
 }

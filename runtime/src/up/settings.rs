@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::StartError;
+use super::error::StartError;
 use crate::control::Tuner;
-use crate::project::{SETTINGS, setting_changes};
-use crate::tuning::{SettingChange, changes_between};
+use crate::project::{SETTINGS, SettingChange, setting_changes};
+use crate::tuning::edited;
 
 /// Interval between two checks of the file.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -16,8 +16,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Every refused setting, in one message.
-pub(super) fn begin(tuner: &Tuner, wishes: &[SettingChange]) -> Result<(), StartError> {
-    let refused = apply(tuner, &[], wishes);
+pub(super) fn begin(tuner: &Tuner, changes: &[SettingChange]) -> Result<(), StartError> {
+    let refused = apply(tuner, &[], changes);
     if refused.is_empty() {
         Ok(())
     } else {
@@ -26,10 +26,10 @@ pub(super) fn begin(tuner: &Tuner, wishes: &[SettingChange]) -> Result<(), Start
 }
 
 fn apply(tuner: &Tuner, before: &[SettingChange], after: &[SettingChange]) -> Vec<String> {
-    let wishes = changes_between(before, after, &tuner.settings());
-    let refused = wishes
+    let changes = changes_between(before, after, &tuner.settings());
+    let refused = changes
         .iter()
-        .filter_map(|wish| tuner.wish(SETTINGS, wish).err());
+        .filter_map(|change| tuner.apply(SETTINGS, change).err());
     refused
         .map(|why| format!("{SETTINGS} [settings]: {why}"))
         .collect()
@@ -47,11 +47,11 @@ pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Sett
         }
         stamp = now;
         match setting_changes(&file) {
-            Ok(wishes) => {
+            Ok(changes) => {
                 // the tuner logs what it refuses; a refused setting counts as known, so that it is
                 // logged once
-                apply(&tuner, &known, &wishes);
-                known = wishes;
+                apply(&tuner, &known, &changes);
+                known = changes;
             }
             Err(problems) => {
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();

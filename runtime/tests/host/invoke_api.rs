@@ -1,8 +1,8 @@
-//! The Invoke API over plain HTTP: what it answers, whom it refuses, and `usher invoke` through it.
+//! The Invoke API over plain HTTP, and `usher invoke` through it.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use base64::Engine as _;
@@ -11,107 +11,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
 use testkit::net::free_address;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use usher::instances::PoolOptions;
-use usher::invoke_api::Token;
 use usher::model::Function;
-use usher::up;
 
-use crate::support::{application, function, project};
-use crate::up::up_options;
-
-/// A host with the function `Echo`, named `stack-Echo`.
-pub(crate) struct Host {
-    pub(crate) url: String,
-    pub(crate) state: PathBuf,
-    stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<Result<(), up::StartError>>,
-}
-
-impl Host {
-    pub(crate) async fn start(function: Function) -> Self {
-        Self::with(function, free_address(), None).await
-    }
-
-    async fn with(function: Function, address: SocketAddr, token: Option<&str>) -> Self {
-        let token = token.map(|token| Token::new(token).unwrap());
-        Self::run(
-            function,
-            up::Options {
-                invoke: up::InvokeAt::Given(address),
-                token,
-                ..up_options(free_address())
-            },
-            address,
-        )
-        .await
-    }
-
-    /// With as many instances of a function as this, unless it reserves a number.
-    async fn limited(function: Function, default_concurrency: usize) -> Self {
-        let address = free_address();
-        let options = up_options(free_address());
-        let pool = PoolOptions {
-            default_concurrency,
-            ..options.pool
-        };
-        Self::run(
-            function,
-            up::Options {
-                invoke: up::InvokeAt::Given(address),
-                pool,
-                ..options
-            },
-            address,
-        )
-        .await
-    }
-
-    async fn run(function: Function, options: up::Options, address: SocketAddr) -> Self {
-        let app = application(function);
-        let state = options.state.path().to_owned();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let running = tokio::spawn(up::run(app, options, async move { drop(stopped.await) }));
-        let url = format!("http://127.0.0.1:{}", address.port());
-        let host = Self {
-            url,
-            state,
-            stop: Some(stop),
-            running,
-        };
-        eventually("the host answers", async || {
-            reqwest::get(host.path("/")).await.ok()
-        })
-        .await;
-        host
-    }
-
-    fn path(&self, path: &str) -> String {
-        format!("{}/2015-03-31/functions{path}", self.url)
-    }
-
-    /// Calls a function with these headers.
-    async fn call(
-        &self,
-        function: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<reqwest::Body>,
-    ) -> reqwest::Response {
-        let mut request = reqwest::Client::new()
-            .post(self.path(&format!("/{function}/invocations")))
-            .body(body);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.send().await.unwrap()
-    }
-
-    pub(crate) async fn stop(mut self) {
-        self.stop.take().unwrap().send(()).unwrap();
-        self.running.await.unwrap().unwrap();
-    }
-}
+use crate::invoke_api_fixture::Host;
+use crate::support::{function, project};
 
 /// Status, `x-amzn-ErrorType` and body of a refusal.
 async fn refusal(response: reqwest::Response) -> (StatusCode, String, Value) {
@@ -127,7 +30,7 @@ async fn refusal(response: reqwest::Response) -> (StatusCode, String, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_service_refuses_is_refused_in_its_words() {
+async fn refusals_have_the_services_errors() {
     let host = Host::start(Function {
         concurrency: Some(1),
         ..function(&[])
@@ -261,7 +164,7 @@ async fn a_default_limit_is_not_called_reserved() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_sees_the_alias_it_was_invoked_by() {
+async fn a_function_receives_the_invoked_alias() {
     let qualifiers = ["1", "live"].map(str::to_owned).into();
     let host = Host::start(usher::model::Function {
         qualifiers,
@@ -342,7 +245,7 @@ async fn a_client_context_reaches_a_synchronous_invocation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn web_pages_and_foreign_names_are_refused_before_anything_runs() {
+async fn web_pages_and_foreign_hosts_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("seen");
     let host = Host::start(function(&[("RECORD_TO", record.to_str().unwrap())])).await;
@@ -385,7 +288,7 @@ async fn web_pages_and_foreign_names_are_refused_before_anything_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_open_address_needs_the_token_from_whoever_is_not_this_machine() {
+async fn other_machines_need_the_token() {
     let address = SocketAddr::new([0, 0, 0, 0].into(), free_address().port());
     let host = Host::with(function(&[]), address, Some("0123456789abcdef")).await;
     let foreign = ("host", "usher.example:3001");
@@ -404,16 +307,19 @@ async fn an_open_address_needs_the_token_from_whoever_is_not_this_machine() {
         call(&[foreign, ("authorization", "Bearer 0123456789abcdef")]).await,
         200
     );
-    let signed = "AWS4-HMAC-SHA256 Credential=0123456789abcdef/20260131/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=00";
+    let signed = "AWS4-HMAC-SHA256 \
+                  Credential=0123456789abcdef/20260131/us-east-1/lambda/aws4_request, \
+                  SignedHeaders=host, Signature=00";
     assert_eq!(call(&[foreign, ("authorization", signed)]).await, 200);
     assert_eq!(call(&[]).await, 200, "this machine needs none");
     host.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_calls_another_through_its_host_and_files_are_for_this_user_alone() {
+async fn functions_call_functions_and_files_are_private() {
     let host = Host::start(function(&[])).await;
-    let event = json!({ "do": "call", "function": "stack-Echo", "event": { "do": "echo", "text": "from within" } });
+    let inner = json!({ "do": "echo", "text": "from within" });
+    let event = json!({ "do": "call", "function": "stack-Echo", "event": inner });
     let answer: Value = host
         .call("Echo", &[], event.to_string())
         .await
@@ -438,8 +344,9 @@ struct Project(TempDir);
 
 impl Project {
     fn new() -> Self {
-        let template = "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: AWS::Serverless::Function\n    \
-                        Properties: {Runtime: provided.al2023, CodeUri: built}\n";
+        let template = "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: \
+                        AWS::Serverless::Function\n    Properties: {Runtime: provided.al2023, \
+                        CodeUri: built}\n";
         Self(project(template))
     }
 
@@ -457,7 +364,7 @@ impl Project {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn usher_invoke_goes_through_the_running_host_and_starts_the_function_where_none_runs() {
+async fn usher_invoke_uses_a_running_host() {
     let host = Host::start(function(&[("WHERE", "host")])).await;
     let project = Project::new();
     let state = host.state.clone();
@@ -506,7 +413,7 @@ async fn usher_invoke_goes_through_the_running_host_and_starts_the_function_wher
 }
 
 #[test]
-fn an_address_that_others_reach_is_refused_without_a_token() {
+fn an_open_address_needs_a_token() {
     let project = Project::new();
     for (arguments, word) in [
         (["--listen", "0.0.0.0:0"], "--token TOKEN"),

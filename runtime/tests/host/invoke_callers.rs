@@ -10,7 +10,7 @@ use aws_sdk_lambda::{Client, error::ProvideErrorMetadata as _};
 use base64::Engine as _;
 use serde_json::Value;
 
-use crate::invoke_api::Host;
+use crate::invoke_api_fixture::Host;
 use crate::support::function;
 
 fn client(url: &str) -> Client {
@@ -126,7 +126,8 @@ async fn the_sdk_for_rust_gets_answers_errors_logs_and_exceptions() {
 /// The programs that scripts/setup installs.
 fn python_tools() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/lib");
-    let script = "for part in say places python; do source \"$0/$part.sh\"; done; printf %s \"$PYTHON_TOOLS\"";
+    let script = "for part in say places python; do source \"$0/$part.sh\"; done; printf %s \
+                  \"$PYTHON_TOOLS\"";
     let output = Command::new("bash")
         .args(["-c", script])
         .arg(root)

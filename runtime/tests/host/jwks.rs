@@ -1,4 +1,5 @@
-//! Keys for tokens that change while the host runs: files, URLs, and what happens when they cannot be read.
+//! Keys for tokens that change while the host runs: files, URLs, and what happens when they cannot
+//! be read.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,9 @@ use tokio::net::TcpListener;
 use usher::http::{KeyStore, Refresh};
 use usher::model::KeySource;
 
-use crate::http::{KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_checked, token};
+use crate::http_fixture::{
+    KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_checked, token,
+};
 
 /// Never within a test.
 const NEVER: Duration = Duration::from_secs(3_600);
@@ -59,8 +62,14 @@ impl Issuer {
                 }
                 count.fetch_add(1, Ordering::SeqCst);
                 let answer = match &*shown.lock().unwrap() {
-                    Some(body) => format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()),
-                    None => "HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_owned(),
+                    Some(body) => format!(
+                        "HTTP/1.1 200 OK\r\nconnection: \
+                                           close\r\ncontent-length: {}\r\n\r\n{body}",
+                        body.len()
+                    ),
+                    None => "HTTP/1.1 500 Internal Server Error\r\nconnection: \
+                             close\r\ncontent-length: 0\r\n\r\n"
+                        .to_owned(),
                 };
                 let _ = stream.write_all(answer.as_bytes()).await;
             }

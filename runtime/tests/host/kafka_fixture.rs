@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::kafka::{self, KafkaHandle, KafkaLimits};
 use usher::model::{Function, KafkaKind, KafkaMapping, KafkaSecurity, StartingPosition};
-use usher::supervision::Registry;
+use usher::supervision::ComponentRegistry;
 
 use crate::support::{function, pool};
 
@@ -76,7 +76,7 @@ impl KafkaFixture {
             sqs: None,
             aws_timing: false,
             function_arn: "arn:echo".into(),
-            parts: Registry::default(),
+            parts: ComponentRegistry::default(),
             state: None,
         };
         Self {

@@ -12,7 +12,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sha2::{Digest as _, Sha256};
 use testkit::eventually;
 use usher::model::StartingPosition;
-use usher::supervision::{PartStatus, Registry};
+use usher::supervision::{ComponentRegistry, ComponentStatus};
 
 use crate::kafka_fixture::{KafkaFixture, Running, random, values};
 
@@ -268,7 +268,7 @@ async fn another_topic_is_read_at_once() {
 }
 
 /// The supervised part of the mapping.
-fn part(registry: &Registry) -> PartStatus {
+fn part(registry: &ComponentRegistry) -> ComponentStatus {
     registry
         .status(Instant::now())
         .into_iter()
@@ -281,13 +281,13 @@ fn part(registry: &Registry) -> PartStatus {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mapping_that_gets_nothing_joins_as_another() {
     let mut pair = KafkaFixture::new(1).await;
-    let parts = [Registry::default(), Registry::default()];
+    let parts = [ComponentRegistry::default(), ComponentRegistry::default()];
     let hosts = parts.clone().map(|registry| {
         (pair.limits.parts, pair.limits.host_id) = (registry, random());
         pair.start()
     });
     let mut fixture = KafkaFixture::new(1).await;
-    let registry = Registry::default();
+    let registry = ComponentRegistry::default();
     fixture.limits.parts = registry.clone();
     let group = fixture.mapping.group.clone();
     let own = fixture.mapping.topics[0].clone();

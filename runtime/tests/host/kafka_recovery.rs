@@ -8,21 +8,21 @@ use testkit::eventually;
 use testkit::kafka::PrivateKafka;
 use testkit::net::free_address;
 use testkit::process::KillOnDrop;
-use usher::supervision::{PartStatus, Registry};
+use usher::supervision::{ComponentRegistry, ComponentStatus};
 
 use crate::kafka_fixture::{KafkaFixture, Running, values};
 use crate::support::project;
 
 impl KafkaFixture {
     /// Starts the mapping with this registry.
-    fn start_registered(&mut self, registry: &Registry) -> Running {
+    fn start_registered(&mut self, registry: &ComponentRegistry) -> Running {
         self.limits.parts = registry.clone();
         self.start()
     }
 }
 
 /// The entry of the mapping in the registry.
-fn part(registry: &Registry) -> PartStatus {
+fn part(registry: &ComponentRegistry) -> ComponentStatus {
     registry
         .status(Instant::now())
         .into_iter()
@@ -37,14 +37,14 @@ fn owns(running: &Running) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fenced_mapping_rejoins() {
     let mut fixture = KafkaFixture::new(2).await;
-    let registry = Registry::default();
+    let registry = ComponentRegistry::default();
     let first = fixture.start_registered(&registry);
     eventually("it owns both partitions", async || {
         (owns(&first) == 2).then_some(())
     })
     .await;
     // another consumer with the same member name
-    let second = fixture.start_registered(&Registry::default());
+    let second = fixture.start_registered(&ComponentRegistry::default());
     let health = || serde_json::to_value(first.handle.status()).unwrap()["health"].clone();
     let stuck = eventually("its source is stuck", async || {
         Some(health()).filter(|health| health["state"] == "stuck")
@@ -82,7 +82,7 @@ async fn a_fenced_mapping_rejoins() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_of_the_polling_thread_loses_nothing() {
     let mut fixture = KafkaFixture::new(1).await;
-    let registry = Registry::panicking(["polling EchoEvents".to_owned()]);
+    let registry = ComponentRegistry::panicking(["polling EchoEvents".to_owned()]);
     let running = fixture.start_registered(&registry);
     fixture.produce(0, &values(0..10)).await;
     let restarted = eventually("it started again", async || {

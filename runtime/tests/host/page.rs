@@ -4,7 +4,7 @@ use crate::browser::Browser;
 use crate::operations_fixture::{Application, HOSTILE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_shows_what_runs_changes_settings_and_never_runs_what_a_function_said() {
+async fn the_page_changes_settings_and_runs_no_output() {
     let mut application = Application::new();
     application.up().await;
     let page = application.url("/_usher/");
@@ -67,7 +67,7 @@ fn look(page: &str, queue: &str) {
     browser.value(&format!(
         "{input}.value = '0'; {input}.form.requestSubmit()"
     ));
-    browser.wait_for("document.getElementById('said').innerText.includes('from 1 to 1000')");
+    browser.wait_for("document.getElementById('result').innerText.includes('from 1 to 1000')");
     browser.value(&format!(
         "{input}.value = '3'; {input}.form.requestSubmit()"
     ));

@@ -1,4 +1,5 @@
-//! The live page says what the status says: true counts, red where something is wrong, and nothing as if it were new once the host is gone.
+//! The live page says what the status says: true counts, red where something is wrong, and nothing
+//! as if it were new once the host is gone.
 
 use serde_json::json;
 use testkit::eventually;
@@ -9,8 +10,8 @@ use crate::kafka_fixture::{KafkaFixture, values};
 use crate::operations_fixture::Application;
 use crate::support::{project, usher_up};
 
-/// The failures that the page counts are those of the status, `AT_LEAST` or more in two rows, and the rows of invocations are as
-/// many as there were.
+/// The failures that the page counts are those of the status, `AT_LEAST` or more in two rows, and
+/// the rows of invocations are as many as there were.
 const COUNTS: &str = "(async () => {
     const status = await (await fetch('/_usher/status')).json();
     const errors = status.functions.reduce((sum, f) => sum + f.errors, 0);
@@ -180,7 +181,8 @@ async fn the_state_of_a_source_is_its_colour() {
     .await;
 }
 
-/// The card of the mapping and the header are red, and the lag is that of the status: the poison record and the 20 behind it.
+/// The card of the mapping and the header are red, and the lag is that of the status: the poison
+/// record and the 20 behind it.
 const POISONED: &str = "(async () => {
     const [mapping] = (await (await fetch('/_usher/status')).json()).mappings;
     const card = document.querySelector('#sources .card');

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use usher::instances::PoolOptions;
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
 use usher::model::{Function, Schedule, ScheduleKind};
-use usher::supervision::Registry;
+use usher::supervision::ComponentRegistry;
 use usher::{asynchronous, schedule, up};
 
 use crate::support::{application, claimed, executables, function, options, state};
@@ -84,7 +84,7 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
         vec![schedule, disabled],
         events,
         None,
-        Registry::default(),
+        ComponentRegistry::default(),
         stopping,
     ));
 
@@ -122,7 +122,7 @@ async fn context_attributes_reach_the_function_replaced() {
         vec![schedule],
         events,
         None,
-        Registry::default(),
+        ComponentRegistry::default(),
         stopping,
     ));
     let first = seen.recv().await.unwrap();
@@ -172,7 +172,7 @@ async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
         vec![schedule],
         events.clone(),
         Some(&memory),
-        Registry::default(),
+        ComponentRegistry::default(),
         stopping,
     )
     .await;

@@ -107,7 +107,7 @@ impl Host {
         )
     }
 
-    /// Hands over an event that nobody waits for.
+    /// Sends an asynchronous event.
     async fn send(&self, event: &Value) -> StatusCode {
         let url = format!(
             "http://{}/2015-03-31/functions/Echo/invocations",
@@ -348,7 +348,8 @@ async fn without_room_an_event_stays_with_its_caller() {
     pool.shutdown().await;
 }
 
-/// The kernel refuses to run a file that is being written (ETXTBSY): the machine's trouble, not the function's.
+/// The kernel refuses to run a file that is being written (ETXTBSY): the machine's trouble, not the
+/// function's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_start_of_the_machines_is_no_function_error() {
     let folder = tempfile::tempdir().unwrap();

@@ -15,8 +15,8 @@ use testkit::eventually;
 use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::model::{Function, Queue, Redrive, SqsMapping};
-use usher::sqs::{self, Sqs, SqsHandle, SqsLimits};
-use usher::supervision::Registry;
+use usher::sqs::{self, SqsHandle, SqsLimits, Sqs};
+use usher::supervision::ComponentRegistry;
 
 use crate::kafka_fixture::{random, recording};
 use crate::support::{invoke, pool};
@@ -142,7 +142,7 @@ impl SqsFixture {
             timeout: Duration::from_secs(1),
             visibility: VISIBILITY,
             drain: Duration::from_secs(20),
-            parts: Registry::default(),
+            parts: ComponentRegistry::default(),
         };
         // warm: what a cold start takes on a busy machine is not the subject
         invoke(&pool, json!({ "do": "echo" })).await;

@@ -15,12 +15,12 @@ use crate::support::{project, usher_up};
 /// A project that reads the topic of a fixture.
 fn reader(fixture: &KafkaFixture) -> TempDir {
     project(&format!(
-        "Transform: AWS::Serverless-2016-10-31\n\
-         Resources:\n  \
-           Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
-             Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
-             Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
-               Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n",
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: \
+         AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      \
+         CodeUri: built\n      Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
+         Events:\n        Records:\n          Type: SelfManagedKafka\n          \
+         Properties:\n            Topics: [{}]\n            KafkaBootstrapServers: \
+         ['{}']\n            ConsumerGroupId: {}\n",
         fixture.folder.path().join("seen").display(),
         fixture.mapping.topics[0],
         fixture.mapping.bootstrap_servers,

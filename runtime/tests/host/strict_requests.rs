@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use usher::http::KeySet;
 use usher::model::{Api, ApiKind, RestApi, Throttle};
 
-use crate::http::{KNOWN, Server, api, claims, get, guarded, jwks, message, route, serve_with};
+use crate::http_fixture::{
+    KNOWN, Server, api, claims, get, guarded, jwks, message, route, serve_with,
+};
 use crate::operations_fixture::Application;
 
 /// Sends these bytes and reads until the server closes.

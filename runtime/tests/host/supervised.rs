@@ -8,10 +8,10 @@ use testkit::net::free_address;
 use tokio::sync::oneshot;
 use usher::instances::PoolOptions;
 use usher::model::{Schedule, ScheduleKind};
-use usher::supervision::Registry;
+use usher::supervision::ComponentRegistry;
 use usher::up;
 
-use crate::http::{api, route};
+use crate::http_fixture::{api, route};
 use crate::kafka_fixture::{KafkaFixture, values};
 use crate::sqs_fixture::SqsFixture;
 use crate::support::{application, executables, options};
@@ -45,7 +45,7 @@ async fn a_panic_in_each_part_stops_no_other() {
     app.schedules.push(every_second());
     let settings = fixture.folder.path().join("usher.toml");
     std::fs::write(&settings, "").unwrap();
-    let parts = Registry::panicking(PARTS.map(str::to_owned));
+    let parts = ComponentRegistry::panicking(PARTS.map(str::to_owned));
     let options = up::Options {
         pool: PoolOptions {
             parts,
@@ -148,7 +148,7 @@ async fn a_part_that_ended_is_named_by_health() {
     let control = free_address();
     let mut app = application(crate::kafka_fixture::recording(&fixture.folder));
     app.schedules.push(every_second());
-    let parts = Registry::panicking(["schedule Echo.Tick".to_owned()]);
+    let parts = ComponentRegistry::panicking(["schedule Echo.Tick".to_owned()]);
     let options = up::Options {
         pool: PoolOptions {
             parts,

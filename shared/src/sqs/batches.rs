@@ -1,11 +1,11 @@
-//! How many messages fit into one request.
+//! Splits messages into requests.
 
 use std::ops::Range;
 
 use super::{MAX_BATCH, MAX_BYTES};
 
-/// Cuts messages of these sizes, in their order, into requests: each of at most [`MAX_BATCH`] messages and [`MAX_BYTES`] bytes, and as few of
-/// them as the order allows. A message larger than any request stands alone.
+/// Splits messages of these sizes, in order, into as few requests as possible, each of at most
+/// [`MAX_BATCH`] messages and [`MAX_BYTES`] bytes. A message larger than that is a request of its own.
 ///
 /// ```
 /// assert_eq!(shared::sqs::batches(&[700_000, 300_000, 100_000]), [0..2, 2..3]);
@@ -35,7 +35,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_message_is_in_one_request_that_may_be_sent_and_none_could_hold_more(
+        fn requests_are_complete_within_bounds_and_full(
             sizes in prop::collection::vec(prop_oneof![0..2_000_usize, 0..MAX_BYTES + 2], 0..60),
         ) {
             let all = batches(&sizes);
@@ -47,7 +47,8 @@ mod tests {
                 prop_assert!(!batch.is_empty() && batch.len() <= MAX_BATCH);
                 prop_assert!(bytes <= MAX_BYTES || batch.len() == 1);
                 if let Some(more) = sizes.get(batch.end) {
-                    prop_assert!(batch.len() == MAX_BATCH || bytes + more > MAX_BYTES, "{batch:?} could hold one more");
+                    let full = batch.len() == MAX_BATCH || bytes + more > MAX_BYTES;
+                    prop_assert!(full, "{batch:?} has room for one more");
                 }
             }
             prop_assert_eq!(next, sizes.len());

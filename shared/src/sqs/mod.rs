@@ -1,10 +1,10 @@
-//! SQS: messages sent in batches.
+//! Sends messages to SQS in batches.
 //!
-//! Messages pass through here in this order: a [`NewMessage`] knows its size as SQS counts it; [`batches`] cuts a list into what one
-//! request may carry; [`Queue::send`] sends such a batch and says of each message what became of it ([`Sent`]).
+//! [`NewMessage`] computes its size as SQS counts it, [`batches`] splits a list into requests, and
+//! [`Queue::send`] sends one request and returns the result of each message ([`Sent`]).
 //!
-//! What it promises: a message is called accepted only if SQS said so. After an error nothing is known of the batch: sending
-//! it again may deliver a message twice, never lose one.
+//! A message counts as accepted only if SQS confirmed it. After an error the state of the batch is
+//! unknown: sending it again may deliver a message twice, but never loses one.
 
 mod batches;
 mod error;
@@ -16,7 +16,7 @@ pub use error::SqsError;
 pub use message::{Fifo, NewMessage, Sent, TooLarge};
 pub use queue::Queue;
 
-/// Messages of one request at most.
+/// Maximum number of messages in a request.
 pub const MAX_BATCH: usize = 10;
-/// Bytes of one message at most, and of all messages of a request together.
+/// Maximum size in bytes of a message, and of all messages in a request.
 pub const MAX_BYTES: usize = 1024 * 1024;

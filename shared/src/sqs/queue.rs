@@ -1,4 +1,4 @@
-//! One queue, sent to.
+//! A queue to send to.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use super::SqsError;
 use super::message::{ATTRIBUTE_TYPE, NewMessage, Sent};
 
-/// Codes of a whole request that one of its messages is to blame for.
-const BLAMES_A_MESSAGE: [&str; 2] = ["BatchRequestTooLong", "InvalidMessageContents"];
+/// Codes of a refused request whose cause is one of its messages.
+const MESSAGE_ERRORS: [&str; 2] = ["BatchRequestTooLong", "InvalidMessageContents"];
 
 /// A queue. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
@@ -24,17 +24,17 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue of a URL, with region, credentials and endpoint as the AWS SDK finds them (`AWS_ENDPOINT_URL_SQS` or
-    /// `AWS_ENDPOINT_URL` name another endpoint). Nothing is sent yet.
+    /// The queue at a URL. Region, credentials and endpoint are those of the AWS SDK
+    /// (`AWS_ENDPOINT_URL_SQS` and `AWS_ENDPOINT_URL` override the endpoint). Sends nothing.
     ///
-    /// `timeout` bounds every request, its one repetition included.
+    /// `timeout` bounds every request, its one retry included.
     pub async fn connect(url: &str, timeout: Duration) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(timeout / 2)
             .operation_attempt_timeout(timeout / 2)
             .operation_timeout(timeout)
             .build();
-        // One repetition, for a connection that died of idleness; what fails twice is the caller's to try again.
+        // One retry, for an idle connection that was closed; the caller handles further failures.
         let config = aws_config::defaults(BehaviorVersion::latest())
             .timeout_config(timeouts)
             .retry_config(
@@ -47,7 +47,7 @@ impl Queue {
         Self::new(Client::new(&config), url)
     }
 
-    /// The queue of a URL, over a client of one's own.
+    /// The queue at a URL, over a given client.
     pub fn new(client: Client, url: &str) -> Self {
         Self {
             client,
@@ -55,10 +55,11 @@ impl Queue {
         }
     }
 
-    /// Sends messages in one request: at most [`MAX_BATCH`](super::MAX_BATCH) and [`MAX_BYTES`](super::MAX_BYTES), as
-    /// [`batches`](super::batches) cuts them. Answers in their order.
+    /// Sends messages in one request, which [`batches`](super::batches) has bounded. Results are in
+    /// their order.
     ///
-    /// Where SQS refuses a request because of one of its messages without saying which, the request is sent in halves until it is found.
+    /// When SQS refuses a request because of one of its messages without naming it, the request is
+    /// sent in halves until that message is found.
     pub async fn send(&self, messages: &[NewMessage]) -> Result<Vec<Sent>, SqsError> {
         let mut all = Vec::with_capacity(messages.len());
         let mut parts = lambda_batch::Bisect::new(messages.len());
@@ -81,13 +82,13 @@ impl Queue {
                 Ok(output) => all.extend(read(&output, part.len())),
                 Err(error)
                     if error.code().is_some_and(|code| {
-                        BLAMES_A_MESSAGE.iter().any(|blame| code.ends_with(blame))
+                        MESSAGE_ERRORS.iter().any(|suffix| code.ends_with(suffix))
                     }) =>
                 {
                     if !parts.split(&part) {
                         let reason = SqsError::of(&error).to_string();
                         all.push(Sent::Refused {
-                            by_its_fault: true,
+                            permanent: true,
                             reason,
                         });
                     }
@@ -99,7 +100,7 @@ impl Queue {
     }
 }
 
-/// A message under its number in the request, which is how the answer names it.
+/// A message with its index in the request as id: the reply refers to it.
 fn entry(n: usize, message: &NewMessage) -> Result<SendMessageBatchRequestEntry, BuildError> {
     let mut entry = SendMessageBatchRequestEntry::builder()
         .id(n.to_string())
@@ -119,28 +120,28 @@ fn entry(n: usize, message: &NewMessage) -> Result<SendMessageBatchRequestEntry,
     entry.build()
 }
 
-/// What SQS said of each message. One that it did not speak of may be sent again.
-fn read(output: &SendMessageBatchOutput, asked: usize) -> Vec<Sent> {
-    let unspoken = || Sent::Refused {
-        by_its_fault: false,
-        reason: "SQS said nothing of it".to_owned(),
+/// The result of each message. One that is missing in the reply may be sent again.
+fn read(output: &SendMessageBatchOutput, sent: usize) -> Vec<Sent> {
+    let missing = || Sent::Refused {
+        permanent: false,
+        reason: "the reply of SQS does not contain it".to_owned(),
     };
-    let mut all: Vec<Sent> = (0..asked).map(|_| unspoken()).collect();
-    let place = |id: &str| id.parse::<usize>().ok().filter(|n| *n < asked);
+    let mut all: Vec<Sent> = (0..sent).map(|_| missing()).collect();
+    let index = |id: &str| id.parse::<usize>().ok().filter(|n| *n < sent);
     for accepted in output.successful() {
-        if let Some(n) = place(accepted.id()) {
+        if let Some(n) = index(accepted.id()) {
             all[n] = Sent::Accepted;
         }
     }
     for refused in output.failed() {
-        if let Some(n) = place(refused.id()) {
+        if let Some(n) = index(refused.id()) {
             let reason = format!(
                 "{}: {}",
                 refused.code(),
-                refused.message().unwrap_or("no further word")
+                refused.message().unwrap_or("no message")
             );
             all[n] = Sent::Refused {
-                by_its_fault: refused.sender_fault(),
+                permanent: refused.sender_fault(),
                 reason,
             };
         }

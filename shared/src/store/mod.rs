@@ -12,7 +12,7 @@
 //! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
 //! | `payment_book` | payments for operators, and their refunds |
 //! | `sweep` | overdue and dirty orders that a crash left |
-//! | [`api_calls`] | API calls: a batch per transaction ([`Store::collect_calls`]), queries, retention |
+//! | [`api_calls`] | API calls: batches ([`Store::collect_calls`]), queries, retention |
 //! | `lookup` | orders, the progress of order-create, and backlogs |
 //! | `keyed_orders` | orders by their clients' keys, for a gate that has lost its keys |
 //! | `parked` | parked records: listed, shown, replayed, discarded |

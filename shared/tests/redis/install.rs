@@ -1,48 +1,53 @@
-//! Step 7: filling the gate.
+//! Filling the gate.
 
 use shared::gate::{
     Abandoned, Epoch, FillBegun, FillClaim, FillGrant, FillStart, InstallState, LiveOrder, Merged,
     NamedOrder, OrderAt, Reserved, SettleTo, Settled,
 };
 
-use super::private::Private;
-use super::stage::{ENDS, Stage, best, category, chosen, idem, mine, seat, settle_to, uid};
+use super::environment::{
+    ENDS, TestEnvironment, best, category, chosen, idem, mine, seat, settle_to, uid,
+};
+use testkit::redis::PrivateRedis;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out() {
-    let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
+async fn the_next_loader_resumes_after_the_lease() {
+    let environment = TestEnvironment::at(&testkit::servers::redis_url(), &[(1, 10)]).await;
     let first = Epoch::new(1);
     let second = Epoch::new(2);
     let begin = async |loader, lease| {
-        stage
+        environment
             .gate
-            .install_begin(&stage.program, None, loader, lease)
+            .install_begin(&environment.program, None, loader, lease)
             .await
             .expect("answers")
     };
     assert_eq!(
-        stage.gate.install_state(stage.at_program()).await,
+        environment
+            .gate
+            .install_state(environment.at_program())
+            .await,
         Ok(InstallState::Absent)
     );
     assert_eq!(begin(&first, 60_000).await, FillBegun::EndsNeeded);
-    assert_eq!(stage.begin(ENDS, &first, 60_000).await, mine(""));
+    assert_eq!(environment.begin(ENDS, &first, 60_000).await, mine(""));
     assert!(matches!(
-        stage.begin("{}", &second, 60_000).await,
+        environment.begin("{}", &second, 60_000).await,
         FillBegun::Busy {
             lease_left_ms: 1..=60_001
         }
     ));
     assert_eq!(
-        stage
+        environment
             .gate
-            .reserve(&stage.wish(stage.order(), "bob", best(1)))
+            .reserve(&environment.request(environment.order(), "bob", best(1)))
             .await,
         Ok(Reserved::Loading)
     );
     assert_eq!(
-        stage
+        environment
             .gate
-            .install_renew(stage.at_program(), &first, 60_000, Some("half"))
+            .install_renew(environment.at_program(), &first, 60_000, Some("half"))
             .await,
         Ok(true)
     );
@@ -62,28 +67,37 @@ async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out
         mine("half"),
         "with the end offsets of the first, and where it stopped"
     );
-    let program = stage.at_program();
-    assert_eq!(stage.gate.fillings().await, Ok(vec![program]));
+    let program = environment.at_program();
+    assert_eq!(environment.gate.fillings().await, Ok(vec![program]));
     assert_eq!(
-        stage
+        environment
             .gate
             .install_renew(program, &first, 60_000, Some("all"))
             .await,
         Ok(false)
     );
     assert_eq!(
-        stage.gate.install_merge(program, &first, 60_000, &[]).await,
+        environment
+            .gate
+            .install_merge(program, &first, 60_000, &[])
+            .await,
         Ok(Merged::Stale)
     );
-    assert_eq!(stage.gate.install_open(program, &first).await, Ok(false));
-    assert_eq!(stage.gate.install_open(program, &second).await, Ok(true));
     assert_eq!(
-        stage.gate.install_open(program, &second).await,
+        environment.gate.install_open(program, &first).await,
+        Ok(false)
+    );
+    assert_eq!(
+        environment.gate.install_open(program, &second).await,
+        Ok(true)
+    );
+    assert_eq!(
+        environment.gate.install_open(program, &second).await,
         Ok(true),
         "repeated"
     );
     assert_eq!(
-        stage
+        environment
             .gate
             .install_merge(program, &second, 60_000, &[])
             .await,
@@ -91,32 +105,31 @@ async fn one_loader_at_a_time_and_the_next_carries_on_when_the_lease_has_run_out
         "open: settle is the only way now"
     );
     assert_eq!(begin(&first, 60_000).await, FillBegun::AlreadyOpen);
-    assert_eq!(stage.gate.fillings().await, Ok(vec![]));
+    assert_eq!(environment.gate.fillings().await, Ok(vec![]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_install_delayed_past_a_loss_is_refused() {
-    let mut server = Private::start(&[]);
-    let stage = Stage::at(&server.url(), &[(1, 10)]).await;
+async fn an_install_from_before_a_loss_is_refused() {
+    let mut server = PrivateRedis::start(&[]);
+    let environment = TestEnvironment::at(&server.url(), &[(1, 10)]).await;
     let slow = Epoch::new(1);
     let other = Epoch::new(2);
     let late = async |grant: &FillGrant, ends| {
         let start = FillStart { grant, ends };
-        stage
+        environment
             .gate
-            .install_begin(&stage.program, Some(start), &slow, 60_000)
+            .install_begin(&environment.program, Some(start), &slow, 60_000)
             .await
             .expect("answers")
     };
-    // What a request has read, end offsets or that the program is new, holds for the gate that it
-    // claimed, and for no later one.
-    let grant = stage.claim(&slow).await;
+    // Barriers are valid for the gate that was claimed, not for a later one.
+    let grant = environment.claim(&slow).await;
     server.run(&["FLUSHALL"]);
     assert_eq!(late(&grant, "{}").await, FillBegun::GrantLost);
-    // Even if the claim itself comes a second time.
-    assert_ne!(stage.claim(&slow).await, grant);
+    // Also if the claim is repeated.
+    assert_ne!(environment.claim(&slow).await, grant);
     assert_eq!(late(&grant, ENDS).await, FillBegun::GrantLost);
-    let grant = stage.claim(&slow).await;
+    let grant = environment.claim(&slow).await;
     tokio::task::block_in_place(|| server.restart());
     assert_eq!(
         late(&grant, "{}").await,
@@ -124,10 +137,10 @@ async fn an_install_delayed_past_a_loss_is_refused() {
         "the server may have gone back in time"
     );
 
-    let grant = stage.claim(&slow).await;
-    let busy = stage
+    let grant = environment.claim(&slow).await;
+    let busy = environment
         .gate
-        .install_claim(stage.at_program(), &other, 60_000)
+        .install_claim(environment.at_program(), &other, 60_000)
         .await;
     assert!(
         matches!(
@@ -141,7 +154,10 @@ async fn an_install_delayed_past_a_loss_is_refused() {
     assert_eq!(late(&grant, ENDS).await, mine(""));
     assert_eq!(late(&grant, ENDS).await, mine(""), "repeated");
     assert_eq!(
-        stage.gate.install_open(stage.at_program(), &slow).await,
+        environment
+            .gate
+            .install_open(environment.at_program(), &slow)
+            .await,
         Ok(true)
     );
     server.run(&["FLUSHALL"]);
@@ -151,20 +167,23 @@ async fn an_install_delayed_past_a_loss_is_refused() {
         "a grant begins one filling"
     );
     assert_eq!(
-        stage.gate.install_open(stage.at_program(), &slow).await,
+        environment
+            .gate
+            .install_open(environment.at_program(), &slow)
+            .await,
         Ok(false)
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn merging_brings_in_what_postgres_says_but_nothing_that_has_ended_or_does_not_exist() {
-    let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
+async fn merging_adds_live_orders_only() {
+    let environment = TestEnvironment::at(&testkit::servers::redis_url(), &[(1, 10)]).await;
     let loader = Epoch::new(1);
-    assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
-    let live = stage.order();
-    let ended = stage.order();
-    let odd = stage.order();
-    let gone = stage
+    assert_eq!(environment.begin(ENDS, &loader, 60_000).await, mine(""));
+    let live = environment.order();
+    let ended = environment.order();
+    let odd = environment.order();
+    let gone = environment
         .gate
         .settle(&settle_to(ended, SettleTo::Gone { forget_key: false }))
         .await;
@@ -190,9 +209,9 @@ async fn merging_brings_in_what_postgres_says_but_nothing_that_has_ended_or_does
         order(odd, [9, 10]),
     ];
     for _ in 0..2 {
-        let merged = stage
+        let merged = environment
             .gate
-            .install_merge(stage.at_program(), &loader, 60_000, &orders)
+            .install_merge(environment.at_program(), &loader, 60_000, &orders)
             .await;
         assert_eq!(
             merged,
@@ -202,20 +221,20 @@ async fn merging_brings_in_what_postgres_says_but_nothing_that_has_ended_or_does
             })
         );
     }
-    assert_eq!(stage.free().await, 8);
+    assert_eq!(environment.free().await, 8);
     assert!(
-        stage.entry(live).await.is_some(),
+        environment.entry(live).await.is_some(),
         "its timeout is armed again"
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn restored_keys_lead_to_their_orders() {
-    let stage = Stage::at(&super::stage::shared_url(), &[(1, 10)]).await;
+async fn restored_keys_find_their_orders() {
+    let environment = TestEnvironment::at(&testkit::servers::redis_url(), &[(1, 10)]).await;
     let loader = Epoch::new(1);
-    assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
-    let known = stage.order();
-    let older = stage.order();
+    assert_eq!(environment.begin(ENDS, &loader, 60_000).await, mine(""));
+    let known = environment.order();
+    let older = environment.order();
     let named = |at: OrderAt, key, body_hash: &str| NamedOrder {
         user: uid("alice"),
         key: idem(key),
@@ -227,77 +246,81 @@ async fn restored_keys_lead_to_their_orders() {
     let keys = [named(known, "k", "01"), named(older, "o", "")];
     for _ in 0..2 {
         assert_eq!(
-            stage
+            environment
                 .gate
-                .install_keys(stage.at_program(), &loader, 60_000, &keys)
+                .install_keys(environment.at_program(), &loader, 60_000, &keys)
                 .await,
             Ok(true)
         );
     }
     let stranger = Epoch::new(2);
     assert_eq!(
-        stage
+        environment
             .gate
-            .install_keys(stage.at_program(), &stranger, 60_000, &keys)
+            .install_keys(environment.at_program(), &stranger, 60_000, &keys)
             .await,
         Ok(false)
     );
     assert_eq!(
-        stage.gate.install_open(stage.at_program(), &loader).await,
+        environment
+            .gate
+            .install_open(environment.at_program(), &loader)
+            .await,
         Ok(true)
     );
     assert_eq!(
-        stage
+        environment
             .gate
-            .install_keys(stage.at_program(), &loader, 60_000, &keys)
+            .install_keys(environment.at_program(), &loader, 60_000, &keys)
             .await,
         Ok(false),
         "open"
     );
 
-    let ask = async |key, hash: &str| {
-        let mut wish = stage.wish(stage.order(), "alice", best(1));
-        wish.idempotency = Some((idem(key), hash.into()));
-        stage.gate.reserve(&wish).await.expect("answers")
+    let query = async |key, hash: &str| {
+        let mut request = environment.request(environment.order(), "alice", best(1));
+        request.idempotency = Some((idem(key), hash.into()));
+        environment.gate.reserve(&request).await.expect("answers")
     };
     assert_eq!(
-        ask("k", "01").await,
+        query("k", "01").await,
         Reserved::Ended {
             order: known.order,
             nonce: known.nonce
         }
     );
-    assert_eq!(ask("k", "02").await, Reserved::KeyReused);
-    // Of a row from before rows kept the hash: an order is never made twice, whatever the body
-    // says.
+    assert_eq!(query("k", "02").await, Reserved::KeyReused);
+    // A row of an earlier version has no hash: any body finds its order.
     assert_eq!(
-        ask("o", "02").await,
+        query("o", "02").await,
         Reserved::Ended {
             order: older.order,
             nonce: older.nonce
         }
     );
-    let kept: u64 = stage.ask(&["PTTL", &stage.key("idem:17:5:alice:k")]).await;
+    let kept: u64 = environment
+        .query(&["PTTL", &environment.key("idem:17:5:alice:k")])
+        .await;
     assert!((1..=60_000).contains(&kept), "{kept}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_restarted_server_is_filled_again_and_keeps_the_seats_of_orders_on_their_way() {
-    let mut server = Private::start(&[]);
-    let stage = Stage::at(&server.url(), &[(3, 10)]).await;
-    stage.install().await;
-    let held = stage.order();
-    let accepted = stage.order();
-    let stored = stage.order();
-    stage.held(held, "alice", chosen(&[0, 1])).await;
-    stage.held(accepted, "bob", chosen(&[2, 3])).await;
-    stage
+async fn filling_keeps_the_seats_of_reservations() {
+    let mut server = PrivateRedis::start(&[]);
+    let environment = TestEnvironment::at(&server.url(), &[(3, 10)]).await;
+    environment.install().await;
+    let held = environment.order();
+    let accepted = environment.order();
+    let stored = environment.order();
+    environment.held(held, "alice", chosen(&[0, 1])).await;
+    environment.held(accepted, "bob", chosen(&[2, 3])).await;
+    environment
         .gate
         .accept(accepted, 0, 5, 5, 60_000)
         .await
         .expect("answers");
-    stage.held(stored, "carol", chosen(&[4, 5])).await;
-    stage
+    environment.held(stored, "carol", chosen(&[4, 5])).await;
+    environment
         .gate
         .settle(&settle_to(stored, SettleTo::Live { due_in_ms: None }))
         .await
@@ -305,72 +328,84 @@ async fn a_restarted_server_is_filled_again_and_keeps_the_seats_of_orders_on_the
     tokio::task::block_in_place(|| server.restart());
 
     assert_eq!(
-        stage.gate.install_state(stage.at_program()).await,
+        environment
+            .gate
+            .install_state(environment.at_program())
+            .await,
         Ok(InstallState::Replaced)
     );
     assert_eq!(
-        stage
+        environment
             .gate
-            .reserve(&stage.wish(stage.order(), "dora", best(1)))
+            .reserve(&environment.request(environment.order(), "dora", best(1)))
             .await,
         Ok(Reserved::Rebuild)
     );
-    assert_eq!(stage.gate.abandon(held, None).await, Ok(Abandoned::Refused));
-    stage.install().await;
     assert_eq!(
-        stage.free().await,
+        environment.gate.abandon(held, None).await,
+        Ok(Abandoned::Refused)
+    );
+    environment.install().await;
+    assert_eq!(
+        environment.free().await,
         26,
         "the stored order is Postgres' to name"
     );
-    assert_eq!(stage.gate.abandon(held, None).await, Ok(Abandoned::WasHeld));
-    assert_eq!(stage.held(stage.order(), "dora", best(2)).await, [4, 5]);
+    assert_eq!(
+        environment.gate.abandon(held, None).await,
+        Ok(Abandoned::WasHeld)
+    );
+    assert_eq!(
+        environment.held(environment.order(), "dora", best(2)).await,
+        [4, 5]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn after_a_flush_the_gate_asks_to_be_filled() {
-    let server = Private::start(&[]);
-    let stage = Stage::at(&server.url(), &[(1, 10)]).await;
-    stage.install().await;
-    let at = stage.order();
-    stage.held(at, "alice", best(2)).await;
+async fn after_a_flush_the_gate_must_be_filled() {
+    let server = PrivateRedis::start(&[]);
+    let environment = TestEnvironment::at(&server.url(), &[(1, 10)]).await;
+    environment.install().await;
+    let at = environment.order();
+    environment.held(at, "alice", best(2)).await;
     server.run(&["FLUSHALL"]);
     assert_eq!(
-        stage
+        environment
             .gate
-            .reserve(&stage.wish(stage.order(), "bob", best(1)))
+            .reserve(&environment.request(environment.order(), "bob", best(1)))
             .await,
         Ok(Reserved::Rebuild)
     );
     assert_eq!(
-        stage
+        environment
             .gate
             .settle(&settle_to(at, SettleTo::Gone { forget_key: false }))
             .await,
         Ok(Settled::NotInstalled)
     );
     assert_eq!(
-        stage.keys().await,
+        environment.keys().await,
         Vec::<String>::new(),
         "nothing was written without a header"
     );
-    stage.install().await;
-    assert_eq!(stage.free().await, 10);
+    environment.install().await;
+    assert_eq!(environment.free().await, 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_hall_of_the_largest_size_is_installed_and_searched() {
-    let server = Private::start(&[]);
-    let stage = Stage::at(&server.url(), &[(400, 500)]).await;
-    stage.install().await;
+async fn the_largest_program_is_installed_and_searched() {
+    let server = PrivateRedis::start(&[]);
+    let environment = TestEnvironment::at(&server.url(), &[(400, 500)]).await;
+    environment.install().await;
     assert_eq!(
-        stage
-            .held(stage.order(), "alice", chosen(&[0, 199_999]))
+        environment
+            .held(environment.order(), "alice", chosen(&[0, 199_999]))
             .await,
         [0, 199_999]
     );
     assert_eq!(
-        stage.held(stage.order(), "bob", best(6)).await,
+        environment.held(environment.order(), "bob", best(6)).await,
         [1, 2, 3, 4, 5, 6]
     );
-    assert_eq!(stage.free().await, 199_992);
+    assert_eq!(environment.free().await, 199_992);
 }

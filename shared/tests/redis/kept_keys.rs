@@ -1,14 +1,16 @@
-//! How many clients' keys of one buyer the gate keeps.
+//! The bound on a buyer's idempotency keys.
 
 use shared::gate::{Epoch, NamedOrder, OrderAt, Reserved, SettleTo};
 
-use super::stage::{ENDS, Stage, best, idem, mine, settle_to, shared_url, uid};
+use testkit::servers::redis_url;
 
-/// As the script bounds it.
+use super::environment::{ENDS, TestEnvironment, best, idem, mine, settle_to, uid};
+
+/// The bound in the script.
 const MAX_KEYS: usize = 32;
 
-async fn kept(stage: &Stage) -> Vec<String> {
-    stage
+async fn kept(environment: &TestEnvironment) -> Vec<String> {
+    environment
         .keys()
         .await
         .into_iter()
@@ -16,20 +18,20 @@ async fn kept(stage: &Stage) -> Vec<String> {
         .collect()
 }
 
-async fn held(stage: &Stage, key: &str) -> OrderAt {
-    let at = stage.order();
-    let mut wish = stage.wish(at, "alice", best(1));
-    wish.idempotency = Some((idem(key), "aa".into()));
-    let answer = stage.gate.reserve(&wish).await.expect("answers");
+async fn held(environment: &TestEnvironment, key: &str) -> OrderAt {
+    let at = environment.order();
+    let mut request = environment.request(at, "alice", best(1));
+    request.idempotency = Some((idem(key), "aa".into()));
+    let answer = environment.gate.reserve(&request).await.expect("answers");
     assert!(matches!(answer, Reserved::Held { .. }), "{key}: {answer:?}");
     at
 }
 
-async fn recall(stage: &Stage, key: &str) -> Option<Reserved> {
-    stage
+async fn recall(environment: &TestEnvironment, key: &str) -> Option<Reserved> {
+    environment
         .gate
         .recall(
-            stage.at_program(),
+            environment.at_program(),
             &uid("alice"),
             (&idem(key), "aa"),
             30_000,
@@ -40,39 +42,39 @@ async fn recall(stage: &Stage, key: &str) -> Option<Reserved> {
 
 #[tokio::test]
 async fn cancelled_orders_leave_a_bounded_number_of_keys() {
-    let stage = Stage::open(&[(2, 20)]).await;
-    let live = held(&stage, "live").await;
+    let environment = TestEnvironment::open(&[(2, 20)]).await;
+    let live = held(&environment, "live").await;
     let mut ended = Vec::new();
     for n in 0..200 {
-        let at = held(&stage, &format!("key-{n}")).await;
-        stage
+        let at = held(&environment, &format!("key-{n}")).await;
+        environment
             .gate
             .settle(&settle_to(at, SettleTo::Gone { forget_key: false }))
             .await
             .expect("answers");
         ended.push(at);
     }
-    let keys = kept(&stage).await;
+    let keys = kept(&environment).await;
     assert_eq!(keys.len(), MAX_KEYS);
-    let mut bytes: u64 = stage
-        .ask(&["MEMORY", "USAGE", &stage.key("keys:17:alice")])
+    let mut bytes: u64 = environment
+        .query(&["MEMORY", "USAGE", &environment.key("keys:17:alice")])
         .await;
     for key in &keys {
-        bytes += stage.ask::<u64>(&["MEMORY", "USAGE", key]).await;
+        bytes += environment.query::<u64>(&["MEMORY", "USAGE", key]).await;
     }
     println!("{bytes} bytes for {} keys of one buyer", keys.len());
-    assert!(bytes < 16 * 1024, "{bytes} bytes are kept of one buyer");
-    // The youngest are still what their requests lead to; the oldest is as after its time.
+    assert!(bytes < 16 * 1024, "{bytes} bytes are stored for one buyer");
+    // The youngest keys still find their orders; the oldest key is new again.
     let last = ended.last().expect("some");
     assert_eq!(
-        recall(&stage, "key-199").await,
+        recall(&environment, "key-199").await,
         Some(Reserved::Ended {
             order: last.order,
             nonce: last.nonce
         })
     );
-    assert_eq!(recall(&stage, "key-0").await, None);
-    let found = recall(&stage, "live").await;
+    assert_eq!(recall(&environment, "key-0").await, None);
+    let found = recall(&environment, "live").await;
     assert!(
         matches!(found, Some(Reserved::Again { order, .. }) if order == live.order),
         "{found:?}"
@@ -80,22 +82,22 @@ async fn cancelled_orders_leave_a_bounded_number_of_keys() {
 }
 
 #[tokio::test]
-async fn the_keys_of_live_orders_are_never_forgotten() {
-    let stage = Stage::open(&[(2, 40)]).await;
+async fn keys_of_live_orders_are_never_deleted() {
+    let environment = TestEnvironment::open(&[(2, 40)]).await;
     let mut live = Vec::new();
     for n in 0..MAX_KEYS + 8 {
-        let at = stage.order();
-        let mut wish = stage.wish(at, "alice", best(1));
-        wish.user_limit = 100;
-        wish.idempotency = Some((idem(&format!("live-{n}")), "aa".into()));
+        let at = environment.order();
+        let mut request = environment.request(at, "alice", best(1));
+        request.user_limit = 100;
+        request.idempotency = Some((idem(&format!("live-{n}")), "aa".into()));
         assert!(matches!(
-            stage.gate.reserve(&wish).await,
+            environment.gate.reserve(&request).await,
             Ok(Reserved::Held { .. })
         ));
         live.push(at);
     }
     for (n, at) in live.iter().enumerate() {
-        let found = recall(&stage, &format!("live-{n}")).await;
+        let found = recall(&environment, &format!("live-{n}")).await;
         assert!(
             matches!(found, Some(Reserved::Again { order, .. }) if order == at.order),
             "{n}: {found:?}"
@@ -105,12 +107,12 @@ async fn the_keys_of_live_orders_are_never_forgotten() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_filled_gate_keeps_the_youngest_keys() {
-    let stage = Stage::at(&shared_url(), &[(1, 10)]).await;
+    let environment = TestEnvironment::at(&redis_url(), &[(1, 10)]).await;
     let loader = Epoch::new(1);
-    assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
+    assert_eq!(environment.begin(ENDS, &loader, 60_000).await, mine(""));
     let named: Vec<NamedOrder> = (0..200_u64)
         .map(|n| {
-            let at = stage.order();
+            let at = environment.order();
             let user = uid("alice");
             let key = idem(&format!("key-{n}"));
             NamedOrder {
@@ -125,21 +127,24 @@ async fn a_filled_gate_keeps_the_youngest_keys() {
         .collect();
     for page in named.chunks(90) {
         assert_eq!(
-            stage
+            environment
                 .gate
-                .install_keys(stage.at_program(), &loader, 60_000, page)
+                .install_keys(environment.at_program(), &loader, 60_000, page)
                 .await,
             Ok(true)
         );
     }
-    assert_eq!(kept(&stage).await.len(), MAX_KEYS);
+    assert_eq!(kept(&environment).await.len(), MAX_KEYS);
     assert_eq!(
-        stage.gate.install_open(stage.at_program(), &loader).await,
+        environment
+            .gate
+            .install_open(environment.at_program(), &loader)
+            .await,
         Ok(true)
     );
-    assert_eq!(recall(&stage, "key-0").await, None);
+    assert_eq!(recall(&environment, "key-0").await, None);
     assert!(matches!(
-        recall(&stage, "key-199").await,
+        recall(&environment, "key-199").await,
         Some(Reserved::Ended { .. })
     ));
 }

@@ -1,4 +1,4 @@
-//! The gate, the delay queue and the streams against real Redis.
+//! The gate and the cache on real Redis.
 //!
 //! Most tests share the Redis of `REDIS_GATE_URL` or `REDIS_URL` (default `redis://127.0.0.1:16379`; `scripts/servers start redis`), each under a
 //! prefix of its own. Those that flush, fill, restart or stop a server start a private one.
@@ -6,18 +6,12 @@
 #[cfg(feature = "cache")]
 mod cache;
 mod cluster;
-mod delay;
+mod environment;
 mod failover;
 mod install;
 mod kept_keys;
 mod model;
 mod orders;
 mod outage;
-mod private;
-#[path = "../relay/mod.rs"]
-mod relay;
 mod reserve;
-mod stage;
-mod stream;
 mod waiting;
-mod worker;

@@ -1,11 +1,11 @@
-//! Steps 2 to 5: accept, abandon, settle.
+//! Accepting, abandoning and settling orders.
 
 use delay_queue::Fenced;
 use shared::gate::{
     Abandoned, Accepted, OrderAt, ReservationState, Reserved, Settle, SettleTo, Settled, TimeoutJob,
 };
 
-use super::stage::{Stage, best, category, chosen, seat, settle_to, uid};
+use super::environment::{TestEnvironment, best, category, chosen, seat, settle_to, uid};
 
 const GONE: SettleTo = SettleTo::Gone { forget_key: true };
 
@@ -31,29 +31,29 @@ fn done(freed: u32) -> Settled {
 }
 
 #[tokio::test]
-async fn accepting_happens_once_and_another_nonce_changes_nothing() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let at = stage.order();
-    stage.held(at, "alice", best(2)).await;
+async fn accept_applies_once_and_only_by_nonce() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let at = environment.order();
+    environment.held(at, "alice", best(2)).await;
     let stranger = OrderAt {
-        nonce: stage.order().nonce,
+        nonce: environment.order().nonce,
         ..at
     };
     assert_eq!(
-        stage.gate.accept(stranger, 0, 0, 0, 1).await,
+        environment.gate.accept(stranger, 0, 0, 0, 1).await,
         Ok(Accepted::Missing)
     );
     assert_eq!(
-        stage.gate.abandon(stranger, None).await,
+        environment.gate.abandon(stranger, None).await,
         Ok(Abandoned::Missing)
     );
     assert_eq!(
-        stage.gate.settle(&settle_to(stranger, GONE)).await,
+        environment.gate.settle(&settle_to(stranger, GONE)).await,
         Ok(done(0))
     );
-    assert_eq!(stage.free().await, 8, "a stranger frees nothing");
+    assert_eq!(environment.free().await, 8, "another nonce frees nothing");
     assert_eq!(
-        stage.gate.accept(at, 1, i64::MAX, 5, 60_000).await,
+        environment.gate.accept(at, 1, i64::MAX, 5, 60_000).await,
         Ok(Accepted::Yes)
     );
     let state = ReservationState::Accepted {
@@ -62,102 +62,110 @@ async fn accepting_happens_once_and_another_nonce_changes_nothing() {
         appended_ms: 5,
     };
     assert_eq!(
-        stage.gate.accept(at, 2, 8, 6, 60_000).await,
+        environment.gate.accept(at, 2, 8, 6, 60_000).await,
         Ok(Accepted::Found(state)),
         "the first place stays, to the last digit"
     );
     assert_eq!(
-        stage.gate.abandon(at, None).await,
+        environment.gate.abandon(at, None).await,
         Ok(Abandoned::Found(state))
     );
 }
 
 #[tokio::test]
-async fn only_the_latest_attempt_may_abandon_and_afterwards_nobody_can_accept() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let at = stage.order();
-    let mut wish = stage.wish(at, "alice", best(2));
-    wish.idempotency = Some((super::stage::idem("k"), "aa".into()));
-    stage.gate.reserve(&wish).await.expect("answers");
-    wish.order = stage.order().order;
+async fn only_the_latest_attempt_abandons() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let at = environment.order();
+    let mut request = environment.request(at, "alice", best(2));
+    request.idempotency = Some((super::environment::idem("k"), "aa".into()));
+    environment.gate.reserve(&request).await.expect("answers");
+    request.order = environment.order().order;
     assert!(matches!(
-        stage.gate.reserve(&wish).await,
+        environment.gate.reserve(&request).await,
         Ok(Reserved::Again { attempt: 2, .. })
     ));
     assert_eq!(
-        stage.gate.abandon(at, Some(1)).await,
+        environment.gate.abandon(at, Some(1)).await,
         Ok(Abandoned::Refused)
     );
     assert_eq!(
-        stage.gate.abandon(at, Some(2)).await,
+        environment.gate.abandon(at, Some(2)).await,
         Ok(Abandoned::WasHeld)
     );
     assert_eq!(
-        stage.gate.abandon(at, Some(2)).await,
+        environment.gate.abandon(at, Some(2)).await,
         Ok(Abandoned::Found(ReservationState::Abandoning))
     );
     assert_eq!(
-        stage.gate.accept(at, 0, 0, 0, 1).await,
+        environment.gate.accept(at, 0, 0, 0, 1).await,
         Ok(Accepted::Found(ReservationState::Abandoning))
     );
     assert!(
-        stage.entry(at).await.is_some(),
+        environment.entry(at).await.is_some(),
         "the entry stays to finish what the caller does not"
     );
 }
 
 #[tokio::test]
-async fn abandoning_is_refused_while_the_gate_is_closed_or_was_filled_on_another_server() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let at = stage.order();
-    stage.held(at, "alice", best(2)).await;
-    let head = stage.program_key("head");
-    let replid: String = stage.ask(&["HGET", &head, "replid"]).await;
+async fn a_closed_or_replaced_gate_refuses_abandon() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let at = environment.order();
+    environment.held(at, "alice", best(2)).await;
+    let head = environment.program_key("head");
+    let replid: String = environment.query(&["HGET", &head, "replid"]).await;
     for (field, other, good) in [
         ("state", "loading", "open"),
         ("replid", "0123", replid.as_str()),
     ] {
-        let () = stage.ask(&["HSET", &head, field, other]).await;
+        let () = environment.query(&["HSET", &head, field, other]).await;
         assert_eq!(
-            stage.gate.abandon(at, None).await,
+            environment.gate.abandon(at, None).await,
             Ok(Abandoned::Refused),
             "{field}"
         );
-        let () = stage.ask(&["HSET", &head, field, good]).await;
+        let () = environment.query(&["HSET", &head, field, good]).await;
     }
-    assert_eq!(stage.gate.abandon(at, None).await, Ok(Abandoned::WasHeld));
+    assert_eq!(
+        environment.gate.abandon(at, None).await,
+        Ok(Abandoned::WasHeld)
+    );
 }
 
 #[tokio::test]
 async fn without_a_header_nothing_is_written() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let at = stage.order();
-    stage.held(at, "alice", best(2)).await;
-    let () = stage.ask(&["DEL", &stage.program_key("head")]).await;
-    let before = stage.keys().await;
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let at = environment.order();
+    environment.held(at, "alice", best(2)).await;
+    let () = environment
+        .query(&["DEL", &environment.program_key("head")])
+        .await;
+    let before = environment.keys().await;
     assert_eq!(
-        stage
+        environment
             .gate
-            .reserve(&stage.wish(stage.order(), "bob", best(1)))
+            .reserve(&environment.request(environment.order(), "bob", best(1)))
             .await,
         Ok(Reserved::Rebuild)
     );
     assert_eq!(
-        stage.gate.accept(at, 0, 0, 0, 1).await,
+        environment.gate.accept(at, 0, 0, 0, 1).await,
         Ok(Accepted::Missing)
     );
-    assert_eq!(stage.gate.abandon(at, None).await, Ok(Abandoned::Refused));
     assert_eq!(
-        stage.gate.settle(&settle_to(at, GONE)).await,
+        environment.gate.abandon(at, None).await,
+        Ok(Abandoned::Refused)
+    );
+    assert_eq!(
+        environment.gate.settle(&settle_to(at, GONE)).await,
         Ok(Settled::NotInstalled)
     );
     assert_eq!(
-        stage.gate.settle(&live(at, "alice", &[0, 1])).await,
+        environment.gate.settle(&live(at, "alice", &[0, 1])).await,
         Ok(Settled::NotInstalled)
     );
-    assert_eq!(stage.keys().await, before);
+    assert_eq!(environment.keys().await, before);
     assert_eq!(
-        stage
+        environment
             .gate
             .reservation(at.order)
             .await
@@ -168,41 +176,46 @@ async fn without_a_header_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn a_missing_chunk_is_never_made_up() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let at = stage.order();
-    stage.held(at, "alice", best(2)).await;
-    let () = stage.ask(&["DEL", &stage.program_key("seats:0:0")]).await;
-    let before = stage.keys().await;
+async fn a_missing_chunk_is_never_created() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let at = environment.order();
+    environment.held(at, "alice", best(2)).await;
+    let () = environment
+        .query(&["DEL", &environment.program_key("seats:0:0")])
+        .await;
+    let before = environment.keys().await;
     for want in [best(1), chosen(&[7])] {
         assert_eq!(
-            stage
+            environment
                 .gate
-                .reserve(&stage.wish(stage.order(), "bob", want))
+                .reserve(&environment.request(environment.order(), "bob", want))
                 .await,
             Ok(Reserved::Rebuild)
         );
     }
     assert_eq!(
-        stage.gate.settle(&settle_to(at, GONE)).await,
+        environment.gate.settle(&settle_to(at, GONE)).await,
         Ok(Settled::NotInstalled)
     );
-    assert_eq!(stage.keys().await, before);
-    stage.install().await;
+    assert_eq!(environment.keys().await, before);
+    environment.install().await;
     assert_eq!(
-        stage.free().await,
+        environment.free().await,
         8,
         "filled again, the reservation's seats kept"
     );
 }
 
 #[tokio::test]
-async fn postgres_wins_over_a_later_holder_who_then_frees_nothing_of_it() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let late = stage.order();
-    let stored = stage.order();
-    stage.held(late, "bob", chosen(&[3, 4, 5])).await;
-    let settled = stage.gate.settle(&live(stored, "alice", &[2, 3, 4])).await;
+async fn postgres_wins_over_a_later_holder() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let late = environment.order();
+    let stored = environment.order();
+    environment.held(late, "bob", chosen(&[3, 4, 5])).await;
+    let settled = environment
+        .gate
+        .settle(&live(stored, "alice", &[2, 3, 4]))
+        .await;
     assert_eq!(
         settled,
         Ok(Settled::Done {
@@ -211,25 +224,28 @@ async fn postgres_wins_over_a_later_holder_who_then_frees_nothing_of_it() {
         })
     );
     assert_eq!(
-        stage.gate.settle(&live(stored, "alice", &[2, 3, 4])).await,
+        environment
+            .gate
+            .settle(&live(stored, "alice", &[2, 3, 4]))
+            .await,
         Ok(done(0)),
         "repeated, nobody is displaced"
     );
-    assert_eq!(stage.free().await, 6);
+    assert_eq!(environment.free().await, 6);
     assert_eq!(
-        stage.gate.settle(&settle_to(late, GONE)).await,
+        environment.gate.settle(&settle_to(late, GONE)).await,
         Ok(done(1)),
         "only seat 5 was still its own"
     );
     assert_eq!(
-        stage.gate.settle(&settle_to(late, GONE)).await,
+        environment.gate.settle(&settle_to(late, GONE)).await,
         Ok(done(0)),
         "twice frees nothing"
     );
-    assert_eq!(stage.free().await, 7);
-    let page = stage
+    assert_eq!(environment.free().await, 7);
+    let page = environment
         .gate
-        .taken(stage.at_program(), 0)
+        .taken(environment.at_program(), 0)
         .await
         .expect("answers");
     let mut owned: Vec<u32> = page
@@ -246,40 +262,50 @@ async fn postgres_wins_over_a_later_holder_who_then_frees_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn an_ended_order_never_comes_back_to_life() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let at = stage.order();
-    stage.held(at, "alice", chosen(&[1, 2])).await;
-    assert_eq!(stage.gate.settle(&settle_to(at, GONE)).await, Ok(done(2)));
+async fn an_ended_order_stays_ended() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let at = environment.order();
+    environment.held(at, "alice", chosen(&[1, 2])).await;
     assert_eq!(
-        stage.gate.settle(&live(at, "alice", &[1, 2])).await,
+        environment.gate.settle(&settle_to(at, GONE)).await,
+        Ok(done(2))
+    );
+    assert_eq!(
+        environment.gate.settle(&live(at, "alice", &[1, 2])).await,
         Ok(Settled::Tombstoned)
     );
-    assert_eq!(stage.free().await, 10);
-    assert_eq!(stage.entry(at).await, None);
+    assert_eq!(environment.free().await, 10);
+    assert_eq!(environment.entry(at).await, None);
 }
 
 #[tokio::test]
-async fn live_needs_seats_from_somewhere_and_seats_that_exist() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let at = stage.order();
+async fn live_requires_existing_seats() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let at = environment.order();
     let unknown = settle_to(at, SettleTo::Live { due_in_ms: None });
-    assert_eq!(stage.gate.settle(&unknown).await, Ok(Settled::SeatsUnknown));
     assert_eq!(
-        stage.gate.settle(&live(at, "alice", &[9, 10])).await,
+        environment.gate.settle(&unknown).await,
+        Ok(Settled::SeatsUnknown)
+    );
+    assert_eq!(
+        environment.gate.settle(&live(at, "alice", &[9, 10])).await,
         Ok(Settled::NoSuchSeat)
     );
-    assert_eq!(stage.keys().await.len(), 3, "header, runs and chunk only");
+    assert_eq!(
+        environment.keys().await.len(),
+        3,
+        "header, runs and chunk only"
+    );
 }
 
 #[tokio::test]
-async fn settling_takes_the_lease_from_whoever_holds_the_timeout() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let at = stage.order();
-    let mut wish = stage.wish(at, "alice", best(1));
-    wish.publish_window_ms = 1;
-    stage.gate.reserve(&wish).await.expect("answers");
-    let queue = stage.gate.timeouts();
+async fn settling_revokes_the_lease_of_the_timeout() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let at = environment.order();
+    let mut request = environment.request(at, "alice", best(1));
+    request.publish_window_ms = 1;
+    environment.gate.reserve(&request).await.expect("answers");
+    let queue = environment.gate.timeouts();
     let claim = loop {
         let claimed = queue
             .claim(&[at.program.shard.into()], 10, 60_000)
@@ -291,11 +317,11 @@ async fn settling_takes_the_lease_from_whoever_holds_the_timeout() {
     };
     assert_eq!(claim.id, at.order.to_string());
     let job = TimeoutJob {
-        program: stage.program.id,
+        program: environment.program.id,
         nonce: at.nonce,
     };
     assert_eq!(TimeoutJob::parse(&claim.body).expect("reads"), job);
-    stage
+    environment
         .gate
         .settle(&settle_to(
             at,
@@ -310,31 +336,31 @@ async fn settling_takes_the_lease_from_whoever_holds_the_timeout() {
         Ok(Fenced::Stale),
         "a late ack must not remove the new entry"
     );
-    assert!(stage.entry(at).await.expect("an entry") > 0);
+    assert!(environment.entry(at).await.expect("an entry") > 0);
 }
 
 #[tokio::test]
-async fn an_entry_of_another_order_with_the_same_number_is_left_alone() {
-    let stage = Stage::open(&[(1, 10)]).await;
-    let at = stage.order();
-    stage.held(at, "alice", best(1)).await;
+async fn an_entry_of_another_nonce_stays() {
+    let environment = TestEnvironment::open(&[(1, 10)]).await;
+    let at = environment.order();
+    environment.held(at, "alice", best(1)).await;
     let stored = OrderAt {
-        nonce: stage.order().nonce,
+        nonce: environment.order().nonce,
         ..at
     };
-    stage
+    environment
         .gate
         .settle(&live(stored, "bob", &[5]))
         .await
         .expect("answers");
-    stage
+    environment
         .gate
         .settle(&settle_to(stored, GONE))
         .await
         .expect("answers");
-    assert!(stage.entry(at).await.is_some());
+    assert!(environment.entry(at).await.is_some());
     assert_eq!(
-        stage
+        environment
             .gate
             .reservation(at.order)
             .await

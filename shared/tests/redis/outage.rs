@@ -1,4 +1,4 @@
-//! Redis away, forgetful or full.
+//! Redis down, restarted or full.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use delay_queue::{Due, Fenced};
 use shared::gate::{Abandoned, Accepted, Gate, GateError, Reserved, SettleTo, Settled};
 use shared::naming::Names;
 
-use super::private::Private;
-use super::stage::{Stage, best, settle_to};
+use super::environment::{TestEnvironment, best, settle_to};
+use testkit::redis::PrivateRedis;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_server_that_is_away_is_unavailable_in_bounded_time_and_used_again_when_it_is_back() {
-    let mut server = Private::start(&[]);
+    let mut server = PrivateRedis::start(&[]);
     let names = Names::new("away").expect("valid");
     let gate =
         Gate::connect(&server.url(), names, Duration::from_millis(500)).expect("a usable address");
@@ -37,7 +37,7 @@ async fn a_server_that_is_away_is_unavailable_in_bounded_time_and_used_again_whe
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_gate_can_be_made_while_redis_is_away() {
-    let mut server = Private::start(&[]);
+    let mut server = PrivateRedis::start(&[]);
     server.kill();
     let gate = Gate::connect(
         &server.url(),
@@ -57,7 +57,7 @@ async fn a_gate_can_be_made_while_redis_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_address_that_is_none_is_told_so_without_its_password() {
+async fn an_invalid_address_is_refused_without_its_password() {
     let refused = Gate::connect(
         "http://user:hush@nowhere",
         Names::new("bad").expect("valid"),
@@ -73,14 +73,16 @@ async fn an_address_that_is_none_is_told_so_without_its_password() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn scripts_that_the_server_forgot_are_loaded_again() {
-    let server = Private::start(&[]);
-    let stage = Stage::at(&server.url(), &[(1, 10)]).await;
-    stage.install().await;
-    let queue = stage.gate.timeouts();
+async fn missing_scripts_are_loaded_again() {
+    let server = PrivateRedis::start(&[]);
+    let environment = TestEnvironment::at(&server.url(), &[(1, 10)]).await;
+    environment.install().await;
+    let queue = environment.gate.timeouts();
     for round in 1..=3 {
         server.run(&["SCRIPT", "FLUSH"]);
-        stage.held(stage.order(), "alice", best(1)).await;
+        environment
+            .held(environment.order(), "alice", best(1))
+            .await;
         let shards: Vec<Shard> = Shard::all().collect();
         server.run(&["SCRIPT", "FLUSH"]);
         queue
@@ -98,30 +100,30 @@ async fn scripts_that_the_server_forgot_are_loaded_again() {
             Ok(vec![Fenced::Done])
         );
     }
-    assert_eq!(stage.free().await, 7);
+    assert_eq!(environment.free().await, 7);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_full_server_takes_no_new_order_but_can_be_emptied() {
-    let server = Private::start(&[]);
-    let stage = Stage::at(&server.url(), &[(1, 10)]).await;
-    stage.install().await;
-    let accepted = stage.order();
-    let abandoned = stage.order();
-    stage.held(accepted, "alice", best(2)).await;
-    stage.held(abandoned, "bob", best(2)).await;
-    let queue = stage.gate.timeouts();
-    let shard = stage.program.shard.into();
+async fn a_full_server_refuses_orders_but_can_be_emptied() {
+    let server = PrivateRedis::start(&[]);
+    let environment = TestEnvironment::at(&server.url(), &[(1, 10)]).await;
+    environment.install().await;
+    let accepted = environment.order();
+    let abandoned = environment.order();
+    environment.held(accepted, "alice", best(2)).await;
+    environment.held(abandoned, "bob", best(2)).await;
+    let queue = environment.gate.timeouts();
+    let shard = environment.program.shard.into();
     queue
         .schedule(shard, "early", "x", Due::In(0))
         .await
         .expect("answers");
     server.run(&["CONFIG", "SET", "maxmemory", "1"]);
-    let before = stage.keys().await;
+    let before = environment.keys().await;
     assert_eq!(
-        stage
+        environment
             .gate
-            .reserve(&stage.wish(stage.order(), "carol", best(1)))
+            .reserve(&environment.request(environment.order(), "carol", best(1)))
             .await,
         Err(GateError::OutOfMemory)
     );
@@ -129,13 +131,13 @@ async fn a_full_server_takes_no_new_order_but_can_be_emptied() {
         queue.schedule(shard, "more", "x", Due::In(0)).await,
         Err(GateError::OutOfMemory)
     );
-    assert_eq!(stage.keys().await, before);
+    assert_eq!(environment.keys().await, before);
     assert_eq!(
-        stage.gate.accept(accepted, 0, 0, 0, 60_000).await,
+        environment.gate.accept(accepted, 0, 0, 0, 60_000).await,
         Ok(Accepted::Yes)
     );
     assert_eq!(
-        stage.gate.abandon(abandoned, None).await,
+        environment.gate.abandon(abandoned, None).await,
         Ok(Abandoned::WasHeld)
     );
     let mut claimed = queue
@@ -153,7 +155,7 @@ async fn a_full_server_takes_no_new_order_but_can_be_emptied() {
     assert_eq!(queue.extend(&claimed[0], 90_000).await, Ok(Fenced::Done));
     assert_eq!(queue.ack(&claimed[0]).await, Ok(Fenced::Done));
     for at in [accepted, abandoned] {
-        let gone = stage
+        let gone = environment
             .gate
             .settle(&settle_to(at, SettleTo::Gone { forget_key: true }))
             .await;
@@ -167,9 +169,9 @@ async fn a_full_server_takes_no_new_order_but_can_be_emptied() {
     }
     server.run(&["CONFIG", "SET", "maxmemory", "0"]);
     assert!(matches!(
-        stage
+        environment
             .gate
-            .reserve(&stage.wish(stage.order(), "carol", best(1)))
+            .reserve(&environment.request(environment.order(), "carol", best(1)))
             .await,
         Ok(Reserved::Held { .. })
     ));

@@ -57,9 +57,9 @@ fn entries(socket: &mut std::net::TcpStream) -> usize {
     }
 }
 
-fn refused(by_its_fault: bool, reason: &str) -> Sent {
+fn refused(permanent: bool, reason: &str) -> Sent {
     Sent::Refused {
-        by_its_fault,
+        permanent,
         reason: reason.to_owned(),
     }
 }
@@ -72,9 +72,9 @@ async fn of_a_batch_taken_in_part_each_message_is_told_its_own_fate() {
     let (sent, _) = answering(&[(200, ANSWER)], &messages).await;
     let expected = vec![
         refused(true, "InvalidParameterValue: bad"),
-        refused(false, "SQS said nothing of it"),
+        refused(false, "the reply of SQS does not contain it"),
         Sent::Accepted,
-        refused(false, "InternalError: no further word"),
+        refused(false, "InternalError: no message"),
     ];
     assert_eq!(sent, Ok(expected));
 }
@@ -101,7 +101,7 @@ async fn a_batch_refused_for_one_of_its_messages_is_halved_until_that_one_is_fou
     let sent = sent.expect("answered");
     assert_eq!(asked, [4, 2, 1, 1, 2]);
     assert!(
-        matches!(&sent[1], Sent::Refused { by_its_fault: true, reason } if reason.contains("too long")),
+        matches!(&sent[1], Sent::Refused { permanent: true, reason } if reason.contains("too long")),
         "{sent:?}"
     );
     assert_eq!([&sent[0], &sent[2], &sent[3]], [&Sent::Accepted; 3]);

@@ -32,7 +32,7 @@ impl Environment {
             .expect("postgres")
     }
 
-    /// Create reads a barrier.
+    /// Order-create reads a barrier.
     async fn read(&self, offset: i64, n: u8) {
         let barrier = Barrier::new(token(n)).encode();
         let records = [unreadable(offset, Some(barrier.as_bytes()), "no order")];
@@ -57,15 +57,19 @@ async fn an_order_is_behind_a_passed_barrier() {
         env.request(&lost).await;
         assert!(!env.is_behind(&lost).await);
         assert_eq!(env.claim(1).await, [0]);
-        assert_eq!(env.claim(2).await, Vec::<i32>::new(), "one is on its way");
+        assert_eq!(
+            env.claim(2).await,
+            Vec::<i32>::new(),
+            "one was claimed already"
+        );
         env.read(0, 9).await;
         assert!(
             !env.is_behind(&lost).await,
-            "a barrier of a filling proves nothing here"
+            "the barrier of a filling was not requested here"
         );
         env.read(1, 1).await;
         assert!(env.is_behind(&lost).await);
-        // Another order under the same number was not accepted then.
+        // Another order of the same number was not accepted then.
         let other = OrderRequested {
             nonce: token(5),
             ..lost.clone()
@@ -74,7 +78,7 @@ async fn an_order_is_behind_a_passed_barrier() {
         assert_eq!(
             env.claim(3).await,
             Vec::<i32>::new(),
-            "nothing more is requested"
+            "no further barrier is requested"
         );
     })
     .await;
@@ -87,7 +91,7 @@ async fn a_barrier_proves_nothing_for_later_requests() {
         let late = order("bob", 7, &[1]);
         env.request(&early).await;
         env.claim(1).await;
-        // Accepted, and waiting, after the barrier was appended.
+        // Accepted after the barrier was appended.
         env.request(&late).await;
         env.request(&early).await;
         env.read(0, 1).await;
@@ -101,12 +105,12 @@ async fn a_barrier_proves_nothing_for_later_requests() {
 }
 
 #[tokio::test]
-async fn a_barrier_that_is_not_read_is_replaced() {
+async fn an_unread_barrier_is_replaced() {
     with(|env| async move {
         let lost = order("alice", 7, &[0]);
         env.request(&lost).await;
         env.claim(1).await;
-        // Deleted before create read it.
+        // Deleted before order-create read it.
         env.run("UPDATE barriers SET send_after = now()").await;
         assert_eq!(env.claim(2).await, [0]);
         env.read(7, 1).await;

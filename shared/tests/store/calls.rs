@@ -19,7 +19,7 @@ pub(crate) const CAPS: Caps = Caps {
 /// When the broker appended offset 0.
 pub(crate) const APPENDED_MS: i64 = 1_800_000_000_000;
 
-/// The `n`th of many different calls, spread over minutes, routes, statuses and clients.
+/// The `n`th of many calls, over several minutes, routes, statuses and clients.
 pub(crate) fn call(n: i64) -> ApiCall {
     let pick = |of: i64| n.rem_euclid(of);
     ApiCall {
@@ -56,7 +56,7 @@ pub(crate) fn record(
     }
 }
 
-/// Calls of a partition: offset and number are the same.
+/// Calls of a partition. Number `n` is at offset `n`.
 pub(crate) fn records(
     partition: i32,
     offsets: impl IntoIterator<Item = i64>,
@@ -74,7 +74,7 @@ impl Environment {
         collected
     }
 
-    /// Sums and rows must say the same, by any measure.
+    /// Checks that sums and rows agree in every column.
     pub(crate) async fn check_calls(&self, expected: i64) {
         assert_eq!(
             self.number("SELECT count(*) FROM api_calls").await,
@@ -99,7 +99,7 @@ impl Environment {
         assert_eq!(
             self.number(differ).await,
             0,
-            "sums that are not those of the records"
+            "sums that differ from the records"
         );
     }
 }
@@ -112,11 +112,11 @@ async fn a_redelivered_record_is_added_once() {
         assert_eq!((first.added, first.repeated), (50, 0));
         let again = env.collect(&batch).await;
         assert_eq!((again.added, again.repeated), (0, 50));
-        // A shorter and a longer redelivery, and one that begins in the middle.
+        // A shorter and a longer redelivery, and one from the middle.
         env.collect(&batch[..7]).await;
         let longer = env.collect(&records(0, 30..80)).await;
         assert_eq!((longer.added, longer.repeated), (30, 20));
-        // Twice in one batch is once as well, and offsets have gaps.
+        // A record twice in one batch counts once, and offsets may have gaps.
         let odd = env.collect(&records(0, [80, 80, 95, 95, 200])).await;
         assert_eq!((odd.added, odd.repeated), (3, 2));
         env.check_calls(83).await;
@@ -131,8 +131,7 @@ async fn concurrent_partitions_and_redeliveries_count_exactly_once() {
         const RECORDS: i64 = 200;
         let mut deliveries = Vec::new();
         for partition in 0..PARTITIONS {
-            // Two consumers believe that the partition is theirs: both deliver everything, in
-            // slices of their own.
+            // Two consumers hold the same partition: both deliver everything, in different slices.
             for slice in [7, 31] {
                 let env = env.clone();
                 deliveries.push(tokio::spawn(async move {
@@ -143,7 +142,7 @@ async fn concurrent_partitions_and_redeliveries_count_exactly_once() {
                 }));
             }
         }
-        // And one whose batches hold every partition.
+        // A third delivers batches of all partitions.
         let all = env.clone();
         deliveries.push(tokio::spawn(async move {
             for from in (0..RECORDS).step_by(13) {
@@ -155,7 +154,7 @@ async fn concurrent_partitions_and_redeliveries_count_exactly_once() {
             }
         }));
         for delivery in deliveries {
-            delivery.await.expect("nobody fails");
+            delivery.await.expect("no delivery fails");
         }
         env.check_calls(i64::from(PARTITIONS) * RECORDS).await;
         assert_eq!(
@@ -184,7 +183,7 @@ async fn a_recreated_topic_is_a_new_source() {
         let collected = env.collect(&anew).await;
         assert_eq!((collected.added, collected.repeated), (20, 0));
         assert_eq!(collected.recreated, [(CALLS.to_owned(), 0)]);
-        // The new one repeats like any other.
+        // The new topic is redelivered like any other.
         let again = env.collect(&anew).await;
         assert_eq!((again.added, again.recreated.len()), (0, 0));
         assert_eq!(
@@ -280,7 +279,7 @@ async fn committed_records_stay_when_the_rest_fails() {
         assert_eq!(
             env.number("SELECT next_offset FROM api_progress").await,
             2,
-            "never past what is not done"
+            "never past an unfinished record"
         );
         env.check_calls(2).await;
         env.run("DROP TRIGGER refuse ON api_calls").await;
@@ -331,7 +330,7 @@ async fn a_minute_keeps_its_caps_over_batches() {
             env.number("SELECT count(DISTINCT route) FROM api_calls")
                 .await,
             60,
-            "the records themselves keep their routes"
+            "the records keep their routes"
         );
     })
     .await;

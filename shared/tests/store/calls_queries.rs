@@ -1,4 +1,4 @@
-//! Looking at collected calls, adding them up, and letting the oldest go.
+//! Queries over collected calls, their sums, and retention.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn in_all() -> SumFilter {
 }
 
 impl Environment {
-    /// All pages of a query; between pages another partition may be `adding` calls.
+    /// All pages of a query. With `adding`, another partition adds calls between the pages.
     async fn pages(&self, filter: &CallFilter, limit: u32, adding: bool) -> Vec<CallRow> {
         let (mut all, mut after): (Vec<CallRow>, Option<CallPlace>) = (Vec::new(), None);
         loop {
@@ -63,7 +63,7 @@ impl Environment {
 async fn pages_show_every_call_once_newest_first() {
     with(|env| async move {
         env.collect(&records(0, 0..60)).await;
-        // The same milliseconds in another partition: ties are broken by where the record lies.
+        // The same milliseconds in another partition: the record's position breaks ties.
         env.collect(&records(1, 0..60)).await;
         let before: BTreeSet<(i32, i64)> = env
             .pages(&everything(), 1_000, false)
@@ -76,18 +76,18 @@ async fn pages_show_every_call_once_newest_first() {
         let key = |row: &CallRow| (row.place.at_ms, row.place.source, row.place.offset);
         assert!(
             shown.windows(2).all(|pair| key(&pair[0]) > key(&pair[1])),
-            "newest first, nothing twice"
+            "newest first, none twice"
         );
         let of_before = shown
             .iter()
             .filter(|row| before.contains(&(row.place.source, row.place.offset)))
             .count();
-        assert_eq!(of_before, 120, "nothing left out");
+        assert_eq!(of_before, 120, "none missing");
     })
     .await;
 }
 
-/// What a condition asks of a call.
+/// A condition and its predicate.
 type Test = fn(&ApiCall) -> bool;
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn every_condition_finds_the_matching_calls() {
         for (filter, test) in cases {
             let mut expected: Vec<&ApiCall> = calls.iter().filter(|call| test(call)).collect();
             expected.sort_by_key(|call| std::cmp::Reverse(call.at_ms));
-            assert!(!expected.is_empty(), "{filter:?} is a case");
+            assert!(!expected.is_empty(), "{filter:?} matches some calls");
             let found = env.pages(&filter, 1_000, false).await;
             assert_eq!(found.len(), expected.len(), "{filter:?}");
             for (row, call) in found.iter().zip(expected) {
@@ -258,7 +258,7 @@ async fn retention_deletes_the_oldest_in_bounded_steps() {
         assert_eq!(
             env.number("SELECT max(log_offset) FROM api_calls").await,
             17,
-            "the oldest went"
+            "the oldest are deleted"
         );
         let second = env
             .store
@@ -268,7 +268,7 @@ async fn retention_deletes_the_oldest_in_bounded_steps() {
         assert_eq!((second.calls, second.minutes), (8, 0));
         assert_eq!(env.number("SELECT count(*) FROM api_calls").await, 10);
         assert_eq!(env.number("SELECT count(*) FROM api_minutes").await, kept);
-        // What has gone does not come back by being delivered again.
+        // A redelivery does not restore deleted calls.
         assert_eq!(env.collect(&records(0, 0..30)).await.repeated, 30);
         assert_eq!(env.number("SELECT count(*) FROM api_calls").await, 10);
     })

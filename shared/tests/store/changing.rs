@@ -1,4 +1,4 @@
-//! Changes of programs, and the outbox that says what is still to be published.
+//! Changes of programs and the outbox.
 
 use shared::message::{CategoryNo, Cents, ProgramChanged, ProgramId, ProgramVersion};
 use shared::sale::{CategoryChange, Program, ProgramChange, ProgramStatus};
@@ -41,7 +41,7 @@ impl Environment {
         self.store.switch_sale(id, to).await.expect("postgres")
     }
 
-    /// All that is to be published, as if its makers had died long ago.
+    /// All unpublished changes, as if their storefronts were gone.
     async fn left(&self) -> Vec<ProgramChanged> {
         self.run(
             "UPDATE outbox SET created_at = created_at - interval '1 minute' WHERE NOT published",
@@ -78,12 +78,12 @@ async fn a_change_raises_the_version() {
         };
         expected.categories[1].name = "gallery".into();
         expected.categories[1].price = Cents::new(900).expect("price");
-        assert_eq!(changed, expected, "seats stay where they are");
+        assert_eq!(changed, expected, "the seats do not change");
         assert_eq!(
             env.store.program(program.id).await.expect("postgres"),
             Some(expected)
         );
-        // What is not named stays.
+        // Other values stay.
         let only_price = ProgramChange::new(None, None, None, vec![price(0, 1)]).expect("valid");
         let Changed::Done(changed) = env.update(program.id, 2, &only_price).await else {
             panic!("not changed")
@@ -235,7 +235,7 @@ async fn the_outbox_returns_old_unpublished_changes_only() {
     .await;
 }
 
-/// A cursor over identities or times would have passed it by.
+/// A cursor over ids or times would skip the change.
 #[tokio::test]
 async fn a_late_commit_is_still_found() {
     with(|env| async move {

@@ -147,13 +147,12 @@ async fn every_order_gets_its_close_decision() {
         assert_eq!(again[0].decision, CloseDecision::Closed);
         assert_eq!(
             again[0].row,
-            answers[0]
-                .row
-                .clone()
-                .map(|row| crate::create::AtTheMomentOf::at_the_moment_of(
+            answers[0].row.clone().map(|row| {
+                crate::create::SameRemainingTime::with_remaining_time_of(
                     row,
-                    again[0].row.as_ref().expect("row")
-                ))
+                    again[0].row.as_ref().expect("row"),
+                )
+            })
         );
     })
     .await;

@@ -17,7 +17,7 @@ async fn a_redelivered_order_is_stored_once() {
             stored.orders[0].row,
             env.row(first.order)
                 .await
-                .at_the_moment_of(&stored.orders[0].row)
+                .with_remaining_time_of(&stored.orders[0].row)
         );
 
         let again = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
@@ -37,13 +37,13 @@ async fn a_redelivered_order_is_stored_once() {
     .await;
 }
 
-/// The time that remains is measured anew at every look; everything else must be equal.
-pub(crate) trait AtTheMomentOf {
-    fn at_the_moment_of(self, other: &Self) -> Self;
+/// Compares rows without the remaining time, which is measured at every read.
+pub(crate) trait SameRemainingTime {
+    fn with_remaining_time_of(self, other: &Self) -> Self;
 }
 
-impl AtTheMomentOf for shared::store::OrderRow {
-    fn at_the_moment_of(mut self, other: &Self) -> Self {
+impl SameRemainingTime for shared::store::OrderRow {
+    fn with_remaining_time_of(mut self, other: &Self) -> Self {
         self.remaining_ms = other.remaining_ms;
         self
     }
@@ -87,9 +87,9 @@ async fn a_taken_seat_rejects_the_whole_order() {
             (row.status, row.reason.as_deref()),
             (Status::Rejected, Some("seats_taken"))
         );
-        assert_eq!(row.seats.len(), 3, "the row still says what was asked for");
+        assert_eq!(row.seats.len(), 3, "the row keeps the requested seats");
         assert_eq!(env.number("SELECT count(*) FROM order_seats").await, 1);
-        // Delivered again it stays rejected, even if the seat is free by now.
+        // A redelivery stays rejected, even if the seat is free by then.
         env.store
             .cancel(holder.order, &holder.user)
             .await
@@ -156,7 +156,10 @@ async fn another_order_under_a_stored_number_is_parked() {
             .await,
             2
         );
-        assert_eq!(env.row(first.order).await.at_the_moment_of(&before), before);
+        assert_eq!(
+            env.row(first.order).await.with_remaining_time_of(&before),
+            before
+        );
         assert_eq!(env.number("SELECT count(*) FROM order_seats").await, 1);
         env.check_invariants().await;
     })
@@ -214,7 +217,7 @@ async fn one_key_is_one_order_unless_void() {
         );
         assert_eq!(row.reason.as_deref(), Some("duplicate"));
 
-        // Another user, another program, or a key whose order was given up: no duplicates.
+        // Another user, another program, or a key whose order is void: no duplicates.
         let fenced = keyed(order("carol", 7, &[3]), "once");
         env.store.fence(&fence_of(&fenced)).await.expect("postgres");
         let others = [
@@ -260,7 +263,7 @@ async fn progress_follows_commits_and_detects_recreated_topics() {
         ];
         env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(progress(&env).await, [(0, 1, 10), (2, 1, 1)]);
-        // A redelivery does not move it back.
+        // A redelivery does not move the progress back.
         env.store.store_orders(&arrivals[..1], MIN_PAY_MS).await;
         assert_eq!(progress(&env).await, [(0, 1, 10), (2, 1, 1)]);
         let mut anew = arrival(0, 0, &orders[3]);
@@ -275,7 +278,7 @@ async fn progress_follows_commits_and_detects_recreated_topics() {
         assert_eq!(
             env.status(orders[3].order).await,
             Status::Unpaid,
-            "its records are stored, not skipped"
+            "records of the new topic are stored"
         );
     })
     .await;

@@ -1,4 +1,4 @@
-//! A schema of its own for every test, and the orders that tests store in it.
+//! The environment of a test: a schema of its own, and orders to store in it.
 
 use std::future::Future;
 
@@ -16,19 +16,19 @@ use testkit::servers::database_url;
 use testkit::with_cleanup;
 
 pub(crate) const TOPIC: &str = "test-order-create";
-/// What tests give as the minimum pay window, unless they are about it.
+/// Default minimum pay window.
 pub(crate) const MIN_PAY_MS: u64 = 60_000;
 
-/// One test's environment. Clones share it.
+/// Store and names of one test. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Environment {
     pub(crate) store: Store,
-    /// A way past the store, to look and to meddle.
+    /// Statements that bypass the store.
     pub(crate) raw: PgPool,
     pub(crate) names: Names,
 }
 
-/// Runs a test in a fresh, migrated schema and drops the schema, however the test ends.
+/// Runs a test in a new, migrated schema and drops the schema afterwards.
 pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     test: impl FnOnce(Environment) -> F,
 ) {
@@ -48,7 +48,7 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
 }
 
 impl Environment {
-    /// Stores orders as they came, one partition, offsets from 0.
+    /// Stores orders as records of one partition, offsets from 0.
     pub(crate) async fn create(&self, orders: &[OrderRequested]) -> Vec<OrderRow> {
         let arrivals: Vec<_> = orders
             .iter()
@@ -72,7 +72,7 @@ impl Environment {
         self.row(number).await.status
     }
 
-    /// A single number from a statement of the test's own.
+    /// The only number of a statement's result.
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql)
             .fetch_one(&self.raw)
@@ -87,7 +87,7 @@ impl Environment {
             .expect("statement");
     }
 
-    /// The time to pay of an order is up.
+    /// Ends an order's time to pay.
     pub(crate) async fn make_overdue(&self, number: OrderNumber) {
         let sql = "UPDATE orders SET pay_by = now() - interval '1 second' WHERE number = $1";
         sqlx::query(sql)
@@ -116,7 +116,7 @@ impl Environment {
             .expect("postgres")
     }
 
-    /// What must hold whatever happened.
+    /// Checks the invariants of every test.
     pub(crate) async fn check_invariants(&self) {
         let live = "('unpaid', 'paid', 'refunding')";
         let count = async |sql: String| -> i64 {
@@ -125,12 +125,16 @@ impl Environment {
                 .await
                 .expect("a number")
         };
-        let held_by_nobody = count(format!(
+        let held_without_order = count(format!(
             "SELECT count(*) FROM order_seats s LEFT JOIN orders o ON o.number = s.order_number
                 AND o.status IN {live}
              AND o.program = s.program AND s.seat = ANY (o.seats) WHERE o.number IS NULL"
         ));
-        assert_eq!(held_by_nobody.await, 0, "seats held by nobody");
+        assert_eq!(
+            held_without_order.await,
+            0,
+            "seats held without a live order"
+        );
         let without_seats = count(format!(
             "SELECT count(*) FROM orders o WHERE o.status IN {live} AND cardinality(o.seats) <>
              (SELECT count(*) FROM order_seats s WHERE s.order_number = o.number)"
@@ -167,11 +171,11 @@ impl Environment {
                 p.status = 'unmatched'"
                 .to_owned(),
         );
-        assert_eq!(lost.await, 0, "payments and orders that missed each other");
+        assert_eq!(lost.await, 0, "unmatched payments of stored orders");
     }
 }
 
-/// An order with a fresh number and nonce; each seat at 4500.
+/// An order with a new number and nonce. Each seat costs 4500 cents.
 pub(crate) fn order(user: &str, program: i64, seats: &[u32]) -> OrderRequested {
     let price = Cents::new(4_500).expect("price");
     let order = OrderRequested {

@@ -1,5 +1,5 @@
-//! Postgres falls silent, or the address leads to a server that takes no writes, while connections
-//! stand.
+//! Postgres becomes silent, or the address leads to a server that takes no writes, while
+//! connections are open.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use crate::environment::{Environment, MIN_PAY_MS, arrival, order, with};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A relay in front of Postgres, and a store of so many connections behind it; the environment's
-/// own has none any more.
+/// A relay in front of Postgres, and a store with this many connections behind it. The
+/// environment's own store is disconnected.
 async fn behind_relay(env: &Environment, connections: u32) -> (Relay, Store) {
     env.store.disconnect().await;
     let options: PgConnectOptions = database_url().parse().expect("a database URL");
@@ -37,7 +37,7 @@ async fn look(store: &Store) -> Result<(), StoreError> {
 }
 
 impl Environment {
-    /// Nothing reads or writes orders until this ends.
+    /// Blocks all reads and writes of orders until it is dropped.
     async fn orders_locked(&self) -> Transaction<'static, Postgres> {
         let mut lock = self.raw.begin().await.expect("postgres");
         sqlx::query("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
@@ -47,7 +47,7 @@ impl Environment {
         lock
     }
 
-    /// Waits until so many sessions of this environment are as the condition says.
+    /// Waits until this many sessions of the environment meet the condition.
     async fn until_sessions(&self, count: i64, condition: &str) {
         let sql = format!(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND {condition}"

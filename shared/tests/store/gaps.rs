@@ -15,7 +15,7 @@ impl Environment {
             .expect("postgres")
     }
 
-    /// The open gaps: first offset, how far a replay has come, offset behind the last.
+    /// The open gaps: first offset, replayed up to, offset behind the last.
     async fn open(&self) -> Vec<(i64, i64, i64)> {
         self.gaps(true)
             .await
@@ -34,8 +34,8 @@ async fn an_order_lost_with_postgres_is_a_gap() {
             order("carol", 7, &[2]),
         ];
         env.create(&orders[..2]).await;
-        // Postgres fails over without its last transaction; the consumer group has committed offset
-        // 2.
+        // Postgres fails over without its last transaction, but the consumer group has committed
+        // offset 2.
         env.run("DELETE FROM order_seats WHERE seat = 1; DELETE FROM orders WHERE user_id = 'bob'")
             .await;
         env.run("UPDATE progress SET next_offset = 1").await;
@@ -78,12 +78,12 @@ async fn a_replay_past_a_gap_closes_it() {
         };
         deliver(&[0]).await;
         assert_eq!(deliver(&[10, 11]).await.len(), 1);
-        // A redelivery of what follows replays nothing.
+        // A redelivery of later records replays nothing.
         assert_eq!(deliver(&[10, 11, 12]).await, vec![]);
         assert_eq!(env.open().await, [(1, 1, 10)]);
         deliver(&[2, 3]).await;
         assert_eq!(env.open().await, [(1, 4, 10)]);
-        // The last offsets of the gap are a transaction's marker: the replay goes on behind it.
+        // The last offsets of the gap are a transaction marker, so the replay continues behind it.
         deliver(&[4, 5, 8]).await;
         assert_eq!(env.open().await, [(1, 9, 10)]);
         deliver(&[10, 11, 12, 13]).await;
@@ -105,7 +105,7 @@ async fn records_of_one_batch_leave_no_gap() {
             order("carol", 7, &[2]),
         ];
         env.create(&orders[..1]).await;
-        // No timestamp of Postgres reaches so far: the batch is cut in two. Offsets 2 to 4 are
+        // The timestamp is out of range for Postgres, so the batch is bisected. Offsets 2 to 4 are
         // markers.
         orders[2].pay_by_ms = i64::MAX;
         let batch = [arrival(0, 1, &orders[1]), arrival(0, 5, &orders[2])];

@@ -1,6 +1,6 @@
-//! A change that finds nothing, then another's commit, then the look that says why: the answer must
-//! not contradict the row. The two are made to meet at the statement that finds nothing, so nothing
-//! here depends on time.
+//! A change finds no row, another transaction commits, then a read looks for the reason: the result
+//! must not contradict the row. The test holds the statement that finds no row, so nothing depends
+//! on time.
 
 use std::time::Duration;
 
@@ -120,8 +120,8 @@ async fn an_order_that_falls_due_meanwhile_is_closed() {
 async fn a_payment_whose_order_is_stored_meanwhile_applies() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
-        // A payment looks for its order twice, each time by two statements: the fourth is the last
-        // before it is answered.
+        // A payment looks for its order twice, by two statements each. The fourth is the last
+        // before the result.
         let mut meeting = Meeting::at(&env, "payments", 4).await;
         let pay = tokio::spawn({
             let store = env.store.clone();
@@ -161,7 +161,7 @@ async fn a_replay_that_ends_meanwhile_is_not_busy() {
             .await
             .expect("postgres")
         else {
-            panic!("the first may")
+            panic!("the first replay starts")
         };
         let mut meeting = Meeting::at(&env, "parked", 1).await;
         let second = tokio::spawn({
@@ -176,7 +176,7 @@ async fn a_replay_that_ends_meanwhile_is_not_busy() {
             .expect("postgres");
         meeting.leave().await;
         let ReplayBegun::Yes(second) = second.await.expect("ran").expect("postgres") else {
-            panic!("the first has ended")
+            panic!("the first replay has ended")
         };
         env.store
             .end_replay(&second, &ReplayEnd::Refused("no broker"))

@@ -1,4 +1,4 @@
-//! Programs, and orders for those who only look.
+//! Reads of programs, orders and backlogs.
 
 use shared::message::{BodyHash, ProgramId, Shard, UserId};
 use shared::sale::{NewCategory, NewProgram, Program};
@@ -74,7 +74,7 @@ async fn a_buyer_pages_through_own_orders() {
 #[tokio::test]
 async fn live_orders_are_those_that_hold_seats() {
     with(|env| async move {
-        // The seats ascend, the numbers do not.
+        // Seats ascend, numbers do not.
         let orders: Vec<_> = (0..5)
             .map(|seat| order("alice", 7, &[2 * seat, 2 * seat + 1]))
             .collect();
@@ -85,7 +85,7 @@ async fn live_orders_are_those_that_hold_seats() {
             .await
             .expect("postgres");
         let program = ProgramId::new(7).expect("id");
-        // Pages of seats, not of orders: one may begin or end within an order, which is named at
+        // Pages consist of seats, so a page may begin or end within an order, which is returned at
         // its first seat.
         for page_of in [1, 3, 10] {
             let mut seen = Vec::new();

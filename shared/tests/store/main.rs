@@ -1,5 +1,5 @@
-//! Room `store` against a real `PostgreSQL`: `DATABASE_URL`, or the one that `scripts/servers start
-//! postgres` runs. Every test has a schema of its own, dropped at its end.
+//! Module `store` with a real `PostgreSQL`: `DATABASE_URL`, or the one that `scripts/servers start
+//! postgres` runs. Every test has its own schema, dropped at its end.
 
 mod environment;
 

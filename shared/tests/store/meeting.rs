@@ -1,5 +1,5 @@
-//! Two transactions made to meet at one place: a statement of the store is held at its end until
-//! the test has committed another change.
+//! Interleaves two transactions: a statement of the store is held at its end until the test has
+//! committed another change.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ impl Meeting {
             .expect("the statement ends at the trigger");
     }
 
-    /// Lets the statement go on.
+    /// Releases the statement.
     pub(crate) async fn leave(mut self) {
         sqlx::query("SELECT pg_advisory_unlock(10, $1)")
             .bind(self.lock)

@@ -87,7 +87,7 @@ async fn every_statement_fits_schema_and_contract() {
             let sql = std::fs::read_to_string(&path).expect("text");
             assert!(
                 sql.starts_with("-- ") && sql.contains("\n-- Arguments"),
-                "{} does not say what it takes",
+                "{} has no contract",
                 path.display()
             );
             let prepared = env.raw.prepare(AssertSqlSafe(sql).into_sql_str()).await;

@@ -1,4 +1,4 @@
-//! `store_orders` against a model of a few lines: random batches with overlapping seats, repeated
+//! `store_orders` compared with a small model: random batches with overlapping seats, repeated
 //! numbers and shared keys.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use shared::sale::Status;
 
 use crate::environment::{MIN_PAY_MS, arrival, keyed, order, with};
 
-/// What the model knows of an order.
+/// An order in the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     order: OrderRequested,
@@ -26,7 +26,7 @@ struct Model {
 }
 
 impl Model {
-    /// One delivery of one order, alone.
+    /// Delivers one order in a batch of its own.
     fn deliver(&mut self, order: &OrderRequested) {
         let number = order.order.get();
         if let Some(known) = self.orders.get(&number) {
@@ -65,7 +65,7 @@ impl Model {
     }
 }
 
-/// An order to be: which number, whose, which seats, which key, and whether it is a changed copy.
+/// A draft of an order: number, buyer, seats, key, and whether it is a changed copy.
 type Draft = (usize, u8, BTreeSet<u32>, Option<u8>, bool);
 
 fn draft() -> impl Strategy<Value = Draft> {
@@ -177,7 +177,7 @@ async fn a_batch_keeps_the_promises_of_its_records() {
             let any_taken = rows.values().any(|row| row.status == Status::Unpaid);
             assert!(
                 any_taken,
-                "the lowest number of the first batch meets nobody who could be in its way"
+                "no order competes with the lowest number of the first batch"
             );
         }
         env.check_invariants().await;
@@ -185,7 +185,7 @@ async fn a_batch_keeps_the_promises_of_its_records() {
     .await;
 }
 
-/// Drafts made orders: equal numbers get equal nonces and content, unless the draft is a changed
+/// Orders of drafts. Equal numbers have equal nonces and content, unless the draft is a changed
 /// copy.
 fn orders_of(drafts: &[Draft], program: i64) -> Vec<OrderRequested> {
     let mut made: BTreeMap<usize, OrderRequested> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Postgres away, or in the way.
+//! Postgres unavailable, locked or slow.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::environment::{MIN_PAY_MS, TOPIC, arrival, order, with};
 
 #[tokio::test]
 async fn an_unreachable_server_leaves_the_whole_batch_unfinished() {
-    // A port that was free a moment ago: nobody listens there.
+    // A port on which no process listens.
     let port = testkit::net::free_address().port();
     let url = format!("postgres://usher:usher@127.0.0.1:{port}/usher");
     let store = Store::connect(&url, &Names::new("nowhere").expect("prefix"), 2).expect("lazy");
@@ -43,7 +43,7 @@ async fn a_lost_idle_connection_is_replaced_without_error() {
         .execute(&env.raw)
         .await
         .expect("statement");
-        // At worst the first use finds the connection gone; from then on all is well again.
+        // At worst the first use fails. All later ones succeed.
         let first = env.store.orders_of(&alice, None, 1).await;
         if let Err(error) = first {
             assert_eq!(error.class, ErrorClass::Unavailable, "{error}");
@@ -71,7 +71,7 @@ async fn a_long_lock_is_contention_without_alarm() {
         let error = stored
             .unfinished
             .clone()
-            .expect("the lock is another's")
+            .expect("another transaction holds the lock")
             .error;
         assert_eq!(
             (error.sqlstate.as_deref(), error.class),
@@ -91,7 +91,7 @@ async fn a_long_lock_is_contention_without_alarm() {
 }
 
 impl crate::environment::Environment {
-    /// Delivers an order until Postgres has it, as Kafka would.
+    /// Delivers an order until it is stored, as Kafka does.
     async fn create_when_back(
         &self,
         order: &shared::message::OrderRequested,
@@ -110,8 +110,7 @@ impl crate::environment::Environment {
 #[tokio::test]
 async fn committed_records_stay_when_the_rest_fails() {
     with(|env| async move {
-        // The first record makes the batch fall apart into halves; then the table of seats is
-        // locked away from the later halves.
+        // The first record makes the store bisect the batch. Then the table of seats is locked.
         let mut poison = order("alice", 7, &[0]);
         poison.pay_by_ms = i64::MAX;
         let good = order("bob", 7, &[1]);
@@ -133,8 +132,7 @@ async fn committed_records_stay_when_the_rest_fails() {
             arrival(0, 2, &doomed),
             arrival(0, 3, &good),
         ];
-        // Left to right: the order of numbers within a statement must not matter, so records go one
-        // by one here.
+        // Records are stored one by one here, so that their order decides.
         let first = env.store.store_orders(&arrivals[..2], MIN_PAY_MS).await;
         assert_eq!((first.unfinished, first.parked.len()), (None, 1));
         let rest = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
@@ -144,7 +142,7 @@ async fn committed_records_stay_when_the_rest_fails() {
         assert_eq!(
             env.store.progress(TOPIC).await.expect("postgres")[0].next_offset,
             2,
-            "never past what is not done"
+            "never past an unfinished record"
         );
         env.run("DROP TRIGGER refuse ON orders").await;
         let again = env.store.store_orders(&arrivals, MIN_PAY_MS).await;

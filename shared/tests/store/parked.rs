@@ -1,4 +1,4 @@
-//! Parked records: listed, put back, given up. What Postgres alone decides.
+//! Parked records: listed, replayed, discarded.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ async fn one_of_many_concurrent_replays_starts() {
                 .end_replay(winner, &ReplayEnd::Unknown("late"))
                 .await,
             Ok(false),
-            "an end is noted once"
+            "an end is recorded once"
         );
         let shown = env
             .store
@@ -112,7 +112,7 @@ async fn a_replay_whose_claim_expired_blocks_no_other() {
         env.run("UPDATE parked SET busy_until = now()").await;
         let next = begun(&env, id, 0).await;
         assert_eq!(next.attempt, 2);
-        // The first had only been slow. Its copy is on the topic, and the second is still at work.
+        // The first attempt was only slow: its copy is on the topic while the second attempt runs.
         assert_eq!(env.store.end_replay(&slow, &PUBLISHED).await, Ok(true));
         let shown = env
             .store
@@ -173,7 +173,7 @@ async fn a_replay_needs_the_current_number_of_replays() {
 #[tokio::test]
 async fn a_record_of_version_one_has_an_identity() {
     with(|env| async move {
-        // The row as the first version wrote it: nothing of the new columns.
+        // The row as the first version wrote it, without the new columns.
         env.run(
             "INSERT INTO parked (topic, partition, log_offset, hash, value, reason)
              SELECT 'old', 0, n, sha256(n::text::bytea), 'x', 'why' FROM generate_series(1, 5) n",

@@ -15,7 +15,7 @@ pub(crate) fn payment(reference: &str, order: &OrderRequested) -> Payment {
     }
 }
 
-/// As a payment's own transaction leaves it when it did not see the order.
+/// A payment whose transaction missed the order.
 pub(crate) async fn insert_unmatched(env: &Environment, reference: &str, order: &OrderRequested) {
     sqlx::query(
         "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES ($1, \

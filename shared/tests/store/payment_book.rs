@@ -1,4 +1,4 @@
-//! References that come back with another payment, and the book of payments.
+//! Reused references, and the payments that operators list.
 
 use shared::message::{Cents, OrderRequested, UserId};
 use shared::sale::Status;
@@ -60,7 +60,7 @@ async fn a_reused_reference_is_stored_beside_the_first() {
         assert_eq!(
             pay(&env, &payment("r", &one)).await,
             PaymentResult::Duplicate,
-            "the first is still the payment"
+            "the first payment stays"
         );
         assert_eq!(
             env.status(two.order).await,

@@ -1,4 +1,4 @@
-//! Records that are no orders, and orders that Postgres will not take.
+//! Records that are not orders, and orders that Postgres refuses.
 
 use shared::sale::Status;
 
@@ -41,7 +41,7 @@ async fn unreadable_records_are_parked_with_their_reason() {
             env.store.progress(TOPIC).await.expect("postgres")[0].next_offset,
             4
         );
-        // Delivered again, nothing is parked twice.
+        // A redelivery parks nothing twice.
         env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(env.number("SELECT count(*) FROM parked").await, 3);
     })
@@ -55,7 +55,7 @@ async fn the_order_that_postgres_refuses_is_parked() {
             .map(|seat| {
                 let mut order = order("alice", 7, &[seat]);
                 if [0, 77, 78, 199].contains(&seat) {
-                    // No timestamp of Postgres reaches so far.
+                    // The timestamp is out of range for Postgres.
                     order.pay_by_ms = i64::MAX;
                 }
                 order

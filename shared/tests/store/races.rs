@@ -1,5 +1,5 @@
-//! Two changes of one order at the same moment, thousands of times: exactly one wins, and the books
-//! balance.
+//! Two concurrent changes of one order, thousands of times: exactly one wins, and the invariants
+//! hold.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::create::fence_of;
 use crate::environment::{Environment, MIN_PAY_MS, arrival, order, with};
 use crate::paying::payment;
 
-/// Races at once; each takes two connections.
-const ABREAST: usize = 6;
-/// Rounds of them.
+/// Concurrent races. Each takes two connections.
+const CONCURRENCY: usize = 6;
+/// Rounds of concurrent races.
 const ROUNDS: usize = 400;
 
-/// Runs a race `ABREAST * ROUNDS` times, each with an order of its own.
+/// Runs a race `CONCURRENCY * ROUNDS` times, each with an order of its own.
 async fn race<F: Future<Output = ()> + Send + 'static>(
     env: &Environment,
     run: impl Fn(Environment, OrderRequested) -> F + Send + Sync + 'static,
 ) {
     let run = Arc::new(run);
-    let lanes: Vec<_> = (0..ABREAST)
+    let lanes: Vec<_> = (0..CONCURRENCY)
         .map(|lane| {
             let env = env.clone();
             let run = Arc::clone(&run);
@@ -160,8 +160,8 @@ async fn a_concurrent_payment_and_fence_always_match() {
 async fn concurrent_overlapping_batches_sell_no_seat_twice() {
     with(|env| async move {
         for round in 0..40_i64 {
-            // Every lane delivers the same orders, all of which want seats of the same few rows,
-            // each batch in another order of records.
+            // Every lane delivers the same orders for seats of the same few rows, each batch in
+            // another order of records.
             let orders: Vec<_> = (0..60_u32)
                 .map(|n| order("alice", 1 + round, &[n % 20, 20 + n % 7]))
                 .collect();

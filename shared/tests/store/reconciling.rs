@@ -1,4 +1,4 @@
-//! Dirty orders and overdue ones: what the sweep finds.
+//! Dirty and overdue orders, as the sweep reads them.
 
 use shared::sale::Status;
 
@@ -15,7 +15,7 @@ async fn the_sweep_adopts_only_old_batches() {
         assert_eq!(
             env.store.dirty(None, 10).await.expect("postgres"),
             [],
-            "create is still busy with them"
+            "order-create still settles them"
         );
         env.run("UPDATE unsettled SET created_at = now() - interval '1 minute'")
             .await;

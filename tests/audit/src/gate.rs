@@ -1,7 +1,6 @@
-//! The Redis gate, read key by key, without any script of the system.
+//! Reads the Redis gate key by key, without any script of the system.
 //!
-//! The keys of one program are read in one MULTI, so they belong together even while the system
-//! runs.
+//! The keys of one program are read in one MULTI, so they are consistent while the system runs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -10,21 +9,21 @@ use anyhow::{Context, Result};
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 
-use crate::truth::{Program, Truth};
+use crate::tables::{Program, Tables};
 
-/// A seat's owner as Redis has it.
+/// A seat's owner in Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub order: String,
     pub nonce: String,
 }
 
-/// What the gate holds of one program.
+/// The gate's keys of one program.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hall {
-    /// Header; empty when the program was never installed.
+    /// Header; empty if the program was never installed.
     pub head: HashMap<String, String>,
-    /// Bytes of each category, all chunks joined, and the chunks' lengths.
+    /// Bytes of each category, chunks joined, and the lengths of the chunks.
     pub seats: BTreeMap<i64, Vec<Vec<u8>>>,
     /// Free counts and longest runs by category.
     pub runs: BTreeMap<i64, HashMap<String, i64>>,
@@ -38,10 +37,10 @@ pub(crate) struct Reservation {
     pub state: String,
 }
 
-/// All of it.
+/// The keys of all programs.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    /// By program.
+    /// Keys by program.
     pub halls: BTreeMap<String, Hall>,
     /// Tickets by (program, user, order).
     pub tickets: BTreeMap<(String, String, String), i64>,
@@ -52,7 +51,7 @@ pub(crate) struct Gate {
 }
 
 /// Reads everything under the environment's prefix.
-pub(crate) async fn read(url: &str, env: &str, truth: &Truth) -> Result<Gate> {
+pub(crate) async fn read(url: &str, env: &str, tables: &Tables) -> Result<Gate> {
     let client = redis::Client::open(url).context("--redis-url is no Redis URL")?;
     let connect = client.get_multiplexed_async_connection();
     let connection = tokio::time::timeout(Duration::from_secs(10), connect).await;
@@ -60,7 +59,7 @@ pub(crate) async fn read(url: &str, env: &str, truth: &Truth) -> Result<Gate> {
         .context("Redis does not answer within 10 s")?
         .context("Redis does not answer")?;
     let mut gate = Gate::default();
-    for program in &truth.programs {
+    for program in &tables.programs {
         let hall = hall(&mut redis, env, program).await;
         let hall = hall
             .with_context(|| format!("the gate's keys of program {} cannot be read", program.id))?;
@@ -123,7 +122,7 @@ async fn hall(redis: &mut MultiplexedConnection, env: &str, program: &Program) -
     Ok(hall)
 }
 
-fn chunks(category: &crate::truth::Category) -> i64 {
+fn chunks(category: &crate::tables::Category) -> i64 {
     (category.seats() + category.chunk_seats() - 1) / category.chunk_seats()
 }
 
@@ -148,7 +147,7 @@ async fn keys(redis: &mut MultiplexedConnection, env: &str) -> Result<Vec<String
     }
 }
 
-/// Keys that are not a hall's: buyers' tickets, reservations, delay entries.
+/// Keys outside of the seat maps: buyers' tickets, reservations, delay entries.
 async fn other_key(
     redis: &mut MultiplexedConnection,
     env: &str,

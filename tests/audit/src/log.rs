@@ -1,5 +1,4 @@
-//! Client logs: one JSON object a line, written by buyers about what they sent and what they were
-//! told.
+//! Client logs: one JSON object per line, written by clients about their requests and the answers.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-/// Code of the one error that promises nothing: the order may or may not come to be.
+/// Code of the error with an unknown result: the order may or may not be stored.
 const UNKNOWN: &str = "unknown_repeat_with_same_key";
 
-/// One line. `http` is the status code, 0 where no answer came.
+/// One line. `http` is the status code, 0 without an answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(crate) enum Event {
@@ -46,15 +45,15 @@ pub(crate) struct Ordered {
 }
 
 impl Ordered {
-    /// The buyer was given an order.
+    /// The number of the accepted order.
     pub(crate) fn accepted(&self) -> Option<&str> {
         self.order
             .as_deref()
             .filter(|_| matches!(self.http, 200..=299))
     }
 
-    /// The buyer was told nothing that holds: no answer, a gateway's error, or "unknown, repeat
-    /// with the same key".
+    /// Whether the result is unknown: no answer, a gateway's error, or "unknown, repeat with the
+    /// same key".
     pub(crate) fn unknown(&self) -> bool {
         match self.http {
             0 | 500 | 502 | 504 => true,
@@ -76,19 +75,18 @@ pub(crate) struct Paid {
 }
 
 impl Paid {
-    /// The answer says that the payment is on record.
+    /// The answer says that the payment is recorded.
     pub(crate) fn recorded(&self) -> bool {
         self.http == 200 || self.reused()
     }
 
-    /// The answer says that the reference is another payment's, and that this one is to be
-    /// refunded.
+    /// The answer says that another payment has the reference, and that this one is to be refunded.
     pub(crate) fn reused(&self) -> bool {
         self.http == 409 && self.code.as_deref() == Some("payment_reference_reused")
     }
 }
 
-/// Everything that clients wrote down.
+/// All events of the clients.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub events: Vec<Event>,
@@ -111,7 +109,7 @@ impl Log {
             .filter_map(|e| if let Event::Pay(p) = e { Some(p) } else { None })
     }
 
-    /// Orders that a buyer asked to cancel, whatever the answer.
+    /// Orders that a buyer tried to cancel, whatever the answer.
     pub(crate) fn cancelled(&self) -> BTreeSet<&str> {
         self.events
             .iter()
@@ -125,8 +123,8 @@ impl Log {
             .collect()
     }
 
-    /// Orders of which a client was told that they are paid.
-    pub(crate) fn told_paid(&self) -> BTreeSet<&str> {
+    /// Orders that were answered as paid.
+    pub(crate) fn answered_paid(&self) -> BTreeSet<&str> {
         self.events
             .iter()
             .filter_map(|event| match event {
@@ -143,7 +141,7 @@ impl Log {
             .collect()
     }
 
-    /// Programs that the clients opened or ordered from.
+    /// Programs that clients opened or ordered from.
     pub(crate) fn programs(&self) -> BTreeSet<&str> {
         self.events
             .iter()
@@ -156,8 +154,8 @@ impl Log {
     }
 }
 
-/// Reads a file, or every `*.jsonl` of a folder. A line that cannot be read is an error: a log with
-/// holes proves nothing.
+/// Reads a file, or every `*.jsonl` of a folder. Fails on a line that cannot be read, because an
+/// incomplete log proves nothing.
 pub(crate) fn read(path: &Path) -> Result<Log> {
     let mut log = Log::default();
     let files =

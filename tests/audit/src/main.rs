@@ -1,18 +1,17 @@
-//! The audit: judges a run of the ticket sale from outside.
+//! The audit: checks a run of the ticket sale from outside.
 //!
-//! What passes through: client logs (what buyers were told), Postgres (the truth) and Redis (the
-//! gate) are read whole, then pure checks compare them, then one table says what was looked at and
-//! what is wrong. It shares no code with the system, reads raw tables and keys, and writes nothing.
-//! Format of the logs and meaning of each check: docs/reference/audit.md.
+//! It reads the client logs, Postgres (the source of truth) and Redis (the gate), compares them by
+//! pure checks, and prints one table. It shares no code with the system, reads raw tables and keys,
+//! and writes nothing. docs/reference/audit.md describes the logs and the checks.
 //!
-//! Exit code 0: all checks pass. 1: something is wrong. 2: something could not be read, so nothing
-//! is said.
+//! Exit code 0: all checks pass. 1: a check failed. 2: something could not be read, so there is no
+//! result.
 
 mod check;
 mod gate;
 mod log;
 mod report;
-mod truth;
+mod tables;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,9 +19,9 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use clap::Parser;
 
-use check::{Bounds, World};
+use check::{Bounds, Evidence};
 
-/// Judges a run of the ticket sale from client logs, Postgres and Redis.
+/// Checks a run of the ticket sale by client logs, Postgres and Redis.
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Cli {
@@ -42,7 +41,7 @@ struct Cli {
     /// Redis gate.
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:16379")]
     redis_url: String,
-    /// The run is over: every order must be final, and nothing may be left over. Without it the
+    /// The run is over: every order must be final and nothing may remain. Without this flag the
     /// system may be running.
     #[arg(long = "final")]
     over: bool,
@@ -60,9 +59,9 @@ struct Cli {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    match look(&cli).await {
-        Ok(world) => {
-            let checks = check::all(&world);
+    match read(&cli).await {
+        Ok(evidence) => {
+            let checks = check::all(&evidence);
             let bad = checks.iter().any(|c| !c.violations.is_empty());
             if cli.json {
                 report::json(&checks);
@@ -82,24 +81,24 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn look(cli: &Cli) -> Result<World> {
-    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+async fn read(cli: &Cli) -> Result<Evidence> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     ensure!(
-        cli.env.starts_with(|c: char| c.is_ascii_lowercase()) && cli.env.chars().all(letters),
+        cli.env.starts_with(|c: char| c.is_ascii_lowercase()) && cli.env.chars().all(allowed),
         "--env {:?} is no environment prefix: lower-case letters, digits and '-', a letter first",
         cli.env
     );
     let log = log::read(&cli.logs)?;
-    let truth = truth::read(&cli.database_url, &cli.env).await?;
-    let gate = gate::read(&cli.redis_url, &cli.env, &truth).await?;
+    let tables = tables::read(&cli.database_url, &cli.env).await?;
+    let gate = gate::read(&cli.redis_url, &cli.env, &tables).await?;
     let bounds = Bounds {
         over: cli.over,
         parked: cli.parked,
         allow_rejected: cli.allow_rejected,
     };
-    Ok(World {
+    Ok(Evidence {
         log,
-        truth,
+        tables,
         gate,
         bounds,
     })

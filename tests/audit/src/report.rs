@@ -1,10 +1,10 @@
-//! One table, or the same as JSON.
+//! Prints the result as a table or as JSON.
 
 use std::io::IsTerminal;
 
 use crate::check::Check;
 
-/// Violations listed under the table, of each check.
+/// Maximum violations listed per check.
 const LISTED: usize = 5;
 
 /// Prints the table, then the first violations of each failed check.
@@ -25,13 +25,13 @@ pub(crate) fn table(checks: &[Check]) {
     );
     for check in checks {
         let wrong = check.violations.len();
-        let verdict = if wrong == 0 {
+        let result = if wrong == 0 {
             paint("32", "ok")
         } else {
             paint("1;31", "FAILED")
         };
         println!(
-            "{:<9}  {:<width$}  {:>9}  {wrong:>6}  {verdict}",
+            "{:<9}  {:<width$}  {:>9}  {wrong:>6}  {result}",
             check.about, check.promise, check.looked_at
         );
     }

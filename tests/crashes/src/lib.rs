@@ -1,2 +1,2 @@
-//! The functions of the sale together, each killed at every place where it waits for a server. See
+//! The functions of the sale, each killed at every place where it awaits a server. See
 //! `tests/crashes`.

@@ -1,5 +1,4 @@
-//! What the sweep compares and mends in the gate: the map, its owners, its numbers, the buyers'
-//! tickets.
+//! The auditors of the sweep: seat map, owners, counters, buyers' tickets.
 
 use shared::gate::Reserved;
 use shared::sale::Status;
@@ -7,7 +6,7 @@ use shared::sale::Status;
 use crate::environment::{APPENDED_MS, TestEnvironment, hall, tick, with};
 
 impl TestEnvironment {
-    /// Meddles with a hash of the program.
+    /// Corrupts a hash of the program.
     async fn plant(&self, key: &str, field: &str, value: &str) {
         let _: u64 = self
             .redis(&["HSET", &self.program_key(key), field, value])
@@ -19,7 +18,7 @@ impl TestEnvironment {
         self.redis(&["HGET", &self.program_key(key), field]).await
     }
 
-    /// Turns of the sweep, each in a process of its own, until this holds.
+    /// Runs sweeps, each in a new process, until the condition holds.
     async fn sweep_until<F: Future<Output = bool>>(&self, holds: impl Fn() -> F) {
         for _ in 0..500 {
             self.tick().await;
@@ -34,7 +33,7 @@ impl TestEnvironment {
 #[tokio::test]
 async fn a_wrong_longest_run_is_repaired() {
     with(2, |env| async move {
-        // No four seats side by side are left.
+        // No four adjacent seats are free.
         env.held("alice", &[3, 7, 13, 17]).await;
         env.held("bob", &[0, 10]).await;
         env.plant("runs:0", "r0", "9").await;
@@ -88,7 +87,8 @@ async fn a_seat_with_an_owner_is_not_free() {
 #[tokio::test]
 async fn a_taken_seat_of_no_order_is_freed() {
     with(1, |env| async move {
-        // One of a row and one of a reservation lost their owners as well: these are not free.
+        // A seat of a row and a seat of a reservation have lost their owners as well. They are not
+        // free.
         let stored = env.unpaid("alice", &[3], 0).await;
         env.held("bob", &[5]).await;
         let _: u64 = env
@@ -148,7 +148,7 @@ async fn a_missing_map_chunk_is_filled_again() {
         assert_eq!(
             env.reserve_best(1).await,
             Reserved::NotAdjacent { free: 8 },
-            "it looks like a full hall"
+            "the program looks sold out"
         );
         env.tick().await;
         assert_eq!(env.reserve_best(1).await, Reserved::Rebuild);
@@ -173,8 +173,8 @@ async fn a_restored_redis_copy_locks_no_buyer_out() {
         env.settle(&ended).await;
         let live = env.unpaid("alice", &[5, 6, 7], 1).await;
         let in_flight = env.held("alice", &[8]).await;
-        // As the copy says: the cancelled order counts, the live one does not, the third one has
-        // another number.
+        // In the restored copy the cancelled order counts, the live one does not, and the third has
+        // another count.
         env.plant("user:alice", &ended.order.to_string(), "2").await;
         env.plant("user:alice", "no order", "many").await;
         env.plant("user:alice", &in_flight.order.to_string(), "9")
@@ -218,7 +218,7 @@ async fn every_program_is_swept_by_any_process() {
         let mut ticks = 0;
         let mut mended = 0;
         while mended < 12 {
-            // A process of its own each time: Lambda promises no process more than one tick.
+            // A new process each time: Lambda guarantees no process more than one tick.
             let swept = tick(&env.closer(&[("SWEEP_LIMIT", "2")]))
                 .await
                 .expect("the servers run")

@@ -1,5 +1,4 @@
-//! The program itself on a machine whose clock is ahead: the deadline of its invocation has passed
-//! when it arrives.
+//! The program on a machine whose clock is ahead: the deadline in the event is in the past.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,10 +9,10 @@ use shared::sale::Status;
 
 use crate::environment::with;
 
-/// How far the clock of the function's machine is ahead of the clock that set the deadline: more
-/// than the function's timeout.
+/// How far that clock is ahead of the clock that set the deadline: more than the function's
+/// timeout.
 const AHEAD: Duration = Duration::from_secs(120);
-/// How long the invocation may take on a busy machine.
+/// Maximum time of the invocation on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Killed(Child);
@@ -25,7 +24,7 @@ impl Drop for Killed {
     }
 }
 
-/// One request: its first line and its body.
+/// Reads one request: its first line and its body.
 fn read(connection: &mut BufReader<TcpStream>) -> (String, String) {
     let mut first = String::new();
     let mut length = 0;
@@ -47,7 +46,7 @@ fn read(connection: &mut BufReader<TcpStream>) -> (String, String) {
     (first, String::from_utf8(body).expect("JSON"))
 }
 
-/// A Runtime API that hands out one tick and returns what the function answers.
+/// A Runtime API that returns one tick, then the answer of the function.
 fn invoke(listener: &TcpListener, event: &str) -> String {
     let deadline = SystemTime::now() + Duration::from_secs(55) - AHEAD;
     let deadline_ms = deadline
@@ -71,7 +70,7 @@ fn invoke(listener: &TcpListener, event: &str) -> String {
         .write_all(head.as_bytes())
         .and_then(|()| (&stream).write_all(event.as_bytes()))
         .expect("sent");
-    // The answer may come over a connection of its own.
+    // The answer may arrive on another connection.
     listener.set_nonblocking(true).expect("a socket");
     let answer = loop {
         let mut first = [0];

@@ -1,4 +1,4 @@
-//! Stored orders whose time may be up.
+//! Stored orders whose timeout entries are due.
 
 use futures::future::join_all;
 use shared::gate::Reserved;
@@ -32,7 +32,7 @@ async fn an_overdue_order_is_closed_and_frees_seats() {
 async fn a_paid_order_is_never_closed() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
-        // The payment comes in time, but the gate does not hear of it: the entry stays.
+        // The payment is in time, but the gate is not settled, so the entry stays.
         let payment = Payment {
             reference: "p".to_owned(),
             order: order.order,
@@ -74,7 +74,7 @@ async fn a_payment_and_the_timeout_never_both_win() {
         let closer = env.closer(&[("CLAIM_LIMIT", "1")]);
         let (report, results) = tokio::join!(tick(&closer), join_all((0..40).map(pay)));
         report.expect("the servers run");
-        // A payment between the closer's looks put its order off: the next tick ends that.
+        // A payment between the closer's reads postponed the entry. The next tick acknowledges it.
         env.tick().await;
         let mut held = 0;
         for (order, result) in orders.iter().zip(results) {
@@ -119,7 +119,7 @@ async fn a_payment_of_another_amount_delays_once() {
     .await;
 }
 
-/// A payment whose transaction did not see the order's.
+/// A payment whose transaction missed the order.
 async fn unmatched(env: &crate::environment::TestEnvironment, order: i64, amount: Cents) {
     sqlx::query(
         "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES \
@@ -147,7 +147,7 @@ async fn an_order_with_time_left_is_postponed() {
             (1, 0, 1)
         );
         assert_eq!(env.status(&order).await, Some(Status::Unpaid));
-        // The program gives fifteen minutes; the test has hardly used one.
+        // The program allows fifteen minutes, of which the test has used few.
         let due = env.due_in_ms(&order).await;
         assert!((840_000..=900_000).contains(&due), "{due}");
     })
@@ -210,7 +210,7 @@ async fn two_ticks_at_once_share_the_work() {
         let one = one.expect("the servers run");
         let two = two.expect("the servers run");
         assert_eq!(one.outcome.failed + two.outcome.failed, 0);
-        // Each entry is claimed once, or found ended by the other's sweep.
+        // Each entry is claimed once, or removed by the other tick's sweep.
         let swept: u64 = [&one, &two]
             .iter()
             .filter_map(|report| report.sweep)
@@ -224,7 +224,7 @@ async fn two_ticks_at_once_share_the_work() {
     .await;
 }
 
-/// So many orders of a seat each, all overdue.
+/// `count` overdue orders of one seat each.
 async fn many_overdue(env: &crate::environment::TestEnvironment, n: u32) {
     for seat in 0..n {
         let order = env
@@ -242,7 +242,7 @@ async fn an_unreadable_entry_fails_no_other() {
     with(1, |env| async move {
         let good = env.unpaid("alice", &[1], 0).await;
         env.overdue(&good).await;
-        // No order at all; an order without a reservation; a held order.
+        // No order; an order without a reservation; a held order.
         let queue = env.gate.timeouts();
         for id in ["nonsense", "12345"] {
             let due = delay_queue::Due::At(1);

@@ -1,4 +1,4 @@
-//! Gates that are being filled: the tick continues what a storefront began.
+//! The gate refiller: a tick continues what a storefront began.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,7 +24,7 @@ async fn refill(env: &TestEnvironment, is_late: &(dyn Fn() -> bool + Sync)) -> R
     counts
 }
 
-/// One seat each, all live: as many as the hall has.
+/// Sells every seat in a live order of its own.
 async fn sell_out(env: &TestEnvironment) {
     let sql = "INSERT INTO orders (number, nonce, user_id, program, category, seats,
         unit_price_cents, amount_cents, status, pay_by, dirty)
@@ -39,14 +39,14 @@ async fn sell_out(env: &TestEnvironment) {
     env.run(sql).await;
 }
 
-/// The loader that has the filling is dead, and its lease has run out.
+/// The loader has died, and its lease has expired.
 async fn loader_dies(env: &TestEnvironment) {
     let _: u64 = env
         .redis(&["HSET", &env.program_key("head"), "lease", "1"])
         .await;
 }
 
-/// The gate has lost the program, and a storefront that died has begun to fill it.
+/// The gate has lost the program, and a storefront died after it began to fill the gate.
 async fn lost_and_begun(env: &TestEnvironment, ends: &str) {
     let _: u64 = env
         .redis(&["DEL", &env.program_key("head"), &env.program_key("owner")])
@@ -107,7 +107,7 @@ async fn an_interrupted_filling_still_ends() {
             assert_eq!(counts.found, 1);
             loader_dies(&env).await;
         }
-        assert!(runs > 3, "{runs} runs: not cut short at all");
+        assert!(runs > 3, "{runs} runs: never interrupted");
         assert_eq!(env.free().await, 0);
         let owners: u64 = env.redis(&["HLEN", &env.program_key("owner")]).await;
         assert_eq!(owners, 10_000);
@@ -118,8 +118,8 @@ async fn an_interrupted_filling_still_ends() {
 #[tokio::test]
 async fn surviving_reservations_of_ended_orders_are_released() {
     with(2, |env| async move {
-        // As after a failover without the last second: the gate still holds what Postgres has
-        // ended.
+        // As after a failover that lost the last second: the gate holds orders that have ended in
+        // Postgres.
         let void = env.held("alice", &[0, 1]).await;
         let closed = env.accepted("bob", &[2], 0).await;
         let foreign = env.accepted("carol", &[3], 1).await;
@@ -153,12 +153,12 @@ async fn surviving_reservations_of_ended_orders_are_released() {
         let _: u64 = env.redis(&["DEL", &env.program_key("head")]).await;
         env.begin("{}").await;
         loader_dies(&env).await;
-        assert_eq!(env.free().await, 15, "all are kept at first");
+        assert_eq!(env.free().await, 15, "all reservations survive at first");
         assert_eq!(refill(&env, &|| false).await.opened, 1);
         assert_eq!(
             env.free().await,
             19,
-            "only what may still become a row is held"
+            "only orders that may still be stored hold seats"
         );
         for order in [&void, &closed, &foreign] {
             assert_eq!(

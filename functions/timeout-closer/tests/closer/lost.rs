@@ -1,4 +1,4 @@
-//! Accepted orders whose records create never receives.
+//! Accepted orders whose records order-create never receives.
 
 use shared::sale::Status;
 use shared::store::Payment;
@@ -15,13 +15,13 @@ async fn an_order_whose_record_was_deleted_ends() {
             amount: order.amount_cents,
         };
         env.store.pay(&payment).await.expect("Postgres runs");
-        // Records 0 to 5 are deleted, and create has nothing left to read.
+        // Records 0 to 5 are deleted, and order-create has nothing to read.
         env.due(&order).await;
         let report = env.tick().await;
         assert_eq!(
             (report.outcome.put_off, report.outcome.fenced),
             (1, 0),
-            "create may be behind"
+            "order-create may be behind"
         );
         assert!(
             env.pass_barrier(6, APPENDED_MS).await,
@@ -41,7 +41,7 @@ async fn an_order_whose_record_was_deleted_ends() {
 #[tokio::test]
 async fn an_order_of_a_recreated_topic_ends() {
     with(1, |env| async move {
-        // The topic had a thousand records more; the new one has two, and create reads them.
+        // The old topic had a thousand more records. The new one has two, which order-create reads.
         env.create(None, 900, APPENDED_MS - 1).await;
         let order = env.accepted("alice", &[3, 4], 1_000).await;
         env.create(None, 0, APPENDED_MS + 1).await;
@@ -63,7 +63,7 @@ async fn an_order_stored_before_its_barrier_is_kept() {
         let order = env.accepted("alice", &[3, 4], 5).await;
         env.due(&order).await;
         env.tick().await;
-        // Create was only behind: it stores the order, and then comes to the barrier.
+        // Order-create was only behind: it stores the order, then passes the barrier.
         env.create(Some(&order), 5, APPENDED_MS).await;
         assert!(env.pass_barrier(6, APPENDED_MS).await);
         env.due(&order).await;

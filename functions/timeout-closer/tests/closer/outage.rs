@@ -1,4 +1,4 @@
-//! Servers away: the tick says so, and nothing is lost by it.
+//! Unavailable servers: the tick reports them and loses nothing.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use shared::sale::Status;
 
 use crate::environment::{tick, with};
 
-/// A port that was free a moment ago: nobody listens there.
+/// A port on which no process listens.
 pub(crate) fn nowhere() -> u16 {
     testkit::net::free_address().port()
 }
@@ -24,7 +24,7 @@ async fn without_redis_overdue_orders_are_still_closed() {
         let error = tick(&closer).await.expect_err("Redis is away").to_string();
         assert!(error.contains("Redis is unavailable"), "{error}");
         assert_eq!(env.status(&order).await, Some(Status::Closed));
-        assert_eq!(env.free().await, 8, "the gate has not heard");
+        assert_eq!(env.free().await, 8, "the gate is not settled");
         env.tick().await;
         assert_eq!(env.free().await, 10);
         assert!(!env.has_entry(&order).await);
@@ -49,10 +49,10 @@ async fn without_postgres_entries_are_claimed_again() {
         );
         assert!(env.has_entry(&order).await);
         assert_eq!(env.free().await, 8);
-        // The lease of the failed tick ends by itself.
+        // The lease of the failed tick expires.
         let deadline = Instant::now() + Duration::from_secs(20);
         while env.tick().await.claimed == 0 {
-            assert!(Instant::now() < deadline, "the entry does not come again");
+            assert!(Instant::now() < deadline, "the entry is not claimed again");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert_eq!(env.status(&order).await, Some(Status::Void));
@@ -77,7 +77,7 @@ async fn a_row_that_cannot_close_blocks_no_other() {
         .await;
         env.overdue(&bad).await;
         env.overdue(&good).await;
-        // The sweep meets the same row, and says so.
+        // The sweep fails at the same row and reports it.
         let error = tick(&env.closer(&[]))
             .await
             .expect_err("the sweep fails")

@@ -1,4 +1,4 @@
-//! Changes of programs that were committed and never published.
+//! Program changes that were committed and not published.
 
 use shared::message::ProgramChanged;
 use shared::sale::ProgramStatus;
@@ -7,8 +7,8 @@ use shared::store::Switched;
 use crate::environment::{TestEnvironment, tick, with};
 use crate::outage::nowhere;
 
-/// What stands in the stream, in its order.
-async fn told(env: &TestEnvironment) -> Vec<ProgramChanged> {
+/// The entries of the stream, in order.
+async fn published(env: &TestEnvironment) -> Vec<ProgramChanged> {
     let client = redis::Client::open(testkit::servers::cache_url()).expect("a usable address");
     let mut cache = client
         .get_multiplexed_async_connection()
@@ -35,7 +35,7 @@ async fn told(env: &TestEnvironment) -> Vec<ProgramChanged> {
         .collect()
 }
 
-/// The maker of every change died a minute ago.
+/// Every change is a minute old, and its storefront is gone.
 async fn abandoned(env: &TestEnvironment) {
     let update =
         "UPDATE outbox SET created_at = created_at - interval '1 minute' WHERE NOT published";
@@ -59,7 +59,7 @@ async fn the_sweep_publishes_an_unpublished_change_once() {
         assert_eq!(
             env.tick().await.sweep.map(|swept| swept.published),
             Some(0),
-            "its maker may be at it"
+            "its storefront may still publish it"
         );
         abandoned(&env).await;
         assert_eq!(
@@ -73,7 +73,7 @@ async fn the_sweep_publishes_an_unpublished_change_once() {
             id: env.program.id,
             version,
         });
-        assert_eq!(told(&env).await, expected);
+        assert_eq!(published(&env).await, expected);
         assert_eq!(env.tick().await.sweep.map(|swept| swept.published), Some(0));
     })
     .await;
@@ -89,7 +89,7 @@ async fn an_unmarked_published_change_is_published_again() {
             .await
             .expect("statement");
         assert_eq!(env.tick().await.sweep.map(|swept| swept.published), Some(1));
-        assert_eq!(told(&env).await.len(), 2, "twice, and nothing lost");
+        assert_eq!(published(&env).await.len(), 2, "twice, and none lost");
     })
     .await;
 }
@@ -111,7 +111,7 @@ async fn more_changes_than_one_page_are_all_published() {
             .sweep
             .expect("sweeps");
         assert_eq!((swept.published, swept.unpublished), (7, 0));
-        assert_eq!(told(&env).await.len(), 7);
+        assert_eq!(published(&env).await.len(), 7);
     })
     .await;
 }

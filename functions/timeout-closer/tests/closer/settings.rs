@@ -1,4 +1,4 @@
-//! Settings: all problems named at once.
+//! Settings: all problems at once.
 
 use shared::config::Reader;
 use timeout_closer::Settings;
@@ -18,7 +18,7 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("PUBLISH_LIMIT", "0"),
     ];
     let problems = Settings::read(&Reader::new(vars))
-        .expect_err("nothing is right")
+        .expect_err("every setting is wrong")
         .to_string();
     let wrong = vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]);
     for name in wrong {

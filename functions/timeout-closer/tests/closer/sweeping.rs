@@ -1,4 +1,4 @@
-//! What no entry leads to.
+//! The jobs of the sweep.
 
 use shared::reconcile::reconcile;
 use shared::sale::Status;
@@ -87,7 +87,7 @@ async fn a_reservation_without_entry_gets_one() {
             report.sweep.map(|swept| (swept.rearmed, swept.mended)),
             Some((1, 0))
         );
-        // Never freed without its fence.
+        // The seat is not freed before the fence.
         assert_eq!((env.free().await, env.status(&order).await), (7, None));
         assert!(env.due(&order).await);
         env.tick().await;
@@ -130,7 +130,7 @@ async fn an_unknown_orders_seat_is_fenced_then_freed() {
                 .map(|swept| (swept.rearmed, swept.mended)),
             Some((0, 0))
         );
-        // The message of it that comes after all finds the fence.
+        // Its message arrives later and finds the fence.
         env.create(Some(&order), 0, APPENDED_MS).await;
         assert_eq!(env.status(&order).await, Some(Status::Void));
     })
@@ -167,7 +167,7 @@ async fn seats_of_another_nonce_are_freed() {
 async fn a_stored_order_gets_its_seats_back() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
-        // Forgotten, and opened by somebody who did not ask Postgres.
+        // The gate lost the order, and was opened without it.
         let _: u64 = env.redis(&["DEL", &env.program_key("head")]).await;
         env.install().await;
         assert_eq!(env.free().await, 10);

@@ -1,4 +1,4 @@
-//! Orders that have no row when their entry is due.
+//! Orders without a row when their entries are due.
 
 use shared::gate::{Abandoned, ReservationState};
 use shared::message::UserId;
@@ -28,7 +28,7 @@ async fn a_dead_storefronts_order_is_fenced_before_release() {
         );
         assert_eq!(env.free().await, 10);
         assert!(!env.has_entry(&order).await);
-        // Its message had been on its way all the time.
+        // Its message arrives late.
         env.create(Some(&order), 0, APPENDED_MS).await;
         assert_eq!(env.status(&order).await, Some(Status::Void));
     })
@@ -96,7 +96,7 @@ async fn a_fence_of_a_dead_closer_is_settled() {
 async fn an_accepted_order_waits_for_order_create() {
     with(1, |env| async move {
         let order = env.accepted("alice", &[3, 4], 5).await;
-        // Create has dealt with all before it.
+        // Order-create has passed all records before it.
         env.create(None, 4, APPENDED_MS).await;
         for _ in 0..3 {
             env.due(&order).await;
@@ -157,7 +157,7 @@ async fn waiting_for_order_create_backs_off_by_attempt() {
             waits.push((env.due_in_ms(&order).await + 1_999) / 2_000 * 2);
         }
         assert_eq!(waits, [2, 4, 8, 16, 30, 30], "s");
-        // Once create has stored it, its entry is due when payment is.
+        // Once the order is stored, its entry is due when its time to pay ends.
         env.create(Some(&order), 5, APPENDED_MS).await;
         env.settle(&order).await;
         assert!(env.due_in_ms(&order).await > 800_000);
@@ -165,8 +165,8 @@ async fn waiting_for_order_create_backs_off_by_attempt() {
     .await;
 }
 
-/// An operator puts back the newest parked record, which the brokers append at this offset;
-/// nothing: no answer comes.
+/// An operator replays the newest parked record. The broker appends it at this offset; `None`: the
+/// result is unknown.
 async fn put_back(env: &TestEnvironment, offset: Option<i64>) {
     let parked = env
         .store
@@ -213,7 +213,7 @@ async fn a_replayed_order_waits_unfenced() {
                 "{offset:?}"
             );
             env.run("UPDATE parked SET busy_until = NULL").await;
-            // Only the attempt that was published counts from here on.
+            // From here on only the published attempt counts.
             env.run("UPDATE parked_replays SET began_at = now() - interval '1 hour'")
                 .await;
         }

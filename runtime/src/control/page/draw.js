@@ -1,5 +1,5 @@
-// Builds and refreshes what is seen. Everything that comes from a host goes in as text or as a class from a fixed set,
-// never as markup; elements are kept and changed in place, so that nothing flickers, loses the focus or folds up.
+// Builds and refreshes elements. Values from a host become text or a class from a fixed set, never markup.
+// Elements are kept and changed in place, so that none flickers, loses the focus or folds up.
 
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -11,8 +11,7 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-// Control characters and BiDi controls, which would change how the text around them reads, are shown as escapes; line breaks
-// and tabs stay.
+// Control characters and bidirectional controls are shown as escapes; line breaks and tabs stay.
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const visible = (text) => text.replace(HIDDEN, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
@@ -25,8 +24,8 @@ export function mark(node, names) {
   if (node.className !== names) node.className = names;
 }
 
-// Makes the children of `parent` be one element for each item, in order; `make` builds, `fill` refreshes. Whatever the keys
-// are, no child is left that belongs to no item: a second item of one key has an element of its own.
+// Keeps one child of `parent` for each item, in order; `make` builds it, `fill` refreshes it. Children
+// without an item are removed. A second item with the same key has an element of its own.
 export function sync(parent, items, key, make, fill) {
   const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   const used = new Map();
@@ -49,7 +48,7 @@ export function sync(parent, items, key, make, fill) {
   for (const child of known.values()) child.remove();
 }
 
-// As `sync`, for a section with a word for when there is nothing.
+// As `sync`, for a section with a text for no items.
 export function list(section, selector, items, key, make, fill) {
   const parent = section.querySelector(selector);
   const empty = section.querySelector(":scope > .empty");

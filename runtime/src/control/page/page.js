@@ -1,4 +1,4 @@
-// The live page: asks the host every second and shows what it says.
+// The live page: requests the host's status every second and draws it.
 
 import { ago, card, clock, duration, element, fillCard, list, mark, number, plural, sync, write } from "./draw.js";
 import { sources } from "./sources.js";
@@ -39,7 +39,7 @@ function functions(status) {
   });
 }
 
-// What is wrong and what was lost, by name: the same that /health says.
+// Problems and alarms by name, as /health reports them.
 function attention(health) {
   const items = [
     ...health.problems.map((p) => ({ of: p.mapping ?? p.function ?? p.part ?? "host", kind: p.state ?? "problem", since: p.since_ms, text: p.problem })),
@@ -60,8 +60,8 @@ function attention(health) {
   mark(pill, items.length ? "pill bad" : "pill good");
 }
 
-// Failures that look alike are one row with their number: the key is the group's, whatever its last request was.
-function activity(seen, status, now) {
+// Similar failures are one row with their count, keyed by their group.
+function activity(recent, status, now) {
   const failure = () => {
     const head = element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "pill bad" }), element("span", { className: "soft" }));
     const line = element("summary", {}, head, element("div", { className: "kind" }), element("div", { className: "preview" }));
@@ -69,7 +69,7 @@ function activity(seen, status, now) {
   };
   const failed = status.functions.reduce((sum, f) => sum + f.errors, 0);
   write($("failed"), failed ? number(failed) : "");
-  list($("failures"), ".rows", seen.failure_groups, (f) => `${f.function} ${f.error.error_type} ${f.first_ms}`, failure, (node, f) => {
+  list($("failures"), ".rows", recent.failure_groups, (f) => `${f.function} ${f.error.error_type} ${f.first_ms}`, failure, (node, f) => {
     write(node.querySelector(".grow"), f.function);
     write(node.querySelector(".pill"), f.times === 1 ? "once" : `${number(f.times)} times`);
     write(node.querySelector(".line .soft"), ago(f.at_ms, now));
@@ -80,7 +80,7 @@ function activity(seen, status, now) {
     write(node.querySelector("p"), f.times === 1 ? last : `last ${last}; first ${ago(f.first_ms, now)}`);
   });
   const row = () => element("li", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" }), element("span", { className: "soft" }), element("span", { className: "soft" }));
-  list($("invocations"), ".rows", seen.invocations.slice(0, 50), (i) => i.number, row, (node, i) => {
+  list($("invocations"), ".rows", recent.invocations.slice(0, 50), (i) => i.number, row, (node, i) => {
     const [name, records, took, when] = node.children;
     write(name, i.error ? `${i.function}: ${i.error.error_type}` : i.function);
     mark(name, i.error ? "grow bad" : "grow");
@@ -101,9 +101,9 @@ function parts(status) {
   });
 }
 
-function parked(places) {
+function parked(stores) {
   const row = () => element("li", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "pill" })), element("span", { className: "soft" }));
-  list($("parked"), ".rows", places, (p) => p.place, row, (node, p) => {
+  list($("parked"), ".rows", stores, (p) => p.place, row, (node, p) => {
     write(node.querySelector(".grow"), p.place);
     const count = node.querySelector(".pill");
     write(count, p.problem ?? (p.count === 0 ? "empty" : number(p.count)));
@@ -122,7 +122,7 @@ function setting(shown) {
   const input = element("input", { autocomplete: "off", spellcheck: false, className: shown.setting === "log" ? "wide" : "" });
   input.setAttribute("aria-label", name);
   const form = element("form", {}, element("label"), input, element("button", { type: "submit", textContent: "Set" }));
-  const refusal = element("p", { className: "said bad", hidden: true });
+  const refusal = element("p", { className: "result bad", hidden: true });
   const refused = (why) => {
     refusal.hidden = !why;
     write(refusal, why ?? "");
@@ -131,18 +131,18 @@ function setting(shown) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     input.blur();
-    const asked = input.value;
-    const why = await change(shown.target, shown.setting, asked);
-    // the field shows what is in force
+    const requested = input.value;
+    const why = await change(shown.target, shown.setting, requested);
+    // after a refusal the field has the value in force
     if (why) input.value = input.dataset.value ?? "";
-    refused(why && `${asked}: ${why}`);
+    refused(why && `${requested}: ${why}`);
   });
   input.addEventListener("input", () => refused(null));
   return element("div", {}, form, refusal);
 }
 
-function settings(told, now) {
-  const targets = [...new Set(told.settings.map((s) => s.target))].map((target) => ({ target, all: told.settings.filter((s) => s.target === target) }));
+function settings(current, now) {
+  const targets = [...new Set(current.settings.map((s) => s.target))].map((target) => ({ target, all: current.settings.filter((s) => s.target === target) }));
   const group = () => element("div", { className: "group" }, element("span", { className: "title" }), element("div", { className: "group-rows" }));
   sync($("settings").querySelector(".groups"), targets, (t) => t.target, group, (node, t) => {
     write(node.querySelector(".title"), t.target);
@@ -164,18 +164,18 @@ function settings(told, now) {
     });
   });
   const row = () => element("li", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" }), element("span", { className: "soft" }));
-  list($("settings"), ":scope > .rows", told.changes, (c) => `${c.at_ms} ${c.target} ${c.setting} ${c.new}`, row, (node, c) => {
+  list($("settings"), ":scope > .rows", current.changes, (c) => `${c.at_ms} ${c.target} ${c.setting} ${c.new}`, row, (node, c) => {
     write(node.children[0], `${c.target} ${c.setting}: ${c.old} → ${c.new}`);
     write(node.children[1], c.who);
     write(node.children[2], ago(c.at_ms, now));
   });
 }
 
-// Yields why nothing changed, or null.
+// Returns why nothing changed, or null.
 async function change(target, name, value) {
-  const say = (text, kind) => {
-    write($("said"), text);
-    mark($("said"), `said ${kind}`);
+  const report = (text, kind) => {
+    write($("result"), text);
+    mark($("result"), `result ${kind}`);
   };
   try {
     const { token } = await get("/_usher/token");
@@ -183,35 +183,35 @@ async function change(target, name, value) {
     const answer = await fetch("/_usher/settings", { method: "POST", headers, body: JSON.stringify({ target, setting: name, value }) });
     const body = await answer.json();
     if (!answer.ok) {
-      say(body.message, "bad");
+      report(body.message, "bad");
       return body.message;
     }
-    say(body.change ? `${target} ${name} is ${body.change.new} now.` : `${target} ${name} was ${value} already.`, "good");
+    report(body.change ? `${target} ${name} is ${body.change.new} now.` : `${target} ${name} was ${value} already.`, "good");
     await refresh();
     return null;
   } catch (error) {
-    say(`not changed: ${error.message}`, "bad");
+    report(`not changed: ${error.message}`, "bad");
     return `not changed: ${error.message}`;
   }
 }
 
-let looked = 0;
+let parkedAt = 0;
 
-// Not waited for by anything else: a server of dead letters that is away takes long to say so.
-async function lookAtParked(now) {
-  if (now - looked <= 5000) return;
-  looked = now;
+// Not awaited: a server of dead letters that does not answer delays only this section.
+async function refreshParked(now) {
+  if (now - parkedAt <= 5000) return;
+  parkedAt = now;
   try {
     parked(await get("/_usher/parked"));
   } catch {
-    looked = 0; // the host is away, which refresh() tells
+    parkedAt = 0; // refresh() reports that the host does not answer
   }
 }
 
-// When the host answered last; until it has, when the page was opened.
+// When the host answered last; before its first answer, when the page was opened.
 let answered = Date.now();
 
-// What is shown of a host that does not answer is old: it is dimmed, cannot be used, and says since when.
+// While the host does not answer, the page is dimmed, inert, and names the time of the last answer.
 function away(error) {
   const silent = error !== null;
   document.body.classList.toggle("away", silent);
@@ -229,7 +229,7 @@ async function refresh() {
   const now = Date.now();
   let answers;
   try {
-    lookAtParked(now);
+    refreshParked(now);
     answers = await Promise.all(["status", "activity", "settings", "health"].map((name) => get(`/_usher/${name}`)));
   } catch (error) {
     away(error);
@@ -238,19 +238,19 @@ async function refresh() {
   answered = Date.now();
   away(null);
   try {
-    const [status, seen, told, health] = answers;
+    const [status, recent, current, health] = answers;
     write($("stack"), status.stack || "Usher");
     document.title = `${status.stack || "application"} · Usher`;
     write($("facts"), `up ${duration(now - status.started_ms)}, process ${status.pid}, ${number(Math.round(status.memory_bytes / 1048576))} MB`);
     attention(health);
     functions(status);
-    sources($("sources"), status, new Set(told.settings.filter((s) => s.setting === "paused" && s.value).map((s) => s.target)), now);
+    sources($("sources"), status, new Set(current.settings.filter((s) => s.setting === "paused" && s.value).map((s) => s.target)), now);
     parts(status);
-    activity(seen, status, now);
-    settings(told, now);
+    activity(recent, status, now);
+    settings(current, now);
     document.body.dataset.ready = "true";
   } catch (error) {
-    // a host of another version answers in another shape
+    // a host of another version may answer in another form
     write($("health"), "this page cannot show what the host answers: load it again");
     mark($("health"), "pill bad");
     console.error(error);

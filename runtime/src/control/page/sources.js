@@ -1,4 +1,4 @@
-// Where events come from, and whether they get through: Kafka mappings, queues, asynchronous events.
+// Sources of events with their health: Kafka mappings, queues, asynchronous events.
 
 import { ago, card, clock, duration, element, fillCard, list, mark, number, sync, write } from "./draw.js";
 
@@ -7,7 +7,7 @@ const STATES = {
   stuck: ["stuck", "bad"], failing: ["failing", "bad"], away: ["away", "bad"], missing: ["missing", "bad"],
 };
 
-// A source whose state is not given says what its problem, if it has one, comes to.
+// Without a state, it follows from the source's problem, if there is one.
 function stateOf(source, paused) {
   const state = source.health?.state ?? (source.problem ? "away" : source.destination_problem ? "stuck" : "ok");
   return state === "ok" && paused ? "paused" : state;
@@ -15,7 +15,7 @@ function stateOf(source, paused) {
 
 const pillOf = (state) => STATES[state] ?? [state, "bad"];
 
-// What is wrong since when, what to do, and the error behind it.
+// The problem with its time and remedy, and the last error.
 function trouble(source, state, now) {
   const health = source.health ?? {};
   const lines = [];
@@ -32,9 +32,9 @@ const age = (source) => {
   return waiting === null || waiting === undefined ? UNKNOWN : duration(waiting);
 };
 
-// The sum of what is known; where a partition's lag is not known, at least that.
+// The sum of the known lags; a lower bound where the lag of a partition is unknown.
 function lag(partitions) {
-  // no partition is this host's: there is nothing to be behind, or the topic is missing
+  // this host owns no partition, or the topic is missing
   if (partitions.length === 0) return UNKNOWN;
   const known = partitions.filter((p) => typeof p.lag === "number");
   const sum = known.reduce((total, p) => total + p.lag, 0);
@@ -84,7 +84,7 @@ function events(source, bad) {
   };
 }
 
-// A function whose events were shown once stays, so that cards do not come and go.
+// A function whose events were shown once stays, so that cards do not appear and disappear.
 const shown = new Set();
 const hasEvents = (e) => e.waiting + e.running + e.delivering + e.lost > 0 || (e.health && e.health.state !== "ok");
 

@@ -1,7 +1,7 @@
-//! What a function meant by its answer.
+//! Builds the response from the function's answer.
 //!
-//! [`v2`]: HTTP APIs and function URLs, where anything without a `statusCode` is the body of a 200; [`v1`]: REST APIs,
-//! which take a described response only. What both share stands here: status, headers, body. A description that cannot
+//! [`v2`]: HTTP APIs and function URLs, where an answer without a `statusCode` is the body of a
+//! 200; [`v1`]: REST APIs, where an answer always describes a response. A description that cannot
 //! be sent is an error, as on the services.
 
 mod v1;
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use crate::listener::Reply;
 use crate::model::ApiKind;
 
-/// Headers that belong to the connection, which is the server's business.
+/// Headers of the connection, which the server sets.
 const CONNECTION: [&str; 5] = [
     "connection",
     "content-length",
@@ -25,7 +25,7 @@ const CONNECTION: [&str; 5] = [
     "upgrade",
 ];
 
-/// The response, or what is wrong with the answer (for the log). `accept` is the client's header.
+/// The response, or why the answer is malformed (for the log). `accept` is the client's header.
 pub(super) fn decode(answer: &Bytes, kind: &ApiKind, accept: &str) -> Result<Reply, String> {
     match kind {
         ApiKind::Http | ApiKind::FunctionUrl => v2::decode(answer),
@@ -33,7 +33,7 @@ pub(super) fn decode(answer: &Bytes, kind: &ApiKind, accept: &str) -> Result<Rep
     }
 }
 
-/// A number, or text that is one; a final status.
+/// A final status, as a number or as text.
 fn status(value: &Value) -> Result<StatusCode, String> {
     let number = value
         .as_u64()
@@ -46,7 +46,7 @@ fn status(value: &Value) -> Result<StatusCode, String> {
         .ok_or_else(|| format!("statusCode is {value}, not a status from 200 to 599"))
 }
 
-/// Text as it is, or the bytes that its base64 stands for.
+/// Text, or the bytes of its base64.
 fn body(value: &Value, is_base64: bool) -> Result<Bytes, String> {
     let text = match value {
         Value::Null => return Ok(Bytes::new()),

@@ -10,8 +10,8 @@ use super::super::media::accepts;
 use super::{append, body, headers, status};
 use crate::listener::Reply;
 
-/// All that an answer may say; a stranger among them makes it malformed.
-const KNOWN: [&str; 5] = [
+/// The fields of an answer; one with any other field is malformed.
+const FIELDS: [&str; 5] = [
     "statusCode",
     "headers",
     "multiValueHeaders",
@@ -23,19 +23,23 @@ pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<
     let value: Value = strict_json::from_slice(answer)
         .map_err(|error| format!("the answer is not JSON: {error}"))?;
     let Value::Object(fields) = &value else {
-        return Err("a REST API takes an object with statusCode, headers, multiValueHeaders, body and isBase64Encoded".into());
+        return Err(
+            "a REST API takes an object with statusCode, headers, multiValueHeaders, body and \
+             isBase64Encoded"
+                .into(),
+        );
     };
-    if let Some(stranger) = fields.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+    if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         return Err(format!(
-            "{stranger} is nothing that a REST API understands; it takes {}",
-            KNOWN.join(", ")
+            "a REST API takes no field {unknown}; it takes {}",
+            FIELDS.join(", ")
         ));
     }
     let status = match &value["statusCode"] {
         Value::Null => StatusCode::OK,
         given => status(given)?,
     };
-    // Without a binary media type that the client accepts, base64 goes out as the text it is.
+    // base64 is decoded only for a binary media type that the client accepts
     let is_base64 = value["isBase64Encoded"].as_bool() == Some(true) && accepts(binary, accept);
     let mut reply = Response::new(Full::new(body(&value["body"], is_base64)?));
     *reply.status_mut() = status;
@@ -48,7 +52,7 @@ pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<
     Ok(reply)
 }
 
-/// Lists of values take the place of the single value of the same name.
+/// Lists of values replace the single value of the same name.
 fn many(fields: Option<&Map<String, Value>>, into: &mut HeaderMap) -> Result<(), String> {
     for (name, values) in fields.into_iter().flatten() {
         let Value::Array(values) = values else {
@@ -100,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn base64_is_undone_only_for_a_binary_type_that_the_client_accepts() {
+    async fn base64_is_decoded_for_accepted_binary_types() {
         let answer =
             Bytes::from_static(br#"{"statusCode": 200, "body": "AP8=", "isBase64Encoded": true}"#);
         for (binary, accept, expected) in [
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_described_response_is_malformed() {
+    fn other_answers_are_malformed() {
         for wrong in [
             "",
             "null",

@@ -1,4 +1,5 @@
-//! Payload format 2.0: an object with `statusCode` describes the response; anything else *is* the body of a 200.
+//! Payload format 2.0: an object with `statusCode` describes the response; any other answer is the
+//! body of a 200.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::{body, header_value, headers, status};
 use crate::listener::Reply;
 
-/// The response, or what is wrong with the answer (for the log).
+/// The response, or why the answer is malformed (for the log).
 pub(super) fn decode(answer: &Bytes) -> Result<Reply, String> {
     if answer.is_empty() {
         return Ok(inferred(""));

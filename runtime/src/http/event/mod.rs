@@ -1,5 +1,5 @@
-//! The event a function receives: [`v2`] for HTTP APIs and function URLs, [`v1`] for REST APIs. What both are made of, and
-//! what both do to a body and to headers, stands here.
+//! The event that a function receives: [`v2`] for HTTP APIs and function URLs, [`v1`] for REST
+//! APIs.
 
 mod v1;
 mod v2;
@@ -16,11 +16,11 @@ use super::authorizer::Granted;
 use super::media;
 use crate::model::{Api, ApiKind};
 
-/// Everything the event is made of.
-pub(super) struct Parts<'r> {
+/// What an event is built from.
+pub(super) struct EventSource<'r> {
     pub(super) api: &'r Api,
     pub(super) method: &'r str,
-    /// As it came, percent-encoded; on an HTTP API with the stage in front, elsewhere without.
+    /// Percent-encoded, as received; on an HTTP API with the stage in front, elsewhere without.
     pub(super) path: &'r str,
     pub(super) query: &'r str,
     pub(super) protocol: &'r str,
@@ -28,7 +28,7 @@ pub(super) struct Parts<'r> {
     pub(super) body: &'r [u8],
     pub(super) source_ip: &'r str,
     pub(super) port: u16,
-    /// Method as the template writes it (`ANY` where it takes all).
+    /// Method as the template writes it, or `ANY`.
     pub(super) route_method: &'r str,
     /// `/orders/{number}`, or `$default`.
     pub(super) route_path: &'r str,
@@ -39,9 +39,9 @@ pub(super) struct Parts<'r> {
     pub(super) now: Timestamp,
 }
 
-impl Parts<'_> {
-    /// The first header of this name, empty where there is none. Bytes that are not UTF-8 become U+FFFD, as everywhere in the event: a
-    /// header that came is never treated as absent.
+impl EventSource<'_> {
+    /// The first header of this name; empty without one. Bytes that are not UTF-8 become U+FFFD, as
+    /// everywhere in the event: a received header is never treated as absent.
     fn header(&self, name: impl http::header::AsHeaderName) -> Cow<'_, str> {
         self.headers
             .get(name)
@@ -50,7 +50,7 @@ impl Parts<'_> {
             })
     }
 
-    /// The host that the client asked, without a port.
+    /// The host of the request, without a port.
     fn domain(&self) -> String {
         let host = self.header(HOST);
         let name = host
@@ -67,7 +67,7 @@ impl Parts<'_> {
 }
 
 /// The event as JSON.
-pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
+pub(super) fn build(parts: &EventSource<'_>) -> Result<Bytes, serde_json::Error> {
     match &parts.api.kind {
         ApiKind::Http | ApiKind::FunctionUrl => v2::build(parts),
         ApiKind::Rest(rest) => v1::build(
@@ -80,8 +80,8 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
     }
 }
 
-/// Every header in the order it came, and what the services add on the way. Names are in lower case.
-fn forwarded(parts: &Parts<'_>) -> Vec<(String, String)> {
+/// Every header in the order received, and those that the services add. Names are in lower case.
+fn forwarded(parts: &EventSource<'_>) -> Vec<(String, String)> {
     let added = [
         "x-forwarded-for",
         "x-forwarded-port",

@@ -1,4 +1,4 @@
-//! Payload format 1.0, as REST APIs send it. What a request has not is `null`, never left out.
+//! Payload format 1.0, as REST APIs send it. An absent value is `null`, never omitted.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::decode;
-use super::{Parts, base64, forwarded};
+use super::{EventSource, base64, forwarded};
 
 type Texts = BTreeMap<String, String>;
 type Lists = BTreeMap<String, Vec<String>>;
@@ -30,8 +30,8 @@ struct Event<'r> {
     is_base64_encoded: bool,
 }
 
-/// The event as JSON. `is_binary`: the API counts the body's content type among its binary ones.
-pub(super) fn build(parts: &Parts<'_>, is_binary: bool) -> Result<Bytes, serde_json::Error> {
+/// The event as JSON. `is_binary`: the body's content type is one of the API's binary media types.
+pub(super) fn build(parts: &EventSource<'_>, is_binary: bool) -> Result<Bytes, serde_json::Error> {
     let multi_value_headers = lists(
         forwarded(parts)
             .into_iter()
@@ -61,7 +61,7 @@ pub(super) fn build(parts: &Parts<'_>, is_binary: bool) -> Result<Bytes, serde_j
     serde_json::to_vec(&event).map(Bytes::from)
 }
 
-fn context(parts: &Parts<'_>) -> Value {
+fn context(parts: &EventSource<'_>) -> Value {
     let api = parts.api;
     let domain = parts.domain();
     json!({
@@ -85,7 +85,7 @@ fn context(parts: &Parts<'_>) -> Value {
             "userAgent": parts.header(USER_AGENT),
             "userArn": null,
         },
-        // The path that the client would use in the cloud, whichever of the two it used here.
+        // the path in the cloud, which has the stage
         "path": format!("/{}{}", api.stage, parts.path),
         "protocol": parts.protocol,
         "requestId": parts.request_id,
@@ -97,19 +97,19 @@ fn context(parts: &Parts<'_>) -> Value {
     })
 }
 
-/// Six characters, as the service's, and always the same for a path.
+/// Six characters as on the service, the same for every request to a path.
 fn resource_id(path: &str) -> String {
     use sha2::{Digest as _, Sha256};
     hex::encode(&Sha256::digest(path)[..3])
 }
 
-/// `content-type` becomes `Content-Type`. The service keeps what the client wrote, which is mostly that; this host's HTTP
-/// reader does not know it any more, and functions look for the usual spelling.
+/// `content-type` becomes `Content-Type`. The service keeps what the client wrote, which is mostly
+/// that; this host's HTTP parser drops the case, and functions expect the usual one.
 fn capitalised(name: &str) -> String {
     let word = |word: &str| {
-        let mut letters = word.chars();
-        letters.next().map_or_else(String::new, |first| {
-            first.to_ascii_uppercase().to_string() + letters.as_str()
+        let mut chars = word.chars();
+        chars.next().map_or_else(String::new, |first| {
+            first.to_ascii_uppercase().to_string() + chars.as_str()
         })
     };
     name.split('-').map(word).collect::<Vec<_>>().join("-")
@@ -123,7 +123,7 @@ fn lists(pairs: impl IntoIterator<Item = (String, String)>) -> Lists {
     out
 }
 
-/// Where one value is wanted the service gives the last.
+/// The last value of each name, as the service has it.
 fn last(lists: &Lists) -> Texts {
     lists
         .iter()

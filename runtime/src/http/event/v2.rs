@@ -1,4 +1,4 @@
-//! Payload format 2.0, as HTTP APIs send it, and function URLs with a little more.
+//! Payload format 2.0, as HTTP APIs and function URLs send it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::authorizer::Granted;
 use super::super::decode;
-use super::{Parts, base64, forwarded};
+use super::{EventSource, base64, forwarded};
 use crate::model::ApiKind;
 
 #[derive(Serialize)]
@@ -39,7 +39,7 @@ struct Event<'r> {
 struct Context<'r> {
     account_id: &'r str,
     api_id: &'r str,
-    /// Who signed the request; a URL with `AuthType: NONE` says `null`.
+    /// The signer of the request; `null` for a URL with `AuthType: NONE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     authentication: Option<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ struct Http<'r> {
 }
 
 /// The event as JSON.
-pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
+pub(super) fn build(parts: &EventSource<'_>) -> Result<Bytes, serde_json::Error> {
     let (body, is_base64_encoded) = body(parts.body, &parts.header(CONTENT_TYPE));
     let route_key = match parts.route_path {
         "$default" => "$default".to_owned(),
@@ -110,8 +110,8 @@ pub(super) fn build(parts: &Parts<'_>) -> Result<Bytes, serde_json::Error> {
     serde_json::to_vec(&event).map(Bytes::from)
 }
 
-/// Text stays text where the content type says so and it is UTF-8; all else travels as base64, a body without a content type
-/// included.
+/// A body is text where its content type says so and it is UTF-8. Any other body, also one without
+/// a content type, is base64.
 fn body(body: &[u8], content_type: &str) -> (Option<String>, bool) {
     if body.is_empty() {
         return (None, false);
@@ -155,8 +155,8 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
     cookies.filter(|cookie| !cookie.is_empty()).collect()
 }
 
-/// Names in lower case, several values joined by commas, cookies apart.
-fn headers(parts: &Parts<'_>) -> BTreeMap<String, String> {
+/// Names in lower case, several values joined by commas, without cookies.
+fn headers(parts: &EventSource<'_>) -> BTreeMap<String, String> {
     let cookie = COOKIE.as_str();
     joined(
         forwarded(parts)
@@ -165,7 +165,7 @@ fn headers(parts: &Parts<'_>) -> BTreeMap<String, String> {
     )
 }
 
-/// Values of one name joined by commas, in the order they came.
+/// Values of one name joined by commas, in the order received.
 fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
     let mut out: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in pairs {
@@ -182,7 +182,7 @@ fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String,
     out
 }
 
-/// HTTP APIs hand every claim on as text; lists as `[a b]`.
+/// HTTP APIs pass every claim on as text; lists as `[a b]`.
 fn authorizer(granted: &Granted) -> Value {
     let claims: Map<String, Value> = granted
         .claims
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_text_only_where_its_type_says_so() {
+    fn a_body_is_text_by_its_content_type() {
         for text in [
             "text/plain",
             "TEXT/CSV; charset=utf-8",

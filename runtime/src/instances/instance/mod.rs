@@ -1,8 +1,8 @@
 //! One process and its obligations: its invocations in flight, its deadlines, its end.
 //!
-//! The state that the Runtime API's handlers and the supervisor share. `completion` ends invocations,
-//! `deadlines` returns what is due, `extension` registers extensions, `view` reads the state. An
-//! instance starts and ends no process itself.
+//! The state that the Runtime API's handlers and the supervisor share. `completion` ends
+//! invocations, `deadlines` returns what is due, `extension` registers extensions, `view` reads the
+//! state. An instance starts and ends no process itself.
 
 mod completion;
 mod deadlines;

@@ -19,8 +19,8 @@ impl Instance {
         self.state().init_error.clone()
     }
 
-    /// The request that a line of output most likely belongs to: the only one in flight, else the last
-    /// one. (A pipe is read later than the answer that followed what was written to it.)
+    /// The request that a line of output most likely belongs to: the only one in flight, else the
+    /// last one. (A pipe is read later than the answer that followed what was written to it.)
     pub(in crate::instances) fn current_request(&self) -> Option<Arc<str>> {
         let state = self.state();
         match state.in_flight.len() {

@@ -72,7 +72,11 @@ fn registered(
     let sent_before = connection.is_first.then_some(connection.opened);
     let id = instance.register_extension(name, sent_before)?;
     let function = &instance.runner.function;
-    let mut answer = json!({ "functionName": function.name, "functionVersion": "$LATEST", "handler": function.handler });
+    let mut answer = json!({
+        "functionName": function.name,
+        "functionVersion": "$LATEST",
+        "handler": function.handler,
+    });
     let features = header(headers, "lambda-extension-accept-feature").unwrap_or_default();
     if features
         .split(',')
@@ -131,8 +135,9 @@ fn check(body: &[u8]) -> Result<(), ExtensionError> {
     }
 }
 
-/// `GET /extension/event/next`. Extensions within the process receive no events: the call waits until
-/// the process ends. It marks the extension as ready, and has the process end with SIGTERM first.
+/// `GET /extension/event/next`. Extensions within the process receive no events: the call waits
+/// until the process ends. It marks the extension as ready, and has the process end with SIGTERM
+/// first.
 pub(super) async fn next(request: &Request<Incoming>, instance: &Arc<Instance>) -> Reply {
     match identified(request.headers(), instance) {
         Ok((id, _)) => {
@@ -143,9 +148,9 @@ pub(super) async fn next(request: &Request<Incoming>, instance: &Arc<Instance>) 
     }
 }
 
-/// `POST /extension/init/error` and `/extension/exit/error`. Before the process is ready it counts as a
-/// failed initialisation and fails a waiting invocation; otherwise the process would be restarted again
-/// and again.
+/// `POST /extension/init/error` and `/extension/exit/error`. Before the process is ready it counts
+/// as a failed initialisation and fails a waiting invocation; otherwise the process would be
+/// restarted again and again.
 pub(super) async fn error(
     request: Request<Incoming>,
     instance: &Instance,
@@ -181,7 +186,8 @@ fn reported(
     })?;
     if phase == "init" && extension.ready {
         let why = format!(
-            "State transition from Ready to InitError failed for extension {id}. Error: State transition is not allowed"
+            "State transition from Ready to InitError failed for extension {id}. Error: State \
+             transition is not allowed"
         );
         return Err(ExtensionError("Extension.InvalidExtensionState", why));
     }

@@ -18,7 +18,8 @@ pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(headers.get(name)?.as_bytes()).into_owned())
 }
 
-/// Never returns for a body that breaks off: the process is ending, and its supervisor answers for it.
+/// Never returns for a body that breaks off: the process is ending, and its supervisor answers for
+/// it.
 pub(super) async fn read(
     body: Incoming,
     connection: &ConnectionInfo,

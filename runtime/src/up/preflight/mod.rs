@@ -1,30 +1,31 @@
 //! Preflight checks: all that is known to be wrong before anything starts, in one message.
 //!
-//! [`contradictions`] needs no executables: `usher up` reports that list before it builds, and `usher
-//! doctor` shows it. [`missing`] checks the servers and ports around the application.
+//! [`contradictions`] needs no executables: `usher up` reports that list before it builds, and
+//! `usher doctor` shows it. [`missing`] checks the servers and ports around the application.
 
 mod servers;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Options, StartError};
 use crate::http;
 use crate::model::Application;
-use crate::project::SETTINGS;
-use crate::tuning::{SettingChange, TunableSettings, changes_between};
+use crate::project::{SETTINGS, SettingChange};
+use crate::tuning::{TunableSettings, changes_between};
+use crate::up::error::StartError;
+use crate::up::options::Options;
 
 pub use servers::missing;
 
 pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
-    let wishes = options
+    let changes = options
         .settings
         .as_ref()
-        .map_or(&[][..], |(_, wishes)| wishes);
+        .map_or(&[][..], |(_, changes)| changes);
     let mut problems = executables(app, options);
     problems.extend(contradictions(
         app,
-        wishes,
+        changes,
         options.pool.default_concurrency,
     ));
     problems.extend(
@@ -56,11 +57,11 @@ fn executables(app: &Application, options: &Options) -> Vec<String> {
     problems
 }
 
-/// Contradictions within an application, or with the `[settings]` that it starts with; a sentence each.
-/// `concurrency`: the limit of a function that reserves none. Pure.
+/// Contradictions within an application, or with the `[settings]` that it starts with; a sentence
+/// each. `concurrency`: the limit of a function that reserves none. Pure.
 pub fn contradictions(
     app: &Application,
-    wishes: &[SettingChange],
+    changes: &[SettingChange],
     concurrency: usize,
 ) -> Vec<String> {
     let short = app
@@ -70,7 +71,7 @@ pub fn contradictions(
     let mut problems: Vec<String> = short
         .map(|function| format!("function {}: Timeout must be 1 to 900 s", function.id))
         .collect();
-    problems.extend(refused_settings(app, wishes, concurrency));
+    problems.extend(refused_settings(app, changes, concurrency));
     let mut groups = BTreeSet::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
         if !app.functions.contains_key(&mapping.function) {
@@ -100,17 +101,17 @@ pub fn contradictions(
     problems
 }
 
-/// Settings that the running host would refuse; a sentence each.
+/// TunableSettings that the running host would refuse; a sentence each.
 fn refused_settings(
     app: &Application,
-    wishes: &[SettingChange],
+    changes: &[SettingChange],
     concurrency: usize,
 ) -> Vec<String> {
     let mut settings = TunableSettings::new(app, concurrency, "", Duration::ZERO);
-    let wishes = changes_between(&[], wishes, &settings);
-    let refused = wishes
+    let changes = changes_between(&[], changes, &settings);
+    let refused = changes
         .iter()
-        .filter_map(|wish| settings.apply(0, SETTINGS, wish).err());
+        .filter_map(|change| settings.apply(0, SETTINGS, change).err());
     refused
         .map(|why| format!("{SETTINGS} [settings]: {why}"))
         .collect()
@@ -122,19 +123,22 @@ mod tests {
 
     #[test]
     fn refused_settings_are_reported_before_the_start() {
-        let wish = |target: &str, setting: &str, value: &str| SettingChange {
+        let change = |target: &str, setting: &str, value: &str| SettingChange {
             target: target.into(),
             setting: setting.into(),
             value: value.into(),
         };
         let app = Application::default();
         assert_eq!(
-            contradictions(&app, &[wish("host", "log", "debug")], 1),
+            contradictions(&app, &[change("host", "log", "debug")], 1),
             Vec::<String>::new()
         );
         let problems = contradictions(
             &app,
-            &[wish("Nowhere", "batch-size", "5"), wish("host", "lag", "1")],
+            &[
+                change("Nowhere", "batch-size", "5"),
+                change("host", "lag", "1"),
+            ],
             1,
         );
         assert_eq!(problems.len(), 2, "{problems:?}");

@@ -57,8 +57,8 @@ async fn brokers(app: &Application) -> Vec<String> {
         let local: Vec<LocalServer> = local_servers(servers);
         if !local.is_empty() && !any_accepts(&local).await {
             problems.push(format!(
-                "Kafka at {servers} does not answer (nothing listens there). Start it, or name another \
-                 in usher.toml"
+                "Kafka at {servers} does not answer (nothing listens there). Start it, or name \
+                 another in usher.toml"
             ));
             continue;
         }
@@ -91,8 +91,8 @@ async fn queues(app: &Application) -> Vec<String> {
     }
 }
 
-/// Checks every server of this machine that a function's variable names. One that speaks HTTP may be
-/// started later: it gets a warning only.
+/// Checks every server of this machine that a function's variable names. One that speaks HTTP may
+/// be started later: it gets a warning only.
 async fn servers(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
     let own_ports: BTreeSet<u16> = endpoints
         .iter()
@@ -138,8 +138,8 @@ async fn servers(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
             ),
             Ok(_) if accepts(&server).await => continue,
             Ok(port) => format!(
-                "nothing listens at {}:{port}, which the variable {by} names. Start that server, or name \
-                 another: with a parameter in usher.toml, or with --env-vars",
+                "nothing listens at {}:{port}, which the variable {by} names. Start that server, \
+                 or name another: with a parameter in usher.toml, or with --env-vars",
                 server.host
             ),
         };

@@ -1,4 +1,4 @@
-//! Requests as arrays, one a column, bound once a statement. The layouts are those of the statements in `sql/create_*.sql`.
+//! Requests as one array per column, for the statements in `sql/create_*.sql`.
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;

@@ -1,14 +1,18 @@
-//! A batch of requested orders becomes rows, once.
+//! Stores a batch of requested orders, each once.
 //!
 //! ```text
-//! arrivals --plan--> one order a number, repeats, what cannot be read
-//!          --transaction--> (1) orders (2) seats (3) rejections (4) duplicates, parked records, (5) progress; commit
+//! arrivals --plan--> first request of each number, repeated requests, unreadable records
+//!          --transaction--> (1) orders (2) seats (3) rejections (4) duplicates, parked records
+//!                           (5) progress; commit
 //! ```
 //!
-//! A batch that fails because of its data is cut in two, left to right, until the one record is found and parked; one that takes too long is
-//! halved; one that was in another's way is repeated. Everything left of what failed is committed, with the progress over it.
+//! A batch that fails because of its data is bisected until the failing record is found and parked.
+//! One that takes too long is halved; one that conflicts with another transaction is repeated. The
+//! records before the first failure are committed, with the progress over them.
 
+mod advance;
 mod columns;
+mod decisions;
 mod plan;
 mod transaction;
 
@@ -16,70 +20,74 @@ use super::{Arrival, BatchResult, OffsetRange, OrderRow, Store, StoreError, Unfi
 use crate::message::{Nonce, OrderNumber, OrderRequested};
 use lambda_batch::{BatchPart, BatchTransaction, Reason, commit_prefix};
 
-/// What became of the records.
+/// The result of a batch.
 #[derive(Debug, Clone, Default)]
 pub struct StoredBatch<'a> {
-    /// Every order that was committed or found, once each: all of them are to be settled.
+    /// Every order that was stored or found, once. The caller settles the gate by all of them.
     pub orders: Vec<StoredOrder<'a>>,
-    /// Name the orders in this to the sweep until [`Store::clear_batch`].
+    /// Lists the orders for the sweep until [`Store::clear_batch`].
     pub unsettled: Vec<UnsettledBatch>,
-    /// Positions of the records that were parked, and why; the records themselves are safe in `parked`.
+    /// Positions of parked records, and the reasons. The records are stored in `parked`.
     pub parked: Vec<(usize, Reason)>,
-    /// Topics and partitions that were re-created: raise an alarm.
+    /// Topics and partitions that were created again.
     pub recreated: Vec<(String, i32)>,
-    /// Offsets that were passed without a record: raise an alarm.
+    /// Offsets that were passed without a record.
     pub gaps: Vec<OffsetRange>,
-    /// Set if not all records could be dealt with.
+    /// Set if not all records were handled.
     pub unfinished: Option<Unfinished>,
 }
 
-/// The name of orders that were committed together and that the gate does not know of yet.
+/// Identity of orders that were committed together and by which the gate is not settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UnsettledBatch(pub(super) i64);
 
 /// An order and its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOrder<'a> {
-    /// What was asked for.
+    /// The request.
     pub request: &'a OrderRequested,
-    /// What was decided.
+    /// The decision.
     pub decision: Decision,
-    /// The row under its number. Another order's if the decision is `Conflict`: then the request's own reservation is to go.
+    /// The row of its number. If the decision is `Conflict` it belongs to another order, and the
+    /// request's reservation is released.
     pub row: OrderRow,
 }
 
-/// What was decided about a requested order.
+/// The decision on a requested order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Stored now.
+    /// Stored by this batch.
     Created,
-    /// Stored before, with the same content (delivered again).
+    /// Stored before with the same content: a redelivery.
     AlreadyThere,
-    /// Fenced: never to be.
+    /// Fenced: never stored.
     Void,
-    /// Stored now, as rejected.
+    /// Stored by this batch as rejected.
     Rejected {
-        /// The orders that have its seats, or the order it is a duplicate of: to be reconciled too. Empty if they have just let go.
+        /// The orders that hold its seats, or the order it duplicates: the caller reconciles these
+        /// too. Empty if they have just freed the seats.
         holders: Vec<Holder>,
     },
-    /// The number is another order's; the record is parked.
+    /// The number belongs to another order. The record is parked.
     Conflict,
 }
 
-/// An order that was in the way of another.
+/// An order that holds the seats, or the key, of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Holder {
-    /// Its number.
+    /// Number of the order.
     pub number: OrderNumber,
-    /// Its nonce.
+    /// Nonce of the order.
     pub nonce: Nonce,
 }
 
 impl Store {
-    /// Stores a batch of records, those of a partition ascending by offset. Offsets may have gaps (compaction, transactions).
+    /// Stores a batch of records, ascending by offset within each partition. Offsets may have gaps
+    /// (compaction, transactions).
     ///
-    /// Never fails as a whole: what could not be dealt with is in [`StoredBatch::unfinished`]. `min_pay_ms`: the least time to pay that an
-    /// order is given from now, however late it is stored. Repeating it stores nothing twice.
+    /// Never fails as a whole: unhandled records are in [`StoredBatch::unfinished`]. `min_pay_ms`
+    /// is the minimum time to pay from now, however late an order is stored. Repeating a batch
+    /// stores nothing twice.
     pub async fn store_orders<'a>(
         &self,
         arrivals: &'a [Arrival<'a>],
@@ -120,7 +128,7 @@ impl<'a> BatchTransaction for OrderTransaction<'_, 'a> {
 }
 
 impl StoredBatch<'_> {
-    /// What became of the records.
+    /// The result of a batch.
     pub fn result(&self) -> BatchResult<'_> {
         BatchResult {
             parked: &self.parked,
@@ -130,7 +138,7 @@ impl StoredBatch<'_> {
         }
     }
 
-    /// Adds what one transaction has committed.
+    /// Adds the result of one transaction.
     fn add(&mut self, part: Self) {
         self.orders.extend(part.orders);
         self.unsettled.extend(part.unsettled);

@@ -1,4 +1,4 @@
-//! What a part of a batch asks for, before Postgres is asked. Pure.
+//! The plan of a part of a batch. Pure.
 
 use crate::message::{Barrier, Nonce, OrderRequested};
 use crate::sale::Status;
@@ -6,31 +6,31 @@ use crate::store::progress::PartitionRange;
 use crate::store::{Arrival, OrderRow};
 use lambda_batch::{BatchPart, Reason};
 
-/// A part of a batch, sorted by what is to be done.
+/// A part of a batch, sorted by what to do.
 #[derive(Debug)]
 pub(super) struct CreatePlan<'a> {
-    /// All records of the batch; positions count in it.
+    /// All records of the batch. Positions refer to it.
     pub(super) arrivals: &'a [Arrival<'a>],
     /// The first request of each number, ascending by number: the order in which rows are locked.
     pub(super) firsts: Vec<Request<'a>>,
-    /// Further requests of the same numbers: to be compared with the row that the number has in the end.
+    /// Further requests of the same numbers, to compare with the final row of the number.
     pub(super) repeats: Vec<Request<'a>>,
-    /// Records to park, whatever Postgres says.
+    /// Records to park.
     pub(super) unreadable: Vec<(usize, Reason)>,
     /// Barriers: topic, partition, token.
     pub(super) barriers: Vec<(&'a str, i32, Nonce)>,
-    /// How far the part reaches in each partition.
+    /// The records of the part by partition.
     pub(super) seen: Vec<PartitionRange<'a>>,
 }
 
-/// A request and where it stands in the batch.
+/// A request and its position in the batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) at: usize,
     pub(super) order: &'a OrderRequested,
 }
 
-/// A row compared with a request for its number.
+/// A row compared with a request of its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Match {
     Same,
@@ -82,7 +82,7 @@ impl<'a> CreatePlan<'a> {
     }
 }
 
-/// The token of a record that is a barrier: progress moves over it, and nothing is stored or parked.
+/// The token of a barrier. Progress moves over a barrier, which is neither stored nor parked.
 fn barrier(arrival: &Arrival<'_>) -> Option<Nonce> {
     arrival
         .value
@@ -90,7 +90,7 @@ fn barrier(arrival: &Arrival<'_>) -> Option<Nonce> {
         .map(|barrier| barrier.barrier)
 }
 
-/// Whether a row is what a request asked for. The nonce alone would do; content under the same nonce can differ only by a fault.
+/// Compares a row with a request. Under the same nonce, content can differ only by a bug.
 pub(super) fn compare(row: &OrderRow, request: &OrderRequested) -> Match {
     if row.nonce != request.nonce {
         return Match::Other;

@@ -1,9 +1,9 @@
 //! Programs in caches, against real Redis.
 
+mod environment;
 mod follow;
 mod outage;
 mod reading;
 mod shared_cache;
-mod stage;
 #[cfg(feature = "postgres")]
 mod stopped;

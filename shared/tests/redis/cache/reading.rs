@@ -1,22 +1,22 @@
-//! The way a program is read: who loads, who waits, who is given what.
+//! Reading a program through the caches.
 
 use std::time::Duration;
 
 use shared::cache::{ChangeFeed, SharedLookup};
 use shared::message::ProgramChanged;
 
-use super::stage::{Book, Stage, change, id, program, read, until};
+use super::environment::{Book, TestEnvironment, change, id, program, read, until};
 
-/// One that follows in name only: nobody reads for it, so nothing is served from memory.
+/// Without a running follower, memory is not served.
 const NOT_YET: ChangeFeed = ChangeFeed::Follows {
     fresh_for: Duration::from_secs(20),
 };
 
 #[tokio::test]
-async fn many_who_miss_at_once_share_one_loading_and_later_ones_need_none() {
-    let stage = Stage::open();
+async fn concurrent_misses_share_one_load() {
+    let environment = TestEnvironment::open();
     let book = Book::new(&[(7, 1)]);
-    let instance = stage.following(&book).await;
+    let instance = environment.following(&book).await;
     book.hold();
     let readers: Vec<_> = (0..50)
         .map(|_| {
@@ -30,18 +30,18 @@ async fn many_who_miss_at_once_share_one_loading_and_later_ones_need_none() {
         assert_eq!(reader.await.expect("reads"), 1);
     }
     assert_eq!(instance.read(7).await, 1);
-    assert_eq!(book.asked(), 1);
-    // And others find it in the shared cache.
-    assert_eq!(read(&stage.instance(&book, NOT_YET), 7).await, 1);
-    assert_eq!(book.asked(), 1);
+    assert_eq!(book.reads(), 1);
+    // Other instances find it in the shared cache.
+    assert_eq!(read(&environment.instance(&book, NOT_YET), 7).await, 1);
+    assert_eq!(book.reads(), 1);
 }
 
 #[tokio::test]
-async fn who_asks_after_a_change_is_not_given_a_loading_that_began_before_it() {
-    let stage = Stage::open();
+async fn a_read_after_a_change_gets_a_new_load() {
+    let environment = TestEnvironment::open();
     let book = Book::new(&[(7, 1)]);
-    // Memory is not served, so nothing but the asking orders the two.
-    let cache = stage.instance(&book, NOT_YET);
+    // Memory is not served; only the time of the request decides.
+    let cache = environment.instance(&book, NOT_YET);
     book.hold();
     let early = tokio::spawn({
         let cache = cache.clone();
@@ -49,7 +49,7 @@ async fn who_asks_after_a_change_is_not_given_a_loading_that_began_before_it() {
     });
     book.held(1).await;
     book.commit(7, 2);
-    stage
+    environment
         .shared()
         .raise(change(7, 2))
         .await
@@ -66,28 +66,28 @@ async fn who_asks_after_a_change_is_not_given_a_loading_that_began_before_it() {
 }
 
 #[tokio::test]
-async fn a_reader_that_loaded_before_a_change_puts_nothing_back_anywhere() {
-    let stage = Stage::open();
+async fn a_load_before_a_change_is_not_stored() {
+    let environment = TestEnvironment::open();
     let book = Book::new(&[(7, 1), (8, 1)]);
-    let instance = stage.following(&book).await;
+    let instance = environment.following(&book).await;
     assert_eq!(instance.read(8).await, 1);
     book.hold();
     let old_reader = tokio::spawn({
         let cache = instance.cache.clone();
         async move { read(&cache, 7).await }
     });
-    // It has read version 1 and is held up before it can keep it.
+    // It has read version 1 and is blocked before it stores it.
     book.held(1).await;
     book.commit(7, 2);
-    stage.invalidate(change(7, 2)).await;
-    // News come in order: once this one has arrived, so has that.
+    environment.invalidate(change(7, 2)).await;
+    // Changes arrive in order: after this one, the other has arrived.
     book.commit(8, 2);
     book.release();
-    stage.invalidate(change(8, 2)).await;
-    until("the news arrive", async || instance.read(8).await == 2).await;
+    environment.invalidate(change(8, 2)).await;
+    until("the changes arrive", async || instance.read(8).await == 2).await;
     old_reader.await.expect("reads");
     assert_eq!(instance.read(7).await, 2);
-    let kept = stage.shared().get(id(7), 1).await;
+    let kept = environment.shared().get(id(7), 1).await;
     assert!(
         !matches!(&kept, Ok(SharedLookup::Hit(Some(found))) if found.version.get() < 2),
         "{kept:?}"
@@ -95,10 +95,10 @@ async fn a_reader_that_loaded_before_a_change_puts_nothing_back_anywhere() {
 }
 
 #[tokio::test]
-async fn news_that_overtake_a_loading_make_it_load_again() {
-    let stage = Stage::open();
+async fn a_change_during_a_load_repeats_it() {
+    let environment = TestEnvironment::open();
     let book = Book::new(&[(7, 1)]);
-    let instance = stage.following(&book).await;
+    let instance = environment.following(&book).await;
     book.hold();
     let reader = tokio::spawn({
         let cache = instance.cache.clone();
@@ -106,7 +106,7 @@ async fn news_that_overtake_a_loading_make_it_load_again() {
     });
     book.held(1).await;
     book.commit(7, 2);
-    // This process made the change itself.
+    // This process made the change.
     instance
         .cache
         .changed(ProgramChanged {
@@ -118,42 +118,42 @@ async fn news_that_overtake_a_loading_make_it_load_again() {
     assert_eq!(
         reader.await.expect("reads"),
         2,
-        "an instance that knows of version 2 never answers with 1"
+        "an instance with version 2 never returns version 1"
     );
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_remembered_until_it_does() {
-    let stage = Stage::open();
+async fn an_absent_program_is_cached_until_it_exists() {
+    let environment = TestEnvironment::open();
     let book = Book::new(&[]);
-    let instance = stage.following(&book).await;
+    let instance = environment.following(&book).await;
     assert_eq!(
-        (instance.read(7).await, instance.read(7).await, book.asked()),
+        (instance.read(7).await, instance.read(7).await, book.reads()),
         (0, 0, 1)
     );
     book.commit(7, 1);
-    stage.invalidate(change(7, 1)).await;
+    environment.invalidate(change(7, 1)).await;
     until("it exists", async || instance.read(7).await == 1).await;
 }
 
 #[tokio::test]
-async fn an_error_of_the_truth_is_told_and_not_kept() {
-    let stage = Stage::open();
+async fn an_error_of_the_source_is_not_cached() {
+    let environment = TestEnvironment::open();
     let book = Book::new(&[(7, -1)]);
-    let instance = stage.following(&book).await;
+    let instance = environment.following(&book).await;
     assert_eq!(
         instance.cache.find(id(7)).await.map(|_| ()),
-        Err("the book cannot be read".to_owned())
+        Err("the source cannot be read".to_owned())
     );
     book.commit(7, 1);
     assert_eq!(instance.read(7).await, 1);
 }
 
 #[tokio::test]
-async fn who_was_shown_a_newer_version_than_the_caches_have_gets_the_truth() {
-    let stage = Stage::open();
+async fn find_committed_reads_past_the_caches() {
+    let environment = TestEnvironment::open();
     let book = Book::new(&[(7, 1)]);
-    let instance = stage.following(&book).await;
+    let instance = environment.following(&book).await;
     assert_eq!(instance.read(7).await, 1);
     book.commit(7, 2);
     let found = instance
@@ -169,7 +169,7 @@ async fn who_was_shown_a_newer_version_than_the_caches_have_gets_the_truth() {
 
 #[tokio::test]
 async fn one_that_hears_nothing_serves_from_memory_for_its_short_time_only() {
-    let stage = Stage::open();
+    let environment = TestEnvironment::open();
     let book = Book::new(&[(7, 1)]);
     let keep = shared::cache::Retention {
         entries: 10,
@@ -179,13 +179,13 @@ async fn one_that_hears_nothing_serves_from_memory_for_its_short_time_only() {
     };
     let cache = shared::cache::ProgramCache::new(
         book.clone(),
-        stage.shared(),
+        environment.shared(),
         ChangeFeed::Unavailable,
         keep,
     );
     assert_eq!(read(&cache, 7).await, 1);
     book.commit(7, 2);
-    stage
+    environment
         .shared()
         .raise(change(7, 2))
         .await

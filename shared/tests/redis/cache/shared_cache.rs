@@ -7,8 +7,8 @@ use proptest::test_runner::{Config, TestRunner};
 use shared::cache::{PutLease, PutResult, Raised, SharedCache, SharedLookup};
 use shared::sale::Program;
 
-use super::stage::{LONG, Stage, change, id, program};
-use crate::private::Private;
+use super::environment::{LONG, TestEnvironment, change, id, program};
+use testkit::redis::PrivateRedis;
 
 async fn miss(cache: &SharedCache, n: i64) -> PutLease {
     match cache.get(id(n), rand::random()).await {
@@ -26,11 +26,11 @@ async fn put(cache: &SharedCache, n: i64, lease: &PutLease, found: Option<&Progr
 
 #[tokio::test]
 async fn what_was_missed_and_put_is_found_by_everybody() {
-    let stage = Stage::open();
-    let cache = stage.shared();
+    let environment = TestEnvironment::open();
+    let cache = environment.shared();
     let lease = miss(&cache, 7).await;
     assert_eq!(
-        miss(&stage.shared(), 7).await,
+        miss(&environment.shared(), 7).await,
         lease,
         "those who miss together share a lease"
     );
@@ -39,7 +39,7 @@ async fn what_was_missed_and_put_is_found_by_everybody() {
         PutResult::Stored
     );
     assert_eq!(
-        stage.shared().get(id(7), 1).await,
+        environment.shared().get(id(7), 1).await,
         Ok(SharedLookup::Hit(Some(program(7, 1))))
     );
     miss(&cache, 8).await;
@@ -47,8 +47,8 @@ async fn what_was_missed_and_put_is_found_by_everybody() {
 
 #[tokio::test]
 async fn a_reader_that_loaded_an_old_version_before_a_change_never_puts_it_back() {
-    let stage = Stage::open();
-    let cache = stage.shared();
+    let environment = TestEnvironment::open();
+    let cache = environment.shared();
     let old_reader = miss(&cache, 7).await;
     let old = program(7, 1);
     cache.raise(change(7, 2)).await.expect("Redis runs");
@@ -73,8 +73,8 @@ async fn a_reader_that_loaded_an_old_version_before_a_change_never_puts_it_back(
 
 #[tokio::test]
 async fn a_slower_reader_does_not_replace_what_a_quicker_one_put_even_before_the_floor_rises() {
-    let stage = Stage::open();
-    let cache = stage.shared();
+    let environment = TestEnvironment::open();
+    let cache = environment.shared();
     let lease = miss(&cache, 7).await;
     assert_eq!(
         put(&cache, 7, &lease, Some(&program(7, 2))).await,
@@ -89,8 +89,8 @@ async fn a_slower_reader_does_not_replace_what_a_quicker_one_put_even_before_the
 
 #[tokio::test]
 async fn a_risen_floor_drops_what_is_below_it_and_nothing_else() {
-    let stage = Stage::open();
-    let cache = stage.shared();
+    let environment = TestEnvironment::open();
+    let cache = environment.shared();
     let lease = miss(&cache, 7).await;
     put(&cache, 7, &lease, Some(&program(7, 2))).await;
     assert_eq!(
@@ -122,13 +122,13 @@ async fn a_risen_floor_drops_what_is_below_it_and_nothing_else() {
 
 #[tokio::test]
 async fn a_lease_from_before_the_server_lost_its_memory_puts_nothing() {
-    let stage = Stage::open();
-    let cache = stage.shared();
+    let environment = TestEnvironment::open();
+    let cache = environment.shared();
     let lease = miss(&cache, 7).await;
     let old = program(7, 1);
     cache.raise(change(7, 2)).await.expect("Redis runs");
     for key in ["floor", "body", "lease"] {
-        let _: u64 = stage.ask(&["DEL", &stage.key(7, key)]).await;
+        let _: u64 = environment.query(&["DEL", &environment.key(7, key)]).await;
     }
     // Nothing tells any more that this is old; but nobody who missed since has this lease.
     assert_eq!(put(&cache, 7, &lease, Some(&old)).await, PutResult::NoLease);
@@ -141,8 +141,8 @@ async fn a_lease_from_before_the_server_lost_its_memory_puts_nothing() {
 
 #[tokio::test]
 async fn that_there_is_no_such_program_is_remembered_until_there_is_one() {
-    let stage = Stage::open();
-    let cache = stage.shared();
+    let environment = TestEnvironment::open();
+    let cache = environment.shared();
     let lease = miss(&cache, 7).await;
     assert_eq!(put(&cache, 7, &lease, None).await, PutResult::Stored);
     assert_eq!(cache.get(id(7), 1).await, Ok(SharedLookup::Hit(None)));
@@ -158,14 +158,19 @@ async fn that_there_is_no_such_program_is_remembered_until_there_is_one() {
 
 #[tokio::test]
 async fn a_floor_has_no_end_and_everything_else_has() {
-    let stage = Stage::open();
-    let cache = stage.shared();
+    let environment = TestEnvironment::open();
+    let cache = environment.shared();
     let lease = miss(&cache, 7).await;
     put(&cache, 7, &lease, Some(&program(7, 1))).await;
     cache.raise(change(7, 1)).await.expect("Redis runs");
     let mut ttl = BTreeMap::new();
     for key in ["floor", "body", "lease"] {
-        ttl.insert(key, stage.ask::<i64>(&["PTTL", &stage.key(7, key)]).await);
+        ttl.insert(
+            key,
+            environment
+                .query::<i64>(&["PTTL", &environment.key(7, key)])
+                .await,
+        );
     }
     assert_eq!(ttl["floor"], -1);
     assert!(
@@ -176,10 +181,17 @@ async fn a_floor_has_no_end_and_everything_else_has() {
 
 #[tokio::test]
 async fn a_body_that_cannot_be_read_is_told_apart_from_none() {
-    let stage = Stage::open();
-    let cache = stage.shared();
-    let _: u64 = stage
-        .ask(&["HSET", &stage.key(7, "body"), "version", "1", "body", "{}"])
+    let environment = TestEnvironment::open();
+    let cache = environment.shared();
+    let _: u64 = environment
+        .query(&[
+            "HSET",
+            &environment.key(7, "body"),
+            "version",
+            "1",
+            "body",
+            "{}",
+        ])
         .await;
     assert_eq!(cache.get(id(7), 1).await, Ok(SharedLookup::Unreadable));
     let lease = miss(&cache, 8).await;
@@ -193,9 +205,9 @@ async fn a_body_that_cannot_be_read_is_told_apart_from_none() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_full_server_gives_up_bodies_and_never_a_floor() {
-    let server = Private::start(&["--maxmemory", "4mb", "--maxmemory-policy", "volatile-lru"]);
-    let stage = Stage::at(&server.url(), std::time::Duration::from_secs(5));
-    let cache = stage.shared();
+    let server = PrivateRedis::start(&["--maxmemory", "4mb", "--maxmemory-policy", "volatile-lru"]);
+    let environment = TestEnvironment::at(&server.url(), std::time::Duration::from_secs(5));
+    let cache = environment.shared();
     let large = |n| Program {
         title: "x".repeat(50_000),
         ..program(n, 1)
@@ -214,8 +226,12 @@ async fn a_full_server_gives_up_bodies_and_never_a_floor() {
     let mut floors = 0;
     let mut bodies = 0;
     for n in 1..=200 {
-        floors += stage.ask::<u64>(&["EXISTS", &stage.key(n, "floor")]).await;
-        bodies += stage.ask::<u64>(&["EXISTS", &stage.key(n, "body")]).await;
+        floors += environment
+            .query::<u64>(&["EXISTS", &environment.key(n, "floor")])
+            .await;
+        bodies += environment
+            .query::<u64>(&["EXISTS", &environment.key(n, "body")])
+            .await;
     }
     assert_eq!(floors, 200);
     assert!(bodies < 200, "nothing was evicted: the test shows nothing");
@@ -260,8 +276,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// raised floor is ever served.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn whatever_the_order_nothing_older_than_a_raised_floor_is_served() {
-    let stage = Stage::open();
-    let cache = stage.shared();
+    let environment = TestEnvironment::open();
+    let cache = environment.shared();
     let runtime = tokio::runtime::Handle::current();
     let outcome = tokio::task::block_in_place(|| {
         let mut runner = TestRunner::new(Config {
@@ -271,14 +287,14 @@ async fn whatever_the_order_nothing_older_than_a_raised_floor_is_served() {
         });
         let program = 1_000_i64..1 << 50;
         runner.run(&(program, steps()), |(n, steps)| {
-            runtime.block_on(play(&stage, &cache, n, steps))
+            runtime.block_on(play(&environment, &cache, n, steps))
         })
     });
     outcome.unwrap_or_else(|e| panic!("{e}"));
 }
 
 async fn play(
-    stage: &Stage,
+    environment: &TestEnvironment,
     cache: &SharedCache,
     n: i64,
     steps: Vec<Step>,
@@ -321,8 +337,10 @@ async fn play(
                 raised = raised.max(to);
             }
             Step::Lose => {
-                let keys = ["floor", "body", "lease"].map(|key| stage.key(n, key));
-                let _: u64 = stage.ask(&["DEL", &keys[0], &keys[1], &keys[2]]).await;
+                let keys = ["floor", "body", "lease"].map(|key| environment.key(n, key));
+                let _: u64 = environment
+                    .query(&["DEL", &keys[0], &keys[1], &keys[2]])
+                    .await;
             }
         }
     }

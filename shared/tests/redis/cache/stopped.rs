@@ -10,7 +10,7 @@ use shared::sale::{NewCategory, NewProgram, ProgramChange};
 use shared::store::{Changed, Store};
 use sqlx::AssertSqlSafe;
 
-use super::stage::{Stage, cache_url};
+use super::environment::{TestEnvironment, cache_url};
 
 /// For so long a read of the instance counts as recent.
 const FRESH_MS: u64 = 300;
@@ -23,9 +23,9 @@ struct Instance {
 }
 
 impl Instance {
-    fn start(stage: &Stage) -> Self {
+    fn start(environment: &TestEnvironment) -> Self {
         let mut child = Command::new(program_reader())
-            .env("ENV_PREFIX", stage.names.prefix())
+            .env("ENV_PREFIX", environment.names.prefix())
             .env("REDIS_CACHE_URL", cache_url())
             .env("DATABASE_URL", database_url())
             .env("PROGRAM_CACHE_READER", "true")
@@ -46,11 +46,11 @@ impl Instance {
 
     /// The version it serves, and whether it did so from memory.
     fn read(&mut self, program: ProgramId) -> (i64, bool) {
-        self.ask(program);
+        self.query(program);
         self.answer()
     }
 
-    fn ask(&mut self, program: ProgramId) {
+    fn query(&mut self, program: ProgramId) {
         writeln!(self.asks, "{program}").expect("it listens");
     }
 
@@ -114,8 +114,8 @@ async fn an_instance_that_was_stopped_for_a_minute_wakes_to_the_present_as_well(
 
 /// Stops an instance once for each of these times, changes a program meanwhile, wakes it and reads.
 async fn stopped(stops: &[Duration]) {
-    let stage = Stage::open();
-    let store = Store::connect(&database_url(), &stage.names, 2).expect("a database URL");
+    let environment = TestEnvironment::open();
+    let store = Store::connect(&database_url(), &environment.names, 2).expect("a database URL");
     store
         .migrate()
         .await
@@ -128,7 +128,7 @@ async fn stopped(stops: &[Duration]) {
     };
     let new = NewProgram::new("Autumn tour".into(), vec![category], 900_000, 6).expect("valid");
     let id = store.create_program(new, None).await.expect("created").id;
-    let mut instance = Instance::start(&stage);
+    let mut instance = Instance::start(&environment);
     let mut from_memory = 0;
     for (version, stop) in (1_i64..).zip(stops) {
         // Until it serves from memory, as it does when nothing is wrong.
@@ -151,7 +151,7 @@ async fn stopped(stops: &[Duration]) {
         let Changed::Done(program) = changed else {
             panic!("{changed:?}")
         };
-        stage
+        environment
             .invalidate(ProgramChanged {
                 id,
                 version: program.version,
@@ -159,14 +159,17 @@ async fn stopped(stops: &[Duration]) {
             .await;
         tokio::time::sleep(*stop).await;
         // Asked while it sleeps, so that the answer is the first thing it does.
-        instance.ask(id);
+        instance.query(id);
         instance.signal("CONT");
         let (served, _) = instance.answer();
         assert_eq!(served, version + 1, "it woke up in the past");
     }
     assert_eq!(from_memory as usize, stops.len());
     drop(instance);
-    let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", stage.names.schema()));
+    let drop = AssertSqlSafe(format!(
+        "DROP SCHEMA {} CASCADE",
+        environment.names.schema()
+    ));
     let raw = sqlx::postgres::PgPoolOptions::new()
         .max_connections(1)
         .connect_lazy(&database_url())

@@ -6,28 +6,28 @@ use shared::gate::TimeoutJob;
 
 use super::USERS;
 use super::plain::{Model, indexes, key_text, message, state_of};
-use crate::stage::{Stage, idem};
+use crate::environment::{TestEnvironment, idem};
 
 /// Every key of the environment, compared.
-pub(super) async fn compare(stage: &Stage, model: &Model) {
-    let head = stage.hash(&stage.program_key("head")).await;
+pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
+    let head = environment.hash(&environment.program_key("head")).await;
     let mut owners = BTreeMap::new();
     for (n, (order, nonce)) in &model.owners {
         owners.insert(n.to_string(), format!("{order}:{nonce}"));
     }
     assert_eq!(
-        stage.hash(&stage.program_key("owner")).await,
+        environment.hash(&environment.program_key("owner")).await,
         owners,
         "owners"
     );
-    let mut expected_keys = vec![stage.program_key("head")];
+    let mut expected_keys = vec![environment.program_key("head")];
     if !owners.is_empty() {
-        expected_keys.push(stage.program_key("owner"));
+        expected_keys.push(environment.program_key("owner"));
     }
-    for of in &stage.program.categories {
-        let map = stage
+    for of in &environment.program.categories {
+        let map = environment
             .gate
-            .seat_map(stage.at_program(), of)
+            .seat_map(environment.at_program(), of)
             .await
             .expect("answers")
             .expect("installed");
@@ -67,31 +67,31 @@ pub(super) async fn compare(stage: &Stage, model: &Model) {
                 format!("r{chunk}"),
                 all.iter().max().unwrap_or(&0).to_string(),
             );
-            expected_keys.push(stage.program_key(&format!("seats:{}:{chunk}", of.no)));
+            expected_keys.push(environment.program_key(&format!("seats:{}:{chunk}", of.no)));
         }
         assert_eq!(
-            stage
-                .hash(&stage.program_key(&format!("runs:{}", of.no)))
+            environment
+                .hash(&environment.program_key(&format!("runs:{}", of.no)))
                 .await,
             runs,
             "runs of category {}",
             of.no
         );
-        expected_keys.push(stage.program_key(&format!("runs:{}", of.no)));
+        expected_keys.push(environment.program_key(&format!("runs:{}", of.no)));
     }
     for (n, user) in USERS.iter().enumerate() {
         let of = model.tickets.iter().filter(|((user, _), _)| *user == n);
         let tickets: BTreeMap<String, String> = of
             .map(|((_, order), count)| (order.to_string(), count.to_string()))
             .collect();
-        let key = stage.program_key(&format!("user:{user}"));
-        assert_eq!(stage.hash(&key).await, tickets, "tickets of {user}");
+        let key = environment.program_key(&format!("user:{user}"));
+        assert_eq!(environment.hash(&key).await, tickets, "tickets of {user}");
         if !tickets.is_empty() {
             expected_keys.push(key);
         }
     }
     for (order, resv) in &model.resvs {
-        let found = stage
+        let found = environment
             .gate
             .reservation(*order)
             .await
@@ -110,18 +110,21 @@ pub(super) async fn compare(stage: &Stage, model: &Model) {
             (resv.attempt, message(resv))
         );
         assert_eq!(found.key, resv.key.map(|key| idem(&key_text(key))));
-        expected_keys.push(stage.key(&format!("resv:{order}")));
+        expected_keys.push(environment.key(&format!("resv:{order}")));
     }
     for (order, nonce) in &model.tombs {
-        let key = stage.key(&format!("tomb:{order}"));
-        assert_eq!(stage.ask::<String>(&["GET", &key]).await, nonce.to_string());
+        let key = environment.key(&format!("tomb:{order}"));
+        assert_eq!(
+            environment.query::<String>(&["GET", &key]).await,
+            nonce.to_string()
+        );
         expected_keys.push(key);
     }
     for ((user, key), (order, nonce, hash)) in &model.keys {
         let user = USERS[*user];
-        let key = stage.key(&format!("idem:17:{}:{user}:{}", user.len(), key_text(*key)));
+        let key = environment.key(&format!("idem:17:{}:{user}:{}", user.len(), key_text(*key)));
         assert_eq!(
-            stage.ask::<String>(&["GET", &key]).await,
+            environment.query::<String>(&["GET", &key]).await,
             format!("{order}:{nonce}:{hash:02x}")
         );
         expected_keys.push(key);
@@ -132,8 +135,8 @@ pub(super) async fn compare(stage: &Stage, model: &Model) {
             .keys()
             .filter(|(user, _)| *user == n)
             .map(|(_, key)| key_text(*key));
-        let index = stage.key(&format!("keys:17:{user}"));
-        let mut named: Vec<String> = stage.ask(&["ZRANGE", &index, "0", "-1"]).await;
+        let index = environment.key(&format!("keys:17:{user}"));
+        let mut named: Vec<String> = environment.query(&["ZRANGE", &index, "0", "-1"]).await;
         named.sort();
         assert_eq!(
             named,
@@ -144,7 +147,7 @@ pub(super) async fn compare(stage: &Stage, model: &Model) {
             expected_keys.push(index);
         }
     }
-    let program = stage.program.id;
+    let program = environment.program.id;
     let bodies = model.entries.iter().map(|(order, nonce)| {
         (
             order.to_string(),
@@ -157,22 +160,30 @@ pub(super) async fn compare(stage: &Stage, model: &Model) {
     });
     let bodies: BTreeMap<String, String> = bodies.collect();
     assert_eq!(
-        stage.hash(&stage.key("delay:order-timeout:job")).await,
+        environment
+            .hash(&environment.key("delay:order-timeout:job"))
+            .await,
         bodies,
         "timeout entries"
     );
-    let mut due: Vec<String> = stage
-        .ask(&["ZRANGE", &stage.key("delay:order-timeout:due"), "0", "-1"])
+    let mut due: Vec<String> = environment
+        .query(&[
+            "ZRANGE",
+            &environment.key("delay:order-timeout:due"),
+            "0",
+            "-1",
+        ])
         .await;
     due.sort();
     assert_eq!(due, bodies.keys().cloned().collect::<Vec<_>>(), "due times");
     if !bodies.is_empty() {
-        expected_keys
-            .extend(["due", "job"].map(|part| stage.key(&format!("delay:order-timeout:{part}"))));
+        expected_keys.extend(
+            ["due", "job"].map(|part| environment.key(&format!("delay:order-timeout:{part}"))),
+        );
     }
     expected_keys.sort();
     assert_eq!(
-        stage.keys().await,
+        environment.keys().await,
         expected_keys,
         "no key but those of the table exists"
     );

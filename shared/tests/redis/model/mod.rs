@@ -17,7 +17,7 @@ use shared::sale::SeatSelection;
 use compare::compare;
 use plain::{Model, indexes, key_text, state_of};
 
-use crate::stage::{ENDS, Stage, category, idem, mine, nonce, number, uid};
+use crate::environment::{ENDS, TestEnvironment, category, idem, mine, nonce, number, uid};
 
 /// Two categories: one of a single short chunk, one of three chunks (four rows of 500 each).
 const HALLS: &[(u32, u32)] = &[(3, 7), (9, 500)];
@@ -92,13 +92,13 @@ fn seats() -> impl Strategy<Value = (u16, Vec<u32>)> {
 
 fn verbs() -> impl Strategy<Value = Verb> {
     let id = (0_u16..7, 0_u8..2);
-    let wish = prop_oneof![
+    let request = prop_oneof![
         seats().prop_map(|(cat, seats)| Wish::Seats(cat, seats)),
         (0_u16..2, 1_u32..9).prop_map(|(cat, count)| Wish::Best(cat, count)),
     ];
     let key = prop::option::of((0_u8..3, 0_u8..2));
     prop_oneof![
-        8 => (id.clone(), 0_usize..3, wish, key).prop_map(|((order, nonce), user, want, key)| Verb::Reserve { order, nonce, user, want, key }),
+        8 => (id.clone(), 0_usize..3, request, key).prop_map(|((order, nonce), user, want, key)| Verb::Reserve { order, nonce, user, want, key }),
         2 => id.clone().prop_map(|(order, nonce)| Verb::Accept { order, nonce }),
         2 => (id.clone(), prop::option::of(1_u32..3)).prop_map(|((order, nonce), attempt)| Verb::Abandon { order, nonce, attempt }),
         3 => (id.clone(), 0_usize..3, prop::option::of(seats()), any::<bool>())
@@ -108,8 +108,8 @@ fn verbs() -> impl Strategy<Value = Verb> {
     ]
 }
 
-async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
-    let program = stage.at_program();
+async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
+    let program = environment.at_program();
     let at = |order, nonced: u8| OrderAt {
         order: number(order),
         nonce: nonce(u128::from(nonced)),
@@ -128,11 +128,17 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
                 Wish::Seats(cat, seats) => SeatSelection::seats(category(*cat), indexes(seats)),
                 Wish::Best(cat, count) => SeatSelection::best(category(*cat), *count),
             };
-            let mut wish = stage.wish(at, USERS[user], wanted.expect("a valid wish"));
-            wish.user_limit = LIMIT;
-            wish.idempotency = key.map(|(key, hash)| (idem(&key_text(key)), format!("{hash:02x}")));
-            let expected = model.reserve(stage, at, user, &want, key);
-            assert_eq!(stage.gate.reserve(&wish).await, Ok(expected), "{wish:?}");
+            let mut request =
+                environment.request(at, USERS[user], wanted.expect("a valid request"));
+            request.user_limit = LIMIT;
+            request.idempotency =
+                key.map(|(key, hash)| (idem(&key_text(key)), format!("{hash:02x}")));
+            let expected = model.reserve(environment, at, user, &want, key);
+            assert_eq!(
+                environment.gate.reserve(&request).await,
+                Ok(expected),
+                "{request:?}"
+            );
         }
         Verb::Accept { order, nonce } => {
             let at = at(order, nonce);
@@ -150,7 +156,7 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
                 Some(resv) => Accepted::Found(state_of(resv.state)),
             };
             assert_eq!(
-                stage
+                environment
                     .gate
                     .accept(at, 3, i64::MAX, 1_795_371_222_316, 900_000)
                     .await,
@@ -178,7 +184,7 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
                     Abandoned::WasHeld
                 }
             };
-            assert_eq!(stage.gate.abandon(at, attempt).await, Ok(expected));
+            assert_eq!(environment.gate.abandon(at, attempt).await, Ok(expected));
         }
         Verb::Live {
             order,
@@ -186,7 +192,7 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
             user,
             seats,
             due,
-        } => live(stage, model, at(order, nonce), user, seats, due).await,
+        } => live(environment, model, at(order, nonce), user, seats, due).await,
         Verb::Gone {
             order,
             nonce,
@@ -214,19 +220,19 @@ async fn step(stage: &Stage, model: &mut Model, verb: Verb) {
                 forget,
             );
             assert_eq!(
-                stage.gate.settle(&settle).await,
+                environment.gate.settle(&settle).await,
                 Ok(Settled::Done {
                     displaced: vec![],
                     freed
                 })
             );
         }
-        Verb::Refill => refill(stage, model).await,
+        Verb::Refill => refill(environment, model).await,
     }
 }
 
 async fn live(
-    stage: &Stage,
+    environment: &TestEnvironment,
     model: &mut Model,
     at: OrderAt,
     user: usize,
@@ -275,21 +281,27 @@ async fn live(
     } else {
         Settled::SeatsUnknown
     };
-    assert_eq!(stage.gate.settle(&settle).await, Ok(expected), "{settle:?}");
+    assert_eq!(
+        environment.gate.settle(&settle).await,
+        Ok(expected),
+        "{settle:?}"
+    );
 }
 
-async fn refill(stage: &Stage, model: &mut Model) {
-    let program = stage.at_program();
-    let () = stage.ask(&["DEL", &stage.program_key("head")]).await;
+async fn refill(environment: &TestEnvironment, model: &mut Model) {
+    let program = environment.at_program();
+    let () = environment
+        .query(&["DEL", &environment.program_key("head")])
+        .await;
     let loader = Epoch::new(rand::random());
     assert_eq!(
-        stage
+        environment
             .gate
-            .install_begin(&stage.program, None, &loader, 60_000)
+            .install_begin(&environment.program, None, &loader, 60_000)
             .await,
         Ok(FillBegun::EndsNeeded)
     );
-    assert_eq!(stage.begin(ENDS, &loader, 60_000).await, mine(""));
+    assert_eq!(environment.begin(ENDS, &loader, 60_000).await, mine(""));
     model.begin();
     let rows = std::mem::take(&mut model.rows);
     let orders: Vec<LiveOrder> = rows
@@ -314,7 +326,7 @@ async fn refill(stage: &Stage, model: &mut Model) {
             displaced.extend(model.live(at, user, cat, &seats, due));
         }
     }
-    let merged = stage
+    let merged = environment
         .gate
         .install_merge(program, &loader, 60_000, &orders)
         .await;
@@ -332,7 +344,10 @@ async fn refill(stage: &Stage, model: &mut Model) {
         once(displaced.iter().map(named).collect())
     );
     assert_eq!(outside, vec![]);
-    assert_eq!(stage.gate.install_open(program, &loader).await, Ok(true));
+    assert_eq!(
+        environment.gate.install_open(program, &loader).await,
+        Ok(true)
+    );
 }
 
 fn named((order, nonce): &(OrderNumber, Nonce)) -> (OrderNumber, [u8; 16]) {
@@ -355,11 +370,11 @@ fn after_any_sequence_of_verbs_the_whole_state_is_what_a_plain_model_says() {
     let sequences = prop::collection::vec(verbs(), 1..40);
     let outcome = runner.run(&sequences, |sequence| {
         runtime.block_on(async {
-            let stage = Stage::open(HALLS).await;
+            let environment = TestEnvironment::open(HALLS).await;
             let mut model = Model::default();
             for verb in sequence {
-                step(&stage, &mut model, verb).await;
-                compare(&stage, &model).await;
+                step(&environment, &mut model, verb).await;
+                compare(&environment, &model).await;
             }
         });
         Ok(())

@@ -7,7 +7,7 @@ use shared::message::{Nonce, OrderNumber, SeatIndex};
 use shared::sale::Category;
 
 use super::{LIMIT, Wish};
-use crate::stage::{Stage, seat};
+use crate::environment::{TestEnvironment, seat};
 
 pub(super) type Owner = (OrderNumber, Nonce);
 
@@ -91,7 +91,7 @@ impl Model {
 
     pub(super) fn reserve(
         &mut self,
-        stage: &Stage,
+        environment: &TestEnvironment,
         at: OrderAt,
         user: usize,
         want: &Wish,
@@ -153,7 +153,7 @@ impl Model {
         if have + count > LIMIT {
             return Reserved::LimitReached { have };
         }
-        let of = &stage.program.categories[usize::from(cat)];
+        let of = &environment.program.categories[usize::from(cat)];
         let seats = match want {
             Wish::Seats(_, seats) => {
                 let taken: Vec<u32> = seats

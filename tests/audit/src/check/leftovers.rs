@@ -1,19 +1,19 @@
-//! What must be gone, or counted, when a run is over.
+//! Checks of what may remain after a run.
 
-use super::{Check, World};
+use super::{Check, Evidence};
 
-pub(super) fn parked(world: &World) -> Check {
+pub(super) fn parked(evidence: &Evidence) -> Check {
     let mut check = Check::new("left over", "messages were parked only on purpose");
-    check.looked_at = world.truth.parked.len();
-    if world.truth.parked.len() != world.bounds.parked {
-        let n = world.truth.parked.len();
+    check.looked_at = evidence.tables.parked.len();
+    if evidence.tables.parked.len() != evidence.bounds.parked {
+        let n = evidence.tables.parked.len();
         check.violations.push(format!(
             "{n} messages parked, {} on purpose",
-            world.bounds.parked
+            evidence.bounds.parked
         ));
         check.violations.extend(
-            world
-                .truth
+            evidence
+                .tables
                 .parked
                 .iter()
                 .map(|p| format!("{}: {}", p.place, p.reason)),
@@ -22,11 +22,11 @@ pub(super) fn parked(world: &World) -> Check {
     check
 }
 
-pub(super) fn timeouts(world: &World) -> Check {
+pub(super) fn timeouts(evidence: &Evidence) -> Check {
     let mut check = Check::new("left over", "no timeout still runs");
-    check.looked_at = world.truth.orders.len();
+    check.looked_at = evidence.tables.orders.len();
     check.violations.extend(
-        world
+        evidence
             .gate
             .due
             .iter()
@@ -35,18 +35,18 @@ pub(super) fn timeouts(world: &World) -> Check {
     check
 }
 
-/// A reservation ends as a stored order's, or it ends.
-pub(super) fn reservations(world: &World) -> Check {
+/// Every reservation belongs to a stored order, or is gone.
+pub(super) fn reservations(evidence: &Evidence) -> Check {
     let mut check = Check::new("left over", "no reservation is unfinished");
-    for (number, reservation) in &world.gate.reservations {
+    for (number, reservation) in &evidence.gate.reservations {
         let finished = reservation.state == "stored"
-            && world
-                .truth
+            && evidence
+                .tables
                 .orders
                 .get(number)
-                .is_some_and(crate::truth::Order::live);
-        let status = world
-            .truth
+                .is_some_and(crate::tables::Order::live);
+        let status = evidence
+            .tables
             .orders
             .get(number)
             .map_or("not in Postgres", |o| o.status.as_str());
@@ -60,20 +60,20 @@ pub(super) fn reservations(world: &World) -> Check {
     check
 }
 
-pub(super) fn dirty(world: &World) -> Check {
+pub(super) fn dirty(evidence: &Evidence) -> Check {
     let mut check = Check::new("left over", "no order waits to be reconciled");
-    for row in world.truth.orders.values() {
+    for row in evidence.tables.orders.values() {
         check.look(
             row.dirty
                 .then(|| format!("order {} ({}) is dirty", row.number, row.status)),
         );
     }
-    for number in &world.truth.unsettled {
+    for number in &evidence.tables.unsettled {
         check.look(Some(format!(
-            "order {number} was stored, and the gate was never told"
+            "order {number} was stored, and the gate is not settled by it"
         )));
     }
-    for (program, hall) in &world.gate.halls {
+    for (program, hall) in &evidence.gate.halls {
         let open = hall.head.get("state").is_none_or(|s| s == "open");
         check.look(
             (!open).then(|| format!("program {program} is still closed: its seat map is loading")),

@@ -1,4 +1,4 @@
-//! The checks: pure comparisons of what clients were told, what Postgres says and what Redis holds.
+//! The checks: pure comparisons of client logs, Postgres and Redis.
 
 mod leftovers;
 mod money;
@@ -7,12 +7,12 @@ mod seats;
 
 use crate::gate::Gate;
 use crate::log::Log;
-use crate::truth::Truth;
+use crate::tables::Tables;
 
-/// What the run was.
+/// What is allowed in this run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Bounds {
-    /// It is over: everything must be final.
+    /// The run is over: everything must be final.
     pub over: bool,
     /// Messages parked on purpose.
     pub parked: usize,
@@ -22,9 +22,9 @@ pub(crate) struct Bounds {
 
 /// Everything that was read.
 #[derive(Debug, Default)]
-pub(crate) struct World {
+pub(crate) struct Evidence {
     pub log: Log,
-    pub truth: Truth,
+    pub tables: Tables,
     pub gate: Gate,
     pub bounds: Bounds,
 }
@@ -32,13 +32,13 @@ pub(crate) struct World {
 /// One check's result.
 #[derive(Debug)]
 pub(crate) struct Check {
-    /// Heading of the room it belongs to.
+    /// The subject: seats, orders, money, left over.
     pub about: &'static str,
-    /// The promise, in words.
+    /// The promise.
     pub promise: &'static str,
-    /// How many things were looked at.
+    /// Number of compared items.
     pub looked_at: usize,
-    /// Each breach, in one line.
+    /// One line per violation.
     pub violations: Vec<String>,
 }
 
@@ -52,42 +52,42 @@ impl Check {
         }
     }
 
-    /// Looks at one more thing; `wrong` tells what is wrong with it, if anything.
+    /// Counts one item. `wrong` describes a violation.
     fn look(&mut self, wrong: Option<String>) {
         self.looked_at += 1;
         self.violations.extend(wrong);
     }
 }
 
-/// Runs every check that applies. The last ones need a run that is over: while it goes on, Redis
-/// and Postgres may rightly differ for a moment.
-pub(crate) fn all(world: &World) -> Vec<Check> {
+/// Runs every check that applies. The last ones require that the run is over: before, Redis and
+/// Postgres may differ for a moment.
+pub(crate) fn all(evidence: &Evidence) -> Vec<Check> {
     let mut checks = vec![
-        seats::sold_once(world),
-        seats::told_once(world),
-        seats::rows_match(world),
-        seats::maps_agree(world),
-        orders::stored_as_accepted(world),
-        orders::not_dropped(world),
-        orders::failed_means_failed(world),
-        orders::one_key_one_order(world),
-        orders::limits_kept(world),
-        money::orders_paid_exactly(world),
-        money::payments_kept(world),
-        money::paid_stays_paid(world),
-        money::adds_up(world),
-        leftovers::parked(world),
+        seats::sold_once(evidence),
+        seats::promised_once(evidence),
+        seats::rows_match(evidence),
+        seats::maps_agree(evidence),
+        orders::stored_as_accepted(evidence),
+        orders::not_dropped(evidence),
+        orders::failed_means_failed(evidence),
+        orders::one_key_one_order(evidence),
+        orders::limits_kept(evidence),
+        money::orders_paid_exactly(evidence),
+        money::payments_kept(evidence),
+        money::paid_stays_paid(evidence),
+        money::adds_up(evidence),
+        leftovers::parked(evidence),
     ];
-    if world.bounds.over {
+    if evidence.bounds.over {
         checks.extend([
-            seats::held_by_somebody(world),
-            seats::live_orders_hold(world),
-            seats::tickets_match(world),
-            orders::all_final(world),
-            money::none_unmatched(world),
-            leftovers::timeouts(world),
-            leftovers::reservations(world),
-            leftovers::dirty(world),
+            seats::held_by_live_orders(evidence),
+            seats::live_orders_hold(evidence),
+            seats::tickets_match(evidence),
+            orders::all_final(evidence),
+            money::none_unmatched(evidence),
+            leftovers::timeouts(evidence),
+            leftovers::reservations(evidence),
+            leftovers::dirty(evidence),
         ]);
     }
     checks.sort_by_key(|c| {

@@ -1,9 +1,9 @@
-//! Money: what buyers paid is what orders took plus what is to be given back.
+//! Checks of money: buyers paid what orders cost, plus what is to be refunded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, World};
-use crate::truth::Payment;
+use super::{Check, Evidence};
+use crate::tables::Payment;
 
 fn to_give_back(payment: &Payment) -> bool {
     matches!(
@@ -12,16 +12,16 @@ fn to_give_back(payment: &Payment) -> bool {
     )
 }
 
-/// A paid order has one applied payment of its amount; any other has none. Amounts are price times
-/// seats.
-pub(super) fn orders_paid_exactly(world: &World) -> Check {
+/// A paid order has one applied payment of its amount, any other order none. Amounts are price
+/// times seats.
+pub(super) fn orders_paid_exactly(evidence: &Evidence) -> Check {
     let mut check = Check::new(
         "money",
         "a paid order has one payment of its amount, any other none",
     );
     let mut applied: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-    for payment in world
-        .truth
+    for payment in evidence
+        .tables
         .payments
         .iter()
         .filter(|p| p.status == "applied")
@@ -30,7 +30,7 @@ pub(super) fn orders_paid_exactly(world: &World) -> Check {
             .entry(&payment.order)
             .or_default()
             .push(payment.amount_cents);
-        let known = world.truth.orders.contains_key(&payment.order);
+        let known = evidence.tables.orders.contains_key(&payment.order);
         check.look((!known).then(|| {
             format!(
                 "payment {} is applied to order {}, which does not exist",
@@ -38,14 +38,14 @@ pub(super) fn orders_paid_exactly(world: &World) -> Check {
             )
         }));
     }
-    for order in world.truth.orders.values() {
+    for order in evidence.tables.orders.values() {
         let payments = applied.remove(order.number.as_str()).unwrap_or_default();
         let expected: &[i64] = if order.was_paid() {
             &[order.amount_cents]
         } else {
             &[]
         };
-        let amount_right = !order.came_to_be()
+        let amount_right = !order.was_stored()
             || order.amount_cents == order.unit_price_cents * order.seats.len() as i64;
         check.look((payments != expected).then(|| {
             format!(
@@ -66,12 +66,11 @@ pub(super) fn orders_paid_exactly(world: &World) -> Check {
     check
 }
 
-/// Every payment that was answered is a row with the same order and amount; no row comes from
-/// nowhere.
-pub(super) fn payments_kept(world: &World) -> Check {
+/// Every answered payment is a row with the same order and amount, and every row was answered.
+pub(super) fn payments_kept(evidence: &Evidence) -> Check {
     let mut check = Check::new("money", "every payment made is on record, and no other");
     let mut made = BTreeSet::new();
-    for payment in world.log.payments() {
+    for payment in evidence.log.payments() {
         made.insert((
             payment.reference.as_str(),
             payment.order.as_str(),
@@ -83,9 +82,9 @@ pub(super) fn payments_kept(world: &World) -> Check {
         let reference = &payment.reference;
         let order = &payment.order;
         let amount = payment.amount_cents;
-        let kept = world.truth.payment(reference, order, amount);
-        let another = world
-            .truth
+        let kept = evidence.tables.payment(reference, order, amount);
+        let another = evidence
+            .tables
             .payments
             .iter()
             .find(|row| row.reference == *reference);
@@ -108,16 +107,16 @@ pub(super) fn payments_kept(world: &World) -> Check {
             )
         }));
     }
-    let numbers = world.truth.order_keys();
-    let programs = world.log.programs();
-    for row in &world.truth.payments {
-        let order = world.truth.orders.get(&row.order);
+    let numbers = evidence.tables.order_keys();
+    let programs = evidence.log.programs();
+    for row in &evidence.tables.payments {
+        let order = evidence.tables.orders.get(&row.order);
         let ours = order.is_none_or(|o| o.program.as_deref().is_none_or(|p| programs.contains(p)));
         let known = made.contains(&(row.reference.as_str(), row.order.as_str(), row.amount_cents))
             || (numbers.contains(row.order.as_str()) && !ours);
         check.look((!known).then(|| {
             format!(
-                "payment {} for order {} was made by nobody",
+                "payment {} for order {} is in no client log",
                 row.reference, row.order
             )
         }));
@@ -125,11 +124,11 @@ pub(super) fn payments_kept(world: &World) -> Check {
     check
 }
 
-pub(super) fn paid_stays_paid(world: &World) -> Check {
+pub(super) fn paid_stays_paid(evidence: &Evidence) -> Check {
     let mut check = Check::new("money", "no paid order was closed");
-    for number in world.log.told_paid() {
-        let status = world
-            .truth
+    for number in evidence.log.answered_paid() {
+        let status = evidence
+            .tables
             .orders
             .get(number)
             .map_or("lost", |o| o.status.as_str());
@@ -139,18 +138,17 @@ pub(super) fn paid_stays_paid(world: &World) -> Check {
     check
 }
 
-/// The sums: taken by orders + to be given back = everything on record; and what buyers were told
-/// was taken, was.
-pub(super) fn adds_up(world: &World) -> Check {
+/// Sums: paid orders + to be refunded = all payments. Payments answered as applied are applied.
+pub(super) fn adds_up(evidence: &Evidence) -> Check {
     let mut check = Check::new("money", "money adds up");
-    let orders: i64 = world
-        .truth
+    let orders: i64 = evidence
+        .tables
         .orders
         .values()
         .filter(|o| o.was_paid())
         .map(|o| o.amount_cents)
         .sum();
-    let rows = || world.truth.payments.iter();
+    let rows = || evidence.tables.payments.iter();
     let applied: i64 = rows()
         .filter(|p| p.status == "applied")
         .map(|p| p.amount_cents)
@@ -168,18 +166,18 @@ pub(super) fn adds_up(world: &World) -> Check {
         (applied + back != all)
             .then(|| format!("{all} cents on record, {applied} applied, {back} to give back")),
     );
-    for payment in world
+    for payment in evidence
         .log
         .payments()
         .filter(|p| p.http == 200 && p.result.as_deref() == Some("applied"))
     {
-        let row = world
-            .truth
+        let row = evidence
+            .tables
             .payment(&payment.reference, &payment.order, payment.amount_cents);
         let row = row.map_or("lost", |p| p.status.as_str());
         check.look((row != "applied").then(|| {
             format!(
-                "payment {} was told applied and is {row}",
+                "payment {} was answered as applied and is {row}",
                 payment.reference
             )
         }));
@@ -187,12 +185,12 @@ pub(super) fn adds_up(world: &World) -> Check {
     check
 }
 
-/// Once the run is over a payment waits only for an order that never came.
-pub(super) fn none_unmatched(world: &World) -> Check {
+/// After the run a payment waits only for an order that was never stored.
+pub(super) fn none_unmatched(evidence: &Evidence) -> Check {
     let mut check = Check::new("money", "no payment still waits for an order that exists");
-    for payment in &world.truth.payments {
+    for payment in &evidence.tables.payments {
         let waits =
-            payment.status == "unmatched" && world.truth.orders.contains_key(&payment.order);
+            payment.status == "unmatched" && evidence.tables.orders.contains_key(&payment.order);
         check.look(waits.then(|| {
             format!(
                 "payment {} for order {} is unmatched",

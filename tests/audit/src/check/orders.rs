@@ -1,42 +1,42 @@
-//! Orders: what a buyer was told is what became of it.
+//! Checks of orders: the stored order is the answered one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, World};
+use super::{Check, Evidence};
 use crate::log::Ordered;
 
 /// (user, program, key): the scope of an Idempotency-Key.
 type Scope<'a> = (&'a str, &'a str, &'a str);
 
-pub(super) fn stored_as_accepted(world: &World) -> Check {
+pub(super) fn stored_as_accepted(evidence: &Evidence) -> Check {
     let mut check = Check::new(
         "orders",
-        "every accepted order is stored as its buyer was told",
+        "every accepted order is stored as it was answered",
     );
-    for event in world.log.orders() {
+    for event in evidence.log.orders() {
         let Some(number) = event.accepted() else {
             continue;
         };
-        let Some(row) = world.truth.orders.get(number) else {
-            // While the run goes on it may still be in Kafka.
+        let Some(row) = evidence.tables.orders.get(number) else {
+            // While the run continues, the order may still be in Kafka.
             check.look(
-                world
+                evidence
                     .bounds
                     .over
                     .then(|| format!("order {number} of {} was accepted and is lost", event.user)),
             );
             continue;
         };
-        // A void fence knows number and nonce; the rest may be missing.
+        // A void fence has number and nonce. The rest may be missing.
         let same_buyer = row.user.as_ref().is_none_or(|u| *u == event.user);
         let same_program = row.program.as_ref().is_none_or(|p| *p == event.program);
-        let same_seats = !row.came_to_be() || event.seats.is_empty() || row.seats == event.seats;
+        let same_seats = !row.was_stored() || event.seats.is_empty() || row.seats == event.seats;
         let same_money =
-            !row.came_to_be() || event.amount_cents.is_none_or(|a| a == row.amount_cents);
+            !row.was_stored() || event.amount_cents.is_none_or(|a| a == row.amount_cents);
         let same = same_buyer && same_program && same_seats && same_money;
         check.look((!same).then(|| {
             format!(
-                "order {number}: told {} program {} seats {:?} for {:?}; stored {:?} {:?} {:?} \
+                "order {number}: answered {} program {} seats {:?} for {:?}; stored {:?} {:?} {:?} \
                     for {}",
                 event.user,
                 event.program,
@@ -52,19 +52,22 @@ pub(super) fn stored_as_accepted(world: &World) -> Check {
     check
 }
 
-/// An accepted order comes to be: it is neither fenced (unless its buyer cancelled it before it was
-/// stored) nor refused.
-pub(super) fn not_dropped(world: &World) -> Check {
+/// An accepted order is stored: neither fenced, unless its buyer cancelled it before, nor rejected.
+pub(super) fn not_dropped(evidence: &Evidence) -> Check {
     let mut check = Check::new("orders", "no accepted order was dropped afterwards");
-    let cancelled = world.log.cancelled();
-    let accepted: BTreeSet<&str> = world.log.orders().filter_map(Ordered::accepted).collect();
+    let cancelled = evidence.log.cancelled();
+    let accepted: BTreeSet<&str> = evidence
+        .log
+        .orders()
+        .filter_map(Ordered::accepted)
+        .collect();
     for number in accepted {
-        let Some(row) = world.truth.orders.get(number) else {
+        let Some(row) = evidence.tables.orders.get(number) else {
             continue;
         };
         let fine = match row.status.as_str() {
             "void" => cancelled.contains(number),
-            "rejected" => world.bounds.allow_rejected,
+            "rejected" => evidence.bounds.allow_rejected,
             _ => true,
         };
         check.look((!fine).then(|| format!("order {number} was accepted, then {}", row.status)));
@@ -72,30 +75,34 @@ pub(super) fn not_dropped(world: &World) -> Check {
     check
 }
 
-/// Told no, nothing came of it. Only an answer that promised nothing leaves it open.
-pub(super) fn failed_means_failed(world: &World) -> Check {
+/// A request that was answered as failed left no order. Answers with an unknown result are exempt.
+pub(super) fn failed_means_failed(evidence: &Evidence) -> Check {
     let mut check = Check::new(
         "orders",
-        "no order exists whose buyer was told that it failed",
+        "no order exists whose request was answered as failed",
     );
-    let accepted: BTreeSet<&str> = world.log.orders().filter_map(Ordered::accepted).collect();
-    let unknown = world.log.orders().filter(|e| e.unknown());
+    let accepted: BTreeSet<&str> = evidence
+        .log
+        .orders()
+        .filter_map(Ordered::accepted)
+        .collect();
+    let unknown = evidence.log.orders().filter(|e| e.unknown());
     let open: BTreeSet<(&str, &str, Option<&str>)> = unknown
         .map(|e| (e.user.as_str(), e.program.as_str(), e.key.as_deref()))
         .collect();
-    let programs = world.log.programs();
-    for row in world.truth.orders.values().filter(|o| o.came_to_be()) {
+    let programs = evidence.log.programs();
+    for row in evidence.tables.orders.values().filter(|o| o.was_stored()) {
         let (Some(user), Some(program)) = (row.user.as_deref(), row.program.as_deref()) else {
             continue;
         };
         if !programs.contains(program) {
-            continue; // somebody else's sale
+            continue; // The clients did not order from this program.
         }
         let known = accepted.contains(row.number.as_str())
             || open.contains(&(user, program, row.key.as_deref()));
         check.look((!known).then(|| {
             format!(
-                "order {} of {user} is {}, but {user} was never told of it",
+                "order {} of {user} is {}, but no answer to {user} names it",
                 row.number, row.status
             )
         }));
@@ -103,29 +110,29 @@ pub(super) fn failed_means_failed(world: &World) -> Check {
     check
 }
 
-pub(super) fn one_key_one_order(world: &World) -> Check {
+pub(super) fn one_key_one_order(evidence: &Evidence) -> Check {
     let mut check = Check::new("orders", "one idempotency key makes one order");
     let mut orders: BTreeMap<Scope<'_>, BTreeSet<&str>> = BTreeMap::new();
-    let told = world.log.orders().filter_map(|e| {
+    let told = evidence.log.orders().filter_map(|e| {
         Some((
             (e.user.as_str(), e.program.as_str(), e.key.as_deref()?),
             e.accepted()?,
         ))
     });
-    let stored = world.truth.orders.values().filter_map(|o| {
+    let stored = evidence.tables.orders.values().filter_map(|o| {
         Some((
             (o.user.as_deref()?, o.program.as_deref()?, o.key.as_deref()?),
             o.number.as_str(),
         ))
     });
     for (scope, number) in told.chain(stored) {
-        let came_to_be = world
-            .truth
+        let was_stored = evidence
+            .tables
             .orders
             .get(number)
-            .is_none_or(crate::truth::Order::came_to_be);
+            .is_none_or(crate::tables::Order::was_stored);
         let set = orders.entry(scope).or_default();
-        if came_to_be {
+        if was_stored {
             set.insert(number);
         }
     }
@@ -135,17 +142,17 @@ pub(super) fn one_key_one_order(world: &World) -> Check {
     check
 }
 
-pub(super) fn limits_kept(world: &World) -> Check {
-    let mut check = Check::new("orders", "nobody has more tickets than the limit");
+pub(super) fn limits_kept(evidence: &Evidence) -> Check {
+    let mut check = Check::new("orders", "no buyer has more tickets than the limit");
     let mut tickets: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for order in world.truth.live() {
+    for order in evidence.tables.live() {
         if let (Some(program), Some(user)) = (order.program.as_deref(), order.user.as_deref()) {
             *tickets.entry((program, user)).or_default() += order.seats.len();
         }
     }
     for ((program, user), n) in tickets {
-        let limit = world
-            .truth
+        let limit = evidence
+            .tables
             .programs
             .iter()
             .find(|p| p.id == program)
@@ -158,9 +165,9 @@ pub(super) fn limits_kept(world: &World) -> Check {
     check
 }
 
-pub(super) fn all_final(world: &World) -> Check {
+pub(super) fn all_final(evidence: &Evidence) -> Check {
     let mut check = Check::new("orders", "every order is in a final state");
-    for row in world.truth.orders.values() {
+    for row in evidence.tables.orders.values() {
         check.look(
             (!row.is_final()).then(|| format!("order {} is still {}", row.number, row.status)),
         );

@@ -1,10 +1,10 @@
-//! Seats: sold once, held by somebody, counted right.
+//! Checks of seats: sold once, held by a live order, counted right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, World};
+use super::{Check, Evidence};
 use crate::gate::Hall;
-use crate::truth::{Category, Order, Program};
+use crate::tables::{Category, Order, Program};
 
 const FREE: u8 = b'0';
 const TAKEN: u8 = b'1';
@@ -14,11 +14,11 @@ fn seats_of(order: &Order) -> impl Iterator<Item = (&str, i64)> {
     order.seats.iter().map(move |seat| (program, *seat))
 }
 
-/// By the orders themselves, so that it holds even where `order_seats` lost its primary key.
-pub(super) fn sold_once(world: &World) -> Check {
+/// Compares the orders themselves, so that it works without the primary key of `order_seats`.
+pub(super) fn sold_once(evidence: &Evidence) -> Check {
     let mut check = Check::new("seats", "no seat is sold twice");
     let mut holder = BTreeMap::new();
-    for order in world.truth.live() {
+    for order in evidence.tables.live() {
         for seat in seats_of(order) {
             let before = holder.insert(seat, &order.number);
             check.look(before.map(|b| {
@@ -32,24 +32,24 @@ pub(super) fn sold_once(world: &World) -> Check {
     check
 }
 
-/// By what buyers were told, so that it holds even where rows were lost.
-pub(super) fn told_once(world: &World) -> Check {
+/// Compares the client logs, so that it works if rows were lost.
+pub(super) fn promised_once(evidence: &Evidence) -> Check {
     let mut check = Check::new("seats", "no seat was promised to two buyers who paid");
     let refunded = |order: &str| {
-        world
-            .truth
+        evidence
+            .tables
             .orders
             .get(order)
             .is_some_and(|o| matches!(o.status.as_str(), "refunding" | "refunded"))
     };
-    let paid: BTreeSet<&str> = world
+    let paid: BTreeSet<&str> = evidence
         .log
-        .told_paid()
+        .answered_paid()
         .into_iter()
         .filter(|o| !refunded(o))
         .collect();
     let mut holder: BTreeMap<(&str, i64), &str> = BTreeMap::new();
-    for event in world.log.orders() {
+    for event in evidence.log.orders() {
         let Some(order) = event.accepted().filter(|o| paid.contains(o)) else {
             continue;
         };
@@ -68,12 +68,12 @@ pub(super) fn told_once(world: &World) -> Check {
     check
 }
 
-pub(super) fn rows_match(world: &World) -> Check {
+pub(super) fn rows_match(evidence: &Evidence) -> Check {
     let mut check = Check::new("seats", "seat rows and live orders say the same");
     let mut rows: BTreeSet<(&str, i64, &str)> = BTreeSet::new();
-    for row in &world.truth.seats {
+    for row in &evidence.tables.seats {
         let fresh = rows.insert((&row.program, row.seat, &row.order));
-        let owned = world.truth.orders.get(&row.order).is_some_and(|o| {
+        let owned = evidence.tables.orders.get(&row.order).is_some_and(|o| {
             o.live() && o.program.as_deref() == Some(&row.program) && o.seats.contains(&row.seat)
         });
         let place = format!("program {} seat {}", row.program, row.seat);
@@ -86,7 +86,7 @@ pub(super) fn rows_match(world: &World) -> Check {
             )),
         });
     }
-    for order in world.truth.live() {
+    for order in evidence.tables.live() {
         for (program, seat) in seats_of(order) {
             let there = rows.contains(&(program, seat, order.number.as_str()));
             check.look((!there).then(|| {
@@ -100,12 +100,12 @@ pub(super) fn rows_match(world: &World) -> Check {
     check
 }
 
-/// Redis against itself: a byte is taken if and only if the seat has an owner, and the counts are
-/// the counts.
-pub(super) fn maps_agree(world: &World) -> Check {
+/// Redis against itself: a byte is taken if and only if the seat has an owner, and the counters
+/// equal the recounted map.
+pub(super) fn maps_agree(evidence: &Evidence) -> Check {
     let mut check = Check::new("seats", "Redis' maps, owners and free counts agree");
-    for program in &world.truth.programs {
-        let Some(hall) = world
+    for program in &evidence.tables.programs {
+        let Some(hall) = evidence
             .gate
             .halls
             .get(&program.id)
@@ -196,11 +196,11 @@ fn category_agrees(
     );
 }
 
-pub(super) fn held_by_somebody(world: &World) -> Check {
-    let mut check = Check::new("seats", "no seat is held by nobody");
-    for (program, hall) in &world.gate.halls {
+pub(super) fn held_by_live_orders(evidence: &Evidence) -> Check {
+    let mut check = Check::new("seats", "every held seat has a live order");
+    for (program, hall) in &evidence.gate.halls {
         for (seat, owner) in &hall.owners {
-            let order = world.truth.orders.get(&owner.order);
+            let order = evidence.tables.orders.get(&owner.order);
             let rightly = order.is_some_and(|o| {
                 o.live()
                     && o.nonce == owner.nonce
@@ -219,20 +219,21 @@ pub(super) fn held_by_somebody(world: &World) -> Check {
     check
 }
 
-pub(super) fn live_orders_hold(world: &World) -> Check {
+pub(super) fn live_orders_hold(evidence: &Evidence) -> Check {
     let mut check = Check::new("seats", "every live order holds its seats in Redis");
-    for order in world.truth.live() {
+    for order in evidence.tables.live() {
         for (program, seat) in seats_of(order) {
-            let owner = world
+            let owner = evidence
                 .gate
                 .halls
                 .get(program)
                 .and_then(|h| h.owners.get(&seat));
             let own = owner.is_some_and(|o| o.order == order.number && o.nonce == order.nonce);
-            let whose = owner.map_or("nobody's", |o| o.order.as_str());
+            let owner =
+                owner.map_or_else(|| "no owner".to_owned(), |o| format!("owner {}", o.order));
             check.look((!own).then(|| {
                 format!(
-                    "program {program} seat {seat} of order {} is {whose}",
+                    "program {program} seat {seat} of order {} has {owner}",
                     order.number
                 )
             }));
@@ -241,13 +242,13 @@ pub(super) fn live_orders_hold(world: &World) -> Check {
     check
 }
 
-pub(super) fn tickets_match(world: &World) -> Check {
+pub(super) fn tickets_match(evidence: &Evidence) -> Check {
     let mut check = Check::new(
         "seats",
         "buyers' ticket counts in Redis are their live orders",
     );
-    for ((program, user, number), tickets) in &world.gate.tickets {
-        let order = world.truth.orders.get(number).filter(|o| o.live());
+    for ((program, user, number), tickets) in &evidence.gate.tickets {
+        let order = evidence.tables.orders.get(number).filter(|o| o.live());
         let right = order
             .is_some_and(|o| o.user.as_ref() == Some(user) && o.seats.len() as i64 == *tickets);
         check.look((!right).then(|| {
@@ -257,13 +258,13 @@ pub(super) fn tickets_match(world: &World) -> Check {
             )
         }));
     }
-    for order in world.truth.live() {
+    for order in evidence.tables.live() {
         let key = (
             order.program.clone().unwrap_or_default(),
             order.user.clone().unwrap_or_default(),
             order.number.clone(),
         );
-        let counted = world.gate.tickets.contains_key(&key);
+        let counted = evidence.gate.tickets.contains_key(&key);
         check.look((!counted).then(|| {
             format!(
                 "order {} does not count towards {}'s limit",

@@ -1,13 +1,13 @@
-//! The audit finds what is planted: each test spoils one thing in a sale that otherwise passes.
+//! The audit finds planted faults: each test corrupts one value of a sale that otherwise passes.
 
-mod world;
+mod sale_fixture;
 
 use anyhow::Result;
-use world::World;
+use sale_fixture::SaleFixture;
 
-/// Runs the audit: it must fail, and name the broken promise together with a detail.
-async fn must_find(world: World, promise: &str, detail: &str) -> Result<()> {
-    let output = world.audit()?;
+/// Runs the audit, which must fail and report the broken promise with a detail.
+async fn must_find(sale: SaleFixture, promise: &str, detail: &str) -> Result<()> {
+    let output = sale.audit()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(
         output.status.code(),
@@ -19,14 +19,17 @@ async fn must_find(world: World, promise: &str, detail: &str) -> Result<()> {
         .lines()
         .any(|line| line.contains(promise) && line.ends_with("FAILED"));
     assert!(failed, "{promise:?} should have failed:\n{text}");
-    assert!(text.contains(detail), "{detail:?} should be told:\n{text}");
-    world.remove().await
+    assert!(
+        text.contains(detail),
+        "{detail:?} should be reported:\n{text}"
+    );
+    sale.remove().await
 }
 
 #[tokio::test]
 async fn a_clean_sale_passes() -> Result<()> {
-    let world = World::clean().await?;
-    let output = world.audit()?;
+    let sale = SaleFixture::clean().await?;
+    let output = sale.audit()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(
         output.status.code(),
@@ -35,28 +38,27 @@ async fn a_clean_sale_passes() -> Result<()> {
         String::from_utf8_lossy(&output.stderr)
     );
     assert!(!text.contains("FAILED"), "{text}");
-    world.remove().await
+    sale.remove().await
 }
 
 #[tokio::test]
 async fn finds_a_seat_sold_twice_in_postgres() -> Result<()> {
-    let world = World::clean().await?;
-    world
-        .sql("UPDATE orders SET seats = '{1}', unit_price_cents = 1000 WHERE number = 102")
+    let sale = SaleFixture::clean().await?;
+    sale.sql("UPDATE orders SET seats = '{1}', unit_price_cents = 1000 WHERE number = 102")
         .await?;
-    must_find(world, "no seat is sold twice", "seat 1: orders 101 and 102").await
+    must_find(sale, "no seat is sold twice", "seat 1: orders 101 and 102").await
 }
 
 #[tokio::test]
 async fn finds_a_seat_promised_to_two_buyers() -> Result<()> {
-    let world = World::clean().await?;
-    world.log(concat!(
+    let sale = SaleFixture::clean().await?;
+    sale.log(concat!(
         r#"{"event":"order","user":"eve","program":"7","key":"k5","http":202,"order":"105","seats":[0],"amount_cents":1000}"#,
         "\n",
         r#"{"event":"seen","user":"eve","order":"105","http":200,"status":"paid"}"#
     ))?;
     must_find(
-        world,
+        sale,
         "no seat was promised to two buyers who paid",
         "seat 0: orders 101 and 105",
     )
@@ -64,27 +66,22 @@ async fn finds_a_seat_promised_to_two_buyers() -> Result<()> {
 }
 
 #[tokio::test]
-async fn finds_a_seat_held_by_nobody() -> Result<()> {
-    let mut world = World::clean().await?;
-    world
-        .redis("SET", "program:7:seats:0:0", &["11110000"])
+async fn finds_a_held_seat_without_an_order() -> Result<()> {
+    let mut sale = SaleFixture::clean().await?;
+    sale.redis("SET", "program:7:seats:0:0", &["11110000"])
         .await?;
-    world
-        .redis("HSET", "program:7:runs:0", &["f0", "4"])
+    sale.redis("HSET", "program:7:runs:0", &["f0", "4"]).await?;
+    sale.redis("HSET", "program:7:head", &["free:0", "4"])
         .await?;
-    world
-        .redis("HSET", "program:7:head", &["free:0", "4"])
-        .await?;
-    world
-        .redis(
-            "HSET",
-            "program:7:owner",
-            &["3", "105:00000000000000000000000000000000"],
-        )
-        .await?;
+    sale.redis(
+        "HSET",
+        "program:7:owner",
+        &["3", "105:00000000000000000000000000000000"],
+    )
+    .await?;
     must_find(
-        world,
-        "no seat is held by nobody",
+        sale,
+        "every held seat has a live order",
         "seat 3: held by order 105 (not in Postgres)",
     )
     .await
@@ -92,12 +89,11 @@ async fn finds_a_seat_held_by_nobody() -> Result<()> {
 
 #[tokio::test]
 async fn finds_an_unowned_seat_and_a_wrong_count() -> Result<()> {
-    let mut world = World::clean().await?;
-    world
-        .redis("SET", "program:7:seats:0:0", &["11110000"])
+    let mut sale = SaleFixture::clean().await?;
+    sale.redis("SET", "program:7:seats:0:0", &["11110000"])
         .await?;
     must_find(
-        world,
+        sale,
         "maps, owners and free counts agree",
         "seat 3 is taken, but has no owner",
     )
@@ -106,23 +102,23 @@ async fn finds_an_unowned_seat_and_a_wrong_count() -> Result<()> {
 
 #[tokio::test]
 async fn finds_a_sold_seat_free_in_redis() -> Result<()> {
-    let mut world = World::clean().await?;
-    world.redis("HDEL", "program:7:owner", &["2"]).await?;
+    let mut sale = SaleFixture::clean().await?;
+    sale.redis("HDEL", "program:7:owner", &["2"]).await?;
     must_find(
-        world,
+        sale,
         "every live order holds its seats",
-        "seat 2 of order 102 is nobody's",
+        "seat 2 of order 102 has no owner",
     )
     .await
 }
 
 #[tokio::test]
 async fn finds_an_accepted_order_that_was_lost() -> Result<()> {
-    let world = World::clean().await?;
-    world.sql("DELETE FROM orders WHERE number = 103").await?;
+    let sale = SaleFixture::clean().await?;
+    sale.sql("DELETE FROM orders WHERE number = 103").await?;
     must_find(
-        world,
-        "stored as its buyer was told",
+        sale,
+        "stored as it was answered",
         "order 103 of cid was accepted and is lost",
     )
     .await
@@ -130,12 +126,11 @@ async fn finds_an_accepted_order_that_was_lost() -> Result<()> {
 
 #[tokio::test]
 async fn finds_a_dropped_accepted_order() -> Result<()> {
-    let world = World::clean().await?;
-    world
-        .sql("UPDATE orders SET status = 'void' WHERE number = 103")
+    let sale = SaleFixture::clean().await?;
+    sale.sql("UPDATE orders SET status = 'void' WHERE number = 103")
         .await?;
     must_find(
-        world,
+        sale,
         "no accepted order was dropped afterwards",
         "order 103 was accepted, then void",
     )
@@ -144,13 +139,12 @@ async fn finds_a_dropped_accepted_order() -> Result<()> {
 
 #[tokio::test]
 async fn finds_an_order_reported_as_failed() -> Result<()> {
-    let world = World::clean().await?;
-    world
-        .sql("UPDATE orders SET number = 106, idempotency_key = 'k9' WHERE number = 103")
+    let sale = SaleFixture::clean().await?;
+    sale.sql("UPDATE orders SET number = 106, idempotency_key = 'k9' WHERE number = 103")
         .await?;
     must_find(
-        world,
-        "whose buyer was told that it failed",
+        sale,
+        "whose request was answered as failed",
         "order 106 of cid is closed",
     )
     .await
@@ -158,12 +152,11 @@ async fn finds_an_order_reported_as_failed() -> Result<()> {
 
 #[tokio::test]
 async fn finds_an_order_that_never_ended() -> Result<()> {
-    let world = World::clean().await?;
-    world
-        .sql("UPDATE orders SET status = 'unpaid' WHERE number = 103")
+    let sale = SaleFixture::clean().await?;
+    sale.sql("UPDATE orders SET status = 'unpaid' WHERE number = 103")
         .await?;
     must_find(
-        world,
+        sale,
         "every order is in a final state",
         "order 103 is still unpaid",
     )
@@ -172,20 +165,19 @@ async fn finds_an_order_that_never_ended() -> Result<()> {
 
 #[tokio::test]
 async fn finds_two_orders_of_one_key() -> Result<()> {
-    let world = World::clean().await?;
-    world
-        .sql("UPDATE orders SET idempotency_key = 'k1', user_id = 'ann' WHERE number = 102")
+    let sale = SaleFixture::clean().await?;
+    sale.sql("UPDATE orders SET idempotency_key = 'k1', user_id = 'ann' WHERE number = 102")
         .await?;
-    must_find(world, "one idempotency key makes one order", "ann key k1").await
+    must_find(sale, "one idempotency key makes one order", "ann key k1").await
 }
 
 #[tokio::test]
 async fn finds_a_buyer_above_the_limit() -> Result<()> {
-    let world = World::clean().await?;
-    world.sql("UPDATE programs SET user_limit = 1").await?;
+    let sale = SaleFixture::clean().await?;
+    sale.sql("UPDATE programs SET user_limit = 1").await?;
     must_find(
-        world,
-        "nobody has more tickets than the limit",
+        sale,
+        "no buyer has more tickets than the limit",
         "ann has 2 tickets, limit 1",
     )
     .await
@@ -193,12 +185,11 @@ async fn finds_a_buyer_above_the_limit() -> Result<()> {
 
 #[tokio::test]
 async fn finds_money_that_is_off_by_a_cent() -> Result<()> {
-    let world = World::clean().await?;
-    world
-        .sql("UPDATE payments SET amount_cents = 1999 WHERE reference = 'p1'")
+    let sale = SaleFixture::clean().await?;
+    sale.sql("UPDATE payments SET amount_cents = 1999 WHERE reference = 'p1'")
         .await?;
     must_find(
-        world,
+        sale,
         "money adds up",
         "paid orders cost 3000 cents, applied payments are 2999",
     )
@@ -207,12 +198,11 @@ async fn finds_money_that_is_off_by_a_cent() -> Result<()> {
 
 #[tokio::test]
 async fn finds_a_late_payment_that_was_swallowed() -> Result<()> {
-    let world = World::clean().await?;
-    world
-        .sql("DELETE FROM payments WHERE reference = 'p3'")
+    let sale = SaleFixture::clean().await?;
+    sale.sql("DELETE FROM payments WHERE reference = 'p3'")
         .await?;
     must_find(
-        world,
+        sale,
         "every payment made is on record",
         "payment p3 of 2000 for order 103 is lost",
     )
@@ -221,11 +211,11 @@ async fn finds_a_late_payment_that_was_swallowed() -> Result<()> {
 
 #[tokio::test]
 async fn finds_a_dropped_payment_of_a_reused_reference() -> Result<()> {
-    let world = World::clean().await?;
+    let sale = SaleFixture::clean().await?;
     let reused = r#"{"t":9,"event":"pay","order":"102","reference":"p1","amount_cents":1000,"http":409,"code":"payment_reference_reused"}"#;
-    world.log(&format!("{reused}\n"))?;
+    sale.log(&format!("{reused}\n"))?;
     must_find(
-        world,
+        sale,
         "every payment made is on record",
         "payment p1 of 1000 for order 102 is on record as 2000 for 101",
     )
@@ -234,12 +224,11 @@ async fn finds_a_dropped_payment_of_a_reused_reference() -> Result<()> {
 
 #[tokio::test]
 async fn finds_a_paid_order_that_was_closed() -> Result<()> {
-    let world = World::clean().await?;
-    world
-        .sql("UPDATE orders SET status = 'closed' WHERE number = 102")
+    let sale = SaleFixture::clean().await?;
+    sale.sql("UPDATE orders SET status = 'closed' WHERE number = 102")
         .await?;
     must_find(
-        world,
+        sale,
         "no paid order was closed",
         "order 102 was paid and is closed",
     )
@@ -248,55 +237,54 @@ async fn finds_a_paid_order_that_was_closed() -> Result<()> {
 
 #[tokio::test]
 async fn finds_what_a_finished_run_left_over() -> Result<()> {
-    let mut world = World::clean().await?;
-    world
-        .redis("ZADD", "delay:order-timeout:due", &["5", "103"])
+    let mut sale = SaleFixture::clean().await?;
+    sale.redis("ZADD", "delay:order-timeout:due", &["5", "103"])
         .await?;
-    world
-        .redis("HSET", "resv:105", &["state", "accepted"])
+    sale.redis("HSET", "resv:105", &["state", "accepted"])
         .await?;
-    world
-        .sql("UPDATE orders SET dirty = true WHERE number = 101")
+    sale.sql("UPDATE orders SET dirty = true WHERE number = 101")
         .await?;
-    world.sql("INSERT INTO unsettled VALUES ('{102}')").await?;
-    world
-        .sql("INSERT INTO parked VALUES ('t', 0, 9, 'not JSON')")
+    sale.sql("INSERT INTO unsettled VALUES ('{102}')").await?;
+    sale.sql("INSERT INTO parked VALUES ('t', 0, 9, 'not JSON')")
         .await?;
-    let output = world.audit()?;
+    let output = sale.audit()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for told in [
+    for detail in [
         "delay entry order-timeout 103",
         "order 105: reservation accepted",
         "order 101 (paid) is dirty",
-        "order 102 was stored, and the gate was never told",
+        "order 102 was stored, and the gate is not settled by it",
         "t-0@9: not JSON",
     ] {
-        assert!(text.contains(told), "{told:?} should be told:\n{text}");
+        assert!(
+            text.contains(detail),
+            "{detail:?} should be reported:\n{text}"
+        );
     }
     assert_eq!(output.status.code(), Some(1));
-    world.remove().await
+    sale.remove().await
 }
 
 #[tokio::test]
-async fn says_nothing_about_what_it_cannot_read() -> Result<()> {
-    let world = World::clean().await?;
-    let missing = world.audit_logs("/nonexistent".as_ref())?;
+async fn unreadable_input_has_no_result() -> Result<()> {
+    let sale = SaleFixture::clean().await?;
+    let missing = sale.audit_logs("/nonexistent".as_ref())?;
     assert_eq!(missing.status.code(), Some(2));
-    world.log("{\"event\":\"order\"}\n")?;
-    let broken = world.audit()?;
+    sale.log("{\"event\":\"order\"}\n")?;
+    let broken = sale.audit()?;
     assert_eq!(
         broken.status.code(),
         Some(2),
         "a log with a line that cannot be read proves nothing"
     );
     assert!(String::from_utf8_lossy(&broken.stderr).contains("more.jsonl:1"));
-    world.sql("ALTER TABLE payments RENAME TO money").await?;
-    std::fs::remove_file(world.log_file("more.jsonl"))?;
-    let unread = world.audit()?;
+    sale.sql("ALTER TABLE payments RENAME TO money").await?;
+    std::fs::remove_file(sale.log_file("more.jsonl"))?;
+    let unread = sale.audit()?;
     assert_eq!(
         unread.status.code(),
         Some(2),
         "a missing table is no clean table"
     );
-    world.remove().await
+    sale.remove().await
 }

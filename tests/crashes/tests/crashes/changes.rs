@@ -1,4 +1,5 @@
-//! A change of a program on its way to every instance, with whoever carries it killed at each wait.
+//! A program change on its way to every instance, with each process on the way killed at each
+//! await.
 
 use lambda_batch::SqsBatch;
 use serde_json::json;
@@ -6,13 +7,13 @@ use shared::cache::{PutResult, SharedLookup};
 use shared::message::{ProgramChanged, ProgramVersion};
 
 use crate::dying::{at_waits, killed_after, whole};
-use crate::world::{World, call, tick, with};
+use crate::environment::{TestEnvironment, call, tick, with};
 
 const EVERY: usize = 100;
 
-/// A message as the bridge sends it.
-fn delivered(world: &World, version: i64) -> SqsBatch {
-    let fields = json!({ "id": world.program.id.to_string(), "version": version.to_string() });
+/// A message as stream-bridge sends it.
+fn delivered(env: &TestEnvironment, version: i64) -> SqsBatch {
+    let fields = json!({ "id": env.program.id.to_string(), "version": version.to_string() });
     let body =
         json!({ "stream": "program-changed", "id": format!("{version}-0"), "fields": fields })
             .to_string();
@@ -23,15 +24,14 @@ fn delivered(world: &World, version: i64) -> SqsBatch {
 
 #[tokio::test]
 async fn a_storefront_may_die_around_a_change() {
-    with(async |world| {
+    with(async |env| {
         let round = async |waits| {
-            let before = world.committed().await.version.get();
+            let before = env.committed().await.version.get();
             let body = json!({ "version": before, "title": format!("after {waits} waits") });
-            let path = format!("/programs/{}", world.program.id);
+            let path = format!("/programs/{}", env.program.id);
             let answer = killed_after(
                 waits,
-                world
-                    .storefront()
+                env.storefront()
                     .serve(&call("PATCH", &path, "promoter", &body)),
             )
             .await;
@@ -41,29 +41,23 @@ async fn a_storefront_may_die_around_a_change() {
                     Ok(json!(before + 1))
                 );
             }
-            // Committed or not is the same as changed or not: nothing in between.
-            let after = world.committed().await;
+            // The change is committed if and only if it is visible.
+            let after = env.committed().await;
             assert_eq!(
                 after.version.get() > before,
                 after.title == format!("after {waits} waits")
             );
-            world.abandon_changes().await;
-            tick(&world.closer()).await;
+            env.abandon_changes().await;
+            tick(&env.closer()).await;
             assert!(
-                world
-                    .told("program-changed")
+                env.announced("program-changed")
                     .await
                     .contains(&after.version.get()),
                 "version {} is lost",
                 after.version
             );
             assert_eq!(
-                world
-                    .app
-                    .store
-                    .unpublished(10)
-                    .await
-                    .expect("Postgres runs"),
+                env.app.store.unpublished(10).await.expect("Postgres runs"),
                 []
             );
             whole(answer)
@@ -76,17 +70,17 @@ async fn a_storefront_may_die_around_a_change() {
 
 #[tokio::test]
 async fn the_invalidator_may_die_between_any_steps() {
-    with(async |world| {
-        let cache = world.app.programs.shared();
-        let id = world.program.id;
+    with(async |env| {
+        let cache = env.app.programs.shared();
+        let id = env.program.id;
         let mut version = 100;
         let round = async |waits| {
             version += 1;
-            // Somebody has read the version before.
+            // A reader has cached the previous version.
             let Ok(SharedLookup::Miss(lease)) = cache.get(id, rand::random()).await else {
-                panic!("dropped each time before")
+                panic!("the cache is empty before each round")
             };
-            let mut old = world.program.clone();
+            let mut old = env.program.clone();
             old.version = ProgramVersion::new(version - 1).expect("valid");
             let ttl = std::time::Duration::from_secs(60);
             assert_eq!(
@@ -94,12 +88,11 @@ async fn the_invalidator_may_die_between_any_steps() {
                 Ok(PutResult::Stored)
             );
 
-            let batch = delivered(world, version);
-            let ended =
-                killed_after(waits, async { world.invalidator().handle(&batch).await }).await;
+            let batch = delivered(env, version);
+            let ended = killed_after(waits, async { env.invalidator().handle(&batch).await }).await;
             if ended.is_none() {
-                // Not acknowledged, so delivered again.
-                assert!(world.invalidator().handle(&batch).await.is_empty());
+                // The message is not acknowledged, so it is delivered again.
+                assert!(env.invalidator().handle(&batch).await.is_empty());
             }
             assert!(
                 matches!(
@@ -113,8 +106,8 @@ async fn the_invalidator_may_die_between_any_steps() {
                 Ok(PutResult::Old)
             );
             assert!(
-                world.told("program-evicted").await.contains(&version),
-                "no instance hears of version {version}"
+                env.announced("program-evicted").await.contains(&version),
+                "version {version} is not announced to the instances"
             );
             whole(ended)
         };

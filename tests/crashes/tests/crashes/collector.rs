@@ -1,4 +1,4 @@
-//! The collector, killed wherever it waits: what is delivered again is added once, to the unit.
+//! api-data-collector, killed at each await: redelivered calls count once.
 
 use std::ops::Range;
 
@@ -13,22 +13,21 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::dying::{at_waits, killed_after, whole};
 
-/// When the broker appended the first record: not in this century's first half, so that none is
-/// ever too old to be kept.
+/// Log-append time of the first record: far in the future, so that no record is too old to keep.
 const APPENDED_MS: i64 = 4_000_000_000_000;
-/// Every wait of a batch.
+/// Every await of a batch is tested.
 const EVERY: usize = 40;
-/// Offset of a record that cannot be read, of every so many.
+/// Every so many offsets hold an unreadable record.
 const POISON: usize = 50;
 
-/// An environment of its own: a topic of two partitions in memory, and Postgres.
-struct Stage {
+/// A topic of two partitions in memory, and a schema in Postgres.
+struct CollectorEnvironment {
     vars: Vec<(&'static str, String)>,
     topic: String,
     raw: PgPool,
 }
 
-impl Stage {
+impl CollectorEnvironment {
     async fn open() -> Self {
         let database = testkit::servers::database_url();
         let prefix = testkit::prefix();
@@ -48,7 +47,7 @@ impl Stage {
         }
     }
 
-    /// A process of its own, so that its connections die with it.
+    /// A new process, so that its connections end with it.
     fn collector(&self) -> Collector {
         Collector::open(Settings::read(&Reader::new(self.vars.clone())).expect("settings"))
             .expect("lazy")
@@ -87,7 +86,7 @@ impl Stage {
         .expect("a batch")
     }
 
-    /// A batch that lives.
+    /// Delivers a batch without a kill.
     async fn deliver(&self, slices: &[Range<usize>]) {
         let failures = self.collector().handle(&self.event(slices)).await;
         assert_eq!(
@@ -104,7 +103,8 @@ impl Stage {
         usize::try_from(number).expect("no sum is negative")
     }
 
-    /// Both partitions have been read up to `end`: everything is counted, kept or parked, once.
+    /// Checks that both partitions are read up to `end` and every record is counted, stored or
+    /// parked once.
     async fn check(&self, end: usize) {
         let poison = 2 * (end / POISON);
         assert_eq!(
@@ -156,26 +156,23 @@ fn call(partition: usize, offset: usize) -> String {
 
 #[tokio::test]
 async fn the_collector_may_die_between_any_steps() {
-    let stage = Stage::open().await;
+    let env = CollectorEnvironment::open().await;
     let mut end = 0;
     let round = async |waits| {
         let slices = [end..end + 60, end..end + 60];
-        let died = killed_after(waits, stage.collector().handle(&stage.event(&slices))).await;
-        stage.deliver(&slices).await;
+        let died = killed_after(waits, env.collector().handle(&env.event(&slices))).await;
+        env.deliver(&slices).await;
         end += 60;
-        stage.check(end).await;
+        env.check(end).await;
         whole(died)
     };
-    assert!(
-        at_waits(EVERY, round).await >= 10,
-        "it waits more often than that"
-    );
-    stage.clear().await;
+    assert!(at_waits(EVERY, round).await >= 10, "it has more awaits");
+    env.clear().await;
 }
 
 #[tokio::test]
 async fn twenty_kills_and_rewinds_keep_the_sums() {
-    let stage = Stage::open().await;
+    let env = CollectorEnvironment::open().await;
     let mut seed = 0x5eed_u64;
     let mut random = move |below: usize| {
         seed ^= seed << 13;
@@ -186,29 +183,29 @@ async fn twenty_kills_and_rewinds_keep_the_sums() {
     let mut ends = [0, 0];
     let mut kills = 0;
     while kills < 20 {
-        // Wherever the group's offsets were when they were rewound, and whatever a batch holds.
+        // Random rewinds of the group, and random batch sizes.
         let slices = ends.map(|end: usize| end.saturating_sub(random(150))..end + 1 + random(120));
-        let dying = stage.collector();
-        if killed_after(1 + random(60), dying.handle(&stage.event(&slices)))
+        let dying = env.collector();
+        if killed_after(1 + random(60), dying.handle(&env.event(&slices)))
             .await
             .is_none()
         {
             kills += 1;
-            // Its successor sometimes lives, and sometimes dies as well.
+            // The next process is sometimes killed as well.
             if random(3) == 0 {
                 continue;
             }
-            stage.deliver(&slices).await;
+            env.deliver(&slices).await;
         }
         ends = slices.map(|slice| slice.end);
     }
     let end = *ends.iter().max().expect("two");
-    assert!(end > 500, "it has come somewhere: {ends:?}");
-    // The group is made anew: everything comes again, from the first record on.
+    assert!(end > 500, "it made progress: {ends:?}");
+    // A new group: everything is delivered again, from the first record.
     for from in (0..end).step_by(100) {
         let slice = from..(from + 100).min(end);
-        stage.deliver(&[slice.clone(), slice]).await;
+        env.deliver(&[slice.clone(), slice]).await;
     }
-    stage.check(end).await;
-    stage.clear().await;
+    env.check(end).await;
+    env.clear().await;
 }

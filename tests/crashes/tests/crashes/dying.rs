@@ -1,14 +1,14 @@
-//! A process that is killed while it waits.
+//! Kills a process while it awaits.
 
 use std::future::{Future, poll_fn};
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::Poll;
 
-/// More waits than anything here has: what gets there never ends by itself.
+/// More awaits than any future here has: one that reaches it never ends.
 const MOST: usize = 5_000;
 
-/// Runs a future until it has waited `waits` times; then it is gone. Nothing: it was killed.
+/// Runs a future until it has awaited `waits` times, then drops it. `None`: it was dropped.
 pub(crate) async fn killed_after<T>(waits: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut waited = 0;
@@ -23,8 +23,8 @@ pub(crate) async fn killed_after<T>(waits: usize, future: impl Future<Output = T
     .await
 }
 
-/// Kills at the first wait, the second, and so on up to `every`, then more and more sparsely, until
-/// `round` says that nothing was left to kill. Answers how often it killed.
+/// Kills at the first await, the second, and so on up to `every`, then ever more sparsely, until
+/// `round` reports that the future ended. Returns how often it killed.
 pub(crate) async fn at_waits(
     every: usize,
     mut round: impl AsyncFnMut(usize) -> ControlFlow<()>,
@@ -38,12 +38,12 @@ pub(crate) async fn at_waits(
         killed += 1;
         waits += 1 + waits.saturating_sub(every) / 2;
     }
-    panic!("it does not come to an end")
+    panic!("it never ends")
 }
 
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "the answer has been looked at: a round ends with it"
+    reason = "the round ends with this answer"
 )]
 pub(crate) fn whole<T>(ended: Option<T>) -> ControlFlow<()> {
     if ended.is_some() {

@@ -1,4 +1,4 @@
-//! Each function, killed at each of its waits.
+//! Each function, killed at each of its awaits.
 
 use serde_json::json;
 use shared::sale::Status;
@@ -7,18 +7,17 @@ use storefront::payments::signature::sign;
 use storefront::{Clock, SystemClock};
 
 use crate::dying::{at_waits, killed_after, whole};
+use crate::environment::{EITHER, First, SECRET, TestEnvironment, call, order_of, tick, with};
 use crate::log::Broker;
-use crate::world::{EITHER, First, SECRET, World, call, order_of, tick, with};
 
-/// Every wait of a request or a batch; a tick has hundreds, mostly for one answer of many to a
-/// single question.
+/// Every await of a request or a batch. A tick has hundreds, mostly for one reply of a pipeline.
 const EVERY: usize = 12;
-/// Of a tick the first few, then samples.
+/// The first awaits of a tick, then samples.
 const SAMPLES: usize = 4;
 
 #[tokio::test]
 async fn a_storefront_may_die_between_any_steps() {
-    with(async |world| {
+    with(async |env| {
         for broker in [
             Broker::Sound,
             Broker::Silent,
@@ -27,19 +26,19 @@ async fn a_storefront_may_die_between_any_steps() {
         ] {
             for first in EITHER {
                 let round = async |waits| {
-                    world.log.treat_as(broker);
+                    env.log.treat_as(broker);
                     let answer =
-                        killed_after(waits, world.storefront().serve(&world.wish(None))).await;
-                    world.recover(first).await;
+                        killed_after(waits, env.storefront().serve(&env.order_request(None))).await;
+                    env.recover(first).await;
                     if let Some(answer) = &answer {
-                        let row = world.promised(answer).await;
+                        let row = env.promised(answer).await;
                         assert_eq!(
                             row.is_some(),
                             broker == Broker::Sound,
                             "{broker:?}: {answer:?}"
                         );
                     }
-                    world.time_is_up().await;
+                    env.end_time_to_pay().await;
                     whole(answer)
                 };
                 let killed = at_waits(EVERY, round).await;
@@ -52,7 +51,7 @@ async fn a_storefront_may_die_between_any_steps() {
 
 #[tokio::test]
 async fn a_repeated_request_gets_one_order() {
-    with(async |world| {
+    with(async |env| {
         for (broker, then) in [
             (Broker::Sound, Broker::Sound),
             (Broker::Lossy, Broker::Sound),
@@ -61,23 +60,25 @@ async fn a_repeated_request_gets_one_order() {
             for first in EITHER {
                 let round = async |waits| {
                     let key = format!("{broker:?}-{first:?}-{waits}");
-                    world.log.treat_as(broker);
-                    let died =
-                        killed_after(waits, world.storefront().serve(&world.wish(Some(&key))))
-                            .await;
-                    world.log.treat_as(then);
-                    // The hall has room for one order of hers only: a second one would be refused.
-                    let answer = world.app.serve(&world.wish(Some(&key))).await;
-                    world.recover(first).await;
+                    env.log.treat_as(broker);
+                    let died = killed_after(
+                        waits,
+                        env.storefront().serve(&env.order_request(Some(&key))),
+                    )
+                    .await;
+                    env.log.treat_as(then);
+                    // Her limit allows only one order: a second one would be refused.
+                    let answer = env.app.serve(&env.order_request(Some(&key))).await;
+                    env.recover(first).await;
                     if then == Broker::Sound {
                         assert!(
-                            world.promised(&answer).await.is_some(),
+                            env.promised(&answer).await.is_some(),
                             "{broker:?} {waits}: {answer:?}"
                         );
                     } else {
-                        world.promised(&answer).await;
+                        env.promised(&answer).await;
                     }
-                    world.time_is_up().await;
+                    env.end_time_to_pay().await;
                     whole(died)
                 };
                 at_waits(EVERY, round).await;
@@ -89,18 +90,18 @@ async fn a_repeated_request_gets_one_order() {
 
 #[tokio::test]
 async fn order_create_may_die_between_any_steps() {
-    with(async |world| {
+    with(async |env| {
         let round = async |waits| {
-            let order = accepted(world).await;
-            let (batch, _) = world.log.event(0);
+            let order = accepted(env).await;
+            let (batch, _) = env.log.event(0);
             let batch = batch.expect("a record");
-            let handled = killed_after(waits, world.creator().handle(&batch)).await;
-            world.recover(First::Create).await;
+            let handled = killed_after(waits, env.creator().handle(&batch)).await;
+            env.recover(First::Create).await;
             assert_eq!(
-                world.row(order).await.map(|row| row.status),
+                env.row(order).await.map(|row| row.status),
                 Some(Status::Unpaid)
             );
-            world.time_is_up().await;
+            env.end_time_to_pay().await;
             whole(handled)
         };
         assert!(at_waits(EVERY, round).await > 3);
@@ -110,20 +111,20 @@ async fn order_create_may_die_between_any_steps() {
 
 #[tokio::test]
 async fn the_closer_may_die_between_any_steps() {
-    with(async |world| {
+    with(async |env| {
         for stored in [false, true] {
             let round = async |waits| {
                 if stored {
-                    accepted(world).await;
-                    world.create().await;
-                    world.overdue().await;
+                    accepted(env).await;
+                    env.create().await;
+                    env.overdue().await;
                 } else {
-                    world.die_holding().await;
+                    env.die_holding().await;
                 }
-                world.all_due().await;
-                let report = killed_after(waits, tick(&world.closer())).await;
-                world.recover(First::Closer).await;
-                world.time_is_up().await;
+                env.all_due().await;
+                let report = killed_after(waits, tick(&env.closer())).await;
+                env.recover(First::Closer).await;
+                env.end_time_to_pay().await;
                 whole(report)
             };
             assert!(at_waits(SAMPLES, round).await > 3);
@@ -134,12 +135,12 @@ async fn the_closer_may_die_between_any_steps() {
 
 #[tokio::test]
 async fn a_cancellation_may_die_between_any_steps() {
-    with(async |world| {
+    with(async |env| {
         for stored in [false, true] {
             let round = async |waits| {
-                let order = accepted(world).await;
+                let order = accepted(env).await;
                 if stored {
-                    world.create().await;
+                    env.create().await;
                 }
                 let cancel = call(
                     "POST",
@@ -147,20 +148,20 @@ async fn a_cancellation_may_die_between_any_steps() {
                     "alice",
                     &json!(null),
                 );
-                let died = killed_after(waits, world.storefront().serve(&cancel)).await;
-                let again = world
+                let died = killed_after(waits, env.storefront().serve(&cancel)).await;
+                let again = env
                     .app
                     .serve(&cancel)
                     .await
                     .expect("cancelled, once or twice");
                 assert_eq!(again.status, 200);
-                world.recover(First::Create).await;
-                let status = world.row(order).await.map(|row| row.status);
+                env.recover(First::Create).await;
+                let status = env.row(order).await.map(|row| row.status);
                 assert!(
                     matches!(status, Some(Status::Cancelled | Status::Void)),
                     "{status:?}"
                 );
-                world.time_is_up().await;
+                env.end_time_to_pay().await;
                 whole(died)
             };
             assert!(at_waits(EVERY, round).await > 1);
@@ -171,29 +172,29 @@ async fn a_cancellation_may_die_between_any_steps() {
 
 #[tokio::test]
 async fn a_payment_may_die_between_any_steps() {
-    with(async |world| {
+    with(async |env| {
         for stored in [false, true] {
             let mut n = 0;
             let round = async |waits| {
                 n += 1;
-                let order = accepted(world).await;
+                let order = accepted(env).await;
                 if stored {
-                    world.create().await;
+                    env.create().await;
                 }
                 let payment = payment(&format!("p-{stored}-{n}"), &order.to_string());
-                let died = killed_after(waits, world.storefront().serve(&payment)).await;
-                world.app.serve(&payment).await.expect("believed");
-                world.recover(First::Create).await;
+                let died = killed_after(waits, env.storefront().serve(&payment)).await;
+                env.app.serve(&payment).await.expect("believed");
+                env.recover(First::Create).await;
                 assert_eq!(
-                    world.row(order).await.map(|row| row.status),
+                    env.row(order).await.map(|row| row.status),
                     Some(Status::Paid)
                 );
-                world.time_is_up().await;
+                env.end_time_to_pay().await;
                 assert_eq!(
-                    world.row(order).await.map(|row| row.status),
+                    env.row(order).await.map(|row| row.status),
                     Some(Status::Paid)
                 );
-                world.refund().await;
+                env.refund().await;
                 whole(died)
             };
             assert!(at_waits(EVERY, round).await > 1);
@@ -203,11 +204,11 @@ async fn a_payment_may_die_between_any_steps() {
 }
 
 /// An order that was answered with 202.
-async fn accepted(world: &World) -> shared::message::OrderNumber {
-    world.log.treat_as(Broker::Sound);
-    let answer = world
+async fn accepted(env: &TestEnvironment) -> shared::message::OrderNumber {
+    env.log.treat_as(Broker::Sound);
+    let answer = env
         .app
-        .serve(&world.wish(None))
+        .serve(&env.order_request(None))
         .await
         .expect("no earlier order counts against the limit");
     order_of(&answer)

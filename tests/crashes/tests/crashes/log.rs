@@ -1,4 +1,4 @@
-//! The log between storefront and create: one partition, in memory, that can lose an
+//! The log between storefront and order-create: one partition in memory, which can lose an
 //! acknowledgement or a record.
 
 use std::sync::{Mutex, PoisonError};
@@ -10,19 +10,19 @@ use serde_json::json;
 use shared::message::{Barrier, OrderNumber};
 use storefront::kafka::{LogRanges, PublishOrders, Published};
 
-/// When the broker appended everything.
+/// Log-append time of all records.
 const APPENDED_MS: i64 = 1_800_000_000_000;
 
-/// How the log treats what is published.
+/// How the log handles a published record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broker {
     /// Appends and acknowledges.
     Sound,
-    /// Appends, but its acknowledgement is lost.
+    /// Appends, but loses the acknowledgement.
     Silent,
-    /// Does not append, and says nothing.
+    /// Neither appends nor answers.
     Lossy,
-    /// Cannot be sent to.
+    /// Refuses the record.
     Refusing,
 }
 
@@ -46,7 +46,7 @@ impl Log {
         *self.broker.lock().unwrap_or_else(PoisonError::into_inner) = broker;
     }
 
-    /// The event with all records from an offset on, as Lambda sends it; and the offset after them.
+    /// The event with all records from an offset on, and the offset behind them.
     pub(crate) fn event(&self, from: usize) -> (Option<KafkaBatch>, usize) {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let record = |(offset, text): (usize, &String)| {
@@ -77,7 +77,7 @@ impl PublishOrders for Log {
     }
 
     async fn publish(&self, _: OrderNumber, message: &str) -> Published {
-        // A process can die before its message has left.
+        // The process can die before it sends the message,
         tokio::task::yield_now().await;
         let broker = *self.broker.lock().unwrap_or_else(PoisonError::into_inner);
         let offset = {
@@ -87,7 +87,7 @@ impl PublishOrders for Log {
             }
             records.len() as i64 - 1
         };
-        // And after it has, before it knows.
+        // and after the append, before it receives the acknowledgement.
         tokio::task::yield_now().await;
         match broker {
             Broker::Sound => Published::Acknowledged {
@@ -95,13 +95,13 @@ impl PublishOrders for Log {
                 offset,
                 appended_ms: APPENDED_MS,
             },
-            Broker::Silent | Broker::Lossy => Published::Unknown("as told".to_owned()),
-            Broker::Refusing => Published::Refused("as told".to_owned()),
+            Broker::Silent | Broker::Lossy => Published::Unknown("as configured".to_owned()),
+            Broker::Refusing => Published::Refused("as configured".to_owned()),
         }
     }
 
     async fn put_back(&self, _: &str, _: Option<&[u8]>, _: Option<&[u8]>) -> Published {
-        Published::Refused("nothing is parked in these tests".to_owned())
+        Published::Refused("these tests park no records".to_owned())
     }
 
     async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published {

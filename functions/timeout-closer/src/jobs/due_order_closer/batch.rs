@@ -313,7 +313,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The order of an entry. If the body cannot be read, the reservation tells the order's program.
+/// The order of an entry. If the body cannot be read, the reservation names the program.
 async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateError> {
     let number = claim.id.parse::<OrderNumber>().ok();
     let Some(order) = number.filter(|order| order.shard() == claim.shard.into()) else {

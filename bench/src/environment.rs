@@ -1,0 +1,102 @@
+//! The environment of a measurement.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use ticket_rush::host::{Environment, free_address};
+use ticket_rush::journal::Journal;
+use ticket_rush::keys::Keys;
+use ticket_rush::place::{Place, Servers};
+use ticket_rush::prepare::prepare;
+use ticket_rush::remove::remove;
+use ticket_rush::shop::{Buyer, Shop};
+
+const TOKEN: Duration = Duration::from_hours(1);
+
+/// Names of keys, topic and tables, and connections to read them.
+pub(crate) struct BenchEnvironment {
+    pub environment: Environment,
+    pub shop: Shop,
+    pub db: PgPool,
+    keys: Keys,
+    folder: PathBuf,
+}
+
+impl BenchEnvironment {
+    pub(crate) async fn set(name: &str) -> Result<Self> {
+        let place = Place::find()?;
+        let prefix = format!("bench-{name}-{:06x}", rand::random::<u32>() >> 8);
+        let folder = place.data().join("bench").join(&prefix);
+        let journal = Journal::create(&folder)?;
+        let environment = Environment {
+            keys: place.keys(),
+            http: free_address(([127, 0, 0, 1], 0).into())?,
+            control: free_address(([127, 0, 0, 1], 0).into())?,
+            parameters: vec![("LogLevel".to_owned(), "warn".to_owned())],
+            schedules: true,
+            log: folder.join("usher.log"),
+            state: folder.join("state"),
+            servers: Servers::from_env(),
+            prefix,
+            place,
+        };
+        let keys = prepare(&environment, |_| ()).await?;
+        let db = Self::database(&environment)?;
+        let shop = Shop::new(
+            &format!("http://{}", environment.http),
+            "for-this-machine-only",
+            journal,
+        )?;
+        Ok(Self {
+            environment,
+            shop,
+            db,
+            keys,
+            folder,
+        })
+    }
+
+    fn database(environment: &Environment) -> Result<PgPool> {
+        let options: PgConnectOptions = environment.servers.database_url.parse()?;
+        let options = options.options([("search_path", environment.prefix.replace('-', "_"))]);
+        Ok(PgPoolOptions::new()
+            .max_connections(4)
+            .connect_lazy_with(options))
+    }
+
+    /// A buyer with a token.
+    pub(crate) fn buyer(&self, user: &str) -> Result<Buyer> {
+        Ok(Buyer {
+            user: user.to_owned(),
+            token: self.keys.token(user, None, TOKEN)?,
+        })
+    }
+
+    /// Opens a program of `rows` rows of 500 seats.
+    pub(crate) async fn program(&self, rows: u32) -> Result<String> {
+        let seller = Buyer {
+            user: "seller".to_owned(),
+            token: self.keys.token("seller", Some("programs:write"), TOKEN)?,
+        };
+        let category =
+            json!({ "name": "All", "rows": rows, "seats_per_row": 500, "price_cents": 1000 });
+        let program = json!({ "title": "Bench", "categories": [category],
+            "pay_window_seconds": 3600, "user_limit": 1000 });
+        let answer = self.shop.open(&seller, &program).await;
+        Ok(answer
+            .text("id")
+            .with_context(|| format!("opening a sale answered {} {}", answer.http, answer.body))?
+            .to_owned())
+    }
+
+    /// Deletes everything of this environment from the servers. Keeps the log if something failed.
+    pub(crate) async fn strike(self) -> Result<()> {
+        self.db.close().await;
+        remove(&self.environment.servers, &self.environment.prefix).await?;
+        fs::remove_dir_all(&self.folder).context("the run's folder cannot be removed")
+    }
+}

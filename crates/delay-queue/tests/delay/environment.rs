@@ -1,0 +1,94 @@
+//! A delay queue under a prefix of its own.
+
+use std::time::Duration;
+
+use delay_queue::{Claim, DelayQueue, Due, Link, Shard};
+use redis::FromRedisValue;
+use testkit::redis::remove_keys;
+use testkit::servers::redis_url;
+
+pub(crate) const PAST: Due = Due::At(1);
+
+pub(crate) struct TestEnvironment {
+    pub(crate) prefix: String,
+    pub(crate) url: String,
+}
+
+impl TestEnvironment {
+    /// On the shared server.
+    pub(crate) fn open() -> Self {
+        Self::at(redis_url())
+    }
+
+    pub(crate) fn at(url: String) -> Self {
+        Self {
+            prefix: testkit::prefix(),
+            url,
+        }
+    }
+
+    /// A new link to the server.
+    pub(crate) fn link(&self) -> Link {
+        Link::open(&self.url, Duration::from_secs(5)).expect("a usable address")
+    }
+
+    /// The queue over a new link.
+    pub(crate) fn queue(&self) -> DelayQueue {
+        DelayQueue::new(self.link(), &self.prefix, "jobs").expect("a valid name")
+    }
+
+    pub(crate) fn key(&self, shard: Shard, part: &str) -> String {
+        format!("{}:{{{shard}}}:delay:jobs:{part}", self.prefix)
+    }
+
+    pub(crate) async fn query<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(self.url.as_str()).expect("a usable address");
+        let mut redis = client
+            .get_multiplexed_async_connection()
+            .await
+            .unwrap_or_else(|e| {
+                panic!(
+                    "no Redis at {} ({e}): run `scripts/servers start redis`",
+                    self.url
+                )
+            });
+        redis::cmd(words[0])
+            .arg(&words[1..])
+            .query_async(&mut redis)
+            .await
+            .unwrap_or_else(|e| panic!("{words:?}: {e}"))
+    }
+
+    pub(crate) async fn redis_ms(&self) -> u64 {
+        let (seconds, micros): (u64, u64) = self.query(&["TIME"]).await;
+        seconds * 1000 + micros / 1000
+    }
+}
+
+impl Drop for TestEnvironment {
+    fn drop(&mut self) {
+        // A private server may have ended; its data end with it.
+        if self.url == redis_url()
+            && let Err(error) = remove_keys(&self.url, &self.prefix)
+        {
+            eprintln!("keys of {} are not removed: {error}", self.prefix);
+        }
+    }
+}
+
+pub(crate) fn shard(n: u8) -> Shard {
+    Shard::new(n).expect("valid")
+}
+
+/// Claims one entry of shard 1 as soon as it is due.
+pub(crate) async fn claim(queue: &DelayQueue, lease_ms: u64) -> Claim {
+    loop {
+        let claimed = queue
+            .claim(&[shard(1)], 1, lease_ms)
+            .await
+            .expect("answers");
+        if let Some(claim) = claimed.claims.into_iter().next() {
+            return claim;
+        }
+    }
+}
