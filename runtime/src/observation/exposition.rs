@@ -21,8 +21,8 @@ pub enum MetricKind {
     Summary,
 }
 
-/// Writes the text. A family is declared once, before its samples. A series (a name with its labels)
-/// is written once: Prometheus refuses a scrape with a duplicate.
+/// Writes the text. A family is declared once, before its samples. A series (a name with its
+/// labels) is written once: Prometheus refuses a scrape with a duplicate.
 #[derive(Debug, Default)]
 pub struct Exposition {
     text: String,
@@ -109,8 +109,8 @@ impl Exposition {
         self.text
     }
 
-    /// Converts a text to a name: `OrdersStored` becomes `orders_stored`; characters that the format
-    /// forbids become `_`.
+    /// Converts a text to a name: `OrdersStored` becomes `orders_stored`; characters that the
+    /// format forbids become `_`.
     pub fn name(text: &str) -> String {
         let mut name = String::with_capacity(text.len() + 4);
         let mut before = '_';

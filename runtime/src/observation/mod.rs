@@ -1,10 +1,10 @@
 //! Metrics and recent events of a host, for the control page and Prometheus. No I/O, no clock.
 //!
-//! Each ended invocation is counted by `observations`, which uses `histogram` for durations, `recent`
-//! for the last invocations and `failures` for similar failures in groups. `emf` reads metrics in
-//! `CloudWatch`'s embedded metric format from printed lines, `series` adds them up, `names` gives
-//! them unique names. `exposition` writes Prometheus' text format. `repeats` decides which repeated
-//! errors are logged.
+//! Each ended invocation is counted by `observations`, which uses `histogram` for durations,
+//! `recent` for the last invocations and `failures` for similar failures in groups. `emf` reads
+//! metrics in `CloudWatch`'s embedded metric format from printed lines, `series` adds them up,
+//! `names` gives them unique names. `exposition` writes Prometheus' text format. `repeats` decides
+//! which repeated errors are logged.
 //!
 //! Memory is bounded, whatever functions print. Recording an observation takes a short lock only.
 

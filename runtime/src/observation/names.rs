@@ -1,8 +1,8 @@
 //! Unique Prometheus names for the metrics and dimensions of functions.
 //!
-//! Prometheus allows fewer characters, requires unique families and labels, and reads `foo_count` and
-//! `foo_sum` as parts of a summary `foo`. A name that conflicts with an earlier one gets a suffix of
-//! eight digits of a hash of the original name, so that it is the same after each start.
+//! Prometheus allows fewer characters, requires unique families and labels, and reads `foo_count`
+//! and `foo_sum` as parts of a summary `foo`. A name that conflicts with an earlier one gets a
+//! suffix of eight digits of a hash of the original name, so that it is the same after each start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -38,8 +38,8 @@ impl<K: Ord + Clone> Repeats<K> {
         self.0.is_empty()
     }
 
-    /// Counts an error. Returns its number of occurrences if a log line is due. `error` identifies it
-    /// among the errors of the key and must not contain offsets or times.
+    /// Counts an error. Returns its number of occurrences if a log line is due. `error` identifies
+    /// it among the errors of the key and must not contain offsets or times.
     pub fn failed(&mut self, now: Instant, key: K, error: &str) -> Option<u64> {
         let errors = self.0.entry(key).or_default();
         let full = errors.len() >= MAX_ERRORS;

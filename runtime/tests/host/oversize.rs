@@ -60,7 +60,7 @@ async fn produce(fixture: &KafkaFixture, topic: &str, key: Option<&str>, value: 
 /// A fixture whose mapping discards failed records without a retry, to this topic.
 async fn failing_to(destination: &str, value: &str) -> (KafkaFixture, String) {
     let mut fixture = KafkaFixture::new(1).await;
-    let letters = topic(&fixture, destination, value).await;
+    let dead_letters = topic(&fixture, destination, value).await;
     fixture.mapping.max_retries = Some(0);
     fixture.mapping.bisect = true;
     fixture.mapping.on_failure = Some(Destination::KafkaTopic(letters.clone()));
@@ -110,7 +110,10 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
         "what fits is whole"
     );
     let reduced = document(&found[1]);
-    let place = json!({ "reason": "TooLargeForDestination", "topic": source, "partition": 0, "offset": "1", "valueSize": large.len() });
+    let place = json!({
+        "reason": "TooLargeForDestination", "topic": source, "partition": 0, "offset": "1",
+        "valueSize": large.len(),
+    });
     assert_eq!(
         (reduced.get("payload"), &reduced["payloadOmitted"]),
         (None, &place)
@@ -178,10 +181,15 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
     for value in ["before", &large, "after"] {
         use base64::Engine as _;
         let value = base64::engine::general_purpose::STANDARD.encode(value);
-        let record = json!({ "topic": original, "partition": 0, "offset": 1, "value": value, "headers": [] });
+        let record = json!({
+            "topic": original, "partition": 0, "offset": 1, "value": value, "headers": [],
+        });
         let records = json!({ format!("{original}-0"): [record] });
-        let letter = json!({ "requestContext": { "condition": "RetriesExhausted" }, "payload": { "records": records } });
-        produce(&source, &dead, None, &letter.to_string()).await;
+        let dead_letter = json!({
+            "requestContext": { "condition": "RetriesExhausted" },
+            "payload": { "records": records },
+        });
+        produce(&source, &dead, None, &dead_letter.to_string()).await;
     }
     let app = application(&source);
     let store = parked::stores(&app).remove(0);
