@@ -232,8 +232,10 @@ mod tests {
             "{text}"
         );
         let record: Value = serde_json::from_str(&text).unwrap();
-        let context = json!({ "requestId": "e4b4", "functionArn": format!("{arn}:$LATEST"), "condition": "RetriesExhausted",
-            "approximateInvokeCount": 3 });
+        let context = json!({
+            "requestId": "e4b4", "functionArn": format!("{arn}:$LATEST"),
+            "condition": "RetriesExhausted", "approximateInvokeCount": 3,
+        });
         assert_eq!(record["requestContext"], context);
         assert_eq!(
             (&record["version"], &record["timestamp"]),

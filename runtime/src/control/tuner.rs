@@ -13,7 +13,9 @@ use crate::asynchronous::AsyncQueue;
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
 use crate::project::SettingChange;
-use crate::tuning::{AppliedChange, Setting, TunableSettings, SettingView, SourceSettings, SettingValue};
+use crate::tuning::{
+    AppliedChange, Setting, SettingValue, SettingView, SourceSettings, TunableSettings,
+};
 
 /// Sets a new log filter, or returns why it is invalid.
 pub type SetLog = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
@@ -71,7 +73,11 @@ impl Tuner {
     ///
     /// # Errors
     /// Why nothing changed.
-    pub fn apply(&self, who: &str, request: &SettingChange) -> Result<Option<AppliedChange>, String> {
+    pub fn apply(
+        &self,
+        who: &str,
+        request: &SettingChange,
+    ) -> Result<Option<AppliedChange>, String> {
         let at_ms = epoch_ms(SystemTime::now());
         let mut settings = self.settings();
         let mut next = settings.clone();

@@ -1,8 +1,8 @@
-//! InvocationFaults on purpose: rare events of the cloud made frequent, to test that an application tolerates
-//! them.
+//! Faults on purpose: rare events of the cloud made frequent, to test that an application
+//! tolerates them.
 //!
-//! A [`FaultPlan`] is a seed with the share of each fault. It selects the faults of each invocation by its
-//! number; the pool applies them. No clock and no randomness: the same seed selects the same
+//! A [`FaultPlan`] is a seed with the share of each fault. It selects the faults of each invocation
+//! by its number; the pool applies them. No clock and no randomness: the same seed selects the same
 //! invocations, if they come in the same order.
 
 use std::fmt;
@@ -23,7 +23,7 @@ pub struct FaultPlan {
     pub freeze: bool,
 }
 
-/// InvocationFaults of one invocation.
+/// Faults of one invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InvocationFaults {
     /// The event is delivered a second time, under the same request id.
@@ -126,8 +126,9 @@ mod tests {
     #[test]
     fn faults_have_their_configured_shares() {
         let all: Vec<InvocationFaults> = (0..10_000).map(|number| PLAN.of(number)).collect();
-        let share =
-            |hit: fn(&InvocationFaults) -> bool| all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0;
+        let share = |hit: fn(&InvocationFaults) -> bool| {
+            all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0
+        };
         assert!((share(|one| one.duplicate) - 0.1).abs() < 0.02);
         assert!((share(|one| one.kill.is_some()) - 0.25).abs() < 0.02);
         assert!((share(|one| one.kill == Some(Kill::Late)) - 0.125).abs() < 0.02);
@@ -141,7 +142,10 @@ mod tests {
             seed: 7,
             ..FaultPlan::default()
         };
-        assert!(none.is_none() && (0..1_000).all(|number| none.of(number) == InvocationFaults::default()));
+        assert!(
+            none.is_none()
+                && (0..1_000).all(|number| none.of(number) == InvocationFaults::default())
+        );
         let always = FaultPlan {
             duplicate: 1.0,
             kill: 1.0,

@@ -1,8 +1,9 @@
 //! Metrics that functions print in `CloudWatch`'s embedded metric format.
 //!
-//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a JSON object whose `_aws`
-//! member names the other members that are metrics, and their dimensions. Any other line is plain
-//! output. Parts that violate the specification are ignored, as the service ignores them.
+//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a
+//! JSON object whose `_aws` member names the other members that are metrics, and their dimensions.
+//! Any other line is plain output. Parts that violate the specification are ignored, as the service
+//! ignores them.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

@@ -73,7 +73,13 @@ impl Exposition {
     }
 
     /// A family of one sample without labels.
-    pub fn single(&mut self, name: &str, kind: MetricKind, help: &str, value: impl std::fmt::Display) {
+    pub fn single(
+        &mut self,
+        name: &str,
+        kind: MetricKind,
+        help: &str,
+        value: impl std::fmt::Display,
+    ) {
         self.family(name, kind, help);
         self.sample(name, &[], value);
     }

@@ -1,9 +1,9 @@
 //! Unique Prometheus names for metrics and dimensions that functions name freely.
 //!
 //! Prometheus allows fewer characters, requires unique names of families and labels, and reads
-//! `foo_count` and `foo_sum` as parts of a summary `foo`. A name that clashes with an earlier metric
-//! in one of these ways ends in eight digits of a hash of the original name. The hash depends on the
-//! original name alone, so a renamed series has the same name after each start.
+//! `foo_count` and `foo_sum` as parts of a summary `foo`. A name that clashes with an earlier
+//! metric in one of these ways ends in eight digits of a hash of the original name. The hash
+//! depends on the original name alone, so a renamed series has the same name after each start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

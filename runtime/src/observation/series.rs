@@ -30,8 +30,8 @@ pub struct Series {
 }
 
 impl Series {
-    /// Adds a point. A new series beyond [`MAX_SERIES`] is counted as dropped. Returns the metric and
-    /// the dimensions that are new and whose plain name is taken.
+    /// Adds a point. A new series beyond [`MAX_SERIES`] is counted as dropped. Returns the metric
+    /// and the dimensions that are new and whose plain name is taken.
     pub fn add(&mut self, function: &str, point: Point) -> Vec<Renamed> {
         let Point {
             metric,

@@ -46,7 +46,8 @@ impl LastRunFile {
             tracing::warn!(
                 %error,
                 file = %self.file.display(),
-                "cannot store when schedules were last fired; missed firings will be reported wrongly"
+                "cannot store when schedules were last fired; missed firings will be reported \
+                 wrongly"
             );
         }
     }

@@ -40,8 +40,8 @@ const MAX_DELAY: Duration = Duration::from_mins(1);
 /// bounded.
 const MAX_UNFINISHED: usize = 100;
 
-/// Fires every enabled schedule until `shutdown` turns true. Each is a component of its own, so that
-/// a failing one delays no other.
+/// Fires every enabled schedule until `shutdown` turns true. Each is a component of its own, so
+/// that a failing one delays no other.
 ///
 /// `last_run_file` keeps when a host last ran; firings missed since then are logged once.
 pub async fn run(
@@ -166,8 +166,8 @@ impl Firing {
         }
     }
 
-    /// Fires, unless it is too late or too many events wait. Returns the time up to which the schedule
-    /// is done.
+    /// Fires, unless it is too late or too many events wait. Returns the time up to which the
+    /// schedule is done.
     fn fire(&self, due: Timestamp, handing_over: &mut JoinSet<()>) -> Timestamp {
         let schedule = &self.schedule;
         let now = Timestamp::now();

@@ -140,8 +140,14 @@ mod tests {
              \u{7} é",
             "attributes": { "ApproximateReceiveCount": "1", "MessageGroupId": "g" },
             "messageAttributes": {
-                "text": { "stringValue": "v", "stringListValues": [], "binaryListValues": [], "dataType": "String" },
-                "bytes": { "binaryValue": "AP8=", "stringListValues": [], "binaryListValues": [], "dataType": "Binary" },
+                "text": {
+                    "stringValue": "v", "stringListValues": [], "binaryListValues": [],
+                    "dataType": "String",
+                },
+                "bytes": {
+                    "binaryValue": "AP8=", "stringListValues": [], "binaryListValues": [],
+                    "dataType": "Binary",
+                },
             },
             "md5OfMessageAttributes": "a6b3", "md5OfBody": "e4e6",
             "eventSource": "aws:sqs", "eventSourceARN": ARN, "awsRegion": "eu-west-1",

@@ -64,7 +64,7 @@ pub struct SqsLimits {
     pub visibility: Duration,
     /// Maximum time of a drain.
     pub drain: Duration,
-    /// ComponentRegistry of the parts of the host.
+    /// Registry of the components of the host.
     pub parts: ComponentRegistry,
 }
 
@@ -139,7 +139,9 @@ pub fn start(
         progress: Arc::default(),
     };
     let (tune, tuned) = watch::channel(None);
-    let part = limits.parts.component(format!("mapping {}", watch.mapping.id));
+    let part = limits
+        .parts
+        .component(format!("mapping {}", watch.mapping.id));
     let run = {
         let watch = watch.clone();
         let shutdown = shutdown.clone();

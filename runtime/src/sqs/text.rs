@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 pub(crate) fn allowed(character: char) -> bool {
     matches!(
         character,
-        '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..
+        '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{fffd}' | '\u{10000}'..
     )
 }
 

@@ -159,7 +159,10 @@ pub async fn run(
 }
 
 /// Opens the asynchronous events of this state folder.
-fn open_events(app: &Application, options: &Options) -> Result<(AsyncQueue, AsyncDriver), StartError> {
+fn open_events(
+    app: &Application,
+    options: &Options,
+) -> Result<(AsyncQueue, AsyncDriver), StartError> {
     let concurrency = options.pool.default_concurrency;
     let settings = asynchronous::AsyncSettings::of(app, concurrency, options.aws_timing);
     asynchronous::open(options.state.path(), &settings).map_err(StartError)

@@ -35,6 +35,8 @@ mod settle;
 #[cfg(test)]
 mod case_tests;
 #[cfg(test)]
+mod lifecycle_tests;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod model_tests;

@@ -7,7 +7,7 @@ use crate::Millis;
 
 /// An event of a random run.
 #[derive(Debug, Clone)]
-pub(super) enum Event {
+pub(super) enum QueueEvent {
     /// A request returns up to so many messages.
     Answer {
         which: usize,
@@ -25,7 +25,7 @@ pub(super) enum Event {
     /// An invocation ends.
     Finished {
         which: usize,
-        how: How,
+        how: QueueEnding,
     },
     Pass {
         milliseconds: i64,
@@ -33,7 +33,7 @@ pub(super) enum Event {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum How {
+pub(super) enum QueueEnding {
     Success,
     Failed,
     NotInvoked,
@@ -52,7 +52,7 @@ struct ReceivedMessage {
 }
 
 /// The expected state of the driver and the queue, and the machine under test.
-pub(super) struct Model {
+pub(super) struct QueueModel {
     machine: QueueMachine,
     limits: QueueSettings,
     fifo: bool,
@@ -70,7 +70,7 @@ pub(super) struct Model {
     draining: bool,
 }
 
-impl Model {
+impl QueueModel {
     pub(super) fn new(limits: QueueSettings, fifo: bool) -> Self {
         let mut model = Self {
             machine: QueueMachine::new(limits.clone()),
@@ -222,9 +222,9 @@ impl Model {
         }
     }
 
-    pub(super) fn apply(&mut self, event: &Event) {
+    pub(super) fn apply(&mut self, event: &QueueEvent) {
         match *event {
-            Event::Answer {
+            QueueEvent::Answer {
                 which,
                 messages,
                 size,
@@ -277,14 +277,14 @@ impl Model {
                 // distinguishes later messages from hidden ones
                 self.now += 1;
             }
-            Event::Fail { which } => {
+            QueueEvent::Fail { which } => {
                 let Some(id) = self.receives.keys().nth(which).copied() else {
                     return;
                 };
                 self.receives.remove(&id);
                 self.step(QueueInput::ReceiveFailed(id));
             }
-            Event::Begin { which } => {
+            QueueEvent::Begin { which } => {
                 let Some(id) = self.in_flight.keys().nth(which).copied() else {
                     return;
                 };
@@ -298,17 +298,17 @@ impl Model {
                         .all(|(_, known)| known.hidden_until + 500 > self.now + timeout)
                 );
             }
-            Event::Finished { which, how } => {
+            QueueEvent::Finished { which, how } => {
                 let Some(id) = self.in_flight.keys().nth(which).copied() else {
                     return;
                 };
                 let batch = self.in_flight.remove(&id).unwrap();
                 let keys = batch.iter().map(|(key, _)| *key);
                 let finish = match how {
-                    How::Success => QueueBatchResult::Answered(Vec::new()),
-                    How::Failed => QueueBatchResult::Failed,
-                    How::NotInvoked => QueueBatchResult::NotInvoked,
-                    How::Partial(at) => QueueBatchResult::Answered(
+                    QueueEnding::Success => QueueBatchResult::Answered(Vec::new()),
+                    QueueEnding::Failed => QueueBatchResult::Failed,
+                    QueueEnding::NotInvoked => QueueBatchResult::NotInvoked,
+                    QueueEnding::Partial(at) => QueueBatchResult::Answered(
                         keys.clone().skip(at).step_by(3).take(2).collect(),
                     ),
                 };
@@ -333,7 +333,7 @@ impl Model {
                 }
                 self.step(QueueInput::Finished(id, finish));
             }
-            Event::Pass { milliseconds } => {
+            QueueEvent::Pass { milliseconds } => {
                 let until = self.now + milliseconds;
                 while let Some(at) = self.machine.wake().filter(|at| *at <= until) {
                     self.now = at;
@@ -349,16 +349,16 @@ impl Model {
         self.draining = true;
         self.step(QueueInput::Drain);
         while !self.receives.is_empty() {
-            self.apply(&Event::Answer {
+            self.apply(&QueueEvent::Answer {
                 which: 0,
                 messages: 3,
                 size: 10,
             });
         }
         while !self.in_flight.is_empty() {
-            self.apply(&Event::Finished {
+            self.apply(&QueueEvent::Finished {
                 which: 0,
-                how: How::Success,
+                how: QueueEnding::Success,
             });
         }
         assert!(self.machine.is_idle() && self.held.is_empty());

@@ -5,23 +5,23 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::case_tests::settings;
-use super::model::{Event, How, Model};
+use super::model::{QueueEnding, QueueEvent, QueueModel};
 use super::*;
 
-fn event() -> impl Strategy<Value = Event> {
+fn event() -> impl Strategy<Value = QueueEvent> {
     let how = prop_oneof![
-        4 => Just(How::Success),
-        2 => Just(How::Failed),
-        1 => Just(How::NotInvoked),
-        4 => (0..6_usize).prop_map(How::Partial),
+        4 => Just(QueueEnding::Success),
+        2 => Just(QueueEnding::Failed),
+        1 => Just(QueueEnding::NotInvoked),
+        4 => (0..6_usize).prop_map(QueueEnding::Partial),
     ];
     prop_oneof![
         6 => (0..4_usize, 0..=MAX_RECEIVED, size())
-            .prop_map(|(which, messages, size)| Event::Answer { which, messages, size }),
-        1 => (0..4_usize).prop_map(|which| Event::Fail { which }),
-        3 => (0..4_usize).prop_map(|which| Event::Begin { which }),
-        5 => (0..4_usize, how).prop_map(|(which, how)| Event::Finished { which, how }),
-        3 => (0..3_000_i64).prop_map(|milliseconds| Event::Pass { milliseconds }),
+            .prop_map(|(which, messages, size)| QueueEvent::Answer { which, messages, size }),
+        1 => (0..4_usize).prop_map(|which| QueueEvent::Fail { which }),
+        3 => (0..4_usize).prop_map(|which| QueueEvent::Begin { which }),
+        5 => (0..4_usize, how).prop_map(|(which, how)| QueueEvent::Finished { which, how }),
+        3 => (0..3_000_i64).prop_map(|milliseconds| QueueEvent::Pass { milliseconds }),
     ]
 }
 
@@ -55,7 +55,7 @@ proptest! {
     fn every_message_is_settled_once(
         limits in limits(), events in prop::collection::vec(event(), 1..120)
     ) {
-        let mut model = Model::new(limits, false);
+        let mut model = QueueModel::new(limits, false);
         for event in &events {
             model.apply(event);
         }
@@ -66,7 +66,7 @@ proptest! {
     fn a_fifo_queue_keeps_the_order_of_its_groups(
         concurrency in 1..4_usize, events in prop::collection::vec(event(), 1..120)
     ) {
-        let mut model = Model::new(QueueSettings { concurrency, ..settings() }, true);
+        let mut model = QueueModel::new(QueueSettings { concurrency, ..settings() }, true);
         for event in &events {
             model.apply(event);
         }

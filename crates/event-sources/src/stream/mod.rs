@@ -42,6 +42,8 @@ mod discard_tests;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod model_events;
+#[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod operator_tests;

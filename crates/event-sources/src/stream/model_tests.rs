@@ -6,38 +6,40 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::case_tests::settings;
-use super::model::{Event, How, Model, PARTITIONS};
+use super::model::{PARTITIONS, StreamEnding, StreamEvent, StreamModel};
 use super::*;
 
-fn event() -> impl Strategy<Value = Event> {
+fn event() -> impl Strategy<Value = StreamEvent> {
     let how = prop_oneof![
-        4 => Just(How::Success),
-        2 => Just(How::Failed),
-        1 => Just(How::NotInvoked),
-        3 => (0..5_usize).prop_map(How::Partial),
-        1 => Just(How::Nonsense),
+        4 => Just(StreamEnding::Success),
+        2 => Just(StreamEnding::Failed),
+        1 => Just(StreamEnding::NotInvoked),
+        3 => (0..5_usize).prop_map(StreamEnding::Partial),
+        1 => Just(StreamEnding::Nonsense),
     ];
     prop_oneof![
         4 => (0..PARTITIONS, 1..6_usize, prop_oneof![Just(10_usize), Just(300), Just(2_000)])
-            .prop_map(|(partition, records, size)| Event::Deliver { partition, records, size }),
-        5 => (0..3_usize, how).prop_map(|(which, how)| Event::Finished { which, how }),
-        2 => any::<bool>().prop_map(|taken| Event::Post { taken }),
+            .prop_map(|(partition, records, size)| {
+                StreamEvent::Deliver { partition, records, size }
+            }),
+        5 => (0..3_usize, how).prop_map(|(which, how)| StreamEvent::Finished { which, how }),
+        2 => any::<bool>().prop_map(|taken| StreamEvent::Post { taken }),
         1 => (0..PARTITIONS, any::<bool>())
-            .prop_map(|(partition, lost)| Event::Rebalance { partition, lost }),
-        1 => (0..PARTITIONS).prop_map(|partition| Event::CommitFails { partition }),
-        3 => (0..1_500_i64).prop_map(|milliseconds| Event::Pass { milliseconds }),
+            .prop_map(|(partition, lost)| StreamEvent::Rebalance { partition, lost }),
+        1 => (0..PARTITIONS).prop_map(|partition| StreamEvent::CommitFails { partition }),
+        3 => (0..1_500_i64).prop_map(|milliseconds| StreamEvent::Pass { milliseconds }),
         1 => (0..PARTITIONS, 0..=10_i64)
-            .prop_map(|(partition, tenths)| Event::Seek { partition, tenths }),
-        1 => (0..PARTITIONS).prop_map(|partition| Event::Skip { partition }),
+            .prop_map(|(partition, tenths)| StreamEvent::Seek { partition, tenths }),
+        1 => (0..PARTITIONS).prop_map(|partition| StreamEvent::Skip { partition }),
     ]
 }
 
-fn events() -> impl Strategy<Value = Vec<Event>> {
+fn events() -> impl Strategy<Value = Vec<StreamEvent>> {
     prop::collection::vec(event(), 1..80)
 }
 
-fn run(limits: StreamSettings, events: &[Event]) {
-    let mut model = Model::new(limits);
+fn run(limits: StreamSettings, events: &[StreamEvent]) {
+    let mut model = StreamModel::new(limits);
     for event in events {
         model.apply(event);
     }

@@ -35,5 +35,10 @@ pub(super) fn printed(out: &mut Exposition, series: &Series) {
     );
     let help =
         "Metrics and dimensions that functions named like others: they have a longer name here.";
-    out.single("usher_emf_renamed", MetricKind::Gauge, help, series.renamed());
+    out.single(
+        "usher_emf_renamed",
+        MetricKind::Gauge,
+        help,
+        series.renamed(),
+    );
 }

@@ -12,9 +12,12 @@ pub(super) fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
             "Messages dropped by the filters, and deleted.",
             |q| q.filtered,
         ),
-        ("received_total", MetricKind::Counter, "Messages received.", |q| {
-            q.received
-        }),
+        (
+            "received_total",
+            MetricKind::Counter,
+            "Messages received.",
+            |q| q.received,
+        ),
         (
             "batches_total",
             MetricKind::Counter,
@@ -45,9 +48,12 @@ pub(super) fn queues(out: &mut Exposition, queues: &[SqsStatus]) {
             "Messages done that the queue would not delete.",
             |q| q.not_deleted,
         ),
-        ("in_flight", MetricKind::Gauge, "Messages at the function.", |q| {
-            q.in_flight as u64
-        }),
+        (
+            "in_flight",
+            MetricKind::Gauge,
+            "Messages at the function.",
+            |q| q.in_flight as u64,
+        ),
         (
             "waiting",
             MetricKind::Gauge,

@@ -77,7 +77,14 @@ impl SqsDriver {
                 outcome: Outcome::Error(error),
                 request_id,
             }) => {
-                tracing::warn!(%mapping, request_id, messages, error_type = error.error_type, "batch failed: {}", error.message);
+                tracing::warn!(
+                    %mapping,
+                    request_id,
+                    messages,
+                    error_type = error.error_type,
+                    "batch failed: {}",
+                    error.message
+                );
                 QueueBatchResult::Failed
             }
             Err(rejected @ (Rejected::Throttled(_) | Rejected::NoCapacity { .. })) => {

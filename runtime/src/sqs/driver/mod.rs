@@ -175,7 +175,8 @@ impl SqsDriver {
             TaskResult::Receive(id, Ok(messages)) => {
                 self.progress.problem(None);
                 if let Some(errors) = self.failures.over(&()) {
-                    tracing::info!(errors, mapping = %self.mapping.id, "{} answers again", self.mapping.queue_name());
+                    let queue = self.mapping.queue_name();
+                    tracing::info!(errors, mapping = %self.mapping.id, "{queue} answers again");
                 }
                 SqsProgress::add(&self.progress.received, messages.len());
                 let (messages, dropped): (Vec<_>, Vec<_>) = messages

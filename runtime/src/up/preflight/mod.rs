@@ -101,7 +101,7 @@ pub fn contradictions(
     problems
 }
 
-/// TunableSettings that the running host would refuse; a sentence each.
+/// Settings that the running host would refuse; a sentence each.
 fn refused_settings(
     app: &Application,
     changes: &[SettingChange],
