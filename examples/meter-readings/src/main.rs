@@ -4,19 +4,19 @@ mod readings;
 
 use std::fs::OpenOptions;
 
+use lambda_batch::{BatchProcessor, KafkaBatch, KafkaRecord};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use readings::{Event, record};
-use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let ledger = std::env::var("LEDGER")?;
-    let ledger = &ledger;
-    let work = |event: LambdaEvent<Event>| async move {
-        let file = OpenOptions::new().append(true).create(true).open(ledger)?;
-        let count = record(&event.payload, file)?;
-        println!("{count} readings");
-        Ok::<Value, Error>(json!({ "readings": count }))
+    lambda_runtime::tracing::init_default_subscriber();
+    let path = std::env::var("LEDGER")?;
+    let ledger = OpenOptions::new().append(true).create(true).open(path)?;
+    let record = async |record: KafkaRecord<'_>| readings::write(&record, &ledger);
+    let processor = &BatchProcessor::new(record);
+    let batch = |event: LambdaEvent<KafkaBatch>| async move {
+        let deadline = event.context.deadline();
+        Ok::<_, Error>(processor.process(&event.payload, deadline).await)
     };
-    lambda_runtime::run(service_fn(work)).await
+    lambda_runtime::run(service_fn(batch)).await
 }

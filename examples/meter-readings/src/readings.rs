@@ -1,24 +1,11 @@
-//! Readings: decoded from the event, checked all before any is written.
+//! A reading: checked, then written as one line.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
-use base64::Engine as _;
+use lambda_batch::{HandlerError, KafkaRecord};
 use serde::{Deserialize, Serialize};
 
-/// What Kafka's mapping hands over; the rest of the event does not matter here.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Event {
-    records: BTreeMap<String, Vec<Record>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Record {
-    offset: i64,
-    value: Option<String>,
-}
-
-/// What a meter says.
+/// What a meter sends.
 #[derive(Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 struct Reading {
@@ -31,107 +18,72 @@ struct Reading {
 /// A line of the ledger.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
-    partition: &'a str,
+    partition: String,
     offset: i64,
     #[serde(flatten)]
-    reading: Reading,
+    reading: &'a Reading,
 }
 
-/// Why a batch is refused. It names the first bad reading; the host finds it again by halving.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
-    #[error("{partition} offset {offset}: {why}")]
-    Reading {
-        partition: String,
-        offset: i64,
-        why: String,
-    },
-    #[error("the ledger cannot be written: {0}")]
-    Ledger(#[from] std::io::Error),
-}
-
-/// Checks every reading, then writes all in one piece. The number of readings.
-pub(crate) fn record(event: &Event, mut ledger: impl Write) -> Result<usize, Refused> {
-    let mut lines = Vec::new();
-    let mut count = 0;
-    for (partition, records) in &event.records {
-        for record in records {
-            let refuse = |why: String| Refused::Reading {
-                partition: partition.clone(),
-                offset: record.offset,
-                why,
-            };
-            let reading = read(record.value.as_deref().unwrap_or_default()).map_err(refuse)?;
-            let line = Line {
-                partition,
-                offset: record.offset,
-                reading,
-            };
-            serde_json::to_writer(&mut lines, &line).map_err(std::io::Error::from)?;
-            lines.push(b'\n');
-            count += 1;
-        }
-    }
-    // Lines of two processes do not mix: one write.
-    ledger.write_all(&lines)?;
-    Ok(count)
-}
-
-fn read(value: &str) -> Result<Reading, String> {
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(value)
-        .map_err(|error| error.to_string())?;
-    let reading: Reading = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+/// Appends the reading of a record to the ledger. A reading that is not valid is refused; a ledger
+/// that cannot be written is a reason to try again.
+pub(crate) fn write(record: &KafkaRecord<'_>, mut ledger: impl Write) -> Result<(), HandlerError> {
+    let reading: Reading = record.parse_json()?;
     if reading.wh < 0 {
-        return Err(format!(
-            "meter {} says {} Wh, and no meter runs below zero",
+        return Err(HandlerError::park(format_args!(
+            "meter {} reports {} Wh; the minimum is 0",
             reading.meter, reading.wh
-        ));
+        )));
     }
-    Ok(reading)
+    let line = Line {
+        partition: format!("{}-{}", record.topic, record.partition),
+        offset: record.offset,
+        reading: &reading,
+    };
+    let mut line = serde_json::to_vec(&line).map_err(HandlerError::park)?;
+    line.push(b'\n');
+    // Lines of two processes do not mix: one write.
+    ledger.write_all(&line).map_err(HandlerError::retry)
 }
 
 #[cfg(test)]
 mod tests {
+    use lambda_batch::KafkaBatch;
+
     use super::*;
 
-    fn event(values: &[&str]) -> Event {
-        let encode = |value: &&str| Some(base64::engine::general_purpose::STANDARD.encode(value));
-        let records = values.iter().enumerate().map(|(at, value)| Record {
-            offset: at as i64,
-            value: encode(value),
-        });
-        Event {
-            records: BTreeMap::from([("t-0".to_owned(), records.collect())]),
-        }
+    const GOOD: &str =
+        "eyJtZXRlciI6ICJtMSIsICJhdCI6ICIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsICJ3aCI6IDEyMDB9";
+    const NEGATIVE: &str =
+        "eyJtZXRlciI6ICJtMSIsICJhdCI6ICIyMDI2LTAxLTAxVDAyOjAwOjAwWiIsICJ3aCI6IC0xfQ==";
+
+    fn event(value: &str) -> KafkaBatch {
+        let record = format!(r#"{{"topic":"t","partition":0,"offset":7,"value":"{value}"}}"#);
+        serde_json::from_str(&format!(r#"{{"records":{{"t-0":[{record}]}}}}"#)).expect("an event")
     }
 
-    const GOOD: &str = r#"{"meter": "m", "at": "2026-01-01T00:00:00Z", "wh": 5}"#;
-
-    #[test]
-    fn good_readings_become_lines() {
+    fn written(value: &str) -> (Result<(), HandlerError>, String) {
         let mut ledger = Vec::new();
-        assert_eq!(record(&event(&[GOOD, GOOD]), &mut ledger).ok(), Some(2));
-        let lines = String::from_utf8_lossy(&ledger).into_owned();
-        assert_eq!(
-            lines.lines().next(),
-            Some(
-                r#"{"partition":"t-0","offset":0,"meter":"m","at":"2026-01-01T00:00:00Z","wh":5}"#
-            )
-        );
+        let batch = event(value);
+        let result = write(&batch.get(0).expect("a record"), &mut ledger);
+        (result, String::from_utf8_lossy(&ledger).into_owned())
     }
 
     #[test]
-    fn one_bad_reading_refuses_the_batch_and_nothing_is_written() {
-        for bad in ["", "{}", r#"{"meter": "m", "at": "x", "wh": -1}"#] {
-            let mut ledger = Vec::new();
-            let refused =
-                record(&event(&[GOOD, bad]), &mut ledger).map_err(|refused| refused.to_string());
+    fn a_valid_reading_becomes_a_line() {
+        let line =
+            r#"{"partition":"t-0","offset":7,"meter":"m1","at":"2026-01-01T00:00:00Z","wh":1200}"#;
+        assert_eq!(written(GOOD), (Ok(()), format!("{line}\n")));
+    }
+
+    #[test]
+    fn an_invalid_reading_is_refused_and_not_written() {
+        for bad in ["", "e30=", "bm90IEpTT04=", NEGATIVE] {
+            let (result, ledger) = written(bad);
             assert!(
-                refused.is_err_and(|why| why.starts_with("t-0 offset 1: ")),
-                "{bad}"
+                matches!(result, Err(HandlerError::Park(_))),
+                "{bad}: {result:?}"
             );
-            assert!(ledger.is_empty());
+            assert_eq!(ledger, "", "{bad}");
         }
     }
 }

@@ -1,21 +1,25 @@
 //! Shrinks the pictures that a queue names. This file only wires.
 
-mod batch;
-mod picture;
+mod ppm;
+mod thumbnail;
 
-use batch::{Event, Workshop};
+use lambda_batch::{BatchProcessor, SqsBatch, SqsMessage};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use thumbnail::Thumbnailer;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let workshop = Workshop {
+    lambda_runtime::tracing::init_default_subscriber();
+    let thumbnailer = Thumbnailer {
         pictures: std::env::var("PICTURES")?.into(),
         thumbnails: std::env::var("THUMBNAILS")?.into(),
         longest_side: std::env::var("LONGEST_SIDE")?.parse()?,
     };
-    let work = |event: LambdaEvent<Event>| {
-        let answer = workshop.work(event.payload);
-        async { Ok::<_, Error>(answer) }
+    let message = async |message: &SqsMessage| thumbnailer.shrink(message);
+    let processor = &BatchProcessor::new(message);
+    let batch = |event: LambdaEvent<SqsBatch>| async move {
+        let deadline = event.context.deadline();
+        Ok::<_, Error>(processor.process(&event.payload, deadline).await)
     };
-    lambda_runtime::run(service_fn(work)).await
+    lambda_runtime::run(service_fn(batch)).await
 }

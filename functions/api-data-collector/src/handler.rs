@@ -1,4 +1,4 @@
-//! One batch: read, added, answered for; then what is too old goes.
+//! One batch: read and added; then rows that are too old are deleted.
 
 use std::time::{Duration, Instant};
 
@@ -6,19 +6,19 @@ use lambda_batch::{BatchResponse, KafkaBatch, OutcomeCounts};
 use shared::store::{Arrival, CollectedBatch, Forgotten, Store};
 use shared::telemetry::MetricLine;
 
-use crate::retention::Keeper;
+use crate::retention::RetentionTimer;
 use crate::settings::Settings;
 
-/// Api-data-collector: adapter and settings. One a process.
+/// Api-data-collector: adapter and settings. One per process.
 #[derive(Debug)]
 pub struct Collector {
     settings: Settings,
     store: Store,
-    keeper: Keeper,
+    retention_timer: RetentionTimer,
 }
 
 impl Collector {
-    /// With a real store; it connects when first used.
+    /// Opens the store, which connects when first used.
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
         let store = Store::connect(
             settings.database.as_str(),
@@ -28,11 +28,11 @@ impl Collector {
         Ok(Self {
             settings,
             store,
-            keeper: Keeper::default(),
+            retention_timer: RetentionTimer::default(),
         })
     }
 
-    /// Handles a batch and says which records are to come again. Everything it does not name is durable.
+    /// Handles a batch and returns the records to deliver again. All others are durable.
     pub async fn handle(&self, batch: &KafkaBatch) -> BatchResponse {
         let began = Instant::now();
         let arrivals: Vec<Arrival<_>> = batch.records().map(Arrival::read).collect();
@@ -43,10 +43,10 @@ impl Collector {
         let store_time = began.elapsed();
         collected.result().raise_alarms(batch);
         let ledger = collected.result().ledger(batch);
-        // A store that is away, or slow, is not asked for more.
+        // A store that is unavailable or slow gets no further work.
         let forgotten = match collected.unfinished {
             None => {
-                self.keeper
+                self.retention_timer
                     .forget(&self.store, &self.settings.retention)
                     .await
             }

@@ -1,15 +1,19 @@
-//! API-data-collector: calls of the API come from Kafka, become sums by minute and rows to look at, exactly once from Kafka on.
+//! API-data-collector: adds API calls from Kafka to Postgres, exactly once, as rows and as sums by
+//! minute.
 //!
 //! ```text
-//! event --Arrival--> calls, read one by one --collect_calls--> sums, rows and progress, in one transaction
-//!       --handler--> what may be acknowledged --retention--> the oldest rows go
+//! event --Arrival--> calls --collect_calls--> sums, rows and progress, in one transaction
+//!       --handler--> partial batch response --retention--> the oldest rows are deleted
 //! ```
 //!
 //! Promises:
-//! - A record is acknowledged when it is committed or parked, never before, and never past one that is not.
-//! - A record is added once, however often it is delivered: progress moves in the transaction that adds it.
-//! - One record that cannot be read or stored delays nobody: it is parked with its reason.
-//! - Nothing here touches an order: tables, topic, group and concurrency are this function's own.
+//! - A record is acknowledged when it and every record before it in its partition are committed or
+//!   parked.
+//! - A record is added once, however often it is delivered: the transaction that adds it also stores
+//!   the progress.
+//! - A record that cannot be read or stored delays no other: it is parked with its reason.
+//! - Orders are not affected: tables, topic, consumer group and concurrency belong to this function
+//!   alone.
 
 mod handler;
 mod retention;

@@ -1,4 +1,4 @@
-//! Wires api-data-collector: settings, adapters, then one batch after the other.
+//! Wires api-data-collector: settings, adapter, handler.
 
 use std::process::ExitCode;
 

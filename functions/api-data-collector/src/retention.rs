@@ -1,7 +1,8 @@
-//! When the oldest rows go. They go with the batches rather than by a tick of their own: one function has one trigger, and where no batch
-//! comes nothing grows. After the commit, so that a slow deletion delays an acknowledgement and never a sum; a bounded number of rows, so
-//! that it does not delay it for long; at most once a while, unless the last time found more than it might delete: then the next batch goes
-//! on, and where the bound is no smaller than a batch, deleting keeps up with adding.
+//! When rows that are too old are deleted: after a batch, since without batches no rows are added.
+//!
+//! After the commit, so that a slow deletion delays a response but no sum. A bounded number of rows,
+//! so that the delay is short. At most once per interval, unless the last deletion reached its bound:
+//! then the next batch continues. With a bound of at least a batch, deleting keeps pace with adding.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,12 +11,13 @@ use shared::store::{Forgotten, Store};
 
 use crate::settings::Retention;
 
-/// When this process has last looked for what is too old.
+/// When this process last deleted rows.
 #[derive(Debug, Default)]
-pub(crate) struct Keeper(Mutex<Option<Instant>>);
+pub(crate) struct RetentionTimer(Mutex<Option<Instant>>);
 
-impl Keeper {
-    /// Deletes what is too old, if it is time to. A failure costs nothing: the next batch tries again.
+impl RetentionTimer {
+    /// Deletes rows that are too old, if the interval is over. After an error the next interval tries
+    /// again.
     pub(crate) async fn forget(&self, store: &Store, retention: &Retention) -> Forgotten {
         if !self.due(Instant::now(), retention.every) {
             return Forgotten::default();
@@ -26,18 +28,18 @@ impl Keeper {
         {
             Ok(forgotten) => {
                 if forgotten.calls.max(forgotten.minutes) >= u64::from(retention.limit) {
-                    self.again();
+                    self.continue_with_next_batch();
                 }
                 forgotten
             }
             Err(error) => {
-                tracing::warn!(%error, "what is too old stays for now");
+                tracing::warn!(%error, "old API calls are not deleted; the next interval tries again");
                 Forgotten::default()
             }
         }
     }
 
-    /// Whether it is time; if so, the time until the next one begins.
+    /// Whether the interval is over. If so, the next one begins.
     fn due(&self, now: Instant, every: Duration) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = last.is_none_or(|last| now.saturating_duration_since(last) >= every);
@@ -47,7 +49,7 @@ impl Keeper {
         due
     }
 
-    fn again(&self) {
+    fn continue_with_next_batch(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
@@ -57,14 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_time_at_first_then_after_a_while_and_at_once_where_more_was_left() {
-        let keeper = Keeper::default();
+    fn rows_are_deleted_per_interval_or_until_none_is_left() {
+        let timer = RetentionTimer::default();
         let began = Instant::now();
         let every = Duration::from_secs(60);
-        assert!(keeper.due(began, every));
-        assert!(!keeper.due(began + Duration::from_secs(59), every));
-        assert!(keeper.due(began + every, every));
-        keeper.again();
-        assert!(keeper.due(began + every, every));
+        assert!(timer.due(began, every));
+        assert!(!timer.due(began + Duration::from_secs(59), every));
+        assert!(timer.due(began + every, every));
+        timer.continue_with_next_batch();
+        assert!(timer.due(began + every, every));
     }
 }

@@ -1,4 +1,4 @@
-//! What api-data-collector must be told, from the environment; template.yaml names the same things.
+//! Settings of api-data-collector, from the environment; template.yaml sets them.
 
 use std::time::Duration;
 
@@ -12,33 +12,33 @@ const DAY: u64 = 86_400;
 /// Settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The environment's names.
+    /// Names of the environment.
     pub names: Names,
-    /// Where sums and rows go.
+    /// Postgres.
     pub database: Url,
-    /// Connections to it at most.
+    /// Maximum number of connections to it.
     pub connections: u32,
-    /// Names that a minute of a partition may have.
+    /// Maximum numbers of routes and clients per minute and partition.
     pub caps: Caps,
-    /// What goes, and when.
+    /// When rows are deleted.
     pub retention: Retention,
 }
 
-/// How long what is kept.
+/// How long rows are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Records.
     pub calls: Duration,
     /// Sums.
     pub minutes: Duration,
-    /// How often a process looks for what is too old.
+    /// Interval between deletions of a process.
     pub every: Duration,
-    /// Rows of each kind that go at a time.
+    /// Maximum rows of each kind per deletion.
     pub limit: u32,
 }
 
 impl Settings {
-    /// Reads all of them, or says everything that is wrong.
+    /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let database = reader.postgres_url("DATABASE_URL");

@@ -1,15 +1,18 @@
-//! One batch: read, floors raised, instances told, answered for.
+//! One batch: for each program the floor is raised, then every instance is notified.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use lambda_batch::{BatchResponse, Ledger, Outcome, Reason, SqsBatch};
+use lambda_batch::{BatchProcessor, BatchResponse, HandlerError, SqsBatch, SqsMessage};
 use shared::cache::{AnnounceError, Announcer, Raised, SharedCache};
+use shared::message::ProgramId;
 use shared::telemetry::MetricLine;
 
-use crate::changes::{self, Work};
+use crate::changes::{self, StreamedChange};
 use crate::settings::Settings;
 
-/// The cache-invalidator: adapters and settings. One a process.
+/// The cache-invalidator: adapters and settings. One per process.
 #[derive(Debug)]
 pub struct Invalidator {
     settings: Settings,
@@ -17,16 +20,18 @@ pub struct Invalidator {
     evicted: Announcer,
 }
 
-/// What a batch came to.
+/// The changes of a batch, and what has been done about them so far.
 #[derive(Debug, Default)]
-struct Tally {
-    programs: u64,
+struct Progress {
+    /// Programs that are not evicted yet, each with its greatest version.
+    open: BTreeMap<ProgramId, StreamedChange>,
     raised: u64,
     dropped: u64,
-    malformed: u64,
-    failed: u64,
-    /// From the oldest entry in its stream to the word of its eviction.
+    malformed: usize,
+    /// From the oldest entry in its stream to the notification of its eviction.
     longest_ms: u64,
+    /// Set once Redis has failed: the rest of the batch fails without another attempt.
+    unavailable: Option<AnnounceError>,
 }
 
 impl Invalidator {
@@ -42,80 +47,94 @@ impl Invalidator {
         })
     }
 
-    /// Handles a batch and says which messages are to come again. For all others the caches hold nothing older, and everybody knows.
-    pub async fn handle(&self, batch: &SqsBatch) -> BatchResponse<String> {
+    /// Handles a batch and returns the messages to deliver again. For all others, no cache holds
+    /// an older version, and every instance is notified.
+    pub async fn handle(&self, batch: &SqsBatch, deadline: SystemTime) -> BatchResponse<String> {
         let began = Instant::now();
-        let (work, bad) = changes::read(batch, &self.settings.streams.changed);
-        let mut ledger = Ledger::new(batch);
-        let mut tally = Tally {
-            programs: work.len() as u64,
-            malformed: bad.len() as u64,
-            ..Tally::default()
-        };
-        for (index, reason) in bad {
-            let message = &batch.messages[index];
+        let open = changes::greatest(batch, &self.settings.streams.changed);
+        let programs = open.len() as u64;
+        let progress = Mutex::new(Progress {
+            open,
+            ..Progress::default()
+        });
+        let message = async |message: &SqsMessage| self.message(message, &progress).await;
+        let ledger = BatchProcessor::new(message).ledger(batch, deadline).await;
+        let failed = ledger.counts().failed;
+        let progress = lock(&progress);
+        MetricLine::new(&self.settings.names)
+            .count("ProgramsChanged", programs)
+            .count("FloorsRaised", progress.raised)
+            .count("BodiesDropped", progress.dropped)
+            .count("ChangesMalformed", progress.malformed as u64)
+            .count("ChangesToRetry", (failed - progress.malformed) as u64)
+            .milliseconds("ChangeToEvictedTime", progress.longest_ms as f64)
+            .milliseconds("InvalidationTime", began.elapsed().as_secs_f64() * 1e3)
+            .emit();
+        ledger.response()
+    }
+
+    /// A message is done when the greatest version of its program in this batch is evicted.
+    async fn message(
+        &self,
+        message: &SqsMessage,
+        progress: &Mutex<Progress>,
+    ) -> Result<(), HandlerError> {
+        let read = changes::read(message, &self.settings.streams.changed);
+        let StreamedChange {
+            change, added_ms, ..
+        } = read.map_err(|reason| {
             tracing::error!(
                 alarm = "message_malformed",
                 message = message.id,
                 receives = message.receive_count,
                 %reason,
-                "no change of a program; the queue sets it aside after its last receive"
+                "not a change of a program; the queue moves it to its dead-letter queue after its \
+                 last receive"
             );
-            // Never said to be parked here: it stays a failure, so that the queue parks it.
-            ledger.note(index, Outcome::Park(reason));
+            lock(progress).malformed += 1;
+            HandlerError::Park(reason)
+        })?;
+        if let Some(error) = &lock(progress).unavailable {
+            return Err(HandlerError::retry(error));
         }
-        let mut away = None;
-        for work in &work {
-            // A Redis that does not answer is asked once, not once a program.
-            let result = match &away {
-                None => self.evict(work, &mut tally).await,
-                Some(error) => Err(AnnounceError::clone(error)),
-            };
-            let outcome = match &result {
-                Ok(()) => Outcome::Done,
-                Err(error) => Outcome::Retry(Reason::new(error)),
-            };
-            work.messages
-                .iter()
-                .for_each(|index| ledger.note(*index, outcome.clone()));
-            if let Err(error) = result {
-                tally.failed += work.messages.len() as u64;
-                away.get_or_insert(error);
+        let open = lock(progress).open.remove(&change.id);
+        if let Some(open) = open {
+            let evicted = self.evict(&open).await;
+            let mut progress = lock(progress);
+            match evicted {
+                Ok(raised) => {
+                    progress.raised += u64::from(raised.rose);
+                    progress.dropped += u64::from(raised.dropped);
+                }
+                Err(error) => {
+                    let retry = HandlerError::retry(&error);
+                    progress.unavailable = Some(error);
+                    return Err(retry);
+                }
             }
         }
-        if let Some(error) = away {
-            tracing::warn!(%error, messages = tally.failed, "to be delivered again");
-        }
-        self.measure(&tally, began);
-        ledger.response()
-    }
-
-    /// The floor first: an instance that is told looks there next.
-    async fn evict(&self, work: &Work, tally: &mut Tally) -> Result<(), AnnounceError> {
-        let Raised { rose, dropped } = self.shared.raise(work.change).await?;
-        tally.raised += u64::from(rose);
-        tally.dropped += u64::from(dropped);
-        // Told also when the floor stood already: whoever raised it may have died before this line.
-        self.evicted
-            .announce(work.change, work.trace.as_deref())
-            .await?;
         let now_ms = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |now| now.as_millis() as u64);
-        tally.longest_ms = tally.longest_ms.max(now_ms.saturating_sub(work.since_ms));
-        tracing::info!(program = %work.change.id, version = %work.change.version, rose, dropped, "evicted");
+        let mut progress = lock(progress);
+        progress.longest_ms = progress.longest_ms.max(now_ms.saturating_sub(added_ms));
         Ok(())
     }
 
-    fn measure(&self, tally: &Tally, began: Instant) {
-        MetricLine::new(&self.settings.names)
-            .count("ProgramsChanged", tally.programs)
-            .count("FloorsRaised", tally.raised)
-            .count("BodiesDropped", tally.dropped)
-            .count("ChangesMalformed", tally.malformed)
-            .count("ChangesToRetry", tally.failed)
-            .milliseconds("ChangeToEvictedTime", tally.longest_ms as f64)
-            .milliseconds("InvalidationTime", began.elapsed().as_secs_f64() * 1e3)
-            .emit();
+    /// The floor first: an instance that is notified reads it next. The notification is sent even if
+    /// the floor stood already: the process that raised it may have died before sending it.
+    async fn evict(&self, found: &StreamedChange) -> Result<Raised, AnnounceError> {
+        let change = found.change;
+        let raised = self.shared.raise(change).await?;
+        self.evicted
+            .announce(change, found.trace.as_deref())
+            .await?;
+        let Raised { rose, dropped } = raised;
+        tracing::info!(program = %change.id, version = %change.version, rose, dropped, "evicted");
+        Ok(raised)
     }
+}
+
+fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,16 +1,16 @@
-//! The cache-invalidator: a committed change of a program becomes a floor that no older body gets past, and word to every instance.
+//! Cache-invalidator: after a change of a program, no cache holds or accepts an older version.
 //!
 //! ```text
-//! event --changes--> what each message says --handler--> floor raised, older body dropped (one script)
-//!                                                        --> program-evicted --> the followers of all instances
+//! event --changes--> changes of programs --handler--> floor raised, older body dropped (one script)
+//!                                        --> program-evicted --> the followers of all instances
 //! ```
 //!
 //! Promises:
-//! - A message is acknowledged when its floor is raised *and* the instances have been told. A crash in between is mended by redelivery:
-//!   both may be repeated, in any order; only the greatest version counts.
-//! - A message that is no change of a program is reported as failed, every time, until the queue's redrive policy sets it aside. So it is
-//!   parked in one place with all other failures, is replayed by the queue's own means, and this function needs no right to send anywhere. It
-//!   holds up nobody: a standard queue delivers the others.
+//! - A message is acknowledged when its floor is raised *and* the instances are notified. After a crash
+//!   in between, redelivery repeats both, in any order; only the greatest version counts.
+//! - A message that is not a change of a program is reported as failed until the redrive policy of the
+//!   queue moves it to the dead-letter queue. Dead letters are then in one place, SQS can redrive them,
+//!   and the function needs no permission to send. A standard queue delivers the other messages.
 
 mod changes;
 mod handler;

@@ -1,4 +1,4 @@
-//! Wires the cache-invalidator: settings, adapters, then one batch after the other.
+//! Wires the cache-invalidator: settings, adapters, handler.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,8 @@ async fn main() -> Result<ExitCode, Error> {
     let invalidator = Invalidator::open(settings)?;
     let invalidator = &invalidator;
     let batch = |event: LambdaEvent<SqsBatch>| async move {
-        Ok::<_, Error>(invalidator.handle(&event.payload).await)
+        let deadline = event.context.deadline();
+        Ok::<_, Error>(invalidator.handle(&event.payload, deadline).await)
     };
     lambda_runtime::run(service_fn(batch)).await?;
     Ok(ExitCode::SUCCESS)

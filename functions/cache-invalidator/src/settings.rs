@@ -1,4 +1,4 @@
-//! What the cache-invalidator must be told, from the environment; template.yaml names the same things.
+//! Settings of the cache-invalidator, from the environment; template.yaml sets them.
 
 use shared::cache::ProgramStreams;
 use shared::config::{Problems, Reader};
@@ -7,14 +7,14 @@ use shared::naming::Names;
 /// Settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The environment's names.
+    /// Names of the environment.
     pub names: Names,
     /// The Redis of caches and streams, and the streams.
     pub streams: ProgramStreams,
 }
 
 impl Settings {
-    /// Reads all of them, or says everything that is wrong.
+    /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let streams = ProgramStreams::read(reader);

@@ -1,7 +1,7 @@
-//! Batches of the queue over real Redis: what is done, what comes again, what is told.
+//! Batches of the queue over real Redis: floors, redelivery and notifications.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cache_invalidator::{Invalidator, Settings};
 use lambda_batch::SqsBatch;
@@ -14,13 +14,13 @@ use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
 use testkit::servers::cache_url;
 
-struct Stage {
+struct TestEnvironment {
     names: Names,
     cache: SharedCache,
     redis: redis::Client,
 }
 
-impl Stage {
+impl TestEnvironment {
     fn open() -> Self {
         let names = Names::new(&testkit::prefix()).expect("a valid prefix");
         let link = Link::open(&cache_url(), Duration::from_secs(5)).expect("a usable address");
@@ -41,7 +41,7 @@ impl Stage {
             .expect("opens")
     }
 
-    /// Handles a batch; gives the messages that are to come again.
+    /// Handles a batch and returns the messages to deliver again.
     async fn handle(&self, bodies: &[Value]) -> Vec<String> {
         self.handle_at(&cache_url(), bodies).await
     }
@@ -56,7 +56,8 @@ impl Stage {
         let records: Vec<Value> = bodies.iter().enumerate().map(record).collect();
         let batch: SqsBatch =
             serde_json::from_value(json!({ "Records": records })).expect("an event");
-        let failures = self.invalidator(url).handle(&batch).await;
+        let deadline = SystemTime::now() + Duration::from_secs(60);
+        let failures = self.invalidator(url).handle(&batch, deadline).await;
         failures
             .items
             .into_iter()
@@ -64,7 +65,7 @@ impl Stage {
             .collect()
     }
 
-    async fn told(&self) -> Vec<(String, String)> {
+    async fn evicted(&self) -> Vec<(String, String)> {
         let mut redis = self
             .redis
             .get_multiplexed_async_connection()
@@ -83,7 +84,7 @@ impl Stage {
             .collect()
     }
 
-    /// Keeps a program of this version in the cache, as a reader does.
+    /// Puts a version of a program into the cache, as a reader does.
     async fn keep(&self, id: i64, version: i64) -> PutResult {
         let Ok(SharedLookup::Miss(lease)) = self
             .cache
@@ -108,7 +109,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for TestEnvironment {
     fn drop(&mut self) {
         let Ok(mut redis) = self.redis.get_connection() else {
             return;
@@ -151,25 +152,25 @@ fn entry(id: &str, version: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_change_drops_what_is_older_keeps_it_out_and_is_told() {
-    let stage = Stage::open();
+async fn a_change_evicts_and_refuses_older_versions() {
+    let env = TestEnvironment::open();
     assert_eq!(
-        (stage.keep(7, 1).await, stage.keep(8, 5).await),
+        (env.keep(7, 1).await, env.keep(8, 5).await),
         (PutResult::Stored, PutResult::Stored)
     );
     assert_eq!(
-        stage.handle(&[entry("7", "2"), entry("8", "5")]).await,
+        env.handle(&[entry("7", "2"), entry("8", "5")]).await,
         Vec::<String>::new()
     );
-    assert!(!stage.is_kept(7).await && stage.is_kept(8).await);
-    assert_eq!(stage.keep(7, 1).await, PutResult::Old);
+    assert!(!env.is_kept(7).await && env.is_kept(8).await);
+    assert_eq!(env.keep(7, 1).await, PutResult::Old);
     let pair = |id: &str, version: &str| (id.to_owned(), version.to_owned());
-    assert_eq!(stage.told().await, [pair("7", "2"), pair("8", "5")]);
+    assert_eq!(env.evicted().await, [pair("7", "2"), pair("8", "5")]);
 }
 
 #[tokio::test]
-async fn malformed_messages_fail_alone_every_time_and_hold_up_no_other() {
-    let stage = Stage::open();
+async fn malformed_messages_fail_alone_every_time() {
+    let env = TestEnvironment::open();
     let other = json!({ "stream": "orders", "id": "1-0", "fields": { "id": "7", "version": "2" } });
     let batch = [
         json!("no JSON"),
@@ -181,43 +182,42 @@ async fn malformed_messages_fail_alone_every_time_and_hold_up_no_other() {
         entry("8", "1"),
     ];
     for _ in 0..2 {
-        assert_eq!(stage.handle(&batch).await, ["m0", "m2", "m3", "m4", "m5"]);
+        assert_eq!(env.handle(&batch).await, ["m0", "m2", "m3", "m4", "m5"]);
     }
-    assert_eq!(stage.told().await.len(), 4, "7 and 8, twice");
+    assert_eq!(env.evicted().await.len(), 4, "7 and 8, twice");
 }
 
 #[tokio::test]
-async fn a_death_between_the_floor_and_the_word_of_it_is_mended_by_redelivery() {
-    let stage = Stage::open();
-    stage.keep(7, 1).await;
+async fn redelivery_notifies_after_a_crash_behind_the_floor() {
+    let env = TestEnvironment::open();
+    env.keep(7, 1).await;
     let change = ProgramChanged {
         id: ProgramId::new(7).expect("valid"),
         version: ProgramVersion::new(2).expect("valid"),
     };
-    // So far it came.
-    stage.cache.raise(change).await.expect("Redis runs");
-    assert_eq!(stage.told().await, []);
-    assert_eq!(stage.handle(&[entry("7", "2")]).await, Vec::<String>::new());
-    assert_eq!(stage.told().await, [("7".to_owned(), "2".to_owned())]);
+    // The process died here.
+    env.cache.raise(change).await.expect("Redis runs");
+    assert_eq!(env.evicted().await, []);
+    assert_eq!(env.handle(&[entry("7", "2")]).await, Vec::<String>::new());
+    assert_eq!(env.evicted().await, [("7".to_owned(), "2".to_owned())]);
 }
 
 #[tokio::test]
-async fn messages_out_of_order_and_twice_leave_the_greatest_version() {
-    let stage = Stage::open();
+async fn the_greatest_version_wins_in_any_order() {
+    let env = TestEnvironment::open();
     assert_eq!(
-        stage
-            .handle(&[entry("7", "3"), entry("7", "2"), entry("7", "3")])
+        env.handle(&[entry("7", "3"), entry("7", "2"), entry("7", "3")])
             .await,
         Vec::<String>::new()
     );
-    assert_eq!(stage.handle(&[entry("7", "1")]).await, Vec::<String>::new());
-    assert_eq!(stage.keep(7, 2).await, PutResult::Old);
-    assert_eq!(stage.keep(7, 3).await, PutResult::Stored);
+    assert_eq!(env.handle(&[entry("7", "1")]).await, Vec::<String>::new());
+    assert_eq!(env.keep(7, 2).await, PutResult::Old);
+    assert_eq!(env.keep(7, 3).await, PutResult::Stored);
 }
 
 #[tokio::test]
-async fn without_redis_every_change_comes_again() {
-    let stage = Stage::open();
+async fn without_redis_every_change_is_delivered_again() {
+    let env = TestEnvironment::open();
     let nowhere = testkit::net::free_address().port();
     let batch = [
         entry("7", "2"),
@@ -226,16 +226,15 @@ async fn without_redis_every_change_comes_again() {
         entry("9", "2"),
     ];
     assert_eq!(
-        stage
-            .handle_at(&format!("redis://127.0.0.1:{nowhere}"), &batch)
+        env.handle_at(&format!("redis://127.0.0.1:{nowhere}"), &batch)
             .await,
         ["m0", "m1", "m2", "m3"]
     );
-    assert_eq!(stage.handle(&batch).await, ["m1"]);
+    assert_eq!(env.handle(&batch).await, ["m1"]);
 }
 
 #[test]
-fn everything_that_is_wrong_is_named_at_once() {
+fn all_problems_are_reported_together() {
     let vars = [
         ("ENV_PREFIX", "Demo!"),
         ("REDIS_CACHE_URL", "http://127.0.0.1"),
@@ -246,6 +245,9 @@ fn everything_that_is_wrong_is_named_at_once() {
         .expect_err("nothing is right")
         .to_string();
     for (name, _) in vars {
-        assert!(problems.contains(name), "{name} is not named:\n{problems}");
+        assert!(
+            problems.contains(name),
+            "{name} is not reported:\n{problems}"
+        );
     }
 }

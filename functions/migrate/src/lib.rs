@@ -1,4 +1,4 @@
-//! Migrate: creates an environment's schema and tables, or brings them up to date. The work itself is `shared::store`'s.
+//! Migrate: creates or updates the schema and tables of an environment, by `shared::store`.
 
 use shared::config::{Problems, Reader, Url};
 use shared::naming::Names;
@@ -6,14 +6,14 @@ use shared::naming::Names;
 /// Settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The environment's names: they give the schema.
+    /// Names of the environment, the schema among them.
     pub names: Names,
     /// The database.
     pub database: Url,
 }
 
 impl Settings {
-    /// Reads all of them, or says everything that is wrong.
+    /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let database = reader.postgres_url("DATABASE_URL");

@@ -1,6 +1,7 @@
-//! Brings an environment's schema up to date. Invoked once per deployment, before traffic; repeating it changes nothing.
+//! Updates the schema of an environment. Invoked once per deployment, before traffic; safe to repeat.
 //!
-//! Whatever the event is, the answer says what was done: `{"schema":"demo","applied":["0001_sale"],"version":1}`.
+//! The event is ignored. The response lists the migrations that were applied:
+//! `{"schema":"demo","applied":["0001_sale"],"version":1}`.
 
 use std::process::ExitCode;
 
@@ -14,7 +15,7 @@ async fn main() -> Result<ExitCode, Error> {
     let Some(settings) = shared::start::settings(Settings::read) else {
         return Ok(ExitCode::FAILURE);
     };
-    // One deployment migrates at a time, and a migration is one transaction: one connection is all it can use.
+    // Migrations run one after the other, so one connection is enough.
     let store = Store::connect(settings.database.as_str(), &settings.names, 1)?;
     let store = &store;
     let run =

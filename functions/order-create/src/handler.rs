@@ -1,4 +1,4 @@
-//! One batch: read, stored, answered for, settled.
+//! One batch: read, stored, settled.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,20 +12,20 @@ use crate::settings::Settings;
 use crate::settle::{Settling, settle};
 use crate::traces;
 
-/// How long the gate may take to answer. What it does not answer stays dirty.
+/// Time limit of the gate. An order that it does not settle in time stays dirty.
 const GATE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Order-create: adapters and settings. One a process.
+/// Order-create: adapters and settings. One per process.
 pub struct Creator {
     settings: Settings,
     store: Store,
     gate: Gate,
-    /// Where spans go.
+    /// Exports spans.
     pub tracer: Tracer,
 }
 
 impl Creator {
-    /// With real adapters; all connect when first used.
+    /// Opens the adapters, which connect when first used.
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
         let store = Store::connect(
             settings.database.as_str(),
@@ -46,7 +46,7 @@ impl Creator {
         })
     }
 
-    /// Handles a batch and says which records are to come again. Everything it does not name is durable.
+    /// Handles a batch and returns the records to deliver again. All others are durable.
     pub async fn handle(&self, batch: &KafkaBatch) -> BatchResponse {
         let began = Instant::now();
         let began_at = SystemTime::now();
@@ -70,10 +70,10 @@ impl Creator {
             let took = (began_at, SystemTime::now());
             self.tracer
                 .record(traces::handled(&arrivals, &stored, took, |traceparent| {
-                    self.tracer.place(traceparent)
+                    self.tracer.position(traceparent)
                 }));
         }
-        self.tracer.settle().await;
+        self.tracer.flush().await;
         ledger.response()
     }
 
@@ -85,20 +85,20 @@ impl Creator {
         store: Duration,
         all: Duration,
     ) {
-        let of = |wanted: fn(&Decision) -> bool| {
+        let decided = |matches: fn(&Decision) -> bool| {
             stored
                 .orders
                 .iter()
-                .filter(|order| wanted(&order.decision))
+                .filter(|order| matches(&order.decision))
                 .count() as u64
         };
         MetricLine::new(&self.settings.names)
-            .count("OrdersCreated", of(|d| *d == Decision::Created))
+            .count("OrdersCreated", decided(|d| *d == Decision::Created))
             .count(
                 "OrdersRejected",
-                of(|d| matches!(d, Decision::Rejected { .. })),
+                decided(|d| matches!(d, Decision::Rejected { .. })),
             )
-            .count("OrdersRepeated", of(|d| *d == Decision::AlreadyThere))
+            .count("OrdersRepeated", decided(|d| *d == Decision::AlreadyThere))
             .count("RecordsParked", counts.parked as u64)
             .count("RecordsToRetry", counts.failed as u64)
             .count("ProgressGaps", stored.gaps.len() as u64)

@@ -1,14 +1,16 @@
-//! Order-create: requested orders come from Kafka, become rows of Postgres, and only then the gate is told.
+//! Order-create: stores requested orders from Kafka in Postgres, then settles them in the gate.
 //!
 //! ```text
-//! event --Arrival--> records, read one by one --store--> rows, in one transaction
-//!       --handler--> what may be acknowledged --settle--> the gate agrees, payments that waited are applied
+//! event --Arrival--> records --store--> rows, in one transaction
+//!       --handler--> partial batch response
+//!       --settle--> waiting payments applied, gate settled
 //! ```
 //!
 //! Promises:
-//! - A record is acknowledged when it is committed or parked, never before, and never past one that is not.
-//! - One record that cannot be read or stored delays nobody: it is parked with its reason.
-//! - Redis being away is no reason to repeat a record: what is committed stays named to the sweep.
+//! - A record is acknowledged when it and every record before it in its partition are committed or
+//!   parked.
+//! - A record that cannot be read or stored delays no other: it is parked with its reason.
+//! - Without Redis no record is repeated: the sweep settles committed orders later.
 
 mod handler;
 mod settings;

@@ -1,4 +1,4 @@
-//! Wires order-create: settings, adapters, then one batch after the other.
+//! Wires order-create: settings, adapters, handler.
 
 use std::process::ExitCode;
 

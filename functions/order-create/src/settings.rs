@@ -1,4 +1,4 @@
-//! What order-create must be told, from the environment; template.yaml names the same things.
+//! Settings of order-create, from the environment; template.yaml sets them.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use shared::telemetry::traces::TraceSettings;
 /// Settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The environment's names.
+    /// Names of the environment.
     pub names: Names,
-    /// The gate.
+    /// The Redis of the gate.
     pub redis: Url,
-    /// The truth.
+    /// Postgres.
     pub database: Url,
-    /// Connections to it at most.
+    /// Maximum number of connections to it.
     pub connections: u32,
-    /// The least time to pay that an order is given from the moment it is stored.
+    /// Minimum time to pay, from when an order is stored.
     pub min_pay_window: Duration,
-    /// Where spans go, if anywhere.
+    /// Export of spans, if any.
     pub traces: Option<TraceSettings>,
 }
 
 impl Settings {
-    /// Reads all of them, or says everything that is wrong.
+    /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         let names = reader.names();
         let redis = reader.redis_url("REDIS_GATE_URL");

@@ -1,7 +1,8 @@
-//! After the commit: payments that waited meet their orders, then the gate is told of every order of the batch.
+//! After the commit: waiting payments are matched with their orders, then every order of the batch is
+//! settled in the gate.
 //!
-//! Nothing here can fail the batch. What the gate was not told of stays named to the sweep: as a whole batch if nothing could be told, else
-//! order by order.
+//! No error here fails the batch. Orders that are not settled stay listed for the sweep: the whole
+//! batch if the gate settled none, else each order.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,17 +13,17 @@ use shared::message::OrderNumber;
 use shared::reconcile::settle_of;
 use shared::store::{Decision, OrderRow, Store, StoreError, StoredBatch, StoredOrder};
 
-/// Rounds for orders that change while they are settled.
+/// Maximum rounds for orders that change while they are settled.
 const MAX_ROUNDS: u32 = 8;
-/// Settled at one time over one connection, which pipelines them.
-const AT_ONCE: usize = 512;
+/// Orders settled at the same time over one connection, which pipelines them.
+const CONCURRENCY: usize = 512;
 
-/// What settling came to.
+/// Counts of a settled batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Settling {
-    /// Orders the gate could not be told of.
+    /// Orders that the gate did not settle.
     pub(crate) unsettled: usize,
-    /// Orders that a waiting payment has made paid.
+    /// Orders that a waiting payment has paid.
     pub(crate) paid: usize,
 }
 
@@ -31,7 +32,7 @@ pub(crate) async fn settle(gate: &Gate, store: &Store, stored: &StoredBatch<'_>)
     match try_settle(gate, store, stored).await {
         Ok(settling) => settling,
         Err(error) => {
-            tracing::warn!(%error, "the batch is stored; what the gate has not heard is left to the sweep");
+            tracing::warn!(%error, "the batch is stored but not settled; the sweep will settle it");
             Settling {
                 unsettled: stored.orders.len(),
                 paid: 0,
@@ -53,14 +54,14 @@ async fn try_settle(
     let newer: HashMap<OrderNumber, OrderRow> =
         paid.into_iter().map(|row| (row.number, row)).collect();
 
-    let wanted: Vec<Settle> = stored
+    let requests: Vec<Settle> = stored
         .orders
         .iter()
-        .filter_map(|order| wanted(order, &newer))
+        .filter_map(|order| settle_request(order, &newer))
         .collect();
-    let told = tell(gate, wanted).await;
-    if told.failed.len() == numbers.len() {
-        // The gate is away. The batch keeps its one row for the sweep, rather than a change of every order.
+    let settled = settle_all(gate, requests).await;
+    if settled.failed.len() == numbers.len() {
+        // The gate is unavailable. One row for the whole batch is cheaper than a change of each order.
         return Ok(Settling {
             unsettled: numbers.len(),
             paid: newer.len(),
@@ -73,8 +74,8 @@ async fn try_settle(
             Decision::Rejected { holders } => Some(holders.iter().map(|holder| holder.number)),
             _ => None,
         });
-    let others: BTreeSet<OrderNumber> = holders.flatten().chain(told.displaced).collect();
-    let mut failed = told.failed;
+    let others: BTreeSet<OrderNumber> = holders.flatten().chain(settled.displaced).collect();
+    let mut failed = settled.failed;
     let known = stored
         .orders
         .iter()
@@ -107,8 +108,8 @@ async fn try_settle(
     })
 }
 
-/// Settles orders again that have changed since the versions that were settled. One that was paid in between, and settled by that, would
-/// otherwise have a timeout again. Answers those that could not be settled.
+/// Settles orders again that have changed since the versions that were settled. Without this, an order
+/// that was paid and settled in between would have a timeout again. Returns those that failed.
 async fn settle_newer(
     gate: &Gate,
     store: &Store,
@@ -120,31 +121,34 @@ async fn settle_newer(
         if rows.is_empty() {
             break;
         }
-        let told = tell(gate, rows.iter().filter_map(settle_of).collect()).await;
+        let settled = settle_all(gate, rows.iter().filter_map(settle_of).collect()).await;
         known = rows.iter().map(|row| (row.number, row.version)).collect();
         let clean: Vec<_> = known
             .iter()
-            .filter(|(number, _)| !told.failed.contains(number))
+            .filter(|(number, _)| !settled.failed.contains(number))
             .copied()
             .collect();
         clear(store, &clean).await?;
-        failed.extend(told.failed);
+        failed.extend(settled.failed);
     }
     Ok(failed)
 }
 
-/// What the gate is to hear of an order.
-fn wanted(order: &StoredOrder<'_>, newer: &HashMap<OrderNumber, OrderRow>) -> Option<Settle> {
+/// The request that settles an order.
+fn settle_request(
+    order: &StoredOrder<'_>,
+    newer: &HashMap<OrderNumber, OrderRow>,
+) -> Option<Settle> {
     let StoredOrder {
         request,
         decision,
         row,
     } = order;
-    // Other content under the row's own nonce: the live order itself must not be told gone.
+    // Other content under the row's own nonce: the live order itself must not be removed.
     if *decision != Decision::Conflict || row.nonce == request.nonce {
         return settle_of(newer.get(&row.number).unwrap_or(row));
     }
-    // The number is another order's: this request's own reservation is to go, the row's is not its business.
+    // The number belongs to another order: only the reservation of this request is removed.
     let program = ProgramRef {
         id: request.program,
         shard: request.order.shard(),
@@ -163,44 +167,45 @@ fn wanted(order: &StoredOrder<'_>, newer: &HashMap<OrderNumber, OrderRow>) -> Op
 }
 
 #[derive(Debug, Default)]
-struct Told {
+struct SettledOrders {
     failed: BTreeSet<OrderNumber>,
     displaced: BTreeSet<OrderNumber>,
 }
 
-/// All at the same time: they share a connection, and so a few round trips.
-async fn tell(gate: &Gate, orders: Vec<Settle>) -> Told {
-    let mut told = Told::default();
+/// Settles orders concurrently: they share a connection, and so a few round trips.
+async fn settle_all(gate: &Gate, orders: Vec<Settle>) -> SettledOrders {
+    let mut settled = SettledOrders::default();
     let mut first_error = None;
-    let mut answers = stream::iter(orders)
+    let mut results = stream::iter(orders)
         .map(|settle| async move {
-            let answer = gate.settle(&settle).await;
-            (settle.at.order, answer)
+            let result = gate.settle(&settle).await;
+            (settle.at.order, result)
         })
-        .buffer_unordered(AT_ONCE);
-    while let Some((number, answer)) = answers.next().await {
-        match answer {
-            Ok(Settled::Done { displaced, .. }) => told
+        .buffer_unordered(CONCURRENCY);
+    while let Some((number, result)) = results.next().await {
+        match result {
+            Ok(Settled::Done { displaced, .. }) => settled
                 .displaced
                 .extend(displaced.into_iter().map(|(number, _)| number)),
             Ok(Settled::Tombstoned) => {}
             Ok(Settled::NotInstalled | Settled::SeatsUnknown | Settled::NoSuchSeat) => {
-                told.failed.insert(number);
+                settled.failed.insert(number);
             }
             Err(error) => {
-                told.failed.insert(number);
+                settled.failed.insert(number);
                 first_error.get_or_insert(error);
             }
         }
     }
     if let Some(error) = first_error {
-        let orders = told.failed.len();
-        tracing::warn!(%error, orders, "the gate did not hear of some orders; the sweep will tell it");
+        let orders = settled.failed.len();
+        tracing::warn!(%error, orders, "the gate did not settle some orders; the sweep will settle them");
     }
-    told
+    settled
 }
 
-/// Orders that hold what others of the batch wanted, or that lost their seats to them in the gate: told again what Postgres says of them.
+/// Settles other orders by their rows: those that hold seats which orders of the batch requested, and
+/// those that lost their seats to them in the gate.
 async fn reconcile_others(
     gate: &Gate,
     store: &Store,
@@ -211,10 +216,10 @@ async fn reconcile_others(
     }
     let numbers: Vec<OrderNumber> = numbers.iter().copied().collect();
     let rows = store.orders(&numbers).await?;
-    let told = tell(gate, rows.iter().filter_map(settle_of).collect()).await;
+    let settled = settle_all(gate, rows.iter().filter_map(settle_of).collect()).await;
     let clean: Vec<_> = rows
         .iter()
-        .filter(|row| !told.failed.contains(&row.number))
+        .filter(|row| !settled.failed.contains(&row.number))
         .map(|row| (row.number, row.version))
         .collect();
     clear(store, &clean).await?;

@@ -1,4 +1,4 @@
-//! Which spans a batch leaves: one a record, in the trace that its message carries. Pure.
+//! The spans of a batch: one per record, in the trace of its message. Pure.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -9,16 +9,16 @@ use shared::telemetry::attributes::{
     KAFKA_OFFSET, MESSAGING_DESTINATION, MESSAGING_OPERATION_NAME, MESSAGING_OPERATION_TYPE,
     MESSAGING_PARTITION, MESSAGING_SYSTEM, ORDER, OUTCOME,
 };
-use shared::telemetry::{Kind, Place, Span};
+use shared::telemetry::{Span, SpanKind, SpanPosition};
 
-/// The spans of a batch that was handled within this time. All its records were: they share a transaction, and each waited for all of it.
+/// The spans of a batch. All have the same times, because the records share a transaction.
 ///
-/// `place` says where the span of a message stands that carries this traceparent. Of a trace that is not kept there is no span.
+/// `position` returns the ids of the span for a traceparent. A trace that is not kept has no span.
 pub(crate) fn handled(
     arrivals: &[Arrival<'_>],
     stored: &StoredBatch<'_>,
     took: (SystemTime, SystemTime),
-    place: impl Fn(Option<&str>) -> Option<Place>,
+    position: impl Fn(Option<&str>) -> Option<SpanPosition>,
 ) -> Vec<Span> {
     let decisions: HashMap<OrderNumber, &Decision> = stored
         .orders
@@ -33,11 +33,11 @@ pub(crate) fn handled(
     let rest = stored.unfinished.as_ref();
     let span = |(at, arrival): (usize, &Arrival<'_>)| {
         let message = arrival.message.as_ref().ok();
-        let place = place(message.and_then(|message| message.trace.as_deref()))
-            .filter(|place| place.context.is_sampled())?;
+        let position = position(message.and_then(|message| message.trace.as_deref()))
+            .filter(|position| position.context.is_sampled())?;
         let span = Span::new(
-            place,
-            Kind::Consumer,
+            position,
+            SpanKind::Consumer,
             format!("process {}", arrival.topic),
             took,
         )
@@ -63,7 +63,7 @@ pub(crate) fn handled(
     arrivals.iter().enumerate().filter_map(span).collect()
 }
 
-/// What was decided, in a word.
+/// The decision as one word.
 const fn word(decision: &Decision) -> &'static str {
     match decision {
         Decision::Created => "created",
@@ -81,7 +81,7 @@ mod tests {
     use shared::sale::Status;
     use shared::store::{OrderRow, StoreError, StoredOrder, Unfinished};
     use shared::telemetry::attributes::ERROR_TYPE;
-    use shared::telemetry::{TraceContext, Value};
+    use shared::telemetry::{AttributeValue, TraceContext};
 
     use super::*;
 
@@ -141,15 +141,15 @@ mod tests {
     }
 
     /// Of a message without a trace, one begins.
-    fn place(traceparent: Option<&str>) -> Place {
+    fn place(traceparent: Option<&str>) -> SpanPosition {
         let parent = traceparent.and_then(|text| text.parse::<TraceContext>().ok());
-        Place {
+        SpanPosition {
             context: parent.map_or(TraceContext::begin(99, 1), |parent| parent.child(7)),
             parent,
         }
     }
 
-    fn word_of(span: &Span, name: &str) -> Option<Value> {
+    fn word_of(span: &Span, name: &str) -> Option<AttributeValue> {
         span.attribute(name).cloned()
     }
 
@@ -206,7 +206,7 @@ mod tests {
             (true, Some(word.into()))
         });
         assert_eq!(errors, [none.clone(), some("parked"), none, some("retry")]);
-        let parents: Vec<_> = spans.iter().map(|span| span.place.parent).collect();
+        let parents: Vec<_> = spans.iter().map(|span| span.position.parent).collect();
         assert_eq!(
             parents,
             [Some(traces[0]), None, Some(traces[1]), Some(traces[2])]
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(orders, [number(0), None, number(1), number(2)]);
         assert_eq!(
             (spans[0].kind, spans[0].name.as_ref()),
-            (Kind::Consumer, "process demo-order-create")
+            (SpanKind::Consumer, "process demo-order-create")
         );
         assert_eq!(word_of(&spans[0], KAFKA_OFFSET), Some(10.into()));
     }

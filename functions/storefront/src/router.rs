@@ -21,7 +21,7 @@ impl App {
         let caller = Caller::read(&request, self.clock.now_ms());
         let began = SystemTime::now();
         let mut call = Call::read(request);
-        let place = self.tracer.place(call.traceparent());
+        let place = self.tracer.position(call.traceparent());
         call.span = place.map(|place| place.context);
         self.append_requested_barriers();
         let answer = self.serve(&call).await;
@@ -50,7 +50,7 @@ impl App {
                 emitter.settle().await;
             }
         };
-        tokio::join!(delivered, self.tracer.settle());
+        tokio::join!(delivered, self.tracer.flush());
         response
     }
 

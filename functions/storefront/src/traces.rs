@@ -10,7 +10,7 @@ use shared::telemetry::attributes::{
     MESSAGING_DESTINATION, MESSAGING_OPERATION_NAME, MESSAGING_OPERATION_TYPE, MESSAGING_PARTITION,
     MESSAGING_SYSTEM, ORDER, URL_PATH, URL_SCHEME,
 };
-use shared::telemetry::{Kind, Place, Span, TraceContext};
+use shared::telemetry::{Span, SpanKind, SpanPosition, TraceContext};
 
 use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::Published;
@@ -22,7 +22,7 @@ const METHODS: [&str; 9] = [
 
 /// The span of a request and its answer.
 pub(crate) fn request(
-    place: Place,
+    place: SpanPosition,
     call: &Call,
     answer: &Result<Reply, Problem>,
     took: (SystemTime, SystemTime),
@@ -41,7 +41,7 @@ pub(crate) fn request(
     let status = answer
         .as_ref()
         .map_or_else(|problem| problem.status, |reply| reply.status);
-    let span = Span::new(place, Kind::Server, name, took)
+    let span = Span::new(place, SpanKind::Server, name, took)
         .with(HTTP_REQUEST_METHOD, method.unwrap_or("_OTHER"))
         .with_some(HTTP_ROUTE, template)
         .with(URL_PATH, call.path.clone())
@@ -92,11 +92,11 @@ pub(crate) fn publish(
     outcome: &Published,
     took: (SystemTime, SystemTime),
 ) -> Span {
-    let place = Place {
+    let place = SpanPosition {
         context: context.own,
         parent: Some(context.request),
     };
-    let mut span = Span::new(place, Kind::Producer, format!("send {topic}"), took)
+    let mut span = Span::new(place, SpanKind::Producer, format!("send {topic}"), took)
         .with(MESSAGING_SYSTEM, "kafka")
         .with(MESSAGING_DESTINATION, topic.to_owned())
         .with(MESSAGING_OPERATION_TYPE, "send")
@@ -119,7 +119,7 @@ pub(crate) fn publish(
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use shared::telemetry::Value;
+    use shared::telemetry::AttributeValue;
     use shared::telemetry::attributes::ERROR_TYPE;
 
     use super::*;
@@ -140,7 +140,7 @@ mod tests {
             ..Call::default()
         };
         request(
-            Place {
+            SpanPosition {
                 context: REQUEST,
                 parent: Some(CALLER),
             },
@@ -152,8 +152,8 @@ mod tests {
 
     fn text(span: &Span, name: &str) -> Option<String> {
         match span.attribute(name)? {
-            Value::Text(text) => Some(text.clone().into_owned()),
-            Value::Number(number) => Some(number.to_string()),
+            AttributeValue::Text(text) => Some(text.clone().into_owned()),
+            AttributeValue::Number(number) => Some(number.to_string()),
         }
     }
 
@@ -171,11 +171,11 @@ mod tests {
         );
         assert_eq!(
             (span.name.as_ref(), span.kind, span.error.as_deref()),
-            ("POST /programs/{id}/orders", Kind::Server, None)
+            ("POST /programs/{id}/orders", SpanKind::Server, None)
         );
         assert_eq!(
-            span.place,
-            Place {
+            span.position,
+            SpanPosition {
                 context: REQUEST,
                 parent: Some(CALLER)
             }
@@ -242,12 +242,12 @@ mod tests {
         );
         assert_eq!(
             (span.name.as_ref(), span.kind),
-            ("send demo-order-create", Kind::Producer)
+            ("send demo-order-create", SpanKind::Producer)
         );
         assert_eq!(
-            (span.place, span.link),
+            (span.position, span.link),
             (
-                Place {
+                SpanPosition {
                     context: OWN,
                     parent: Some(REQUEST)
                 },

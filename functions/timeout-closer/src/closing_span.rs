@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use shared::store::OrderRow;
 use shared::telemetry::attributes::{ORDER, OUTCOME};
-use shared::telemetry::{Kind, Place, Span};
+use shared::telemetry::{Span, SpanKind, SpanPosition};
 
 /// Which job closed the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,14 +22,14 @@ pub(crate) fn closing_span(
     by: ClosedBy,
     gate_error: Option<&str>,
     took: (SystemTime, SystemTime),
-    place: impl Fn(Option<&str>) -> Option<Place>,
+    place: impl Fn(Option<&str>) -> Option<SpanPosition>,
 ) -> Option<Span> {
     let place = place(row.trace.as_deref()).filter(|place| place.context.is_sampled())?;
     let outcome = match by {
         ClosedBy::Entry => "closed",
         ClosedBy::Sweep => "closed_by_sweep",
     };
-    let span = Span::new(place, Kind::Later, "close order", took)
+    let span = Span::new(place, SpanKind::Internal, "close order", took)
         .with(ORDER, row.number.to_string())
         .with(OUTCOME, outcome);
     Some(match gate_error {
@@ -71,9 +71,9 @@ mod tests {
         }
     }
 
-    fn place(traceparent: Option<&str>) -> Option<Place> {
+    fn place(traceparent: Option<&str>) -> Option<SpanPosition> {
         let parent = traceparent?.parse::<TraceContext>().ok()?;
-        Some(Place {
+        Some(SpanPosition {
             context: parent.child(8),
             parent: Some(parent),
         })
@@ -83,8 +83,8 @@ mod tests {
     fn a_closing_belongs_to_the_orders_trace() {
         let span = closing_span(&row(STORED), ClosedBy::Entry, None, TOOK, place).expect("kept");
         assert_eq!(
-            span.place,
-            Place {
+            span.position,
+            SpanPosition {
                 context: STORED.child(8),
                 parent: Some(STORED)
             }

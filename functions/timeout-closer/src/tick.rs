@@ -49,7 +49,7 @@ impl Closer {
             Ok(())
         };
         report.emit(&self.settings.names);
-        self.tracer.settle().await;
+        self.tracer.flush().await;
         closed.and(filled).and(swept)?;
         Ok(report)
     }

@@ -9,8 +9,8 @@ use super::store::Stored;
 use crate::destinations::{
     Body, Delivered, DestinationClient, DestinationError, FailureRecord, Metadata,
 };
-use crate::model::sqs::name_of;
 use crate::sqs::Sqs;
+use sam_template::model::sqs::name_of;
 
 /// Maximum size of a message in bytes (SQS quota, 1 MiB).
 const MAX_MESSAGE: usize = 1024 * 1024;

@@ -7,8 +7,8 @@ use event_sources::asynchronous::{EventDestination, EventInvokePolicy, RetryTimi
 
 use super::deliveries::Deliveries;
 use crate::instances::arn;
-use crate::model::{Application, EventTarget};
 use crate::sqs::Sqs;
+use sam_template::model::{Application, EventTarget};
 
 /// Policies of all functions, and what deliveries need.
 #[derive(Debug, Clone)]

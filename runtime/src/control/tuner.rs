@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use crate::asynchronous::AsyncQueue;
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
-use crate::project::SettingChange;
 use crate::tuning::{
     AppliedChange, Setting, SettingValue, SettingView, SourceSettings, TunableSettings,
 };
+use sam_template::project::SettingChange;
 
 /// Sets a new log filter, or returns why it is invalid.
 pub type SetLog = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;

@@ -10,9 +10,9 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use super::forms::{Form, RefusalReason};
 use super::topic::{DELIVERY_TIMEOUT, destination_producer, owned_headers};
 use super::{Delivered, FailureRecord, Metadata, RefusedRecord};
-use crate::model::Destination;
-use crate::model::sqs::name_of;
 use crate::sqs::{Sqs, SqsError, text};
+use sam_template::model::Destination;
+use sam_template::model::sqs::name_of;
 
 /// Maximum of failure records in flight to a topic.
 const CONCURRENCY: usize = 500;

@@ -59,7 +59,6 @@ use tokio::task::JoinHandle;
 
 use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
-use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
 use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
@@ -68,6 +67,7 @@ use moves::PositionMove;
 pub use positions::{GroupPosition, PositionAction, PositionChange, SeekTarget};
 pub use probe::probe;
 pub(crate) use record::OriginalRecord;
+use sam_template::model::KafkaMapping;
 pub(crate) use settings::{SERVICE_WINDOW, cluster};
 pub(crate) use silent::{DeliveryResults, SilentContext};
 use source::KafkaSource;

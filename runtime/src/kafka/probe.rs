@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 
 use super::settings;
-use crate::model::KafkaSecurity;
+use sam_template::model::KafkaSecurity;
 
 /// Time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::settings::cluster;
 use super::silent::SilentContext;
-use crate::model::KafkaMapping;
+use sam_template::model::KafkaMapping;
 
 /// Time limit of a request, and between two records.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);

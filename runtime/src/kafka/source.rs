@@ -24,9 +24,9 @@ use super::status::MappingProgress;
 use super::{CHUNKS_AHEAD, KafkaLimits, LEAVING, monitor, settings};
 use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
-use crate::model::KafkaMapping;
 use crate::tuning::SourceSettings;
 use event_sources::kafka::Membership;
+use sam_template::model::KafkaMapping;
 
 /// What the runs of a mapping share.
 pub(super) struct KafkaSource {

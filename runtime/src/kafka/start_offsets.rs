@@ -16,8 +16,8 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::known_topics::KnownTopics;
-use crate::model::StartingPosition;
 use event_sources::kafka::{LogAnomaly, PartitionLog, ResumeFrom, TopicIdentity, resume};
+use sam_template::model::StartingPosition;
 
 /// Time limit of a request to the brokers. Short: a host that shuts down waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);

@@ -26,9 +26,9 @@ mod topic;
 use serde::Serialize;
 
 use crate::client::InvokeClient;
-use crate::model::Application;
 use crate::sqs::Sqs;
 pub use route::{RecordRange, ReturnRoute, reason, route};
+use sam_template::model::Application;
 pub use stores::{DeadLetterStore, EventOrigin, StoreKind, stores};
 use streams::Streams;
 

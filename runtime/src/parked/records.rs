@@ -11,7 +11,7 @@ use super::route::RecordRange;
 use crate::destinations::producer_config;
 use crate::kafka::reader::{PATIENCE, consumer, read, watermarks};
 use crate::kafka::{DeliveryResults, cluster};
-use crate::model::KafkaMapping;
+use sam_template::model::KafkaMapping;
 
 impl fmt::Display for RecordRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,7 +14,7 @@ use crate::kafka::reader::{
     FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks,
 };
 use crate::kafka::{OriginalRecord, SilentContext};
-use crate::model::KafkaMapping;
+use sam_template::model::KafkaMapping;
 
 /// The group that commits the progress of replays.
 const GROUP: &str = "usher-parked";

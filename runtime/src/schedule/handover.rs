@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::payload::{self, Attempt};
 use crate::asynchronous::{AsyncEvent, NotAccepted};
-use crate::model::Schedule;
+use sam_template::model::Schedule;
 
 /// Maximum of retries and their maximum duration: the services' defaults
 /// ("`RetryPolicy`" in the `EventBridge` Scheduler API reference, "Retry policy" in `EventBridge`'s
@@ -94,7 +94,7 @@ mod tests {
 
     use super::super::tests::schedule;
     use super::*;
-    use crate::model::ScheduleKind;
+    use sam_template::model::ScheduleKind;
 
     #[tokio::test]
     async fn the_attempt_number_grows_until_acceptance() {

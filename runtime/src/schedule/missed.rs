@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Expression;
-use crate::model::Schedule;
+use sam_template::model::Schedule;
 
 /// Upper bound of the count.
 const MAX_COUNTED: usize = 1000;

@@ -23,8 +23,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::asynchronous::AsyncQueue;
-use crate::model::Schedule;
 use crate::supervision::{ComponentRegistry, supervise};
+use sam_template::model::Schedule;
 
 use missed::LastRunFile;
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::{Timestamp, Unit};
 use serde_json::json;
 
-use crate::model::{Schedule, ScheduleKind};
+use sam_template::model::{Schedule, ScheduleKind};
 
 /// One attempt of a firing.
 #[derive(Debug, Clone, Copy)]

@@ -29,7 +29,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::invocation::{Invoker, MAX_PAYLOAD};
-use crate::model::{Queue, SqsMapping};
 use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
 pub use client::{Sqs, SqsError};
@@ -38,6 +37,7 @@ use driver::SqsDriver;
 use event_sources::queue::{QueueMachine, QueueSettings};
 pub use outgoing::OutgoingMessage;
 pub use queues::{ensure, missing};
+use sam_template::model::{Queue, SqsMapping};
 use status::SqsProgress;
 pub use status::SqsStatus;
 

@@ -33,7 +33,7 @@ pub fn changes_between(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Application;
+    use sam_template::model::Application;
 
     fn change(setting: &str, value: &str) -> SettingChange {
         SettingChange {

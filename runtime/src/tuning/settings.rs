@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::{
     HOST, Setting, SettingChange, SettingTarget, SettingValue, SourceSettings, partitions,
 };
-use crate::document::nearest;
-use crate::model::Application;
 use crate::observation::Recent;
 use event_sources::stream::Partition;
+use sam_template::document::nearest;
+use sam_template::model::Application;
 
 /// Applied changes that are kept.
 const MAX_CHANGES: usize = 50;

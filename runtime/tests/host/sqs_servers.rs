@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sam_template::model::Application;
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
-use usher::model::Application;
 use usher::up;
 
 use crate::kafka_fixture::{random, recording};
@@ -140,7 +140,7 @@ async fn up_creates_queues_and_reports_progress() {
     let name = format!("host-{}", random());
     let mut app = application(recording(&fixture.folder));
     app.queues.push(queue(&name, None));
-    app.sqs.push(usher::model::SqsMapping {
+    app.sqs.push(sam_template::model::SqsMapping {
         queue_arn: arn(&name),
         ..fixture.mapping.clone()
     });
@@ -199,7 +199,7 @@ async fn a_missing_server_or_queue_is_named() {
         app.sqs[0].function = "Unknown".into();
         app.queues.push(queue(
             "host-never",
-            Some(usher::model::Redrive {
+            Some(sam_template::model::Redrive {
                 target: arn("nor-this"),
                 max_receives: 2,
             }),
@@ -264,8 +264,8 @@ fn invoke_needs_no_server() {
     }
 }
 
-fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
-    up::Options {
+fn up_options(control: Option<std::net::SocketAddr>) -> up::HostOptions {
+    up::HostOptions {
         executables: executables(),
         pool: options().0,
         control,

@@ -1,5 +1,5 @@
-//! JSON logs, a line an event: `timestamp`, `level`, `target`, `message` and the event's fields side by side, `span` with the
-//! fields of the innermost span (Lambda's runtime puts the request id there).
+//! JSON logs, one line per event: `timestamp`, `level`, `target`, `message`, the fields of the event,
+//! and `span` with the fields of the innermost span (`lambda_runtime` puts the request id there).
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
@@ -7,13 +7,13 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::Reader;
 
-/// Logs to standard output from here on, filtered by `RUST_LOG`, else `LOG_LEVEL`, else `info`.
+/// Sets up logs to standard output, filtered by `RUST_LOG`, else `LOG_LEVEL`, else `info`.
 ///
-/// A filter that cannot be read becomes a problem of `reader`, to be reported with all others; until then `info` holds. A second
-/// call in the same process changes nothing.
+/// A filter that cannot be read becomes a problem of `reader`, reported with all others; the filter
+/// is `info` then. A second call in the same process changes nothing.
 pub fn init(reader: &Reader) {
     let subscriber = subscriber(filter(reader), std::io::stdout);
-    // Fails only if logging has been set up already, which is then what stays.
+    // Fails only if logging has been set up before; that setup stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_carries_level_time_target_and_the_fields_of_its_event() {
+    fn a_line_carries_its_events_fields() {
         let lines = logged(EnvFilter::new("info"), || {
             tracing::info!(order = "17", program = 4, trace = "00-ab", "order stored");
             tracing::debug!("not shown");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_filter_is_reported_with_the_other_problems() {
+    fn an_unreadable_filter_is_a_reported_problem() {
         let reader = Reader::new([("RUST_LOG", "shared=loud")]);
         let _ = filter(&reader);
         let _ = reader.names();

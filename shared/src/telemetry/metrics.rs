@@ -1,4 +1,4 @@
-//! Metrics as lines of Lambda's embedded metric format (EMF): a JSON log line that is a metric as well.
+//! Metrics in the embedded metric format (EMF): a JSON log line that carries metrics.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -7,8 +7,8 @@ use crate::naming::Names;
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Usher";
 
-/// Several metrics of one moment, under the dimension `EnvPrefix`. Built, then rendered or emitted; keep lines few: one a batch, not
-/// one a record.
+/// Metrics of one point in time, under the dimension `EnvPrefix`. Emit one line per batch, not one
+/// per record.
 #[derive(Debug, Clone)]
 #[must_use = "a metric line does nothing until it is emitted"]
 pub struct MetricLine {
@@ -17,7 +17,7 @@ pub struct MetricLine {
 }
 
 impl MetricLine {
-    /// An empty line of an environment.
+    /// A line without metrics.
     pub fn new(names: &Names) -> Self {
         let members = Map::from_iter([("EnvPrefix".to_owned(), names.prefix().into())]);
         Self {
@@ -31,7 +31,7 @@ impl MetricLine {
         self.metric(name, "Count", n.into())
     }
 
-    /// Adds a time in milliseconds; one that is no number (NaN, infinite) is left out.
+    /// Adds a time in milliseconds. NaN and infinities are left out.
     pub fn milliseconds(self, name: &'static str, ms: f64) -> Self {
         match Number::from_f64(ms) {
             Some(ms) => self.metric(name, "Milliseconds", ms),
@@ -39,14 +39,14 @@ impl MetricLine {
         }
     }
 
-    /// Adds a field that is searched for but not a metric, such as the topic.
+    /// Adds a searchable field that is not a metric, such as the topic.
     pub fn field(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
     fn metric(mut self, name: &'static str, unit: &'static str, value: Number) -> Self {
-        // A name given twice is declared once, with its last value.
+        // A repeated name is declared once and has its last value.
         if self
             .members
             .insert(name.to_owned(), Value::Number(value))
@@ -57,7 +57,7 @@ impl MetricLine {
         self
     }
 
-    /// The line, without its end, as of `at_ms` (milliseconds since 1970).
+    /// The line without its line end, as of `at_ms` (milliseconds since 1970).
     pub fn render(&self, at_ms: u64) -> String {
         let mut line = self.members.clone();
         let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["EnvPrefix"]], "Metrics": self.declared });
@@ -68,7 +68,8 @@ impl MetricLine {
         Value::Object(line).to_string()
     }
 
-    /// Writes the line to standard output, as of now, in one write. Says nothing when there is no metric.
+    /// Writes the line to standard output in one write, as of now. Without a metric, nothing is
+    /// written.
     #[cfg(feature = "telemetry")]
     pub fn emit(self) {
         use std::io::Write;
@@ -81,7 +82,7 @@ impl MetricLine {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let line = self.render(u64::try_from(now.as_millis()).unwrap_or(u64::MAX)) + "\n";
-        // Nobody can be told that standard output is gone.
+        // Without standard output there is no place to report the error.
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
     }
 }
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_declares_each_metric_it_carries_under_the_environment() {
+    fn a_line_declares_each_of_its_metrics() {
         let names = Names::new("demo").expect("valid");
         let line = MetricLine::new(&names)
             .count("OrdersStored", 3)
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_given_twice_is_declared_once_and_what_is_no_number_not_at_all() {
+    fn repeated_metrics_are_declared_once_and_nan_never() {
         let names = Names::new("demo").expect("valid");
         let line = MetricLine::new(&names)
             .count("Parked", 1)

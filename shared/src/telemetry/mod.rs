@@ -1,10 +1,13 @@
-//! What people see of a running function: JSON logs, metrics, and the thread that ties one order's lines and spans together.
+//! Logs, metrics and traces of a function.
 //!
-//! - [`init`] (feature `telemetry`): one JSON object a line on standard output, where Lambda and `usher` alike collect it.
-//! - [`MetricLine`]: metrics as lines of the embedded metric format, since nobody can scrape a Lambda; `usher` turns them into Prometheus series.
-//! - [`TraceContext`]: W3C trace context, carried from the HTTP request through the message into every log line about the order.
-//! - [`Span`]: what was done, from when to when; [`Sampler`]: which traces are kept. Pure.
-//! - [`traces`] (feature `traces`): spans exported to an OpenTelemetry collector, where one is named.
+//! - [`init`] (feature `telemetry`): logs, one JSON object per line on standard output, where
+//!   Lambda and `usher` collect them.
+//! - [`MetricLine`]: metrics as lines of the embedded metric format, since a Lambda function cannot
+//!   be scraped; `usher` converts them to Prometheus series.
+//! - [`TraceContext`]: W3C trace context, carried from the HTTP request through the message into
+//!   every log line about the order.
+//! - [`Span`]: an operation and its times; [`Sampler`]: which traces are kept. Pure.
+//! - [`traces`] (feature `traces`): the export of spans to an OpenTelemetry collector.
 
 pub mod attributes;
 #[cfg(feature = "telemetry")]
@@ -20,5 +23,5 @@ pub mod traces;
 pub use logs::init;
 pub use metrics::{MetricLine, NAMESPACE};
 pub use sampling::Sampler;
-pub use span::{Kind, Place, Span, Value};
+pub use span::{AttributeValue, Span, SpanKind, SpanPosition};
 pub use trace::TraceContext;

@@ -1,25 +1,27 @@
-//! Which traces are kept: `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`, as OpenTelemetry names them. Pure.
+//! Which traces are kept: OpenTelemetry's `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`. Pure.
 
-use super::{Place, TraceContext};
+use super::{SpanPosition, TraceContext};
 use crate::config::Reader;
 
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
 const SAMPLERS: &str = "always_on, always_off or traceidratio, or one of these after parentbased_";
-/// Bits of a trace's identity that decide: every program that keeps the same share keeps the same traces.
+/// The range of the bits of a trace id that decide. Every program with the same share keeps the
+/// same traces.
 const WHOLE: u64 = 1 << 63;
 
 /// Which traces are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sampler {
-    /// Whether who began a trace has decided for all of it.
+    /// Whether the decision of the caller counts for its trace.
     by_parent: bool,
-    /// Of [`WHOLE`], how many are kept.
+    /// The kept part of [`WHOLE`].
     kept: u64,
 }
 
 impl Sampler {
-    /// As the environment asks for; without a word, every trace whose beginner wants it kept, and every one that begins here.
+    /// The sampler of the environment. The default is `parentbased_always_on`: the caller's decision
+    /// counts, and traces that begin here are kept.
     pub fn read(reader: &Reader) -> Option<Self> {
         let name = reader.text_or(SAMPLER, "parentbased_always_on")?;
         let (by_parent, own) = match name.strip_prefix("parentbased_") {
@@ -38,9 +40,14 @@ impl Sampler {
         Some(Self { by_parent, kept })
     }
 
-    /// The place of a span that `traceparent` caused, if it is a valid one: one in its trace, else at the beginning of a new one, made of
-    /// random bits.
-    pub fn place(self, traceparent: Option<&str>, random_trace: u128, random_span: u64) -> Place {
+    /// The position of a new span: a child of `traceparent` if that is valid, else the first span of a
+    /// new trace. Both ids are the given random bits.
+    pub fn position(
+        self,
+        traceparent: Option<&str>,
+        random_trace: u128,
+        random_span: u64,
+    ) -> SpanPosition {
         let parent = traceparent.and_then(|text| text.parse::<TraceContext>().ok());
         let context = parent.map_or_else(
             || TraceContext::begin(random_trace, random_span),
@@ -50,14 +57,14 @@ impl Sampler {
             Some(parent) if self.by_parent => parent.is_sampled(),
             _ => self.keeps(context.trace()),
         };
-        Place {
+        SpanPosition {
             context: context.with_sampled(kept),
             parent,
         }
     }
 
     const fn keeps(self, trace: u128) -> bool {
-        // The lower half, without its last bit: as OpenTelemetry's own samplers do.
+        // The lower half without its last bit, as in OpenTelemetry's own samplers.
         (trace as u64) >> 1 < self.kept
     }
 }
@@ -93,19 +100,22 @@ mod tests {
     }
 
     #[test]
-    fn unless_told_otherwise_the_callers_word_counts_and_what_begins_here_is_kept() {
+    fn by_default_the_callers_decision_counts() {
         let sampler = sampler(&[]);
-        let place = sampler.place(Some(CALLER), 1, 7);
-        assert_eq!(place.parent.map(|p| p.to_string()).as_deref(), Some(CALLER));
+        let position = sampler.position(Some(CALLER), 1, 7);
         assert_eq!(
-            place.context.to_string(),
+            position.parent.map(|p| p.to_string()).as_deref(),
+            Some(CALLER)
+        );
+        assert_eq!(
+            position.context.to_string(),
             "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000007-01"
         );
-        assert!(!sampler.place(Some(NOT_KEPT), 1, 7).context.is_sampled());
+        assert!(!sampler.position(Some(NOT_KEPT), 1, 7).context.is_sampled());
         for bad in [None, Some("none")] {
             assert_eq!(
-                sampler.place(bad, 5, 7),
-                Place {
+                sampler.position(bad, 5, 7),
+                SpanPosition {
                     context: TraceContext::begin(5, 7),
                     parent: None
                 }
@@ -114,26 +124,26 @@ mod tests {
     }
 
     #[test]
-    fn a_sampler_of_its_own_mind_does_not_ask_the_caller() {
+    fn only_parent_based_samplers_use_the_callers_decision() {
         assert!(
             sampler(&[(SAMPLER, "always_on")])
-                .place(Some(NOT_KEPT), 1, 7)
+                .position(Some(NOT_KEPT), 1, 7)
                 .context
                 .is_sampled()
         );
         assert!(
             !sampler(&[(SAMPLER, "always_off")])
-                .place(Some(CALLER), 1, 7)
+                .position(Some(CALLER), 1, 7)
                 .context
                 .is_sampled()
         );
         let off = sampler(&[(SAMPLER, "parentbased_always_off")]);
-        assert!(off.place(Some(CALLER), 1, 7).context.is_sampled());
-        assert!(!off.place(None, 1, 7).context.is_sampled());
+        assert!(off.position(Some(CALLER), 1, 7).context.is_sampled());
+        assert!(!off.position(None, 1, 7).context.is_sampled());
     }
 
     #[test]
-    fn what_is_no_sampler_and_no_share_is_reported_with_the_other_problems() {
+    fn unknown_samplers_and_shares_are_reported_problems() {
         let reader = Reader::new([(SAMPLER, "jaeger_remote")]);
         assert_eq!(Sampler::read(&reader), None);
         assert!(
@@ -149,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_share_keeps_what_a_smaller_one_keeps_and_its_ends_keep_all_or_nothing(trace: u128, a in 0.0..=1.0_f64, b in 0.0..=1.0_f64) {
+        fn a_larger_share_keeps_what_a_smaller_keeps(trace: u128, a in 0.0..=1.0_f64, b in 0.0..=1.0_f64) {
             let keeps = |share: f64| sampler(&[(SAMPLER, "traceidratio"), (ARGUMENT, &share.to_string())]).keeps(trace);
             prop_assert!(keeps(1.0) && !keeps(0.0));
             prop_assert!(!keeps(a.min(b)) || keeps(a.max(b)));

@@ -1,61 +1,61 @@
-//! A span: what was done for whom, from when to when. Pure: functions decide what their spans say, the exporter only carries them.
+//! A span: an operation, its times and its attributes. Pure: functions build spans, the exporter sends them.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
 
 use super::TraceContext;
 
-/// Where a span stands in its trace.
+/// The ids of a span and of its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The span itself.
+pub struct SpanPosition {
+    /// The span.
     pub context: TraceContext,
-    /// What caused it; nothing where the trace begins.
+    /// The span that caused it; `None` for the first span of a trace.
     pub parent: Option<TraceContext>,
 }
 
-/// Which part a span has in what passes between programs.
+/// The role of a span, as in OpenTelemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Answers a request from elsewhere.
+pub enum SpanKind {
+    /// Handles a request of another process.
     Server,
-    /// Hands a message over, as part of something else in this process.
+    /// Sends a message, as part of another span of this process.
     Producer,
-    /// Handles a message from elsewhere.
+    /// Handles a message of another process.
     Consumer,
-    /// Works on what was left to be done later.
-    Later,
+    /// An operation without a message, such as one that a schedule starts.
+    Internal,
 }
 
-impl Kind {
-    /// Whether its parent, if it has one, belongs to another process.
-    pub const fn enters(self) -> bool {
+impl SpanKind {
+    /// Whether its parent, if any, is a span of another process.
+    pub const fn has_remote_parent(self) -> bool {
         !matches!(self, Self::Producer)
     }
 }
 
 /// The value of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// Text.
+pub enum AttributeValue {
+    /// A string.
     Text(Cow<'static, str>),
-    /// A whole number.
+    /// An integer.
     Number(i64),
 }
 
-impl From<&'static str> for Value {
+impl From<&'static str> for AttributeValue {
     fn from(text: &'static str) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<String> for Value {
+impl From<String> for AttributeValue {
     fn from(text: String) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<i64> for Value {
+impl From<i64> for AttributeValue {
     fn from(number: i64) -> Self {
         Self::Number(number)
     }
@@ -64,32 +64,32 @@ impl From<i64> for Value {
 /// A finished span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
-    /// Where it stands.
-    pub place: Place,
-    /// Its part.
-    pub kind: Kind,
-    /// What was done; of few different names, since backends group by it.
+    /// Its ids.
+    pub position: SpanPosition,
+    /// Its role.
+    pub kind: SpanKind,
+    /// The operation. Backends group by it, so there must be few different names.
     pub name: Cow<'static, str>,
-    /// When it began and ended.
+    /// Begin and end.
     pub took: (SystemTime, SystemTime),
-    /// What is known of it.
-    pub attributes: Vec<(&'static str, Value)>,
-    /// A span of another trace that has to do with it.
+    /// Names and values.
+    pub attributes: Vec<(&'static str, AttributeValue)>,
+    /// A related span of another trace.
     pub link: Option<TraceContext>,
-    /// Why it failed, if it did.
+    /// The error, if it failed.
     pub error: Option<String>,
 }
 
 impl Span {
-    /// A span of which nothing more is known.
+    /// A span without attributes.
     pub fn new(
-        place: Place,
-        kind: Kind,
+        position: SpanPosition,
+        kind: SpanKind,
         name: impl Into<Cow<'static, str>>,
         took: (SystemTime, SystemTime),
     ) -> Self {
         Self {
-            place,
+            position,
             kind,
             name: name.into(),
             took,
@@ -99,25 +99,25 @@ impl Span {
         }
     }
 
-    /// The same with one more attribute.
+    /// Adds an attribute.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<AttributeValue>) -> Self {
         self.attributes.push((name, value.into()));
         self
     }
 
-    /// The same with one more attribute, if there is a value.
+    /// Adds an attribute if there is a value.
     #[must_use]
-    pub fn with_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+    pub fn with_some(self, name: &'static str, value: Option<impl Into<AttributeValue>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
         }
     }
 
-    /// The same, failed: `kind` is a word for programs, `why` a sentence for people.
+    /// Marks the span as failed: `kind` is one word for programs, `why` a sentence for operators.
     #[must_use]
-    pub fn failed(self, kind: impl Into<Value>, why: impl Into<String>) -> Self {
+    pub fn failed(self, kind: impl Into<AttributeValue>, why: impl Into<String>) -> Self {
         Self {
             error: Some(why.into()),
             ..self
@@ -126,7 +126,7 @@ impl Span {
     }
 
     /// The value of an attribute.
-    pub fn attribute(&self, name: &str) -> Option<&Value> {
+    pub fn attribute(&self, name: &str) -> Option<&AttributeValue> {
         self.attributes
             .iter()
             .find(|(known, _)| *known == name)

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::message::BadValue;
 
-/// Which trace something belongs to, and which span it was caused by.
+/// A span of a trace, by its ids, and whether the trace is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     trace: u128,
@@ -14,7 +14,7 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// Begins a trace from random bits. Neither identity may be zero, so a zero becomes one.
+    /// The first span of a trace, from random bits. An id must not be zero; a zero becomes one.
     pub const fn begin(trace: u128, span: u64) -> Self {
         Self {
             trace: if trace == 0 { 1 } else { trace },
@@ -23,7 +23,7 @@ impl TraceContext {
         }
     }
 
-    /// The same trace with a span of its own, from random bits.
+    /// A new span of the same trace, from random bits.
     #[must_use]
     pub const fn child(self, span: u64) -> Self {
         Self {
@@ -32,28 +32,29 @@ impl TraceContext {
         }
     }
 
-    /// The trace's identity.
+    /// The trace id.
     pub const fn trace(&self) -> u128 {
         self.trace
     }
 
-    /// The span's identity.
+    /// The span id.
     pub const fn span(&self) -> u64 {
         self.span
     }
 
-    /// Whether the trace's spans are kept.
+    /// Whether the spans of the trace are kept.
     pub const fn is_sampled(&self) -> bool {
         self.sampled
     }
 
-    /// The same, kept or not.
+    /// Replaces the decision whether the trace is kept.
     #[must_use]
     pub const fn with_sampled(self, sampled: bool) -> Self {
         Self { sampled, ..self }
     }
 
-    /// The caller's trace if it sent a valid one, else a new one; the span is new either way. An invalid header is never an error.
+    /// A new span: of the caller's trace if its header is valid, else of a new trace. An invalid header
+    /// is not an error.
     pub fn continue_or_begin(
         traceparent: Option<&str>,
         random_trace: u128,
@@ -65,7 +66,7 @@ impl TraceContext {
         }
     }
 
-    /// The trace's identity, 32 lower-case hex digits: what log lines carry.
+    /// The trace id in 32 lower-case hex digits, as in log lines.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace)
     }
@@ -87,7 +88,7 @@ impl fmt::Display for TraceContext {
 impl FromStr for TraceContext {
     type Err = BadValue;
 
-    /// Reads version 00, and of later versions the part that version 00 knows, as the standard asks.
+    /// Reads version 00 and, of later versions, the fields of version 00, as the standard requires.
     fn from_str(text: &str) -> Result<Self, BadValue> {
         parse(text).ok_or(BadValue {
             what: "traceparent",
@@ -134,13 +135,13 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_or_refused_and_never_panics(text in ".{0,80}") {
+        fn any_text_is_parsed_or_refused_without_panic(text in ".{0,80}") {
             let _ = text.parse::<TraceContext>();
         }
     }
 
     #[test]
-    fn the_standards_sample_keeps_its_trace_under_a_new_span() {
+    fn a_child_keeps_its_trace_id() {
         let child = TraceContext::continue_or_begin(Some(SAMPLE), 7, 0xab);
         assert_eq!(
             child.to_string(),
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_is_read_as_far_as_it_is_known() {
+    fn a_later_version_is_read_as_version_00() {
         assert!(
             format!("cc{}-what-else", &SAMPLE[2..])
                 .parse::<TraceContext>()
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_standard_forbids_begins_a_new_trace() {
+    fn an_invalid_header_begins_a_new_trace() {
         for bad in [
             "",
             "00",
@@ -172,7 +173,7 @@ mod tests {
                 "00000000000000000000000000000000",
             ),
         ] {
-            assert!(bad.parse::<TraceContext>().is_err(), "{bad:?} was taken");
+            assert!(bad.parse::<TraceContext>().is_err(), "{bad:?} was accepted");
             assert_eq!(
                 TraceContext::continue_or_begin(Some(bad), 7, 8),
                 TraceContext::begin(7, 8)

@@ -1,12 +1,12 @@
-//! What a batch comes to, and what is answered for it.
+//! What a batch adds and parks, and its partial batch response.
 
 use serde_json::json;
 
-use crate::stage::{call, collector, event, with};
+use crate::environment::{call, collector, event, with};
 
 #[tokio::test]
 async fn calls_are_added_and_poison_between_them_is_parked() {
-    with(|stage| async move {
+    with(|env| async move {
         let nul = String::from_utf8(call(7))
             .expect("text")
             .replace("/orders/7", "/orders/\\u0000")
@@ -21,86 +21,78 @@ async fn calls_are_added_and_poison_between_them_is_parked() {
             Some(call(2)),
         ];
         assert_eq!(
-            stage.handle(&values).await,
+            env.handle(&values).await,
             json!({"batchItemFailures": []}),
-            "nothing is to come again"
+            "no record is delivered again"
         );
         assert_eq!(
-            stage
-                .number("SELECT sum(calls)::bigint FROM api_minutes")
+            env.number("SELECT sum(calls)::bigint FROM api_minutes")
                 .await,
             2
         );
-        assert_eq!(stage.number("SELECT count(*) FROM api_calls").await, 2);
+        assert_eq!(env.number("SELECT count(*) FROM api_calls").await, 2);
         assert_eq!(
-            stage
-                .number("SELECT count(*) FROM parked WHERE reason <> ''")
+            env.number("SELECT count(*) FROM parked WHERE reason <> ''")
                 .await,
             5
         );
         // Delivered again: the same.
+        assert_eq!(env.handle(&values).await, json!({"batchItemFailures": []}));
         assert_eq!(
-            stage.handle(&values).await,
-            json!({"batchItemFailures": []})
-        );
-        assert_eq!(
-            stage
-                .number("SELECT sum(calls)::bigint FROM api_minutes")
+            env.number("SELECT sum(calls)::bigint FROM api_minutes")
                 .await,
             2
         );
-        assert_eq!(stage.number("SELECT count(*) FROM parked").await, 5);
+        assert_eq!(env.number("SELECT count(*) FROM parked").await, 5);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_returns_every_record_from_the_first_of_each_partition() {
+async fn without_a_database_every_record_is_delivered_again() {
     let port = testkit::net::free_address().port();
-    let away = collector(
+    let unreachable = collector(
         "nowhere",
         &format!("postgres://usher:usher@127.0.0.1:{port}/usher"),
     );
     let zero = [Some(b"noise".to_vec()), Some(call(1))];
     let one = [Some(call(2))];
-    let failures = away.handle(&event(&[(0, &zero), (1, &one)])).await;
-    let wanted = json!({"batchItemFailures": [
+    let response = unreachable.handle(&event(&[(0, &zero), (1, &one)])).await;
+    let expected = json!({"batchItemFailures": [
         {"itemIdentifier": {"partition": "t-api-call-0", "offset": 0}}, {"itemIdentifier": {"partition": "t-api-call-1", "offset": 0}},
     ]});
-    assert_eq!(serde_json::to_value(&failures).expect("JSON"), wanted);
+    assert_eq!(serde_json::to_value(&response).expect("JSON"), expected);
 }
 
 #[tokio::test]
-async fn what_is_too_old_goes_with_the_batches_and_keeps_going_while_there_is_more() {
-    with(|stage| async move {
+async fn old_rows_are_deleted_batch_by_batch() {
+    with(|env| async move {
         let calls: Vec<_> = (0..12).map(|n| Some(call(n))).collect();
-        // Nothing is too old; this process has looked.
-        stage.handle(&calls[..1]).await;
-        stage.handle(&calls).await;
-        stage
-            .run("UPDATE api_calls SET at = at - interval '30 days'")
+        // The first deletion of this process; no row is too old.
+        env.handle(&calls[..1]).await;
+        env.handle(&calls).await;
+        env.run("UPDATE api_calls SET at = at - interval '30 days'")
             .await;
-        stage.handle(&calls).await;
+        env.handle(&calls).await;
         assert_eq!(
-            stage.number("SELECT count(*) FROM api_calls").await,
+            env.number("SELECT count(*) FROM api_calls").await,
             12,
-            "it is not time yet"
+            "the interval is not over"
         );
     })
     .await;
-    with(|stage| async move {
+    with(|env| async move {
         let calls: Vec<_> = (0..12).map(|n| Some(call(n))).collect();
-        stage.handle(&calls).await;
-        stage
-            .run("UPDATE api_calls SET at = at - interval '30 days'")
+        env.handle(&calls).await;
+        env.run("UPDATE api_calls SET at = at - interval '30 days'")
             .await;
-        let fresh = stage.another();
+        let fresh = env.another();
         for left in [7, 2, 0] {
             fresh.handle(&event(&[(0, &calls)])).await;
             assert_eq!(
-                stage.number("SELECT count(*) FROM api_calls").await,
+                env.number("SELECT count(*) FROM api_calls").await,
                 left,
-                "five at a time, batch by batch"
+                "five rows per batch"
             );
         }
     })
@@ -109,18 +101,16 @@ async fn what_is_too_old_goes_with_the_batches_and_keeps_going_while_there_is_mo
 
 #[tokio::test]
 async fn ten_thousand_calls_of_one_batch_are_added() {
-    with(|stage| async move {
+    with(|env| async move {
         let calls: Vec<_> = (0..10_000).map(|n| Some(call(n))).collect();
-        assert_eq!(stage.handle(&calls).await, json!({"batchItemFailures": []}));
+        assert_eq!(env.handle(&calls).await, json!({"batchItemFailures": []}));
         assert_eq!(
-            stage
-                .number("SELECT sum(calls)::bigint FROM api_minutes")
+            env.number("SELECT sum(calls)::bigint FROM api_minutes")
                 .await,
             10_000
         );
         assert_eq!(
-            stage
-                .number("SELECT count(DISTINCT url) FROM api_calls")
+            env.number("SELECT count(DISTINCT url) FROM api_calls")
                 .await,
             10_000
         );

@@ -1,5 +1,6 @@
-//! Batches through the handler, with a real `PostgreSQL` (`scripts/servers start postgres`), each test in a schema of its own.
+//! Batches through the handler on a real `PostgreSQL` (`scripts/servers start postgres`), each test in
+//! its own schema.
 
 mod batches;
+mod environment;
 mod settings;
-mod stage;

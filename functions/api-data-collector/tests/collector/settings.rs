@@ -1,10 +1,10 @@
-//! Settings: all problems named at once.
+//! Settings report all problems together.
 
 use api_data_collector::Settings;
 use shared::config::Reader;
 
 #[test]
-fn everything_that_is_wrong_is_named_at_once() {
+fn all_problems_are_reported_together() {
     let vars = [
         ("ENV_PREFIX", "Demo!"),
         ("DB_CONNECTIONS", "0"),
@@ -19,6 +19,9 @@ fn everything_that_is_wrong_is_named_at_once() {
         .expect_err("nothing is right")
         .to_string();
     for name in vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]) {
-        assert!(problems.contains(name), "{name} is not named:\n{problems}");
+        assert!(
+            problems.contains(name),
+            "{name} is not reported:\n{problems}"
+        );
     }
 }

@@ -40,7 +40,7 @@ async fn close_page(closer: &Closer, limit: u32) -> Result<u64, JobError> {
         let took = (began, SystemTime::now());
         tracer.record(rows.iter().filter_map(|row| {
             closing_span(row, ClosedBy::Sweep, None, took, |traceparent| {
-                tracer.place(traceparent)
+                tracer.position(traceparent)
             })
         }));
     }

@@ -21,10 +21,10 @@ use tokio::sync::mpsc::Sender;
 use crate::kafka::buffer::Chunk;
 use crate::kafka::known_topics::KnownTopics;
 use crate::kafka::status::{LogEnd, MappingProgress};
-use crate::model::{KafkaMapping, StartingPosition};
 use event_sources::filter::Filters;
 use event_sources::kafka::FetchPositions;
 use event_sources::stream::{Offset, Partition};
+use sam_template::model::{KafkaMapping, StartingPosition};
 
 /// Events from the polling thread to the driver, in order.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use super::Attempts;
 use crate::destinations::{Body, FailureRecord, Metadata};
 use crate::kafka::encode;
 use crate::kafka::record::OriginalRecord;
-use crate::model::{KafkaKind, KafkaMapping};
 use event_sources::stream::{DiscardReason, Slice};
+use sam_template::model::{KafkaKind, KafkaMapping};
 
 /// The fields that all failure records of a mapping share.
 #[derive(Debug, Clone)]

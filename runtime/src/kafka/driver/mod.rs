@@ -33,13 +33,13 @@ use crate::kafka::encode;
 use crate::kafka::moves::PositionMove;
 use crate::kafka::poller::PollerCommands;
 use crate::kafka::status::MappingProgress;
-use crate::model::KafkaMapping;
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
 use event_sources::InvocationId;
 use event_sources::stream::{Offset, Partition, Slice, StreamInput, StreamMachine, StreamSettings};
+use sam_template::model::KafkaMapping;
 
 /// Interval of status updates.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);

@@ -8,8 +8,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::PATIENCE;
 use crate::kafka::status::{MappingProgress, TopicFound};
-use crate::model::KafkaMapping;
 use event_sources::health::SourceProblem;
+use sam_template::model::KafkaMapping;
 
 /// Completes the status. Blocks.
 pub(super) fn look_up(

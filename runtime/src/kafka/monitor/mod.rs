@@ -27,11 +27,11 @@ use crate::kafka::reader;
 use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::{self, PATIENCE, cluster, id};
 use crate::kafka::status::MappingProgress;
-use crate::model::KafkaMapping;
 use event_sources::kafka::TopicIdentity;
 use event_sources::kafka::{TopicPartition, UnassignedPartitions, assignment};
 use event_sources::stream::Partition;
 use lookups::look_up;
+use sam_template::model::KafkaMapping;
 
 /// Interval of the checks.
 const INTERVAL: Duration = Duration::from_secs(5);

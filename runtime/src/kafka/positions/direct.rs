@@ -16,9 +16,9 @@ use crate::kafka::discards::{Discarded, FailureContext, failure_records};
 use crate::kafka::reader::{PATIENCE, consumer, read_as};
 use crate::kafka::silent::SilentContext;
 use crate::kafka::{encode, settings};
-use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
 use event_sources::stream::{DiscardReason, Partition, Slice};
+use sam_template::model::KafkaMapping;
 
 /// Time limit for the members of a stopped host to expire: longer than a session.
 const SESSION: Duration = Duration::from_secs(15);

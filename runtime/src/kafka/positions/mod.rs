@@ -12,8 +12,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
 use super::reader::{FIRST_RECORD, PATIENCE, consumer, first_record, watermarks};
-use crate::model::KafkaMapping;
 pub use direct::{seek, skip};
+use sam_template::model::KafkaMapping;
 
 /// Position of a group in one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

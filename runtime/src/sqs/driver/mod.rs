@@ -18,7 +18,6 @@ use super::queues;
 use super::settlement::{Disposition, settle};
 use super::status::SqsProgress;
 use crate::invocation::{Invoker, Rejected, Response, error_text};
-use crate::model::{Queue, SqsMapping};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
@@ -27,6 +26,7 @@ use event_sources::queue::{
     MessageKey, QueueAction, QueueInput, QueueMachine, QueueMessage, ReceiveId,
 };
 use event_sources::{InvocationId, Millis};
+use sam_template::model::{Queue, SqsMapping};
 
 /// A received message that is not settled.
 struct HeldMessage {

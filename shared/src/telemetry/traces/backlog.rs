@@ -1,4 +1,5 @@
-//! What is kept of spans, when it is sent, and who waits for it. Pure: the time and the randomness are given.
+//! Which spans are kept, when they are sent, and which request waits for them. Pure: time and
+//! randomness are parameters.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,99 +7,99 @@ use std::time::{Duration, Instant};
 use crate::telemetry::Span;
 use lambda_batch::Backoff;
 
-/// Spans that wait at most; a large batch of orders fits, and takes a few megabytes.
-pub(super) const MOST: usize = 8_192;
-/// Spans sent at a time.
-pub(super) const BATCH: usize = 512;
-/// For so long spans are gathered where nobody waits for them.
-pub(super) const GATHER: Duration = Duration::from_millis(500);
-/// Between two attempts while the collector is away.
-const PAUSE: Backoff = Backoff {
+/// Maximum number of waiting spans. A large batch of orders fits; it takes a few megabytes.
+pub(super) const MAX_WAITING: usize = 8_192;
+/// Maximum number of spans per request.
+pub(super) const MAX_BATCH: usize = 512;
+/// How long spans are gathered while no request waits for them.
+pub(super) const GATHER_TIME: Duration = Duration::from_millis(500);
+/// Between two attempts while the collector is unavailable.
+const RETRY_PAUSE: Backoff = Backoff {
     base: Duration::from_secs(2),
     cap: Duration::from_secs(60),
     max_attempts: None,
 };
-/// Counts are reported at most so often.
+/// Minimum time between two reports of counts.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
-/// How many spans came to which end.
+/// Numbers of spans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    /// The collector has them.
+pub(super) struct SpanCounts {
+    /// Accepted by the collector.
     pub(super) sent: u64,
-    /// There was no room, or the collector did not take them.
+    /// Dropped: there was no room, or the collector did not accept them.
     pub(super) dropped: u64,
 }
 
-/// What is to be done next.
+/// What the exporting task does next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Nothing, until there are spans.
-    Nothing,
-    /// Nothing, until then, unless somebody is in a hurry.
+pub(super) enum NextStep {
+    /// Wait for spans.
+    Idle,
+    /// Wait until then, or until a request waits for its spans.
     Wait(Instant),
-    /// These are to be sent.
+    /// Send these.
     Send(Vec<Span>),
 }
 
-/// What somebody should hear of.
+/// A change of the collector that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum News {
-    /// The collector takes no spans, as of now.
-    Away,
-    /// It takes them again; so many were lost since it was last heard of.
-    Back(u64),
+pub(super) enum CollectorChange {
+    /// It accepts no spans.
+    Unavailable,
+    /// It accepts spans again. So many were lost during the outage.
+    Available(u64),
 }
 
-/// Spans on their way.
+/// The spans that are not exported yet.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     waiting: VecDeque<Span>,
-    /// When the first of them came.
+    /// When the oldest of them was added.
     since: Option<Instant>,
     sending: u64,
-    /// Somebody waits: nothing is gathered.
-    hurried: bool,
-    /// Attempts that failed in a row, and when the next is due.
+    /// A request waits: spans are sent without gathering.
+    flushing: bool,
+    /// Consecutive failures, and when the next attempt is due.
     failures: u32,
     not_before: Option<Instant>,
-    /// The last wait was in vain, and nothing has been taken since.
-    in_vain: bool,
-    /// When somebody last waited.
+    /// The last wait timed out, and no export has succeeded since.
+    last_wait_failed: bool,
+    /// When a request last waited.
     waited: Option<Instant>,
-    counts: Counts,
+    counts: SpanCounts,
     lost: u64,
-    reported: (Option<Instant>, Counts),
+    reported: (Option<Instant>, SpanCounts),
 }
 
 impl Backlog {
-    /// Keeps a span, if there is room. Says whether whoever sends should look.
+    /// Adds a span if there is room. True if the exporting task has to be woken.
     pub(super) fn add(&mut self, span: Span, now: Instant) -> bool {
-        if self.waiting.len() >= MOST {
+        if self.waiting.len() >= MAX_WAITING {
             self.dropped(1);
             return false;
         }
         self.since.get_or_insert(now);
         self.waiting.push_back(span);
-        self.waiting.len() == 1 || self.waiting.len() == BATCH
+        self.waiting.len() == 1 || self.waiting.len() == MAX_BATCH
     }
 
-    /// What is to be done now.
-    pub(super) fn next(&mut self, now: Instant) -> Next {
+    /// What to do now.
+    pub(super) fn next(&mut self, now: Instant) -> NextStep {
         let Some(since) = self.since else {
-            self.hurried = false;
-            return Next::Nothing;
+            self.flushing = false;
+            return NextStep::Idle;
         };
         if let Some(then) = self.not_before.filter(|then| now < *then) {
-            return Next::Wait(then);
+            return NextStep::Wait(then);
         }
-        let gathered = since + GATHER;
-        if !self.hurried && self.waiting.len() < BATCH && now < gathered {
-            return Next::Wait(gathered);
+        let gathered = since + GATHER_TIME;
+        if !self.flushing && self.waiting.len() < MAX_BATCH && now < gathered {
+            return NextStep::Wait(gathered);
         }
         let spans: Vec<Span> = self
             .waiting
-            .drain(..self.waiting.len().min(BATCH))
+            .drain(..self.waiting.len().min(MAX_BATCH))
             .collect();
         self.since = if self.waiting.is_empty() {
             None
@@ -106,69 +107,72 @@ impl Backlog {
             Some(now)
         };
         self.sending = spans.len() as u64;
-        Next::Send(spans)
+        NextStep::Send(spans)
     }
 
-    /// What was being sent has come to its end: taken, except so many of it; or not at all.
-    pub(super) fn ended(
+    /// Takes the result of an attempt: the number of refused spans, or `None` if it failed.
+    pub(super) fn sent(
         &mut self,
         refused: Option<u64>,
         now: Instant,
         random: u64,
-    ) -> Option<News> {
+    ) -> Option<CollectorChange> {
         let sent = std::mem::take(&mut self.sending);
         let Some(refused) = refused else {
             self.dropped(sent);
             self.failures += 1;
-            self.not_before = PAUSE.delay(self.failures, random).map(|pause| now + pause);
-            self.hurried = false;
-            return (self.failures == 1).then_some(News::Away);
+            self.not_before = RETRY_PAUSE
+                .delay(self.failures, random)
+                .map(|pause| now + pause);
+            self.flushing = false;
+            return (self.failures == 1).then_some(CollectorChange::Unavailable);
         };
         let refused = refused.min(sent);
         self.dropped(refused);
         self.counts.sent += sent - refused;
-        let was_away = std::mem::take(&mut self.failures) > 0;
-        (self.not_before, self.in_vain) = (None, false);
+        let was_unavailable = std::mem::take(&mut self.failures) > 0;
+        (self.not_before, self.last_wait_failed) = (None, false);
         let lost = std::mem::take(&mut self.lost);
-        was_away.then_some(News::Back(lost))
+        was_unavailable.then_some(CollectorChange::Available(lost))
     }
 
-    /// Somebody would wait until nothing is left. Whether there is something to wait for, and hope; and at most once in `every`.
-    pub(super) fn hurry(&mut self, now: Instant, every: Duration) -> bool {
-        let lately = self
+    /// Whether a request may wait for its spans: some are left, the collector accepts spans, and no
+    /// request has waited within `every`.
+    pub(super) fn begin_wait(&mut self, now: Instant, every: Duration) -> bool {
+        let recently = self
             .waited
             .is_some_and(|then| now.saturating_duration_since(then) < every);
-        if self.in_vain || lately || self.is_over() {
+        if self.last_wait_failed || recently || self.is_settled() {
             return false;
         }
         self.waited = Some(now);
-        self.hurried = true;
+        self.flushing = true;
         true
     }
 
-    /// Whether there is nothing to wait for: nothing is left, or the collector is away.
-    pub(super) fn is_over(&self) -> bool {
+    /// Whether there is nothing to wait for: no span is left, or the collector is unavailable.
+    pub(super) fn is_settled(&self) -> bool {
         self.failures > 0 || (self.waiting.is_empty() && self.sending == 0)
     }
 
-    /// Somebody waited, and it was in vain.
-    pub(super) fn waited_in_vain(&mut self) {
-        self.in_vain = true;
+    /// A wait has timed out.
+    pub(super) fn wait_failed(&mut self) {
+        self.last_wait_failed = true;
     }
 
-    /// What came to its end since the last report, if it is time for one.
-    pub(super) fn due(&mut self, now: Instant) -> Option<Counts> {
+    /// The counts since the last report, if one is due.
+    pub(super) fn due(&mut self, now: Instant) -> Option<SpanCounts> {
         let (last, before) = self.reported;
-        let news = Counts {
+        let new = SpanCounts {
             sent: self.counts.sent - before.sent,
             dropped: self.counts.dropped - before.dropped,
         };
-        let lately = last.is_some_and(|last| now.saturating_duration_since(last) < REPORT_EVERY);
-        if news == Counts::default() || lately {
+        let recently = last.is_some_and(|last| now.saturating_duration_since(last) < REPORT_EVERY);
+        if new == SpanCounts::default() || recently {
             return None;
         }
         self.reported = (Some(now), self.counts);
-        Some(news)
+        Some(new)
     }
 
     fn dropped(&mut self, spans: u64) {

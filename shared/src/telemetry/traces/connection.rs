@@ -1,6 +1,7 @@
-//! A kept connection to one server: HTTP/1.1 without TLS, one request at a time.
+//! A persistent connection to one server: HTTP/1.1 without TLS, one request at a time.
 //!
-//! A pooling client would bring HTTP/2 into every function, which weighs more than all else that traces need.
+//! A pooling client would bring HTTP/2 into every function, which is more code than everything else
+//! that traces need.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -15,25 +16,26 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// A connection that was idle for longer is not used again: the server may be about to close it.
+/// A connection that was idle for longer is not reused: the server may be about to close it.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// What went wrong, with its causes.
+/// An error with its causes.
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Connects when first used, and again when it must.
+/// Connects when first used, and again after the server has closed the connection.
 pub(super) struct Connection {
     server: Authority,
     kept: Option<(SendRequest<Full<Bytes>>, Instant)>,
 }
 
 impl Connection {
-    /// To a server; port 80 unless it names another.
+    /// To a server, on port 80 unless the authority has a port.
     pub(super) const fn to(server: Authority) -> Self {
         Self { server, kept: None }
     }
 
-    /// Sends a request and waits for the head of its answer. Whose body is not read to its end costs the connection.
+    /// Sends a request and waits for the head of the response. The connection is reused only if the
+    /// body is read to its end.
     pub(super) async fn send(
         &mut self,
         method: Method,
@@ -50,17 +52,17 @@ impl Connection {
         request
             .headers_mut()
             .insert(HOST, self.server.as_str().parse()?);
-        // Taken out, so that a request that is given up takes its connection with it.
+        // Taken out, so that dropping this future drops its connection as well.
         let kept = self.kept.take().filter(|(_, used)| used.elapsed() < IDLE);
         if let Some((mut sender, _)) = kept
             && sender.ready().await.is_ok()
         {
             match sender.try_send_request(request).await {
-                Ok(answer) => {
+                Ok(response) => {
                     self.kept = Some((sender, Instant::now()));
-                    return Ok(answer);
+                    return Ok(response);
                 }
-                // Closed at this very moment.
+                // The server closed the connection at the same time.
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(error.into_error().into()),
@@ -68,9 +70,9 @@ impl Connection {
             }
         }
         let mut sender = self.connect().await?;
-        let answer = sender.send_request(request).await?;
+        let response = sender.send_request(request).await?;
         self.kept = Some((sender, Instant::now()));
-        Ok(answer)
+        Ok(response)
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, BoxError> {
@@ -82,7 +84,7 @@ impl Connection {
         let stream = TcpStream::connect((host, self.server.port_u16().unwrap_or(80))).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Ends with its sender. What goes wrong the sender hears as well.
+        // Ends with its sender, which receives the errors as well.
         tokio::spawn(async { drop(connection.await) });
         Ok(sender)
     }

@@ -1,4 +1,4 @@
-//! A connection to a server that closes as it likes.
+//! A connection to a server that closes it.
 
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,7 +8,7 @@ use super::*;
 
 const BODY: &[u8] = b"spans";
 
-/// Answers so many requests on each connection, then closes it; gives what it read.
+/// Answers the given number of requests on each connection, then closes it. Returns the requests.
 async fn serve(listener: TcpListener, connections: &[usize]) -> Vec<String> {
     let mut read = Vec::new();
     for requests in connections {
@@ -54,7 +54,7 @@ async fn post(connection: &mut Connection) -> Bytes {
 }
 
 #[tokio::test]
-async fn a_connection_is_kept_and_made_again_when_the_server_has_closed_it() {
+async fn a_closed_connection_is_replaced() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let server = listener.local_addr().expect("bound").to_string();
     let served = tokio::spawn(serve(listener, &[2, 1]));
@@ -62,7 +62,7 @@ async fn a_connection_is_kept_and_made_again_when_the_server_has_closed_it() {
     for _ in 0..2 {
         assert_eq!(post(&mut connection).await, "ok");
     }
-    // Until its end has been noticed here.
+    // Until the client has noticed that the connection is closed.
     while connection
         .kept
         .as_ref()
@@ -87,7 +87,7 @@ async fn a_connection_is_kept_and_made_again_when_the_server_has_closed_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_an_error_that_says_so() {
+async fn a_missing_server_is_a_connection_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let server = listener.local_addr().expect("bound").to_string();
     drop(listener);
@@ -95,6 +95,6 @@ async fn a_server_that_is_away_is_an_error_that_says_so() {
     let error = connection
         .send(Method::GET, "/", &HeaderMap::new(), Bytes::new())
         .await
-        .expect_err("nobody listens");
+        .expect_err("the port is closed");
     assert!(error.to_string().contains("refused"), "{error}");
 }

@@ -1,7 +1,7 @@
-//! The edge: spans as OpenTelemetry's types, and a POST of them.
+//! Converts spans to OpenTelemetry's types and posts them.
 //!
-//! The wire types and their making are OpenTelemetry's own. Its exporter is not used: between attempts it puts the thread to sleep, and
-//! a function has only one.
+//! Types and encoding are OpenTelemetry's own. Its exporter is not used: it blocks the thread between
+//! attempts, and a function has only one.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, Limited};
 use opentelemetry::trace::{
-    Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+    Link, SpanContext, SpanId, SpanKind as OtelKind, Status, TraceFlags, TraceId, TraceState,
 };
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -28,20 +28,20 @@ use tokio::sync::Mutex;
 use super::connection::{BoxError, Connection};
 use super::settings::TraceSettings;
 use crate::naming::Names;
-use crate::telemetry::{Kind, Span, TraceContext, Value};
+use crate::telemetry::{AttributeValue, Span, SpanKind, TraceContext};
 
-/// Bytes of an answer that are read.
-const ANSWER: usize = 64 * 1024;
+/// Maximum bytes of a response.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// Somewhere to send spans.
-pub(super) trait Export: Send + Sync + 'static {
-    /// Sends them; gives how many of them were refused, or why none was taken.
+/// Sends spans.
+pub(super) trait SpanExporter: Send + Sync + 'static {
+    /// Returns how many of the spans were refused, or why none was accepted.
     fn export(&self, spans: Vec<Span>) -> impl Future<Output = Result<u64, String>> + Send;
 }
 
-/// A collector that takes OTLP over HTTP.
-pub(super) struct Otlp {
-    /// One post at a time.
+/// Exports to a collector by OTLP over HTTP.
+pub(super) struct OtlpExporter {
+    /// One request at a time.
     connection: Mutex<Connection>,
     path: String,
     headers: HeaderMap,
@@ -50,7 +50,7 @@ pub(super) struct Otlp {
     scope: InstrumentationScope,
 }
 
-impl Otlp {
+impl OtlpExporter {
     /// Connects when first used.
     pub(super) fn new(settings: &TraceSettings, names: &Names) -> Self {
         let resource = Resource::builder()
@@ -85,45 +85,45 @@ impl Otlp {
 
     async fn post(&self, body: Vec<u8>) -> Result<u64, BoxError> {
         let mut connection = self.connection.lock().await;
-        let answer = connection
+        let response = connection
             .send(Method::POST, &self.path, &self.headers, body.into())
             .await?;
-        let status = answer.status();
-        // Read to its end, or the connection could not be used again.
-        let body = Limited::new(answer.into_body(), ANSWER)
+        let status = response.status();
+        // Read to its end, else the connection could not be reused.
+        let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES)
             .collect()
             .await?
             .to_bytes();
         if !status.is_success() {
-            return Err(format!("the collector answered {status}").into());
+            return Err(format!("the collector responded with {status}").into());
         }
-        // Who answers 200 without a word, or with another than the protocol's, has taken all.
-        let answer = ExportTraceServiceResponse::decode(body).unwrap_or_default();
-        Ok(answer
+        // A collector that responds with 200 and another body has accepted all spans.
+        let response = ExportTraceServiceResponse::decode(body).unwrap_or_default();
+        Ok(response
             .partial_success
             .map_or(0, |partial| partial.rejected_spans.max(0) as u64))
     }
 }
 
-impl Export for Otlp {
+impl SpanExporter for OtlpExporter {
     async fn export(&self, spans: Vec<Span>) -> Result<u64, String> {
         let spans = spans
             .into_iter()
-            .map(|span| data(span, &self.scope))
+            .map(|span| span_data(span, &self.scope))
             .collect();
         let resource_spans = group_spans_by_resource_and_scope(spans, &self.resource);
         let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
         match tokio::time::timeout(self.timeout, self.post(body)).await {
             Ok(result) => result.map_err(|error| chain(&*error)),
             Err(_) => Err(format!(
-                "the collector did not answer within {} ms",
+                "the collector did not respond within {} ms",
                 self.timeout.as_millis()
             )),
         }
     }
 }
 
-/// An error and what caused it, in a line.
+/// An error and its causes in one line.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -134,28 +134,28 @@ fn chain(error: &dyn Error) -> String {
     text
 }
 
-fn data(span: Span, scope: &InstrumentationScope) -> SpanData {
+fn span_data(span: Span, scope: &InstrumentationScope) -> SpanData {
     let mut links = SpanLinks::default();
     links.links.extend(
         span.link
             .map(|link| Link::new(context(link, true), Vec::new(), 0)),
     );
     SpanData {
-        span_context: context(span.place.context, false),
+        span_context: context(span.position.context, false),
         parent_span_id: span
-            .place
+            .position
             .parent
             .map_or(SpanId::INVALID, |parent| parent.span().into()),
-        parent_span_is_remote: span.place.parent.is_some() && span.kind.enters(),
+        parent_span_is_remote: span.position.parent.is_some() && span.kind.has_remote_parent(),
         span_kind: match span.kind {
-            Kind::Server => SpanKind::Server,
-            Kind::Producer => SpanKind::Producer,
-            Kind::Consumer => SpanKind::Consumer,
-            Kind::Later => SpanKind::Internal,
+            SpanKind::Server => OtelKind::Server,
+            SpanKind::Producer => OtelKind::Producer,
+            SpanKind::Consumer => OtelKind::Consumer,
+            SpanKind::Internal => OtelKind::Internal,
         },
         name: span.name,
         start_time: span.took.0,
-        // The clock may have been set back meanwhile.
+        // The clock may have been set back in between.
         end_time: span.took.1.max(span.took.0),
         attributes: span.attributes.into_iter().map(attribute).collect(),
         dropped_attributes_count: 0,
@@ -166,10 +166,10 @@ fn data(span: Span, scope: &InstrumentationScope) -> SpanData {
     }
 }
 
-fn attribute((name, value): (&'static str, Value)) -> KeyValue {
+fn attribute((name, value): (&'static str, AttributeValue)) -> KeyValue {
     match value {
-        Value::Text(text) => KeyValue::new(name, text),
-        Value::Number(number) => KeyValue::new(name, number),
+        AttributeValue::Text(text) => KeyValue::new(name, text),
+        AttributeValue::Number(number) => KeyValue::new(name, number),
     }
 }
 
@@ -189,27 +189,27 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::telemetry::{Place, attributes};
+    use crate::telemetry::{SpanPosition, attributes};
 
     #[test]
-    fn a_span_keeps_all_that_is_known_of_it() {
+    fn a_span_is_exported_with_all_its_fields() {
         let caller = TraceContext::begin(7, 1);
         let own = TraceContext::begin(7, 2);
         let other = TraceContext::begin(8, 3);
         let began = SystemTime::UNIX_EPOCH + Duration::from_secs(9);
-        let place = Place {
+        let position = SpanPosition {
             context: own,
             parent: Some(caller),
         };
         let span = Span::new(
-            place,
-            Kind::Consumer,
+            position,
+            SpanKind::Consumer,
             "process orders",
             (began, SystemTime::UNIX_EPOCH),
         )
         .with(attributes::KAFKA_OFFSET, 42)
         .failed("parked", "cannot be read");
-        let data = data(
+        let data = span_data(
             Span {
                 link: Some(other),
                 ..span
@@ -227,16 +227,16 @@ mod tests {
         assert_eq!(
             (data.start_time, data.end_time),
             (began, began),
-            "no span ends before it began"
+            "the end is not before the begin"
         );
-        let wanted = [
+        let expected = [
             KeyValue::new("messaging.kafka.offset", 42),
             KeyValue::new("error.type", "parked"),
         ];
-        assert_eq!(data.attributes, wanted);
+        assert_eq!(data.attributes, expected);
         assert_eq!(
             (data.span_kind, data.status),
-            (SpanKind::Consumer, Status::error("cannot be read"))
+            (OtelKind::Consumer, Status::error("cannot be read"))
         );
         assert_eq!(
             data.links

@@ -1,24 +1,25 @@
-//! Spans on their way to an OpenTelemetry collector: OTLP over HTTP, protobuf.
+//! The export of spans to an OpenTelemetry collector: OTLP over HTTP, protobuf.
 //!
 //! ```text
-//! a request's end --record--> a bounded backlog, nobody waits --a task of its own--> POST {endpoint}/v1/traces
-//! before an answer --settle--> waits for the backlog, briefly, and only while there is hope
-//! the process's end --serve--> one last time
+//! end of a request --record--> bounded backlog --exporting task--> POST {endpoint}/v1/traces
+//! before the response --flush--> waits for the backlog, for a bounded time
+//! end of the process --serve--> waits for the backlog once more
 //! ```
 //!
 //! Promises:
-//! - No endpoint, no work: a [`Tracer`] that is off makes no identities, no spans, no task and no connection.
-//! - No request fails, or waits longer than the settings say, because of a collector. After a wait in vain, or an export that failed, none waits
-//!   until one has come through.
-//! - What finds no room, or is not taken, is dropped, counted (`SpansDropped`) and told of once an outage.
+//! - Without an endpoint, a [`Tracer`] creates no ids, spans, task or connection.
+//! - A collector makes no request fail, and none waits longer than the settings allow. After a wait
+//!   that timed out, or an export that failed, no request waits until an export has succeeded.
+//! - A span for which there is no room, or that the collector does not accept, is dropped and counted
+//!   (`SpansDropped`); each outage is logged once.
 //!
-//! [`backlog`] is the rule: what is kept, when it is sent, who waits. [`export`] is the edge.
+//! [`backlog`] decides what is kept, when it is sent and who waits; [`export`] sends.
 
 mod backlog;
 mod connection;
 mod export;
-mod farewell;
 mod settings;
+mod shutdown;
 mod tracer;
 
 #[cfg(test)]

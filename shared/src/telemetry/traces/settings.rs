@@ -1,4 +1,4 @@
-//! Where spans go, from the environment: OpenTelemetry's own variables, as far as they are understood here.
+//! Settings of the export of spans, from OpenTelemetry's own environment variables.
 
 use std::time::Duration;
 
@@ -14,32 +14,33 @@ const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 const PATH: &str = "/v1/traces";
 
-/// Where spans go, and how.
+/// Settings of the export.
 #[derive(Debug, Clone)]
 pub struct TraceSettings {
-    /// Whom they are posted to.
+    /// Host and port of the collector.
     pub(super) collector: Authority,
-    /// And where there.
+    /// The path to post to.
     pub(super) path: String,
-    /// Sent with every post.
+    /// Headers of every request.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// How long a post may take.
+    /// Time limit of a request.
     pub(super) timeout: Duration,
-    /// How long an answer waits for the spans to be taken. Zero: never; right where the process runs on between requests.
+    /// How long a response waits for the export of its spans. Zero: it does not wait, which is right
+    /// if the process also runs between requests.
     pub(super) flush: Duration,
     /// Which traces are kept.
     pub(super) sampler: Sampler,
-    /// What spans name this function.
+    /// The service name in spans.
     pub(super) service: String,
-    /// What they name this process: the log stream that Lambda, or its host, gives it.
+    /// The instance id in spans: the log stream that Lambda, or its host, assigns.
     pub(super) instance: Option<String>,
-    /// `host:port` of the Runtime API, which tells of the end where it is asked to.
+    /// `host:port` of the Runtime API, where the shutdown extension registers.
     pub(super) runtime_api: Option<String>,
 }
 
 impl TraceSettings {
-    /// Reads all of them; `Some(None)` where no traces are wanted, and then nothing else is looked at. `function`: its name, where
-    /// nobody else names it.
+    /// Reads all of them. `Some(None)` without an endpoint; the other variables are not read then.
+    /// `function` is the service name if no variable has one.
     pub fn read(reader: &Reader, function: &str) -> Option<Option<Self>> {
         if reader.switch_or("OTEL_SDK_DISABLED", false)? {
             return Some(None);
@@ -72,25 +73,25 @@ impl TraceSettings {
     }
 }
 
-/// Whom to post to, and where there. A wrong address is not printed: it may hold a password.
+/// Authority and path to post to. A wrong address is not printed: it may contain a password.
 fn endpoint(reader: &Reader, text: &str) -> Option<(Authority, String)> {
     let uri = text.trim_end_matches('/').parse::<Uri>().ok();
     let wrong = match &uri {
-        Some(uri) if uri.scheme_str() == Some("https") => "wants TLS, which is not built in",
+        Some(uri) if uri.scheme_str() == Some("https") => "requires TLS, which is not built in",
         Some(uri) if uri.scheme_str() == Some("http") && uri.query().is_none() => {
             match uri.authority() {
                 Some(authority) if authority.as_str().contains('@') => {
-                    "holds a user, who would not be told to the collector"
+                    "contains a user, which would not be sent to the collector"
                 }
-                Some(authority) if !authority.host().is_empty() && port_is_one(authority) => "",
-                _ => "is no such address (not shown, it may hold a password)",
+                Some(authority) if !authority.host().is_empty() && has_valid_port(authority) => "",
+                _ => "is not such an address (not shown, it may contain a password)",
             }
         }
-        _ => "is no such address (not shown, it may hold a password)",
+        _ => "is not such an address (not shown, it may contain a password)",
     };
     if !wrong.is_empty() {
-        let allowed = "http://host:port of an OpenTelemetry collector, which carries spans on, over TLS if need be; passwords go into \
-                       OTEL_EXPORTER_OTLP_HEADERS";
+        let allowed = "http://host:port of an OpenTelemetry collector, which forwards spans, over TLS if necessary; \
+                       passwords belong into OTEL_EXPORTER_OTLP_HEADERS";
         reader.refuse(ENDPOINT, wrong, allowed);
         return None;
     }
@@ -101,8 +102,8 @@ fn endpoint(reader: &Reader, text: &str) -> Option<(Authority, String)> {
     ))
 }
 
-/// A port that cannot be read is none to the library.
-fn port_is_one(authority: &Authority) -> bool {
+/// The library reads a port that is not a number as no port.
+fn has_valid_port(authority: &Authority) -> bool {
     let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
     !after_host.contains(':') || authority.port_u16().is_some_and(|port| port > 0)
 }
@@ -117,7 +118,7 @@ fn protocol(reader: &Reader) -> Option<()> {
     }
 }
 
-/// `name=value,...`, values percent-encoded. They are secrets as a rule, so neither is printed.
+/// `name=value,...`, values percent-encoded. They may be secrets, so neither is printed.
 fn headers(reader: &Reader) -> Option<Vec<(HeaderName, HeaderValue)>> {
     let text = reader.optional_text(HEADERS).unwrap_or_default();
     let headers: Option<Vec<_>> = text
@@ -129,7 +130,7 @@ fn headers(reader: &Reader) -> Option<Vec<(HeaderName, HeaderValue)>> {
     if headers.is_none() {
         reader.refuse(
             HEADERS,
-            "cannot be read (not shown, it may hold a password)",
+            "cannot be read (not shown, it may contain a password)",
             "name=value, several separated by commas",
         );
     }
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_endpoint_there_are_no_traces_and_nothing_else_is_looked_at() {
+    fn without_an_endpoint_there_are_no_traces() {
         for vars in [
             &[][..],
             &[(ENDPOINT, " "), (PROTOCOL, "grpc")],
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_endpoint_is_a_collector_and_the_path_is_added_to_it() {
+    fn the_path_is_added_to_the_endpoint() {
         for (given, posted) in [
             ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
             ("http://collector/", "http://collector/v1/traces"),
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_named_by_the_standard_variable_else_as_its_function_is() {
+    fn the_standard_variable_names_the_service() {
         let named = |vars: &[(&str, &str)]| {
             let vars = [&[(ENDPOINT, "http://a:1")], vars].concat();
             read(&vars).expect("valid").expect("on").service
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_wrong_is_named_at_once_and_no_password_is_printed() {
+    fn all_problems_are_reported_without_passwords() {
         let text = read(&[
             (ENDPOINT, "https://u:hunter2@collector"),
             (HEADERS, "authorization hunter2"),
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_decoded_and_never_shown() {
+    fn headers_are_decoded_and_never_printed() {
         let settings = read(&[
             (ENDPOINT, "http://a:1"),
             (HEADERS, "Authorization=Basic%20hunter2, x-team = a=b ,"),

@@ -1,49 +1,49 @@
-//! A tracer with an exporter that does as it is told.
+//! A tracer over a test exporter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::export::Export;
+use super::export::SpanExporter;
 use super::{TraceSettings, Tracer};
 use crate::config::Reader;
 use crate::naming::Names;
-use crate::telemetry::{Kind, Place, Span, TraceContext};
+use crate::telemetry::{Span, SpanKind, SpanPosition, TraceContext};
 
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(3_600);
 
 #[derive(Clone, Copy)]
 enum Collector {
-    Takes,
+    Accepts,
     Refuses,
     Hangs,
 }
 
-/// What came to it.
+/// Counts the spans that the exporter received.
 #[derive(Clone, Default)]
-struct Seen(Arc<AtomicUsize>);
+struct Received(Arc<AtomicUsize>);
 
-impl Seen {
+impl Received {
     fn spans(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-struct Told(Collector, Seen);
+struct TestExporter(Collector, Received);
 
-impl Export for Told {
+impl SpanExporter for TestExporter {
     async fn export(&self, spans: Vec<Span>) -> Result<u64, String> {
         self.1.0.fetch_add(spans.len(), Ordering::SeqCst);
         match self.0 {
-            Collector::Takes => Ok(0),
-            Collector::Refuses => Err("as told".to_owned()),
+            Collector::Accepts => Ok(0),
+            Collector::Refuses => Err("refused by the test".to_owned()),
             Collector::Hangs => std::future::pending().await,
         }
     }
 }
 
-fn tracer(collector: Collector, flush_ms: u64, every: Duration) -> (Tracer, Seen) {
+fn tracer(collector: Collector, flush_ms: u64, every: Duration) -> (Tracer, Received) {
     let flush = flush_ms.to_string();
     let reader = Reader::new([
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector"),
@@ -53,21 +53,26 @@ fn tracer(collector: Collector, flush_ms: u64, every: Duration) -> (Tracer, Seen
         .flatten()
         .expect("valid and on");
     let names = Names::new("test").expect("valid");
-    let seen = Seen::default();
+    let received = Received::default();
     (
-        Tracer::with(Told(collector, seen.clone()), &settings, &names, every),
-        seen,
+        Tracer::with(
+            TestExporter(collector, received.clone()),
+            &settings,
+            &names,
+            every,
+        ),
+        received,
     )
 }
 
 fn span(context: TraceContext) -> Span {
     let now = SystemTime::UNIX_EPOCH;
     Span::new(
-        Place {
+        SpanPosition {
             context,
             parent: None,
         },
-        Kind::Server,
+        SpanKind::Server,
         "GET /",
         (now, now),
     )
@@ -76,63 +81,66 @@ fn span(context: TraceContext) -> Span {
 const KEPT: TraceContext = TraceContext::begin(1, 2);
 
 #[tokio::test]
-async fn a_tracer_that_is_off_has_no_places_and_waits_for_nothing() {
+async fn a_tracer_that_is_off_never_waits() {
     let tracer = Tracer::default();
-    assert!(!tracer.is_on() && tracer.place(Some(&KEPT.to_string())).is_none());
+    assert!(!tracer.is_on() && tracer.position(Some(&KEPT.to_string())).is_none());
     tracer.record([span(KEPT)]);
-    tracer.settle().await;
+    tracer.flush().await;
     assert_eq!(
         tracer.serve(async { Err::<(), _>("its end") }).await,
         Err("its end")
     );
 }
 
-/// Whether an answer goes out without a moment's wait.
-async fn at_once(tracer: &Tracer) -> bool {
-    tokio::time::timeout(Duration::ZERO, tracer.settle())
+/// Whether a response is sent without waiting.
+async fn returns_immediately(tracer: &Tracer) -> bool {
+    tokio::time::timeout(Duration::ZERO, tracer.flush())
         .await
         .is_ok()
 }
 
 #[tokio::test]
-async fn an_answer_waits_until_its_spans_are_taken_and_traces_not_kept_leave_none() {
-    let (tracer, seen) = tracer(Collector::Takes, 5_000, Duration::ZERO);
+async fn a_response_waits_for_its_kept_spans() {
+    let (tracer, received) = tracer(Collector::Accepts, 5_000, Duration::ZERO);
     tracer.record([span(KEPT), span(KEPT.with_sampled(false))]);
-    tracer.settle().await;
-    assert_eq!(seen.spans(), 1);
-    assert!(at_once(&tracer).await, "nothing is left");
-    let place = tracer.place(Some(&KEPT.to_string())).expect("on");
-    assert_eq!((place.context.trace(), place.parent), (1, Some(KEPT)));
+    tracer.flush().await;
+    assert_eq!(received.spans(), 1);
+    assert!(returns_immediately(&tracer).await, "nothing is left");
+    let position = tracer.position(Some(&KEPT.to_string())).expect("on");
+    assert_eq!((position.context.trace(), position.parent), (1, Some(KEPT)));
 }
 
 #[tokio::test]
-async fn a_collector_that_hangs_is_waited_for_once_and_one_that_refuses_until_it_has() {
+async fn an_unavailable_collector_is_waited_for_once() {
     for (collector, flush_ms) in [(Collector::Hangs, 10), (Collector::Refuses, 5_000)] {
-        let (tracer, seen) = tracer(collector, flush_ms, Duration::ZERO);
+        let (tracer, received) = tracer(collector, flush_ms, Duration::ZERO);
         tracer.record([span(KEPT)]);
-        tracer.settle().await;
+        tracer.flush().await;
         for _ in 0..3 {
             tracer.record([span(KEPT)]);
-            assert!(at_once(&tracer).await);
+            assert!(returns_immediately(&tracer).await);
         }
-        assert_eq!(seen.spans(), 1);
+        assert_eq!(received.spans(), 1);
     }
 }
 
 #[tokio::test]
-async fn where_no_answer_waits_spans_go_by_themselves_and_where_few_do_the_others_do_not() {
-    let (tracer, seen) = tracer(Collector::Takes, 0, Duration::ZERO);
+async fn spans_are_exported_without_a_waiting_response() {
+    let (tracer, received) = tracer(Collector::Accepts, 0, Duration::ZERO);
     tracer.record([span(KEPT)]);
-    assert!(at_once(&tracer).await);
+    assert!(returns_immediately(&tracer).await);
     let until = Instant::now() + Duration::from_secs(20);
-    while seen.spans() == 0 && Instant::now() < until {
+    while received.spans() == 0 && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(seen.spans(), 1);
-    let (rare, seen) = self::tracer(Collector::Takes, 5_000, LONG);
+    assert_eq!(received.spans(), 1);
+    let (rare, received) = self::tracer(Collector::Accepts, 5_000, LONG);
     rare.record([span(KEPT)]);
-    rare.settle().await;
-    assert_eq!(seen.spans(), 1);
+    rare.flush().await;
+    assert_eq!(received.spans(), 1);
     rare.record([span(KEPT)]);
-    assert!(at_once(&rare).await, "another has waited lately");
+    assert!(
+        returns_immediately(&rare).await,
+        "another response has waited recently"
+    );
 }

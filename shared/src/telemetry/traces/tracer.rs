@@ -1,4 +1,4 @@
-//! What functions hold: places in traces, spans handed over, and waits that are bounded.
+//! The tracer of a function: it creates span ids, takes spans, and waits for their export.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -8,56 +8,56 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::backlog::{Backlog, News, Next};
-use super::export::{Export, Otlp};
-use super::farewell::Farewell;
+use super::backlog::{Backlog, CollectorChange, NextStep};
+use super::export::{OtlpExporter, SpanExporter};
 use super::settings::TraceSettings;
+use super::shutdown::ShutdownSignal;
 use crate::naming::Names;
-use crate::telemetry::{MetricLine, Place, Sampler, Span, TraceContext};
+use crate::telemetry::{MetricLine, Sampler, Span, SpanPosition, TraceContext};
 
-/// How long the end of a process waits for its spans: after 500 ms it is killed.
-const LAST: Duration = Duration::from_millis(400);
+/// How long a process that received SIGTERM waits for its spans: after 500 ms it is killed.
+const SHUTDOWN_FLUSH: Duration = Duration::from_millis(400);
 
-/// Takes spans and has them exported; does nothing at all where it is off.
+/// Takes spans and exports them. Without settings it is off and does nothing.
 #[derive(Default)]
-pub struct Tracer(Option<On>);
+pub struct Tracer(Option<ActiveTracer>);
 
-struct On {
-    inner: Arc<Inner>,
-    /// Sends them; ends with the tracer.
+struct ActiveTracer {
+    state: Arc<TracerState>,
+    /// The exporting task; it ends with the tracer.
     _task: JoinSet<()>,
 }
 
-struct Inner {
+struct TracerState {
     names: Names,
     sampler: Sampler,
     flush: Duration,
     every: Duration,
     runtime_api: Option<String>,
     backlog: Mutex<Backlog>,
-    /// Rung for the task: there are spans, or somebody is in a hurry.
+    /// Wakes the task: there are spans, or a request waits for its spans.
     work: Notify,
-    /// Rung by the task: an attempt has ended.
+    /// Notified by the task: an attempt has ended.
     ended: Notify,
 }
 
 impl Tracer {
-    /// Off without settings. Else needs a tokio runtime, in which its task runs beside requests. An answer waits for spans at most
-    /// once in `every`.
+    /// Off without settings. Else it needs a tokio runtime, in which its task runs beside requests. A
+    /// response waits for its spans at most once within `every`.
     pub fn start(settings: Option<&TraceSettings>, names: &Names, every: Duration) -> Self {
         settings.map_or_else(Self::default, |settings| {
-            Self::with(Otlp::new(settings, names), settings, names, every)
+            Self::with(OtlpExporter::new(settings, names), settings, names, every)
         })
     }
 
-    /// On, with an exporter of the caller's.
+    /// On, with the given exporter.
     pub(super) fn with(
-        exporter: impl Export,
+        exporter: impl SpanExporter,
         settings: &TraceSettings,
         names: &Names,
         every: Duration,
     ) -> Self {
-        let inner = Arc::new(Inner {
+        let state = Arc::new(TracerState {
             names: names.clone(),
             sampler: settings.sampler,
             flush: settings.flush,
@@ -68,136 +68,139 @@ impl Tracer {
             ended: Notify::new(),
         });
         let mut task = JoinSet::new();
-        let sender = inner.clone();
+        let sender = state.clone();
         task.spawn(async move { match sender.send_all(exporter).await {} });
-        Self(Some(On { inner, _task: task }))
+        Self(Some(ActiveTracer { state, _task: task }))
     }
 
-    /// Whether spans go anywhere.
+    /// Whether spans are exported.
     pub const fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// The place of a span that `traceparent` caused, or one at the beginning of a new trace; nothing where the tracer is off.
-    pub fn place(&self, traceparent: Option<&str>) -> Option<Place> {
+    /// The position of a new span: a child of `traceparent`, or the first span of a new trace. `None`
+    /// if the tracer is off.
+    pub fn position(&self, traceparent: Option<&str>) -> Option<SpanPosition> {
         let on = self.0.as_ref()?;
         Some(
-            on.inner
+            on.state
                 .sampler
-                .place(traceparent, rand::random(), rand::random()),
+                .position(traceparent, rand::random(), rand::random()),
         )
     }
 
-    /// Another span of the same trace, caused by this one.
+    /// A child of this span.
     pub fn child(parent: TraceContext) -> TraceContext {
         parent.child(rand::random())
     }
 
-    /// Takes those spans whose trace is kept. Never waits.
+    /// Takes the spans whose trace is kept. Never waits.
     pub fn record(&self, spans: impl IntoIterator<Item = Span>) {
-        let Some(On { inner, .. }) = &self.0 else {
+        let Some(ActiveTracer { state, .. }) = &self.0 else {
             return;
         };
         let now = Instant::now();
-        let mut backlog = inner.backlog();
-        let mut is_news = false;
+        let mut backlog = state.backlog();
+        let mut wake = false;
         for span in spans {
-            is_news |= span.place.context.is_sampled() && backlog.add(span, now);
+            wake |= span.position.context.is_sampled() && backlog.add(span, now);
         }
         drop(backlog);
-        if is_news {
-            inner.work.notify_one();
+        if wake {
+            state.work.notify_one();
         }
     }
 
-    /// Waits until the spans are exported, as long as the settings say and there is hope: before an answer, after which the process may be
-    /// frozen.
-    pub async fn settle(&self) {
-        if let Some(On { inner, .. }) = &self.0
-            && !inner.flush.is_zero()
+    /// Waits until the spans are exported, at most as long as the settings allow and only while the
+    /// collector accepts spans. Called before a response, after which the process may be frozen.
+    pub async fn flush(&self) {
+        if let Some(ActiveTracer { state, .. }) = &self.0
+            && !state.flush.is_zero()
         {
-            inner.settled(inner.flush, inner.every).await;
+            state.settled(state.flush, state.every).await;
         }
     }
 
-    /// Runs a function to its end, or until its process is told to end; then exports what is left.
+    /// Runs a function to its end, or until the process receives SIGTERM; then exports the rest.
     pub fn serve<E>(
         &self,
         run: impl Future<Output = Result<(), E>>,
     ) -> impl Future<Output = Result<(), E>> {
-        // On the heap: it holds whatever a request is at work on.
+        // On the heap: it contains the whole state of a request.
         let run = Box::pin(run);
         async move {
-            let Some(On { inner, .. }) = &self.0 else {
+            let Some(ActiveTracer { state, .. }) = &self.0 else {
                 return run.await;
             };
-            let farewell = inner.farewell().await;
-            let told = async {
-                match farewell {
-                    Some(mut farewell) => farewell.told().await,
+            let signal = state.shutdown_signal().await;
+            let shutdown = async {
+                match signal {
+                    Some(mut signal) => signal.received().await,
                     None => std::future::pending().await,
                 }
-                // While `run` goes on: what is at work may still finish.
-                inner.settled(LAST, Duration::ZERO).await;
+                // While `run` continues: requests in flight may still finish.
+                state.settled(SHUTDOWN_FLUSH, Duration::ZERO).await;
             };
             tokio::select! {
                 ended = run => ended,
-                () = told => Ok(()),
+                () = shutdown => Ok(()),
             }
         }
     }
 }
 
-impl Inner {
+impl TracerState {
     fn backlog(&self) -> MutexGuard<'_, Backlog> {
         self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn farewell(&self) -> Option<Farewell> {
+    async fn shutdown_signal(&self) -> Option<ShutdownSignal> {
         let runtime_api = self.runtime_api.as_ref()?;
-        let farewell = Farewell::register(runtime_api).await;
-        let unheard = |error: &_| tracing::warn!(%error, "nobody will tell of the end: the last spans may be lost");
-        farewell.inspect_err(unheard).ok()
+        let signal = ShutdownSignal::register(runtime_api).await;
+        let warn = |error: &_| {
+            tracing::warn!(%error, "no SIGTERM before the end of the process: its last spans may be lost");
+        };
+        signal.inspect_err(warn).ok()
     }
 
-    async fn settled(&self, at_most: Duration, every: Duration) {
-        if !self.backlog().hurry(Instant::now(), every) {
+    async fn settled(&self, limit: Duration, every: Duration) {
+        if !self.backlog().begin_wait(Instant::now(), every) {
             return;
         }
         self.work.notify_one();
-        let over = async {
+        let settled = async {
             loop {
-                // Before the look, so that what is rung in between is heard.
+                // Enabled before the check, so that a notification in between is received.
                 let mut ended = std::pin::pin!(self.ended.notified());
                 ended.as_mut().enable();
-                if self.backlog().is_over() {
+                if self.backlog().is_settled() {
                     return;
                 }
                 ended.await;
             }
         };
-        if tokio::time::timeout(at_most, over).await.is_err() {
-            self.backlog().waited_in_vain();
+        if tokio::time::timeout(limit, settled).await.is_err() {
+            self.backlog().wait_failed();
         }
     }
 
-    async fn send_all(&self, exporter: impl Export) -> Infallible {
+    async fn send_all(&self, exporter: impl SpanExporter) -> Infallible {
         loop {
             let next = self.backlog().next(Instant::now());
             match next {
-                Next::Nothing => self.work.notified().await,
-                Next::Wait(then) => tokio::select! {
+                NextStep::Idle => self.work.notified().await,
+                NextStep::Wait(then) => tokio::select! {
                     () = self.work.notified() => {}
                     () = tokio::time::sleep_until(then.into()) => {}
                 },
-                Next::Send(spans) => {
+                NextStep::Send(spans) => {
                     let result = exporter.export(spans).await;
                     let mut backlog = self.backlog();
                     let now = Instant::now();
-                    let news = backlog.ended(result.as_ref().ok().copied(), now, rand::random());
+                    let change = backlog.sent(result.as_ref().ok().copied(), now, rand::random());
                     let report = backlog.due(now);
                     drop(backlog);
-                    tell(news, &result);
+                    log_change(change, &result);
                     if let Some(counts) = report {
                         MetricLine::new(&self.names)
                             .count("SpansSent", counts.sent)
@@ -211,15 +214,17 @@ impl Inner {
     }
 }
 
-fn tell(news: Option<News>, result: &Result<u64, String>) {
-    match (news, result) {
-        (Some(News::Away), Err(error)) => {
+fn log_change(change: Option<CollectorChange>, result: &Result<u64, String>) {
+    match (change, result) {
+        (Some(CollectorChange::Unavailable), Err(error)) => {
             tracing::warn!(
                 error,
-                "spans are not exported; they are dropped until the collector takes them again"
+                "spans are not exported; they are dropped until the collector accepts them again"
             );
         }
-        (Some(News::Back(dropped)), _) => tracing::info!(dropped, "spans are exported again"),
+        (Some(CollectorChange::Available(dropped)), _) => {
+            tracing::info!(dropped, "spans are exported again");
+        }
         _ => {}
     }
 }

@@ -1,6 +1,8 @@
 //! A program change on its way to every instance, with each process on the way killed at each
 //! await.
 
+use std::time::{Duration, SystemTime};
+
 use lambda_batch::SqsBatch;
 use serde_json::json;
 use shared::cache::{PutResult, SharedLookup};
@@ -10,6 +12,11 @@ use crate::dying::{at_waits, killed_after, whole};
 use crate::environment::{TestEnvironment, call, tick, with};
 
 const EVERY: usize = 100;
+
+/// The end of an invocation that is not near.
+fn deadline() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(60)
+}
 
 /// A message as stream-bridge sends it.
 fn delivered(env: &TestEnvironment, version: i64) -> SqsBatch {
@@ -89,10 +96,18 @@ async fn the_invalidator_may_die_between_any_steps() {
             );
 
             let batch = delivered(env, version);
-            let ended = killed_after(waits, async { env.invalidator().handle(&batch).await }).await;
+            let ended = killed_after(waits, async {
+                env.invalidator().handle(&batch, deadline()).await
+            })
+            .await;
             if ended.is_none() {
                 // The message is not acknowledged, so it is delivered again.
-                assert!(env.invalidator().handle(&batch).await.is_empty());
+                assert!(
+                    env.invalidator()
+                        .handle(&batch, deadline())
+                        .await
+                        .is_empty()
+                );
             }
             assert!(
                 matches!(

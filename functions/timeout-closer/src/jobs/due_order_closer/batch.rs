@@ -261,7 +261,7 @@ impl<'a> Batch<'a> {
         let span = |row: &OrderRow| {
             let error = errors.get(&row.number).map(String::as_str);
             closing_span(row, ClosedBy::Entry, error, took, |traceparent| {
-                tracer.place(traceparent)
+                tracer.position(traceparent)
             })
         };
         tracer.record(

@@ -1,6 +1,6 @@
-//! How a process learns of its end: Lambda, and `usher` as it does, sends SIGTERM, but only where an extension is registered.
+//! The end of the process: Lambda and `usher` send SIGTERM, but only to functions with an extension.
 //!
-//! One inside the process counts; it asks for no events, and so is never called.
+//! An internal extension is enough. It subscribes to no events, so it is never called.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -15,21 +15,21 @@ const IDENTIFIER: HeaderName = HeaderName::from_static("lambda-extension-identif
 const REGISTER: &str = "/2020-01-01/extension/register";
 const NEXT: &str = "/2020-01-01/extension/event/next";
 
-/// Something that is told of the end of its process, as long as it lives.
-pub(super) struct Farewell {
+/// An internal extension, by which the process receives SIGTERM before it ends.
+pub(super) struct ShutdownSignal {
     terminate: Signal,
-    /// The extension's question for its next event, which never comes.
-    _question: JoinSet<()>,
+    /// The extension's request for its next event, which is never answered.
+    _next_event: JoinSet<()>,
 }
 
-impl Farewell {
-    /// Registers with the Runtime API at `host:port`. Has to be done before the process says that it is ready.
+impl ShutdownSignal {
+    /// Registers with the Runtime API at `host:port`, before the function requests its first event.
     pub(super) async fn register(runtime_api: &str) -> Result<Self, BoxError> {
         let terminate = signal(SignalKind::terminate())?;
         let mut connection = Connection::to(runtime_api.parse()?);
-        // A name that no other extension of the function has.
+        // Extensions of a function have different names.
         let name = HeaderMap::from_iter([(NAME, HeaderValue::from_static("usher-traces"))]);
-        let mut answer = connection
+        let mut response = connection
             .send(
                 Method::POST,
                 REGISTER,
@@ -37,32 +37,32 @@ impl Farewell {
                 Bytes::from_static(br#"{"events":[]}"#),
             )
             .await?;
-        if !answer.status().is_success() {
-            return Err(format!("the Runtime API answered {}", answer.status()).into());
+        if !response.status().is_success() {
+            return Err(format!("the Runtime API responded with {}", response.status()).into());
         }
-        let identifier = answer
+        let identifier = response
             .headers_mut()
             .remove(IDENTIFIER)
-            .ok_or("the Runtime API gave no identifier")?;
-        answer.into_body().collect().await?;
+            .ok_or("the response of the Runtime API has no extension identifier")?;
+        response.into_body().collect().await?;
         let identifier = HeaderMap::from_iter([(IDENTIFIER, identifier)]);
-        let mut question = JoinSet::new();
-        question.spawn(async move {
+        let mut next_event = JoinSet::new();
+        next_event.spawn(async move {
             if let Err(error) = connection
                 .send(Method::GET, NEXT, &identifier, Bytes::new())
                 .await
             {
-                tracing::debug!(error, "the extension that waits for the end");
+                tracing::debug!(error, "the extension's request for its next event failed");
             }
         });
         Ok(Self {
             terminate,
-            _question: question,
+            _next_event: next_event,
         })
     }
 
-    /// Waits for the end.
-    pub(super) async fn told(&mut self) {
+    /// Waits for SIGTERM.
+    pub(super) async fn received(&mut self) {
         self.terminate.recv().await;
     }
 }

@@ -1,45 +1,45 @@
-//! Binary PPM pictures, made smaller by taking the mean of the pixels that fall together.
+//! Images in the binary PPM format, and their reduction by averaging pixels.
 
-/// Most bytes of a picture that is read: more would not fit the function's memory.
-pub(crate) const MOST_BYTES: usize = 64 * 1024 * 1024;
+/// Maximum bytes of an image: more would not fit into the function's memory.
+pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// A picture of three bytes a pixel.
+/// An image with three bytes per pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Picture {
+pub(crate) struct Image {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) pixels: Vec<u8>,
 }
 
-/// Why a file is no picture.
+/// Why a file is not an image.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unreadable {
-    #[error("the file does not begin with P6: it is no binary PPM")]
+pub(crate) enum PpmError {
+    #[error("the file does not begin with P6: it is not a binary PPM")]
     NotPpm,
     #[error("width, height and 255 must follow P6, each at least 1")]
     Header,
-    #[error("{given} bytes of pixels, and {wanted} were announced")]
-    Pixels { given: usize, wanted: usize },
+    #[error("{found} bytes of pixels; the header announces {announced}")]
+    Pixels { found: usize, announced: usize },
 }
 
-impl Picture {
-    /// Reads a file.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let mut rest = bytes.strip_prefix(b"P6").ok_or(Unreadable::NotPpm)?;
+impl Image {
+    /// Reads the bytes of a file.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, PpmError> {
+        let mut rest = bytes.strip_prefix(b"P6").ok_or(PpmError::NotPpm)?;
         let width = number(&mut rest)?;
         let height = number(&mut rest)?;
-        let most = number(&mut rest)?;
+        let max = number(&mut rest)?;
         // One blank ends the header.
         let pixels = rest.get(1..).unwrap_or_default();
-        let wanted = width
+        let size = width
             .checked_mul(height)
             .and_then(|n| n.checked_mul(3))
-            .filter(|n| *n <= MOST_BYTES && *n > 0);
-        let wanted = wanted.filter(|_| most == 255).ok_or(Unreadable::Header)?;
-        if pixels.len() != wanted {
-            return Err(Unreadable::Pixels {
-                given: pixels.len(),
-                wanted,
+            .filter(|n| *n <= MAX_BYTES && *n > 0);
+        let size = size.filter(|_| max == 255).ok_or(PpmError::Header)?;
+        if pixels.len() != size {
+            return Err(PpmError::Pixels {
+                found: pixels.len(),
+                announced: size,
             });
         }
         Ok(Self {
@@ -49,20 +49,20 @@ impl Picture {
         })
     }
 
-    /// The file.
+    /// The bytes of its file.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = format!("P6\n{} {}\n255\n", self.width, self.height).into_bytes();
         bytes.extend_from_slice(&self.pixels);
         bytes
     }
 
-    /// The picture with no side longer than this; never larger than it was.
+    /// The image with no side longer than `longest` pixels; never larger than it was.
     pub(crate) fn shrunk(&self, longest: usize) -> Self {
         let long = self.width.max(self.height);
         if long <= longest {
             return self.clone();
         }
-        let side = |given: usize| (given * longest / long).max(1);
+        let side = |full: usize| (full * longest / long).max(1);
         let width = side(self.width);
         let height = side(self.height);
         let mut pixels = Vec::with_capacity(width * height * 3);
@@ -96,7 +96,7 @@ impl Picture {
 }
 
 /// The next number of the header, after blanks.
-fn number(rest: &mut &[u8]) -> Result<usize, Unreadable> {
+fn number(rest: &mut &[u8]) -> Result<usize, PpmError> {
     let text = rest.trim_ascii_start();
     let length = text.iter().take_while(|c| c.is_ascii_digit()).count();
     let (digits, after) = text.split_at(length);
@@ -105,7 +105,7 @@ fn number(rest: &mut &[u8]) -> Result<usize, Unreadable> {
         .ok()
         .and_then(|digits| digits.parse().ok())
         .filter(|n| *n > 0)
-        .ok_or(Unreadable::Header)
+        .ok_or(PpmError::Header)
 }
 
 #[cfg(test)]
@@ -113,33 +113,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_survives_writing_and_reading() {
-        let picture = Picture {
+    fn an_image_survives_writing_and_reading() {
+        let image = Image {
             width: 2,
             height: 1,
             pixels: vec![1, 2, 3, 250, 251, 252],
         };
-        assert_eq!(Picture::read(&picture.to_bytes()), Ok(picture));
+        assert_eq!(Image::read(&image.to_bytes()), Ok(image));
     }
 
     #[test]
-    fn a_small_picture_is_the_mean_of_the_large_one_and_keeps_its_shape() {
+    fn shrinking_averages_pixels_and_keeps_the_shape() {
         let pixels = [[0, 0, 0], [100, 100, 100], [10, 20, 30], [30, 40, 50]].concat();
-        let picture = Picture {
+        let image = Image {
             width: 4,
             height: 1,
             pixels,
         };
         assert_eq!(
-            picture.shrunk(2),
-            Picture {
+            image.shrunk(2),
+            Image {
                 width: 2,
                 height: 1,
                 pixels: vec![50, 50, 50, 20, 30, 40]
             }
         );
-        assert_eq!(picture.shrunk(9), picture);
-        let tall = Picture {
+        assert_eq!(image.shrunk(9), image);
+        let tall = Image {
             width: 1,
             height: 300,
             pixels: vec![7; 900],
@@ -148,21 +148,21 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_no_pictures_are_told_apart() {
-        assert_eq!(Picture::read(b"GIF89a"), Err(Unreadable::NotPpm));
+    fn files_that_are_not_images_have_distinct_errors() {
+        assert_eq!(Image::read(b"GIF89a"), Err(PpmError::NotPpm));
         for header in [
             &b"P6 2 0 255\n"[..],
             b"P6 2",
             b"P6 1 1 65535\n",
             b"P6 99999999999 99999999999 255\n",
         ] {
-            assert_eq!(Picture::read(header), Err(Unreadable::Header), "{header:?}");
+            assert_eq!(Image::read(header), Err(PpmError::Header), "{header:?}");
         }
         assert_eq!(
-            Picture::read(b"P6 1 1 255\nab"),
-            Err(Unreadable::Pixels {
-                given: 2,
-                wanted: 3
+            Image::read(b"P6 1 1 255\nab"),
+            Err(PpmError::Pixels {
+                found: 2,
+                announced: 3
             })
         );
     }

@@ -1,4 +1,4 @@
-//! One test's environment: the function under test, and a way past it.
+//! The environment of one test: the function under test, and a direct connection to its schema.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -15,7 +15,8 @@ use testkit::postgres::drop_schema;
 use testkit::servers::database_url;
 use testkit::with_cleanup;
 
-/// When the broker appended offset 0: a moment ago, so that nothing is too old to be kept; the same however often it is delivered.
+/// When the broker appended offset 0: a minute ago, so that no row is too old. Redelivery does not change
+/// it.
 static APPENDED_MS: LazyLock<i64> = LazyLock::new(|| {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -23,14 +24,16 @@ static APPENDED_MS: LazyLock<i64> = LazyLock::new(|| {
     now.as_millis() as i64 - 60_000
 });
 
-pub(crate) struct Stage {
+pub(crate) struct TestEnvironment {
     collector: Collector,
     prefix: String,
     raw: PgPool,
 }
 
-/// Runs a test on a stage of its own, and clears the stage away however the test ends.
-pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Stage) -> F) {
+/// Runs a test in a fresh, migrated schema and drops the schema however the test ends.
+pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
+    test: impl FnOnce(TestEnvironment) -> F,
+) {
     let prefix = testkit::prefix();
     let names = Names::new(&prefix).expect("prefix");
     let store = Store::connect(&database_url(), &names, 1).expect("a database URL");
@@ -40,12 +43,12 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(test: impl FnO
         .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
     store.disconnect().await;
     let raw = testkit::postgres::pool(&names.schema());
-    let stage = Stage {
+    let env = TestEnvironment {
         collector: collector(&prefix, &database_url()),
         prefix,
         raw,
     };
-    with_cleanup(test(stage), drop_schema(&names.schema())).await;
+    with_cleanup(test(env), drop_schema(&names.schema())).await;
 }
 
 pub(crate) fn collector(prefix: &str, database: &str) -> Collector {
@@ -57,8 +60,8 @@ pub(crate) fn collector(prefix: &str, database: &str) -> Collector {
     Collector::open(Settings::read(&Reader::new(vars)).expect("settings")).expect("lazy")
 }
 
-impl Stage {
-    /// A new process of the same function.
+impl TestEnvironment {
+    /// Another process of the function.
     pub(crate) fn another(&self) -> Collector {
         collector(&self.prefix, &database_url())
     }
@@ -77,14 +80,14 @@ impl Stage {
             .expect("statement");
     }
 
-    /// Handles a batch; gives the partial batch response.
+    /// Handles a batch and returns the partial batch response.
     pub(crate) async fn handle(&self, values: &[Option<Vec<u8>>]) -> Value {
         let batch = event(&[(0, values)]);
         serde_json::to_value(self.collector.handle(&batch).await).expect("JSON")
     }
 }
 
-/// The event of a mapping: offsets from 0 in each partition.
+/// A Kafka event with offsets from 0 in each partition.
 pub(crate) fn event(partitions: &[(i32, &[Option<Vec<u8>>])]) -> KafkaBatch {
     let records = |partition: i32, values: &[Option<Vec<u8>>]| -> Vec<Value> {
         let record = |(offset, value): (usize, &Option<Vec<u8>>)| {

@@ -1,0 +1,6 @@
+//! Batches through the handler on a real `PostgreSQL` and a real Redis
+//! (`scripts/servers start postgres redis`).
+
+mod environment;
+mod orders;
+mod settings;

@@ -1,0 +1,209 @@
+//! What a batch of records stores, settles and parks.
+
+use order_create::{Creator, Settings};
+use serde_json::json;
+use shared::config::Reader;
+use shared::gate::ReservationState;
+use shared::message::IdempotencyKey;
+use shared::sale::Status;
+use shared::store::Payment;
+
+use crate::environment::{event, message, with};
+
+#[tokio::test]
+async fn an_order_paid_before_it_is_settled_has_no_timeout() {
+    with("", |env| async move {
+        let order = env.order("alice", &[3, 4]);
+        env.reserve(&order).await;
+        // The payment and its settling come between the commit of order-create and its settling.
+        let pay = "CREATE FUNCTION pay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                     UPDATE orders SET status = 'paid', version = version + 1, dirty = false WHERE number = NEW.number;
+                     RETURN NULL; END $$;
+                   CREATE CONSTRAINT TRIGGER pay AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+                     FOR EACH ROW EXECUTE FUNCTION pay()";
+        env.run(pay).await;
+        assert!(env.handle(&[Some(message(&order))]).await.is_empty());
+        assert_eq!((env.status(&order).await, env.free().await), (Some(Status::Paid), 1_998));
+        let entry = env.gate.timeouts().peek(order.order.shard(), &order.order.to_string()).await.expect("redis");
+        assert_eq!(entry, None, "a paid order has no timeout");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stored_order_is_settled_and_clean() {
+    with("", |env| async move {
+        let order = env.order("alice", &[3, 4]);
+        env.reserve(&order).await;
+        assert!(env.handle(&[Some(message(&order))]).await.is_empty());
+        assert_eq!(env.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(env.state(&order).await, Some(ReservationState::Stored));
+        assert_eq!(env.store.counts().await.expect("postgres").dirty, 0);
+        // A redelivery changes nothing.
+        assert!(env.handle(&[Some(message(&order))]).await.is_empty());
+        assert_eq!(env.state(&order).await, Some(ReservationState::Stored));
+        assert_eq!(env.free().await, 2_000 - 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn unreadable_records_are_parked_alone() {
+    with("", |env| async move {
+        let order = env.order("alice", &[1]);
+        env.reserve(&order).await;
+        let nul = String::from_utf8(message(&order))
+            .expect("text")
+            .replace("alice", "al\\u0000ce")
+            .into_bytes();
+        let wrong_types = br#"{"v":1,"order":7,"seats":"all"}"#.to_vec();
+        let values = [
+            Some(b"not JSON".to_vec()),
+            Some(wrong_types),
+            Some(vec![0xff; 900_000]),
+            Some(nul),
+            None,
+            Some(message(&order)),
+        ];
+        assert!(
+            env.handle(&values).await.is_empty(),
+            "nothing is to come again"
+        );
+        assert_eq!(env.store.counts().await.expect("postgres").parked, 5);
+        assert_eq!(env.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(env.state(&order).await, Some(ReservationState::Stored));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_barrier_is_passed_and_never_parked() {
+    with("", |env| async move {
+        let order = env.order("alice", &[1]);
+        env.reserve(&order).await;
+        let barrier = format!(r#"{{"v":1,"barrier":"{}"}}"#, "ab".repeat(16)).into_bytes();
+        let newer = format!(r#"{{"v":2,"barrier":"{}"}}"#, "ab".repeat(16)).into_bytes();
+        assert!(
+            env.handle(&[
+                Some(barrier.clone()),
+                Some(message(&order)),
+                Some(newer),
+                Some(barrier)
+            ])
+            .await
+            .is_empty()
+        );
+        assert_eq!(env.status(&order).await, Some(Status::Unpaid));
+        assert_eq!(
+            env.store.counts().await.expect("postgres").parked,
+            1,
+            "the one of a version that is not known"
+        );
+        assert_eq!(
+            env.store
+                .progress("t-order-create")
+                .await
+                .expect("postgres")[0]
+                .next_offset,
+            4
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rejected_order_leaves_the_gate() {
+    with("", |env| async move {
+        // The gate has lost its state since the holder bought, so it sells the seat a second time.
+        let holder = env.order("alice", &[5]);
+        let mut late = env.order("bob", &[5, 6]);
+        late.idempotency_key = Some(IdempotencyKey::new("k").expect("key"));
+        env.reserve(&late).await;
+        assert!(env.handle(&[Some(message(&holder))]).await.is_empty());
+        assert!(env.handle(&[Some(message(&late))]).await.is_empty());
+        assert_eq!(env.status(&late).await, Some(Status::Rejected));
+        assert_eq!(env.state(&late).await, None);
+        assert_eq!(
+            env.free().await,
+            2_000 - 1,
+            "the holder has its seat, the late one none"
+        );
+        let mut again = env.order("bob", &[7]);
+        again.idempotency_key = late.idempotency_key.clone();
+        env.reserve(&again).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_early_payment_is_applied() {
+    with("", |env| async move {
+        let order = env.order("alice", &[1]);
+        env.reserve(&order).await;
+        let payment = Payment {
+            reference: "p".into(),
+            order: order.order,
+            amount: order.amount_cents,
+        };
+        env.store.pay(&payment).await.expect("postgres");
+        assert!(env.handle(&[Some(message(&order))]).await.is_empty());
+        assert_eq!(env.status(&order).await, Some(Status::Paid));
+        assert_eq!(env.state(&order).await, Some(ReservationState::Stored));
+        let waiting = env
+            .gate
+            .timeouts()
+            .stats(env.program.shard)
+            .await
+            .expect("redis")
+            .waiting;
+        assert_eq!(waiting, 0);
+        assert_eq!(env.store.counts().await.expect("postgres").dirty, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_redis_orders_are_stored_and_stay_dirty() {
+    // A port that was just free: no server listens there.
+    let port = testkit::net::free_address().port();
+    with(&format!("redis://127.0.0.1:{port}"), |env| async move {
+        let orders = [env.order("alice", &[1]), env.order("bob", &[2])];
+        let values: Vec<_> = orders.iter().map(|order| Some(message(order))).collect();
+        assert!(env.handle(&values).await.is_empty(), "stored is done");
+        assert_eq!(env.status(&orders[1]).await, Some(Status::Unpaid));
+        assert_eq!(env.store.counts().await.expect("postgres").dirty, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_database_every_record_is_delivered_again() {
+    let port = testkit::net::free_address().port();
+    let unreachable = format!("postgres://usher:usher@127.0.0.1:{port}/usher");
+    let redis = testkit::servers::redis_url();
+    let reader = Reader::new([
+        ("ENV_PREFIX", "nowhere"),
+        ("DATABASE_URL", unreachable.as_str()),
+        ("REDIS_GATE_URL", redis.as_str()),
+    ]);
+    let creator = Creator::open(Settings::read(&reader).expect("settings")).expect("lazy");
+    let response = creator
+        .handle(&event(&[Some(b"noise".to_vec()), None]))
+        .await;
+    let expected = json!({"batchItemFailures": [{"itemIdentifier": {"partition": "t-order-create-0", "offset": 0}}]});
+    assert_eq!(serde_json::to_value(&response).expect("JSON"), expected);
+}
+
+#[tokio::test]
+async fn a_batch_of_a_thousand_orders_is_settled() {
+    with("", |env| async move {
+        let orders: Vec<_> = (0..1_000)
+            .map(|n| env.order(&format!("user-{n}"), &[2 * n, 2 * n + 1]))
+            .collect();
+        let values: Vec<_> = orders.iter().map(|order| Some(message(order))).collect();
+        assert!(env.handle(&values).await.is_empty());
+        assert_eq!(env.free().await, 0);
+        assert_eq!(env.store.counts().await.expect("postgres").dirty, 0);
+    })
+    .await;
+}
