@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod asynchronous;
+mod asynchronous_restarts;
 mod beside;
 mod bridge;
 mod browser;
@@ -53,6 +54,7 @@ mod parked;
 mod raw_kafka;
 mod schedule;
 mod semantics;
+mod semantics_queue;
 mod shortage;
 mod skipped_functions;
 mod something_is_stuck;
@@ -60,7 +62,9 @@ mod source_states;
 mod sources_fixture;
 mod sqs;
 mod sqs_fixture;
+mod sqs_queues;
 mod sqs_servers;
+mod sqs_starts;
 mod state;
 mod strict_requests;
 mod supervised;

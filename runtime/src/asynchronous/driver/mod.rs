@@ -1,6 +1,7 @@
-//! The task between the store, the pure machine and the functions: it feeds the one and obeys the other.
+//! The task that feeds the machine with inputs and executes its actions.
 
-use event_sources::Millis;
+mod results;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,56 +11,59 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::deliveries::describe;
-use super::queue::{Event, MAX_EVENT, Queue, Settings, lock, now};
-use super::store::{Answered, Change, Found, Store};
+use super::queue::{AsyncEvent, AsyncQueue, MAX_EVENT, lock, now};
+use super::settings::AsyncSettings;
+use super::store::{Answered, EventChange, EventStore, StoredEvents};
 use crate::destinations::Delivered;
-use crate::invocation::{Invoker, Outcome, Rejected, Request, Response, error_text};
+use crate::invocation::{Invoker, Rejected, Request, Response, error_text};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::waiting::{turned, until};
-use event_sources::asynchronous::{AcceptedEvent, EventDestination, EventId, EventStage};
-use event_sources::asynchronous::{AsyncAction, AsyncInput, AsyncMachine, AttemptResult};
+use event_sources::Millis;
+use event_sources::asynchronous::{
+    AcceptedEvent, AsyncAction, AsyncInput, AsyncMachine, AttemptResult, EventDestination, EventId,
+    EventStage,
+};
 
-/// What a task of the driver ends with.
-enum Ended {
-    Try(EventId, Result<Response, Rejected>),
-    /// The event could not even be read.
-    Unread(EventId, String),
+/// The result of a task of the driver.
+enum TaskResult {
+    Attempt(EventId, Result<Response, Rejected>),
+    /// The event cannot be read from the store.
+    Unreadable(EventId, String),
     Delivery(EventId, EventDestination, Result<Delivered, String>),
 }
 
-/// Runs what was accepted. A clone that runs after one that panicked goes on with the same events.
+/// Processes accepted events. A clone that runs after a panic continues with the same events.
 #[derive(Debug, Clone)]
-pub struct Driver {
+pub struct AsyncDriver {
     machine: Arc<Mutex<AsyncMachine>>,
-    store: Store,
-    settings: Settings,
-    queue: Queue,
-    /// Of an earlier host, oldest last, as far as no run has taken them.
-    found: Arc<Mutex<Found>>,
-    /// There was a run before.
+    store: EventStore,
+    settings: AsyncSettings,
+    queue: AsyncQueue,
+    /// Events of an earlier host that no run has taken over, oldest last.
+    found: Arc<Mutex<StoredEvents>>,
+    /// Set by the first run.
     ran: Arc<AtomicBool>,
-    /// Held by the run of now.
+    /// Locked by the current run.
     arriving: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<AsyncInput>>>,
 }
 
 /// One run of a driver.
 struct Run {
-    driver: Driver,
-    tasks: JoinSet<Ended>,
-    /// What tries that just ended came to, until the machine has said whether that is kept.
+    driver: AsyncDriver,
+    tasks: JoinSet<TaskResult>,
+    /// Answers of attempts that just ended, until the machine has saved or dropped them.
     answers: BTreeMap<EventId, Answered>,
-    /// Records that destinations did not take.
+    /// Destinations that do not accept records.
     refused: Repeats<EventDestination>,
 }
 
-impl Driver {
+impl AsyncDriver {
     pub(super) fn new(
         machine: Arc<Mutex<AsyncMachine>>,
-        store: Store,
-        settings: Settings,
-        queue: Queue,
+        store: EventStore,
+        settings: AsyncSettings,
+        queue: AsyncQueue,
         found: Vec<(EventId, AcceptedEvent)>,
         arriving: mpsc::UnboundedReceiver<AsyncInput>,
     ) -> Self {
@@ -75,15 +79,16 @@ impl Driver {
         }
     }
 
-    /// Runs until `shutdown` turns true and what runs then has ended, or `patience` is over. The rest stays on disk.
+    /// Runs until `shutdown` turns true and all tasks have ended, or `max_drain` is over. Other
+    /// events stay on disk.
     ///
     /// # Errors
-    /// What broke off. Another run goes on with every event.
+    /// A task panicked. Another run continues with every event.
     pub async fn run(
         self,
         invoker: Invoker,
         shutdown: watch::Receiver<bool>,
-        patience: Duration,
+        max_drain: Duration,
     ) -> Result<(), String> {
         let arriving = self.arriving.clone();
         let mut arriving = arriving.lock().await;
@@ -93,15 +98,15 @@ impl Driver {
             answers: BTreeMap::new(),
             refused: Repeats::default(),
         };
-        run.until_drained(&mut arriving, &invoker, shutdown, patience)
+        run.until_drained(&mut arriving, &invoker, shutdown, max_drain)
             .await
     }
 
-    fn tell_of_the_found(&self, found: &[(EventId, AcceptedEvent)]) {
+    fn log_found(&self, found: &[(EventId, AcceptedEvent)]) {
         if !found.is_empty() {
             tracing::info!(
                 events = found.len(),
-                "asynchronous events of an earlier run go on"
+                "asynchronous events of an earlier run continue"
             );
         }
         let mut gone: BTreeMap<&str, usize> = BTreeMap::new();
@@ -115,7 +120,7 @@ impl Driver {
             tracing::warn!(
                 function,
                 events,
-                "the template has this function no more; its events are kept and do not run"
+                "the template no longer has this function; its events are kept and do not run"
             );
         }
     }
@@ -127,15 +132,15 @@ impl Run {
         arriving: &mut mpsc::UnboundedReceiver<AsyncInput>,
         invoker: &Invoker,
         mut shutdown: watch::Receiver<bool>,
-        patience: Duration,
+        max_drain: Duration,
     ) -> Result<(), String> {
         if self.driver.ran.swap(true, Ordering::Relaxed) {
-            // what the run before had begun is unknown
+            // the progress of the run before is unknown
             self.step(AsyncInput::Restarted, invoker);
         } else {
-            self.driver.tell_of_the_found(&lock(&self.driver.found));
+            self.driver.log_found(&lock(&self.driver.found));
         }
-        let next = |found: &Mutex<Found>| lock(found).pop();
+        let next = |found: &Mutex<StoredEvents>| lock(found).pop();
         while let Some((id, entry)) = next(&self.driver.found) {
             self.step(AsyncInput::Accepted(id, entry), invoker);
         }
@@ -152,7 +157,7 @@ impl Run {
                 Some(input) = arriving.recv() => self.step(input, invoker),
                 () = until(wake.map(instant)) => self.step(AsyncInput::Tick, invoker),
                 () = turned(&mut shutdown), if deadline.is_none() => {
-                    deadline = Some(tokio::time::Instant::now() + patience);
+                    deadline = Some(tokio::time::Instant::now() + max_drain);
                     self.step(AsyncInput::Drain, invoker);
                 }
                 () = until(deadline) => break,
@@ -165,7 +170,7 @@ impl Run {
                 "asynchronous events wait on disk for the next start"
             );
         }
-        // everything that was asked of the store is on disk after this
+        // waits until all earlier changes are on disk
         let _ = self.driver.store.change(Vec::new()).await;
         Ok(())
     }
@@ -174,14 +179,14 @@ impl Run {
         let mut actions = Vec::new();
         lock(&self.driver.machine).step(now(), input, &mut actions);
         for action in actions {
-            self.obey(action, invoker);
+            self.execute(action, invoker);
         }
         self.answers.clear();
     }
 
-    fn obey(&mut self, action: AsyncAction, invoker: &Invoker) {
+    fn execute(&mut self, action: AsyncAction, invoker: &Invoker) {
         match action {
-            // the store tells of its own failures, and makes up for them
+            // the store logs and repeats its failed changes
             AsyncAction::Save(id, entry) => {
                 let answered = self
                     .answers
@@ -190,17 +195,19 @@ impl Run {
                 drop(
                     self.driver
                         .store
-                        .change(vec![Change::Update(id, entry, answered)]),
+                        .change(vec![EventChange::Update(id, entry, answered)]),
                 );
             }
-            AsyncAction::Forget(id) => drop(self.driver.store.change(vec![Change::Remove(id)])),
+            AsyncAction::Forget(id) => {
+                drop(self.driver.store.change(vec![EventChange::Remove(id)]));
+            }
             AsyncAction::Lost(function, request_id, condition) => {
                 tracing::error!(
                     alarm = "event_lost",
                     function,
                     request_id,
                     condition = condition.word(),
-                    "an event is given up and lost; an OnFailure destination would have taken it"
+                    "an event is discarded; its function has no OnFailure destination"
                 );
                 self.driver.queue.lost(function);
             }
@@ -225,7 +232,7 @@ impl Run {
         self.tasks.spawn(async move {
             let payload = match store.read(id).await {
                 Ok(stored) => stored.payload,
-                Err(why) => return Ended::Unread(id, why),
+                Err(why) => return TaskResult::Unreadable(id, why),
             };
             let request = Request {
                 trace_id: entry.trace_id,
@@ -233,7 +240,7 @@ impl Run {
                 start_by: Some(start_by),
                 ..Request::new(entry.function, payload)
             };
-            Ended::Try(id, invoker.invoke(request, true).await)
+            TaskResult::Attempt(id, invoker.invoke(request, true).await)
         });
     }
 
@@ -258,7 +265,7 @@ impl Run {
                         .next()
                         .unwrap_or_default(),
                 );
-                let event = Event {
+                let event = AsyncEvent {
                     function: function.clone(),
                     payload,
                     trace_id: entry.trace_id.clone(),
@@ -270,24 +277,24 @@ impl Run {
                     .map_err(|why| why.to_string())
             };
             let sent = sent.await;
-            Ended::Delivery(id, target, sent)
+            TaskResult::Delivery(id, target, sent)
         });
     }
 
-    fn ended(&mut self, ended: Ended, invoker: &Invoker) {
+    fn ended(&mut self, ended: TaskResult, invoker: &Invoker) {
         let input = match ended {
-            Ended::Try(id, result) => {
-                let said = error_text(&result).unwrap_or_default();
+            TaskResult::Attempt(id, result) => {
+                let error = error_text(&result).unwrap_or_default();
                 let function = lock(&self.driver.machine)
                     .entry(id)
                     .map(|entry| entry.function.clone());
-                let finish = self.judge(id, result);
+                let result = self.classify(id, result);
                 if let Some(function) = function {
-                    self.driver.queue.tried(&function, finish, &said);
+                    self.driver.queue.attempted(&function, result, &error);
                 }
-                AsyncInput::Finished(id, finish)
+                AsyncInput::Finished(id, result)
             }
-            Ended::Unread(id, why) => {
+            TaskResult::Unreadable(id, why) => {
                 tracing::error!(
                     alarm = "event_unreadable",
                     event = id,
@@ -296,128 +303,23 @@ impl Run {
                 );
                 AsyncInput::Finished(id, AttemptResult::NotBegun)
             }
-            Ended::Delivery(id, target, sent) => {
+            TaskResult::Delivery(id, target, sent) => {
                 if sent.is_ok() {
                     self.refused.over(&target);
                 }
-                self.note_delivery(id, &target, sent.as_ref().err());
+                self.report_delivery(id, &target, sent.as_ref().err());
                 match &sent {
                     Ok(delivered) => {
                         for refused in &delivered.refused {
                             self.lost(id, &target, &refused.why);
                         }
                     }
-                    Err(why) => self.not_taken(&target, why),
+                    Err(why) => self.report_refusal(&target, why),
                 }
                 AsyncInput::Delivered(id, target, sent.is_ok())
             }
         };
         self.step(input, invoker);
-    }
-
-    /// Notes whether a destination takes records of the event's function.
-    fn note_delivery(&self, id: EventId, target: &EventDestination, error: Option<&String>) {
-        let Some(function) = lock(&self.driver.machine)
-            .entry(id)
-            .map(|entry| entry.function.clone())
-        else {
-            return;
-        };
-        let refused = error.map(|why| {
-            let to = describe(target);
-            format!("{to} does not take the records of events ({why}); they are kept, and it is tried until it does. Mend or create {to}")
-        });
-        self.driver.queue.told(&function, target, refused);
-    }
-
-    /// The destination refuses the record in every form.
-    fn lost(&self, id: EventId, target: &EventDestination, why: &str) {
-        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
-            return;
-        };
-        tracing::error!(
-            alarm = "event_lost",
-            function = entry.function,
-            request_id = entry.request_id,
-            "an event's record is given up and lost: {} refuses it in every form ({why}). Raise MaximumMessageSize of the queue",
-            describe(target)
-        );
-        self.driver.queue.lost(entry.function);
-    }
-
-    /// A destination takes nothing at present.
-    fn not_taken(&mut self, target: &EventDestination, why: &str) {
-        if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
-            tracing::error!(
-                alarm = "destination_refuses",
-                times,
-                "{} does not take the record of an event ({why}); it is kept, and tried until it is taken",
-                describe(target)
-            );
-        }
-    }
-
-    /// What the end of a try means; what it came to is remembered for the record.
-    fn judge(&mut self, id: EventId, result: Result<Response, Rejected>) -> AttemptResult {
-        let Some((function, most)) = lock(&self.driver.machine).entry(id).map(|entry| {
-            (
-                entry.function.clone(),
-                self.driver
-                    .settings
-                    .policies
-                    .get(&entry.function)
-                    .map_or(0, |policy| policy.concurrency),
-            )
-        }) else {
-            return AttemptResult::Never;
-        };
-        let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
-        match result {
-            Ok(Response {
-                outcome: Outcome::Answer(body),
-                ..
-            }) => {
-                self.answers.insert(
-                    id,
-                    Answered {
-                        error: None,
-                        body: text(&body),
-                    },
-                );
-                AttemptResult::Answered
-            }
-            Ok(Response {
-                outcome: Outcome::Interrupted(_),
-                ..
-            })
-            | Err(Rejected::ShuttingDown) => AttemptResult::Stopped,
-            Ok(Response {
-                outcome: Outcome::Error(error),
-                request_id,
-            }) => {
-                tracing::warn!(
-                    function,
-                    request_id,
-                    error_type = error.error_type,
-                    "an asynchronous event failed: {}",
-                    error.message
-                );
-                self.answers.insert(
-                    id,
-                    Answered {
-                        error: Some(error.message),
-                        body: text(&error.body),
-                    },
-                );
-                AttemptResult::Failed
-            }
-            Err(Rejected::NoCapacity { .. }) => AttemptResult::NotBegun,
-            Err(Rejected::Throttled(_)) if most > 0 => AttemptResult::NotBegun,
-            Err(rejected) => {
-                tracing::error!(function, %rejected, "an asynchronous event cannot run");
-                AttemptResult::Never
-            }
-        }
     }
 }
 

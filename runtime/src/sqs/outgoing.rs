@@ -1,12 +1,12 @@
-//! Messages that this host itself sends, several in a call.
+//! Sends messages in batches.
 
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 
-use super::client::{Sqs, Wrong, wrong};
+use super::client::{Sqs, SqsError, convert};
 
-/// A message to be sent.
+/// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct OutgoingMessage {
     /// Body.
     pub body: String,
     /// `MessageGroupId`.
@@ -18,39 +18,40 @@ pub struct Note {
 }
 
 impl Sqs {
-    /// Sends up to ten messages in one call. Yields those that are to be sent again, and why one is refused for what it is.
+    /// Sends up to ten messages in one call. Returns the messages that must be sent again, and why
+    /// the queue refuses one of them, if it does.
     ///
     /// # Errors
-    /// The call failed; nothing is known of any message.
-    pub async fn send_notes(
+    /// The call failed. Whether messages were sent is unknown.
+    pub async fn send_batch(
         &self,
         queue: &str,
-        notes: &[Note],
-    ) -> Result<(Vec<Note>, Option<String>), Wrong> {
+        messages: &[OutgoingMessage],
+    ) -> Result<(Vec<OutgoingMessage>, Option<String>), SqsError> {
         let mut request = self.client.send_message_batch().queue_url(self.url(queue));
-        for (at, note) in notes.iter().enumerate() {
+        for (at, message) in messages.iter().enumerate() {
             let mut entry = SendMessageBatchRequestEntry::builder()
                 .id(at.to_string())
-                .message_body(&note.body)
-                .set_message_group_id(note.group.clone())
-                .set_message_deduplication_id(note.deduplication.clone());
-            for (name, text) in &note.attributes {
+                .message_body(&message.body)
+                .set_message_group_id(message.group.clone())
+                .set_message_deduplication_id(message.deduplication.clone());
+            for (name, text) in &message.attributes {
                 let value = MessageAttributeValue::builder()
                     .data_type("String")
                     .string_value(text)
                     .build();
                 entry = entry.message_attributes(
                     *name,
-                    value.map_err(|error| Wrong::Other(error.to_string()))?,
+                    value.map_err(|error| SqsError::Other(error.to_string()))?,
                 );
             }
             request = request.entries(
                 entry
                     .build()
-                    .map_err(|error| Wrong::Other(error.to_string()))?,
+                    .map_err(|error| SqsError::Other(error.to_string()))?,
             );
         }
-        let answer = request.send().await.map_err(|error| wrong(&error))?;
+        let answer = request.send().await.map_err(|error| convert(&error))?;
         let refused = answer.failed().iter().find(|failed| failed.sender_fault());
         let refused = refused.map(|failed| {
             format!(
@@ -62,7 +63,7 @@ impl Sqs {
         let failed = answer
             .failed()
             .iter()
-            .filter_map(|failed| notes.get(failed.id().parse::<usize>().ok()?))
+            .filter_map(|failed| messages.get(failed.id().parse::<usize>().ok()?))
             .cloned();
         Ok((failed.collect(), refused))
     }
