@@ -23,6 +23,7 @@ mod instances;
 mod invoke_api;
 mod invoke_api_fixture;
 mod invoke_callers;
+mod invoke_command;
 mod isolation;
 mod jwks;
 mod kafka;

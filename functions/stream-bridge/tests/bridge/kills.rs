@@ -1,4 +1,4 @@
-//! Killed wherever it waits, the bridge loses nothing.
+//! The bridge is killed at each of its first awaits.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use stream_bridge::Stop;
 use tokio::time::Instant;
 
-use crate::stage::{PATIENCE, numbers, with};
+use crate::environment::{PATIENCE, numbers, with};
 
-/// Runs a future until it has waited `waits` times; then it is gone.
+/// Polls a future until it has been pending `waits` times, then drops it.
 async fn killed_after<T>(waits: usize, future: impl Future<Output = T>) {
     let mut future = pin!(future);
     let mut waited = 0;
@@ -26,39 +26,39 @@ async fn killed_after<T>(waits: usize, future: impl Future<Output = T>) {
 }
 
 async fn killed_at_each_of_its_first_waits(fifo: bool) {
-    with(fifo, move |stage| async move {
+    with(fifo, move |environment| async move {
         const RUNS: u32 = 40;
-        // Every run is a process of its own: connections are new, as is the name in the group.
+        // Each run is a new process: new connections, a new consumer.
         let settings = [("MAX_DELIVERIES", "1000"), ("TAKE_OVER_IDLE_MS", "100")];
         for waits in 1..=RUNS {
             for n in 0..5 {
                 let (n, group) = ((waits - 1) * 5 + n, format!("g{}", n % 3));
-                stage
+                environment
                     .publish(&[("n", &n.to_string()), ("group", &group)])
                     .await;
             }
-            let bridge = stage.bridge(&settings);
-            // It may run out of things to wait for but the stream; then its time ends it.
+            let bridge = environment.bridge(&settings);
+            // With nothing to forward, the time limit ends the run.
             let stop = Stop::at(Instant::now() + Duration::from_millis(300));
             killed_after(waits as usize, bridge.run(&stop)).await;
         }
-        let report = stage.carry(&stage.bridge(&settings)).await;
+        let report = environment.run(&environment.bridge(&settings)).await;
         assert_eq!((report.parked, report.given_up), (0, 0));
-        let arrived = stage.drain().await;
+        let arrived = environment.drain().await;
         let mut seen = numbers(&arrived);
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(
             seen,
             (0..RUNS * 5).collect::<Vec<_>>(),
-            "nothing is lost, however often it came"
+            "nothing is lost; duplicates are allowed"
         );
         if fifo {
             for group in ["g0", "g1", "g2"] {
                 let of_group: Vec<u32> = arrived
                     .iter()
                     .filter(|e| e.field("group") == Some(group))
-                    .map(crate::stage::number)
+                    .map(crate::environment::number)
                     .collect();
                 assert!(
                     of_group.is_sorted_by(|a, b| a < b),
@@ -71,14 +71,14 @@ async fn killed_at_each_of_its_first_waits(fifo: bool) {
 }
 
 #[tokio::test]
-async fn killed_at_each_of_its_first_waits_it_loses_nothing() {
+async fn killed_at_any_await_it_loses_nothing() {
     tokio::time::timeout(PATIENCE * 5, killed_at_each_of_its_first_waits(false))
         .await
         .expect("ends");
 }
 
 #[tokio::test]
-async fn killed_at_each_of_its_first_waits_it_keeps_the_order_of_each_message_group() {
+async fn killed_at_any_await_it_keeps_the_order() {
     tokio::time::timeout(PATIENCE * 5, killed_at_each_of_its_first_waits(true))
         .await
         .expect("ends");

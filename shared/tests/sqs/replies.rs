@@ -1,4 +1,4 @@
-//! Answers that a real server gives only when something is wrong with it: each message is told what was said of it, no more.
+//! Replies that a real server gives only when it fails.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -6,29 +6,31 @@ use std::net::TcpListener;
 use shared::sqs::{NewMessage, Queue, Sent, SqsError};
 use testkit::sqs::client;
 
-use crate::stage::message;
+use crate::environment::message;
 
-/// A queue behind which each request gets the next of these answers (status and body), and what it was asked.
-async fn answering(
+/// Sends messages to a server that gives these replies (status and body) in order. Returns the
+/// results, and the number of messages of each request.
+async fn send_to(
     answers: &'static [(u16, &'static str)],
     messages: &[NewMessage],
 ) -> (Result<Vec<Sent>, SqsError>, Vec<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let serving = std::thread::spawn(move || {
-        let mut asked = Vec::new();
+        let mut counts = Vec::new();
         for (status, body) in answers {
             let (mut socket, _) = listener.accept().expect("a connection");
-            asked.push(entries(&mut socket));
+            counts.push(entries(&mut socket));
             let head = format!(
-                "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                "HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.0\r\n\
+                 content-length: {}\r\nconnection: close\r\n\r\n",
                 body.len()
             );
             socket
                 .write_all((head + body).as_bytes())
                 .expect("answered");
         }
-        asked
+        counts
     });
     let sent = Queue::new(client(&url), &format!("{url}/0/q"))
         .send(messages)
@@ -36,7 +38,7 @@ async fn answering(
     (sent, serving.join().expect("no panic"))
 }
 
-/// Reads a request; how many messages it carries.
+/// Reads a request. Returns its number of messages.
 fn entries(socket: &mut std::net::TcpStream) -> usize {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
@@ -65,11 +67,19 @@ fn refused(permanent: bool, reason: &str) -> Sent {
 }
 
 #[tokio::test]
-async fn of_a_batch_taken_in_part_each_message_is_told_its_own_fate() {
-    const ANSWER: &str = r#"{"Successful":[{"Id":"2","MessageId":"m","MD5OfMessageBody":"x"},{"Id":"77","MessageId":"m","MD5OfMessageBody":"x"}],
-        "Failed":[{"Id":"0","SenderFault":true,"Code":"InvalidParameterValue","Message":"bad"},{"Id":"3","SenderFault":false,"Code":"InternalError"}]}"#;
+async fn each_message_of_a_batch_has_its_result() {
+    const ANSWER: &str = r#"{
+        "Successful":[
+            {"Id":"2","MessageId":"m","MD5OfMessageBody":"x"},
+            {"Id":"77","MessageId":"m","MD5OfMessageBody":"x"}
+        ],
+        "Failed":[
+            {"Id":"0","SenderFault":true,"Code":"InvalidParameterValue","Message":"bad"},
+            {"Id":"3","SenderFault":false,"Code":"InternalError"}
+        ]
+    }"#;
     let messages = [message("0"), message("1"), message("2"), message("3")];
-    let (sent, _) = answering(&[(200, ANSWER)], &messages).await;
+    let (sent, _) = send_to(&[(200, ANSWER)], &messages).await;
     let expected = vec![
         refused(true, "InvalidParameterValue: bad"),
         refused(false, "the reply of SQS does not contain it"),
@@ -80,14 +90,20 @@ async fn of_a_batch_taken_in_part_each_message_is_told_its_own_fate() {
 }
 
 #[tokio::test]
-async fn a_batch_refused_for_one_of_its_messages_is_halved_until_that_one_is_found() {
+async fn a_batch_with_an_invalid_message_is_bisected() {
     const TOO_LONG: &str =
         r#"{"__type":"com.amazonaws.sqs#BatchRequestTooLong","message":"too long"}"#;
     const ONE: &str =
         r#"{"Successful":[{"Id":"0","MessageId":"m","MD5OfMessageBody":"x"}],"Failed":[]}"#;
-    const TWO: &str = r#"{"Successful":[{"Id":"0","MessageId":"m","MD5OfMessageBody":"x"},{"Id":"1","MessageId":"m","MD5OfMessageBody":"x"}],"Failed":[]}"#;
+    const TWO: &str = r#"{
+        "Successful":[
+            {"Id":"0","MessageId":"m","MD5OfMessageBody":"x"},
+            {"Id":"1","MessageId":"m","MD5OfMessageBody":"x"}
+        ],
+        "Failed":[]
+    }"#;
     let messages = [message("0"), message("1"), message("2"), message("3")];
-    let (sent, asked) = answering(
+    let (sent, counts) = send_to(
         &[
             (400, TOO_LONG),
             (400, TOO_LONG),
@@ -99,31 +115,34 @@ async fn a_batch_refused_for_one_of_its_messages_is_halved_until_that_one_is_fou
     )
     .await;
     let sent = sent.expect("answered");
-    assert_eq!(asked, [4, 2, 1, 1, 2]);
+    assert_eq!(counts, [4, 2, 1, 1, 2]);
     assert!(
-        matches!(&sent[1], Sent::Refused { permanent: true, reason } if reason.contains("too long")),
+        matches!(
+            &sent[1],
+            Sent::Refused { permanent: true, reason } if reason.contains("too long")
+        ),
         "{sent:?}"
     );
     assert_eq!([&sent[0], &sent[2], &sent[3]], [&Sent::Accepted; 3]);
 }
 
 #[tokio::test]
-async fn what_passes_by_itself_is_told_from_what_does_not() {
+async fn transient_errors_are_unavailable() {
     const THROTTLED: &str =
         r#"{"__type":"com.amazonaws.sqs#RequestThrottled","message":"slow down"}"#;
     const DENIED: &str =
         r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"no"}"#;
     let send = async |answers| {
-        answering(answers, &[message("0")])
+        send_to(answers, &[message("0")])
             .await
             .0
             .expect_err("refused")
     };
-    for passing in [&[(400, THROTTLED)][..], &[(503, "")], &[(500, "{}")]] {
-        let error = send(passing).await;
+    for transient in [&[(400, THROTTLED)][..], &[(503, "")], &[(500, "{}")]] {
+        let error = send(transient).await;
         assert!(
             matches!(error, SqsError::Unavailable(_)),
-            "{passing:?}: {error}"
+            "{transient:?}: {error}"
         );
     }
     let error = send(&[(403, DENIED)]).await;

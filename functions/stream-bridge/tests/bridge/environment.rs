@@ -1,4 +1,4 @@
-//! What every test stands on: a stream and a queue of its own, and bridges between them.
+//! A stream and a queue, and bridges between them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use stream_bridge::{Bridge, Report, Settings, Stop};
 use tokio::sync::watch;
 
 pub(crate) const STREAM: &str = "program-changed";
-/// Long enough for any machine; what is waited for normally comes at once.
+/// The deadline of every wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-fn variable(name: &str, usual: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| usual.to_owned())
+fn variable(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
 pub(crate) fn redis_url() -> String {
@@ -35,8 +35,8 @@ pub(crate) fn endpoint() -> String {
     variable("SQS_ENDPOINT", "http://127.0.0.1:19324")
 }
 
-/// One test's environment.
-pub(crate) struct Stage {
+/// A stream and a queue of one test.
+pub(crate) struct TestEnvironment {
     pub(crate) names: Names,
     pub(crate) queue_url: String,
     pub(crate) client: Client,
@@ -44,20 +44,20 @@ pub(crate) struct Stage {
     redis: redis::aio::MultiplexedConnection,
 }
 
-/// Runs a test with a stream and a queue, and removes all traces of it, however it ends.
+/// Runs a test with a new stream and queue, and removes both however it ends.
 pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     fifo: bool,
-    test: impl FnOnce(Arc<Stage>) -> F + Send + 'static,
+    test: impl FnOnce(Arc<TestEnvironment>) -> F + Send + 'static,
 ) {
-    let stage = Arc::new(Stage::open(fifo).await);
-    let end = tokio::spawn(test(stage.clone())).await;
-    stage.clear().await;
+    let environment = Arc::new(TestEnvironment::open(fifo).await);
+    let end = tokio::spawn(test(environment.clone())).await;
+    environment.clear().await;
     if let Err(failure) = end {
         std::panic::resume_unwind(failure.into_panic());
     }
 }
 
-impl Stage {
+impl TestEnvironment {
     async fn open(fifo: bool) -> Self {
         let names =
             Names::new(&format!("t{:012x}", rand::random::<u64>() >> 16)).expect("a valid prefix");
@@ -93,7 +93,8 @@ impl Stage {
         }
     }
 
-    /// What a process of the bridge is told, in short times. Of a FIFO queue, field `group` is the message group.
+    /// Environment variables of a bridge, with short times. The message group of a FIFO queue is
+    /// the field `group`.
     pub(crate) fn variables(&self, more: &[(&str, &str)]) -> HashMap<String, String> {
         let mut vars: HashMap<String, String> = HashMap::from([
             ("ENV_PREFIX".to_owned(), self.names.prefix().to_owned()),
@@ -110,25 +111,25 @@ impl Stage {
         vars
     }
 
-    /// A process of the bridge's, with other settings where given.
+    /// A bridge with additional settings.
     pub(crate) fn bridge(&self, more: &[(&str, &str)]) -> Bridge {
         self.bridge_to(&endpoint(), more)
     }
 
-    /// The same, with the queue behind another endpoint.
+    /// A bridge with another endpoint of SQS.
     pub(crate) fn bridge_to(&self, endpoint: &str, more: &[(&str, &str)]) -> Bridge {
         let settings = Settings::read(&Reader::new(self.variables(more)))
             .expect("settings of a test are valid");
         Bridge::over(settings, Queue::new(client(endpoint), &self.queue_url)).expect("opens")
     }
 
-    /// A run of the bridge until everything in the stream has been dealt with.
-    pub(crate) async fn carry(&self, bridge: &Bridge) -> Report {
-        self.carry_while(bridge, self.all_dealt_with()).await
+    /// Runs a bridge until the stream is empty for its group.
+    pub(crate) async fn run(&self, bridge: &Bridge) -> Report {
+        self.run_while(bridge, self.all_acknowledged()).await
     }
 
-    /// A run of the bridge for as long as something else takes.
-    pub(crate) async fn carry_while(
+    /// Runs a bridge while another future runs.
+    pub(crate) async fn run_while(
         &self,
         bridge: &Bridge,
         meanwhile: impl Future<Output = ()>,
@@ -143,12 +144,12 @@ impl Stage {
         report
     }
 
-    pub(crate) async fn all_dealt_with(&self) {
+    pub(crate) async fn all_acknowledged(&self) {
         self.until(|state| state.pending == 0 && state.lag == Some(0))
             .await;
     }
 
-    /// Waits until the group of the bridge is there and as far as is asked.
+    /// Waits for a state of the group.
     pub(crate) async fn until(&self, holds: impl Fn(GroupState) -> bool) {
         let deadline = std::time::Instant::now() + PATIENCE;
         loop {
@@ -169,7 +170,7 @@ impl Stage {
             self.link.clone(),
             &self.names.stream(STREAM),
             &self.names.group("stream-bridge"),
-            "looks only",
+            "observer",
             reading,
         );
         reader.state().await.expect("Redis runs")
@@ -191,14 +192,14 @@ impl Stage {
         }
     }
 
-    /// Entries with field `n`.
+    /// Publishes entries with field `n`.
     pub(crate) async fn publish_numbers(&self, numbers: std::ops::Range<u32>) {
         for n in numbers {
             self.publish(&[("n", &n.to_string())]).await;
         }
     }
 
-    /// One command to Redis.
+    /// Runs a Redis command.
     pub(crate) async fn redis<T: FromRedisValue>(&self, words: &[&[u8]]) -> T {
         let mut command = redis::Cmd::new();
         command.arg(words);
@@ -208,8 +209,8 @@ impl Stage {
             .expect("Redis runs")
     }
 
-    /// Entries set aside: reason, and the entry's own fields.
-    pub(crate) async fn dead(&self) -> Vec<(String, Vec<Vec<u8>>)> {
+    /// Dead letters: the reason, and the fields of the entry.
+    pub(crate) async fn dead_letters(&self) -> Vec<(String, Vec<Vec<u8>>)> {
         let key = self.names.dead_stream(STREAM);
         let entries: Vec<(String, Vec<Vec<u8>>)> =
             self.redis(&[b"XRANGE", key.as_bytes(), b"-", b"+"]).await;
@@ -222,7 +223,7 @@ impl Stage {
         entries.into_iter().map(split).collect()
     }
 
-    /// Names of the group's consumers.
+    /// How many consumers the group has.
     pub(crate) async fn consumers(&self) -> usize {
         let infos: Vec<redis::Value> = self
             .redis(&[
@@ -235,7 +236,7 @@ impl Stage {
         infos.len()
     }
 
-    /// Receives one batch, and deletes it; empty if nothing comes within `seconds`.
+    /// Receives and deletes one batch; empty after `seconds`.
     pub(crate) async fn receive(&self, seconds: i32) -> Vec<Message> {
         let receive = self
             .client
@@ -262,7 +263,7 @@ impl Stage {
         messages
     }
 
-    /// Everything in the queue.
+    /// Receives all messages.
     pub(crate) async fn drain(&self) -> Vec<StreamEntry> {
         let mut all = Vec::new();
         loop {
@@ -274,7 +275,7 @@ impl Stage {
         }
     }
 
-    /// Receives until every number has come, and answers how often each did so far.
+    /// Receives until every number has arrived. Returns how often each arrived.
     pub(crate) async fn await_numbers(&self, numbers: std::ops::Range<u32>) -> BTreeMap<u32, u32> {
         let mut seen = BTreeMap::new();
         let deadline = std::time::Instant::now() + PATIENCE;
@@ -318,12 +319,12 @@ pub(crate) fn number(entry: &StreamEntry) -> u32 {
         .expect("a number")
 }
 
-/// The numbers of entries, in their order.
+/// The field `n` of entries, in order.
 pub(crate) fn numbers(entries: &[StreamEntry]) -> Vec<u32> {
     entries.iter().map(number).collect()
 }
 
-/// A client that does not try again by itself: what is shown is that the bridge does.
+/// A client without retries: the test shows those of the bridge.
 fn client(endpoint: &str) -> Client {
     let timeout = TimeoutConfig::builder()
         .operation_timeout(Duration::from_secs(20))

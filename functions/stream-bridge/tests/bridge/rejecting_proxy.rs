@@ -1,17 +1,17 @@
-//! SQS in a bad mood: in front of the real queue, it turns away single messages of a batch, as the service may at any time.
+//! A proxy in front of the real queue that rejects single messages of a batch, as SQS may.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-pub(crate) struct Picky {
+pub(crate) struct RejectingProxy {
     pub(crate) endpoint: String,
     turned_away: watch::Sender<Option<&'static str>>,
 }
 
-impl Picky {
-    /// In front of `host:port`. Messages whose body contains `text` are turned away until it relents.
+impl RejectingProxy {
+    /// A proxy to `host:port` that rejects messages whose body contains `text`.
     pub(crate) async fn before(server: &str, text: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
@@ -22,7 +22,7 @@ impl Picky {
                 let server = server.clone();
                 let text = text.clone();
                 tokio::spawn(async move {
-                    // Ends with the client's connection.
+                    // Ends with the connection of the client.
                     let _ = serve(near, &server, &text).await;
                 });
             }
@@ -33,7 +33,7 @@ impl Picky {
         }
     }
 
-    pub(crate) fn relent(&self) {
+    pub(crate) fn accept_all(&self) {
         self.turned_away.send_replace(None);
     }
 }
@@ -59,7 +59,14 @@ async fn serve(
         let (refused, taken): (Vec<Value>, Vec<Value>) = entries.into_iter().partition(is_away);
         let failed: Vec<Value> = refused
             .iter()
-            .map(|entry| json!({ "Id": entry["Id"], "SenderFault": false, "Code": "InternalError", "Message": "not now" }))
+            .map(|entry| {
+                json!({
+                    "Id": entry["Id"],
+                    "SenderFault": false,
+                    "Code": "InternalError",
+                    "Message": "not now",
+                })
+            })
             .collect();
         let mut answer = json!({ "Successful": [], "Failed": [] });
         if !taken.is_empty() {
@@ -80,7 +87,7 @@ async fn serve(
     }
 }
 
-/// Head without its end, and body, of a request or a response that says its length.
+/// Head and body of a request or response with a content length.
 async fn read(socket: &mut TcpStream) -> std::io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     loop {
@@ -104,7 +111,7 @@ async fn read(socket: &mut TcpStream) -> std::io::Result<(String, Vec<u8>)> {
     }
 }
 
-/// The same head with the length of another body.
+/// Replaces the length in a head.
 fn with_length(head: &str, body: &str) -> Vec<u8> {
     let rest = head
         .lines()

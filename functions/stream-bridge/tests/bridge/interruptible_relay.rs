@@ -1,17 +1,17 @@
-//! A cable to a server that can be cut and mended.
+//! A relay whose connections can be interrupted and restored.
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-pub(crate) struct Cable {
+pub(crate) struct InterruptibleRelay {
     pub(crate) address: String,
     whole: watch::Sender<bool>,
     refused: watch::Receiver<u32>,
 }
 
-impl Cable {
-    /// To `host:port`.
+impl InterruptibleRelay {
+    /// A relay to `host:port`.
     pub(crate) async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -44,20 +44,20 @@ impl Cable {
         }
     }
 
-    pub(crate) fn cut(&self) {
+    pub(crate) fn interrupt(&self) {
         self.whole.send_replace(false);
     }
 
-    /// Waits until somebody meets the cut from now on.
-    pub(crate) async fn met(&mut self) {
+    /// Waits for the next connection during an interruption.
+    pub(crate) async fn rejected_connection(&mut self) {
         let before = *self.refused.borrow();
         self.refused
             .wait_for(|refused| *refused > before)
             .await
-            .expect("the cable lasts");
+            .expect("the relay lasts");
     }
 
-    pub(crate) fn mend(&self) {
+    pub(crate) fn restore(&self) {
         self.whole.send_replace(true);
     }
 }

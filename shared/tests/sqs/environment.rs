@@ -1,4 +1,4 @@
-//! A queue of a test's own.
+//! A queue of its own.
 
 use std::collections::HashMap;
 
@@ -9,15 +9,15 @@ use testkit::servers::sqs_endpoint;
 use testkit::sqs::client;
 use testkit::with_cleanup;
 
-pub(crate) struct Stage {
+pub(crate) struct TestEnvironment {
     pub(crate) client: Client,
     pub(crate) url: String,
 }
 
-/// Runs a test with a queue of its own, and deletes it, however the test ends.
+/// Runs a test with a new queue, and deletes the queue however the test ends.
 pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     fifo: bool,
-    test: impl FnOnce(std::sync::Arc<Stage>) -> F + Send + 'static,
+    test: impl FnOnce(std::sync::Arc<TestEnvironment>) -> F + Send + 'static,
 ) {
     let client = client(&sqs_endpoint());
     let name = testkit::prefix() + if fifo { ".fifo" } else { "" };
@@ -32,23 +32,26 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
             sqs_endpoint()
         )
     });
-    let stage = std::sync::Arc::new(Stage {
+    let environment = std::sync::Arc::new(TestEnvironment {
         client,
         url: created.queue_url().expect("a URL").to_owned(),
     });
-    with_cleanup(test(stage.clone()), async {
-        let delete = stage.client.delete_queue().queue_url(&stage.url);
+    with_cleanup(test(environment.clone()), async {
+        let delete = environment
+            .client
+            .delete_queue()
+            .queue_url(&environment.url);
         delete.send().await.expect("deleted");
     })
     .await;
 }
 
-impl Stage {
+impl TestEnvironment {
     pub(crate) fn queue(&self) -> Queue {
         Queue::new(self.client.clone(), &self.url)
     }
 
-    /// Receives and deletes until so many have come.
+    /// Receives and deletes messages until there are `count`.
     pub(crate) async fn receive(&self, count: usize) -> Vec<Message> {
         let mut all = Vec::new();
         while all.len() < count {
