@@ -115,7 +115,7 @@ async fn an_invalid_change_is_refused_with_a_reason() {
     let mut application = Application::new();
     let alone = application.usher(&["set", "Echo", "concurrency=3"]);
     assert_eq!(alone.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&alone.stderr).contains("no host answers"));
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("no host responds"));
     application.up().await;
     for (arguments, words) in [
         (&["set", "Ech", "concurrency=3"][..], "Did you mean Echo?"),
