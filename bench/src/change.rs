@@ -49,7 +49,7 @@ pub(crate) async fn run(changes: u32) -> Result<()> {
         "A change of a program",
         &format!(
             "{changes} changes, one after the other; stream, stream-bridge, SQS, \
-                cache-invalidator and stream under usher"
+             cache-invalidator and stream under usher"
         ),
     );
     for readers in READERS {

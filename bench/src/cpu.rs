@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result};
-use ticket_rush::host::Watch;
+use ticket_rush::host::StatusClient;
 
 /// Clock ticks of /proc per second, fixed in the interface of Linux.
 const TICKS: f64 = 100.0;
@@ -24,7 +24,7 @@ impl Reading {
     }
 
     /// `usher` and its current function processes.
-    pub(crate) async fn of_host(watch: &Watch) -> Result<Self> {
+    pub(crate) async fn of_host(watch: &StatusClient) -> Result<Self> {
         let status = watch.status().await.context("usher's status")?;
         Ok(Self::of(
             std::iter::once(status.pid).chain(status.processes()),

@@ -40,7 +40,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
         .parameters
         .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
     let host = env.environment.up().await?;
-    let ours = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
+    let ours = through_usher(&host.status_client(), FUNCTION, u64::from(orders), WARM).await?;
     host.stop().await?;
     let stored: i64 = sqlx::query("SELECT count(*) FROM orders WHERE status = 'unpaid'")
         .fetch_one(&env.db)
@@ -54,7 +54,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let limit = bare::run(&env, &topic, u64::from(orders), WORKERS, BATCH).await?;
     let configuration = format!(
         "{orders} orders of 2 seats in {} partitions, batches of {BATCH}, {WORKERS} workers, both \
-            into the same tables and indexes",
+         into the same tables and indexes",
         ticket_rush::topics::PARTITIONS
     );
     group("Orders from Kafka to Postgres", &configuration);

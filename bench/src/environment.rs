@@ -7,20 +7,20 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use ticket_rush::api::{ApiClient, Buyer};
+use ticket_rush::client_log::ClientLog;
 use ticket_rush::host::{Environment, free_address};
-use ticket_rush::journal::Journal;
 use ticket_rush::keys::Keys;
-use ticket_rush::place::{Place, Servers};
+use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::prepare::prepare;
 use ticket_rush::remove::remove;
-use ticket_rush::shop::{Buyer, Shop};
 
 const TOKEN: Duration = Duration::from_hours(1);
 
 /// Names of keys, topic and tables, and connections to read them.
 pub(crate) struct BenchEnvironment {
     pub environment: Environment,
-    pub shop: Shop,
+    pub api: ApiClient,
     pub db: PgPool,
     keys: Keys,
     folder: PathBuf,
@@ -28,12 +28,12 @@ pub(crate) struct BenchEnvironment {
 
 impl BenchEnvironment {
     pub(crate) async fn set(name: &str) -> Result<Self> {
-        let place = Place::find()?;
+        let checkout = Checkout::find()?;
         let prefix = format!("bench-{name}-{:06x}", rand::random::<u32>() >> 8);
-        let folder = place.data().join("bench").join(&prefix);
-        let journal = Journal::create(&folder)?;
+        let folder = checkout.data().join("bench").join(&prefix);
+        let client_log = ClientLog::create(&folder)?;
         let environment = Environment {
-            keys: place.keys(),
+            keys: checkout.keys(),
             http: free_address(([127, 0, 0, 1], 0).into())?,
             control: free_address(([127, 0, 0, 1], 0).into())?,
             parameters: vec![("LogLevel".to_owned(), "warn".to_owned())],
@@ -42,18 +42,18 @@ impl BenchEnvironment {
             state: folder.join("state"),
             servers: Servers::from_env(),
             prefix,
-            place,
+            checkout,
         };
         let keys = prepare(&environment, |_| ()).await?;
         let db = Self::database(&environment)?;
-        let shop = Shop::new(
+        let api = ApiClient::new(
             &format!("http://{}", environment.http),
             "for-this-machine-only",
-            journal,
+            client_log,
         )?;
         Ok(Self {
             environment,
-            shop,
+            api,
             db,
             keys,
             folder,
@@ -86,7 +86,7 @@ impl BenchEnvironment {
             json!({ "name": "All", "rows": rows, "seats_per_row": 500, "price_cents": 1000 });
         let program = json!({ "title": "Bench", "categories": [category],
             "pay_window_seconds": 3600, "user_limit": 1000 });
-        let answer = self.shop.open(&seller, &program).await;
+        let answer = self.api.create_program(&seller, &program).await;
         Ok(answer
             .text("id")
             .with_context(|| format!("opening a sale answered {} {}", answer.http, answer.body))?

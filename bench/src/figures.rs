@@ -25,6 +25,6 @@ pub(crate) fn machine() -> String {
     let load = load.split(' ').next().unwrap_or("?");
     format!(
         "{cores} cores of {model}; servers, clients and functions share them; load before the \
-            start {load}"
+         start {load}"
     )
 }

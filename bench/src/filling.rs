@@ -14,7 +14,7 @@ use shared::sale::{NewCategory, NewProgram, Program};
 use shared::store::Store;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use ticket_rush::place::Servers;
+use ticket_rush::locations::Servers;
 use ticket_rush::remove;
 
 use crate::figures::{figure, group};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
-use ticket_rush::shop::{Buyer, Want};
+use ticket_rush::api::{Buyer, SeatSelection};
 use tokio::task::JoinSet;
 
 use crate::cpu::Reading;
@@ -40,7 +40,7 @@ pub(crate) async fn run(clients: usize, seconds: u64) -> Result<()> {
     let buyers = Arc::new(buyers);
     rush(&env, &program, &buyers, clients, WARM_UP).await?; // processes start, connections open
 
-    let watch = host.watch();
+    let watch = host.status_client();
     let before = Reading::of_host(&watch).await?;
     let clock = Instant::now();
     let seen = rush(
@@ -100,7 +100,7 @@ async fn rush(
     let end = Instant::now() + span;
     let mut tasks = JoinSet::new();
     for client in 0..clients {
-        let shop = env.shop.clone();
+        let api = env.api.clone();
         let program = program.clone();
         let buyers = buyers.clone();
         tasks.spawn(async move {
@@ -114,8 +114,8 @@ async fn rush(
                     break;
                 }
                 let buyer = &buyers[(client + turn * clients) % buyers.len()];
-                let answer = shop
-                    .order(buyer, &program, 0, &Want::Best(2), None, 0)
+                let answer = api
+                    .order(buyer, &program, 0, &SeatSelection::Best(2), None, 0)
                     .await;
                 if answer.http == 202 {
                     seen.took_us.record(answer.took.as_micros() as u64)?;

@@ -26,8 +26,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     }
     let configuration = format!(
         "{orders} orders of 2 seats a run, batches of {BATCH}, {WORKERS} workers; {CALLS} calls \
-            wait for a collector whose table is locked; \
-         two runs of each kind"
+         wait for a collector whose table is locked; two runs of each kind"
     );
     group("Order-create beside a collector that hangs", &configuration);
     let without = rate(&without);
@@ -75,12 +74,12 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
         .execute(&mut *held)
         .await?;
     let host = env.environment.up().await?;
-    let run = through_usher(&host.watch(), FUNCTION, u64::from(orders), WARM).await?;
+    let run = through_usher(&host.status_client(), FUNCTION, u64::from(orders), WARM).await?;
     let waiting =
         "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
     let waiting: i64 = sqlx::query(waiting).fetch_one(&env.db).await?.try_get(0)?;
     let collected = host
-        .watch()
+        .status_client()
         .status()
         .await?
         .mapping("ApiDataCollector")

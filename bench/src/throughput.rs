@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use ticket_rush::host::Watch;
+use ticket_rush::host::StatusClient;
 use tokio::time::sleep;
 
 use crate::cpu::Reading;
@@ -32,7 +32,7 @@ impl Run {
 /// Observes a host while its function handles `all` records of a topic. One part in `warm` of them
 /// is warm-up.
 pub(crate) async fn through_usher(
-    watch: &Watch,
+    watch: &StatusClient,
     function: &str,
     all: u64,
     warm: u64,

@@ -8,7 +8,7 @@ use std::io;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::model::Application;
+use sam_template::model::Application;
 
 /// Descriptors of the host for one process of a function: two pipes, a listener, connections, some
 /// spare.

@@ -54,4 +54,3 @@ pub mod up;
 mod waiting;
 
 pub use event_sources::{filter, health as source_health};
-pub use sam_template::{document, model, project, redaction, template};

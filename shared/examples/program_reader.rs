@@ -1,13 +1,14 @@
-//! Reads programs as every long-lived instance does: a line with a program's id asks, a line with
-//! its version answers, and says whether Postgres or Redis had to be asked (`memory`, or `loaded`).
+//! Reads programs through the cache, as a long-lived instance does. For each program id on standard
+//! input it prints the program's version and where it was found: `memory` or `loaded` (from Redis
+//! or Postgres).
 //!
 //! ```text
-//! ENV_PREFIX=demo REDIS_CACHE_URL=redis://127.0.0.1:16380 DATABASE_URL=postgres://usher:usher@127.0.0.1:15432/usher \
+//! ENV_PREFIX=demo REDIS_CACHE_URL=redis://127.0.0.1:16380 \
+//!   DATABASE_URL=postgres://usher:usher@127.0.0.1:15432/usher \
 //!   PROGRAM_CACHE_READER=true cargo run --example program_reader --features cache,postgres
 //! ```
 //!
-//! Stop it (`kill -STOP`), change the program, wake it (`kill -CONT`): its next answer is the new
-//! version.
+//! Stop it (`kill -STOP`), change the program, resume it (`kill -CONT`): it prints the new version.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use shared::message::ProgramId;
 use shared::sale::Program;
 use shared::store::{Store, StoreError};
 
-/// Postgres, and how often it was asked.
+/// Postgres, and the number of reads.
 struct Counting(Store, Arc<AtomicU64>);
 
 impl ProgramSource for Counting {
@@ -40,9 +41,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (names, database, cache) = reader.finish(|| Some((names?, database?, cache?)))?;
 
     let loads = Arc::new(AtomicU64::new(0));
-    let truth = Counting(Store::connect(database.as_str(), &names, 1)?, loads.clone());
+    let source = Counting(Store::connect(database.as_str(), &names, 1)?, loads.clone());
     let link = cache.streams.link()?;
-    let programs = cache.open(truth, link.clone(), &names);
+    let programs = cache.open(source, link.clone(), &names);
     if let Some(block) = cache.block() {
         tokio::spawn(follow(
             programs.local(),
@@ -53,8 +54,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ));
     }
 
-    // Standard input is read by a thread of its own: the follower must run while nobody asks.
-    let (send, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    // A thread reads standard input, so that the follower runs meanwhile.
+    let (send, mut requests) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         std::io::stdin()
             .lock()
@@ -62,7 +63,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map_while(Result::ok)
             .try_for_each(|line| send.send(line))
     });
-    while let Some(line) = asked.recv().await {
+    while let Some(line) = requests.recv().await {
         let before = loads.load(Ordering::Relaxed);
         let fresh = programs.local().is_fresh();
         let found = programs.find(line.trim().parse()?).await?;

@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use delay_queue::{DelayQueue, Due, NewEntry, Shard};
 use redis_link::Link;
 use shared::naming::Names;
-use ticket_rush::place::Servers;
+use ticket_rush::locations::Servers;
 use ticket_rush::remove;
 
 use crate::figures::{figure, group};
@@ -37,7 +37,7 @@ pub(crate) async fn run(entries: u32) -> Result<()> {
         "Delay queue",
         &format!(
             "{entries} entries, bodies of 40 bytes, leases acknowledged; Redis with its own \
-                persistence on, one process beside it"
+             persistence on, one process beside it"
         ),
     );
     let per_second = |count: u32, took: Duration| f64::from(count) / took.as_secs_f64();

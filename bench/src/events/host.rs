@@ -26,7 +26,7 @@ pub(super) async fn start(
     neighbour: &str,
 ) -> Result<Running> {
     let folder = site
-        .place
+        .checkout
         .data()
         .join("bench")
         .join(format!("{}-{group}", site.topic));
@@ -34,17 +34,20 @@ pub(super) async fn start(
     let latencies = latencies
         .map(|name| folder.join(name).display().to_string())
         .unwrap_or_default();
-    let mut usher = Command::new(site.place.program("usher")?);
-    usher.current_dir(site.place.file("bench/events")).args([
+    let mut usher = Command::new(site.checkout.program("usher")?);
+    usher.current_dir(site.checkout.file("bench/events")).args([
         "up",
         "--no-build",
         "--profile",
-        site.place.profile(),
+        site.checkout.profile(),
     ]);
     usher
         .env(
             "CARGO_TARGET_DIR",
-            site.place.programs.parent().unwrap_or(&site.place.programs),
+            site.checkout
+                .programs
+                .parent()
+                .unwrap_or(&site.checkout.programs),
         )
         .env("RUST_LOG", "warn");
     let parameters = [
@@ -92,10 +95,10 @@ pub(super) async fn beside(site: &Site, events: u64, batch: u32, neighbour: &str
         rand::random::<u32>() >> 8
     );
     let running = start(site, &group, batch, None, neighbour).await?;
-    let run = through_usher(&running.host.watch(), "Noop", events, WARM).await?;
+    let run = through_usher(&running.host.status_client(), "Noop", events, WARM).await?;
     let other = running
         .host
-        .watch()
+        .status_client()
         .status()
         .await?
         .mapping("Neighbour")

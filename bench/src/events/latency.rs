@@ -54,7 +54,7 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     site.strike().await?;
     let configuration = format!(
         "{} events, one each {} ms, {PARTITIONS} partitions; from before the sending, which waits \
-            for the broker, until the handler begins",
+         for the broker, until the handler begins",
         events - WARM,
         EVERY.as_millis()
     );

@@ -15,7 +15,7 @@ mod neighbours;
 mod peers;
 
 use anyhow::Result;
-use ticket_rush::place::{Place, Servers};
+use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::topics::{PARTITIONS, ensure, remove};
 
 use crate::figures::{figure, group};
@@ -47,7 +47,7 @@ fn show(run: Run, name: &str, limit: Run) {
 /// The topic of a measurement.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
-    place: Place,
+    checkout: Checkout,
     brokers: String,
     topic: String,
 }
@@ -58,7 +58,7 @@ impl Site {
         let brokers = Servers::from_env().brokers;
         ensure(&brokers, &topic, PARTITIONS).await?;
         Ok(Self {
-            place: Place::find()?,
+            checkout: Checkout::find()?,
             brokers,
             topic,
         })
@@ -83,7 +83,7 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     let site = Site::filled("events", events).await?;
     let configuration = format!(
         "{events} events of {VALUE} bytes in {PARTITIONS} partitions, lz4, one broker; the first \
-            quarter is warm-up; usher: {INSTANCES} \
+         quarter is warm-up; usher: {INSTANCES} \
          processes of one function, lambda-batch decodes, memory is kept between events (MALLOC_ \
          variables of bench/events); CPU: of the host and its functions, or of the peer, without \
          the broker"

@@ -21,7 +21,7 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     let events = u64::from(events);
     let configuration = format!(
         "{events} events of {VALUE} bytes, batches of {BATCH}, {INSTANCES} processes; the other \
-            function has one process, a timeout of 3 s \
+         function has one process, a timeout of 3 s \
          and the same events, none of which it completes; the rate alone is that of two runs, \
          before and after the others"
     );

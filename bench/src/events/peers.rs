@@ -64,8 +64,12 @@ pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<R
             )));
         }
     }
-    let script = site.place.file("bench/peers").join(peer.folder).join("run");
-    let output = site.place.data().join("bench/peers").join(peer.folder);
+    let script = site
+        .checkout
+        .file("bench/peers")
+        .join(peer.folder)
+        .join("run");
+    let output = site.checkout.data().join("bench/peers").join(peer.folder);
     std::fs::create_dir_all(&output)
         .with_context(|| format!("{} cannot be made", output.display()))?;
     let built = command(&script, &output).arg("build").output().await?;

@@ -1,4 +1,4 @@
-//! `usher` as a child process: invoke once, or up until stopped.
+//! `usher` as a child process.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -12,61 +12,64 @@ use nix::unistd::Pid;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::place::{Place, Servers};
-use crate::status::Status;
+use crate::locations::{Checkout, Servers};
+use crate::status::HostStatus;
 
-/// How long a start may take once everything is built.
-const START: Duration = Duration::from_mins(1);
-/// How long a drain may take.
-const DRAIN: Duration = Duration::from_secs(45);
+/// Timeout of a start of programs that are built.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// Timeout of a drain.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// One environment of the system: its name, servers, and what it sets differently from usher.toml.
+/// One environment of the system: its prefix, its servers, and its settings beyond usher.toml.
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// Checkout and programs.
-    pub place: Place,
+    pub checkout: Checkout,
     /// Environment prefix.
     pub prefix: String,
     /// Servers.
     pub servers: Servers,
-    /// Folder of the public keys.
+    /// Folder of the key set.
     pub keys: PathBuf,
-    /// Where the API listens.
+    /// Address of the API.
     pub http: SocketAddr,
-    /// Where the host tells its status.
+    /// Address of the control port.
     pub control: SocketAddr,
     /// Template parameters beyond prefix and servers.
     pub parameters: Vec<(String, String)>,
     /// Whether schedules fire.
     pub schedules: bool,
-    /// What the host keeps.
+    /// State folder of the host.
     pub state: PathBuf,
-    /// Where `usher` writes its output.
+    /// File with the output of `usher`.
     pub log: PathBuf,
 }
 
 impl Environment {
-    /// `usher` with a verb that runs functions, those that were built together with this program.
+    /// A command of `usher` that runs the functions built together with this program.
     pub fn usher(&self, verb: &str) -> Result<Command> {
-        let mut usher = self.told(&[verb])?;
+        let mut usher = self.usher_with(&[verb])?;
         usher.arg("--state").arg(&self.state).args([
             "--no-build",
             "--profile",
-            self.place.profile(),
+            self.checkout.profile(),
         ]);
         usher.env(
             "CARGO_TARGET_DIR",
-            self.place.programs.parent().unwrap_or(&self.place.programs),
+            self.checkout
+                .programs
+                .parent()
+                .unwrap_or(&self.checkout.programs),
         );
         Ok(usher)
     }
 
-    /// `usher` with words and what the environment differs in.
-    pub fn told(&self, words: &[&str]) -> Result<Command> {
-        let mut usher = Command::new(self.place.program("usher")?);
+    /// `usher` with arguments and the parameters of the environment.
+    pub fn usher_with(&self, arguments: &[&str]) -> Result<Command> {
+        let mut usher = Command::new(self.checkout.program("usher")?);
         usher
-            .current_dir(&self.place.root)
-            .args(words)
+            .current_dir(&self.checkout.root)
+            .args(arguments)
             .stdin(Stdio::null());
         usher.args([
             "--sqs-endpoint",
@@ -91,29 +94,34 @@ impl Environment {
         Ok(usher)
     }
 
-    /// Runs a function for one event, through the environment's host where one runs, and gives its answer.
+    /// Invokes a function with one event, through the environment's host if one runs.
     pub async fn invoke(&self, function: &str, event: &Path) -> Result<Output> {
-        self.invoked(function, event, &[]).await
+        self.invoke_with(function, event, &[]).await
     }
 
-    /// Starts a function of its own for one event, whatever host runs beside it, and gives its answer. That host may be another
-    /// environment's.
+    /// Invokes a function with one event in a process of its own. A running host, which may belong to
+    /// another environment, is not used.
     pub async fn invoke_alone(&self, function: &str, event: &Path) -> Result<Output> {
-        self.invoked(function, event, &["--alone"]).await
+        self.invoke_with(function, event, &["--alone"]).await
     }
 
-    async fn invoked(&self, function: &str, event: &Path, more: &[&str]) -> Result<Output> {
+    async fn invoke_with(
+        &self,
+        function: &str,
+        event: &Path,
+        arguments: &[&str],
+    ) -> Result<Output> {
         let mut usher = self.usher("invoke")?;
         usher
             .arg("-e")
             .arg(event)
             .arg(function)
-            .args(more)
+            .args(arguments)
             .kill_on_drop(true);
         Ok(usher.output().await?)
     }
 
-    /// Starts everything and waits until it serves.
+    /// Starts the host and waits until it serves.
     pub async fn up(&self) -> Result<Host> {
         let mut usher = self.usher("up")?;
         usher.arg("--jwks").arg(self.keys.join("jwks.json"));
@@ -123,26 +131,27 @@ impl Environment {
     }
 }
 
-/// A running `usher up`. Dropped, it is killed, and its functions with it; it drains and ends if this process is killed.
+/// A running `usher up`. It is killed when this value is dropped; it drains and ends if this process is
+/// killed.
 #[derive(Debug)]
 pub struct Host {
     child: Child,
-    /// The host ends with its standard input, which this process closes by any end of its own.
+    /// The host drains when its standard input closes, which happens however this process ends.
     _input: Option<ChildStdin>,
-    watch: Watch,
+    status_client: StatusClient,
     log: PathBuf,
 }
 
-/// Asks a host what it does.
+/// Reads the status of a host.
 #[derive(Debug, Clone)]
-pub struct Watch {
+pub struct StatusClient {
     control: SocketAddr,
     client: reqwest::Client,
 }
 
-impl Watch {
-    /// What the host says of itself.
-    pub async fn status(&self) -> Result<Status> {
+impl StatusClient {
+    /// Gets the status document.
+    pub async fn status(&self) -> Result<HostStatus> {
         let answer = self
             .client
             .get(format!("http://{}/_usher/status", self.control))
@@ -153,8 +162,8 @@ impl Watch {
 }
 
 impl Host {
-    /// Starts `usher up` as `usher` says it, its output appended to `log`, and waits until it tells its status at `control` and
-    /// listens at `http`, if anything of it does.
+    /// Starts the given `usher up`, appends its output to `log`, and waits until it serves its status at
+    /// `control` and, if given, accepts connections at `http`.
     pub async fn start(
         mut usher: Command,
         control: SocketAddr,
@@ -162,19 +171,19 @@ impl Host {
         log: &Path,
     ) -> Result<Self> {
         let output = File::options().create(true).append(true).open(log);
-        let output = output.with_context(|| format!("{} cannot be written", log.display()))?;
+        let output = output.with_context(|| format!("cannot write {}", log.display()))?;
         usher
             .arg("--control")
             .arg(control.to_string())
             .arg("--until-stdin-closes")
             .stdin(Stdio::piped());
-        // A group of its own, so that Ctrl-C reaches it only through us.
+        // A process group of its own: Ctrl-C reaches it only through this process.
         usher
             .stdout(output.try_clone()?)
             .stderr(output)
             .process_group(0)
             .kill_on_drop(true);
-        let mut child = usher.spawn().context("usher could not be started")?;
+        let mut child = usher.spawn().context("cannot start usher")?;
         let input = child.stdin.take();
         let client = reqwest::Client::builder()
             .no_proxy()
@@ -183,30 +192,30 @@ impl Host {
         let mut host = Self {
             child,
             _input: input,
-            watch: Watch { control, client },
+            status_client: StatusClient { control, client },
             log: log.to_owned(),
         };
         host.serving(http).await?;
         Ok(host)
     }
 
-    /// Something that can ask it what it does.
-    pub fn watch(&self) -> Watch {
-        self.watch.clone()
+    /// A client of its status.
+    pub fn status_client(&self) -> StatusClient {
+        self.status_client.clone()
     }
 
-    /// The process, while it runs.
+    /// Process id, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Waits until it ends by itself.
-    pub async fn ended(&mut self) -> Result<std::process::ExitStatus> {
+    /// Waits until it ends.
+    pub async fn wait(&mut self) -> Result<std::process::ExitStatus> {
         Ok(self.child.wait().await?)
     }
 
     async fn serving(&mut self, http: Option<SocketAddr>) -> Result<()> {
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 bail!("usher did not start ({status}):\n{}", last_lines(&self.log));
@@ -215,10 +224,10 @@ impl Host {
                 Some(http) => tokio::net::TcpStream::connect(http).await.is_ok(),
                 None => true,
             };
-            // where a port was taken meanwhile, another host answers until this one has ended
+            // If another host has taken the port meanwhile, that one answers until this one has ended.
             if api
                 && self
-                    .watch
+                    .status_client
                     .status()
                     .await
                     .is_ok_and(|status| Some(status.pid) == self.child.id())
@@ -228,7 +237,7 @@ impl Host {
             if Instant::now() > deadline {
                 bail!(
                     "usher does not serve after {} s:\n{}",
-                    START.as_secs(),
+                    START_TIMEOUT.as_secs(),
                     last_lines(&self.log)
                 );
             }
@@ -236,13 +245,12 @@ impl Host {
         }
     }
 
-    /// Asks it to drain, and waits until it has. An error if it failed or had to be killed.
+    /// Drains and stops it. Fails if it fails, or if it must be killed.
     pub async fn stop(mut self) -> Result<()> {
         if let Some(pid) = self.child.id() {
-            kill(Pid::from_raw(pid as i32), Signal::SIGTERM)
-                .context("usher cannot be told to stop")?;
+            kill(Pid::from_raw(pid as i32), Signal::SIGTERM).context("cannot stop usher")?;
         }
-        match timeout(DRAIN, self.child.wait()).await {
+        match timeout(DRAIN_TIMEOUT, self.child.wait()).await {
             Ok(status) => {
                 let status = status?;
                 if !status.success() {
@@ -253,29 +261,29 @@ impl Host {
             Err(_) => {
                 bail!(
                     "usher did not drain within {} s; it was killed:\n{}",
-                    DRAIN.as_secs(),
+                    DRAIN_TIMEOUT.as_secs(),
                     last_lines(&self.log)
                 )
             }
         }
     }
 
-    /// Kills it without a word, as a power cut would.
+    /// Kills it without a drain, as a power failure does.
     pub async fn kill(mut self) -> Result<()> {
-        self.child.kill().await.context("usher cannot be killed")
+        self.child.kill().await.context("cannot kill usher")
     }
 }
 
-/// The end of a log, for an error.
+/// The last lines of a log, for an error.
 pub fn last_lines(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-/// `wanted` if nothing listens there, else a free port of the same address.
-pub fn free_address(wanted: SocketAddr) -> Result<SocketAddr> {
-    let listener = std::net::TcpListener::bind(wanted)
-        .or_else(|_| std::net::TcpListener::bind((wanted.ip(), 0)));
+/// `preferred` if nothing listens there, else a free port of the same address.
+pub fn free_address(preferred: SocketAddr) -> Result<SocketAddr> {
+    let listener = std::net::TcpListener::bind(preferred)
+        .or_else(|_| std::net::TcpListener::bind((preferred.ip(), 0)));
     Ok(listener.context("no free port")?.local_addr()?)
 }

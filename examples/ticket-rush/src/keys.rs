@@ -1,6 +1,6 @@
-//! The key set that signs buyers' tokens on one's own machine: an identity provider in two files.
+//! The key set that signs buyers' tokens: an identity provider in two files.
 //!
-//! `private.pem` signs, `jwks.json` is what the authorizer of the API is given. There is no way around the authorizer.
+//! `private.pem` signs; the authorizer of the API reads `jwks.json`. Every request needs the authorizer.
 
 use std::fs;
 use std::io::Write;
@@ -20,7 +20,7 @@ use serde_json::json;
 pub const ISSUER: &str = "https://auth.example.test/";
 /// `aud` of every token.
 pub const AUDIENCE: &str = "ticket-sale";
-/// `kid` of the one key.
+/// `kid` of the key.
 const KEY_ID: &str = "local-1";
 
 /// Signs tokens.
@@ -45,25 +45,25 @@ struct Claims<'a> {
 }
 
 impl Keys {
-    /// Reads the key set of `dir`, or makes one (RSA, 2048 bits) where there is none.
+    /// Reads the key set of `dir`, or creates one (RSA, 2048 bits).
     pub fn at(dir: &Path) -> Result<Self> {
         let private = dir.join("private.pem");
         if !private.exists() {
-            make(dir).with_context(|| format!("no key set could be made in {}", dir.display()))?;
+            create(dir).with_context(|| format!("cannot create a key set in {}", dir.display()))?;
         }
         let pem = fs::read_to_string(&private)
             .with_context(|| format!("{} cannot be read", private.display()))?;
         let key = EncodingKey::from_rsa_pem(pem.as_bytes());
         let key = key.with_context(|| {
             format!(
-                "{} is no RSA key; delete {} to make a new set",
+                "{} is not an RSA key; delete {} to create a new set",
                 private.display(),
                 dir.display()
             )
         })?;
-        let jwks = dir.join("jwks.json");
-        if !jwks.exists() {
-            fs::write(&jwks, public(&RsaPrivateKey::from_pkcs8_pem(&pem)?))
+        let path = dir.join("jwks.json");
+        if !path.exists() {
+            fs::write(&path, jwks(&RsaPrivateKey::from_pkcs8_pem(&pem)?))
                 .context("jwks.json cannot be written")?;
         }
         Ok(Self(key))
@@ -88,11 +88,11 @@ impl Keys {
     }
 }
 
-fn make(dir: &Path) -> Result<()> {
+fn create(dir: &Path) -> Result<()> {
     let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)?;
     fs::create_dir_all(dir)?;
-    fs::write(dir.join("jwks.json"), public(&key))?;
-    // The private key last: a set that was interrupted is made anew.
+    fs::write(dir.join("jwks.json"), jwks(&key))?;
+    // The private key is written last: an interrupted set is created again.
     let part = dir.join(format!("private.pem.{}", std::process::id()));
     let mut file = fs::OpenOptions::new()
         .create(true)
@@ -105,15 +105,18 @@ fn make(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn public(key: &RsaPrivateKey) -> String {
+fn jwks(key: &RsaPrivateKey) -> String {
     let number = |n: &rsa::BigUint| base64_url(&n.to_bytes_be());
-    let key = json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID, "n": number(key.n()), "e": number(key.e()) });
+    let key = json!({
+        "kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID,
+        "n": number(key.n()), "e": number(key.e()),
+    });
     json!({ "keys": [key] }).to_string()
 }
 
 /// Base64 with the URL alphabet and without padding, as JWKs write numbers.
 fn base64_url(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for group in bytes.chunks(3) {
         let bits = group
@@ -121,7 +124,7 @@ fn base64_url(bytes: &[u8]) -> String {
             .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
             << (8 * (3 - group.len()));
         for i in 0..=group.len() {
-            text.push(char::from(LETTERS[(bits >> (18 - 6 * i) & 63) as usize]));
+            text.push(char::from(ALPHABET[(bits >> (18 - 6 * i) & 63) as usize]));
         }
     }
     text
@@ -134,7 +137,7 @@ mod tests {
     use jsonwebtoken::{DecodingKey, Validation, decode};
 
     #[test]
-    fn a_token_is_verified_by_the_published_keys_and_a_second_call_keeps_them() {
+    fn published_keys_verify_tokens_and_remain() {
         let dir = tempfile::tempdir().expect("a folder");
         let token = Keys::at(dir.path())
             .and_then(|k| k.token("ann", Some("programs:write"), Duration::from_mins(1)))
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_url_is_the_standard_one() {
+    fn base64_url_follows_the_standard() {
         let expected = [
             ("", ""),
             ("f", "Zg"),

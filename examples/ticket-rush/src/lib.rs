@@ -1,33 +1,33 @@
-//! What a client of the ticket sale needs on its own machine, shared by the demo, the journeys and the benchmarks.
+//! Tools of a client of the ticket sale on one machine, for the demo, the journeys and the benchmarks.
 //!
-//! | file | holds |
+//! | module | provides |
 //! |---|---|
-//! | [`place`] | where things are: checkout, programs, servers |
+//! | [`locations`] | paths of the checkout and the programs, addresses of the servers |
 //! | [`keys`] | the key set that signs buyers' tokens, and the tokens |
-//! | [`checkout`] | one run at a time in a checkout and in an environment |
-//! | [`ending`] | signals that end a run in order |
-//! | [`topics`] | Kafka topics made as the system needs them |
+//! | [`locks`] | one run at a time per data folder and per environment |
+//! | [`shutdown`] | the signals that end a run |
+//! | [`topics`] | creation and removal of Kafka topics |
 //! | [`host`] | `usher` as a child process: invoke, up, stop, kill |
-//! | [`fault`] | a function killed while it works |
-//! | [`status`] | what `usher` says of itself |
-//! | [`shop`] | the sale's HTTP API as buyers and the payment provider use it |
-//! | [`journal`] | the client log: what was asked and what was answered, for the audit |
-//! | [`sent`] | what clients really sent, counted by themselves |
-//! | [`prepare`] | an environment made ready: keys, topics, tables |
-//! | [`remove`] | an environment taken off the servers |
+//! | [`kill`] | killing a function while it handles an event |
+//! | [`status`] | the status document of `usher` |
+//! | [`api`] | the HTTP API, as buyers and the payment provider use it |
+//! | [`client_log`] | the log of all requests and answers, for the audit |
+//! | [`request_counts`] | the number of requests that the clients sent |
+//! | [`prepare`] | setup of an environment: keys, topics, tables |
+//! | [`remove`] | removal of an environment from the servers |
 //!
-//! It uses nothing of the system's own code: what it sends is what any client would send.
+//! It uses no code of the system: it sends what any client would send.
 
-pub mod checkout;
-pub mod ending;
-pub mod fault;
+pub mod api;
+pub mod client_log;
 pub mod host;
-pub mod journal;
 pub mod keys;
-pub mod place;
+pub mod kill;
+pub mod locations;
+pub mod locks;
 pub mod prepare;
 pub mod remove;
-pub mod sent;
-pub mod shop;
+pub mod request_counts;
+pub mod shutdown;
 pub mod status;
 pub mod topics;

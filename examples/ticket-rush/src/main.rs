@@ -1,7 +1,7 @@
-//! `ticket-rush`: the ticket sale shown at work, and the small tools a client of it needs on its own machine.
+//! `ticket-rush`: a demo of the ticket sale, and tools for clients on the same machine.
 
 mod demo;
-mod say;
+mod output;
 mod up;
 
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use ticket_rush::host::Environment;
 use ticket_rush::keys::Keys;
-use ticket_rush::place::{Place, Servers};
+use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::prepare::prepare;
 
-/// Buyers of the ticket sale, and what they need on one machine.
+/// Buyers of the ticket sale, and their tools.
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Cli {
@@ -25,7 +25,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
-    /// Make the key set that signs buyers' tokens, if there is none.
+    /// Create the key set that signs buyers' tokens, if it is missing.
     Keys {
         /// Folder of private.pem and jwks.json.
         #[arg(long = "dir", default_value = ".data/keys")]
@@ -36,45 +36,45 @@ enum Verb {
         /// Folder of the key set.
         #[arg(long, default_value = ".data/keys")]
         keys: PathBuf,
-        /// Who the token is for.
+        /// Subject of the token.
         #[arg(long)]
         sub: String,
-        /// What it allows, e.g. programs:write.
+        /// Scope of the token, such as programs:write.
         #[arg(long)]
         scope: Option<String>,
-        /// For how many minutes.
+        /// Lifetime in minutes.
         #[arg(long, default_value_t = 60)]
         minutes: u64,
     },
-    /// Make keys, topics and tables of an environment.
+    /// Create keys, topics and tables of an environment.
     Prepare {
         /// Environment prefix.
         #[arg(long, default_value = "demo")]
         env: String,
     },
-    /// Leave the system running and print requests to try.
+    /// Run the system until Ctrl-C and print requests to try.
     Up {
         /// Environment prefix.
         #[arg(long, default_value = "demo")]
         env: String,
     },
-    /// A sale under a rush, narrated and audited.
+    /// Run a sale under load and audit it.
     Demo(DemoOptions),
 }
 
-/// How large the rush is.
+/// Size of the demo.
 #[derive(Args, Debug, Clone)]
 struct DemoOptions {
-    /// Kill functions and stop Kafka meanwhile.
+    /// Kill functions and stop Kafka during the sale.
     #[arg(long)]
     faults: bool,
-    /// Buyers.
+    /// Number of buyers.
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     buyers: u32,
-    /// Seats on sale.
+    /// Number of seats on sale.
     #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(200..=100_000))]
     seats: u32,
-    /// The same seed gives the same buyers.
+    /// Seed of the buyers' random choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -116,21 +116,21 @@ async fn run(verb: Verb) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// An environment on this machine at the usual addresses.
+/// An environment on this machine, at the default addresses.
 fn environment(prefix: &str) -> Result<Environment> {
-    let place = Place::find()?;
-    let data = place.data();
+    let checkout = Checkout::find()?;
+    let data = checkout.data();
     std::fs::create_dir_all(&data)?;
     Ok(Environment {
         prefix: prefix.to_owned(),
         servers: Servers::from_env(),
-        keys: place.keys(),
+        keys: checkout.keys(),
         http: ([127, 0, 0, 1], 18080).into(),
         control: ([127, 0, 0, 1], 18090).into(),
         parameters: vec![],
         schedules: true,
-        state: place.root.join(".aws-sam/usher"),
+        state: checkout.root.join(".aws-sam/usher"),
         log: data.join("usher.log"),
-        place,
+        checkout,
     })
 }

@@ -1,23 +1,23 @@
-//! An environment taken off the servers: schema, keys, topics. Others on the same servers are not touched.
+//! Removal of an environment from the servers: schema, keys, topics.
 
 use anyhow::{Context, Result, ensure};
 use redis::aio::MultiplexedConnection;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, raw_sql};
 
-use crate::checkout::Owned;
-use crate::place::Servers;
+use crate::locations::Servers;
+use crate::locks::EnvironmentLock;
 use crate::prepare::{calls_topic, orders_topic};
 use crate::topics;
 
-/// Removes what [`prepare`](crate::prepare::prepare) and a run left. Safe to repeat. An error where another process has the
-/// environment, of which nothing is removed then.
+/// Removes everything that [`prepare`](crate::prepare::prepare) and a run created. Idempotent. Fails, and
+/// removes nothing, if another process holds the environment.
 pub async fn remove(servers: &Servers, prefix: &str) -> Result<()> {
-    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     ensure!(
-        !prefix.is_empty() && prefix.chars().all(letters),
-        "{prefix:?} is no environment prefix"
+        !prefix.is_empty() && prefix.chars().all(allowed),
+        "{prefix:?} is not a valid environment prefix"
     );
-    let owned = Owned::claim(servers, prefix).await?;
+    let owned = EnvironmentLock::claim(servers, prefix).await?;
     ensure!(
         owned.is_some(),
         "environment {prefix} is in use by another process; nothing of it was removed"
@@ -38,7 +38,7 @@ pub async fn remove(servers: &Servers, prefix: &str) -> Result<()> {
     topics::remove(&servers.brokers, &calls_topic(prefix)).await
 }
 
-/// Removes an environment's keys from both Redis.
+/// Removes an environment's keys from both Redis servers.
 pub async fn keys(servers: &Servers, prefix: &str) -> Result<()> {
     keys_at(&servers.redis_url, prefix).await?;
     keys_at(&servers.cache_url, prefix).await

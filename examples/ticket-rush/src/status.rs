@@ -1,93 +1,93 @@
-//! What `usher` says of itself at `GET /_usher/status`.
+//! The status document of `usher`, at `GET /_usher/status`.
 
 use serde::Deserialize;
 
-/// The whole picture.
+/// Status of a host.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Status {
-    /// The host's process.
+pub struct HostStatus {
+    /// Process id of the host.
     pub pid: u32,
-    /// Functions with their processes.
-    pub functions: Vec<Function>,
-    /// Kafka mappings with their partitions.
-    pub mappings: Vec<Mapping>,
+    /// Functions.
+    pub functions: Vec<FunctionStatus>,
+    /// Kafka event source mappings.
+    pub mappings: Vec<MappingStatus>,
 }
 
-/// A function.
+/// Status of a function.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Function {
+pub struct FunctionStatus {
     /// Logical id.
     pub function: String,
     /// Invocations since the host started.
     pub invocations: u64,
-    /// Those that failed.
+    /// Failed invocations.
     pub errors: u64,
-    /// Calls refused at the concurrency limit.
+    /// Invocations refused at the concurrency limit.
     pub throttles: u64,
     /// Processes started.
     pub cold_starts: u64,
     /// Its processes.
-    pub instances: Vec<Instance>,
+    pub instances: Vec<InstanceStatus>,
 }
 
-/// A process of a function.
+/// Status of an instance.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Instance {
+pub struct InstanceStatus {
     /// Process id.
     pub pid: Option<u32>,
-    /// starting, idle, busy or stopping.
+    /// `starting`, `idle`, `busy` or `stopping`.
     pub state: String,
-    /// What it works on.
-    pub in_flight: Vec<InFlight>,
+    /// Invocations in flight.
+    pub in_flight: Vec<InvocationStatus>,
 }
 
 /// An invocation in flight.
 #[derive(Debug, Clone, Deserialize)]
-pub struct InFlight {
-    /// Records of the batch; 0 when it is not one.
+pub struct InvocationStatus {
+    /// Records of the batch; 0 if the event is no batch.
     pub records: usize,
 }
 
-/// A Kafka mapping.
+/// Status of a Kafka event source mapping.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Mapping {
-    /// Function's logical id.
+pub struct MappingStatus {
+    /// Logical id of its function.
     pub function: String,
     /// Consumer group.
     pub group: String,
-    /// Records that are over with.
+    /// Completed records.
     pub records_done: u64,
-    /// Batches that failed and were tried again.
+    /// Batches that failed and were retried.
     pub failed_batches: u64,
     /// Partitions that this host owns.
-    pub partitions: Vec<Partition>,
+    pub partitions: Vec<PartitionStatus>,
 }
 
-/// A partition.
+/// Status of a partition.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Partition {
+pub struct PartitionStatus {
     /// Topic.
     pub topic: String,
     /// Number.
     pub partition: i32,
-    /// Next offset to be done.
+    /// Next offset to complete.
     pub position: Option<i64>,
     /// End of the log.
     pub end: Option<i64>,
 }
 
-impl Status {
-    /// A function by logical id.
-    pub fn function(&self, name: &str) -> Option<&Function> {
+impl HostStatus {
+    /// Finds a function by logical id.
+    pub fn function(&self, name: &str) -> Option<&FunctionStatus> {
         self.functions.iter().find(|f| f.function == name)
     }
 
-    /// The mapping of a function.
-    pub fn mapping(&self, function: &str) -> Option<&Mapping> {
+    /// Finds the mapping of a function.
+    pub fn mapping(&self, function: &str) -> Option<&MappingStatus> {
         self.mappings.iter().find(|m| m.function == function)
     }
 
-    /// Every process of every function.
+    /// Process ids of all instances.
     pub fn processes(&self) -> impl Iterator<Item = u32> + '_ {
         self.functions
             .iter()

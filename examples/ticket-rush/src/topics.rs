@@ -1,4 +1,5 @@
-//! Kafka topics made as the system needs them: `LogAppendTime`, so that no producer's clock decides anything.
+//! Kafka topics of the system. Their type of timestamp is `LogAppendTime`, so that no decision depends on
+//! a producer's clock.
 
 use std::time::Duration;
 
@@ -8,40 +9,40 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
-/// Partitions of a topic.
+/// Number of partitions of a topic.
 pub const PARTITIONS: i32 = 4;
-/// How long the broker may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Timeout of a request to the broker.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 fn admin(brokers: &str) -> Result<(AdminClient<DefaultClientContext>, AdminOptions)> {
     let admin = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .create()
-        .context("Kafka's settings are wrong")?;
+        .context("the Kafka settings are not valid")?;
     let options = AdminOptions::new()
-        .request_timeout(Some(PATIENCE))
-        .operation_timeout(Some(PATIENCE));
+        .request_timeout(Some(TIMEOUT))
+        .operation_timeout(Some(TIMEOUT));
     Ok((admin, options))
 }
 
-/// Makes the topic where it is missing; true if it was made.
+/// Creates the topic if it is missing. Returns whether it was created.
 pub async fn ensure(brokers: &str, topic: &str, partitions: i32) -> Result<bool> {
     let (admin, options) = admin(brokers)?;
-    let wanted = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
+    let topic_settings = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
         .set("message.timestamp.type", "LogAppendTime");
-    let answers = admin.create_topics([&wanted], &options).await;
+    let answers = admin.create_topics([&topic_settings], &options).await;
     let answers = answers.with_context(|| {
         format!("Kafka at {brokers} does not answer: scripts/servers start kafka")
     })?;
     match answers.first() {
         Some(Ok(_)) => Ok(true),
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
-        Some(Err((topic, code))) => bail!("topic {topic} could not be made: {code}"),
-        None => bail!("Kafka at {brokers} said nothing about topic {topic}"),
+        Some(Err((topic, code))) => bail!("cannot create topic {topic}: {code}"),
+        None => bail!("Kafka at {brokers} returned no result for topic {topic}"),
     }
 }
 
-/// Deletes the topic, if there is one.
+/// Deletes the topic if it exists.
 pub async fn remove(brokers: &str, topic: &str) -> Result<()> {
     let (admin, options) = admin(brokers)?;
     let answers = admin.delete_topics(&[topic], &options).await;
@@ -50,7 +51,7 @@ pub async fn remove(brokers: &str, topic: &str) -> Result<()> {
         .first()
     {
         Some(Err((topic, code))) if *code != RDKafkaErrorCode::UnknownTopicOrPartition => {
-            bail!("topic {topic} stays: {code}")
+            bail!("cannot delete topic {topic}: {code}")
         }
         _ => Ok(()),
     }

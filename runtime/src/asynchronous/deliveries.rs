@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use event_sources::asynchronous::{AcceptedEvent, EventDestination, EventStage};
+use sam_template::model::sqs::name_of;
 
 use super::record;
 use super::store::Stored;
 use crate::destinations::{
     Body, Delivered, DestinationClient, DestinationError, FailureRecord, Metadata,
 };
-use crate::model::sqs::name_of;
 use crate::sqs::Sqs;
 
 /// Maximum size of a message in bytes (SQS quota, 1 MiB).

@@ -17,13 +17,13 @@ use super::driver::Driver;
 use super::store::{Change, Store};
 use crate::ids::new_id;
 use crate::instances::arn;
-use crate::model::{Application, EventTarget};
 use crate::sqs::Sqs;
 use event_sources::asynchronous::{AcceptedEvent, EventDestination, EventStage};
 use event_sources::asynchronous::{
     AsyncInput, AsyncMachine, AttemptResult, EventInvokePolicy, RetryTiming,
 };
 use event_sources::health::{SourceHealth, SourceProblem, SourceState, SourceWatch, WaitingWork};
+use sam_template::model::{Application, EventTarget};
 
 /// Most bytes of an asynchronous event (Lambda quota "Invocation payload", asynchronous: 1 MB).
 pub const MAX_EVENT: usize = 1024 * 1024;

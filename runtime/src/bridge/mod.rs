@@ -71,7 +71,7 @@ pub fn run(route: &BridgeRoute, runtime: &Handle, stop: &Arc<AtomicBool>) -> Res
         .create_with_context(SilentContext)
         .map_err(unusable)?;
     consumer.subscribe(&[&route.topic]).map_err(unusable)?;
-    let fifo = crate::model::sqs::is_fifo(&route.queue);
+    let fifo = sam_template::model::sqs::is_fifo(&route.queue);
     let mut copied = 0;
     let mut errors = Repeats::default();
     let mut gaps = GapDetector::default();

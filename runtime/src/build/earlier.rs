@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::workspace;
-use crate::document::{Node, Problems, parse_toml};
+use sam_template::document::{Node, Problems, parse_toml};
 
 /// The root of a package's workspace: `package.workspace`, else the nearest folder above with a
 /// `[workspace]` that does not exclude the package, else its own folder.

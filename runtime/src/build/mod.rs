@@ -16,7 +16,7 @@ mod workspace;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Application, Code, Function, ToolBuild};
+use sam_template::model::{Application, Code, Function, ToolBuild};
 
 /// Name of the executable in a prebuilt folder.
 const BOOTSTRAP: &str = "bootstrap";

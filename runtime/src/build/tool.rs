@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
 use super::BOOTSTRAP;
-use crate::model::{Tool, ToolBuild};
+use sam_template::model::{Tool, ToolBuild};
 
 /// Builds one function. Blocks.
 pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), String> {

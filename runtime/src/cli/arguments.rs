@@ -10,7 +10,7 @@ use super::operations::{
     PauseArguments, SetArguments,
 };
 use crate::faults::Plan;
-use crate::project;
+use sam_template::project;
 
 /// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda
 /// Runtime API, fed by Kafka, SQS, schedules and HTTP as in the cloud.

@@ -10,8 +10,8 @@ use super::error::CommandError;
 use super::operations::BridgeArguments;
 use super::prepare;
 use crate::bridge::{BridgeRoute, run as copy};
-use crate::project::{Arguments, Project, broker_list};
 use crate::sqs::Sqs;
+use sam_template::project::{Arguments, Project, broker_list};
 
 /// Copies records until the first signal, then sends those that were read.
 pub(super) fn run(arguments: &BridgeArguments) -> Result<ExitCode, CommandError> {

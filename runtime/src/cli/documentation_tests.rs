@@ -13,8 +13,8 @@ use clap::error::ErrorKind;
 use super::arguments::{Cli, Command};
 use super::operations::OffsetsCommand;
 use super::prepare;
-use crate::model::Application;
-use crate::project::Arguments;
+use sam_template::model::Application;
+use sam_template::project::Arguments;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -13,13 +13,13 @@ use super::error::CommandError;
 use super::prepare;
 use super::running_host;
 use crate::client::{InvokeClient, InvokeReply};
-use crate::document::nearest;
 use crate::instances::{Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Request};
 use crate::invoke_api;
-use crate::model::qualified::function_name;
-use crate::model::{Application, Function};
 use crate::terminal;
+use sam_template::document::nearest;
+use sam_template::model::qualified::function_name;
+use sam_template::model::{Application, Function};
 
 /// Longest wait for the function's last lines of output.
 const LAST_LINES: Duration = Duration::from_secs(2);

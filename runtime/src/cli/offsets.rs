@@ -14,13 +14,13 @@ use super::operations::{ListOffsets, OffsetsArguments, OffsetsCommand, SeekOffse
 use super::prepare;
 use super::settings::print;
 use crate::client::{ControlClient, ControlReply};
-use crate::document::nearest;
 use crate::instances;
 use crate::kafka::{GroupPosition, PositionAction, PositionChange, SeekTarget, positions};
-use crate::model::{Application, KafkaMapping};
-use crate::project::Project;
 use crate::sqs::Sqs;
 use crate::terminal::line;
+use sam_template::document::nearest;
+use sam_template::model::{Application, KafkaMapping};
+use sam_template::project::Project;
 
 /// Path of a running host.
 const PATH: &str = "/_usher/offsets";

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::arguments::{ApplicationArguments, BuildArguments, StateArguments};
-use crate::project;
+use sam_template::project;
 
 /// The running host.
 #[derive(Debug, Args)]

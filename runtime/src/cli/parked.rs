@@ -12,11 +12,11 @@ use super::running_host;
 use super::settings::print;
 use crate::client::InvokeClient;
 use crate::clock::epoch_ms;
-use crate::document::nearest;
-use crate::model::Application;
 use crate::observation::shortened;
 use crate::parked::{self, DeadLetterStore, DeadLetterView};
 use crate::terminal::{block, line};
+use sam_template::document::nearest;
+use sam_template::model::Application;
 
 /// Longest body shown, bytes.
 const MAX_SHOWN_BODY: usize = 2_000;

@@ -5,11 +5,11 @@ use std::path::Path;
 use super::arguments::BuildArguments;
 use super::error::CommandError;
 use crate::build::{self, Binaries};
-use crate::model::Application;
-use crate::project::SettingChange;
-use crate::project::{Arguments, CheckedProject, Project};
-use crate::redaction;
-use crate::template;
+use sam_template::model::Application;
+use sam_template::project::SettingChange;
+use sam_template::project::{Arguments, CheckedProject, Project};
+use sam_template::redaction;
+use sam_template::template;
 
 /// Reads the project, then its template.
 pub(super) fn application(

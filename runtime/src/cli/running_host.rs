@@ -7,8 +7,8 @@ use super::arguments::{BuildArguments, InvokeArguments};
 use super::error::CommandError;
 use super::prepare;
 use crate::client::InvokeClient;
-use crate::model::{Application, Function};
-use crate::project::Project;
+use sam_template::model::{Application, Function};
+use sam_template::project::Project;
 
 /// Checks that the host runs the function with the arguments of `usher invoke`.
 ///

@@ -9,9 +9,9 @@ use super::error::CommandError;
 use super::operations::{HostArguments, PauseArguments, SetArguments};
 use super::prepare;
 use crate::client::{ControlClient, ControlReply};
-use crate::project::{Arguments, Project};
-use crate::project::{HOST, SettingChange};
 use crate::terminal;
+use sam_template::project::{Arguments, Project};
+use sam_template::project::{HOST, SettingChange};
 
 const PATH: &str = "/_usher/settings";
 

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use super::arguments::ApplicationArguments;
 use super::error::CommandError;
 use super::prepare;
-use crate::model::sqs::name_of;
-use crate::model::{
+use crate::terminal;
+use event_sources::filter::Filters;
+use sam_template::model::sqs::name_of;
+use sam_template::model::{
     Application, Code, Destination, Function, KafkaMapping, LogFormat, Logging, Queue, SqsMapping,
     Tool,
 };
-use crate::project::Project;
-use crate::{redaction, terminal};
-use event_sources::filter::Filters;
+use sam_template::project::Project;
+use sam_template::redaction;
 
 /// Prints the resolved application; the warnings go to standard error.
 pub(super) fn run(arguments: &ApplicationArguments) -> Result<ExitCode, CommandError> {

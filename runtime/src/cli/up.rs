@@ -12,14 +12,14 @@ use super::prepare;
 use super::stop_signals::StopSignals;
 use crate::control::LogSwitch;
 use crate::descriptors;
-use crate::http::{self, KeyStore, Refresh};
+use crate::http::{self, KeyStore, RefreshIntervals};
 use crate::instances::{DEFAULT_CONCURRENCY, PoolOptions};
-use crate::invoke_api::{MIN_TOKEN_LENGTH, Token};
-use crate::model::{Api, Application};
-use crate::project::{Arguments, Project, SETTINGS, is_this_machine};
+use crate::invoke_api::{InvokeToken, MIN_TOKEN_LENGTH};
 use crate::state::StateFolder;
 use crate::supervision::ComponentRegistry;
-use crate::up::{self, InvokeAt, Options};
+use crate::up::{self, HostOptions, InvokeAt};
+use sam_template::model::{Api, Application};
+use sam_template::project::{Arguments, Project, SETTINGS, is_this_machine};
 
 /// Runs all checks before the build, which takes long, and reports all problems in one message.
 pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, CommandError> {
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
     if let Some(most) = project.concurrency {
         pool.default_concurrency = most as usize;
     }
-    let options = Options {
+    let options = HostOptions {
         executables,
         pool,
         control,
@@ -142,8 +142,8 @@ fn token(
     written: Option<&str>,
     listen: Option<SocketAddr>,
     problems: &mut Vec<String>,
-) -> Option<Token> {
-    let token = written.and_then(Token::new);
+) -> Option<InvokeToken> {
+    let token = written.and_then(InvokeToken::new);
     if written.is_some() && token.is_none() {
         problems.push(format!(
             "--token (or USHER_TOKEN) needs at least {MIN_TOKEN_LENGTH} characters: letters, digits, - \
@@ -165,7 +165,7 @@ fn token(
 /// Runs until a signal, then drains; a second signal stops the host immediately.
 async fn serve(
     application: Application,
-    options: Options,
+    options: HostOptions,
     until_stdin_closes: bool,
 ) -> Result<ExitCode, CommandError> {
     let mut signals = StopSignals::listen(until_stdin_closes)
@@ -208,7 +208,7 @@ async fn keys(
         );
         return None;
     };
-    let loaded = KeyStore::load(source, Refresh::default()).await;
+    let loaded = KeyStore::load(source, RefreshIntervals::default()).await;
     loaded
         .map(Arc::new)
         .map_err(|wrong| problems.push(wrong))

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{ExchangeError, ExchangeLimits, exchange};
 use crate::host_file::{Definition, HostFile};
 use crate::invoke_api::HOST_ID_HEADER;
-use crate::model::Function;
+use sam_template::model::Function;
 
 /// The function's timeout bounds the time, and the host the size of its answer.
 const LIMITS: ExchangeLimits = ExchangeLimits {

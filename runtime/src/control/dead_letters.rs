@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use crate::model::Application;
 use crate::parked::{self, StoreCount};
+use sam_template::model::Application;
 
 /// Maximum age of the counts.
 const COUNTS_MAX_AGE: Duration = Duration::from_secs(4);

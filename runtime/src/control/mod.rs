@@ -30,10 +30,10 @@ use crate::http::KeyStore;
 use crate::instances::Pool;
 use crate::listener::budget::ConnectionBudget;
 use crate::listener::{Listener, ListenerClosed};
-use crate::model::Application;
 use crate::observation::Observations;
 use crate::supervision::ComponentRegistry;
 use crate::{kafka, sqs};
+use sam_template::model::Application;
 
 use dead_letters::DeadLetterCounts;
 

@@ -10,9 +10,9 @@ use crate::http::{KeyStatus, KeyStore};
 use crate::instances::{FunctionStats, Memory, memory};
 use crate::kafka::{self, MappingStatus};
 use crate::listener::budget::{BudgetStats, ConnectionBudget};
-use crate::model;
 use crate::sqs::{self, SqsStatus};
 use crate::supervision::ComponentStatus;
+use sam_template::model;
 
 /// The response.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use crate::asynchronous::Queue;
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
-use crate::project::SettingChange;
 use crate::tuning::{Change, Knob, Settings, Shown, SourceSettings, Value};
+use sam_template::project::SettingChange;
 
 /// Sets a new log filter, or returns why it is invalid.
 pub type SetLog = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::{Finding, Severity, redis};
 use crate::descriptors::{Needs, allowed_at_most};
-use crate::http::{KeyStore, Refresh};
+use crate::http::{KeyStore, RefreshIntervals};
 use crate::instances::DEFAULT_CONCURRENCY;
-use crate::model::{Application, Code, Destination};
-use crate::project::Project;
 use crate::{build, kafka, up};
+use sam_template::model::{Application, Code, Destination};
+use sam_template::project::Project;
 
 /// Longest wait for a broker's list of topics.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(8);
@@ -229,7 +229,7 @@ async fn topics(app: &Application) -> Vec<Finding> {
 
 async fn keys(project: &Project, app: &Application) -> Vec<Finding> {
     let guarded =
-        |api: &&crate::model::Api| api.routes.iter().any(|route| route.authorizer.is_some());
+        |api: &&sam_template::model::Api| api.routes.iter().any(|route| route.authorizer.is_some());
     let apis: Vec<_> = app.apis.iter().filter(guarded).collect();
     if apis.is_empty() {
         return Vec::new();
@@ -239,7 +239,7 @@ async fn keys(project: &Project, app: &Application) -> Vec<Finding> {
             .iter()
             .filter_map(|api| crate::http::check(api, false).err())
             .collect(),
-        Some(source) => KeyStore::load(source, Refresh::default())
+        Some(source) => KeyStore::load(source, RefreshIntervals::default())
             .await
             .err()
             .into_iter()

@@ -7,8 +7,8 @@ use std::time::Duration;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisResult, cmd};
 
 use super::{Finding, Severity};
-use crate::model::Application;
-use crate::project::local_servers;
+use sam_template::model::Application;
+use sam_template::project::local_servers;
 
 /// Longest wait for a response.
 const REDIS_TIMEOUT: Duration = Duration::from_secs(2);

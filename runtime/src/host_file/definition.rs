@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::instances::arn;
-use crate::model::{Code, Function};
+use sam_template::model::{Code, Function};
 
 /// Bytes of a SHA-256 digest that the file keeps.
 const FINGERPRINT_BYTES: usize = 16;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Function;
+use sam_template::model::Function;
 
 pub(crate) use definition::Definition;
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::keys::KeySet;
 use super::token::{self, Members, texts};
-use crate::model::JwtAuthorizer;
+use sam_template::model::JwtAuthorizer;
 
 /// A valid token.
 #[derive(Debug, PartialEq)]

@@ -12,8 +12,8 @@ use std::time::Instant;
 use http::StatusCode;
 
 use crate::invocation::Rejected;
-use crate::model::Route;
 use crate::observation::{LONGEST_AGAIN, Repeats, shape, shortened};
+use sam_template::model::Route;
 
 /// Bytes of a message at most.
 const MAX_MESSAGE: usize = 1_000;

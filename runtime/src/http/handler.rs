@@ -13,7 +13,7 @@ use super::authorizer::{self, Denied, Granted};
 use super::failed::{FailedCalls, FailureReason};
 use super::key_store::KeyStore;
 use super::keys::KeySet;
-use super::refusal::Refusal;
+use super::refusal::ApiRefusal;
 use super::router::{RouteMatch, Router};
 use super::throttle::Buckets;
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
@@ -21,7 +21,7 @@ use crate::ids::new_id;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
 use crate::listener::body::BodyError;
 use crate::listener::{ConnectionInfo, Reply};
-use crate::model::{Api, ApiKind, Route};
+use sam_template::model::{Api, ApiKind, Route};
 
 /// What all requests to one API share.
 pub(super) struct ApiHandler {
@@ -99,7 +99,7 @@ impl ApiHandler {
         body: Incoming,
         connection: ConnectionInfo,
         request_id: &str,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Reply, ApiRefusal> {
         let now = Timestamp::now();
         let started = Instant::now();
         let (path, found) = match self.find(head)? {
@@ -107,7 +107,7 @@ impl ApiHandler {
             Destination::Answered(reply) => return Ok(reply),
         };
         let function_request = new_id();
-        let refuse = |refusal: Refusal, reason: &FailureReason| {
+        let refuse = |refusal: ApiRefusal, reason: &FailureReason| {
             self.failed.log(
                 started,
                 found.route,
@@ -124,7 +124,7 @@ impl ApiHandler {
             .take(found.route, started)
         {
             return Err(refuse(
-                Refusal::TooMany,
+                ApiRefusal::TooMany,
                 &FailureReason::new("Throttled", "the route's limit of calls is reached"),
             ));
         }
@@ -136,17 +136,17 @@ impl ApiHandler {
                 ?denied,
                 "the authorizer refused a call"
             );
-            Refusal::Denied(denied, found.route.scopes.clone())
+            ApiRefusal::Denied(denied, found.route.scopes.clone())
         })?;
         let body = connection
             .read_body(body, MAX_BODY)
             .await
             .map_err(|error| match error {
                 BodyError::NoRoom => refuse(
-                    Refusal::NoRoom,
+                    ApiRefusal::NoRoom,
                     &FailureReason::new("NoCapacity", &error.to_string()),
                 ),
-                error => Refusal::from(error),
+                error => ApiRefusal::from(error),
             })?;
         let trace_id = trace_id(head, now);
         let payload = event::build(&event::EventSource {
@@ -173,7 +173,7 @@ impl ApiHandler {
         });
         let payload = payload.map_err(|error| {
             refuse(
-                Refusal::Internal,
+                ApiRefusal::Internal,
                 &FailureReason::new(
                     "HostFault",
                     &format!("the event cannot be written: {error}"),
@@ -181,7 +181,7 @@ impl ApiHandler {
             )
         })?;
         if payload.len() > MAX_PAYLOAD {
-            return Err(Refusal::TooLarge);
+            return Err(ApiRefusal::TooLarge);
         }
         let accept = head
             .headers
@@ -210,7 +210,7 @@ impl ApiHandler {
     }
 
     /// Finds the route, and the path as the event has it.
-    fn find<'s, 'p>(&'s self, head: &'p Head) -> Result<Destination<'s, 'p>, Refusal> {
+    fn find<'s, 'p>(&'s self, head: &'p Head) -> Result<Destination<'s, 'p>, ApiRefusal> {
         let method = head.method.as_str();
         let path = head.uri.path();
         let ApiKind::Rest(rest) = &self.api.kind else {
@@ -221,12 +221,12 @@ impl ApiHandler {
             };
             let found = inner
                 .and_then(|inner| self.router.find(method, inner))
-                .ok_or(Refusal::NoRoute)?;
+                .ok_or(ApiRefusal::NoRoute)?;
             return Ok(Destination::Route(path, found));
         };
         // the path has the stage in the cloud, and not with `sam local`: both are accepted
         let inner = self.below_stage(path).unwrap_or(path);
-        let resource = self.router.resource(inner).ok_or(Refusal::NoRoute)?;
+        let resource = self.router.resource(inner).ok_or(ApiRefusal::NoRoute)?;
         let methods = resource.methods();
         if head.method == Method::OPTIONS
             && let Some(mock) = rest
@@ -239,7 +239,7 @@ impl ApiHandler {
         resource
             .into_match(method)
             .map(|found| Destination::Route(inner, found))
-            .ok_or(Refusal::NoRoute)
+            .ok_or(ApiRefusal::NoRoute)
     }
 
     /// The path without the stage that it begins with.
@@ -293,17 +293,20 @@ impl ApiHandler {
         route: &Route,
         request: invocation::Request,
         accept: &str,
-    ) -> Result<Reply, (Refusal, FailureReason)> {
+    ) -> Result<Reply, (ApiRefusal, FailureReason)> {
         let invoker = Arc::clone(&self.invoker);
         let running = tokio::spawn(async move { invoker.invoke(request, false).await });
         let response = match tokio::time::timeout(route.timeout, running).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(rejected))) => {
-                return Err((Refusal::from(&rejected), FailureReason::rejected(&rejected)));
+                return Err((
+                    ApiRefusal::from(&rejected),
+                    FailureReason::rejected(&rejected),
+                ));
             }
             Ok(Err(panicked)) => {
                 return Err((
-                    Refusal::Internal,
+                    ApiRefusal::Internal,
                     FailureReason::new("HostFault", &panicked.to_string()),
                 ));
             }
@@ -312,18 +315,21 @@ impl ApiHandler {
                     "no answer within the route's {} s; the function continues",
                     route.timeout.as_secs_f64()
                 );
-                return Err((Refusal::TooSlow, FailureReason::new("RouteTimeout", &why)));
+                return Err((
+                    ApiRefusal::TooSlow,
+                    FailureReason::new("RouteTimeout", &why),
+                ));
             }
         };
         match response.outcome {
             Outcome::Error(error) | Outcome::Interrupted(error) => Err((
-                Refusal::FunctionFailed,
+                ApiRefusal::FunctionFailed,
                 FailureReason::new(&error.error_type, &error.message),
             )),
             Outcome::Answer(bytes) => {
                 answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
                     let why = format!("the answer cannot be sent as a response: {wrong}");
-                    (Refusal::BadAnswer, FailureReason::new("BadAnswer", &why))
+                    (ApiRefusal::BadAnswer, FailureReason::new("BadAnswer", &why))
                 })
             }
         }
@@ -357,7 +363,7 @@ fn token_of(head: &Head, source: &str) -> Result<Option<String>, Denied> {
     }
 }
 
-impl From<BodyError> for Refusal {
+impl From<BodyError> for ApiRefusal {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge => Self::TooLarge,

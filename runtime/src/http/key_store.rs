@@ -13,11 +13,11 @@ use tokio::sync::Mutex;
 
 use super::keys::KeySet;
 use crate::client::fetch_document;
-use crate::model::KeySource;
+use sam_template::model::KeySource;
 
 /// How often a source is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Refresh {
+pub struct RefreshIntervals {
     /// Time between two reads of a URL.
     pub url: Duration,
     /// Time between two checks of a file for changes.
@@ -26,7 +26,7 @@ pub struct Refresh {
     pub unknown_key: Duration,
 }
 
-impl Default for Refresh {
+impl Default for RefreshIntervals {
     fn default() -> Self {
         Self {
             url: Duration::from_mins(10),
@@ -41,7 +41,7 @@ impl Default for Refresh {
 pub struct KeyStore {
     /// `None`: the keys never change.
     source: Option<KeySource>,
-    intervals: Refresh,
+    intervals: RefreshIntervals,
     current: RwLock<Arc<KeySet>>,
     /// When the source was last read because of an unknown key. Locked during a read, so that one
     /// read serves all waiting requests.
@@ -67,19 +67,19 @@ pub struct KeyStatus {
 impl KeyStore {
     /// Keys without a source, which never change.
     pub fn fixed(set: KeySet) -> Self {
-        Self::holding(set, None, Refresh::default())
+        Self::holding(set, None, RefreshIntervals::default())
     }
 
     /// Reads the source for the first time.
     ///
     /// # Errors
     /// The message for the user: the source cannot be read, or has no usable key.
-    pub async fn load(source: KeySource, refresh: Refresh) -> Result<Self, String> {
+    pub async fn load(source: KeySource, refresh: RefreshIntervals) -> Result<Self, String> {
         let set = read(&source).await?;
         Ok(Self::holding(set, Some(source), refresh))
     }
 
-    fn holding(set: KeySet, source: Option<KeySource>, refresh: Refresh) -> Self {
+    fn holding(set: KeySet, source: Option<KeySource>, refresh: RefreshIntervals) -> Self {
         let current = RwLock::new(Arc::new(set));
         Self {
             source,

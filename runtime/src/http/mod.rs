@@ -36,9 +36,9 @@ use tokio::sync::watch;
 
 use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerPolicy};
-use crate::model::Api;
+use sam_template::model::Api;
 
-pub use key_store::{KeyStatus, KeyStore, Refresh};
+pub use key_store::{KeyStatus, KeyStore, RefreshIntervals};
 pub use keys::KeySet;
 
 /// Bytes of a request's body at most (quota "Payload size" of HTTP and REST APIs; the size of an

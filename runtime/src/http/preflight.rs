@@ -5,7 +5,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::listener::{Reply, json_reply};
-use crate::model::PreflightMock;
+use sam_template::model::PreflightMock;
 
 /// The methods of an ANY, in the order in which SAM lists them.
 const ALL: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];

@@ -9,11 +9,11 @@ use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use super::authorizer::Denied;
 use crate::invocation::Rejected;
 use crate::listener::{Reply, json_reply, reply};
-use crate::model::ApiKind;
+use sam_template::model::ApiKind;
 
 /// Why the service answers in the function's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum ApiRefusal {
     /// No route matches the request.
     NoRoute,
     /// By the authorizer, with the route's scopes.
@@ -42,7 +42,7 @@ pub(super) enum Refusal {
     Internal,
 }
 
-impl From<&Rejected> for Refusal {
+impl From<&Rejected> for ApiRefusal {
     fn from(rejected: &Rejected) -> Self {
         match rejected {
             Rejected::TooLarge(_) => Self::TooLarge,
@@ -54,7 +54,7 @@ impl From<&Rejected> for Refusal {
     }
 }
 
-impl Refusal {
+impl ApiRefusal {
     /// The response of this kind of API.
     pub(super) fn reply(&self, kind: &ApiKind) -> Reply {
         let mut reply = match kind {
@@ -76,49 +76,50 @@ impl Refusal {
     }
 }
 
-fn http_api(refusal: &Refusal) -> Reply {
+fn http_api(refusal: &ApiRefusal) -> Reply {
     let (status, text) = match refusal {
-        Refusal::NoRoute => (404, "Not Found"),
-        Refusal::Denied(Denied::Scope, _) => (403, "Forbidden"),
-        Refusal::Denied(..) => (401, "Unauthorized"),
-        Refusal::BadRequest => (400, "Bad Request"),
-        Refusal::SlowRequest => (408, "Request Timeout"),
-        Refusal::TooLarge => (413, "Request Entity Too Large"),
-        Refusal::TooMany => (429, "Too Many Requests"),
-        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::Internal => {
+        ApiRefusal::NoRoute => (404, "Not Found"),
+        ApiRefusal::Denied(Denied::Scope, _) => (403, "Forbidden"),
+        ApiRefusal::Denied(..) => (401, "Unauthorized"),
+        ApiRefusal::BadRequest => (400, "Bad Request"),
+        ApiRefusal::SlowRequest => (408, "Request Timeout"),
+        ApiRefusal::TooLarge => (413, "Request Entity Too Large"),
+        ApiRefusal::TooMany => (429, "Too Many Requests"),
+        ApiRefusal::FunctionFailed | ApiRefusal::BadAnswer | ApiRefusal::Internal => {
             (500, "Internal Server Error")
         }
-        Refusal::TooSlow | Refusal::Throttled | Refusal::Unreachable | Refusal::NoRoom => {
-            (503, "Service Unavailable")
-        }
+        ApiRefusal::TooSlow
+        | ApiRefusal::Throttled
+        | ApiRefusal::Unreachable
+        | ApiRefusal::NoRoom => (503, "Service Unavailable"),
     };
     message(status, text)
 }
 
 /// REST APIs name the reason in a header as well.
-fn rest_api(refusal: &Refusal) -> Reply {
+fn rest_api(refusal: &ApiRefusal) -> Reply {
     let (status, text, error) = match refusal {
-        Refusal::NoRoute => (
+        ApiRefusal::NoRoute => (
             403,
             "Missing Authentication Token",
             "MissingAuthenticationTokenException",
         ),
-        Refusal::Denied(Denied::Scope, _) => (403, "Forbidden", "ForbiddenException"),
-        Refusal::Denied(..) => (401, "Unauthorized", "UnauthorizedException"),
-        Refusal::BadRequest => (400, "Bad Request", "BadRequestException"),
-        Refusal::SlowRequest => (408, "Request Timeout", "RequestTimeoutException"),
-        Refusal::TooLarge => (413, "Request Too Long", "RequestTooLongException"),
-        Refusal::TooMany => (429, "Too Many Requests", "TooManyRequestsException"),
-        Refusal::FunctionFailed | Refusal::BadAnswer => {
+        ApiRefusal::Denied(Denied::Scope, _) => (403, "Forbidden", "ForbiddenException"),
+        ApiRefusal::Denied(..) => (401, "Unauthorized", "UnauthorizedException"),
+        ApiRefusal::BadRequest => (400, "Bad Request", "BadRequestException"),
+        ApiRefusal::SlowRequest => (408, "Request Timeout", "RequestTimeoutException"),
+        ApiRefusal::TooLarge => (413, "Request Too Long", "RequestTooLongException"),
+        ApiRefusal::TooMany => (429, "Too Many Requests", "TooManyRequestsException"),
+        ApiRefusal::FunctionFailed | ApiRefusal::BadAnswer => {
             (502, "Internal server error", "InternalServerErrorException")
         }
-        Refusal::TooSlow => (
+        ApiRefusal::TooSlow => (
             504,
             "Endpoint request timed out",
             "InternalServerErrorException",
         ),
-        Refusal::NoRoom => (503, "Service Unavailable", "ServiceUnavailableException"),
-        Refusal::Throttled | Refusal::Unreachable | Refusal::Internal => {
+        ApiRefusal::NoRoom => (503, "Service Unavailable", "ServiceUnavailableException"),
+        ApiRefusal::Throttled | ApiRefusal::Unreachable | ApiRefusal::Internal => {
             (500, "Internal server error", "InternalServerErrorException")
         }
     };
@@ -131,20 +132,20 @@ fn rest_api(refusal: &Refusal) -> Reply {
 }
 
 /// Function URLs answer failures of the function with plain text.
-fn function_url(refusal: &Refusal) -> Reply {
+fn function_url(refusal: &ApiRefusal) -> Reply {
     match refusal {
         // a URL accepts every method and path, and has no authorizer
-        Refusal::NoRoute | Refusal::Denied(..) => message(403, "Forbidden"),
-        Refusal::BadRequest => message(400, "Bad Request"),
-        Refusal::SlowRequest => message(408, "Request Timeout"),
-        Refusal::TooLarge => message(413, "Request Entity Too Large"),
+        ApiRefusal::NoRoute | ApiRefusal::Denied(..) => message(403, "Forbidden"),
+        ApiRefusal::BadRequest => message(400, "Bad Request"),
+        ApiRefusal::SlowRequest => message(408, "Request Timeout"),
+        ApiRefusal::TooLarge => message(413, "Request Entity Too Large"),
         // a URL has no rate limit
-        Refusal::TooMany | Refusal::Throttled => message(429, "Rate Exceeded."),
-        Refusal::FunctionFailed | Refusal::BadAnswer | Refusal::TooSlow => {
+        ApiRefusal::TooMany | ApiRefusal::Throttled => message(429, "Rate Exceeded."),
+        ApiRefusal::FunctionFailed | ApiRefusal::BadAnswer | ApiRefusal::TooSlow => {
             text(502, "Internal Server Error")
         }
-        Refusal::Unreachable | Refusal::NoRoom => text(503, "Service Unavailable"),
-        Refusal::Internal => text(500, "Internal Server Error"),
+        ApiRefusal::Unreachable | ApiRefusal::NoRoom => text(503, "Service Unavailable"),
+        ApiRefusal::Internal => text(500, "Internal Server Error"),
     }
 }
 
@@ -177,7 +178,7 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::model::RestApi;
+    use sam_template::model::RestApi;
 
     /// Status and body of each refusal, in the order of [`ALL`].
     async fn column(kind: &ApiKind) -> Vec<(u16, String)> {
@@ -191,13 +192,13 @@ mod tests {
         column
     }
 
-    const ALL: [Refusal; 6] = [
-        Refusal::NoRoute,
-        Refusal::FunctionFailed,
-        Refusal::BadAnswer,
-        Refusal::TooSlow,
-        Refusal::Throttled,
-        Refusal::TooLarge,
+    const ALL: [ApiRefusal; 6] = [
+        ApiRefusal::NoRoute,
+        ApiRefusal::FunctionFailed,
+        ApiRefusal::BadAnswer,
+        ApiRefusal::TooSlow,
+        ApiRefusal::Throttled,
+        ApiRefusal::TooLarge,
     ];
 
     fn json(status: u16, text: &str) -> (u16, String) {
@@ -230,7 +231,7 @@ mod tests {
         let rest = ApiKind::Rest(RestApi::default());
         assert_eq!(column(&rest).await, expected);
         assert_eq!(
-            Refusal::NoRoute.reply(&rest).headers()["x-amzn-errortype"],
+            ApiRefusal::NoRoute.reply(&rest).headers()["x-amzn-errortype"],
             "MissingAuthenticationTokenException"
         );
     }
@@ -256,7 +257,7 @@ mod tests {
             ApiKind::Rest(RestApi::default()),
             ApiKind::FunctionUrl,
         ] {
-            let reply = Refusal::NoRoom.reply(&kind);
+            let reply = ApiRefusal::NoRoom.reply(&kind);
             assert_eq!(
                 (reply.status().as_u16(), &reply.headers()[RETRY_AFTER]),
                 (503, &HeaderValue::from_static("1"))
@@ -267,7 +268,7 @@ mod tests {
     #[test]
     fn a_denied_client_receives_a_challenge() {
         let reply =
-            Refusal::Denied(Denied::Scope, vec!["a".into(), "b".into()]).reply(&ApiKind::Http);
+            ApiRefusal::Denied(Denied::Scope, vec!["a".into(), "b".into()]).reply(&ApiKind::Http);
         assert_eq!(
             reply.headers()[WWW_AUTHENTICATE],
             "Bearer scope=\"a b\" error=\"insufficient_scope\""

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::decode::percent;
-use crate::model::Route;
+use sam_template::model::Route;
 
 /// The routes of an API, most specific first.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::model::{Api, Route, Throttle};
+use sam_template::model::{Api, Route, Throttle};
 
 /// The bucket counts thousandths of a request.
 const REQUEST: u64 = 1_000;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::model::{Function, Logging};
+use sam_template::model::{Function, Logging};
 
 /// Variables of the host that a function receives. Neither `HOME` nor `AWS_PROFILE`: the AWS SDK
 /// would find a developer's credentials there, and a local run must never reach a real account by
@@ -102,7 +102,7 @@ fn logging(logging: &Logging) -> impl Iterator<Item = (String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Code, Location, LogFormat, LogLevel, Logging};
+    use sam_template::model::{Code, Location, LogFormat, LogLevel, Logging};
     use std::collections::BTreeSet;
     use std::time::Duration;
 

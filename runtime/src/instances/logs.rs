@@ -15,10 +15,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::process::{Memory, memory};
-use super::records::{self, Line};
-use super::tail::{Tail, Tails};
-use crate::model::Logging;
+use super::records::{self, LogLine};
+use super::tail::{LogTail, LogTails};
 use crate::terminal;
+use sam_template::model::Logging;
 
 /// Queued lines of one function at most.
 const QUEUE_PER_FUNCTION: usize = 4_096;
@@ -29,7 +29,7 @@ pub(super) const MAX_LINE: usize = 64 * 1024;
 struct Entry {
     function: Arc<str>,
     request_id: Option<Arc<str>>,
-    line: Line,
+    line: LogLine,
     at: Timestamp,
     logging: Arc<Logging>,
     backlog: Arc<Backlog>,
@@ -46,14 +46,14 @@ struct Backlog {
 #[derive(Debug, Clone)]
 pub struct Logs {
     sender: Sender<Entry>,
-    tails: Arc<Tails>,
+    tails: Arc<LogTails>,
 }
 
 /// The end of the writing thread.
 #[derive(Debug)]
-pub struct LogEnd(Receiver<()>);
+pub struct LogFlush(Receiver<()>);
 
-impl LogEnd {
+impl LogFlush {
     /// Blocks until every handle is dropped and every line is written, for `timeout` at most.
     pub fn wait(&self, timeout: Duration) {
         // nothing is sent: the sender is dropped at the end
@@ -77,10 +77,10 @@ impl Logs {
     }
 
     /// The same, for a program that must not end before the last line is written.
-    pub fn with_end(mut out: impl Write + Send + 'static) -> (Self, LogEnd) {
+    pub fn with_end(mut out: impl Write + Send + 'static) -> (Self, LogFlush) {
         let (sender, receiver) = channel();
         let (writing, written) = channel();
-        let tails = Arc::new(Tails::default());
+        let tails = Arc::new(LogTails::default());
         let collecting = tails.clone();
         std::thread::spawn(move || {
             // a panic loses only the line that caused it
@@ -96,7 +96,7 @@ impl Logs {
             }
             drop::<Sender<()>>(writing);
         });
-        (Self { sender, tails }, LogEnd(written))
+        (Self { sender, tails }, LogFlush(written))
     }
 
     /// Writes to standard output.
@@ -105,8 +105,8 @@ impl Logs {
     }
 
     /// Collects the last lines of an invocation, which must not have started.
-    pub fn tail(&self, request_id: &str) -> Tail {
-        Tail::new(self.tails.clone(), request_id)
+    pub fn tail(&self, request_id: &str) -> LogTail {
+        LogTail::new(self.tails.clone(), request_id)
     }
 
     pub(super) fn of(&self, function: &str, logging: &Logging) -> FunctionLog {
@@ -121,14 +121,14 @@ impl Logs {
 
 impl FunctionLog {
     /// Queues a line, unless the function's log level excludes it.
-    pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: Line) {
+    pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: LogLine) {
         let bytes = match &line {
-            Line::Output { text }
+            LogLine::Output { text }
                 if self.logging.is_json() && records::level_of(text) < self.logging.application =>
             {
                 return;
             }
-            Line::Output { text } => text.len(),
+            LogLine::Output { text } => text.len(),
             _ => 0,
         };
         if self.backlog.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE_PER_FUNCTION {
@@ -152,7 +152,7 @@ impl FunctionLog {
     }
 }
 
-fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
+fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write) {
     while let Ok(first) = receiver.recv() {
         let mut next = Some(first);
         while let Some(entry) = next {
@@ -182,7 +182,7 @@ fn write_all(receiver: &Receiver<Entry>, tails: &Tails, out: &mut impl Write) {
                     return;
                 }
             }
-            if let (Some(id), Line::Report { .. }) = (&entry.request_id, &entry.line) {
+            if let (Some(id), LogLine::Report { .. }) = (&entry.request_id, &entry.line) {
                 tails.ended(id);
             }
             next = receiver.try_recv().ok();
@@ -197,7 +197,7 @@ impl Entry {
     /// The lines of text of this entry.
     fn lines(&self) -> Vec<Cow<'_, str>> {
         let id = self.request_id.as_deref().unwrap_or("-");
-        let peak = if let Line::Report { pid: Some(pid), .. } = self.line {
+        let peak = if let LogLine::Report { pid: Some(pid), .. } = self.line {
             memory(pid, Memory::Peak)
         } else {
             None
@@ -212,9 +212,9 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{LogFormat, LogLevel};
+    use sam_template::model::{LogFormat, LogLevel};
 
-    fn entry(line: Line) -> Entry {
+    fn entry(line: LogLine) -> Entry {
         Entry {
             function: "Echo".into(),
             request_id: Some("8f5".into()),
@@ -229,13 +229,13 @@ mod tests {
     fn a_line_names_its_function_and_request() {
         let (sender, receiver) = channel();
         sender
-            .send(entry(Line::Output {
+            .send(entry(LogLine::Output {
                 text: "hello".into(),
             }))
             .unwrap();
         drop(sender);
         let mut out = Vec::new();
-        write_all(&receiver, &Tails::default(), &mut out);
+        write_all(&receiver, &LogTails::default(), &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "Echo 8f5 | hello\n");
     }
 
@@ -245,12 +245,12 @@ mod tests {
         let json = "{\"a\":\"\u{9b}2J\u{202e}\"}";
         for text in ["\x1b[2Jhello\rbye", json] {
             sender
-                .send(entry(Line::Output { text: text.into() }))
+                .send(entry(LogLine::Output { text: text.into() }))
                 .unwrap();
         }
         drop(sender);
         let mut out = Vec::new();
-        write_all(&receiver, &Tails::default(), &mut out);
+        write_all(&receiver, &LogTails::default(), &mut out);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
@@ -279,11 +279,11 @@ mod tests {
             "plain".to_owned(),
             line("error"),
         ] {
-            log.write(None, Line::Output { text });
+            log.write(None, LogLine::Output { text });
         }
         drop(log);
         let mut out = Vec::new();
-        write_all(&receiver, &Tails::default(), &mut out);
+        write_all(&receiver, &LogTails::default(), &mut out);
         let expected = ["warn", "error"]
             .map(|level| format!("Quiet - | {}\n", line(level)))
             .concat();
@@ -301,14 +301,14 @@ mod tests {
         for n in 0..QUEUE_PER_FUNCTION + 7 {
             log.write(
                 None,
-                Line::Output {
+                LogLine::Output {
                     text: n.to_string(),
                 },
             );
         }
         drop(log);
         let mut out = Vec::new();
-        write_all(&receiver, &Tails::default(), &mut out);
+        write_all(&receiver, &LogTails::default(), &mut out);
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("(7 lines dropped"), "{}", &text[..200]);
         assert_eq!(text.lines().count(), QUEUE_PER_FUNCTION + 1);
@@ -335,7 +335,7 @@ mod tests {
         let (logs, end) = Logs::with_end(Fragile(sender));
         let log = logs.of("F", &Logging::default());
         for text in ["one", "bad", "two"] {
-            log.write(None, Line::Output { text: text.into() });
+            log.write(None, LogLine::Output { text: text.into() });
         }
         drop((log, logs));
         end.wait(Duration::from_secs(10));

@@ -38,10 +38,10 @@ mod supervisor;
 mod tail;
 
 pub(crate) use environment::arn;
-pub use logs::{LogEnd, Logs};
+pub use logs::{LogFlush, Logs};
 pub(crate) use pool::DEFAULT_CONCURRENCY;
 pub use pool::{Pool, PoolOptions};
 pub(crate) use process::{Memory, memory};
-pub use records::{Line, Status};
-pub use stats::{FunctionStats, InFlightStats, InstanceState, InstanceStats, Stats};
-pub use tail::Tail;
+pub use records::{LogLine, PhaseStatus};
+pub use stats::{FunctionStats, InFlightStats, InstanceState, InstanceStats, PoolStats};
+pub use tail::LogTail;

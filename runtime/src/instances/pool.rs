@@ -17,14 +17,14 @@ use super::logs::Logs;
 use super::process_limit::ProcessLimit;
 use super::reaper::Reaper;
 use super::runner::{Counters, Runner};
-use super::stats::{FunctionStats, Stats};
+use super::stats::{FunctionStats, PoolStats};
 use super::supervisor;
 use crate::faults::{Kill, Plan};
 use crate::ids::{new_id, new_trace_id};
 use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
-use crate::model::Application;
 use crate::observation::Observations;
 use crate::supervision::ComponentRegistry;
+use sam_template::model::Application;
 
 /// Instances of a function at most, where neither the template nor usher.toml sets a limit.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 16;
@@ -127,7 +127,7 @@ impl Pool {
     }
 
     /// The state of every function, with its counts since the start.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> PoolStats {
         let functions = self.runners.iter().map(|(id, runner)| {
             let counters = &runner.counters;
             FunctionStats {
@@ -146,7 +146,7 @@ impl Pool {
                     .collect(),
             }
         });
-        Stats {
+        PoolStats {
             functions: functions.collect(),
         }
     }

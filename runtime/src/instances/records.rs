@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 use super::failure::{TIMED_OUT, TOO_LARGE};
 use crate::invocation::{FunctionError, Outcome};
-use crate::model::{LogLevel, Logging};
+use sam_template::model::{LogLevel, Logging};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub enum LogLine {
     /// The function printed it.
     Output {
         /// The line, without its end.
@@ -36,7 +36,7 @@ pub enum Line {
         /// How long it took.
         duration: Duration,
         /// How it ended.
-        status: Status,
+        status: PhaseStatus,
     },
     /// An invocation started.
     Start,
@@ -45,7 +45,7 @@ pub enum Line {
         /// From start to answer.
         duration: Duration,
         /// How it ended.
-        status: Status,
+        status: PhaseStatus,
         /// Bytes of the answer.
         bytes: usize,
     },
@@ -60,13 +60,13 @@ pub enum Line {
         /// Process whose peak is reported.
         pid: Option<u32>,
         /// How the invocation ended.
-        status: Status,
+        status: PhaseStatus,
     },
 }
 
 /// How a phase ended, as the platform names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Status {
+pub enum PhaseStatus {
     /// The runtime answered. An error that the function reports is an answer as well.
     Success,
     /// The phase was out of time.
@@ -75,7 +75,7 @@ pub enum Status {
     Error(String),
 }
 
-impl Status {
+impl PhaseStatus {
     /// The end of an invocation. `reported`: the function itself sent this outcome.
     pub(super) fn of(outcome: &Outcome, reported: bool) -> Self {
         match outcome {
@@ -131,22 +131,26 @@ impl Status {
 }
 
 /// The line as text, if it has a text form. Output of the function is not copied.
-pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Option<Cow<'l, str>> {
+pub(super) fn text<'l>(
+    line: &'l LogLine,
+    id: &str,
+    peak_bytes: Option<u64>,
+) -> Option<Cow<'l, str>> {
     Some(match line {
-        Line::Output { text } | Line::Failure { text } => Cow::Borrowed(text.as_str()),
-        Line::InitStart
-        | Line::InitEnd {
-            status: Status::Success,
+        LogLine::Output { text } | LogLine::Failure { text } => Cow::Borrowed(text.as_str()),
+        LogLine::InitStart
+        | LogLine::InitEnd {
+            status: PhaseStatus::Success,
             ..
         } => return None,
-        Line::InitEnd { duration, status } => Cow::Owned(format!(
+        LogLine::InitEnd { duration, status } => Cow::Owned(format!(
             "INIT_REPORT Init Duration: {:.2} ms\tPhase: init{}",
             ms(*duration),
             status.suffix()
         )),
-        Line::Start => Cow::Owned(format!("START RequestId: {id} Version: $LATEST")),
-        Line::End { .. } => Cow::Owned(format!("END RequestId: {id}")),
-        Line::Report {
+        LogLine::Start => Cow::Owned(format!("START RequestId: {id} Version: $LATEST")),
+        LogLine::End { .. } => Cow::Owned(format!("END RequestId: {id}")),
+        LogLine::Report {
             duration,
             init,
             memory_mb,
@@ -174,7 +178,7 @@ pub(super) fn text<'l>(line: &'l Line, id: &str, peak_bytes: Option<u64>) -> Opt
 /// The JSON records of a line that the configured levels include. Output of the function stays as
 /// it is.
 pub(super) fn json<'l>(
-    line: &'l Line,
+    line: &'l LogLine,
     id: &str,
     at: Timestamp,
     peak_bytes: Option<u64>,
@@ -188,8 +192,8 @@ pub(super) fn json<'l>(
         record
     };
     let records: Vec<(LogLevel, &str, Value)> = match line {
-        Line::Output { text } => return vec![Cow::Borrowed(text.as_str())],
-        Line::Failure { text } => {
+        LogLine::Output { text } => return vec![Cow::Borrowed(text.as_str())],
+        LogLine::Failure { text } => {
             let mut entry =
                 json!({ "timestamp": time(at), "level": LogLevel::Error.word(), "message": text });
             if id != "-" {
@@ -197,8 +201,8 @@ pub(super) fn json<'l>(
             }
             return vec![Cow::Owned(entry.to_string())];
         }
-        Line::InitStart => vec![(LogLevel::Debug, "platform.initStart", init(json!({})))],
-        Line::InitEnd { duration, status } => {
+        LogLine::InitStart => vec![(LogLevel::Debug, "platform.initStart", init(json!({})))],
+        LogLine::InitEnd { duration, status } => {
             let level = status.level(LogLevel::Debug);
             vec![
                 (
@@ -215,12 +219,12 @@ pub(super) fn json<'l>(
                 ),
             ]
         }
-        Line::Start => vec![(
+        LogLine::Start => vec![(
             LogLevel::Info,
             "platform.start",
             json!({ "requestId": id, "version": "$LATEST" }),
         )],
-        Line::End {
+        LogLine::End {
             duration,
             status,
             bytes,
@@ -233,7 +237,7 @@ pub(super) fn json<'l>(
                 record,
             )]
         }
-        Line::Report {
+        LogLine::Report {
             duration,
             init,
             memory_mb,

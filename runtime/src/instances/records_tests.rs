@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::LogFormat;
+use sam_template::model::LogFormat;
 
 const ID: &str = "8f5";
 
@@ -11,10 +11,10 @@ fn logging(system: LogLevel) -> Logging {
     }
 }
 
-fn report(status: Status) -> Line {
+fn report(status: PhaseStatus) -> LogLine {
     let duration = Duration::from_micros(1_230);
     let init = Some(Duration::from_millis(4));
-    Line::Report {
+    LogLine::Report {
         duration,
         init,
         memory_mb: 128,
@@ -23,7 +23,7 @@ fn report(status: Status) -> Line {
     }
 }
 
-fn lines(line: &Line, system: LogLevel) -> Vec<Value> {
+fn lines(line: &LogLine, system: LogLevel) -> Vec<Value> {
     let at = "2026-11-29T10:00:00.123456Z".parse().unwrap();
     let lines = json(line, ID, at, Some(3 * 1024 * 1024 + 1), &logging(system));
     lines
@@ -34,7 +34,7 @@ fn lines(line: &Line, system: LogLevel) -> Vec<Value> {
 
 #[test]
 fn a_report_has_duration_init_memory_and_what_went_wrong() {
-    let line = text(&report(Status::Success), ID, Some(1))
+    let line = text(&report(PhaseStatus::Success), ID, Some(1))
         .unwrap()
         .into_owned();
     assert_eq!(
@@ -42,9 +42,13 @@ fn a_report_has_duration_init_memory_and_what_went_wrong() {
         "REPORT RequestId: 8f5\tDuration: 1.23 ms\tBilled Duration: 6 ms\tMemory Size: 128 \
          MB\tMax Memory Used: 1 MB\tInit Duration: 4.00 ms"
     );
-    let line = text(&report(Status::Error("Runtime.ExitError".into())), ID, None)
-        .unwrap()
-        .into_owned();
+    let line = text(
+        &report(PhaseStatus::Error("Runtime.ExitError".into())),
+        ID,
+        None,
+    )
+    .unwrap()
+    .into_owned();
     assert!(
         line.ends_with("\tStatus: error\tError Type: Runtime.ExitError"),
         "{line}"
@@ -59,38 +63,41 @@ fn platform_records_have_the_documented_shape() {
     let record = serde_json::json!({ "requestId": ID, "metrics": metrics, "status": "success" });
     let time = "2026-11-29T10:00:00.123Z";
     let whole = serde_json::json!({ "time": time, "type": "platform.report", "record": record });
-    assert_eq!(lines(&report(Status::Success), LogLevel::Info), [whole]);
-    let start = lines(&Line::Start, LogLevel::Info).remove(0);
+    assert_eq!(
+        lines(&report(PhaseStatus::Success), LogLevel::Info),
+        [whole]
+    );
+    let start = lines(&LogLine::Start, LogLevel::Info).remove(0);
     assert_eq!(
         (&start["type"], &start["record"]["version"]),
         (&Value::from("platform.start"), &Value::from("$LATEST"))
     );
-    let failed = lines(&report(Status::Timeout), LogLevel::Info).remove(0);
+    let failed = lines(&report(PhaseStatus::Timeout), LogLevel::Info).remove(0);
     assert_eq!(failed["record"]["status"], "timeout");
 }
 
 #[test]
 fn levels_of_the_platform_are_those_of_the_documentation() {
-    let end = |status: Status| Line::End {
+    let end = |status: PhaseStatus| LogLine::End {
         duration: Duration::ZERO,
         status,
         bytes: 2,
     };
-    let init = |status: Status| Line::InitEnd {
+    let init = |status: PhaseStatus| LogLine::InitEnd {
         duration: Duration::ZERO,
         status,
     };
-    let error = || Status::Error("Runtime.ExitError".into());
+    let error = || PhaseStatus::Error("Runtime.ExitError".into());
     // the line, and how many records of it DEBUG, INFO and WARN show
     for (line, shown) in [
-        (Line::Start, [1, 1, 0]),
-        (end(Status::Success), [1, 0, 0]),
+        (LogLine::Start, [1, 1, 0]),
+        (end(PhaseStatus::Success), [1, 0, 0]),
         (end(error()), [1, 1, 1]),
-        (report(Status::Success), [1, 1, 0]),
+        (report(PhaseStatus::Success), [1, 1, 0]),
         (report(error()), [1, 1, 1]),
-        (Line::InitStart, [1, 0, 0]),
-        (init(Status::Success), [2, 0, 0]),
-        (init(Status::Timeout), [2, 2, 2]),
+        (LogLine::InitStart, [1, 0, 0]),
+        (init(PhaseStatus::Success), [2, 0, 0]),
+        (init(PhaseStatus::Timeout), [2, 2, 2]),
     ] {
         let found = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn]
             .map(|system| lines(&line, system).len());
@@ -146,13 +153,13 @@ fn an_error_that_the_function_reports_is_no_failure_of_the_sandbox() {
             body: bytes::Bytes::new(),
         })
     };
-    assert_eq!(Status::of(&error("Oops"), true), Status::Success);
+    assert_eq!(PhaseStatus::of(&error("Oops"), true), PhaseStatus::Success);
     assert_eq!(
-        Status::of(&error("Runtime.ExitError"), false),
-        Status::Error("Runtime.ExitError".into())
+        PhaseStatus::of(&error("Runtime.ExitError"), false),
+        PhaseStatus::Error("Runtime.ExitError".into())
     );
     assert_eq!(
-        Status::of(&error("Sandbox.Timedout"), false),
-        Status::Timeout
+        PhaseStatus::of(&error("Sandbox.Timedout"), false),
+        PhaseStatus::Timeout
     );
 }

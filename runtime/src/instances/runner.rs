@@ -13,9 +13,9 @@ use super::process_limit::ProcessLimit;
 use super::reaper::Reaper;
 use crate::clock::epoch_ms;
 use crate::invocation::{ConcurrencyLimit, FunctionError};
-use crate::model::Function;
 use crate::observation::{Ended, Failure, FunctionObserver};
 use crate::supervision::{Backoff, Component};
+use sam_template::model::Function;
 
 /// One function with all that its instances use.
 #[derive(Debug)]

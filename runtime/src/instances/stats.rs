@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Every function.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Stats {
+pub struct PoolStats {
     /// By logical id, in template order.
     pub functions: Vec<FunctionStats>,
 }

@@ -13,7 +13,7 @@ use super::failure;
 use super::instance::{Due, Instance};
 use super::job::JobResult;
 use super::process::Process;
-use super::records::{Line, Status};
+use super::records::{LogLine, PhaseStatus};
 use super::runner::Runner;
 use super::runtime_api;
 use crate::descriptors::is_shortage;
@@ -131,9 +131,9 @@ async fn supervise(instance: &Arc<Instance>) -> Option<u64> {
     if matches!(end, End::InitTimeout) {
         runner.log.write(
             None,
-            Line::InitEnd {
+            LogLine::InitEnd {
                 duration: INIT_TIMEOUT,
-                status: Status::Timeout,
+                status: PhaseStatus::Timeout,
             },
         );
         end = run(instance, runner.function.timeout).await;
@@ -193,7 +193,7 @@ async fn run(instance: &Arc<Instance>, init_limit: Duration) -> End {
         Err(error) => {
             let why = format!("cannot run {}: {error}", runner.executable.display());
             let text = why.clone();
-            runner.log.write(None, Line::Failure { text });
+            runner.log.write(None, LogLine::Failure { text });
             return End::CannotStart(why);
         }
     };
@@ -245,7 +245,7 @@ async fn start(instance: &Arc<Instance>) -> io::Result<(Process, Listener)> {
         for renamed in observer.printed(&text) {
             tracing::warn!(function, "{renamed}");
         }
-        log.write(request.as_ref(), Line::Output { text });
+        log.write(request.as_ref(), LogLine::Output { text });
     });
     Ok((process, listener))
 }

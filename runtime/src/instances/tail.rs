@@ -1,4 +1,4 @@
-//! The last log lines of one invocation, for a caller that requested them (`X-Amz-Log-Type: Tail`).
+//! The last log lines of one invocation, for a caller that requested them (`X-Amz-Log-Type: LogTail`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::records::Line;
+use super::records::LogLine;
 
 /// Bytes of the log that a caller receives at most (Lambda: the last 4 KB).
 const MAX_BYTES: usize = 4 * 1024;
@@ -28,12 +28,12 @@ struct Collected {
 
 /// The invocations whose lines are collected.
 #[derive(Debug, Default)]
-pub(super) struct Tails {
+pub(super) struct LogTails {
     count: AtomicUsize,
     by_request: Mutex<HashMap<String, Collected>>,
 }
 
-impl Tails {
+impl LogTails {
     fn by_request(&self) -> MutexGuard<'_, HashMap<String, Collected>> {
         self.by_request
             .lock()
@@ -41,7 +41,7 @@ impl Tails {
     }
 
     /// Collects a line that is being written.
-    pub(super) fn add(&self, request_id: &str, line: &Line, text: &str) {
+    pub(super) fn add(&self, request_id: &str, line: &LogLine, text: &str) {
         if self.count.load(Ordering::Relaxed) == 0 {
             return;
         }
@@ -50,9 +50,9 @@ impl Tails {
             return;
         };
         let part = match line {
-            Line::InitStart | Line::InitEnd { .. } | Line::Start => &mut collected.start,
-            Line::Output { .. } | Line::Failure { .. } => &mut collected.output,
-            Line::End { .. } | Line::Report { .. } => &mut collected.end,
+            LogLine::InitStart | LogLine::InitEnd { .. } | LogLine::Start => &mut collected.start,
+            LogLine::Output { .. } | LogLine::Failure { .. } => &mut collected.output,
+            LogLine::End { .. } | LogLine::Report { .. } => &mut collected.end,
         };
         part.push_str(text);
         part.push('\n');
@@ -80,14 +80,14 @@ fn keep_last(text: &mut String) {
 
 /// Collects the lines of one invocation until it is dropped.
 #[derive(Debug)]
-pub struct Tail {
-    tails: Arc<Tails>,
+pub struct LogTail {
+    tails: Arc<LogTails>,
     request_id: String,
     reported: Arc<Notify>,
 }
 
-impl Tail {
-    pub(super) fn new(tails: Arc<Tails>, request_id: &str) -> Self {
+impl LogTail {
+    pub(super) fn new(tails: Arc<LogTails>, request_id: &str) -> Self {
         let collected = Collected::default();
         let reported = collected.reported.clone();
         tails.by_request().insert(request_id.to_owned(), collected);
@@ -118,7 +118,7 @@ impl Tail {
     }
 }
 
-impl Drop for Tail {
+impl Drop for LogTail {
     fn drop(&mut self) {
         if self.tails.by_request().remove(&self.request_id).is_some() {
             self.tails.count.fetch_sub(1, Ordering::Relaxed);
@@ -128,27 +128,27 @@ impl Drop for Tail {
 
 #[cfg(test)]
 mod tests {
-    use super::super::records::Status;
+    use super::super::records::PhaseStatus;
     use super::*;
 
     #[tokio::test]
     async fn the_tail_is_in_the_platforms_order() {
-        let tails = Arc::new(Tails::default());
-        let tail = Tail::new(tails.clone(), "r");
-        tails.add("other", &Line::Start, "not this one");
-        tails.add("r", &Line::Start, "START");
-        let report = Line::Report {
+        let tails = Arc::new(LogTails::default());
+        let tail = LogTail::new(tails.clone(), "r");
+        tails.add("other", &LogLine::Start, "not this one");
+        tails.add("r", &LogLine::Start, "START");
+        let report = LogLine::Report {
             duration: Duration::ZERO,
             init: None,
             memory_mb: 128,
             pid: None,
-            status: Status::Success,
+            status: PhaseStatus::Success,
         };
         tails.add("r", &report, "REPORT");
         tails.ended("r");
         tails.add(
             "r",
-            &Line::Output {
+            &LogLine::Output {
                 text: String::new(),
             },
             "late",
@@ -156,11 +156,11 @@ mod tests {
         assert_eq!(tail.text().await, "START\nlate\nREPORT\n");
         assert!(tails.by_request().is_empty());
 
-        let tail = Tail::new(tails.clone(), "r");
+        let tail = LogTail::new(tails.clone(), "r");
         for _ in 0..100 {
             tails.add(
                 "r",
-                &Line::Output {
+                &LogLine::Output {
                     text: String::new(),
                 },
                 &"ä".repeat(100),

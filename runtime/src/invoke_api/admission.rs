@@ -14,15 +14,15 @@ pub const MIN_TOKEN_LENGTH: usize = 16;
 
 /// What callers of other machines must send. Never shown.
 #[derive(Clone)]
-pub struct Token(String);
+pub struct InvokeToken(String);
 
-impl std::fmt::Debug for Token {
+impl std::fmt::Debug for InvokeToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Token")
     }
 }
 
-impl Token {
+impl InvokeToken {
     /// `None` unless it has [`MIN_TOKEN_LENGTH`] characters that an access key id may have: ASCII
     /// letters, digits, `-` and `_`.
     pub fn new(text: &str) -> Option<Self> {
@@ -57,7 +57,7 @@ pub(super) fn admit(
     peer: IpAddr,
     local: IpAddr,
     headers: &HeaderMap,
-    token: Option<&Token>,
+    token: Option<&InvokeToken>,
 ) -> Result<(), AdmissionError> {
     let text = |name: HeaderName| {
         headers
@@ -122,7 +122,7 @@ mod tests {
                 HeaderValue::from_static(value),
             )
         };
-        let token = token.map(|token| Token::new(token).expect("long enough"));
+        let token = token.map(|token| InvokeToken::new(token).expect("long enough"));
         admit(
             peer,
             LOCAL,
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_token_is_long_and_fits_an_access_key_id() {
         for bad in ["short", "0123456789abcde/", "0123456789 abcdef"] {
-            assert!(Token::new(bad).is_none(), "{bad}");
+            assert!(InvokeToken::new(bad).is_none(), "{bad}");
         }
     }
 }

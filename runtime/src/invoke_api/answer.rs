@@ -12,7 +12,7 @@ use crate::asynchronous::{MAX_EVENT, NotAccepted};
 use crate::instances::arn;
 use crate::invocation::{self, MAX_PAYLOAD, Outcome, Rejected};
 use crate::listener::{Reply, empty_reply, json_reply};
-use crate::model::{Function, Location, SkippedFunction};
+use sam_template::model::{Function, Location, SkippedFunction};
 
 /// The service's errors.
 #[derive(Debug, Clone, PartialEq, Eq)]

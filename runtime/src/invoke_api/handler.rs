@@ -14,7 +14,7 @@ use crate::ids::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
 use crate::listener::body::BodyError;
 use crate::listener::{ConnectionInfo, Reply};
-use crate::model::qualified::{LATEST, PUBLISHED};
+use sam_template::model::qualified::{LATEST, PUBLISHED};
 
 pub(super) async fn handle(
     api: &InvokeApi,

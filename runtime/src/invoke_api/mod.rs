@@ -26,9 +26,9 @@ use crate::asynchronous::Queue;
 use crate::instances::Logs;
 use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerClosed};
-use crate::model::{Function, Location, SkippedFunction};
+use sam_template::model::{Function, Location, SkippedFunction};
 
-pub use admission::{MIN_TOKEN_LENGTH, Token};
+pub use admission::{InvokeToken, MIN_TOKEN_LENGTH};
 
 #[cfg(test)]
 pub(crate) use name::tests::function as function_fixture;
@@ -65,7 +65,7 @@ pub struct InvokeApi {
     /// Log lines of the functions, for callers that request the last ones.
     pub logs: Logs,
     /// What callers of other machines must send; `None`: they are refused.
-    pub token: Option<Token>,
+    pub token: Option<InvokeToken>,
     /// Identifies this run.
     pub host_id: String,
 }

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::qualified::{LATEST, function_name};
-use crate::model::{Function, SkippedFunction};
+use sam_template::model::qualified::{LATEST, function_name};
+use sam_template::model::{Function, SkippedFunction};
 
 /// Why no function is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{Code, Location};
+    use sam_template::model::{Code, Location};
 
     /// `Greeter` of the stack `shop`.
     pub(crate) fn function() -> Function {
@@ -83,7 +83,7 @@ pub(super) mod tests {
             memory_mb: 128,
             concurrency: None,
             environment: BTreeMap::new(),
-            logging: crate::model::Logging::default(),
+            logging: sam_template::model::Logging::default(),
         }
     }
 

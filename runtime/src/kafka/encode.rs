@@ -5,8 +5,7 @@ use std::io::Write;
 use kafka_headers::Header;
 use rdkafka::Timestamp;
 use rdkafka::message::Message;
-
-use crate::model::{KafkaKind, KafkaMapping};
+use sam_template::model::{KafkaKind, KafkaMapping};
 
 /// The beginning of each record of a partition, up to its offset.
 pub(super) fn record_start(topic: &str, partition: i32) -> Vec<u8> {

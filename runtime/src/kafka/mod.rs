@@ -54,12 +54,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
-use crate::model::KafkaMapping;
 use crate::sqs::Sqs;
 use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;

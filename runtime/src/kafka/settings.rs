@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use event_sources::stream::StreamSettings;
 use rdkafka::ClientConfig;
+use sam_template::model::{KafkaMapping, KafkaSecurity};
 use sha2::{Digest, Sha256};
 
 use super::{KafkaLimits, encode};
 use crate::invocation::MAX_PAYLOAD;
-use crate::model::{KafkaMapping, KafkaSecurity};
 
 /// Upper bound in bytes: the longest topic name (249), a partition number and punctuation.
 const PARTITION_OVERHEAD: usize = 270;
@@ -144,8 +144,8 @@ pub(super) fn machine(mapping: &KafkaMapping, limits: &KafkaLimits) -> StreamSet
 mod tests {
     use super::*;
     use crate::kafka::discards::tests::mapping;
-    use crate::model::KafkaKind;
     use crate::supervision::ComponentRegistry;
+    use sam_template::model::KafkaKind;
 
     fn limits(aws_timing: bool) -> KafkaLimits {
         let host_id = String::new();

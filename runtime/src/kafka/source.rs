@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use event_sources::kafka::Membership;
 use rdkafka::consumer::Consumer;
+use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::consumer::{ConsumerEvent, MappingConsumer, MappingContext};
@@ -25,7 +26,6 @@ use super::status::MappingProgress;
 use super::{CHUNKS_AHEAD, KafkaLimits, LEAVING, monitor, settings};
 use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
-use crate::model::KafkaMapping;
 use crate::tuning::SourceSettings;
 
 /// What the runs of a mapping share.

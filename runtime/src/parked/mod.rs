@@ -23,10 +23,10 @@ mod stores;
 mod streams;
 mod topic;
 
+use sam_template::model::Application;
 use serde::Serialize;
 
 use crate::client::InvokeClient;
-use crate::model::Application;
 use crate::sqs::Sqs;
 pub use route::{RecordRange, ReturnRoute, reason, route};
 pub use stores::{DeadLetterStore, EventOrigin, StoreKind, stores};

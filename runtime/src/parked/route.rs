@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
+use sam_template::model::KafkaMapping;
+use sam_template::model::sqs::name_of;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::stores::{DeadLetterStore, EventOrigin, StoreKind};
-use crate::model::KafkaMapping;
-use crate::model::sqs::name_of;
 use crate::sqs::DeadLetter;
 
 /// Maximum span of offsets in one failure record: 100 times the largest batch.

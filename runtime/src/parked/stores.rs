@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use sam_template::model::sqs::name_of;
+use sam_template::model::{Application, Destination, EventTarget, KafkaMapping};
+
 use super::streams;
 use crate::instances::arn;
-use crate::model::sqs::name_of;
-use crate::model::{Application, Destination, EventTarget, KafkaMapping};
 
 /// A queue, topic or stream that holds dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::payload::{self, Attempt};
 use crate::asynchronous::{Event, NotAccepted};
-use crate::model::Schedule;
+use sam_template::model::Schedule;
 
 /// Tries after the first one at most, and the longest time for them: the services' defaults ("`RetryPolicy`" in the
 /// `EventBridge` Scheduler API reference, "Retry policy" in `EventBridge`'s guide).
@@ -88,7 +88,7 @@ mod tests {
 
     use super::super::tests::schedule;
     use super::*;
-    use crate::model::ScheduleKind;
+    use sam_template::model::ScheduleKind;
 
     #[tokio::test]
     async fn the_attempt_number_grows_until_the_event_is_taken() {

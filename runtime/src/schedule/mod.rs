@@ -22,8 +22,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::asynchronous::Queue;
-use crate::model::Schedule;
 use crate::supervision::{ComponentRegistry, supervise};
+use sam_template::model::Schedule;
 
 use seen::Seen;
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::{Timestamp, Unit};
 use serde_json::json;
 
-use crate::model::{Schedule, ScheduleKind};
+use sam_template::model::{Schedule, ScheduleKind};
 
 /// One try to hand a firing over.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Expression;
-use crate::model::Schedule;
+use sam_template::model::Schedule;
 
 /// Counted no further: the message says "more than".
 const MOST_COUNTED: usize = 1000;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::model::ScheduleKind;
+use sam_template::model::ScheduleKind;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -14,8 +14,8 @@ use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
 };
 
-use crate::model::sqs::DEFAULT_VISIBILITY;
-use crate::model::{Application, Location};
+use sam_template::model::sqs::DEFAULT_VISIBILITY;
+use sam_template::model::{Application, Location};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(2);

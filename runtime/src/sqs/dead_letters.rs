@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::{
 
 use super::client::{Sqs, Wrong, wrong};
 use super::settlement::{Verdict, settle};
-use crate::model::sqs::is_fifo;
+use sam_template::model::sqs::is_fifo;
 
 /// A received message of a dead-letter queue, hidden from other consumers.
 #[derive(Debug, Clone, Default)]

@@ -18,7 +18,6 @@ use super::queues;
 use super::settlement::{Verdict, settle};
 use super::status::Progress;
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response, error_text};
-use crate::model::{Queue, SqsMapping};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
@@ -27,6 +26,7 @@ use event_sources::queue::{
     MessageKey, QueueAction, QueueBatchResult, QueueInput, QueueMachine, QueueMessage, ReceiveId,
     failed_messages,
 };
+use sam_template::model::{Queue, SqsMapping};
 
 /// A function that the host could start no process for is tried again after so long.
 const NO_CAPACITY: Duration = Duration::from_millis(500);

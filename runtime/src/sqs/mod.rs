@@ -26,7 +26,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::invocation::{Invoker, MAX_PAYLOAD};
-use crate::model::{Queue, SqsMapping};
 use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
 pub use client::{Sqs, Wrong};
@@ -35,6 +34,7 @@ use driver::Driver;
 use event_sources::queue::{QueueMachine, QueueSettings};
 pub use notes::Note;
 pub use queues::{ensure, missing};
+use sam_template::model::{Queue, SqsMapping};
 use status::Progress;
 pub use status::SqsStatus;
 

@@ -7,8 +7,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
 use super::client::{Sqs, Wrong, wrong};
-use crate::model::sqs::name_of;
-use crate::model::{Application, Destination, Queue, Redrive};
+use sam_template::model::sqs::name_of;
+use sam_template::model::{Application, Destination, Queue, Redrive};
 
 const REDRIVE: &str = "RedrivePolicy";
 

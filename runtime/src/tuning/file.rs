@@ -28,7 +28,7 @@ pub fn edited(before: &[Wish], after: &[Wish], settings: &Settings) -> Vec<Wish>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Application;
+    use sam_template::model::Application;
 
     fn wish(setting: &str, value: &str) -> Wish {
         Wish {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{HOST, Knob, SourceSettings, Subject, Value, Wish, partitions};
-use crate::document::nearest;
-use crate::model::Application;
 use crate::observation::Recent;
 use event_sources::stream::Partition;
+use sam_template::document::nearest;
+use sam_template::model::Application;
 
 /// Changes remembered.
 const REMEMBERED: usize = 50;

@@ -1,7 +1,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
-use crate::model::{Code, Function, Location, SqsMapping};
+use sam_template::model::{Code, Function, Location, SqsMapping};
 
 fn app() -> Application {
     let queue = |id: &str, name: &str| SqsMapping {
@@ -26,7 +26,7 @@ fn app() -> Application {
         memory_mb: 128,
         concurrency: None,
         environment: BTreeMap::new(),
-        logging: crate::model::Logging::default(),
+        logging: sam_template::model::Logging::default(),
         place: "template.yaml:1".into(),
     };
     Application {

@@ -1,10 +1,10 @@
 //! Divides the host's limit of open files between connections and processes.
 
-use super::options::Options;
+use super::options::HostOptions;
 use crate::descriptors::{self, Needs};
 use crate::instances::PoolOptions;
 use crate::listener::budget::ConnectionBudget;
-use crate::model::Application;
+use sam_template::model::Application;
 
 /// Bytes of request bodies that the HTTP APIs and the Invoke API hold at one time.
 const PUBLIC_BODY_BYTES: usize = 64 * 1024 * 1024;
@@ -25,7 +25,7 @@ pub(super) struct Capacity {
 
 impl Capacity {
     /// Divides the limit of this process; warns where the application may need more.
-    pub(super) fn of(app: &Application, options: &Options) -> Self {
+    pub(super) fn of(app: &Application, options: &HostOptions) -> Self {
         let needs = Needs::of(app, options.pool.default_concurrency);
         let plan = descriptors::plan(descriptors::allowed().unwrap_or(DEFAULT_LIMIT), &needs);
         if (plan.processes as u64) < needs.processes {

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use super::error::StartError;
-use super::options::Options;
+use super::options::HostOptions;
 use crate::asynchronous::Queue;
 use crate::host_file::{HostFile, HostFileGuard};
 use crate::ids::new_id;
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
-use crate::model::Application;
+use sam_template::model::Application;
 
 /// Where the AWS SDK of every language finds the address of Lambda before it derives AWS's own.
 const LAMBDA_ENDPOINT: &str = "AWS_ENDPOINT_URL_LAMBDA";
@@ -29,12 +29,12 @@ pub(super) fn set_endpoint(app: &mut Application, mut address: SocketAddr) {
 }
 
 /// The file that describes this run.
-pub(super) fn host_file(app: &Application, options: &Options, address: SocketAddr) -> HostFile {
+pub(super) fn host_file(app: &Application, options: &HostOptions, address: SocketAddr) -> HostFile {
     HostFile::new(new_id(), address, &app.functions, &options.executables)
 }
 
 /// Writes the file into the state folder.
-pub(super) fn write(file: &HostFile, options: &Options) -> Result<HostFileGuard, StartError> {
+pub(super) fn write(file: &HostFile, options: &HostOptions) -> Result<HostFileGuard, StartError> {
     let folder = options.state.path();
     file.write(folder)
         .map_err(|error| StartError(format!("cannot write to {}: {error}", folder.display())))
@@ -43,7 +43,7 @@ pub(super) fn write(file: &HostFile, options: &Options) -> Result<HostFileGuard,
 /// The state of the Invoke API.
 pub(super) fn api(
     app: &Application,
-    options: &Options,
+    options: &HostOptions,
     host: &HostFile,
     invoker: Invoker,
     queue: Queue,

@@ -9,12 +9,12 @@ use tokio::sync::watch;
 
 use super::components::ComponentSet;
 use super::error::StartError;
-use super::options::Options;
+use super::options::HostOptions;
 use crate::invocation::Invoker;
-use crate::model::{Application, Function, KafkaMapping, Queue, SqsMapping};
 use crate::sqs::{self, Sqs};
 use crate::tuning::SourceSettings;
 use crate::{instances, kafka};
+use sam_template::model::{Application, Function, KafkaMapping, Queue, SqsMapping};
 
 /// Bytes of records that all Kafka mappings together buffer.
 const BUFFER_BYTES: usize = 256 * 1024 * 1024;
@@ -22,7 +22,7 @@ const BUFFER_BYTES: usize = 256 * 1024 * 1024;
 /// Starts mappings with what they need of the host.
 pub(super) struct MappingStarter<'a> {
     pub(super) app: &'a Application,
-    pub(super) options: &'a Options,
+    pub(super) options: &'a HostOptions,
     pub(super) invoker: &'a Invoker,
     pub(super) stopping: &'a watch::Receiver<bool>,
 }

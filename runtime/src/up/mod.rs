@@ -37,12 +37,12 @@ use crate::control::{ControlState, Tuner};
 use crate::instances::Pool;
 use crate::invocation::Invoker;
 use crate::kafka;
-use crate::model::Application;
 use crate::supervision::ComponentRegistry;
 use crate::tuning::Settings;
+use sam_template::model::Application;
 
 pub use error::StartError;
-pub use options::{InvokeAt, Options, endpoints};
+pub use options::{HostOptions, InvokeAt, endpoints};
 pub use preflight::{contradictions, missing};
 
 /// Runs the application until `shutdown` resolves, then drains and returns. Dropping the future
@@ -52,7 +52,7 @@ pub use preflight::{contradictions, missing};
 /// Before anything has started, one message that names everything that is missing or cannot work.
 pub async fn run(
     mut app: Application,
-    options: Options,
+    options: HostOptions,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), StartError> {
     preflight::check(&app, &options).await?;
@@ -159,13 +159,13 @@ pub async fn run(
 }
 
 /// Opens the asynchronous events of this state folder.
-fn open_events(app: &Application, options: &Options) -> Result<(Queue, Driver), StartError> {
+fn open_events(app: &Application, options: &HostOptions) -> Result<(Queue, Driver), StartError> {
     let concurrency = options.pool.default_concurrency;
     let settings = asynchronous::Settings::of(app, concurrency, options.aws_timing);
     asynchronous::open(options.state.path(), &settings).map_err(StartError)
 }
 
-fn initial_settings(app: &Application, options: &Options) -> Settings {
+fn initial_settings(app: &Application, options: &HostOptions) -> Settings {
     let log = options.log.as_ref().map_or("", |log| &log.now);
     let gathers = if options.aws_timing {
         kafka::SERVICE_WINDOW

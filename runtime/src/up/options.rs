@@ -8,15 +8,15 @@ use std::sync::Arc;
 use crate::control::LogSwitch;
 use crate::http::KeyStore;
 use crate::instances::PoolOptions;
-use crate::invoke_api::Token;
+use crate::invoke_api::InvokeToken;
 use crate::listener::Endpoint;
-use crate::model::Application;
-use crate::project::SettingChange;
 use crate::state::StateFolder;
+use sam_template::model::Application;
+use sam_template::project::SettingChange;
 
 /// What a run needs beyond the application itself.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct HostOptions {
     /// Executable of every function, by logical id.
     pub executables: BTreeMap<String, PathBuf>,
     /// Limits of the instance pool.
@@ -42,7 +42,7 @@ pub struct Options {
     /// Where the Invoke API listens.
     pub invoke: InvokeAt,
     /// What callers of other machines must send to the Invoke API; `None`: they are refused.
-    pub token: Option<Token>,
+    pub token: Option<InvokeToken>,
 }
 
 /// An address for the Invoke API.
@@ -54,7 +54,7 @@ pub enum InvokeAt {
     Anywhere,
 }
 
-impl Options {
+impl HostOptions {
     pub(super) fn endpoints(&self, app: &Application) -> Vec<Endpoint> {
         endpoints(app, &self.http, self.control)
     }

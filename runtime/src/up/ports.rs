@@ -2,10 +2,10 @@
 
 use super::capacity::Capacity;
 use super::error::StartError;
-use super::options::{InvokeAt, Options};
+use super::options::{HostOptions, InvokeAt};
 use crate::invoke_api;
 use crate::listener::{BindError, Endpoint, Listener};
-use crate::model::Application;
+use sam_template::model::Application;
 
 /// Every port of a host.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Ports {
     /// half a host.
     pub(super) async fn bind(
         app: &Application,
-        options: &Options,
+        options: &HostOptions,
         capacity: &Capacity,
     ) -> Result<Self, StartError> {
         let failed = |error: BindError| StartError(error.to_string());

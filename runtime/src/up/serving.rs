@@ -5,16 +5,16 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::components::ComponentSet;
-use super::options::Options;
+use super::options::HostOptions;
 use crate::asynchronous::Queue;
 use crate::control::{self, ControlState};
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
 use crate::listener::Listener;
-use crate::model::{Api, Application, Schedule};
 use crate::supervision::ComponentRegistry;
 use crate::waiting::turned;
 use crate::{http, schedule};
+use sam_template::model::{Api, Application, Schedule};
 
 /// File in the state folder with the time up to which schedules have fired.
 const SCHEDULES_FIRED: &str = "schedules-seen";
@@ -47,7 +47,7 @@ impl Starter<'_> {
         set: &mut ComponentSet,
         listener: Listener,
         api: Api,
-        options: &Options,
+        options: &HostOptions,
         invoker: Invoker,
     ) {
         tracing::info!(
@@ -93,7 +93,7 @@ impl Starter<'_> {
         &self,
         set: &mut ComponentSet,
         app: &Application,
-        options: &Options,
+        options: &HostOptions,
         queue: &Queue,
     ) {
         let enabled: Vec<Schedule> = app

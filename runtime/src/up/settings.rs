@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use super::error::StartError;
 use crate::control::Tuner;
-use crate::project::{SETTINGS, SettingChange, setting_changes};
 use crate::tuning::edited;
+use sam_template::project::{SETTINGS, SettingChange, setting_changes};
 
 /// Interval between two checks of the file.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);

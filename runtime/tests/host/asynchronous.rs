@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
+use sam_template::model::{EventInvokeConfig, EventTarget, Function};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
@@ -13,7 +14,6 @@ use tokio::sync::watch;
 use usher::asynchronous::{self, Event, NotAccepted, Queue, Settings};
 use usher::instances::Pool;
 use usher::invocation::Rejected;
-use usher::model::{EventInvokeConfig, EventTarget, Function};
 use usher::sqs::{self, Sqs};
 
 use crate::kafka_fixture::random;

@@ -1,4 +1,4 @@
-//! What ends a host in order: it drains and succeeds.
+//! Signals and closed input that end a host: it drains and exits with success.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -68,7 +68,7 @@ async fn a_closed_terminal_drains_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn closed_input_drains_a_host_that_asked() {
+async fn closed_input_drains_a_host_with_the_option() {
     let project = project(TEMPLATE);
     let mut host = serving(&project, &["--until-stdin-closes"]).await;
     drop(host.0.stdin.take());

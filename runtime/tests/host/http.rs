@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, StatusCode};
+use sam_template::model::Cors;
 use serde_json::{Value, json};
-use usher::model::Cors;
 
 use crate::http_fixture::{api, message, route, serve, serve_with};
 

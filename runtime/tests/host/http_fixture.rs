@@ -9,6 +9,7 @@ use bytes::Bytes;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::{Client, StatusCode};
+use sam_template::model::{Api, ApiKind, JwtAuthorizer, RestApi, Route};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use usher::http::{self, KeySet, KeyStore};
@@ -16,7 +17,6 @@ use usher::invocation::{
     ConcurrencyLimit, FunctionError, Invoke, Outcome, Rejected, Request, Response,
 };
 use usher::listener::{Endpoint, Listener};
-use usher::model::{Api, ApiKind, JwtAuthorizer, RestApi, Route};
 
 /// Functions that do what their names say.
 #[derive(Default)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use reqwest::{Client, Method};
+use sam_template::model::{Api, ApiKind, Cors, RestApi, Route};
 use serde_json::{Value, json};
-use usher::model::{Api, ApiKind, Cors, RestApi, Route};
 
 use crate::http_fixture::{json_body, post, rest, route, serve_with};
 

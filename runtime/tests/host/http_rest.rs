@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Method, StatusCode};
+use sam_template::model::{Api, PreflightMock, RestApi};
 use serde_json::{Value, json};
-use usher::model::{Api, PreflightMock, RestApi};
 
 use crate::http_fixture::{json_body, message, post, rest, serve_with};
 

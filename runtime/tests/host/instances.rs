@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use sam_template::model::Function;
 use serde_json::json;
 use testkit::eventually;
 use testkit::process::is_running;
 use usher::instances::{InstanceState, Pool, PoolOptions};
 use usher::invocation::{ConcurrencyLimit, Invoke, MAX_PAYLOAD, Rejected, Request};
-use usher::model::Function;
 
 use crate::support::{
     answer, application, error, executables, function, invoke, options, pool, request,

@@ -7,11 +7,11 @@ use std::process::{Command, Output};
 
 use base64::Engine as _;
 use reqwest::StatusCode;
+use sam_template::model::Function;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
 use testkit::net::free_address;
-use usher::model::Function;
 
 use crate::invoke_api_fixture::Host;
 use crate::support::{function, project};
@@ -166,7 +166,7 @@ async fn a_default_limit_is_not_called_reserved() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_receives_the_invoked_alias() {
     let qualifiers = ["1", "live"].map(str::to_owned).into();
-    let host = Host::start(usher::model::Function {
+    let host = Host::start(sam_template::model::Function {
         qualifiers,
         ..function(&[])
     })

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use sam_template::model::Function;
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use usher::instances::PoolOptions;
-use usher::invoke_api::Token;
-use usher::model::Function;
+use usher::invoke_api::InvokeToken;
 use usher::up;
 
 use crate::support::application;
@@ -29,10 +29,10 @@ impl Host {
     }
 
     pub(crate) async fn with(function: Function, address: SocketAddr, token: Option<&str>) -> Self {
-        let token = token.map(|token| Token::new(token).unwrap());
+        let token = token.map(|token| InvokeToken::new(token).unwrap());
         Self::run(
             function,
-            up::Options {
+            up::HostOptions {
                 invoke: up::InvokeAt::Given(address),
                 token,
                 ..up_options(free_address())
@@ -52,7 +52,7 @@ impl Host {
         };
         Self::run(
             function,
-            up::Options {
+            up::HostOptions {
                 invoke: up::InvokeAt::Given(address),
                 pool,
                 ..options
@@ -62,7 +62,7 @@ impl Host {
         .await
     }
 
-    async fn run(function: Function, options: up::Options, address: SocketAddr) -> Self {
+    async fn run(function: Function, options: up::HostOptions, address: SocketAddr) -> Self {
         let app = application(function);
         let state = options.state.path().to_owned();
         let (stop, stopped) = oneshot::channel::<()>();

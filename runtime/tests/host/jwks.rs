@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::StatusCode;
+use sam_template::model::KeySource;
 use serde_json::json;
 use testkit::eventually;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use usher::http::{KeyStore, Refresh};
-use usher::model::KeySource;
+use usher::http::{KeyStore, RefreshIntervals};
 
 use crate::http_fixture::{
     KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_checked, token,
 };
 
-/// Never within a test.
+/// Longer than any test.
 const NEVER: Duration = Duration::from_secs(3_600);
 
 /// A token that this key signed under this id.
@@ -89,7 +89,7 @@ impl Issuer {
         self.reads.load(Ordering::SeqCst)
     }
 
-    async fn store(&self, refresh: Refresh) -> Arc<KeyStore> {
+    async fn store(&self, refresh: RefreshIntervals) -> Arc<KeyStore> {
         Arc::new(
             KeyStore::load(KeySource::Url(self.url.clone()), refresh)
                 .await
@@ -99,11 +99,11 @@ impl Issuer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_changed_key_file_lets_new_tokens_in() {
+async fn a_changed_key_file_admits_new_tokens() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("jwks.json");
     std::fs::write(&file, jwks(&[("k1", KNOWN)])).unwrap();
-    let refresh = Refresh {
+    let refresh = RefreshIntervals {
         file: Duration::from_millis(10),
         url: NEVER,
         unknown_key: NEVER,
@@ -141,10 +141,10 @@ async fn a_changed_key_file_lets_new_tokens_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_key_is_looked_for_once() {
+async fn an_unknown_key_causes_one_read() {
     let issuer = Issuer::with(jwks(&[("k1", KNOWN)])).await;
     let store = issuer
-        .store(Refresh {
+        .store(RefreshIntervals {
             url: NEVER,
             file: NEVER,
             unknown_key: NEVER,
@@ -173,7 +173,7 @@ async fn an_unknown_key_is_looked_for_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn old_keys_stay_while_the_issuer_is_away() {
     let issuer = Issuer::with(jwks(&[("k1", KNOWN)])).await;
-    let refresh = Refresh {
+    let refresh = RefreshIntervals {
         url: Duration::from_millis(10),
         file: NEVER,
         unknown_key: NEVER,
@@ -207,7 +207,7 @@ async fn old_keys_stay_while_the_issuer_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_issuer_that_cannot_be_read_is_named() {
+async fn an_unreadable_issuer_is_reported() {
     let issuer = Issuer::with(String::new()).await;
     issuer.shows(None);
     let secure = issuer.url.replace("http://", "https://");
@@ -216,7 +216,7 @@ async fn an_issuer_that_cannot_be_read_is_named() {
         (secure.clone(), secure.as_str()),
         ("http://127.0.0.1:1/".into(), "refused"),
     ] {
-        let wrong = KeyStore::load(KeySource::Url(url.clone()), Refresh::default())
+        let wrong = KeyStore::load(KeySource::Url(url.clone()), RefreshIntervals::default())
             .await
             .unwrap_err();
         assert!(

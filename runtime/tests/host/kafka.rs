@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use sam_template::model::{Function, StartingPosition};
 use testkit::eventually;
 use testkit::kafka::PrivateKafka;
-use usher::model::{Function, StartingPosition};
 
 use crate::kafka_fixture::{KafkaFixture, recording, values};
 use crate::support::pool;

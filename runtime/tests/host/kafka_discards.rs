@@ -7,9 +7,9 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use sam_template::model::{Destination, KafkaMapping};
 use serde_json::{Value, json};
 use testkit::eventually;
-use usher::model::{Destination, KafkaMapping};
 use usher::sqs::{self, Sqs};
 
 use crate::kafka_fixture::{KafkaFixture, random, values};

@@ -9,12 +9,12 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use sam_template::model::{Function, KafkaKind, KafkaMapping, KafkaSecurity, StartingPosition};
 use tempfile::TempDir;
 use testkit::eventually;
 use tokio::sync::watch;
 use usher::instances::Pool;
 use usher::kafka::{self, KafkaHandle, KafkaLimits};
-use usher::model::{Function, KafkaKind, KafkaMapping, KafkaSecurity, StartingPosition};
 use usher::supervision::ComponentRegistry;
 
 use crate::support::{function, pool};

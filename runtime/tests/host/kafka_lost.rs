@@ -9,9 +9,9 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use sam_template::model::StartingPosition;
 use sha2::{Digest as _, Sha256};
 use testkit::eventually;
-use usher::model::StartingPosition;
 use usher::supervision::{ComponentRegistry, ComponentStatus};
 
 use crate::kafka_fixture::{KafkaFixture, Running, random, values};

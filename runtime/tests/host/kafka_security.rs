@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use sam_template::model::KafkaSecurity;
+use sam_template::project::{Arguments, Project};
+use sam_template::template;
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::kafka::PrivateKafka;
 use usher::kafka::probe;
-use usher::model::KafkaSecurity;
-use usher::project::{Arguments, Project};
-use usher::template;
 
 use crate::kafka_fixture::{KafkaFixture, values};
 use crate::template_fixture::function;

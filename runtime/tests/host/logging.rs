@@ -1,9 +1,9 @@
 //! `LoggingConfig`: format and filters of a function's log.
 
+use sam_template::model::{Function, LogFormat, LogLevel, Logging};
 use serde_json::{Value, json};
 use testkit::eventually;
 use usher::instances::Pool;
-use usher::model::{Function, LogFormat, LogLevel, Logging};
 
 use crate::support::{Printed, answer, application, error, executables, function, invoke, options};
 use crate::template_fixture::{self, complaints, good};

@@ -1,9 +1,9 @@
 //! Positions of a group, and an operator's moves: with a running host, and without one.
 
+use sam_template::model::KafkaMapping;
 use serde_json::Value;
 use testkit::eventually;
 use usher::kafka::positions;
-use usher::model::KafkaMapping;
 
 use crate::kafka_fixture::{KafkaFixture, values};
 use crate::offsets_fixture::{OffsetsProject, times};

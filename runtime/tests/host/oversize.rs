@@ -10,9 +10,9 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use sam_template::model::{self, Destination};
 use serde_json::{Value, json};
 use testkit::eventually;
-use usher::model::{self, Destination};
 use usher::parked;
 
 use crate::kafka_fixture::{KafkaFixture, random};

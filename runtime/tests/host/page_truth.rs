@@ -1,5 +1,5 @@
-//! The live page says what the status says: true counts, red where something is wrong, and nothing
-//! as if it were new once the host is gone.
+//! The live page shows what the status reports: the same counts, problems in red, and old values dimmed
+//! once the host has stopped.
 
 use serde_json::json;
 use testkit::eventually;
@@ -41,7 +41,7 @@ async fn look_at_a_page(look: impl FnOnce(&mut Browser) + Send + 'static) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_counts_failures_as_the_status_does() {
+async fn the_page_counts_failures_like_the_status() {
     let mut application = Application::new();
     application.up().await;
     // beside the schedule that fails: events whose retries share their request id

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
+use sam_template::model::{self, Destination};
 use serde_json::json;
 use testkit::eventually;
-use usher::model::{self, Destination};
 use usher::parked::{self, ReplaySummary};
 
 use crate::operations_fixture::Application;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sam_template::model::{Function, Schedule, ScheduleKind};
 use serde_json::Value;
 use testkit::eventually;
 use tokio::sync::{mpsc, oneshot, watch};
 use usher::instances::PoolOptions;
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
-use usher::model::{Function, Schedule, ScheduleKind};
 use usher::supervision::ComponentRegistry;
 use usher::{asynchronous, schedule, up};
 
@@ -217,7 +217,7 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
         ..every_second("arn:rule")
     });
     let control = testkit::net::free_address();
-    let options = up::Options {
+    let options = up::HostOptions {
         executables: executables(),
         pool: PoolOptions {
             drain: Duration::from_millis(50),

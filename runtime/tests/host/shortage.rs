@@ -1,4 +1,4 @@
-//! A host that is short of open files, memory or processes: it goes on, and no event pays for it.
+//! A host that is short of open files, memory or processes keeps running and loses no event.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use sam_template::model::Function;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
@@ -17,7 +18,6 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use usher::instances::{Pool, PoolOptions};
 use usher::invocation::{Invoke as _, Rejected, Request};
-use usher::model::Function;
 
 use crate::support::{answer, application, echo_function, function, project};
 
@@ -230,7 +230,7 @@ async fn stalled_uploads_take_bounded_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn functions_keep_the_limit_the_host_began_with() {
+async fn functions_keep_the_hosts_original_limit() {
     let host = Host::start("-Sn 500").await;
     assert_eq!(host.post().await, Some(StatusCode::OK));
     let status = host.status().await.unwrap();
@@ -254,8 +254,8 @@ async fn functions_keep_the_limit_the_host_began_with() {
     assert!(soft(limits(&status["pid"])) > 500);
 }
 
-/// Two functions, for which there is room for one process.
-fn narrow() -> Arc<Pool> {
+/// Two functions with a limit of one process.
+fn pool_of_one_process() -> Arc<Pool> {
     let mut app = application(function(&[]));
     app.functions.insert(
         "Other".into(),
@@ -282,7 +282,7 @@ fn event(function: &str, event: &Value) -> Request {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_process_makes_room_for_another_function() {
-    let pool = narrow();
+    let pool = pool_of_one_process();
     for function in ["Echo", "Other", "Echo"] {
         let response = pool
             .invoke(
@@ -304,8 +304,8 @@ async fn an_idle_process_makes_room_for_another_function() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_room_an_event_stays_with_its_caller() {
-    let pool = narrow();
+async fn without_a_process_an_event_is_rejected() {
+    let pool = pool_of_one_process();
     let hanging = tokio::spawn({
         let pool = pool.clone();
         async move {
@@ -348,10 +348,9 @@ async fn without_room_an_event_stays_with_its_caller() {
     pool.shutdown().await;
 }
 
-/// The kernel refuses to run a file that is being written (ETXTBSY): the machine's trouble, not the
-/// function's.
+/// The kernel refuses to run a file that is being written (ETXTBSY): a shortage, not a function error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failed_start_of_the_machines_is_no_function_error() {
+async fn a_shortage_at_the_start_is_no_function_error() {
     let folder = tempfile::tempdir().unwrap();
     let executable = folder.path().join("bootstrap");
     std::fs::copy(echo_function(), &executable).unwrap();

@@ -9,12 +9,12 @@ use aws_sdk_sqs::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_sqs::types::{
     Message, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
 };
+use sam_template::model::{Function, Queue, Redrive, SqsMapping};
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::eventually;
 use tokio::sync::watch;
 use usher::instances::Pool;
-use usher::model::{Function, Queue, Redrive, SqsMapping};
 use usher::sqs::{self, Handle, Limits, Sqs};
 use usher::supervision::ComponentRegistry;
 
@@ -65,7 +65,7 @@ impl Running {
 }
 
 pub(crate) fn queue(name: &str, redrive: Option<Redrive>) -> Queue {
-    let fifo = usher::model::sqs::is_fifo(name);
+    let fifo = sam_template::model::sqs::is_fifo(name);
     let mut attributes = BTreeMap::from([(
         "VisibilityTimeout".to_owned(),
         VISIBILITY.as_secs().to_string(),

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sam_template::model::Application;
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
-use usher::model::Application;
 use usher::up;
 
 use crate::kafka_fixture::{random, recording};
@@ -137,7 +137,7 @@ async fn up_makes_the_queues_reads_them_and_shows_how_far_it_is() {
     let name = format!("host-{}", random());
     let mut app = application(recording(&fixture.folder));
     app.queues.push(queue(&name, None));
-    app.sqs.push(usher::model::SqsMapping {
+    app.sqs.push(sam_template::model::SqsMapping {
         queue_arn: arn(&name),
         ..fixture.mapping.clone()
     });
@@ -196,7 +196,7 @@ async fn a_server_or_a_queue_that_is_missing_at_the_start_is_named() {
         app.sqs[0].function = "Nobody".into();
         app.queues.push(queue(
             "host-never",
-            Some(usher::model::Redrive {
+            Some(sam_template::model::Redrive {
                 target: arn("nor-this"),
                 max_receives: 2,
             }),
@@ -260,8 +260,8 @@ fn invoke_needs_no_server_and_tells_the_function_where_it_would_be() {
     }
 }
 
-fn up_options(control: Option<std::net::SocketAddr>) -> up::Options {
-    up::Options {
+fn up_options(control: Option<std::net::SocketAddr>) -> up::HostOptions {
+    up::HostOptions {
         executables: executables(),
         pool: options().0,
         control,

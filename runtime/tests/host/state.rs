@@ -46,7 +46,7 @@ impl Host {
         }
     }
 
-    /// The partitions that it owns, if it answers.
+    /// The partitions that the host owns; `None`: it does not answer.
     async fn owns(&self) -> Option<BTreeSet<i64>> {
         let status: Value = reqwest::get(&self.status).await.ok()?.json().await.ok()?;
         Some(
@@ -80,7 +80,7 @@ async fn two_folders_are_two_members_of_a_group() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_host_leaves_the_first_alone() {
+async fn a_second_host_does_not_disturb_the_first() {
     let fixture = KafkaFixture::new(2).await;
     let project = reader(&fixture);
     let mut first = Host::start(&project, &[]);

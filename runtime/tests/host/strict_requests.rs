@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::{Client, Method, StatusCode};
+use sam_template::model::{Api, ApiKind, RestApi, Throttle};
 use serde_json::{Value, json};
 use usher::http::KeySet;
-use usher::model::{Api, ApiKind, RestApi, Throttle};
 
 use crate::http_fixture::{
     KNOWN, Server, api, claims, get, guarded, jwks, message, route, serve_with,

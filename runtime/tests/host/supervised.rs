@@ -1,13 +1,13 @@
-//! Parts of a host that panic: each starts again, is named meanwhile, and stops no other.
+//! Components that panic are restarted, reported meanwhile, and stop no other.
 
 use std::collections::BTreeMap;
 
+use sam_template::model::{Schedule, ScheduleKind};
 use serde_json::{Value, json};
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
 use usher::instances::PoolOptions;
-use usher::model::{Schedule, ScheduleKind};
 use usher::supervision::ComponentRegistry;
 use usher::up;
 
@@ -17,7 +17,7 @@ use crate::sqs_fixture::SqsFixture;
 use crate::support::{application, executables, options};
 use crate::up::up_options;
 
-/// Every kind of part that a host has.
+/// Every kind of component.
 const PARTS: [&str; 10] = [
     "API Api",
     "Invoke API",
@@ -32,7 +32,7 @@ const PARTS: [&str; 10] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_in_each_part_stops_no_other() {
+async fn a_panic_stops_no_other_component() {
     let fixture = KafkaFixture::new(1).await;
     let queue = SqsFixture::new().await;
     let control = free_address();
@@ -46,7 +46,7 @@ async fn a_panic_in_each_part_stops_no_other() {
     let settings = fixture.folder.path().join("usher.toml");
     std::fs::write(&settings, "").unwrap();
     let parts = ComponentRegistry::panicking(PARTS.map(str::to_owned));
-    let options = up::Options {
+    let options = up::HostOptions {
         pool: PoolOptions {
             parts,
             ..options().0
@@ -143,13 +143,13 @@ fn every_second() -> Schedule {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_part_that_ended_is_named_by_health() {
+async fn health_reports_an_ended_component() {
     let fixture = KafkaFixture::new(1).await;
     let control = free_address();
     let mut app = application(crate::kafka_fixture::recording(&fixture.folder));
     app.schedules.push(every_second());
     let parts = ComponentRegistry::panicking(["schedule Echo.Tick".to_owned()]);
-    let options = up::Options {
+    let options = up::HostOptions {
         pool: PoolOptions {
             parts,
             ..options().0

@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sam_template::model::{Application, Code, Function, Location, Logging};
 use tempfile::TempDir;
 use testkit::process::KillOnDrop;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
-use usher::model::{Application, Code, Function, Location, Logging};
 use usher::state::StateFolder;
 
 /// The executable of `examples/echo`.

@@ -1,9 +1,9 @@
 //! The whole host: its status, its drain, and its error messages.
 
+use sam_template::model::KafkaMapping;
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
-use usher::model::KafkaMapping;
 use usher::up;
 
 use crate::kafka_fixture::{KafkaFixture, recording, values};
@@ -64,7 +64,7 @@ async fn all_missing_servers_are_reported_in_one_message() {
         function: "Absent".into(),
         ..fixture.mapping.clone()
     });
-    let options = up::Options {
+    let options = up::HostOptions {
         executables: [].into(),
         ..up_options(free_address())
     };
@@ -84,8 +84,8 @@ async fn all_missing_servers_are_reported_in_one_message() {
     }
 }
 
-pub(crate) fn up_options(control: std::net::SocketAddr) -> up::Options {
-    up::Options {
+pub(crate) fn up_options(control: std::net::SocketAddr) -> up::HostOptions {
+    up::HostOptions {
         executables: executables(),
         pool: options().0,
         control: Some(control),

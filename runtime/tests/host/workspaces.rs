@@ -65,12 +65,12 @@ fn function(id: &str, uri: &str, binary: Option<&str>) -> String {
 
 /// What the built executables print, by function: read from the program itself, which is no function and is not started here.
 fn built(folder: &Path, ids: &[&str]) -> Vec<String> {
+    use sam_template::project::{Arguments, Project};
     use usher::build::{self, BuildOptions};
-    use usher::project::{Arguments, Project};
     let template = folder.join("template.yaml");
     let project = Project::load(&template, &Arguments::default()).unwrap();
-    let app =
-        usher::template::load(&template, &project).unwrap_or_else(|found| panic!("{found:?}"));
+    let app = sam_template::template::load(&template, &project)
+        .unwrap_or_else(|found| panic!("{found:?}"));
     let binaries = build::build(
         &app,
         &BuildOptions {

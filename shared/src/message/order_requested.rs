@@ -39,8 +39,7 @@ pub struct OrderRequested {
     /// Hash of the request with this key. Stored with the order, for a gate that has lost its keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_hash: Option<BodyHash>,
-    /// End of the promised time to pay, milliseconds since 1970. Order-create may store a later
-    /// time.
+    /// End of the promised time to pay, ms since 1970. Order-create may store a later time.
     #[schemars(range(min = 0))]
     pub pay_by_ms: i64,
     /// W3C traceparent of the request that made the order.

@@ -226,7 +226,7 @@ fn a_refusal_names_its_reason() {
             .expect_err("refused")
             .to_string()
     };
-    assert!(refused("v", json!(9)).contains("version 9 is not known"));
+    assert!(refused("v", json!(9)).contains("version 9 is not supported"));
     assert!(refused("seats", json!([5, 4])).contains("ascending"));
     assert!(refused("amount_cents", json!(1)).contains("unit price times the number of seats"));
     assert!(refused("user", json!("a b")).contains("visible ASCII"));

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Sent by stream-bridge as the body of an SQS message, at least once. A repeated entry has the
-/// same `stream` and `id`.
+/// Body of an SQS message from stream-bridge, at least once: repeats have equal `stream` and `id`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StreamEntry {
     /// Name of the stream, without the environment prefix.

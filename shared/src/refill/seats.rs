@@ -29,8 +29,10 @@ impl GateFilling<'_> {
                 Merged::Done { displaced, outside } => {
                     if !outside.is_empty() {
                         let program = self.program.id;
-                        tracing::error!(alarm = "order_outside_map", %program, ?outside, "stored \
-                            orders have seats that the program does not");
+                        tracing::error!(
+                            alarm = "order_outside_map", %program, ?outside,
+                            "stored orders have seats that the program lacks"
+                        );
                     }
                     self.reconcile_displaced(
                         displaced.into_iter().map(|(order, _)| order).collect(),
@@ -54,8 +56,10 @@ impl GateFilling<'_> {
         if displaced.is_empty() {
             return Ok(());
         }
-        tracing::warn!(program = %self.program.id, orders = displaced.len(), "orders lost their \
-            seats to stored ones");
+        tracing::warn!(
+            program = %self.program.id, orders = displaced.len(),
+            "reservations lost their seats to stored orders"
+        );
         let rows = self.lease.during(self.store.orders(&displaced)).await?;
         self.lease
             .during(reconcile(self.gate, self.store, &rows))

@@ -48,8 +48,10 @@ impl GateFilling<'_> {
             released += 1;
         }
         if released > 0 {
-            tracing::warn!(program = %self.program.id, orders = released, "the gate still held \
-                seats of orders that have ended; released");
+            tracing::warn!(
+                program = %self.program.id, orders = released,
+                "the gate still held seats of ended orders; they are free now"
+            );
         }
         Ok(Step::To(
             page.next

@@ -36,7 +36,7 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is not a status of an order; one of unpaid, paid, refunding, refunded, cancelled, \
-        closed, rejected, void"
+     closed, rejected, void"
 )]
 pub struct UnknownStatus(pub String);
 

@@ -125,11 +125,11 @@ proptest! {
 
     #[test]
     fn the_stored_time_is_promise_or_minimum(promised: i64, now in 0..i64::MAX / 2,
-        least in 0..1_u64 << 40) {
-        let stored = stored_pay_by(promised, now, least);
-        prop_assert!(stored >= promised && stored >= now + least as i64);
-        prop_assert!(stored == promised || stored == now + least as i64, "and gives no more than \
-            either");
+        min_ms in 0..1_u64 << 40) {
+        let stored = stored_pay_by(promised, now, min_ms);
+        prop_assert!(stored >= promised && stored >= now + min_ms as i64);
+        let is_either = stored == promised || stored == now + min_ms as i64;
+        prop_assert!(is_either, "not more than either");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum WindowsError {
     /// A reservation could be abandoned while its storefront still waits for the broker.
     #[error(
         "the delivery timeout ({delivery_ms} ms) must be shorter than the publish window \
-            ({publish_ms} ms)"
+         ({publish_ms} ms)"
     )]
     Delivery {
         /// As configured.
@@ -47,7 +47,7 @@ pub enum WindowsError {
     /// Every order would get more time than promised.
     #[error(
         "the minimum pay window ({min_pay_ms} ms) must not be longer than the pay window \
-            ({pay_ms} ms)"
+         ({pay_ms} ms)"
     )]
     MinPay {
         /// As configured.

@@ -40,8 +40,10 @@ impl BatchResult<'_> {
                 let topic = record.topic;
                 let partition = record.partition;
                 let offset = record.offset;
-                tracing::error!(alarm = "record_parked", topic, partition, offset, %reason, "a \
-                    record was parked");
+                tracing::error!(
+                    alarm = "record_parked", topic, partition, offset, %reason,
+                    "a record was parked"
+                );
             }
         }
         for (topic, partition) in self.recreated {
@@ -67,7 +69,7 @@ impl BatchResult<'_> {
                 from,
                 until,
                 "offsets were passed that this consumer never received; compare them with Kafka, \
-                    and replay them if they have records"
+                 and replay them if they have records"
             );
         }
         if let Some(rest) = self.unfinished {
@@ -80,8 +82,10 @@ impl BatchResult<'_> {
                 tracing::warn!(error = %rest.error, records, contention = class.is_contention(),
                     "records not stored; the event source delivers them again");
             } else {
-                tracing::error!(alarm = "store_failed", error = %rest.error, records, "records \
-                    not stored; the event source delivers them again");
+                tracing::error!(
+                    alarm = "store_failed", error = %rest.error, records,
+                    "records not stored; the event source delivers them again"
+                );
             }
         }
     }

@@ -4,8 +4,7 @@ use lambda_batch::{ErrorClass, TransactionError};
 
 /// An error of Postgres, or of the connection to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("postgres: {message}{}{hint}", sqlstate.as_ref().map(|s| format!(" (SQLSTATE \
-    {s})")).unwrap_or_default())]
+#[error("postgres: {message}{}{hint}", in_brackets(sqlstate.as_deref()))]
 pub struct StoreError {
     /// Decides the next step.
     pub class: ErrorClass,
@@ -15,6 +14,10 @@ pub struct StoreError {
     pub message: String,
     /// A remedy, if one is known. Empty, or begins with `; `.
     pub hint: &'static str,
+}
+
+fn in_brackets(sqlstate: Option<&str>) -> String {
+    sqlstate.map_or_else(String::new, |code| format!(" (SQLSTATE {code})"))
 }
 
 impl StoreError {

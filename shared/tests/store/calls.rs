@@ -210,8 +210,8 @@ async fn unreadable_calls_are_parked_in_the_same_transaction() {
         assert_eq!((collected.added, collected.parked.len()), (3, 1));
         assert_eq!(
             env.number(
-                "SELECT count(*) FROM parked WHERE log_offset = 1 AND value = 'value' AND \
-                reason = 'not JSON'"
+                "SELECT count(*) FROM parked WHERE log_offset = 1 AND value = 'value' \
+                 AND reason = 'not JSON'"
             )
             .await,
             1
@@ -228,8 +228,8 @@ async fn unreadable_calls_are_parked_in_the_same_transaction() {
 async fn the_call_that_postgres_refuses_is_parked() {
     with(|env| async move {
         env.run(
-            "ALTER TABLE api_calls ADD CONSTRAINT whim CHECK (url NOT IN ('/r1/77', '/r2/78', \
-            '/r3/199'))",
+            "ALTER TABLE api_calls ADD CONSTRAINT whim \
+             CHECK (url NOT IN ('/r1/77', '/r2/78', '/r3/199'))",
         )
         .await;
         let collected = env.collect(&records(0, 0..200)).await;
@@ -265,8 +265,8 @@ async fn committed_records_stay_when_the_rest_fails() {
         )
         .await;
         env.run(
-            "CREATE TRIGGER refuse BEFORE INSERT ON api_calls FOR EACH ROW EXECUTE FUNCTION \
-            refuse()",
+            "CREATE TRIGGER refuse BEFORE INSERT ON api_calls \
+             FOR EACH ROW EXECUTE FUNCTION refuse()",
         )
         .await;
         let batch = records(0, 0..4);
@@ -346,8 +346,8 @@ async fn a_wrong_sender_clock_is_bounded() {
             }
         }
         env.collect(&batch).await;
-        let within = "SELECT count(*) FROM api_calls WHERE at BETWEEN at_ms(1800000000000 - \
-            3600000) AND at_ms(1800000000001)";
+        let within = "SELECT count(*) FROM api_calls \
+            WHERE at BETWEEN at_ms(1800000000000 - 3600000) AND at_ms(1800000000001)";
         assert_eq!(env.number(within).await, 2);
         env.check_calls(2).await;
     })

@@ -237,8 +237,8 @@ async fn retention_deletes_the_oldest_in_bounded_steps() {
     with(|env| async move {
         env.collect(&records(0, 0..30)).await;
         env.run(
-            "UPDATE api_calls SET at = now() - interval '8 days' - log_offset * interval '1 \
-            minute' WHERE log_offset >= 10",
+            "UPDATE api_calls SET at = now() - interval '8 days' \
+             - log_offset * interval '1 minute' WHERE log_offset >= 10",
         )
         .await;
         env.run("UPDATE api_calls SET at = now() WHERE log_offset < 10")

@@ -247,8 +247,8 @@ async fn a_late_commit_is_still_found() {
             .expect("postgres");
         let mut tx = env.raw.begin().await.expect("postgres");
         let insert = sqlx::query(
-            "INSERT INTO outbox (program, version, created_at) VALUES ($1, \
-            2, now() - interval '1 hour')",
+            "INSERT INTO outbox (program, version, created_at) \
+             VALUES ($1, 2, now() - interval '1 hour')",
         );
         insert
             .bind(slow.id.get())

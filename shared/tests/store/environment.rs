@@ -167,8 +167,8 @@ impl Environment {
             "payments applied to orders that are not paid"
         );
         let lost = count(
-            "SELECT count(*) FROM payments p JOIN orders o ON o.number = p.order_number WHERE \
-                p.status = 'unmatched'"
+            "SELECT count(*) FROM payments p JOIN orders o ON o.number = p.order_number \
+             WHERE p.status = 'unmatched'"
                 .to_owned(),
         );
         assert_eq!(lost.await, 0, "unmatched payments of stored orders");

@@ -52,8 +52,8 @@ impl Meeting {
 
     /// Waits until the statement is held.
     pub(crate) async fn reached(&mut self) {
-        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = \
-            $1::bigint::oid AND NOT granted";
+        let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
+            AND objid = $1::bigint::oid AND NOT granted";
         let held = async {
             loop {
                 let query = sqlx::query_scalar(sql).bind(i64::from(self.lock as u32));

@@ -122,8 +122,8 @@ async fn committed_records_stay_when_the_rest_fails() {
         )
         .await;
         env.run(
-            "CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION \
-            refuse()",
+            "CREATE TRIGGER refuse BEFORE INSERT ON orders \
+             FOR EACH ROW EXECUTE FUNCTION refuse()",
         )
         .await;
         let arrivals = [

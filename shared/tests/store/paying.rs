@@ -18,8 +18,8 @@ pub(crate) fn payment(reference: &str, order: &OrderRequested) -> Payment {
 /// A payment whose transaction missed the order.
 pub(crate) async fn insert_unmatched(env: &Environment, reference: &str, order: &OrderRequested) {
     sqlx::query(
-        "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES ($1, \
-        $2, $3, 'unmatched')",
+        "INSERT INTO payments (reference, order_number, amount_cents, status) \
+         VALUES ($1, $2, $3, 'unmatched')",
     )
     .bind(reference)
     .bind(order.order.get())

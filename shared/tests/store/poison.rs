@@ -26,8 +26,8 @@ async fn unreadable_records_are_parked_with_their_reason() {
         );
         assert_eq!(
             env.number(
-                "SELECT count(*) FROM parked WHERE log_offset = 1 AND \
-                position('\\x00'::bytea IN value) > 0"
+                "SELECT count(*) FROM parked WHERE log_offset = 1 \
+                 AND position('\\x00'::bytea IN value) > 0"
             )
             .await,
             1

@@ -13,12 +13,12 @@ use serde_json::json;
 use ticket_rush::prepare::calls_topic;
 use ticket_rush::topics::PARTITIONS;
 
-use crate::{World, until};
+use crate::{TestEnvironment, until};
 
 /// How long Kafka may take for what is asked of it here.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-impl World {
+impl TestEnvironment {
     fn collectors_group(&self) -> String {
         format!("{}-api-data-collector", self.environment.prefix)
     }

@@ -5,9 +5,9 @@
 //! prefix and ports, so all may run at once. It waits for conditions, each with a deadline, and never for time to pass.
 
 mod calls;
+mod environment;
 mod orders;
 mod wait;
-mod world;
 
+pub use environment::{Settings, TestEnvironment};
 pub use wait::until;
-pub use world::{Settings, World};

@@ -8,12 +8,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use ticket_rush::prepare::orders_topic;
 use ticket_rush::topics::PARTITIONS;
 
-use crate::World;
+use crate::TestEnvironment;
 
 /// How long Kafka may take for what is asked of it here.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-impl World {
+impl TestEnvironment {
     /// Records in the topic of orders.
     pub async fn published(&self) -> Result<i64> {
         let brokers = self.environment.servers.brokers.clone();

@@ -1,27 +1,27 @@
-//! What goes wrong on purpose during the rush: functions killed while they work, Kafka gone for a while.
+//! Faults injected during the sale: functions killed while they handle events, and Kafka stopped.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ticket_rush::fault::kill_at_work;
-use ticket_rush::host::Watch;
-use ticket_rush::place::Place;
-use ticket_rush::shop::{Buyer, Want};
+use ticket_rush::api::{Buyer, SeatSelection};
+use ticket_rush::host::StatusClient;
+use ticket_rush::kill::kill_busy;
+use ticket_rush::locations::Checkout;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use super::buyer::Rush;
-use crate::say;
+use crate::output;
 
-/// How long Kafka stays away once it has stopped.
-const AWAY: Duration = Duration::from_secs(5);
-/// How long a function may go uncaught at work before an idle process of it is frozen until work is handed to it.
+/// How long Kafka is stopped.
+const OUTAGE: Duration = Duration::from_secs(5);
+/// How long to look for a busy process before an idle one is suspended.
 const CATCH: Duration = Duration::from_secs(3);
 
-/// All of it, in order; true if the buyers were told what they must be told.
-pub(crate) async fn strike(
-    place: &Place,
-    watch: &Watch,
+/// Injects all faults. Returns whether the answers during the outage are correct.
+pub(crate) async fn inject(
+    checkout: &Checkout,
+    status_client: &StatusClient,
     rush: &Rush,
     probe: &Buyer,
     seats: Vec<u32>,
@@ -29,52 +29,57 @@ pub(crate) async fn strike(
 ) -> Result<bool> {
     sleep(Duration::from_secs(1)).await;
     for function in ["OrderCreate", "Storefront", "TimeoutCloser"] {
-        let killed = kill_at_work(watch, function, CATCH).await?;
+        let killed = kill_busy(status_client, function, CATCH).await?;
         let load = if killed.records > 0 {
             format!(" with {} records in flight", killed.records)
         } else {
             " during a call".to_owned()
         };
-        say::fault(&format!("killed {function} (process {}){load}", killed.pid));
+        output::fault(&format!("killed {function} (process {}){load}", killed.pid));
     }
-    servers(place, "stop").await?;
+    servers(checkout, "stop").await?;
     let began = Instant::now();
-    say::fault("Kafka is stopped");
-    let right = try_without_kafka(rush, probe, &seats, deadline).await;
-    sleep(AWAY.saturating_sub(began.elapsed())).await;
-    servers(place, "start").await?;
-    say::fault(&format!(
-        "Kafka is back after {} s",
+    output::fault("Kafka has stopped");
+    let correct = order_without_kafka(rush, probe, &seats, deadline).await;
+    sleep(OUTAGE.saturating_sub(began.elapsed())).await;
+    servers(checkout, "start").await?;
+    output::fault(&format!(
+        "Kafka runs again after {} s",
         began.elapsed().as_secs()
     ));
-    let back = seats_come_back(rush, &seats).await?;
-    say::done(&format!(
-        "the seats of the buyer who was sent away are free again ({} s after Kafka came back)",
+    let back = seats_are_free(rush, &seats).await?;
+    output::done(&format!(
+        "the seats of the refused buyer are free again ({} s after Kafka restarted)",
         back.as_secs()
     ));
-    Ok(right)
+    Ok(correct)
 }
 
-/// A buyer who comes while Kafka is away and leaves at the first refusal.
-async fn try_without_kafka(rush: &Rush, probe: &Buyer, seats: &[u32], deadline: Duration) -> bool {
-    let want = Want::Seats(seats.to_vec());
+/// Orders while Kafka is stopped, and checks the refusal.
+async fn order_without_kafka(
+    rush: &Rush,
+    probe: &Buyer,
+    seats: &[u32],
+    deadline: Duration,
+) -> bool {
+    let selection = SeatSelection::Seats(seats.to_vec());
     let answer = rush
-        .shop
+        .api
         .order(
             probe,
             &rush.program,
             2,
-            &want,
+            &selection,
             Some("while-kafka-is-away"),
             0,
         )
         .await;
-    // The deadline is the broker's; answering takes a moment more.
-    let right = answer.http == 503
+    // The deadline covers the broker only.
+    let correct = answer.http == 503
         && answer.retry_after.is_some()
         && answer.took < deadline + Duration::from_secs(2);
-    let told = format!(
-        "a buyer was answered {} ({}) after {:.1} s, Retry-After {}",
+    let observed = format!(
+        "an order was answered {} ({}) after {:.1} s, Retry-After {}",
         answer.http,
         answer.code().unwrap_or("no code"),
         answer.took.as_secs_f64(),
@@ -82,19 +87,19 @@ async fn try_without_kafka(rush: &Rush, probe: &Buyer, seats: &[u32], deadline: 
             .retry_after
             .map_or("missing".to_owned(), |s| format!("{s} s")),
     );
-    if right {
-        say::done(&told);
+    if correct {
+        output::done(&observed);
     } else {
-        say::fault(&format!("WRONG: {told}"));
+        output::fault(&format!("WRONG: {observed}"));
     }
-    right
+    correct
 }
 
-/// Waits until somebody else could buy the probe's seats.
-async fn seats_come_back(rush: &Rush, seats: &[u32]) -> Result<Duration> {
+/// Waits until the refused buyer's seats are free.
+async fn seats_are_free(rush: &Rush, seats: &[u32]) -> Result<Duration> {
     let began = Instant::now();
     loop {
-        let answer = rush.shop.seats(&rush.program, 2).await;
+        let answer = rush.api.seats(&rush.program, 2).await;
         let first = answer.body["first_seat"].as_u64().unwrap_or(0);
         let map: String = answer.body["rows"]
             .as_array()
@@ -110,25 +115,25 @@ async fn seats_come_back(rush: &Rush, seats: &[u32]) -> Result<Duration> {
             return Ok(began.elapsed());
         }
         if began.elapsed() > Duration::from_mins(1) {
-            bail!("seats {seats:?} are still taken a minute after Kafka came back");
+            bail!("seats {seats:?} are still taken a minute after Kafka restarted");
         }
         sleep(Duration::from_millis(250)).await;
     }
 }
 
-/// Has Kafka run again, wherever the faults broke off.
-pub(crate) async fn mend(place: &Place) -> Result<()> {
-    servers(place, "start").await
+/// Starts Kafka, if it does not run.
+pub(crate) async fn restart_kafka(checkout: &Checkout) -> Result<()> {
+    servers(checkout, "start").await
 }
 
-async fn servers(place: &Place, verb: &str) -> Result<()> {
-    let script = place.file("scripts/servers");
+async fn servers(checkout: &Checkout, verb: &str) -> Result<()> {
+    let script = checkout.file("scripts/servers");
     let output = Command::new(&script)
         .args([verb, "kafka"])
-        .current_dir(&place.root)
+        .current_dir(&checkout.root)
         .output()
         .await;
-    let output = output.with_context(|| format!("{} cannot be run", script.display()))?;
+    let output = output.with_context(|| format!("cannot run {}", script.display()))?;
     if !output.status.success() {
         bail!(
             "scripts/servers {verb} kafka failed:\n{}",

@@ -1,102 +1,99 @@
-//! `ticket-rush demo`: one sale from opening to audit, told as it happens.
+//! `ticket-rush demo`: one sale from opening to audit.
 //!
-//! Chapters: an environment of its own is made ready and `usher up` started; the sale opens; buyers rush it over HTTP, and
-//! the program changes under them (with `--faults` things break meanwhile); every accepted order is awaited in a final state;
-//! the API statistics are compared with what was sent; `usher` drains; the audit judges. Exit code 0 only if all is right.
+//! Steps: set up an environment and start `usher up`; open the sale; buyers order over HTTP while the
+//! program changes and, with `--faults`, functions are killed and Kafka stops; wait until every accepted
+//! order is final; compare the API statistics with the requests sent; drain `usher`; audit. The exit
+//! code is 0 only if every check passes.
 
 mod buyer;
-mod calls;
-mod change;
+mod completion;
+mod environment;
 mod faults;
-mod picture;
 mod plan;
-mod settle;
-mod stage;
+mod program_change;
+mod statistics;
+mod status_table;
 mod tally;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ticket_rush::ending::Ending;
+use ticket_rush::shutdown::ShutdownSignal;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::DemoOptions;
-use crate::say::{self, Bar};
-use stage::Stage;
+use crate::output::{self, Bar};
+use environment::DemoEnvironment;
 
-pub(crate) use stage::WEBHOOK_SECRET;
+pub(crate) use environment::WEBHOOK_SECRET;
 
 /// Time to pay in the demo.
 const PAY_WINDOW: Duration = Duration::from_secs(20);
-/// How long the broker may take; buyers hear "try again later" within it.
+/// Delivery timeout of orders; a buyer receives 503 within it.
 const DELIVERY: Duration = Duration::from_secs(3);
-/// Tickets of one buyer.
+/// Ticket limit of one buyer.
 const USER_LIMIT: u32 = 6;
 
 pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     let began = Instant::now();
-    let mut ending = Ending::listen()?;
-    let stage = ending.unless(Stage::set(DELIVERY)).await?;
-    let host = ending.unless(stage.environment.up()).await?;
-    say::done(&format!(
+    let mut shutdown = ShutdownSignal::listen()?;
+    let env = shutdown.unless(DemoEnvironment::prepare(DELIVERY)).await?;
+    let host = shutdown.unless(env.environment.up()).await?;
+    output::done(&format!(
         "usher serves http://{} (its log: {})",
-        stage.environment.http,
-        stage.environment.log.display()
+        env.environment.http,
+        env.environment.log.display()
     ));
-    let result = ending.unless(tell(&options, &stage, &host.watch())).await;
+    let result = shutdown
+        .unless(run_sale(&options, &env, &host.status_client()))
+        .await;
     if result.is_err() && options.faults {
-        // It may have ended while Kafka was stopped on purpose.
-        faults::mend(&stage.environment.place).await?;
+        // The run may have ended while Kafka was stopped.
+        faults::restart_kafka(&env.environment.checkout).await?;
     }
-    // Whatever happened, end in order: what is in flight is finished first.
+    // The host drains, whatever the result.
     let stopped = host.stop().await;
-    let told_right = result?;
+    let correct = result?;
     stopped?;
-    say::done("usher drained and stopped");
+    output::done("usher drained and stopped");
 
-    say::title("Audit: client logs against PostgreSQL and Redis");
-    let audit = async {
-        stage
-            .audit()?
-            .status()
-            .await
-            .context("the audit cannot be run")
-    };
-    let passed = ending.unless(audit).await?.success();
+    output::title("Audit: client logs against PostgreSQL and Redis");
+    let audit = async { env.audit()?.status().await.context("cannot run the audit") };
+    let passed = shutdown.unless(audit).await?.success();
     println!(
         "\n{} s in all. Client log: {}",
         began.elapsed().as_secs(),
-        stage.folder.join("clients.jsonl").display()
+        env.folder.join("clients.jsonl").display()
     );
-    if passed && told_right {
-        say::done("The audit passed.");
+    if passed && correct {
+        output::done("The audit passed.");
         return Ok(ExitCode::SUCCESS);
     }
-    say::fault(if passed {
-        "The audit passed, but something told above is not as it must be (!!)."
+    output::fault(if passed {
+        "The audit passed, but a check above failed (!!)."
     } else {
         "THE AUDIT FAILED."
     });
     Ok(ExitCode::FAILURE)
 }
 
-/// The chapters while `usher` runs; false if anybody was told something wrong.
-async fn tell(
+/// Runs the sale while `usher` runs. Returns false if a check failed.
+async fn run_sale(
     options: &DemoOptions,
-    stage: &Stage,
-    watch: &ticket_rush::host::Watch,
+    env: &DemoEnvironment,
+    status_client: &ticket_rush::host::StatusClient,
 ) -> Result<bool> {
     let hall = plan::Hall::of(options.seats);
     let span = Duration::from_secs(if options.faults { 24 } else { 8 });
-    let (rush, probe) = stage.open(hall, PAY_WINDOW, USER_LIMIT, span).await?;
-    let seller = stage.officer("seller", "programs:write")?;
+    let (rush, probe) = env.open_sale(hall, PAY_WINDOW, USER_LIMIT, span).await?;
+    let seller = env.officer("seller", "programs:write")?;
     let half = Notify::new();
 
     let plans = plan::buyers(options.seed, options.buyers, hall, span);
-    say::title(&format!(
+    output::title(&format!(
         "The rush: {} buyers within {} s",
         plans.len(),
         span.as_secs()
@@ -105,18 +102,18 @@ async fn tell(
     let mut buyers = JoinSet::new();
     for plan in plans {
         let rush = rush.clone();
-        let buyer = stage.buyer(&plan.user)?;
-        buyers.spawn(async move { rush.shop_for(buyer, plan).await });
+        let buyer = env.buyer(&plan.user)?;
+        buyers.spawn(async move { rush.run_plan(buyer, plan).await });
     }
-    let strike = async {
+    let inject = async {
         if !options.faults {
             return Ok(true);
         }
-        // The last two seats of the balcony: nobody else comes for them.
+        // The last two seats of the balcony: no other buyer orders them.
         let end = hall.first(2) + hall.seats_of(2);
-        faults::strike(
-            &stage.environment.place,
-            watch,
+        faults::inject(
+            &env.environment.checkout,
+            status_client,
             &rush,
             &probe,
             vec![end - 2, end - 1],
@@ -131,8 +128,8 @@ async fn tell(
             served += 1;
             bar.set(served);
             if served == u64::from(options.buyers) / 2 {
-                let status = watch.status().await?;
-                bar.above(|| picture::show(&status));
+                let status = status_client.status().await?;
+                bar.above(|| status_table::show(&status));
                 half.notify_one();
             }
         }
@@ -140,11 +137,11 @@ async fn tell(
     };
     let changed = async {
         half.notified().await;
-        change::during_the_rush(&rush, &seller).await
+        program_change::during_the_rush(&rush, &seller).await
     };
-    let (struck, served, changed) = tokio::join!(strike, served, changed);
+    let (injected, served, changed) = tokio::join!(inject, served, changed);
     served?;
-    let told_right = struck? && changed?;
+    let correct = injected? && changed?;
     bar.finish();
     summary(&rush.tally);
     let (missing, slowest) = rush.tally.refusals();
@@ -153,56 +150,55 @@ async fn tell(
         slowest < DELIVERY + Duration::from_secs(4),
         "an answer 503 took {slowest:?}; the broker has {DELIVERY:?}"
     );
-    let surprises = rush.tally.surprises();
+    let unexpected = rush.tally.unexpected_answers();
     ensure!(
-        surprises.is_empty(),
-        "{} answers that no buyer should get, the first: {}",
-        surprises.len(),
-        surprises[0]
+        unexpected.is_empty(),
+        "{} unexpected answers, the first: {}",
+        unexpected.len(),
+        unexpected[0]
     );
 
-    say::title(&format!(
+    output::title(&format!(
         "Waiting until every order is final (unpaid ones time out after {} s)",
         PAY_WINDOW.as_secs()
     ));
-    settle::all_final(&rush, Duration::from_secs(90)).await?;
-    say::done(&format!(
+    completion::all_final(&rush, Duration::from_secs(90)).await?;
+    output::done(&format!(
         "{} accepted orders, all final",
         rush.tally.orders().len()
     ));
-    let audit = stage.audit()?; // found once, so that a missing program is told now
-    drop(audit);
-    settle::nothing_left(|| stage.audit_again(), Duration::from_secs(40)).await?;
-    let status = watch.status().await?;
-    picture::show(&status);
+    env.audit()?; // fails now if the program is missing
+    completion::no_leftovers(|| env.audit_command(), Duration::from_secs(40)).await?;
+    let status = status_client.status().await?;
+    status_table::show(&status);
     if let Some(mapping) = status.mapping("OrderCreate") {
-        say::line(&format!(
-            "records done {}, batches tried again {}",
+        output::line(&format!(
+            "records done {}, batches retried {}",
             mapping.records_done, mapping.failed_batches
         ));
     }
 
-    say::title("API statistics against what was sent");
-    let operator = stage.officer("operator", "api-calls:read")?;
-    let counted_right = calls::check(&rush.shop, &operator, !options.faults).await?;
-    Ok(told_right && counted_right)
+    output::title("API statistics against the requests sent");
+    let operator = env.officer("operator", "api-calls:read")?;
+    let counts_agree = statistics::check(&rush.api, &operator, !options.faults).await?;
+    Ok(correct && counts_agree)
 }
 
 fn summary(tally: &tally::Tally) {
     let orders = tally.orders();
-    say::line(&format!("{} orders accepted", orders.len()));
+    output::line(&format!("{} orders accepted", orders.len()));
     let named = [
-        "seat was faster gone",
+        "seats taken",
         "sold out",
         "limit reached",
         "double click",
         "repeated request",
         "payment applied",
-        "payment told again",
+        "payment notified twice",
         "payment came before its order",
         "payment to be refunded",
         "cancelled",
-        "walked away",
+        "not paid",
         "paid too late",
         "try again later",
         "gave up",
@@ -214,6 +210,6 @@ fn summary(tally: &tally::Tally) {
         .map(|(n, c)| format!("{n} {c}"))
         .collect();
     for part in counts.chunks(5) {
-        say::line(&part.join(" · "));
+        output::line(&part.join(" · "));
     }
 }

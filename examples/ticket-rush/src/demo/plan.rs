@@ -1,25 +1,25 @@
-//! What each buyer is going to do: pure, decided by the seed alone.
+//! The plan of each buyer, derived from the seed.
 
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use ticket_rush::shop::Want;
+use ticket_rush::api::SeatSelection;
 
 /// Seats in one row of the big categories.
 const ROW: u32 = 40;
 /// Price of a ticket by category.
 const PRICES: [i64; 3] = [12_000, 6_500, 3_900];
 
-/// The hall: a small front block that everybody wants, stalls and balcony.
+/// The hall: a small, popular front block, stalls and balcony.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hall {
     rows: [u32; 3],
 }
 
 impl Hall {
-    /// About `seats` seats; whole rows.
+    /// A hall of about `seats` seats, in whole rows.
     pub(crate) fn of(seats: u32) -> Self {
         let rows = (seats / ROW).max(5);
         let front = (rows / 20).max(1);
@@ -29,7 +29,7 @@ impl Hall {
         }
     }
 
-    /// Seats in all.
+    /// Number of all seats.
     pub(crate) fn seats(self) -> u32 {
         self.rows.iter().sum::<u32>() * ROW
     }
@@ -39,66 +39,74 @@ impl Hall {
         self.rows[..category as usize].iter().sum::<u32>() * ROW
     }
 
-    /// Seats of a category.
+    /// Number of seats of a category.
     pub(crate) fn seats_of(self, category: u32) -> u32 {
         self.rows[category as usize] * ROW
     }
 
-    /// The program to open.
+    /// The program as a request body.
     pub(crate) fn program(self, pay_window: Duration, limit: u32) -> Value {
         let names = ["Front", "Stalls", "Balcony"];
         let categories: Vec<Value> = (0..3)
-            .map(|c| json!({ "name": names[c], "rows": self.rows[c], "seats_per_row": ROW, "price_cents": PRICES[c] }))
+            .map(|c| {
+                json!({
+                    "name": names[c], "rows": self.rows[c], "seats_per_row": ROW,
+                    "price_cents": PRICES[c],
+                })
+            })
             .collect();
-        json!({ "title": "The rush", "categories": categories, "pay_window_seconds": pay_window.as_secs(), "user_limit": limit })
+        json!({
+            "title": "The rush", "categories": categories,
+            "pay_window_seconds": pay_window.as_secs(), "user_limit": limit,
+        })
     }
 }
 
-/// How impatiently the button is pressed.
+/// How often a buyer sends one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Clicks {
+pub(crate) enum Repetition {
     Once,
-    /// Twice at the same moment.
+    /// Twice concurrently.
     Double,
     /// Again after the answer.
     Again,
 }
 
-/// What becomes of an order.
+/// What the buyer does with an accepted order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Outcome {
     Pay,
-    /// The provider tells of one payment twice, at the same moment.
-    PayToldTwice,
-    /// Two payments for one order: one is to be refunded.
+    /// The provider sends one notification twice, concurrently.
+    PayNotifiedTwice,
+    /// Two payments for one order: one must be refunded.
     PayTwice,
     Cancel,
-    /// Never paid: times out.
-    WalkAway,
-    /// Paid after it timed out: to be refunded.
+    /// Never paid, so that it times out.
+    Expire,
+    /// Paid after it timed out: must be refunded.
     PayLate,
 }
 
-/// One order to be tried.
+/// One order of a plan.
 #[derive(Debug, Clone)]
 pub(crate) struct OrderPlan {
     pub category: u32,
-    pub want: Want,
-    pub clicks: Clicks,
-    pub fate: Fate,
+    pub selection: SeatSelection,
+    pub clicks: Repetition,
+    pub outcome: Outcome,
 }
 
-/// One buyer.
+/// Plan of one buyer.
 #[derive(Debug, Clone)]
 pub(crate) struct BuyerPlan {
     pub user: String,
     pub arrives: Duration,
     pub orders: Vec<OrderPlan>,
-    /// Gives up at the first "try again later".
+    /// Stops at the first 503.
     pub impatient: bool,
 }
 
-/// Everybody who comes within `span`.
+/// Plans of all buyers, who arrive within `span`.
 pub(crate) fn buyers(seed: u64, count: u32, hall: Hall, span: Duration) -> Vec<BuyerPlan> {
     let mut random = StdRng::seed_from_u64(seed);
     (0..count)
@@ -120,36 +128,40 @@ fn buyer(random: &mut StdRng, n: u32, hall: Hall, span: Duration) -> BuyerPlan {
 
 fn order(random: &mut StdRng, hall: Hall) -> OrderPlan {
     let category = *pick(random, &[(2, 0), (5, 1), (3, 2)]);
-    let want = if random.random_bool(0.4) {
-        Want::Seats(popular(random, hall, category))
+    let selection = if random.random_bool(0.4) {
+        SeatSelection::Seats(popular(random, hall, category))
     } else {
-        Want::Best(random.random_range(1..=4))
+        SeatSelection::Best(random.random_range(1..=4))
     };
     OrderPlan {
         category,
-        want,
+        selection,
         clicks: *pick(
             random,
-            &[(6, Clicks::Once), (3, Clicks::Double), (1, Clicks::Again)],
+            &[
+                (6, Repetition::Once),
+                (3, Repetition::Double),
+                (1, Repetition::Again),
+            ],
         ),
-        fate: *pick(
+        outcome: *pick(
             random,
             &[
-                (10, Fate::Pay),
-                (3, Fate::PayToldTwice),
-                (1, Fate::PayTwice),
-                (3, Fate::Cancel),
-                (2, Fate::WalkAway),
-                (1, Fate::PayLate),
+                (10, Outcome::Pay),
+                (3, Outcome::PayNotifiedTwice),
+                (1, Outcome::PayTwice),
+                (3, Outcome::Cancel),
+                (2, Outcome::Expire),
+                (1, Outcome::PayLate),
             ],
         ),
     }
 }
 
-/// A few adjacent seats near the stage, where others want them too.
+/// A few adjacent seats near the front, which several buyers select.
 fn popular(random: &mut StdRng, hall: Hall, category: u32) -> Vec<u32> {
-    let wanted = hall.seats_of(category).min(4 * ROW);
-    let start = random.random_range(0..wanted - 3);
+    let range = hall.seats_of(category).min(4 * ROW);
+    let start = random.random_range(0..range - 3);
     let from = hall.first(category) + start;
     (from..from + random.random_range(1..=3)).collect()
 }
@@ -171,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_decides_everything_and_nobody_asks_for_what_is_not_there() {
+    fn a_seed_decides_every_plan_within_the_hall() {
         let hall = Hall::of(4000);
         assert_eq!(hall.seats(), 4000);
         let span = Duration::from_secs(8);
@@ -185,11 +197,9 @@ mod tests {
             format!("{:?}", buyers(8, 300, hall, span))
         );
         for order in plan.iter().flat_map(|b| &b.orders) {
-            let (first, end) = (
-                hall.first(order.category),
-                hall.first(order.category) + hall.seats_of(order.category),
-            );
-            if let Want::Seats(seats) = &order.want {
+            let first = hall.first(order.category);
+            let end = first + hall.seats_of(order.category);
+            if let SeatSelection::Seats(seats) = &order.selection {
                 assert!(seats.iter().all(|s| (first..end).contains(s)), "{order:?}");
             }
         }

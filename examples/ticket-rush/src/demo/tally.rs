@@ -1,12 +1,12 @@
-//! What buyers met, counted.
+//! Counts the answers that the buyers received.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ticket_rush::shop::{Answer, Buyer};
+use ticket_rush::api::{Answer, Buyer};
 
-/// An accepted order and what is known of it.
+/// An accepted order with its last known status.
 #[derive(Debug, Clone)]
 pub(crate) struct Accepted {
     pub buyer: Buyer,
@@ -40,27 +40,27 @@ impl Tally {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more of these.
+    /// Counts one event.
     pub(crate) fn count(&self, what: &'static str) {
         *self.lock().named.entry(what).or_default() += 1;
     }
 
-    /// How many of these.
+    /// Number of events.
     pub(crate) fn of(&self, what: &'static str) -> u64 {
         self.lock().named.get(what).copied().unwrap_or_default()
     }
 
-    /// An order was accepted; counted once however often it is answered.
+    /// Records an accepted order; repeated answers have no effect.
     pub(crate) fn accepted(&self, buyer: &Buyer, order: &str, status: &str) {
         let mut counts = self.lock();
-        let known = Accepted {
+        let accepted = Accepted {
             buyer: buyer.clone(),
             last_seen: status.to_owned(),
         };
-        counts.accepted.entry(order.to_owned()).or_insert(known);
+        counts.accepted.entry(order.to_owned()).or_insert(accepted);
     }
 
-    /// An order was seen in this status.
+    /// Records the status of an order.
     pub(crate) fn seen(&self, order: &str, status: &str) {
         if let Some(accepted) = self.lock().accepted.get_mut(order) {
             status.clone_into(&mut accepted.last_seen);
@@ -72,7 +72,7 @@ impl Tally {
         self.lock().accepted.clone()
     }
 
-    /// "Try again later": with how long, and after how long.
+    /// Counts a temporary refusal, with its Retry-After and its duration.
     pub(crate) fn refused(&self, answer: &Answer) {
         let mut counts = self.lock();
         *counts.named.entry("try again later").or_default() += 1;
@@ -82,13 +82,13 @@ impl Tally {
         }
     }
 
-    /// 503 problems without Retry-After, and the slowest of all.
+    /// Number of 503 problems without Retry-After, and the duration of the slowest one.
     pub(crate) fn refusals(&self) -> (u64, Duration) {
         let counts = self.lock();
         (counts.without_retry_after, counts.slowest_refusal)
     }
 
-    /// An answer that no buyer should get.
+    /// Records an answer that must not occur.
     pub(crate) fn unexpected(&self, what: &str, answer: &Answer) {
         let mut counts = self.lock();
         counts
@@ -96,8 +96,8 @@ impl Tally {
             .push(format!("{what}: {} {}", answer.http, answer.body));
     }
 
-    /// All of those.
-    pub(crate) fn surprises(&self) -> Vec<String> {
+    /// All answers that must not occur.
+    pub(crate) fn unexpected_answers(&self) -> Vec<String> {
         self.lock().unexpected.clone()
     }
 }

@@ -122,8 +122,8 @@ async fn a_payment_of_another_amount_delays_once() {
 /// A payment whose transaction missed the order.
 async fn unmatched(env: &crate::environment::TestEnvironment, order: i64, amount: Cents) {
     sqlx::query(
-        "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES \
-        ('p', $1, $2, 'unmatched')",
+        "INSERT INTO payments (reference, order_number, amount_cents, status) \
+        VALUES ('p', $1, $2, 'unmatched')",
     )
     .bind(order)
     .bind(amount.get())

@@ -205,8 +205,8 @@ async fn an_older_row_settled_late_undoes_nothing() {
 async fn the_sweep_matches_payment_and_order() {
     with(1, |env| async move {
         let order = env.unpaid("alice", &[3, 4], 0).await;
-        let insert = "INSERT INTO payments (reference, order_number, amount_cents, status) VALUES \
-            ('p', $1, $2, 'unmatched')";
+        let insert = "INSERT INTO payments (reference, order_number, amount_cents, status) \
+            VALUES ('p', $1, $2, 'unmatched')";
         let insert = sqlx::query(insert)
             .bind(order.order.get())
             .bind(order.amount_cents.get());

@@ -14,7 +14,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use crate::listener::Reply;
-use crate::model::ApiKind;
+use sam_template::model::ApiKind;
 
 /// Headers of the connection, which the server sets.
 const CONNECTION: [&str; 5] = [

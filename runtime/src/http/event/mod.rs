@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::authorizer::Granted;
 use super::media;
-use crate::model::{Api, ApiKind};
+use sam_template::model::{Api, ApiKind};
 
 /// What an event is built from.
 pub(super) struct EventSource<'r> {

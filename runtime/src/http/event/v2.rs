@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::super::authorizer::Granted;
 use super::super::decode;
 use super::{EventSource, base64, forwarded};
-use crate::model::ApiKind;
+use sam_template::model::ApiKind;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

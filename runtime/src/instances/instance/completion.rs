@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{InFlight, Instance, State};
 use crate::faults::Kill;
-use crate::instances::records::{Line, Status};
+use crate::instances::records::{LogLine, PhaseStatus};
 use crate::invocation::Outcome;
 
 /// Time for the next call of an instance that answered. After it, queued jobs get another instance.
@@ -76,7 +76,7 @@ impl Instance {
             let text = error.message.clone();
             self.runner
                 .log
-                .write(Some(request_id), Line::Failure { text });
+                .write(Some(request_id), LogLine::Failure { text });
         }
         self.close(state, request_id, entry, outcome, false);
     }
@@ -90,7 +90,7 @@ impl Instance {
         outcome: Outcome,
         reported: bool,
     ) {
-        let status = Status::of(&outcome, reported);
+        let status = PhaseStatus::of(&outcome, reported);
         let bytes = match &outcome {
             Outcome::Answer(body) => body.len(),
             Outcome::Error(error) | Outcome::Interrupted(error) => error.body.len(),
@@ -109,7 +109,7 @@ impl Instance {
         let log = &self.runner.log;
         log.write(
             Some(request_id),
-            Line::End {
+            LogLine::End {
                 duration,
                 status: status.clone(),
                 bytes,
@@ -117,7 +117,7 @@ impl Instance {
         );
         log.write(
             Some(request_id),
-            Line::Report {
+            LogLine::Report {
                 duration,
                 init,
                 memory_mb: self.runner.function.memory_mb,

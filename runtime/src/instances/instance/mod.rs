@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use super::dispatch::{Slot, Worker};
 use super::freezer::Freezer;
 use super::job::{Assignment, Job, JobResult};
-use super::records::{Line, Status};
+use super::records::{LogLine, PhaseStatus};
 use super::runner::Runner;
 use super::stats::InstanceStats;
 use crate::clock::epoch_ms;
@@ -127,7 +127,7 @@ impl Instance {
         state.extensions.clear();
         state.early_calls.clear();
         drop(state);
-        self.runner.log.write(None, Line::InitStart);
+        self.runner.log.write(None, LogLine::InitStart);
     }
 
     /// A `next` call of the runtime.
@@ -166,9 +166,9 @@ impl Instance {
         if first {
             self.runner.log.write(
                 None,
-                Line::InitEnd {
+                LogLine::InitEnd {
                     duration: init,
-                    status: Status::Success,
+                    status: PhaseStatus::Success,
                 },
             );
             self.runner.dispatcher.initialised();
@@ -245,7 +245,7 @@ impl Worker for Instance {
         if let Some(begun) = job.begun {
             begun.notify_one();
         }
-        self.runner.log.write(Some(&job.request_id), Line::Start);
+        self.runner.log.write(Some(&job.request_id), LogLine::Start);
         self.changed.notify_one();
         Ok(())
     }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use event_sources::stream::{DiscardReason, Partition, Slice};
 use rdkafka::message::Headers as _;
+use sam_template::model::{KafkaKind, KafkaMapping, StartingPosition};
 use serde_json::{Value, json};
 
 use super::attempts::AttemptHistory;
 use super::*;
 use crate::destinations::{FailureRecord, Metadata, owned_headers};
 use crate::kafka::buffer::{Buffer, Chunk};
-use crate::model::{KafkaKind, KafkaMapping, StartingPosition};
 
 const P: Partition = Partition {
     topic: 0,
@@ -23,7 +23,7 @@ pub(in crate::kafka) fn mapping(kind: KafkaKind) -> KafkaMapping {
         id: "F.E".into(),
         function: "F".into(),
         bootstrap_servers: "127.0.0.1:9092".into(),
-        security: crate::model::KafkaSecurity::default(),
+        security: sam_template::model::KafkaSecurity::default(),
         kind,
         topics: vec!["orders".into()],
         group: "g".into(),

@@ -21,6 +21,7 @@ use event_sources::InvocationId;
 use event_sources::stream::{Offset, Partition, Slice, StreamInput, StreamMachine, StreamSettings};
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaResult;
+use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -35,7 +36,6 @@ use crate::kafka::encode;
 use crate::kafka::moves::PositionMove;
 use crate::kafka::poller::PollerCommands;
 use crate::kafka::status::MappingProgress;
-use crate::model::KafkaMapping;
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;

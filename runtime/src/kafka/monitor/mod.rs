@@ -22,6 +22,7 @@ use event_sources::stream::Partition;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+use sam_template::model::KafkaMapping;
 use tokio::sync::mpsc::Sender;
 
 use crate::kafka::consumer::ConsumerEvent;
@@ -30,7 +31,6 @@ use crate::kafka::reader;
 use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::{self, PATIENCE, cluster, id};
 use crate::kafka::status::MappingProgress;
-use crate::model::KafkaMapping;
 use lookups::look_up;
 
 /// Interval of the checks.

@@ -9,10 +9,10 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
+use sam_template::model::KafkaMapping;
 use serde::{Deserialize, Serialize};
 
 use super::reader::{FIRST_RECORD, PATIENCE, consumer, first_record, watermarks};
-use crate::model::KafkaMapping;
 pub use direct::{seek, skip};
 
 /// Position of a group in one partition.

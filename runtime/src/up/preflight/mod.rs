@@ -9,15 +9,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::http;
-use crate::model::Application;
-use crate::project::{SETTINGS, SettingChange};
 use crate::tuning::{Settings, edited};
 use crate::up::error::StartError;
-use crate::up::options::Options;
+use crate::up::options::HostOptions;
+use sam_template::model::Application;
+use sam_template::project::{SETTINGS, SettingChange};
 
 pub use servers::missing;
 
-pub(super) async fn check(app: &Application, options: &Options) -> Result<(), StartError> {
+pub(super) async fn check(app: &Application, options: &HostOptions) -> Result<(), StartError> {
     let changes = options
         .settings
         .as_ref()
@@ -40,7 +40,7 @@ pub(super) async fn check(app: &Application, options: &Options) -> Result<(), St
     Err(StartError(problems.join("\n")))
 }
 
-fn executables(app: &Application, options: &Options) -> Vec<String> {
+fn executables(app: &Application, options: &HostOptions) -> Vec<String> {
     let mut problems = Vec::new();
     for id in app.functions.keys() {
         match options.executables.get(id) {

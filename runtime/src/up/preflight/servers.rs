@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use crate::listener::{Endpoint, Listener};
-use crate::model::{Application, Destination, KafkaSecurity};
-use crate::project::{LocalServer, local_servers};
 use crate::{kafka, sqs};
+use sam_template::model::{Application, Destination, KafkaSecurity};
+use sam_template::project::{LocalServer, local_servers};
 
 /// Time for a broker to list its topics.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(8);

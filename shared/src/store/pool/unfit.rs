@@ -9,8 +9,7 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 /// The error for a server that was silent for `limit`.
 pub(super) fn silent(limit: Duration) -> Error {
     let text = format!(
-        "no answer within {} ms: the connection is closed, and its statement may have been \
-            executed",
+        "no answer within {} ms: the connection is closed; its statement may have been executed",
         limit.as_millis()
     );
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, text))

@@ -124,8 +124,8 @@ impl CollectorEnvironment {
             2 * end - poison,
             "different"
         );
-        let time = "SELECT abs((SELECT sum(duration_us) FROM api_minutes) - (SELECT \
-            sum(duration_us) FROM api_calls))::bigint";
+        let time = "SELECT abs((SELECT sum(duration_us) FROM api_minutes) \
+            - (SELECT sum(duration_us) FROM api_calls))::bigint";
         assert_eq!(self.number(time).await, 0, "time");
         assert_eq!(
             self.number("SELECT count(*) FROM parked").await,

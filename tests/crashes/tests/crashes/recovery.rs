@@ -51,8 +51,8 @@ impl TestEnvironment {
 
     /// Refunds paid orders, so that the buyer may order again.
     pub(crate) async fn refund(&self) {
-        let update = "DELETE FROM order_seats; UPDATE orders SET status = 'refunded', version = \
-            version + 1, dirty = true WHERE status = 'paid'";
+        let update = "DELETE FROM order_seats; \
+            UPDATE orders SET status = 'refunded', version = version + 1, dirty = true WHERE status = 'paid'";
         sqlx::raw_sql(update)
             .execute(&self.raw)
             .await

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use journeys::{Settings, World, until};
+use journeys::{Settings, TestEnvironment, until};
 use serde_json::Value;
-use ticket_rush::fault::kill_at_work;
-use ticket_rush::shop::Want;
+use ticket_rush::api::SeatSelection;
+use ticket_rush::kill::kill_busy;
 
 const LONG: Duration = Duration::from_mins(10);
 
 /// Asks as an operator.
-async fn ask(world: &World, path: &str) -> Result<Value> {
-    let token = world.keys.token("operator", Some("api-calls:read"), LONG)?;
+async fn ask(env: &TestEnvironment, path: &str) -> Result<Value> {
+    let token = env.keys.token("operator", Some("api-calls:read"), LONG)?;
     let client = reqwest::Client::builder().no_proxy().build()?;
     let answer = client
-        .get(format!("http://{}{path}", world.environment.http))
+        .get(format!("http://{}{path}", env.environment.http))
         .bearer_auth(token)
         .send()
         .await?;
@@ -25,16 +25,16 @@ async fn ask(world: &World, path: &str) -> Result<Value> {
 
 #[tokio::test]
 async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
-    let world = World::new().await?;
-    let host = world.up().await?;
-    let program = world.sale(1, 10, LONG, 6).await?;
+    let env = TestEnvironment::new().await?;
+    let host = env.up().await?;
+    let program = env.sale(1, 10, LONG, 6).await?;
     let mut asked = 0;
     for n in 0..12 {
-        let buyer = world.buyer(&format!("buyer-{n}"))?;
+        let buyer = env.buyer(&format!("buyer-{n}"))?;
         // Ten seats: the last two are told that none is left.
-        let answer = world
-            .shop
-            .order(&buyer, &program, 0, &Want::Best(1), Some("k"), 0)
+        let answer = env
+            .api
+            .order(&buyer, &program, 0, &SeatSelection::Best(1), Some("k"), 0)
             .await;
         assert_eq!(
             answer.http,
@@ -46,7 +46,7 @@ async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
     }
     let path = "/api-calls/statistics?route=POST%20/programs/{id}/orders&by=status,client";
     let seen = until("every order is counted", async || {
-        let seen = ask(&world, path).await?;
+        let seen = ask(&env, path).await?;
         Ok((seen["total"]["calls"] == asked).then_some(seen))
     })
     .await?;
@@ -58,7 +58,7 @@ async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
         .collect();
     assert_eq!(by_status, [(202.into(), 10.into()), (409.into(), 2.into())]);
     let refused = ask(
-        &world,
+        &env,
         &format!("/api-calls?status=4xx&ip=127.0.0.1&url=/programs/{program}*"),
     )
     .await?;
@@ -71,7 +71,7 @@ async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
         "{refused:?}"
     );
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
@@ -87,37 +87,37 @@ async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_count
         ],
         ..Settings::default()
     };
-    let world = World::with(settings).await?;
-    let mut host = world.up().await?;
+    let env = TestEnvironment::with(settings).await?;
+    let mut host = env.up().await?;
     let mut sent = 0;
     for kill in 0..KILLS {
-        let watch = host.watch();
+        let watch = host.status_client();
         // Somebody looks for it at work before there is any, so that it is caught whenever it comes to be.
-        let killing = kill_at_work(&watch, "ApiDataCollector", Duration::from_secs(20));
-        let (killed, produced) = tokio::join!(killing, world.produce_calls(sent, sent + A_ROUND));
+        let killing = kill_busy(&watch, "ApiDataCollector", Duration::from_secs(20));
+        let (killed, produced) = tokio::join!(killing, env.produce_calls(sent, sent + A_ROUND));
         produced?;
         sent += A_ROUND;
         assert!(killed?.records > 0, "it was killed with records in flight");
         if kill == KILLS / 2 {
             host.kill().await?;
-            host = world.up().await?;
+            host = env.up().await?;
         }
     }
     let sent = i64::from(sent);
-    world.until_collected(sent).await?;
+    env.until_collected(sent).await?;
     host.stop().await?;
 
     // Everything is delivered a second time, and, to a group of the same name that knows nothing, a third time.
     for round in ["rewound", "made anew"] {
         match round {
-            "rewound" => world.rewind_collector().await?,
-            _ => world.forget_collector().await?,
+            "rewound" => env.rewind_collector().await?,
+            _ => env.forget_collector().await?,
         }
-        let host = world.up().await?;
+        let host = env.up().await?;
         until(
             &format!("a group that was {round} has read everything"),
             async || {
-                let status = host.watch().status().await?;
+                let status = host.status_client().status().await?;
                 Ok(status
                     .mapping("ApiDataCollector")
                     .is_some_and(|m| m.records_done >= sent as u64)
@@ -125,12 +125,11 @@ async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_count
             },
         )
         .await?;
-        assert_eq!(world.collected().await?, (sent, sent), "{round}");
+        assert_eq!(env.collected().await?, (sent, sent), "{round}");
         host.stop().await?;
     }
     assert_eq!(
-        world
-            .count("SELECT count(DISTINCT id) FROM api_calls")
+        env.count("SELECT count(DISTINCT id) FROM api_calls")
             .await?,
         sent
     );
@@ -140,14 +139,14 @@ async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_count
          FULL JOIN (SELECT minute, route, status, client, sum(calls) AS calls, sum(duration_us) AS us FROM api_minutes GROUP BY 1, 2, 3, 4) m
          USING (minute, route, status, client) WHERE (r.calls, r.us) IS DISTINCT FROM (m.calls, m.us)";
     assert_eq!(
-        world.count(differ).await?,
+        env.count(differ).await?,
         0,
         "sums that are not those of the records"
     );
     assert_eq!(
-        world.count("SELECT count(*) FROM api_sources").await?,
+        env.count("SELECT count(*) FROM api_sources").await?,
         4,
         "the topic is still the one it was"
     );
-    world.remove().await
+    env.remove().await
 }

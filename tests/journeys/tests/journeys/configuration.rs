@@ -1,16 +1,16 @@
 //! Wrong settings: one readable message that names all of them, and nothing started.
 
 use anyhow::Result;
-use journeys::{Settings, World};
+use journeys::{Settings, TestEnvironment};
 
 /// Runs `usher up` with settings that cannot work; gives what it said.
 async fn refused(arguments: &[&str]) -> Result<String> {
-    let world = World::bare(Settings::default())?;
-    let mut usher = world.environment.usher("up")?;
+    let env = TestEnvironment::bare(Settings::default())?;
+    let mut usher = env.environment.usher("up")?;
     usher
         .args(arguments)
         .arg("--jwks")
-        .arg(world.environment.keys.join("jwks.json"))
+        .arg(env.environment.keys.join("jwks.json"))
         .kill_on_drop(true);
     let output = tokio::time::timeout(std::time::Duration::from_mins(1), usher.output()).await??;
     assert!(!output.status.success(), "usher started with {arguments:?}");

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use journeys::until;
 use sqlx::{Connection, PgConnection, query_scalar};
 use tempfile::TempDir;
-use ticket_rush::place::{Place, Servers};
+use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::remove::remove;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -21,22 +21,22 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 /// A demo's data folder, and the demo that runs there.
 struct Demo {
     data: TempDir,
-    place: Place,
+    checkout: Checkout,
     running: Child,
 }
 
 impl Demo {
     async fn start() -> Result<Self> {
         let data = TempDir::new()?;
-        let place = Place::find()?;
+        let checkout = Checkout::find()?;
         let log = std::fs::File::create(data.path().join("said"))?;
-        let running = command(&place, data.path())?
+        let running = command(&checkout, data.path())?
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()?;
         let demo = Self {
             data,
-            place,
+            checkout,
             running,
         };
         until("its host serves", async || {
@@ -95,10 +95,10 @@ impl Demo {
     }
 }
 
-fn command(place: &Place, data: &Path) -> Result<Command> {
-    let mut demo = Command::new(place.program("ticket-rush")?);
+fn command(checkout: &Checkout, data: &Path) -> Result<Command> {
+    let mut demo = Command::new(checkout.program("ticket-rush")?);
     demo.args(["demo", "--buyers", "20", "--seats", "200"])
-        .current_dir(&place.root)
+        .current_dir(&checkout.root)
         .env("USHER_DATA", data);
     demo.stdin(Stdio::null()).kill_on_drop(true);
     Ok(demo)
@@ -129,7 +129,7 @@ async fn a_second_demo_leaves_the_first_alone() -> Result<()> {
     let environment = demo.environment()?;
     let second = timeout(
         Duration::from_secs(30),
-        command(&demo.place, demo.data.path())?.output(),
+        command(&demo.checkout, demo.data.path())?.output(),
     )
     .await??;
     let said = String::from_utf8_lossy(&second.stderr);

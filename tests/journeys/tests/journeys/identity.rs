@@ -3,47 +3,48 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use journeys::World;
+use journeys::TestEnvironment;
 use reqwest::Client;
 use serde_json::json;
+use ticket_rush::api::{Buyer, SeatSelection, sign};
 use ticket_rush::keys::Keys;
-use ticket_rush::shop::{Buyer, Want, sign};
 
 const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn an_order_is_shown_to_its_owner_only() -> Result<()> {
-    let world = World::new().await?;
-    let host = world.up().await?;
-    let program = world.sale(1, 4, HOUR, 4).await?;
-    let ann = world.buyer("ann")?;
-    let eve = world.buyer("eve")?;
-    let order = world.order(&ann, &program, Want::Best(1), "k1").await?;
-    assert_eq!(world.shop.look(&eve, &order.order).await.http, 404);
-    world.until_status(&ann, &order.order, "unpaid").await?;
-    assert_eq!(world.shop.look(&eve, &order.order).await.http, 404);
-    assert_eq!(world.shop.cancel(&eve, &order.order).await.http, 404);
+    let env = TestEnvironment::new().await?;
+    let host = env.up().await?;
+    let program = env.sale(1, 4, HOUR, 4).await?;
+    let ann = env.buyer("ann")?;
+    let eve = env.buyer("eve")?;
+    let order = env
+        .order(&ann, &program, SeatSelection::Best(1), "k1")
+        .await?;
+    assert_eq!(env.api.get_order(&eve, &order.order).await.http, 404);
+    env.until_status(&ann, &order.order, "unpaid").await?;
+    assert_eq!(env.api.get_order(&eve, &order.order).await.http, 404);
+    assert_eq!(env.api.cancel(&eve, &order.order).await.http, 404);
     assert!(
-        !world
-            .shop
-            .mine(&eve)
+        !env.api
+            .list_orders(&eve)
             .await
             .body
             .to_string()
             .contains(&order.order)
     );
-    world.until_status(&ann, &order.order, "unpaid").await?;
+    env.until_status(&ann, &order.order, "unpaid").await?;
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn without_a_good_token_nothing_is_sold() -> Result<()> {
-    let world = World::new().await?;
-    let host = world.up().await?;
-    let program = world.sale(1, 4, HOUR, 4).await?;
-    let stranger = Keys::at(&world.folder.path().join("other-keys"))?.token("ann", None, HOUR)?;
-    let good = world.buyer("ann")?.token;
+    let env = TestEnvironment::new().await?;
+    let host = env.up().await?;
+    let program = env.sale(1, 4, HOUR, 4).await?;
+    let stranger = Keys::at(&env.folder.path().join("other-keys"))?.token("ann", None, HOUR)?;
+    let good = env.buyer("ann")?.token;
     let forged = format!(
         "{}.{}",
         &good[..good.rfind('.').unwrap_or(0)],
@@ -65,29 +66,29 @@ async fn without_a_good_token_nothing_is_sold() -> Result<()> {
             user: "ann".to_owned(),
             token,
         };
-        let answer = world
-            .shop
-            .order(&buyer, &program, 0, &Want::Best(1), Some("k1"), 0)
+        let answer = env
+            .api
+            .order(&buyer, &program, 0, &SeatSelection::Best(1), Some("k1"), 0)
             .await;
         assert_eq!(answer.http, 401, "{} {}", buyer.token, answer.body);
     }
-    let no_scope = world
-        .shop
-        .open(
-            &world.buyer("ann")?,
+    let no_scope = env
+        .api
+        .create_program(
+            &env.buyer("ann")?,
             &json!({ "title": "Mine", "categories": [] }),
         )
         .await;
     assert_eq!(no_scope.http, 403, "{}", no_scope.body);
-    world.until_free(&program, 4).await?;
+    env.until_free(&program, 4).await?;
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn a_payment_counts_only_with_the_providers_signature() -> Result<()> {
-    let world = World::new().await?;
-    let host = world.up().await?;
+    let env = TestEnvironment::new().await?;
+    let host = env.up().await?;
     let body =
         json!({ "reference": "p1", "order": "1234567890123", "amount_cents": 1000 }).to_string();
     let now = std::time::SystemTime::now()
@@ -104,14 +105,14 @@ async fn a_payment_counts_only_with_the_providers_signature() -> Result<()> {
     ];
     for (time, signature) in attempts {
         let request = Client::new()
-            .post(format!("http://{}/payments", world.environment.http))
+            .post(format!("http://{}/payments", env.environment.http))
             .body(body.clone());
         let request = request
             .header("X-Payment-Timestamp", &time)
             .header("X-Payment-Signature", &signature);
         assert_eq!(request.send().await?.status(), 401, "{time} {signature}");
     }
-    assert_eq!(world.count("SELECT count(*) FROM payments").await?, 0);
+    assert_eq!(env.count("SELECT count(*) FROM payments").await?, 0);
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }

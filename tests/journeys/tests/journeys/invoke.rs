@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use journeys::World;
+use journeys::TestEnvironment;
 use serde_json::Value;
 use ticket_rush::host::Environment;
 use ticket_rush::prepare::prepare;
 use ticket_rush::remove::remove;
 
-fn events(world: &World, folder: &str) -> Result<Vec<(String, PathBuf)>> {
-    let folder = world.environment.place.file("events").join(folder);
+fn events(env: &TestEnvironment, folder: &str) -> Result<Vec<(String, PathBuf)>> {
+    let folder = env.environment.checkout.file("events").join(folder);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
@@ -28,12 +28,12 @@ fn events(world: &World, folder: &str) -> Result<Vec<(String, PathBuf)>> {
 
 #[tokio::test]
 async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
-    let world = World::new().await?;
-    let mut files = events(&world, "storefront")?;
+    let env = TestEnvironment::new().await?;
+    let mut files = events(&env, "storefront")?;
     // The others speak of the program that the first makes; the second, of its first version.
     files.sort_by_key(|(name, _)| (name != "program-create", name != "program-update"));
     for (name, file) in files {
-        let (code, answer) = world.invoke("Storefront", &file).await?;
+        let (code, answer) = env.invoke("Storefront", &file).await?;
         assert_eq!(code, 0, "{name}: {answer}");
         let status = answer["statusCode"]
             .as_u64()
@@ -61,15 +61,15 @@ async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
         };
         assert!(expected.contains(&status), "{name}: {answer}");
     }
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn every_kafka_event_is_stored_or_parked() -> Result<()> {
-    let world = World::new().await?;
+    let env = TestEnvironment::new().await?;
     let mut poison = 0;
-    for (name, file) in events(&world, "order-create")? {
-        let (code, answer) = world.invoke("OrderCreate", &file).await?;
+    for (name, file) in events(&env, "order-create")? {
+        let (code, answer) = env.invoke("OrderCreate", &file).await?;
         if name == "not-a-kafka-event" {
             assert_eq!(code, 1, "{name}: {answer}");
             assert!(answer["errorMessage"].is_string(), "{name}: {answer}");
@@ -80,7 +80,7 @@ async fn every_kafka_event_is_stored_or_parked() -> Result<()> {
         let failures = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
         assert_eq!(failures, 0, "{name}: {answer}");
     }
-    let parked = world
+    let parked = env
         .count("SELECT count(*) FROM parked WHERE reason <> ''")
         .await?;
     assert!(
@@ -88,12 +88,11 @@ async fn every_kafka_event_is_stored_or_parked() -> Result<()> {
         "{parked} parked of {poison} poison events"
     );
     assert!(
-        world
-            .count("SELECT count(*) FROM orders WHERE status = 'unpaid'")
+        env.count("SELECT count(*) FROM orders WHERE status = 'unpaid'")
             .await?
             >= 1
     );
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
@@ -103,14 +102,14 @@ async fn every_event_of_calls_is_added_once_or_parked() -> Result<()> {
         ("ApiCallKeepDays", "3650".to_owned()),
         ("ApiStatisticsKeepDays", "3650".to_owned()),
     ];
-    let world = World::with(journeys::Settings {
+    let env = TestEnvironment::with(journeys::Settings {
         parameters: keep,
         ..journeys::Settings::default()
     })
     .await?;
     let mut poison = 0;
-    for (name, file) in events(&world, "api-data-collector")? {
-        let (code, answer) = world.invoke("ApiDataCollector", &file).await?;
+    for (name, file) in events(&env, "api-data-collector")? {
+        let (code, answer) = env.invoke("ApiDataCollector", &file).await?;
         if name == "not-a-kafka-event" {
             assert_eq!(code, 1, "{name}: {answer}");
             continue;
@@ -125,22 +124,21 @@ async fn every_event_of_calls_is_added_once_or_parked() -> Result<()> {
     }
     assert!(poison > 0, "there is poison among them");
     assert_eq!(
-        world
-            .count("SELECT count(*) FROM parked WHERE reason <> ''")
+        env.count("SELECT count(*) FROM parked WHERE reason <> ''")
             .await?,
         poison
     );
     // Behind each poison stands a good call; `again` repeats the three of `one`; the others have eleven.
-    world.until_collected(poison + 3 + 11).await?;
-    world.remove().await
+    env.until_collected(poison + 3 + 11).await?;
+    env.remove().await
 }
 
 #[tokio::test]
 async fn every_message_of_a_change_is_done_or_comes_again() -> Result<()> {
-    let world = World::new().await?;
-    for (name, file) in events(&world, "cache-invalidator")? {
+    let env = TestEnvironment::new().await?;
+    for (name, file) in events(&env, "cache-invalidator")? {
         for _ in 0..2 {
-            let (code, answer) = world.invoke("CacheInvalidator", &file).await?;
+            let (code, answer) = env.invoke("CacheInvalidator", &file).await?;
             assert_eq!(
                 code,
                 i32::from(name == "not-an-sqs-event"),
@@ -154,45 +152,45 @@ async fn every_message_of_a_change_is_done_or_comes_again() -> Result<()> {
             );
         }
     }
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn every_tick_and_every_migration_is_safe_to_repeat() -> Result<()> {
-    let world = World::new().await?;
+    let env = TestEnvironment::new().await?;
     for (function, folder) in [("TimeoutCloser", "timeout-closer"), ("Migrate", "migrate")] {
-        for (name, file) in events(&world, folder)? {
+        for (name, file) in events(&env, folder)? {
             for _ in 0..2 {
-                let (code, answer) = world.invoke(function, &file).await?;
+                let (code, answer) = env.invoke(function, &file).await?;
                 assert_eq!(code, i32::from(name == "not-a-tick"), "{name}: {answer}");
             }
         }
     }
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn another_environment_is_prepared_beside_a_running_host() -> Result<()> {
-    let world = World::new().await?;
-    let host = world.up().await?;
-    let prefix = format!("{}-other", world.environment.prefix);
+    let env = TestEnvironment::new().await?;
+    let host = env.up().await?;
+    let prefix = format!("{}-other", env.environment.prefix);
     let other = Environment {
         prefix: prefix.clone(),
-        ..world.environment.clone()
+        ..env.environment.clone()
     };
     prepare(&other, |_| ()).await?;
     let schema = prefix.replace('-', "_");
     let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = $1";
     let tables: i64 = sqlx::query_scalar(tables)
         .bind(schema)
-        .fetch_one(&world.db)
+        .fetch_one(&env.db)
         .await?;
     assert!(tables > 0, "the tables are the named environment's");
     // without a process of its own the command would run in the host's environment
     let refused = other
         .invoke(
             "Migrate",
-            &world.environment.place.file("events/migrate/empty.json"),
+            &env.environment.checkout.file("events/migrate/empty.json"),
         )
         .await?;
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
@@ -202,19 +200,19 @@ async fn another_environment_is_prepared_beside_a_running_host() -> Result<()> {
     );
     host.stop().await?;
     remove(&other.servers, &prefix).await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn what_is_no_event_is_told_before_anything_starts() -> Result<()> {
-    let world = World::bare(journeys::Settings::default())?;
+    let env = TestEnvironment::bare(journeys::Settings::default())?;
     for (event, function, told) in [
         ("no/such/file.json", "Storefront", "no/such/file.json"),
         ("README.md", "Storefront", "JSON"),
         ("events/migrate/empty.json", "Nobody", "Nobody"),
     ] {
         let path: &Path = event.as_ref();
-        let output = world.environment.invoke(function, path).await?;
+        let output = env.environment.invoke(function, path).await?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
             !output.status.success() && said.contains(told),

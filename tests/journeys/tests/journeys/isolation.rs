@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use journeys::{Settings, World, until};
+use journeys::{Settings, TestEnvironment, until};
 use sqlx::Connection;
-use ticket_rush::shop::Want;
+use ticket_rush::api::SeatSelection;
 
 const LONG: Duration = Duration::from_mins(10);
 const ORDERS: usize = 30;
@@ -18,24 +18,26 @@ fn with(name: &'static str, value: &str) -> Settings {
 }
 
 /// So many orders, each accepted and stored.
-async fn orders(world: &World) -> Result<()> {
-    let program = world.sale(4, 20, LONG, 6).await?;
+async fn orders(env: &TestEnvironment) -> Result<()> {
+    let program = env.sale(4, 20, LONG, 6).await?;
     for n in 0..ORDERS {
-        let buyer = world.buyer(&format!("buyer-{n}"))?;
-        let order = world.order(&buyer, &program, Want::Best(1), "k").await?;
+        let buyer = env.buyer(&format!("buyer-{n}"))?;
+        let order = env
+            .order(&buyer, &program, SeatSelection::Best(1), "k")
+            .await?;
         if n == ORDERS - 1 {
-            world.until_status(&buyer, &order.order, "unpaid").await?;
+            env.until_status(&buyer, &order.order, "unpaid").await?;
         }
     }
     let stored = "SELECT count(*) FROM orders WHERE status = 'unpaid'";
     until("every order is stored", async || {
-        Ok((world.count(stored).await? == ORDERS as i64).then_some(()))
+        Ok((env.count(stored).await? == ORDERS as i64).then_some(()))
     })
     .await
 }
 
 /// Records that a function's mapping is over with.
-async fn done(watch: &ticket_rush::host::Watch, function: &str) -> Result<u64> {
+async fn done(watch: &ticket_rush::host::StatusClient, function: &str) -> Result<u64> {
     Ok(watch
         .status()
         .await?
@@ -46,10 +48,10 @@ async fn done(watch: &ticket_rush::host::Watch, function: &str) -> Result<u64> {
 #[tokio::test]
 async fn a_collector_that_hangs_leaves_orders_as_they_were_and_catches_up_when_it_no_longer_does()
 -> Result<()> {
-    let world = World::new().await?;
-    let host = world.up().await?;
+    let env = TestEnvironment::new().await?;
+    let host = env.up().await?;
     // Every batch of the collector waits for this lock until it gives up, is delivered again, and waits again.
-    let options = world.db.connect_options();
+    let options = env.db.connect_options();
     let mut lock = sqlx::PgConnection::connect_with(&options).await?;
     let mut held = lock.begin().await?;
     sqlx::raw_sql("LOCK TABLE api_progress IN ACCESS EXCLUSIVE MODE")
@@ -58,12 +60,12 @@ async fn a_collector_that_hangs_leaves_orders_as_they_were_and_catches_up_when_i
     let hangs =
         "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'api_progress'::regclass";
 
-    orders(&world).await?;
+    orders(&env).await?;
     until("the collector hangs", async || {
-        Ok((world.count(hangs).await? > 0).then_some(()))
+        Ok((env.count(hangs).await? > 0).then_some(()))
     })
     .await?;
-    let watch = host.watch();
+    let watch = host.status_client();
     until("create is over with every order", async || {
         Ok((done(&watch, "OrderCreate").await? == ORDERS as u64).then_some(()))
     })
@@ -73,79 +75,79 @@ async fn a_collector_that_hangs_leaves_orders_as_they_were_and_catches_up_when_i
         0,
         "the collector has come no further"
     );
-    world.audited(&[]).await?;
+    env.audited(&[]).await?;
 
     held.rollback().await?;
     until("the collector catches up", async || {
-        Ok((world.collected().await?.0 >= ORDERS as i64).then_some(()))
+        Ok((env.collected().await?.0 >= ORDERS as i64).then_some(()))
     })
     .await?;
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn with_the_collector_switched_off_orders_are_stored_and_calls_wait_in_kafka() -> Result<()> {
-    let mut world = World::with(with("ApiDataCollectorEnabled", "false")).await?;
-    let host = world.up().await?;
-    orders(&world).await?;
+    let mut env = TestEnvironment::with(with("ApiDataCollectorEnabled", "false")).await?;
+    let host = env.up().await?;
+    orders(&env).await?;
     assert!(
-        host.watch()
+        host.status_client()
             .status()
             .await?
             .mapping("ApiDataCollector")
             .is_none()
     );
-    assert_eq!(world.collected().await?, (0, 0));
+    assert_eq!(env.collected().await?, (0, 0));
     host.stop().await?;
     // Switched on again it finds all of them.
-    world
-        .environment
+    env.environment
         .parameters
         .retain(|(name, _)| name != "ApiDataCollectorEnabled");
-    let host = world.up().await?;
+    let host = env.up().await?;
     until("the calls of before are collected", async || {
-        Ok((world.collected().await?.0 >= ORDERS as i64).then_some(()))
+        Ok((env.collected().await?.0 >= ORDERS as i64).then_some(()))
     })
     .await?;
-    world.audited(&[]).await?;
+    env.audited(&[]).await?;
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn with_calls_switched_off_orders_are_stored_and_nothing_is_collected() -> Result<()> {
-    let world = World::with(with("ApiCallsEnabled", "false")).await?;
-    let host = world.up().await?;
-    orders(&world).await?;
+    let env = TestEnvironment::with(with("ApiCallsEnabled", "false")).await?;
+    let host = env.up().await?;
+    orders(&env).await?;
     // What others send is collected all the same.
-    world.produce_calls(0, 100).await?;
-    world.until_collected(100).await?;
-    world.audited(&[]).await?;
+    env.produce_calls(0, 100).await?;
+    env.until_collected(100).await?;
+    env.audited(&[]).await?;
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn with_order_create_switched_off_orders_are_accepted_and_calls_collected() -> Result<()> {
-    let mut world = World::with(with("OrderCreateEnabled", "false")).await?;
-    let host = world.up().await?;
-    let program = world.sale(1, 10, LONG, 6).await?;
-    let ann = world.buyer("ann")?;
-    let order = world.order(&ann, &program, Want::Best(1), "k").await?;
+    let mut env = TestEnvironment::with(with("OrderCreateEnabled", "false")).await?;
+    let host = env.up().await?;
+    let program = env.sale(1, 10, LONG, 6).await?;
+    let ann = env.buyer("ann")?;
+    let order = env
+        .order(&ann, &program, SeatSelection::Best(1), "k")
+        .await?;
     until("the calls are collected", async || {
-        Ok((world.collected().await?.0 >= 2).then_some(()))
+        Ok((env.collected().await?.0 >= 2).then_some(()))
     })
     .await?;
-    assert_eq!(world.count("SELECT count(*) FROM orders").await?, 0);
+    assert_eq!(env.count("SELECT count(*) FROM orders").await?, 0);
     host.stop().await?;
-    world
-        .environment
+    env.environment
         .parameters
         .retain(|(name, _)| name != "OrderCreateEnabled");
-    let host = world.up().await?;
-    world.until_status(&ann, &order.order, "unpaid").await?;
-    world.audited(&[]).await?;
+    let host = env.up().await?;
+    env.until_status(&ann, &order.order, "unpaid").await?;
+    env.audited(&[]).await?;
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }

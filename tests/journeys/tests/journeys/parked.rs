@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use journeys::{World, until};
+use journeys::{TestEnvironment, until};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use ticket_rush::shop::Want;
+use ticket_rush::api::SeatSelection;
 
 /// The API as somebody who looks after the system uses it.
 struct Desk {
@@ -16,15 +16,15 @@ struct Desk {
 }
 
 impl Desk {
-    fn of(world: &World) -> Result<Self> {
-        let token = world.keys.token(
+    fn of(env: &TestEnvironment) -> Result<Self> {
+        let token = env.keys.token(
             "ops",
             Some("parked:read parked:write"),
             Duration::from_mins(10),
         )?;
         Ok(Self {
             client: Client::new(),
-            base: format!("http://{}", world.environment.http),
+            base: format!("http://{}", env.environment.http),
             token,
         })
     }
@@ -57,19 +57,23 @@ impl Desk {
 #[tokio::test]
 async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_fault_is_mended()
 -> Result<()> {
-    let world = World::new().await?;
-    let host = world.up().await?;
-    let desk = Desk::of(&world)?;
-    let program = world.sale(1, 10, Duration::from_mins(10), 6).await?;
-    let ann = world.buyer("ann")?;
-    let bob = world.buyer("bob")?;
+    let env = TestEnvironment::new().await?;
+    let host = env.up().await?;
+    let desk = Desk::of(&env)?;
+    let program = env.sale(1, 10, Duration::from_mins(10), 6).await?;
+    let ann = env.buyer("ann")?;
+    let bob = env.buyer("bob")?;
     // A mistake of ours that hits one buyer: Postgres refuses her rows.
     sqlx::raw_sql("ALTER TABLE orders ADD CONSTRAINT mistaken CHECK (user_id <> 'ann')")
-        .execute(&world.db)
+        .execute(&env.db)
         .await?;
-    let hers = world.order(&ann, &program, Want::Best(2), "k").await?;
-    let his = world.order(&bob, &program, Want::Best(3), "k").await?;
-    world.until_status(&bob, &his.order, "unpaid").await?;
+    let hers = env
+        .order(&ann, &program, SeatSelection::Best(2), "k")
+        .await?;
+    let his = env
+        .order(&bob, &program, SeatSelection::Best(3), "k")
+        .await?;
+    env.until_status(&bob, &his.order, "unpaid").await?;
     let record = desk.records(1).await?.remove(0);
     assert!(
         record["reason"]
@@ -101,7 +105,7 @@ async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_faul
     );
 
     sqlx::raw_sql("ALTER TABLE orders DROP CONSTRAINT mistaken")
-        .execute(&world.db)
+        .execute(&env.db)
         .await?;
     let (http, twice) = desk.ask(Method::POST, &replay, None).await?;
     assert_eq!(
@@ -111,7 +115,7 @@ async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_faul
     );
     let replay = format!("/parked/{}/replay", again["id"].as_str().context("an id")?);
     assert_eq!(desk.ask(Method::POST, &replay, None).await?.0, 200);
-    world.until_status(&ann, &hers.order, "unpaid").await?;
+    env.until_status(&ann, &hers.order, "unpaid").await?;
     // A second copy of the same record, asked for on purpose, is the same order.
     assert_eq!(
         desk.ask(Method::POST, &replay, Some(json!({"replays": 1})))
@@ -120,24 +124,24 @@ async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_faul
         200
     );
     assert_eq!(
-        world.shop.pay(&hers.order, "p1", 2000).await.text("result"),
+        env.api.pay(&hers.order, "p1", 2000).await.text("result"),
         Some("applied")
     );
-    world.until_status(&ann, &hers.order, "paid").await?;
-    world.until_free(&program, 5).await?;
-    assert_eq!(world.count("SELECT count(*) FROM orders").await?, 2);
-    world.audited(&["--parked", "2"]).await?;
+    env.until_status(&ann, &hers.order, "paid").await?;
+    env.until_free(&program, 5).await?;
+    assert_eq!(env.count("SELECT count(*) FROM orders").await?, 2);
+    env.audited(&["--parked", "2"]).await?;
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn poison_replayed_is_parked_again_and_can_be_given_up() -> Result<()> {
-    let world = World::new().await?;
+    let env = TestEnvironment::new().await?;
     let newer = br#"{"v":2,"order":"123456789","seats":"as a later version writes them"}"#;
-    world.produce(0, b"123456789", Some(newer)).await?;
-    let host = world.up().await?;
-    let desk = Desk::of(&world)?;
+    env.produce(0, b"123456789", Some(newer)).await?;
+    let host = env.up().await?;
+    let desk = Desk::of(&env)?;
     let first = desk.records(1).await?.remove(0);
     let at = |record: &Value| {
         record["id"]
@@ -192,10 +196,10 @@ async fn poison_replayed_is_parked_again_and_can_be_given_up() -> Result<()> {
     );
     // The gateway itself asks for the scope.
     let buyer = Desk {
-        token: world
+        token: env
             .keys
             .token("ann", Some("parked:read"), Duration::from_mins(1))?,
-        ..Desk::of(&world)?
+        ..Desk::of(&env)?
     };
     assert_eq!(
         buyer
@@ -209,20 +213,20 @@ async fn poison_replayed_is_parked_again_and_can_be_given_up() -> Result<()> {
         403
     );
     assert_eq!(
-        world.count("SELECT count(*) FROM parked").await?,
+        env.count("SELECT count(*) FROM parked").await?,
         2,
         "nothing is deleted"
     );
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
 async fn an_entry_that_the_bridge_set_aside_is_told_by_usher_and_brought_back() -> Result<()> {
-    let world = World::new().await?;
-    let host = world.up().await?;
-    let stream = format!("{}:{{program-changed}}", world.environment.prefix);
-    let mut redis = redis::Client::open(world.environment.servers.cache_url.as_str())?
+    let env = TestEnvironment::new().await?;
+    let host = env.up().await?;
+    let stream = format!("{}:{{program-changed}}", env.environment.prefix);
+    let mut redis = redis::Client::open(env.environment.servers.cache_url.as_str())?
         .get_multiplexed_async_connection()
         .await?;
     // no text: there can be no message of it
@@ -235,7 +239,7 @@ async fn an_entry_that_the_bridge_set_aside_is_told_by_usher_and_brought_back() 
         .await?;
     let usher = async |arguments: &[&str]| -> Result<String> {
         let words = [&["parked"], arguments].concat();
-        let output = world.environment.told(&words)?.output().await?;
+        let output = env.environment.usher_with(&words)?.output().await?;
         Ok(String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?)
     };
     let dead = format!("{stream}-dead");
@@ -264,5 +268,5 @@ async fn an_entry_that_the_bridge_set_aside_is_told_by_usher_and_brought_back() 
     })
     .await?;
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }

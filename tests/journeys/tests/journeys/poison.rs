@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use journeys::{World, until};
+use journeys::{TestEnvironment, until};
 use sqlx::Row;
-use ticket_rush::shop::Want;
+use ticket_rush::api::SeatSelection;
 use ticket_rush::topics::PARTITIONS;
 
 #[tokio::test]
 async fn poison_is_parked_with_its_reason_and_good_records_behind_it_complete() -> Result<()> {
-    let world = World::new().await?;
+    let env = TestEnvironment::new().await?;
     let noise: Vec<u8> = (0..900_000).map(|_| rand_byte()).collect();
     let nul = br#"{"v":1,"order":"123456789","nonce":"00000000000000000000000000000000","user":"a\u0000b"}"#;
     let wrong_types = br#"{"v":"one","order":7,"nonce":[],"user":{},"program":true}"#;
@@ -23,27 +23,29 @@ async fn poison_is_parked_with_its_reason_and_good_records_behind_it_complete() 
     ];
     for partition in 0..PARTITIONS {
         for (name, value) in poison {
-            world.produce(partition, name.as_bytes(), value).await?;
+            env.produce(partition, name.as_bytes(), value).await?;
         }
     }
-    let host = world.up().await?;
-    let program = world.sale(4, 20, Duration::from_mins(10), 6).await?;
+    let host = env.up().await?;
+    let program = env.sale(4, 20, Duration::from_mins(10), 6).await?;
     let mut orders = Vec::new();
     for n in 0..12 {
-        let buyer = world.buyer(&format!("buyer-{n}"))?;
-        let order = world.order(&buyer, &program, Want::Best(2), "k").await?;
+        let buyer = env.buyer(&format!("buyer-{n}"))?;
+        let order = env
+            .order(&buyer, &program, SeatSelection::Best(2), "k")
+            .await?;
         orders.push((buyer, order.order));
     }
     for (buyer, order) in &orders {
-        world.until_status(buyer, order, "unpaid").await?;
+        env.until_status(buyer, order, "unpaid").await?;
     }
     let expected = i64::from(PARTITIONS) * poison.len() as i64;
     until("every poison is parked", async || {
-        Ok((world.count("SELECT count(*) FROM parked").await? == expected).then_some(()))
+        Ok((env.count("SELECT count(*) FROM parked").await? == expected).then_some(()))
     })
     .await?;
     let rows = sqlx::query("SELECT key, reason, length(value)::int8 AS size FROM parked")
-        .fetch_all(&world.db)
+        .fetch_all(&env.db)
         .await?;
     for (name, value) in poison {
         let of_kind: Vec<_> = rows
@@ -64,9 +66,9 @@ async fn poison_is_parked_with_its_reason_and_good_records_behind_it_complete() 
         }
     }
     let parked = expected.to_string();
-    world.audited(&["--parked", &parked]).await?;
+    env.audited(&["--parked", &parked]).await?;
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 fn rand_byte() -> u8 {

@@ -5,12 +5,12 @@ mod collector;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use journeys::{Settings, World, until};
+use journeys::{Settings, TestEnvironment, until};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::json;
+use ticket_rush::api::SeatSelection;
 use ticket_rush::host::free_address;
-use ticket_rush::shop::Want;
 
 use collector::{Collector, Manner, Seen};
 
@@ -27,12 +27,12 @@ fn caller(sampled: bool) -> String {
     format!("00-{TRACE:032x}-{CALLER:016x}-0{}", u8::from(sampled))
 }
 
-async fn world(endpoint: &str, flush: &str) -> Result<World> {
+async fn env(endpoint: &str, flush: &str) -> Result<TestEnvironment> {
     let parameters = vec![
         ("OtlpEndpoint", endpoint.to_owned()),
         ("OtlpFlushMs", flush.to_owned()),
     ];
-    World::with(Settings {
+    TestEnvironment::with(Settings {
         parameters,
         ..Settings::default()
     })
@@ -40,13 +40,18 @@ async fn world(endpoint: &str, flush: &str) -> Result<World> {
 }
 
 /// Orders one seat with a traceparent; gives the order's number.
-async fn order(world: &World, user: &str, program: &str, traceparent: &str) -> Result<String> {
-    let buyer = world.buyer(user)?;
+async fn order(
+    env: &TestEnvironment,
+    user: &str,
+    program: &str,
+    traceparent: &str,
+) -> Result<String> {
+    let buyer = env.buyer(user)?;
     let client = reqwest::Client::builder().no_proxy().build()?;
     let request = client
         .post(format!(
             "http://{}/programs/{program}/orders",
-            world.environment.http
+            env.environment.http
         ))
         .bearer_auth(buyer.token);
     let request = request
@@ -80,12 +85,11 @@ fn of_kind(spans: &[Seen], kind: SpanKind) -> Result<&Seen> {
 #[tokio::test]
 async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
     let collector = Collector::start(Manner::Takes).await?;
-    let world = world(&collector.endpoint, FLUSH).await?;
-    let host = world.up().await?;
-    let program = world.sale(1, 4, SHORT, 4).await?;
-    let number = order(&world, "ann", &program, &caller(true)).await?;
-    world
-        .until_status(&world.buyer("ann")?, &number, "closed")
+    let env = env(&collector.endpoint, FLUSH).await?;
+    let host = env.up().await?;
+    let program = env.sale(1, 4, SHORT, 4).await?;
+    let number = order(&env, "ann", &program, &caller(true)).await?;
+    env.until_status(&env.buyer("ann")?, &number, "closed")
         .await?;
     let spans = until("four spans have come", async || {
         let spans = collector.trace(&TRACE.to_be_bytes())?;
@@ -102,7 +106,7 @@ async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
     assert_eq!(publish.span.parent_span_id, request.span.span_id);
     assert_eq!(create.span.parent_span_id, publish.span.span_id);
     assert_eq!(close.span.parent_span_id, publish.span.span_id);
-    let prefix = &world.environment.prefix;
+    let prefix = &env.environment.prefix;
     for (seen, service) in [
         (request, "storefront"),
         (publish, "storefront"),
@@ -170,7 +174,7 @@ async fn an_order_is_one_trace_from_its_request_to_its_timeout() -> Result<()> {
     assert!(place(create).0.is_some() && place(create).1.is_some());
 
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }
 
 #[tokio::test]
@@ -178,16 +182,15 @@ async fn a_trace_that_its_caller_does_not_keep_leaves_no_span_and_the_end_of_a_p
 -> Result<()> {
     let collector = Collector::start(Manner::Takes).await?;
     // No answer waits: spans go by themselves, or with their process.
-    let world = world(&collector.endpoint, "0").await?;
-    let host = world.up().await?;
-    let program = world.sale(1, 4, LONG, 4).await?;
-    let unkept = order(&world, "bob", &program, &caller(false)).await?;
-    world
-        .until_status(&world.buyer("bob")?, &unkept, "unpaid")
+    let env = env(&collector.endpoint, "0").await?;
+    let host = env.up().await?;
+    let program = env.sale(1, 4, LONG, 4).await?;
+    let unkept = order(&env, "bob", &program, &caller(false)).await?;
+    env.until_status(&env.buyer("bob")?, &unkept, "unpaid")
         .await?;
     let kept = TRACE + 1;
     let number = order(
-        &world,
+        &env,
         "ann",
         &program,
         &format!("00-{kept:032x}-{CALLER:016x}-01"),
@@ -205,26 +208,28 @@ async fn a_trace_that_its_caller_does_not_keep_leaves_no_span_and_the_end_of_a_p
         collector.trace(&TRACE.to_be_bytes())?.is_empty(),
         "spans of a trace that nobody keeps"
     );
-    world.remove().await
+    env.remove().await
 }
 
 /// Orders are accepted and stored as ever; gives how often the log tells of spans that are not exported.
 async fn nobody_notices(endpoint: &str) -> Result<usize> {
-    let world = world(endpoint, FLUSH).await?;
-    let host = world.up().await?;
-    let program = world.sale(2, 10, LONG, 4).await?;
+    let env = env(endpoint, FLUSH).await?;
+    let host = env.up().await?;
+    let program = env.sale(2, 10, LONG, 4).await?;
     for n in 0..6 {
         let user = format!("buyer-{n}");
         let key = format!("k{n}");
-        let buyer = world.buyer(&user)?;
-        let placed = world.order(&buyer, &program, Want::Best(1), &key).await?;
-        world.until_status(&buyer, &placed.order, "unpaid").await?;
+        let buyer = env.buyer(&user)?;
+        let placed = env
+            .order(&buyer, &program, SeatSelection::Best(1), &key)
+            .await?;
+        env.until_status(&buyer, &placed.order, "unpaid").await?;
     }
-    assert_eq!(world.count("SELECT count(*) FROM orders").await?, 6);
+    assert_eq!(env.count("SELECT count(*) FROM orders").await?, 6);
     host.stop().await?;
-    world.audited(&[]).await?;
-    let log = std::fs::read_to_string(&world.environment.log)?;
-    world.remove().await?;
+    env.audited(&[]).await?;
+    let log = std::fs::read_to_string(&env.environment.log)?;
+    env.remove().await?;
     Ok(log.matches("spans are not exported").count())
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use journeys::{Settings, World, until};
-use ticket_rush::shop::Want;
+use journeys::{Settings, TestEnvironment, until};
+use ticket_rush::api::SeatSelection;
 
 /// As many as instances of the storefront.
 const WAITING: usize = 4;
@@ -18,38 +18,45 @@ async fn a_payment_is_answered_while_as_many_buyers_wait_as_instances() -> Resul
         ("StorefrontConcurrency", WAITING.to_string()),
         ("OrderCreateEnabled", "false".to_owned()),
     ];
-    let world = World::with(Settings {
+    let env = TestEnvironment::with(Settings {
         parameters,
         ..Settings::default()
     })
     .await?;
-    let host = world.up().await?;
-    let program = world.sale(1, 10, Duration::from_mins(10), 6).await?;
+    let host = env.up().await?;
+    let program = env.sale(1, 10, Duration::from_mins(10), 6).await?;
     let wait = |user: &str, seconds: u32| -> Result<_> {
-        let shop = world.shop.clone();
-        let buyer = world.buyer(user)?;
+        let api = env.api.clone();
+        let buyer = env.buyer(user)?;
         let program = program.clone();
         Ok(tokio::spawn(async move {
-            shop.order(&buyer, &program, 0, &Want::Best(1), Some("k"), seconds)
-                .await
+            api.order(
+                &buyer,
+                &program,
+                0,
+                &SeatSelection::Best(1),
+                Some("k"),
+                seconds,
+            )
+            .await
         }))
     };
     let first = wait("ann", 20)?;
     until("the first order is published", async || {
-        Ok((world.published().await? >= 1).then_some(()))
+        Ok((env.published().await? >= 1).then_some(()))
     })
     .await?;
-    assert_eq!(world.shop.pay(NO_ORDER, "p0", 1000).await.http, 200);
+    assert_eq!(env.api.pay(NO_ORDER, "p0", 1000).await.http, 200);
     let mut others = Vec::new();
     for user in ["bob", "cid", "dan"] {
         others.push(wait(user, 20)?);
     }
     until("all orders are published", async || {
-        Ok((world.published().await? >= WAITING as i64).then_some(()))
+        Ok((env.published().await? >= WAITING as i64).then_some(()))
     })
     .await?;
     loop {
-        let paid = world.shop.pay(NO_ORDER, "p1", 1000).await;
+        let paid = env.api.pay(NO_ORDER, "p1", 1000).await;
         if first.is_finished() {
             bail!(
                 "no payment was answered until a buyer had waited in vain: {} {}",
@@ -76,5 +83,5 @@ async fn a_payment_is_answered_while_as_many_buyers_wait_as_instances() -> Resul
     );
     assert_eq!(first.await?.http, 202);
     host.stop().await?;
-    world.remove().await
+    env.remove().await
 }

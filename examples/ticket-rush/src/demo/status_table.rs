@@ -1,13 +1,13 @@
-//! What runs, as `usher` tells it.
+//! The status of `usher` as a table.
 
-use ticket_rush::status::Status;
+use ticket_rush::status::HostStatus;
 
-use crate::say;
+use crate::output;
 
-/// Processes, invocations and the topic's offsets, in a few lines.
-pub(crate) fn show(status: &Status) {
-    say::line(&format!("usher is process {}; functions:", status.pid));
-    say::line(&format!(
+/// Prints processes, invocations and the topics' offsets.
+pub(crate) fn show(status: &HostStatus) {
+    output::line(&format!("usher is process {}; functions:", status.pid));
+    output::line(&format!(
         "  {:<14} {:>9} {:>12} {:>7}  {}",
         "FUNCTION", "PROCESSES", "INVOCATIONS", "ERRORS", "PROCESS IDS"
     ));
@@ -27,7 +27,7 @@ pub(crate) fn show(status: &Status) {
             pids.truncate(6);
             pids.push("...".to_owned());
         }
-        say::line(&format!(
+        output::line(&format!(
             "  {:<14} {count:>9} {:>12} {:>7}  {}",
             f.function,
             f.invocations,
@@ -50,7 +50,7 @@ pub(crate) fn show(status: &Status) {
                 )
             })
             .collect();
-        say::line(&format!(
+        output::line(&format!(
             "topic {topic} -> {}, done/written by partition: {}",
             mapping.function,
             offsets.join("  ")

@@ -1,4 +1,5 @@
-//! A program is changed while buyers rush it: every instance of storefront must serve the new version, and none may go back.
+//! Changes the program during the sale: every instance of storefront must serve the new version, and none
+//! may return to the old one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,45 +7,45 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use ticket_rush::shop::{Answer, Buyer, Shop};
+use ticket_rush::api::{Answer, ApiClient, Buyer};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::buyer::Rush;
-use crate::say;
+use crate::output;
 
-/// So many instances at least must serve the new version.
-const INSTANCES: usize = 3;
-/// Clients that look at the program at the same time, so that several instances answer.
-const WATCHERS: usize = 8;
-/// They look for so long after the last answer of the old version.
-const QUIET: Duration = Duration::from_secs(1);
-/// And no longer than this in all.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// What the balcony costs more from now on.
-const DEARER_CENTS: i64 = 500;
+/// Minimum number of instances that must serve the new version.
+const MIN_INSTANCES: usize = 3;
+/// Number of concurrent readers, so that several instances answer.
+const READERS: usize = 8;
+/// How long the readers continue after the last answer with the old version.
+const SETTLE_TIME: Duration = Duration::from_secs(1);
+/// Timeout of the whole check.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Added to the price of the balcony.
+const PRICE_INCREASE_CENTS: i64 = 500;
 
-/// What an instance served.
+/// Versions that an instance served.
 #[derive(Debug, Clone, Copy, Default)]
 struct Served {
-    /// The last old version, and when it was asked for, counted from the change.
+    /// The last old version, and when its request was sent, counted from the change.
     old: Option<(u64, Duration)>,
-    /// The first new version, and when it was answered.
+    /// The first new version, and when it was answered, counted from the change.
     new: Option<(u64, Duration)>,
-    /// It served an old version to somebody who asked after it had served the new one.
+    /// It served an old version to a request sent after it had served the new one.
     went_back: bool,
 }
 
 #[derive(Debug)]
-struct Watch {
+struct VersionWatch {
     changed: Instant,
     version: u64,
     instances: BTreeMap<String, Served>,
     last_old: Instant,
 }
 
-impl Watch {
-    fn note(&mut self, asked: Instant, answered: Instant, answer: &Answer) {
+impl VersionWatch {
+    fn record(&mut self, sent: Instant, answered: Instant, answer: &Answer) {
         let (Some(instance), Some(version)) = (&answer.instance, answer.body["version"].as_u64())
         else {
             return;
@@ -56,10 +57,10 @@ impl Watch {
                 .get_or_insert((version, answered.duration_since(self.changed)));
             return;
         }
-        let since = asked.saturating_duration_since(self.changed);
+        let since = sent.saturating_duration_since(self.changed);
         served.went_back |= served.new.is_some_and(|(_, at)| since > at);
         served.old = Some((version, since));
-        self.last_old = self.last_old.max(asked);
+        self.last_old = self.last_old.max(sent);
     }
 
     fn renewed(&self) -> usize {
@@ -70,65 +71,62 @@ impl Watch {
     }
 
     fn is_settled(&self, now: Instant) -> bool {
-        self.renewed() >= INSTANCES && now.saturating_duration_since(self.last_old) >= QUIET
+        self.renewed() >= MIN_INSTANCES
+            && now.saturating_duration_since(self.last_old) >= SETTLE_TIME
     }
 }
 
-/// Changes title and a price, then watches who serves what. True if all is as it must be.
+/// Changes the title and a price, then observes the versions served. Returns whether they are correct.
 pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool> {
-    let before = rush.shop.program(&rush.program).await;
+    let before = rush.api.program(&rush.program).await;
     let version = before.body["version"]
         .as_u64()
-        .context("the program cannot be read")?;
+        .context("cannot read the program")?;
     let price = before.body["categories"][2]["price_cents"]
         .as_i64()
         .context("the program has no balcony")?;
     let change = json!({
         "version": version, "title": "Winter concert, extra choir",
-        "categories": [{ "no": 2, "price_cents": price + DEARER_CENTS }],
+        "categories": [{ "no": 2, "price_cents": price + PRICE_INCREASE_CENTS }],
     });
-    let answer = change_it(&rush.shop, seller, &rush.program, &change).await;
+    let answer = update(&rush.api, seller, &rush.program, &change).await;
     let new = answer.body["version"].as_u64().filter(|new| *new > version);
-    let new = new.with_context(|| {
-        format!(
-            "the program could not be changed: {} {}",
-            answer.http, answer.body
-        )
-    })?;
+    let new =
+        new.with_context(|| format!("cannot change the program: {} {}", answer.http, answer.body))?;
     let now = Instant::now();
-    let watch = Arc::new(Mutex::new(Watch {
+    let watch = Arc::new(Mutex::new(VersionWatch {
         changed: now,
         version: new,
         instances: BTreeMap::new(),
         last_old: now,
     }));
-    say::done(&format!(
-        "the program is changed during the rush: version {version} -> {new}, the balcony {DEARER_CENTS} cents dearer"
+    output::done(&format!(
+        "the program has changed: version {version} -> {new}, the balcony costs {PRICE_INCREASE_CENTS} cents more"
     ));
-    let mut watchers = JoinSet::new();
-    for _ in 0..WATCHERS {
-        watchers.spawn(look_on(
-            rush.shop.clone(),
+    let mut readers = JoinSet::new();
+    for _ in 0..READERS {
+        readers.spawn(read_repeatedly(
+            rush.api.clone(),
             rush.program.clone(),
             watch.clone(),
         ));
     }
-    while let Some(ended) = watchers.join_next().await {
-        ended.context("a watcher")?;
+    while let Some(ended) = readers.join_next().await {
+        ended.context("a reader panicked")?;
     }
     let watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(tell(&watch))
+    Ok(report(&watch))
 }
 
-/// Repeated where a killed function or a server that is away left it without an answer. By its version it happens once: a repeat
-/// of what was done already is told of a conflict, and the program itself then shows that it was.
-async fn change_it(shop: &Shop, seller: &Buyer, program: &str, change: &Value) -> Answer {
-    let until = Instant::now() + PATIENCE;
+/// Repeats the change after a failure. Its version makes it happen once: a repetition is answered with a
+/// conflict, and the program then shows the change.
+async fn update(api: &ApiClient, seller: &Buyer, program: &str, change: &Value) -> Answer {
+    let until = Instant::now() + TIMEOUT;
     let mut unanswered = false;
     loop {
-        let answer = shop.change(seller, program, change).await;
+        let answer = api.update_program(seller, program, change).await;
         match answer.http {
-            409 if unanswered => return shop.program(program).await,
+            409 if unanswered => return api.program(program).await,
             0 | 500.. if Instant::now() < until => unanswered = true,
             _ => return answer,
         }
@@ -136,26 +134,26 @@ async fn change_it(shop: &Shop, seller: &Buyer, program: &str, change: &Value) -
     }
 }
 
-async fn look_on(shop: Shop, program: String, watch: Arc<Mutex<Watch>>) {
-    let until = Instant::now() + PATIENCE;
+async fn read_repeatedly(api: ApiClient, program: String, watch: Arc<Mutex<VersionWatch>>) {
+    let until = Instant::now() + TIMEOUT;
     while Instant::now() < until {
-        let asked = Instant::now();
-        let answer = shop.program(&program).await;
+        let sent = Instant::now();
+        let answer = api.program(&program).await;
         let answered = Instant::now();
         {
             let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
-            watch.note(asked, answered, &answer);
+            watch.record(sent, answered, &answer);
             if watch.is_settled(answered) {
                 return;
             }
         }
-        // A human pace: the rush, not this, is what loads the shop.
+        // The buyers, not these readers, must produce the load.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-fn tell(watch: &Watch) -> bool {
-    say::line(&format!(
+fn report(watch: &VersionWatch) -> bool {
+    output::line(&format!(
         "  {:<18} {:>12} {:>12} {:>14}",
         "INSTANCE", "SERVED", "SERVES", "AFTER"
     ));
@@ -166,7 +164,7 @@ fn tell(watch: &Watch) -> bool {
         let after = served
             .new
             .map_or("-".to_owned(), |(_, at)| format!("{} ms", at.as_millis()));
-        say::line(&format!(
+        output::line(&format!(
             "  {instance:<18} {:>12} {:>12} {after:>14}",
             shown(served.old),
             shown(served.new)
@@ -181,7 +179,7 @@ fn tell(watch: &Watch) -> bool {
     let old = slowest.map_or(
         "no old version was served after the change".to_owned(),
         |ms| {
-            format!("the last request that was shown the old one was sent {ms} ms after the change")
+            format!("the last request answered with the old one was sent {ms} ms after the change")
         },
     );
     let seen = watch.instances.len();
@@ -192,13 +190,13 @@ fn tell(watch: &Watch) -> bool {
         .filter(|served| served.went_back)
         .count();
     let behind = seen - renewed;
-    let right = renewed >= INSTANCES && back == 0;
-    let said = format!("{renewed} of {seen} instances seen serve the new version; {old}");
+    let right = renewed >= MIN_INSTANCES && back == 0;
+    let result = format!("{renewed} of {seen} observed instances serve the new version; {old}");
     if right {
-        say::done(&said);
+        output::done(&result);
     } else {
-        say::fault(&format!(
-            "{said}; {back} went back, {behind} never served it; at least {INSTANCES} must"
+        output::fault(&format!(
+            "{result}; {back} returned to the old one, {behind} never served it; at least {MIN_INSTANCES} must"
         ));
     }
     right

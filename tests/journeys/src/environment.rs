@@ -11,13 +11,13 @@ use serde_json::json;
 use sqlx::Row;
 use sqlx::postgres::PgPool;
 use tempfile::TempDir;
+use ticket_rush::api::{ApiClient, Buyer, PlacedOrder, SeatSelection};
+use ticket_rush::client_log::ClientLog;
 use ticket_rush::host::{Environment, Host, free_address};
-use ticket_rush::journal::Journal;
 use ticket_rush::keys::Keys;
-use ticket_rush::place::{Place, Servers};
+use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::prepare::{orders_topic, prepare};
 use ticket_rush::remove::remove;
-use ticket_rush::shop::{Buyer, Placed, Shop, Want};
 
 use crate::until;
 
@@ -36,7 +36,7 @@ pub struct Settings {
 
 /// An environment with keys, topics and tables, for `usher` to run in.
 #[derive(Debug)]
-pub struct World {
+pub struct TestEnvironment {
     /// Where the journey leaves its files.
     pub folder: TempDir,
     /// What `usher` is started with.
@@ -44,12 +44,12 @@ pub struct World {
     /// Signs tokens.
     pub keys: Keys,
     /// The API as clients use it.
-    pub shop: Shop,
+    pub api: ApiClient,
     /// Postgres, in the environment's schema.
     pub db: PgPool,
 }
 
-impl World {
+impl TestEnvironment {
     /// Ready for `up`.
     pub async fn new() -> Result<Self> {
         Self::with(Settings::default()).await
@@ -57,14 +57,14 @@ impl World {
 
     /// Ready for `up`, with settings of its own.
     pub async fn with(settings: Settings) -> Result<Self> {
-        let world = Self::bare(settings)?;
-        prepare(&world.environment, |_| ()).await?;
-        Ok(world)
+        let env = Self::bare(settings)?;
+        prepare(&env.environment, |_| ()).await?;
+        Ok(env)
     }
 
     /// Nothing is made yet: no topic, no tables.
     pub fn bare(settings: Settings) -> Result<Self> {
-        let place = Place::find()?;
+        let checkout = Checkout::find()?;
         let folder = TempDir::new()?;
         let prefix = testkit::prefix();
         let quick = [
@@ -91,21 +91,21 @@ impl World {
             log: folder.path().join("usher.log"),
             prefix,
             servers,
-            place,
+            checkout,
         };
         let db = testkit::postgres::pool(&environment.prefix);
-        let journal = Journal::create(&folder.path().join("log"))?;
-        let shop = Shop::new(
+        let client_log = ClientLog::create(&folder.path().join("log"))?;
+        let api = ApiClient::new(
             &format!("http://{}", environment.http),
             WEBHOOK_SECRET,
-            journal,
+            client_log,
         )?;
         let keys = Keys::at(&environment.keys)?;
         Ok(Self {
             folder,
             environment,
             keys,
-            shop,
+            api,
             db,
         })
     }
@@ -139,7 +139,7 @@ impl World {
         let program = json!({
             "title": "Journey", "categories": [category], "pay_window_seconds": pay_window.as_secs(), "user_limit": limit,
         });
-        let answer = self.shop.open(&seller, &program).await;
+        let answer = self.api.create_program(&seller, &program).await;
         let id = answer
             .text("id")
             .with_context(|| format!("opening a sale answered {} {}", answer.http, answer.body))?;
@@ -151,13 +151,10 @@ impl World {
         &self,
         buyer: &Buyer,
         program: &str,
-        want: Want,
+        want: SeatSelection,
         key: &str,
-    ) -> Result<Placed> {
-        let answer = self
-            .shop
-            .order(buyer, program, 0, &want, Some(key), 0)
-            .await;
+    ) -> Result<PlacedOrder> {
+        let answer = self.api.order(buyer, program, 0, &want, Some(key), 0).await;
         answer.order().with_context(|| {
             format!(
                 "{want:?} by {} was answered {} {}",
@@ -169,7 +166,7 @@ impl World {
     /// Waits until the buyer sees the order in this status.
     pub async fn until_status(&self, buyer: &Buyer, order: &str, status: &str) -> Result<()> {
         until(&format!("order {order} is {status}"), async || {
-            let seen = self.shop.look(buyer, order).await;
+            let seen = self.api.get_order(buyer, order).await;
             Ok((seen.text("status") == Some(status)).then_some(()))
         })
         .await
@@ -180,7 +177,7 @@ impl World {
         until(
             &format!("{free} seats of program {program} are free"),
             async || {
-                let answer = self.shop.program(program).await;
+                let answer = self.api.program(program).await;
                 Ok((answer.body["categories"][0]["free"].as_u64() == Some(free)).then_some(()))
             },
         )
@@ -232,7 +229,7 @@ impl World {
 
     fn audit(&self, arguments: &[&str]) -> Result<Output> {
         let servers = &self.environment.servers;
-        let mut audit = Command::new(self.environment.place.program("audit")?);
+        let mut audit = Command::new(self.environment.checkout.program("audit")?);
         audit.args([
             "--env",
             &self.environment.prefix,

@@ -1,4 +1,4 @@
-//! Where the demo plays: an environment of its own for every run, the sale, the tokens, the audit.
+//! The environment of one run: sale, tokens, audit.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use ticket_rush::checkout::{Checkout, Owned, host_of};
+use ticket_rush::api::{ApiClient, Buyer};
+use ticket_rush::client_log::ClientLog;
 use ticket_rush::host::{Environment, free_address};
-use ticket_rush::journal::Journal;
 use ticket_rush::keys::Keys;
+use ticket_rush::locks::{DataFolderLock, EnvironmentLock, host_of};
 use ticket_rush::prepare::prepare;
 use ticket_rush::remove::remove;
-use ticket_rush::shop::{Buyer, Shop};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -20,37 +20,38 @@ use tokio::time::Instant;
 use super::buyer::Rush;
 use super::plan::Hall;
 use super::tally::Tally;
-use crate::say;
+use crate::output;
 
-/// Shared with the payment provider; as in usher.toml.
+/// Key of the payment provider, as in usher.toml.
 pub(crate) const WEBHOOK_SECRET: &str = "for-this-machine-only";
-/// Requests in flight at most: fewer than storefront has processes, so that the host refuses none.
-const LINE: usize = 24;
-/// Tokens outlive the demo.
-const TOKEN: Duration = Duration::from_mins(30);
+/// Maximum number of requests in flight: fewer than storefront has processes, so that the host refuses
+/// none.
+const MAX_IN_FLIGHT: usize = 24;
+/// Lifetime of tokens, longer than the demo.
+const TOKEN_LIFETIME: Duration = Duration::from_mins(30);
 
-/// Everything around the rush.
-pub(crate) struct Stage {
+/// Environment of one run.
+pub(crate) struct DemoEnvironment {
     pub environment: Environment,
     pub folder: PathBuf,
     keys: Keys,
-    shop: Shop,
-    /// Held until the audit is over.
-    _claimed: (Checkout, Owned),
+    api: ApiClient,
+    /// Held until the audit has ended.
+    _locks: (DataFolderLock, EnvironmentLock),
 }
 
-impl Stage {
-    /// A fresh environment, ready for `usher up`.
-    pub(crate) async fn set(delivery: Duration) -> Result<Self> {
+impl DemoEnvironment {
+    /// Creates an environment, ready for `usher up`.
+    pub(crate) async fn prepare(delivery: Duration) -> Result<Self> {
         let mut environment = crate::environment("demo")?;
-        // before anything else: what follows takes earlier environments off the servers
-        let checkout = Checkout::claim(&environment.place.data())?;
+        // First, since the following removes earlier environments from the servers.
+        let checkout = DataFolderLock::claim(&environment.checkout.data())?;
         let owned = claim(&mut environment).await?;
-        let runs = environment.place.data().join("demo");
+        let runs = environment.checkout.data().join("demo");
         let folder = runs.join(&environment.prefix);
-        forget_earlier(&environment, &runs).await?;
+        remove_earlier(&environment, &runs).await?;
         environment.log = folder.join("usher.log");
-        // of this run alone: its lock says whether the environment's host lives
+        // A state folder per run: its lock shows whether the host of the environment runs.
         environment.state = folder.join("state");
         let parameters = [
             ("PayWindowSeconds", 20),
@@ -63,58 +64,54 @@ impl Stage {
         environment.parameters = parameters
             .map(|(name, value)| (name.to_owned(), value.to_string()))
             .to_vec();
-        let journal = Journal::create(&folder)?;
-        say::title(&format!("Environment \"{}\"", environment.prefix));
-        let keys = prepare(&environment, say::done).await?;
-        // as late as can be: nothing holds them until the host listens
+        let client_log = ClientLog::create(&folder)?;
+        output::title(&format!("Environment \"{}\"", environment.prefix));
+        let keys = prepare(&environment, output::done).await?;
+        // As late as possible: nothing reserves the ports until the host listens.
         environment.http = free_address(environment.http)?;
         environment.control = free_address(environment.control)?;
-        let shop = Shop::new(
+        let api = ApiClient::new(
             &format!("http://{}", environment.http),
             WEBHOOK_SECRET,
-            journal,
+            client_log,
         )?;
         Ok(Self {
             environment,
             folder,
             keys,
-            shop,
-            _claimed: (checkout, owned),
+            api,
+            _locks: (checkout, owned),
         })
     }
 
-    /// Opens the sale; also gives a buyer who comes at a bad moment.
-    pub(crate) async fn open(
+    /// Opens the sale. Also returns the buyer who orders during the outage.
+    pub(crate) async fn open_sale(
         &self,
         hall: Hall,
         pay_window: Duration,
         limit: u32,
         span: Duration,
     ) -> Result<(Rush, Buyer)> {
-        say::title("The sale opens");
+        output::title("The sale opens");
         let seller = self.officer("seller", "programs:write")?;
         let answer = self
-            .shop
-            .open(&seller, &hall.program(pay_window, limit))
+            .api
+            .create_program(&seller, &hall.program(pay_window, limit))
             .await;
         let Some(program) = answer.text("id") else {
-            bail!(
-                "the sale could not be opened: {} {}",
-                answer.http,
-                answer.body
-            );
+            bail!("cannot open the sale: {} {}", answer.http, answer.body);
         };
-        say::done(&format!(
+        output::done(&format!(
             "program {program}: {} seats, {limit} tickets a buyer, {} s to pay",
             hall.seats(),
             pay_window.as_secs()
         ));
         let rush = Rush {
-            shop: self.shop.clone(),
+            api: self.api.clone(),
             program: program.to_owned(),
             tally: Tally::default(),
-            line: Arc::new(Semaphore::new(LINE)),
-            patience: Instant::now() + span + Duration::from_secs(30),
+            permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            give_up_at: Instant::now() + span + Duration::from_secs(30),
             timed_out_after: pay_window + Duration::from_secs(4),
         };
         Ok((rush, self.buyer("probe")?))
@@ -124,28 +121,28 @@ impl Stage {
     pub(crate) fn buyer(&self, user: &str) -> Result<Buyer> {
         Ok(Buyer {
             user: user.to_owned(),
-            token: self.keys.token(user, None, TOKEN)?,
+            token: self.keys.token(user, None, TOKEN_LIFETIME)?,
         })
     }
 
-    /// Somebody whose token allows more.
+    /// A client whose token has a scope.
     pub(crate) fn officer(&self, user: &str, scope: &str) -> Result<Buyer> {
         Ok(Buyer {
             user: user.to_owned(),
-            token: self.keys.token(user, Some(scope), TOKEN)?,
+            token: self.keys.token(user, Some(scope), TOKEN_LIFETIME)?,
         })
     }
 
-    /// The audit of this run, to be spawned.
+    /// The command of the audit; fails if the program is missing.
     pub(crate) fn audit(&self) -> Result<Command> {
-        self.environment.place.program("audit")?;
-        Ok(self.audit_again())
+        self.environment.checkout.program("audit")?;
+        Ok(self.audit_command())
     }
 
-    /// The same once it is known to exist.
-    pub(crate) fn audit_again(&self) -> Command {
+    /// The command of the audit.
+    pub(crate) fn audit_command(&self) -> Command {
         let environment = &self.environment;
-        let mut audit = Command::new(environment.place.programs.join("audit"));
+        let mut audit = Command::new(environment.checkout.programs.join("audit"));
         audit.args([
             "--final",
             "--env",
@@ -160,21 +157,24 @@ impl Stage {
     }
 }
 
-/// Names the environment by the time, and by a later second where a run of another checkout has that name on these servers.
-async fn claim(environment: &mut Environment) -> Result<Owned> {
+/// Names the environment by the current second, or by a later one if another run on these servers has
+/// that name.
+async fn claim(environment: &mut Environment) -> Result<EnvironmentLock> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     for second in now..now + 10 {
         environment.prefix = format!("demo-{second}");
-        if let Some(owned) = Owned::claim(&environment.servers, &environment.prefix).await? {
+        if let Some(owned) =
+            EnvironmentLock::claim(&environment.servers, &environment.prefix).await?
+        {
             return Ok(owned);
         }
     }
-    bail!("ten runs began on these servers in this second; try again")
+    bail!("ten runs started on these servers in this second; try again")
 }
 
-/// Takes earlier runs off the servers; their logs stay. The last run can so be looked at until the next one begins. One whose host
-/// lives is left alone.
-async fn forget_earlier(environment: &Environment, runs: &Path) -> Result<()> {
+/// Removes the environments of earlier runs from the servers, except those whose host still runs. Their
+/// logs remain. Thus the last run can be inspected until the next one starts.
+async fn remove_earlier(environment: &Environment, runs: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(runs) else {
         return Ok(());
     };
@@ -187,13 +187,13 @@ async fn forget_earlier(environment: &Environment, runs: &Path) -> Result<()> {
             .filter(|n| n.starts_with("demo-") && !forgotten.exists())
         {
             if let Some(process) = host_of(&folder.join("state"))? {
-                say::line(&format!(
-                    "environment {prefix} is left alone: its host still runs (process {process})"
+                output::line(&format!(
+                    "environment {prefix} is not removed: its host still runs (process {process})"
                 ));
                 continue;
             }
             remove(&environment.servers, prefix).await?;
-            fs::write(&forgotten, "").context("an earlier run's folder cannot be written")?;
+            fs::write(&forgotten, "").context("cannot write the folder of an earlier run")?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What the user reads: short lines, colour only on a terminal, bars only where they can move.
+//! Output for the user. Colours and moving progress bars appear on a terminal only.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -17,31 +17,31 @@ fn paint(code: &str, text: &str) -> String {
     }
 }
 
-/// A chapter of the story.
+/// Title of a section.
 pub(crate) fn title(text: &str) {
     println!("\n{}", paint("1", text));
 }
 
-/// One thing that happened or is so.
+/// One line of information.
 pub(crate) fn line(text: &str) {
     println!("  {text}");
 }
 
-/// One thing that was done.
+/// One completed step.
 pub(crate) fn done(text: &str) {
     println!("  {} {text}", paint("32", "ok"));
 }
 
-/// Something broken on purpose.
+/// An injected fault, or a failed check.
 pub(crate) fn fault(text: &str) {
     println!("  {} {text}", paint("33", "!!"));
 }
 
-/// A bar of `total` steps on a terminal; elsewhere a line every few seconds.
+/// A progress bar on a terminal; elsewhere a line every few seconds.
 pub(crate) struct Bar {
     drawn: ProgressBar,
     what: String,
-    told: std::cell::Cell<Option<std::time::Instant>>,
+    last_line: std::cell::Cell<Option<std::time::Instant>>,
 }
 
 impl Bar {
@@ -62,22 +62,22 @@ impl Bar {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
-        let told = std::cell::Cell::new((!terminal).then(std::time::Instant::now));
+        let last_line = std::cell::Cell::new((!terminal).then(std::time::Instant::now));
         Self {
             drawn: bar,
             what: what.to_owned(),
-            told,
+            last_line,
         }
     }
 
     pub(crate) fn set(&self, position: u64) {
         self.drawn.set_position(position);
         if self
-            .told
+            .last_line
             .get()
             .is_some_and(|t| t.elapsed() > Duration::from_secs(5))
         {
-            self.told.set(Some(std::time::Instant::now()));
+            self.last_line.set(Some(std::time::Instant::now()));
             line(&format!(
                 "{}: {position} of {}",
                 self.what,
@@ -86,7 +86,7 @@ impl Bar {
         }
     }
 
-    /// A line above the bar.
+    /// Prints above the bar.
     pub(crate) fn above(&self, print: impl FnOnce()) {
         self.drawn.suspend(print);
     }

@@ -1,45 +1,46 @@
-//! The API statistics against what the clients know they sent.
+//! Compares the API statistics with the requests that the clients sent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ticket_rush::sent::{RouteStatus, Sent};
-use ticket_rush::shop::{Buyer, Shop};
+use ticket_rush::api::{ApiClient, Buyer};
+use ticket_rush::request_counts::{RequestCounts, RouteStatus};
 use tokio::time::{Instant, sleep};
 
-use crate::say;
+use crate::output;
 
-/// Calls are on record so long after their answer at the latest.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Looking at the statistics is a call as well: it is left out, or each look would change what the next one sees.
-const ITSELF: &str = "GET /api-calls/statistics";
+/// How long the statistics may lag behind the answers.
+const MAX_LAG: Duration = Duration::from_secs(30);
+/// The route of the statistics. It is excluded, since each read adds a call.
+const STATISTICS_ROUTE: &str = "GET /api-calls/statistics";
 
-/// Waits until every call is on record, shows the sums and compares them. True if they agree.
+/// Waits until every call is recorded, prints the sums and compares them. Returns whether they agree.
 ///
-/// `exact`: nothing was killed and no server stopped, so every request is on record once. Else a call may be missing (its instance
-/// was killed, or it was dropped while Kafka was away, which is counted), and one whose answer never came may be there.
-pub(crate) async fn check(shop: &Shop, operator: &Buyer, exact: bool) -> Result<bool> {
-    let sent = shop.sent().clone();
-    let until = Instant::now() + PATIENCE;
+/// `exact`: no fault was injected, so every request is recorded once. Otherwise a call may be missing
+/// (its instance was killed, or dropped it while Kafka was stopped), and a call without an answer may be
+/// recorded.
+pub(crate) async fn check(api: &ApiClient, operator: &Buyer, exact: bool) -> Result<bool> {
+    let sent = api.request_counts().clone();
+    let until = Instant::now() + MAX_LAG;
     loop {
-        let collected = collected(shop, operator).await?;
+        let collected = collected(api, operator).await?;
         let comparison = Comparison::of(&collected, &sent);
         if comparison.agrees(exact) && (exact || comparison.missing == 0) || Instant::now() > until
         {
             show(&collected);
-            return Ok(comparison.tell(exact));
+            return Ok(comparison.report(exact));
         }
         sleep(Duration::from_millis(250)).await;
     }
 }
 
-/// Calls on record by route and status.
-async fn collected(shop: &Shop, operator: &Buyer) -> Result<BTreeMap<RouteStatus, u64>> {
-    let answer = shop.statistics(operator, "by=route,status").await;
+/// Recorded calls by route and status.
+async fn collected(api: &ApiClient, operator: &Buyer) -> Result<BTreeMap<RouteStatus, u64>> {
+    let answer = api.statistics(operator, "by=route,status").await;
     ensure!(
         answer.http == 200,
-        "the API statistics cannot be had: {} {}",
+        "cannot read the API statistics: {} {}",
         answer.http,
         answer.body
     );
@@ -51,7 +52,7 @@ async fn collected(shop: &Shop, operator: &Buyer) -> Result<BTreeMap<RouteStatus
         let route = group["route"].as_str().context("a group has a route")?;
         let status = group["status"].as_u64().context("a group has a status")?;
         let calls = group["calls"].as_u64().context("a group has calls")?;
-        if route != ITSELF {
+        if route != STATISTICS_ROUTE {
             sums.insert((route.to_owned(), status as u16), calls);
         }
     }
@@ -67,29 +68,29 @@ fn show(collected: &BTreeMap<RouteStatus, u64>) {
             .push(format!("{status}: {calls}"));
     }
     for (route, sums) in routes {
-        say::line(&format!("{route:<32} {}", sums.join("  ")));
+        output::line(&format!("{route:<32} {}", sums.join("  ")));
     }
 }
 
-/// Both sides, compared.
+/// Result of the comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Comparison {
-    on_record: u64,
+    recorded: u64,
     sent: u64,
-    /// Answered, and not on record.
+    /// Answered but not recorded.
     missing: u64,
-    /// On record, and no answer like it came.
+    /// Recorded without a matching answer.
     extra: u64,
-    /// Requests without an answer of the function.
+    /// Requests that the function did not answer.
     uncertain: u64,
 }
 
 impl Comparison {
-    fn of(collected: &BTreeMap<RouteStatus, u64>, sent: &Sent) -> Self {
+    fn of(collected: &BTreeMap<RouteStatus, u64>, sent: &RequestCounts) -> Self {
         let answered = sent.by_route_and_status();
         let answered: BTreeMap<_, _> = answered
             .into_iter()
-            .filter(|((route, _), _)| route != ITSELF)
+            .filter(|((route, _), _)| route != STATISTICS_ROUTE)
             .collect();
         let mut found = Self {
             uncertain: sent.uncertain(),
@@ -102,7 +103,7 @@ impl Comparison {
         {
             let there = of(collected, key);
             let here = of(&answered, key);
-            found.on_record += there;
+            found.recorded += there;
             found.sent += here;
             found.missing += here.saturating_sub(there);
             found.extra += there.saturating_sub(here);
@@ -118,26 +119,25 @@ impl Comparison {
         }
     }
 
-    fn tell(self, exact: bool) -> bool {
+    fn report(self, exact: bool) -> bool {
         let Self {
-            on_record,
+            recorded,
             sent,
             missing,
             extra,
             uncertain,
         } = self;
         let right = self.agrees(exact);
-        let said =
-            format!("{on_record} calls on record, {sent} answers counted by those who asked");
+        let counts = format!("{recorded} calls recorded, {sent} answers counted by the clients");
         match (right, missing + extra + uncertain) {
-            (true, 0) => say::done(&format!("{said}: the same, by route and status")),
-            (true, _) => say::done(&format!(
-                "{said}: {missing} not on record (killed, or dropped while Kafka was away), {extra} on record whose answer never came \
-                 ({uncertain} requests had none of the function's)"
+            (true, 0) => output::done(&format!("{counts}: equal by route and status")),
+            (true, _) => output::done(&format!(
+                "{counts}: {missing} not recorded (killed, or dropped while Kafka was stopped), {extra} recorded \
+                 without an answer ({uncertain} requests were not answered by the function)"
             )),
             (false, _) => {
-                say::fault(&format!(
-                    "{said}: {missing} are missing, {extra} too many; {uncertain} requests had no answer"
+                output::fault(&format!(
+                    "{counts}: {missing} missing, {extra} too many; {uncertain} requests without an answer"
                 ));
             }
         }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_too_few_or_too_many_is_noticed() {
+    fn one_missing_or_extra_call_is_detected() {
         let comparison = |missing, extra, uncertain| Comparison {
             missing,
             extra,
@@ -173,10 +173,10 @@ mod tests {
 
     #[test]
     fn both_sides_are_compared_by_route_and_status() {
-        let nobody = Sent::default();
-        let found = Comparison::of(&map(&[("GET /a", 200, 3), ("GET /b", 404, 1)]), &nobody);
+        let none = RequestCounts::default();
+        let found = Comparison::of(&map(&[("GET /a", 200, 3), ("GET /b", 404, 1)]), &none);
         assert_eq!(
-            (found.on_record, found.sent, found.missing, found.extra),
+            (found.recorded, found.sent, found.missing, found.extra),
             (4, 0, 0, 4)
         );
     }

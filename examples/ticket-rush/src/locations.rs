@@ -1,21 +1,21 @@
-//! Where things are: the checkout, the programs, the servers.
+//! Paths of the checkout and the programs, and addresses of the servers.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// The checkout and the folder of the programs built from it.
+/// A checkout and the programs built from it.
 #[derive(Debug, Clone)]
-pub struct Place {
-    /// Folder of template.yaml.
+pub struct Checkout {
+    /// Folder with template.yaml.
     pub root: PathBuf,
-    /// Folder that holds `usher`, `audit` and the functions.
+    /// Folder with `usher`, `audit` and the functions.
     pub programs: PathBuf,
 }
 
-impl Place {
-    /// The checkout around the current folder, and the programs beside the running one.
+impl Checkout {
+    /// Finds the checkout around the current folder, and the programs beside the running one.
     pub fn find() -> Result<Self> {
         let here = env::current_dir().context("the current folder cannot be read")?;
         let root = here
@@ -33,7 +33,7 @@ impl Place {
         })
     }
 
-    /// A program's path; says how to build it where it is missing.
+    /// Path of a program. The error names the command that builds it.
     pub fn program(&self, name: &str) -> Result<PathBuf> {
         let path = self.programs.join(name);
         if !path.is_file() {
@@ -45,7 +45,7 @@ impl Place {
         Ok(path)
     }
 
-    /// The cargo profile that the programs were built with: its folder is named after it, but for one.
+    /// Cargo profile of the programs: the name of their folder, except for `dev`.
     pub fn profile(&self) -> &str {
         match self.programs.file_name().and_then(|n| n.to_str()) {
             Some("debug") | None => "dev",
@@ -53,23 +53,23 @@ impl Place {
         }
     }
 
-    /// A file of the checkout.
+    /// Path of a file in the checkout.
     pub fn file(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    /// Where keys are kept.
+    /// Folder of the key set.
     pub fn keys(&self) -> PathBuf {
         self.data().join("keys")
     }
 
-    /// Where runs leave their files.
+    /// Data folder of all runs.
     pub fn data(&self) -> PathBuf {
         env::var_os("USHER_DATA").map_or_else(|| self.root.join(".data"), PathBuf::from)
     }
 }
 
-/// Programs lie beside the running one; tests run from a folder below it.
+/// Folder of the running program; tests run from a folder below it.
 fn programs() -> Result<PathBuf> {
     let this = env::current_exe().context("the running program's path is unknown")?;
     let folder = this.parent().unwrap_or(Path::new("/"));
@@ -81,7 +81,8 @@ fn programs() -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Addresses of the servers: from the environment (`scripts/servers env` prints them), else where `scripts/servers` puts them.
+/// Addresses of the servers: from the environment (printed by `scripts/servers env`), else the
+/// defaults of `scripts/servers`.
 #[derive(Debug, Clone)]
 pub struct Servers {
     /// Redis of the gate.
@@ -92,7 +93,7 @@ pub struct Servers {
     pub database_url: String,
     /// Kafka's bootstrap servers.
     pub brokers: String,
-    /// Where SQS answers.
+    /// Endpoint of SQS.
     pub sqs_endpoint: String,
 }
 

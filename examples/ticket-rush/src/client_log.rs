@@ -1,4 +1,5 @@
-//! The client log: one JSON object a line for every answer a client was given. The audit judges by it (docs/reference/audit.md).
+//! The client log: one line of JSON for each answer that a client received. The audit reads it
+//! (docs/reference/audit.md).
 
 use std::fs::File;
 use std::io::{LineWriter, Write};
@@ -9,22 +10,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-/// Appends lines; cheap to clone, shared by all buyers of a run.
+/// Appends lines. Clones share the file.
 #[derive(Debug, Clone)]
-pub struct Journal(Arc<Mutex<LineWriter<File>>>);
+pub struct ClientLog(Arc<Mutex<LineWriter<File>>>);
 
-impl Journal {
-    /// A new log, `clients.jsonl` in `dir`.
+impl ClientLog {
+    /// Creates `clients.jsonl` in `dir`.
     pub fn create(dir: &Path) -> Result<Self> {
-        std::fs::create_dir_all(dir)
-            .with_context(|| format!("{} cannot be made", dir.display()))?;
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let path = dir.join("clients.jsonl");
         let file =
-            File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self(Arc::new(Mutex::new(LineWriter::new(file)))))
     }
 
-    /// Adds one line; `t` is the client's clock, for readers only.
+    /// Appends one line. Its member `t` is the time of this machine, for human readers.
     pub fn write(&self, event: &str, mut fields: Value) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -34,8 +34,8 @@ impl Journal {
         let line = format!("{fields}\n");
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(line.as_bytes()) {
-            // A log with holes proves nothing: better no run at all.
-            eprintln!("the client log cannot be written: {error}");
+            // An incomplete log proves nothing, so the run ends.
+            eprintln!("cannot write the client log: {error}");
             std::process::exit(2);
         }
     }

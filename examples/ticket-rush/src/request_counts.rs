@@ -1,9 +1,9 @@
-//! What clients really sent, counted by themselves: the truth that the API statistics are checked against.
+//! The number of requests that the clients sent, which the API statistics are compared with.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A route as the API names it (`GET /orders/{number}`) and the status of the answer.
+/// A route (`GET /orders/{number}`) and the status of the answer.
 pub type RouteStatus = (String, u16);
 
 #[derive(Debug, Default)]
@@ -12,18 +12,18 @@ struct Counts {
     uncertain: u64,
 }
 
-/// Counts requests; cheap to clone, shared by all clients of a run.
+/// Counts requests. Clones share the counts.
 #[derive(Debug, Clone, Default)]
-pub struct Sent(Arc<Mutex<Counts>>);
+pub struct RequestCounts(Arc<Mutex<Counts>>);
 
-impl Sent {
+impl RequestCounts {
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request to `route` was answered with `status`. `by_function`: the function itself answered, as its instance's id in the
-    /// answer proves; else the gateway spoke for it, and whether the function had a part in it is not known here.
-    pub(crate) fn answered(&self, route: &str, status: u16, by_function: bool) {
+    /// Counts a request. `by_function`: the answer has the id of an instance, so the function sent it.
+    /// Otherwise the gateway answered, and the function may or may not have handled the request.
+    pub(crate) fn add(&self, route: &str, status: u16, by_function: bool) {
         let mut counts = self.lock();
         if by_function {
             *counts
@@ -40,7 +40,7 @@ impl Sent {
         self.lock().answered.clone()
     }
 
-    /// Requests of which is not known whether the function answered them: refused by the gateway, or without any answer.
+    /// Requests that the function may not have handled: the gateway answered, or no answer arrived.
     pub fn uncertain(&self) -> u64 {
         self.lock().uncertain
     }

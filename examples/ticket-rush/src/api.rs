@@ -1,4 +1,4 @@
-//! The sale's HTTP API as buyers and the payment provider use it. Every answer goes into the client log.
+//! The sale's HTTP API, as buyers and the payment provider use it. Writes each answer to the client log.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,15 +9,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::journal::Journal;
-use crate::sent::Sent;
+use crate::client_log::ClientLog;
+use crate::request_counts::RequestCounts;
 
-/// What a buyer wants.
+/// The seats of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Want {
+pub enum SeatSelection {
     /// These seats.
     Seats(Vec<u32>),
-    /// So many, best and adjacent.
+    /// This number of adjacent seats.
     Best(u32),
 }
 
@@ -30,98 +30,98 @@ pub struct Buyer {
     pub token: String,
 }
 
-/// An answer; `http` 0 where none came.
+/// An answer. `http` is 0 if none arrived.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Status code.
     pub http: u16,
-    /// Body, null where it is no JSON.
+    /// Body; null if it is not JSON.
     pub body: Value,
-    /// The instance that answered, where the function itself did.
+    /// Instance that answered; `None` if the gateway answered.
     pub instance: Option<String>,
-    /// Seconds of Retry-After.
+    /// Retry-After, seconds.
     pub retry_after: Option<u64>,
-    /// How long it took.
+    /// Time until the answer.
     pub took: Duration,
 }
 
 impl Answer {
-    /// A text field of the body.
+    /// A string member of the body.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.body.get(field).and_then(Value::as_str)
     }
 
-    /// The problem's code.
+    /// Code of the problem.
     pub fn code(&self) -> Option<&str> {
         self.text("code")
     }
 
-    /// 2xx.
+    /// Whether the status is 2xx.
     pub fn ok(&self) -> bool {
         (200..300).contains(&self.http)
     }
 
-    /// The order, where one was accepted.
-    pub fn order(&self) -> Option<Placed> {
+    /// The accepted order, if any.
+    pub fn order(&self) -> Option<PlacedOrder> {
         if !self.ok() {
             return None;
         }
-        Placed::deserialize(&self.body).ok()
+        PlacedOrder::deserialize(&self.body).ok()
     }
 }
 
 /// An accepted order.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Placed {
-    /// Number.
+pub struct PlacedOrder {
+    /// Order number.
     pub order: String,
     /// accepted, unpaid, paid, ...
     pub status: String,
     /// Seats.
     #[serde(default)]
     pub seats: Vec<u32>,
-    /// Price.
+    /// Price of all seats.
     #[serde(default)]
     pub amount_cents: i64,
 }
 
-/// The API of one sale.
+/// A client of the API.
 #[derive(Debug, Clone)]
-pub struct Shop {
+pub struct ApiClient {
     client: Client,
     base: String,
     secret: String,
-    journal: Journal,
-    sent: Sent,
+    client_log: ClientLog,
+    sent: RequestCounts,
 }
 
-impl Shop {
+impl ApiClient {
     /// `base` like `http://127.0.0.1:18080`; `secret` is the one shared with the payment provider.
-    pub fn new(base: &str, secret: &str, journal: Journal) -> Result<Self> {
+    pub fn new(base: &str, secret: &str, client_log: ClientLog) -> Result<Self> {
         let client = Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(35))
             .build()
-            .context("no HTTP client")?;
+            .context("cannot create an HTTP client")?;
         Ok(Self {
             client,
             base: base.to_owned(),
             secret: secret.to_owned(),
-            journal,
-            sent: Sent::default(),
+            client_log,
+            sent: RequestCounts::default(),
         })
     }
 
-    /// What was sent through this shop and its clones.
-    pub fn sent(&self) -> &Sent {
+    /// Requests sent through this client and its clones.
+    pub fn request_counts(&self) -> &RequestCounts {
         &self.sent
     }
 
-    /// `route` is the request's, as the API names it.
+    /// Sends a request. `route` is its name in the API statistics.
     async fn send(&self, route: &str, request: RequestBuilder) -> Answer {
         let began = Instant::now();
         let Ok(response) = request.send().await else {
-            self.sent.answered(route, 0, false);
+            self.sent.add(route, 0, false);
             return Answer {
                 http: 0,
                 body: Value::Null,
@@ -140,7 +140,7 @@ impl Shop {
         };
         let instance = header("x-instance-id");
         let retry_after = header("retry-after").and_then(|v| v.parse().ok());
-        self.sent.answered(route, http, instance.is_some());
+        self.sent.add(route, http, instance.is_some());
         let body = response
             .bytes()
             .await
@@ -156,8 +156,8 @@ impl Shop {
         }
     }
 
-    /// Opens a program; needs a token with the scope `programs:write`.
-    pub async fn open(&self, seller: &Buyer, program: &Value) -> Answer {
+    /// Creates a program; needs a token with the scope `programs:write`.
+    pub async fn create_program(&self, seller: &Buyer, program: &Value) -> Answer {
         let request = self
             .client
             .post(format!("{}/programs", self.base))
@@ -165,12 +165,12 @@ impl Shop {
             .json(program);
         let answer = self.send("POST /programs", request).await;
         if let Some(id) = answer.text("id") {
-            self.journal.write("sale", json!({ "program": id }));
+            self.client_log.write("sale", json!({ "program": id }));
         }
         answer
     }
 
-    /// A program with what is free.
+    /// Gets a program with its free seats.
     pub async fn program(&self, id: &str) -> Answer {
         self.send(
             "GET /programs/{id}",
@@ -180,7 +180,7 @@ impl Shop {
     }
 
     /// Changes a program; needs a token with the scope `programs:write`.
-    pub async fn change(&self, seller: &Buyer, id: &str, change: &Value) -> Answer {
+    pub async fn update_program(&self, seller: &Buyer, id: &str, change: &Value) -> Answer {
         let request = self
             .client
             .patch(format!("{}/programs/{id}", self.base))
@@ -189,7 +189,8 @@ impl Shop {
         self.send("PATCH /programs/{id}", request).await
     }
 
-    /// Sums of the API's calls; needs a token with the scope `api-calls:read`. `query` as in `by=route,status`.
+    /// Gets sums of API calls; needs a token with the scope `api-calls:read`. Example of `query`:
+    /// `by=route,status`.
     pub async fn statistics(&self, operator: &Buyer, query: &str) -> Answer {
         let request = self
             .client
@@ -198,7 +199,7 @@ impl Shop {
         self.send("GET /api-calls/statistics", request).await
     }
 
-    /// The seat map of a category.
+    /// Gets the seat map of a category.
     pub async fn seats(&self, id: &str, category: u32) -> Answer {
         let request = self.client.get(format!(
             "{}/programs/{id}/seats?category={category}",
@@ -207,19 +208,19 @@ impl Shop {
         self.send("GET /programs/{id}/seats", request).await
     }
 
-    /// Orders seats, waiting up to `wait` seconds for them to be stored.
+    /// Orders seats and waits up to `wait` seconds until the order is stored.
     pub async fn order(
         &self,
         buyer: &Buyer,
         program: &str,
         category: u32,
-        want: &Want,
+        selection: &SeatSelection,
         key: Option<&str>,
         wait: u32,
     ) -> Answer {
-        let body = match want {
-            Want::Seats(seats) => json!({ "category": category, "seats": seats }),
-            Want::Best(count) => json!({ "category": category, "count": count }),
+        let body = match selection {
+            SeatSelection::Seats(seats) => json!({ "category": category, "seats": seats }),
+            SeatSelection::Best(count) => json!({ "category": category, "count": count }),
         };
         let mut request = self.client.post(format!(
             "{}/programs/{program}/orders?wait={wait}",
@@ -232,8 +233,8 @@ impl Shop {
         let answer = self.send("POST /programs/{id}/orders", request).await;
         let order = answer.order();
         let mut line = json!({
-            "user": buyer.user, "program": program, "key": key, "http": answer.http, "code": answer.code(),
-            "took_ms": answer.took.as_millis() as u64,
+            "user": buyer.user, "program": program, "key": key, "http": answer.http,
+            "code": answer.code(), "took_ms": answer.took.as_millis() as u64,
         });
         if let Some(order) = &order {
             line["order"] = json!(order.order);
@@ -241,24 +242,26 @@ impl Shop {
             line["seats"] = json!(order.seats);
             line["amount_cents"] = json!(order.amount_cents);
         }
-        self.journal.write("order", line);
+        self.client_log.write("order", line);
         answer
     }
 
-    /// One order of the buyer's.
-    pub async fn look(&self, buyer: &Buyer, order: &str) -> Answer {
+    /// Gets one order of the buyer.
+    pub async fn get_order(&self, buyer: &Buyer, order: &str) -> Answer {
         let request = self
             .client
             .get(format!("{}/orders/{order}", self.base))
             .bearer_auth(&buyer.token);
         let answer = self.send("GET /orders/{number}", request).await;
-        let line = json!({ "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status") });
-        self.journal.write("seen", line);
+        let line = json!({
+            "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status"),
+        });
+        self.client_log.write("seen", line);
         answer
     }
 
-    /// The buyer's latest orders.
-    pub async fn mine(&self, buyer: &Buyer) -> Answer {
+    /// Lists the buyer's latest orders.
+    pub async fn list_orders(&self, buyer: &Buyer) -> Answer {
         let request = self
             .client
             .get(format!("{}/orders?limit=100", self.base))
@@ -273,12 +276,15 @@ impl Shop {
             .post(format!("{}/orders/{order}/cancel", self.base))
             .bearer_auth(&buyer.token);
         let answer = self.send("POST /orders/{number}/cancel", request).await;
-        let line = json!({ "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status"), "code": answer.code() });
-        self.journal.write("cancel", line);
+        let line = json!({
+            "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status"),
+            "code": answer.code(),
+        });
+        self.client_log.write("cancel", line);
         answer
     }
 
-    /// The payment provider tells of a payment.
+    /// Notifies the sale of a payment, as the payment provider does.
     pub async fn pay(&self, order: &str, reference: &str, amount_cents: i64) -> Answer {
         let body = json!({ "reference": reference, "order": order, "amount_cents": amount_cents })
             .to_string();
@@ -295,15 +301,15 @@ impl Shop {
             .body(body);
         let answer = self.send("POST /payments", request).await;
         let line = json!({
-            "order": order, "reference": reference, "amount_cents": amount_cents, "http": answer.http, "result": answer.text("result"),
-            "code": answer.code(),
+            "order": order, "reference": reference, "amount_cents": amount_cents,
+            "http": answer.http, "result": answer.text("result"), "code": answer.code(),
         });
-        self.journal.write("pay", line);
+        self.client_log.write("pay", line);
         answer
     }
 }
 
-/// The provider's signature: HMAC-SHA256 over timestamp, dot and body.
+/// Signature of the payment provider: HMAC-SHA256 over timestamp, dot and body.
 pub fn sign(secret: &str, timestamp: &str, body: &str) -> String {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");

@@ -1,4 +1,4 @@
-//! Killing a function while it works, not merely while it runs.
+//! Kills a process of a function while it handles an event.
 
 use std::time::{Duration, Instant};
 
@@ -8,84 +8,88 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::time::sleep;
 
-use crate::host::Watch;
-use crate::status::Instance;
+use crate::host::StatusClient;
+use crate::status::InstanceStatus;
 
-/// How long it may take in all.
-const LIMIT: Duration = Duration::from_secs(30);
+/// Timeout of the whole attempt.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A process that was killed while it worked.
+/// A process that was killed while it handled an event.
 #[derive(Debug, Clone, Copy)]
-pub struct Killed {
-    /// Its process id.
+pub struct KilledProcess {
+    /// Process id.
     pub pid: u32,
-    /// Records that it had been given and had not answered for; 0 when its event was no batch.
+    /// Records in flight; 0 if its event is no batch.
     pub records: usize,
 }
 
-/// Freezes a busy process of the function, makes sure that it still holds its work, and kills it.
+/// Suspends a busy process of the function, verifies that it still handles an event, and kills it.
 ///
-/// Where none is caught busy within `catch`, an idle one is frozen until work has been handed to it.
-pub async fn kill_at_work(watch: &Watch, function: &str, catch: Duration) -> Result<Killed> {
+/// If no process is busy within `catch`, suspends an idle one until it receives an event.
+pub async fn kill_busy(
+    watch: &StatusClient,
+    function: &str,
+    catch: Duration,
+) -> Result<KilledProcess> {
     let began = Instant::now();
-    let mut frozen = None;
-    while began.elapsed() < LIMIT {
-        let status = watch.status().await.context("usher's status")?;
+    let mut suspended = None;
+    while began.elapsed() < TIMEOUT {
+        let status = watch
+            .status()
+            .await
+            .context("cannot read the status of usher")?;
         let processes = status
             .function(function)
             .map(|f| f.instances.clone())
             .unwrap_or_default();
         let waiting = began.elapsed() >= catch;
-        match frozen {
+        match suspended {
             None => {
                 if let Some(pid) = candidate(&processes, waiting)
                     && signal(pid, Signal::SIGSTOP)?
                 {
-                    frozen = Some(pid);
+                    suspended = Some(pid);
                 }
             }
             Some(pid) => match processes.iter().find(|p| p.pid == Some(pid)) {
                 Some(p) if !p.in_flight.is_empty() => {
                     if signal(pid, Signal::SIGKILL)? {
-                        return Ok(Killed {
+                        return Ok(KilledProcess {
                             pid,
                             records: p.in_flight.iter().map(|i| i.records).sum(),
                         });
                     }
-                    frozen = None;
+                    suspended = None;
                 }
-                // It had just finished: let it go on, unless it is to wait for its next work.
+                // It has just finished. It resumes, unless it is to receive its next event.
                 Some(_) if !waiting => {
                     signal(pid, Signal::SIGCONT)?;
-                    frozen = None;
+                    suspended = None;
                 }
                 Some(_) => {}
-                None => frozen = None,
+                None => suspended = None,
             },
         }
         sleep(Duration::from_millis(2)).await;
     }
-    if let Some(pid) = frozen {
+    if let Some(pid) = suspended {
         signal(pid, Signal::SIGCONT)?;
     }
-    bail!(
-        "no process of {function} was seen at work within {} s",
-        LIMIT.as_secs()
-    )
+    bail!("no process of {function} was busy within {TIMEOUT:?}")
 }
 
-fn candidate(processes: &[Instance], waiting: bool) -> Option<u32> {
+fn candidate(processes: &[InstanceStatus], waiting: bool) -> Option<u32> {
     processes
         .iter()
         .find(|p| p.state == "busy" || (waiting && p.state == "idle"))
         .and_then(|p| p.pid)
 }
 
-/// Sends the signal. False: the process has ended since its status was read.
+/// Sends the signal. Returns false if the process has ended.
 fn signal(pid: u32, signal: Signal) -> Result<bool> {
     match kill(Pid::from_raw(pid as i32), signal) {
         Ok(()) => Ok(true),
         Err(Errno::ESRCH) => Ok(false),
-        Err(error) => Err(error).with_context(|| format!("process {pid} cannot be sent {signal}")),
+        Err(error) => Err(error).with_context(|| format!("cannot send {signal} to process {pid}")),
     }
 }

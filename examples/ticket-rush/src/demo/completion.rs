@@ -1,4 +1,4 @@
-//! Waiting for the end: every accepted order final, then nothing left over.
+//! Waits until every accepted order is final and no data are left over.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::buyer::Rush;
-use crate::say::Bar;
+use crate::output::Bar;
 
-/// Looks at every order that is not known to be final until all are.
+/// Polls the orders that are not final yet.
 pub(crate) async fn all_final(rush: &Rush, within: Duration) -> Result<()> {
     let deadline = Instant::now() + within;
     let bar = Bar::new("orders in a final state", rush.tally.orders().len() as u64);
@@ -34,24 +34,25 @@ pub(crate) async fn all_final(rush: &Rush, within: Duration) -> Result<()> {
                 open[0].0
             );
         }
-        let mut looks = JoinSet::new();
+        let mut reads = JoinSet::new();
         for (number, buyer) in open {
             let rush = rush.clone();
-            looks.spawn(async move {
-                let _place = rush.line.acquire().await;
-                let answer = rush.shop.look(&buyer, &number).await;
+            reads.spawn(async move {
+                let _permit = rush.permits.acquire().await;
+                let answer = rush.api.get_order(&buyer, &number).await;
                 if let Some(status) = answer.text("status") {
                     rush.tally.seen(&number, status);
                 }
             });
         }
-        while looks.join_next().await.is_some() {}
+        while reads.join_next().await.is_some() {}
         sleep(Duration::from_millis(500)).await;
     }
 }
 
-/// Asks the audit until it finds nothing, or time is up; the caller judges by a last audit once everything has stopped.
-pub(crate) async fn nothing_left(
+/// Repeats the audit until it passes or the time is up. The result does not matter: the caller runs a
+/// last audit once the host has stopped.
+pub(crate) async fn no_leftovers(
     mut audit: impl FnMut() -> Command,
     within: Duration,
 ) -> Result<()> {

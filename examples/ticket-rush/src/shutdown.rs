@@ -1,4 +1,5 @@
-//! What ends a run: SIGINT (Ctrl-C), SIGTERM, SIGHUP (its terminal is closed). The host is then drained, as at the end of a run.
+//! The signals that end a run: SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal is closed). The run then
+//! drains the host.
 
 use std::future::{Future, pending};
 
@@ -8,19 +9,19 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Bit of SIGHUP in the masks of /proc/self/status.
 const HANGUP: u64 = 1;
 
-/// Waits for a signal. From the first moment on, none of them kills this process.
+/// Receives the signals, which no longer kill this process.
 #[derive(Debug)]
-pub struct Ending {
+pub struct ShutdownSignal {
     interrupt: Signal,
     terminate: Signal,
-    /// `None`: SIGHUP is ignored, as `nohup` has it.
+    /// `None` if SIGHUP is ignored, as under `nohup`.
     hangup: Option<Signal>,
 }
 
-impl Ending {
-    /// Takes the signals over.
+impl ShutdownSignal {
+    /// Installs the handlers.
     pub fn listen() -> Result<Self> {
-        let take = |kind| signal(kind).context("signals cannot be listened for");
+        let take = |kind| signal(kind).context("cannot install a signal handler");
         let hangup = if hangup_is_ignored() {
             None
         } else {
@@ -33,8 +34,8 @@ impl Ending {
         })
     }
 
-    /// The name of the next signal.
-    pub async fn told(&mut self) -> &'static str {
+    /// Waits for a signal and returns its name.
+    pub async fn recv(&mut self) -> &'static str {
         let Self {
             interrupt,
             terminate,
@@ -53,11 +54,11 @@ impl Ending {
         }
     }
 
-    /// Does the work unless a signal comes first, which is an error; what was begun is dropped then.
+    /// Runs the work until a signal arrives, which drops the work and is an error.
     pub async fn unless<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             done = work => done,
-            signal = self.told() => bail!("ended by {signal}"),
+            signal = self.recv() => bail!("ended by {signal}"),
         }
     }
 }
