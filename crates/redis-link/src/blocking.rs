@@ -102,7 +102,7 @@ impl BlockingConnection {
     }
 
     fn config(&self) -> AsyncConnectionConfig {
-        // `run` bounds each read: the library does not know how long a read may block.
+        // `run` bounds each read: the library has no bound for a blocking read.
         AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(Some(self.link.response_timeout()))

@@ -86,8 +86,8 @@ impl Bridge {
         })
     }
 
-    /// Runs until the stop margin before `time` has passed (half of it if the margin is longer), by the
-    /// monotonic clock.
+    /// Runs until the stop margin before `time` has passed (half of it if the margin is longer), by
+    /// the monotonic clock.
     pub async fn tick(&self, tick: &Tick, time: Duration) -> Result<Report, NotATick> {
         if tick.at_ms.is_none() {
             return Err(NotATick);

@@ -7,8 +7,8 @@
 //!
 //! An entry is acknowledged only after SQS has accepted it, or after it was parked with its reason.
 //! When the process is killed, or SQS or Redis is down, nothing is lost, and a message may be sent
-//! twice. Overlapping runs share the group. In a FIFO queue's message group no message is sent after
-//! a failed one, and only one run has a batch in flight, so the order is kept.
+//! twice. Overlapping runs share the group. In a FIFO queue's message group no message is sent
+//! after a failed one, and only one run has a batch in flight, so the order is kept.
 
 pub mod bridge;
 pub mod send;

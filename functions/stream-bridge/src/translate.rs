@@ -94,9 +94,9 @@ mod tests {
             None,
         )
         .expect("fits");
-        let body = format!(
-            r#"{{"stream":"program-changed","id":"1795372200000-3","fields":{{"id":"17","traceparent":"{TRACE}"}}}}"#
-        );
+        let fields = format!(r#"{{"id":"17","traceparent":"{TRACE}"}}"#);
+        let body =
+            format!(r#"{{"stream":"program-changed","id":"1795372200000-3","fields":{fields}}}"#);
         assert_eq!(message.body, body);
         assert_eq!(
             message.attributes,

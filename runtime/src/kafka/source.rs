@@ -101,7 +101,7 @@ impl KafkaSource {
             self.progress.clone(),
             self.known.clone(),
         );
-        let member = self.membership().of(&self.limits.host_id);
+        let member = self.membership().name(&self.limits.host_id);
         let consumer: MappingConsumer = settings::client(&self.mapping, &member)
             .create_with_context(context)
             .map_err(|error| format!("no consumer: {error}"))?;
@@ -222,7 +222,7 @@ impl KafkaSource {
                 self.membership().fenced(Instant::now(), rand::random());
             }
             Err(ConsumerFailure::Unassigned(_)) => {
-                self.membership().leaves_its_name(rand::random());
+                self.membership().rename(rand::random());
             }
             Ok(()) | Err(ConsumerFailure::InvalidPosition(_) | ConsumerFailure::Other(_)) => {}
         }

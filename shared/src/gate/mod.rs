@@ -9,8 +9,8 @@
 //!    so that no process publishes it again.
 //! 3. [`Gate::settle`] applies the state of an order in Postgres, any number of times.
 //! 4. [`Gate::install_claim`], [`Gate::install_begin`], [`Gate::install_merge`],
-//!    [`Gate::install_keys`] and [`Gate::install_open`] fill a closed gate after Redis lost its data
-//!    or went back in time.
+//!    [`Gate::install_keys`] and [`Gate::install_open`] fill a closed gate after Redis lost its
+//!    data or went back in time.
 //! 5. [`Gate::audit`] and [`Gate::repair_tickets`] compare the gate with Postgres, a part at a
 //!    time.
 //! 6. [`Gate::wait_begin`] and [`Gate::wait_end`] bound how many requests wait for their order.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::{MAX_BATCH, MAX_BYTES};
 
 /// Splits messages of these sizes, in order, into as few requests as possible, each of at most
-/// [`MAX_BATCH`] messages and [`MAX_BYTES`] bytes. A message larger than that is a request of its own.
+/// [`MAX_BATCH`] messages and [`MAX_BYTES`] bytes. A message larger than that is a request of its
+/// own.
 ///
 /// ```
 /// assert_eq!(shared::sqs::batches(&[700_000, 300_000, 100_000]), [0..2, 2..3]);

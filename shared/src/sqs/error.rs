@@ -8,8 +8,8 @@ pub enum SqsError {
     /// SQS did not answer in time, is overloaded, or cannot be reached. Try again later.
     #[error("SQS is unavailable: {0}")]
     Unavailable(String),
-    /// SQS refuses the request: no such queue, no permission, no credentials. An operator must repair
-    /// the cause.
+    /// SQS refuses the request: no such queue, no permission, no credentials. An operator must
+    /// repair the cause.
     #[error("SQS refuses: {0}")]
     Refused(String),
 }

@@ -1,4 +1,4 @@
-//! The address leads to another server, or a connection falls silent, while connections to the old one stand.
+//! The address leads to another server, or a connection falls silent.
 
 use std::time::{Duration, Instant};
 

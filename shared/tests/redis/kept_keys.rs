@@ -148,3 +148,79 @@ async fn a_filled_gate_keeps_the_youngest_keys() {
         Some(Reserved::Ended { .. })
     ));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn restored_keys_find_their_orders() {
+    let environment = TestEnvironment::at(&testkit::servers::redis_url(), &[(1, 10)]).await;
+    let loader = Epoch::new(1);
+    assert_eq!(environment.begin(ENDS, &loader, 60_000).await, mine(""));
+    let known = environment.order();
+    let older = environment.order();
+    let named = |at: OrderAt, key, body_hash: &str| NamedOrder {
+        user: uid("alice"),
+        key: idem(key),
+        order: at.order,
+        nonce: at.nonce,
+        body_hash: body_hash.into(),
+        ttl_ms: 60_000,
+    };
+    let keys = [named(known, "k", "01"), named(older, "o", "")];
+    for _ in 0..2 {
+        assert_eq!(
+            environment
+                .gate
+                .install_keys(environment.at_program(), &loader, 60_000, &keys)
+                .await,
+            Ok(true)
+        );
+    }
+    let stranger = Epoch::new(2);
+    assert_eq!(
+        environment
+            .gate
+            .install_keys(environment.at_program(), &stranger, 60_000, &keys)
+            .await,
+        Ok(false)
+    );
+    assert_eq!(
+        environment
+            .gate
+            .install_open(environment.at_program(), &loader)
+            .await,
+        Ok(true)
+    );
+    assert_eq!(
+        environment
+            .gate
+            .install_keys(environment.at_program(), &loader, 60_000, &keys)
+            .await,
+        Ok(false),
+        "open"
+    );
+
+    let query = async |key, hash: &str| {
+        let mut request = environment.request(environment.order(), "alice", best(1));
+        request.idempotency = Some((idem(key), hash.into()));
+        environment.gate.reserve(&request).await.expect("answers")
+    };
+    assert_eq!(
+        query("k", "01").await,
+        Reserved::Ended {
+            order: known.order,
+            nonce: known.nonce
+        }
+    );
+    assert_eq!(query("k", "02").await, Reserved::KeyReused);
+    // A row of an earlier version has no hash: any body finds its order.
+    assert_eq!(
+        query("o", "02").await,
+        Reserved::Ended {
+            order: older.order,
+            nonce: older.nonce
+        }
+    );
+    let kept: u64 = environment
+        .query(&["PTTL", &environment.key("idem:17:5:alice:k")])
+        .await;
+    assert!((1..=60_000).contains(&kept), "{kept}");
+}

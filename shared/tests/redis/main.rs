@@ -1,7 +1,8 @@
 //! The gate and the cache on real Redis.
 //!
-//! Most tests share the Redis of `REDIS_GATE_URL` or `REDIS_URL` (default `redis://127.0.0.1:16379`; `scripts/servers start redis`), each under a
-//! prefix of its own. Those that flush, fill, restart or stop a server start a private one.
+//! Most tests share the Redis of `REDIS_GATE_URL` or `REDIS_URL` (default
+//! `redis://127.0.0.1:16379`; `scripts/servers start redis`), each under a prefix of its own. Those
+//! that flush, fill, restart or stop a server start a private one.
 
 #[cfg(feature = "cache")]
 mod cache;

@@ -229,7 +229,7 @@ async fn postgres_wins_over_a_later_holder() {
             .settle(&live(stored, "alice", &[2, 3, 4]))
             .await,
         Ok(done(0)),
-        "repeated, nobody is displaced"
+        "repeated, no order is displaced"
     );
     assert_eq!(environment.free().await, 6);
     assert_eq!(

@@ -227,9 +227,10 @@ async fn a_key_finds_its_order_in_every_state() {
         environment.gate.settle(&live).await,
         Ok(Settled::Done { .. })
     ));
-    assert!(
-        matches!(query().await, Reserved::Again { state: ReservationState::Stored, message, .. } if message.is_empty())
-    );
+    assert!(matches!(
+        query().await,
+        Reserved::Again { state: ReservationState::Stored, message, .. } if message.is_empty()
+    ));
     environment
         .gate
         .settle(&settle_to(first, SettleTo::Gone { forget_key: false }))

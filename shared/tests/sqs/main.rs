@@ -1,7 +1,8 @@
-//! Sending to SQS, against `ElasticMQ`, and against answers that no server gives on demand.
+//! Sending to SQS: `ElasticMQ`, and a server with given replies.
 //!
-//! The server is that of `SQS_ENDPOINT` (default `http://127.0.0.1:19324`; `scripts/servers start sqs`); each test has queues of its own.
+//! The server is that of `SQS_ENDPOINT` (`scripts/servers start sqs`); each test has its own
+//! queues.
 
-mod answers;
+mod environment;
+mod replies;
 mod sending;
-mod stage;

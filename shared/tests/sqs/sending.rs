@@ -1,4 +1,4 @@
-//! What is accepted arrives, and what is not is named.
+//! Sending to a real queue.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use shared::sqs::{MAX_BATCH, MAX_BYTES, NewMessage, Queue, Sent, SqsError};
 use testkit::servers::sqs_endpoint;
 use testkit::sqs::client;
 
-use crate::stage::{attributes, fifo, message, with};
+use crate::environment::{attributes, fifo, message, with};
 
 #[tokio::test]
-async fn a_full_batch_is_accepted_and_arrives_with_its_attributes() {
-    with(false, |stage| async move {
+async fn a_full_batch_arrives_with_its_attributes() {
+    with(false, |environment| async move {
         let trace = (
             "traceparent".to_owned(),
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
@@ -23,10 +23,10 @@ async fn a_full_batch_is_accepted_and_arrives_with_its_attributes() {
             })
             .collect();
         assert_eq!(
-            stage.queue().send(&messages).await,
+            environment.queue().send(&messages).await,
             Ok(vec![Sent::Accepted; MAX_BATCH])
         );
-        let received = stage.receive(MAX_BATCH).await;
+        let received = environment.receive(MAX_BATCH).await;
         let mut bodies: Vec<_> = received
             .iter()
             .map(|m| m.body().expect("a body").to_owned())
@@ -47,7 +47,7 @@ async fn a_full_batch_is_accepted_and_arrives_with_its_attributes() {
 
 #[tokio::test]
 async fn the_largest_message_is_accepted() {
-    with(false, |stage| async move {
+    with(false, |environment| async move {
         let attribute = ("name".to_owned(), "value".to_owned());
         let room = MAX_BYTES - "name".len() - "String".len() - "value".len();
         let largest = NewMessage {
@@ -56,28 +56,30 @@ async fn the_largest_message_is_accepted() {
         };
         assert_eq!(largest.checked_size(), Ok(MAX_BYTES));
         assert_eq!(
-            stage.queue().send(&[largest]).await,
+            environment.queue().send(&[largest]).await,
             Ok(vec![Sent::Accepted])
         );
-        assert_eq!(stage.receive(1).await[0].body().map(str::len), Some(room));
+        assert_eq!(
+            environment.receive(1).await[0].body().map(str::len),
+            Some(room)
+        );
         assert!(message(&"x".repeat(MAX_BYTES + 1)).checked_size().is_err());
     })
     .await;
 }
 
 #[tokio::test]
-async fn nothing_to_send_is_sent() {
-    with(false, |stage| async move {
-        assert_eq!(stage.queue().send(&[]).await, Ok(vec![]));
+async fn an_empty_batch_is_not_sent() {
+    with(false, |environment| async move {
+        assert_eq!(environment.queue().send(&[]).await, Ok(vec![]));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_message_that_comes_twice_to_a_fifo_queue_is_accepted_twice_and_delivered_once_in_order()
-{
-    with(true, |stage| async move {
-        let queue = stage.queue();
+async fn a_repeated_fifo_message_is_delivered_once() {
+    with(true, |environment| async move {
+        let queue = environment.queue();
         let messages = [fifo("1", "a", "d1"), fifo("2", "a", "d2")];
         for _ in 0..2 {
             assert_eq!(queue.send(&messages).await, Ok(vec![Sent::Accepted; 2]));
@@ -86,7 +88,7 @@ async fn a_message_that_comes_twice_to_a_fifo_queue_is_accepted_twice_and_delive
             queue.send(&[fifo("3", "a", "d3")]).await,
             Ok(vec![Sent::Accepted])
         );
-        let bodies: Vec<_> = stage
+        let bodies: Vec<_> = environment
             .receive(3)
             .await
             .into_iter()
@@ -98,20 +100,23 @@ async fn a_message_that_comes_twice_to_a_fifo_queue_is_accepted_twice_and_delive
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_exist_refuses_and_says_so() {
-    let url = format!("{}/000000000000/nobody-made-this", sqs_endpoint());
+async fn a_missing_queue_is_refused() {
+    let url = format!("{}/000000000000/missing-queue", sqs_endpoint());
     let error = Queue::new(client(&sqs_endpoint()), &url)
         .send(&[message("x")])
         .await
         .expect_err("no queue");
     assert!(
-        matches!(&error, SqsError::Refused(why) if why.contains("NonExistent") || why.contains("DoesNotExist")),
+        matches!(
+            &error,
+            SqsError::Refused(why) if why.contains("NonExistent") || why.contains("DoesNotExist")
+        ),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn an_endpoint_where_nobody_listens_is_unavailable() {
+async fn a_closed_endpoint_is_unavailable() {
     let port = testkit::net::free_address().port();
     let nowhere = format!("http://127.0.0.1:{port}");
     let error = Queue::new(client(&nowhere), &format!("{nowhere}/0/q"))
@@ -122,7 +127,7 @@ async fn an_endpoint_where_nobody_listens_is_unavailable() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_never_answers_is_unavailable_in_bounded_time() {
+async fn a_silent_endpoint_times_out() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("an address"));
     let config = client(&url).config().to_builder();

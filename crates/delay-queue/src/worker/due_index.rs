@@ -1,4 +1,4 @@
-//! The next due time of each shard, as far as this worker can tell. Pure.
+//! The next due time of each shard in the view of one worker. Pure.
 //!
 //! There are two sources, and their messages may cross: the result of a claim (the earliest due
 //! time when the script ran) and notifications (an earlier entry was scheduled, before or after

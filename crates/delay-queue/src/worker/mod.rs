@@ -2,7 +2,7 @@
 //!
 //! Decisions stand in files without I/O; [`event_loop`] applies them:
 //!
-//! 1. [`due_index`] knows for each shard when its next entry is due, [`redis_clock`] estimates
+//! 1. [`due_index`] holds the next due time of each shard, [`redis_clock`] estimates
 //!    Redis' time.
 //! 2. The worker sleeps until then ([`timer`]). [`notifications`] wake it when an earlier entry is
 //!    scheduled. A blocking command would not do: Redis checks their timeouts up to 100 ms late.

@@ -38,7 +38,8 @@ impl FailoverPair {
         DelayQueue::new(link, &self.prefix, "jobs").expect("a valid name")
     }
 
-    /// The address leads to the new server. The old one becomes its replica and keeps its connections.
+    /// The address leads to the new server. The old one becomes its replica and keeps its
+    /// connections.
     fn fail_over(&self) {
         self.relay.redirect(self.new.port());
         let port = self.new.port().to_string();

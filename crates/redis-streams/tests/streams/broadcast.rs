@@ -1,4 +1,4 @@
-//! Every listener hears everything from the moment it opened, and is told when it may not have.
+//! Every reader receives every entry since it opened.
 
 use std::time::Duration;
 

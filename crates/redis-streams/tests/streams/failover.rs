@@ -34,7 +34,8 @@ impl FailoverPair {
         Link::open(&url, TIMEOUT).expect("a usable address")
     }
 
-    /// The address leads to the new server. The old one becomes its replica and keeps its connections.
+    /// The address leads to the new server. The old one becomes its replica and keeps its
+    /// connections.
     fn fail_over(&self) {
         self.relay.redirect(self.new.port());
         let port = self.new.port().to_string();

@@ -65,7 +65,7 @@ async fn a_destroyed_group_restarts_at_the_oldest_entry() {
         assert_eq!(
             numbers(&await_entries(&mut reader).await),
             [0, 1, 2],
-            "nobody knows what was handled; ordered: {ordered}"
+            "all entries again; ordered: {ordered}"
         );
     }
 }

@@ -1,14 +1,14 @@
-//! The stream-bridge over real Redis and a real queue (ElasticMQ): each test in an environment of its own.
+//! The stream-bridge on real Redis and a real queue (`ElasticMQ`).
 //!
-//! The servers are those of `CACHE_URL` and `SQS_ENDPOINT` (defaults `redis://127.0.0.1:16380` and `http://127.0.0.1:19324`;
-//! `scripts/servers start cache sqs`).
+//! The servers are those of `CACHE_URL` and `SQS_ENDPOINT` (`scripts/servers start cache sqs`);
+//! each test has its own stream and queue.
 
-mod cable;
-mod dying;
+mod environment;
 mod fifo;
 mod forwarding;
+mod interruptible_relay;
+mod kills;
 mod outage;
-mod picky;
 mod process;
+mod rejecting_proxy;
 mod settings;
-mod stage;

@@ -1,4 +1,4 @@
-//! The program itself, on a server: killed without warning, and ended with.
+//! The program as a process: killed, and terminated.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::stage::{PATIENCE, Stage, endpoint, with};
+use crate::environment::{PATIENCE, TestEnvironment, endpoint, with};
 
 struct Process(Child);
 
 impl Process {
-    fn start(stage: &Stage) -> Self {
+    fn start(environment: &TestEnvironment) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-bridge"));
         command
             .env_clear()
-            .envs(stage.variables(&[("MODE", "always-on"), ("MAX_DELIVERIES", "1000")]));
-        // The SDK finds these by itself.
+            .envs(environment.variables(&[("MODE", "always-on"), ("MAX_DELIVERIES", "1000")]));
+        // For the AWS SDK.
         command
             .env("AWS_ENDPOINT_URL_SQS", endpoint())
             .env("AWS_REGION", "us-east-1");
@@ -38,37 +38,39 @@ impl Drop for Process {
     }
 }
 
-/// Publishes more and waits until some of it has arrived: the process is at work then.
-async fn at_work(stage: &Arc<Stage>, round: u32) {
-    stage.publish_numbers(round * 50..round * 50 + 50).await;
-    stage.await_numbers(round * 50..round * 50 + 1).await;
+/// Publishes entries and waits until some have arrived.
+async fn publish_and_wait(environment: &Arc<TestEnvironment>, round: u32) {
+    environment
+        .publish_numbers(round * 50..round * 50 + 50)
+        .await;
+    environment.await_numbers(round * 50..round * 50 + 1).await;
 }
 
 #[tokio::test]
-async fn killed_again_and_again_while_it_works_the_program_loses_nothing() {
-    with(false, |stage| async move {
+async fn a_repeatedly_killed_program_loses_nothing() {
+    with(false, |environment| async move {
         let mut seen = std::collections::BTreeSet::new();
         for round in 0..6_u32 {
-            let process = Process::start(&stage);
-            stage.publish_numbers(round * 50..round * 50 + 50).await;
-            // Killed when some of this round have come, at a point that is another each time.
+            let process = Process::start(&environment);
+            environment
+                .publish_numbers(round * 50..round * 50 + 50)
+                .await;
+            // Kill it after some entries of this round, at a different point each time.
             let deadline = std::time::Instant::now() + PATIENCE;
             while seen.range(round * 50..).count() < 1 + round as usize * 7 {
                 assert!(
                     std::time::Instant::now() < deadline,
-                    "nothing of round {round} comes"
+                    "no entry of round {round} arrives"
                 );
                 seen.extend(
-                    stage
-                        .receive(1)
-                        .await
-                        .iter()
-                        .map(|message| crate::stage::number(&crate::stage::body(message))),
+                    environment.receive(1).await.iter().map(|message| {
+                        crate::environment::number(&crate::environment::body(message))
+                    }),
                 );
             }
             process.signal(Signal::SIGKILL);
         }
-        let _last = Process::start(&stage);
+        let _last = Process::start(&environment);
         let deadline = std::time::Instant::now() + PATIENCE;
         while seen.len() < 300 {
             assert!(
@@ -77,41 +79,41 @@ async fn killed_again_and_again_while_it_works_the_program_loses_nothing() {
                 seen.len()
             );
             seen.extend(
-                stage
+                environment
                     .receive(1)
                     .await
                     .iter()
-                    .map(|message| crate::stage::number(&crate::stage::body(message))),
+                    .map(|message| crate::environment::number(&crate::environment::body(message))),
             );
         }
-        stage.all_dealt_with().await;
-        assert_eq!(stage.dead().await, []);
+        environment.all_acknowledged().await;
+        assert_eq!(environment.dead_letters().await, []);
     })
     .await;
 }
 
 #[tokio::test]
-async fn told_to_end_the_program_leaves_its_group_and_ends_well() {
-    with(false, |stage| async move {
+async fn on_sigterm_the_program_leaves_its_group() {
+    with(false, |environment| async move {
         for (round, signal) in [Signal::SIGTERM, Signal::SIGINT].into_iter().enumerate() {
-            let mut process = Process::start(&stage);
-            at_work(&stage, round as u32).await;
-            stage.all_dealt_with().await;
-            assert_eq!(stage.consumers().await, 1);
+            let mut process = Process::start(&environment);
+            publish_and_wait(&environment, round as u32).await;
+            environment.all_acknowledged().await;
+            assert_eq!(environment.consumers().await, 1);
             process.signal(signal);
             let status = tokio::task::spawn_blocking(move || process.0.wait())
                 .await
                 .expect("no panic")
                 .expect("ends");
             assert!(status.success(), "{signal}: {status}");
-            assert_eq!(stage.consumers().await, 0);
+            assert_eq!(environment.consumers().await, 0);
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn without_settings_the_program_says_everything_that_is_missing() {
+async fn the_program_names_all_missing_settings() {
     let output = Command::new(env!("CARGO_BIN_EXE_stream-bridge"))
         .env_clear()
         .output()

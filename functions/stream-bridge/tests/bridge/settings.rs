@@ -1,4 +1,4 @@
-//! Settings: all problems named at once.
+//! Settings.
 
 use shared::config::Reader;
 use stream_bridge::{Mode, Settings};
@@ -18,7 +18,7 @@ fn read(more: &[(&str, &str)]) -> Result<Settings, String> {
 }
 
 #[test]
-fn everything_that_is_wrong_is_named_at_once() {
+fn all_problems_are_reported_together() {
     let vars = [
         ("MODE", "sometimes"),
         ("ENV_PREFIX", "Demo!"),
@@ -32,14 +32,14 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("STOP_MARGIN_MS", "-1"),
         ("FUNCTION_TIMEOUT_SECONDS", "0"),
     ];
-    let problems = read(&vars).expect_err("nothing is right");
+    let problems = read(&vars).expect_err("every setting is invalid");
     for (name, _) in vars {
         assert!(problems.contains(name), "{name} is not named:\n{problems}");
     }
 }
 
 #[test]
-fn what_has_a_usual_value_need_not_be_said() {
+fn defaults_apply() {
     let settings = read(&[]).expect("enough");
     assert_eq!(
         (settings.stream.as_str(), settings.group.as_str()),
@@ -60,7 +60,7 @@ fn what_has_a_usual_value_need_not_be_said() {
 }
 
 #[test]
-fn it_is_a_lambda_function_where_there_is_a_lambda_unless_told_otherwise() {
+fn the_mode_follows_the_runtime_api() {
     let mode = |more: &[(&str, &str)]| read(more).expect("valid").mode;
     let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
     assert_eq!(mode(&[]), Mode::AlwaysOn);
@@ -70,7 +70,7 @@ fn it_is_a_lambda_function_where_there_is_a_lambda_unless_told_otherwise() {
 }
 
 #[test]
-fn a_margin_too_short_to_finish_what_was_begun_is_refused() {
+fn a_stop_margin_below_the_timeouts_is_refused() {
     let problems =
         read(&[("SQS_TIMEOUT_MS", "5000"), ("STOP_MARGIN_MS", "6999")]).expect_err("too short");
     assert!(
@@ -81,7 +81,7 @@ fn a_margin_too_short_to_finish_what_was_begun_is_refused() {
 }
 
 #[test]
-fn a_fifo_queue_needs_the_field_of_its_groups_and_no_other_queue_has_one() {
+fn only_a_fifo_queue_has_a_group_field() {
     let fifo = (
         "QUEUE_URL",
         "http://127.0.0.1:19324/000000000000/changes.fifo",

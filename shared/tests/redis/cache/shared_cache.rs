@@ -130,7 +130,7 @@ async fn a_lease_from_before_the_server_lost_its_memory_puts_nothing() {
     for key in ["floor", "body", "lease"] {
         let _: u64 = environment.query(&["DEL", &environment.key(7, key)]).await;
     }
-    // Nothing tells any more that this is old; but nobody who missed since has this lease.
+    // The server has lost the floor, and the lease with it.
     assert_eq!(put(&cache, 7, &lease, Some(&old)).await, PutResult::NoLease);
     let lease = miss(&cache, 7).await;
     assert_eq!(
@@ -254,7 +254,7 @@ enum Step {
     Put(usize),
     /// The program changes.
     Commit,
-    /// The invalidator hears of some committed change.
+    /// The invalidator raises the floor to a committed version.
     Raise(i64),
     /// The server loses everything.
     Lose,

@@ -1,4 +1,4 @@
-//! An instance that is stopped for longer than what it heard counts: a real process, stopped and woken by signals.
+//! A process that is stopped longer than its reads are recent, then resumed, by signals.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use sqlx::AssertSqlSafe;
 
 use super::environment::{TestEnvironment, cache_url};
 
-/// For so long a read of the instance counts as recent.
+/// How long a read of the instance counts as recent.
 const FRESH_MS: u64 = 300;
 
 /// A running `examples/program_reader.rs`.
@@ -158,11 +158,11 @@ async fn stopped(stops: &[Duration]) {
             })
             .await;
         tokio::time::sleep(*stop).await;
-        // Asked while it sleeps, so that the answer is the first thing it does.
+        // The request waits in the pipe, so that the reply is the first thing it does.
         instance.query(id);
         instance.signal("CONT");
         let (served, _) = instance.answer();
-        assert_eq!(served, version + 1, "it woke up in the past");
+        assert_eq!(served, version + 1, "it served an outdated version");
     }
     assert_eq!(from_memory as usize, stops.len());
     drop(instance);

@@ -1,7 +1,8 @@
-//! Random sequences of verbs, compared with a plain model after each step: the whole state of real
-//! Redis, not only the answers.
+//! Random sequences of operations, compared with a plain model after each step: the whole state of
+//! Redis, not only the results.
 
 mod compare;
+mod operations;
 mod plain;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use shared::message::{Nonce, OrderNumber};
 use shared::sale::SeatSelection;
 
 use compare::compare;
+use operations::{Operation, SeatChoice, operations};
 use plain::{Model, indexes, key_text, state_of};
 
 use crate::environment::{ENDS, TestEnvironment, category, idem, mine, nonce, number, uid};
@@ -24,99 +26,15 @@ const HALLS: &[(u32, u32)] = &[(3, 7), (9, 500)];
 const USERS: [&str; 3] = ["alice", "bob:key1", "{c}arol"];
 const LIMIT: u32 = 12;
 
-#[derive(Debug, Clone)]
-enum Verb {
-    Reserve {
-        order: u16,
-        nonce: u8,
-        user: usize,
-        want: Wish,
-        key: Option<(u8, u8)>,
-    },
-    Accept {
-        order: u16,
-        nonce: u8,
-    },
-    Abandon {
-        order: u16,
-        nonce: u8,
-        attempt: Option<u32>,
-    },
-    Live {
-        order: u16,
-        nonce: u8,
-        user: usize,
-        seats: Option<(u16, Vec<u32>)>,
-        due: bool,
-    },
-    Gone {
-        order: u16,
-        nonce: u8,
-        known: bool,
-        forget: bool,
-    },
-    Refill,
-}
-
-#[derive(Debug, Clone)]
-enum Wish {
-    Seats(u16, Vec<u32>),
-    Best(u16, u32),
-}
-
-/// Seats that are near each other and near the borders of rows and chunks, so that orders meet.
-fn seats() -> impl Strategy<Value = (u16, Vec<u32>)> {
-    let small = prop::collection::btree_set(0_u32..21, 1..5)
-        .prop_map(|seats| (0, seats.into_iter().collect()));
-    let near = (
-        prop::sample::select(vec![21_u32, 515, 2015, 4015, 4515]),
-        prop::collection::btree_set(0_u32..12, 1..7),
-    );
-    let large = near.prop_map(|(from, seats)| {
-        (
-            1,
-            seats
-                .into_iter()
-                .map(|n| (from + n).min(4520))
-                .collect::<Vec<_>>(),
-        )
-    });
-    prop_oneof![
-        small,
-        large.prop_map(|(cat, mut seats): (u16, Vec<u32>)| {
-            seats.dedup();
-            (cat, seats)
-        })
-    ]
-}
-
-fn verbs() -> impl Strategy<Value = Verb> {
-    let id = (0_u16..7, 0_u8..2);
-    let request = prop_oneof![
-        seats().prop_map(|(cat, seats)| Wish::Seats(cat, seats)),
-        (0_u16..2, 1_u32..9).prop_map(|(cat, count)| Wish::Best(cat, count)),
-    ];
-    let key = prop::option::of((0_u8..3, 0_u8..2));
-    prop_oneof![
-        8 => (id.clone(), 0_usize..3, request, key).prop_map(|((order, nonce), user, want, key)| Verb::Reserve { order, nonce, user, want, key }),
-        2 => id.clone().prop_map(|(order, nonce)| Verb::Accept { order, nonce }),
-        2 => (id.clone(), prop::option::of(1_u32..3)).prop_map(|((order, nonce), attempt)| Verb::Abandon { order, nonce, attempt }),
-        3 => (id.clone(), 0_usize..3, prop::option::of(seats()), any::<bool>())
-            .prop_map(|((order, nonce), user, seats, due)| Verb::Live { order, nonce, user, seats, due }),
-        4 => (id, any::<bool>(), any::<bool>()).prop_map(|((order, nonce), known, forget)| Verb::Gone { order, nonce, known, forget }),
-        1 => Just(Verb::Refill),
-    ]
-}
-
-async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
+async fn step(environment: &TestEnvironment, model: &mut Model, operation: Operation) {
     let program = environment.at_program();
     let at = |order, nonced: u8| OrderAt {
         order: number(order),
         nonce: nonce(u128::from(nonced)),
         program,
     };
-    match verb {
-        Verb::Reserve {
+    match operation {
+        Operation::Reserve {
             order,
             nonce,
             user,
@@ -125,8 +43,10 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
         } => {
             let at = at(order, nonce);
             let wanted = match &want {
-                Wish::Seats(cat, seats) => SeatSelection::seats(category(*cat), indexes(seats)),
-                Wish::Best(cat, count) => SeatSelection::best(category(*cat), *count),
+                SeatChoice::Seats(cat, seats) => {
+                    SeatSelection::seats(category(*cat), indexes(seats))
+                }
+                SeatChoice::Best(cat, count) => SeatSelection::best(category(*cat), *count),
             };
             let mut request =
                 environment.request(at, USERS[user], wanted.expect("a valid request"));
@@ -140,7 +60,7 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
                 "{request:?}"
             );
         }
-        Verb::Accept { order, nonce } => {
+        Operation::Accept { order, nonce } => {
             let at = at(order, nonce);
             let expected = match model
                 .resvs
@@ -163,7 +83,7 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
                 Ok(expected)
             );
         }
-        Verb::Abandon {
+        Operation::Abandon {
             order,
             nonce,
             attempt,
@@ -186,14 +106,14 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
             };
             assert_eq!(environment.gate.abandon(at, attempt).await, Ok(expected));
         }
-        Verb::Live {
+        Operation::Live {
             order,
             nonce,
             user,
             seats,
             due,
         } => live(environment, model, at(order, nonce), user, seats, due).await,
-        Verb::Gone {
+        Operation::Gone {
             order,
             nonce,
             known,
@@ -227,7 +147,7 @@ async fn step(environment: &TestEnvironment, model: &mut Model, verb: Verb) {
                 })
             );
         }
-        Verb::Refill => refill(environment, model).await,
+        Operation::Refill => refill(environment, model).await,
     }
 }
 
@@ -355,7 +275,7 @@ fn named((order, nonce): &(OrderNumber, Nonce)) -> (OrderNumber, [u8; 16]) {
 }
 
 #[test]
-fn after_any_sequence_of_verbs_the_whole_state_is_what_a_plain_model_says() {
+fn the_gate_equals_the_model_after_any_operations() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -367,13 +287,13 @@ fn after_any_sequence_of_verbs_the_whole_state_is_what_a_plain_model_says() {
         max_shrink_iters: 200,
         ..Config::default()
     });
-    let sequences = prop::collection::vec(verbs(), 1..40);
+    let sequences = prop::collection::vec(operations(), 1..40);
     let outcome = runner.run(&sequences, |sequence| {
         runtime.block_on(async {
             let environment = TestEnvironment::open(HALLS).await;
             let mut model = Model::default();
-            for verb in sequence {
-                step(&environment, &mut model, verb).await;
+            for operation in sequence {
+                step(&environment, &mut model, operation).await;
                 compare(&environment, &model).await;
             }
         });

@@ -6,7 +6,7 @@ use shared::gate::{OrderAt, ReservationState, Reserved};
 use shared::message::{Nonce, OrderNumber, SeatIndex};
 use shared::sale::Category;
 
-use super::{LIMIT, Wish};
+use super::{LIMIT, SeatChoice};
 use crate::environment::{TestEnvironment, seat};
 
 pub(super) type Owner = (OrderNumber, Nonce);
@@ -94,7 +94,7 @@ impl Model {
         environment: &TestEnvironment,
         at: OrderAt,
         user: usize,
-        want: &Wish,
+        want: &SeatChoice,
         key: Option<(u8, u8)>,
     ) -> Reserved {
         if let Some(&(order, nonce, hash)) = key.and_then(|(key, _)| self.keys.get(&(user, key))) {
@@ -141,8 +141,8 @@ impl Model {
             return Reserved::NumberInUse;
         }
         let (cat, count) = match want {
-            Wish::Seats(cat, seats) => (*cat, seats.len() as u32),
-            Wish::Best(cat, count) => (*cat, *count),
+            SeatChoice::Seats(cat, seats) => (*cat, seats.len() as u32),
+            SeatChoice::Best(cat, count) => (*cat, *count),
         };
         let have = self
             .tickets
@@ -155,7 +155,7 @@ impl Model {
         }
         let of = &environment.program.categories[usize::from(cat)];
         let seats = match want {
-            Wish::Seats(_, seats) => {
+            SeatChoice::Seats(_, seats) => {
                 let taken: Vec<u32> = seats
                     .iter()
                     .copied()
@@ -166,7 +166,7 @@ impl Model {
                 }
                 seats.clone()
             }
-            Wish::Best(..) => match (self.free(of).len() as u32, self.best(of, count)) {
+            SeatChoice::Best(..) => match (self.free(of).len() as u32, self.best(of, count)) {
                 (0, _) => return Reserved::SoldOut,
                 (free, None) => return Reserved::NotAdjacent { free },
                 (_, Some(seats)) => seats,

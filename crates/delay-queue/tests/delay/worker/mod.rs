@@ -1,6 +1,7 @@
 //! The worker.
 
 mod leases;
+mod outcomes;
 mod sharing;
 mod waking;
 
