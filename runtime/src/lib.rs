@@ -2,8 +2,8 @@
 //!
 //! Modules, in the order a run passes through them:
 //!
-//! - [`template`] and [`project`] (crate `sam-template`) resolve what the user wrote into one
-//!   [`model::Application`]; [`build`] builds the executables.
+//! - [`sam_template`] resolves what the user wrote into one [`sam_template::model::Application`];
+//!   [`build`] builds the executables.
 //! - [`up`] starts the components of a host and drains them; [`supervision`] restarts one that
 //!   ends.
 //! - [`instances`] runs functions as processes over the Lambda Runtime API; [`invocation`] is what
@@ -18,8 +18,7 @@
 //!   [`doctor`] checks the machine; [`cli`] is the command line.
 //! - [`state`] is the folder of one host; `host_file` is the file in it by which commands find the
 //!   host; `descriptors` divides the open files.
-//! - [`terminal`] escapes text from outside for terminals and logs; [`redaction`] hides secrets in
-//!   it.
+//! - [`terminal`] escapes text from outside for terminals and logs.
 //!
 //! This crate depends on no particular application.
 
@@ -52,5 +51,3 @@ pub mod terminal;
 pub mod tuning;
 pub mod up;
 mod waiting;
-
-pub use event_sources::{filter, health as source_health};

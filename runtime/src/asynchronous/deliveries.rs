@@ -25,8 +25,8 @@ pub(super) struct Deliveries {
 }
 
 impl Deliveries {
-    /// The documents about a completed event, from the complete to the smallest one, each of at most
-    /// `max` bytes.
+    /// The documents about a completed event, from the complete to the smallest one, each of at
+    /// most `max` bytes.
     pub(super) fn documents(
         &self,
         event: &AcceptedEvent,
@@ -40,7 +40,8 @@ impl Deliveries {
         record::documents(event, condition, at, stored, arn, max)
     }
 
-    /// Sends the record of a completed event to a queue, or the event itself to a dead-letter queue.
+    /// Sends the record of a completed event to a queue, or the event itself to a dead-letter
+    /// queue.
     ///
     /// # Errors
     /// The queue cannot be used at present, or the destination is a function.

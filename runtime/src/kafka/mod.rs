@@ -24,10 +24,10 @@
 //! - The mapping waits for an unavailable broker and replaces a consumer that failed.
 //! - A drain completes and commits the batches in flight, then leaves the group.
 
+mod batch_result;
 mod buffer;
 #[cfg(test)]
 mod buffer_tests;
-mod classify;
 mod clock;
 mod consumer;
 mod consumer_failure;
@@ -62,7 +62,7 @@ use crate::invocation::Invoker;
 use crate::sqs::Sqs;
 use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
-pub use classify::batch_result;
+pub use batch_result::batch_result;
 use moves::PositionMove;
 pub use positions::{GroupPosition, PositionAction, PositionChange, SeekTarget};
 pub use probe::probe;

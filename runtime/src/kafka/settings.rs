@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use event_sources::stream::StreamSettings;
 use rdkafka::ClientConfig;
 use sha2::{Digest, Sha256};
 
 use super::{KafkaLimits, encode};
 use crate::invocation::MAX_PAYLOAD;
-use event_sources::stream::StreamSettings;
 use sam_template::model::{KafkaMapping, KafkaSecurity};
 
 /// Upper bound in bytes: the longest topic name (249), a partition number and punctuation.

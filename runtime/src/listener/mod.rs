@@ -3,7 +3,7 @@
 //! A connection passes through these files in this order: [`budget`] limits connections and bytes
 //! of request bodies, and selects the connection to close when a limit is reached; [`connection`]
 //! serves one connection within its time limits; [`host_header`] rejects a request without exactly
-//! one host; [`body`] reads request bodies; [`reply`] builds responses; [`progress`] records when
+//! one host; [`body`] reads request bodies; `reply` builds responses; [`progress`] records when
 //! the client takes bytes of one.
 //!
 //! A connection waits for its client before a head is complete, between requests, within a body,

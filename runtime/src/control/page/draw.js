@@ -1,5 +1,6 @@
-// Builds and refreshes elements. Values from a host become text or a class from a fixed set, never markup.
-// Elements are kept and changed in place, so that none flickers, loses the focus or folds up.
+// Builds and refreshes elements. Values from a host become text or a class from a fixed set, never
+// markup. Elements are kept and changed in place, so that none flickers, loses the focus or folds
+// up.
 
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -10,6 +11,11 @@ export function element(tag, properties = {}, ...children) {
   made.append(...children);
   return made;
 }
+
+export const span = (className) => element("span", { className });
+
+// An element of the class `line` with a span for each of these classes.
+export const line = (tag, ...classes) => element(tag, { className: "line" }, ...classes.map(span));
 
 // Control characters and bidirectional controls are shown as escapes; line breaks and tabs stay.
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -24,8 +30,8 @@ export function mark(node, names) {
   if (node.className !== names) node.className = names;
 }
 
-// Keeps one child of `parent` for each item, in order; `make` builds it, `fill` refreshes it. Children
-// without an item are removed. A second item with the same key has an element of its own.
+// Keeps one child of `parent` for each item, in order; `make` builds it, `fill` refreshes it.
+// Children without an item are removed. A second item with the same key has an element of its own.
 export function sync(parent, items, key, make, fill) {
   const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   const used = new Map();
@@ -81,7 +87,7 @@ export const ago = (at, now) => (now - at < 1000 ? "just now" : `${duration(now 
 export const plural = (count, one) => `${number(count)} ${one}${count === 1 ? "" : "s"}`;
 
 export const card = (...more) => {
-  const head = element("div", { className: "head" }, element("span", { className: "title" }), element("span", { className: "pill" }));
+  const head = element("div", { className: "head" }, span("title"), span("pill"));
   const problem = element("p", { className: "problem", hidden: true });
   return element("article", { className: "card" }, head, element("p", { className: "under" }), problem, element("dl"), ...more);
 };

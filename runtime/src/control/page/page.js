@@ -1,6 +1,8 @@
 // The live page: requests the host's status every second and draws it.
 
-import { ago, card, clock, duration, element, fillCard, list, mark, number, plural, sync, write } from "./draw.js";
+import {
+  ago, card, clock, duration, element, fillCard, line, list, mark, number, plural, span, sync, write,
+} from "./draw.js";
 import { sources } from "./sources.js";
 
 const $ = (id) => document.getElementById(id);
@@ -13,12 +15,14 @@ const get = async (path) => {
 function functions(status) {
   list($("functions"), ".cards", status.functions, (f) => f.function, () => card(element("ul", { className: "dots" })), (node, f) => {
     const busy = f.instances.reduce((sum, instance) => sum + instance.in_flight.length, 0);
-    const records = f.instances.flatMap((instance) => instance.in_flight).reduce((sum, flight) => sum + flight.records, 0);
+    const flights = f.instances.flatMap((instance) => instance.in_flight);
+    const records = flights.reduce((sum, flight) => sum + flight.records, 0);
+    const inFlight = records ? `, ${plural(records, "record")} in flight` : "";
     fillCard(node, {
       title: f.function,
       pill: busy ? `${number(busy)} running` : "idle",
       kind: busy ? "good" : "",
-      under: `${plural(f.instances.length, "instance")} of at most ${number(f.limit)}${records ? `, ${plural(records, "record")} in flight` : ""}`,
+      under: `${plural(f.instances.length, "instance")} of at most ${number(f.limit)}${inFlight}`,
       pairs: [
         ["Invoked", number(f.invocations)],
         ["Errors", number(f.errors), f.errors > 0],
@@ -28,7 +32,8 @@ function functions(status) {
       ],
     });
     sync(node.querySelector(".dots"), f.instances, (i) => i.id, () => element("li"), (dot, instance) => {
-      const known = ["starting", "idle", "busy", "stopping"].includes(instance.state) ? instance.state : "";
+      const states = ["starting", "idle", "busy", "stopping"];
+      const known = states.includes(instance.state) ? instance.state : "";
       mark(dot, known);
       const title = `instance ${instance.id}, process ${instance.pid ?? "–"}: ${known}`;
       if (dot.title !== title) {
@@ -42,18 +47,26 @@ function functions(status) {
 // Problems and alarms by name, as /health reports them.
 function attention(health) {
   const items = [
-    ...health.problems.map((p) => ({ of: p.mapping ?? p.function ?? p.part ?? "host", kind: p.state ?? "problem", since: p.since_ms, text: p.problem })),
+    ...health.problems.map((p) => ({
+      of: p.mapping ?? p.function ?? p.part ?? "host",
+      kind: p.state ?? "problem",
+      since: p.since_ms,
+      text: p.problem,
+    })),
     ...health.alarms.map((a) => ({ of: a.of, kind: "alarm", text: a.alarm })),
   ];
   $("attention").hidden = items.length === 0;
-  const row = () => element("li", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" }), element("span", { className: "pill bad" })), element("span", { className: "why" }));
+  const row = () => element("li", {}, line("div", "grow", "soft", "pill bad"), span("why"));
   sync($("attention").querySelector(".rows"), items, (i) => `${i.kind} ${i.of}`, row, (node, i) => {
     write(node.querySelector(".grow"), i.of);
     write(node.querySelector(".soft"), i.since ? `since ${clock(i.since)}` : "");
     write(node.querySelector(".pill"), i.kind);
     write(node.querySelector(".why"), i.text);
   });
-  const counts = [health.problems.length && plural(health.problems.length, "problem"), health.alarms.length && plural(health.alarms.length, "alarm")];
+  const counts = [
+    health.problems.length && plural(health.problems.length, "problem"),
+    health.alarms.length && plural(health.alarms.length, "alarm"),
+  ];
   const pill = $("health");
   write(pill, items.length ? counts.filter(Boolean).join(", ") : "all sources answer");
   pill.title = items.map((i) => `${i.of}: ${i.text}`).join("\n");
@@ -63,9 +76,11 @@ function attention(health) {
 // Similar failures are one row with their count, keyed by their group.
 function activity(recent, status, now) {
   const failure = () => {
-    const head = element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "pill bad" }), element("span", { className: "soft" }));
-    const line = element("summary", {}, head, element("div", { className: "kind" }), element("div", { className: "preview" }));
-    return element("li", {}, element("details", {}, line, element("pre"), element("p", { className: "soft mono" })));
+    const head = line("div", "grow", "pill bad", "soft");
+    const kind = element("div", { className: "kind" });
+    const summary = element("summary", {}, head, kind, element("div", { className: "preview" }));
+    const request = element("p", { className: "soft mono" });
+    return element("li", {}, element("details", {}, summary, element("pre"), request));
   };
   const failed = status.functions.reduce((sum, f) => sum + f.errors, 0);
   write($("failed"), failed ? number(failed) : "");
@@ -76,22 +91,24 @@ function activity(recent, status, now) {
     write(node.querySelector(".kind"), f.error.error_type);
     write(node.querySelector(".preview"), f.error.message);
     write(node.querySelector("pre"), f.error.message || "(no message)");
-    const last = `${f.request_id}${f.records ? `, ${plural(f.records, "record")}` : ""}, after ${duration(f.duration_ms)}`;
+    const records = f.records ? `, ${plural(f.records, "record")}` : "";
+    const last = `${f.request_id}${records}, after ${duration(f.duration_ms)}`;
     write(node.querySelector("p"), f.times === 1 ? last : `last ${last}; first ${ago(f.first_ms, now)}`);
   });
-  const row = () => element("li", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" }), element("span", { className: "soft" }), element("span", { className: "soft" }));
+  const row = () => line("li", "grow", "soft", "soft", "soft");
   list($("invocations"), ".rows", recent.invocations.slice(0, 50), (i) => i.number, row, (node, i) => {
     const [name, records, took, when] = node.children;
     write(name, i.error ? `${i.function}: ${i.error.error_type}` : i.function);
     mark(name, i.error ? "grow bad" : "grow");
     write(records, i.records ? plural(i.records, "record") : "");
-    write(took, `${duration(i.duration_ms)}${i.init_ms === null ? "" : ` + ${duration(i.init_ms)} init`}`);
+    const init = i.init_ms === null ? "" : ` + ${duration(i.init_ms)} init`;
+    write(took, `${duration(i.duration_ms)}${init}`);
     write(when, ago(i.at_ms, now));
   });
 }
 
 function parts(status) {
-  const row = () => element("li", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "pill" })), element("span", { className: "soft" }));
+  const row = () => element("li", {}, line("div", "grow", "pill"), span("soft"));
   list($("parts"), ".rows", status.parts.filter((p) => !p.up || p.restarts > 0), (p) => p.part, row, (node, p) => {
     write(node.querySelector(".grow"), p.part);
     const state = node.querySelector(".pill");
@@ -102,13 +119,14 @@ function parts(status) {
 }
 
 function parked(stores) {
-  const row = () => element("li", {}, element("div", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "pill" })), element("span", { className: "soft" }));
+  const row = () => element("li", {}, line("div", "grow", "pill"), span("soft"));
   list($("parked"), ".rows", stores, (p) => p.place, row, (node, p) => {
     write(node.querySelector(".grow"), p.place);
     const count = node.querySelector(".pill");
     write(count, p.problem ?? (p.count === 0 ? "empty" : number(p.count)));
     mark(count, p.problem || p.count > 0 ? "pill bad" : "pill good");
-    write(node.lastElementChild, p.count > 0 ? `from ${p.from}; usher parked show ${p.place}` : `from ${p.from}`);
+    const command = p.count > 0 ? `; usher parked show ${p.place}` : "";
+    write(node.lastElementChild, `from ${p.from}${command}`);
   });
 }
 
@@ -119,9 +137,11 @@ function setting(shown) {
     return element("div", { className: "row" }, element("label"), button);
   }
   const name = `${shown.target} ${shown.setting}`;
-  const input = element("input", { autocomplete: "off", spellcheck: false, className: shown.setting === "log" ? "wide" : "" });
+  const width = shown.setting === "log" ? "wide" : "";
+  const input = element("input", { autocomplete: "off", spellcheck: false, className: width });
   input.setAttribute("aria-label", name);
-  const form = element("form", {}, element("label"), input, element("button", { type: "submit", textContent: "Set" }));
+  const submit = element("button", { type: "submit", textContent: "Set" });
+  const form = element("form", {}, element("label"), input, submit);
   const refusal = element("p", { className: "result bad", hidden: true });
   const refused = (why) => {
     refusal.hidden = !why;
@@ -142,8 +162,13 @@ function setting(shown) {
 }
 
 function settings(current, now) {
-  const targets = [...new Set(current.settings.map((s) => s.target))].map((target) => ({ target, all: current.settings.filter((s) => s.target === target) }));
-  const group = () => element("div", { className: "group" }, element("span", { className: "title" }), element("div", { className: "group-rows" }));
+  const names = [...new Set(current.settings.map((s) => s.target))];
+  const targets = names.map((target) => ({
+    target,
+    all: current.settings.filter((s) => s.target === target),
+  }));
+  const rows = () => element("div", { className: "group-rows" });
+  const group = () => element("div", { className: "group" }, span("title"), rows());
   sync($("settings").querySelector(".groups"), targets, (t) => t.target, group, (node, t) => {
     write(node.querySelector(".title"), t.target);
     sync(node.querySelector(".group-rows"), t.all, (s) => s.setting, setting, (row, s) => {
@@ -163,7 +188,7 @@ function settings(current, now) {
       }
     });
   });
-  const row = () => element("li", { className: "line" }, element("span", { className: "grow" }), element("span", { className: "soft" }), element("span", { className: "soft" }));
+  const row = () => line("li", "grow", "soft", "soft");
   list($("settings"), ":scope > .rows", current.changes, (c) => `${c.at_ms} ${c.target} ${c.setting} ${c.new}`, row, (node, c) => {
     write(node.children[0], `${c.target} ${c.setting}: ${c.old} → ${c.new}`);
     write(node.children[1], c.who);
@@ -179,14 +204,20 @@ async function change(target, name, value) {
   };
   try {
     const { token } = await get("/_usher/token");
-    const headers = { "content-type": "application/json", "x-usher-token": token, "x-usher-who": "page" };
-    const answer = await fetch("/_usher/settings", { method: "POST", headers, body: JSON.stringify({ target, setting: name, value }) });
+    const headers = {
+      "content-type": "application/json",
+      "x-usher-token": token,
+      "x-usher-who": "page",
+    };
+    const request = JSON.stringify({ target, setting: name, value });
+    const answer = await fetch("/_usher/settings", { method: "POST", headers, body: request });
     const body = await answer.json();
     if (!answer.ok) {
       report(body.message, "bad");
       return body.message;
     }
-    report(body.change ? `${target} ${name} is ${body.change.new} now.` : `${target} ${name} was ${value} already.`, "good");
+    const setting = `${target} ${name}`;
+    report(body.change ? `${setting} is ${body.change.new} now.` : `${setting} was ${value} already.`, "good");
     await refresh();
     return null;
   } catch (error) {
@@ -218,7 +249,9 @@ function away(error) {
   document.querySelector("main").inert = silent;
   $("away").hidden = !silent;
   if (!silent) return;
-  write($("away"), `The host does not answer since ${clock(answered)} (${ago(answered, Date.now())}). What is shown is from then; start it again with usher up.`);
+  const since = `since ${clock(answered)} (${ago(answered, Date.now())})`;
+  const remedy = "What is shown is from then; start it again with usher up.";
+  write($("away"), `The host does not answer ${since}. ${remedy}`);
   $("away").title = error.message;
   write($("health"), "the host does not answer");
   mark($("health"), "pill bad");
@@ -230,7 +263,8 @@ async function refresh() {
   let answers;
   try {
     refreshParked(now);
-    answers = await Promise.all(["status", "activity", "settings", "health"].map((name) => get(`/_usher/${name}`)));
+    const names = ["status", "activity", "settings", "health"];
+    answers = await Promise.all(names.map((name) => get(`/_usher/${name}`)));
   } catch (error) {
     away(error);
     return;
@@ -241,10 +275,12 @@ async function refresh() {
     const [status, recent, current, health] = answers;
     write($("stack"), status.stack || "Usher");
     document.title = `${status.stack || "application"} · Usher`;
-    write($("facts"), `up ${duration(now - status.started_ms)}, process ${status.pid}, ${number(Math.round(status.memory_bytes / 1048576))} MB`);
+    const memory = number(Math.round(status.memory_bytes / 1048576));
+    write($("facts"), `up ${duration(now - status.started_ms)}, process ${status.pid}, ${memory} MB`);
     attention(health);
     functions(status);
-    sources($("sources"), status, new Set(current.settings.filter((s) => s.setting === "paused" && s.value).map((s) => s.target)), now);
+    const paused = current.settings.filter((s) => s.setting === "paused" && s.value);
+    sources($("sources"), status, new Set(paused.map((s) => s.target)), now);
     parts(status);
     activity(recent, status, now);
     settings(current, now);

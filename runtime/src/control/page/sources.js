@@ -1,6 +1,8 @@
 // Sources of events with their health: Kafka mappings, queues, asynchronous events.
 
-import { ago, card, clock, duration, element, fillCard, list, mark, number, sync, write } from "./draw.js";
+import {
+  ago, card, clock, duration, element, fillCard, list, mark, number, sync, write,
+} from "./draw.js";
 
 const STATES = {
   ok: ["reading", "good"], behind: ["behind", "warn"], paused: ["paused", "warn"],
@@ -19,8 +21,11 @@ const pillOf = (state) => STATES[state] ?? [state, "bad"];
 function trouble(source, state, now) {
   const health = source.health ?? {};
   const lines = [];
-  if (!["ok", "paused"].includes(state) && health.since_ms) lines.push(`${state} since ${clock(health.since_ms)} (${ago(health.since_ms, now)})`);
-  for (const reason of new Set([health.reason, source.problem, source.destination_problem])) if (reason) lines.push(reason);
+  if (!["ok", "paused"].includes(state) && health.since_ms) {
+    lines.push(`${state} since ${clock(health.since_ms)} (${ago(health.since_ms, now)})`);
+  }
+  const reasons = new Set([health.reason, source.problem, source.destination_problem]);
+  for (const reason of reasons) if (reason) lines.push(reason);
   const error = health.last_error;
   if (error && state !== "ok") lines.push(`last error ${ago(error.at_ms, now)}: ${error.error}`);
   return lines.join("\n") || null;
@@ -98,7 +103,9 @@ export function sources(section, status, paused, now) {
   list(section, ".cards", all, (s) => s.key, () => card(element("ul", { className: "partitions" })), (node, { key, title, source, draw }) => {
     const state = stateOf(source, paused.has(key));
     let [pill, kind] = pillOf(state);
-    if (draw === events && state === "ok") [pill, kind] = source.lost > 0 ? [`${number(source.lost)} lost`, "bad"] : ["running", "good"];
+    if (draw === events && state === "ok") {
+      [pill, kind] = source.lost > 0 ? [`${number(source.lost)} lost`, "bad"] : ["running", "good"];
+    }
     const problem = trouble(source, state, now);
     fillCard(node, { ...draw(source, kind === "bad"), title, pill, kind, problem });
     sync(node.querySelector(".partitions"), source.partitions ?? [], (p) => `${p.topic}/${p.partition}`, () => element("li", {}, element("span"), element("b")), partition);

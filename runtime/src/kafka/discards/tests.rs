@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use event_sources::stream::{DiscardReason, Partition, Slice};
 use rdkafka::message::Headers as _;
 use serde_json::{Value, json};
 
@@ -9,7 +10,6 @@ use super::attempts::AttemptHistory;
 use super::*;
 use crate::destinations::{FailureRecord, Metadata, owned_headers};
 use crate::kafka::buffer::{Buffer, Chunk};
-use event_sources::stream::{DiscardReason, Partition, Slice};
 use sam_template::model::{KafkaKind, KafkaMapping, StartingPosition};
 
 const P: Partition = Partition {

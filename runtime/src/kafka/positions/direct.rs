@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use event_sources::stream::{DiscardReason, Partition, Slice};
 use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Message as _};
@@ -17,7 +18,6 @@ use crate::kafka::reader::{PATIENCE, consumer, read_as};
 use crate::kafka::silent::SilentContext;
 use crate::kafka::{encode, settings};
 use crate::sqs::Sqs;
-use event_sources::stream::{DiscardReason, Partition, Slice};
 use sam_template::model::KafkaMapping;
 
 /// Time limit for the members of a stopped host to expire: longer than a session.
