@@ -78,7 +78,10 @@ proptest! {
             }
         }
         // And nothing is delivered again without need: each resumes where a record failed.
-        let named: Vec<_> = (0..3).filter(|p| resumes(*p) != i64::MAX).map(|p| (p, resumes(p))).collect();
+        let named: Vec<_> = (0..3)
+            .filter(|p| resumes(*p) != i64::MAX)
+            .map(|p| (p, resumes(p)))
+            .collect();
         prop_assert_eq!(named.len(), failures.items.len(), "at most one entry a partition");
         for place in named {
             prop_assert!(failed_at.contains(&place), "{place:?} did not fail");

@@ -21,7 +21,9 @@ fn batch(groups: &[u8]) -> SqsBatch {
 
 proptest! {
     #[test]
-    fn failures_and_the_rest_of_their_groups_are_reported(messages in vec((0..4_u8, any::<bool>()), 0..40)) {
+    fn failures_and_the_rest_of_their_groups_are_reported(
+        messages in vec((0..4_u8, any::<bool>()), 0..40),
+    ) {
         let (groups, done): (Vec<u8>, Vec<bool>) = messages.into_iter().unzip();
         let batch = batch(&groups);
         let mut ledger = Ledger::new(&batch);
@@ -31,7 +33,11 @@ proptest! {
             }
         }
         let failures = ledger.response();
-        let named: Vec<usize> = failures.items.iter().map(|item| item.identifier.parse().expect("an index")).collect();
+        let named: Vec<usize> = failures
+            .items
+            .iter()
+            .map(|item| item.identifier.parse().expect("an index"))
+            .collect();
         let expected: Vec<usize> = (0..groups.len())
             .filter(|n| !done[*n] || (groups[*n] != 0 && (0..*n).any(|m| groups[m] == groups[*n] && !done[m])))
             .collect();

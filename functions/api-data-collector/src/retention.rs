@@ -35,7 +35,7 @@ impl RetentionTimer {
                 forgotten
             }
             Err(error) => {
-                tracing::warn!(%error, "old API calls are not deleted; the next interval tries again");
+                tracing::warn!(%error, "old API calls stay until the next interval");
                 DeletedCalls::default()
             }
         }

@@ -62,7 +62,8 @@ mod tests {
     fn batch(bodies: &[&str]) -> SqsBatch {
         let records = bodies.iter().enumerate().map(|(n, body)| {
             serde_json::json!({
-                "messageId": format!("m{n}"), "body": body, "eventSource": "aws:sqs", "attributes": {}
+                "messageId": format!("m{n}"), "body": body,
+                "eventSource": "aws:sqs", "attributes": {}
             })
         });
         serde_json::from_value(serde_json::json!({ "Records": records.collect::<Vec<_>>() }))

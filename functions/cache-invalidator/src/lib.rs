@@ -1,8 +1,8 @@
 //! Cache-invalidator: after a change of a program, no cache holds or accepts an older version.
 //!
 //! ```text
-//! event --changes--> changes of programs --handler--> floor raised, older body dropped (one script)
-//!                                        --> program-evicted --> the followers of all instances
+//! event --changes--> program changes --handler--> floor raised, older body dropped (one script)
+//!                                    --> program-evicted --> the followers of all instances
 //! ```
 //!
 //! Promises:

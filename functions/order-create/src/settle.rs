@@ -201,7 +201,7 @@ async fn settle_all(gate: &Gate, orders: Vec<Settle>) -> SettledOrders {
     }
     if let Some(error) = first_error {
         let orders = settled.failed.len();
-        tracing::warn!(%error, orders, "the gate did not settle some orders; the sweep will settle them");
+        tracing::warn!(%error, orders, "some orders are not settled; the sweep will settle them");
     }
     settled
 }

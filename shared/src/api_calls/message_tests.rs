@@ -128,14 +128,21 @@ proptest! {
     }
 
     #[test]
-    fn a_call_with_fields_of_a_later_version_is_read(call in calls(), field in "x_[a-z]{1,10}", value in ".{0,20}") {
+    fn a_call_with_fields_of_a_later_version_is_read(
+        call in calls(),
+        field in "x_[a-z]{1,10}",
+        value in ".{0,20}",
+    ) {
         let mut later = serde_json::to_value(&call).expect("encodes");
         later[field] = json!({ "nested": [value] });
         prop_assert_eq!(decode(&later).expect("decodes"), call);
     }
 
     #[test]
-    fn any_text_can_be_made_a_url_and_a_good_one_stays_as_it_is(text in ".{0,600}", good in "[!-~]{1,512}") {
+    fn any_text_can_be_made_a_url_and_a_good_one_stays_as_it_is(
+        text in ".{0,600}",
+        good in "[!-~]{1,512}",
+    ) {
         let url = CallUrl::fit(&text);
         prop_assert_eq!(CallUrl::new(url.as_str()), Ok(url));
         let fit = CallUrl::fit(&good);

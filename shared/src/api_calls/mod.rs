@@ -2,7 +2,8 @@
 //! and both in Postgres.
 //!
 //! ```text
-//! ApiCall --Minute, Labels (caps)--> Cell (minute, route, status, client) --Aggregate--> calls, time, histogram
+//! ApiCall --Minute, Labels (caps)--> Cell (minute, route, status, client)
+//!         --Aggregate--> number of calls, time, histogram
 //! ```
 //!
 //! [`message`] and the sums are pure; [`store`] (feature `postgres`) adds, searches and deletes

@@ -99,7 +99,11 @@ const NARROW: Caps = Caps {
 
 proptest! {
     #[test]
-    fn neither_order_nor_batches_change_sums(calls in vec(any_call(), 0..60), sizes in vec(1..9_usize, 60), seed: u64) {
+    fn neither_order_nor_batches_change_sums(
+        calls in vec(any_call(), 0..60),
+        sizes in vec(1..9_usize, 60),
+        seed: u64,
+    ) {
         let whole = in_batches([calls.as_slice()], WIDE);
         let mut shuffled = calls.clone();
         shuffled.sort_by_key(|call| (call.duration_us ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -129,7 +133,10 @@ proptest! {
     }
 
     #[test]
-    fn a_percentile_is_an_upper_bound_within_its_bucket(mut durations in vec(0..20_000_000_u64, 1..50), per_mille in 1..=1000_u64) {
+    fn a_percentile_is_an_upper_bound_within_its_bucket(
+        mut durations in vec(0..20_000_000_u64, 1..50),
+        per_mille in 1..=1000_u64,
+    ) {
         let mut sums = Aggregate::default();
         for duration in &durations {
             sums.add(&Aggregate::of(*duration));
@@ -137,13 +144,20 @@ proptest! {
         durations.sort_unstable();
         let exact = durations[(durations.len() as u64 * per_mille).div_ceil(1000) as usize - 1];
         let found = sums.percentile_us(per_mille);
-        let bucket = BUCKET_BOUNDS_US.iter().find(|bound| **bound >= exact).copied().unwrap_or(u64::MAX);
+        let bucket = BUCKET_BOUNDS_US
+            .iter()
+            .find(|bound| **bound >= exact)
+            .copied()
+            .unwrap_or(u64::MAX);
         prop_assert!(exact <= found && found <= bucket, "{exact} {found} {bucket}");
         prop_assert!(found <= sums.max_us);
     }
 
     #[test]
-    fn the_brokers_time_bounds_the_senders_time(at in 0..=ApiCall::MAX_AT_MS, appended in 0..4_000_000_000_000_i64) {
+    fn the_brokers_time_bounds_the_senders_time(
+        at in 0..=ApiCall::MAX_AT_MS,
+        appended in 0..4_000_000_000_000_i64,
+    ) {
         let counted = counted_at_ms(&call(0, 0, 200, at, 1), Some(appended));
         prop_assert!(counted <= appended && counted >= appended - 3_600_000 || counted == 0);
         if at <= appended && at >= appended - 3_600_000 {

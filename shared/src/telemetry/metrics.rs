@@ -60,7 +60,9 @@ impl MetricLine {
     /// The line without its line end, as of `at_ms` (milliseconds since 1970).
     pub fn render(&self, at_ms: u64) -> String {
         let mut line = self.members.clone();
-        let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["EnvPrefix"]], "Metrics": self.declared });
+        let directive = json!({
+            "Namespace": NAMESPACE, "Dimensions": [["EnvPrefix"]], "Metrics": self.declared
+        });
         line.insert(
             "_aws".to_owned(),
             json!({ "Timestamp": at_ms, "CloudWatchMetrics": [directive] }),

@@ -160,7 +160,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_larger_share_keeps_what_a_smaller_keeps(trace: u128, a in 0.0..=1.0_f64, b in 0.0..=1.0_f64) {
+        fn a_larger_share_keeps_what_a_smaller_keeps(
+            trace: u128,
+            a in 0.0..=1.0_f64,
+            b in 0.0..=1.0_f64,
+        ) {
             let keeps = |share: f64| sampler(&[(SAMPLER, "traceidratio"), (ARGUMENT, &share.to_string())]).keeps(trace);
             prop_assert!(keeps(1.0) && !keeps(0.0));
             prop_assert!(!keeps(a.min(b)) || keeps(a.max(b)));

@@ -44,7 +44,9 @@ pub use redis_store::RedisIdempotency;
 /// # struct MemoryStore(Mutex<HashMap<String, Option<Vec<u8>>>>);
 /// # impl IdempotencyStore for MemoryStore {
 /// #     type Error = std::convert::Infallible;
-/// #     async fn begin(&self, lease: &IdempotencyLease<'_>, _: Duration) -> Result<IdempotencyState, Self::Error> {
+/// #     async fn begin(
+/// #         &self, lease: &IdempotencyLease<'_>, _: Duration,
+/// #     ) -> Result<IdempotencyState, Self::Error> {
 /// #         let mut keys = self.0.lock().expect("no panic holds it");
 /// #         Ok(match keys.get(lease.key) {
 /// #             None => { keys.insert(lease.key.to_owned(), None); IdempotencyState::Leased }
@@ -52,8 +54,11 @@ pub use redis_store::RedisIdempotency;
 /// #             Some(Some(result)) => IdempotencyState::Completed(result.clone()),
 /// #         })
 /// #     }
-/// #     async fn complete(&self, lease: &IdempotencyLease<'_>, result: &[u8], _: Duration) -> Result<bool, Self::Error> {
-/// #         self.0.lock().expect("no panic holds it").insert(lease.key.to_owned(), Some(result.to_vec()));
+/// #     async fn complete(
+/// #         &self, lease: &IdempotencyLease<'_>, result: &[u8], _: Duration,
+/// #     ) -> Result<bool, Self::Error> {
+/// #         let mut keys = self.0.lock().expect("no panic holds it");
+/// #         keys.insert(lease.key.to_owned(), Some(result.to_vec()));
 /// #         Ok(true)
 /// #     }
 /// #     async fn release(&self, lease: &IdempotencyLease<'_>) -> Result<(), Self::Error> {

@@ -186,8 +186,8 @@ impl<'de> Visitor<'de> for OneRecord<'_> {
             offset.filter(|o| *o >= 0),
         ) else {
             return Err(A::Error::custom(format_args!(
-                "a record under {name:?} has no readable topic, partition or offset, so it could not be \
-                 acknowledged"
+                "a record under {name:?} has no readable topic, partition or offset, so it could not \
+                 be acknowledged"
             )));
         };
         let timestamp_ms = timestamp.filter(|t| *t >= 0);

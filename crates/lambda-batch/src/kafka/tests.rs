@@ -278,11 +278,17 @@ proptest! {
         for (partition, (topic, sent)) in partitions.iter().enumerate() {
             for (nth, sent) in sent.iter().enumerate() {
                 let r = read.next().expect("as many as were sent");
-                prop_assert_eq!((r.topic, r.partition, r.offset), (topic.as_str(), partition as i32, nth as i64 * 3));
+                prop_assert_eq!(
+                    (r.topic, r.partition, r.offset),
+                    (topic.as_str(), partition as i32, nth as i64 * 3),
+                );
                 prop_assert_eq!(r.timestamp_ms, sent.timestamp);
                 prop_assert_eq!(r.key.to_park(), sent.key.as_deref());
                 prop_assert_eq!(r.value.to_park(), sent.value.as_deref());
-                let headers: Vec<_> = r.headers().map(|(n, v)| (n.to_owned(), v.to_vec())).collect();
+                let headers: Vec<_> = r
+                    .headers()
+                    .map(|(n, v)| (n.to_owned(), v.to_vec()))
+                    .collect();
                 prop_assert_eq!(headers, sent.headers.clone());
             }
         }
@@ -295,7 +301,9 @@ proptest! {
     ) {
         let text = as_event(&partitions).to_string();
         let spoilt = {
-            let at = (0..text.len()).filter(|at| text.is_char_boundary(*at)).collect::<Vec<_>>()[at.index(text.chars().count())];
+            let at = (0..text.len())
+                .filter(|at| text.is_char_boundary(*at))
+                .collect::<Vec<_>>()[at.index(text.chars().count())];
             let rest = &text[at..];
             format!("{}{odd}{}", &text[..at], &rest[rest.chars().next().map_or(0, char::len_utf8)..])
         };
@@ -328,7 +336,11 @@ proptest! {
     }
 
     #[test]
-    fn any_json_is_read_or_refused(event in any_json(), records in any_json(), partition in any_json()) {
+    fn any_json_is_read_or_refused(
+        event in any_json(),
+        records in any_json(),
+        partition in any_json(),
+    ) {
         for event in [event, json!({ "records": records }), json!({ "records": { "t-0": [partition] } })] {
             if let Ok(batch) = serde_json::from_str::<KafkaBatch>(&event.to_string()) {
                 for r in batch.records() {

@@ -139,7 +139,10 @@ proptest! {
             // In order, and nothing behind the record that failed.
             let tried = first.map_or(*count, |first| first + 1);
             let expected: Vec<i64> = (0..tried as i64).collect();
-            prop_assert_eq!(handled.get(&(partition as i32)).cloned().unwrap_or_default(), expected);
+            prop_assert_eq!(
+                handled.get(&(partition as i32)).cloned().unwrap_or_default(),
+                expected,
+            );
         }
     }
 

@@ -142,7 +142,9 @@ proptest! {
         }
         let batch: SqsBatch = serde_json::from_value(json!({ "Records": records })).expect("the event is read");
         let ids: Vec<_> = batch.messages.iter().map(|m| m.id.clone()).collect();
-        let expected: Vec<_> = std::iter::once("first".to_owned()).chain((0..odd.len()).map(|n| format!("odd-{n}"))).collect();
+        let expected: Vec<_> = std::iter::once("first".to_owned())
+            .chain((0..odd.len()).map(|n| format!("odd-{n}")))
+            .collect();
         prop_assert_eq!(ids, expected);
         prop_assert_eq!(&batch.messages[0].body, &MessageBody::Text(text));
     }

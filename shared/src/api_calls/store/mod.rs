@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! arrivals --plan--> offsets of each partition
-//!          --transaction--> (1) lock progress (2) known names (3) sums (4) calls (5) parked (6) progress; commit
+//!          --transaction--> (1) lock progress (2) known names (3) sums (4) calls
+//!                           (5) parked records (6) progress; commit
 //! ```
 //!
 //! A row holds the progress in a partition. The transaction of a batch locks it, drops the records

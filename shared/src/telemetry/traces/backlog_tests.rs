@@ -161,7 +161,10 @@ proptest! {
             }
             prop_assert!(backlog.waiting.len() <= MAX_WAITING);
             prop_assert_eq!(backlog.since.is_none(), backlog.waiting.is_empty());
-            prop_assert_eq!(all, backlog.counts.sent + backlog.counts.dropped + backlog.waiting.len() as u64);
+            prop_assert_eq!(
+                all,
+                backlog.counts.sent + backlog.counts.dropped + backlog.waiting.len() as u64,
+            );
         }
     }
 }

@@ -90,8 +90,8 @@ fn endpoint(reader: &Reader, text: &str) -> Option<(Authority, String)> {
         _ => "is not such an address (not shown, it may contain a password)",
     };
     if !wrong.is_empty() {
-        let allowed = "http://host:port of an OpenTelemetry collector, which forwards spans, over TLS if necessary; \
-                       passwords belong into OTEL_EXPORTER_OTLP_HEADERS";
+        let allowed = "http://host:port of an OpenTelemetry collector, which forwards spans, over TLS if \
+                       necessary; passwords belong into OTEL_EXPORTER_OTLP_HEADERS";
         reader.refuse(ENDPOINT, wrong, allowed);
         return None;
     }

@@ -158,7 +158,7 @@ impl TracerState {
         let runtime_api = self.runtime_api.as_ref()?;
         let signal = ShutdownSignal::register(runtime_api).await;
         let warn = |error: &_| {
-            tracing::warn!(%error, "no SIGTERM before the end of the process: its last spans may be lost");
+            tracing::warn!(%error, "no shutdown extension: the last spans may be lost");
         };
         signal.inspect_err(warn).ok()
     }
