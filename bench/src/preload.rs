@@ -148,7 +148,8 @@ fn order(n: u32, programs: &[Program], now_ms: u64) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::message::{ApiCall, OrderRequested};
+    use shared::api_calls::ApiCall;
+    use shared::message::OrderRequested;
 
     #[test]
     fn every_event_is_json_of_its_size() {

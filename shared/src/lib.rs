@@ -9,7 +9,7 @@
 //! | [`naming`] | the environment prefix; builds all names of topics, keys, streams, queues, groups, schemas |
 //! | [`message`] | the messages between functions, with bounds and JSON Schema |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
-//! | [`api_stats`] | pure rules: API calls added up by minute, route, status and client |
+//! | [`api_calls`] | API calls: the message, sums by minute (pure), and both in Postgres |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never below announced versions |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
@@ -21,7 +21,7 @@
 //!
 //! Adapters depend on rules, never the reverse. Without features nothing here does I/O.
 
-pub mod api_stats;
+pub mod api_calls;
 #[cfg(feature = "cache")]
 pub mod cache;
 pub mod config;

@@ -14,7 +14,7 @@ pub use topic_id::topic_id;
 /// One header of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header<'m> {
-    /// Name, not necessarily UTF-8. librdkafka returns a C string: a name with a NUL byte ends there.
+    /// Name, not necessarily UTF-8. librdkafka returns a C string: a NUL byte ends the name.
     pub name: &'m [u8],
     /// Value; `None` if it is null.
     pub value: Option<&'m [u8]>,

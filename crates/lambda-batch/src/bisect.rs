@@ -1,10 +1,11 @@
-//! Finding the record that fails a batch, left to right.
+//! Finds the record that fails a batch, left to right.
 
 use std::ops::Range;
 
-/// The parts of a batch still to be tried, leftmost first.
+/// The parts of a batch that are still to be tried, leftmost first.
 ///
-/// Everything left of the part in hand has been dealt with, so progress may always be recorded over the contiguous prefix.
+/// Everything left of the current part is finished, so progress may be recorded over the contiguous
+/// prefix.
 ///
 /// ```
 /// use lambda_batch::Bisect;
@@ -21,12 +22,12 @@ use std::ops::Range;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Bisect {
-    /// To do, the leftmost last.
+    /// The remaining parts, the leftmost last.
     stack: Vec<Range<usize>>,
 }
 
 impl Bisect {
-    /// A batch of `len` records, tried whole at first.
+    /// A batch of `len` records, first tried as a whole.
     pub fn new(len: usize) -> Self {
         let whole = 0..len;
         Self {
@@ -34,7 +35,8 @@ impl Bisect {
         }
     }
 
-    /// Puts a part that failed back as two halves, the left one next. False for a single record: that is the one.
+    /// Returns a failed part as two halves, the left one next. False if the part is a single
+    /// record.
     pub fn split(&mut self, part: &Range<usize>) -> bool {
         if part.len() < 2 {
             return false;

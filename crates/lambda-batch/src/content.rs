@@ -1,23 +1,23 @@
-//! The content of a record as a message in JSON.
+//! The content of a record as JSON.
 
 use serde::de::DeserializeOwned;
 
-/// Why a record's content is not the JSON that was expected.
+/// Why the content of a record is not the expected JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadContent {
     /// Null.
     #[error("no value: a tombstone where a message was expected")]
     Tombstone,
     /// Not base64.
-    #[error("the event holds no base64 here: {0}")]
+    #[error("the value is not base64: {0}")]
     Encoding(&'static str),
-    /// No text.
+    /// Not text.
     #[error("the message has no body: {0}")]
     Body(&'static str),
     /// Not UTF-8.
     #[error("not UTF-8 at byte {0}")]
     Utf8(usize),
-    /// A NUL in text, which Postgres cannot hold.
+    /// A NUL in text, which Postgres cannot store.
     #[error("text with NUL")]
     Nul,
     /// Not JSON, or JSON of another shape.
@@ -25,7 +25,7 @@ pub enum BadContent {
     Json(String),
 }
 
-/// Refuses, with a reason for people, what is not JSON, of another shape, or has a NUL anywhere in its text.
+/// Reads JSON without NUL in its text.
 pub(super) fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, BadContent> {
     if has_nul(text) {
         return Err(BadContent::Nul);
@@ -33,7 +33,7 @@ pub(super) fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, BadConten
     strict_json::from_str(text).map_err(|e| BadContent::Json(e.to_string()))
 }
 
-/// Whether JSON text holds a NUL, bare or escaped. `\\u0000` is a backslash followed by `u0000`, not a NUL.
+/// Whether JSON text has a NUL, bare or escaped. `\\u0000` is a backslash followed by `u0000`.
 fn has_nul(json: &str) -> bool {
     let escaped = |at: usize| {
         json.as_bytes()[..at]

@@ -1,4 +1,4 @@
-//! What may be acknowledged, as properties over any batch and any outcomes.
+//! Partial batch responses of Kafka, as properties over any batch and any outcomes.
 
 use std::time::Duration;
 
@@ -17,37 +17,37 @@ fn batch(records: &[(i32, i64)]) -> KafkaBatch {
     serde_json::from_str(&json!({ "records": { "t-0": records } }).to_string()).expect("an event")
 }
 
-/// What a handler may do with a record.
+/// What a handler does with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Forgotten,
+enum Act {
+    Nothing,
     Done,
     Retried,
     ToPark,
     Parked,
 }
 
-fn fates() -> impl Strategy<Value = Fate> {
+fn acts() -> impl Strategy<Value = Act> {
     prop_oneof![
-        1 => Just(Fate::Forgotten),
-        4 => Just(Fate::Done),
-        1 => Just(Fate::Retried),
-        1 => Just(Fate::ToPark),
-        2 => Just(Fate::Parked),
+        1 => Just(Act::Nothing),
+        4 => Just(Act::Done),
+        1 => Just(Act::Retried),
+        1 => Just(Act::ToPark),
+        2 => Just(Act::Parked),
     ]
 }
 
-fn play<'a>(batch: &'a KafkaBatch, fates: &[Fate]) -> Ledger<'a> {
+fn ledger_of<'a>(batch: &'a KafkaBatch, acts: &[Act]) -> Ledger<'a> {
     let mut ledger = Ledger::new(batch);
     let reason = || Reason::new("because");
-    for (i, fate) in fates.iter().enumerate() {
-        match fate {
-            Fate::Forgotten => {}
-            Fate::Done => ledger.note(i, Outcome::Done),
-            Fate::Retried => ledger.note(i, Outcome::Retry(reason())),
-            Fate::ToPark | Fate::Parked => ledger.note(i, Outcome::Park(reason())),
+    for (i, act) in acts.iter().enumerate() {
+        match act {
+            Act::Nothing => {}
+            Act::Done => ledger.note(i, Outcome::Done),
+            Act::Retried => ledger.note(i, Outcome::Retry(reason())),
+            Act::ToPark | Act::Parked => ledger.note(i, Outcome::Park(reason())),
         }
-        if *fate == Fate::Parked {
+        if *act == Act::Parked {
             ledger.parked(i);
         }
     }
@@ -55,14 +55,15 @@ fn play<'a>(batch: &'a KafkaBatch, fates: &[Fate]) -> Ledger<'a> {
 }
 
 proptest! {
-    /// The host resumes each partition at its reported offset, so everything below it, and all of an unreported one, is acknowledged.
+    /// The host resumes a partition at its reported offset: everything below it is acknowledged,
+    /// and all of a partition that is not reported.
     #[test]
-    fn what_is_acknowledged_is_done_or_parked_and_nothing_behind_a_failure_is(
-        records in vec(((0..3_i32, 0..40_i64), fates()), 0..40),
+    fn only_done_or_parked_records_are_acknowledged(
+        records in vec(((0..3_i32, 0..40_i64), acts()), 0..40),
     ) {
-        let (at, fates): (Vec<_>, Vec<_>) = records.into_iter().unzip();
+        let (at, acts): (Vec<_>, Vec<_>) = records.into_iter().unzip();
         let batch = batch(&at);
-        let ledger = play(&batch, &fates);
+        let ledger = ledger_of(&batch, &acts);
         let failures = ledger.response();
         let resumes = |partition: i32| {
             let name = format!("t-{partition}");
@@ -70,13 +71,13 @@ proptest! {
         };
         let acknowledged = |(partition, offset): (i32, i64)| offset < resumes(partition);
         let mut failed_at = std::collections::BTreeSet::new();
-        for (at, fate) in at.iter().zip(&fates) {
-            if !matches!(fate, Fate::Done | Fate::Parked) {
-                prop_assert!(!acknowledged(*at), "{at:?} was {fate:?} and acknowledged");
+        for (at, act) in at.iter().zip(&acts) {
+            if !matches!(act, Act::Done | Act::Parked) {
+                prop_assert!(!acknowledged(*at), "{at:?} was {act:?} and acknowledged");
                 failed_at.insert(*at);
             }
         }
-        // And nothing is delivered again without need: each resumes exactly where something failed.
+        // And nothing is delivered again without need: each resumes where a record failed.
         let named: Vec<_> = (0..3).filter(|p| resumes(*p) != i64::MAX).map(|p| (p, resumes(p))).collect();
         prop_assert_eq!(named.len(), failures.items.len(), "at most one entry a partition");
         for place in named {
@@ -85,29 +86,29 @@ proptest! {
     }
 
     #[test]
-    fn every_record_is_counted_once(fates in vec(fates(), 0..30)) {
-        let at: Vec<_> = (0..fates.len()).map(|n| (0, n as i64)).collect();
+    fn every_record_is_counted_once(acts in vec(acts(), 0..30)) {
+        let at: Vec<_> = (0..acts.len()).map(|n| (0, n as i64)).collect();
         let batch = batch(&at);
-        let ledger = play(&batch, &fates);
-        let count = |wanted: &[Fate]| fates.iter().filter(|f| wanted.contains(f)).count();
+        let ledger = ledger_of(&batch, &acts);
+        let count = |counted: &[Act]| acts.iter().filter(|f| counted.contains(f)).count();
         let expected = OutcomeCounts {
-            done: count(&[Fate::Done]),
-            parked: count(&[Fate::Parked]),
-            failed: count(&[Fate::Forgotten, Fate::Retried, Fate::ToPark]),
+            done: count(&[Act::Done]),
+            parked: count(&[Act::Parked]),
+            failed: count(&[Act::Nothing, Act::Retried, Act::ToPark]),
         };
         prop_assert_eq!(ledger.counts(), expected);
-        prop_assert_eq!(ledger.to_park().count(), count(&[Fate::ToPark]));
+        prop_assert_eq!(ledger.to_park().count(), count(&[Act::ToPark]));
         prop_assert_eq!(ledger.response().is_empty(), expected.failed == 0);
     }
 
     #[test]
-    fn bisecting_finds_every_failing_record_left_to_right_and_tries_all_others(len in 0..60_usize, bad in vec(0..60_usize, 0..6)) {
+    fn bisecting_finds_every_failing_record(len in 0..60_usize, bad in vec(0..60_usize, 0..6)) {
         let mut parts = Bisect::new(len);
         let mut succeeded = Vec::new();
         let mut found = Vec::new();
         while let Some(part) = parts.next() {
-            let dealt_with = succeeded.len() + found.len();
-            prop_assert_eq!(part.start, dealt_with, "everything to the left has been dealt with");
+            let finished = succeeded.len() + found.len();
+            prop_assert_eq!(part.start, finished, "everything to the left is finished");
             if !bad.iter().any(|b| part.contains(b)) {
                 succeeded.extend(part);
             } else if !parts.split(&part) {
@@ -122,13 +123,13 @@ proptest! {
     }
 
     #[test]
-    fn a_wait_is_within_its_ceiling_and_grows_with_its_randomness(attempt in 0..80_u32, a: u64, b: u64) {
+    fn a_delay_is_within_its_bound(attempt in 0..80_u32, a: u64, b: u64) {
         let policy = Backoff { base: Duration::from_millis(50), cap: Duration::from_secs(20), max_attempts: None };
-        let wait = |random| policy.delay(attempt, random).expect("no end");
+        let delay = |random| policy.delay(attempt, random).expect("no end");
         let doubled = 50_u64.saturating_mul(1 << attempt.saturating_sub(1).min(20));
-        prop_assert!(wait(a) <= policy.cap && wait(a) <= Duration::from_millis(doubled));
-        prop_assert_eq!(wait(a.min(b)) <= wait(a.max(b)), true);
-        prop_assert_eq!(wait(0), Duration::ZERO);
+        prop_assert!(delay(a) <= policy.cap && delay(a) <= Duration::from_millis(doubled));
+        prop_assert_eq!(delay(a.min(b)) <= delay(a.max(b)), true);
+        prop_assert_eq!(delay(0), Duration::ZERO);
     }
 
     #[test]
@@ -140,9 +141,9 @@ proptest! {
 }
 
 #[test]
-fn the_response_reads_as_the_event_source_mapping_expects() {
+fn the_response_has_the_form_of_the_service() {
     let batch = batch(&[(0, 41), (0, 42), (0, 43)]);
-    let ledger = play(&batch, &[Fate::Done, Fate::Retried, Fate::Done]);
+    let ledger = ledger_of(&batch, &[Act::Done, Act::Retried, Act::Done]);
     let response = serde_json::to_value(ledger.response()).expect("encodes");
     assert_eq!(
         response,
@@ -155,15 +156,15 @@ fn the_response_reads_as_the_event_source_mapping_expects() {
 }
 
 #[test]
-fn only_what_was_to_be_parked_can_have_been_parked() {
+fn only_a_record_to_park_becomes_parked() {
     let batch = batch(&[(0, 1)]);
-    let mut ledger = play(&batch, &[Fate::Retried]);
+    let mut ledger = ledger_of(&batch, &[Act::Retried]);
     ledger.parked(0);
     assert_eq!(ledger.counts().failed, 1);
 }
 
 #[test]
-fn the_last_attempt_has_no_wait_after_it() {
+fn the_last_attempt_has_no_delay() {
     let policy = Backoff {
         base: Duration::from_secs(1),
         cap: Duration::from_secs(9),
@@ -174,7 +175,7 @@ fn the_last_attempt_has_no_wait_after_it() {
 }
 
 #[test]
-fn errors_are_sorted_by_what_helps() {
+fn sqlstates_have_their_next_step() {
     for (state, step) in [
         (Some("22001"), NextStep::Bisect),
         (Some("23505"), NextStep::Bisect),

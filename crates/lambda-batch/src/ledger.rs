@@ -1,41 +1,44 @@
-//! The outcomes of a batch, and what may be acknowledged because of them.
+//! The outcomes of a batch, and its partial batch response.
 
 use super::outcome::{Outcome, Reason};
 use super::response::{BatchResponse, EventBatch};
 use crate::KafkaBatch;
 
-/// What is known of one record.
+/// The state of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum RecordState {
-    /// Nobody spoke of it yet.
+    /// Without outcome: counts as failed.
     Open,
     Done,
     Retry(Reason),
-    /// To be parked, not yet durable.
+    /// To be parked, not durable yet.
     ToPark(Reason),
     Parked(Reason),
 }
 
-/// Keeps the outcome of every record of a batch, addressed by its index in the batch.
+/// Keeps the outcome of each record of a batch, by its index.
+///
+/// Nothing is acknowledged that is neither done nor durably parked, and nothing behind a failed
+/// record of its partition or message group. A record without outcome counts as failed.
 #[derive(Debug)]
 pub struct Ledger<'a, B = KafkaBatch> {
     batch: &'a B,
     states: Vec<RecordState>,
 }
 
-/// How many records came to which end.
+/// Numbers of records by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutcomeCounts {
     /// Done.
     pub done: usize,
     /// Durably parked.
     pub parked: usize,
-    /// Neither: delivered again.
+    /// Neither; they are delivered again.
     pub failed: usize,
 }
 
 impl<'a, B: EventBatch> Ledger<'a, B> {
-    /// A ledger in which every record is still open.
+    /// A ledger without outcomes.
     pub fn new(batch: &'a B) -> Self {
         Self {
             batch,
@@ -43,7 +46,7 @@ impl<'a, B: EventBatch> Ledger<'a, B> {
         }
     }
 
-    /// Notes the outcome of record `index`, in place of what was noted before.
+    /// Sets the outcome of record `index`.
     ///
     /// # Panics
     /// If the batch has no such record.
@@ -55,7 +58,7 @@ impl<'a, B: EventBatch> Ledger<'a, B> {
         };
     }
 
-    /// Records that are to be parked and are not yet, with the reason. Whoever makes them durable says so by [`Self::parked`].
+    /// Records that are to be parked, with the reason. Call [`Self::parked`] once they are durable.
     pub fn to_park(&self) -> impl Iterator<Item = (usize, &Reason)> {
         self.states.iter().enumerate().filter_map(|(i, s)| match s {
             RecordState::ToPark(reason) => Some((i, reason)),
@@ -63,7 +66,7 @@ impl<'a, B: EventBatch> Ledger<'a, B> {
         })
     }
 
-    /// Record `index` is durably parked. Changes nothing unless it was to be.
+    /// Marks record `index` as durably parked if it was to be parked.
     ///
     /// # Panics
     /// If the batch has no such record.
@@ -74,7 +77,7 @@ impl<'a, B: EventBatch> Ledger<'a, B> {
         }
     }
 
-    /// How many came to which end.
+    /// Numbers of records by outcome.
     pub fn counts(&self) -> OutcomeCounts {
         let mut counts = OutcomeCounts::default();
         for state in &self.states {
@@ -89,7 +92,7 @@ impl<'a, B: EventBatch> Ledger<'a, B> {
         counts
     }
 
-    /// The partial batch response: what may not be acknowledged.
+    /// The partial batch response.
     pub fn response(&self) -> BatchResponse<B::Identifier> {
         let failed = self
             .states

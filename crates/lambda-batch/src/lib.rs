@@ -38,7 +38,7 @@ pub use response::{BatchItemFailure, BatchResponse, EventBatch, KafkaItemIdentif
 pub use retry::Backoff;
 pub use schedule::Tick;
 pub use sqlstate::{ErrorClass, NextStep};
-pub use sqs::{Body, SqsBatch, SqsMessage};
+pub use sqs::{MessageBody, SqsBatch, SqsMessage};
 pub use transaction::{
     BatchPart, BatchTransaction, CommittedPrefix, TransactionError, Unfinished, commit_prefix,
 };

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::BadContent;
 
-/// Why a record is not done: one line without control characters, at most [`Reason::MAX_LEN`] bytes.
+/// Why a record is not done: one line without control characters, at most [`Reason::MAX_LEN`]
+/// bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reason(String);
 

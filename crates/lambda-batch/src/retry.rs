@@ -1,23 +1,23 @@
-//! When to try again: exponential, capped, with full jitter.
+//! Exponential backoff with a cap and full jitter.
 
 use std::time::Duration;
 
-/// A retry policy. Pure: the attempt and the randomness are given.
+/// A retry policy. Pure: attempt and randomness are parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
-    /// Upper bound of the first wait.
+    /// Upper bound of the first delay.
     pub base: Duration,
-    /// Upper bound of any wait.
+    /// Upper bound of every delay.
     pub cap: Duration,
-    /// Attempts in all, the first included; none: without end.
+    /// Maximum attempts, the first included; `None` for no limit.
     pub max_attempts: Option<u32>,
 }
 
 impl Backoff {
-    /// How long to wait after attempt number `attempt` (from 1) failed; nothing if that was the last.
+    /// The delay after failed attempt number `attempt` (from 1); `None` after the last one.
     ///
-    /// Evenly between zero and `min(cap, base * 2^(attempt - 1))`: full jitter, so that many who failed together do not return
-    /// together. `random` is any 64 random bits.
+    /// Uniform between zero and `min(cap, base * 2^(attempt - 1))` (full jitter), so that clients
+    /// that failed together do not retry together. `random` is 64 random bits.
     pub fn delay(&self, attempt: u32, random: u64) -> Option<Duration> {
         if self.max_attempts.is_some_and(|max| attempt >= max) {
             return None;

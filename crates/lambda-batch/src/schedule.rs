@@ -1,25 +1,25 @@
-//! The tick of a schedule: what a rule of `EventBridge` and its Scheduler send.
+//! The event of a schedule: of an `EventBridge` rule or of `EventBridge` Scheduler.
 
 use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::Value;
 
-/// One tick. The time it was *scheduled* for is its identity: a tick delivered twice has the same.
+/// One tick. The *scheduled* time identifies it: a tick that is delivered twice has the same time.
 ///
-/// A rule sends `detail` as an object, Scheduler as the text `"{}"`, and a schedule with an input of its own sends just that: so
-/// nothing but the time and the identity is read, and either may be missing.
+/// A rule sends `detail` as an object, Scheduler sends the text `"{}"`, and a schedule with an
+/// input sends only that input. So only time and id are read, and either may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tick {
-    /// When it was due, milliseconds since 1970; nothing if the event does not say.
+    /// When it was due, milliseconds since 1970, if the event has it.
     pub at_ms: Option<i64>,
-    /// The identity the service gave the event.
+    /// The id of the event, if it has one.
     pub id: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Tick {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let event = Value::deserialize(deserializer)?;
-        // an array has no members, so nothing is read from its items
+        // `get` of an array finds no member
         let text = |name| event.get(name).and_then(Value::as_str);
         let at_ms = text("time")
             .and_then(|t| t.parse::<jiff::Timestamp>().ok())
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tick_of_a_rule_carries_its_scheduled_time() {
+    fn a_rule_has_its_scheduled_time() {
         let tick = tick(include_str!("fixtures/rule.json"));
         assert_eq!(tick.at_ms, Some(1_795_372_200_000));
         assert_eq!(
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tick_of_scheduler_whose_detail_is_text_carries_its_scheduled_time() {
+    fn scheduler_has_its_scheduled_time() {
         let tick = tick(include_str!("fixtures/scheduler.json"));
         assert_eq!(tick.at_ms, Some(1_795_372_200_000));
         assert_eq!(
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_of_its_own_is_a_tick_without_a_time() {
+    fn an_input_is_a_tick_without_time() {
         assert_eq!(
             tick(include_str!("fixtures/custom-input.json")),
             Tick::default()

@@ -1,41 +1,41 @@
-//! Errors of a database sorted by what to do next.
+//! Classes of database errors, by what to do next.
 
-/// What kind of error a statement met.
+/// The class of an error of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
-    /// The data itself: it will fail again however often it is tried.
+    /// The data is refused: every further attempt fails as well.
     Data,
-    /// Two transactions in each other's way; one gave up.
+    /// A deadlock or serialization failure: another transaction was in the way.
     Conflict,
-    /// It waited for a lock for longer than it may (55P03), or its own transaction stood still for too long (25P03, 25P04): many
-    /// transactions at once, and nothing wrong with any of them. Waiting took seconds, so the next attempt comes later.
+    /// A lock timeout (55P03) or a transaction timeout (25P03, 25P04): too many concurrent
+    /// transactions. The wait took seconds, so the next attempt comes later.
     Busy,
-    /// It took too long and was cancelled.
+    /// The statement took too long and was cancelled.
     Cancelled,
-    /// The server is away, closing, full, out of a resource, or takes no writes.
+    /// The server is unreachable, shutting down, out of a resource, or read-only.
     Unavailable,
-    /// Anything else. Treated like [`Self::Unavailable`], but somebody should look.
+    /// Any other error. Treated like [`Self::Unavailable`], with an alarm.
     Unknown,
 }
 
 /// What to do about a failed batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NextStep {
-    /// Cut the batch in two, left first, down to the one record that fails; park that one.
+    /// Bisect the batch down to the one record that fails, and park that record.
     Bisect,
-    /// Try the same again at once, a few times.
+    /// Repeat immediately, a few times.
     RetryNow,
     /// Try halves; a single record that still takes too long is retried later.
     Halve,
-    /// Give it back: outcome Retry for every record not yet done.
+    /// Outcome `Retry` for every record that is not done.
     RetryLater {
-        /// Nobody foresaw this error: raise an alarm.
+        /// The error is unexpected: raise an alarm.
         alarm: bool,
     },
 }
 
 impl ErrorClass {
-    /// By SQLSTATE; an error of the connection itself has none.
+    /// The class of an SQLSTATE; an error of the connection has none.
     pub fn of_sqlstate(state: Option<&str>) -> Self {
         let Some(state) = state else {
             return Self::Unavailable;
@@ -45,13 +45,14 @@ impl ErrorClass {
             ("55P03" | "25P03" | "25P04", _) => Self::Busy,
             ("57014", _) => Self::Cancelled,
             (_, Some("22" | "23")) => Self::Data,
-            // 25006, a read-only transaction: the connection leads to a standby. The next one may not.
+            // 25006, a read-only transaction: the server is a standby. Another connection may reach
+            // the primary.
             ("25006", _) | (_, Some("08" | "53" | "57")) => Self::Unavailable,
             _ => Self::Unknown,
         }
     }
 
-    /// Whether other transactions were in the way: it passes by itself, however often it is counted.
+    /// Whether other transactions were in the way: the error is transient.
     pub const fn is_contention(self) -> bool {
         matches!(self, Self::Conflict | Self::Busy)
     }

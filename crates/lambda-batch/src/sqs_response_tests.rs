@@ -1,4 +1,4 @@
-//! What of a queue's messages may be acknowledged.
+//! Partial batch responses of SQS.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn batch(groups: &[u8]) -> SqsBatch {
 
 proptest! {
     #[test]
-    fn exactly_what_failed_and_what_stands_behind_it_in_its_group_comes_again(messages in vec((0..4_u8, any::<bool>()), 0..40)) {
+    fn failures_and_the_rest_of_their_groups_are_reported(messages in vec((0..4_u8, any::<bool>()), 0..40)) {
         let (groups, done): (Vec<u8>, Vec<bool>) = messages.into_iter().unzip();
         let batch = batch(&groups);
         let mut ledger = Ledger::new(&batch);
@@ -40,7 +40,7 @@ proptest! {
 }
 
 #[test]
-fn the_response_names_messages_as_the_event_source_mapping_expects() {
+fn the_response_has_the_form_of_the_service() {
     let batch = batch(&[0, 0, 0]);
     let mut ledger = Ledger::new(&batch);
     ledger.note(0, Outcome::Done);

@@ -9,11 +9,11 @@ import (
 	"os"
 )
 
-// serve asks the Lambda Runtime API for events and posts what handle makes of each, for ever. It returns only when the
+// serve receives events from the Lambda Runtime API and posts the result of handle for each. It returns only if the
 // Runtime API cannot be reached, which ends the instance.
 func serve(handle func(event []byte) (any, error)) error {
 	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
-	// No deadline: asking for the next event waits until there is one.
+	// No deadline: the request for the next event returns when there is one.
 	client := &http.Client{Transport: &http.Transport{}}
 	for {
 		next, err := client.Get(base + "next")
@@ -28,22 +28,22 @@ func serve(handle func(event []byte) (any, error)) error {
 		if next.StatusCode != http.StatusOK {
 			return fmt.Errorf("next: %s: %s", next.Status, event)
 		}
-		path, body := answer(handle, event)
+		path, body := invoke(handle, event)
 		if err := post(client, base+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+path, body); err != nil {
 			return err
 		}
 	}
 }
 
-// answer runs the handler: its answer, or its failure, in the Runtime API's words.
-func answer(handle func(event []byte) (any, error), event []byte) (path string, body []byte) {
+// invoke runs the handler and returns the path and the body for the Runtime API: of a response or of an error.
+func invoke(handle func(event []byte) (any, error), event []byte) (path string, body []byte) {
 	value, err := handle(event)
 	if err == nil {
 		body, err = json.Marshal(value)
 	}
 	if err != nil {
 		failure := map[string]string{"errorType": fmt.Sprintf("%T", err), "errorMessage": err.Error()}
-		body, _ = json.Marshal(failure) // two texts can always be written
+		body, _ = json.Marshal(failure) // a map of strings has no error
 		return "/error", body
 	}
 	return "/response", body

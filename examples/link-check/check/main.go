@@ -1,4 +1,4 @@
-// Looks at web pages: one or all of them for an HTTP API, all of them when a schedule fires.
+// Checks web pages: one or all of them for an HTTP API, all of them when a schedule fires.
 package main
 
 import (
@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// event holds what tells a request from a schedule, and which page is meant.
+// event is a request of the HTTP API or the event of a schedule.
 type event struct {
 	DetailType     string            `json:"detail-type"`
 	PathParameters map[string]string `json:"pathParameters"`
 }
 
-// response is an answer to an HTTP API.
+// response is a response of the HTTP API.
 type response struct {
 	StatusCode int               `json:"statusCode"`
 	Headers    map[string]string `json:"headers"`
@@ -29,11 +29,11 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	patience, err := strconv.Atoi(os.Getenv("PATIENCE_MS"))
+	timeoutMs, err := strconv.Atoi(os.Getenv("PATIENCE_MS"))
 	if err != nil {
 		fail(fmt.Errorf("PATIENCE_MS: %w", err))
 	}
-	client := &http.Client{Timeout: time.Duration(patience) * time.Millisecond}
+	client := &http.Client{Timeout: time.Duration(timeoutMs) * time.Millisecond}
 	fail(serve(func(raw []byte) (any, error) { return handle(client, pages, raw) }))
 }
 
@@ -43,31 +43,31 @@ func handle(client *http.Client, pages []page, raw []byte) (any, error) {
 		return nil, err
 	}
 	if given.DetailType == "Scheduled Event" {
-		return round(client, pages)
+		return checkAndLog(client, pages)
 	}
 	name, one := given.PathParameters["name"]
 	if !one {
-		return reply(http.StatusOK, lookAtAll(client, pages))
+		return reply(http.StatusOK, checkAll(client, pages))
 	}
 	for _, candidate := range pages {
 		if candidate.name == name {
-			return reply(http.StatusOK, look(client, candidate))
+			return reply(http.StatusOK, check(client, candidate))
 		}
 	}
 	return reply(http.StatusNotFound, map[string]string{"message": "no page is called " + name})
 }
 
-// round prints a line for every page, and fails if one is down.
-func round(client *http.Client, pages []page) (any, error) {
+// checkAndLog prints a line for every page, and fails if one is down.
+func checkAndLog(client *http.Client, pages []page) (any, error) {
 	var down []string
-	for _, seen := range lookAtAll(client, pages) {
-		line, err := json.Marshal(seen)
+	for _, result := range checkAll(client, pages) {
+		line, err := json.Marshal(result)
 		if err != nil {
 			return nil, err
 		}
 		fmt.Println(string(line))
-		if !seen.Up {
-			down = append(down, seen.Name)
+		if !result.Up {
+			down = append(down, result.Name)
 		}
 	}
 	if down != nil {

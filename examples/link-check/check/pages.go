@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// page is something to look at.
+// page is a page to check.
 type page struct{ name, address string }
 
-// finding is what was seen of a page.
+// finding is the result of a check.
 type finding struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
@@ -27,7 +27,7 @@ func parsePages(text string) ([]page, error) {
 	for _, word := range strings.Fields(text) {
 		name, address, found := strings.Cut(word, "=")
 		if !found || name == "" || !strings.HasPrefix(address, "http") {
-			return nil, fmt.Errorf("PAGES holds %q; write name=http://address", word)
+			return nil, fmt.Errorf("PAGES contains %q; write name=http://address", word)
 		}
 		pages = append(pages, page{name, address})
 	}
@@ -37,36 +37,36 @@ func parsePages(text string) ([]page, error) {
 	return pages, nil
 }
 
-// look asks for a page once. Any answer below 400 counts as up; redirects are followed.
-func look(client *http.Client, one page) finding {
+// check requests a page once. A status below 400 counts as up; redirects are followed.
+func check(client *http.Client, one page) finding {
 	began := time.Now()
-	seen := finding{Name: one.name, Address: one.address}
+	result := finding{Name: one.name, Address: one.address}
 	request, err := http.NewRequest(http.MethodGet, one.address, nil)
 	if err == nil {
 		request.Header.Set("User-Agent", "link-check")
 		var reply *http.Response
 		if reply, err = client.Do(request); err == nil {
 			reply.Body.Close()
-			seen.Status = reply.StatusCode
-			seen.Up = reply.StatusCode < 400
+			result.Status = reply.StatusCode
+			result.Up = reply.StatusCode < 400
 		}
 	}
 	if err != nil {
-		seen.Error = err.Error()
+		result.Error = err.Error()
 	}
-	seen.Millis = time.Since(began).Milliseconds()
-	return seen
+	result.Millis = time.Since(began).Milliseconds()
+	return result
 }
 
-// lookAtAll asks for all pages at once and keeps their order.
-func lookAtAll(client *http.Client, pages []page) []finding {
+// checkAll checks all pages concurrently and keeps their order.
+func checkAll(client *http.Client, pages []page) []finding {
 	found := make([]finding, len(pages))
 	var all sync.WaitGroup
 	for at, one := range pages {
 		all.Add(1)
 		go func(at int, one page) {
 			defer all.Done()
-			found[at] = look(client, one)
+			found[at] = check(client, one)
 		}(at, one)
 	}
 	all.Wait()

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestPagesAreReadInOrderAndMistakesAreNamed(t *testing.T) {
+func TestPagesAreReadInOrderAndMistakesReported(t *testing.T) {
 	pages, err := parsePages(" a=http://x/?q=1  b=https://y ")
 	if err != nil || len(pages) != 2 || pages[0].address != "http://x/?q=1" || pages[1].name != "b" {
 		t.Fatal(pages, err)
@@ -19,7 +19,7 @@ func TestPagesAreReadInOrderAndMistakesAreNamed(t *testing.T) {
 	}
 }
 
-func TestAPageIsUpBelow400AndOneThatIsAwayIsDown(t *testing.T) {
+func TestAPageIsUpBelow400(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/gone" {
 			w.WriteHeader(http.StatusGone)
@@ -27,7 +27,7 @@ func TestAPageIsUpBelow400AndOneThatIsAwayIsDown(t *testing.T) {
 	}))
 	defer server.Close()
 	pages := []page{{"good", server.URL}, {"gone", server.URL + "/gone"}, {"away", "http://127.0.0.1:1/"}}
-	found := lookAtAll(http.DefaultClient, pages)
+	found := checkAll(http.DefaultClient, pages)
 	if !found[0].Up || found[1].Up || found[1].Status != http.StatusGone || found[2].Up || found[2].Error == "" {
 		t.Fatal(found)
 	}

@@ -1,4 +1,5 @@
-//! The sale's HTTP API, as buyers and the payment provider use it. Writes each answer to the client log.
+//! The sale's HTTP API, as buyers and the payment provider use it. Writes each answer to the client
+//! log.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -99,8 +99,8 @@ impl Environment {
         self.invoke_with(function, event, &[]).await
     }
 
-    /// Invokes a function with one event in a process of its own. A running host, which may belong to
-    /// another environment, is not used.
+    /// Invokes a function with one event in a process of its own. A running host, which may belong
+    /// to another environment, is not used.
     pub async fn invoke_alone(&self, function: &str, event: &Path) -> Result<Output> {
         self.invoke_with(function, event, &["--alone"]).await
     }
@@ -131,8 +131,8 @@ impl Environment {
     }
 }
 
-/// A running `usher up`. It is killed when this value is dropped; it drains and ends if this process is
-/// killed.
+/// A running `usher up`. It is killed when this value is dropped; it drains and ends if this
+/// process is killed.
 #[derive(Debug)]
 pub struct Host {
     child: Child,
@@ -162,8 +162,8 @@ impl StatusClient {
 }
 
 impl Host {
-    /// Starts the given `usher up`, appends its output to `log`, and waits until it serves its status at
-    /// `control` and, if given, accepts connections at `http`.
+    /// Starts the given `usher up`, appends its output to `log`, and waits until it serves its
+    /// status at `control` and, if given, accepts connections at `http`.
     pub async fn start(
         mut usher: Command,
         control: SocketAddr,
@@ -224,7 +224,8 @@ impl Host {
                 Some(http) => tokio::net::TcpStream::connect(http).await.is_ok(),
                 None => true,
             };
-            // If another host has taken the port meanwhile, that one answers until this one has ended.
+            // If another host has taken the port meanwhile, that one answers until this one has
+            // ended.
             if api
                 && self
                     .status_client

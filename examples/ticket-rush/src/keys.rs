@@ -1,6 +1,7 @@
 //! The key set that signs buyers' tokens: an identity provider in two files.
 //!
-//! `private.pem` signs; the authorizer of the API reads `jwks.json`. Every request needs the authorizer.
+//! `private.pem` signs; the authorizer of the API reads `jwks.json`. Every request needs the
+//! authorizer.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! Tools of a client of the ticket sale on one machine, for the demo, the journeys and the benchmarks.
+//! Tools of a client of the ticket sale on one machine, for the demo, the journeys and the
+//! benchmarks.
 //!
 //! | module | provides |
 //! |---|---|

@@ -1,8 +1,9 @@
 //! Locks on the data folder and on an environment. They end with the process that holds them.
 //!
-//! One run of `demo` or `up` at a time holds the data folder, which records the environments of earlier
-//! runs. One process at a time holds an environment on the servers, from whichever checkout. A host
-//! also locks its state folder, which shows whether the host of an environment still runs.
+//! One run of `demo` or `up` at a time holds the data folder, which records the environments of
+//! earlier runs. One process at a time holds an environment on the servers, from whichever
+//! checkout. A host also locks its state folder, which shows whether the host of an environment
+//! still runs.
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -13,8 +14,8 @@ use sqlx::{Connection, PgConnection, query_scalar};
 
 use crate::locations::Servers;
 
-/// Lock file of the data folder, with the process id of its run. scripts/run locks it as well, before it
-/// builds.
+/// Lock file of the data folder, with the process id of its run. scripts/run locks it as well,
+/// before it builds.
 const LOCK: &str = "ticket-rush.lock";
 
 /// Lock file of `usher` in its state folder, with the process id of the host.
@@ -39,7 +40,8 @@ impl DataFolderLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => bail!(
-                "another run of demo or up uses {}{}. Wait until it ends, or end it; nothing of it was touched",
+                "another run of demo or up uses {}{}. Wait until it ends, or end it; nothing of \
+                 it was touched",
                 data.display(),
                 process_id(&path)
                     .map(|process| format!(" (process {process})"))

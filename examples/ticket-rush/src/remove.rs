@@ -9,8 +9,8 @@ use crate::locks::EnvironmentLock;
 use crate::prepare::{calls_topic, orders_topic};
 use crate::topics;
 
-/// Removes everything that [`prepare`](crate::prepare::prepare) and a run created. Idempotent. Fails, and
-/// removes nothing, if another process holds the environment.
+/// Removes everything that [`prepare`](crate::prepare::prepare) and a run created. Idempotent.
+/// Fails, and removes nothing, if another process holds the environment.
 pub async fn remove(servers: &Servers, prefix: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     ensure!(

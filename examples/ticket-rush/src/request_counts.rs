@@ -21,8 +21,9 @@ impl RequestCounts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request. `by_function`: the answer has the id of an instance, so the function sent it.
-    /// Otherwise the gateway answered, and the function may or may not have handled the request.
+    /// Counts a request. `by_function`: the answer has the id of an instance, so the function sent
+    /// it. Otherwise the gateway answered, and the function may or may not have handled the
+    /// request.
     pub(crate) fn add(&self, route: &str, status: u16, by_function: bool) {
         let mut counts = self.lock();
         if by_function {

@@ -1,5 +1,5 @@
-//! The signals that end a run: SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal is closed). The run then
-//! drains the host.
+//! The signals that end a run: SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal is closed). The
+//! run then drains the host.
 
 use std::future::{Future, pending};
 

@@ -1,5 +1,5 @@
-//! Kafka topics of the system. Their type of timestamp is `LogAppendTime`, so that no decision depends on
-//! a producer's clock.
+//! Kafka topics of the system. Their type of timestamp is `LogAppendTime`, so that no decision
+//! depends on a producer's clock.
 
 use std::time::Duration;
 

@@ -66,7 +66,8 @@ ORDER=...
 curl -sS {api}/orders/$ORDER -H \"Authorization: Bearer $BUYER\"
 NOW=$(date +%s); BODY=\"{{\\\"reference\\\":\\\"r1\\\",\\\"order\\\":\\\"$ORDER\\\",\\\"amount_cents\\\":9000}}\"
 curl -sS {api}/payments -H \"X-Payment-Timestamp: $NOW\" -d \"$BODY\" \\
-  -H \"X-Payment-Signature: v1=$(printf %s \"$NOW.$BODY\" | openssl dgst -sha256 -hmac {secret} | sed 's/.* //')\"
+  -H \"X-Payment-Signature: v1=$(printf %s \"$NOW.$BODY\" | openssl dgst -sha256 -hmac {secret} | \
+       sed 's/.* //')\"
 curl -sS -X POST {api}/orders/$ORDER/cancel -H \"Authorization: Bearer $BUYER\"
 
 # change the program (version as last read), or stop its sale

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use lambda_batch::{BatchResponse, KafkaBatch, OutcomeCounts};
-use shared::store::{Arrival, CollectedBatch, Forgotten, Store};
+use shared::api_calls::{CollectedBatch, DeletedCalls};
+use shared::store::{Arrival, Store};
 use shared::telemetry::MetricLine;
 
 use crate::retention::RetentionTimer;
@@ -50,7 +51,7 @@ impl Collector {
                     .forget(&self.store, &self.settings.retention)
                     .await
             }
-            Some(_) => Forgotten::default(),
+            Some(_) => DeletedCalls::default(),
         };
         let contended = collected.result().contended(batch.len());
         self.measure(
@@ -67,7 +68,7 @@ impl Collector {
         &self,
         collected: &CollectedBatch,
         (counts, contended): (OutcomeCounts, u64),
-        forgotten: Forgotten,
+        forgotten: DeletedCalls,
         store: Duration,
         all: Duration,
     ) {

@@ -9,8 +9,8 @@
 //! Promises:
 //! - A record is acknowledged when it and every record before it in its partition are committed or
 //!   parked.
-//! - A record is added once, however often it is delivered: the transaction that adds it also stores
-//!   the progress.
+//! - A record is added once, however often it is delivered: the transaction that adds it also
+//!   stores the progress.
 //! - A record that cannot be read or stored delays no other: it is parked with its reason.
 //! - Orders are not affected: tables, topic, consumer group and concurrency belong to this function
 //!   alone.

@@ -1,13 +1,15 @@
 //! When rows that are too old are deleted: after a batch, since without batches no rows are added.
 //!
-//! After the commit, so that a slow deletion delays a response but no sum. A bounded number of rows,
-//! so that the delay is short. At most once per interval, unless the last deletion reached its bound:
-//! then the next batch continues. With a bound of at least a batch, deleting keeps pace with adding.
+//! After the commit, so that a slow deletion delays a response but no sum. A bounded number of
+//! rows, so that the delay is short. At most once per interval, unless the last deletion reached
+//! its bound: then the next batch continues. With a bound of at least a batch, deleting keeps pace
+//! with adding.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use shared::store::{Forgotten, Store};
+use shared::api_calls::DeletedCalls;
+use shared::store::Store;
 
 use crate::settings::Retention;
 
@@ -16,14 +18,14 @@ use crate::settings::Retention;
 pub(crate) struct RetentionTimer(Mutex<Option<Instant>>);
 
 impl RetentionTimer {
-    /// Deletes rows that are too old, if the interval is over. After an error the next interval tries
-    /// again.
-    pub(crate) async fn forget(&self, store: &Store, retention: &Retention) -> Forgotten {
+    /// Deletes rows that are too old, if the interval is over. After an error the next interval
+    /// tries again.
+    pub(crate) async fn forget(&self, store: &Store, retention: &Retention) -> DeletedCalls {
         if !self.due(Instant::now(), retention.every) {
-            return Forgotten::default();
+            return DeletedCalls::default();
         }
         match store
-            .forget_calls(retention.calls, retention.minutes, retention.limit)
+            .delete_old_calls(retention.calls, retention.minutes, retention.limit)
             .await
         {
             Ok(forgotten) => {
@@ -34,7 +36,7 @@ impl RetentionTimer {
             }
             Err(error) => {
                 tracing::warn!(%error, "old API calls are not deleted; the next interval tries again");
-                Forgotten::default()
+                DeletedCalls::default()
             }
         }
     }

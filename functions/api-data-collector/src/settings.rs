@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::api_stats::Caps;
+use shared::api_calls::Caps;
 use shared::config::{Problems, Reader, Url};
 use shared::naming::Names;
 

@@ -121,8 +121,8 @@ impl Invalidator {
         Ok(())
     }
 
-    /// The floor first: an instance that is notified reads it next. The notification is sent even if
-    /// the floor stood already: the process that raised it may have died before sending it.
+    /// The floor first: an instance that is notified reads it next. The notification is sent even
+    /// if the floor stood already: the process that raised it may have died before sending it.
     async fn evict(&self, found: &StreamedChange) -> Result<Raised, AnnounceError> {
         let change = found.change;
         let raised = self.shared.raise(change).await?;

@@ -1,4 +1,5 @@
-//! Updates the schema of an environment. Invoked once per deployment, before traffic; safe to repeat.
+//! Updates the schema of an environment. Invoked once per deployment, before traffic; safe to
+//! repeat.
 //!
 //! The event is ignored. The response lists the migrations that were applied:
 //! `{"schema":"demo","applied":["0001_sale"],"version":1}`.

@@ -1,5 +1,5 @@
-//! After the commit: waiting payments are matched with their orders, then every order of the batch is
-//! settled in the gate.
+//! After the commit: waiting payments are matched with their orders, then every order of the batch
+//! is settled in the gate.
 //!
 //! No error here fails the batch. Orders that are not settled stay listed for the sweep: the whole
 //! batch if the gate settled none, else each order.
@@ -61,7 +61,8 @@ async fn try_settle(
         .collect();
     let settled = settle_all(gate, requests).await;
     if settled.failed.len() == numbers.len() {
-        // The gate is unavailable. One row for the whole batch is cheaper than a change of each order.
+        // The gate is unavailable. One row for the whole batch is cheaper than a change of each
+        // order.
         return Ok(Settling {
             unsettled: numbers.len(),
             paid: newer.len(),
@@ -108,8 +109,9 @@ async fn try_settle(
     })
 }
 
-/// Settles orders again that have changed since the versions that were settled. Without this, an order
-/// that was paid and settled in between would have a timeout again. Returns those that failed.
+/// Settles orders again that have changed since the versions that were settled. Without this, an
+/// order that was paid and settled in between would have a timeout again. Returns those that
+/// failed.
 async fn settle_newer(
     gate: &Gate,
     store: &Store,
@@ -204,8 +206,8 @@ async fn settle_all(gate: &Gate, orders: Vec<Settle>) -> SettledOrders {
     settled
 }
 
-/// Settles other orders by their rows: those that hold seats which orders of the batch requested, and
-/// those that lost their seats to them in the gate.
+/// Settles other orders by their rows: those that hold seats which orders of the batch requested,
+/// and those that lost their seats to them in the gate.
 async fn reconcile_others(
     gate: &Gate,
     store: &Store,

@@ -70,7 +70,8 @@ impl App {
         Self::with_publisher(settings, Arc::new(publisher))
     }
 
-    /// Uses the given publisher. Must be called in a tokio runtime, which runs the background tasks.
+    /// Uses the given publisher. Must be called in a tokio runtime, which runs the background
+    /// tasks.
     pub fn with_publisher(
         settings: Settings,
         publisher: Arc<dyn PublishOrders>,

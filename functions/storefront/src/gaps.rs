@@ -1,8 +1,8 @@
 //! Offsets that a consumer never received: operators list them, and close those not to be replayed.
 //!
-//! Reading needs the scope `parked:read`, closing `parked:write`, as for parked records. An operator
-//! replays a gap by setting the consumer group back to `from_offset`; order-create closes the gap when
-//! the replay has passed its end.
+//! Reading needs the scope `parked:read`, closing `parked:write`, as for parked records. An
+//! operator replays a gap by setting the consumer group back to `from_offset`; order-create closes
+//! the gap when the replay has passed its end.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ struct CloseBody {
     why: String,
 }
 
-/// `GET /gaps?closed=0&after=&limit=20`: newest first, closed ones only with `closed=1`. `after` of the
-/// answer leads to the next page; it is null on the last one.
+/// `GET /gaps?closed=0&after=&limit=20`: newest first, closed ones only with `closed=1`. `after` of
+/// the answer leads to the next page; it is null on the last one.
 pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("parked:read")?;
@@ -40,8 +40,8 @@ pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
     ))
 }
 
-/// `POST /gaps/{id}/close`: an operator has compared the gap with Kafka and will not replay it. Records
-/// the operator and the reason.
+/// `POST /gaps/{id}/close`: an operator has compared the gap with Kafka and will not replay it.
+/// Records the operator and the reason.
 pub async fn close(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     call.claims.require_scope("parked:write")?;
@@ -68,7 +68,8 @@ pub async fn close(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
         "an operator closed a gap"
     );
     Ok(Reply::ok(
-        json!({ "id": number.to_string(), "state": "closed", "closed_by": user, "closed_why": why }),
+        json!({ "id": number.to_string(), "state": "closed", "closed_by": user,
+        "closed_why": why }),
     ))
 }
 

@@ -1,8 +1,8 @@
 //! Identity of the caller, from the claims that the gateway's JWT authorizer verified.
 //!
 //! The gateway puts the claims of a verified token into the event as text
-//! (`requestContext.authorizer.jwt.claims`). Without them a route that needs a user answers 401, so a
-//! route whose authorizer is missing fails closed.
+//! (`requestContext.authorizer.jwt.claims`). Without them a route that needs a user answers 401, so
+//! a route whose authorizer is missing fails closed.
 
 use std::collections::HashMap;
 
@@ -35,8 +35,8 @@ impl Claims {
             .map_err(|e| Problem::unauthorized(format!("the token's sub cannot be used: {e}")))
     }
 
-    /// Whether the token has this scope: claim `scope`, else `scp` (Okta, Entra). The gateway writes a list
-    /// as `[a b]`.
+    /// Whether the token has this scope: claim `scope`, else `scp` (Okta, Entra). The gateway
+    /// writes a list as `[a b]`.
     pub fn has_scope(&self, scope: &str) -> bool {
         let scopes = self
             .0

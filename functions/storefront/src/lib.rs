@@ -5,7 +5,8 @@
 //! 1. [`http`] reads it, bounds its body and finds its [`http::Route`]; an error is answered as a
 //!    problem document (RFC 9457).
 //! 2. [`identity`] takes the caller from the claims that the gateway's JWT authorizer verified.
-//! 3. One of [`programs`], [`orders`], [`payments`], [`api_calls`], [`parked`] or [`gaps`] handles it.
+//! 3. One of [`programs`], [`orders`], [`payments`], [`api_calls`], [`parked`] or [`gaps`] handles
+//!    it.
 //! 4. [`kafka`] publishes an order, behind the trait [`kafka::PublishOrders`].
 //! 5. [`rebuild`] fills the gate of a program whose state Redis has lost.
 //! 6. [`emission`] publishes the API call for the statistics; no request waits for it.
@@ -14,9 +15,9 @@
 //! Beside the requests, [`barriers`] appends what the timeout-closer requests, and a task follows
 //! the stream of changed programs, so that no cached program is served after it has changed.
 //!
-//! Promises: an answer of 202 is given only after the broker has acknowledged the order and the gate
-//! has recorded that. A request that ends otherwise holds no seats, or holds them by a reservation
-//! whose delay entry ends it. No request takes longer than its timeouts.
+//! Promises: an answer of 202 is given only after the broker has acknowledged the order and the
+//! gate has recorded that. A request that ends otherwise holds no seats, or holds them by a
+//! reservation whose delay entry ends it. No request takes longer than its timeouts.
 
 pub mod api_calls;
 pub mod barriers;

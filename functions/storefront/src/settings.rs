@@ -1,4 +1,5 @@
-//! Settings from the environment. docs/reference/http-api.md and template.yaml document the same variables.
+//! Settings from the environment. docs/reference/http-api.md and template.yaml document the same
+//! variables.
 
 use std::time::Duration;
 

@@ -15,7 +15,8 @@ pub(crate) async fn settle(app: &App, row: &OrderRow) {
             }
         }
         Err(error) => {
-            tracing::warn!(order = %row.number, %error, "cannot settle the order; the sweep tries again");
+            tracing::warn!(order = %row.number, %error, "cannot settle the order; the sweep tries \
+                again");
         }
     }
 }

@@ -73,8 +73,8 @@ fn order(route: Option<&Route>, answer: &Result<Reply, Problem>) -> Option<Strin
     Some(number.to_string())
 }
 
-/// Trace contexts of a request and of its publish, chosen before the publish: the message carries the
-/// latter.
+/// Trace contexts of a request and of its publish, chosen before the publish: the message carries
+/// the latter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishContext {
     /// Span of the request.
@@ -83,8 +83,8 @@ pub struct PublishContext {
     pub own: TraceContext,
 }
 
-/// The span of a publish. `carried`: the traceparent in the message. If it is from an earlier request,
-/// the span links to that trace.
+/// The span of a publish. `carried`: the traceparent in the message. If it is from an earlier
+/// request, the span links to that trace.
 pub(crate) fn publish(
     context: PublishContext,
     (order, carried): (OrderNumber, Option<&str>),

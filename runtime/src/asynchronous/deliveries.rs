@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use event_sources::asynchronous::{AcceptedEvent, EventDestination, EventStage};
+use sam_template::model::sqs::name_of;
 
 use super::record;
 use super::store::Stored;
@@ -10,7 +11,6 @@ use crate::destinations::{
     Body, Delivered, DestinationClient, DestinationError, FailureRecord, Metadata,
 };
 use crate::sqs::Sqs;
-use sam_template::model::sqs::name_of;
 
 /// Maximum size of a message in bytes (SQS quota, 1 MiB).
 const MAX_MESSAGE: usize = 1024 * 1024;
@@ -25,8 +25,8 @@ pub(super) struct Deliveries {
 }
 
 impl Deliveries {
-    /// The documents about a completed event, from the complete to the smallest one, each of at most
-    /// `max` bytes.
+    /// The documents about a completed event, from the complete to the smallest one, each of at
+    /// most `max` bytes.
     pub(super) fn documents(
         &self,
         event: &AcceptedEvent,
@@ -40,7 +40,8 @@ impl Deliveries {
         record::documents(event, condition, at, stored, arn, max)
     }
 
-    /// Sends the record of a completed event to a queue, or the event itself to a dead-letter queue.
+    /// Sends the record of a completed event to a queue, or the event itself to a dead-letter
+    /// queue.
     ///
     /// # Errors
     /// The queue cannot be used at present, or the destination is a function.

@@ -1,4 +1,5 @@
-//! The file of events: opened, read, written; and opened anew after an error, since the database takes nothing more from then on.
+//! The file of events. It is reopened after an error, because the database refuses all operations
+//! from then on.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -14,80 +15,81 @@ use redb::{
     WriteTransaction,
 };
 
-use super::store::{Change, Stored};
+use super::store::{EventChange, Stored};
 use crate::state;
 use event_sources::asynchronous::{AcceptedEvent, EventId};
 
-/// Name of the file within usher's state folder.
+/// File name in the state folder.
 pub(super) const FILE: &str = "events.redb";
 
-/// Name of the file beside it that is locked while a host runs.
+/// Name of the file that a running host locks.
 const LOCK: &str = "events.lock";
 
-/// Format of the tables; a file of another format is refused rather than misread.
+/// Format of the tables. A file of another format is refused.
 const FORMAT: u64 = 1;
 
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 /// [`AcceptedEvent`] as JSON.
 const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
 const PAYLOADS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("payloads");
-/// [`super::store::Answered`] as JSON: what the last try came to.
+/// [`super::store::Answered`] as JSON.
 const ANSWERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("answers");
 
-/// After a failure the file is left alone for so long, or as long as the failed attempt took: opening a file that was not closed
-/// well goes through all of it, and whoever asks meanwhile is to be refused at once.
+/// Minimum pause after a failure, during which requests fail at once. It lasts as long as the
+/// failed attempt if that took longer: opening a file that was not closed cleanly reads all of it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How a file is opened, making it if need be or only if it is there; tests put faults in between.
-pub(super) type Reach = Box<dyn Fn(&Path, bool) -> Result<Database, redb::Error> + Send>;
+/// Opens a file; `true`: creates it if it is absent. Tests inject faults here.
+pub(super) type OpenDatabase = Box<dyn Fn(&Path, bool) -> Result<Database, redb::Error> + Send>;
 
 /// The open file.
 pub(super) struct Disk {
     file: PathBuf,
-    reach: Reach,
-    /// Device and number of the file that was opened first: no other may take its place.
-    same: (u64, u64),
-    /// Held for as long as this lives, whether or not the file is open just now: nobody else may take it meanwhile.
+    open_database: OpenDatabase,
+    /// Device and inode of the file that was opened first. A replaced file is refused.
+    identity: (u64, u64),
+    /// Held as long as this value lives, also while the file is closed after an error.
     _lock: File,
-    /// `None` after an error, until a request opens it again.
+    /// `None` after an error, until a request reopens it.
     database: Option<Database>,
-    /// Not opened again before this time, for this reason.
+    /// Earliest time of the next attempt, and the last error.
     pause: Option<(Instant, String)>,
 }
 
 impl Disk {
-    /// Opens the file in this folder, making either if need be, for this user only. Returns the events in it as well, by age.
+    /// Opens the file in this folder. Creates both if absent, readable for this user only. Also
+    /// returns the events in it, by age.
     ///
     /// # Errors
-    /// What cannot be used, why, and what to do.
+    /// The file that cannot be used, the reason and the remedy.
     pub(super) fn open(
         folder: &Path,
-        reach: Reach,
+        open_database: OpenDatabase,
     ) -> Result<(Self, Vec<(EventId, AcceptedEvent)>), String> {
         let file = folder.join(FILE);
         let shown = file.display().to_string();
         let open = || {
             state::create(folder)?;
             let lock = state::lock(&folder.join(LOCK))?;
-            let mut database = unharmed(|| Ok(reach(&file, true)?))?;
-            let entries = unharmed(|| {
+            let mut database = catch_panic(|| Ok(open_database(&file, true)?))?;
+            let entries = catch_panic(|| {
                 prepare(&database)?;
                 entries(&database)
             })?;
-            // what a long backlog took is given back
-            if let Err(error) = unharmed(|| Ok(database.compact().map_err(redb::Error::from)?)) {
+            // releases the space of a long backlog
+            if let Err(error) = catch_panic(|| Ok(database.compact().map_err(redb::Error::from)?)) {
                 tracing::warn!("{shown} keeps its size: {error}");
             }
-            // a new file's name has to outlast a power cut as well
+            // makes the directory entry of a new file durable
             File::open(folder)?.sync_all()?;
             Ok((lock, database, entries, identity(&file)?))
         };
         match open() {
-            Ok((lock, database, entries, same)) => Ok((
+            Ok((lock, database, entries, identity)) => Ok((
                 Self {
                     file,
-                    reach,
-                    same,
+                    open_database,
+                    identity,
                     _lock: lock,
                     database: Some(database),
                     pause: None,
@@ -95,32 +97,40 @@ impl Disk {
                 entries,
             )),
             Err(Broken::InUse) => Err(format!(
-                "{shown} is in use: another usher runs this project. End it, or give this one a folder of its own with --state"
+                "{shown} is in use: another usher runs this project. End it, or give this one a \
+                 folder \
+                 of its own with --state"
             )),
             Err(Broken::Damaged(why)) => Err(format!(
-                "{shown} is damaged ({why}). Name another folder with --state; or move the file away, which gives up the events in it"
+                "{shown} is damaged ({why}). Name another folder with --state; or move the file \
+                 away, \
+                 which gives up the events in it"
             )),
             Err(Broken::Format(why)) => Err(format!(
-                "{shown} {why}. Use the usher that wrote it, or name another folder with --state"
+                "{shown} {why}. Use the version of usher that wrote it, or name another folder \
+                 with \
+                 --state"
             )),
             Err(Broken::Other(why)) => Err(format!(
-                "cannot keep accepted events in {shown}: {why}. Mend that, or name another folder with --state"
+                "cannot keep accepted events in {shown}: {why}. Repair that, or name another \
+                 folder \
+                 with --state"
             )),
         }
     }
 
-    /// Makes all changes or none. They are durable when it returns. Idempotent. After an error they may be there all the same.
-    pub(super) fn change(&mut self, changes: &[&Change]) -> Result<(), String> {
+    /// Applies all changes or none, durably. Idempotent. After an error they may have been applied.
+    pub(super) fn change(&mut self, changes: &[&EventChange]) -> Result<(), String> {
         self.with(|database| commit(database, changes))
     }
 
-    /// What stands there; `None`: no such event.
+    /// Reads an event.
     pub(super) fn read(&mut self, id: EventId) -> Result<Option<Stored>, String> {
         self.with(|database| read(database, id))
     }
 
-    /// Does the work; after an error once more, on the file opened anew: what went wrong may be over, and the old database
-    /// would go on refusing everything.
+    /// Runs an operation; after an error once more on the reopened file, since the old database
+    /// would refuse it.
     fn with<T>(&mut self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, String> {
         if let Some((until, why)) = &self.pause
             && Instant::now() < *until
@@ -129,16 +139,16 @@ impl Disk {
         }
         let started = Instant::now();
         if let Some(database) = self.database.take()
-            && let Ok(done) = unharmed(|| Ok(work(&database)?))
+            && let Ok(done) = catch_panic(|| Ok(work(&database)?))
         {
             self.database = Some(database);
             return Ok(done);
         }
-        let anew = self.reopened().and_then(|database| {
-            let done = unharmed(|| Ok(work(&database)?))?;
+        let reopened = self.reopen().and_then(|database| {
+            let done = catch_panic(|| Ok(work(&database)?))?;
             Ok((database, done))
         });
-        match anew {
+        match reopened {
             Ok((database, done)) => {
                 (self.database, self.pause) = (Some(database), None);
                 Ok(done)
@@ -154,23 +164,23 @@ impl Disk {
         }
     }
 
-    fn reopened(&self) -> Result<Database, Broken> {
-        if identity(&self.file).ok() != Some(self.same) {
+    fn reopen(&self) -> Result<Database, Broken> {
+        if identity(&self.file).ok() != Some(self.identity) {
             return Err(Broken::Other(
-                "it was moved away or replaced; put it back, or start usher anew".into(),
+                "it was moved away or replaced; put it back, or restart usher".into(),
             ));
         }
-        unharmed(|| Ok((self.reach)(&self.file, false)?))
+        catch_panic(|| Ok((self.open_database)(&self.file, false)?))
     }
 }
 
-/// A damaged file can make the database panic; that must not end whoever asks.
-fn unharmed<T>(work: impl FnOnce() -> Result<T, Broken>) -> Result<T, Broken> {
+/// Runs an operation and turns a panic of the database about a damaged file into an error.
+fn catch_panic<T>(work: impl FnOnce() -> Result<T, Broken>) -> Result<T, Broken> {
     let done = catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err(Broken::Damaged("reading it failed badly".into())))
+    done.unwrap_or_else(|_| Err(Broken::Damaged("reading it caused a panic".into())))
 }
 
-/// Why something did not work.
+/// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
     #[error("another usher has it")]
@@ -219,8 +229,8 @@ impl From<io::Error> for Broken {
     }
 }
 
-/// The file itself.
-pub(super) fn plain() -> Reach {
+/// Opens the file without faults.
+pub(super) fn open_file() -> OpenDatabase {
     Box::new(|file, make| {
         let options = OpenOptions::new()
             .read(true)
@@ -283,7 +293,7 @@ fn entries(database: &Database) -> Result<Vec<(EventId, AcceptedEvent)>, Broken>
     read()?.into_iter().map(parse).collect()
 }
 
-fn commit(database: &Database, changes: &[&Change]) -> Result<(), redb::Error> {
+fn commit(database: &Database, changes: &[&EventChange]) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     for change in changes {
         apply(&transaction, change)?;
@@ -292,16 +302,16 @@ fn commit(database: &Database, changes: &[&Change]) -> Result<(), redb::Error> {
     Ok(())
 }
 
-fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Error> {
+fn apply(transaction: &WriteTransaction, change: &EventChange) -> Result<(), redb::Error> {
     let mut entries = transaction.open_table(ENTRIES)?;
     let corrupt =
         |error: serde_json::Error| redb::Error::from(StorageError::Corrupted(error.to_string()));
     match change {
-        Change::Add(id, entry, payload) => {
+        EventChange::Add(id, entry, payload) => {
             entries.insert(id, serde_json::to_vec(entry).map_err(corrupt)?.as_slice())?;
             transaction.open_table(PAYLOADS)?.insert(id, &payload[..])?;
         }
-        Change::Update(id, entry, answered) => {
+        EventChange::Update(id, entry, answered) => {
             entries.insert(id, serde_json::to_vec(entry).map_err(corrupt)?.as_slice())?;
             if let Some(answered) = answered {
                 transaction.open_table(ANSWERS)?.insert(
@@ -310,7 +320,7 @@ fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Er
                 )?;
             }
         }
-        Change::Remove(id) => {
+        EventChange::Remove(id) => {
             entries.remove(id)?;
             transaction.open_table(PAYLOADS)?.remove(id)?;
             transaction.open_table(ANSWERS)?.remove(id)?;

@@ -1,19 +1,28 @@
-//! Asynchronous invocations: events that are taken over before they run.
+//! Asynchronous invocations: events that the host accepts and invokes later.
 //!
-//! An event passes through these files in this order: [`queue`] takes it once `store` has it on disk, in the file of `disk`; the pure machine of
-//! `machine`, which knows the state of an event as `entry` has it, says when it is tried, tried again or given up;
-//! `driver` obeys, invoking the function; `record` creates the documents for destinations, and `deliveries` sends them.
+//! An event passes through these files in this order: `queue` accepts it, `store` writes it to the
+//! file of `disk`, the machine of [`event_sources::asynchronous`] decides when it is attempted,
+//! retried or discarded, `driver` executes that, `record` creates the documents for destinations
+//! and `deliveries` sends them. `settings` derives the policies from the template, `stats` counts
+//! events and classifies their health.
 //!
-//! Promises: an event that was accepted is on disk, and runs at least once or is given up by the rules of its function,
-//! whatever happens to the host in between; it leaves the disk only after its destinations have taken their records;
-//! a function gets no more events at a time than it may have instances, the others wait without holding anything.
+//! - An accepted event is on disk. It is invoked at least once, or discarded by the rules of its
+//!   function, also across restarts of the host.
+//! - It leaves the disk only after its destinations have received it.
+//! - A function receives no more events at a time than it may have instances.
 
 mod deliveries;
 mod disk;
 mod driver;
 mod queue;
 mod record;
+mod settings;
+mod stats;
 mod store;
+#[cfg(test)]
+mod store_tests;
 
-pub use driver::Driver;
-pub use queue::{AsyncStats, Event, MAX_EVENT, NotAccepted, Queue, Settings, open};
+pub use driver::AsyncDriver;
+pub use queue::{AsyncEvent, AsyncQueue, MAX_EVENT, NotAccepted, open};
+pub use settings::AsyncSettings;
+pub use stats::AsyncStats;

@@ -1,19 +1,17 @@
-//! What destinations are told, in Lambda's words.
-//!
-//! "Capturing records of Lambda asynchronous invocations" in Lambda's guide shows the record of a destination and the
-//! attributes of a message in a dead-letter queue.
+//! The record for a destination and the attributes of a message in a dead-letter queue, in the
+//! format of "Capturing records of Lambda asynchronous invocations" in Lambda's guide.
 
-use event_sources::Millis;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::store::{Answered, Stored};
 use crate::destinations::MessageAttribute;
+use event_sources::Millis;
 use event_sources::asynchronous::{AcceptedEvent, Condition};
 
-/// Most characters of `ErrorMessage` in a dead-letter queue (the service: 1 KB).
-const MOST_MESSAGE: usize = 1_024;
+/// Maximum bytes of `ErrorMessage` in a dead-letter queue (the service: 1 KB).
+const MAX_ERROR_MESSAGE: usize = 1_024;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,15 +42,16 @@ struct ResponseContext<'a> {
     function_error: Option<&'a str>,
 }
 
-/// The record for a destination in its forms: whole, then without the response (`null`), then without the request as well. Those of
-/// more than `most` bytes are left out, but for the last. The destination gets the first that it takes.
+/// The record for a destination: complete, without the response (`null`), and without the request
+/// as well. Versions beyond `max` bytes are left out, except for the last. The destination receives
+/// the first one that it accepts.
 pub(super) fn documents(
     entry: &AcceptedEvent,
     condition: Condition,
     at: Millis,
     stored: &Stored,
     function_arn: &str,
-    most: usize,
+    max: usize,
 ) -> Vec<String> {
     let request = std::str::from_utf8(&stored.payload)
         .ok()
@@ -69,7 +68,7 @@ pub(super) fn documents(
     let write = |request: Option<&RawValue>, response: Option<&RawValue>| {
         let record = Record {
             version: "1.0",
-            timestamp: moment(at),
+            timestamp: format_time(at),
             request_context: RequestContext {
                 request_id: &entry.request_id,
                 function_arn: format!("{function_arn}:$LATEST"),
@@ -80,29 +79,29 @@ pub(super) fn documents(
             response_context: stored.answered.as_ref().map(context),
             response_payload: response,
         };
-        // nothing in it can fail to be written
+        // strings and numbers always serialise
         serde_json::to_string(&record).unwrap_or_default()
     };
     let mut forms = vec![write(request, response.as_deref())];
     if response.is_some() {
         forms.push(write(request, None));
     }
-    if let Some(whole) = forms.first().filter(|whole| whole.len() > most) {
+    if let Some(whole) = forms.first().filter(|whole| whole.len() > max) {
         let request_id = &entry.request_id;
         let bytes = whole.len();
         tracing::warn!(
             request_id,
             bytes,
-            "a record is larger than its destination takes; payloads are left out of it"
+            "a record exceeds the limit of its destination; it is sent without payloads"
         );
     }
-    forms.retain(|form| form.len() <= most);
+    forms.retain(|form| form.len() <= max);
     forms.push(write(None, None));
     forms
 }
 
-/// The attributes of a message in a dead-letter queue, `room` bytes at most: they count towards the message's size, and an event
-/// that fills it alone has to go without some. The message of the error gives way first, then the code, then the id.
+/// The attributes of a message in a dead-letter queue, at most `room` bytes, since they count
+/// towards its size. The error message is shortened or left out first, then the code, then the id.
 pub(super) fn attributes(
     entry: &AcceptedEvent,
     condition: Condition,
@@ -137,23 +136,23 @@ pub(super) fn attributes(
     let mut left = room;
     let mut kept = Vec::new();
     for (name, kind, mut value) in all {
-        let Some(most) = left.checked_sub(name.len() + kind.len()) else {
+        let Some(max) = left.checked_sub(name.len() + kind.len()) else {
             break;
         };
         if name == "ErrorMessage" {
-            value.truncate(value.floor_char_boundary(most.min(MOST_MESSAGE)));
+            value.truncate(value.floor_char_boundary(max.min(MAX_ERROR_MESSAGE)));
         }
-        // an attribute must not be empty, and half an id is none
-        if value.is_empty() || value.len() > most {
+        // an attribute must not be empty, and only the message may be shortened
+        if value.is_empty() || value.len() > max {
             break;
         }
-        left = most - value.len();
+        left = max - value.len();
         kept.push((name, kind, value));
     }
     kept
 }
 
-/// An answer need not be JSON; it is told as text then.
+/// The answer as JSON; an answer that is not JSON becomes a string.
 fn as_json(body: &str) -> Box<RawValue> {
     let text = if strict_json::from_str::<&RawValue>(body).is_ok() {
         body.to_owned()
@@ -164,7 +163,7 @@ fn as_json(body: &str) -> Box<RawValue> {
 }
 
 /// `2026-01-31T09:00:00.123Z`.
-fn moment(at: Millis) -> String {
+fn format_time(at: Millis) -> String {
     let at = Timestamp::from_millisecond(at).unwrap_or_default();
     format!("{at:.3}")
 }
@@ -177,16 +176,16 @@ mod tests {
     use super::*;
     use event_sources::asynchronous::EventStage;
 
-    /// The first form of at most so many bytes.
+    /// The first version within `max` bytes.
     fn document(
         entry: &AcceptedEvent,
         condition: Condition,
         at: Millis,
         stored: &Stored,
         arn: &str,
-        most: usize,
+        max: usize,
     ) -> String {
-        documents(entry, condition, at, stored, arn, most).remove(0)
+        documents(entry, condition, at, stored, arn, max).remove(0)
     }
 
     fn failed(body: &str) -> (AcceptedEvent, Stored) {
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_has_lambdas_form_and_the_payload_as_it_was() {
+    fn a_record_has_lambdas_format() {
         let (entry, stored) = failed(r#"{"errorMessage":"no"}"#);
         let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
         let text = document(
@@ -233,8 +232,10 @@ mod tests {
             "{text}"
         );
         let record: Value = serde_json::from_str(&text).unwrap();
-        let context = json!({ "requestId": "e4b4", "functionArn": format!("{arn}:$LATEST"), "condition": "RetriesExhausted",
-            "approximateInvokeCount": 3 });
+        let context = json!({
+            "requestId": "e4b4", "functionArn": format!("{arn}:$LATEST"),
+            "condition": "RetriesExhausted", "approximateInvokeCount": 3,
+        });
         assert_eq!(record["requestContext"], context);
         assert_eq!(
             (&record["version"], &record["timestamp"]),
@@ -248,38 +249,38 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out_and_an_answer_that_is_no_json_is_text() {
+    fn payloads_beyond_the_limit_are_left_out() {
         let (entry, stored) = failed("not json");
-        let most = |most| {
+        let within = |max| {
             serde_json::from_str::<Value>(&document(
                 &entry,
                 Condition::Success,
                 0,
                 &stored,
                 "arn",
-                most,
+                max,
             ))
             .unwrap()
         };
-        assert_eq!(most(usize::MAX)["responsePayload"], "not json");
+        assert_eq!(within(usize::MAX)["responsePayload"], "not json");
         let whole = document(&entry, Condition::Success, 0, &stored, "arn", usize::MAX).len();
         assert_eq!(
             (
-                &most(whole - 1)["responsePayload"],
-                &most(whole - 1)["requestPayload"]["ORDER_IDS"]
+                &within(whole - 1)["responsePayload"],
+                &within(whole - 1)["requestPayload"]["ORDER_IDS"]
             ),
             (&json!(null), &json!([1.0]))
         );
-        assert_eq!(most(10)["requestPayload"], json!(null));
+        assert_eq!(within(10)["requestPayload"], json!(null));
         let forms = documents(&entry, Condition::Success, 0, &stored, "arn", usize::MAX);
         assert!(
             forms.len() == 3 && forms[0].len() == whole,
-            "a destination that refuses one gets the next: {forms:?}"
+            "a destination that refuses one receives the next: {forms:?}"
         );
     }
 
     #[test]
-    fn the_message_of_a_dead_letter_is_cut_between_characters() {
+    fn an_error_message_is_cut_between_characters() {
         let (entry, mut stored) = failed("");
         stored.answered = Some(Answered {
             error: Some("ä".repeat(600)),
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_leave_their_message_room_for_the_event() {
+    fn attributes_leave_room_for_the_event() {
         let (entry, mut stored) = failed("");
         stored.answered = Some(Answered {
             error: Some("ä".repeat(600)),

@@ -1,6 +1,5 @@
-//! Events on disk: one thread that reads and writes their file, one commit for all who wait at the time.
-//!
-//! Requests are served in the order they were made: a read sees every change that was asked for before it.
+//! The store of events: one thread reads and writes their file, with one commit for all pending
+//! changes. Requests are served in order: a read sees every earlier change.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,33 +11,33 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::disk::{Disk, Reach, plain};
+use super::disk::{Disk, OpenDatabase, open_file};
 use event_sources::asynchronous::{AcceptedEvent, EventId};
 
-/// How soon changes that failed are made again while nobody asks for anything.
-const AGAIN: Duration = Duration::from_secs(2);
+/// Pause before failed changes are repeated while no request arrives.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// Requests that share one commit at most.
-const MOST_AT_ONCE: usize = 1_024;
+/// Maximum of requests in one commit.
+const MAX_BATCH: usize = 1_024;
 
-/// What the last try of an event came to.
+/// The answer of the last attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Answered {
-    /// It was an error: its message, else `None`.
+    /// The error message, if the attempt failed.
     pub(super) error: Option<String>,
-    /// The body of answer or error.
+    /// The body of the answer or error.
     pub(super) body: String,
 }
 
-/// A change; several are made together or not at all.
+/// A change. The changes of a request are atomic.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(super) enum EventChange {
     Add(EventId, AcceptedEvent, Bytes),
     Update(EventId, AcceptedEvent, Option<Answered>),
     Remove(EventId),
 }
 
-/// An event's payload, and what its last try came to.
+/// The payload of an event, and the answer of its last attempt.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) payload: Bytes,
@@ -46,28 +45,31 @@ pub(super) struct Stored {
 }
 
 enum Request {
-    Change(Vec<Change>, oneshot::Sender<Result<(), String>>),
+    Change(Vec<EventChange>, oneshot::Sender<Result<(), String>>),
     Read(EventId, oneshot::Sender<Result<Stored, String>>),
 }
 
-/// Events that an earlier run left, by age.
-pub(super) type Found = Vec<(EventId, AcceptedEvent)>;
+/// Events of an earlier run, by age.
+pub(super) type StoredEvents = Vec<(EventId, AcceptedEvent)>;
 
-/// The way to the thread. The file is closed once every copy is gone.
+/// Handle of the thread, which closes the file once all copies are dropped.
 #[derive(Debug, Clone)]
-pub(super) struct Store(Sender<Request>);
+pub(super) struct EventStore(Sender<Request>);
 
-impl Store {
+impl EventStore {
     /// Opens the file in this folder: see [`Disk::open`].
     ///
     /// # Errors
-    /// What cannot be used, why, and what to do.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Found, JoinHandle<()>), String> {
-        Self::reaching(folder, plain())
+    /// The file that cannot be used, the reason and the remedy.
+    pub(super) fn open(folder: &Path) -> Result<(Self, StoredEvents, JoinHandle<()>), String> {
+        Self::open_with(folder, open_file())
     }
 
-    fn reaching(folder: &Path, reach: Reach) -> Result<(Self, Found, JoinHandle<()>), String> {
-        let (disk, found) = Disk::open(folder, reach)?;
+    pub(super) fn open_with(
+        folder: &Path,
+        open: OpenDatabase,
+    ) -> Result<(Self, StoredEvents, JoinHandle<()>), String> {
+        let (disk, found) = Disk::open(folder, open)?;
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new()
             .name("events".into())
@@ -77,11 +79,11 @@ impl Store {
         Ok((Self(sender), found, thread))
     }
 
-    /// Makes these changes together. They are made, or refused, before any request that follows; the answer comes once they are
-    /// on disk and may be left unheard.
+    /// Applies these changes atomically, before any later request. The returned future resolves
+    /// once they are on disk; it may be dropped.
     pub(super) fn change(
         &self,
-        changes: Vec<Change>,
+        changes: Vec<EventChange>,
     ) -> impl Future<Output = Result<(), String>> + use<> {
         let (reply, answer) = oneshot::channel();
         let sent = self.0.send(Request::Change(changes, reply));
@@ -94,7 +96,7 @@ impl Store {
         }
     }
 
-    /// What stands on disk.
+    /// Reads an event.
     pub(super) async fn read(&self, id: EventId) -> Result<Stored, String> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Request::Read(id, reply)).or_else(|_| gone())?;
@@ -107,19 +109,19 @@ fn gone<T>() -> Result<T, String> {
 }
 
 fn serve(mut disk: Disk, requests: &Receiver<Request>) {
-    let mut owed = Owed::default();
+    let mut failed_changes = FailedChanges::default();
     loop {
-        let first = if owed.is_empty() {
+        let first = if failed_changes.is_empty() {
             requests.recv().ok()
         } else {
-            requests.recv_timeout(AGAIN).ok()
+            requests.recv_timeout(RETRY_PAUSE).ok()
         };
         let batch: Vec<Request> = first
             .into_iter()
             .chain(requests.try_iter())
-            .take(MOST_AT_ONCE)
+            .take(MAX_BATCH)
             .collect();
-        // nobody can ask any more once this is so, and what is owed is tried a last time
+        // all handles are dropped: failed changes are repeated a last time
         let last =
             batch.is_empty() && matches!(requests.try_recv(), Err(TryRecvError::Disconnected));
         let (changes, reads): (Vec<_>, Vec<_>) = batch
@@ -132,17 +134,17 @@ fn serve(mut disk: Disk, requests: &Receiver<Request>) {
                 None
             }
         });
-        let all: Vec<&Change> = owed.changes().chain(new.flatten()).collect();
+        let all: Vec<&EventChange> = failed_changes.changes().chain(new.flatten()).collect();
         let done = if all.is_empty() {
             Ok(())
         } else {
             disk.change(&all)
         };
         if done.is_ok() {
-            owed = Owed::default();
+            failed_changes = FailedChanges::default();
         }
         for request in changes.into_iter().chain(reads) {
-            // who asked may have gone
+            // the receiver may be dropped
             match request {
                 Request::Change(all, reply) => {
                     if let Err(error) = &done {
@@ -150,7 +152,7 @@ fn serve(mut disk: Disk, requests: &Receiver<Request>) {
                             alarm = "event_store_write_failed",
                             "a change of events is not on disk: {error}"
                         );
-                        owed.add(all);
+                        failed_changes.add(all);
                     }
                     drop(reply.send(done.clone()));
                 }
@@ -168,37 +170,34 @@ fn serve(mut disk: Disk, requests: &Receiver<Request>) {
     }
 }
 
-/// Changes that failed, by event, and have to be made before any other: memory has moved on, and a later start would find events
-/// that have ended long ago. One that was refused is taken back, since the failed write may have reached the disk all the same.
+/// Failed changes, by event. They precede all others: memory has moved on, and a later start would
+/// find events that have ended. A failed addition is removed again, since the failed write may have
+/// reached the disk.
 #[derive(Debug, Default)]
-struct Owed(BTreeMap<EventId, Change>);
+struct FailedChanges(BTreeMap<EventId, EventChange>);
 
-impl Owed {
+impl FailedChanges {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    fn changes(&self) -> impl Iterator<Item = &Change> {
+    fn changes(&self) -> impl Iterator<Item = &EventChange> {
         self.0.values()
     }
 
-    fn add(&mut self, failed: Vec<Change>) {
+    fn add(&mut self, failed: Vec<EventChange>) {
         for change in failed {
             let (id, change) = match change {
-                Change::Add(id, ..) | Change::Remove(id) => (id, Change::Remove(id)),
-                Change::Update(id, entry, answered) => {
+                EventChange::Add(id, ..) | EventChange::Remove(id) => (id, EventChange::Remove(id)),
+                EventChange::Update(id, entry, answered) => {
                     let before = match self.0.remove(&id) {
-                        Some(Change::Update(_, _, before)) => before,
+                        Some(EventChange::Update(_, _, before)) => before,
                         _ => None,
                     };
-                    (id, Change::Update(id, entry, answered.or(before)))
+                    (id, EventChange::Update(id, entry, answered.or(before)))
                 }
             };
             self.0.insert(id, change);
         }
     }
 }
-
-#[cfg(test)]
-#[path = "store_tests.rs"]
-mod tests;

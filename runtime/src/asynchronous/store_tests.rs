@@ -1,4 +1,4 @@
-//! What was acknowledged stays, whatever happens to the disk.
+//! Acknowledged events survive faults of the disk.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -11,9 +11,10 @@ use std::time::Duration;
 use redb::backends::FileBackend;
 use redb::{BackendError, Database, StorageBackend};
 
-use super::super::disk::FILE;
-use super::*;
-use event_sources::asynchronous::EventStage;
+use super::disk::{FILE, OpenDatabase};
+use super::store::*;
+use bytes::Bytes;
+use event_sources::asynchronous::{AcceptedEvent, EventId, EventStage};
 
 fn entry(name: &str) -> AcceptedEvent {
     let stage = EventStage::Waiting {
@@ -32,14 +33,13 @@ fn entry(name: &str) -> AcceptedEvent {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobody_else_may_read_it()
-{
+async fn acknowledged_events_survive_a_reopen_privately() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
-    let (store, found, thread) = Store::open(&state).unwrap();
+    let (store, found, thread) = EventStore::open(&state).unwrap();
     assert!(found.is_empty());
     let adds = (1..=50).map(|id| {
-        store.change(vec![Change::Add(
+        store.change(vec![EventChange::Add(
             id,
             entry(&id.to_string()),
             Bytes::from(id.to_string()),
@@ -52,7 +52,7 @@ async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobod
         error: None,
         body: "1".into(),
     };
-    let update = Change::Update(
+    let update = EventChange::Update(
         2,
         AcceptedEvent {
             invoked: 3,
@@ -60,8 +60,11 @@ async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobod
         },
         Some(answered.clone()),
     );
-    store.change(vec![Change::Remove(1), update]).await.unwrap();
-    let busy = Store::open(&state).map(drop).unwrap_err();
+    store
+        .change(vec![EventChange::Remove(1), update])
+        .await
+        .unwrap();
+    let busy = EventStore::open(&state).map(drop).unwrap_err();
     assert!(
         busy.contains("another usher runs this project") && busy.contains("--state"),
         "{busy}"
@@ -75,7 +78,7 @@ async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobod
     drop(store);
     thread.join().unwrap();
 
-    let (store, found, _) = Store::open(&state).unwrap();
+    let (store, found, _) = EventStore::open(&state).unwrap();
     assert_eq!(found.len(), 49);
     assert_eq!(
         found[0],
@@ -95,8 +98,8 @@ async fn what_was_acknowledged_is_there_after_the_file_is_opened_again_and_nobod
     assert!(store.read(1).await.is_err());
 }
 
-/// Waits until a change is taken: after a failure the file is left alone for a moment.
-async fn taken(store: &Store, change: impl Fn() -> Vec<Change>) {
+/// Repeats a change until it succeeds: after a failure requests fail for a pause.
+async fn taken(store: &EventStore, change: impl Fn() -> Vec<EventChange>) {
     for _ in 0..100 {
         if store.change(change()).await.is_ok() {
             return;
@@ -106,8 +109,8 @@ async fn taken(store: &Store, change: impl Fn() -> Vec<Change>) {
     panic!("no change is taken");
 }
 
-fn add(id: EventId) -> Vec<Change> {
-    vec![Change::Add(
+fn add(id: EventId) -> Vec<EventChange> {
+    vec![EventChange::Add(
         id,
         entry(&id.to_string()),
         Bytes::from_static(b"1"),
@@ -115,24 +118,24 @@ fn add(id: EventId) -> Vec<Change> {
 }
 
 #[tokio::test]
-async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for() {
+async fn a_full_disk_loses_no_acknowledged_change() {
     for fault in [Fault::Write, Fault::Sync] {
         let folder = tempfile::tempdir().unwrap();
         let broken = Arc::new(AtomicU8::new(Fault::None as u8));
-        let (store, _, thread) = Store::reaching(folder.path(), faulty(&broken)).unwrap();
+        let (store, _, thread) = EventStore::open_with(folder.path(), faulty(&broken)).unwrap();
         for id in [1, 2, 3] {
             store.change(add(id)).await.unwrap();
         }
         broken.store(fault as u8, Ordering::SeqCst);
         let why = store.change(add(4)).await.unwrap_err();
         assert!(why.contains("no space") && why.contains(FILE), "{why}");
-        // what nobody waits for: one event has ended, another has been tried
-        drop(store.change(vec![Change::Remove(1)]));
+        // two changes without a waiting caller: an ended event and an attempt
+        drop(store.change(vec![EventChange::Remove(1)]));
         let answered = Answered {
             error: Some("no".into()),
             body: "1".into(),
         };
-        drop(store.change(vec![Change::Update(
+        drop(store.change(vec![EventChange::Update(
             2,
             AcceptedEvent {
                 invoked: 1,
@@ -141,7 +144,7 @@ async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for()
             Some(answered.clone()),
         )]));
         store
-            .change(vec![Change::Update(
+            .change(vec![EventChange::Update(
                 2,
                 AcceptedEvent {
                     invoked: 2,
@@ -157,7 +160,7 @@ async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for()
         assert_eq!(stored.answered, Some(answered));
         drop(store);
         thread.join().unwrap();
-        let (_, found, _) = Store::open(folder.path()).unwrap();
+        let (_, found, _) = EventStore::open(folder.path()).unwrap();
         let found: Vec<(EventId, u32)> = found
             .into_iter()
             .map(|(id, entry)| (id, entry.invoked))
@@ -167,19 +170,19 @@ async fn what_a_full_disk_refuses_is_not_there_and_what_it_owes_is_made_up_for()
 }
 
 #[tokio::test]
-async fn while_the_disk_fails_no_other_host_takes_the_events_and_no_other_file_takes_their_place() {
+async fn a_failing_disk_keeps_its_lock_and_identity() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(FILE);
     let away = folder.path().join("away");
     let broken = Arc::new(AtomicU8::new(Fault::None as u8));
-    let (store, _, _) = Store::reaching(folder.path(), faulty(&broken)).unwrap();
+    let (store, _, _) = EventStore::open_with(folder.path(), faulty(&broken)).unwrap();
     broken.store(Fault::Write as u8, Ordering::SeqCst);
     store.change(add(1)).await.unwrap_err();
-    let busy = Store::open(folder.path()).map(drop).unwrap_err();
+    let busy = EventStore::open(folder.path()).map(drop).unwrap_err();
     assert!(busy.contains("another usher runs this project"), "{busy}");
     std::fs::rename(&file, &away).unwrap();
     broken.store(Fault::None as u8, Ordering::SeqCst);
-    // while the file is left alone, it is refused for the reason of before
+    // during the pause requests fail with the last error
     let mut why = store.change(add(2)).await.unwrap_err();
     for _ in 0..100 {
         if !why.contains("no space") {
@@ -194,20 +197,20 @@ async fn while_the_disk_fails_no_other_host_takes_the_events_and_no_other_file_t
 }
 
 #[test]
-fn a_damaged_file_is_named_and_left_as_it_is() {
+fn a_damaged_file_is_named_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(FILE);
-    let (store, _, thread) = Store::open(folder.path()).unwrap();
+    let (store, _, thread) = EventStore::open(folder.path()).unwrap();
     drop(store);
     thread.join().unwrap();
     let good = std::fs::read(&file).unwrap();
     let mut seen = 0;
-    // one byte after another of what every open reads
+    // damages one byte after another of the region that every open reads
     for at in (0..4096).step_by(7) {
         let mut bad = good.clone();
         bad[at] ^= 0xff;
         std::fs::write(&file, &bad).unwrap();
-        match Store::open(folder.path()) {
+        match EventStore::open(folder.path()) {
             Ok((store, _, thread)) => {
                 drop(store);
                 thread.join().unwrap();
@@ -220,7 +223,7 @@ fn a_damaged_file_is_named_and_left_as_it_is() {
     }
     assert!(seen > 0, "nothing was damaged");
     std::fs::write(&file, b"no database").unwrap();
-    let why = Store::open(folder.path()).map(drop).unwrap_err();
+    let why = EventStore::open(folder.path()).map(drop).unwrap_err();
     assert!(
         why.contains("is damaged") && why.contains("gives up the events in it"),
         "{why}"
@@ -229,37 +232,37 @@ fn a_damaged_file_is_named_and_left_as_it_is() {
 }
 
 #[test]
-fn a_folder_that_was_there_keeps_what_is_in_it() {
+fn an_existing_folder_keeps_its_files() {
     let folder = tempfile::tempdir().unwrap();
     let ignore = folder.path().join(".gitignore");
     std::fs::write(&ignore, "target\n").unwrap();
-    Store::open(folder.path()).unwrap();
+    EventStore::open(folder.path()).unwrap();
     assert_eq!(std::fs::read_to_string(&ignore).unwrap(), "target\n");
     let new = folder.path().join("state");
-    Store::open(&new).unwrap();
+    EventStore::open(&new).unwrap();
     assert_eq!(
         std::fs::read_to_string(new.join(".gitignore")).unwrap(),
         "*\n"
     );
 }
 
-/// What a disk refuses.
+/// Faults of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
     Write,
-    /// Only to make sure: what was written may be there.
+    /// Only the sync fails: the data may be written.
     Sync,
 }
 
-/// A disk that is full while `broken`.
+/// A disk that fails while `broken` is set.
 #[derive(Debug)]
 struct Faulty {
     bytes: FileBackend,
     broken: Arc<AtomicU8>,
 }
 
-fn faulty(broken: &Arc<AtomicU8>) -> Reach {
+fn faulty(broken: &Arc<AtomicU8>) -> OpenDatabase {
     let broken = broken.clone();
     Box::new(move |file, make| {
         let options = OpenOptions::new()

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::messages::{QueueMessage, calls};
-use crate::sqs::{Note, Sqs, Wrong};
+use crate::sqs::{OutgoingMessage, Sqs, SqsError};
 
 /// Delays between attempts. The last one repeats.
 const DELAYS: [Duration; 5] = [
@@ -26,21 +26,21 @@ pub(super) async fn send_all(
     stop: &AtomicBool,
 ) -> Result<bool, String> {
     for call in calls(messages) {
-        let mut left: Vec<Note> = call.into_iter().map(note).collect();
+        let mut left: Vec<OutgoingMessage> = call.into_iter().map(note).collect();
         let mut attempt = 0;
         while !left.is_empty() {
-            match sqs.send_notes(queue, &left).await {
-                Ok((_, Some(why))) | Err(Wrong::Refused(why)) => {
+            match sqs.send_batch(queue, &left).await {
+                Ok((_, Some(why))) | Err(SqsError::Refused(why)) => {
                     return Err(format!("queue {queue} refuses a message: {why}"));
                 }
                 Ok((again, None)) => left = again,
-                Err(Wrong::NoQueue) => {
+                Err(SqsError::NoQueue) => {
                     return Err(format!("there is no queue {queue} at {}", sqs.endpoint()));
                 }
-                Err(Wrong::Other(why)) if attempt == 0 => {
+                Err(SqsError::Other(why)) if attempt == 0 => {
                     tracing::warn!(queue, "messages cannot be sent; the bridge retries: {why}");
                 }
-                Err(Wrong::Other(why)) => tracing::debug!(queue, why, "a retry failed"),
+                Err(SqsError::Other(why)) => tracing::debug!(queue, why, "a retry failed"),
             }
             if left.is_empty() {
                 break;
@@ -55,11 +55,11 @@ pub(super) async fn send_all(
     Ok(true)
 }
 
-fn note(message: QueueMessage) -> Note {
+fn note(message: QueueMessage) -> OutgoingMessage {
     let mut attributes = vec![("record", message.id.clone())];
     attributes.extend(message.key.map(|key| ("key", key)));
     attributes.extend(message.encoded.then(|| ("encoding", "base64".to_owned())));
-    Note {
+    OutgoingMessage {
         deduplication: message.group.is_some().then_some(message.id),
         body: message.body,
         group: message.group,

@@ -9,7 +9,7 @@ use super::operations::{
     BridgeArguments, DoctorArguments, HostArguments, OffsetsArguments, ParkedArguments,
     PauseArguments, SetArguments,
 };
-use crate::faults::Plan;
+use crate::faults::FaultPlan;
 use sam_template::project;
 
 /// Runs AWS SAM applications on your own machine, without Docker: native functions over the Lambda
@@ -204,7 +204,7 @@ pub(super) struct FaultArguments {
 
 impl FaultArguments {
     /// The fault plan.
-    pub(super) fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> FaultPlan {
         let Self {
             duplicate,
             kill,
@@ -213,7 +213,7 @@ impl FaultArguments {
             seed,
             ..
         } = *self;
-        Plan {
+        FaultPlan {
             seed: seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
             duplicate,
             kill,

@@ -25,7 +25,7 @@ mod tuner;
 
 use std::sync::Arc;
 
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::http::KeyStore;
 use crate::instances::Pool;
 use crate::listener::budget::ConnectionBudget;
@@ -52,11 +52,11 @@ pub struct ControlState {
     /// The Kafka mappings.
     pub kafka: Vec<kafka::KafkaView>,
     /// The mappings of queues.
-    pub sqs: Vec<sqs::Watch>,
+    pub sqs: Vec<sqs::SqsView>,
     /// Keys for the JWT authorizers.
     pub keys: Option<Arc<KeyStore>>,
     /// Asynchronous events.
-    pub events: Queue,
+    pub events: AsyncQueue,
     /// Connections of all ports but the Runtime API's.
     pub(crate) budgets: Vec<ConnectionBudget>,
     /// Components of the host.

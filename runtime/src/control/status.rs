@@ -72,7 +72,7 @@ pub(super) fn snapshot(state: &ControlState) -> HostStatus {
         functions: state.pool.stats().functions,
         skipped: state.app.skipped.iter().map(skipped).collect(),
         mappings: state.kafka.iter().map(kafka::KafkaView::status).collect(),
-        queues: state.sqs.iter().map(sqs::Watch::status).collect(),
+        queues: state.sqs.iter().map(sqs::SqsView::status).collect(),
         events: state.events.stats(),
         connections: state.budgets.iter().map(ConnectionBudget::stats).collect(),
         parts: state.parts.status(Instant::now()),

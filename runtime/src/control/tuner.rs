@@ -9,10 +9,12 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
-use crate::tuning::{Change, Knob, Settings, Shown, SourceSettings, Value};
+use crate::tuning::{
+    AppliedChange, Setting, SettingValue, SettingView, SourceSettings, TunableSettings,
+};
 use sam_template::project::SettingChange;
 
 /// Sets a new log filter, or returns why it is invalid.
@@ -38,19 +40,19 @@ impl fmt::Debug for LogSwitch {
 /// Changes settings.
 #[derive(Debug)]
 pub struct Tuner {
-    settings: Mutex<Settings>,
+    settings: Mutex<TunableSettings>,
     sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
     pool: Arc<Pool>,
-    events: Queue,
+    events: AsyncQueue,
     log: Option<LogSwitch>,
 }
 
 impl Tuner {
     /// `sources`: the senders of settings to each mapping, by logical id.
     pub fn new(
-        settings: Settings,
+        settings: TunableSettings,
         sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
-        (pool, events): (Arc<Pool>, Queue),
+        (pool, events): (Arc<Pool>, AsyncQueue),
         log: Option<LogSwitch>,
     ) -> Self {
         Self {
@@ -63,7 +65,7 @@ impl Tuner {
     }
 
     /// The settings in force.
-    pub fn settings(&self) -> MutexGuard<'_, Settings> {
+    pub fn settings(&self) -> MutexGuard<'_, TunableSettings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -71,25 +73,29 @@ impl Tuner {
     ///
     /// # Errors
     /// Why nothing changed.
-    pub fn apply(&self, who: &str, request: &SettingChange) -> Result<Option<Change>, String> {
+    pub fn apply(
+        &self,
+        who: &str,
+        request: &SettingChange,
+    ) -> Result<Option<AppliedChange>, String> {
         let at_ms = epoch_ms(SystemTime::now());
         let mut settings = self.settings();
         let mut next = settings.clone();
         let changed = next
-            .change(at_ms, who, request)
+            .apply(at_ms, who, request)
             .inspect_err(|why| tracing::warn!(who, "setting refused: {why}"))?;
         let Some(change) = changed else {
             return Ok(None);
         };
         match (&change.setting, &change.new) {
-            (Knob::Log, Value::Text(text)) => {
+            (Setting::Log, SettingValue::Text(text)) => {
                 let log = self
                     .log
                     .as_ref()
                     .ok_or("this host's log cannot be changed")?;
                 (log.set)(text)?;
             }
-            (Knob::Concurrency, Value::Number(limit)) => {
+            (Setting::Concurrency, SettingValue::Number(limit)) => {
                 if let Some(limit) = std::num::NonZeroUsize::new(*limit as usize) {
                     self.pool.set_limit(&change.target, limit);
                     self.events.limit(&change.target, limit);
@@ -121,14 +127,14 @@ impl Tuner {
 /// The response to `GET /_usher/settings`.
 #[derive(Debug, Serialize)]
 pub(super) struct SettingsSnapshot {
-    settings: Vec<Shown>,
-    changes: Vec<Change>,
+    settings: Vec<SettingView>,
+    changes: Vec<AppliedChange>,
 }
 
 pub(super) fn snapshot(tuner: &Tuner) -> SettingsSnapshot {
     let settings = tuner.settings();
     SettingsSnapshot {
-        settings: settings.shown(),
+        settings: settings.views(),
         changes: settings.changes(),
     }
 }

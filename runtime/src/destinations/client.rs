@@ -6,13 +6,13 @@ use futures::future::join_all;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use sam_template::model::Destination;
+use sam_template::model::sqs::name_of;
 
 use super::forms::{Form, RefusalReason};
 use super::topic::{DELIVERY_TIMEOUT, destination_producer, owned_headers};
 use super::{Delivered, FailureRecord, Metadata, RefusedRecord};
-use crate::sqs::{Sqs, Wrong, text};
-use sam_template::model::Destination;
-use sam_template::model::sqs::name_of;
+use crate::sqs::{Sqs, SqsError, text};
 
 /// Maximum of failure records in flight to a topic.
 const CONCURRENCY: usize = 500;
@@ -164,10 +164,10 @@ async fn send_message(
         Metadata::Attributes(attributes) if !form.bare => attributes.as_slice(),
         _ => &[],
     };
-    let body = text::acceptable(form.text(record).to_owned());
+    let body = text::escape_json(form.text(record).to_owned());
     match sqs.send_with(queue, body, attributes).await {
         Ok(()) => Ok(Sent::Accepted),
-        Err(Wrong::Refused(why)) => Ok(Sent::Refused(RefusalReason::TooLarge, why)),
+        Err(SqsError::Refused(why)) => Ok(Sent::Refused(RefusalReason::TooLarge, why)),
         Err(error) => Err(DestinationError::Unavailable(error.to_string())),
     }
 }

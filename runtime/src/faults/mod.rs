@@ -1,8 +1,8 @@
-//! Faults on purpose: rare events of the cloud made frequent, to test that an application tolerates
-//! them.
+//! Faults on purpose: rare events of the cloud made frequent, to test that an application
+//! tolerates them.
 //!
-//! A [`Plan`] is a seed with the share of each fault. It selects the faults of each invocation by its
-//! number; the pool applies them. No clock and no randomness: the same seed selects the same
+//! A [`FaultPlan`] is a seed with the share of each fault. It selects the faults of each invocation
+//! by its number; the pool applies them. No clock and no randomness: the same seed selects the same
 //! invocations, if they come in the same order.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Shares of the faults.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Plan {
+pub struct FaultPlan {
     /// Selects the affected invocations.
     pub seed: u64,
     /// Share of the invocations whose event is delivered once more, 0..=1.
@@ -25,7 +25,7 @@ pub struct Plan {
 
 /// Faults of one invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Faults {
+pub struct InvocationFaults {
     /// The event is delivered a second time, under the same request id.
     pub duplicate: bool,
     /// Its process is killed.
@@ -43,7 +43,7 @@ pub enum Kill {
     Late,
 }
 
-impl Plan {
+impl FaultPlan {
     /// Whether no fault is planned.
     pub fn is_none(&self) -> bool {
         *self
@@ -54,11 +54,11 @@ impl Plan {
     }
 
     /// The faults of the invocation with this number.
-    pub fn of(&self, number: u64) -> Faults {
+    pub fn of(&self, number: u64) -> InvocationFaults {
         // Each fault has its own stream: a larger share of one does not move another.
         let draw = |stream: u64| unit(mixed(mixed(mixed(self.seed) ^ number) ^ stream));
         let kill = draw(1) < self.kill;
-        Faults {
+        InvocationFaults {
             duplicate: draw(0) < self.duplicate,
             kill: kill.then(|| {
                 if draw(2) < 0.5 {
@@ -72,7 +72,7 @@ impl Plan {
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for FaultPlan {
     /// `duplicate 0.1, kill 0.05, delay up to 200ms, freeze, seed 7`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.duplicate > 0.0 {
@@ -108,7 +108,7 @@ fn unit(number: u64) -> f64 {
 mod tests {
     use super::*;
 
-    const PLAN: Plan = Plan {
+    const PLAN: FaultPlan = FaultPlan {
         seed: 7,
         duplicate: 0.1,
         kill: 0.25,
@@ -118,16 +118,17 @@ mod tests {
 
     #[test]
     fn a_seed_selects_the_same_invocations() {
-        let all = |plan: Plan| (0..1_000).map(|number| plan.of(number)).collect::<Vec<_>>();
+        let all = |plan: FaultPlan| (0..1_000).map(|number| plan.of(number)).collect::<Vec<_>>();
         assert_eq!(all(PLAN), all(PLAN));
-        assert_ne!(all(PLAN), all(Plan { seed: 8, ..PLAN }));
+        assert_ne!(all(PLAN), all(FaultPlan { seed: 8, ..PLAN }));
     }
 
     #[test]
     fn faults_have_their_configured_shares() {
-        let all: Vec<Faults> = (0..10_000).map(|number| PLAN.of(number)).collect();
-        let share =
-            |hit: fn(&Faults) -> bool| all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0;
+        let all: Vec<InvocationFaults> = (0..10_000).map(|number| PLAN.of(number)).collect();
+        let share = |hit: fn(&InvocationFaults) -> bool| {
+            all.iter().filter(|one| hit(one)).count() as f64 / 10_000.0
+        };
         assert!((share(|one| one.duplicate) - 0.1).abs() < 0.02);
         assert!((share(|one| one.kill.is_some()) - 0.25).abs() < 0.02);
         assert!((share(|one| one.kill == Some(Kill::Late)) - 0.125).abs() < 0.02);
@@ -137,12 +138,15 @@ mod tests {
 
     #[test]
     fn faults_are_independent_of_each_other() {
-        let none = Plan {
+        let none = FaultPlan {
             seed: 7,
-            ..Plan::default()
+            ..FaultPlan::default()
         };
-        assert!(none.is_none() && (0..1_000).all(|number| none.of(number) == Faults::default()));
-        let always = Plan {
+        assert!(
+            none.is_none()
+                && (0..1_000).all(|number| none.of(number) == InvocationFaults::default())
+        );
+        let always = FaultPlan {
             duplicate: 1.0,
             kill: 1.0,
             ..PLAN
@@ -151,7 +155,7 @@ mod tests {
             (0..1_000)
                 .all(|number| always.of(number).duplicate && always.of(number).kill.is_some())
         );
-        let more = Plan {
+        let more = FaultPlan {
             duplicate: 0.9,
             ..PLAN
         };

@@ -12,7 +12,7 @@ use std::time::Instant;
 use http::StatusCode;
 
 use crate::invocation::Rejected;
-use crate::observation::{LONGEST_AGAIN, Repeats, shape, shortened};
+use crate::observation::{MAX_INTERVAL, Repeats, shape, shortened};
 use sam_template::model::Route;
 
 /// Bytes of a message at most.
@@ -93,7 +93,7 @@ impl FailedCalls {
         reason: &FailureReason,
     ) -> Option<u64> {
         let mut repeats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        repeats.expire(now, LONGEST_AGAIN);
+        repeats.expire(now, MAX_INTERVAL);
         repeats.failed(
             now,
             key,

@@ -19,7 +19,7 @@ use super::reaper::Reaper;
 use super::runner::{Counters, Runner};
 use super::stats::{FunctionStats, PoolStats};
 use super::supervisor;
-use crate::faults::{Kill, Plan};
+use crate::faults::{FaultPlan, Kill};
 use crate::ids::{new_id, new_trace_id};
 use crate::invocation::{Invoke, MAX_PAYLOAD, Outcome, Rejected, Request, Response};
 use crate::observation::Observations;
@@ -44,7 +44,7 @@ pub struct PoolOptions {
     /// Time a drain waits for invocations in flight before it kills them.
     pub drain: Duration,
     /// Faults to inject.
-    pub faults: Plan,
+    pub faults: FaultPlan,
     /// Where the functions' output goes.
     pub logs: Logs,
     /// Counts and keeps what happens.
@@ -62,7 +62,7 @@ impl Default for PoolOptions {
             open_files: None,
             drain: Duration::from_secs(20),
             logs: Logs::stdout(),
-            faults: Plan::default(),
+            faults: FaultPlan::default(),
             observations: Observations::default(),
             parts: ComponentRegistry::default(),
         }
@@ -75,7 +75,7 @@ pub struct Pool {
     runners: BTreeMap<String, Arc<Runner>>,
     draining: AtomicBool,
     drain: Duration,
-    faults: Plan,
+    faults: FaultPlan,
     /// Invocations received, for the plan of faults.
     received: AtomicU64,
 }

@@ -9,7 +9,7 @@ use super::answer::{self, ApiError};
 use super::name::{NotFound, find, not_run};
 use super::request::{self, InvocationType, Operation};
 use super::{HOST_ID_HEADER, InvokeApi, admission};
-use crate::asynchronous::{Event, MAX_EVENT};
+use crate::asynchronous::{AsyncEvent, MAX_EVENT};
 use crate::ids::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
 use crate::listener::body::BodyError;
@@ -98,7 +98,7 @@ async fn serve(
         InvocationType::Asynchronous => {
             let request_id = api
                 .queue
-                .accept(Event {
+                .accept(AsyncEvent {
                     function: function.id.clone(),
                     payload,
                     trace_id,

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::instances::Logs;
 use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerClosed};
@@ -61,7 +61,7 @@ pub struct InvokeApi {
     /// Runs functions.
     pub invoker: Invoker,
     /// Stores asynchronous events.
-    pub queue: Queue,
+    pub queue: AsyncQueue,
     /// Log lines of the functions, for callers that request the last ones.
     pub logs: Logs,
     /// What callers of other machines must send; `None`: they are refused.

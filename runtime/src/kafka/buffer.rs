@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::encode::{EVENT_END, PARTITION_END, partition_start};
 use event_sources::stream::{Offset, Partition, Record, Slice};
+
+use super::encode::{EVENT_END, PARTITION_END, partition_start};
 
 /// Position of a record in its chunk.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,8 @@
 //! Chunks, events and logs that were truncated.
 
-use super::buffer::{Accepted, Buffer, Chunk};
 use event_sources::stream::{Offset, Partition, Slice};
+
+use super::buffer::{Accepted, Buffer, Chunk};
 
 const P: Partition = Partition {
     topic: 0,

@@ -1,7 +1,8 @@
 //! Time of a mapping.
 
-use event_sources::Millis;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use event_sources::Millis;
 
 /// Milliseconds since 1970, monotonic.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ impl fmt::Display for ConsumerFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fenced => f.write_str(
-                "the group has given its membership to another consumer with the same name; the \
+                "the group has given its membership to another consumer of the same identity; the \
                  mapping joins again",
             ),
             Self::Unassigned(why) | Self::InvalidPosition(why) | Self::Other(why) => {

@@ -12,11 +12,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
 use event_sources::kafka::TopicIdentity;
 use event_sources::stream::Offset;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -24,10 +24,10 @@
 //! - The mapping waits for an unavailable broker and replaces a consumer that failed.
 //! - A drain completes and commits the batches in flight, then leaves the group.
 
+mod batch_result;
 mod buffer;
 #[cfg(test)]
 mod buffer_tests;
-mod classify;
 mod clock;
 mod consumer;
 mod consumer_failure;
@@ -54,6 +54,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -62,12 +63,11 @@ use crate::invocation::Invoker;
 use crate::sqs::Sqs;
 use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
-pub use classify::batch_result;
+pub use batch_result::batch_result;
 use moves::PositionMove;
 pub use positions::{GroupPosition, PositionAction, PositionChange, SeekTarget};
 pub use probe::probe;
 pub(crate) use record::OriginalRecord;
-use sam_template::model::KafkaMapping;
 pub(crate) use settings::{SERVICE_WINDOW, cluster};
 pub(crate) use silent::{DeliveryResults, SilentContext};
 use source::KafkaSource;

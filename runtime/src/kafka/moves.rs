@@ -7,12 +7,12 @@
 
 use std::time::Duration;
 
+use event_sources::stream::{Offset, Partition, Position};
 use tokio::sync::oneshot;
 
 use super::KafkaView;
 use super::consumer::partition;
 use super::positions::{PositionAction, PositionChange, group_positions};
-use event_sources::stream::{Offset, Partition, Position};
 
 /// Time limit of a move.
 const TIMEOUT: Duration = Duration::from_secs(6);

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use event_sources::health::{SourceProblem, SourceState};
+use event_sources::stream::{Offset, Partition};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::consumer::{MappingConsumer, MappingContext};
 use crate::observation::Repeats;
-use event_sources::health::{SourceProblem, SourceState};
-use event_sources::stream::{Offset, Partition};
 
 /// An error of a partition that has not occurred for this time has ended, even without a new
 /// record.

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use event_sources::kafka::Membership;
 use rdkafka::consumer::Consumer;
+use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::consumer::{ConsumerEvent, MappingConsumer, MappingContext};
@@ -25,8 +27,6 @@ use super::{CHUNKS_AHEAD, KafkaLimits, LEAVING, monitor, settings};
 use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
 use crate::tuning::SourceSettings;
-use event_sources::kafka::Membership;
-use sam_template::model::KafkaMapping;
 
 /// What the runs of a mapping share.
 pub(super) struct KafkaSource {
@@ -101,7 +101,7 @@ impl KafkaSource {
             self.progress.clone(),
             self.known.clone(),
         );
-        let member = self.membership().of(&self.limits.host_id);
+        let member = self.membership().name(&self.limits.host_id);
         let consumer: MappingConsumer = settings::client(&self.mapping, &member)
             .create_with_context(context)
             .map_err(|error| format!("no consumer: {error}"))?;
@@ -222,7 +222,7 @@ impl KafkaSource {
                 self.membership().fenced(Instant::now(), rand::random());
             }
             Err(ConsumerFailure::Unassigned(_)) => {
-                self.membership().leaves_its_name(rand::random());
+                self.membership().rename(rand::random());
             }
             Ok(()) | Err(ConsumerFailure::InvalidPosition(_) | ConsumerFailure::Other(_)) => {}
         }

@@ -1,8 +1,9 @@
 //! Metrics that functions print in `CloudWatch`'s embedded metric format.
 //!
-//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a JSON object whose `_aws`
-//! member names the other members that are metrics, and their dimensions. Any other line is plain
-//! output. Parts that violate the specification are ignored, as the service ignores them.
+//! Source: "Specification: Embedded metric format", Amazon `CloudWatch` User Guide. A line is a
+//! JSON object whose `_aws` member names the other members that are metrics, and their dimensions.
+//! Any other line is plain output. Parts that violate the specification are ignored, as the service
+//! ignores them.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -151,9 +152,9 @@ mod tests {
 
     use super::*;
 
-    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"],["Env","Kind"]],
+    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"],["Env","MetricKind"]],
         "Metrics":[{"Name":"Sold","Unit":"Count"},{"Name":"Missing"},{"Name":"Took","Unit":"Milliseconds"}]}]},
-        "Env":"demo","Kind":7,"Sold":3,"Took":[1.5,2]}"#;
+        "Env":"demo","MetricKind":7,"Sold":3,"Took":[1.5,2]}"#;
 
     #[test]
     fn a_line_yields_each_metric_with_its_most_detailed_dimensions() {
@@ -164,7 +165,7 @@ mod tests {
         assert_eq!(found[1].values, [1.5, 2.0]);
         assert_eq!(
             found[0].dimensions,
-            [("Env", "demo"), ("Kind", "7")]
+            [("Env", "demo"), ("MetricKind", "7")]
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .into()
         );

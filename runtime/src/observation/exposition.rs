@@ -10,7 +10,7 @@ use crate::terminal;
 
 /// Type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows.
     Counter,
     /// Goes up and down.
@@ -32,15 +32,15 @@ pub struct Exposition {
 
 impl Exposition {
     /// Opens a family. A second call has no effect: the format forbids a second announcement.
-    pub fn family(&mut self, name: &str, kind: Kind, help: &str) {
+    pub fn family(&mut self, name: &str, kind: MetricKind, help: &str) {
         if !self.families.insert(name.to_owned()) {
             return;
         }
         let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-            Kind::Summary => "summary",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+            MetricKind::Summary => "summary",
         };
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -73,7 +73,13 @@ impl Exposition {
     }
 
     /// A family of one sample without labels.
-    pub fn single(&mut self, name: &str, kind: Kind, help: &str, value: impl std::fmt::Display) {
+    pub fn single(
+        &mut self,
+        name: &str,
+        kind: MetricKind,
+        help: &str,
+        value: impl std::fmt::Display,
+    ) {
         self.family(name, kind, help);
         self.sample(name, &[], value);
     }
@@ -138,9 +144,9 @@ mod tests {
     #[test]
     fn labels_may_contain_any_text() {
         let mut text = Exposition::default();
-        text.family("a_total", Kind::Counter, "of\ntwo lines");
+        text.family("a_total", MetricKind::Counter, "of\ntwo lines");
         text.sample("a_total", &[("x", "say \"hi\"\n\\"), ("y", "")], 3);
-        text.family("a_total", Kind::Counter, "again");
+        text.family("a_total", MetricKind::Counter, "again");
         let expected = "# HELP a_total of\\ntwo lines\n# TYPE a_total counter\na_total{x=\"say \\\"hi\\\"\\n\\\\\",y=\"\"} 3\n";
         assert_eq!(text.finish(), expected);
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Upper bounds of the buckets, seconds: from a warm answer to the longest timeout a function may have.
+/// Upper bounds of the buckets, seconds: from a warm answer to the longest timeout a function may
+/// have.
 pub const BOUNDS: [f64; 14] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 900.0,
 ];

@@ -2,10 +2,10 @@
 //!
 //! An invocation that ends passes through these files: `observations` counts it, `histogram` stores
 //! its duration, `recent` keeps the last ones, `failures` groups those that failed. A line that a
-//! function prints passes through `emf`, which parses metrics in `CloudWatch`'s embedded format, and
-//! `series`, which sums them under unique `names`. `exposition` writes the result in Prometheus' text
-//! format. `repeats` decides which repeated errors are logged. The control port takes a snapshot for
-//! each request.
+//! function prints passes through `emf`, which parses metrics in `CloudWatch`'s embedded format,
+//! and `series`, which sums them under unique `names`. `exposition` writes the result in
+//! Prometheus' text format. `repeats` decides which repeated errors are logged. The control port
+//! takes a snapshot for each request.
 //!
 //! Memory is bounded, whatever functions print and however often they fail. A reader blocks an
 //! observed function only for the time of a short lock.
@@ -21,7 +21,7 @@ mod repeats;
 mod series;
 
 pub use emf::{Point, points};
-pub use exposition::{Exposition, Kind};
+pub use exposition::{Exposition, MetricKind};
 pub use failures::{FailureGroup, Failures, shape};
 pub use histogram::{BOUNDS, Histogram};
 pub use names::Renamed;
@@ -29,5 +29,5 @@ pub use observations::{
     Durations, Ended, Failure, FunctionObserver, Observations, RecentInvocation,
 };
 pub use recent::{Recent, shortened};
-pub use repeats::{FIRST_AGAIN, LONGEST_AGAIN, Repeats};
+pub use repeats::{FIRST_AGAIN, MAX_INTERVAL, Repeats};
 pub use series::{MAX_SERIES, Series, Summed};

@@ -1,9 +1,9 @@
 //! Unique Prometheus names for metrics and dimensions that functions name freely.
 //!
 //! Prometheus allows fewer characters, requires unique names of families and labels, and reads
-//! `foo_count` and `foo_sum` as parts of a summary `foo`. A name that clashes with an earlier metric
-//! in one of these ways ends in eight digits of a hash of the original name. The hash depends on the
-//! original name alone, so a renamed series has the same name after each start.
+//! `foo_count` and `foo_sum` as parts of a summary `foo`. A name that clashes with an earlier
+//! metric in one of these ways ends in eight digits of a hash of the original name. The hash
+//! depends on the original name alone, so a renamed series has the same name after each start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -36,7 +36,7 @@ impl fmt::Display for Renamed {
 
 /// The names assigned so far; they stay until the host ends.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names {
+pub(super) struct MetricNames {
     /// Family by namespace and metric.
     families: BTreeMap<(String, String), String>,
     taken_families: BTreeSet<String>,
@@ -46,7 +46,7 @@ pub(super) struct Names {
     renamed: u64,
 }
 
-impl Names {
+impl MetricNames {
     /// Assigns a family to a metric that has none.
     pub(super) fn metric(&mut self, metric: &(String, String)) -> Option<Renamed> {
         if self.families.contains_key(metric) {
@@ -130,7 +130,7 @@ fn free(plain: &str, original: &str, taken: impl Fn(&str) -> bool) -> String {
 mod tests {
     use super::*;
 
-    fn families(names: &mut Names, metrics: &[(&str, &str)]) -> Vec<String> {
+    fn families(names: &mut MetricNames, metrics: &[(&str, &str)]) -> Vec<String> {
         let metrics: Vec<_> = metrics
             .iter()
             .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
@@ -151,7 +151,7 @@ mod tests {
             [("Shop", "FooSum"), ("Shop", "Foo")],
             [("A", "B_C"), ("A_B", "C")],
         ] {
-            let mut names = Names::default();
+            let mut names = MetricNames::default();
             let found = families(&mut names, &pair);
             assert!(
                 !clashes(&found[1], &BTreeSet::from([found[0].clone()])),
@@ -169,9 +169,9 @@ mod tests {
 
     #[test]
     fn a_renamed_metric_keeps_its_name_in_any_order() {
-        let mut names = Names::default();
+        let mut names = MetricNames::default();
         let first = families(&mut names, &[("S", "foo bar"), ("S", "FooBar")]);
-        let mut names = Names::default();
+        let mut names = MetricNames::default();
         let second = families(&mut names, &[("S", "foo/bar"), ("S", "FooBar")]);
         assert_eq!(
             (first[1] == second[1], first[0].as_str()),
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn dimensions_that_differ_in_case_have_own_labels() {
-        let mut names = Names::default();
+        let mut names = MetricNames::default();
         assert_eq!(names.dimension("Env"), None);
         let renamed = names.dimension("env").unwrap();
         assert_eq!(

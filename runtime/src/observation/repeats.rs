@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub const FIRST_AGAIN: Duration = Duration::from_secs(10);
 
 /// Longest time between two lines of one error.
-pub const LONGEST_AGAIN: Duration = Duration::from_secs(600);
+pub const MAX_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Maximum of different errors of one key; further ones are counted with the last.
 const MAX_ERRORS: usize = 8;
@@ -64,7 +64,7 @@ impl<K: Ord + Clone> Repeats<K> {
         if now < known.due {
             return None;
         }
-        known.pause = known.pause.saturating_mul(2).min(LONGEST_AGAIN);
+        known.pause = known.pause.saturating_mul(2).min(MAX_INTERVAL);
         known.due = now + known.pause;
         Some(known.times)
     }

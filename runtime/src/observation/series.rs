@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::emf::Point;
-use super::names::{Names, Renamed};
+use super::names::{MetricNames, Renamed};
 
 /// Maximum of series. Without it, a function with a request id among its dimensions would fill the
 /// memory.
@@ -25,13 +25,13 @@ type Key = (String, (String, String), String, BTreeMap<String, String>);
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     sums: BTreeMap<Key, Summed>,
-    names: Names,
+    names: MetricNames,
     dropped: u64,
 }
 
 impl Series {
-    /// Adds a point. A new series beyond [`MAX_SERIES`] is counted as dropped. Returns the metric and
-    /// the dimensions that are new and whose plain name is taken.
+    /// Adds a point. A new series beyond [`MAX_SERIES`] is counted as dropped. Returns the metric
+    /// and the dimensions that are new and whose plain name is taken.
     pub fn add(&mut self, function: &str, point: Point) -> Vec<Renamed> {
         let Point {
             metric,

@@ -77,9 +77,10 @@ mod tests {
             (document.reason.as_str(), document.content.topic()),
             ("RetriesExhausted", "orders")
         );
-        assert!(
-            matches!(&document.content, Content::Record(record) if record.value.as_deref() == Some(b"hi"))
-        );
+        assert!(matches!(
+            &document.content,
+            Content::Record(record) if record.value.as_deref() == Some(b"hi")
+        ));
         assert_eq!(parse(b"{}"), None);
         assert_eq!(parse(b"plain"), None);
     }

@@ -1,4 +1,4 @@
-//! Hands a firing to the queue of asynchronous events, and tries again what the queue does not take.
+//! Passes a firing to the queue of asynchronous events, with retries.
 
 use std::time::Duration;
 
@@ -6,27 +6,28 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::payload::{self, Attempt};
-use crate::asynchronous::{Event, NotAccepted};
+use crate::asynchronous::{AsyncEvent, NotAccepted};
 use sam_template::model::Schedule;
 
-/// Tries after the first one at most, and the longest time for them: the services' defaults ("`RetryPolicy`" in the
-/// `EventBridge` Scheduler API reference, "Retry policy" in `EventBridge`'s guide).
+/// Maximum of retries and their maximum duration: the services' defaults
+/// ("`RetryPolicy`" in the `EventBridge` Scheduler API reference, "Retry policy" in `EventBridge`'s
+/// guide).
 const MAX_RETRIES: u32 = 185;
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 
-/// Wait before the second try; doubled for each further one.
+/// Wait before the first retry; doubles with every further retry.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait between two tries.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// Upper bound of the wait.
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// Tries until the event is taken, given up, or the host ends. `accept` takes an event over; `wait` is the time between this try
-/// and the next.
+/// Retries until `accept` accepts the event, a limit is reached, or the host drains. `wait` returns
+/// the pause after an attempt.
 pub(super) async fn deliver<F>(
     schedule: &Schedule,
     scheduled: Timestamp,
     mut shutdown: watch::Receiver<bool>,
     wait: impl Fn(u32) -> Duration,
-    accept: impl Fn(Event) -> F,
+    accept: impl Fn(AsyncEvent) -> F,
 ) where
     F: Future<Output = Result<String, NotAccepted>>,
 {
@@ -48,38 +49,43 @@ pub(super) async fn deliver<F>(
         tracing::warn!(
             schedule = schedule.id,
             number,
-            "not fired yet: {why}; tried again in {} s",
+            "not fired yet: {why}; next attempt in {} s",
             wait.as_secs()
         );
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             _ = shutdown.wait_for(|stop| *stop) => {
-                tracing::error!(alarm = "schedule_not_fired", schedule = schedule.id, number, "not fired: {why}, and the host ends");
+                tracing::error!(
+                    alarm = "schedule_not_fired",
+                    schedule = schedule.id,
+                    number,
+                    "not fired: {why}, and the host drains"
+                );
                 return;
             }
         }
     }
 }
 
-fn event(schedule: &Schedule, scheduled: Timestamp, number: u32) -> Event {
+fn event(schedule: &Schedule, scheduled: Timestamp, number: u32) -> AsyncEvent {
     let attempt = Attempt {
         scheduled,
         number,
         execution: rand::random(),
         event: rand::random(),
     };
-    Event {
+    AsyncEvent {
         function: schedule.function.clone(),
         payload: payload::event(schedule, &attempt),
         trace_id: None,
     }
 }
 
-/// Doubled with each try, up to a minute.
+/// The wait after an attempt.
 pub(super) fn wait_after(number: u32) -> Duration {
     FIRST_WAIT
         .saturating_mul(1 << (number - 1).min(16))
-        .min(LONGEST_WAIT)
+        .min(MAX_WAIT)
 }
 
 #[cfg(test)]
@@ -91,12 +97,12 @@ mod tests {
     use sam_template::model::ScheduleKind;
 
     #[tokio::test]
-    async fn the_attempt_number_grows_until_the_event_is_taken() {
+    async fn the_attempt_number_grows_until_acceptance() {
         let input = "<aws.scheduler.attempt-number> <aws.scheduler.execution-id>";
         let schedule = schedule(ScheduleKind::Scheduler, Some(input));
         let (_stop, shutdown) = watch::channel(false);
         let tried = RefCell::new(Vec::new());
-        let accept = |event: Event| {
+        let accept = |event: AsyncEvent| {
             let mut tried = tried.borrow_mut();
             tried.push(serde_json::from_slice::<String>(&event.payload).unwrap());
             std::future::ready(if tried.len() < 3 {
@@ -122,12 +128,12 @@ mod tests {
         assert_eq!(numbers, ["1", "2", "3"]);
         assert!(
             tried[0].split_once(' ').unwrap().1 != tried[1].split_once(' ').unwrap().1,
-            "each try has its own id"
+            "each attempt has its own id"
         );
     }
 
     #[tokio::test]
-    async fn what_can_never_be_taken_is_tried_once() {
+    async fn a_permanent_refusal_is_not_retried() {
         let (_stop, shutdown) = watch::channel(false);
         let tried = RefCell::new(0);
         let accept = |_| {

@@ -1,13 +1,14 @@
-//! Fires schedules at the functions.
+//! Fires schedules.
 //!
-//! [`Expression`] says when; [`payload`] what is sent (pure); [`handover`] hands it to
-//! the queue of asynchronous events, which takes it from there ([`crate::asynchronous`]), as in the cloud: what was fired runs even if the host dies. A run that still goes on does
-//! not hold back the next: the function's concurrency does. Times that passed while the
-//! machine slept, or while no host ran ([`seen`]), are not made up for: a line says what was missed.
+//! [`Expression`] computes the times, `payload` the event, `handover` passes it to the queue of
+//! asynchronous events ([`crate::asynchronous`]). As in the cloud, a fired event runs even if the
+//! host is killed. A running invocation does not delay the next one; only the concurrency of the
+//! function does. Times that passed while the machine slept, or while no host ran (`missed`), are
+//! logged and not repeated.
 
 mod handover;
+mod missed;
 mod payload;
-mod seen;
 
 #[cfg(test)]
 mod tests;
@@ -21,37 +22,39 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::supervision::{ComponentRegistry, supervise};
 use sam_template::model::Schedule;
 
-use seen::Seen;
+use missed::LastRunFile;
 
 pub use sam_template::schedule::{Expression, ScheduleError, instant, zone};
 
-/// The clock is looked at this often at least: a laptop that slept must not fire hours late.
-const LOOK_UP: Duration = Duration::from_mins(1);
+/// Maximum sleep between two looks at the clock, so that a laptop that slept fires on time.
+const MAX_SLEEP: Duration = Duration::from_mins(1);
 
-/// A firing later than this counts as missed.
-const TOO_LATE: Duration = Duration::from_mins(1);
+/// Delay from which a firing counts as missed.
+const MAX_DELAY: Duration = Duration::from_mins(1);
 
-/// Events of one function that have not ended; at so many a firing is dropped with a warning, as the queue would grow for ever.
-const MOST_UNFINISHED: usize = 100;
+/// Number of unfinished events of a function at which a firing is dropped, so that the queue stays
+/// bounded.
+const MAX_UNFINISHED: usize = 100;
 
-/// Fires every enabled schedule until `shutdown` turns true. Each is a part of its own in `parts`: one that fails holds back no other.
+/// Fires every enabled schedule until `shutdown` turns true. Each is a component of its own, so
+/// that a failing one delays no other.
 ///
-/// `memory` is the file that says when a host last did; what would have fired since is told once, and not made up for.
+/// `last_run_file` keeps when a host last ran; firings missed since then are logged once.
 pub async fn run(
     schedules: Vec<Schedule>,
-    queue: Queue,
-    memory: Option<&Path>,
+    queue: AsyncQueue,
+    last_run_file: Option<&Path>,
     parts: ComponentRegistry,
     shutdown: watch::Receiver<bool>,
 ) {
     let start = Timestamp::now();
     let mut running = JoinSet::new();
-    let seen = memory.map(Seen::at);
-    let last = seen.as_ref().and_then(Seen::last);
+    let last_run = last_run_file.map(LastRunFile::at);
+    let last = last_run.as_ref().and_then(LastRunFile::read);
     for schedule in schedules.into_iter().filter(|schedule| schedule.enabled) {
         let part = parts.component(format!("schedule {}", schedule.id));
         let firing = Firing {
@@ -70,8 +73,8 @@ pub async fn run(
         return;
     }
     loop {
-        if let Some(seen) = &seen {
-            seen.note(Timestamp::now());
+        if let Some(file) = &last_run {
+            file.write(Timestamp::now());
         }
         tokio::select! {
             ended = running.join_next() => match ended {
@@ -80,22 +83,22 @@ pub async fn run(
                 Some(Err(error)) => tracing::error!(%error, "a schedule ended"),
                 None => break,
             },
-            () = tokio::time::sleep(LOOK_UP) => {}
+            () = tokio::time::sleep(MAX_SLEEP) => {}
         }
     }
 }
 
-/// One schedule, over all of its runs.
+/// One schedule and its progress.
 #[derive(Debug, Clone)]
 struct Firing {
     schedule: Schedule,
-    /// When this host began.
+    /// Start of this host.
     start: Timestamp,
-    /// When an earlier host last looked after the schedules.
+    /// When an earlier host last ran.
     last: Option<Timestamp>,
-    /// Up to when the schedule was looked after by this host; a run that follows a panic goes on from there.
+    /// Time up to which this host has fired the schedule. A run after a panic continues there.
     handled: Arc<Mutex<Option<Timestamp>>>,
-    queue: Queue,
+    queue: AsyncQueue,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -111,13 +114,13 @@ impl Firing {
             zone(&schedule.timezone),
         ) {
             (Ok(expression), Ok(zone)) => (expression, zone),
-            // the template's reader refuses these; one that was made elsewhere never fires
+            // the template reader refuses these; one from elsewhere never fires
             (Err(wrong), _) | (_, Err(wrong)) => {
                 tracing::error!(schedule = schedule.id, "{} {wrong}", schedule.expression);
                 return Ok(());
             }
         };
-        // Rates count from StartDate; whatever is due at that very moment fires.
+        // Rates count from StartDate, which is a firing itself.
         let (beat, begin) = match schedule.start {
             Some(date) => (
                 date,
@@ -128,10 +131,10 @@ impl Firing {
         let handled = *self.handled();
         if handled.is_none() {
             *self.handled() = Some(begin);
-            self.tell_of_the_missed(&expression, &zone);
+            self.log_missed(&expression, &zone);
         }
         let mut last = handled.unwrap_or(begin);
-        // Beside the clock: a firing that the queue does not take yet holds back no other.
+        // concurrent, so that a firing that the queue refuses delays no other
         let mut handing_over = JoinSet::new();
         let is_over = |due: &Timestamp| schedule.end.is_some_and(|end| *due > end);
         while let Some(due) = expression
@@ -142,44 +145,49 @@ impl Firing {
                 break;
             }
             while handing_over.try_join_next().is_some() {}
-            last = self.due(due, &mut handing_over);
+            last = self.fire(due, &mut handing_over);
             *self.handled() = Some(last);
         }
         while handing_over.join_next().await.is_some() {}
         Ok(())
     }
 
-    fn tell_of_the_missed(&self, expression: &Expression, zone: &TimeZone) {
+    fn log_missed(&self, expression: &Expression, zone: &TimeZone) {
         let missed = self.last.map_or(0, |last| {
-            seen::missed(&self.schedule, expression, zone, last, self.start)
+            missed::count(&self.schedule, expression, zone, last, self.start)
         });
         if missed > 0 {
-            let count = seen::shown(missed);
+            let count = missed::format_count(missed);
             tracing::warn!(
                 schedule = self.schedule.id,
                 count,
-                "missed while no host ran; missed times are not made up for"
+                "missed while no host ran; missed times are not repeated"
             );
         }
     }
 
-    /// Fires, unless it is too late or too many events wait. Returns up to when the schedule is looked after by this.
-    fn due(&self, due: Timestamp, handing_over: &mut JoinSet<()>) -> Timestamp {
+    /// Fires, unless it is too late or too many events wait. Returns the time up to which the
+    /// schedule is done.
+    fn fire(&self, due: Timestamp, handing_over: &mut JoinSet<()>) -> Timestamp {
         let schedule = &self.schedule;
         let now = Timestamp::now();
-        if now.duration_since(due) > jiff::SignedDuration::try_from(TOO_LATE).unwrap_or_default() {
-            tracing::warn!(schedule = schedule.id, %due, "missed: this machine was away; missed times are not made up for");
-            return now;
-        }
-        if self.queue.unfinished(&schedule.function) >= MOST_UNFINISHED {
-            let why = format!(
-                "schedule {} is not fired: {MOST_UNFINISHED} earlier events have not ended",
-                schedule.id
-            );
-            self.queue.not_made(&schedule.function, &why);
+        if now.duration_since(due) > jiff::SignedDuration::try_from(MAX_DELAY).unwrap_or_default() {
             tracing::warn!(
                 schedule = schedule.id,
-                "not fired: {MOST_UNFINISHED} earlier events of {} have not ended",
+                %due,
+                "missed while this machine slept; missed times are not repeated"
+            );
+            return now;
+        }
+        if self.queue.unfinished(&schedule.function) >= MAX_UNFINISHED {
+            let why = format!(
+                "schedule {} is not fired: {MAX_UNFINISHED} earlier events have not ended",
+                schedule.id
+            );
+            self.queue.not_created(&schedule.function, &why);
+            tracing::warn!(
+                schedule = schedule.id,
+                "not fired: {MAX_UNFINISHED} earlier events of {} have not ended",
                 schedule.function
             );
             return due;
@@ -198,7 +206,7 @@ impl Firing {
                 async move {
                     let taken = queue.accept(event).await;
                     if let Err(why) = &taken {
-                        queue.not_made(
+                        queue.not_created(
                             &schedule.function,
                             &format!("schedule {} is not fired: {why}", schedule.id),
                         );
@@ -212,7 +220,7 @@ impl Firing {
     }
 }
 
-/// True once it is time; false when the host ends first.
+/// Waits until `due`. Returns false if the host drains first.
 async fn wait_until(due: Timestamp, shutdown: &mut watch::Receiver<bool>) -> bool {
     loop {
         let left = due.duration_since(Timestamp::now());
@@ -220,7 +228,7 @@ async fn wait_until(due: Timestamp, shutdown: &mut watch::Receiver<bool>) -> boo
             return !*shutdown.borrow();
         };
         tokio::select! {
-            () = tokio::time::sleep(left.min(LOOK_UP)) => {}
+            () = tokio::time::sleep(left.min(MAX_SLEEP)) => {}
             _ = shutdown.wait_for(|stop| *stop) => return false,
         }
     }

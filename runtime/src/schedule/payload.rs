@@ -1,4 +1,4 @@
-//! What each service sends when a schedule fires.
+//! The event that each service sends when a schedule fires.
 
 use bytes::Bytes;
 use jiff::{Timestamp, Unit};
@@ -6,20 +6,21 @@ use serde_json::json;
 
 use sam_template::model::{Schedule, ScheduleKind};
 
-/// One try to hand a firing over.
+/// One attempt of a firing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt {
     /// When the schedule was due.
     pub(super) scheduled: Timestamp,
-    /// Counted from 1; the service tries again what it could not hand over.
+    /// Number of the attempt, from 1.
     pub(super) number: u32,
-    /// Identifies this try.
+    /// Identifies this attempt.
     pub(super) execution: u64,
     /// `id` of the service's own event.
     pub(super) event: u128,
 }
 
-/// The event of a firing. An Input is sent bare; `EventBridge` Scheduler replaces its context attributes in it first.
+/// The event of a firing. An Input is sent unchanged, except that `EventBridge` Scheduler replaces
+/// its context attributes.
 pub(super) fn event(schedule: &Schedule, attempt: &Attempt) -> Bytes {
     let time = attempt
         .scheduled
@@ -34,7 +35,7 @@ pub(super) fn event(schedule: &Schedule, attempt: &Attempt) -> Bytes {
     }
     let (source, detail) = match schedule.kind {
         ScheduleKind::Rule => ("aws.events", json!({})),
-        // Scheduler sends the text, not the object.
+        // Scheduler sends a string, not an object
         ScheduleKind::Scheduler => ("aws.scheduler", json!("{}")),
     };
     let id = attempt.event;
@@ -44,7 +45,14 @@ pub(super) fn event(schedule: &Schedule, attempt: &Attempt) -> Bytes {
     let account = arn.next().unwrap_or_default();
     let event = json!({
         "version": "0",
-        "id": format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", id >> 96, id >> 80 & 0xffff, id >> 64 & 0xffff, id >> 48 & 0xffff, id & 0xffff_ffff_ffff),
+        "id": format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            id >> 96,
+            id >> 80 & 0xffff,
+            id >> 64 & 0xffff,
+            id >> 48 & 0xffff,
+            id & 0xffff_ffff_ffff
+        ),
         "detail-type": "Scheduled Event",
         "source": source,
         "account": account,
@@ -56,7 +64,8 @@ pub(super) fn event(schedule: &Schedule, attempt: &Attempt) -> Bytes {
     Bytes::from(event.to_string())
 }
 
-/// The four keywords of "Adding context attributes in `EventBridge` Scheduler", replaced wherever they stand in the text.
+/// The four keywords of "Adding context attributes in `EventBridge` Scheduler", replaced wherever
+/// they stand in the text.
 fn with_attributes(input: &str, schedule: &Schedule, time: &str, attempt: &Attempt) -> String {
     let mut out = String::new();
     let mut rest = input;
@@ -72,7 +81,7 @@ fn with_attributes(input: &str, schedule: &Schedule, time: &str, attempt: &Attem
             };
             Some((value, after))
         });
-        // What is no keyword stays as it was written.
+        // other text stays unchanged
         let (text, left) = value.unwrap_or_else(|| ("<aws.scheduler.".to_owned(), after));
         out.push_str(&text);
         rest = left;
@@ -80,7 +89,7 @@ fn with_attributes(input: &str, schedule: &Schedule, time: &str, attempt: &Attem
     out + rest
 }
 
-/// Scheduler takes plain text as Input and hands it on as a JSON text.
+/// Scheduler accepts plain text as Input and sends it as a JSON string.
 fn as_json(input: &str) -> String {
     match strict_json::from_str::<&serde_json::value::RawValue>(input) {
         Ok(_) => input.to_owned(),

@@ -42,12 +42,16 @@ fn context_attributes_of_scheduler_are_replaced_in_input() {
         );
         String::from_utf8(payload.to_vec()).unwrap()
     };
-    let input = r#"{"at": "<aws.scheduler.scheduled-time>", "arn": "<aws.scheduler.schedule-arn>", "n": <aws.scheduler.attempt-number>,
-        "id": "<aws.scheduler.execution-id>/<aws.scheduler.execution-id>", "left": "<aws.scheduler.else> <aws.scheduler."}"#;
+    let input = r#"{"at": "<aws.scheduler.scheduled-time>", "arn": "<aws.scheduler.schedule-arn>",
+        "n": <aws.scheduler.attempt-number>,
+        "id": "<aws.scheduler.execution-id>/<aws.scheduler.execution-id>",
+        "left": "<aws.scheduler.else> <aws.scheduler."}"#;
     let read: serde_json::Value =
         serde_json::from_str(&sent(ScheduleKind::Scheduler, input)).unwrap();
     let expected = serde_json::json!({
-        "at": "2022-03-22T18:59:43Z", "arn": "arn:aws-cn:events:cn-north-1:123456789012:rule/x", "n": 7,
+        "at": "2022-03-22T18:59:43Z",
+        "arn": "arn:aws-cn:events:cn-north-1:123456789012:rule/x",
+        "n": 7,
         "id": "00000000d32c5bb8/00000000d32c5bb8", "left": "<aws.scheduler.else> <aws.scheduler.",
     });
     assert_eq!(read, expected);
@@ -110,7 +114,7 @@ fn what_passed_while_no_host_ran_is_counted_within_the_dates() {
         change(&mut schedule);
         let since = at("2026-01-01T00:00:30Z");
         let until = at("2026-01-03T00:00:30Z");
-        seen::missed(
+        missed::count(
             &schedule,
             &Expression::parse(text).unwrap(),
             &zone(zone_name).unwrap(),
@@ -136,7 +140,7 @@ fn what_passed_while_no_host_ran_is_counted_within_the_dates() {
     );
     assert_eq!(count("at(2026-01-02T01:00:00)", "Europe/Madrid", |_| {}), 1);
     assert_eq!(
-        seen::shown(count("rate(1 minute)", "UTC", |_| {})),
+        missed::format_count(count("rate(1 minute)", "UTC", |_| {})),
         "more than 1000"
     );
 }

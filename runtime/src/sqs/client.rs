@@ -1,4 +1,4 @@
-//! The calls to SQS that this host makes, with errors that a person can read.
+//! The SQS client of the host, with readable errors.
 
 use std::error::Error;
 use std::time::Duration;
@@ -17,21 +17,22 @@ use aws_sdk_sqs::types::{
 use sam_template::model::sqs::DEFAULT_VISIBILITY;
 use sam_template::model::{Application, Location};
 
-/// How long a connection may take to be made.
+/// Timeout of a connection attempt.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// How long an answer may take, on top of what the request itself waits.
+/// Timeout of an answer, in addition to the wait that the request contains.
 const ANSWER: Duration = Duration::from_secs(8);
 
-/// Whether SQS refuses the message itself (`SendMessage` in the SQS API reference; `MessageTooLong` is `ElasticMQ`'s code).
-/// `InvalidParameterValue` concerns the message only where it is about its length; anything else is the same for every message.
+/// Whether SQS refuses this message rather than every message (`SendMessage` in the SQS API
+/// reference; `MessageTooLong` is a code of `ElasticMQ`). `InvalidParameterValue` does so only for
+/// the length.
 fn refuses_the_message(code: &str, message: &str) -> bool {
     let too_long =
         code.contains("InvalidParameterValue") && message.contains("must be shorter than");
     too_long || code.contains("InvalidMessageContents") || code.contains("MessageTooLong")
 }
 
-/// HTTP status of a request that a server or a proxy finds too large.
+/// HTTP status with which a server or proxy refuses a large request.
 const PAYLOAD_TOO_LARGE: u16 = 413;
 
 /// SQS at one endpoint. Cheap to clone.
@@ -45,40 +46,40 @@ pub struct Sqs {
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Wrong {
-    /// There is no queue of this name.
+pub enum SqsError {
+    /// The queue does not exist.
     #[error("the queue does not exist")]
     NoQueue,
-    /// The queue refuses this message for its size or its characters, and would refuse it again.
+    /// The queue refuses this message for its size or characters. A retry would fail as well.
     #[error("the queue refuses the message: {0}")]
     Refused(String),
-    /// Anything else, in the words of whoever noticed it.
+    /// Any other error.
     #[error("{0}")]
     Other(String),
 }
 
 impl Sqs {
-    /// SQS of an application; `None`: nothing says where it answers.
+    /// SQS of an application. `None`: the application has no endpoint.
     pub fn of(app: &Application) -> Option<Self> {
         app.sqs_endpoint
             .as_deref()
             .map(|endpoint| Self::located(endpoint, &app.location))
     }
 
-    /// SQS at an endpoint, in the region and account where nothing chooses others.
+    /// SQS at an endpoint, in the default region and account.
     pub fn at(endpoint: &str) -> Self {
         Self::located(endpoint, &Location::default())
     }
 
-    /// Sends no request yet. The credentials are those of the functions: well-formed, and accepted by no account. An endpoint
-    /// that keeps queues by region finds the region in the signature.
+    /// SQS at an endpoint. The credentials are those of the functions: well-formed, and valid for
+    /// no account. The signature contains the region.
     pub fn located(endpoint: &str, location: &Location) -> Self {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(location.region.clone()))
             .credentials_provider(Credentials::new("local", "local", None, None, "usher"))
             .endpoint_url(endpoint)
-            // who asks again, and when, is decided by those who call
+            // the callers decide on retries
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
@@ -95,27 +96,28 @@ impl Sqs {
         }
     }
 
-    /// Where it is.
+    /// The endpoint URL.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The URL of a queue, as references to it in the template yield.
+    /// The URL of a queue, equal to that of a `Ref` in the template.
     pub(super) fn url(&self, queue: &str) -> String {
         format!("{}/{}/{queue}", self.endpoint, self.account)
     }
 
-    /// Whether anybody answers.
+    /// Checks that the endpoint answers.
     ///
     /// # Errors
-    /// Nobody does; one readable message.
-    pub async fn reach(&self) -> Result<(), String> {
+    /// It does not answer.
+    pub async fn probe(&self) -> Result<(), String> {
         let answer = self.client.list_queues().max_results(1).send().await;
         answer.map(drop).map_err(|error| {
             format!(
-                "SQS at {} does not answer ({}). Start it, or name another in usher.toml under [endpoints]",
+                "SQS at {} does not answer ({}). Start it, or name another in usher.toml under \
+                 [endpoints]",
                 self.endpoint,
-                wrong(&error)
+                convert(&error)
             )
         })
     }
@@ -123,34 +125,34 @@ impl Sqs {
     /// Whether a queue of this name exists.
     ///
     /// # Errors
-    /// Nobody answers.
-    pub async fn exists(&self, queue: &str) -> Result<bool, Wrong> {
+    /// The endpoint does not answer.
+    pub async fn exists(&self, queue: &str) -> Result<bool, SqsError> {
         match self
             .client
             .get_queue_url()
             .queue_name(queue)
             .send()
             .await
-            .map_err(|error| wrong(&error))
+            .map_err(|error| convert(&error))
         {
             Ok(_) => Ok(true),
-            Err(Wrong::NoQueue) => Ok(false),
+            Err(SqsError::NoQueue) => Ok(false),
             Err(other) => Err(other),
         }
     }
 
-    /// How long the queue hides a received message.
+    /// Visibility timeout of a queue.
     ///
     /// # Errors
-    /// The queue does not exist, or nobody answers.
-    pub async fn visibility(&self, queue: &str) -> Result<Duration, Wrong> {
+    /// The queue does not exist, or the endpoint does not answer.
+    pub async fn visibility(&self, queue: &str) -> Result<Duration, SqsError> {
         let name = QueueAttributeName::VisibilityTimeout;
-        let question = self
+        let request = self
             .client
             .get_queue_attributes()
             .queue_url(self.url(queue))
             .attribute_names(name.clone());
-        let answer = question.send().await.map_err(|error| wrong(&error))?;
+        let answer = request.send().await.map_err(|error| convert(&error))?;
         let seconds = answer
             .attributes()
             .and_then(|attributes| attributes.get(&name))
@@ -158,11 +160,11 @@ impl Sqs {
         Ok(seconds.map_or(DEFAULT_VISIBILITY, Duration::from_secs))
     }
 
-    /// Puts a message into a queue.
+    /// Sends a message.
     ///
     /// # Errors
-    /// The queue does not exist or does not take it, or nobody answers.
-    pub async fn send(&self, queue: &str, body: String) -> Result<(), Wrong> {
+    /// The queue does not exist or refuses the message, or the endpoint does not answer.
+    pub async fn send(&self, queue: &str, body: String) -> Result<(), SqsError> {
         let sent = self
             .client
             .send_message()
@@ -170,19 +172,19 @@ impl Sqs {
             .message_body(body)
             .send()
             .await;
-        sent.map(drop).map_err(|error| wrong(&error))
+        sent.map(drop).map_err(|error| convert(&error))
     }
 
-    /// Puts a message with attributes (name, type, value) into a queue.
+    /// Sends a message with attributes (name, type, value).
     ///
     /// # Errors
-    /// The queue does not exist or does not take it, or nobody answers.
+    /// The queue does not exist or refuses the message, or the endpoint does not answer.
     pub(crate) async fn send_with(
         &self,
         queue: &str,
         body: String,
         attributes: &[(&str, &str, String)],
-    ) -> Result<(), Wrong> {
+    ) -> Result<(), SqsError> {
         let mut message = self
             .client
             .send_message()
@@ -195,66 +197,68 @@ impl Sqs {
                 .build();
             message = message.message_attributes(
                 *name,
-                value.map_err(|error| Wrong::Other(error.to_string()))?,
+                value.map_err(|error| SqsError::Other(error.to_string()))?,
             );
         }
         message
             .send()
             .await
             .map(drop)
-            .map_err(|error| wrong(&error))
+            .map_err(|error| convert(&error))
     }
 
-    /// Up to `most` messages, with everything that the service tells of them. Waits up to `wait` for the first one.
+    /// Receives up to `max` messages with all their attributes. Waits up to `wait` for the first
+    /// one.
     ///
     /// # Errors
-    /// The queue does not exist, or nobody answers.
+    /// The queue does not exist, or the endpoint does not answer.
     pub(super) async fn receive(
         &self,
         queue: &str,
-        most: usize,
+        max: usize,
         wait: Duration,
-    ) -> Result<Vec<Message>, Wrong> {
+    ) -> Result<Vec<Message>, SqsError> {
         let request = self
             .client
             .receive_message()
             .queue_url(self.url(queue))
-            .max_number_of_messages(most as i32)
+            .max_number_of_messages(max as i32)
             .wait_time_seconds(wait.as_secs() as i32)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All");
-        let answer = request.send().await.map_err(|error| wrong(&error))?;
+        let answer = request.send().await.map_err(|error| convert(&error))?;
         Ok(answer.messages.unwrap_or_default())
     }
 }
 
-/// What went wrong: the service's own words, or the innermost cause of a call that did not reach it.
-pub(super) fn wrong<E>(error: &SdkError<E>) -> Wrong
+/// Converts an error: to the service's code and message, or to the innermost cause of a failed
+/// call.
+pub(super) fn convert<E>(error: &SdkError<E>) -> SqsError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     if let Some(code) = error.code() {
-        // each protocol of the service has its own spelling
+        // the code differs by protocol
         if code.ends_with("QueueDoesNotExist") || code.ends_with("NonExistentQueue") {
-            return Wrong::NoQueue;
+            return SqsError::NoQueue;
         }
         let message = error.message().unwrap_or("no reason given");
         let why = format!("{code}: {message}");
         return if refuses_the_message(code, message) {
-            Wrong::Refused(why)
+            SqsError::Refused(why)
         } else {
-            Wrong::Other(why)
+            SqsError::Other(why)
         };
     }
     if error
         .raw_response()
         .is_some_and(|response| response.status().as_u16() == PAYLOAD_TOO_LARGE)
     {
-        return Wrong::Refused("the server takes no request of this size (413)".to_owned());
+        return SqsError::Refused("the server accepts no request of this size (413)".to_owned());
     }
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    Wrong::Other(cause.to_string())
+    SqsError::Other(cause.to_string())
 }

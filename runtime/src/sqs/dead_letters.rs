@@ -7,8 +7,8 @@ use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName as Name, QueueAttributeName,
 };
 
-use super::client::{Sqs, Wrong, wrong};
-use super::settlement::{Verdict, settle};
+use super::client::{Sqs, SqsError, convert};
+use super::settlement::{Disposition, settle};
 use sam_template::model::sqs::is_fifo;
 
 /// A received message of a dead-letter queue, hidden from other consumers.
@@ -56,7 +56,7 @@ impl Sqs {
     ///
     /// # Errors
     /// The queue does not exist, or the server does not respond.
-    pub async fn count(&self, queue: &str) -> Result<u64, Wrong> {
+    pub async fn count(&self, queue: &str) -> Result<u64, SqsError> {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -66,7 +66,7 @@ impl Sqs {
             .get_queue_attributes()
             .queue_url(self.url(queue))
             .set_attribute_names(Some(names.to_vec()));
-        let answer = request.send().await.map_err(|error| wrong(&error))?;
+        let answer = request.send().await.map_err(|error| convert(&error))?;
         let count = |name| {
             answer
                 .attributes()
@@ -85,7 +85,7 @@ impl Sqs {
         queue: &str,
         max: usize,
         hidden: Duration,
-    ) -> Result<Vec<DeadLetter>, Wrong> {
+    ) -> Result<Vec<DeadLetter>, SqsError> {
         let request = self
             .client
             .receive_message()
@@ -95,7 +95,7 @@ impl Sqs {
             .visibility_timeout(hidden.as_secs() as i32)
             .message_system_attribute_names(Name::All)
             .message_attribute_names("All");
-        let answer = request.send().await.map_err(|error| wrong(&error))?;
+        let answer = request.send().await.map_err(|error| convert(&error))?;
         Ok(answer
             .messages
             .unwrap_or_default()
@@ -104,12 +104,12 @@ impl Sqs {
             .collect())
     }
 
-    /// Sends body and attributes of a dead letter to a queue. A FIFO queue deduplicates the same dead
-    /// dead for five minutes.
+    /// Sends body and attributes of a dead letter to a queue. A FIFO queue deduplicates the same
+    /// dead letter for five minutes.
     ///
     /// # Errors
     /// The queue did not accept it.
-    pub async fn resend(&self, queue: &str, dead: &DeadLetter) -> Result<(), Wrong> {
+    pub async fn resend(&self, queue: &str, dead: &DeadLetter) -> Result<(), SqsError> {
         let fifo = is_fifo(queue);
         let attributes = (!dead.attributes.is_empty()).then(|| dead.attributes.clone());
         let request = self
@@ -124,7 +124,7 @@ impl Sqs {
             .send()
             .await
             .map(drop)
-            .map_err(|error| wrong(&error))
+            .map_err(|error| convert(&error))
     }
 
     /// Returns why one could not be deleted.
@@ -133,7 +133,8 @@ impl Sqs {
         queue: &str,
         dead_letters: &[DeadLetter],
     ) -> Option<String> {
-        self.settle_all(queue, Verdict::Delete, dead_letters).await
+        self.settle_all(queue, Disposition::Delete, dead_letters)
+            .await
     }
 
     /// Makes them visible to other consumers. Returns why one stays hidden until its timeout.
@@ -142,19 +143,20 @@ impl Sqs {
         queue: &str,
         dead_letters: &[DeadLetter],
     ) -> Option<String> {
-        self.settle_all(queue, Verdict::Release, dead_letters).await
+        self.settle_all(queue, Disposition::Release, dead_letters)
+            .await
     }
 
     async fn settle_all(
         &self,
         queue: &str,
-        verdict: Verdict,
+        disposition: Disposition,
         dead_letters: &[DeadLetter],
     ) -> Option<String> {
         let receipts = dead_letters
             .iter()
             .map(|dead| dead.receipt.clone())
             .collect();
-        settle(self, queue, verdict, receipts).await.1
+        settle(self, queue, disposition, receipts).await.1
     }
 }

@@ -1,4 +1,5 @@
-//! Lambda's SQS event: each message becomes the JSON of one record when it is received, an event is those joined.
+//! Lambda's SQS event. A message is encoded as a record when it is received; an event joins
+//! records.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +7,10 @@ use aws_sdk_sqs::types::{Message, MessageAttributeValue};
 use bytes::Bytes;
 use serde::Serialize;
 
-/// What opens an event.
 const START: &[u8] = b"{\"Records\":[";
-/// What closes it.
 const END: &[u8] = b"]}";
 
-/// Bytes of an event around its records.
+/// Bytes of an event without its records.
 pub(super) const ENVELOPE: usize = START.len() + END.len();
 
 #[derive(Serialize)]
@@ -38,13 +37,13 @@ struct Attribute<'a> {
     string_value: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     binary_value: Option<String>,
-    /// The service has never filled these.
+    /// Reserved by the service.
     string_list_values: [&'a str; 0],
     binary_list_values: [&'a str; 0],
     data_type: &'a str,
 }
 
-/// One element of the event's array. `arn` is the queue's.
+/// Encodes one record. `arn`: the queue's.
 pub(super) fn record(message: &Message, arn: &str) -> Vec<u8> {
     let attributes = message
         .attributes()
@@ -68,7 +67,7 @@ pub(super) fn record(message: &Message, arn: &str) -> Vec<u8> {
         event_source_arn: arn,
         aws_region: arn.split(':').nth(3).unwrap_or_default(),
     };
-    // text always serialises
+    // strings always serialise
     serde_json::to_vec(&record).unwrap_or_default()
 }
 
@@ -84,7 +83,7 @@ fn attribute(value: &MessageAttributeValue) -> Attribute<'_> {
     }
 }
 
-/// The event of these records, in this order.
+/// Joins records to an event.
 pub(super) fn event(records: &[Vec<u8>]) -> Bytes {
     let size = ENVELOPE + records.iter().map(|record| record.len() + 1).sum::<usize>();
     let mut out = Vec::with_capacity(size);
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_reads_as_the_service_writes_it() {
+    fn a_record_equals_the_services() {
         let attribute = |kind: &str| MessageAttributeValue::builder().data_type(kind);
         let message = Message::builder()
             .message_id("059f36b4")
@@ -137,11 +136,18 @@ mod tests {
             )
             .build();
         let expected = json!({
-            "messageId": "059f36b4", "receiptHandle": "AQEB#1", "body": "line\nand \"quotes\" \u{7} é",
+            "messageId": "059f36b4", "receiptHandle": "AQEB#1", "body": "line\nand \"quotes\" \
+             \u{7} é",
             "attributes": { "ApproximateReceiveCount": "1", "MessageGroupId": "g" },
             "messageAttributes": {
-                "text": { "stringValue": "v", "stringListValues": [], "binaryListValues": [], "dataType": "String" },
-                "bytes": { "binaryValue": "AP8=", "stringListValues": [], "binaryListValues": [], "dataType": "Binary" },
+                "text": {
+                    "stringValue": "v", "stringListValues": [], "binaryListValues": [],
+                    "dataType": "String",
+                },
+                "bytes": {
+                    "binaryValue": "AP8=", "stringListValues": [], "binaryListValues": [],
+                    "dataType": "Binary",
+                },
             },
             "md5OfMessageAttributes": "a6b3", "md5OfBody": "e4e6",
             "eventSource": "aws:sqs", "eventSourceARN": ARN, "awsRegion": "eu-west-1",
@@ -150,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_attributes_has_empty_ones_and_no_sum_of_them() {
+    fn a_message_without_attributes_has_empty_ones() {
         let message = read(&Message::builder().message_id("1").body("b").build());
         assert_eq!(
             (&message["attributes"], &message["messageAttributes"]),
@@ -160,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_joined_in_order_and_fill_what_was_counted() {
+    fn records_are_joined_within_the_counted_size() {
         let records =
             ["1", "2", "3"].map(|id| record(&Message::builder().message_id(id).build(), ARN));
         let event = event(&records);

@@ -1,19 +1,22 @@
 //! SQS: the template's queues, and event source mappings from queues to functions.
 //!
-//! `queues` makes what the template declares. A message then passes through these files in this order: `client` receives it,
-//! `encode` writes it as JSON, `driver` hands it to the pure machine of `mapping` and its batch to the function, and
-//! `settlement` tells the queue what became of it; `status` shows how far it all is and how it fares, `counting` requests how many messages wait.
+//! `queues` creates the queues that the template declares. A message passes through these files in
+//! this order: `client` receives it, `encode` writes it as JSON, `driver` feeds the machine of
+//! [`event_sources::queue`] and invokes the function, `settlement` deletes, hides or releases it.
+//! `status` holds the progress, `depth` requests the number of waiting messages.
 //!
-//! Promises: a message is deleted only when the function is done with it; what failed is left to the queue's own visibility
-//! timeout and redrive policy; messages are received only when the function can begin soon, and are kept hidden until it has begun, so none
-//! is counted as received that no function was invoked with; an endpoint that goes away is waited for; a drain finishes what was received.
+//! - A message is deleted only after its function processed it. Failed messages are left to the
+//!   queue's visibility timeout and redrive policy.
+//! - Messages are received only when the function can begin soon, and stay hidden until it has
+//!   begun, so that no receive is counted without an invocation.
+//! - The mapping waits for an endpoint that does not answer. A drain finishes received messages.
 
 mod client;
-mod counting;
 mod dead_letters;
+mod depth;
 mod driver;
 mod encode;
-mod notes;
+mod outgoing;
 mod queues;
 mod settlement;
 mod status;
@@ -28,59 +31,60 @@ use tokio::task::JoinHandle;
 use crate::invocation::{Invoker, MAX_PAYLOAD};
 use crate::supervision::{ComponentRegistry, supervise};
 use crate::tuning::SourceSettings;
-pub use client::{Sqs, Wrong};
+pub use client::{Sqs, SqsError};
 pub use dead_letters::DeadLetter;
-use driver::Driver;
+use driver::SqsDriver;
 use event_sources::queue::{QueueMachine, QueueSettings};
-pub use notes::Note;
+pub use outgoing::OutgoingMessage;
 pub use queues::{ensure, missing};
 use sam_template::model::{Queue, SqsMapping};
-use status::Progress;
+use status::SqsProgress;
 pub use status::SqsStatus;
 
-/// Longest wait of one request for messages. The service's pollers wait 20 s. A host that is stopped or killed leaves its last
-/// request behind, though, and a server may still answer that with a message that nobody gets before its visibility is
-/// over; two seconds keep a drain, and that gap, short.
+/// Maximum wait of one request for messages. The service's pollers wait 20 s. A host that is
+/// stopped or killed leaves its last request open, and the server may answer it with a message that
+/// is then hidden until its visibility timeout. Two seconds keep a drain, and that gap, short.
 pub(crate) const POLL: Duration = Duration::from_secs(2);
 
-/// Requests of one mapping at one time at most.
-const MOST_RECEIVES: usize = 10;
+/// Maximum of concurrent requests of one mapping.
+const MAX_RECEIVES: usize = 10;
 
-/// A message that waits for its function is hidden for so long at least, however short the queue's own time: the queue counts in seconds.
-const LEAST_HIDDEN: Duration = Duration::from_secs(3);
+/// Minimum visibility timeout of a message that waits for its function: the queue counts whole
+/// seconds.
+const MIN_HIDDEN: Duration = Duration::from_secs(3);
 
-/// What a mapping needs of its host.
+/// Limits and services of the host for a mapping.
 #[derive(Debug, Clone)]
-pub struct Limits {
-    /// Invocations of the function at one time.
+pub struct SqsLimits {
+    /// Concurrent invocations of the function.
     pub concurrency: usize,
     /// The function's timeout.
     pub timeout: Duration,
-    /// How long the queue hides a received message.
+    /// Visibility timeout of the queue.
     pub visibility: Duration,
-    /// Time a drain waits for batches in flight.
+    /// Maximum time of a drain.
     pub drain: Duration,
-    /// Where the mapping is registered as a part of its host.
+    /// Registry of the components of the host.
     pub parts: ComponentRegistry,
 }
 
 /// A running mapping.
 #[derive(Debug)]
-pub struct Handle {
-    watch: Watch,
+pub struct SqsHandle {
+    watch: SqsView,
     tune: watch::Sender<Option<SourceSettings>>,
     task: JoinHandle<Result<(), String>>,
 }
 
 /// A view of a mapping, for the status.
 #[derive(Debug, Clone)]
-pub struct Watch {
+pub struct SqsView {
     mapping: Arc<SqsMapping>,
-    progress: Arc<Progress>,
+    progress: Arc<SqsProgress>,
 }
 
-impl Watch {
-    /// How far it is.
+impl SqsView {
+    /// The current status.
     pub fn status(&self) -> SqsStatus {
         SqsStatus {
             mapping: self.mapping.id.clone(),
@@ -91,18 +95,18 @@ impl Watch {
     }
 }
 
-impl Handle {
+impl SqsHandle {
     /// A view that outlives this handle.
-    pub fn watch(&self) -> Watch {
+    pub fn watch(&self) -> SqsView {
         self.watch.clone()
     }
 
-    /// How far it is.
+    /// The current status.
     pub fn status(&self) -> SqsStatus {
         self.watch.status()
     }
 
-    /// Changes how it behaves from now on; lives as long as the mapping.
+    /// Sends new settings to the mapping.
     pub fn tuner(&self) -> watch::Sender<Option<SourceSettings>> {
         self.tune.clone()
     }
@@ -110,7 +114,7 @@ impl Handle {
     /// Waits until the mapping has drained.
     ///
     /// # Errors
-    /// It could not drain. Says which mapping and why.
+    /// The mapping could not drain.
     pub async fn ended(self) -> Result<(), String> {
         self.task
             .await
@@ -118,19 +122,19 @@ impl Handle {
     }
 }
 
-/// Starts a mapping. It drains when `shutdown` turns true. `queues` are the template's: should the server lose them, they
-/// are made again.
+/// Starts a mapping. It drains when `shutdown` turns true. `queues` are the template's; they are
+/// created again if the server loses them.
 pub fn start(
     mapping: SqsMapping,
-    limits: &Limits,
+    limits: &SqsLimits,
     sqs: Sqs,
     queues: Arc<[Queue]>,
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
-) -> Handle {
+) -> SqsHandle {
     let settings = settings(&mapping, limits);
     let drain = limits.drain;
-    let watch = Watch {
+    let watch = SqsView {
         mapping: Arc::new(mapping),
         progress: Arc::default(),
     };
@@ -145,7 +149,7 @@ pub fn start(
             let machine = QueueMachine::new(settings.clone());
             let mapping = watch.mapping.clone();
             let progress = watch.progress.clone();
-            let driver = Driver::new(
+            let driver = SqsDriver::new(
                 mapping,
                 machine,
                 sqs.clone(),
@@ -156,29 +160,29 @@ pub fn start(
             );
             let mut tuned = tuned.clone();
             if tuned.borrow().is_some() {
-                // what was set during an earlier run holds for this one, too
+                // settings of an earlier run apply to this one as well
                 tuned.mark_changed();
             }
             driver.run(tuned, drain)
         }
     };
     let task = tokio::spawn(supervise(part, shutdown, run));
-    Handle { watch, tune, task }
+    SqsHandle { watch, tune, task }
 }
 
-fn settings(mapping: &SqsMapping, limits: &Limits) -> QueueSettings {
+fn settings(mapping: &SqsMapping, limits: &SqsLimits) -> QueueSettings {
     let own = mapping
         .max_concurrency
-        .map_or(usize::MAX, |most| most as usize);
+        .map_or(usize::MAX, |max| max as usize);
     QueueSettings {
         batch_size: mapping.batch_size as usize,
         window: mapping.batching_window,
         max_payload: MAX_PAYLOAD,
         envelope: encode::ENVELOPE,
         concurrency: limits.concurrency.min(own),
-        max_receives: MOST_RECEIVES,
+        max_receives: MAX_RECEIVES,
         poll: POLL,
-        hidden: limits.visibility.max(LEAST_HIDDEN),
+        hidden: limits.visibility.max(MIN_HIDDEN),
         timeout: limits.timeout,
         backoff: Duration::from_millis(100),
         max_backoff: Duration::from_secs(2),

@@ -1,4 +1,4 @@
-//! The template's queues at the SQS endpoint: made if they are not there, changed where they differ.
+//! Creates the template's queues at the SQS endpoint, and updates those that differ.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,34 +6,35 @@ use aws_sdk_sqs::operation::create_queue::CreateQueueError;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
-use super::client::{Sqs, Wrong, wrong};
+use super::client::{Sqs, SqsError, convert};
 use sam_template::model::sqs::name_of;
 use sam_template::model::{Application, Destination, Queue, Redrive};
 
 const REDRIVE: &str = "RedrivePolicy";
 
-/// Makes every queue be as the template says. May be repeated, and by several hosts at once.
+/// Creates or updates every queue. Idempotent, also with several hosts at once.
 ///
-/// All queues are there before the first gets its redrive policy, so the order of the template does not matter, and
-/// two queues may be each other's.
+/// All queues exist before the first redrive policy is set, so that their order does not matter and
+/// two queues may name each other.
 ///
 /// # Errors
-/// Which queue cannot be made or changed, and why.
+/// Which queue cannot be created or changed, and why.
 pub async fn ensure(sqs: &Sqs, queues: &[Queue]) -> Result<(), String> {
     for queue in queues {
-        make(sqs, queue)
+        create(sqs, queue)
             .await
-            .map_err(|error| explain(sqs, queue, "made", &error))?;
+            .map_err(|error| explain(sqs, queue, "created", &error))?;
     }
     for queue in queues {
-        adjust(sqs, queue)
+        update(sqs, queue)
             .await
             .map_err(|error| explain(sqs, queue, "changed", &error))?;
     }
     Ok(())
 }
 
-/// Queues that the application expects and that are neither the template's nor at the endpoint; each with its remedy.
+/// Queues that the application expects and that exist neither in the template nor at the endpoint,
+/// each with its remedy.
 pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
     let mut expected: BTreeMap<&str, String> = BTreeMap::new();
     for queue in &app.queues {
@@ -53,7 +54,7 @@ pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
     for (function, config) in &app.event_invoke {
         for arn in config.queues() {
             expected.entry(name_of(arn)).or_insert_with(|| {
-                format!("it takes what becomes of {function}'s asynchronous events")
+                format!("a destination of the asynchronous events of {function}")
             });
         }
     }
@@ -68,7 +69,8 @@ pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
         match sqs.exists(name).await {
             Ok(true) => {}
             Ok(false) => problems.push(format!(
-                "there is no queue {name} at {}: {role}. Create it, or declare it in the template as AWS::SQS::Queue",
+                "there is no queue {name} at {}: {role}. Create it, or declare it in the template \
+                 as AWS::SQS::Queue",
                 sqs.endpoint()
             )),
             Err(error) => problems.push(format!("queue {name} at {}: {error}", sqs.endpoint())),
@@ -77,7 +79,7 @@ pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
     problems
 }
 
-fn explain(sqs: &Sqs, queue: &Queue, what: &str, error: &Wrong) -> String {
+fn explain(sqs: &Sqs, queue: &Queue, what: &str, error: &SqsError) -> String {
     format!(
         "queue {} cannot be {what} at {}: {error}",
         queue.name,
@@ -85,7 +87,7 @@ fn explain(sqs: &Sqs, queue: &Queue, what: &str, error: &Wrong) -> String {
     )
 }
 
-async fn make(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
+async fn create(sqs: &Sqs, queue: &Queue) -> Result<(), SqsError> {
     if sqs.exists(&queue.name).await? {
         return Ok(());
     }
@@ -94,27 +96,27 @@ async fn make(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
         request = request.attributes(QueueAttributeName::from(name.as_str()), value);
     }
     match request.send().await {
-        Ok(_) => tracing::info!(queue = %queue.name, "queue made"),
-        // another host was quicker; whether it wanted the same is looked at next
+        Ok(_) => tracing::info!(queue = %queue.name, "queue created"),
+        // another host created it first; its attributes are compared next
         Err(error)
             if error
                 .as_service_error()
                 .is_some_and(CreateQueueError::is_queue_name_exists) => {}
-        Err(error) => return Err(wrong(&error)),
+        Err(error) => return Err(convert(&error)),
     }
     Ok(())
 }
 
-async fn adjust(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
-    let question = sqs
+async fn update(sqs: &Sqs, queue: &Queue) -> Result<(), SqsError> {
+    let request = sqs
         .client
         .get_queue_attributes()
         .queue_url(sqs.url(&queue.name))
         .attribute_names(QueueAttributeName::All);
-    let found = question
+    let found = request
         .send()
         .await
-        .map_err(|error| wrong(&error))?
+        .map_err(|error| convert(&error))?
         .attributes
         .unwrap_or_default();
     let found: HashMap<String, String> = found
@@ -122,7 +124,7 @@ async fn adjust(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
         .map(|(name, value)| (name.as_str().to_owned(), value))
         .collect();
     let mut changes = differences(queue, &found);
-    // ElasticMQ never takes a policy away; all else is as the template says, so that is no reason to stop
+    // ElasticMQ cannot remove a policy; the start goes on, since all else is as in the template
     if changes.get(REDRIVE).is_some_and(String::is_empty) {
         changes.remove(REDRIVE);
         if let Err(why) = set(
@@ -132,7 +134,9 @@ async fn adjust(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
         )
         .await
         {
-            tracing::warn!(queue = %queue.name, "the template gives it no {REDRIVE} any more, but the server keeps the old one ({why}). Delete the queue to be rid of it");
+            tracing::warn!(queue = %queue.name, "the template no longer has a {REDRIVE} for this \
+                 queue, but the server keeps the \
+                 old one ({why}). Delete the queue to remove it");
         }
     }
     if changes.is_empty() {
@@ -142,7 +146,7 @@ async fn adjust(sqs: &Sqs, queue: &Queue) -> Result<(), Wrong> {
     }
 }
 
-async fn set(sqs: &Sqs, queue: &Queue, changes: &BTreeMap<String, String>) -> Result<(), Wrong> {
+async fn set(sqs: &Sqs, queue: &Queue, changes: &BTreeMap<String, String>) -> Result<(), SqsError> {
     let mut request = sqs
         .client
         .set_queue_attributes()
@@ -150,12 +154,12 @@ async fn set(sqs: &Sqs, queue: &Queue, changes: &BTreeMap<String, String>) -> Re
     for (name, value) in changes {
         request = request.attributes(QueueAttributeName::from(name.as_str()), value);
     }
-    request.send().await.map_err(|error| wrong(&error))?;
+    request.send().await.map_err(|error| convert(&error))?;
     tracing::info!(queue = %queue.name, ?changes, "queue changed");
     Ok(())
 }
 
-/// What to set. An attribute that the server does not tell of is one it does not have: it was given when the queue was made.
+/// The attributes to change. An attribute that the server does not report is unsupported there.
 fn differences(queue: &Queue, found: &HashMap<String, String>) -> BTreeMap<String, String> {
     let mut changes: BTreeMap<String, String> = queue
         .attributes
@@ -170,13 +174,17 @@ fn differences(queue: &Queue, found: &HashMap<String, String>) -> BTreeMap<Strin
     if there != queue.redrive {
         changes.insert(
             REDRIVE.to_owned(),
-            queue.redrive.as_ref().map(written).unwrap_or_default(),
+            queue
+                .redrive
+                .as_ref()
+                .map(format_policy)
+                .unwrap_or_default(),
         );
     }
     changes
 }
 
-fn written(redrive: &Redrive) -> String {
+fn format_policy(redrive: &Redrive) -> String {
     json!({ "deadLetterTargetArn": redrive.target, "maxReceiveCount": redrive.max_receives })
         .to_string()
 }
@@ -219,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_set_and_the_spelling_of_a_count_is_no_difference() {
+    fn only_different_attributes_are_set() {
         let redrive = Redrive {
             target: "arn:dead".into(),
             max_receives: 3,
@@ -247,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_the_template_has_no_more_is_taken_away() {
+    fn a_policy_absent_from_the_template_is_removed() {
         let there = found(&[(
             "RedrivePolicy",
             r#"{"maxReceiveCount":3,"deadLetterTargetArn":"arn:dead"}"#,

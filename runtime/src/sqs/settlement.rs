@@ -1,4 +1,4 @@
-//! Tells the queue what became of messages: deleted, to be shown again at once, or to be hidden for longer.
+//! Deletes messages, releases them, or hides them for longer.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,53 +8,54 @@ use aws_sdk_sqs::types::{
 };
 use futures::StreamExt as _;
 
-use super::client::{Sqs, wrong};
+use super::client::{Sqs, convert};
 
-/// Entries of one call: the service's limit.
+/// Maximum of entries in one call: the service's limit.
 const ENTRIES: usize = 10;
 
-/// Calls at one time for one batch.
-const AT_ONCE: usize = 4;
+/// Concurrent calls for one batch.
+const CONCURRENCY: usize = 4;
 
-/// Attempts for one call, and the pause after the first; it doubles. Together about three seconds.
+/// Attempts of one call, and the pause after the first, which doubles. Together about three
+/// seconds.
 const ATTEMPTS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What the queue is told of a message.
+/// What happens to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is done.
+pub(super) enum Disposition {
+    /// Delete it.
     Delete,
-    /// Its visibility timeout is to end now.
+    /// End its visibility timeout now.
     Release,
-    /// Its visibility timeout is to begin again, with this length; the queue takes whole seconds.
+    /// Restart its visibility timeout with this length, rounded up to whole seconds.
     Hide(Duration),
 }
 
-/// Tells the queue, and asks again for a while where it does not listen. Returns how many it took, and why the first of
-/// the others was not.
+/// Applies `disposition` to the messages, with retries. Returns for how many messages it succeeded,
+/// and the error of the first other one.
 pub(super) async fn settle(
     sqs: &Sqs,
     queue: &str,
-    verdict: Verdict,
+    disposition: Disposition,
     receipts: Vec<String>,
 ) -> (usize, Option<String>) {
     let url = sqs.url(queue);
     let chunks: Vec<Vec<String>> = receipts.chunks(ENTRIES).map(<[String]>::to_vec).collect();
     let outcomes = futures::stream::iter(chunks)
-        .map(|chunk| one(sqs, &url, verdict, chunk))
-        .buffer_unordered(AT_ONCE);
+        .map(|chunk| settle_chunk(sqs, &url, disposition, chunk))
+        .buffer_unordered(CONCURRENCY);
     outcomes
-        .fold((0, None), async |(taken, first), (more, why)| {
-            (taken + more, first.or(why))
+        .fold((0, None), async |(settled, first), (more, why)| {
+            (settled + more, first.or(why))
         })
         .await
 }
 
-async fn one(
+async fn settle_chunk(
     sqs: &Sqs,
     url: &str,
-    verdict: Verdict,
+    disposition: Disposition,
     receipts: Vec<String>,
 ) -> (usize, Option<String>) {
     let all = receipts.len();
@@ -69,14 +70,14 @@ async fn one(
         if attempt > 0 {
             tokio::time::sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
         }
-        match call(sqs, url, verdict, &left).await {
+        match call(sqs, url, disposition, &left).await {
             Ok(failed) => {
-                let (hopeless, again): (Vec<_>, Vec<_>) = failed
+                let (refused_entries, again): (Vec<_>, Vec<_>) = failed
                     .into_iter()
                     .partition(BatchResultErrorEntry::sender_fault);
-                refused += hopeless.len();
-                let words = hopeless.first().or(again.first());
-                why = words
+                refused += refused_entries.len();
+                let first = refused_entries.first().or(again.first());
+                why = first
                     .map(|entry| {
                         format!("{}: {}", entry.code(), entry.message().unwrap_or_default())
                     })
@@ -89,21 +90,21 @@ async fn one(
             break;
         }
     }
-    let taken = all - refused - left.len();
-    (taken, why.filter(|_| taken < all))
+    let settled = all - refused - left.len();
+    (settled, why.filter(|_| settled < all))
 }
 
-/// One call; yields the entries that failed.
+/// One call; returns the entries that failed.
 async fn call(
     sqs: &Sqs,
     url: &str,
-    verdict: Verdict,
+    disposition: Disposition,
     entries: &HashMap<String, String>,
 ) -> Result<Vec<BatchResultErrorEntry>, String> {
-    // the builders only miss what is set here
+    // a builder fails only without an id or receipt
     let broken = |error: &dyn std::fmt::Display| error.to_string();
-    match verdict {
-        Verdict::Delete => {
+    match disposition {
+        Disposition::Delete => {
             let mut request = sqs.client.delete_message_batch().queue_url(url);
             for (id, receipt) in entries {
                 let entry = DeleteMessageBatchRequestEntry::builder()
@@ -116,10 +117,10 @@ async fn call(
                 .send()
                 .await
                 .map(|answer| answer.failed)
-                .map_err(|error| wrong(&error).to_string())
+                .map_err(|error| convert(&error).to_string())
         }
-        Verdict::Release | Verdict::Hide(_) => {
-            let hidden = if let Verdict::Hide(hidden) = verdict {
+        Disposition::Release | Disposition::Hide(_) => {
+            let hidden = if let Disposition::Hide(hidden) = disposition {
                 hidden.as_secs_f64().ceil() as i32
             } else {
                 0
@@ -137,7 +138,7 @@ async fn call(
                 .send()
                 .await
                 .map(|answer| answer.failed)
-                .map_err(|error| wrong(&error).to_string())
+                .map_err(|error| convert(&error).to_string())
         }
     }
 }

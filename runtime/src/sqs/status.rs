@@ -1,17 +1,18 @@
-//! How far a mapping is, for those who watch.
+//! The progress of a mapping, for the status.
 
-use event_sources::Millis;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::counting::Depth;
+use super::depth::Depth;
+use event_sources::Millis;
 use event_sources::health::{SourceHealth, SourceProblem, SourceWatch, WaitingWork};
 use event_sources::queue::QueueOverview;
 
-/// One mapping, now. Counts are of messages, since the host started; one that comes again counts again.
+/// The status of a mapping. Counters count messages since the start of the host; a message that is
+/// received again counts again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SqsStatus {
     /// Logical id.
@@ -22,35 +23,36 @@ pub struct SqsStatus {
     pub queue: String,
     /// Received from the queue.
     pub received: u64,
-    /// Dropped by the filters, and deleted without the function.
+    /// Dropped by the filters and deleted.
     pub filtered: u64,
-    /// Batches handed to the function.
+    /// Invocations of the function.
     pub batches: u64,
-    /// Done, or dropped by the filters, and deleted from the queue.
+    /// Deleted from the queue: processed, or dropped by the filters.
     pub deleted: u64,
-    /// Failed at the function; the queue gives them again, or moves them to its dead-letter queue.
+    /// Failed at the function. The queue delivers them again, or moves them to its dead-letter
+    /// queue.
     pub failed: u64,
-    /// Given back to the queue before the function saw them.
+    /// Released to the queue without an invocation.
     pub released: u64,
-    /// Done, but the queue would not delete them: they come again.
+    /// Processed, but not deleted: they are delivered again.
     pub not_deleted: u64,
-    /// Requests for messages that are out.
+    /// Open requests for messages.
     pub receives: usize,
     /// At the function.
     pub in_flight: usize,
-    /// Received, waiting for a batch to fill or for the function.
+    /// Received, and waiting for their batch or for the function.
     pub held: usize,
-    /// Messages in the queue as last reported, hidden ones included; `None`: not reported yet.
+    /// Messages in the queue as last reported, hidden ones included.
     pub waiting: Option<u64>,
-    /// How it fares.
+    /// Health.
     pub health: SourceHealth,
-    /// The reason of its state, where the mapping is unwell.
+    /// The reason of its state, if the mapping is unwell.
     pub problem: Option<String>,
 }
 
-/// Written by the driver and its tasks, read by the status.
+/// Updated by the driver and its tasks, read by the status.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct SqsProgress {
     pub(super) received: AtomicU64,
     pub(super) filtered: AtomicU64,
     pub(super) batches: AtomicU64,
@@ -82,14 +84,15 @@ impl Default for Observed {
 }
 
 impl Observed {
-    /// Classifies what has changed.
-    fn look(&mut self) {
+    /// Reports the waiting work to the watch.
+    fn report(&mut self) {
         let QueueOverview {
             in_flight, held, ..
         } = self.overview;
         let Depth { visible, hidden } = self.depth.unwrap_or_default();
         let waits = in_flight + held > 0 || visible + hidden > 0;
-        // a hidden message is at work, here or at another host, or waits for its next try
+        // a hidden message is being processed, here or by another host, or waits for its next
+        // attempt
         let in_flight = in_flight > 0 || hidden > 0;
         self.watch.waits(
             now(),
@@ -106,7 +109,7 @@ fn now() -> Millis {
     Timestamp::now().as_millisecond()
 }
 
-impl Progress {
+impl SqsProgress {
     pub(super) fn add(counter: &AtomicU64, messages: usize) {
         counter.fetch_add(messages as u64, Ordering::Relaxed);
     }
@@ -115,21 +118,21 @@ impl Progress {
         self.observed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the machine holds, and when the oldest of these messages was sent.
-    pub(super) fn holds(&self, overview: QueueOverview, oldest: Option<Millis>) {
+    /// Sets the counts of the machine, and when its oldest message was sent.
+    pub(super) fn set_overview(&self, overview: QueueOverview, oldest: Option<Millis>) {
         let mut observed = self.observed();
         (observed.overview, observed.oldest) = (overview, oldest);
-        observed.look();
+        observed.report();
     }
 
-    /// The queue reports the number of its messages.
-    pub(super) fn counted(&self, depth: Depth) {
+    /// Sets the depth that the queue reports.
+    pub(super) fn set_depth(&self, depth: Depth) {
         let mut observed = self.observed();
         observed.depth = Some(depth);
-        observed.look();
+        observed.report();
     }
 
-    /// Sets or clears the problem of asking the queue.
+    /// Sets or clears the problem of receiving.
     pub(super) fn problem(&self, problem: Option<SourceProblem>) {
         let mut observed = self.observed();
         let now = now();
@@ -139,12 +142,12 @@ impl Progress {
         observed.watch.problem(now, problem);
     }
 
-    /// Whether an operator holds the mapping back.
+    /// Sets whether an operator has paused the mapping.
     pub(super) fn paused(&self, paused: bool) {
         self.observed().watch.paused(now(), paused);
     }
 
-    /// The function is done with messages.
+    /// The function processed messages.
     pub(super) fn succeeded(&self) {
         let mut observed = self.observed();
         let now = now();
@@ -162,7 +165,7 @@ impl Progress {
         self.observed().watch.failed(now(), error);
     }
 
-    /// Why no messages are asked for although some may wait; `None`: they are.
+    /// Sets why no messages are requested, although some may wait.
     pub(super) fn blocked(&self, why: Option<String>) {
         self.observed().watch.blocked(why);
     }

@@ -1,15 +1,18 @@
-//! Characters that a message may hold.
+//! Characters that a message may contain.
 
 use std::fmt::Write as _;
 
-/// Whether a message may hold this character (source: `SendMessage`, Amazon SQS API reference).
+/// Whether a message may contain this character (source: `SendMessage`, Amazon SQS API reference).
 pub(crate) fn allowed(character: char) -> bool {
-    matches!(character, '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
+    matches!(
+        character,
+        '\u{9}' | '\u{a}' | '\u{d}' | '\u{20}'..='\u{fffd}' | '\u{10000}'..
+    )
 }
 
-/// The same JSON with every character that no message may hold written as an escape. Such a character stands in a string: JSON
-/// allows it nowhere else.
-pub(crate) fn acceptable(json: String) -> String {
+/// Escapes the characters of a JSON text that no message may contain. JSON allows them in strings
+/// only.
+pub(crate) fn escape_json(json: String) -> String {
     if json.chars().all(allowed) {
         return json;
     }
@@ -32,9 +35,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn characters_that_no_message_may_hold_become_escapes() {
+    fn forbidden_characters_are_escaped() {
         let json = serde_json::json!({ "text": "a\u{ffff}b\u{fffe}\u{1}\u{fffd}" });
-        let sent = acceptable(json.to_string());
+        let sent = escape_json(json.to_string());
         assert!(
             sent.chars().all(allowed) && sent.contains("\\uffff"),
             "{sent}"
@@ -43,6 +46,6 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(&sent).ok(),
             Some(json)
         );
-        assert_eq!(acceptable("{\"ä\": 1}\n".into()), "{\"ä\": 1}\n");
+        assert_eq!(escape_json("{\"ä\": 1}\n".into()), "{\"ä\": 1}\n");
     }
 }

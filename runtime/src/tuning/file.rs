@@ -1,28 +1,33 @@
-//! What an edit of usher.toml comes to.
+//! Setting changes that follow from an edit of usher.toml.
 
-use super::{Settings, Wish};
+use super::{SettingChange, TunableSettings};
 
-/// The wishes that lead from what the file said to what it says: those that are new or different, and the values of the
-/// start for those that are gone. Windows come before sizes, which may need them, unless they shrink.
-pub fn edited(before: &[Wish], after: &[Wish], settings: &Settings) -> Vec<Wish> {
+/// The changes from one version of the file to the next: entries that are new or different, and the
+/// initial values of entries that were removed. A window that is set comes before batch sizes,
+/// which may need it; a window that becomes 0 comes after them.
+pub fn changes_between(
+    before: &[SettingChange],
+    after: &[SettingChange],
+    settings: &TunableSettings,
+) -> Vec<SettingChange> {
     let gone = before.iter().filter(|old| {
         !after
             .iter()
             .any(|new| new.target == old.target && new.setting == old.setting)
     });
-    let mut wishes: Vec<Wish> = gone
+    let mut changes: Vec<SettingChange> = gone
         .filter_map(|old| settings.initial(&old.target, &old.setting))
         .collect();
-    wishes.extend(after.iter().filter(|new| !before.contains(new)).cloned());
-    wishes.sort_by_key(|wish| {
-        let rank = match (wish.setting.as_str(), wish.value.trim_end_matches('s')) {
+    changes.extend(after.iter().filter(|new| !before.contains(new)).cloned());
+    changes.sort_by_key(|change| {
+        let rank = match (change.setting.as_str(), change.value.trim_end_matches('s')) {
             ("batching-window", "0") => 2,
             ("batching-window", _) => 0,
             _ => 1,
         };
-        (wish.target.clone(), rank)
+        (change.target.clone(), rank)
     });
-    wishes
+    changes
 }
 
 #[cfg(test)]
@@ -30,8 +35,8 @@ mod tests {
     use super::*;
     use sam_template::model::Application;
 
-    fn wish(setting: &str, value: &str) -> Wish {
-        Wish {
+    fn change(setting: &str, value: &str) -> SettingChange {
+        SettingChange {
             target: "host".into(),
             setting: setting.into(),
             value: value.into(),
@@ -39,47 +44,51 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_goes_back_and_what_stayed_is_left_alone() {
-        let settings = Settings::new(
+    fn a_removed_entry_restores_the_initial_value() {
+        let settings = TunableSettings::new(
             &Application::default(),
             1,
             "info",
             std::time::Duration::ZERO,
         );
         assert_eq!(
-            edited(&[wish("log", "debug")], &[], &settings),
-            [wish("log", "info")]
+            changes_between(&[change("log", "debug")], &[], &settings),
+            [change("log", "info")]
         );
         assert_eq!(
-            edited(&[wish("log", "debug")], &[wish("log", "debug")], &settings),
+            changes_between(
+                &[change("log", "debug")],
+                &[change("log", "debug")],
+                &settings
+            ),
             []
         );
         assert_eq!(
-            edited(&[], &[wish("log", "warn")], &settings),
-            [wish("log", "warn")]
+            changes_between(&[], &[change("log", "warn")], &settings),
+            [change("log", "warn")]
         );
     }
 
     #[test]
-    fn a_size_that_needs_a_window_comes_after_it() {
-        let settings = Settings::new(
+    fn a_window_comes_before_the_size_needing_it() {
+        let settings = TunableSettings::new(
             &Application::default(),
             1,
             "info",
             std::time::Duration::ZERO,
         );
-        let order = |wishes: &[Wish]| {
-            edited(&[], wishes, &settings)
+        let order = |changes: &[SettingChange]| {
+            changes_between(&[], changes, &settings)
                 .iter()
-                .map(|w| w.setting.clone())
+                .map(|change| change.setting.clone())
                 .collect::<Vec<_>>()
         };
         assert_eq!(
-            order(&[wish("batch-size", "500"), wish("batching-window", "1")]),
+            order(&[change("batch-size", "500"), change("batching-window", "1")]),
             ["batching-window", "batch-size"]
         );
         assert_eq!(
-            order(&[wish("batching-window", "0"), wish("batch-size", "5")]),
+            order(&[change("batching-window", "0"), change("batch-size", "5")]),
             ["batch-size", "batching-window"]
         );
     }

@@ -1,12 +1,13 @@
 //! Settings that may be changed while a host runs: pure rules, no I/O, no clock.
 //!
-//! A wish ([`Wish`]: "`OrderCreate`'s batch size, 500") comes from the command line, the page or usher.toml. `settings` knows what
-//! there is to set, checks the wish by the template's own bounds (`value`) and says what changed, or why nothing did; `file`
-//! tells which wishes an edit of usher.toml comes to. Whoever asked then hands [`Settings::for_source`] to the mapping, or the new
+//! A [`SettingChange`] ("batch size of `OrderCreate`: 500") comes from the command line, the page
+//! or usher.toml. `settings` holds every setting, checks a change against the template's bounds
+//! (`value`) and returns what changed, or why nothing did; `file` derives the changes from an edit
+//! of usher.toml. The caller then sends [`TunableSettings::for_source`] to the mapping, or the new
 //! limit to the pool.
 //!
-//! Promises: a wish that is refused changes nothing; every change is remembered with who made it, the old value and the new one;
-//! what is not set here stays as the template has it.
+//! Promises: a refused change has no effect; every applied change is kept with its author, the old
+//! value and the new one; what is not set here stays as in the template.
 
 mod file;
 mod partitions;
@@ -14,7 +15,7 @@ mod settings;
 mod value;
 
 pub use event_sources::SourceSettings;
-pub use file::edited;
-pub use sam_template::project::{HOST, SettingChange as Wish};
-pub use settings::{Change, Settings, Shown};
-pub use value::{Knob, Subject, Value};
+pub use file::changes_between;
+pub use sam_template::project::{HOST, SettingChange};
+pub use settings::{AppliedChange, SettingView, TunableSettings};
+pub use value::{Setting, SettingTarget, SettingValue};

@@ -1,24 +1,29 @@
-//! The value of `paused-partitions`: which partitions of a mapping are left alone.
+//! The value of `paused-partitions`: the partitions of which a mapping invokes nothing.
 
 use std::collections::BTreeSet;
 
 use event_sources::stream::Partition;
 
-/// Reads a list such as `0,3` or `orders-0,orders-3`; `none` or nothing at all for no partition; `+3` and `-3` change `now` by one.
+/// Parses a list such as `0,3` or `orders-0,orders-3`. `none` and an empty text mean no partition;
+/// `+3` adds a partition to `now`, `-3` removes one.
 ///
 /// # Errors
 /// What may be written instead.
-pub(super) fn read(
+pub(super) fn parse_list(
     text: &str,
     now: &BTreeSet<Partition>,
     topics: &[String],
 ) -> Result<BTreeSet<Partition>, String> {
     let text = text.trim();
     if let Some(added) = text.strip_prefix('+') {
-        return Ok(now.iter().copied().chain([one(added, topics)?]).collect());
+        return Ok(now
+            .iter()
+            .copied()
+            .chain([parse_one(added, topics)?])
+            .collect());
     }
     if let Some(removed) = text.strip_prefix('-') {
-        let removed = one(removed, topics)?;
+        let removed = parse_one(removed, topics)?;
         return Ok(now
             .iter()
             .copied()
@@ -31,11 +36,11 @@ pub(super) fn read(
     text.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
-        .map(|part| one(part, topics))
+        .map(|part| parse_one(part, topics))
         .collect()
 }
 
-fn one(text: &str, topics: &[String]) -> Result<Partition, String> {
+fn parse_one(text: &str, topics: &[String]) -> Result<Partition, String> {
     let number = |text: &str| text.parse::<i32>().ok().filter(|number| *number >= 0);
     if let (Some(number), [_]) = (number(text), topics) {
         return Ok(Partition { topic: 0, number });
@@ -57,9 +62,9 @@ fn one(text: &str, topics: &[String]) -> Result<Partition, String> {
     })
 }
 
-/// As [`read`] takes it.
-pub(super) fn written(partitions: &BTreeSet<Partition>, topics: &[String]) -> String {
-    let one = |partition: &Partition| match topics {
+/// The text that [`parse_list`] reads back.
+pub(super) fn format_list(partitions: &BTreeSet<Partition>, topics: &[String]) -> String {
+    let name = |partition: &Partition| match topics {
         [_] => partition.number.to_string(),
         _ => format!(
             "{}-{}",
@@ -70,7 +75,7 @@ pub(super) fn written(partitions: &BTreeSet<Partition>, topics: &[String]) -> St
     if partitions.is_empty() {
         "none".to_owned()
     } else {
-        partitions.iter().map(one).collect::<Vec<_>>().join(",")
+        partitions.iter().map(name).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -79,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn a_formatted_list_parses_back() {
         let several = ["a".to_owned(), "b-c".to_owned()];
         for (text, topics, back) in [
             ("0,3", &several[..1], "0,3"),
@@ -88,39 +93,42 @@ mod tests {
             ("", &several[..], "none"),
             ("none", &several[..], "none"),
         ] {
-            let read = read(text, &BTreeSet::new(), topics).unwrap();
-            assert_eq!(written(&read, topics), back);
-            assert_eq!(super::read(back, &BTreeSet::new(), topics), Ok(read));
+            let parsed = parse_list(text, &BTreeSet::new(), topics).unwrap();
+            assert_eq!(format_list(&parsed, topics), back);
+            assert_eq!(
+                super::parse_list(back, &BTreeSet::new(), topics),
+                Ok(parsed)
+            );
         }
     }
 
     #[test]
-    fn one_partition_is_added_or_taken_away() {
+    fn one_partition_is_added_or_removed() {
         let topics = ["a".to_owned()];
-        let both = read(
+        let both = parse_list(
             "+1",
-            &read("3", &BTreeSet::new(), &topics).unwrap(),
+            &parse_list("3", &BTreeSet::new(), &topics).unwrap(),
             &topics,
         )
         .unwrap();
-        assert_eq!(written(&both, &topics), "1,3");
+        assert_eq!(format_list(&both, &topics), "1,3");
         assert_eq!(
-            read("-3", &both, &topics).map(|left| written(&left, &topics)),
+            parse_list("-3", &both, &topics).map(|left| format_list(&left, &topics)),
             Ok("1".to_owned())
         );
     }
 
     #[test]
-    fn anything_else_says_what_may_be_written() {
+    fn other_text_is_refused_with_the_format() {
         let several = ["a".to_owned(), "b".to_owned()];
         assert!(
-            read("x", &BTreeSet::new(), &several[..1])
+            parse_list("x", &BTreeSet::new(), &several[..1])
                 .unwrap_err()
                 .contains("such as 0,3")
         );
         for wrong in ["3", "c-1", "a--1", "a-x"] {
             assert!(
-                read(wrong, &BTreeSet::new(), &several)
+                parse_list(wrong, &BTreeSet::new(), &several)
                     .unwrap_err()
                     .contains("TOPIC-NUMBER"),
                 "{wrong}"

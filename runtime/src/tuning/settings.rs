@@ -1,77 +1,80 @@
-//! The settings in force, and what became of each wish.
+//! The settings in force, and the changes that were applied to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{HOST, Knob, SourceSettings, Subject, Value, Wish, partitions};
+use super::{
+    HOST, Setting, SettingChange, SettingTarget, SettingValue, SourceSettings, partitions,
+};
 use crate::observation::Recent;
 use event_sources::stream::Partition;
 use sam_template::document::nearest;
 use sam_template::model::Application;
 
-/// Changes remembered.
-const REMEMBERED: usize = 50;
+/// Applied changes that are kept.
+const MAX_CHANGES: usize = 50;
 
-/// Messages that one receive of SQS yields at most, and with it a batch that does not gather.
+/// Messages that one receive of SQS returns at most, which bounds a batch without a window.
 const ONE_RECEIVE: u32 = 10;
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct AppliedChange {
     /// When, milliseconds since 1970.
     pub at_ms: u64,
-    /// Who asked for it.
+    /// Where the change came from, such as `cli` or `page`.
     pub who: String,
-    /// Of what.
+    /// Logical id, or [`HOST`].
     pub target: String,
     /// Which setting.
-    pub setting: Knob,
-    /// What it was.
-    pub old: Value,
-    /// What it is.
-    pub new: Value,
+    pub setting: Setting,
+    /// Value before.
+    pub old: SettingValue,
+    /// Value after.
+    pub new: SettingValue,
 }
 
 /// A setting in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Shown {
-    /// Of what.
+pub struct SettingView {
+    /// Logical id, or [`HOST`].
     pub target: String,
-    /// What that is.
-    pub subject: Subject,
+    /// The kind of the target.
+    pub subject: SettingTarget,
     /// Which setting.
-    pub setting: Knob,
-    /// What it is.
-    pub value: Value,
-    /// What the host started with.
-    pub initial: Value,
+    pub setting: Setting,
+    /// Its value.
+    pub value: SettingValue,
+    /// The value with which the host started.
+    pub initial: SettingValue,
 }
 
 #[derive(Debug, Clone)]
-struct Held {
-    initial: Value,
-    value: Value,
+struct SettingEntry {
+    initial: SettingValue,
+    value: SettingValue,
 }
 
-/// Everything that can be set, with its value.
+/// Every setting with its value.
 #[derive(Debug, Clone)]
-pub struct Settings {
-    subjects: BTreeMap<String, Subject>,
-    values: BTreeMap<(String, Knob), Held>,
-    /// Function of each mapping, and what else limits its invocations.
+pub struct TunableSettings {
+    subjects: BTreeMap<String, SettingTarget>,
+    values: BTreeMap<(String, Setting), SettingEntry>,
+    /// Function of each mapping, and the `MaximumConcurrency` of its own.
     sources: BTreeMap<String, (String, Option<u32>)>,
-    /// Topics of each Kafka mapping, and which of their partitions are left alone.
+    /// Topics of each Kafka mapping, and its paused partitions.
     partitions: BTreeMap<String, (Vec<String>, BTreeSet<Partition>)>,
-    changes: Recent<Change>,
-    /// How long a Kafka mapping gathers where no window is set.
+    changes: Recent<AppliedChange>,
+    /// How long a Kafka mapping without a window gathers records.
     gathers: Duration,
 }
 
-impl Settings {
-    /// As the application has them. `concurrency`: instances of a function that reserves no number; `log`: what is logged now;
-    /// `gathers`: how long a Kafka mapping gathers where no window is set.
+impl TunableSettings {
+    /// The settings of an application. `concurrency`: instances of a function that reserves none;
+    /// `log`: the log directives in force; `gathers`: how long a Kafka mapping without a window
+    /// gathers records.
     pub fn new(app: &Application, concurrency: usize, log: &str, gathers: Duration) -> Self {
         let subjects = BTreeMap::new();
         let values = BTreeMap::new();
@@ -82,14 +85,14 @@ impl Settings {
             values,
             sources,
             partitions,
-            changes: Recent::new(REMEMBERED),
+            changes: Recent::new(MAX_CHANGES),
             gathers,
         };
         for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
             let values = (mapping.batch_size, mapping.batching_window.as_secs() as u32);
             settings.source(
                 &mapping.id,
-                Subject::Kafka,
+                SettingTarget::Kafka,
                 values,
                 (&mapping.function, None),
             );
@@ -97,17 +100,17 @@ impl Settings {
                 mapping.id.clone(),
                 (mapping.topics.clone(), BTreeSet::new()),
             );
-            let none = partitions::written(&BTreeSet::new(), &mapping.topics);
-            settings.hold(
+            let none = partitions::format_list(&BTreeSet::new(), &mapping.topics);
+            settings.insert(
                 &mapping.id,
-                Subject::Kafka,
-                Knob::PausedPartitions,
-                Value::Text(none),
+                SettingTarget::Kafka,
+                Setting::PausedPartitions,
+                SettingValue::Text(none),
             );
         }
         for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
             let values = (mapping.batch_size, mapping.batching_window.as_secs() as u32);
-            let subject = Subject::Queue {
+            let subject = SettingTarget::Queue {
                 fifo: mapping.fifo(),
             };
             settings.source(
@@ -122,81 +125,102 @@ impl Settings {
             .values()
             .filter(|function| function.concurrency != Some(0))
         {
-            let most = function.concurrency.unwrap_or(concurrency as u32);
-            settings.hold(
+            let max = function.concurrency.unwrap_or(concurrency as u32);
+            settings.insert(
                 &function.id,
-                Subject::Function,
-                Knob::Concurrency,
-                Value::Number(most),
+                SettingTarget::Function,
+                Setting::Concurrency,
+                SettingValue::Number(max),
             );
         }
-        settings.hold(HOST, Subject::Host, Knob::Log, Value::Text(log.to_owned()));
+        settings.insert(
+            HOST,
+            SettingTarget::Host,
+            Setting::Log,
+            SettingValue::Text(log.to_owned()),
+        );
         settings
     }
 
     fn source(
         &mut self,
         id: &str,
-        subject: Subject,
+        subject: SettingTarget,
         (size, window): (u32, u32),
         function: (&str, Option<u32>),
     ) {
-        self.hold(id, subject, Knob::BatchSize, Value::Number(size));
-        self.hold(id, subject, Knob::BatchingWindow, Value::Number(window));
-        self.hold(id, subject, Knob::Paused, Value::Flag(false));
+        self.insert(id, subject, Setting::BatchSize, SettingValue::Number(size));
+        self.insert(
+            id,
+            subject,
+            Setting::BatchingWindow,
+            SettingValue::Number(window),
+        );
+        self.insert(id, subject, Setting::Paused, SettingValue::Flag(false));
         self.sources
             .insert(id.to_owned(), (function.0.to_owned(), function.1));
     }
 
-    fn hold(&mut self, target: &str, subject: Subject, knob: Knob, value: Value) {
+    fn insert(
+        &mut self,
+        target: &str,
+        subject: SettingTarget,
+        setting: Setting,
+        value: SettingValue,
+    ) {
         self.subjects.insert(target.to_owned(), subject);
         self.values.insert(
-            (target.to_owned(), knob),
-            Held {
+            (target.to_owned(), setting),
+            SettingEntry {
                 initial: value.clone(),
                 value,
             },
         );
     }
 
-    /// Checks a wish and fulfils it. `None`: it is so already.
+    /// Checks a change and applies it. `None`: the value is in force already.
     ///
     /// # Errors
-    /// Why nothing changed, and what to write instead.
-    pub fn change(&mut self, at_ms: u64, who: &str, wish: &Wish) -> Result<Option<Change>, String> {
-        let (subject, knob) = self.find(wish)?;
-        let refused = |why: String| format!("{} of {} {why}.", knob.name(), wish.target);
-        let mut new = knob.read(&wish.value).map_err(refused)?;
+    /// Why the change is refused, and which values are accepted.
+    pub fn apply(
+        &mut self,
+        at_ms: u64,
+        who: &str,
+        request: &SettingChange,
+    ) -> Result<Option<AppliedChange>, String> {
+        let (subject, setting) = self.find(request)?;
+        let refused = |why: String| format!("{} of {} {why}.", setting.name(), request.target);
+        let mut new = setting.read(&request.value).map_err(refused)?;
         let paused = self
             .partitions
-            .get(&wish.target)
-            .filter(|_| knob == Knob::PausedPartitions);
+            .get(&request.target)
+            .filter(|_| setting == Setting::PausedPartitions);
         let paused = paused.map(|(topics, now)| {
-            let paused = partitions::read(&wish.value, now, topics).map_err(refused)?;
-            Ok::<_, String>((partitions::written(&paused, topics), paused))
+            let paused = partitions::parse_list(&request.value, now, topics).map_err(refused)?;
+            Ok::<_, String>((partitions::format_list(&paused, topics), paused))
         });
         let paused = paused.transpose()?.map(|(written, paused)| {
-            new = Value::Text(written);
+            new = SettingValue::Text(written);
             paused
         });
-        if let Subject::Queue { fifo } = subject {
-            self.queue_takes(&wish.target, fifo, knob, &new)?;
+        if let SettingTarget::Queue { fifo } = subject {
+            self.queue_takes(&request.target, fifo, setting, &new)?;
         }
-        let Some(held) = self.values.get_mut(&(wish.target.clone(), knob)) else {
+        let Some(entry) = self.values.get_mut(&(request.target.clone(), setting)) else {
             return Ok(None);
         };
-        if held.value == new {
+        if entry.value == new {
             return Ok(None);
         }
-        let old = std::mem::replace(&mut held.value, new.clone());
-        if let Some(((_, now), paused)) = self.partitions.get_mut(&wish.target).zip(paused) {
+        let old = std::mem::replace(&mut entry.value, new.clone());
+        if let Some(((_, now), paused)) = self.partitions.get_mut(&request.target).zip(paused) {
             *now = paused;
         }
-        let change = Change {
+        let change = AppliedChange {
             at_ms,
             who: who.to_owned(),
-            target: wish.target.clone(),
-            setting: knob,
+            target: request.target.clone(),
+            setting,
             old,
             new,
         };
@@ -204,44 +228,50 @@ impl Settings {
         Ok(Some(change))
     }
 
-    fn find(&self, wish: &Wish) -> Result<(Subject, Knob), String> {
-        let Some(subject) = self.subjects.get(&wish.target).copied() else {
+    fn find(&self, request: &SettingChange) -> Result<(SettingTarget, Setting), String> {
+        let Some(subject) = self.subjects.get(&request.target).copied() else {
             let names = || self.subjects.keys().map(String::as_str);
-            let hint = nearest(&wish.target, names())
+            let hint = nearest(&request.target, names())
                 .map(|near| format!(" Did you mean {near}?"))
                 .unwrap_or_default();
             let all: Vec<&str> = names().collect();
             return Err(format!(
                 "there is nothing called {} to set.{hint} There is: {}.",
-                wish.target,
+                request.target,
                 all.join(", ")
             ));
         };
-        let known = Knob::of(subject);
-        let knob = Knob::named(&wish.setting).filter(|knob| known.contains(knob));
-        let names: Vec<&str> = known.iter().map(|knob| knob.name()).collect();
-        let knob = knob.ok_or_else(|| {
+        let known = Setting::of(subject);
+        let setting = Setting::named(&request.setting).filter(|setting| known.contains(setting));
+        let names: Vec<&str> = known.iter().map(|setting| setting.name()).collect();
+        let setting = setting.ok_or_else(|| {
             format!(
                 "{} has no setting {}. It has: {}.",
-                wish.target,
-                wish.setting,
+                request.target,
+                request.setting,
                 names.join(", ")
             )
         })?;
-        Ok((subject, knob))
+        Ok((subject, setting))
     }
 
     /// The template's rules for batches of a queue.
-    fn queue_takes(&self, target: &str, fifo: bool, knob: Knob, new: &Value) -> Result<(), String> {
-        let value = |wanted: Knob| {
-            if wanted == knob {
+    fn queue_takes(
+        &self,
+        target: &str,
+        fifo: bool,
+        setting: Setting,
+        new: &SettingValue,
+    ) -> Result<(), String> {
+        let value = |of: Setting| {
+            if of == setting {
                 new.number()
             } else {
-                self.number(target, wanted)
+                self.number(target, of)
             }
         };
-        let size = value(Knob::BatchSize).unwrap_or_default();
-        let window = value(Knob::BatchingWindow).unwrap_or_default();
+        let size = value(Setting::BatchSize).unwrap_or_default();
+        let window = value(Setting::BatchingWindow).unwrap_or_default();
         if fifo && size > ONE_RECEIVE {
             return Err(format!(
                 "{target}: a FIFO queue gives at most 10 messages to a batch, not {size}."
@@ -253,7 +283,7 @@ impl Settings {
             ));
         }
         if size > ONE_RECEIVE && window == 0 {
-            let first = if knob == Knob::BatchSize {
+            let first = if setting == Setting::BatchSize {
                 "Set batching-window first, to 1 or more"
             } else {
                 "Set batch-size first, to 10 or less"
@@ -265,25 +295,28 @@ impl Settings {
         Ok(())
     }
 
-    fn number(&self, target: &str, knob: Knob) -> Option<u32> {
-        self.values.get(&(target.to_owned(), knob))?.value.number()
+    fn number(&self, target: &str, setting: Setting) -> Option<u32> {
+        self.values
+            .get(&(target.to_owned(), setting))?
+            .value
+            .number()
     }
 
-    /// What a mapping is to be told now.
+    /// The settings in force of a mapping.
     pub fn for_source(&self, mapping: &str) -> Option<SourceSettings> {
         let (function, own) = self.sources.get(mapping)?;
-        let concurrency = self.number(function, Knob::Concurrency).unwrap_or(0);
+        let concurrency = self.number(function, Setting::Concurrency).unwrap_or(0);
         Some(SourceSettings {
-            batch_size: self.number(mapping, Knob::BatchSize)? as usize,
-            window: match self.number(mapping, Knob::BatchingWindow)? {
-                0 if self.subjects.get(mapping) == Some(&Subject::Kafka) => self.gathers,
+            batch_size: self.number(mapping, Setting::BatchSize)? as usize,
+            window: match self.number(mapping, Setting::BatchingWindow)? {
+                0 if self.subjects.get(mapping) == Some(&SettingTarget::Kafka) => self.gathers,
                 seconds => Duration::from_secs(seconds.into()),
             },
             concurrency: own.map_or(concurrency, |own| own.min(concurrency)) as usize,
             paused: self
                 .values
-                .get(&(mapping.to_owned(), Knob::Paused))
-                .is_some_and(|held| held.value.is_on()),
+                .get(&(mapping.to_owned(), Setting::Paused))
+                .is_some_and(|entry| entry.value.is_on()),
             paused_partitions: self
                 .partitions
                 .get(mapping)
@@ -292,32 +325,32 @@ impl Settings {
         })
     }
 
-    /// Mappings that are there.
+    /// Logical ids of all mappings.
     pub fn mappings(&self) -> impl Iterator<Item = &str> {
         self.sources.keys().map(String::as_str)
     }
 
-    /// What a target's setting was when the host started, as a wish.
-    pub fn initial(&self, target: &str, setting: &str) -> Option<Wish> {
-        let held = self
+    /// The change that restores the value with which the host started.
+    pub fn initial(&self, target: &str, setting: &str) -> Option<SettingChange> {
+        let entry = self
             .values
-            .get(&(target.to_owned(), Knob::named(setting)?))?;
-        Some(Wish {
+            .get(&(target.to_owned(), Setting::named(setting)?))?;
+        Some(SettingChange {
             target: target.to_owned(),
             setting: setting.to_owned(),
-            value: held.initial.to_string(),
+            value: entry.initial.to_string(),
         })
     }
 
-    /// Everything in force.
-    pub fn shown(&self) -> Vec<Shown> {
-        let one = |((target, knob), held): (&(String, Knob), &Held)| {
-            let value = held.value.clone();
-            let initial = held.initial.clone();
-            Some(Shown {
+    /// All settings in force.
+    pub fn views(&self) -> Vec<SettingView> {
+        let one = |((target, setting), entry): (&(String, Setting), &SettingEntry)| {
+            let value = entry.value.clone();
+            let initial = entry.initial.clone();
+            Some(SettingView {
                 target: target.clone(),
                 subject: *self.subjects.get(target)?,
-                setting: *knob,
+                setting: *setting,
                 value,
                 initial,
             })
@@ -325,8 +358,8 @@ impl Settings {
         self.values.iter().filter_map(one).collect()
     }
 
-    /// What was changed, newest first.
-    pub fn changes(&self) -> Vec<Change> {
+    /// Applied changes, newest first.
+    pub fn changes(&self) -> Vec<AppliedChange> {
         self.changes.newest().cloned().collect()
     }
 }

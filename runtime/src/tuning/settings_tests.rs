@@ -36,8 +36,8 @@ fn app() -> Application {
     }
 }
 
-fn wish(target: &str, setting: &str, value: &str) -> Wish {
-    Wish {
+fn change(target: &str, setting: &str, value: &str) -> SettingChange {
+    SettingChange {
         target: target.into(),
         setting: setting.into(),
         value: value.into(),
@@ -45,23 +45,23 @@ fn wish(target: &str, setting: &str, value: &str) -> Wish {
 }
 
 #[test]
-fn a_change_is_in_force_and_remembered_with_who_made_it() {
-    let mut settings = Settings::new(&app(), 16, "info", Duration::ZERO);
-    let change = settings
-        .change(7, "cli", &wish("F", "concurrency", "2"))
+fn an_applied_change_is_kept_with_its_author() {
+    let mut settings = TunableSettings::new(&app(), 16, "info", Duration::ZERO);
+    let applied = settings
+        .apply(7, "cli", &change("F", "concurrency", "2"))
         .unwrap()
         .unwrap();
     assert_eq!(
-        (change.old, change.new),
-        (Value::Number(16), Value::Number(2))
+        (applied.old, applied.new),
+        (SettingValue::Number(16), SettingValue::Number(2))
     );
     assert_eq!(settings.for_source("Plain").unwrap().concurrency, 2);
     assert_eq!(
-        settings.change(8, "cli", &wish("F", "concurrency", "2")),
+        settings.apply(8, "cli", &change("F", "concurrency", "2")),
         Ok(None)
     );
     settings
-        .change(9, "page", &wish("Plain", "paused", "true"))
+        .apply(9, "page", &change("Plain", "paused", "true"))
         .unwrap();
     assert!(settings.for_source("Plain").unwrap().paused);
     let who: Vec<(u64, String)> = settings
@@ -73,9 +73,9 @@ fn a_change_is_in_force_and_remembered_with_who_made_it() {
 }
 
 #[test]
-fn a_wrong_wish_says_why_and_changes_nothing() {
-    let mut settings = Settings::new(&app(), 16, "info", Duration::ZERO);
-    let before = settings.shown();
+fn a_refused_change_says_why_and_has_no_effect() {
+    let mut settings = TunableSettings::new(&app(), 16, "info", Duration::ZERO);
+    let before = settings.views();
     let table = [
         ("Plan", "paused", "true", "Did you mean Plain?"),
         (
@@ -96,32 +96,32 @@ fn a_wrong_wish_says_why_and_changes_nothing() {
     ];
     for (target, setting, value, words) in table {
         let why = settings
-            .change(0, "cli", &wish(target, setting, value))
+            .apply(0, "cli", &change(target, setting, value))
             .unwrap_err();
         assert!(why.contains(words), "{why}");
     }
-    assert_eq!((settings.shown(), settings.changes()), (before, vec![]));
+    assert_eq!((settings.views(), settings.changes()), (before, vec![]));
 }
 
 #[test]
-fn a_larger_batch_of_a_queue_may_follow_its_window_and_keeps_it() {
-    let mut settings = Settings::new(&app(), 16, "info", Duration::ZERO);
+fn a_large_queue_batch_requires_its_window() {
+    let mut settings = TunableSettings::new(&app(), 16, "info", Duration::ZERO);
     for (setting, value) in [("batching-window", "2s"), ("batch-size", "500")] {
         assert!(
             settings
-                .change(0, "cli", &wish("Plain", setting, value))
+                .apply(0, "cli", &change("Plain", setting, value))
                 .unwrap()
                 .is_some()
         );
     }
-    let told = settings.for_source("Plain").unwrap();
+    let source = settings.for_source("Plain").unwrap();
     assert_eq!(
-        (told.batch_size, told.window, told.concurrency),
+        (source.batch_size, source.window, source.concurrency),
         (500, Duration::from_secs(2), 3)
     );
     assert!(
         settings
-            .change(0, "cli", &wish("Plain", "batching-window", "0"))
+            .apply(0, "cli", &change("Plain", "batching-window", "0"))
             .is_err()
     );
 }

@@ -1,4 +1,4 @@
-//! What can be set on what, and within which bounds.
+//! The settings of each kind of target, and their bounds.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-/// A thing that has settings.
+/// The kinds of targets that have settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Subject {
+pub enum SettingTarget {
     /// A mapping of a Kafka topic.
     Kafka,
     /// A mapping of a queue.
@@ -23,17 +23,17 @@ pub enum Subject {
     Host,
 }
 
-/// A setting.
+/// A setting that may change while the host runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Knob {
+pub enum Setting {
     /// Records or messages in one invocation at most (`BatchSize`).
     BatchSize,
     /// Seconds to wait for a full batch (`MaximumBatchingWindowInSeconds`).
     BatchingWindow,
-    /// Whether the source is left alone.
+    /// Whether the mapping invokes nothing.
     Paused,
-    /// Partitions of a Kafka mapping that are left alone.
+    /// Partitions of which a Kafka mapping invokes nothing.
     PausedPartitions,
     /// Instances at one time at most (`ReservedConcurrentExecutions`).
     Concurrency,
@@ -41,10 +41,10 @@ pub enum Knob {
     Log,
 }
 
-/// A value.
+/// The value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Value {
+pub enum SettingValue {
     /// A count, or seconds.
     Number(u32),
     /// Yes or no.
@@ -53,7 +53,7 @@ pub enum Value {
     Text(String),
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for SettingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => number.fmt(f),
@@ -63,8 +63,8 @@ impl fmt::Display for Value {
     }
 }
 
-impl Value {
-    /// The number that it is.
+impl SettingValue {
+    /// The value, if it is a number.
     pub fn number(&self) -> Option<u32> {
         if let Self::Number(number) = self {
             Some(*number)
@@ -73,13 +73,13 @@ impl Value {
         }
     }
 
-    /// Whether it is a yes.
+    /// Whether the value is `true`.
     pub fn is_on(&self) -> bool {
         *self == Self::Flag(true)
     }
 }
 
-impl Knob {
+impl Setting {
     const ALL: [Self; 6] = [
         Self::BatchSize,
         Self::BatchingWindow,
@@ -89,7 +89,7 @@ impl Knob {
         Self::Log,
     ];
 
-    /// As users write it.
+    /// The name on the command line and in usher.toml.
     pub fn name(self) -> &'static str {
         match self {
             Self::BatchSize => "batch-size",
@@ -101,56 +101,57 @@ impl Knob {
         }
     }
 
-    /// The settings that a subject has.
-    pub fn of(subject: Subject) -> &'static [Self] {
-        match subject {
-            Subject::Kafka => &[
+    /// The settings of a kind of target.
+    pub fn of(target: SettingTarget) -> &'static [Self] {
+        match target {
+            SettingTarget::Kafka => &[
                 Self::BatchSize,
                 Self::BatchingWindow,
                 Self::Paused,
                 Self::PausedPartitions,
             ],
-            Subject::Queue { .. } => &[Self::BatchSize, Self::BatchingWindow, Self::Paused],
-            Subject::Function => &[Self::Concurrency],
-            Subject::Host => &[Self::Log],
+            SettingTarget::Queue { .. } => &[Self::BatchSize, Self::BatchingWindow, Self::Paused],
+            SettingTarget::Function => &[Self::Concurrency],
+            SettingTarget::Host => &[Self::Log],
         }
     }
 
     /// The setting of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|knob| knob.name() == name)
+        Self::ALL.into_iter().find(|setting| setting.name() == name)
     }
 
-    /// Reads a value. The bounds are those of the template; a concurrency of 0 is not among them, because what waits would
-    /// never end: pause the sources instead.
+    /// Parses a value. The bounds are the template's. A concurrency of 0 is refused, because
+    /// waiting invocations would never end: pause the sources instead.
     ///
     /// # Errors
-    /// What may be written instead.
-    pub fn read(self, text: &str) -> Result<Value, String> {
+    /// The values that are accepted.
+    pub fn read(self, text: &str) -> Result<SettingValue, String> {
         match self {
             Self::BatchSize => number(text, 1..=10_000),
             Self::BatchingWindow => number(text.strip_suffix('s').unwrap_or(text), 0..=300),
             Self::Concurrency => number(text, 1..=1_000),
             Self::Paused => match text {
-                "true" | "yes" | "on" => Ok(Value::Flag(true)),
-                "false" | "no" | "off" => Ok(Value::Flag(false)),
+                "true" | "yes" | "on" => Ok(SettingValue::Flag(true)),
+                "false" | "no" | "off" => Ok(SettingValue::Flag(false)),
                 other => Err(format!("must be true or false, not '{other}'")),
             },
-            // which there are depends on the mapping
-            Self::PausedPartitions => Ok(Value::Text(text.trim().to_owned())),
+            // `TunableSettings` parses it, since the partitions depend on the mapping
+            Self::PausedPartitions => Ok(SettingValue::Text(text.trim().to_owned())),
             Self::Log => match text.trim() {
                 "" => Err("must name a level, such as info or debug".to_owned()),
                 text if text.len() > 500 => Err("is too long: 500 characters at most".to_owned()),
                 text if EnvFilter::try_new(text).is_err() => Err(format!(
-                    "must be a level, such as info or debug, or directives such as info,usher=debug, not '{text}'"
+                    "must be a level, such as info or debug, or directives such as \
+                     info,usher=debug, not '{text}'"
                 )),
-                text => Ok(Value::Text(text.to_owned())),
+                text => Ok(SettingValue::Text(text.to_owned())),
             },
         }
     }
 }
 
-fn number(text: &str, bounds: RangeInclusive<u32>) -> Result<Value, String> {
+fn number(text: &str, bounds: RangeInclusive<u32>) -> Result<SettingValue, String> {
     let number = text
         .trim()
         .parse()
@@ -159,6 +160,6 @@ fn number(text: &str, bounds: RangeInclusive<u32>) -> Result<Value, String> {
     let low = bounds.start();
     let high = bounds.end();
     number
-        .map(Value::Number)
+        .map(SettingValue::Number)
         .ok_or_else(|| format!("must be a whole number from {low} to {high}, not '{text}'"))
 }

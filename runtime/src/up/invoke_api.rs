@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::error::StartError;
 use super::options::HostOptions;
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::host_file::{HostFile, HostFileGuard};
 use crate::ids::new_id;
 use crate::invocation::Invoker;
@@ -46,7 +46,7 @@ pub(super) fn api(
     options: &HostOptions,
     host: &HostFile,
     invoker: Invoker,
-    queue: Queue,
+    queue: AsyncQueue,
 ) -> InvokeApi {
     InvokeApi {
         functions: app.functions.clone(),

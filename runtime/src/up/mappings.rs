@@ -96,10 +96,10 @@ impl MappingStarter<'_> {
         Ok(handle)
     }
 
-    fn start_sqs(&self, mapping: &SqsMapping, ready: &ReadyQueues) -> sqs::Handle {
+    fn start_sqs(&self, mapping: &SqsMapping, ready: &ReadyQueues) -> sqs::SqsHandle {
         let queue = mapping.queue_name();
         let function = self.app.functions.get(&mapping.function);
-        let limits = sqs::Limits {
+        let limits = sqs::SqsLimits {
             concurrency: self.concurrency(&mapping.function),
             timeout: function.map_or(Duration::ZERO, |function| function.timeout),
             visibility: ready.visibility.get(queue).copied().unwrap_or_default(),
@@ -128,7 +128,7 @@ impl MappingStarter<'_> {
 pub(super) struct Mappings {
     pub(super) components: ComponentSet,
     pub(super) kafka: Vec<kafka::KafkaView>,
-    pub(super) sqs: Vec<sqs::Watch>,
+    pub(super) sqs: Vec<sqs::SqsView>,
     /// Senders of changed settings, by mapping.
     pub(super) tuners: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
 }

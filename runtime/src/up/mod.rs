@@ -31,14 +31,14 @@ use self::components::ComponentSet;
 use self::mappings::MappingStarter;
 use self::ports::Ports;
 use self::serving::Starter;
-use crate::asynchronous::{self, Driver, Queue};
+use crate::asynchronous::{self, AsyncDriver, AsyncQueue};
 use crate::clock::epoch_ms;
 use crate::control::{ControlState, Tuner};
 use crate::instances::Pool;
 use crate::invocation::Invoker;
 use crate::kafka;
 use crate::supervision::ComponentRegistry;
-use crate::tuning::Settings;
+use crate::tuning::TunableSettings;
 use sam_template::model::Application;
 
 pub use error::StartError;
@@ -159,20 +159,23 @@ pub async fn run(
 }
 
 /// Opens the asynchronous events of this state folder.
-fn open_events(app: &Application, options: &HostOptions) -> Result<(Queue, Driver), StartError> {
+fn open_events(
+    app: &Application,
+    options: &HostOptions,
+) -> Result<(AsyncQueue, AsyncDriver), StartError> {
     let concurrency = options.pool.default_concurrency;
-    let settings = asynchronous::Settings::of(app, concurrency, options.aws_timing);
+    let settings = asynchronous::AsyncSettings::of(app, concurrency, options.aws_timing);
     asynchronous::open(options.state.path(), &settings).map_err(StartError)
 }
 
-fn initial_settings(app: &Application, options: &HostOptions) -> Settings {
+fn initial_settings(app: &Application, options: &HostOptions) -> TunableSettings {
     let log = options.log.as_ref().map_or("", |log| &log.now);
     let gathers = if options.aws_timing {
         kafka::SERVICE_WINDOW
     } else {
         Duration::ZERO
     };
-    Settings::new(app, options.pool.default_concurrency, log, gathers)
+    TunableSettings::new(app, options.pool.default_concurrency, log, gathers)
 }
 
 fn report_unknown_faults(registry: &ComponentRegistry) {

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::components::ComponentSet;
 use super::options::HostOptions;
-use crate::asynchronous::Queue;
+use crate::asynchronous::AsyncQueue;
 use crate::control::{self, ControlState};
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
@@ -94,7 +94,7 @@ impl Starter<'_> {
         set: &mut ComponentSet,
         app: &Application,
         options: &HostOptions,
-        queue: &Queue,
+        queue: &AsyncQueue,
     ) {
         let enabled: Vec<Schedule> = app
             .schedules

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error::StartError;
 use crate::control::Tuner;
-use crate::tuning::edited;
+use crate::tuning::changes_between;
 use sam_template::project::{SETTINGS, SettingChange, setting_changes};
 
 /// Interval between two checks of the file.
@@ -26,7 +26,7 @@ pub(super) fn begin(tuner: &Tuner, changes: &[SettingChange]) -> Result<(), Star
 }
 
 fn apply(tuner: &Tuner, before: &[SettingChange], after: &[SettingChange]) -> Vec<String> {
-    let changes = edited(before, after, &tuner.settings());
+    let changes = changes_between(before, after, &tuner.settings());
     let refused = changes
         .iter()
         .filter_map(|change| tuner.apply(SETTINGS, change).err());

@@ -1,6 +1,5 @@
-//! Events that nobody waits for: on disk before they are accepted, tried again, told of.
+//! Asynchronous invocations: retries, destinations, drains and refusals.
 
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,139 +8,21 @@ use sam_template::model::{EventInvokeConfig, EventTarget, Function};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
-use testkit::net::free_address;
 use tokio::sync::watch;
-use usher::asynchronous::{self, Event, NotAccepted, Queue, Settings};
+use usher::asynchronous::{self, AsyncEvent, AsyncQueue, AsyncSettings, NotAccepted};
 use usher::instances::Pool;
 use usher::invocation::Rejected;
 use usher::sqs::{self, Sqs};
 
+use crate::asynchronous_restarts::message;
 use crate::kafka_fixture::random;
 use crate::sqs_fixture::{arn, client, endpoint, queue};
-use crate::support::{
-    add_function, application, echo_function, executables, function, options, state,
-};
+use crate::support::{application, echo_function, executables, function, options, state};
 use crate::template_fixture::good;
 
-/// One message of a batch, which `echo_function` records when it is done with it.
-fn message(body: &str) -> Value {
-    json!({ "Records": [{ "messageId": "m", "body": body, "attributes": { "ApproximateReceiveCount": "1" } }] })
-}
-
-/// `usher up` with one function, one instance of which runs at a time.
-struct Host {
-    folder: TempDir,
-    invoke: String,
-}
-
-impl Host {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let template = format!(
-            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
-             Runtime: provided.al2023\n      CodeUri: built\n      Timeout: 60\n      ReservedConcurrentExecutions: 1\n      \
-             Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n",
-            folder.path().join("seen").display()
-        );
-        std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-        add_function(folder.path());
-        Self {
-            folder,
-            invoke: free_address().to_string(),
-        }
-    }
-
-    fn start(&self) -> Child {
-        let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
-        usher
-            .args(["up", "--listen", &self.invoke])
-            .current_dir(self.folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-
-    async fn send(&self, event: &Value) -> Option<u16> {
-        let url = format!(
-            "http://{}/2015-03-31/functions/Echo/invocations",
-            self.invoke
-        );
-        let request = reqwest::Client::new()
-            .post(url)
-            .header("X-Amz-Invocation-Type", "Event")
-            .body(event.to_string());
-        Some(request.send().await.ok()?.status().as_u16())
-    }
-
-    fn seen(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("seen")).unwrap_or_default()
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_event_that_was_accepted_runs_although_the_host_was_killed() {
-    let host = Host::new();
-    let mut process = host.start();
-    let marker = host.folder.path().join("marker");
-    let hangs = message(&format!("hang-once:{}", marker.display()));
-    eventually("the first event is accepted", async || {
-        host.send(&hangs).await.filter(|status| *status == 202)
-    })
-    .await;
-    eventually("it is being worked on", async || {
-        marker.exists().then_some(())
-    })
-    .await;
-    for n in 0..20 {
-        assert_eq!(host.send(&message(&format!("event-{n}"))).await, Some(202));
-    }
-    process.kill().unwrap();
-    process.wait().unwrap();
-    assert_eq!(host.seen(), "", "the function had one instance, which hung");
-
-    let mut process = host.start();
-    eventually("all have run", async || {
-        let seen = host.seen();
-        ((0..20).all(|n| seen.contains(&format!("done event-{n}\n"))) && seen.contains("hang-once"))
-            .then_some(())
-    })
-    .await;
-    process.kill().unwrap();
-    process.wait().unwrap();
-    assert_eq!(
-        host.seen().lines().count(),
-        21,
-        "none ran twice: they ended before the second death"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_host_on_the_same_state_is_refused_with_the_remedy() {
-    let host = Host::new();
-    let mut first = host.start();
-    eventually("the first host answers", async || {
-        host.send(&message("x")).await
-    })
-    .await;
-    let mut second = Command::new(env!("CARGO_BIN_EXE_usher"));
-    let refused = second
-        .args(["up", "--listen", "127.0.0.1:0"])
-        .current_dir(host.folder.path())
-        .output()
-        .unwrap();
-    let told = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(2), "{told}");
-    assert!(
-        told.contains("another usher runs this project") && told.contains("--state"),
-        "{told}"
-    );
-    first.kill().unwrap();
-    first.wait().unwrap();
-}
-
-/// Events of `Echo` and `Other`, with these destinations, and queues for them.
+/// Events of `Echo` and `Other` with these destinations and their queues.
 struct EventFixture {
-    queue: Queue,
+    queue: AsyncQueue,
     pool: Arc<Pool>,
     stop: watch::Sender<bool>,
     name: String,
@@ -181,7 +62,8 @@ impl EventFixture {
         let mut executables = executables();
         executables.insert("Other".into(), echo_function());
         let pool = Pool::new(&app, &executables, &options().0);
-        let (queue, driver) = asynchronous::open(&state(), &Settings::of(&app, 16, false)).unwrap();
+        let (queue, driver) =
+            asynchronous::open(&state(), &AsyncSettings::of(&app, 16, false)).unwrap();
         let (stop, stopping) = watch::channel(false);
         tokio::spawn(driver.run(pool.clone(), stopping, Duration::from_secs(20)));
         Self {
@@ -194,7 +76,7 @@ impl EventFixture {
     }
 
     async fn accept(&self, event: &Value) -> String {
-        let event = Event {
+        let event = AsyncEvent {
             function: "Echo".into(),
             payload: event.to_string().into(),
             trace_id: None,
@@ -229,8 +111,7 @@ fn body(message: &Message) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_the_dead_letter_queue()
- {
+async fn a_failing_event_reaches_destination_and_dead_letter_queue() {
     let config = |arn: &dyn Fn(&str) -> String| EventInvokeConfig {
         on_failure: Some(EventTarget::Queue(arn("failed"))),
         dead_letters: Some(arn("dead")),
@@ -241,7 +122,10 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
     let request_id = fixture.accept(&event).await;
     let record = body(&fixture.next("failed").await);
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:stack-Echo:$LATEST";
-    let context = json!({ "requestId": request_id, "functionArn": arn, "condition": "RetriesExhausted", "approximateInvokeCount": 3 });
+    let context = json!({
+        "requestId": request_id, "functionArn": arn, "condition": "RetriesExhausted",
+        "approximateInvokeCount": 3,
+    });
     assert_eq!(
         (
             &record["version"],
@@ -279,7 +163,7 @@ async fn an_event_that_fails_three_times_is_told_of_in_lambdas_form_and_lies_in_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_goes_to_the_function_that_is_to_hear_of_it() {
+async fn an_answer_reaches_the_destination_function() {
     let config = |_: &dyn Fn(&str) -> String| EventInvokeConfig {
         on_success: Some(EventTarget::Function("Other".into())),
         ..EventInvokeConfig::default()
@@ -300,7 +184,7 @@ async fn an_answer_goes_to_the_function_that_is_to_hear_of_it() {
         .then_some(())
     })
     .await;
-    // what it heard is a record, of which this function makes nothing
+    // the destination receives a record, which this function ignores
     assert_eq!(
         std::fs::read_to_string(fixture.seen.path().join("seen")).unwrap(),
         "m 1 1 done first\n"
@@ -308,7 +192,7 @@ async fn an_answer_goes_to_the_function_that_is_to_hear_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_of_a_function_that_may_not_run_are_given_up_at_once() {
+async fn events_of_a_disabled_function_are_discarded() {
     let config = |arn: &dyn Fn(&str) -> String| EventInvokeConfig {
         on_failure: Some(EventTarget::Queue(arn("failed"))),
         ..EventInvokeConfig::default()
@@ -326,12 +210,12 @@ async fn events_of_a_function_that_may_not_run_are_given_up_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_start() {
+async fn an_interrupted_event_runs_after_the_restart() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("seen");
     let app = application(function(&[("RECORD_TO", record.to_str().unwrap())]));
     let state = state();
-    let settings = Settings::of(&app, 16, false);
+    let settings = AsyncSettings::of(&app, 16, false);
     let marker = folder.path().join("marker");
     {
         let options = usher::instances::PoolOptions {
@@ -346,7 +230,7 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
             .to_string()
             .into();
         queue
-            .accept(Event {
+            .accept(AsyncEvent {
                 function: "Echo".into(),
                 payload,
                 trace_id: None,
@@ -368,7 +252,7 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
         );
     }
     let pool = Pool::new(&app, &executables(), &options().0);
-    // the file is closed once the last of the first host is gone
+    // the first host closes the file when its last handle is dropped
     let (_, driver) = eventually("the file is free", async || {
         asynchronous::open(&state, &settings).ok()
     })
@@ -379,12 +263,12 @@ async fn an_event_that_a_drain_cuts_off_is_not_counted_and_runs_after_the_next_s
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_taken_over_is_refused_with_a_reason() {
+async fn a_refused_event_has_a_reason() {
     let fixture = EventFixture::new(|_| EventInvokeConfig::default(), None).await;
     let accept = async |function: &str, payload: Vec<u8>| {
         fixture
             .queue
-            .accept(Event {
+            .accept(AsyncEvent {
                 function: function.into(),
                 payload: payload.into(),
                 trace_id: None,
@@ -405,16 +289,22 @@ async fn what_cannot_be_taken_over_is_refused_with_a_reason() {
 }
 
 #[test]
-fn the_template_says_how_often_and_who_is_told() {
-    let function = "Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: .\n";
+fn the_template_sets_retries_and_destinations() {
+    let function = "Type: AWS::Serverless::Function\n    Properties:\n      \
+                    Runtime: provided.al2023\n      CodeUri: .\n";
     let template = format!(
-        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Dead: {{Type: AWS::SQS::Queue}}\n  A:\n    {function}      \
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  Dead: {{Type: AWS::SQS::Queue}}\n  \
+         A:\n    {function}      \
            DeadLetterQueue: {{Type: SQS, TargetArn: !GetAtt Dead.Arn}}\n      \
-           EventInvokeConfig:\n        MaximumRetryAttempts: 1\n        MaximumEventAgeInSeconds: 60\n        \
-             DestinationConfig: {{OnSuccess: {{Type: Lambda, Destination: !GetAtt B.Arn}}, OnFailure: {{Type: SQS}}}}\n  \
+           EventInvokeConfig:\n        MaximumRetryAttempts: 1\n        MaximumEventAgeInSeconds: \
+           60\n        \
+             DestinationConfig: {{OnSuccess: {{Type: Lambda, Destination: !GetAtt B.Arn}}, \
+             OnFailure: {{Type: SQS}}}}\n  \
          B:\n    {function}  \
-         Long:\n    Type: AWS::Lambda::EventInvokeConfig\n    Properties:\n      FunctionName: !Ref B\n      Qualifier: $LATEST\n      \
-           MaximumRetryAttempts: 0\n      DestinationConfig: {{OnFailure: {{Destination: !GetAtt Dead.Arn}}}}\n"
+         Long:\n    Type: AWS::Lambda::EventInvokeConfig\n    Properties:\n      \
+           FunctionName: !Ref B\n      Qualifier: $LATEST\n      \
+           MaximumRetryAttempts: 0\n      DestinationConfig: {{OnFailure: {{Destination: !GetAtt \
+           Dead.Arn}}}}\n"
     );
     let app = good(
         &template,
@@ -439,7 +329,7 @@ fn the_template_says_how_often_and_who_is_told() {
     );
     assert!(
         app.queues.iter().any(|queue| queue.arn == made),
-        "SAM makes the queue that is not named"
+        "SAM creates the queue that is not named"
     );
     assert!(app.warnings.is_empty(), "{:?}", app.warnings);
 }

@@ -1,4 +1,5 @@
-//! A headless Chromium, driven over its `DevTools` protocol: JSON messages, each ended by a zero byte, through two pipes.
+//! A headless Chromium, controlled by its `DevTools` protocol: JSON messages that end with a zero
+//! byte, through two pipes.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -91,10 +92,7 @@ impl Browser {
         loop {
             let mut bytes = Vec::new();
             self.answers.read_until(0, &mut bytes).unwrap();
-            assert!(
-                bytes.pop().is_some(),
-                "the browser ended while it was asked {method}"
-            );
+            assert!(bytes.pop().is_some(), "the browser ended during {method}");
             let message: Value = serde_json::from_slice(&bytes).unwrap();
             self.listen(&message);
             if message["id"] == self.next {
@@ -160,7 +158,7 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
-    /// Keeps a picture of the whole page for a person to look at, if `USHER_PICTURES` names a folder.
+    /// Saves a screenshot of the whole page if `USHER_PICTURES` names a folder.
     pub(crate) fn picture_to(&mut self, name: &str) {
         if let Some(folder) = std::env::var_os("USHER_PICTURES") {
             let picture = self.picture();

@@ -2,131 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
 use testkit::net::free_address;
 
+use crate::examples_fixture::{Example, folder};
 use crate::kafka_fixture::{KafkaFixture, random};
 use crate::sqs_fixture::{client, endpoint};
-
-/// An example that runs. Its template and settings are the reader's own; only names, folders and
-/// ports are the test's.
-struct Example {
-    host: Child,
-    control: SocketAddr,
-    http: SocketAddr,
-    log: Arc<Mutex<String>>,
-}
-
-impl Example {
-    /// `usher up` in the example's folder, which builds it, until the status answers.
-    async fn up(name: &str, parameters: &[String], more: &[&str]) -> Self {
-        let control = free_address();
-        let http = free_address();
-        let mut host = Command::new(env!("CARGO_BIN_EXE_usher"))
-            .args([
-                "up",
-                "--control",
-                &control.to_string(),
-                "--http",
-                &http.to_string(),
-                "--sqs-endpoint",
-                &endpoint(),
-            ])
-            .args(more)
-            .arg("--parameter-overrides")
-            .args(parameters)
-            .current_dir(folder(name))
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = Arc::default();
-        follow(host.stdout.take().unwrap(), &log);
-        follow(host.stderr.take().unwrap(), &log);
-        let mut example = Self {
-            host,
-            control,
-            http,
-            log,
-        };
-        // Building is not what is measured: it may take minutes on a machine that has never built
-        // it.
-        while reqwest::get(format!("http://{control}/_usher/status"))
-            .await
-            .is_err()
-        {
-            assert!(
-                example.host.try_wait().unwrap().is_none(),
-                "{name} does not start:\n{}",
-                example.log()
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        example
-    }
-
-    fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    async fn status(&self) -> Option<Value> {
-        reqwest::get(format!("http://{}/_usher/status", self.control))
-            .await
-            .ok()?
-            .json()
-            .await
-            .ok()
-    }
-
-    async fn get(&self, path: &str) -> (u16, Value) {
-        let response = reqwest::get(format!("http://{}{path}", self.http))
-            .await
-            .unwrap();
-        (response.status().as_u16(), response.json().await.unwrap())
-    }
-
-    /// Ctrl-C: a drain that ends well.
-    fn drain(mut self) {
-        kill(Pid::from_raw(self.host.id() as i32), Signal::SIGINT).unwrap();
-        let ended = self.host.wait().unwrap();
-        assert!(ended.success(), "{ended}\n{}", self.log());
-    }
-}
-
-impl Drop for Example {
-    fn drop(&mut self) {
-        let _ = self.host.kill();
-        let _ = self.host.wait();
-    }
-}
-
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../examples")
-        .join(name)
-}
-
-fn follow(from: impl std::io::Read + Send + 'static, log: &Arc<Mutex<String>>) {
-    let log = Arc::clone(log);
-    std::thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            log.lock().unwrap().extend([line.as_str(), "\n"]);
-        }
-    });
-}
 
 /// A picture of one colour, its sides this long.
 fn picture(side: usize) -> Vec<u8> {
@@ -200,10 +88,10 @@ async fn thumbnails_shrink_pictures_and_park_unreadable_ones() {
 }
 
 /// What stands in a queue of the dead, as soon as there is something; it is taken out.
-async fn letter(queue: &str) -> Value {
+async fn dead_letter(queue: &str) -> Value {
     let client = client(&endpoint());
     let url = format!("{}/000000000000/{queue}", endpoint());
-    let body = eventually("the queue has a letter", async || {
+    let body = eventually("the queue has a message", async || {
         let received = client.receive_message().queue_url(&url).send().await.ok()?;
         let message = received.messages()[..].first()?.clone();
         client
@@ -268,7 +156,7 @@ async fn only_bad_meter_readings_are_reported() {
 
     let queue = format!("{prefix}-rejected");
     for bad in ["5", "13"] {
-        let told = letter(&queue).await;
+        let told = dead_letter(&queue).await;
         let record =
             &told["KafkaBatchInfo"]["recordsInfo"][format!("{}-0", fixture.mapping.topics[0])];
         assert_eq!(

@@ -1,5 +1,6 @@
-//! Checks a text as Prometheus reads it: the rules of `expfmt.TextParser` in prometheus/common, and those of the format's
-//! description ("Exposition formats", Prometheus documentation) that this parser leaves to the scrape: one group of lines for each family, and no series twice.
+//! Checks a text as Prometheus reads it: the rules of `expfmt.TextParser` in prometheus/common, and
+//! those of the format's description ("Exposition formats", Prometheus documentation) that this
+//! parser leaves to the scrape: one group of lines for each family, and no series twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +46,7 @@ impl Checked {
         }
     }
 
-    /// The family that a name belongs to: the parts of a summary and of a histogram belong to theirs.
+    /// The family of a name: the parts of a summary or histogram have the family without suffix.
     fn family_of(&self, name: &str) -> String {
         let of = |suffixes: &[&str], kind: &str| {
             let bases = suffixes

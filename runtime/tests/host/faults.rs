@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use testkit::eventually;
-use usher::faults::{Kill, Plan};
+use usher::faults::{FaultPlan, Kill};
 use usher::instances::{Pool, PoolOptions};
 
 use crate::support::{answer, application, error, executables, function, invoke, options};
 
-fn pool(faults: Plan, environment: &[(&str, &str)]) -> std::sync::Arc<Pool> {
+fn pool(faults: FaultPlan, environment: &[(&str, &str)]) -> std::sync::Arc<Pool> {
     Pool::new(
         &application(function(environment)),
         &executables(),
@@ -21,11 +21,11 @@ fn pool(faults: Plan, environment: &[(&str, &str)]) -> std::sync::Arc<Pool> {
 }
 
 /// A plan whose first invocation has its process killed so.
-fn kills(how: Kill) -> Plan {
-    let plans = (0..).map(|seed| Plan {
+fn kills(how: Kill) -> FaultPlan {
+    let plans = (0..).map(|seed| FaultPlan {
         seed,
         kill: 0.5,
-        ..Plan::default()
+        ..FaultPlan::default()
     });
     plans
         .into_iter()
@@ -66,9 +66,9 @@ async fn a_duplicated_event_runs_twice_under_one_id() {
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("seen");
     let pool = pool(
-        Plan {
+        FaultPlan {
             duplicate: 1.0,
-            ..Plan::default()
+            ..FaultPlan::default()
         },
         &[("RECORD_TO", record.to_str().unwrap())],
     );
@@ -80,9 +80,9 @@ async fn a_duplicated_event_runs_twice_under_one_id() {
 
 #[tokio::test]
 async fn a_delayed_invocation_waits_for_the_planned_time() {
-    let plan = Plan {
+    let plan = FaultPlan {
         delay: Duration::from_millis(400),
-        ..Plan::default()
+        ..FaultPlan::default()
     };
     let pool = pool(plan, &[]);
     let before = Instant::now();
@@ -102,9 +102,9 @@ fn is_stopped(pid: u64) -> bool {
 #[tokio::test]
 async fn a_process_is_frozen_between_invocations() {
     let pool = pool(
-        Plan {
+        FaultPlan {
             freeze: true,
-            ..Plan::default()
+            ..FaultPlan::default()
         },
         &[],
     );

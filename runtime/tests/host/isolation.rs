@@ -21,10 +21,23 @@ impl Host {
     fn start(good: &KafkaFixture, bad: &KafkaFixture, always: &str) -> Self {
         let function = |id: &str, fixture: &KafkaFixture, variables: &str| {
             format!(
-                "  {id}:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
-                 Timeout: 2\n      ReservedConcurrentExecutions: 2\n      Environment: {{Variables: {{{variables}}}}}\n      \
-                 Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            Topics: [{}]\n            \
-                 KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            BatchSize: 10\n",
+                "  {id}:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      CodeUri: built
+      Timeout: 2
+      ReservedConcurrentExecutions: 2
+      Environment: {{Variables: {{{variables}}}}}
+      Events:
+        Records:
+          Type: SelfManagedKafka
+          Properties:
+            Topics: [{}]
+            KafkaBootstrapServers: ['{}']
+            ConsumerGroupId: {}
+            BatchSize: 10
+",
                 fixture.mapping.topics[0], fixture.mapping.bootstrap_servers, fixture.mapping.group,
             )
         };

@@ -28,7 +28,8 @@ fn resolved(
         .map(|kind| format!("{{Type: {kind}, URI: 'arn:{kind}'}}"))
         .collect();
     let event = format!(
-        "Events: {{E: {{Type: SelfManagedKafka, Properties: {{Topics: [t], KafkaBootstrapServers: ['{servers}'], SourceAccessConfigurations: [{}]}}}}}}",
+        "Events: {{E: {{Type: SelfManagedKafka, Properties: {{Topics: [t], KafkaBootstrapServers: \
+         ['{servers}'], SourceAccessConfigurations: [{}]}}}}}}",
         list.join(", ")
     );
     let mut settings = "[secrets]\n".to_owned();

@@ -64,7 +64,9 @@ Resources:
       Timeout: 3
       Environment: {{Variables: {{RECORD_TO: '{}'}}}}
       Events:
-        Jobs: {{Type: SQS, Properties: {{Queue: !GetAtt Work.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}}}
+        Jobs:
+          Type: SQS
+          Properties: {{Queue: !GetAtt Work.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}
         Records:
           Type: SelfManagedKafka
           Properties:
@@ -303,7 +305,8 @@ async fn a_killed_host_repeats_only_uncommitted_records() {
         }
         assert!(
             back <= kills,
-            "KILL_SEED={seed}: partition {partition} was read again {back} times after {kills} kills"
+            "KILL_SEED={seed}: partition {partition} was read again {back} times after {kills} \
+             kills"
         );
         assert_eq!(
             next, sent.records,

@@ -167,7 +167,8 @@ fn a_logging_configuration_overrides_globals() {
     let text = template_fixture::function(
         "LoggingConfig: {ApplicationLogLevel: DEBUG, LogGroup: !Ref Logs}",
     ) + "  Logs: {Type: 'AWS::Logs::LogGroup'}\n\
-           Globals: {Function: {LoggingConfig: {LogFormat: JSON, SystemLogLevel: WARN, ApplicationLogLevel: ERROR}}}\n";
+           Globals: {Function: {LoggingConfig: {LogFormat: JSON, SystemLogLevel: WARN, \
+           ApplicationLogLevel: ERROR}}}\n";
     let logging = good(&text, "stack = 'shop'").functions["Worker"]
         .logging
         .clone();

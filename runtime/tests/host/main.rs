@@ -3,13 +3,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod asynchronous;
+mod asynchronous_restarts;
 mod beside;
 mod bridge;
 mod browser;
 mod cli;
+mod cli_template;
 mod doctor;
 mod endings;
 mod examples;
+mod examples_fixture;
 mod exposition;
 mod extensions;
 mod failed_calls;
@@ -51,6 +54,7 @@ mod parked;
 mod raw_kafka;
 mod schedule;
 mod semantics;
+mod semantics_queue;
 mod shortage;
 mod skipped_functions;
 mod something_is_stuck;
@@ -58,7 +62,9 @@ mod source_states;
 mod sources_fixture;
 mod sqs;
 mod sqs_fixture;
+mod sqs_queues;
 mod sqs_servers;
+mod sqs_starts;
 mod state;
 mod strict_requests;
 mod supervised;

@@ -20,7 +20,10 @@ pub(crate) const HOSTILE: &str = "<script>document.title=1</script><img src=x on
 const FAIL: &str =
     r#"{"do": "fail", "message": "<script>document.title=1</script><img src=x onerror=alert(1)>"}"#;
 /// The function prints this.
-const METRIC: &str = r#"{"_aws":{"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"]],"Metrics":[{"Name":"Sold"}]}]},"Env":"test","Sold":2}"#;
+const METRIC: &str = concat!(
+    r#"{"_aws":{"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"]],"#,
+    r#""Metrics":[{"Name":"Sold"}]}]},"Env":"test","Sold":2}"#
+);
 
 /// A function, a queue that it reads, and the queue's dead letters.
 pub(crate) struct Application {
@@ -78,7 +81,8 @@ Resources:
     /// Writes usher.toml, with this below what every test needs.
     pub(crate) fn settings(&self, more: &str) {
         let text = format!(
-            "control = '{}'\n[schedules]\n'Echo.Fail' = 'rate(1 second)'\n'Echo.Print' = 'rate(1 second)'\n[endpoints]\nsqs = '{}'\n{more}\n",
+            "control = '{}'\n[schedules]\n'Echo.Fail' = 'rate(1 second)'\n\
+             'Echo.Print' = 'rate(1 second)'\n[endpoints]\nsqs = '{}'\n{more}\n",
             self.control,
             endpoint()
         );

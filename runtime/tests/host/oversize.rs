@@ -60,11 +60,11 @@ async fn produce(fixture: &KafkaFixture, topic: &str, key: Option<&str>, value: 
 /// A fixture whose mapping discards failed records without a retry, to this topic.
 async fn failing_to(destination: &str, value: &str) -> (KafkaFixture, String) {
     let mut fixture = KafkaFixture::new(1).await;
-    let letters = topic(&fixture, destination, value).await;
+    let destination = topic(&fixture, destination, value).await;
     fixture.mapping.max_retries = Some(0);
     fixture.mapping.bisect = true;
-    fixture.mapping.on_failure = Some(Destination::KafkaTopic(letters.clone()));
-    (fixture, letters)
+    fixture.mapping.on_failure = Some(Destination::KafkaTopic(destination.clone()));
+    (fixture, destination)
 }
 
 fn application(fixture: &KafkaFixture) -> model::Application {
@@ -81,7 +81,7 @@ fn document(message: &impl Message) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_oversize_failure_record_goes_without_its_payload() {
-    let (fixture, letters) = failing_to("max.message.bytes", "20000").await;
+    let (fixture, destination) = failing_to("max.message.bytes", "20000").await;
     let source = fixture.mapping.topics[0].clone();
     // random text, which does not compress
     let noise: String = (0..6_000).map(|_| random()).collect();
@@ -90,7 +90,7 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
     produce(&fixture, &source, Some("buyer 7"), &large).await;
     produce(&fixture, &source, None, "fine").await;
     let running = fixture.start();
-    let found = fixture.eventually_in(&letters, 2).await;
+    let found = fixture.eventually_in(&destination, 2).await;
     eventually("all is committed", async || {
         (fixture.committed(0).await == Some(3)).then_some(())
     })
@@ -110,7 +110,10 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
         "what fits is whole"
     );
     let reduced = document(&found[1]);
-    let place = json!({ "reason": "TooLargeForDestination", "topic": source, "partition": 0, "offset": "1", "valueSize": large.len() });
+    let place = json!({
+        "reason": "TooLargeForDestination", "topic": source, "partition": 0, "offset": "1",
+        "valueSize": large.len(),
+    });
     assert_eq!(
         (reduced.get("payload"), &reduced["payloadOmitted"]),
         (None, &place)
@@ -130,13 +133,13 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_without_key_reaches_a_compacted_topic() {
-    let (fixture, letters) = failing_to("cleanup.policy", "compact").await;
+    let (fixture, destination) = failing_to("cleanup.policy", "compact").await;
     let source = fixture.mapping.topics[0].clone();
     for value in ["always-fail", "fine"] {
         produce(&fixture, &source, None, value).await;
     }
     let running = fixture.start();
-    let found = fixture.eventually_in(&letters, 1).await;
+    let found = fixture.eventually_in(&destination, 1).await;
     eventually("all is committed", async || {
         (fixture.committed(0).await == Some(2)).then_some(())
     })
@@ -178,10 +181,15 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
     for value in ["before", &large, "after"] {
         use base64::Engine as _;
         let value = base64::engine::general_purpose::STANDARD.encode(value);
-        let record = json!({ "topic": original, "partition": 0, "offset": 1, "value": value, "headers": [] });
+        let record = json!({
+            "topic": original, "partition": 0, "offset": 1, "value": value, "headers": [],
+        });
         let records = json!({ format!("{original}-0"): [record] });
-        let letter = json!({ "requestContext": { "condition": "RetriesExhausted" }, "payload": { "records": records } });
-        produce(&source, &dead, None, &letter.to_string()).await;
+        let dead_letter = json!({
+            "requestContext": { "condition": "RetriesExhausted" },
+            "payload": { "records": records },
+        });
+        produce(&source, &dead, None, &dead_letter.to_string()).await;
     }
     let app = application(&source);
     let store = parked::stores(&app).remove(0);

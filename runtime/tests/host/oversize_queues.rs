@@ -1,4 +1,4 @@
-//! Records of asynchronous events that a queue does not take as they are.
+//! Records of asynchronous events that exceed the limit of a queue.
 
 use std::convert::Infallible;
 
@@ -19,16 +19,20 @@ use crate::sqs_fixture::client;
 use crate::sqs_servers::OwnServer;
 use crate::support::{add_function, usher_up};
 
-/// More than the queues take in one message, less than an event may have.
+/// Larger than a message of the queues, smaller than the maximum of an event.
 const LARGE: usize = 400_000;
 
-/// Bytes that the queues take, as `MaximumMessageSize` has it.
+/// `MaximumMessageSize` of the queues in bytes.
 const LIMIT: usize = 262_144;
 
-/// How SQS refuses a longer message.
-const TOO_LONG: &str = r#"{"__type":"com.amazonaws.sqs#InvalidParameterValue","message":"One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes."}"#;
+/// Answer of SQS to a longer message.
+const TOO_LONG: &str = r#"{
+    "__type": "com.amazonaws.sqs#InvalidParameterValue",
+    "message": "One or more parameters are invalid. Reason: Message must be shorter than 262144 \
+     bytes."
+}"#;
 
-/// A server whose queues have a smaller `MaximumMessageSize`, which the test server does not know: it passes all else on.
+/// A proxy that enforces `MaximumMessageSize`, which the test server does not support.
 async fn smaller(server: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let here = format!("http://{}", listener.local_addr().unwrap());
@@ -36,7 +40,7 @@ async fn smaller(server: &str) -> String {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let server = server.clone();
-            let service = service_fn(move |request| pass_on(server.clone(), request));
+            let service = service_fn(move |request| forward(server.clone(), request));
             tokio::spawn(
                 hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service),
@@ -46,7 +50,7 @@ async fn smaller(server: &str) -> String {
     here
 }
 
-async fn pass_on(
+async fn forward(
     server: String,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Full<Bytes>>, Infallible> {
@@ -116,7 +120,7 @@ Resources:
         send(json!({ "do": "fail", "x": "x".repeat(LARGE) })).await
     })
     .await;
-    // a character that no message may hold
+    // a character that no message may contain
     eventually("the odd event is accepted", async || {
         send(json!({ "do": "fail", "x": "\u{ffff}" })).await
     })

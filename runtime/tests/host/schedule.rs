@@ -1,4 +1,4 @@
-//! Schedules against the clock.
+//! Schedules in real time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use usher::{asynchronous, schedule, up};
 
 use crate::support::{application, claimed, executables, function, options, state};
 
-/// Fails the first invocation; tells of all.
+/// Fails the first invocation; records all.
 struct FailsOnce(mpsc::UnboundedSender<Value>, std::sync::atomic::AtomicBool);
 
 #[async_trait::async_trait]
@@ -42,13 +42,13 @@ impl Invoke for FailsOnce {
 }
 
 /// The events of a function `F`, run by this invoker.
-fn queue(invoker: FailsOnce, stopping: &watch::Receiver<bool>) -> asynchronous::Queue {
+fn queue(invoker: FailsOnce, stopping: &watch::Receiver<bool>) -> asynchronous::AsyncQueue {
     let app = application(Function {
         id: "F".into(),
         ..function(&[])
     });
     let (queue, driver) =
-        asynchronous::open(&state(), &asynchronous::Settings::of(&app, 16, false)).unwrap();
+        asynchronous::open(&state(), &asynchronous::AsyncSettings::of(&app, 16, false)).unwrap();
     tokio::spawn(driver.run(Arc::new(invoker), stopping.clone(), Duration::ZERO));
     queue
 }
@@ -69,7 +69,7 @@ fn every_second(arn: &str) -> Schedule {
 }
 
 #[tokio::test]
-async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile() {
+async fn a_failed_run_is_retried_without_delaying_others() {
     let schedule = every_second("arn:rule");
     let disabled = Schedule {
         id: "F.Off".into(),
@@ -108,7 +108,8 @@ async fn a_failed_run_comes_again_with_the_same_event_and_others_go_on_meanwhile
 
 #[tokio::test]
 async fn context_attributes_reach_the_function_replaced() {
-    let input = r#"{"at": "<aws.scheduler.scheduled-time>", "arn": "<aws.scheduler.schedule-arn>", "try": <aws.scheduler.attempt-number>, "id": "<aws.scheduler.execution-id>"}"#;
+    let input = r#"{"at": "<aws.scheduler.scheduled-time>", "arn": "<aws.scheduler.schedule-arn>",
+        "try": <aws.scheduler.attempt-number>, "id": "<aws.scheduler.execution-id>"}"#;
     let schedule = Schedule {
         kind: ScheduleKind::Scheduler,
         input: Some(input.into()),
@@ -167,7 +168,7 @@ async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
     let memory = folder.path().join("deep/seen");
     let (_stop, stopping) = watch::channel(false);
     let events = queue(FailsOnce(sent, true.into()), &stopping);
-    // ends by itself: nothing is left to fire
+    // ends without a drain: no firing is left
     schedule::run(
         vec![schedule],
         events.clone(),
@@ -194,7 +195,7 @@ async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
                 .unwrap(),
         );
     }
-    // the event's time is in whole seconds
+    // the time in the event has whole seconds
     assert_eq!(times.len(), 3, "{times:?} between {start} and {end}");
     assert!(
         times[0] >= start - second && times[2] <= end + second,
@@ -205,7 +206,7 @@ async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
+async fn a_drain_does_not_wait_for_hanging_runs() {
     let mut app = application(Function {
         concurrency: Some(1),
         ..function(&[])
@@ -248,7 +249,7 @@ async fn a_drain_does_not_wait_for_runs_that_hang_or_queue() {
     })
     .await;
     stop.send(()).unwrap();
-    // far less than the timeouts of three runs, far more than any drain
+    // far less than the timeouts of three runs, far more than a drain
     tokio::time::timeout(Duration::from_secs(25), host)
         .await
         .expect("the drain ends")

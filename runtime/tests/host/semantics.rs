@@ -1,12 +1,11 @@
-//! The tables of docs/reference/conformance.md: what becomes of a batch, for each setting and each failure. Every cell is derived by running
-//! the machines, and compared with what the page says.
+//! The tables of docs/reference/conformance.md: the end of a batch for each setting and each
+//! failure. Every cell is derived by running the machines and compared with the page.
 
-use event_sources::Millis;
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use event_sources::queue;
+use event_sources::Millis;
 use event_sources::stream::{
     DiscardReason, Offset, Partition, Record, Slice, StreamAction, StreamBatchResult, StreamInput,
     StreamMachine, StreamSettings,
@@ -14,12 +13,14 @@ use event_sources::stream::{
 use usher::invocation::{ConcurrencyLimit, FunctionError, Outcome, Rejected, Response};
 use usher::kafka::batch_result;
 
+use crate::semantics_queue::queue_cell;
+
 const P: Partition = Partition {
     topic: 0,
     number: 0,
 };
 
-/// What goes wrong: record 2 of four is the cause, where one is.
+/// Failures. If a record is the cause, it is record 2 of four.
 const FAILURES: [&str; 12] = [
     "function error",
     "timeout",
@@ -69,7 +70,7 @@ fn settings(column: &str) -> (StreamSettings, bool) {
     (settings, column.contains("Report"))
 }
 
-/// What an invocation that carries record 2 ends with.
+/// The result of an invocation that carries record 2.
 fn result(failure: &str) -> Result<Response, Rejected> {
     let outcome = match failure {
         "malformed response" => Outcome::Answer(Bytes::from_static(
@@ -111,7 +112,7 @@ fn result(failure: &str) -> Result<Response, Rejected> {
     })
 }
 
-/// A partition, its log, and whatever goes wrong around them.
+/// A run of the machine for one partition with one failure.
 struct Run<'a> {
     failure: &'a str,
     column: &'a str,
@@ -149,7 +150,7 @@ impl Run<'_> {
         self.step(StreamInput::Records(P, &records));
     }
 
-    /// Trouble that ends by itself after a while.
+    /// A fault that ends after some time.
     fn trouble(&mut self, kind: &str, times: u32) -> bool {
         let on = self.failure == kind && self.troubles < times;
         self.troubles += u32::from(on);
@@ -249,8 +250,8 @@ fn why(reason: DiscardReason) -> &'static str {
     }
 }
 
-/// Equal neighbours become one with a count; what repeats for long is told as such.
-fn told(said: Vec<String>) -> String {
+/// Merges equal neighbours into one with a count; long repetitions become a phrase.
+fn merged(said: Vec<String>) -> String {
     let mut runs: Vec<(String, usize)> = Vec::new();
     for word in said {
         match runs.last_mut() {
@@ -291,7 +292,7 @@ fn kafka_cell(failure: &str, column: &str) -> String {
             break;
         }
     }
-    told(run.said)
+    merged(run.said)
 }
 
 const QUEUES: [&str; 4] = ["standard", "standard, Report", "FIFO", "FIFO, Report"];
@@ -303,85 +304,6 @@ const QUEUE_FAILURES: [&str; 5] = [
     "throttled",
     "drained meanwhile",
 ];
-
-/// Four messages, 0 to 3; in a FIFO queue all but 1 are of one group.
-fn queue_cell(failure: &str, column: &str) -> String {
-    let report = column.contains("Report");
-    let settings = queue::QueueSettings {
-        batch_size: 10,
-        window: Duration::ZERO,
-        max_payload: 10_000,
-        envelope: 100,
-        concurrency: 1,
-        max_receives: 1,
-        poll: Duration::from_secs(2),
-        hidden: Duration::from_secs(30),
-        timeout: Duration::from_secs(3),
-        backoff: Duration::from_millis(100),
-        max_backoff: Duration::from_secs(2),
-    };
-    let mut machine = queue::QueueMachine::new(settings);
-    let mut out = Vec::new();
-    machine.step(0, queue::QueueInput::Tick, &mut out);
-    let queue::QueueAction::Receive { id, .. } = out.remove(0) else {
-        panic!("{out:?}")
-    };
-    let group = |key: u64| {
-        column
-            .starts_with("FIFO")
-            .then(|| if key == 1 { "b".into() } else { "a".into() })
-    };
-    let messages = (0..4)
-        .map(|key| queue::QueueMessage {
-            key,
-            size: 10,
-            group: group(key),
-        })
-        .collect();
-    machine.step(0, queue::QueueInput::Received(id, messages), &mut out);
-    let queue::QueueAction::Invoke { id, .. } = out.remove(0) else {
-        panic!("{out:?}")
-    };
-    out.clear();
-    let answer = match failure {
-        "malformed response" => r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
-        "partial response: 2 failed" => r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#,
-        _ => "{}",
-    };
-    let read = queue::failed_messages(answer.as_bytes(), |id| {
-        id.parse::<u64>().is_ok_and(|key| key < 4)
-    });
-    let finish = match (failure, read) {
-        ("throttled", _) => queue::QueueBatchResult::NotInvoked,
-        (failure, _) if failure.starts_with("function error") => queue::QueueBatchResult::Failed,
-        (_, _) if !report => queue::QueueBatchResult::Answered(Vec::new()),
-        (_, Ok(failed)) => queue::QueueBatchResult::Answered(
-            failed.iter().filter_map(|id| id.parse().ok()).collect(),
-        ),
-        (_, Err(_)) => queue::QueueBatchResult::Failed,
-    };
-    if failure == "drained meanwhile" {
-        machine.step(0, queue::QueueInput::Drain, &mut out);
-    }
-    machine.step(0, queue::QueueInput::Finished(id, finish), &mut out);
-    let keys = |keys: &[u64]| {
-        keys.iter()
-            .map(u64::to_string)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    let said = out.iter().filter_map(|action| match action {
-        queue::QueueAction::Delete(done) => Some(format!("{} deleted", keys(done))),
-        queue::QueueAction::Leave(left) => {
-            Some(format!("{} left to visibility and redrive", keys(left)))
-        }
-        queue::QueueAction::Release(back) => Some(format!("{} visible again at once", keys(back))),
-        queue::QueueAction::Receive { .. }
-        | queue::QueueAction::Invoke { .. }
-        | queue::QueueAction::Extend(_) => None,
-    });
-    said.collect::<Vec<_>>().join("; ")
-}
 
 fn table(
     corner: &str,
@@ -412,7 +334,8 @@ fn compare(derived: &[String]) {
         .collect();
     assert!(
         missing.is_empty(),
-        "docs/reference/conformance.md does not say what the machine does.\n--- the page\n{}\n+++ the machine\n{}\n\nThe whole table:\n{}\n",
+        "docs/reference/conformance.md differs from the machine.\n--- the page\n{}\n\
+         +++ the machine\n{}\n\nThe whole table:\n{}\n",
         known.join("\n"),
         missing
             .iter()
@@ -428,11 +351,11 @@ fn first(line: &str) -> &str {
 }
 
 #[test]
-fn the_page_says_what_becomes_of_a_kafka_batch() {
+fn the_page_matches_the_stream_machine() {
     compare(&table("Kafka", &COLUMNS, &FAILURES, kafka_cell));
 }
 
 #[test]
-fn the_page_says_what_becomes_of_a_queues_batch() {
+fn the_page_matches_the_queue_machine() {
     compare(&table("SQS", &QUEUES, &QUEUE_FAILURES, queue_cell));
 }

@@ -240,7 +240,8 @@ async fn a_failing_queue_is_paused_and_listed() {
       VisibilityTimeout: 3
       RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 7}}"
     );
-    let events = "        Jobs: {Type: SQS, Properties: {Queue: !GetAtt Work.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}";
+    let events = "        Jobs: {Type: SQS, Properties: {Queue: !GetAtt Work.Arn, \
+                  FunctionResponseTypes: [ReportBatchItemFailures]}}";
     let mut host = Host::with(
         events,
         &resources,

@@ -1,26 +1,20 @@
-//! Real SQS, real functions: nothing lost, deleted exactly what succeeded, the queue's own rules for the rest.
+//! Queues at a real SQS server with real functions: no message is lost, and only processed messages
+//! are deleted.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use aws_sdk_sqs::types::MessageSystemAttributeName;
 use event_sources::filter::Filters;
 use serde_json::{Value, json};
 use testkit::eventually;
-use usher::instances::{InstanceState, Pool};
-use usher::invocation::{Invoke, Rejected, Request};
-use usher::sqs;
 
-use crate::kafka_fixture::recording;
-use crate::sqs_fixture::{SqsFixture, arn, queue};
-use crate::support::{pool, request};
+use crate::sqs_fixture::{SqsFixture, arn};
 
 fn bodies(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("message {n}")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_message_reaches_the_function_once_and_is_deleted() {
+async fn every_message_is_processed_and_deleted() {
     let fixture = SqsFixture::new().await;
     let running = fixture.start();
     fixture.send(&bodies(0..60)).await;
@@ -40,7 +34,7 @@ async fn every_message_reaches_the_function_once_and_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_looks_as_lambda_hands_it_over() {
+async fn a_record_equals_lambdas() {
     use aws_sdk_sqs::types::MessageAttributeValue;
     let fixture = SqsFixture::new().await;
     let running = fixture.start();
@@ -64,8 +58,11 @@ async fn a_message_looks_as_lambda_hands_it_over() {
         "messageId": sent.message_id(), "receiptHandle": record["receiptHandle"], "body": "dump",
         "attributes": record["attributes"],
         "messageAttributes": { "traceparent": {
-            "stringValue": "00-ab", "stringListValues": [], "binaryListValues": [], "dataType": "String" } },
-        "md5OfMessageAttributes": sent.md5_of_message_attributes(), "md5OfBody": sent.md5_of_message_body(),
+            "stringValue": "00-ab", "stringListValues": [], "binaryListValues": [],
+            "dataType": "String",
+        } },
+        "md5OfMessageAttributes": sent.md5_of_message_attributes(),
+        "md5OfBody": sent.md5_of_message_body(),
         "eventSource": "aws:sqs", "eventSourceARN": arn(queue), "awsRegion": "us-east-1",
     });
     assert_eq!(record, fixed);
@@ -80,7 +77,7 @@ async fn a_message_looks_as_lambda_hands_it_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_batch_that_fails_in_part_only_the_failures_come_again() {
+async fn only_failed_messages_are_redelivered() {
     let fixture = SqsFixture::new().await;
     let mut all = bodies(0..10);
     all[3] = format!("partial-once:{}", fixture.marker("three"));
@@ -106,7 +103,7 @@ async fn of_a_batch_that_fails_in_part_only_the_failures_come_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_that_always_fails_ends_in_the_dead_letter_queue() {
+async fn a_failing_message_reaches_the_dead_letter_queue() {
     let fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(2)).await;
     fixture.send(&["always-partial", "good"]).await;
     let running = fixture.start();
@@ -130,7 +127,7 @@ async fn a_message_that_always_fails_ends_in_the_dead_letter_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_error_or_a_crash_brings_the_whole_batch_again() {
+async fn an_error_or_crash_redelivers_the_batch() {
     let fixture = SqsFixture::new().await;
     let mut all = bodies(0..6);
     all[2] = format!("fail-once:{}", fixture.marker("two"));
@@ -157,7 +154,7 @@ async fn a_function_error_or_a_crash_brings_the_whole_batch_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_partial_responses_an_answer_is_a_success_whatever_it_says() {
+async fn without_partial_responses_any_answer_succeeds() {
     let mut fixture = SqsFixture::new().await;
     fixture.mapping.partial_responses = false;
     fixture.send(&["always-partial"]).await;
@@ -168,7 +165,7 @@ async fn without_partial_responses_an_answer_is_a_success_whatever_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_that_no_filter_wants_are_deleted_and_no_function_sees_them() {
+async fn filtered_messages_are_deleted_without_invocation() {
     let mut fixture = SqsFixture::new().await;
     let patterns = [
         r#"{"body": {"kind": ["order"]}}"#,
@@ -198,7 +195,7 @@ async fn messages_that_no_filter_wants_are_deleted_and_no_function_sees_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_window_gathers_more_than_one_receive_yields() {
+async fn a_window_gathers_several_receives() {
     let mut fixture = SqsFixture::new().await;
     fixture.mapping.batch_size = 40;
     fixture.mapping.batching_window = Duration::from_secs(1);
@@ -212,14 +209,14 @@ async fn a_window_gathers_more_than_one_receive_yields() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn maximum_concurrency_is_reached_and_never_exceeded() {
+async fn maximum_concurrency_is_reached_not_exceeded() {
     let mut fixture = SqsFixture::new().await;
     fixture.mapping.max_concurrency = Some(2);
     fixture.mapping.batch_size = 1;
     for folder in ["started", "active"] {
         std::fs::create_dir(fixture.folder.path().join(folder)).unwrap();
     }
-    // each body its own, and all of one folder
+    // different bodies, one folder
     let folder = fixture.folder.path().to_str().unwrap();
     fixture.send(&vec![format!("busy:{folder}"); 12]).await;
     let running = fixture.start();
@@ -233,119 +230,7 @@ async fn maximum_concurrency_is_reached_and_never_exceeded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_function_leaves_its_messages_in_the_queue() {
-    let mut fixture = SqsFixture::new().await;
-    fixture
-        .function(|function| function.concurrency = Some(1))
-        .await;
-    let pool = fixture.pool.clone();
-    let hog =
-        tokio::spawn(async move { pool.invoke(request(&json!({ "do": "hang" })), true).await });
-    eventually("the only instance is taken", async || {
-        fixture.pool.stats().functions[0]
-            .instances
-            .iter()
-            .any(|instance| instance.state == InstanceState::Busy)
-            .then_some(())
-    })
-    .await;
-    let event = Request {
-        start_by: Some(Instant::now()),
-        ..request(&json!({ "do": "spawn" }))
-    };
-    assert!(matches!(
-        fixture.pool.invoke(event, true).await.unwrap_err(),
-        Rejected::Throttled(_)
-    ));
-    fixture.send(&["patient"]).await;
-    let running = fixture.start();
-    let reason = eventually("it is said", async || running.handle.status().health.reason).await;
-    assert!(reason.contains("busy with other events"), "{reason}");
-    running.drain().await;
-    assert!(
-        fixture.seen().is_empty(),
-        "neither the message nor the event was seen"
-    );
-    drop(hog);
-    let left = fixture
-        .receive(fixture.mapping.queue_name(), 1)
-        .await
-        .pop()
-        .expect("it is visible");
-    let receives =
-        left.attributes().unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount].clone();
-    assert_eq!(receives, "1", "by this test alone");
-}
-
-/// An instance takes 4 s to start, the queue hides a message for 6 s and gives it once.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_start_loses_no_message() {
-    let mut fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(1)).await;
-    fixture.queues[0]
-        .attributes
-        .insert("VisibilityTimeout".into(), "6".into());
-    sqs::ensure(&fixture.sqs, &fixture.queues).await.unwrap();
-    (fixture.limits.visibility, fixture.limits.timeout) =
-        (Duration::from_secs(6), Duration::from_secs(3));
-    fixture.pool = slow_to_start(&fixture, "4000");
-    fixture.send(&["patient"]).await;
-    let running = fixture.start();
-    let seen = fixture.eventually_done(1).await;
-    fixture.eventually_empty().await;
-    let status = running.handle.status();
-    running.drain().await;
-    assert_eq!(
-        (seen.len(), seen[0].receives, status.released, status.failed),
-        (1, 1, 0, 0),
-        "{seen:?}"
-    );
-    assert!(
-        fixture
-            .receive(&fixture.queues[1].name.clone(), 1)
-            .await
-            .is_empty(),
-        "no dead letter"
-    );
-}
-
-/// An instance takes longer to start than the queue hides a message for.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_is_hidden_while_its_function_starts() {
-    let mut fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(1)).await;
-    fixture.pool = slow_to_start(&fixture, "7000");
-    fixture.send(&["patient"]).await;
-    let running = fixture.start();
-    let seen = fixture.eventually_done(1).await;
-    fixture.eventually_empty().await;
-    running.drain().await;
-    assert_eq!((seen.len(), seen[0].receives), (1, 1), "{seen:?}");
-}
-
-/// A host that ends has received a message for which its function has yet to start.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_drain_invokes_what_was_received() {
-    let mut fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(1)).await;
-    fixture.pool = slow_to_start(&fixture, "4000");
-    fixture.send(&["received"]).await;
-    let running = fixture.start();
-    eventually("it is received", async || {
-        (running.handle.status().received == 1).then_some(())
-    })
-    .await;
-    running.drain().await;
-    assert_eq!((fixture.seen().len(), fixture.left().await), (1, (0, 0)));
-}
-
-/// A cold pool whose instances take so many milliseconds to start.
-fn slow_to_start(fixture: &SqsFixture, ms: &str) -> Arc<Pool> {
-    let mut function = recording(&fixture.folder);
-    function.timeout = Duration::from_secs(3);
-    function.environment.insert("START_MS".into(), ms.into());
-    pool(function)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_drain_finishes_what_is_in_flight_and_leaves_nothing_hidden_behind() {
+async fn a_drain_leaves_no_hidden_message() {
     let fixture = SqsFixture::new().await;
     let folder = fixture.folder.path().to_str().unwrap().to_owned();
     for name in ["started", "active"] {
@@ -358,7 +243,7 @@ async fn a_drain_finishes_what_is_in_flight_and_leaves_nothing_hidden_behind() {
     })
     .await;
     let drained = tokio::spawn(running.drain());
-    // the other, which the one in flight waits for
+    // the second message, for which the first one waits
     std::fs::write(fixture.folder.path().join("started/other"), "").unwrap();
     drained.await.unwrap();
     assert_eq!(
@@ -399,7 +284,7 @@ async fn a_fifo_queue_keeps_the_order_of_each_group() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_fifo_batch_nothing_of_a_group_is_done_before_what_failed_ahead_of_it() {
+async fn a_fifo_failure_keeps_its_group() {
     let fixture = SqsFixture::fifo().await;
     let failing = format!("partial-once:{}", fixture.marker("one"));
     let all = [
@@ -439,60 +324,4 @@ async fn in_a_fifo_batch_nothing_of_a_group_is_done_before_what_failed_ahead_of_
             "{seen:?}"
         );
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn queues_are_made_in_any_order_and_follow_the_template_when_it_changes() {
-    let fixture = SqsFixture::with(crate::sqs_fixture::endpoint(), "", Some(3)).await;
-    let [own, dead] = [0, 1].map(|at| fixture.queues[at].name.clone());
-    sqs::ensure(&fixture.sqs, &fixture.queues).await.unwrap();
-    let policy: Value =
-        serde_json::from_str(&fixture.attributes(&own).await["RedrivePolicy"]).unwrap();
-    assert_eq!(
-        (
-            policy["deadLetterTargetArn"].as_str(),
-            policy["maxReceiveCount"].to_string()
-        ),
-        (Some(arn(&dead).as_str()), "3".into())
-    );
-    // this server never takes a redrive policy away: the rest follows all the same
-    let mut changed = queue(&own, None);
-    changed
-        .attributes
-        .insert("VisibilityTimeout".into(), "77".into());
-    sqs::ensure(&fixture.sqs, &[changed, queue(&dead, None)])
-        .await
-        .unwrap();
-    assert_eq!(
-        fixture.sqs.visibility(&own).await,
-        Ok(Duration::from_secs(77))
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_that_the_server_lost_is_made_again_and_read() {
-    let fixture = SqsFixture::new().await;
-    let running = fixture.start();
-    fixture.send(&["before"]).await;
-    fixture.eventually_done(1).await;
-    fixture.eventually_empty().await;
-    fixture
-        .client
-        .delete_queue()
-        .queue_url(fixture.url(fixture.mapping.queue_name()))
-        .send()
-        .await
-        .unwrap();
-    eventually("the queue is there again", async || {
-        fixture
-            .sqs
-            .exists(fixture.mapping.queue_name())
-            .await
-            .ok()
-            .filter(|there| *there)
-    })
-    .await;
-    fixture.send(&["after"]).await;
-    fixture.eventually_done(2).await;
-    running.drain().await;
 }

@@ -1,4 +1,5 @@
-//! A queue of its own at a real SQS server, a function that appends what it sees to a file, and a mapping between them.
+//! A queue at a real SQS server, a function that records its messages in a file, and a mapping
+//! between them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +16,14 @@ use tempfile::TempDir;
 use testkit::eventually;
 use tokio::sync::watch;
 use usher::instances::Pool;
-use usher::sqs::{self, Handle, Limits, Sqs};
+use usher::sqs::{self, Sqs, SqsHandle, SqsLimits};
 use usher::supervision::ComponentRegistry;
 
 use crate::kafka_fixture::{random, recording};
 use crate::support::{invoke, pool};
 
-/// Hides messages so long: short enough to come again within a test, long enough for a process to start on a busy machine.
+/// Visibility timeout: short enough for a redelivery within a test, long enough for a process to
+/// start on a busy machine.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(3);
 
 /// The shared server.
@@ -37,10 +39,10 @@ pub(crate) struct SqsFixture {
     pub(crate) mapping: SqsMapping,
     pub(crate) folder: TempDir,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: SqsLimits,
 }
 
-/// A message as the function saw it.
+/// A message that the function received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) id: String,
@@ -53,7 +55,7 @@ pub(crate) struct Seen {
 }
 
 pub(crate) struct Running {
-    pub(crate) handle: Handle,
+    pub(crate) handle: SqsHandle,
     stop: watch::Sender<bool>,
 }
 
@@ -109,7 +111,8 @@ impl SqsFixture {
         Self::with(endpoint(), ".fifo", None).await
     }
 
-    /// `receives`: after so many a message goes to the dead-letter queue, which is the second of the queues.
+    /// `receives`: allowed receives before a message moves to the dead-letter queue, the second
+    /// queue.
     pub(crate) async fn with(endpoint: String, suffix: &str, receives: Option<u32>) -> Self {
         let name = format!("host-{}", random());
         let own = format!("{name}{suffix}");
@@ -137,14 +140,14 @@ impl SqsFixture {
         };
         let folder = tempfile::tempdir().unwrap();
         let pool = pool(recording(&folder));
-        let limits = Limits {
+        let limits = SqsLimits {
             concurrency: 4,
             timeout: Duration::from_secs(1),
             visibility: VISIBILITY,
             drain: Duration::from_secs(20),
             parts: ComponentRegistry::default(),
         };
-        // warm: what a cold start takes on a busy machine is not the subject
+        // warm, so that the duration of a cold start does not matter
         invoke(&pool, json!({ "do": "echo" })).await;
         Self {
             client: client(&endpoint),
@@ -215,7 +218,7 @@ impl SqsFixture {
         }
     }
 
-    /// Asks a queue once, for as long as a message may take to arrive.
+    /// Receives once from a queue, with a wait of the time that a message may take to arrive.
     pub(crate) async fn receive(&self, queue: &str, wait: i32) -> Vec<Message> {
         let request = self
             .client
@@ -274,7 +277,7 @@ impl SqsFixture {
             .collect()
     }
 
-    /// What the function saw, in the order it did.
+    /// The messages that the function received, in order.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         let text = std::fs::read_to_string(self.folder.path().join("seen")).unwrap_or_default();
         let line = |line: &str| {

@@ -1,4 +1,4 @@
-//! Queues through the whole host: killed, without a server, and with one that goes away.
+//! Queues of a whole host: kills, missing servers and outages.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,10 +20,13 @@ pub(crate) fn project(fixture: &SqsFixture) -> TempDir {
     let template = format!(
         "Transform: AWS::Serverless-2016-10-31\n\
          Resources:\n  \
-           Messages:\n    Type: AWS::SQS::Queue\n    Properties: {{QueueName: {}, VisibilityTimeout: 3}}\n  \
-           Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+           Messages:\n    Type: AWS::SQS::Queue\n    Properties: {{QueueName: {}, \
+           VisibilityTimeout: 3}}\n  \
+           Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: \
+           provided.al2023\n      CodeUri: built\n      \
              Environment: {{Variables: {{RECORD_TO: '{}', QUEUE_URL: !Ref Messages}}}}\n      \
-             Events:\n        Messages: {{Type: SQS, Properties: {{Queue: !GetAtt Messages.Arn, FunctionResponseTypes: [ReportBatchItemFailures]}}}}\n",
+             Events:\n        Messages: {{Type: SQS, Properties: {{Queue: !GetAtt Messages.Arn, \
+             FunctionResponseTypes: [ReportBatchItemFailures]}}}}\n",
         fixture.mapping.queue_name(),
         fixture.folder.path().join("seen").display(),
     );
@@ -55,7 +58,7 @@ async fn a_killed_host_loses_nothing() {
     drop(host);
 }
 
-/// An SQS server of this test's own, which it may stop.
+/// An SQS server of one test, which it may stop.
 pub(crate) struct OwnServer {
     data: TempDir,
     port: u16,
@@ -67,7 +70,7 @@ impl OwnServer {
         Self::with("relaxed")
     }
 
-    /// One that refuses the characters that the service refuses.
+    /// A server that refuses the characters that the service refuses.
     pub(crate) fn strict() -> Self {
         Self::with("strict")
     }
@@ -111,7 +114,7 @@ impl Drop for OwnServer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_goes_away_is_waited_for_and_nothing_is_lost() {
+async fn an_outage_of_the_server_loses_nothing() {
     let server = OwnServer::start();
     let fixture = SqsFixture::with(server.endpoint(), "", None).await;
     let running = fixture.start();
@@ -132,7 +135,7 @@ async fn a_server_that_goes_away_is_waited_for_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn up_makes_the_queues_reads_them_and_shows_how_far_it_is() {
+async fn up_creates_queues_and_reports_progress() {
     let fixture = SqsFixture::new().await;
     let name = format!("host-{}", random());
     let mut app = application(recording(&fixture.folder));
@@ -173,7 +176,7 @@ async fn up_makes_the_queues_reads_them_and_shows_how_far_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_or_a_queue_that_is_missing_at_the_start_is_named() {
+async fn a_missing_server_or_queue_is_named() {
     let fixture = SqsFixture::new().await;
     let start = async |change: &dyn Fn(&mut Application)| {
         let mut app = application(recording(&fixture.folder));
@@ -192,8 +195,8 @@ async fn a_server_or_a_queue_that_is_missing_at_the_start_is_named() {
         "{said}"
     );
     let said = start(&|app| {
-        app.sqs[0].queue_arn = arn("nobody-made-this");
-        app.sqs[0].function = "Nobody".into();
+        app.sqs[0].queue_arn = arn("never-created");
+        app.sqs[0].function = "Unknown".into();
         app.queues.push(queue(
             "host-never",
             Some(sam_template::model::Redrive {
@@ -204,10 +207,10 @@ async fn a_server_or_a_queue_that_is_missing_at_the_start_is_named() {
     })
     .await;
     for part in [
-        "no queue nobody-made-this",
+        "no queue never-created",
         "no queue nor-this",
         "dead-letter queue of host-never",
-        "no function Nobody",
+        "no function Unknown",
     ] {
         assert!(said.contains(part), "{part} is missing from {said}");
     }
@@ -219,12 +222,13 @@ async fn a_server_or_a_queue_that_is_missing_at_the_start_is_named() {
 }
 
 #[test]
-fn invoke_needs_no_server_and_tells_the_function_where_it_would_be() {
+fn invoke_needs_no_server() {
     let folder = tempfile::tempdir().unwrap();
     let template = "Transform: AWS::Serverless-2016-10-31\n\
          Resources:\n  \
            Messages: {Type: AWS::SQS::Queue}\n  \
-           Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
+           Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: \
+           provided.al2023\n      CodeUri: built\n      \
              Environment: {Variables: {QUEUE_URL: !Ref Messages}}\n";
     std::fs::write(folder.path().join("template.yaml"), template).unwrap();
     std::fs::write(

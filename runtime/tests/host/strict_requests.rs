@@ -1,5 +1,5 @@
-//! Ambiguous requests are refused: several hosts, tokens that parsers read differently, conditions that
-//! are not applied.
+//! Ambiguous requests are refused: several hosts, tokens that parsers read differently, conditions
+//! that are not applied.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -85,7 +85,8 @@ async fn the_control_port_refuses_ambiguous_requests() {
             "{head:?}"
         );
     }
-    let foreign = "GET http://evil.example/_usher/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let foreign = "GET http://evil.example/_usher/token HTTP/1.1\r\nHost: localhost\r\n\
+                   Connection: close\r\n\r\n";
     assert_eq!(status(&raw(application.control, foreign)), "403");
 
     let client = Client::new();

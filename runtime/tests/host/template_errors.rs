@@ -1,7 +1,8 @@
-//! Templates as people get them wrong: a folder each under `tests/bad_templates`, with what is said of it beside it.
+//! Templates as people get them wrong: a folder each under `tests/bad_templates`, with what is said
+//! of it beside it.
 //!
-//! `expected.txt` is the whole of standard error; `{folder}` stands for the folder and `{arch}` for this machine's
-//! architecture. `command.txt` holds the arguments where they are not `template`.
+//! `expected.txt` is the whole of standard error; `{folder}` stands for the folder and `{arch}` for
+//! this machine's architecture. `command.txt` holds the arguments where they are not `template`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
-//! Templates as they are met outside: what each comes to, and what is said of the parts that are not run.
+//! Templates as they are met outside: what each comes to, and what is said of the parts that are
+//! not run.
 //!
-//! A folder each under `tests/templates`: `expected.txt` is the picture that `usher template` draws, `warnings.txt` what it
-//! warns of, a line each. `{folder}` stands for the folder.
+//! A folder each under `tests/templates`: `expected.txt` is the picture that `usher template`
+//! draws, `warnings.txt` what it warns of, a line each. `{folder}` stands for the folder.
 
 use std::fs;
 use std::path::Path;

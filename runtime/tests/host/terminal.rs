@@ -6,10 +6,10 @@ use testkit::eventually;
 use crate::kafka_fixture::random;
 use crate::operations_fixture::Application;
 
-/// The message of an error: it would begin a line of the log, clear the screen, colour and reorder what follows.
+/// An error message that would begin a log line, clear the screen, colour and reorder text.
 const HOSTILE: &str = "oops\n2026-01-01T00:00:00.000000Z ERROR forged\r\u{1b}[2J\u{9b}31m\u{202e}";
 
-/// Nothing in it acts on a terminal, and nothing begins like a line of the log that the host did not write.
+/// No part acts on a terminal, and no line looks like a log line of the host.
 fn assert_plain(what: &str, text: &str) {
     let acts = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\t'))

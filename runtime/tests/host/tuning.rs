@@ -77,7 +77,9 @@ async fn changes_of_usher_toml_apply_unless_invalid() {
     application.up().await;
     let limit = async || application.get("/_usher/status").await["functions"][0]["limit"].as_u64();
     assert_eq!(limit().await, Some(3));
-    application.settings("[settings.Echo]\nconcurrency = 5\n[settings.Echo.Jobs]\nbatching-window = 1\nbatch-size = 500");
+    application.settings(
+        "[settings.Echo]\nconcurrency = 5\n[settings.Echo.Jobs]\nbatching-window = 1\nbatch-size = 500",
+    );
     eventually("the file is followed", async || {
         (limit().await == Some(5)).then_some(())
     })
@@ -87,7 +89,9 @@ async fn changes_of_usher_toml_apply_unless_invalid() {
         told.contains("batch-size: 10 -> 500  (usher.toml)"),
         "{told}"
     );
-    application.settings("[settings.Echo]\nconcurrency = 0\n[settings.Echo.Jobs]\nbatching-window = 1\nbatch-size = 400");
+    application.settings(
+        "[settings.Echo]\nconcurrency = 0\n[settings.Echo.Jobs]\nbatching-window = 1\nbatch-size = 400",
+    );
     let told = eventually("the sound part is followed", async || {
         let told = application.said(&["settings"]);
         told.contains("batch-size: 500 -> 400").then_some(told)
@@ -95,7 +99,10 @@ async fn changes_of_usher_toml_apply_unless_invalid() {
     .await;
     assert!(told.contains("concurrency      5"), "{told}");
     let log = std::fs::read_to_string(application.path().join("log")).unwrap();
-    assert!(log.contains("from 1 to 1000"), "the refusal is told: {log}");
+    assert!(
+        log.contains("from 1 to 1000"),
+        "the log has the refusal: {log}"
+    );
     application.settings("");
     eventually("what is gone goes back", async || {
         (limit().await == Some(16)).then_some(())

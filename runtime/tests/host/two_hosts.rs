@@ -24,13 +24,26 @@ struct Host {
 impl Host {
     fn start(fixture: &KafkaFixture) -> Self {
         let template = format!(
-            "Transform: AWS::Serverless-2016-10-31\n\
-             Resources:\n  \
-               Echo:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n      CodeUri: built\n      \
-                 Timeout: 60\n      Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n      \
-                 Events:\n        Records:\n          Type: SelfManagedKafka\n          Properties:\n            \
-                   Topics: [{}]\n            KafkaBootstrapServers: ['{}']\n            ConsumerGroupId: {}\n            \
-                   BatchSize: 5\n            FunctionResponseTypes: [ReportBatchItemFailures]\n",
+            "\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Echo:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      CodeUri: built
+      Timeout: 60
+      Environment: {{Variables: {{RECORD_TO: '{}'}}}}
+      Events:
+        Records:
+          Type: SelfManagedKafka
+          Properties:
+            Topics: [{}]
+            KafkaBootstrapServers: ['{}']
+            ConsumerGroupId: {}
+            BatchSize: 5
+            FunctionResponseTypes: [ReportBatchItemFailures]
+",
             fixture.folder.path().join("seen").display(),
             fixture.mapping.topics[0],
             fixture.mapping.bootstrap_servers,

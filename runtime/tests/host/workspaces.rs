@@ -11,7 +11,8 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(file, text).unwrap();
 }
 
-/// A workspace without a package of its own. `api` and `jobs` each have a binary `bootstrap`, `jobs` a second one.
+/// A workspace without a package of its own. `api` and `jobs` each have a binary `bootstrap`,
+/// `jobs` a second one.
 fn workspace(functions: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
@@ -63,7 +64,8 @@ fn function(id: &str, uri: &str, binary: Option<&str>) -> String {
     )
 }
 
-/// What the built executables print, by function: read from the program itself, which is no function and is not started here.
+/// What the built executables print, by function: read from the program itself, which is no
+/// function and is not started here.
 fn built(folder: &Path, ids: &[&str]) -> Vec<String> {
     use sam_template::project::{Arguments, Project};
     use usher::build::{self, BuildOptions};

@@ -1,14 +1,15 @@
 //! A message is read from a JSON object only, never from an array by position.
 
-use lambda_batch::{BadContent, Body, SqsMessage};
+use lambda_batch::{BadContent, MessageBody, SqsMessage};
 use serde::de::DeserializeOwned;
 
-use super::{ApiCall, OrderRequested, StreamEntry};
+use super::{OrderRequested, StreamEntry};
+use crate::api_calls::ApiCall;
 
 fn refuses<T: DeserializeOwned>(array: &str) {
     let message = SqsMessage {
         id: "m".to_owned(),
-        body: Body::Text(array.to_owned()),
+        body: MessageBody::Text(array.to_owned()),
         attributes: vec![],
         receive_count: None,
         sent_ms: None,

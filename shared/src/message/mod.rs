@@ -3,7 +3,6 @@
 //! Every value is checked when it is constructed or decoded. Messages are JSON with a version.
 //! Unknown fields are ignored, so that a newer sender can add some.
 
-mod api_call;
 #[cfg(test)]
 mod array_tests;
 mod barrier;
@@ -11,11 +10,10 @@ mod client;
 mod order_requested;
 mod program_changed;
 #[cfg(test)]
-mod published_tests;
+pub(crate) mod published_tests;
 mod stream_entry;
 mod values;
 
-pub use api_call::{ApiCall, InvalidCall};
 pub use barrier::Barrier;
 pub use order_requested::{Invalid, OrderRequested};
 pub use program_changed::{BadChange, ProgramChanged};

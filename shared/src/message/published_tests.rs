@@ -6,18 +6,18 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 /// The schema of a message, as the code has it.
-pub(super) fn schema<T: JsonSchema>() -> Value {
+pub(crate) fn schema<T: JsonSchema>() -> Value {
     schemars::schema_for!(T).to_value()
 }
 
 /// What the schema says of a message.
-pub(super) fn validator<T: JsonSchema>() -> jsonschema::Validator {
+pub(crate) fn validator<T: JsonSchema>() -> jsonschema::Validator {
     jsonschema::validator_for(&schema::<T>()).expect("a schema")
 }
 
 /// Fails unless `docs/reference/schema/{file}` is the schema of `T`. With `USHER_BLESS=1` it is
 /// written first.
-pub(super) fn assert_current<T: JsonSchema>(file: &str) {
+pub(crate) fn assert_current<T: JsonSchema>(file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../docs/reference/schema")
         .join(file);

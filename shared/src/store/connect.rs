@@ -12,7 +12,7 @@ use lambda_batch::ErrorClass;
 
 /// Maximum silence of Postgres during a statement: slightly longer than its `statement_timeout`
 /// below.
-pub(super) const LIMIT: Duration = Duration::from_secs(17);
+pub(crate) const LIMIT: Duration = Duration::from_secs(17);
 
 /// Set on each new connection. With these keepalives the server notices a client that vanished, and
 /// ends its transaction and its locks within half a minute.

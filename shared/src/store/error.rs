@@ -22,7 +22,7 @@ fn in_brackets(sqlstate: Option<&str>) -> String {
 
 impl StoreError {
     /// A row that breaks an invariant of this schema.
-    pub(super) fn corrupt(message: impl Into<String>) -> Self {
+    pub(crate) fn corrupt(message: impl Into<String>) -> Self {
         Self {
             class: ErrorClass::Unknown,
             sqlstate: None,

@@ -98,7 +98,7 @@ impl GapRow {
 }
 
 /// Stores gaps, in the transaction that advances over them.
-pub(super) async fn add(
+pub(crate) async fn add(
     connection: &mut BoundedConnection,
     gaps: &[OffsetRange],
 ) -> Result<(), StoreError> {
@@ -106,7 +106,7 @@ pub(super) async fn add(
 }
 
 /// Records ranges that were delivered again. A gap that they cover is replayed.
-pub(super) async fn replayed(
+pub(crate) async fn replayed(
     connection: &mut BoundedConnection,
     ranges: &[OffsetRange],
 ) -> Result<(), StoreError> {
@@ -114,10 +114,10 @@ pub(super) async fn replayed(
 }
 
 /// Offsets by topic and partition.
-pub(super) type Missing = HashMap<(String, i32), Vec<Range<i64>>>;
+pub(crate) type Missing = HashMap<(String, i32), Vec<Range<i64>>>;
 
 /// The parts of these partitions' open gaps that are not replayed yet, ascending.
-pub(super) async fn missing(
+pub(crate) async fn missing(
     connection: &mut BoundedConnection,
     of: &[OffsetRange],
 ) -> Result<Missing, StoreError> {

@@ -12,7 +12,6 @@
 //! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
 //! | `payment_book` | payments for operators, and their refunds |
 //! | `sweep` | overdue and dirty orders that a crash left |
-//! | [`api_calls`] | API calls: batches ([`Store::collect_calls`]), queries, retention |
 //! | `lookup` | orders, the progress of order-create, and backlogs |
 //! | `keyed_orders` | orders by their clients' keys, for a gate that has lost its keys |
 //! | `parked` | parked records: listed, shown, replayed, discarded |
@@ -33,7 +32,6 @@
 //!   is lost may have been made.
 //! - Statements are `.sql` files. Each begins with its contract.
 
-pub mod api_calls;
 pub mod create;
 
 mod arrival;
@@ -41,29 +39,26 @@ mod barriers;
 mod batch_result;
 mod cancel;
 mod close;
-mod connect;
+pub(crate) mod connect;
 mod error;
 mod fence;
-mod gaps;
+pub(crate) mod gaps;
 mod keyed_orders;
 mod lookup;
 mod migrate;
 mod outbox;
-mod park;
+pub(crate) mod park;
 mod parked;
 mod payment_book;
 mod payments;
-mod pool;
+pub(crate) mod pool;
 mod program_changes;
 mod programs;
-mod progress;
+pub(crate) mod progress;
 mod retry;
 mod row;
 mod sweep;
 
-pub use api_calls::{
-    CallFilter, CallPlace, CallRow, CollectedBatch, Forgotten, GroupBy, GroupSums, SumFilter,
-};
 pub use arrival::Arrival;
 pub use barriers::BarrierWait;
 pub use batch_result::{BatchResult, Unfinished};
@@ -90,6 +85,6 @@ use self::pool::Pool;
 /// The schema of one environment. Cheap to clone; connects on first use.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: Pool,
+    pub(crate) pool: Pool,
     schema: String,
 }

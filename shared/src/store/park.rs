@@ -7,7 +7,7 @@ use super::{Arrival, StoreError};
 use lambda_batch::Reason;
 
 /// Parks records in the transaction that advances over them.
-pub(super) async fn park<M>(
+pub(crate) async fn park<M>(
     connection: &mut BoundedConnection,
     arrivals: &[Arrival<'_, M>],
     records: &[(usize, Reason)],

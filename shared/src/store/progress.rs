@@ -8,17 +8,17 @@ use super::gaps::OffsetRange;
 
 /// The stored progress of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ProgressMark {
-    pub(super) incarnation: i32,
-    pub(super) next_offset: i64,
-    pub(super) appended_ms: Option<i64>,
+pub(crate) struct ProgressMark {
+    pub(crate) incarnation: i32,
+    pub(crate) next_offset: i64,
+    pub(crate) appended_ms: Option<i64>,
 }
 
 /// The records that a part of a batch has of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PartitionRange<'a> {
-    pub(super) topic: &'a str,
-    pub(super) partition: i32,
+pub(crate) struct PartitionRange<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: i32,
     first_offset: i64,
     first_appended_ms: Option<i64>,
     next_offset: i64,
@@ -29,7 +29,7 @@ pub(super) struct PartitionRange<'a> {
 
 impl<'a> PartitionRange<'a> {
     /// The records of a part of a batch, by partition, ascending.
-    pub(super) fn of<M>(arrivals: &[Arrival<'a, M>], part: Range<usize>) -> Vec<Self> {
+    pub(crate) fn of<M>(arrivals: &[Arrival<'a, M>], part: Range<usize>) -> Vec<Self> {
         let (before, rest) = arrivals.split_at(part.start);
         let mut seen: BTreeMap<(&str, i32), Self> = BTreeMap::new();
         for arrival in &rest[..part.len()] {
@@ -77,14 +77,14 @@ impl<'a> PartitionRange<'a> {
 
 /// How a part of a batch changes a partition's progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Advance {
-    pub(super) mark: ProgressMark,
+pub(crate) struct Advance {
+    pub(crate) mark: ProgressMark,
     /// The offsets restarted: the topic was created again.
-    pub(super) recreated: bool,
+    pub(crate) recreated: bool,
     /// Offsets between the mark and the first record. They were never received.
-    pub(super) gap: Option<OffsetRange>,
+    pub(crate) gap: Option<OffsetRange>,
     /// Offsets below the mark that were delivered again.
-    pub(super) redelivered: Option<OffsetRange>,
+    pub(crate) redelivered: Option<OffsetRange>,
 }
 
 /// The mark after `range` was handled.
@@ -95,7 +95,7 @@ pub(super) struct Advance {
 ///
 /// Within a batch a partition's records may have gaps, by compaction or transaction markers, and
 /// between two parts of one batch: a position that was lost shows only where a batch begins.
-pub(super) fn advance(mark: Option<ProgressMark>, seen: &PartitionRange) -> Advance {
+pub(crate) fn advance(mark: Option<ProgressMark>, seen: &PartitionRange) -> Advance {
     let fresh = |incarnation| ProgressMark {
         incarnation,
         next_offset: seen.next_offset,

@@ -1,5 +1,6 @@
-//! JSON logs, one line per event: `timestamp`, `level`, `target`, `message`, the fields of the event,
-//! and `span` with the fields of the innermost span (`lambda_runtime` puts the request id there).
+//! JSON logs, one line per event: `timestamp`, `level`, `target`, `message`, the fields of the
+//! event, and `span` with the fields of the innermost span (`lambda_runtime` puts the request id
+//! there).
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;

@@ -1,4 +1,5 @@
-//! Which traces are kept: OpenTelemetry's `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`. Pure.
+//! Which traces are kept: OpenTelemetry's `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
+//! Pure.
 
 use super::{SpanPosition, TraceContext};
 use crate::config::Reader;
@@ -20,8 +21,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// The sampler of the environment. The default is `parentbased_always_on`: the caller's decision
-    /// counts, and traces that begin here are kept.
+    /// The sampler of the environment. The default is `parentbased_always_on`: the caller's
+    /// decision counts, and traces that begin here are kept.
     pub fn read(reader: &Reader) -> Option<Self> {
         let name = reader.text_or(SAMPLER, "parentbased_always_on")?;
         let (by_parent, own) = match name.strip_prefix("parentbased_") {
@@ -40,8 +41,8 @@ impl Sampler {
         Some(Self { by_parent, kept })
     }
 
-    /// The position of a new span: a child of `traceparent` if that is valid, else the first span of a
-    /// new trace. Both ids are the given random bits.
+    /// The position of a new span: a child of `traceparent` if that is valid, else the first span
+    /// of a new trace. Both ids are the given random bits.
     pub fn position(
         self,
         traceparent: Option<&str>,

@@ -1,4 +1,5 @@
-//! A span: an operation, its times and its attributes. Pure: functions build spans, the exporter sends them.
+//! A span: an operation, its times and its attributes. Pure: functions build spans, the exporter
+//! sends them.
 
 use std::borrow::Cow;
 use std::time::SystemTime;

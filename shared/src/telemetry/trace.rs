@@ -53,8 +53,8 @@ impl TraceContext {
         Self { sampled, ..self }
     }
 
-    /// A new span: of the caller's trace if its header is valid, else of a new trace. An invalid header
-    /// is not an error.
+    /// A new span: of the caller's trace if its header is valid, else of a new trace. An invalid
+    /// header is not an error.
     pub fn continue_or_begin(
         traceparent: Option<&str>,
         random_trace: u128,

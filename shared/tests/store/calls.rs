@@ -3,11 +3,9 @@
 use std::net::IpAddr;
 
 use lambda_batch::{ErrorClass, Reason};
-use shared::api_stats::Caps;
-use shared::message::{
-    ApiCall, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, UserId,
-};
-use shared::store::{Arrival, CollectedBatch};
+use shared::api_calls::{ApiCall, Caps, CollectedBatch};
+use shared::message::{CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, UserId};
+use shared::store::Arrival;
 
 use crate::environment::{Environment, with};
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use shared::api_stats::{Aggregate, Minute, counted_at_ms};
-use shared::message::ApiCall;
-use shared::store::{CallFilter, CallPlace, CallRow, GroupBy, SumFilter};
+use shared::api_calls::{
+    Aggregate, ApiCall, CallFilter, CallPosition, CallRow, GroupBy, Minute, SumFilter,
+    counted_at_ms,
+};
 
 use crate::calls::{APPENDED_MS, call, records};
 use crate::environment::{Environment, with};
@@ -40,7 +41,7 @@ fn in_all() -> SumFilter {
 impl Environment {
     /// All pages of a query. With `adding`, another partition adds calls between the pages.
     async fn pages(&self, filter: &CallFilter, limit: u32, adding: bool) -> Vec<CallRow> {
-        let (mut all, mut after): (Vec<CallRow>, Option<CallPlace>) = (Vec::new(), None);
+        let (mut all, mut after): (Vec<CallRow>, Option<CallPosition>) = (Vec::new(), None);
         loop {
             let page = self
                 .store
@@ -49,7 +50,7 @@ impl Environment {
                 .expect("postgres");
             assert!(page.len() <= limit as usize);
             let Some(last) = page.last() else { return all };
-            after = Some(last.place);
+            after = Some(last.position);
             all.extend(page);
             if adding {
                 let from = all.len() as i64 * 2;
@@ -69,18 +70,18 @@ async fn pages_show_every_call_once_newest_first() {
             .pages(&everything(), 1_000, false)
             .await
             .iter()
-            .map(|row| (row.place.source, row.place.offset))
+            .map(|row| (row.position.source, row.position.offset))
             .collect();
         assert_eq!(before.len(), 120);
         let shown = env.pages(&everything(), 7, true).await;
-        let key = |row: &CallRow| (row.place.at_ms, row.place.source, row.place.offset);
+        let key = |row: &CallRow| (row.position.at_ms, row.position.source, row.position.offset);
         assert!(
             shown.windows(2).all(|pair| key(&pair[0]) > key(&pair[1])),
             "newest first, none twice"
         );
         let of_before = shown
             .iter()
-            .filter(|row| before.contains(&(row.place.source, row.place.offset)))
+            .filter(|row| before.contains(&(row.position.source, row.position.offset)))
             .count();
         assert_eq!(of_before, 120, "none missing");
     })
@@ -142,7 +143,7 @@ async fn every_condition_finds_the_matching_calls() {
             assert_eq!(found.len(), expected.len(), "{filter:?}");
             for (row, call) in found.iter().zip(expected) {
                 assert_eq!(
-                    (row.id, row.place.at_ms, row.status, row.duration_us),
+                    (row.id, row.position.at_ms, row.status, row.duration_us),
                     (call.id, call.at_ms, call.status, call.duration_us)
                 );
                 assert_eq!(
@@ -251,7 +252,7 @@ async fn retention_deletes_the_oldest_in_bounded_steps() {
         let days = |days: u64| Duration::from_secs(days * 86_400);
         let first = env
             .store
-            .forget_calls(days(7), days(18_250), 12)
+            .delete_old_calls(days(7), days(18_250), 12)
             .await
             .expect("postgres");
         assert_eq!(first.calls, 12);
@@ -262,7 +263,7 @@ async fn retention_deletes_the_oldest_in_bounded_steps() {
         );
         let second = env
             .store
-            .forget_calls(days(7), days(18_250), 12)
+            .delete_old_calls(days(7), days(18_250), 12)
             .await
             .expect("postgres");
         assert_eq!((second.calls, second.minutes), (8, 0));

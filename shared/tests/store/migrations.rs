@@ -80,9 +80,13 @@ async fn an_unmigrated_environment_names_the_remedy() {
 #[tokio::test]
 async fn every_statement_fits_schema_and_contract() {
     with(|env| async move {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql");
+        let folders = ["/src/store/sql", "/src/api_calls/store/sql"]
+            .map(|folder| format!("{}{folder}", env!("CARGO_MANIFEST_DIR")));
+        let entries = folders
+            .iter()
+            .flat_map(|folder| std::fs::read_dir(folder).expect("the statements"));
         let mut seen = 0;
-        for entry in std::fs::read_dir(folder).expect("the statements") {
+        for entry in entries {
             let path = entry.expect("entry").path();
             let sql = std::fs::read_to_string(&path).expect("text");
             assert!(

@@ -1,4 +1,4 @@
-//! API calls from a journey's point of view: written straight to their topic, and looked at by an operator.
+//! API calls: published to their topic, and counted in Postgres.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,22 +15,22 @@ use ticket_rush::topics::PARTITIONS;
 
 use crate::{TestEnvironment, until};
 
-/// How long Kafka may take for what is asked of it here.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of a request to Kafka.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 impl TestEnvironment {
     fn collectors_group(&self) -> String {
         format!("{}-api-data-collector", self.environment.prefix)
     }
 
-    /// Writes calls number `from` to `to`, each different, spread over the partitions.
+    /// Publishes the calls with numbers `from` to `to`, spread over the partitions.
     pub async fn produce_calls(&self, from: u32, to: u32) -> Result<()> {
         let brokers = self.environment.servers.brokers.clone();
         let topic = calls_topic(&self.environment.prefix);
         tokio::task::spawn_blocking(move || produce(&brokers, &topic, from, to)).await?
     }
 
-    /// Sets the offsets of the collector's group back to the beginning, once nobody is in it.
+    /// Resets the offsets of the collector's group, once it has no member.
     pub async fn rewind_collector(&self) -> Result<()> {
         let mut offsets = TopicPartitionList::new();
         for partition in 0..PARTITIONS {
@@ -46,19 +46,19 @@ impl TestEnvironment {
             .set("group.id", self.collectors_group());
         let consumer: BaseConsumer = settings.set("enable.auto.commit", "false").create()?;
         until(
-            "the group of the collector takes other offsets",
+            "the group of the collector accepts the offsets",
             async || Ok(consumer.commit(&offsets, CommitMode::Sync).ok()),
         )
         .await
     }
 
-    /// Deletes the collector's group, once nobody is in it.
-    pub async fn forget_collector(&self) -> Result<()> {
+    /// Deletes the collector's group, once it has no member.
+    pub async fn delete_collector_group(&self) -> Result<()> {
         let mut settings = ClientConfig::new();
         let admin: AdminClient<DefaultClientContext> = settings
             .set("bootstrap.servers", &self.environment.servers.brokers)
             .create()?;
-        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
         until("the group of the collector is deleted", async || {
             let answers = admin
                 .delete_groups(&[&self.collectors_group()], &options)
@@ -68,7 +68,7 @@ impl TestEnvironment {
         .await
     }
 
-    /// Sums and rows of calls, once there are `expected` of both; an error if there are ever more.
+    /// Waits until `expected` calls are both counted and stored.
     pub async fn until_collected(&self, expected: i64) -> Result<()> {
         until(&format!("{expected} calls are collected"), async || {
             let (sums, rows) = self.collected().await?;
@@ -78,7 +78,7 @@ impl TestEnvironment {
         .with_context(|| format!("expected {expected} calls"))
     }
 
-    /// Calls counted, and calls kept.
+    /// Number of counted calls, and of stored calls.
     pub async fn collected(&self) -> Result<(i64, i64)> {
         let sums = self
             .count("SELECT coalesce(sum(calls), 0)::int8 FROM api_minutes")
@@ -98,9 +98,12 @@ fn produce(brokers: &str, topic: &str, from: u32, to: u32) -> Result<()> {
     for n in from..to {
         let status = [200, 404, 503][n as usize % 3];
         let call = json!({
-            "v": 1, "id": format!("{n:032x}"), "at_ms": now - u64::from(n % 3) * 60_000, "method": "GET",
-            "route": format!("/r{}", n % 5), "url": format!("/r{}/{n}", n % 5), "status": status, "duration_us": n,
-            "client": format!("c{}", n % 4), "ip": format!("192.0.2.{}", n % 200), "instance": "journey",
+            "v": 1, "id": format!("{n:032x}"), "at_ms": now - u64::from(n % 3) * 60_000,
+            "method": "GET",
+            "route": format!("/r{}", n % 5), "url": format!("/r{}/{n}", n % 5), "status": status,
+            "duration_us": n,
+            "client": format!("c{}", n % 4), "ip": format!("192.0.2.{}", n % 200),
+            "instance": "journey",
         });
         let record = BaseRecord::<str, str>::to(topic).partition(n as i32 % PARTITIONS);
         producer
@@ -109,6 +112,6 @@ fn produce(brokers: &str, topic: &str, from: u32, to: u32) -> Result<()> {
             .context("the producer's queue")?;
     }
     producer
-        .flush(PATIENCE)
-        .context("Kafka does not take what was sent")
+        .flush(TIMEOUT)
+        .context("Kafka did not acknowledge the records")
 }

@@ -1,4 +1,4 @@
-//! One journey's environment.
+//! The environment of one journey.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -21,25 +21,25 @@ use ticket_rush::remove::remove;
 
 use crate::until;
 
-/// Shared with the payment provider; as in usher.toml.
+/// Key of the payment provider, as in usher.toml.
 const WEBHOOK_SECRET: &str = "for-this-machine-only";
 const TOKEN: Duration = Duration::from_mins(10);
 
-/// What a journey sets differently.
+/// Settings of a journey.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// Template parameters, after those that make every journey quick.
+    /// Template parameters, in addition to those that shorten every journey.
     pub parameters: Vec<(&'static str, String)>,
-    /// Another Kafka than everybody's.
+    /// Brokers, if not the shared ones.
     pub brokers: Option<String>,
 }
 
 /// An environment with keys, topics and tables, for `usher` to run in.
 #[derive(Debug)]
 pub struct TestEnvironment {
-    /// Where the journey leaves its files.
+    /// Folder of its files.
     pub folder: TempDir,
-    /// What `usher` is started with.
+    /// Environment that `usher` is started with.
     pub environment: Environment,
     /// Signs tokens.
     pub keys: Keys,
@@ -62,7 +62,7 @@ impl TestEnvironment {
         Ok(env)
     }
 
-    /// Nothing is made yet: no topic, no tables.
+    /// Without topics and tables.
     pub fn bare(settings: Settings) -> Result<Self> {
         let checkout = Checkout::find()?;
         let folder = TempDir::new()?;
@@ -123,7 +123,7 @@ impl TestEnvironment {
         })
     }
 
-    /// Opens a sale of one category at 1000 cents; gives the program's id.
+    /// Opens a sale of one category at 1000 cents; returns the program's id.
     pub async fn sale(
         &self,
         rows: u32,
@@ -135,9 +135,11 @@ impl TestEnvironment {
             user: "seller".to_owned(),
             token: self.keys.token("seller", Some("programs:write"), TOKEN)?,
         };
-        let category = json!({ "name": "All", "rows": rows, "seats_per_row": seats_per_row, "price_cents": 1000 });
+        let category = json!({ "name": "All", "rows": rows, "seats_per_row": seats_per_row,
+        "price_cents": 1000 });
         let program = json!({
-            "title": "Journey", "categories": [category], "pay_window_seconds": pay_window.as_secs(), "user_limit": limit,
+            "title": "Journey", "categories": [category],
+            "pay_window_seconds": pay_window.as_secs(), "user_limit": limit,
         });
         let answer = self.api.create_program(&seller, &program).await;
         let id = answer
@@ -146,7 +148,7 @@ impl TestEnvironment {
         Ok(id.to_owned())
     }
 
-    /// Orders and expects to be accepted.
+    /// Orders seats; fails unless the order is accepted.
     pub async fn order(
         &self,
         buyer: &Buyer,
@@ -163,7 +165,7 @@ impl TestEnvironment {
         })
     }
 
-    /// Waits until the buyer sees the order in this status.
+    /// Waits until the order has this status.
     pub async fn until_status(&self, buyer: &Buyer, order: &str, status: &str) -> Result<()> {
         until(&format!("order {order} is {status}"), async || {
             let seen = self.api.get_order(buyer, order).await;
@@ -172,7 +174,7 @@ impl TestEnvironment {
         .await
     }
 
-    /// Waits until so many seats are free.
+    /// Waits until this number of seats is free.
     pub async fn until_free(&self, program: &str, free: u64) -> Result<()> {
         until(
             &format!("{free} seats of program {program} are free"),
@@ -184,12 +186,12 @@ impl TestEnvironment {
         .await
     }
 
-    /// One number from the environment's schema.
+    /// Queries one number in the environment's schema.
     pub async fn count(&self, sql: &'static str) -> Result<i64> {
         Ok(sqlx::query(sql).fetch_one(&self.db).await?.try_get(0)?)
     }
 
-    /// Writes a record straight to the topic of orders.
+    /// Publishes a record to the topic of orders.
     pub async fn produce(&self, partition: i32, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         let mut settings = ClientConfig::new();
         settings
@@ -208,7 +210,7 @@ impl TestEnvironment {
         Ok(())
     }
 
-    /// Runs the audit on this journey's client log and expects it to pass.
+    /// Repeats the audit of this journey's client log until it passes.
     pub async fn audited(&self, arguments: &[&str]) -> Result<()> {
         let mut last = String::new();
         let passed = until("the audit passes", async || {
@@ -245,7 +247,7 @@ impl TestEnvironment {
             .output()?)
     }
 
-    /// Invokes a function with a sample event; gives exit code and answer.
+    /// Invokes a function with a sample event; returns exit code and answer.
     pub async fn invoke(&self, function: &str, event: &Path) -> Result<(i32, serde_json::Value)> {
         let output = self.environment.invoke(function, event).await?;
         let code = output.status.code().context("usher invoke was killed")?;
@@ -262,7 +264,7 @@ impl TestEnvironment {
         Ok((code, answer))
     }
 
-    /// Takes everything of this environment off the servers. A journey that fails leaves it for a look.
+    /// Removes the environment from the servers. A failed journey leaves it for inspection.
     pub async fn remove(self) -> Result<()> {
         self.db.close().await;
         remove(&self.environment.servers, &self.environment.prefix).await

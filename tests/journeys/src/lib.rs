@@ -1,8 +1,9 @@
-//! What a journey needs: an environment of its own on the real servers, `usher` running in it, and eyes on Postgres,
-//! Redis and Kafka.
+//! Fixtures of the journeys: an environment on the real servers, `usher`, and access to Postgres
+//! and Kafka.
 //!
-//! A journey goes the whole way, HTTP to Postgres and back, through the programs as they are shipped. Each has its own
-//! prefix and ports, so all may run at once. It waits for conditions, each with a deadline, and never for time to pass.
+//! A journey tests the shipped programs from HTTP to Postgres and back. Each has its own prefix and
+//! ports, so that all can run concurrently. It waits for conditions with a deadline, never for a
+//! fixed time.
 
 mod calls;
 mod environment;

@@ -1,4 +1,4 @@
-//! The topic of orders from a journey's point of view.
+//! The topic of orders.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use ticket_rush::topics::PARTITIONS;
 
 use crate::TestEnvironment;
 
-/// How long Kafka may take for what is asked of it here.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of a request to Kafka.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 impl TestEnvironment {
-    /// Records in the topic of orders.
+    /// Number of records in the topic of orders.
     pub async fn published(&self) -> Result<i64> {
         let brokers = self.environment.servers.brokers.clone();
         let topic = orders_topic(&self.environment.prefix);
@@ -24,7 +24,7 @@ impl TestEnvironment {
                 .create()?;
             let end = |partition| {
                 consumer
-                    .fetch_watermarks(&topic, partition, PATIENCE)
+                    .fetch_watermarks(&topic, partition, TIMEOUT)
                     .map(|(_, end)| end)
             };
             (0..PARTITIONS)

@@ -69,8 +69,8 @@ impl PrivateKafka {
         self.script("stop").expect("Kafka stops");
     }
 
-    /// Starts it after a stop or a kill. A client that reconnects meanwhile may occupy the port for a
-    /// moment by a connection from the port to itself.
+    /// Starts it after a stop or a kill. A client that reconnects meanwhile may occupy the port for
+    /// a moment by a connection from the port to itself.
     pub fn start_again(&self) {
         let deadline = Instant::now() + RESTART_TIMEOUT;
         while let Err(why) = self.script("start") {

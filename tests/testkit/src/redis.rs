@@ -22,8 +22,8 @@ pub struct PrivateRedis {
 }
 
 impl PrivateRedis {
-    /// Starts `redis-server` with further settings, such as `["--maxmemory", "3mb"]`, and waits until
-    /// it answers.
+    /// Starts `redis-server` with further settings, such as `["--maxmemory", "3mb"]`, and waits
+    /// until it answers.
     pub fn start(settings: &[&str]) -> Self {
         let port = free_address().port();
         let folder = TempDir::new().expect("a temporary folder");

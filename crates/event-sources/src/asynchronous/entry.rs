@@ -1,9 +1,10 @@
-//! What is known of an event besides its payload; as it stands on disk.
+//! The state of an accepted event, in the form in which a host stores it beside the payload.
 
-use crate::Millis;
 use serde::{Deserialize, Serialize};
 
-/// Number of an event in the store, in the order of acceptance.
+use crate::Millis;
+
+/// Number of an event in the store; later events have higher numbers.
 pub type EventId = u64;
 
 /// An accepted event.
@@ -11,54 +12,54 @@ pub type EventId = u64;
 pub struct AcceptedEvent {
     /// Function's logical id.
     pub function: String,
-    /// The same for every try.
+    /// The request id of every attempt.
     pub request_id: String,
     /// `X-Amzn-Trace-Id` to pass on.
     pub trace_id: Option<String>,
     /// When it was accepted.
     pub accepted: Millis,
-    /// Invocations that ran to an end. One that the host's death cut off is not among them.
+    /// Invocations that ended. One that was cut off by the end of the host is not counted.
     pub invoked: u32,
-    /// How far it is.
+    /// The next thing to do.
     pub stage: EventStage,
 }
 
-/// Where an event is on its way.
+/// What an event waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventStage {
-    /// It has to run.
+    /// The next attempt.
     Waiting {
-        /// Tries that ended in a function error.
+        /// Attempts that ended in a function error.
         failed: u32,
-        /// Tries in a row that did not begin.
+        /// Consecutive attempts that did not begin.
         delayed: u32,
-        /// Not before this time.
+        /// Earliest time of the next attempt.
         due: Millis,
     },
-    /// It has ended, and these have to be told.
+    /// Delivery to its destinations, after the last attempt.
     Ended {
-        /// How.
+        /// How the event ended.
         condition: Condition,
-        /// When.
+        /// When it ended.
         at: Millis,
-        /// Who has not been told yet.
+        /// Destinations that have not received it yet.
         targets: Vec<EventDestination>,
     },
 }
 
-/// How an event ended, in the words of the destinations' records.
+/// How an event ended: `condition` of the record that destinations receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
     /// The function answered.
     Success,
-    /// It failed more often than it is tried again, or it may never run.
+    /// The last retry failed, or the function may not run.
     RetriesExhausted,
-    /// The event grew too old.
+    /// The event exceeded its maximum age.
     EventAgeExceeded,
 }
 
 impl Condition {
-    /// The word of the record.
+    /// The value in the record.
     pub fn word(self) -> &'static str {
         match self {
             Self::Success => "Success",
@@ -68,13 +69,13 @@ impl Condition {
     }
 }
 
-/// Who is told of the end.
+/// Receives an event that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum EventDestination {
-    /// A queue, by ARN: gets the record.
+    /// A queue, by ARN: receives the record.
     Queue(String),
-    /// A function, by logical id: gets the record as an event.
+    /// A function, by logical id: receives the record as its event.
     Function(String),
-    /// A dead-letter queue, by ARN: gets the event itself.
+    /// A dead-letter queue, by ARN: receives the event itself.
     DeadLetters(String),
 }

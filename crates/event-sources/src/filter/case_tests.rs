@@ -9,7 +9,7 @@ fn kept(pattern: &str, data: &str) -> bool {
 }
 
 #[test]
-fn each_rule_keeps_what_it_says_and_nothing_else() {
+fn each_rule_keeps_matching_records_only() {
     // rule of the field `a`, records that it keeps, records that it does not
     let table: [(&str, &[&str], &[&str]); 29] = [
         (
@@ -166,8 +166,10 @@ fn each_rule_keeps_what_it_says_and_nothing_else() {
 }
 
 #[test]
-fn fields_are_joined_by_and_and_alternatives_by_or_at_any_depth() {
-    let pattern = r#"{"value": {"k": ["o"], "$or": [{"a": [1]}, {"b": {"c": [2], "$or": [{"d": [3]}, {"e": [4]}]}}]}}"#;
+fn fields_are_a_conjunction_alternatives_a_disjunction() {
+    let pattern = r#"{"value": {"k": ["o"], "$or": [
+        {"a": [1]}, {"b": {"c": [2], "$or": [{"d": [3]}, {"e": [4]}]}}
+    ]}}"#;
     assert!(kept(pattern, r#"{"k":"o","a":1}"#));
     assert!(kept(pattern, r#"{"k":"o","b":{"c":2,"e":4}}"#));
     assert!(!kept(pattern, r#"{"k":"o","b":{"c":2}}"#));
@@ -181,7 +183,7 @@ fn fields_are_joined_by_and_and_alternatives_by_or_at_any_depth() {
 }
 
 #[test]
-fn a_record_of_another_format_than_the_pattern_is_dropped() {
+fn a_record_of_another_format_is_dropped() {
     let text = r#"{"value": [{"prefix": "{"}, "7"]}"#;
     let json = r#"{"value": {"a": [{"exists": false}]}}"#;
     assert!(
@@ -205,7 +207,7 @@ fn a_record_of_another_format_than_the_pattern_is_dropped() {
 }
 
 #[test]
-fn what_is_no_pattern_is_said_with_its_remedy() {
+fn a_refused_pattern_names_its_remedy() {
     let table = [
         ("{", "is not JSON"),
         ("[]", "is a list, not an object"),

@@ -1,29 +1,29 @@
-//! Walks a record and a pattern side by side.
+//! Compares a record with a pattern.
 
 use serde_json::Value;
 
 use super::pattern::{Clause, Node, Object, Pattern};
 use super::rule::Rule;
 
-/// The field that patterns speak of, as far as it had to be read.
+/// The field of a record that patterns describe.
 #[derive(Debug)]
 pub(super) enum Data {
-    /// It is not there: a Kafka record without a value.
+    /// The field is absent: a Kafka record without a value.
     Absent,
-    /// It is no JSON, or a lone JSON scalar, which counts as the text that it is written with.
+    /// Not JSON, or a lone JSON scalar, which counts as text.
     Text(Value),
     /// A JSON object or array.
     Json(Value),
 }
 
 impl Data {
-    /// `None`: bytes that are not UTF-8, which nothing matches.
+    /// `None`: the bytes are not UTF-8, which no pattern matches.
     pub(super) fn read(bytes: Option<&[u8]>) -> Option<Self> {
         let Some(bytes) = bytes else {
             return Some(Self::Absent);
         };
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-        // the first byte tells most of what is no JSON from what may be
+        // the first byte excludes most texts that are not JSON
         if matches!(first, Some(b'{' | b'['))
             && let Ok(value) = strict_json::from_slice(bytes)
         {
@@ -51,7 +51,7 @@ fn whole(node: &Node, data: &Data) -> bool {
     }
 }
 
-/// Whether every clause holds; `field` judges a field by its label.
+/// Whether every clause holds; `field` evaluates a field by its label.
 fn all<L>(object: &Object<L>, field: &impl Fn(&L, &Node) -> bool) -> bool {
     object.0.iter().all(|clause| match clause {
         Clause::Field(label, node) => field(label, node),
@@ -59,7 +59,7 @@ fn all<L>(object: &Object<L>, field: &impl Fn(&L, &Node) -> bool) -> bool {
     })
 }
 
-/// An array stands for each of the objects in it: one of them has to match by itself.
+/// In an array, one object must match by itself.
 fn inside(object: &Object<String>, value: Option<&Value>) -> bool {
     match value {
         Some(Value::Array(items))
@@ -80,7 +80,7 @@ fn inside(object: &Object<String>, value: Option<&Value>) -> bool {
     }
 }
 
-/// An array stands for each of its values: a rule has to hold for one of them.
+/// In an array, a rule must hold for one value.
 fn leaf(rules: &[Rule], found: Option<&Value>) -> bool {
     let mut values = Vec::new();
     leaves(found, &mut values);
@@ -90,7 +90,7 @@ fn leaf(rules: &[Rule], found: Option<&Value>) -> bool {
     })
 }
 
-/// The values that a rule may be about; an object is none, so that `exists` is about leaves only.
+/// The values to which rules apply. Objects are excluded, so that `exists` applies to leaves only.
 fn leaves<'v>(found: Option<&'v Value>, out: &mut Vec<&'v Value>) {
     match found {
         None | Some(Value::Object(_)) => {}

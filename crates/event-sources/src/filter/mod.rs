@@ -1,15 +1,17 @@
-//! `FilterCriteria`: which records a function gets to see, decided without it.
+//! `FilterCriteria`: which records a function receives.
 //!
-//! A pattern is text in the template. `parse` checks it and makes a [`Pattern`] of it, `pattern` says what
-//! that is, `matching` walks a record and a pattern side by side, `rule` and `number` compare single values. Nothing here does I/O.
+//! `parse` turns the text of a pattern into a `Pattern` or an error, `unique` finds repeated names,
+//! `matching` compares a record with a pattern, `rule` and `number` compare single values.
 //!
-//! Promises: a pattern that the service would refuse is an error that says what is wrong with it, never one that matches
-//! nothing; a record is kept when any of the patterns matches; one whose format is not the pattern's (text where the pattern
-//! looks into JSON, JSON where it compares text, bytes that are not UTF-8) is kept by none.
+//! - A pattern that the service refuses is an error that names the fault; it never becomes a
+//!   pattern that matches nothing.
+//! - A record is kept if any pattern matches. A record of another format than the pattern (text
+//!   where the pattern describes JSON, JSON where it compares text, bytes that are not UTF-8) is
+//!   dropped.
 //!
-//! The rules of the language: "Control which events Lambda sends to your function" in Lambda's guide, and "Comparison
-//! operators for use in event patterns" in `EventBridge`'s; which patterns are refused: event-ruler's `JsonRuleCompiler`, the
-//! library that the services match with.
+//! Sources: "Control which events Lambda sends to your function" in Lambda's guide; "Comparison
+//! operators for use in event patterns" in `EventBridge`'s; for refused patterns `JsonRuleCompiler`
+//! of event-ruler, the library that these services use.
 
 mod matching;
 mod number;
@@ -27,13 +29,13 @@ use std::sync::Arc;
 
 use pattern::Pattern;
 
-/// Patterns of one mapping at most, after an increase of the quota.
+/// Maximum of patterns of one mapping, after an increase of the quota.
 pub const MAX_FILTERS: usize = 10;
 
-/// Patterns of one mapping that every account may have.
+/// Maximum of patterns of one mapping, without an increase of the quota.
 pub const DEFAULT_MAX_FILTERS: usize = 5;
 
-/// Longest pattern, bytes (`Filter.Pattern` of Lambda's API).
+/// Maximum length of a pattern in bytes (`Filter.Pattern` of Lambda's API).
 pub const MAX_PATTERN_BYTES: usize = 4_096;
 
 /// The patterns of one mapping. Cheap to clone.
@@ -52,10 +54,10 @@ impl PartialEq for Filters {
 impl Eq for Filters {}
 
 impl Filters {
-    /// Reads patterns that speak of one field of a record: `value` of Kafka's, `body` of a queue's.
+    /// Parses patterns about one field of a record: `value` in Kafka, `body` in SQS.
     ///
     /// # Errors
-    /// Position of the first pattern that cannot be used, and what is wrong with it.
+    /// Index of the first pattern that is refused, and why.
     pub fn new(field: &str, sources: &[&str]) -> Result<Self, (usize, String)> {
         let patterns = sources.iter().enumerate();
         let patterns: Result<Vec<Pattern>, _> = patterns
@@ -67,7 +69,8 @@ impl Filters {
         })
     }
 
-    /// Whether the function is to see a record whose field holds these bytes; `None`: it has no such field.
+    /// Whether the function receives a record whose field has these bytes. `None`: the field is
+    /// absent.
     pub fn keep(&self, data: Option<&[u8]>) -> bool {
         let Some(data) = matching::Data::read(data) else {
             return false;
@@ -75,7 +78,7 @@ impl Filters {
         self.patterns.iter().any(|pattern| pattern.matches(&data))
     }
 
-    /// The patterns as written.
+    /// The patterns as text.
     pub fn sources(&self) -> &[String] {
         &self.sources
     }

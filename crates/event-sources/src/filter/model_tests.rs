@@ -1,5 +1,6 @@
-//! The language against a second reading of it: a record is flattened into paths with values, a pattern into lists of
-//! requirements of which one must hold in full. Arrays of objects, which that reading cannot tell apart, are left out.
+//! The implementation against a second one: a record is flattened into paths with values, a pattern
+//! into lists of requirements, one of which must hold in full. Arrays of objects, which flattening
+//! does not distinguish, are left out.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,8 @@ fn scalar() -> impl Strategy<Value = Value> {
 }
 
 fn record() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![3 => scalar(), 1 => prop::collection::vec(scalar(), 0..3).prop_map(Value::from)];
+    let list = prop::collection::vec(scalar(), 0..3).prop_map(Value::from);
+    let leaf = prop_oneof![3 => scalar(), 1 => list];
     let field = leaf.prop_recursive(2, 8, 3, |inner| {
         prop::collection::btree_map(name(), inner, 0..3)
             .prop_map(|fields| Value::Object(fields.into_iter().collect()))
@@ -43,9 +45,11 @@ fn rule() -> impl Strategy<Value = Value> {
         1 => text().prop_map(|text| json!({"suffix": text})),
         1 => text().prop_map(|text| json!({"equals-ignore-case": text})),
         1 => prop::collection::vec(text(), 1..3).prop_map(|values| json!({"anything-but": values})),
-        1 => prop::collection::vec(-2..3_i32, 1..3).prop_map(|values| json!({"anything-but": values})),
+        1 => prop::collection::vec(-2..3_i32, 1..3)
+            .prop_map(|values| json!({"anything-but": values})),
         1 => text().prop_map(|text| json!({"anything-but": {"prefix": text}})),
-        1 => (-2..2_i32, 1..3_i32).prop_map(|(low, more)| json!({"numeric": [">=", low, "<", low + more]})),
+        1 => (-2..2_i32, 1..3_i32)
+            .prop_map(|(low, more)| json!({"numeric": [">=", low, "<", low + more]})),
         1 => any::<bool>().prop_map(|wanted| json!({"exists": wanted})),
     ]
 }
@@ -150,14 +154,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_record_is_kept_exactly_when_one_way_of_the_pattern_is_satisfied(pattern in object(), record in record()) {
+    fn both_implementations_agree(pattern in object(), record in record()) {
         let filters = Filters::new("value", &[&json!({ "value": pattern }).to_string()]).unwrap();
-        prop_assert_eq!(filters.keep(Some(record.to_string().as_bytes())), expected(&pattern, &record));
+        let kept = filters.keep(Some(record.to_string().as_bytes()));
+        prop_assert_eq!(kept, expected(&pattern, &record));
     }
 
     #[test]
-    fn any_bytes_are_judged_without_a_panic(pattern in object(), bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn any_bytes_match_without_a_panic(
+        pattern in object(), bytes in prop::collection::vec(any::<u8>(), 0..40)
+    ) {
         let filters = Filters::new("body", &[&json!({ "body": pattern }).to_string()]).unwrap();
-        prop_assert!(!filters.keep(Some(&bytes)) || serde_json::from_slice::<Value>(&bytes).is_ok());
+        let json = serde_json::from_slice::<Value>(&bytes).is_ok();
+        prop_assert!(json || !filters.keep(Some(&bytes)));
     }
 }

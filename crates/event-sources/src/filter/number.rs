@@ -1,19 +1,19 @@
-//! Numbers of JSON, compared exactly: an integer is never rounded to a double.
+//! Compares JSON numbers exactly: an integer is never rounded to a double.
 
 use std::cmp::Ordering;
 
-/// A number as JSON wrote it: whole numbers from -2^63 to 2^64 - 1 exactly, every other number as the nearest double.
+/// Whole numbers from -2^63 to 2^64 - 1 exactly, every other number as the nearest double.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Number {
     Whole(i128),
     Double(f64),
 }
 
-/// Doubles from this size on are larger than every whole number that [`Number::Whole`] holds. 2^64.
+/// 2^64: doubles from here on exceed every [`Number::Whole`].
 const BEYOND_WHOLE: f64 = 18_446_744_073_709_551_616.0;
 
 impl Number {
-    /// `None` for what no JSON number can be.
+    /// `None`: not representable.
     pub(super) fn read(number: &serde_json::Number) -> Option<Self> {
         let whole = number
             .as_i64()
@@ -24,7 +24,7 @@ impl Number {
             .or_else(|| number.as_f64().map(Self::Double))
     }
 
-    /// How two numbers compare. A double in JSON is never NaN.
+    /// A double in JSON is never NaN.
     pub(super) fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Whole(a), Self::Whole(b)) => a.cmp(&b),
@@ -47,7 +47,7 @@ fn doubles(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or(Ordering::Equal)
 }
 
-/// The whole part first; where it is equal, the fraction decides.
+/// Compares the whole part first, then the fraction.
 fn against_double(whole: i128, double: f64) -> Ordering {
     if double >= BEYOND_WHOLE {
         return Ordering::Less;

@@ -1,4 +1,4 @@
-//! Text becomes a pattern, or a sentence that says why it is none.
+//! Parses the text of a pattern.
 
 use serde_json::{Map, Value};
 
@@ -20,10 +20,10 @@ const OPERATORS: [&str; 6] = [
     "suffix",
 ];
 
-/// Of `EventBridge`'s rules, and not among those that Lambda's mappings know.
+/// Operators of `EventBridge` that event source mappings do not support.
 const ELSEWHERE: [&str; 2] = ["cidr", "wildcard"];
 
-/// Names that no field may have inside of `$or`: event-ruler reserves them for operators.
+/// Names that event-ruler reserves for operators inside of `$or`.
 const RESERVED_IN_OR: [&str; 24] = [
     "exactly",
     "equals-ignore-case",
@@ -51,7 +51,7 @@ const RESERVED_IN_OR: [&str; 24] = [
     "ip-address-not-in-range",
 ];
 
-/// A pattern about `field`.
+/// Parses a pattern about `field`.
 ///
 /// # Errors
 /// What is wrong, and what to write instead.
@@ -78,7 +78,8 @@ pub(super) fn pattern(field: &str, source: &str) -> Result<Pattern, String> {
             return Ok(Whole);
         }
         Err(format!(
-            "the pattern speaks of {name}, but a filter of this source looks into {field} only; {example}"
+            "the pattern names {name}, but a filter of this source looks into {field} only; \
+             {example}"
         ))
     };
     object(&fields, &label, "the pattern", false).map(Pattern)
@@ -102,7 +103,8 @@ fn object<L>(
         }
         if in_or && RESERVED_IN_OR.contains(&name.as_str()) {
             return Err(format!(
-                "{name} inside of {OR} is an operator, not a field; write it in a list: \"field\": [{{\"{name}\": ..}}]"
+                "{name} inside of {OR} is an operator, not a field; write it in a list: \
+                 \"field\": [{{\"{name}\": ..}}]"
             ));
         }
         Ok(Clause::Field(label(name)?, node(value, name, in_or)?))
@@ -206,12 +208,15 @@ fn literal(value: &Value) -> Option<Rule> {
     })
 }
 
-/// A text or number, a list of texts or of numbers, or one of the rules about text with a text or a list of them.
+/// A text or number, a list of texts or of numbers, or one of the rules about text with a text or a
+/// list of them.
 fn anything_but(operand: &Value, name: &str) -> Result<Rule, String> {
     let wrong = || {
         format!(
-            "{name}: anything-but takes a text, a number, a list of texts, a list of numbers, or one of prefix, suffix and \
-             equals-ignore-case with a text or a list of texts (not empty for prefix and suffix), not {operand}"
+            "{name}: anything-but takes a text, a number, a list of texts, a list of numbers, or \
+             one of prefix, suffix and \
+             equals-ignore-case with a text or a list of texts (not empty for prefix and suffix), \
+             not {operand}"
         )
     };
     let several = |value: &Value| match value {
@@ -260,7 +265,8 @@ fn numeric(operand: &Value, name: &str) -> Result<Rule, String> {
     use Comparison::{Greater, GreaterOrEqual, Less, LessOrEqual};
     let wrong = || {
         format!(
-            r#"{name}: numeric takes one comparison, such as ["<", 5], or a lower bound and then a greater upper one, such as [">", 0, "<=", 5], not {operand}"#
+            "{name}: numeric takes one comparison, such as [\"<\", 5], or a lower bound and then a \
+             greater upper one, such as [\">\", 0, \"<=\", 5], not {operand}"
         )
     };
     let items = operand

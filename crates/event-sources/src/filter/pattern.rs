@@ -1,4 +1,4 @@
-//! What a pattern is, once it is read.
+//! The parsed form of a pattern.
 
 use super::rule::Rule;
 
@@ -13,13 +13,13 @@ pub(super) struct Object<L>(pub(super) Vec<Clause<L>>);
 /// One requirement of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Clause<L> {
-    /// The field must be as this says.
+    /// The field must match.
     Field(L, Node),
-    /// `$or`: one of these must hold.
+    /// `$or`: one of these must match.
     Any(Vec<Object<L>>),
 }
 
-/// Stands for the one field that a whole pattern may speak of.
+/// Label of the one field that a whole pattern may describe.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Whole;
 

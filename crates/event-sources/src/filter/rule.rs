@@ -11,7 +11,7 @@ pub(super) enum Rule {
     Null,
     /// `true`, `false`
     Bool(bool),
-    /// `"text"`, exactly; the empty text too.
+    /// `"text"`, compared exactly.
     Text(String),
     /// A number, however written.
     Number(Number),
@@ -29,7 +29,7 @@ pub(super) enum Rule {
     Numeric(Vec<(Comparison, Number)>),
     /// `{"anything-but": ..}`: none of these holds.
     AnythingBut(Vec<Rule>),
-    /// `{"exists": ..}`: about the field rather than a value.
+    /// `{"exists": ..}`: applies to the field, not to a value.
     Exists(bool),
 }
 
@@ -68,7 +68,7 @@ impl Comparison {
 }
 
 impl Rule {
-    /// Whether the rule holds for one value that is neither an object nor an array. [`Rule::Exists`] is not about values.
+    /// Whether the rule holds for one scalar. [`Rule::Exists`] does not apply to values.
     pub(super) fn holds(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Null, Value::Null) => true,

@@ -1,34 +1,37 @@
-//! The health of a source of events: a Kafka mapping and each of its partitions, a queue, the asynchronous events of a function.
+//! The health of a source of events: of a Kafka mapping and each of its partitions, of a queue, of
+//! the asynchronous events of a function.
 //!
-//! The adapters of the sources report what they observe to a [`SourceWatch`]; it classifies the source into a [`SourceState`]. No clock and
-//! no I/O: time is a parameter. The status, `/health`, the metrics and the page all show the same [`SourceHealth`].
+//! A source's driver reports its observations to a [`SourceWatch`], which classifies the source
+//! into a [`SourceState`]. No clock and no I/O: time is a parameter.
 
 mod watch;
 
 #[cfg(test)]
 mod watch_tests;
 
-use crate::Millis;
 use serde::Serialize;
 
+use crate::Millis;
 pub use watch::{
     BEHIND_AFTER, FAILING_AFTER, FAILING_TIMES, STUCK_AFTER, SourceWatch, WaitingWork,
 };
 
-/// What a source is doing, from the best state to the worst. Of several partitions the worst state is their mapping's.
+/// The state of a source, in order of severity. A mapping has the most severe state of its
+/// partitions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceState {
-    /// Nothing waits, or what waits is younger than [`BEHIND_AFTER`].
+    /// No work waits, or all of it is younger than [`BEHIND_AFTER`].
     #[default]
     Ok,
     /// An operator paused it.
     Paused,
-    /// Work has waited longer than [`BEHIND_AFTER`]; it is being done.
+    /// Work has waited longer than [`BEHIND_AFTER`], and progress is being made.
     Behind,
-    /// The function fails again and again, without a success in between.
+    /// The function fails repeatedly, without a success in between.
     Failing,
-    /// Work waits and none of it is done: it cannot be read, or it waits for something that is not the function.
+    /// Work waits without progress: it cannot be read, or it waits for something other than the
+    /// function.
     Stuck,
     /// The topic or the queue does not exist.
     Missing,
@@ -37,7 +40,7 @@ pub enum SourceState {
 }
 
 impl SourceState {
-    /// Every state, from the best to the worst.
+    /// Every state, in order of severity.
     pub const ALL: [Self; 7] = [
         Self::Ok,
         Self::Paused,
@@ -61,33 +64,33 @@ impl SourceState {
         }
     }
 
-    /// The source needs an operator, or its server does: `/health` answers 503.
+    /// The source or its server needs an operator.
     pub fn is_unwell(self) -> bool {
         self >= Self::Failing
     }
 }
 
-/// A source's health at a moment.
+/// The health of a source at one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SourceHealth {
-    /// What the source is doing.
+    /// Classification.
     pub state: SourceState,
-    /// Since when, as far as this host observed it.
+    /// Since when, as far as observed.
     pub since_ms: Millis,
-    /// What is wrong, and what to do; `None` where nothing is.
+    /// What is wrong, and the remedy.
     pub reason: Option<String>,
-    /// The last error of this source since the host started. It may be over.
+    /// The last error since the start. It may be over.
     pub last_error: Option<LastError>,
-    /// Age of the oldest record, message or event that waits, in milliseconds. Where the source cannot tell the record's own time it is the
-    /// time since this host first observed that something waits: a lower bound.
+    /// Age of the oldest record, message or event that waits. A lower bound, counted from the first
+    /// observation, where its own time is unknown.
     pub oldest_waiting_ms: Option<Millis>,
-    /// When work was last done: a record, message or event was handled or given up. `None`: not since the host started.
+    /// When a record, message or event was last processed or discarded.
     pub last_progress_ms: Option<Millis>,
 }
 
 impl SourceHealth {
-    /// The health of a source that consists of these parts: the worst state with its reason, the latest error, the oldest work and the
-    /// latest progress. Of several parts in the worst state the first counts.
+    /// The health of a source that consists of these parts: the most severe state with its reason
+    /// (of the first part in that state), the latest error, the oldest work, the latest progress.
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
         parts
             .into_iter()
@@ -113,7 +116,7 @@ impl SourceHealth {
         self
     }
 
-    /// The reason, where the source is unwell.
+    /// The reason, if the source is unwell.
     pub fn problem(&self) -> Option<String> {
         self.state.is_unwell().then(|| {
             self.reason
@@ -132,17 +135,17 @@ pub struct LastError {
     pub error: String,
 }
 
-/// A fault that the adapter of a source observed itself; it lasts until the adapter reports its end.
+/// A fault that the driver of a source observed. It lasts until the driver reports its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceProblem {
-    /// The state it puts the source into.
+    /// The state of the source while the fault lasts.
     pub state: SourceState,
-    /// What is wrong, and what to do.
+    /// What is wrong, and the remedy.
     pub reason: String,
 }
 
 impl SourceProblem {
-    /// Work cannot be read or handed on, for this reason.
+    /// Work cannot be read or passed on.
     pub fn stuck(reason: impl Into<String>) -> Self {
         Self {
             state: SourceState::Stuck,

@@ -1,59 +1,61 @@
-//! From observations to a state.
+//! Classifies a source by the observations of its driver.
 
 use super::{LastError, SourceHealth, SourceProblem, SourceState};
 use crate::Millis;
 
-/// Work that is older than this makes its source `behind`, milliseconds.
+/// Age of waiting work from which its source is `behind`.
 pub const BEHIND_AFTER: Millis = 10_000;
 
-/// Work that waits while none is done, and while the function does not work on any, makes its source `stuck` after this time, milliseconds.
+/// Time without progress, and without work at the function, after which a source is `stuck`.
 pub const STUCK_AFTER: Millis = 20_000;
 
-/// So many failures in a row make a source `failing`, once they last [`FAILING_AFTER`]. Two do after [`STUCK_AFTER`].
+/// Consecutive failures that make a source `failing` once they last [`FAILING_AFTER`]. Two failures
+/// do so after [`STUCK_AFTER`].
 pub const FAILING_TIMES: u32 = 3;
 
-/// The least time that failures last before they make a source `failing`, milliseconds: a dependency that restarts is no fault.
+/// Minimum duration of failures before a source is `failing`, so that the restart of a dependency
+/// is not reported.
 pub const FAILING_AFTER: Millis = 5_000;
 
-/// Longest text of an error that is kept, characters.
-const MOST_TEXT: usize = 500;
+/// Maximum length of a stored error text, in characters.
+const MAX_TEXT: usize = 500;
 
-/// Work that waits.
+/// Work that waits to be processed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WaitingWork {
-    /// When the oldest record, message or event was made; `None`: not known.
+    /// Creation time of the oldest record, message or event, if known.
     pub oldest: Option<Millis>,
-    /// Since when something waits without a break; `None`: since the watch was first informed of it.
+    /// Since when work has waited without a break. `None`: since the first report of it.
     pub since: Option<Millis>,
-    /// The function works on some of it, or it is gathered into a batch: it may take its time.
+    /// The function processes some of it, or it is being gathered into a batch. Not stuck.
     pub in_flight: bool,
 }
 
-/// What is observed of one source.
+/// The observations of one source.
 #[derive(Debug, Clone, Default)]
 pub struct SourceWatch {
-    /// Since when nothing is wrong, as long as nothing is.
+    /// Since when the source has been `ok`.
     well_since: Millis,
     problem: Option<(Millis, SourceProblem)>,
     paused_since: Option<Millis>,
-    /// Since when something waits without a break.
+    /// Since when work has waited without a break.
     waiting: Option<(Millis, WaitingWork)>,
-    /// Since when the oldest of it has been older than [`BEHIND_AFTER`].
+    /// Since when its oldest part has been older than [`BEHIND_AFTER`].
     old_since: Option<Millis>,
     failures: u32,
     failing_since: Option<Millis>,
-    /// Why the function did not begin, since anything was last done.
+    /// Why the function did not begin since the last progress.
     refused: Option<String>,
-    /// Why work does not come.
+    /// Why waiting work cannot be read.
     blocked: Option<String>,
-    /// The reason of a source that is stuck where neither of the two explains it.
+    /// Reason of `stuck` if neither `refused` nor `blocked` is set.
     unexplained: Option<String>,
     last_error: Option<LastError>,
     last_progress: Option<Millis>,
 }
 
 impl SourceWatch {
-    /// A source that is well from `now` on.
+    /// A source that is `ok` from `now` on.
     pub fn new(now: Millis) -> Self {
         Self {
             well_since: now,
@@ -61,7 +63,7 @@ impl SourceWatch {
         }
     }
 
-    /// Sets the fault that the adapter observes, or ends it. One that only changes its words lasts on.
+    /// Sets or ends the fault that the driver observes. A new text keeps the time of the fault.
     pub fn problem(&mut self, now: Millis, problem: Option<SourceProblem>) {
         self.change(now, |watch| {
             let before = watch.problem.take();
@@ -74,14 +76,14 @@ impl SourceWatch {
         });
     }
 
-    /// Sets whether an operator holds the source back.
+    /// Sets whether an operator has paused the source.
     pub fn paused(&mut self, now: Millis, paused: bool) {
         self.change(now, |watch| {
             watch.paused_since = paused.then(|| watch.paused_since.unwrap_or(now));
         });
     }
 
-    /// Sets what waits; `None`: nothing does.
+    /// Sets the work that waits; `None`: no work waits.
     pub fn waits(&mut self, now: Millis, waiting: Option<WaitingWork>) {
         self.change(now, |watch| {
             let since = watch.waiting.map_or(now, |(since, _)| since);
@@ -97,7 +99,7 @@ impl SourceWatch {
         });
     }
 
-    /// Work was done or given up.
+    /// Work was processed or discarded.
     pub fn progressed(&mut self, now: Millis) {
         self.change(now, |watch| {
             watch.last_progress = Some(now);
@@ -122,7 +124,7 @@ impl SourceWatch {
         self.noted(now, error);
     }
 
-    /// An error that does not decide the state by itself.
+    /// Records an error that does not change the state.
     pub fn noted(&mut self, now: Millis, error: &str) {
         self.last_error = Some(LastError {
             at_ms: now,
@@ -130,27 +132,28 @@ impl SourceWatch {
         });
     }
 
-    /// The function did not begin, for this reason: it is throttled, for example. Holds until something is done or fails.
+    /// The function did not begin, for example because it is throttled. Valid until the next
+    /// progress or failure.
     pub fn refused(&mut self, why: String) {
         self.refused = Some(why);
     }
 
-    /// Sets why work that waits does not come, such as an open transaction; `None`: nothing holds it back.
+    /// Sets why waiting work cannot be read, such as an open transaction.
     pub fn blocked(&mut self, why: Option<String>) {
         self.blocked = why;
     }
 
-    /// Sets the reason of a source that is stuck without any other one.
+    /// Sets the reason of `stuck` for the case that no other reason is known.
     pub fn unexplained(&mut self, why: Option<String>) {
         self.unexplained = why;
     }
 
-    /// The last error.
+    /// The last error since the start.
     pub fn last_error(&self) -> Option<&LastError> {
         self.last_error.as_ref()
     }
 
-    /// The source's health.
+    /// The health at `now`.
     pub fn health(&self, now: Millis) -> SourceHealth {
         let (state, since_ms) = self.classify(now);
         SourceHealth {
@@ -163,7 +166,7 @@ impl SourceWatch {
         }
     }
 
-    /// Applies a change; a source that is well after it and was not before is well since `now`.
+    /// Applies a change. A source that becomes `ok` through it is so since `now`.
     fn change(&mut self, now: Millis, change: impl FnOnce(&mut Self)) {
         let before = self.classify(now).0;
         change(self);
@@ -192,13 +195,13 @@ impl SourceWatch {
         let still = self
             .last_progress
             .map_or(since, |progress| progress.max(since));
-        // a try that waits for an instance is no work, and after a failure the next try may be a while off
+        // waiting for an instance is no progress; after a failure the next attempt may be far off
         let idle = self.refused.is_some() || (!waiting.in_flight && self.failing_since.is_none());
         if idle && now - still >= STUCK_AFTER {
             return (SourceState::Stuck, still);
         }
         if age(now, (since, waiting)) >= BEHIND_AFTER {
-            // by now, if nothing was reported since
+            // without a report since, the age crossed the limit at a computed time
             let crossed =
                 (waiting.oldest.unwrap_or(since) + BEHIND_AFTER).clamp(since.min(now), now);
             return (SourceState::Behind, self.old_since.unwrap_or(crossed));
@@ -213,7 +216,8 @@ impl SourceWatch {
             SourceState::Paused => Some("paused; usher resume has it read on".to_owned()),
             SourceState::Behind => hindrance(),
             SourceState::Failing if self.problem.is_none() => Some(format!(
-                "the function has failed {} times in a row: {}. Mend it, or pass over what it cannot handle",
+                "the function has failed {} times in a row: {}. Mend it, or pass over what it \
+                 cannot handle",
                 self.failures,
                 self.last_error
                     .as_ref()
@@ -231,13 +235,13 @@ impl SourceWatch {
     }
 }
 
-/// Age of the oldest work; not below zero, since a producer's clock may be ahead.
+/// Age of the oldest work. At least 0, since the clock of a producer may be ahead.
 fn age(now: Millis, (since, waiting): (Millis, WaitingWork)) -> Millis {
     (now - waiting.oldest.unwrap_or(since)).max(0)
 }
 
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MOST_TEXT) {
+    match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

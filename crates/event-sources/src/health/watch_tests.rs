@@ -60,7 +60,7 @@ fn a_function_at_work_is_not_stuck() {
 }
 
 #[test]
-fn a_function_that_does_not_begin_is_stuck_though_a_try_waits() {
+fn a_function_that_does_not_begin_is_stuck() {
     let mut watch = SourceWatch::new(0);
     watch.waits(0, Some(waits(None, true)));
     watch.refused("at its limit".into());
@@ -77,7 +77,7 @@ fn a_function_that_does_not_begin_is_stuck_though_a_try_waits() {
 fn a_source_is_behind_since_its_work_is_old() {
     let mut watch = SourceWatch::new(0);
     watch.waits(0, Some(waits(Some(0), true)));
-    // new work all the time, and for a while it is done in time
+    // new work arrives all the time and is at first done in time
     watch.waits(500_000, Some(waits(Some(499_000), true)));
     assert_eq!(state(&watch, 500_000), (SourceState::Ok, 500_000));
     watch.waits(600_000, Some(waits(Some(500_000), true)));
@@ -126,7 +126,7 @@ fn failures_in_a_row_make_a_source_failing() {
             .contains("3 times in a row: no table"),
         "{health:?}"
     );
-    // given up by a limit: progress, and still no success
+    // a discard is progress, but no success
     watch.progressed(6_000);
     assert_eq!(state(&watch, 6_000).0, SourceState::Failing);
     watch.succeeded(6_500);
@@ -170,7 +170,7 @@ fn a_problem_decides_and_keeps_its_time() {
 }
 
 #[test]
-fn the_worst_part_is_the_wholes() {
+fn the_most_severe_part_decides() {
     let part = |state, since_ms, oldest_waiting_ms, at_ms| SourceHealth {
         state,
         since_ms,
@@ -211,10 +211,12 @@ fn a_long_error_is_shortened() {
 }
 
 proptest! {
-    /// Whatever happens, in whatever order: an unwell source has a reason, a state has begun, an age is not negative, and a source for
-    /// which nothing waits is unwell only by a problem.
+    /// After any sequence of reports an unwell source has a reason, a state has a start, an age is
+    /// not negative, and a source without waiting work is unwell only by a problem.
     #[test]
-    fn a_state_is_always_explained(steps in prop::collection::vec((0..11_usize, 0..30_000_i64), 0..40)) {
+    fn an_unwell_source_has_a_reason(
+        steps in prop::collection::vec((0..11_usize, 0..30_000_i64), 0..40)
+    ) {
         let mut now = 1_000_000;
         let mut watch = SourceWatch::new(1_000_000);
         let mut waiting = false;
@@ -227,15 +229,16 @@ proptest! {
                 2 => { watch.waits(now, None); waiting = false }
                 3 => watch.progressed(now),
                 4 => watch.succeeded(now),
-                5 => watch.failed(now, "as told"),
-                6 => { watch.problem(now, Some(SourceProblem::stuck("as told"))); problem = true }
+                5 => watch.failed(now, "an error"),
+                6 => { watch.problem(now, Some(SourceProblem::stuck("an error"))); problem = true }
                 7 => { watch.problem(now, None); problem = false }
-                8 => watch.refused("as told".to_owned()),
-                9 => watch.blocked((later % 2 == 0).then(|| "as told".to_owned())),
+                8 => watch.refused("an error".to_owned()),
+                9 => watch.blocked((later % 2 == 0).then(|| "an error".to_owned())),
                 _ => watch.paused(now, later % 2 == 0),
             }
             let health = watch.health(now);
-            prop_assert!(health.since_ms <= now && health.oldest_waiting_ms.is_none_or(|age| age >= 0));
+            prop_assert!(health.since_ms <= now);
+            prop_assert!(health.oldest_waiting_ms.is_none_or(|age| age >= 0));
             prop_assert_eq!(health.state.is_unwell(), health.problem().is_some());
             prop_assert!(waiting || problem || !health.state.is_unwell());
             prop_assert_eq!(health.oldest_waiting_ms.is_some(), waiting);

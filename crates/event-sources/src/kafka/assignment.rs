@@ -1,26 +1,27 @@
-//! Which partitions a group's members have, read from its description: the assignment of Kafka's consumer protocol.
+//! Reads which partitions the members of a group have: the assignment of Kafka's consumer protocol.
 
 use std::collections::BTreeSet;
 
 /// A partition by the name of its topic.
 pub type TopicPartition = (String, i32);
 
-/// The partitions that an assignment names. `None`: it is none of the consumer protocol.
+/// The partitions that an assignment names. `None`: it is malformed.
 ///
-/// The form: version (16 bits), then a list of topics, each with its name and the list of its partitions, then data of the assignor. Lists
-/// and partitions are of 32 bits, names have a length of 16 bits before them; the most significant byte comes first.
+/// Format, big-endian: version (i16), number of topics (i32), and for each topic its name (length
+/// as i16), the number of its partitions (i32) and their numbers (i32); data of the assignor
+/// follows.
 pub fn assignment(bytes: &[u8]) -> Option<BTreeSet<TopicPartition>> {
     let mut rest = Reader(bytes);
     rest.i16()?;
-    let mut places = BTreeSet::new();
+    let mut partitions = BTreeSet::new();
     for _ in 0..rest.i32()? {
         let length = usize::try_from(rest.i16()?).ok()?;
         let topic = std::str::from_utf8(rest.bytes(length)?).ok()?.to_owned();
         for _ in 0..rest.i32()? {
-            places.insert((topic.clone(), rest.i32()?));
+            partitions.insert((topic.clone(), rest.i32()?));
         }
     }
-    Some(places)
+    Some(partitions)
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -41,37 +42,43 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How long no member had some of the partitions: a rebalance may leave them out for a moment.
+/// Counts observations in which partitions had no member. A rebalance leaves partitions unassigned
+/// for a short time.
 #[derive(Debug, Default)]
 pub struct UnassignedPartitions {
-    places: BTreeSet<TopicPartition>,
-    looks: u32,
+    partitions: BTreeSet<TopicPartition>,
+    times: u32,
 }
 
 impl UnassignedPartitions {
-    /// A look at a group that does not rebalance: the partitions that are there, and those that members have. How often in a row some were
-    /// left out, and which.
-    pub fn looked(
+    /// Compares all partitions of the topics with those that members have, while the group is
+    /// stable. Returns in how many consecutive observations the same partitions were unassigned,
+    /// and which.
+    pub fn observe(
         &mut self,
-        there: &BTreeSet<TopicPartition>,
-        held: &BTreeSet<TopicPartition>,
+        all: &BTreeSet<TopicPartition>,
+        assigned: &BTreeSet<TopicPartition>,
     ) -> (u32, &BTreeSet<TopicPartition>) {
-        let unheld: BTreeSet<TopicPartition> = there.difference(held).cloned().collect();
+        let unassigned: BTreeSet<TopicPartition> = all.difference(assigned).cloned().collect();
         let lasting: BTreeSet<TopicPartition> =
-            self.places.intersection(&unheld).cloned().collect();
-        if unheld.is_empty() {
-            self.looks = 0;
+            self.partitions.intersection(&unassigned).cloned().collect();
+        if unassigned.is_empty() {
+            self.times = 0;
         } else if lasting.is_empty() {
-            self.looks = 1;
+            self.times = 1;
         } else {
-            self.looks += 1;
+            self.times += 1;
         }
-        self.places = if lasting.is_empty() { unheld } else { lasting };
-        (self.looks, &self.places)
+        self.partitions = if lasting.is_empty() {
+            unassigned
+        } else {
+            lasting
+        };
+        (self.times, &self.partitions)
     }
 
-    /// Nothing is known of the group just now.
-    pub fn unknown(&mut self) {
+    /// Starts over: the group is not stable.
+    pub fn reset(&mut self) {
         *self = Self::default();
     }
 }
@@ -80,19 +87,19 @@ impl UnassignedPartitions {
 mod tests {
     use super::*;
 
-    fn places(all: &[(&str, i32)]) -> BTreeSet<TopicPartition> {
+    fn partitions(all: &[(&str, i32)]) -> BTreeSet<TopicPartition> {
         all.iter()
             .map(|(topic, number)| ((*topic).to_owned(), *number))
             .collect()
     }
 
     #[test]
-    fn an_assignment_is_read_and_a_broken_one_is_none() {
+    fn a_malformed_assignment_is_none() {
         let mut bytes = vec![
             0, 1, 0, 0, 0, 2, 0, 1, b'a', 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 7,
         ];
         bytes.extend([0, 2, b'b', b'c', 0, 0, 0, 0, 255, 255, 255, 255]);
-        assert_eq!(assignment(&bytes), Some(places(&[("a", 0), ("a", 7)])));
+        assert_eq!(assignment(&bytes), Some(partitions(&[("a", 0), ("a", 7)])));
         assert_eq!(assignment(&[0, 0, 0, 0, 0, 0]), Some(BTreeSet::new()));
         for broken in 0..20 {
             assert_eq!(assignment(&bytes[..broken]), None, "{broken} bytes");
@@ -100,18 +107,25 @@ mod tests {
     }
 
     #[test]
-    fn partitions_that_stay_without_a_member_are_counted() {
-        let all = places(&[("a", 0), ("a", 1)]);
-        let mut unheld = UnassignedPartitions::default();
-        assert_eq!(unheld.looked(&all, &all).0, 0, "others may have them all");
-        assert_eq!(unheld.looked(&all, &places(&[("a", 0)])).0, 1);
+    fn partitions_without_a_member_are_counted() {
+        let all = partitions(&[("a", 0), ("a", 1)]);
+        let mut unassigned = UnassignedPartitions::default();
         assert_eq!(
-            unheld.looked(&all, &places(&[("a", 1)])).0,
+            unassigned.observe(&all, &all).0,
+            0,
+            "others may have them all"
+        );
+        assert_eq!(unassigned.observe(&all, &partitions(&[("a", 0)])).0, 1);
+        assert_eq!(
+            unassigned.observe(&all, &partitions(&[("a", 1)])).0,
             1,
             "a rebalance moved on"
         );
-        assert_eq!(unheld.looked(&all, &places(&[])), (2, &places(&[("a", 0)])));
-        unheld.unknown();
-        assert_eq!(unheld.looked(&all, &places(&[])).0, 1);
+        assert_eq!(
+            unassigned.observe(&all, &partitions(&[])),
+            (2, &partitions(&[("a", 0)]))
+        );
+        unassigned.reset();
+        assert_eq!(unassigned.observe(&all, &partitions(&[])).0, 1);
     }
 }

@@ -1,14 +1,15 @@
-//! How far librdkafka has fetched each partition, by its statistics.
+//! The fetch position of each partition, from the statistics of librdkafka.
 //!
-//! Behind the last record of a log there may be offsets that no consumer ever gets: markers of transactions, records of aborted ones,
-//! records that compaction removed. Once everything that was fetched before the statistics were made has been read, those offsets need
-//! nothing and are committed. Otherwise they would count as lag, and as deleted unread when retention removes them.
+//! Behind the last record of a log there may be offsets that no consumer receives: transaction
+//! markers, records of aborted transactions, records that compaction removed. Once all records that
+//! were fetched before the statistics have been read, those offsets are committed. Otherwise they
+//! would count as lag, and as deleted unread when retention removes them.
 
 use std::collections::BTreeMap;
 
 use crate::stream::{Offset, Partition};
 
-/// Reports that must have come since the partition was assigned or moved: those before are about its earlier position.
+/// Reports that must arrive after an assignment or a move: earlier ones may hold the old position.
 const SETTLING: u32 = 3;
 
 /// The next offset to fetch, by partition.
@@ -16,18 +17,18 @@ const SETTLING: u32 = 3;
 pub struct FetchPositions(BTreeMap<Partition, (Offset, u32)>);
 
 impl FetchPositions {
-    /// Statistics say that this is the next offset to fetch.
+    /// Records the next offset to fetch, as reported by the statistics.
     pub fn reported(&mut self, partition: Partition, next: Offset) {
         let entry = self.0.entry(partition).or_default();
         *entry = (next, entry.1.saturating_add(1));
     }
 
-    /// The partition is read from elsewhere.
+    /// The partition was moved: reports so far are void.
     pub fn moved(&mut self, partition: Partition) {
         self.0.remove(&partition);
     }
 
-    /// Everything before this offset was fetched. `None`: not known yet.
+    /// The offset before which everything was fetched, if known.
     pub fn through(&self, partition: Partition) -> Option<Offset> {
         self.0
             .get(&partition)

@@ -1,9 +1,9 @@
-//! What is known of a partition's log.
+//! The end of a partition's log.
 
 use crate::stream::Offset;
 
-/// The ends of a partition's log. librdkafka reports them with what it fetches; a partition of which it fetches nothing, because this host
-/// holds as many of its records as it may, is looked up by `survey` instead.
+/// The ends of a partition's log. librdkafka reports them with each fetch. A partition that it does
+/// not fetch, because the host's buffer is full, must be looked up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LogEnd {
     /// Next offset that librdkafka fetches.
@@ -17,11 +17,11 @@ pub struct LogEnd {
 }
 
 impl LogEnd {
-    /// What librdkafka reports; negative: not known.
+    /// A report of librdkafka; negative offsets are unknown.
     pub fn reported(next: Offset, end: Offset, stable: Offset) -> Self {
         let known = |offset: Offset| (offset >= 0).then_some(offset);
         let stable = known(stable).or(known(end));
-        // before the first answer to a fetch librdkafka reports 0
+        // librdkafka reports 0 as the next offset before the first answer to a fetch
         Self {
             next: known(next).filter(|_| stable.is_some()),
             end: known(end),
@@ -30,7 +30,7 @@ impl LogEnd {
         }
     }
 
-    /// Takes over a report. One with the same last stable offset leaves what was looked up since.
+    /// Applies a report. A value that was looked up stays until the last stable offset changes.
     pub fn report(&mut self, report: Self) {
         let looked_up = self.looked_up.filter(|_| self.stable == report.stable);
         *self = Self {
@@ -39,7 +39,7 @@ impl LogEnd {
         };
     }
 
-    /// Keeps the last stable offset that was looked up.
+    /// Records a last stable offset that was looked up.
     pub fn look_up(&mut self, stable: Offset) {
         self.looked_up = Some(stable);
     }
@@ -54,7 +54,7 @@ impl LogEnd {
         self.end.max(self.looked_up)
     }
 
-    /// Offsets behind the last stable one: they belong to a transaction that is open, or follow its beginning. Known only where
+    /// Number of offsets behind the last stable one, which an open transaction holds back. 0 unless
     /// everything before them was fetched.
     pub fn held_back(&self) -> i64 {
         let held_back = self

@@ -1,16 +1,18 @@
-//! Which member of its consumer group a mapping is. No clock, no randomness: both are parameters.
+//! The name under which a mapping joins its consumer group. No clock, no randomness: both are
+//! parameters.
 //!
-//! A host is a static member, so that after a kill its successor takes over at once. Two members of one name fence each other: each
-//! join shuts the other one out. A member is also fenced without another one, when the group's coordinator lost it (a broker that was
-//! killed) and receives a commit of its past. So a mapping that is fenced joins again under its name; one that is fenced again
-//! within [`FENCED_AGAIN_WITHIN`] shares its name with another process, and goes on under a name of its own.
+//! A host is a static member, so that its successor takes over at once after a kill. Two members of
+//! one name fence each other with each join. A member is also fenced without a second one, when the
+//! group's coordinator lost it (its broker was killed) and receives a commit from before. Therefore
+//! a fenced mapping joins again under its name. If it is fenced again within
+//! [`FENCED_AGAIN_WITHIN`], another process has the same name, and the mapping takes a unique one.
 
 use std::time::{Duration, Instant};
 
-/// Fenced twice within this time, a name counts as taken.
+/// A name that is fenced twice within this time belongs to another process.
 pub const FENCED_AGAIN_WITHIN: Duration = Duration::from_secs(60);
 
-/// A mapping's way to be a member.
+/// The membership of a mapping in its group.
 #[derive(Debug, Default)]
 pub struct Membership {
     fenced: Option<Instant>,
@@ -18,18 +20,18 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// The name to join under. `host_id`: the host's, the same after a restart.
-    pub fn of(&self, host_id: &str) -> String {
+    /// The name to join under. `host_id` survives a restart of the host.
+    pub fn name(&self, host_id: &str) -> String {
         self.own
             .map_or_else(|| host_id.to_owned(), |own| format!("{host_id}-{own:08x}"))
     }
 
-    /// The group gives the member of this name nothing: it joins under another one. `random`: as for [`Self::fenced`].
-    pub fn leaves_its_name(&mut self, random: u32) {
+    /// Takes a unique name, because the group assigns nothing to the member of this name.
+    pub fn rename(&mut self, random: u32) {
         self.own = Some(random);
     }
 
-    /// The membership was taken over. `random`: tells a name of its own from every other.
+    /// The member was fenced. `random` makes a unique name unique.
     pub fn fenced(&mut self, now: Instant, random: u32) {
         let before = self.fenced.replace(now);
         if before.is_some_and(|before| now.saturating_duration_since(before) < FENCED_AGAIN_WITHIN)

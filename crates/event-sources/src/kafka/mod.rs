@@ -1,8 +1,9 @@
 //! Rules about consumer groups and partition logs of Kafka, without a broker.
 //!
-//! [`resume`] decides where a group continues in a partition and which losses need an alarm, [`Membership`] under which name
-//! a host joins its group, [`assignment`] reads what a group's members are assigned, [`FetchPositions`] and [`LogEnd`] keep what
-//! librdkafka reports of a partition.
+//! [`resume`] decides where a group continues in a partition and which losses need an alarm,
+//! [`Membership`] under which name a host joins its group, [`assignment`] reads what a group's
+//! members are assigned, [`FetchPositions`] and [`LogEnd`] keep what librdkafka reports of a
+//! partition.
 
 mod assignment;
 mod fetch_position;

@@ -1,46 +1,47 @@
-//! Where a group goes on in a partition that this host was assigned: a rule about offsets, without a broker.
+//! Decides where a group continues in a partition that was assigned to this host.
 //!
-//! Nothing is skipped without an alarm. Records that were deleted before they were read are counted. A log that is not the one that the
-//! committed offset belongs to is read from its start, since no record of it was read.
+//! No record is skipped without an alarm. Records that were deleted unread are counted. A log other
+//! than the one of the committed offset is read from its start, since none of its records were
+//! read.
 
 use crate::stream::Offset;
 
-/// A topic, compared with the one that this host last read under the same name with the same group.
+/// A topic, compared with the one that this host last read under the same name and group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TopicIdentity {
-    /// This host has read none.
+    /// This host has read no topic of this name.
     New,
-    /// It is the same topic.
+    /// The topic is the same.
     Same,
-    /// It was deleted, and another one was created under its name.
+    /// The topic was deleted and created again.
     Replaced,
-    /// This host has read one, and the brokers give topics no ids.
+    /// This host has read a topic of this name, but the brokers report no topic ids.
     Unknown,
 }
 
-/// What the brokers say of a partition.
+/// What the brokers report of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionLog {
-    /// Next offset that the group reads; `None`: none is committed.
+    /// Committed offset of the group: the next to read.
     pub committed: Option<Offset>,
     /// First offset of the log.
     pub start: Offset,
-    /// Offset of the next record that is written, or the first of an open transaction.
+    /// Last stable offset: the end of the log, or the start of an open transaction.
     pub end: Offset,
 }
 
-/// Where reading begins.
+/// Where reading starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResumeFrom {
     /// At the committed offset.
     Committed(Offset),
-    /// Where `StartingPosition` says: the group has never read the topic.
+    /// At `StartingPosition`: the group has never read the topic.
     StartingPosition,
     /// At the first offset of the log.
     LogStart,
 }
 
-/// What needs an alarm.
+/// A finding that needs an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogAnomaly {
     /// The offsets `first` to `last` were deleted before the group read them.
@@ -52,7 +53,8 @@ pub enum LogAnomaly {
     },
     /// The topic was deleted and created again.
     Replaced,
-    /// The log ends before the committed offset, or was rewritten before it: it was cut, or the topic was deleted and created again.
+    /// The log ends before the committed offset, or was rewritten before it: it was truncated, or
+    /// the topic was deleted and created again.
     Cut {
         /// Offset that the group had committed.
         committed: Offset,
@@ -61,8 +63,9 @@ pub enum LogAnomaly {
     },
 }
 
-/// Where to go on. `first_time`: the group has committed nothing in any partition of the topic. `rewritten`: the brokers refused the
-/// position that this host had read up to, although the log seems to have it.
+/// Where to continue. `first_time`: the group has committed no offset in any partition of the
+/// topic. `rewritten`: the brokers refused this host's position, although the log seems to contain
+/// it.
 pub fn resume(
     log: PartitionLog,
     identity: TopicIdentity,
@@ -74,7 +77,7 @@ pub fn resume(
     match log.committed {
         _ if replaced => (ResumeFrom::LogStart, Some(LogAnomaly::Replaced)),
         None if first_time => (ResumeFrom::StartingPosition, None),
-        // a partition that was added later
+        // the partition was added later
         None => (ResumeFrom::LogStart, None),
         Some(committed) if committed < log.start => (
             ResumeFrom::LogStart,
@@ -182,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_group_that_never_read_uses_the_starting_position() {
+    fn only_a_new_group_uses_the_starting_position() {
         for identity in [TopicIdentity::New, TopicIdentity::Same] {
             assert_eq!(
                 at(None, identity, true),

@@ -1,18 +1,18 @@
-//! Batches: messages that travel together, cut by count and by bytes.
+//! Forms batches, bounded by count and bytes.
 
-use crate::Millis;
 use std::collections::VecDeque;
 
 use super::{MessageKey, QueueMessage, QueueSettings};
+use crate::Millis;
 
-/// Messages for one invocation, in the order received.
+/// The messages of one invocation, in the order received.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) messages: Vec<QueueMessage>,
     bytes: usize,
-    /// When the first of them was received.
+    /// When the first message was received.
     pub(super) since: Millis,
-    /// When the last request to hide the first of them was made.
+    /// When the visibility timeout of the first message was last set.
     pub(super) hidden_since: Millis,
 }
 
@@ -25,8 +25,9 @@ impl Batch {
         self.messages.len()
     }
 
-    /// Takes the message if the batch has room for it. An empty one takes any: a message beyond the limit travels alone.
-    fn take(
+    /// Adds the message if it fits, else returns it. An empty batch accepts any size, so that a
+    /// message beyond the limit travels alone.
+    fn push(
         &mut self,
         message: QueueMessage,
         now: Millis,
@@ -47,18 +48,18 @@ impl Batch {
         None
     }
 
-    /// Their names.
     pub(super) fn keys(&self) -> Vec<MessageKey> {
         self.messages.iter().map(|message| message.key).collect()
     }
 
-    /// Nothing more fits, whatever its size.
+    /// Whether no message of any size fits.
     pub(super) fn is_full(&self, settings: &QueueSettings) -> bool {
         self.len() >= settings.batch_size || settings.envelope + self.bytes >= settings.max_payload
     }
 }
 
-/// Adds messages to the batch that is open; whenever the next does not fit, the batch moves to `closed` and a new one opens.
+/// Adds messages to the open batch. When one does not fit, the batch moves to `closed` and a new
+/// one opens.
 pub(super) fn fill(
     open: &mut Batch,
     messages: Vec<QueueMessage>,
@@ -67,10 +68,10 @@ pub(super) fn fill(
     closed: &mut VecDeque<Batch>,
 ) {
     for message in messages {
-        if let Some(message) = open.take(message, now, settings) {
+        if let Some(message) = open.push(message, now, settings) {
             closed.push_back(std::mem::take(open));
-            // an empty batch takes it
-            open.take(message, now, settings);
+            // an empty batch accepts any message
+            open.push(message, now, settings);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The machine, one behaviour at a time.
+//! Receives, batches, groups, pauses and drain, one behaviour at a time.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) fn settings() -> QueueSettings {
     }
 }
 
-fn messages(keys: std::ops::Range<MessageKey>, size: usize) -> Vec<QueueMessage> {
+pub(super) fn messages(keys: std::ops::Range<MessageKey>, size: usize) -> Vec<QueueMessage> {
     keys.map(|key| QueueMessage {
         key,
         size,
@@ -30,7 +30,7 @@ fn messages(keys: std::ops::Range<MessageKey>, size: usize) -> Vec<QueueMessage>
     .collect()
 }
 
-fn grouped(groups: &[&str]) -> Vec<QueueMessage> {
+pub(super) fn grouped(groups: &[&str]) -> Vec<QueueMessage> {
     groups
         .iter()
         .zip(0..)
@@ -42,8 +42,8 @@ fn grouped(groups: &[&str]) -> Vec<QueueMessage> {
         .collect()
 }
 
-/// The machine after its first step, and the name of the request it made.
-fn asking(limits: QueueSettings) -> (QueueMachine, ReceiveId) {
+/// The machine after its first step, and its first request.
+pub(super) fn requesting(limits: QueueSettings) -> (QueueMachine, ReceiveId) {
     let mut machine = QueueMachine::new(limits);
     let out = step(&mut machine, 0, QueueInput::Tick);
     let [QueueAction::Receive { id, .. }] = out[..] else {
@@ -52,13 +52,13 @@ fn asking(limits: QueueSettings) -> (QueueMachine, ReceiveId) {
     (machine, id)
 }
 
-fn step(machine: &mut QueueMachine, now: Millis, input: QueueInput) -> Vec<QueueAction> {
+pub(super) fn step(machine: &mut QueueMachine, now: Millis, input: QueueInput) -> Vec<QueueAction> {
     let mut out = Vec::new();
     machine.step(now, input, &mut out);
     out
 }
 
-fn receives(out: &[QueueAction]) -> Vec<ReceiveId> {
+pub(super) fn receives(out: &[QueueAction]) -> Vec<ReceiveId> {
     out.iter()
         .filter_map(|action| {
             if let QueueAction::Receive { id, .. } = action {
@@ -70,7 +70,7 @@ fn receives(out: &[QueueAction]) -> Vec<ReceiveId> {
         .collect()
 }
 
-fn invoked(out: &[QueueAction]) -> Vec<(InvocationId, Vec<MessageKey>)> {
+pub(super) fn invoked(out: &[QueueAction]) -> Vec<(InvocationId, Vec<MessageKey>)> {
     let invoke = |action: &QueueAction| match action {
         QueueAction::Invoke { id, batch, .. } => Some((*id, batch.clone())),
         _ => None,
@@ -79,20 +79,20 @@ fn invoked(out: &[QueueAction]) -> Vec<(InvocationId, Vec<MessageKey>)> {
 }
 
 #[test]
-fn what_arrives_at_an_idle_mapping_is_invoked_in_the_same_step() {
-    let (mut machine, id) = asking(settings());
+fn an_idle_mapping_invokes_at_once() {
+    let (mut machine, id) = requesting(settings());
     let out = step(
         &mut machine,
         5,
         QueueInput::Received(id, messages(0..1, 10)),
     );
     assert_eq!(invoked(&out)[0].1, [0]);
-    assert_eq!(receives(&out).len(), 1, "the other permit asks on");
+    assert_eq!(receives(&out).len(), 1, "the other permit keeps requesting");
 }
 
 #[test]
-fn without_a_free_permit_nothing_is_asked_for() {
-    let (mut machine, id) = asking(QueueSettings {
+fn without_a_free_permit_nothing_is_requested() {
+    let (mut machine, id) = requesting(QueueSettings {
         concurrency: 1,
         ..settings()
     });
@@ -120,8 +120,8 @@ fn without_a_free_permit_nothing_is_asked_for() {
 }
 
 #[test]
-fn requests_grow_while_they_come_back_full_and_fall_to_one_on_an_empty_one() {
-    let (mut machine, first) = asking(QueueSettings {
+fn requests_grow_while_they_return_full() {
+    let (mut machine, first) = requesting(QueueSettings {
         concurrency: 10,
         ..settings()
     });
@@ -165,9 +165,9 @@ fn requests_grow_while_they_come_back_full_and_fall_to_one_on_an_empty_one() {
 }
 
 #[test]
-fn a_window_gathers_until_it_is_over_and_asks_shortly_in_its_last_second() {
+fn a_window_gathers_until_its_end() {
     let window = Duration::from_secs(3);
-    let (mut machine, id) = asking(QueueSettings {
+    let (mut machine, id) = requesting(QueueSettings {
         batch_size: 100,
         window,
         concurrency: 1,
@@ -178,7 +178,7 @@ fn a_window_gathers_until_it_is_over_and_asks_shortly_in_its_last_second() {
         0,
         QueueInput::Received(id, messages(0..4, 10)),
     );
-    let [QueueAction::Receive { id, most: 10, wait }] = out[..] else {
+    let [QueueAction::Receive { id, max: 10, wait }] = out[..] else {
         panic!("{out:?}")
     };
     assert_eq!(
@@ -220,7 +220,7 @@ fn a_window_gathers_until_it_is_over_and_asks_shortly_in_its_last_second() {
 #[test]
 fn a_full_batch_does_not_wait_for_its_window() {
     let window = Duration::from_secs(300);
-    let (mut machine, mut id) = asking(QueueSettings {
+    let (mut machine, mut id) = requesting(QueueSettings {
         batch_size: 25,
         window,
         concurrency: 1,
@@ -243,108 +243,8 @@ fn a_full_batch_does_not_wait_for_its_window() {
 }
 
 #[test]
-fn a_batch_is_cut_by_size_and_what_waits_for_its_permit_stays_hidden() {
-    let (mut machine, id) = asking(QueueSettings {
-        concurrency: 1,
-        ..settings()
-    });
-    let mut some = messages(0..3, 400);
-    some.push(QueueMessage {
-        key: 3,
-        size: 5_000,
-        group: None,
-    });
-    let out = step(&mut machine, 0, QueueInput::Received(id, some));
-    assert_eq!(invoked(&out), [(2, vec![0, 1])]);
-    let out = step(
-        &mut machine,
-        1_000,
-        QueueInput::Finished(2, QueueBatchResult::Failed),
-    );
-    assert_eq!(out[0], QueueAction::Leave(vec![0, 1]));
-    assert_eq!(invoked(&out), [(3, vec![2])]);
-    step(&mut machine, 1_000, QueueInput::Begun(3));
-    assert_eq!(machine.wake(), Some(10_000));
-    assert_eq!(
-        step(&mut machine, 10_000, QueueInput::Tick),
-        [QueueAction::Extend(vec![3])]
-    );
-    assert_eq!(machine.wake(), Some(20_000));
-}
-
-#[test]
-fn a_message_stays_hidden_while_its_function_starts() {
-    let hidden = Duration::from_secs(6);
-    let (mut machine, id) = asking(QueueSettings {
-        concurrency: 1,
-        hidden,
-        ..settings()
-    });
-    let invocation = invoked(&step(
-        &mut machine,
-        0,
-        QueueInput::Received(id, messages(0..2, 10)),
-    ))[0]
-        .0;
-    for at in [2_000, 4_000, 6_000, 8_000] {
-        assert_eq!(machine.wake(), Some(at));
-        assert_eq!(
-            step(&mut machine, at, QueueInput::Tick),
-            [QueueAction::Extend(vec![0, 1])]
-        );
-    }
-    assert_eq!(
-        step(&mut machine, 9_000, QueueInput::Begun(invocation)),
-        [],
-        "5 s are left of the 3 s that it may run"
-    );
-    assert_eq!(
-        machine.wake(),
-        None,
-        "the queue's own visibility counts from here on"
-    );
-    assert_eq!(step(&mut machine, 99_000, QueueInput::Tick), []);
-}
-
-#[test]
-fn a_message_is_hidden_for_as_long_as_its_function_may_run() {
-    let (mut machine, id) = asking(QueueSettings {
-        concurrency: 1,
-        timeout: Duration::from_secs(25),
-        ..settings()
-    });
-    let invocation = invoked(&step(
-        &mut machine,
-        0,
-        QueueInput::Received(id, messages(0..1, 10)),
-    ))[0]
-        .0;
-    assert_eq!(
-        step(&mut machine, 9_000, QueueInput::Begun(invocation)),
-        [QueueAction::Extend(vec![0])],
-        "21 s were left"
-    );
-    let (mut machine, id) = asking(QueueSettings {
-        concurrency: 1,
-        timeout: Duration::from_secs(30),
-        ..settings()
-    });
-    let invocation = invoked(&step(
-        &mut machine,
-        0,
-        QueueInput::Received(id, messages(0..1, 10)),
-    ))[0]
-        .0;
-    assert_eq!(
-        step(&mut machine, 20, QueueInput::Begun(invocation)),
-        [],
-        "one that is begun at once costs no request"
-    );
-}
-
-#[test]
-fn a_group_stops_at_its_first_failure_and_the_others_go_on() {
-    let (mut machine, id) = asking(settings());
+fn a_group_stops_at_its_first_failure() {
+    let (mut machine, id) = requesting(settings());
     let out = step(
         &mut machine,
         0,
@@ -366,8 +266,8 @@ fn a_group_stops_at_its_first_failure_and_the_others_go_on() {
 }
 
 #[test]
-fn a_group_is_never_in_two_batches_at_once() {
-    let (mut machine, id) = asking(settings());
+fn a_group_is_in_one_batch_only() {
+    let (mut machine, id) = requesting(settings());
     let mut some = grouped(&["a", "a", "a"]);
     some[1].size = 975;
     let out = step(&mut machine, 0, QueueInput::Received(id, some));
@@ -377,8 +277,8 @@ fn a_group_is_never_in_two_batches_at_once() {
 }
 
 #[test]
-fn requests_that_fail_are_made_again_after_growing_pauses() {
-    let (mut machine, id) = asking(settings());
+fn failed_requests_are_repeated_after_growing_pauses() {
+    let (mut machine, id) = requesting(settings());
     assert_eq!(step(&mut machine, 0, QueueInput::ReceiveFailed(id)), []);
     assert_eq!(machine.wake(), Some(100));
     let [id] = receives(&step(&mut machine, 100, QueueInput::Tick))[..] else {
@@ -401,8 +301,8 @@ fn requests_that_fail_are_made_again_after_growing_pauses() {
 }
 
 #[test]
-fn a_batch_that_found_no_function_goes_back_and_nothing_is_asked_for_a_moment() {
-    let (mut machine, id) = asking(QueueSettings {
+fn a_batch_not_invoked_is_released() {
+    let (mut machine, id) = requesting(QueueSettings {
         concurrency: 1,
         ..settings()
     });
@@ -421,94 +321,4 @@ fn a_batch_that_found_no_function_goes_back_and_nothing_is_asked_for_a_moment() 
         [QueueAction::Release(vec![0, 1])]
     );
     assert_eq!(machine.wake(), Some(107));
-}
-
-#[test]
-fn a_drain_invokes_what_was_received_and_receives_nothing_more() {
-    let window = Duration::from_secs(100);
-    let (mut machine, id) = asking(QueueSettings {
-        batch_size: 5,
-        window,
-        ..settings()
-    });
-    let out = step(
-        &mut machine,
-        0,
-        QueueInput::Received(id, messages(0..5, 10)),
-    );
-    let invocation = invoked(&out)[0].0;
-    let next = receives(&out);
-    let more = receives(&step(
-        &mut machine,
-        0,
-        QueueInput::Received(next[0], messages(5..7, 10)),
-    ));
-    let [(second, batch)] = &invoked(&step(&mut machine, 0, QueueInput::Drain))[..] else {
-        panic!()
-    };
-    assert!(*batch == [5, 6] && !machine.is_idle());
-    for id in next[1..].iter().chain(&more) {
-        assert_eq!(
-            step(
-                &mut machine,
-                9,
-                QueueInput::Received(*id, messages(7..8, 10))
-            ),
-            [],
-            "both permits are in use"
-        );
-    }
-    let out = step(
-        &mut machine,
-        9,
-        QueueInput::Finished(invocation, QueueBatchResult::Answered(vec![4])),
-    );
-    assert_eq!(
-        out[..2],
-        [
-            QueueAction::Delete(vec![0, 1, 2, 3]),
-            QueueAction::Leave(vec![4])
-        ]
-    );
-    let mut left = vec![*second];
-    left.extend(invoked(&out).iter().map(|(id, _)| *id));
-    while let Some(id) = left.pop() {
-        let out = step(
-            &mut machine,
-            9,
-            QueueInput::Finished(id, QueueBatchResult::Answered(Vec::new())),
-        );
-        assert!(receives(&out).is_empty(), "{out:?}");
-        left.extend(invoked(&out).iter().map(|(id, _)| *id));
-    }
-    assert!(machine.is_idle() && machine.overview().held == 0 && machine.wake().is_none());
-}
-
-#[test]
-fn a_paused_mapping_finishes_what_it_asked_for_and_asks_for_nothing_more() {
-    let (mut machine, id) = asking(settings());
-    let tuned = |paused| {
-        QueueInput::Tuned(SourceSettings {
-            batch_size: 10,
-            window: Duration::ZERO,
-            concurrency: 2,
-            paused,
-            ..SourceSettings::default()
-        })
-    };
-    assert_eq!(step(&mut machine, 0, tuned(true)), []);
-    let out = step(
-        &mut machine,
-        5,
-        QueueInput::Received(id, messages(0..2, 10)),
-    );
-    assert_eq!((invoked(&out).len(), receives(&out).len()), (1, 0));
-    let out = step(
-        &mut machine,
-        9,
-        QueueInput::Finished(invoked(&out)[0].0, QueueBatchResult::Answered(Vec::new())),
-    );
-    assert_eq!(out, [QueueAction::Delete(vec![0, 1])]);
-    assert_eq!(machine.wake(), None, "nothing is due while it is paused");
-    assert_eq!(receives(&step(&mut machine, 9, tuned(false))).len(), 1);
 }

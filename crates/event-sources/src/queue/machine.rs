@@ -1,6 +1,5 @@
-//! When to ask the queue, and which messages travel together.
+//! Decides when to receive, and which messages travel together.
 
-use crate::{InvocationId, Millis};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -10,22 +9,24 @@ use super::{
     MAX_RECEIVED, QueueAction, QueueBatchResult, QueueInput, QueueMessage, QueueOverview,
     QueueSettings, ReceiveId,
 };
-use crate::SourceSettings;
+use crate::{InvocationId, Millis, SourceSettings};
 
-/// Pause between the short requests in the last second of a batching window, in which no whole second fits.
+/// Pause between requests in the last second of a batching window: the wait of a request counts in
+/// whole seconds.
 const SHORT_POLL: Millis = 100;
 
-/// A message that waits is hidden again so many times within the time that it is hidden for: one lost request changes nothing.
+/// How often a waiting message is hidden again within its visibility timeout, so that one lost
+/// request does no harm.
 const EXTENSIONS: Millis = 3;
 
-/// A wait that is worth a request when the function begins.
+/// Minimum wait for which a message is hidden again when the function begins.
 const LONG_WAIT: Millis = 500;
 
-/// A batch that was handed to the function.
+/// A batch that was sent to the function.
 #[derive(Debug)]
-struct Flying {
+struct InFlightBatch {
     batch: Batch,
-    /// An instance has it.
+    /// An instance has begun it.
     begun: bool,
 }
 
@@ -33,37 +34,38 @@ struct Flying {
 #[derive(Debug)]
 pub struct QueueMachine {
     settings: QueueSettings,
-    /// Messages asked for, by request.
+    /// Requested messages, by open request.
     receives: BTreeMap<ReceiveId, usize>,
-    /// Requests wanted at one time: grows while they come back full, is one again when one comes back empty.
-    wanted: usize,
-    /// Gathering; only with a window does it stay from one step to the next.
+    /// Target of concurrent requests: grows while requests return full, resets to 1 when one
+    /// returns empty.
+    target_receives: usize,
+    /// The batch being gathered. Without a window it is empty between steps.
     open: Batch,
-    /// Closed, and waiting for a permit: only what a cut by size made more of than was asked for.
+    /// Batches that wait for a permit. A cut by size can make more batches than permits.
     closed: VecDeque<Batch>,
-    flying: BTreeMap<InvocationId, Flying>,
+    in_flight: BTreeMap<InvocationId, InFlightBatch>,
     next_id: u64,
-    /// Requests that failed in a row.
+    /// Consecutive failed requests.
     failures: u32,
-    /// Batches that found no function in a row.
+    /// Consecutive batches that were not invoked.
     refusals: u32,
-    /// No request before.
+    /// Earliest time of the next request.
     not_before: Millis,
     draining: bool,
-    /// Asks for nothing until told otherwise.
+    /// Receives nothing while set.
     paused: bool,
 }
 
 impl QueueMachine {
-    /// A mapping that has asked for nothing yet.
+    /// A mapping that has received nothing yet.
     pub fn new(settings: QueueSettings) -> Self {
         Self {
             settings,
             receives: BTreeMap::new(),
-            wanted: 1,
+            target_receives: 1,
             open: Batch::default(),
             closed: VecDeque::new(),
-            flying: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
             next_id: 0,
             failures: 0,
             refusals: 0,
@@ -73,13 +75,13 @@ impl QueueMachine {
         }
     }
 
-    /// Takes what happened and appends what to do. Every step also does what has become due by `now`.
+    /// Applies an input and everything that is due at `now`; appends the resulting actions.
     pub fn step(&mut self, now: Millis, input: QueueInput, out: &mut Vec<QueueAction>) {
         match input {
             QueueInput::Received(id, messages) => self.received(now, id, messages, out),
             QueueInput::ReceiveFailed(id) => {
                 if self.receives.remove(&id).is_some() {
-                    self.wanted = 1;
+                    self.target_receives = 1;
                     self.failures = self.failures.saturating_add(1);
                     self.pause(now, self.failures);
                 }
@@ -94,49 +96,53 @@ impl QueueMachine {
         self.start(out);
         self.keep_hidden(now, out);
         if !self.draining {
-            self.ask(now, out);
+            self.receive(now, out);
         }
     }
 
-    /// When the next step is due if nothing happens before. `None`: only an event can move it.
+    /// When the next [`QueueInput::Tick`] is due. `None`: nothing is due.
     pub fn wake(&self) -> Option<Millis> {
         let window = (!self.open.is_empty()).then(|| self.window_end());
         let waiting = self
-            .flying
+            .in_flight
             .values()
-            .filter(|flying| !flying.begun)
-            .map(|flying| &flying.batch);
+            .filter(|in_flight| !in_flight.begun)
+            .map(|in_flight| &in_flight.batch);
         let waiting = waiting
             .chain(&self.closed)
             .chain(Some(&self.open).filter(|open| !open.is_empty()));
         let extend = waiting.map(|batch| self.extend_at(batch)).min();
-        let asks = !self.draining
-            && self.receives.len() < self.wanted
+        let receives = !self.draining
+            && self.receives.len() < self.target_receives
             && self.room() > 0
             && self.not_before > Millis::MIN;
         window
             .into_iter()
             .chain(extend)
-            .chain(asks.then_some(self.not_before))
+            .chain(receives.then_some(self.not_before))
             .min()
     }
 
-    /// Nothing is in flight: no request, no invocation.
+    /// Whether no request and no invocation is open.
     pub fn is_idle(&self) -> bool {
-        self.receives.is_empty() && self.flying.is_empty()
+        self.receives.is_empty() && self.in_flight.is_empty()
     }
 
-    /// How long the queue is to hide what waits.
+    /// The visibility timeout for waiting messages.
     pub fn hidden(&self) -> Duration {
         self.settings.hidden
     }
 
-    /// What is where, for the status.
+    /// Counts for the status.
     pub fn overview(&self) -> QueueOverview {
         let held = self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>();
         QueueOverview {
             receives: self.receives.len(),
-            in_flight: self.flying.values().map(|flying| flying.batch.len()).sum(),
+            in_flight: self
+                .in_flight
+                .values()
+                .map(|in_flight| in_flight.batch.len())
+                .sum(),
             held,
         }
     }
@@ -155,13 +161,15 @@ impl QueueMachine {
         messages: Vec<QueueMessage>,
         out: &mut Vec<QueueAction>,
     ) {
-        let Some(most) = self.receives.remove(&id) else {
+        let Some(max) = self.receives.remove(&id) else {
             return;
         };
         self.failures = 0;
         match messages.len() {
-            0 => self.wanted = 1,
-            full if full >= most => self.wanted = (self.wanted + 1).min(self.settings.max_receives),
+            0 => self.target_receives = 1,
+            full if full >= max => {
+                self.target_receives = (self.target_receives + 1).min(self.settings.max_receives);
+            }
             _ => {}
         }
         let ordered = messages.iter().any(|message| message.group.is_some());
@@ -174,7 +182,8 @@ impl QueueMachine {
             &mut self.closed,
         );
         if ordered && self.closed.len() > before {
-            // Two batches of one group would run side by side. The queue gives the rest again, in order.
+            // Two batches of one group must not run concurrently. The queue redelivers the rest in
+            // order.
             let rest = self
                 .closed
                 .drain(before + 1..)
@@ -200,10 +209,10 @@ impl QueueMachine {
         finish: &QueueBatchResult,
         out: &mut Vec<QueueAction>,
     ) {
-        let Some(flying) = self.flying.remove(&id) else {
+        let Some(in_flight) = self.in_flight.remove(&id) else {
             return;
         };
-        settle_unless_empty(&flying.batch.messages, finish, out);
+        settle_unless_empty(&in_flight.batch.messages, finish, out);
         if *finish == QueueBatchResult::NotInvoked {
             self.refused(now);
         } else {
@@ -211,28 +220,28 @@ impl QueueMachine {
         }
     }
 
-    /// The function runs: its messages have to stay hidden for as long as it may.
+    /// Hides the messages of a function that began for as long as its timeout.
     fn begun(&mut self, now: Millis, id: InvocationId, out: &mut Vec<QueueAction>) {
-        let Some(flying) = self.flying.get_mut(&id) else {
+        let Some(in_flight) = self.in_flight.get_mut(&id) else {
             return;
         };
-        flying.begun = true;
-        let waited = now - flying.batch.hidden_since;
+        in_flight.begun = true;
+        let waited = now - in_flight.batch.hidden_since;
         let left = millis(self.settings.hidden) - waited;
         if waited >= LONG_WAIT && left < millis(self.settings.timeout) {
-            flying.batch.hidden_since = now;
-            out.push(QueueAction::Extend(flying.batch.keys()));
+            in_flight.batch.hidden_since = now;
+            out.push(QueueAction::Extend(in_flight.batch.keys()));
         }
     }
 
-    /// What waits for its function is hidden again well before the queue would show it.
+    /// Hides waiting messages again well before their visibility timeout ends.
     fn keep_hidden(&mut self, now: Millis, out: &mut Vec<QueueAction>) {
         let pause = millis(self.settings.hidden) / EXTENSIONS;
         let waiting = self
-            .flying
+            .in_flight
             .values_mut()
-            .filter(|flying| !flying.begun)
-            .map(|flying| &mut flying.batch);
+            .filter(|in_flight| !in_flight.begun)
+            .map(|in_flight| &mut in_flight.batch);
         let waiting = waiting
             .chain(&mut self.closed)
             .chain(Some(&mut self.open).filter(|open| !open.is_empty()));
@@ -242,7 +251,7 @@ impl QueueMachine {
         }
     }
 
-    /// Asking at once would only have more messages go back, and each receive counts towards the dead-letter queue.
+    /// Delays the next request: each receive counts towards the dead-letter queue.
     fn refused(&mut self, now: Millis) {
         self.refusals = self.refusals.saturating_add(1);
         self.pause(now, self.refusals);
@@ -260,7 +269,7 @@ impl QueueMachine {
         self.not_before = self.not_before.max(now.saturating_add(millis(pause)));
     }
 
-    /// The open batch is closed when it is full, or its window over.
+    /// Closes the open batch when it is full or its window is over.
     fn close(&mut self, now: Millis) {
         if !self.open.is_empty()
             && (self.draining || self.open.is_full(&self.settings) || now >= self.window_end())
@@ -270,7 +279,7 @@ impl QueueMachine {
     }
 
     fn start(&mut self, out: &mut Vec<QueueAction>) {
-        while self.flying.len() < self.settings.concurrency {
+        while self.in_flight.len() < self.settings.concurrency {
             let Some(batch) = self.closed.pop_front() else {
                 return;
             };
@@ -279,9 +288,9 @@ impl QueueMachine {
                 id,
                 batch: batch.keys(),
             });
-            self.flying.insert(
+            self.in_flight.insert(
                 id,
-                Flying {
+                InFlightBatch {
                     batch,
                     begun: false,
                 },
@@ -289,10 +298,10 @@ impl QueueMachine {
         }
     }
 
-    fn ask(&mut self, now: Millis, out: &mut Vec<QueueAction>) {
-        while self.receives.len() < self.wanted && now >= self.not_before {
-            let most = self.room().min(MAX_RECEIVED);
-            if most == 0 {
+    fn receive(&mut self, now: Millis, out: &mut Vec<QueueAction>) {
+        while self.receives.len() < self.target_receives && now >= self.not_before {
+            let max = self.room().min(MAX_RECEIVED);
+            if max == 0 {
                 return;
             }
             let wait = if self.open.is_empty() {
@@ -301,30 +310,30 @@ impl QueueMachine {
                 self.settings.poll.min(self.window_left(now))
             };
             let id = self.id();
-            self.receives.insert(id, most);
+            self.receives.insert(id, max);
             out.push(QueueAction::Receive {
                 id,
-                most,
+                max,
                 wait: Duration::from_secs(wait.as_secs()),
             });
         }
     }
 
-    /// Messages that may be asked for on top of what is held and asked for already: what the free permits can carry.
+    /// Further messages that may be requested: as many as the free permits can carry.
     fn room(&self) -> usize {
         if self.paused {
             return 0;
         }
-        let used = self.flying.len() + self.closed.len();
+        let used = self.in_flight.len() + self.closed.len();
         let free = self.settings.concurrency.saturating_sub(used);
         let size = self.settings.batch_size;
         if self.settings.window.is_zero() {
-            // each answer is a batch of its own, however few messages it brings
+            // each answer is a batch of its own, however small
             return if free > self.receives.len() { size } else { 0 };
         }
-        let asked: usize = self.receives.values().sum();
+        let requested: usize = self.receives.values().sum();
         free.saturating_mul(size)
-            .saturating_sub(self.open.len() + asked)
+            .saturating_sub(self.open.len() + requested)
     }
 
     fn window_end(&self) -> Millis {
@@ -335,7 +344,7 @@ impl QueueMachine {
         Duration::from_millis(self.window_end().saturating_sub(now).max(0) as u64)
     }
 
-    /// When a batch that waits is to be hidden again.
+    /// When a waiting batch is due to be hidden again.
     fn extend_at(&self, batch: &Batch) -> Millis {
         batch
             .hidden_since

@@ -15,27 +15,42 @@ struct Item {
     item_identifier: String,
 }
 
-/// The message ids that an answer names as failed. Nothing, `null`, `{}` and an empty list mean success.
+/// The message ids that an answer names as failed. An empty answer, `null`, `{}` and an empty list
+/// mean success.
 ///
-/// `known` says whether the batch has a message of this id.
+/// `known` returns whether the batch has a message of this id.
 ///
 /// # Errors
-/// Says what is malformed: the caller has to treat the whole batch as failed, as the service does.
+/// What is malformed. The whole batch counts as failed, as in the service.
 pub fn failed_messages(answer: &[u8], known: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
     if answer.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
     let answer: Option<Answer> = strict_json::from_slice(answer).map_err(|error| {
-        format!("the partial batch response is malformed ({error}); expected {{\"batchItemFailures\":[{{\"itemIdentifier\":\"message id\"}}]}}")
+        format!(
+            "the partial batch response is malformed ({error}); expected \
+             {{\"batchItemFailures\":[{{\"itemIdentifier\":\"message id\"}}]}}"
+        )
     })?;
     let items = answer
         .and_then(|answer| answer.batch_item_failures)
         .unwrap_or_default();
-    let ids = items.into_iter().map(|Item { item_identifier: id }| match id.as_str() {
-        "" => Err("the partial batch response names an empty itemIdentifier; it must be a messageId of the batch".to_owned()),
-        _ if !known(&id) => Err(format!("the partial batch response names message {id:?}, which the batch does not have")),
-        _ => Ok(id),
-    });
+    let ids = items.into_iter().map(
+        |Item {
+             item_identifier: id,
+         }| match id.as_str() {
+            "" => Err(
+                "the partial batch response names an empty itemIdentifier; it must be a \
+         messageId of the batch"
+                    .to_owned(),
+            ),
+            _ if !known(&id) => Err(format!(
+                "the partial batch response names message {id:?}, which \
+             the batch does not have"
+            )),
+            _ => Ok(id),
+        },
+    );
     ids.collect()
 }
 

@@ -1,11 +1,11 @@
-//! What an invocation's result means for each of its messages.
+//! Derives the end of each message from the result of its batch.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{MessageKey, QueueAction, QueueBatchResult, QueueMessage};
 
-/// Settles a batch. In a FIFO batch a failure keeps every later message of its group, too.
+/// Settles a batch. In a FIFO batch a failure also keeps every later message of its group.
 pub(super) fn settle(
     batch: &[QueueMessage],
     finish: &QueueBatchResult,

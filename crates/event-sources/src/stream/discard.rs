@@ -1,13 +1,15 @@
-//! Records that the mapping gives up: why, and how they wait until the destination has taken them.
+//! Discards records: for which reason, and how they wait for delivery to the destination.
 
-use super::machine::{StreamMachine, backoff};
+use super::machine::StreamMachine;
 use super::partition::PendingDiscard;
+use super::result::backoff;
 use super::{DiscardReason, Partition, StreamAction};
 use crate::Millis;
 
 impl StreamMachine {
-    /// Gives up what is too old at the front of these partitions, and a single record that no event can carry.
-    pub(super) fn give_up_what_may_not_travel(
+    /// Discards records at the front of these partitions that are too old, or too large for an
+    /// event.
+    pub(super) fn discard_unfit(
         &mut self,
         now: Millis,
         candidates: &[Partition],
@@ -27,9 +29,9 @@ impl StreamMachine {
             {
                 let expired = state.expired(now, max_age);
                 if expired > 0 {
-                    self.give_up(now, *partition, expired, DiscardReason::TooOld, out);
+                    self.discard(now, *partition, expired, DiscardReason::TooOld, out);
                 } else if state.first_size() >= room {
-                    self.give_up(now, *partition, 1, DiscardReason::TooLarge, out);
+                    self.discard(now, *partition, 1, DiscardReason::TooLarge, out);
                 } else {
                     break;
                 }
@@ -37,8 +39,8 @@ impl StreamMachine {
         }
     }
 
-    /// The partition's first `records` are given up: to the destination if there is one.
-    pub(super) fn give_up(
+    /// Discards the partition's first `records`: to the destination, if there is one.
+    pub(super) fn discard(
         &mut self,
         now: Millis,
         partition: Partition,
@@ -60,14 +62,14 @@ impl StreamMachine {
                 attempts: 0,
             });
             state.not_before = now;
-            self.send_held(now, out);
+            self.send_pending(now, out);
         } else {
             out.push(StreamAction::Discard(slice, reason));
-            self.over(partition, records, out);
+            self.finish(partition, records, out);
         }
     }
 
-    pub(super) fn send_held(&mut self, now: Millis, out: &mut Vec<StreamAction>) {
+    pub(super) fn send_pending(&mut self, now: Millis, out: &mut Vec<StreamAction>) {
         for (partition, state) in &mut self.partitions {
             if state.not_before > now {
                 continue;
@@ -94,7 +96,7 @@ impl StreamMachine {
         let Some(held) = state.held else { return };
         if taken {
             state.held = None;
-            self.over(partition, held.records, out);
+            self.finish(partition, held.records, out);
         } else {
             let attempts = held.attempts.saturating_add(1);
             state.held = Some(PendingDiscard {

@@ -1,34 +1,52 @@
-//! The event source mapping as a pure state machine: no broker, no function, no clock.
+//! The event source mapping of a stream as a pure state machine. No broker, no function, no clock.
 //!
-//! Records come in ([`StreamInput::Records`]), invocations go out ([`StreamAction::Invoke`]), their results come back
-//! ([`StreamInput::Finished`]), and what is done is committed ([`StreamAction::Commit`]). Time is a number that every call brings along.
-//! `machine` decides which records travel together; `partition` keeps one partition's records and what became of them;
-//! `discard` gives records up; `operator` moves a partition by hand;
-//! `response` reads a partial batch response.
+//! The driver passes records in ([`StreamInput::Records`]), executes invocations
+//! ([`StreamAction::Invoke`]), reports their results ([`StreamInput::Finished`]) and commits
+//! ([`StreamAction::Commit`]). Time is a parameter of every call.
+//! `machine` holds the state and applies inputs, `batch` decides which records travel together,
+//! `result` applies the result of a batch, `partition` holds the records of one partition,
+//! `discard` gives records up, `operator` moves a partition, `response` reads a partial batch
+//! response.
 //!
-//! Promises, each a property in the tests:
-//! - nothing is skipped: a record leaves only as done, or given up by a limit that the mapping sets, because no event can carry it, or by an
-//!   operator;
-//! - order within a partition is kept, and at most one slice of a partition is in flight, across a rebalance too;
-//! - a commit never passes a record that is not done, and never goes back, but where an operator moves the partition;
-//! - success, failure and retry are decided per partition, though an invocation may carry several.
+//! Invariants, each a property test:
+//! - No record is skipped. A record leaves the machine only as processed, or discarded: by a limit
+//!   of the mapping, because no event can carry it, or by an operator.
+//! - Order within a partition is kept. At most one slice of a partition is in flight, also across a
+//!   rebalance.
+//! - A commit never passes a record that is not done, and never goes back, except where an operator
+//!   moves the partition.
+//! - Success, failure and retry are decided per partition, although an invocation may carry
+//!   several.
 //!
-//! Choices where the service's documentation is silent: a retried slice travels alone, so that one partition's poison
-//! fails no other partition's records; after a partial failure each partition resumes at its lowest failed offset, and
-//! a retry that made progress counts as a first attempt; a batch that failed whole is cut in half, when bisecting is on,
-//! without using up an attempt; each record is judged by its own age, so a batch ends before one that is too old, which is given up when
-//! it has come to the front; a record that a filter drops is done as soon as those before it are.
+//! Choices where the service's documentation is silent:
+//! - A retried slice travels alone, so that a poison record fails no other partition's records.
+//! - After a partial failure each partition resumes at its lowest failed offset. A retry that made
+//!   progress counts as a first attempt.
+//! - With bisecting, a batch that failed as a whole is cut in half without using up an attempt.
+//! - Each record has its own age. A batch ends before a record that is too old, which is discarded
+//!   once it is at the front.
+//! - A record that a filter drops is done as soon as those before it are.
 
+mod batch;
 mod discard;
 mod machine;
 mod operator;
 mod partition;
 mod response;
+mod result;
 
 #[cfg(test)]
 mod case_tests;
 #[cfg(test)]
+mod discard_tests;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod model_events;
+#[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod operator_tests;
 
 use std::time::Duration;
 
@@ -37,137 +55,140 @@ pub use machine::StreamMachine;
 pub use operator::Position;
 pub use response::{FailedRecord, failed_records};
 
-/// A record's place in its partition.
+/// Position of a record in its partition.
 pub type Offset = i64;
 
 /// A partition of one of the mapping's topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
-    /// Index into the mapping's topics.
+    /// Index in the mapping's list of topics.
     pub topic: usize,
     /// Partition number.
     pub number: i32,
 }
 
-/// What the machine knows of a record.
+/// A record, as far as the machine needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
-    /// Offset. Gaps between neighbours are normal.
+    /// Position. Gaps between neighbours are normal.
     pub offset: Offset,
     /// Bytes of its JSON within the event.
     pub size: usize,
-    /// The record's own time; negative: none.
+    /// The record's timestamp; negative: none.
     pub time: Millis,
 }
 
 impl Record {
-    /// It has a time, which is more than `limit` before `now`.
+    /// Whether its timestamp is more than `limit` before `now`.
     fn is_older(&self, now: Millis, limit: Millis) -> bool {
         self.time >= 0 && now - self.time > limit
     }
 }
 
-/// How a mapping behaves.
+/// Settings of a mapping.
 #[derive(Debug, Clone)]
 pub struct StreamSettings {
-    /// Records in one invocation at most.
+    /// Maximum of records in one invocation.
     pub batch_size: usize,
-    /// Most time to wait for a full batch.
+    /// Maximum time to wait for a full batch.
     pub window: Duration,
-    /// Bytes of an event at most; a single record that is larger is given up.
+    /// Maximum bytes of an event. A single larger record is discarded.
     pub max_payload: usize,
-    /// Bytes of an event around its records, without the partitions' own.
+    /// Bytes of an event without its records and partitions.
     pub envelope: usize,
     /// Bytes that each further partition adds.
     pub partition_overhead: usize,
-    /// Cut a failed batch in half.
+    /// `BisectBatchOnFunctionError`.
     pub bisect: bool,
-    /// Retries after the first attempt; `None`: for ever.
+    /// Retries after the first attempt. `None`: without limit.
     pub max_retries: Option<u32>,
-    /// A record older than this when it would travel is given up, wherever it lies in its batch; `None`: none is.
+    /// A record that is older when it would travel is discarded. `None`: no limit.
     pub max_age: Option<Duration>,
-    /// Discarded records go to a destination first.
+    /// Discarded records are sent to a destination.
     pub has_destination: bool,
-    /// Invocations in flight at most.
+    /// Maximum of concurrent invocations.
     pub max_in_flight: usize,
-    /// Bytes of records held for all partitions together.
+    /// Maximum bytes of the records of all partitions.
     pub buffer_bytes: usize,
-    /// Least time between two commits.
+    /// Minimum time between two commits.
     pub commit_interval: Duration,
-    /// Wait before the first retry; doubles with every further one.
+    /// Wait before the first retry; doubles with every further retry.
     pub backoff: Duration,
-    /// The wait grows no longer than this.
+    /// Upper bound of the wait.
     pub max_backoff: Duration,
 }
 
-/// What happened.
+/// An event of the world outside.
 #[derive(Debug, Clone)]
 pub enum StreamInput<'a> {
-    /// Partitions are this host's now.
+    /// Partitions were assigned to this host.
     Assigned(&'a [Partition]),
-    /// Records arrived, in offset order, following those that arrived before.
+    /// Records arrived, in offset order, behind those that arrived before.
     Records(Partition, &'a [Record]),
-    /// Records up to and including this offset that did not arrive need no function: a filter dropped them. Follows the
-    /// records before it.
+    /// A filter dropped the records up to and including this offset that did not arrive. Follows
+    /// the records before it.
     Skipped(Partition, Offset),
     /// An invocation ended.
     Finished(InvocationId, StreamBatchResult),
-    /// Partitions are being given up; what is done can still be committed, and is.
+    /// Partitions are being revoked; what is done can still be committed.
     Revoked(&'a [Partition]),
-    /// Partitions are gone; another host may own them already.
+    /// Partitions were lost; another host may own them already.
     Lost(&'a [Partition]),
-    /// The partition's log was cut or begun anew: what is held of it is void, and lower offsets follow.
+    /// The partition's log was truncated or recreated: its held records are void, and lower offsets
+    /// may follow.
     Reset(Partition),
-    /// An operator has the partition read from this offset on: what is held of it is void, and the offset is committed.
+    /// An operator moved the partition to this offset: its held records are void, and the offset is
+    /// committed.
     Sought(Partition, Offset),
-    /// An operator passes the partition's oldest record, if it is this one.
+    /// An operator skips the partition's oldest record, if it has this offset.
     Skip(Partition, Offset),
-    /// A commit failed for these; it is made again.
+    /// A commit of these partitions failed; it is repeated.
     CommitFailed(&'a [Partition]),
-    /// The destination took the discarded records of the partition, or did not.
+    /// A delivery of discarded records ended; `true`: the destination has them.
     Delivered(Partition, bool),
-    /// Somebody changed how the mapping behaves. Slices that are cut already travel as they are.
+    /// The settings changed. Slices that are cut already travel as they are.
     Tuned(SourceSettings),
-    /// Start nothing any more.
+    /// Start nothing more.
     Drain,
-    /// Commit everything that is done, now.
+    /// Commit everything that is done at once.
     Flush,
     /// Time passed.
     Tick,
 }
 
-/// How an invocation ended.
+/// How the invocation of a batch ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamBatchResult {
-    /// The function answered; these records failed (none: all are done).
+    /// The function answered; these records failed.
     Answered(Vec<FailedRecord>),
-    /// The function failed, or its answer made no sense: the whole batch is tried again.
+    /// The function failed, or its answer is malformed: the whole batch is retried.
     Failed,
-    /// The function was never reached (throttled, shutting down), or the host ended the invocation. Uses up no retry.
+    /// The function did not begin (throttled, shutting down), or the host ended the invocation.
+    /// Uses up no retry.
     NotInvoked,
 }
 
-/// What the machine has of a partition, for the status.
+/// State of a partition, for the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holding {
     /// The partition.
     pub partition: Partition,
     /// Records held.
     pub held: usize,
-    /// Offset of the oldest of them.
+    /// Offset of the oldest record held.
     pub first: Option<Offset>,
-    /// The time of the oldest of them; `None`: none is held, or it has no time.
+    /// Timestamp of the oldest record held, if it has one.
     pub oldest: Option<Millis>,
-    /// A slice is in flight.
+    /// Whether a slice is in flight.
     pub in_flight: bool,
-    /// Fresh records are gathered into a batch until then, at most.
+    /// Latest end of the batching window of the records held.
     pub gathers_until: Option<Millis>,
-    /// No more is read of it, since as many records are held as may be.
+    /// Reading is paused, because the buffer of the partition is full.
     pub full: bool,
 }
 
 impl Holding {
-    /// Nothing of it.
+    /// A partition without records.
     pub fn none(partition: Partition) -> Self {
         Self {
             partition,
@@ -186,44 +207,45 @@ impl Holding {
 pub struct Slice {
     /// Their partition.
     pub partition: Partition,
-    /// Offset of the first.
+    /// Offset of the first record.
     pub first: Offset,
-    /// Offset of the last.
+    /// Offset of the last record.
     pub last: Offset,
-    /// How many they are.
+    /// Number of records.
     pub records: usize,
 }
 
-/// Why records were given up.
+/// Why records were discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiscardReason {
     /// `MaximumRetryAttempts` is used up.
     RetriesExhausted,
     /// Older than `MaximumRecordAgeInSeconds`.
     TooOld,
-    /// A single record with which the event is beyond its limit: no function can get it.
+    /// A single record exceeds the limit of an event.
     TooLarge,
-    /// An operator passed over it.
+    /// An operator skipped it.
     Skipped,
 }
 
-/// What to do.
+/// What the driver must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamAction {
     /// Invoke the function with these slices, at most one of a partition.
     Invoke(InvocationId, Vec<Slice>),
-    /// Commit: the next offset to read, by partition.
+    /// Commit these next offsets to read.
     Commit(Vec<(Partition, Offset)>),
-    /// Hold no records up to and including this offset any longer.
+    /// Drop the buffered records up to and including this offset.
     Release(Partition, Offset),
-    /// Read no more of the partition for now.
+    /// Stop reading the partition.
     Pause(Partition),
-    /// Read on.
+    /// Continue reading the partition.
     Resume(Partition),
-    /// Send to the destination, then say [`StreamInput::Delivered`]. The partition waits.
+    /// Send to the destination, then report [`StreamInput::Delivered`]. The partition waits.
     SendToDestination(Slice, DiscardReason),
-    /// Given up, and no destination wants them. To be reported loudly.
+    /// Raise an alarm: the records are discarded, and the mapping has no destination.
     Discard(Slice, DiscardReason),
-    /// Log this: a partial batch response names records that the batch does not have. The batch failed.
+    /// Raise an alarm: a partial batch response names records that the batch does not have. The
+    /// whole batch failed.
     RejectedResponse(String),
 }

@@ -1,22 +1,23 @@
-//! What an operator does to a partition: reads it from elsewhere, or passes over one record.
+//! An operator moves a partition to another offset, or skips one record.
 //!
-//! Either makes results of slices in flight void, as a rebalance does; no second slice starts before those have ended.
+//! Both void the results of slices in flight, as a rebalance does. No second slice starts before
+//! those have ended.
 
 use super::machine::StreamMachine;
 use super::{DiscardReason, Offset, Partition, StreamAction};
 use crate::Millis;
 
-/// Where a partition is.
+/// Progress of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The oldest record that is held.
+    /// Offset of the oldest record held.
     pub first_held: Option<Offset>,
-    /// Next offset to be done; `None` before anything was done since the partition was assigned.
+    /// Next offset to be done; `None` before the first progress since the assignment.
     pub next: Option<Offset>,
 }
 
 impl StreamMachine {
-    /// Where a partition is; `None`: it is not this host's.
+    /// `None`: the partition is not assigned to this host.
     pub fn position(&self, partition: Partition) -> Option<Position> {
         let state = self.partitions.get(&partition)?;
         Some(Position {
@@ -25,7 +26,7 @@ impl StreamMachine {
         })
     }
 
-    /// The partition is read from `next` on: what is held of it is void, and `next` is to be committed.
+    /// Moves the partition to `next`: its held records are void, and `next` is committed.
     pub(super) fn sought(
         &mut self,
         partition: Partition,
@@ -44,7 +45,8 @@ impl StreamMachine {
         }
     }
 
-    /// Gives up the partition's oldest record, if it is this one: to the destination, unless it waits there already.
+    /// Discards the partition's oldest record, if it has this offset: to the destination, unless
+    /// its delivery is pending already.
     pub(super) fn skip_record(
         &mut self,
         now: Millis,
@@ -63,14 +65,14 @@ impl StreamMachine {
         state.epoch = epoch;
         state.not_before = now;
         if state.held.take().is_none() {
-            return self.give_up(now, partition, 1, DiscardReason::Skipped, out);
+            return self.discard(now, partition, 1, DiscardReason::Skipped, out);
         }
-        // the destination takes nothing: the operator passes the record all the same
+        // a pending delivery is abandoned: the destination does not accept the record
         out.extend(
             state
                 .front(partition, 1)
                 .map(|slice| StreamAction::Discard(slice, DiscardReason::Skipped)),
         );
-        self.over(partition, 1, out);
+        self.finish(partition, 1, out);
     }
 }

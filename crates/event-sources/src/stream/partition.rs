@@ -1,19 +1,19 @@
-//! One partition: the records held, how their front is cut for retries, and how far everything is done.
+//! One partition: its held records, the segments of its front, and its progress.
 
 use crate::Millis;
 use std::collections::VecDeque;
 
 use super::{DiscardReason, Offset, Partition, Record, Slice};
 
-/// A run of records at the front that travels as it is: what is left of a slice that failed.
+/// A run of records at the front that travels unchanged: the rest of a slice that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) records: usize,
-    /// Attempts that failed.
+    /// Failed attempts.
     pub(super) attempts: u32,
 }
 
-/// Records at the front that wait for the destination.
+/// Records at the front that wait for delivery to the destination.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PendingDiscard {
     pub(super) records: usize,
@@ -24,19 +24,19 @@ pub(super) struct PendingDiscard {
 
 #[derive(Debug)]
 pub(super) struct PartitionState {
-    /// Changes with every assignment: a result of an earlier one is void.
+    /// Changes with every assignment. A result of an earlier epoch is void.
     pub(super) epoch: u64,
     queue: VecDeque<(Record, Millis)>,
     bytes: usize,
-    /// How the front of the queue is cut; the records behind are fresh.
+    /// Segments of the front of the queue. The records behind have not been attempted.
     segments: VecDeque<Segment>,
-    /// No invocation before this.
+    /// Earliest time of the next invocation.
     pub(super) not_before: Millis,
     pub(super) held: Option<PendingDiscard>,
     pub(super) paused: bool,
-    /// Next offset to read if the host stopped now: one past the last record that is done.
+    /// One past the last record that is done: the offset to commit.
     done: Option<Offset>,
-    /// Last offset that a filter dropped: done when the records before it are.
+    /// Last offset that a filter dropped. Done when the records before it are.
     skipped: Option<Offset>,
     committed: Option<Offset>,
 }
@@ -69,13 +69,14 @@ impl PartitionState {
         }
     }
 
-    /// Records up to `through` that never arrived need nothing. Returns how far everything is done if that moved it.
+    /// Marks the records up to `through` that did not arrive as done. Returns the new progress, if
+    /// it moved.
     pub(super) fn skip(&mut self, through: Offset) -> Option<Offset> {
         self.skipped = self.skipped.max(Some(through));
         self.pass_skipped()
     }
 
-    /// Once nothing is held before them, what a filter dropped is done.
+    /// Dropped records are done once no record before them is held.
     fn pass_skipped(&mut self) -> Option<Offset> {
         let through = self.skipped.filter(|_| self.queue.is_empty())?;
         self.skipped = None;
@@ -86,12 +87,12 @@ impl PartitionState {
         Some(through)
     }
 
-    /// The oldest record that is held.
+    /// Offset of the oldest record held.
     pub(super) fn first(&self) -> Option<Offset> {
         self.queue.front().map(|(record, _)| record.offset)
     }
 
-    /// The time of the oldest record that is held, if it has one.
+    /// Timestamp of the oldest record held, if it has one.
     pub(super) fn first_time(&self) -> Option<Millis> {
         self.queue
             .front()
@@ -99,12 +100,12 @@ impl PartitionState {
             .filter(|time| *time >= 0)
     }
 
-    /// Next offset to be done; `None` before anything was.
+    /// Next offset to be done; `None` before any record was.
     pub(super) fn next(&self) -> Option<Offset> {
         self.done
     }
 
-    /// Everything before this offset counts as done.
+    /// Marks everything before this offset as done.
     pub(super) fn start_at(&mut self, next: Offset) {
         self.done = Some(next);
     }
@@ -121,7 +122,7 @@ impl PartitionState {
         self.bytes
     }
 
-    /// When the first record arrived.
+    /// When the oldest record arrived.
     pub(super) fn oldest_arrival(&self) -> Millis {
         self.queue
             .front()
@@ -132,7 +133,7 @@ impl PartitionState {
         self.segments.front().copied()
     }
 
-    /// The first `records` as a slice. `None` if there are fewer, or none asked for.
+    /// The first `records` as a slice. `None` for 0, or if fewer are held.
     pub(super) fn front(&self, partition: Partition, records: usize) -> Option<Slice> {
         let last = self.queue.get(records.checked_sub(1)?)?.0.offset;
         let first = self.queue.front()?.0.offset;
@@ -144,7 +145,8 @@ impl PartitionState {
         })
     }
 
-    /// How many records from the front fit into `count` records and `bytes` bytes (with a comma each), and their bytes.
+    /// How many records of the front fit into `count` records and `bytes` bytes (a comma each
+    /// included), and their bytes.
     pub(super) fn fitting(&self, count: usize, bytes: usize) -> (usize, usize) {
         let mut used = 0;
         let mut taken = 0;
@@ -163,7 +165,7 @@ impl PartitionState {
         self.queue.front().map_or(0, |(record, _)| record.size)
     }
 
-    /// Records at the front that are older than `limit`.
+    /// Number of records at the front that are older than `limit`.
     pub(super) fn expired(&self, now: Millis, limit: Millis) -> usize {
         self.queue
             .iter()
@@ -171,7 +173,7 @@ impl PartitionState {
             .count()
     }
 
-    /// Of the first `records`, those before the first one that is older than `limit` (all of them where none is).
+    /// How many of the first `records` precede the first one that is older than `limit`.
     pub(super) fn young(&self, records: usize, now: Millis, limit: Millis) -> usize {
         self.queue
             .iter()
@@ -180,7 +182,7 @@ impl PartitionState {
             .count()
     }
 
-    /// Cuts the front segment behind its first `records`; both parts keep its attempts.
+    /// Splits the front segment behind its first `records`. Both parts keep its attempts.
     pub(super) fn split(&mut self, records: usize) {
         let Some(segment) = self
             .segments
@@ -197,7 +199,8 @@ impl PartitionState {
         self.segments.insert(1, rest);
     }
 
-    /// Position within the first `records` of the lowest of `offsets`. An offset that is none of theirs is given back.
+    /// Index within the first `records` of the lowest of `offsets`. Returns an offset that none of
+    /// them has as the error.
     pub(super) fn lowest(
         &self,
         records: usize,
@@ -217,7 +220,8 @@ impl PartitionState {
         Ok(lowest)
     }
 
-    /// The first `records` are over with: done, or given up. Returns the offset through which everything is done then.
+    /// Removes the first `records`, which are done or discarded. Returns the offset up to which
+    /// everything is done.
     pub(super) fn finish(&mut self, records: usize) -> Option<Offset> {
         let mut last = None;
         for (record, _) in self.queue.drain(..records.min(self.queue.len())) {
@@ -231,7 +235,7 @@ impl PartitionState {
         self.pass_skipped().or(last)
     }
 
-    /// The first `records` failed: they travel again as these segments, in this order, instead of however they were cut.
+    /// Replaces the segments of the first `records`, which failed.
     pub(super) fn recut(&mut self, records: usize, segments: &[Segment]) {
         self.uncut(records);
         for segment in segments.iter().rev() {
@@ -239,7 +243,7 @@ impl PartitionState {
         }
     }
 
-    /// Forgets how the first `records` were cut.
+    /// Removes the segments of the first `records`.
     fn uncut(&mut self, records: usize) {
         let mut over = records;
         while over > 0
@@ -254,7 +258,7 @@ impl PartitionState {
         }
     }
 
-    /// What a commit would say now, if it would say anything new.
+    /// The offset to commit, unless it is committed already.
     pub(super) fn uncommitted(&self) -> Option<Offset> {
         self.done.filter(|done| self.committed != Some(*done))
     }

@@ -1,8 +1,12 @@
-//! Reads a partial batch response: `{"batchItemFailures":[{"itemIdentifier":{"partition":"topic-0","offset":42}}]}`.
+//! Reads a partial batch response:
+//! `{"batchItemFailures":[{"itemIdentifier":{"partition":"topic-0","offset":42}}]}`.
 
 use serde::Deserialize;
 
 use super::{Offset, Partition};
+
+const EXPECTED: &str =
+    r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"topic-0","offset":42}}]}"#;
 
 /// A record that the function could not process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +36,13 @@ struct Identifier {
     offset: Offset,
 }
 
-/// The failures that an answer names. Nothing, `null`, `{}` and an empty list mean success.
+/// The records that an answer names as failed. An empty answer, `null`, `{}` and an empty list mean
+/// success.
 ///
-/// `partition` knows the partitions by their name in the event ("topic-0").
+/// `partition` finds a partition of the batch by its name in the event ("topic-0").
 ///
 /// # Errors
-/// Says what is malformed: the caller has to treat the whole batch as failed, as the service does.
+/// What is malformed. The whole batch counts as failed, as in the service.
 pub fn failed_records(
     answer: &[u8],
     partition: impl Fn(&str) -> Option<Partition>,
@@ -45,18 +50,31 @@ pub fn failed_records(
     if answer.iter().all(u8::is_ascii_whitespace) {
         return Ok(Vec::new());
     }
-    let answer: Option<Answer> = strict_json::from_slice(answer)
-        .map_err(|error| format!("the partial batch response is malformed ({error}); expected {{\"batchItemFailures\":[{{\"itemIdentifier\":{{\"partition\":\"topic-0\",\"offset\":42}}}}]}}"))?;
+    let answer: Option<Answer> = strict_json::from_slice(answer).map_err(|error| {
+        format!("the partial batch response is malformed ({error}); expected {EXPECTED}")
+    })?;
     let items = answer
         .and_then(|answer| answer.batch_item_failures)
         .unwrap_or_default();
     items
         .into_iter()
-        .map(|Item { item_identifier: Identifier { partition: name, offset } }| {
-            let partition = partition(&name)
-                .ok_or_else(|| format!("the partial batch response names partition {name:?}, which the batch does not have"))?;
-            Ok(FailedRecord { partition, offset })
-        })
+        .map(
+            |Item {
+                 item_identifier:
+                     Identifier {
+                         partition: name,
+                         offset,
+                     },
+             }| {
+                let partition = partition(&name).ok_or_else(|| {
+                    format!(
+                        "the partial batch response names partition {name:?}, \
+                     which the batch does not have"
+                    )
+                })?;
+                Ok(FailedRecord { partition, offset })
+            },
+        )
         .collect()
 }
 

@@ -92,7 +92,7 @@ pub struct IdempotencyLease<'a> {
     pub payload: [u8; 32],
 }
 
-/// The state of a key when a caller asks for its lease.
+/// The state of a key when a caller requests its lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdempotencyState {
     /// The caller has the lease now and runs the operation.

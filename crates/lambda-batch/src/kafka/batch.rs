@@ -1,4 +1,4 @@
-//! The owned arena of one event: a buffer of decoded bytes, and spans into it.
+//! The batch of one event: a buffer of decoded bytes, and ranges of it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use crate::{BatchItemFailure, BatchResponse, EventBatch, KafkaItemIdentifier};
 /// Part of [`KafkaBatch::bytes`].
 pub(super) type ByteRange = Range<usize>;
 
-/// A key or value, by span.
+/// A key or value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
     Bytes(ByteRange),
@@ -22,14 +22,14 @@ pub(super) enum Content {
     },
 }
 
-/// A header, by spans.
+/// A header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HeaderSpans {
     pub(super) name: ByteRange,
     pub(super) value: ByteRange,
 }
 
-/// A record, by spans.
+/// A record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecordSpans {
     /// Index into [`KafkaBatch::topics`].
@@ -43,9 +43,10 @@ pub(super) struct RecordSpans {
     pub(super) headers: Range<usize>,
 }
 
-/// The records of one Kafka event, in the order of the event: partition after partition, ascending by offset within each.
+/// The records of one Kafka event, in its order: one partition after the other, ascending by
+/// offset.
 ///
-/// Made by deserialising.
+/// Deserialised from the event.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct KafkaBatch {
     pub(super) bytes: Vec<u8>,
@@ -60,7 +61,7 @@ impl KafkaBatch {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -70,7 +71,7 @@ impl KafkaBatch {
         self.entries.iter().map(|entry| self.view(entry))
     }
 
-    /// The record of an index, counted as [`Self::records`] yields them.
+    /// The record of an index, from 0.
     pub fn get(&self, index: usize) -> Option<KafkaRecord<'_>> {
         self.entries.get(index).map(|entry| self.view(entry))
     }

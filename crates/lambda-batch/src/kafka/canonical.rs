@@ -1,16 +1,16 @@
-//! The quick way through an event that is written as the service writes it: no blanks, no escapes, every number a number.
+//! The fast path for events as Lambda writes them: no blanks, no escapes, numbers as numbers.
 //!
-//! A batch of 10,000 records is several megabytes of JSON; looking for the closing quote of each value is all that most of it needs.
-//! Whatever is not as expected ends the attempt, and `decode` reads the event from its beginning: this file decides nothing,
-//! it only agrees sooner (a property in the tests).
+//! A batch of 10,000 records is several megabytes of JSON, most of which needs only a search for
+//! the closing quote. Anything unexpected ends the fast path, and `decode` reads the event from its
+//! beginning. Both read the same batch (a property in the tests).
 
 use super::batch::{Content, HeaderSpans, KafkaBatch, RecordSpans};
 use super::decode::topic_index;
 
-/// The batch of an event in the usual form. `None`: it has another, which says nothing about whether it is sound.
+/// The batch of an event in the usual form; `None` if it has another form, valid or not.
 pub(super) fn read(event: &str) -> Option<KafkaBatch> {
     let mut batch = KafkaBatch::default();
-    // the better part of an event is base64, four bytes of which are three
+    // most of an event is base64: four characters for three bytes
     batch.bytes.reserve(event.len() / 4 * 3);
     let mut text = Text {
         bytes: event.as_bytes(),
@@ -89,7 +89,7 @@ fn header(text: &mut Text<'_>, batch: &mut KafkaBatch) -> Option<()> {
         batch.bytes.extend_from_slice(text.name()?);
         let end = batch.bytes.len();
         text.each(b'[', b']', |text| {
-            // Java's bytes are signed, everybody else's are not
+            // Java writes signed bytes, other languages unsigned ones
             batch
                 .bytes
                 .push(text.number().filter(|n| (-128..=255).contains(n))? as u8);
@@ -103,7 +103,7 @@ fn header(text: &mut Text<'_>, batch: &mut KafkaBatch) -> Option<()> {
     })
 }
 
-/// What is left of the text.
+/// The rest of the text.
 struct Text<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -138,7 +138,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// A string without escapes: what stands between its quotes.
+    /// A string without escapes, without its quotes.
     fn string(&mut self) -> Option<&'a [u8]> {
         self.take(b'"')?;
         let rest = &self.bytes[self.at..];
@@ -160,7 +160,7 @@ impl<'a> Text<'a> {
         self.at += usize::from(negative);
         let rest = &self.bytes[self.at..];
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        // JSON knows no leading zeros; 18 digits fit, and the rare number of 19 is not worth a look
+        // JSON has no leading zeros. 18 digits always fit; numbers of 19 digits are rare.
         if !(1..=18).contains(&digits) || (digits > 1 && rest[0] == b'0') {
             return None;
         }
@@ -168,12 +168,12 @@ impl<'a> Text<'a> {
             .iter()
             .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
         self.at += digits;
-        // a fraction or an exponent may follow: then what comes next is no comma and no bracket
+        // after a fraction or an exponent, the caller finds neither a comma nor a bracket
         Some(if negative { -number } else { number })
     }
 }
 
-/// Neither escapes nor what JSON wants escaped.
+/// Without escapes and without characters that JSON requires to be escaped.
 fn plain(text: &[u8]) -> bool {
     text.iter().all(|byte| *byte >= b' ' && *byte != b'\\')
 }

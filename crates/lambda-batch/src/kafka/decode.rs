@@ -1,10 +1,10 @@
 //! Reads a Kafka event into a [`KafkaBatch`].
 //!
-//! The event's text is taken as a whole first. Lambda's runtime library reads events through a layer that notes the path to
-//! each field, for its error messages; read field by field through it, an event costs twice as much.
+//! The text of the event is taken as a whole first: `lambda_runtime` deserialises through a layer
+//! that records the path to each field for its error messages, which doubles the time.
 //!
-//! One visitor a level of the event: event, partitions, records of a partition, record, headers, header, bytes. Each writes
-//! straight into the batch under construction. Repeated fields of a record: the last one counts. Repeated partitions: all count.
+//! Each level of the event has a visitor, which writes into the batch. Of a repeated field of a
+//! record the last one counts; of a repeated partition all records count.
 
 use std::fmt;
 
@@ -12,11 +12,13 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::batch::{Content, HeaderSpans, KafkaBatch, RecordSpans};
+use super::base64::Base64;
+use super::batch::{Content, KafkaBatch, RecordSpans};
 use super::canonical;
+use super::headers::Headers;
 use super::number::Number;
 
-/// Only from JSON text in memory, as `serde_json::from_slice` and Lambda's runtime have it.
+/// Only from JSON text in memory (`serde_json::from_slice`, `lambda_runtime`).
 impl<'de> Deserialize<'de> for KafkaBatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&RawValue>::deserialize(deserializer)?.get();
@@ -24,34 +26,9 @@ impl<'de> Deserialize<'de> for KafkaBatch {
     }
 }
 
-/// Reads an event in whatever form its JSON has.
+/// Reads an event in any form of JSON.
 pub(super) fn any_form(text: &str) -> serde_json::Result<KafkaBatch> {
     serde_json::Deserializer::from_str(text).deserialize_map(Event)
-}
-
-/// Visitors are consumed by the value they read; this says of each what it reads.
-macro_rules! expecting {
-    ($what:literal) => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str($what)
-        }
-    };
-}
-
-/// A seed that hands itself over as the visitor of whatever comes.
-macro_rules! seed_of_any {
-    ($name:ident, $value:ty) => {
-        impl<'de> DeserializeSeed<'de> for $name<'_> {
-            type Value = $value;
-
-            fn deserialize<D: Deserializer<'de>>(
-                self,
-                deserializer: D,
-            ) -> Result<$value, D::Error> {
-                deserializer.deserialize_any(self)
-            }
-        }
-    };
 }
 
 struct Event;
@@ -209,7 +186,8 @@ impl<'de> Visitor<'de> for OneRecord<'_> {
             offset.filter(|o| *o >= 0),
         ) else {
             return Err(A::Error::custom(format_args!(
-                "a record under {name:?} has no readable topic, partition or offset, so nothing could be acknowledged"
+                "a record under {name:?} has no readable topic, partition or offset, so it could not be \
+                 acknowledged"
             )));
         };
         let timestamp_ms = timestamp.filter(|t| *t >= 0);
@@ -245,7 +223,7 @@ impl Visitor<'_> for Topic<'_> {
     }
 }
 
-/// Records come topic by topic, so the last one is nearly always the right one.
+/// Records are sorted by topic, so the last topic is nearly always the right one.
 pub(super) fn topic_index(batch: &mut KafkaBatch, name: &str) -> usize {
     batch
         .topics
@@ -255,180 +233,4 @@ pub(super) fn topic_index(batch: &mut KafkaBatch, name: &str) -> usize {
             batch.topics.push(name.to_owned());
             batch.topics.len() - 1
         })
-}
-
-/// A key or value: base64, decoded straight into the arena.
-struct Base64<'a>(&'a mut KafkaBatch);
-
-seed_of_any!(Base64, Content);
-
-impl Base64<'_> {
-    const fn odd(reason: &'static str) -> Content {
-        Content::Bad { raw: 0..0, reason }
-    }
-}
-
-impl<'de> Visitor<'de> for Base64<'_> {
-    type Value = Content;
-
-    expecting!("base64 or null");
-
-    fn visit_str<E>(self, text: &str) -> Result<Content, E> {
-        let arena = &mut self.0.bytes;
-        let start = arena.len();
-        if base64_simd::STANDARD.decode_append(text, arena).is_ok() {
-            return Ok(Content::Bytes(start..arena.len()));
-        }
-        arena.truncate(start);
-        arena.extend_from_slice(text.as_bytes());
-        Ok(Content::Bad {
-            raw: start..arena.len(),
-            reason: "the text is not base64",
-        })
-    }
-
-    fn visit_unit<E>(self) -> Result<Content, E> {
-        Ok(Content::Null)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Content, E> {
-        Ok(Self::odd("a boolean instead of text"))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Content, E> {
-        Ok(Self::odd("a number instead of text"))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Content, E> {
-        Ok(Self::odd("a number instead of text"))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Content, E> {
-        Ok(Self::odd("a number instead of text"))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Content, A::Error> {
-        IgnoredAny.visit_seq(seq)?;
-        Ok(Self::odd("a list instead of text"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content, A::Error> {
-        IgnoredAny.visit_map(map)?;
-        Ok(Self::odd("an object instead of text"))
-    }
-}
-
-/// `[{"name": [bytes]}, ...]`, or nothing.
-struct Headers<'a>(&'a mut KafkaBatch);
-
-/// What nobody can use is read over, so that the record stays.
-macro_rules! scalars_are_left_out {
-    ($value:expr) => {
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-
-        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-
-        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-
-        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-
-        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-
-        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-    };
-}
-
-seed_of_any!(Headers, ());
-
-impl<'de> Visitor<'de> for Headers<'_> {
-    type Value = ();
-
-    expecting!("a list of headers");
-
-    scalars_are_left_out!(());
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(OneHeader(self.0))?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        OneHeader(self.0).visit_map(map)
-    }
-}
-
-/// `{"name": [bytes]}`: one name by Kafka's custom, any number of them here.
-struct OneHeader<'a>(&'a mut KafkaBatch);
-
-seed_of_any!(OneHeader, ());
-
-impl<'de> Visitor<'de> for OneHeader<'_> {
-    type Value = ();
-
-    expecting!("a header");
-
-    scalars_are_left_out!(());
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
-        IgnoredAny.visit_seq(seq).map(drop)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let batch = self.0;
-        while let Some(name) = map.next_key::<String>()? {
-            let start = batch.bytes.len();
-            batch.bytes.extend_from_slice(name.as_bytes());
-            let end = batch.bytes.len();
-            if map.next_value_seed(HeaderValue(&mut batch.bytes))? {
-                batch.headers.push(HeaderSpans {
-                    name: start..end,
-                    value: end..batch.bytes.len(),
-                });
-            } else {
-                batch.bytes.truncate(start);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Bytes as numbers, signed or not, appended to the arena. False if they are not.
-struct HeaderValue<'a>(&'a mut Vec<u8>);
-
-seed_of_any!(HeaderValue, bool);
-
-impl<'de> Visitor<'de> for HeaderValue<'_> {
-    type Value = bool;
-
-    expecting!("a list of bytes");
-
-    scalars_are_left_out!(false);
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
-        let mut all = true;
-        while let Some(n) = seq.next_element_seed(Number::Whole)? {
-            match n {
-                // Java's bytes are signed, everybody else's are not.
-                Some(n @ -128..=255) => self.0.push(n as u8),
-                _ => all = false,
-            }
-        }
-        Ok(all)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
-        IgnoredAny.visit_map(map).map(|_| false)
-    }
 }

@@ -1,13 +1,13 @@
-//! Numbers as the world writes them: whole, fractional, or as text.
+//! Numbers in events: integers, fractions, or text.
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Reads a number, or nothing where there is none to be read. Never fails on valid JSON.
+/// Reads a number; `None` for any other value. Never fails on valid JSON.
 pub(super) enum Number {
-    /// A whole one: a partition or an offset, which nobody may guess.
+    /// An integer: a partition or an offset, which must not be rounded.
     Whole,
-    /// One whose fraction, if any, is dropped: a time.
+    /// A number whose fraction is dropped: a time.
     Truncated,
 }
 
@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for Number {
 }
 
 impl Number {
-    /// Nothing outside of what a double counts exactly.
+    /// `None` beyond the integers that a double represents exactly.
     fn of_double(&self, n: f64) -> Option<i64> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
         let allowed = match self {

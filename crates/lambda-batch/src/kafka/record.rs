@@ -1,28 +1,29 @@
-//! One record, borrowed from its batch.
+//! A record, borrowed from its batch.
 
 use serde::de::DeserializeOwned;
 
 use super::batch::HeaderSpans;
 use crate::content::{self, BadContent};
 
-/// A key or a value as it arrived.
+/// A key or a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Payload<'a> {
-    /// Its bytes.
+    /// The decoded bytes.
     Bytes(&'a [u8]),
-    /// Kafka's null: no key, or a tombstone.
+    /// Null: no key, or a tombstone.
     Null,
-    /// The event did not hold base64 here.
+    /// Not base64.
     Bad {
-        /// The text as it stood in the event, so that it can be parked; empty where it was no text at all.
+        /// The text in the event, so that it can be parked; empty if it was not text.
         raw: &'a [u8],
-        /// What is wrong.
+        /// The problem.
         reason: &'static str,
     },
 }
 
 impl<'a> Payload<'a> {
-    /// What there is to keep aside: the bytes, or the raw text of what could not be decoded. Nothing for null.
+    /// What to store when the record is parked: the bytes, or the raw text if it could not be
+    /// decoded. `None` for null.
     pub const fn to_park(self) -> Option<&'a [u8]> {
         match self {
             Self::Bytes(bytes) | Self::Bad { raw: bytes, .. } => Some(bytes),
@@ -38,9 +39,9 @@ pub struct KafkaRecord<'a> {
     pub topic: &'a str,
     /// Its partition.
     pub partition: i32,
-    /// Its offset. Offsets have gaps.
+    /// Its offset. Offsets may have gaps.
     pub offset: i64,
-    /// Milliseconds since 1970, as the topic stamps records; nothing where the event has none (-1 counts as none).
+    /// Its time, milliseconds since 1970; `None` if the event has none or -1.
     pub timestamp_ms: Option<i64>,
     /// Its key.
     pub key: Payload<'a>,
@@ -51,7 +52,7 @@ pub struct KafkaRecord<'a> {
 }
 
 impl<'a> KafkaRecord<'a> {
-    /// Its headers, in order. One without value, or whose value is no list of bytes, is left out.
+    /// Its headers, in order. Headers without a list of bytes are left out.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         let bytes = self.bytes;
         self.headers.iter().map(move |h| {
@@ -62,7 +63,7 @@ impl<'a> KafkaRecord<'a> {
         })
     }
 
-    /// The last header of a name; Kafka allows several.
+    /// The last header of a name: Kafka allows several.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         self.headers()
             .filter(|(n, _)| *n == name)
@@ -70,8 +71,10 @@ impl<'a> KafkaRecord<'a> {
             .map(|(_, value)| value)
     }
 
-    /// The value as a message in JSON. Refuses, with a reason for people, what is not UTF-8, not JSON, of another shape, or has a
-    /// NUL anywhere in its text.
+    /// The value as a message in JSON.
+    ///
+    /// # Errors
+    /// If it is a tombstone, not base64, UTF-8 or JSON, of another shape, or has a NUL in its text.
     pub fn parse_json<T: DeserializeOwned>(&self) -> Result<T, BadContent> {
         let bytes = match self.value {
             Payload::Bytes(bytes) => bytes,

@@ -1,4 +1,4 @@
-//! Every oddity seen in the wild, a fixture each; and any event at all, by property.
+//! A fixture for each odd event that was observed, and properties over any event.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -26,7 +26,7 @@ fn values(batch: &KafkaBatch) -> Vec<Result<Value, BadContent>> {
 }
 
 #[test]
-fn a_self_managed_event_yields_its_records_in_order() {
+fn a_self_managed_event_is_read_in_order() {
     let batch = fixture!("self-managed.json");
     let at: Vec<_> = batch
         .records()
@@ -54,7 +54,7 @@ fn an_msk_event_whose_topic_has_dashes_is_read() {
 }
 
 #[test]
-fn missing_null_and_odd_headers_cost_no_record() {
+fn odd_headers_lose_no_record() {
     let batch = fixture!("headers-missing-or-null.json");
     let headers: Vec<Vec<_>> = batch.records().map(|r| r.headers().collect()).collect();
     assert_eq!(headers[0], []);
@@ -74,7 +74,7 @@ fn header_bytes_are_read_signed_and_unsigned() {
 }
 
 #[test]
-fn a_null_key_is_no_key_and_a_null_value_a_tombstone() {
+fn null_keys_and_tombstones_are_read() {
     let batch = fixture!("null-key-and-tombstone.json");
     let null = |p: Payload<'_>| p == Payload::Null;
     let nulls: Vec<_> = batch
@@ -93,7 +93,7 @@ fn a_null_key_is_no_key_and_a_null_value_a_tombstone() {
 }
 
 #[test]
-fn bad_base64_keeps_its_text_to_be_parked_and_its_batch_alive() {
+fn bad_base64_is_kept_for_parking() {
     let batch = fixture!("bad-base64.json");
     assert_eq!(record(&batch, 0).value.to_park(), Some(&b"not base64!"[..]));
     assert!(matches!(
@@ -116,7 +116,7 @@ fn bad_base64_keeps_its_text_to_be_parked_and_its_batch_alive() {
 }
 
 #[test]
-fn bad_utf8_and_nul_in_text_are_named_each_on_its_own_record() {
+fn bad_utf8_and_nul_fail_their_record_only() {
     let batch = fixture!("bad-utf8-and-nul.json");
     let values = values(&batch);
     assert_eq!(values[0], Err(BadContent::Utf8(6)));
@@ -125,7 +125,7 @@ fn bad_utf8_and_nul_in_text_are_named_each_on_its_own_record() {
     assert_eq!(
         values[3],
         Ok(json!({ "n": r"a\u0000b" })),
-        "a backslash and u0000 are no NUL"
+        "a backslash and u0000 are not a NUL"
     );
     assert_eq!(
         values[4],
@@ -138,7 +138,7 @@ fn bad_utf8_and_nul_in_text_are_named_each_on_its_own_record() {
 }
 
 #[test]
-fn numbers_are_read_as_text_with_fractions_or_not_at_all() {
+fn odd_numbers_are_read() {
     let batch = fixture!("odd-numbers.json");
     let at: Vec<_> = batch
         .records()
@@ -154,13 +154,13 @@ fn numbers_are_read_as_text_with_fractions_or_not_at_all() {
 }
 
 #[test]
-fn unknown_fields_are_read_over() {
+fn unknown_fields_are_ignored() {
     let batch = fixture!("unknown-fields.json");
     assert_eq!(values(&batch), [Ok(json!({ "n": 1 }))]);
 }
 
 #[test]
-fn of_a_repeated_field_the_last_counts_and_of_a_repeated_partition_every_record() {
+fn repeated_fields_and_partitions_are_read() {
     let event = r#"{"records": {
         "t-0": [{"topic":"t","partition":0,"offset":1,"value":"YQ==","value":"Yg==","headers":[{"a":[1]}],"headers":[{"a":[2]}]}],
         "t-0": [{"topic":"t","partition":0,"offset":2}]
@@ -175,7 +175,7 @@ fn of_a_repeated_field_the_last_counts_and_of_a_repeated_partition_every_record(
 }
 
 #[test]
-fn an_event_of_which_nothing_could_be_acknowledged_is_refused_with_its_reason() {
+fn events_without_positions_are_refused() {
     let refused = |event: Value| {
         serde_json::from_str::<KafkaBatch>(&event.to_string())
             .expect_err("refused")
@@ -191,7 +191,7 @@ fn an_event_of_which_nothing_could_be_acknowledged_is_refused_with_its_reason() 
     );
 }
 
-/// What a broker may hand over for one record.
+/// A record as a broker has it.
 #[derive(Debug, Clone)]
 struct Sent {
     key: Option<Vec<u8>>,
@@ -268,7 +268,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn what_a_broker_sent_is_what_is_read(partitions in vec(("[a-z][a-z-]{0,8}", vec(sent(), 0..6)), 0..4)) {
+    fn a_record_is_read_as_sent(partitions in vec(("[a-z][a-z-]{0,8}", vec(sent(), 0..6)), 0..4)) {
         let text = as_event(&partitions).to_string();
         let batch: KafkaBatch = serde_json::from_str(&text).expect("the event is read");
         let mut read: Vec<_> = batch.records().collect();
@@ -288,9 +288,9 @@ proptest! {
         }
     }
 
-    /// The quick way reads what it reads as the other does, and it reads what the service writes.
+    /// The fast path agrees with the other one, and reads what Lambda writes.
     #[test]
-    fn an_event_means_the_same_whichever_way_it_is_read(
+    fn both_paths_read_the_same_batch(
         partitions in vec(("[a-z][a-z-]{0,8}", vec(sent(), 0..6)), 0..4), at in any::<prop::sample::Index>(), odd in "[ -~]?",
     ) {
         let text = as_event(&partitions).to_string();
@@ -313,9 +313,9 @@ proptest! {
         }
     }
 
-    /// The field may be anything that is JSON: the record is there, and so is its neighbour.
+    /// A field may be any JSON: its record and the next one are read.
     #[test]
-    fn an_odd_field_never_costs_its_record_or_its_neighbour(
+    fn an_odd_field_loses_no_record(
         field in prop::sample::select(vec!["timestamp", "key", "value", "headers", "x"]), odd in any_json(),
     ) {
         let mut records = json!([{ "topic": "t", "partition": 0, "offset": 0 }, { "topic": "t", "partition": 0, "offset": 1, "value": "e30=" }]);
@@ -328,7 +328,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_is_read_or_refused_and_never_panics(event in any_json(), records in any_json(), partition in any_json()) {
+    fn any_json_is_read_or_refused(event in any_json(), records in any_json(), partition in any_json()) {
         for event in [event, json!({ "records": records }), json!({ "records": { "t-0": [partition] } })] {
             if let Ok(batch) = serde_json::from_str::<KafkaBatch>(&event.to_string()) {
                 for r in batch.records() {
@@ -340,7 +340,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_message_or_a_reason(bytes in vec(any::<u8>(), 0..60)) {
+    fn any_bytes_are_a_message_or_an_error(bytes in vec(any::<u8>(), 0..60)) {
         let sent = Sent { key: None, value: Some(bytes), timestamp: None, headers: Vec::new() };
         let batch: KafkaBatch = serde_json::from_str(&as_event(&[("t".to_owned(), vec![sent])]).to_string()).expect("the event is read");
         if let Err(reason) = record(&batch, 0).parse_json::<Value>() {

@@ -1,11 +1,11 @@
-//! Reads an SQS event into a [`SqsBatch`]. An event is small (at most 6 MB), so its records are read as JSON of any shape first, and
-//! then each is taken for what it is.
+//! Reads an SQS event into a [`SqsBatch`]. An event has at most 6 MB, so its records are read as
+//! JSON of any shape first.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::message::{Body, SqsBatch, SqsMessage};
+use super::message::{MessageBody, SqsBatch, SqsMessage};
 
 #[derive(Deserialize)]
 struct Event {
@@ -35,14 +35,14 @@ impl<'de> Deserialize<'de> for SqsBatch {
 fn message(mut record: Map<String, Value>) -> Option<SqsMessage> {
     let id = text(record.remove("messageId"))?;
     let body = match record.remove("body") {
-        Some(Value::String(text)) => Body::Text(text),
-        None | Some(Value::Null) => Body::Bad {
+        Some(Value::String(text)) => MessageBody::Text(text),
+        None | Some(Value::Null) => MessageBody::Bad {
             raw: String::new(),
-            reason: "there is none in the event",
+            reason: "the event has none",
         },
-        Some(other) => Body::Bad {
+        Some(other) => MessageBody::Bad {
             raw: other.to_string(),
-            reason: "it is no text in the event",
+            reason: "it is not text in the event",
         },
     };
     let mut system = object(record.remove("attributes"));
@@ -84,7 +84,7 @@ fn text(value: Option<Value>) -> Option<String> {
     }
 }
 
-/// SQS writes its numbers as text; others do not.
+/// SQS writes numbers as text; other senders write numbers.
 fn number(value: Option<Value>) -> Option<i64> {
     match value? {
         Value::Number(n) => n.as_i64(),

@@ -10,7 +10,7 @@ use crate::{BatchItemFailure, BatchResponse, EventBatch};
 
 /// The messages of one SQS event, in its order.
 ///
-/// Made by deserialising.
+/// Deserialised from the event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SqsBatch {
     /// The messages.
@@ -20,32 +20,32 @@ pub struct SqsBatch {
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqsMessage {
-    /// What the response names it by.
+    /// Its id, by which the response identifies it.
     pub id: String,
-    /// What was sent.
-    pub body: Body,
-    /// Message attributes of type String or Number, in the order of their names. Others are left out.
+    /// Its body.
+    pub body: MessageBody,
+    /// Message attributes of type String or Number, by name. Others are left out.
     pub attributes: Vec<(String, String)>,
-    /// How often it was received so far, this time included, about; nothing where the event does not say.
+    /// The approximate number of receives, this one included, if the event has it.
     pub receive_count: Option<u32>,
-    /// When it was sent, milliseconds since 1970; nothing where the event does not say.
+    /// When it was sent, milliseconds since 1970, if the event has it.
     pub sent_ms: Option<i64>,
-    /// Its message group, of a FIFO queue.
+    /// Its message group, in a FIFO queue.
     pub group: Option<String>,
-    /// The queue it came from, without region and account; nothing where the event does not say.
+    /// The name of its queue, without region and account, if the event has it.
     pub queue: Option<String>,
 }
 
-/// A body as it arrived.
+/// The body of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
+pub enum MessageBody {
     /// Text.
     Text(String),
-    /// The event holds none.
+    /// Not text.
     Bad {
-        /// The JSON that stood there instead, so that it can be parked; empty where nothing did.
+        /// The JSON in place of the text, so that it can be parked; empty if there is none.
         raw: String,
-        /// What is wrong.
+        /// The problem.
         reason: &'static str,
     },
 }
@@ -59,18 +59,20 @@ impl SqsMessage {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The body as a message in JSON. Refuses, with a reason for people, what is not JSON, of another shape, or has a NUL anywhere in
-    /// its text.
+    /// The body as a message in JSON.
+    ///
+    /// # Errors
+    /// If it is not text or JSON, of another shape, or has a NUL in its text.
     pub fn parse_json<T: DeserializeOwned>(&self) -> Result<T, BadContent> {
         match &self.body {
-            Body::Text(text) => content::parse_json(text),
-            Body::Bad { reason, .. } => Err(BadContent::Body(reason)),
+            MessageBody::Text(text) => content::parse_json(text),
+            MessageBody::Bad { reason, .. } => Err(BadContent::Body(reason)),
         }
     }
 }
 
-impl Body {
-    /// What there is to keep aside.
+impl MessageBody {
+    /// What to store when the message is parked.
     pub fn to_park(&self) -> &str {
         match self {
             Self::Text(text) | Self::Bad { raw: text, .. } => text,

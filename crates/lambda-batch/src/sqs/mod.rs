@@ -1,8 +1,9 @@
-//! SQS events of Lambda: the messages of a queue.
+//! SQS events of Lambda.
 //!
-//! Tolerated, each on its own message: a body that is missing or no text, attributes that are missing, null or of any other kind,
-//! counts as numbers or as text, unknown fields. An event is refused as a whole only if it is no SQS event, or if a
-//! message has no id: it could not be named in the response then.
+//! Tolerated, each on its own message: a body that is missing or not text, attributes that are
+//! missing, null or of any other type, counts as numbers or as text, unknown fields. An event is
+//! refused as a whole only if it is not an SQS event, or if a message has no id: the response could
+//! not name it.
 
 mod decode;
 mod message;
@@ -10,4 +11,4 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub use message::{Body, SqsBatch, SqsMessage};
+pub use message::{MessageBody, SqsBatch, SqsMessage};

@@ -1,4 +1,4 @@
-//! SQS events as the world sends them: one odd message never fails its batch.
+//! SQS events: an odd message never fails its batch.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn batch(event: &str) -> SqsBatch {
 }
 
 #[test]
-fn a_message_carries_its_body_its_attributes_and_how_often_it_came() {
+fn a_message_has_body_attributes_and_counts() {
     let batch = batch(include_str!("../fixtures/sqs/standard.json"));
     let [first, second] = &batch.messages[..] else {
         panic!("two messages")
@@ -21,7 +21,11 @@ fn a_message_carries_its_body_its_attributes_and_how_often_it_came() {
         first.attribute("traceparent"),
         Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
     );
-    assert_eq!(first.attribute("blob"), None, "binary ones are left out");
+    assert_eq!(
+        first.attribute("blob"),
+        None,
+        "binary attributes are left out"
+    );
     assert_eq!(
         (first.receive_count, first.sent_ms),
         (Some(1), Some(1_795_372_200_012))
@@ -40,7 +44,7 @@ fn a_message_carries_its_body_its_attributes_and_how_often_it_came() {
 }
 
 #[test]
-fn a_message_of_a_fifo_queue_knows_its_group() {
+fn a_fifo_message_has_its_group() {
     let batch = batch(include_str!("../fixtures/sqs/fifo.json"));
     assert_eq!(batch.messages[0].group.as_deref(), Some("17"));
     assert_eq!(
@@ -50,7 +54,7 @@ fn a_message_of_a_fifo_queue_knows_its_group() {
 }
 
 #[test]
-fn what_is_odd_stays_a_message_of_its_own() {
+fn odd_fields_lose_no_message() {
     let batch = batch(include_str!("../fixtures/sqs/odd.json"));
     let of = |id: &str| batch.messages.iter().find(|m| m.id == id).expect("there");
     for (id, raw) in [
@@ -82,7 +86,7 @@ fn what_is_odd_stays_a_message_of_its_own() {
 }
 
 #[test]
-fn what_is_no_event_of_a_queue_is_refused_and_says_why() {
+fn other_events_are_refused_with_a_reason() {
     for (event, why) in [
         ("{}", "it has no `Records`"),
         (r#"{"Records": null}"#, "it has no `Records`"),
@@ -122,9 +126,10 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// Whatever stands in the fields of one message, every message of the batch is delivered under its id and in its place.
+    /// Whatever the fields of one message are, every message of the batch is read with its id, in
+    /// order.
     #[test]
-    fn no_field_of_any_kind_loses_a_message(
+    fn any_field_loses_no_message(
         odd in prop::collection::vec((any_json(), any_json(), any_json(), any_json()), 1..5),
         text in "\\PC{0,30}",
     ) {
@@ -139,6 +144,6 @@ proptest! {
         let ids: Vec<_> = batch.messages.iter().map(|m| m.id.clone()).collect();
         let expected: Vec<_> = std::iter::once("first".to_owned()).chain((0..odd.len()).map(|n| format!("odd-{n}"))).collect();
         prop_assert_eq!(ids, expected);
-        prop_assert_eq!(&batch.messages[0].body, &Body::Text(text));
+        prop_assert_eq!(&batch.messages[0].body, &MessageBody::Text(text));
     }
 }

@@ -151,7 +151,7 @@ fn a_functions_own_sqs_endpoint_is_kept() {
     );
     assert!(
         good(&text, "").sqs_endpoint.is_none(),
-        "and without queues none is asked for"
+        "without queues no endpoint is required"
     );
 }
 

@@ -50,8 +50,8 @@ pub(crate) async fn all_final(rush: &Rush, within: Duration) -> Result<()> {
     }
 }
 
-/// Repeats the audit until it passes or the time is up. The result does not matter: the caller runs a
-/// last audit once the host has stopped.
+/// Repeats the audit until it passes or the time is up. The result does not matter: the caller runs
+/// a last audit once the host has stopped.
 pub(crate) async fn no_leftovers(
     mut audit: impl FnMut() -> Command,
     within: Duration,

@@ -24,8 +24,8 @@ use crate::output;
 
 /// Key of the payment provider, as in usher.toml.
 pub(crate) const WEBHOOK_SECRET: &str = "for-this-machine-only";
-/// Maximum number of requests in flight: fewer than storefront has processes, so that the host refuses
-/// none.
+/// Maximum number of requests in flight: fewer than storefront has processes, so that the host
+/// refuses none.
 const MAX_IN_FLIGHT: usize = 24;
 /// Lifetime of tokens, longer than the demo.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(30);
@@ -157,8 +157,8 @@ impl DemoEnvironment {
     }
 }
 
-/// Names the environment by the current second, or by a later one if another run on these servers has
-/// that name.
+/// Names the environment by the current second, or by a later one if another run on these servers
+/// has that name.
 async fn claim(environment: &mut Environment) -> Result<EnvironmentLock> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     for second in now..now + 10 {
@@ -172,8 +172,8 @@ async fn claim(environment: &mut Environment) -> Result<EnvironmentLock> {
     bail!("ten runs started on these servers in this second; try again")
 }
 
-/// Removes the environments of earlier runs from the servers, except those whose host still runs. Their
-/// logs remain. Thus the last run can be inspected until the next one starts.
+/// Removes the environments of earlier runs from the servers, except those whose host still runs.
+/// Their logs remain. Thus the last run can be inspected until the next one starts.
 async fn remove_earlier(environment: &Environment, runs: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(runs) else {
         return Ok(());

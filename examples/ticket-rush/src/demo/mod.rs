@@ -1,9 +1,9 @@
 //! `ticket-rush demo`: one sale from opening to audit.
 //!
-//! Steps: set up an environment and start `usher up`; open the sale; buyers order over HTTP while the
-//! program changes and, with `--faults`, functions are killed and Kafka stops; wait until every accepted
-//! order is final; compare the API statistics with the requests sent; drain `usher`; audit. The exit
-//! code is 0 only if every check passes.
+//! Steps: set up an environment and start `usher up`; open the sale; buyers order over HTTP while
+//! the program changes and, with `--faults`, functions are killed and Kafka stops; wait until every
+//! accepted order is final; compare the API statistics with the requests sent; drain `usher`;
+//! audit. The exit code is 0 only if every check passes.
 
 mod buyer;
 mod completion;

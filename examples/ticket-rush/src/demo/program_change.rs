@@ -1,5 +1,5 @@
-//! Changes the program during the sale: every instance of storefront must serve the new version, and none
-//! may return to the old one.
+//! Changes the program during the sale: every instance of storefront must serve the new version,
+//! and none may return to the old one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +76,8 @@ impl VersionWatch {
     }
 }
 
-/// Changes the title and a price, then observes the versions served. Returns whether they are correct.
+/// Changes the title and a price, then observes the versions served. Returns whether they are
+/// correct.
 pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool> {
     let before = rush.api.program(&rush.program).await;
     let version = before.body["version"]
@@ -101,7 +102,8 @@ pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool>
         last_old: now,
     }));
     output::done(&format!(
-        "the program has changed: version {version} -> {new}, the balcony costs {PRICE_INCREASE_CENTS} cents more"
+        "the program has changed: version {version} -> {new}, the balcony costs \
+         {PRICE_INCREASE_CENTS} cents more"
     ));
     let mut readers = JoinSet::new();
     for _ in 0..READERS {
@@ -118,8 +120,8 @@ pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool>
     Ok(report(&watch))
 }
 
-/// Repeats the change after a failure. Its version makes it happen once: a repetition is answered with a
-/// conflict, and the program then shows the change.
+/// Repeats the change after a failure. Its version makes it happen once: a repetition is answered
+/// with a conflict, and the program then shows the change.
 async fn update(api: &ApiClient, seller: &Buyer, program: &str, change: &Value) -> Answer {
     let until = Instant::now() + TIMEOUT;
     let mut unanswered = false;
@@ -196,7 +198,8 @@ fn report(watch: &VersionWatch) -> bool {
         output::done(&result);
     } else {
         output::fault(&format!(
-            "{result}; {back} returned to the old one, {behind} never served it; at least {MIN_INSTANCES} must"
+            "{result}; {back} returned to the old one, {behind} never served it; at least \
+             {MIN_INSTANCES} must"
         ));
     }
     right

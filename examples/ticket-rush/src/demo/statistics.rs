@@ -15,11 +15,12 @@ const MAX_LAG: Duration = Duration::from_secs(30);
 /// The route of the statistics. It is excluded, since each read adds a call.
 const STATISTICS_ROUTE: &str = "GET /api-calls/statistics";
 
-/// Waits until every call is recorded, prints the sums and compares them. Returns whether they agree.
+/// Waits until every call is recorded, prints the sums and compares them. Returns whether they
+/// agree.
 ///
-/// `exact`: no fault was injected, so every request is recorded once. Otherwise a call may be missing
-/// (its instance was killed, or dropped it while Kafka was stopped), and a call without an answer may be
-/// recorded.
+/// `exact`: no fault was injected, so every request is recorded once. Otherwise a call may be
+/// missing (its instance was killed, or dropped it while Kafka was stopped), and a call without an
+/// answer may be recorded.
 pub(crate) async fn check(api: &ApiClient, operator: &Buyer, exact: bool) -> Result<bool> {
     let sent = api.request_counts().clone();
     let until = Instant::now() + MAX_LAG;

@@ -15,8 +15,8 @@ use testkit::postgres::drop_schema;
 use testkit::servers::database_url;
 use testkit::with_cleanup;
 
-/// When the broker appended offset 0: a minute ago, so that no row is too old. Redelivery does not change
-/// it.
+/// When the broker appended offset 0: a minute ago, so that no row is too old. Redelivery does not
+/// change it.
 static APPENDED_MS: LazyLock<i64> = LazyLock::new(|| {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

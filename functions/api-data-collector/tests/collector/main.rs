@@ -1,5 +1,5 @@
-//! Batches through the handler on a real `PostgreSQL` (`scripts/servers start postgres`), each test in
-//! its own schema.
+//! Batches through the handler on a real `PostgreSQL` (`scripts/servers start postgres`), each test
+//! in its own schema.
 
 mod batches;
 mod environment;

@@ -27,8 +27,8 @@ pub(crate) struct TestEnvironment {
     pub(crate) schema: String,
 }
 
-/// Runs a test in a fresh environment and removes it however the test ends. `redis` is the address that the
-/// function uses; empty for the real one.
+/// Runs a test in a fresh environment and removes it however the test ends. `redis` is the address
+/// that the function uses; empty for the real one.
 pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     redis: &str,
     test: impl FnOnce(TestEnvironment) -> F,

@@ -1,4 +1,5 @@
-//! Conditions of queries on calls: a bounded period, and filters that are checked before any query runs.
+//! Conditions of queries on calls: a bounded period, and filters that are checked before any query
+//! runs.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -12,8 +13,8 @@ const HOUR_MS: i64 = 3_600_000;
 /// One day in milliseconds.
 pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// `from` (inclusive) and `to` (exclusive), milliseconds since 1970. Default: the last hour. Maximum
-/// length: `max_ms`.
+/// `from` (inclusive) and `to` (exclusive), milliseconds since 1970. Default: the last hour.
+/// Maximum length: `max_ms`.
 pub(super) fn period(call: &Call, now_ms: u64, max_ms: i64) -> Result<(i64, i64), Problem> {
     let now = i64::try_from(now_ms).unwrap_or(i64::MAX / 2);
     let to = call.time("to")?.unwrap_or(now + 1);

@@ -1,7 +1,7 @@
 //! `GET /api-calls?ip=&route=&url=&status=&user=&from=&to=&limit=&after=`
 
 use serde_json::{Value, json};
-use shared::store::{CallFilter, CallRow};
+use shared::api_calls::{CallFilter, CallRow};
 
 use super::{authorize, conditions, cursor};
 use crate::app::App;
@@ -14,8 +14,8 @@ const MAX_PAGE: u64 = 1_000;
 /// Number of calls on a page by default.
 const DEFAULT_PAGE: u64 = 100;
 
-/// Calls, newest first. `after` leads to the next page, which repeats and omits no call even if calls
-/// are added meanwhile.
+/// Calls, newest first. `after` leads to the next page, which repeats and omits no call even if
+/// calls are added meanwhile.
 pub async fn search(app: &App, call: &Call) -> Result<Reply, Problem> {
     authorize(call)?;
     if call.query.contains("after") && !(call.query.contains("from") && call.query.contains("to")) {
@@ -47,7 +47,7 @@ pub async fn search(app: &App, call: &Call) -> Result<Reply, Problem> {
     let next = rows
         .last()
         .filter(|_| rows.len() == limit as usize)
-        .map(|row| cursor::encode(row.place));
+        .map(|row| cursor::encode(row.position));
     Ok(Reply::ok(json!({
         "from": time(from_ms), "to": time(until_ms),
         "calls": rows.iter().map(view).collect::<Vec<_>>(), "after": next,
@@ -56,7 +56,7 @@ pub async fn search(app: &App, call: &Call) -> Result<Reply, Problem> {
 
 fn view(row: &CallRow) -> Value {
     json!({
-        "id": row.id, "at": time(row.place.at_ms), "route": row.route, "url": row.url,
+        "id": row.id, "at": time(row.position.at_ms), "route": row.route, "url": row.url,
         "status": row.status, "duration_us": row.duration_us, "client": row.client,
         "user": row.user, "ip": row.ip, "trace": row.trace, "instance": row.instance,
     })

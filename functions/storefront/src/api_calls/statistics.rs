@@ -1,8 +1,7 @@
 //! `GET /api-calls/statistics?from=&to=&route=&status=&client=&by=`
 
 use serde_json::{Map, Value, json};
-use shared::api_stats::{Aggregate, Minute};
-use shared::store::{GroupBy, GroupSums, SumFilter};
+use shared::api_calls::{Aggregate, GroupBy, GroupSums, Minute, SumFilter};
 
 use super::{authorize, conditions};
 use crate::app::App;
@@ -91,7 +90,8 @@ fn view(group: &GroupSums) -> Value {
 fn sums(sums: &Aggregate) -> Value {
     json!({
         "calls": sums.calls, "mean_us": sums.mean_us(), "max_us": sums.max_us,
-        "p50_us": sums.percentile_us(500), "p95_us": sums.percentile_us(950), "p99_us": sums.percentile_us(990),
+        "p50_us": sums.percentile_us(500), "p95_us": sums.percentile_us(950),
+        "p99_us": sums.percentile_us(990),
     })
 }
 

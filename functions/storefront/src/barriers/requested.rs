@@ -78,7 +78,8 @@ pub async fn append_requested(
                     topic,
                     partition,
                     why,
-                    "cannot append a requested barrier; a process tries again after the claim expires"
+                    "cannot append a requested barrier; a process tries again after the claim \
+                     expires"
                 );
             }
         }

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
-use shared::message::{
-    ApiCall, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId,
-};
+use shared::api_calls::ApiCall;
+use shared::message::{CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId};
 use shared::telemetry::TraceContext;
 
 use crate::http::{Call, Route};
@@ -26,8 +25,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Reads a request that arrives now, at `at_ms` (milliseconds since 1970). Address and client come
-    /// from the gateway, not from headers.
+    /// Reads a request that arrives now, at `at_ms` (milliseconds since 1970). Address and client
+    /// come from the gateway, not from headers.
     pub fn read(request: &Request, at_ms: u64) -> Self {
         let context = request.request_context_ref();
         let (ip, agent) = match context {

@@ -1,4 +1,5 @@
-//! Counts emitted calls. Requests count those that find the queue full, the producer's thread the rest.
+//! Counts emitted calls. Requests count those that find the queue full, the producer's thread the
+//! rest.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -56,8 +57,8 @@ impl DeliveryCounter {
         }
     }
 
-    /// Waits until nothing is outstanding, at most `timeout`. Returns at once if the last wait timed out
-    /// and nothing has been delivered since.
+    /// Waits until nothing is outstanding, at most `timeout`. Returns at once if the last wait
+    /// timed out and nothing has been delivered since.
     pub(super) async fn settled(&self, timeout: Duration) {
         if timeout.is_zero() || self.timed_out.load(Ordering::Relaxed) {
             return;

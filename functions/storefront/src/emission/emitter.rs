@@ -8,7 +8,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
-use shared::message::{ApiCall, CallInstance};
+use shared::api_calls::ApiCall;
+use shared::message::CallInstance;
 use shared::naming::Names;
 use shared::telemetry::MetricLine;
 

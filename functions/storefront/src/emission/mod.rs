@@ -1,12 +1,12 @@
-//! Publishes an [`ApiCall`](shared::message::ApiCall) to Kafka for each request, beside the answer.
+//! Publishes an [`ApiCall`](shared::api_calls::ApiCall) to Kafka for each request, beside the answer.
 //!
 //! ```text
 //! request --Caller--> address, client, time
 //! answer  --emit--> bounded queue --thread of librdkafka--> Kafka {env}-api-call
 //! ```
 //!
-//! - A request waits neither for the broker nor for room in the queue: a call that finds the queue full
-//!   is dropped, counted and reported.
+//! - A request waits neither for the broker nor for room in the queue: a call that finds the queue
+//!   full is dropped, counted and reported.
 //! - Calls share nothing with orders: they have their own producer, connections, queue and thread.
 //! - In Lambda, which freezes a process after its answer, the answer waits for the delivery for a
 //!   bounded time. After a wait that timed out no answer waits until a delivery has succeeded.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A cursor behind the row with this id, which is 1 or more. `LIST` marks the list that it belongs to;
-/// every other list refuses it.
+/// A cursor behind the row with this id, which is 1 or more. `LIST` marks the list that it belongs
+/// to; every other list refuses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cursor<const LIST: u8>(pub(crate) i64);
 

@@ -106,7 +106,7 @@ impl Problem {
 
     /// 503: the outcome is unknown. A request with the same key finds the same order.
     pub fn unknown(order: impl Display) -> Self {
-        let detail = "it is not known yet whether the order was taken; repeat the request with the same \
+        let detail = "the outcome of the order is not known yet; repeat the request with the same \
                       Idempotency-Key, or look it up";
         Self::new(
             503,

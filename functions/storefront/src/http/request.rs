@@ -25,8 +25,8 @@ const MAX_SHOWN_NAME: usize = 60;
 
 /// A request. Only its claims are trusted.
 ///
-/// A handler refuses an unreadable value and never treats it as absent: without its key or its condition
-/// it would be another request. The exception is `traceparent`, by W3C Trace Context.
+/// A handler refuses an unreadable value and never treats it as absent: without its key or its
+/// condition it would be another request. The exception is `traceparent`, by W3C Trace Context.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
     /// `GET`, ...
@@ -63,8 +63,8 @@ impl Call {
             .into_iter()
             .flat_map(|query| query.iter())
         {
-            // The decoder of the event replaces bytes that are not UTF-8 by this character, which no
-            // parameter may contain.
+            // The decoder of the event replaces bytes that are not UTF-8 by this character, which
+            // no parameter may contain.
             let readable = !value.contains(char::REPLACEMENT_CHARACTER);
             query.add(
                 name,
@@ -128,7 +128,8 @@ impl Call {
             .map_err(|why| Problem::malformed(format_args!("header {name} {why}")))
     }
 
-    /// Refuses a query parameter that is not listed: to ignore a condition would answer another request.
+    /// Refuses a query parameter that is not listed: to ignore a condition would answer another
+    /// request.
     pub fn only(&self, listed: &[&str]) -> Result<(), Problem> {
         let Some(name) = self.query.names().find(|name| !listed.contains(name)) else {
             return Ok(());
@@ -188,8 +189,8 @@ impl Call {
         }
     }
 
-    /// Header `traceparent`, if it is valid enough to be forwarded. By W3C Trace Context an unreadable one
-    /// starts a new trace and is no error.
+    /// Header `traceparent`, if it is valid enough to be forwarded. By W3C Trace Context an
+    /// unreadable one starts a new trace and is no error.
     pub fn traceparent(&self) -> Option<&str> {
         let trace = self.headers.get("traceparent").ok()??;
         let usable =

@@ -99,9 +99,9 @@ impl Route {
         )
     }
 
-    /// The query parameters that the handler reads. `None` if all are accepted: the payment provider
-    /// chooses the address of its notifications, and a refused notification is a payment that is not
-    /// recorded.
+    /// The query parameters that the handler reads. `None` if all are accepted: the payment
+    /// provider chooses the address of its notifications, and a refused notification is a payment
+    /// that is not recorded.
     pub const fn parameters(&self) -> Option<&'static [&'static str]> {
         Some(match self {
             Self::Payment => return None,

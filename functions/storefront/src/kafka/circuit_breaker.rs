@@ -1,8 +1,8 @@
 //! Refuses orders while the brokers are unreachable.
 //!
 //! It opens when librdkafka reports all brokers down, or when a delivery times out. A delivery or a
-//! probe closes it: while it is open, one request at a time fetches metadata with a short timeout, and
-//! all others are refused at once.
+//! probe closes it: while it is open, one request at a time fetches metadata with a short timeout,
+//! and all others are refused at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

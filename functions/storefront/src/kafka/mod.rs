@@ -38,8 +38,8 @@ pub type LogRanges = BTreeMap<i32, Range<i64>>;
 /// Publisher of orders.
 #[async_trait::async_trait]
 pub trait PublishOrders: Send + Sync {
-    /// Whether the brokers are reachable, as far as is known. Takes a fraction of a second at most; the
-    /// error is the reason.
+    /// Whether the brokers are reachable, as far as is known. Takes a fraction of a second at most;
+    /// the error is the reason.
     async fn ready(&self) -> Result<(), String>;
 
     /// Publishes an encoded `OrderRequested`, keyed by its number, within the delivery timeout.

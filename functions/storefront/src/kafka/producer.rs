@@ -23,8 +23,8 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Added to the delivery timeout: librdkafka reports its timeouts late.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// Publishes to one topic. Replaces its producer after a fatal error; the outstanding messages end as
-/// [`Published::Unknown`].
+/// Publishes to one topic. Replaces its producer after a fatal error; the outstanding messages end
+/// as [`Published::Unknown`].
 pub struct KafkaOrders {
     config: ClientConfig,
     topic: String,
@@ -121,8 +121,8 @@ impl KafkaOrders {
         }
     }
 
-    /// Publishes one record and waits for the outcome, within the delivery timeout. Without a partition
-    /// the key selects one.
+    /// Publishes one record and waits for the outcome, within the delivery timeout. Without a
+    /// partition the key selects one.
     async fn send(
         &self,
         topic: &str,
@@ -151,7 +151,8 @@ impl KafkaOrders {
                         offset,
                         appended_ms,
                     },
-                    // Acknowledged without an offset: the end of the partition is behind the record.
+                    // Acknowledged without an offset: the end of the partition is behind the
+                    // record.
                     (_, appended_ms) => {
                         let partition = delivery.partition;
                         let topic = topic.to_owned();

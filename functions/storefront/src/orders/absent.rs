@@ -13,8 +13,9 @@ use crate::app::App;
 use crate::http::Problem;
 use crate::rebuild::{self, FillState};
 
-/// Reads the order's row once all gates of its shard are open, and resumes the filling of those that
-/// are not, as far as one request may. 404 if the order does not exist; 503 while that is unknown.
+/// Reads the order's row once all gates of its shard are open, and resumes the filling of those
+/// that are not, as far as one request may. 404 if the order does not exist; 503 while that is
+/// unknown.
 pub(super) async fn find(app: &App, number: OrderNumber) -> Result<OrderRow, Problem> {
     let shard = number.shard();
     for id in app.store.programs_of_shard(shard).await? {

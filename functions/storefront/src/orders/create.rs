@@ -15,8 +15,8 @@ use crate::programs;
 use crate::settle::settle;
 use crate::traces::PublishContext;
 
-/// Maximum number of rounds: a repeated request may find its earlier order void, and then reserves a
-/// new one.
+/// Maximum number of rounds: a repeated request may find its earlier order void, and then reserves
+/// a new one.
 const MAX_ROUNDS: u32 = 3;
 
 #[derive(Deserialize)]
@@ -41,8 +41,8 @@ impl OrderBody {
     }
 }
 
-/// Takes an order. After an answer of 202 or 201 the order reaches a final state even if this process
-/// dies.
+/// Takes an order. After an answer of 202 or 201 the order reaches a final state even if this
+/// process dies.
 pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     let key = call.idempotency_key()?;
@@ -76,8 +76,8 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
         trace,
     };
     for _ in 0..MAX_ROUNDS {
-        // Only an earlier request's void order leads to another round: one publish per request bounds
-        // the time that its buyer waits.
+        // Only an earlier request's void order leads to another round: one publish per request
+        // bounds the time that its buyer waits.
         let reservation = reserve::reserve(app, &request).await?;
         let repeated = matches!(&reservation, Reservation::Held(held) if held.attempt > 1);
         let (earlier, state) = match reservation {
@@ -87,8 +87,8 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
             Reservation::Stored { order, nonce } => (true, state::stored(app, order, nonce).await?),
         };
         let state = match state {
-            // The earlier order may be a void row that the gate has lost; publishing it again does not
-            // revive it.
+            // The earlier order may be a void row that the gate has lost; publishing it again does
+            // not revive it.
             OrderState::Accepted(request) => {
                 waiting::wait(app, request, wait, earlier || repeated).await
             }
@@ -112,7 +112,8 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
     ))
 }
 
-/// Prices the selection. Fails if a new order is impossible, or if the buyer has seen another version.
+/// Prices the selection. Fails if a new order is impossible, or if the buyer has seen another
+/// version.
 fn offer(
     program: &Program,
     want: &SeatSelection,
@@ -129,8 +130,8 @@ fn offer(
     quote(program, want).map_err(|why| refused(&why))
 }
 
-/// Two requests with one key are the same if they select the same seats, whatever the spelling of the
-/// body and the version seen.
+/// Two requests with one key are the same if they select the same seats, whatever the spelling of
+/// the body and the version seen.
 fn body_hash(want: &SeatSelection) -> BodyHash {
     let mut hash = Sha256::new();
     match want {

@@ -1,5 +1,5 @@
-//! Looks orders up. Its buyer and operators (scope `orders:read`) see an order; to any other caller it
-//! does not exist.
+//! Looks orders up. Its buyer and operators (scope `orders:read`) see an order; to any other caller
+//! it does not exist.
 
 use serde_json::{Value, json};
 use shared::gate::ReservationState;
@@ -57,7 +57,8 @@ async fn find(
         ))
     });
     let Some((request, state)) = waiting else {
-        // The order was stored between the two reads: its message, or its whole reservation, is gone.
+        // The order was stored between the two reads: its message, or its whole reservation, is
+        // gone.
         return app
             .store
             .order(number)

@@ -1,9 +1,10 @@
 //! Step 2: publishes an order, or fences it.
 //!
-//! The order of effects is the guarantee. The gate *accepts* before the answer 202. An unacknowledged
-//! message is given up only by *abandon*, which reports whether another process has taken the order
-//! further. Only an abandoned order is fenced in Postgres, whose row then decides. If the gate or
-//! Postgres is unavailable, the request stops: the reservation's delay entry completes the order.
+//! The order of effects is the guarantee. The gate *accepts* before the answer 202. An
+//! unacknowledged message is given up only by *abandon*, which reports whether another process has
+//! taken the order further. Only an abandoned order is fenced in Postgres, whose row then decides.
+//! If the gate or Postgres is unavailable, the request stops: the reservation's delay entry
+//! completes the order.
 
 use std::time::SystemTime;
 
@@ -59,7 +60,8 @@ pub async fn publish(
             refused(app, held).await
         }
         Published::Refused(why) | Published::Unknown(why) => {
-            tracing::warn!(%order, why, "the outcome of the publish is unknown; the order is abandoned");
+            tracing::warn!(%order, why, "the outcome of the publish is unknown; the order is \
+                                         abandoned");
             unknown(app, held).await
         }
     }
@@ -74,7 +76,8 @@ async fn accept(
 ) -> Result<OrderState, Problem> {
     let OrderAt { order, nonce, .. } = held.at;
     let lost = |e| {
-        tracing::error!(%order, error = %e, "the order is published, but the gate did not record it");
+        tracing::error!(%order, error = %e, "the order is published, but the gate did not record \
+                                             it");
         Problem::unknown(order)
     };
     let now_ms = app.gate.now_ms().await.map_err(lost)?;
@@ -98,7 +101,8 @@ async fn accept(
     }
 }
 
-/// The message never left this process. If the gate still holds this attempt, the seats are released.
+/// The message never left this process. If the gate still holds this attempt, the seats are
+/// released.
 async fn refused(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
     match app.gate.abandon(held.at, Some(held.attempt)).await {
         Ok(Abandoned::WasHeld) => {
@@ -127,14 +131,15 @@ async fn after_abandon(
             Ok(OrderState::Accepted(held.request.clone()))
         }
         found => {
-            tracing::warn!(order = %held.at.order, ?found, "cannot abandon the order; its delay entry completes it");
+            tracing::warn!(order = %held.at.order, ?found, "cannot abandon the order; its delay \
+                entry completes it");
             Err(Problem::unknown(held.at.order))
         }
     }
 }
 
-/// Prevents an abandoned order from being stored, unless it has a row already. Settles the gate by the
-/// row.
+/// Prevents an abandoned order from being stored, unless it has a row already. Settles the gate by
+/// the row.
 pub async fn fence(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
     let OrderAt { order, nonce, .. } = held.at;
     let fenced = app
@@ -142,7 +147,8 @@ pub async fn fence(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
         .fence(&fence_of(&held.request, "publish_unknown"))
         .await
         .map_err(|e| {
-            tracing::error!(%order, error = %e, "cannot fence the order; its delay entry completes it");
+            tracing::error!(%order, error = %e, "cannot fence the order; its delay entry \
+                                                 completes it");
             Problem::unknown(order)
         })?;
     let row = fenced.row().clone();
@@ -150,7 +156,8 @@ pub async fn fence(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
         settle(app, &row).await;
         return Ok(OrderState::Row(row));
     }
-    // The number belongs to another order, from before a loss of the gate: this one can never be stored.
+    // The number belongs to another order, from before a loss of the gate: this one can never be
+    // stored.
     release(app, held.at).await;
     Err(Problem::publish_failed())
 }
@@ -169,8 +176,8 @@ pub(super) fn fence_of(request: &OrderRequested, reason: &'static str) -> Fence 
     }
 }
 
-/// Frees the seats of a reservation that can have no row. If the gate is unavailable, its delay entry
-/// does so later.
+/// Frees the seats of a reservation that can have no row. If the gate is unavailable, its delay
+/// entry does so later.
 async fn release(app: &App, at: OrderAt) {
     let settle = Settle {
         at,
@@ -180,6 +187,7 @@ async fn release(app: &App, at: OrderAt) {
         to: SettleTo::Gone { forget_key: true },
     };
     if let Err(error) = app.gate.settle(&settle).await {
-        tracing::warn!(order = %at.order, %error, "cannot release the seats; the delay entry releases them");
+        tracing::warn!(order = %at.order, %error, "cannot release the seats; the delay entry \
+            releases them");
     }
 }

@@ -1,8 +1,8 @@
 //! Waits until an accepted order is stored, for a request with `?wait=`.
 //!
-//! A waiting instance serves no other request. So at most a share of the instances waits, counted in
-//! the gate over all of them, and none waits while order-create is stalled. A request that gets no
-//! place is answered 202 at once.
+//! A waiting instance serves no other request. So at most a share of the instances waits, counted
+//! in the gate over all of them, and none waits while order-create is stalled. A request that gets
+//! no place is answered 202 at once.
 
 use std::time::Duration;
 
@@ -50,7 +50,8 @@ pub(super) async fn wait(
         Ok(WaitBegun::Yes) => {}
         Ok(WaitBegun::Full | WaitBegun::Lagging) => return OrderState::Accepted(request),
         Err(error) => {
-            tracing::warn!(order = %request.order, %error, "cannot take a place to wait; answered at once");
+            tracing::warn!(order = %request.order, %error, "cannot take a place to wait; answered \
+                at once");
             return OrderState::Accepted(request);
         }
     }
@@ -61,7 +62,8 @@ pub(super) async fn wait(
         Duration::ZERO
     };
     if let Err(error) = app.gate.wait_end(who, lagging).await {
-        tracing::warn!(order = %request.order, %error, "cannot return the place to wait; it expires");
+        tracing::warn!(order = %request.order, %error, "cannot return the place to wait; it \
+            expires");
     }
     ended.unwrap_or(OrderState::Accepted(request))
 }
@@ -91,7 +93,8 @@ async fn until_stored(
             if let Ok(Some(behind)) = timeout_at(deadline, behind(app, request)).await
                 && detector.lags(behind, now, stall)
             {
-                tracing::info!(order = %request.order, behind, "order-create lags; the request stops waiting");
+                tracing::info!(order = %request.order, behind, "order-create lags; the request \
+                    stops waiting");
                 return Err(WaitError::Lagging);
             }
             check_at = now + CHECK_INTERVAL;
@@ -142,8 +145,8 @@ fn records_before(partition: i32, offset: i64, progress: &[Progress]) -> i64 {
 struct LagDetector(Option<(i64, Instant)>);
 
 impl LagDetector {
-    /// Records an observation. order-create lags if more than [`MAX_BEHIND`] records precede the order,
-    /// or if it made no progress for `stall`.
+    /// Records an observation. order-create lags if more than [`MAX_BEHIND`] records precede the
+    /// order, or if it made no progress for `stall`.
     fn lags(&mut self, behind: i64, now: Instant, stall: Duration) -> bool {
         if behind > MAX_BEHIND {
             return true;

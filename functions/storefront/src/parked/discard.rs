@@ -36,7 +36,8 @@ pub async fn discard(app: &App, id: &str, call: &Call) -> Result<Reply, Problem>
     }
     match app.store.discard(id, &user, why).await? {
         Discarded::Yes(record) => {
-            tracing::info!(parked = %id, by = user.as_str(), why, "an operator discarded a parked record");
+            tracing::info!(parked = %id, by = user.as_str(), why, "an operator discarded a parked \
+                record");
             Ok(Reply::ok(view::record(&record)))
         }
         Discarded::Replayed(record) => Err(differs(&record)),

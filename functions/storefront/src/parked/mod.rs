@@ -1,7 +1,7 @@
 //! Parked records, for operators: list, show, replay, discard.
 //!
-//! Reading needs the scope `parked:read`, [`replay`] and [`discard`] need `parked:write`. Each action is
-//! recorded with the operator.
+//! Reading needs the scope `parked:read`, [`replay`] and [`discard`] need `parked:write`. Each
+//! action is recorded with the operator.
 
 mod discard;
 mod replay;
@@ -19,8 +19,8 @@ use crate::http::{Call, Cursor, Problem, Reply};
 /// Marks the cursors of this list.
 const LIST: u8 = 1;
 
-/// Maximum number of bytes shown of a key, and of a value: in nested JSON a byte may become seven, and
-/// an answer has at most 6 MB.
+/// Maximum number of bytes shown of a key, and of a value: in nested JSON a byte may become seven,
+/// and an answer has at most 6 MB.
 const MAX_SHOWN_BYTES: u32 = 384 * 1024;
 /// Maximum number of replay attempts shown.
 const MAX_ATTEMPTS: u32 = 100;

@@ -1,8 +1,9 @@
 //! Publishes a parked record to its topic again.
 //!
-//! At least once: if this process dies between the acknowledgement and the row's update, the record is
-//! on its topic and still counts as parked; another replay then publishes a second copy. order-create
-//! stores an order once, by number and nonce. The collector counts an API call once for each copy.
+//! At least once: if this process dies between the acknowledgement and the row's update, the record
+//! is on its topic and still counts as parked; another replay then publishes a second copy.
+//! order-create stores an order once, by number and nonce. The collector counts an API call once
+//! for each copy.
 
 use std::time::{Duration, Instant};
 
@@ -27,8 +28,8 @@ struct ReplayBody {
     replays: u32,
 }
 
-/// `POST /parked/{id}/replay`. Repeated requests replay the record once. To replay it again, the caller
-/// sends the number of replays so far.
+/// `POST /parked/{id}/replay`. Repeated requests replay the record once. To replay it again, the
+/// caller sends the number of replays so far.
 pub async fn replay(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
     let user = call.claims.user()?;
     call.claims.require_scope("parked:write")?;
@@ -42,7 +43,8 @@ pub async fn replay(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> 
     let lease = Duration::from_millis(app.settings.windows.delivery_ms) + LEASE_SLACK;
     let began = Instant::now();
     match app.store.begin_replay(id, replays, &user, lease).await? {
-        // This process was suspended: another one may hold the lease before the broker has the record.
+        // This process was suspended: another one may hold the lease before the broker has the
+        // record.
         ReplayBegun::Yes(record) if began.elapsed() >= LEASE_SLACK / 2 => {
             record_end(
                 app,
@@ -50,7 +52,8 @@ pub async fn replay(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> 
                 ReplayEnd::Refused("the storefront was suspended"),
             )
             .await;
-            let detail = "the storefront was suspended for too long; the record stays parked and can be replayed";
+            let detail = "the storefront was suspended for too long; the record stays parked and \
+                          can be replayed";
             Err(
                 Problem::new(503, "replay_failed", "The record was not replayed", detail)
                     .retry_after(2),
@@ -102,7 +105,8 @@ async fn put_back(app: &App, record: &ToReplay, user: &UserId) -> Result<Reply, 
             record.value.as_deref(),
         )
         .await;
-    tracing::info!(parked = %id, by = user.as_str(), attempt = record.attempt, ?published, "replay");
+    let attempt = record.attempt;
+    tracing::info!(parked = %id, by = user.as_str(), attempt, ?published, "an operator replayed a record");
     match published {
         Published::Acknowledged {
             partition, offset, ..
@@ -112,8 +116,10 @@ async fn put_back(app: &App, record: &ToReplay, user: &UserId) -> Result<Reply, 
                 .end_replay(record, &ReplayEnd::Published { partition, offset })
                 .await
             {
-                tracing::error!(parked = %id, partition, offset, %error, "replayed the record, but could not record the replay");
-                let detail = "the record is on its topic again, but that could not be recorded; it still counts as parked";
+                tracing::error!(parked = %id, partition, offset, %error, "replayed the record, \
+                    but could not record the replay");
+                let detail = "the record is on its topic again, but that could not be recorded; \
+                              it still counts as parked";
                 return Err(unknown(detail)
                     .with("partition", partition)
                     .with("offset", offset));
@@ -138,7 +144,8 @@ async fn put_back(app: &App, record: &ToReplay, user: &UserId) -> Result<Reply, 
         Published::Unknown(why) => {
             record_end(app, record, ReplayEnd::Unknown(&why)).await;
             Err(unknown(format_args!(
-                "it is not known whether the brokers have the record ({why}); it still counts as parked"
+                "it is not known whether the brokers have the record ({why}); it still counts as \
+                 parked"
             )))
         }
     }
@@ -147,7 +154,8 @@ async fn put_back(app: &App, record: &ToReplay, user: &UserId) -> Result<Reply, 
 /// Records the outcome of a replay. If that fails, the lease expires.
 async fn record_end(app: &App, record: &ToReplay, end: ReplayEnd<'_>) {
     if let Err(error) = app.store.end_replay(record, &end).await {
-        tracing::error!(parked = %record.id, %error, ?end, "cannot record the outcome of a replay; its lease expires");
+        tracing::error!(parked = %record.id, %error, ?end, "cannot record the outcome of a \
+            replay; its lease expires");
     }
 }
 
@@ -164,7 +172,8 @@ pub(super) fn differs(record: &ParkedRecord) -> Problem {
     let id = record.id;
     let replays = record.replays;
     let detail = format!(
-        "record {id} has been replayed {replays} times; to replay it once more, send {{\"replays\": {replays}}}"
+        "record {id} has been replayed {replays} times; to replay it again, send \
+         {{\"replays\": {replays}}}"
     );
     Problem::new(409, "already_replayed", "The record was replayed", detail)
         .with("replays", replays)

@@ -55,8 +55,8 @@ fn attempt(attempt: &ReplayAttempt) -> Value {
     view
 }
 
-/// `{"text": ...}` for UTF-8, `{"base64": ...}` for other bytes, null for none. `truncated` marks bytes
-/// that are not shown completely.
+/// `{"text": ...}` for UTF-8, `{"base64": ...}` for other bytes, null for none. `truncated` marks
+/// bytes that are not shown completely.
 fn bytes(shown: Option<&[u8]>, whole: Option<u64>) -> Value {
     let Some(shown) = shown else {
         return Value::Null;

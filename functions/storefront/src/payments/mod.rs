@@ -1,7 +1,7 @@
 //! Payments: notifications of the provider, and the list for operators.
 //!
-//! A notification with a valid signature and timestamp is recorded once. A payment that pays no order
-//! is recorded as to be refunded ([`list`], [`refunded`]).
+//! A notification with a valid signature and timestamp is recorded once. A payment that pays no
+//! order is recorded as to be refunded ([`list`], [`refunded`]).
 
 mod operators;
 pub mod signature;
@@ -26,8 +26,8 @@ struct Notification {
     amount_cents: Cents,
 }
 
-/// `POST /payments`. Answers 200 for every recorded payment, so that the provider stops repeating it:
-/// the result names the outcome, and a payment that pays no order is marked to be refunded. The
+/// `POST /payments`. Answers 200 for every recorded payment, so that the provider stops repeating
+/// it: the result names the outcome, and a payment that pays no order is marked to be refunded. The
 /// reference of another payment is answered 409, since one side has made a mistake; the payment is
 /// recorded nevertheless.
 pub async fn receive(app: &App, call: &Call) -> Result<Reply, Problem> {
@@ -122,7 +122,8 @@ fn reused(
     let first_amount_cents = first_amount.get();
     if new {
         tracing::error!(
-            alarm = "payment_reference_reused", reference, %order, amount_cents, %first_order, first_amount_cents,
+            alarm = "payment_reference_reused",
+            reference, %order, amount_cents, %first_order, first_amount_cents,
             "a payment has the reference of another payment; it is to be refunded"
         );
         MetricLine::new(&app.settings.names)

@@ -16,8 +16,8 @@ const LIST: u8 = 2;
 /// Maximum length of a note, characters.
 const MAX_NOTE: usize = 200;
 
-/// `GET /payments?state=&order=&reference=&after=&limit=`: newest first. `after` of the answer leads to
-/// the next page; it is null on the last one.
+/// `GET /payments?state=&order=&reference=&after=&limit=`: newest first. `after` of the answer
+/// leads to the next page; it is null on the last one.
 pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
     call.claims.user()?;
     call.claims.require_scope("payments:read")?;
@@ -68,7 +68,8 @@ pub async fn refunded(app: &App, id: &str, call: &Call) -> Result<Reply, Problem
     let note = note.trim();
     if note.is_empty() || note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
         let detail = format!(
-            "note: 1 to {MAX_NOTE} characters on one line are expected, such as the refund's reference"
+            "note: 1 to {MAX_NOTE} characters on one line are expected, such as the refund's \
+             reference"
         );
         return Err(Problem::new(
             422,

@@ -1,8 +1,8 @@
 //! The payment provider's signature: `v1=` and the hex of HMAC-SHA256 over `timestamp.body`.
 //!
-//! During a rotation of keys the header may carry several signatures (`v1=A,v1=B`), and the storefront
-//! may have several keys. One signature by one key is sufficient. Elements of another scheme, such as
-//! `v0=` or `v2=`, are skipped.
+//! During a rotation of keys the header may carry several signatures (`v1=A,v1=B`), and the
+//! storefront may have several keys. One signature by one key is sufficient. Elements of another
+//! scheme, such as `v0=` or `v2=`, are skipped.
 
 use std::time::Duration;
 

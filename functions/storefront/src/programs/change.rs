@@ -29,7 +29,8 @@ struct CategoryBody {
     price_cents: Option<Cents>,
 }
 
-/// `PATCH /programs/{id}`: changes the named members if the program still has the version in the body.
+/// `PATCH /programs/{id}`: changes the named members if the program still has the version in the
+/// body.
 pub async fn update(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
     may_change(call)?;
     let body: ChangeBody = call.json()?;
@@ -52,7 +53,8 @@ pub async fn update(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> 
         Changed::Done(program) => Ok(done(app, &program, call).await),
         Changed::VersionDiffers(version) => {
             let detail = format!(
-                "the program has version {version} now; get it, and send the change with that version"
+                "the program has version {version} now; get it, and send the change with that \
+                 version"
             );
             let problem = Problem::new(
                 409,
@@ -96,7 +98,10 @@ fn may_change(call: &Call) -> Result<(), Problem> {
 }
 
 async fn done(app: &App, program: &Program, call: &Call) -> Reply {
-    tracing::info!(program = %program.id, version = %program.version, status = %program.status, "a promoter changed the program");
+    tracing::info!(
+        program = %program.id, version = %program.version, status = %program.status,
+        "a promoter changed the program"
+    );
     publish(app, program, call).await;
     reply(app, program).await
 }
@@ -121,11 +126,13 @@ pub(super) async fn publish(app: &App, program: &Program, call: &Call) {
     match app.changes.announce(change, call.trace().as_deref()).await {
         Ok(()) => {
             if let Err(error) = app.store.published(&[change]).await {
-                tracing::warn!(program = %change.id, %error, "the change is published, but still in the outbox; the sweep publishes it again");
+                tracing::warn!(program = %change.id, %error, "the change is published, but still \
+                    in the outbox; the sweep publishes it again");
             }
         }
         Err(error) => {
-            tracing::warn!(program = %change.id, %error, "cannot publish the change; the sweep publishes it");
+            tracing::warn!(program = %change.id, %error, "cannot publish the change; the sweep \
+                publishes it");
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::app::App;
 use crate::http::{Call, Problem, Reply};
 use crate::rebuild::{self, FillState};
 
-/// Reads a program by its id from memory, the shared cache or Postgres. The result is never older than
-/// a change that this process has received.
+/// Reads a program by its id from memory, the shared cache or Postgres. The result is never older
+/// than a change that this process has received.
 pub async fn find(app: &App, id: &str) -> Result<Arc<Program>, Problem> {
     app.programs
         .find(id_of(id)?)
@@ -25,8 +25,8 @@ pub async fn find(app: &App, id: &str) -> Result<Arc<Program>, Problem> {
         .ok_or_else(|| missing(id))
 }
 
-/// Like [`find`], for a buyer who has seen version `seen`: Postgres is read if the caches hold an older
-/// one.
+/// Like [`find`], for a buyer who has seen version `seen`: Postgres is read if the caches hold an
+/// older one.
 pub async fn find_at_least(
     app: &App,
     id: &str,
@@ -111,7 +111,8 @@ pub async fn create(app: &App, call: &Call) -> Result<Reply, Problem> {
     if let Some(new) = claimed
         && let Err(problem) = rebuild::install_new(app, &program, &new).await
     {
-        tracing::warn!(program = %program.id, why = problem.detail, "cannot install the new program in the gate; its first buyer fills it");
+        tracing::warn!(program = %program.id, why = problem.detail, "cannot install the new \
+            program in the gate; its first buyer fills it");
     }
     Ok(Reply::at(
         201,
@@ -120,7 +121,8 @@ pub async fn create(app: &App, call: &Call) -> Result<Reply, Problem> {
     ))
 }
 
-/// `GET /programs/{id}`. While the gate is unavailable or loading, the number of free seats is `null`.
+/// `GET /programs/{id}`. While the gate is unavailable or loading, the number of free seats is
+/// `null`.
 pub async fn get(app: &App, id: &str) -> Result<Reply, Problem> {
     let program = find(app, id).await?;
     let open = match availability(app, &program).await {
@@ -130,7 +132,8 @@ pub async fn get(app: &App, id: &str) -> Result<Reply, Problem> {
             Ok(FillState::Open) => availability(app, &program).await.unwrap_or_default(),
             Ok(FillState::Loading) => None,
             Err(problem) => {
-                tracing::warn!(program = %program.id, why = problem.detail, "cannot fill the gate; a later request resumes");
+                tracing::warn!(program = %program.id, why = problem.detail, "cannot fill the \
+                    gate; a later request resumes");
                 None
             }
         },

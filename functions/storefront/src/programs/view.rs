@@ -32,7 +32,8 @@ pub(super) fn program(program: &Program, availability: Option<&Availability>) ->
         })
     };
     json!({
-        "id": program.id, "title": program.title, "version": program.version, "status": program.status.as_str(),
+        "id": program.id, "title": program.title, "version": program.version,
+        "status": program.status.as_str(),
         "pay_window_seconds": program.pay_window_ms / 1000, "user_limit": program.user_limit,
         "categories": program.categories.iter().map(category).collect::<Vec<_>>(),
     })

@@ -56,8 +56,8 @@ pub(super) async fn create_has_passed(app: &App, barriers: &str) -> Result<bool,
     }
 }
 
-/// Whether order-create has passed, in each partition, the header's barrier or this process' own one.
-/// Appends one where it has passed neither and Kafka holds none.
+/// Whether order-create has passed, in each partition, the header's barrier or this process' own
+/// one. Appends one where it has passed neither and Kafka holds none.
 async fn has_passed_own(
     app: &App,
     header: Option<&Barriers>,
@@ -83,7 +83,8 @@ async fn has_passed_own(
     Ok(behind.is_empty())
 }
 
-/// Appends a barrier to each of these partitions concurrently, and records them as this process' own.
+/// Appends a barrier to each of these partitions concurrently, and records them as this process'
+/// own.
 async fn append(app: &App, partitions: Vec<i32>) -> Result<Barriers, Problem> {
     let mut deliveries = JoinSet::new();
     for partition in partitions {

@@ -2,8 +2,8 @@
 //!
 //! 1. The request claims the filling, appends a barrier to every partition of the orders' topic and
 //!    installs the closed map with the positions of the barriers.
-//! 2. order-create must have passed the barriers ([`caught_up`]): then every order that was accepted
-//!    before the loss is a row in Postgres.
+//! 2. order-create must have passed the barriers ([`caught_up`]): then every order that was
+//!    accepted before the loss is a row in Postgres.
 //! 3. The rows are merged ([`shared::refill`]), and the gate opens.
 //!
 //! One request at a time does this, under a short lease and for a bounded time; all others are
@@ -56,7 +56,8 @@ pub async fn claim_new(app: &App, program: &Program) -> Option<NewProgramClaim> 
         Ok(FillClaim::Granted(grant)) => Some(NewProgramClaim(epoch, grant)),
         Ok(FillClaim::Busy { .. }) => None,
         Err(error) => {
-            tracing::warn!(program = %program.id, %error, "cannot claim the gate of the new program; its first buyer fills it");
+            tracing::warn!(program = %program.id, %error, "cannot claim the gate of the new \
+                program; its first buyer fills it");
             None
         }
     }
@@ -123,7 +124,8 @@ pub async fn resume(app: &App, program: &Program) -> Result<FillState, Problem> 
         // A position is recorded only after order-create has passed the barriers.
         FillBegun::Mine { ends, position } => {
             if position.is_empty() && !caught_up::create_has_passed(app, &ends).await? {
-                tracing::info!(program = %program.id, "the gate stays closed until order-create has passed the barriers");
+                tracing::info!(program = %program.id, "the gate stays closed until order-create \
+                    has passed the barriers");
                 app.gate.install_renew(at, &epoch, 1, None).await?;
                 return Ok(FillState::Loading);
             }

@@ -1,8 +1,7 @@
 //! Administrators look at calls and their sums.
 
 use serde_json::{Value, json};
-use shared::api_stats::Caps;
-use shared::message::ApiCall;
+use shared::api_calls::{ApiCall, Caps};
 use shared::store::Arrival;
 use storefront::App;
 use storefront::http::Call;
@@ -39,8 +38,10 @@ async fn collected(app: &App) {
     let calls: Vec<String> = (0..10)
         .map(|n| {
             json!({
-                "v": 1, "id": format!("{n:032x}"), "at_ms": at_ms + n * 1_000, "method": "GET", "route": "/orders/{number}",
-                "url": format!("/orders/{n}?x=1"), "status": if n % 2 == 0 { 200 } else { 404 }, "duration_us": 1_000 * (n + 1),
+                "v": 1, "id": format!("{n:032x}"), "at_ms": at_ms + n * 1_000, "method": "GET",
+                "route": "/orders/{number}",
+                "url": format!("/orders/{n}?x=1"), "status": if n % 2 == 0 { 200 } else { 404 },
+                "duration_us": 1_000 * (n + 1),
                 "client": "curl", "user": "alice", "ip": "192.0.2.7", "instance": "i",
             })
             .to_string()
@@ -76,7 +77,8 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
     assert_eq!(
         all["calls"][0],
         json!({
-            "id": "00000000000000000000000000000009", "at": "2026-11-22T18:00:09Z", "route": "GET /orders/{number}",
+            "id": "00000000000000000000000000000009", "at": "2026-11-22T18:00:09Z",
+            "route": "GET /orders/{number}",
             "url": "/orders/9?x=1", "status": 404, "duration_us": 10_000, "client": "curl", "user": "alice", "ip": "192.0.2.7",
             "trace": null, "instance": "i",
         })
@@ -140,7 +142,8 @@ async fn calls_are_found_by_what_is_asked_page_by_page() {
 async fn statistics_add_up_to_the_total_however_they_are_grouped() {
     let app = open_with(Scripted::new([])).await;
     collected(&app).await;
-    let total = json!({"calls": 10, "mean_us": 5_500, "max_us": 10_000, "p50_us": 5_000, "p95_us": 10_000, "p99_us": 10_000});
+    let total = json!({"calls": 10, "mean_us": 5_500, "max_us": 10_000, "p50_us": 5_000,
+    "p95_us": 10_000, "p99_us": 10_000});
     let sums = answer(&app, &format!("/api-calls/statistics?{PERIOD}")).await;
     assert_eq!((&sums["total"], sums.get("groups")), (&total, None));
     assert_eq!(

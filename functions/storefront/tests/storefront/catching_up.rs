@@ -22,7 +22,8 @@ use crate::support::{call, open, order_when_open, problem, program, two};
 
 const TIME: Duration = Duration::from_secs(30);
 
-/// Leaves an aborted record and its marker at the end of both partitions: no consumer receives either.
+/// Leaves an aborted record and its marker at the end of both partitions: no consumer receives
+/// either.
 async fn abort_a_transaction(app: &App) {
     let brokers = app.settings.brokers.clone();
     let topic = app.settings.topic.clone();

@@ -1,4 +1,5 @@
-//! Order-create as far as a storefront's tests need it: a consumer of the real topic whose records become rows. It starts and stops.
+//! Order-create as far as a storefront's tests need it: a consumer of the real topic whose records
+//! become rows. It starts and stops.
 
 use lambda_batch::Reason;
 use rdkafka::config::ClientConfig;
@@ -12,7 +13,8 @@ use tokio::task::JoinHandle;
 pub(crate) struct Create(JoinHandle<()>);
 
 impl Create {
-    /// Reads both partitions from their beginnings, as a consumer group does that has committed nothing.
+    /// Reads both partitions from their beginnings, as a consumer group does that has committed
+    /// nothing.
     pub(crate) fn start(app: &App) -> Self {
         let topic = app.settings.topic.clone();
         let store = app.store.clone();

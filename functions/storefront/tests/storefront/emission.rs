@@ -9,7 +9,8 @@ use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
-use shared::message::{ApiCall, UserId};
+use shared::api_calls::ApiCall;
+use shared::message::UserId;
 use storefront::App;
 use storefront::emission::DeliveryCounts;
 
@@ -25,12 +26,15 @@ fn request(
 ) -> Request {
     let authorizer = sub.map(|sub| json!({"jwt": {"claims": {"sub": sub}, "scopes": null}}));
     let event = json!({
-        "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": query,
+        "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path,
+        "rawQueryString": query,
         "headers": {"host": "app.example", "user-agent": "forged/1", "x-forwarded-for": "198.51.100.1",
                     "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
         "requestContext": {
-            "accountId": "000000000000", "apiId": "api", "domainName": "app.example", "domainPrefix": "api",
-            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "::ffff:192.0.2.7", "userAgent": "TicketApp/3.2"},
+            "accountId": "000000000000", "apiId": "api", "domainName": "app.example",
+            "domainPrefix": "api",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1",
+            "sourceIp": "::ffff:192.0.2.7", "userAgent": "TicketApp/3.2"},
             "requestId": "r", "routeKey": format!("{method} {path}"), "stage": "$default", "time": "22/Nov/2026:18:00:00 +0000",
             "timeEpoch": 1_795_370_400_000_i64, "authorizer": authorizer,
         },

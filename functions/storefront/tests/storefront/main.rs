@@ -1,4 +1,4 @@
-//! The storefront over real Redis, Postgres and Kafka: each test in an environment of its own.
+//! The storefront over real Redis, Postgres and Kafka, each test in its own environment.
 
 mod api_calls;
 mod catching_up;
@@ -6,13 +6,18 @@ mod changes;
 mod create;
 mod emission;
 mod gaps;
+mod instances;
 mod orders;
 mod parked;
+mod parked_list;
+mod payment_lookup;
 mod payments;
 mod programs;
 mod publish;
 mod rebuild;
+mod rebuilt_keys;
 mod settings;
 mod support;
 mod unreadable;
+mod unreadable_bodies;
 mod waiting;

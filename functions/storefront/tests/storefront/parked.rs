@@ -1,4 +1,4 @@
-//! Parked records: seen, put back, given up.
+//! Parked records: listed, shown, replayed, discarded.
 
 use std::time::Duration;
 
@@ -12,24 +12,24 @@ use storefront::http::Call;
 use storefront::kafka::Published;
 use testkit::until;
 
-use crate::support::{Scripted, by, call, open, open_with, problem};
+use crate::support::{Scripted, by, open, open_with, problem};
 
-/// Somebody who may do everything with parked records.
+/// Scopes for every action on parked records.
 const BOTH: &str = "parked:read parked:write";
 
-fn get(path: &str) -> Call {
+pub(crate) fn get(path: &str) -> Call {
     by("ops", BOTH, "GET", path, None)
 }
 
-fn post(path: &str, body: Option<Value>) -> Call {
+pub(crate) fn post(path: &str, body: Option<Value>) -> Call {
     by("ops", BOTH, "POST", path, body)
 }
 
 /// Key and value of a record.
-type Bytes<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+pub(crate) type Bytes<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
-/// Parks records as order-create does: in the transaction that advances over them. Answers their identities, in order.
-async fn park(app: &App, topic: &str, records: &[Bytes<'_>]) -> Vec<String> {
+/// Parks records as order-create does, in the transaction that passes over them. Returns their ids.
+pub(crate) async fn park(app: &App, topic: &str, records: &[Bytes<'_>]) -> Vec<String> {
     let arrivals: Vec<_> = records
         .iter()
         .enumerate()
@@ -60,8 +60,12 @@ async fn park(app: &App, topic: &str, records: &[Bytes<'_>]) -> Vec<String> {
         .collect()
 }
 
-/// What stands at an offset.
-async fn read(app: &App, partition: i32, offset: i64) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+/// Key and value at an offset.
+pub(crate) async fn read(
+    app: &App,
+    partition: i32,
+    offset: i64,
+) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", &app.settings.brokers)
@@ -84,7 +88,7 @@ async fn read(app: &App, partition: i32, offset: i64) -> (Option<Vec<u8>>, Optio
 }
 
 #[tokio::test]
-async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_its_key() {
+async fn a_replay_publishes_the_same_bytes() {
     let app = open().await;
     let noise: Vec<u8> = (0..=255).cycle().take(70_000).collect();
     let records: [Bytes<'_>; 4] = [
@@ -155,7 +159,7 @@ async fn a_parked_record_is_shown_and_comes_back_to_its_topic_byte_by_byte_with_
 }
 
 #[tokio::test]
-async fn a_record_is_replayed_once_however_often_it_is_clicked_and_again_only_when_asked_to() {
+async fn repeated_replay_requests_replay_once() {
     let publisher = Scripted::new([]);
     let app = open_with(publisher.clone()).await;
     let topic = app.settings.topic.clone();
@@ -180,7 +184,7 @@ async fn a_record_is_replayed_once_however_often_it_is_clicked_and_again_only_wh
     assert_eq!(publisher.put_back.lock().expect("whole").len(), 1);
     let again = post(&format!("/parked/{id}/replay"), Some(json!({"replays": 1})));
     assert_eq!(
-        app.serve(&again).await.expect("asked for").body["replays"],
+        app.serve(&again).await.expect("requested").body["replays"],
         2
     );
     assert_eq!(problem(app.serve(&again).await), (409, "already_replayed"));
@@ -192,7 +196,7 @@ async fn a_record_is_replayed_once_however_often_it_is_clicked_and_again_only_wh
 }
 
 #[tokio::test]
-async fn a_replay_that_fails_leaves_the_record_parked_and_may_be_repeated() {
+async fn a_failed_replay_leaves_the_record_parked() {
     let refused = Published::Refused("the queue is full".to_owned());
     let unknown = Published::Unknown("no word".to_owned());
     let publisher = Scripted::new([Some(refused), Some(unknown)]);
@@ -224,7 +228,7 @@ async fn a_replay_that_fails_leaves_the_record_parked_and_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn while_a_record_is_being_replayed_it_is_nobody_elses() {
+async fn a_replay_under_way_excludes_other_actions() {
     let publisher = Scripted::new([None]);
     let app = open_with(publisher.clone()).await;
     let topic = app.settings.topic.clone();
@@ -259,7 +263,7 @@ async fn while_a_record_is_being_replayed_it_is_nobody_elses() {
 }
 
 #[tokio::test]
-async fn a_discarded_record_is_kept_with_who_and_why_and_is_never_replayed() {
+async fn a_discarded_record_is_kept_and_never_replayed() {
     let publisher = Scripted::new([]);
     let app = open_with(publisher.clone()).await;
     let topic = app.settings.topic.clone();
@@ -328,144 +332,4 @@ async fn a_discarded_record_is_kept_with_who_and_why_and_is_never_replayed() {
         0,
         "nothing waits for a person"
     );
-}
-
-#[tokio::test]
-async fn paging_visits_each_record_once_newest_first_by_topic_and_by_state() {
-    let app = open_with(Scripted::new([])).await;
-    let topic = app.settings.topic.clone();
-    let records: Vec<Vec<u8>> = (0..23).map(|n: u32| n.to_string().into_bytes()).collect();
-    let records: Vec<Bytes<'_>> = records
-        .iter()
-        .map(|value| (None, Some(value.as_slice())))
-        .collect();
-    let mut ids = park(&app, &topic, &records).await;
-    park(&app, "another-topic", &records[..3]).await;
-    app.serve(&post(&format!("/parked/{}/replay", ids[4]), None))
-        .await
-        .expect("replayed");
-    let pages = async |filter: String| {
-        let mut seen = Vec::new();
-        let mut after = String::new();
-        loop {
-            let page = app
-                .serve(&get(&format!("/parked?limit=5{filter}{after}")))
-                .await
-                .expect("a page")
-                .body;
-            let records = page["records"].as_array().expect("a list").clone();
-            assert!(
-                records.iter().all(|record| record.get("value").is_none()),
-                "bytes are shown one by one"
-            );
-            seen.extend(
-                records
-                    .iter()
-                    .map(|record| record["id"].as_str().expect("an id").to_owned()),
-            );
-            match page["after"].as_str() {
-                Some(cursor) => after = format!("&after={cursor}"),
-                None => return seen,
-            }
-        }
-    };
-    assert_eq!(pages(String::new()).await.len(), 26);
-    assert_eq!(pages("&state=replayed".to_owned()).await, [ids[4].clone()]);
-    let mut mine = pages(format!("&topic={topic}")).await;
-    mine.reverse();
-    assert_eq!(mine, ids);
-    ids.remove(4);
-    let mut open = pages(format!("&topic={topic}&state=parked")).await;
-    open.reverse();
-    assert_eq!(open, ids);
-    for bad in [
-        "after=1",
-        "limit=0",
-        "limit=101",
-        "state=lost",
-        "topic=a%00",
-        "topic=",
-    ] {
-        assert_eq!(
-            problem(app.serve(&get(&format!("/parked?{bad}"))).await),
-            (400, "malformed_request"),
-            "{bad}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn parked_records_are_for_those_with_the_scope_and_what_is_not_there_is_not_found() {
-    let publisher = Scripted::new([]);
-    let app = open_with(publisher.clone()).await;
-    let topic = app.settings.topic.clone();
-    let id = park(&app, &topic, &[(None, Some(b"v"))]).await.remove(0);
-    let why = Some(json!({"why": "no use"}));
-    let all = |id: &str| {
-        let one = format!("/parked/{id}");
-        [
-            ("GET", "/parked".to_owned(), None, "parked:read"),
-            ("GET", one.clone(), None, "parked:read"),
-            ("POST", format!("{one}/replay"), None, "parked:write"),
-            (
-                "POST",
-                format!("{one}/discard"),
-                why.clone(),
-                "parked:write",
-            ),
-        ]
-    };
-    for (method, path, body, scope) in all(&id) {
-        let other = if scope == "parked:read" {
-            "parked:write"
-        } else {
-            "parked:read programs:write"
-        };
-        assert_eq!(
-            problem(
-                app.serve(&by("ops", other, method, &path, body.clone()))
-                    .await
-            ),
-            (403, "forbidden"),
-            "{path}"
-        );
-        assert_eq!(
-            problem(app.serve(&call(method, &path, None, body)).await),
-            (401, "unauthorized"),
-            "{path}"
-        );
-    }
-    for missing in ["999999", "0", "-1", "01", "x", "99999999999999999999"] {
-        for (method, path, body, scope) in all(missing).into_iter().skip(1) {
-            assert_eq!(
-                problem(app.serve(&by("ops", scope, method, &path, body)).await),
-                (404, "no_such_record"),
-                "{path}"
-            );
-        }
-    }
-    let foreign = park(&app, "demo-order-create", &[(None, Some(b"v"))])
-        .await
-        .remove(0);
-    assert_eq!(
-        problem(
-            app.serve(&post(&format!("/parked/{foreign}/replay"), None))
-                .await
-        ),
-        (409, "foreign_topic")
-    );
-    assert_eq!(
-        problem(
-            app.serve(&post(&format!("/parked/{id}/replay"), Some(json!("x"))))
-                .await
-        ),
-        (400, "malformed_request")
-    );
-    assert!(publisher.put_back.lock().expect("whole").is_empty());
-    let of_a_call = park(&app, &app.settings.calls.topic, &[(None, Some(b"v"))])
-        .await
-        .remove(0);
-    app.serve(&post(&format!("/parked/{of_a_call}/replay"), None))
-        .await
-        .expect("one of this environment's topics");
 }

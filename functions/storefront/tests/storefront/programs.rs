@@ -33,7 +33,8 @@ async fn a_created_program_is_open_at_once_and_shows_its_seats_to_everybody() {
 #[tokio::test]
 async fn a_program_is_created_only_with_its_scope_and_within_bounds() {
     let app = open_with(Scripted::new([])).await;
-    let body = json!({"title": "T", "categories": [{"name": "A", "rows": 0, "seats_per_row": 10, "price_cents": 100}]});
+    let body = json!({"title": "T", "categories": [{"name": "A", "rows": 0, "seats_per_row": 10,
+    "price_cents": 100}]});
     let bad = app
         .serve(&call(
             "POST",

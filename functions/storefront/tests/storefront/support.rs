@@ -1,4 +1,4 @@
-//! An environment of one's own, and buyers to act in it.
+//! Fixture: an environment per test, a scripted publisher, and requests of buyers and operators.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -17,13 +17,13 @@ use storefront::kafka::{KafkaOrders, LogRanges, PublishOrders, Published};
 use storefront::{App, Settings};
 use testkit::{servers, until};
 
-/// When the scripted broker appends barriers: later than anything else.
+/// When the scripted broker appends barriers: after every other record.
 const BARRIER_MS: i64 = 1_800_000_000_001;
 
 /// Key of the payment provider in tests.
 pub(crate) const SECRET: &str = "a secret of the tests";
 
-/// Settings of a new environment. Servers are those of scripts/servers unless the environment names others.
+/// Settings of a new environment, with further variables.
 pub(crate) fn settings(more: &[(&str, &str)]) -> Settings {
     settings_of(&testkit::prefix(), more)
 }
@@ -50,7 +50,7 @@ fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
     Settings::read(&Reader::new(vars)).expect("settings of a test are valid")
 }
 
-/// A storefront with everything real, its schema and its topic created.
+/// A storefront with real adapters, its schema and its topic.
 pub(crate) async fn open() -> App {
     let settings = settings(&[]);
     create_topic(&settings).await;
@@ -62,12 +62,12 @@ pub(crate) async fn open() -> App {
     app
 }
 
-/// A storefront whose publisher does as it is told.
+/// A storefront with the given publisher.
 pub(crate) async fn open_with(publisher: Arc<dyn PublishOrders>) -> App {
     open_with_settings(settings(&[]), publisher).await
 }
 
-/// The same with settings of the test's own.
+/// A storefront with the given settings and publisher.
 pub(crate) async fn open_with_settings(
     settings: Settings,
     publisher: Arc<dyn PublishOrders>,
@@ -86,7 +86,7 @@ pub(crate) fn another(app: &App, more: &[(&str, &str)]) -> App {
     App::with_publisher(settings, app.publisher.clone()).expect("opens")
 }
 
-/// A statement of the test's own.
+/// Runs SQL in the schema of the environment.
 pub(crate) async fn run(app: &App, sql: &'static str) {
     sqlx::raw_sql(sql)
         .execute(&testkit::postgres::pool(&app.settings.names.schema()))
@@ -94,12 +94,12 @@ pub(crate) async fn run(app: &App, sql: &'static str) {
         .expect("statement");
 }
 
-/// The topic of orders.
+/// Creates the topic of orders.
 pub(crate) async fn create_topic(settings: &Settings) {
     create_topic_of(settings, &settings.topic).await;
 }
 
-/// Two partitions, stamped by the broker.
+/// Creates a topic of two partitions, with timestamps by the broker.
 pub(crate) async fn create_topic_of(settings: &Settings, topic: &str) {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
         .set("bootstrap.servers", &settings.brokers)
@@ -117,26 +117,27 @@ pub(crate) async fn create_topic_of(settings: &Settings, topic: &str) {
     }
 }
 
-/// Topic, key and value of a record put back.
+/// Topic, key and value of a replayed record.
 pub(crate) type PutBack = (String, Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// A publisher that answers from a list, and passes on to the real thing where the list says so.
+/// A publisher with scripted outcomes.
 #[derive(Default)]
 pub(crate) struct Scripted {
-    /// What the next publishes come to; after the last: acknowledged at rising offsets of partition 0.
+    /// Outcomes of the next publishes. After the last one: acknowledged at rising offsets of
+    /// partition 0.
     pub(crate) next: Mutex<Vec<Option<Published>>>,
-    /// Messages in the order they came.
+    /// Published messages, in order.
     pub(crate) sent: Mutex<Vec<String>>,
-    /// Records put back, in the order they came: topic, key, value.
+    /// Replayed records, in order.
     pub(crate) put_back: Mutex<Vec<PutBack>>,
-    /// The offset that the next record of a partition gets. Barriers raise it.
+    /// Next offset of each partition. Barriers raise it.
     pub(crate) ends: Mutex<BTreeMap<i32, i64>>,
-    /// Barriers in the order they came.
+    /// Appended barriers, in order.
     pub(crate) barriers: Mutex<Vec<(i32, i64, Barrier)>>,
 }
 
 impl Scripted {
-    /// `None` never comes to an end.
+    /// `None` as an outcome never completes.
     pub(crate) fn new(outcomes: impl IntoIterator<Item = Option<Published>>) -> Arc<Self> {
         let mut next: Vec<_> = outcomes.into_iter().collect();
         next.reverse();
@@ -218,7 +219,7 @@ impl PublishOrders for Scripted {
     }
 }
 
-/// A publisher to brokers that are not there.
+/// A publisher whose brokers are unreachable.
 pub(crate) fn nowhere() -> Arc<dyn PublishOrders> {
     let security = storefront::KafkaSecurity::Plaintext;
     Arc::new(
@@ -227,7 +228,7 @@ pub(crate) fn nowhere() -> Arc<dyn PublishOrders> {
     )
 }
 
-/// A request by somebody (or nobody).
+/// A call with the claim `sub`, if given.
 pub(crate) fn call(method: &str, path: &str, sub: Option<&str>, body: Option<Value>) -> Call {
     let claims = sub
         .map(|sub| ("sub".to_owned(), sub.to_owned()))
@@ -252,7 +253,7 @@ pub(crate) fn call(method: &str, path: &str, sub: Option<&str>, body: Option<Val
     }
 }
 
-/// The same by an operator with these scopes.
+/// A call of an operator with these scopes.
 pub(crate) fn by(sub: &str, scope: &str, method: &str, path: &str, body: Option<Value>) -> Call {
     let claims = [("sub", sub), ("scope", scope)].map(|(k, v)| (k.to_owned(), v.to_owned()));
     Call {
@@ -261,16 +262,17 @@ pub(crate) fn by(sub: &str, scope: &str, method: &str, path: &str, body: Option<
     }
 }
 
-/// The same with an Idempotency-Key.
+/// Adds an Idempotency-Key.
 pub(crate) fn keyed(mut call: Call, key: &str) -> Call {
     call.headers
         .insert("idempotency-key".to_owned(), key.to_owned());
     call
 }
 
-/// A program of one row of ten seats at 100 cents, open. Answers its id.
+/// Creates a program of one row of ten seats at 100 cents. Returns its id.
 pub(crate) async fn program(app: &App) -> String {
-    let body = json!({"title": "T", "categories": [{"name": "A", "rows": 1, "seats_per_row": 10, "price_cents": 100}]});
+    let body = json!({"title": "T", "categories": [{"name": "A", "rows": 1, "seats_per_row": 10,
+    "price_cents": 100}]});
     let reply = app
         .serve(&call("POST", "/programs", Some("promoter"), Some(body)))
         .await
@@ -278,7 +280,7 @@ pub(crate) async fn program(app: &App) -> String {
     reply.body["id"].as_str().expect("an id").to_owned()
 }
 
-/// Asks for two seats side by side.
+/// An order of two adjacent seats.
 pub(crate) fn two(program: &str, sub: &str) -> Call {
     call(
         "POST",
@@ -288,7 +290,7 @@ pub(crate) fn two(program: &str, sub: &str) -> Call {
     )
 }
 
-/// How many seats the public page says are free.
+/// Number of free seats in the public answer.
 pub(crate) async fn free(app: &App, program: &str) -> i64 {
     let reply = app
         .serve(&call("GET", &format!("/programs/{program}"), None, None))
@@ -297,7 +299,7 @@ pub(crate) async fn free(app: &App, program: &str) -> i64 {
     reply.body["categories"][0]["free"].as_i64().expect("open")
 }
 
-/// Plays order-create for one message at an offset of partition 0, without telling the gate.
+/// Stores one message at an offset of partition 0 as order-create does, without settling the gate.
 pub(crate) async fn store(app: &App, message: &str, offset: i64) {
     let request: OrderRequested = serde_json::from_str(message).expect("a valid message");
     let arrival = Arrival {
@@ -316,7 +318,7 @@ pub(crate) async fn store(app: &App, message: &str, offset: i64) {
     assert_eq!(batch.unfinished, None);
 }
 
-/// Plays order-create for all barriers so far.
+/// Passes all barriers so far, as order-create does.
 pub(crate) async fn pass_barriers(app: &App, publisher: &Scripted) {
     let barriers = publisher.barriers.lock().expect("whole").clone();
     for (partition, offset, barrier) in barriers {
@@ -338,7 +340,7 @@ pub(crate) async fn pass_barriers(app: &App, publisher: &Scripted) {
     }
 }
 
-/// Orders two seats until the gate takes them. Returns the seats.
+/// Repeats an order of two seats until the gate is open. Returns the seats.
 pub(crate) async fn order_when_open(app: &App, id: &str, buyer: &str) -> Value {
     let seats = Mutex::new(None);
     until("the gate opens", async || {

@@ -1,7 +1,7 @@
 //! Metrics of functions and their processes.
 
 use crate::instances::{FunctionStats, InstanceState};
-use crate::observation::{Durations, Exposition, Histogram, Kind, Observations};
+use crate::observation::{Durations, Exposition, Histogram, MetricKind, Observations};
 
 pub(super) fn functions(out: &mut Exposition, all: &[FunctionStats]) {
     type Read = fn(&FunctionStats) -> u64;
@@ -11,46 +11,46 @@ pub(super) fn functions(out: &mut Exposition, all: &[FunctionStats]) {
             .map(|instance| instance.in_flight.len() as u64)
             .sum()
     };
-    let families: [(&str, Kind, &str, Read); 8] = [
+    let families: [(&str, MetricKind, &str, Read); 8] = [
         (
             "invocations_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Invocations that ended.",
             |f| f.invocations,
         ),
         (
             "errors_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Invocations that ended in a function error.",
             |f| f.errors,
         ),
         (
             "throttles_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Invocations refused at the concurrency limit.",
             |f| f.throttles,
         ),
         (
             "cold_starts_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Processes started.",
             |f| f.cold_starts,
         ),
         (
             "concurrent_executions",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Invocations in flight.",
             busy,
         ),
         (
             "queued",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Invocations that wait for an instance.",
             |f| f.queued as u64,
         ),
         (
             "instances",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Processes that are not stopping.",
             |f| {
                 f.instances
@@ -61,7 +61,7 @@ pub(super) fn functions(out: &mut Exposition, all: &[FunctionStats]) {
         ),
         (
             "concurrency_limit",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Processes at one time at most.",
             |f| f.limit as u64,
         ),
@@ -78,7 +78,7 @@ pub(super) fn functions(out: &mut Exposition, all: &[FunctionStats]) {
 pub(super) fn durations(out: &mut Exposition, observations: &Observations) {
     let durations = observations.durations();
     let mut family = |name: &str, help: &str, of: fn(&Durations) -> &Histogram| {
-        out.family(name, Kind::Histogram, help);
+        out.family(name, MetricKind::Histogram, help);
         for (function, durations) in &durations {
             out.histogram(name, &[("function", function)], of(durations));
         }

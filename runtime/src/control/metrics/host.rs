@@ -2,21 +2,21 @@
 
 use crate::http::KeyStatus;
 use crate::listener::budget::BudgetStats;
-use crate::observation::{Exposition, Kind};
+use crate::observation::{Exposition, MetricKind};
 use crate::supervision::ComponentStatus;
 
 pub(super) fn keys(out: &mut Exposition, keys: Option<&KeyStatus>) {
     let Some(keys) = keys else { return };
     out.single(
         "usher_jwks_keys",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Keys that tokens are checked with.",
         keys.keys as u64,
     );
     let help = "Reads of the key set that failed; the keys before are in force.";
     out.single(
         "usher_jwks_refresh_failures_total",
-        Kind::Counter,
+        MetricKind::Counter,
         help,
         keys.refresh_failures,
     );
@@ -24,34 +24,34 @@ pub(super) fn keys(out: &mut Exposition, keys: Option<&KeyStatus>) {
 
 pub(super) fn connections(out: &mut Exposition, all: &[BudgetStats]) {
     type Read = fn(&BudgetStats) -> u64;
-    let families: [(&str, Kind, &str, Read); 5] = [
+    let families: [(&str, MetricKind, &str, Read); 5] = [
         (
             "usher_connections",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Connections open now.",
             |p| p.open as u64,
         ),
         (
             "usher_connections_limit",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Connections at one time at most.",
             |p| p.limit as u64,
         ),
         (
             "usher_connections_closed_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Connections closed to make room for others.",
             |p| p.closed,
         ),
         (
             "usher_body_bytes",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Bytes of request bodies held now.",
             |p| p.body_bytes as u64,
         ),
         (
             "usher_body_bytes_limit",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "Bytes of request bodies at one time at most.",
             |p| p.body_limit as u64,
         ),
@@ -66,16 +66,16 @@ pub(super) fn connections(out: &mut Exposition, all: &[BudgetStats]) {
 
 pub(super) fn parts(out: &mut Exposition, parts: &[ComponentStatus]) {
     type Read = fn(&ComponentStatus) -> u64;
-    let families: [(&str, Kind, &str, Read); 2] = [
+    let families: [(&str, MetricKind, &str, Read); 2] = [
         (
             "restarts_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Starts of a part after its first: it had ended by an error or a panic.",
             |p| p.restarts,
         ),
         (
             "up",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "1 while a part runs; 0 until it has run for 10 s after a restart.",
             |p| p.up.into(),
         ),

@@ -2,71 +2,71 @@
 
 use super::seconds;
 use crate::kafka::{MappingStatus, PartitionStatus};
-use crate::observation::{Exposition, Kind};
+use crate::observation::{Exposition, MetricKind};
 
 /// Reads a value of a partition; `None`: there is no sample.
 type OfPartition = fn(&PartitionStatus) -> Option<f64>;
 
 pub(super) fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
     type Read = fn(&MappingStatus) -> u64;
-    let families: [(&str, Kind, &str, Read); 10] = [
+    let families: [(&str, MetricKind, &str, Read); 10] = [
         (
             "records_deleted_unread_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records that were deleted from their topic before they were read.",
             |m| m.records_deleted_unread,
         ),
         (
             "logs_replaced_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Partitions read from their start because their log is another one than before.",
             |m| m.logs_replaced,
         ),
         (
             "records_filtered_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records dropped by the filters.",
             |m| m.records_filtered,
         ),
         (
             "records_done_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records that are over with: done, or discarded.",
             |m| m.records_done,
         ),
         (
             "batches_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Batches handed to the function.",
             |m| m.batches,
         ),
         (
             "failed_batches_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Batches that failed, whole or in part.",
             |m| m.failed_batches,
         ),
         (
             "records_discarded_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records given up by a limit of the mapping.",
             |m| m.records_discarded,
         ),
         (
             "failure_records_reduced_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Failure records that the destination took only without their payload or details.",
             |m| m.failure_records_reduced,
         ),
         (
             "records_lost_total",
-            Kind::Counter,
+            MetricKind::Counter,
             "Records larger than an event, or than their destination takes in any form.",
             |m| m.records_lost,
         ),
         (
             "up",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "0 while the mapping is failing, stuck, missing or away, else 1.",
             |m| (!m.health.state.is_unwell()).into(),
         ),
@@ -93,7 +93,7 @@ pub(super) fn kafka(out: &mut Exposition, mappings: &[MappingStatus]) {
         ),
     ];
     for (name, help, read) in families {
-        out.family(name, Kind::Gauge, help);
+        out.family(name, MetricKind::Gauge, help);
         for mapping in mappings {
             for partition in &mapping.partitions {
                 let number = partition.partition.to_string();

@@ -12,20 +12,20 @@ mod sources;
 use event_sources::Millis;
 
 use super::status::HostStatus;
-use crate::observation::{Exposition, Kind, Observations};
+use crate::observation::{Exposition, MetricKind, Observations};
 
 pub(super) fn render(status: &HostStatus, observations: &Observations) -> String {
     let mut out = Exposition::default();
     out.single(
         "usher_memory_bytes",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Resident memory of the host's own process.",
         status.memory_bytes,
     );
     let started = status.started_ms as f64 / 1000.0;
     out.single(
         "usher_start_time_seconds",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "When the host started, seconds since 1970.",
         started,
     );

@@ -1,6 +1,6 @@
 //! Metrics that functions print in the embedded metric format of `CloudWatch`.
 
-use crate::observation::{Exposition, Kind, Series};
+use crate::observation::{Exposition, MetricKind, Series};
 
 /// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with
 /// its dimensions as labels.
@@ -14,7 +14,7 @@ pub(super) fn printed(out: &mut Exposition, series: &Series) {
     for (name, (function, _, unit, dimensions), summed) in rows {
         out.family(
             name,
-            Kind::Summary,
+            MetricKind::Summary,
             "Printed by functions in CloudWatch's embedded metric format.",
         );
         let mut labels = vec![("function", function.as_str()), ("unit", unit.as_str())];
@@ -29,11 +29,16 @@ pub(super) fn printed(out: &mut Exposition, series: &Series) {
     let help = "Metrics that functions printed and that found no room: too many dimensions.";
     out.single(
         "usher_emf_dropped_total",
-        Kind::Counter,
+        MetricKind::Counter,
         help,
         series.dropped(),
     );
     let help =
         "Metrics and dimensions that functions named like others: they have a longer name here.";
-    out.single("usher_emf_renamed", Kind::Gauge, help, series.renamed());
+    out.single(
+        "usher_emf_renamed",
+        MetricKind::Gauge,
+        help,
+        series.renamed(),
+    );
 }

@@ -5,7 +5,7 @@ use event_sources::health::{SourceHealth, SourceState};
 
 use super::seconds;
 use crate::control::status::HostStatus;
-use crate::observation::{Exposition, Kind};
+use crate::observation::{Exposition, MetricKind};
 
 /// Reads a time or an age of a source, milliseconds; `None`: there is no sample.
 type OfSource = fn(&SourceHealth) -> Option<Millis>;
@@ -28,7 +28,7 @@ pub(super) fn sources(out: &mut Exposition, status: &HostStatus) {
     let all: Vec<_> = kafka.chain(queues).chain(events).collect();
     out.family(
         "usher_source_state",
-        Kind::Gauge,
+        MetricKind::Gauge,
         "1 for the state that a source is in, 0 for the others.",
     );
     for (kind, source, health) in &all {
@@ -59,7 +59,7 @@ pub(super) fn sources(out: &mut Exposition, status: &HostStatus) {
         ),
     ];
     for (name, help, read) in families {
-        out.family(name, Kind::Gauge, help);
+        out.family(name, MetricKind::Gauge, help);
         for (kind, source, health) in &all {
             if let Some(value) = read(health) {
                 out.sample(name, &[("kind", *kind), ("source", source)], seconds(value));

@@ -9,6 +9,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use event_sources::filter::Filters;
+use event_sources::kafka::FetchPositions;
+use event_sources::stream::{Offset, Partition};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
@@ -16,15 +19,12 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics, TopicPartitionList};
+use sam_template::model::{KafkaMapping, StartingPosition};
 use tokio::sync::mpsc::Sender;
 
 use crate::kafka::buffer::Chunk;
 use crate::kafka::known_topics::KnownTopics;
 use crate::kafka::status::{LogEnd, MappingProgress};
-use event_sources::filter::Filters;
-use event_sources::kafka::FetchPositions;
-use event_sources::stream::{Offset, Partition};
-use sam_template::model::{KafkaMapping, StartingPosition};
 
 /// Events from the polling thread to the driver, in order.
 #[derive(Debug)]

@@ -9,11 +9,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{CommitMode, Consumer};
-
 use event_sources::kafka::LogAnomaly;
 use event_sources::stream::{Offset, Partition};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{CommitMode, Consumer};
 
 use super::{AssignmentChange, ConsumerEvent, MappingConsumer, MappingContext, commit, partition};
 use crate::kafka::start_offsets::{self, AssignmentRules, StartOffsets};

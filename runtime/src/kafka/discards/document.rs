@@ -4,7 +4,9 @@
 //! sources" in Lambda's guide. For a topic: "Using a Kafka topic as an on-failure destination". The
 //! two pages use different names for exhausted retries.
 
+use event_sources::stream::{DiscardReason, Slice};
 use jiff::Timestamp;
+use sam_template::model::{KafkaKind, KafkaMapping};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -12,8 +14,6 @@ use super::Attempts;
 use crate::destinations::{Body, FailureRecord, Metadata};
 use crate::kafka::encode;
 use crate::kafka::record::OriginalRecord;
-use event_sources::stream::{DiscardReason, Slice};
-use sam_template::model::{KafkaKind, KafkaMapping};
 
 /// The fields that all failure records of a mapping share.
 #[derive(Debug, Clone)]

@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use event_sources::stream::{DiscardReason, Partition, Slice, StreamInput};
+
 use super::{Completion, KafkaDriver};
 use crate::destinations::{Delivered, DestinationError};
 use crate::kafka::discards::{Discarded, failure_records};
-use event_sources::stream::{DiscardReason, Partition, Slice, StreamInput};
 
 impl KafkaDriver {
     /// Starts the delivery of failure records for discarded records.

@@ -7,12 +7,12 @@
 
 use std::sync::PoisonError;
 
+use event_sources::stream::{Offset, Partition};
 use rdkafka::consumer::Consumer as _;
 
 use super::KafkaDriver;
 use crate::kafka::consumer_failure::ConsumerFailure;
 use crate::kafka::poller::PollerCommand;
-use event_sources::stream::{Offset, Partition};
 
 impl KafkaDriver {
     /// Pauses partitions whose position has to be determined again.
@@ -61,8 +61,8 @@ impl KafkaDriver {
                     first = next,
                     last,
                     "the offsets {next} to {last} of {topic}-{number} were deleted before they \
-                     were read, and more will be: its function or an operator pauses the partition. \
-                     Raise retention.ms of the topic until it continues"
+                     were read, and more will be: the partition is paused by its function or an \
+                     operator. Raise retention.ms of the topic until it continues"
                 );
             }
         }

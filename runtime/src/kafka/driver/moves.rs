@@ -1,5 +1,6 @@
 //! Executes the moves that an operator requests ([`crate::kafka::moves`]).
 
+use event_sources::stream::{Offset, Partition, StreamAction, StreamInput};
 use rdkafka::consumer::CommitMode;
 use rdkafka::error::KafkaResult;
 
@@ -8,7 +9,6 @@ use crate::kafka::consumer::commit;
 use crate::kafka::moves::{MoveTarget, PositionMove};
 use crate::kafka::poller::PollerCommand;
 use crate::kafka::positions::PositionAction;
-use event_sources::stream::{Offset, Partition, StreamAction, StreamInput};
 
 impl KafkaDriver {
     /// Starts a move, or refuses it.

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use event_sources::InvocationId;
+use event_sources::stream::{Partition, Slice, StreamBatchResult};
+
 use super::KafkaDriver;
 use crate::invocation::{Outcome, Rejected, Response};
 use crate::kafka::batch_result;
 use crate::kafka::consumer::partition;
-use event_sources::InvocationId;
-use event_sources::stream::{Partition, Slice, StreamBatchResult};
 
 impl KafkaDriver {
     pub(super) fn classify(

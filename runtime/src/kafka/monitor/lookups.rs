@@ -2,14 +2,14 @@
 //! has none of its partitions, and the end of a partition that librdkafka does not fetch because
 //! the host has enough records of it.
 
+use event_sources::health::SourceProblem;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use sam_template::model::KafkaMapping;
 
 use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::PATIENCE;
 use crate::kafka::status::{MappingProgress, TopicFound};
-use event_sources::health::SourceProblem;
-use sam_template::model::KafkaMapping;
 
 /// Completes the status. Blocks.
 pub(super) fn look_up(

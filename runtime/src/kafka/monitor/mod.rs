@@ -16,9 +16,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use event_sources::kafka::TopicIdentity;
+use event_sources::kafka::{TopicPartition, UnassignedPartitions, assignment};
+use event_sources::stream::Partition;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+use sam_template::model::KafkaMapping;
 use tokio::sync::mpsc::Sender;
 
 use crate::kafka::consumer::ConsumerEvent;
@@ -27,11 +31,7 @@ use crate::kafka::reader;
 use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::{self, PATIENCE, cluster, id};
 use crate::kafka::status::MappingProgress;
-use event_sources::kafka::TopicIdentity;
-use event_sources::kafka::{TopicPartition, UnassignedPartitions, assignment};
-use event_sources::stream::Partition;
 use lookups::look_up;
-use sam_template::model::KafkaMapping;
 
 /// Interval of the checks.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -108,7 +108,7 @@ impl GroupMonitor {
                 error,
                 "the group and its topics cannot be checked"
             );
-            self.unassigned.unknown();
+            self.unassigned.reset();
             let why = format!(
                 "the brokers give no information about the group {} ({error})",
                 self.mapping.group
@@ -203,7 +203,7 @@ impl GroupMonitor {
         if let Some(found) = groups.groups().iter().find(|found| found.name() == group) {
             if !matches!(found.state(), "Stable" | "Empty" | "Dead") {
                 // during a rebalance the members keep their partitions
-                self.unassigned.unknown();
+                self.unassigned.reset();
                 let members: Vec<String> = found
                     .members()
                     .iter()
@@ -230,7 +230,7 @@ impl GroupMonitor {
         for topic in &self.mapping.topics {
             there.extend(partitions(client, topic).map_err(failed)?);
         }
-        let (checks, unassigned) = self.unassigned.looked(&there, &held);
+        let (checks, unassigned) = self.unassigned.observe(&there, &held);
         if checks < MAX_CHECKS {
             return Ok(GroupState::Settled);
         }
@@ -244,7 +244,7 @@ impl GroupMonitor {
             names.join(", "),
             INTERVAL.as_secs() * u64::from(checks - 1)
         );
-        self.unassigned.unknown();
+        self.unassigned.reset();
         Ok(GroupState::Unassigned(why))
     }
 }

@@ -13,12 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, PoisonError};
-
 use std::time::{Duration, Instant};
 
+use event_sources::stream::{Offset, Partition};
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-
 use tokio::sync::mpsc::Sender;
 
 use crate::kafka::buffer::Chunk;
@@ -26,8 +25,6 @@ use crate::kafka::consumer::{AssignmentChange, ConsumerEvent, MappingConsumer, M
 use crate::kafka::consumer_failure::ConsumerFailure;
 use crate::kafka::encode;
 use crate::kafka::read_errors::ReadErrors;
-use event_sources::stream::{Offset, Partition};
-
 pub(super) use commands::{PollerCommand, PollerCommands};
 
 /// A chunk of this size in bytes is sent to the driver.

@@ -3,11 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use event_sources::stream::Partition;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-
-use event_sources::stream::Partition;
 
 use super::{CHUNK_BYTES, End, Poller};
 use crate::kafka::buffer::Chunk;

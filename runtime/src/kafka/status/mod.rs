@@ -7,11 +7,11 @@ mod progress;
 #[cfg(test)]
 mod progress_tests;
 
+use event_sources::health::SourceHealth;
+use event_sources::stream::Offset;
 use serde::Serialize;
 
-use event_sources::health::SourceHealth;
 pub(super) use event_sources::kafka::LogEnd;
-use event_sources::stream::Offset;
 pub(super) use progress::{MappingProgress, TopicFound};
 
 /// A snapshot of a mapping.

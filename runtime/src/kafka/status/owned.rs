@@ -1,9 +1,10 @@
 //! State of a partition that is assigned to this host.
 
-use super::LogEnd;
 use event_sources::Millis;
 use event_sources::health::{SourceWatch, WaitingWork};
 use event_sources::stream::{Holding, Offset, Partition};
+
+use super::LogEnd;
 
 #[derive(Debug, Clone)]
 pub(super) struct OwnedPartition {

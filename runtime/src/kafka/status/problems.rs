@@ -19,8 +19,8 @@ pub(super) fn away_text(whole: &SourceWatch) -> String {
 pub(super) fn unread_text(place: &str, position: Offset) -> String {
     format!(
         "nothing arrives of {place} from offset {position} on, although its log has more, and \
-         the brokers report no error. The batch there may be damaged: restore the log, or pass over the \
-         batch: usher offsets seek"
+         the brokers report no error. The batch there may be damaged: restore the log, or pass \
+         over the batch: usher offsets seek"
     )
 }
 

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use event_sources::Millis;
+use event_sources::health::{SourceHealth, SourceProblem, SourceWatch};
+use event_sources::stream::{Holding, Offset, Partition, Slice, StreamBatchResult};
 use jiff::Timestamp;
 
 use super::owned::OwnedPartition;
 use super::problems::{away_text, held_back_text, unread_text};
 use super::{LogEnd, MappingStatus, PartitionStatus};
 use crate::invocation::{Rejected, Response, error_text};
-use event_sources::Millis;
-use event_sources::health::{SourceHealth, SourceProblem, SourceWatch};
-use event_sources::stream::{Holding, Offset, Partition, Slice, StreamBatchResult};
 
 /// Counters and observations of a mapping, shared by its threads.
 #[derive(Debug, Default)]
@@ -240,7 +240,7 @@ impl MappingProgress {
                     if let Err(rejected) = result {
                         owned
                             .watch
-                            .refused(format!("the function cannot start: {rejected}"));
+                            .refused(format!("the function does not begin: {rejected}"));
                     }
                     continue;
                 }

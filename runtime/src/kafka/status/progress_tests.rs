@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use event_sources::health::{SourceProblem, SourceState};
+use event_sources::stream::{Holding, Offset, Partition};
+
 use super::owned::OwnedPartition;
 use super::problems::unread_text;
 use super::progress::{MappingProgress, TopicFound};
 use super::{LogEnd, PartitionStatus};
-use event_sources::health::{SourceProblem, SourceState};
-use event_sources::stream::{Holding, Offset, Partition};
 
 const P0: Partition = Partition {
     topic: 0,

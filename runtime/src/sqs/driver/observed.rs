@@ -1,64 +1,65 @@
-//! What the driver observes of its mapping, for the status.
+//! Reports the observations of the driver to the status.
 
-use super::Driver;
-use crate::sqs::client::Wrong;
-use crate::sqs::counting::Depth;
+use super::SqsDriver;
+use crate::sqs::client::SqsError;
+use crate::sqs::depth::Depth;
 use event_sources::health::SourceProblem;
 use event_sources::queue::QueueBatchResult;
 
-impl Driver {
-    pub(super) fn show(&self) {
+impl SqsDriver {
+    pub(super) fn report_overview(&self) {
         let oldest = self.held.values().filter_map(|held| held.sent).min();
-        self.progress.holds(self.machine.overview(), oldest);
+        self.progress.set_overview(self.machine.overview(), oldest);
     }
 
-    /// Takes over the number of the queue's messages. A failure is reported by the requests for messages.
-    pub(super) fn counted(&self, counted: Result<Depth, Wrong>) {
-        match counted {
-            Ok(depth) => self.progress.counted(depth),
+    /// Stores the depth of the queue. Receives report a failure of the queue.
+    pub(super) fn depth_received(&self, depth: Result<Depth, SqsError>) {
+        match depth {
+            Ok(depth) => self.progress.set_depth(depth),
             Err(why) => {
-                tracing::debug!(mapping = %self.mapping.id, "the queue's messages cannot be counted: {why}");
+                tracing::debug!(mapping = %self.mapping.id, "the depth of the queue is not \
+                     available: {why}");
             }
         }
     }
 
-    /// What a request for messages that failed makes of the mapping.
-    pub(super) fn problem(&self, why: &Wrong) -> SourceProblem {
+    /// The state of the mapping after a failed receive.
+    pub(super) fn problem(&self, why: &SqsError) -> SourceProblem {
         let queue = self.mapping.queue_name();
         let endpoint = self.sqs.endpoint();
         match why {
-            Wrong::NoQueue => SourceProblem::missing(format!(
-                "{endpoint} has no queue {queue}. Create it; it is read once it is there"
+            SqsError::NoQueue => SourceProblem::missing(format!(
+                "{endpoint} has no queue {queue}. Create it; the mapping reads it once it exists"
             )),
             why => SourceProblem::away(format!(
-                "{queue} at {endpoint} cannot be asked: {why}. It is tried until it can"
+                "{queue} at {endpoint} cannot be read: {why}. The mapping retries until it can"
             )),
         }
     }
 
-    /// Notes what an invocation with so many messages came to.
-    pub(super) fn show_finish(
+    /// Reports the result of an invocation with so many messages.
+    pub(super) fn report_result(
         &self,
         messages: usize,
-        finish: &QueueBatchResult,
-        said: Option<String>,
+        result: &QueueBatchResult,
+        error: Option<String>,
     ) {
-        let said = said.unwrap_or_else(|| {
+        let error = error.unwrap_or_else(|| {
             "its answer reports messages as failed, or cannot be read".to_owned()
         });
-        match finish {
+        match result {
             QueueBatchResult::Answered(failed) => {
                 if failed.len() < messages || failed.is_empty() {
                     self.progress.succeeded();
                 }
                 if !failed.is_empty() {
-                    self.progress.failed(&said);
+                    self.progress.failed(&error);
                 }
             }
-            QueueBatchResult::Failed => self.progress.failed(&said),
+            QueueBatchResult::Failed => self.progress.failed(&error),
             QueueBatchResult::NotInvoked => self
                 .progress
-                .refused(format!("the function does not begin: {said}")),
+                .refused(format!("the function does not begin: {error}")),
         }
     }
 }

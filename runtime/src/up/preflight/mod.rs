@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::http;
-use crate::tuning::{Settings, edited};
+use crate::tuning::{TunableSettings, changes_between};
 use crate::up::error::StartError;
 use crate::up::options::HostOptions;
 use sam_template::model::Application;
@@ -107,11 +107,11 @@ fn refused_settings(
     changes: &[SettingChange],
     concurrency: usize,
 ) -> Vec<String> {
-    let mut settings = Settings::new(app, concurrency, "", Duration::ZERO);
-    let changes = edited(&[], changes, &settings);
+    let mut settings = TunableSettings::new(app, concurrency, "", Duration::ZERO);
+    let changes = changes_between(&[], changes, &settings);
     let refused = changes
         .iter()
-        .filter_map(|change| settings.change(0, SETTINGS, change).err());
+        .filter_map(|change| settings.apply(0, SETTINGS, change).err());
     refused
         .map(|why| format!("{SETTINGS} [settings]: {why}"))
         .collect()

@@ -85,7 +85,7 @@ async fn queues(app: &Application) -> Vec<String> {
     let Some(sqs) = sqs::Sqs::of(app).filter(|_| app.uses_sqs()) else {
         return Vec::new();
     };
-    match sqs.reach().await {
+    match sqs.probe().await {
         Ok(()) => sqs::missing(&sqs, app).await,
         Err(problem) => vec![problem],
     }

@@ -64,8 +64,8 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
         "a second member took the partitions, and the mapping recovered"
     );
     println!(
-        "in {seconds} s: {} good records processed, {} aborted ones excluded, {} failing in the destination, {} of them \
-         without payload, {} of {} read before their deletion, fenced {} times",
+        "in {seconds} s: {} good records processed, {} aborted ones excluded, {} failing in the destination, {} of \
+         them          without payload, {} of {} read before their deletion, fenced {} times",
         sent.good.len(),
         sent.aborted.len(),
         whole.len() + reduced.len(),

@@ -14,7 +14,7 @@ use super::{IdleDistrust, unfit};
 
 /// Runs statements as [`sqlx::PgConnection`] does, each bounded; see [`super`].
 #[derive(Debug)]
-pub(in crate::store) struct BoundedConnection {
+pub(crate) struct BoundedConnection {
     /// `None` once it is closed.
     kept: Option<PoolConnection<Postgres>>,
     limit: Duration,

@@ -18,8 +18,8 @@ mod connection;
 mod pooled;
 mod unfit;
 
-pub(super) use connection::BoundedConnection;
-pub(super) use pooled::PooledConnection;
+pub(crate) use connection::BoundedConnection;
+pub(crate) use pooled::PooledConnection;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ const RETURN: Duration = Duration::from_secs(2);
 
 /// A bounded, lazy pool. Clones share the connections.
 #[derive(Debug, Clone)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     connections: PgPool,
     /// Maximum silence of Postgres during a statement.
     limit: Duration,
@@ -88,7 +88,7 @@ impl Pool {
 
     /// The same pool with another limit on the silence of Postgres. Must exceed the server's
     /// timeout of the statement.
-    pub(super) fn within(&self, limit: Duration) -> Self {
+    pub(crate) fn within(&self, limit: Duration) -> Self {
         Self {
             limit,
             ..self.clone()
@@ -107,7 +107,7 @@ impl Pool {
 
     /// A connection with an open transaction. Dropping it without [`PooledConnection::commit`]
     /// rolls back.
-    pub(super) async fn begin(&self) -> Result<PooledConnection, Error> {
+    pub(crate) async fn begin(&self) -> Result<PooledConnection, Error> {
         let mut lease = self.acquire().await?;
         lease.begin().await?;
         Ok(lease)

@@ -12,7 +12,7 @@ use super::{BoundedConnection, RETURN};
 
 /// A connection, with or without a transaction, until dropped.
 #[derive(Debug)]
-pub(in crate::store) struct PooledConnection {
+pub(crate) struct PooledConnection {
     connection: BoundedConnection,
     /// A transaction may be open.
     open: bool,
@@ -33,7 +33,7 @@ impl PooledConnection {
     }
 
     /// Commits. After an error without an SQLSTATE the commit may have been made.
-    pub(in crate::store) async fn commit(mut self) -> Result<(), Error> {
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
         self.connection.execute("COMMIT").await?;
         self.open = false;
         Ok(())

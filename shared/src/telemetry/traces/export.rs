@@ -1,7 +1,7 @@
 //! Converts spans to OpenTelemetry's types and posts them.
 //!
-//! Types and encoding are OpenTelemetry's own. Its exporter is not used: it blocks the thread between
-//! attempts, and a function has only one.
+//! Types and encoding are OpenTelemetry's own. Its exporter is not used: it blocks the thread
+//! between attempts, and a function has only one.
 
 use std::error::Error;
 use std::fmt::Write;

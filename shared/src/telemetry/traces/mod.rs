@@ -10,8 +10,8 @@
 //! - Without an endpoint, a [`Tracer`] creates no ids, spans, task or connection.
 //! - A collector makes no request fail, and none waits longer than the settings allow. After a wait
 //!   that timed out, or an export that failed, no request waits until an export has succeeded.
-//! - A span for which there is no room, or that the collector does not accept, is dropped and counted
-//!   (`SpansDropped`); each outage is logged once.
+//! - A span for which there is no room, or that the collector does not accept, is dropped and
+//!   counted (`SpansDropped`); each outage is logged once.
 //!
 //! [`backlog`] decides what is kept, when it is sent and who waits; [`export`] sends.
 

@@ -25,8 +25,8 @@ pub struct TraceSettings {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// Time limit of a request.
     pub(super) timeout: Duration,
-    /// How long a response waits for the export of its spans. Zero: it does not wait, which is right
-    /// if the process also runs between requests.
+    /// How long a response waits for the export of its spans. Zero: it does not wait, which is
+    /// right if the process also runs between requests.
     pub(super) flush: Duration,
     /// Which traces are kept.
     pub(super) sampler: Sampler,

@@ -1,4 +1,5 @@
-//! The end of the process: Lambda and `usher` send SIGTERM, but only to functions with an extension.
+//! The end of the process: Lambda and `usher` send SIGTERM, but only to functions with an
+//! extension.
 //!
 //! An internal extension is enough. It subscribes to no events, so it is never called.
 

@@ -42,8 +42,8 @@ struct TracerState {
 }
 
 impl Tracer {
-    /// Off without settings. Else it needs a tokio runtime, in which its task runs beside requests. A
-    /// response waits for its spans at most once within `every`.
+    /// Off without settings. Else it needs a tokio runtime, in which its task runs beside requests.
+    /// A response waits for its spans at most once within `every`.
     pub fn start(settings: Option<&TraceSettings>, names: &Names, every: Duration) -> Self {
         settings.map_or_else(Self::default, |settings| {
             Self::with(OtlpExporter::new(settings, names), settings, names, every)
@@ -78,8 +78,8 @@ impl Tracer {
         self.0.is_some()
     }
 
-    /// The position of a new span: a child of `traceparent`, or the first span of a new trace. `None`
-    /// if the tracer is off.
+    /// The position of a new span: a child of `traceparent`, or the first span of a new trace.
+    /// `None` if the tracer is off.
     pub fn position(&self, traceparent: Option<&str>) -> Option<SpanPosition> {
         let on = self.0.as_ref()?;
         Some(

@@ -1,4 +1,4 @@
-//! Calls of the API, from the request to the statistics, exactly once from Kafka on.
+//! API calls from the request to the statistics, exactly once from Kafka on.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use ticket_rush::kill::kill_busy;
 
 const LONG: Duration = Duration::from_mins(10);
 
-/// Asks as an operator.
-async fn ask(env: &TestEnvironment, path: &str) -> Result<Value> {
+/// Requests a path as an operator.
+async fn get(env: &TestEnvironment, path: &str) -> Result<Value> {
     let token = env.keys.token("operator", Some("api-calls:read"), LONG)?;
     let client = reqwest::Client::builder().no_proxy().build()?;
     let answer = client
@@ -24,14 +24,14 @@ async fn ask(env: &TestEnvironment, path: &str) -> Result<Value> {
 }
 
 #[tokio::test]
-async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
+async fn the_statistics_count_every_request() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let program = env.sale(1, 10, LONG, 6).await?;
-    let mut asked = 0;
+    let mut sent = 0;
     for n in 0..12 {
         let buyer = env.buyer(&format!("buyer-{n}"))?;
-        // Ten seats: the last two are told that none is left.
+        // Ten seats: the last two orders are refused.
         let answer = env
             .api
             .order(&buyer, &program, 0, &SeatSelection::Best(1), Some("k"), 0)
@@ -42,12 +42,12 @@ async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
             "{}",
             answer.body
         );
-        asked += 1;
+        sent += 1;
     }
     let path = "/api-calls/statistics?route=POST%20/programs/{id}/orders&by=status,client";
     let seen = until("every order is counted", async || {
-        let seen = ask(&env, path).await?;
-        Ok((seen["total"]["calls"] == asked).then_some(seen))
+        let seen = get(&env, path).await?;
+        Ok((seen["total"]["calls"] == sent).then_some(seen))
     })
     .await?;
     let by_status: Vec<_> = seen["groups"]
@@ -57,7 +57,7 @@ async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
         .map(|g| (g["status"].clone(), g["calls"].clone()))
         .collect();
     assert_eq!(by_status, [(202.into(), 10.into()), (409.into(), 2.into())]);
-    let refused = ask(
+    let refused = get(
         &env,
         &format!("/api-calls?status=4xx&ip=127.0.0.1&url=/programs/{program}*"),
     )
@@ -75,8 +75,7 @@ async fn what_buyers_did_is_what_the_statistics_say() -> Result<()> {
 }
 
 #[tokio::test]
-async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_counts_every_call_once()
--> Result<()> {
+async fn the_collector_counts_every_call_once() -> Result<()> {
     const KILLS: u32 = 20;
     const A_ROUND: u32 = 1_000;
     let settings = Settings {
@@ -92,7 +91,8 @@ async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_count
     let mut sent = 0;
     for kill in 0..KILLS {
         let watch = host.status_client();
-        // Somebody looks for it at work before there is any, so that it is caught whenever it comes to be.
+        // The search for a busy process starts before there are records, so that it finds the first
+        // one.
         let killing = kill_busy(&watch, "ApiDataCollector", Duration::from_secs(20));
         let (killed, produced) = tokio::join!(killing, env.produce_calls(sent, sent + A_ROUND));
         produced?;
@@ -107,11 +107,11 @@ async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_count
     env.until_collected(sent).await?;
     host.stop().await?;
 
-    // Everything is delivered a second time, and, to a group of the same name that knows nothing, a third time.
-    for round in ["rewound", "made anew"] {
+    // Kafka delivers everything a second time, and a third time to a new group of the same name.
+    for round in ["rewound", "deleted"] {
         match round {
             "rewound" => env.rewind_collector().await?,
-            _ => env.forget_collector().await?,
+            _ => env.delete_collector_group().await?,
         }
         let host = env.up().await?;
         until(
@@ -141,12 +141,12 @@ async fn killed_twenty_times_rewound_and_its_group_made_anew_the_collector_count
     assert_eq!(
         env.count(differ).await?,
         0,
-        "sums that are not those of the records"
+        "the sums differ from the records"
     );
     assert_eq!(
         env.count("SELECT count(*) FROM api_sources").await?,
         4,
-        "the topic is still the one it was"
+        "the topic was not created again"
     );
     env.remove().await
 }

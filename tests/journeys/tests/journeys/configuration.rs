@@ -1,9 +1,9 @@
-//! Wrong settings: one readable message that names all of them, and nothing started.
+//! Wrong settings: one message names all of them, and nothing starts.
 
 use anyhow::Result;
 use journeys::{Settings, TestEnvironment};
 
-/// Runs `usher up` with settings that cannot work; gives what it said.
+/// Runs `usher up` with invalid settings; returns its error output.
 async fn refused(arguments: &[&str]) -> Result<String> {
     let env = TestEnvironment::bare(Settings::default())?;
     let mut usher = env.environment.usher("up")?;
@@ -18,7 +18,7 @@ async fn refused(arguments: &[&str]) -> Result<String> {
 }
 
 #[tokio::test]
-async fn every_wrong_parameter_is_named_in_one_message() -> Result<()> {
+async fn one_message_names_every_wrong_parameter() -> Result<()> {
     let said = refused(&[
         "--parameter-overrides",
         "EnvPrefix=",
@@ -40,8 +40,7 @@ async fn every_wrong_parameter_is_named_in_one_message() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_bad_port_an_empty_prefix_an_unknown_parameter_and_missing_servers_are_one_message()
--> Result<()> {
+async fn one_message_names_all_configuration_problems() -> Result<()> {
     let overrides = [
         "EnvPrefix=",
         "Nonsense=1",
@@ -77,9 +76,9 @@ async fn a_bad_port_an_empty_prefix_an_unknown_parameter_and_missing_servers_are
 }
 
 #[tokio::test]
-async fn a_port_in_use_and_a_missing_broker_are_one_message() -> Result<()> {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
-    let address = taken.local_addr()?.to_string();
+async fn one_message_names_ports_and_brokers() -> Result<()> {
+    let occupied = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = occupied.local_addr()?.to_string();
     let said = refused(&[
         "--http",
         &address,

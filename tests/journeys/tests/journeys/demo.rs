@@ -1,5 +1,5 @@
-//! `ticket-rush demo` beside another one, and its end: the host of a demo never outlives it, and no demo removes another's
-//! environment.
+//! `ticket-rush demo` beside another one: the host of a demo ends with it, and no demo removes
+//! another's environment.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,13 +9,14 @@ use anyhow::{Context, Result};
 use journeys::until;
 use sqlx::{Connection, PgConnection, query_scalar};
 use tempfile::TempDir;
+use testkit::process::is_running;
 use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::remove::remove;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// Two demos that start in the same moment would choose the same free ports.
+/// Two demos that start concurrently could choose the same free ports.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// A demo's data folder, and the demo that runs there.
@@ -29,7 +30,7 @@ impl Demo {
     async fn start() -> Result<Self> {
         let data = TempDir::new()?;
         let checkout = Checkout::find()?;
-        let log = std::fs::File::create(data.path().join("said"))?;
+        let log = std::fs::File::create(data.path().join("output"))?;
         let running = command(&checkout, data.path())?
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -40,14 +41,14 @@ impl Demo {
             running,
         };
         until("its host serves", async || {
-            Ok(demo.said()?.contains("usher serves").then_some(()))
+            Ok(demo.output()?.contains("usher serves").then_some(()))
         })
         .await?;
         Ok(demo)
     }
 
-    fn said(&self) -> Result<String> {
-        Ok(std::fs::read_to_string(self.data.path().join("said"))?)
+    fn output(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(self.data.path().join("output"))?)
     }
 
     /// The folder of its run, named as its environment.
@@ -67,7 +68,7 @@ impl Demo {
 
     /// The process of its host.
     async fn host(&self) -> Result<u32> {
-        let control = until("the host says where it is", async || {
+        let control = until("the log names the address of the host", async || {
             let log = std::fs::read_to_string(self.folder()?.join("usher.log"))?;
             let rest = log
                 .split_once("live page on http://")
@@ -104,12 +105,6 @@ fn command(checkout: &Checkout, data: &Path) -> Result<Command> {
     Ok(demo)
 }
 
-/// True while the process exists; a zombie does not.
-fn runs(process: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{process}/stat"))
-        .is_ok_and(|stat| !stat.contains(") Z "))
-}
-
 async fn has_tables(environment: &str) -> Result<bool> {
     let mut db = PgConnection::connect(&Servers::from_env().database_url).await?;
     let found = query_scalar(
@@ -138,7 +133,7 @@ async fn a_second_demo_leaves_the_first_alone() -> Result<()> {
         said.contains("another run of demo or up") && said.contains("nothing of it was touched"),
         "{said}"
     );
-    assert!(runs(host) && has_tables(&environment).await?);
+    assert!(is_running(host) && has_tables(&environment).await?);
     let refused = remove(&Servers::from_env(), &environment)
         .await
         .expect_err("its demo runs")
@@ -148,25 +143,28 @@ async fn a_second_demo_leaves_the_first_alone() -> Result<()> {
         "{refused}"
     );
 
-    // told to end, it drains its host first
+    // SIGTERM makes it drain its host before it ends.
     let process = demo.running.id().context("the demo runs")?;
     std::process::Command::new("kill")
         .args(["-TERM", &process.to_string()])
         .status()?;
-    assert_eq!(demo.ended().await?, Some(2), "{}", demo.said()?);
-    assert!(!runs(host), "its host outlives it");
+    assert_eq!(demo.ended().await?, Some(2), "{}", demo.output()?);
+    assert!(!is_running(host), "its host still runs");
     let log = std::fs::read_to_string(demo.folder()?.join("usher.log"))?;
     assert!(log.contains("draining") && log.contains("stopped"), "{log}");
     demo.remove().await
 }
 
 #[tokio::test]
-async fn a_killed_demo_takes_its_host_along() -> Result<()> {
+async fn the_host_ends_with_a_killed_demo() -> Result<()> {
     let _alone = ONE_AT_A_TIME.lock().await;
     let mut demo = Demo::start().await?;
     let host = demo.host().await?;
     demo.running.kill().await?;
-    until("its host ends", async || Ok((!runs(host)).then_some(()))).await?;
+    until("its host ends", async || {
+        Ok((!is_running(host)).then_some(()))
+    })
+    .await?;
     let log = std::fs::read_to_string(demo.folder()?.join("usher.log"))?;
     assert!(log.contains("draining"), "{log}");
     demo.remove().await

@@ -1,4 +1,4 @@
-//! Things die; nothing is lost, nothing is doubled.
+//! Killed processes and a stopped Kafka lose and duplicate no order.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 const LONG: Duration = Duration::from_mins(10);
 
-/// Thirty buyers at once, each with one order of one seat; gives buyers and numbers.
+/// Thirty concurrent buyers order one seat each; returns buyers and order numbers.
 async fn rush(
     env: &TestEnvironment,
     program: &str,
@@ -30,7 +30,7 @@ async fn rush(
     }
     let mut orders = Vec::new();
     for (buyer, first) in buyers.join_all().await {
-        // Who was not answered asks again with the same key.
+        // A buyer without an answer repeats the request with the same key.
         let order = until("an order is accepted", async || match &first {
             Some(order) => Ok(Some(order.clone())),
             None => Ok(env
@@ -46,7 +46,7 @@ async fn rush(
 }
 
 #[tokio::test]
-async fn order_create_killed_while_it_works_loses_and_doubles_nothing() -> Result<()> {
+async fn a_killed_order_create_stores_each_order_once() -> Result<()> {
     let one = Settings {
         parameters: vec![("OrderCreateConcurrency", "1".to_owned())],
         ..Settings::default()
@@ -75,7 +75,7 @@ async fn order_create_killed_while_it_works_loses_and_doubles_nothing() -> Resul
 }
 
 #[tokio::test]
-async fn usher_killed_and_started_again_goes_on_where_it_was() -> Result<()> {
+async fn a_killed_usher_resumes_after_its_restart() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let program = env.sale(4, 20, LONG, 6).await?;
@@ -101,8 +101,7 @@ async fn usher_killed_and_started_again_goes_on_where_it_was() -> Result<()> {
 }
 
 #[tokio::test]
-async fn while_kafka_is_away_buyers_are_sent_away_in_time_and_their_seats_come_back() -> Result<()>
-{
+async fn without_kafka_orders_are_refused_in_time() -> Result<()> {
     let kafka = PrivateKafka::start();
     let env = TestEnvironment::with(Settings {
         brokers: Some(kafka.brokers()),

@@ -1,4 +1,4 @@
-//! Who may do what: tokens, owners, the payment provider's signature.
+//! Authorization: tokens, owners, the signature of the payment provider.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn an_order_is_shown_to_its_owner_only() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_a_good_token_nothing_is_sold() -> Result<()> {
+async fn orders_need_a_valid_token() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let program = env.sale(1, 4, HOUR, 4).await?;
@@ -52,7 +52,8 @@ async fn without_a_good_token_nothing_is_sold() -> Result<()> {
     );
     let unsigned = jsonwebtoken::encode(
         &jsonwebtoken::Header::default(),
-        &json!({ "iss": "https://auth.example.test/", "aud": "ticket-sale", "sub": "ann", "exp": 4_000_000_000_u64 }),
+        &json!({ "iss": "https://auth.example.test/", "aud": "ticket-sale", "sub": "ann",
+        "exp": 4_000_000_000_u64 }),
         &jsonwebtoken::EncodingKey::from_secret(b"guess"),
     )?;
     for token in [
@@ -86,7 +87,7 @@ async fn without_a_good_token_nothing_is_sold() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_payment_counts_only_with_the_providers_signature() -> Result<()> {
+async fn a_payment_needs_the_signature_of_the_provider() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let body =

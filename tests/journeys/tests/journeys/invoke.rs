@@ -27,10 +27,10 @@ fn events(env: &TestEnvironment, folder: &str) -> Result<Vec<(String, PathBuf)>>
 }
 
 #[tokio::test]
-async fn every_http_event_is_answered_as_events_readme_says() -> Result<()> {
+async fn every_http_event_has_its_documented_answer() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let mut files = events(&env, "storefront")?;
-    // The others speak of the program that the first makes; the second, of its first version.
+    // The first event creates the program of the others; the second one changes its first version.
     files.sort_by_key(|(name, _)| (name != "program-create", name != "program-update"));
     for (name, file) in files {
         let (code, answer) = env.invoke("Storefront", &file).await?;
@@ -96,8 +96,8 @@ async fn every_kafka_event_is_stored_or_parked() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_event_of_calls_is_added_once_or_parked() -> Result<()> {
-    // The samples have the time they were written at, which is soon longer ago than calls are kept.
+async fn every_call_is_counted_once_or_parked() -> Result<()> {
+    // The samples have fixed timestamps, which are older than the default retention.
     let keep = vec![
         ("ApiCallKeepDays", "3650".to_owned()),
         ("ApiStatisticsKeepDays", "3650".to_owned()),
@@ -122,19 +122,20 @@ async fn every_event_of_calls_is_added_once_or_parked() -> Result<()> {
             "{name}: {answer}"
         );
     }
-    assert!(poison > 0, "there is poison among them");
+    assert!(poison > 0, "some events are poison");
     assert_eq!(
         env.count("SELECT count(*) FROM parked WHERE reason <> ''")
             .await?,
         poison
     );
-    // Behind each poison stands a good call; `again` repeats the three of `one`; the others have eleven.
+    // A valid call follows each poison record; `again` repeats the three of `one`; the others have
+    // eleven.
     env.until_collected(poison + 3 + 11).await?;
     env.remove().await
 }
 
 #[tokio::test]
-async fn every_message_of_a_change_is_done_or_comes_again() -> Result<()> {
+async fn every_change_message_is_handled_or_returned() -> Result<()> {
     let env = TestEnvironment::new().await?;
     for (name, file) in events(&env, "cache-invalidator")? {
         for _ in 0..2 {
@@ -156,7 +157,7 @@ async fn every_message_of_a_change_is_done_or_comes_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_tick_and_every_migration_is_safe_to_repeat() -> Result<()> {
+async fn ticks_and_migrations_are_idempotent() -> Result<()> {
     let env = TestEnvironment::new().await?;
     for (function, folder) in [("TimeoutCloser", "timeout-closer"), ("Migrate", "migrate")] {
         for (name, file) in events(&env, folder)? {
@@ -170,7 +171,7 @@ async fn every_tick_and_every_migration_is_safe_to_repeat() -> Result<()> {
 }
 
 #[tokio::test]
-async fn another_environment_is_prepared_beside_a_running_host() -> Result<()> {
+async fn another_environment_is_prepared_beside_a_host() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let prefix = format!("{}-other", env.environment.prefix);
@@ -185,8 +186,8 @@ async fn another_environment_is_prepared_beside_a_running_host() -> Result<()> {
         .bind(schema)
         .fetch_one(&env.db)
         .await?;
-    assert!(tables > 0, "the tables are the named environment's");
-    // without a process of its own the command would run in the host's environment
+    assert!(tables > 0, "the tables belong to the named environment");
+    // Without `--alone` the event would reach the host, which has another environment.
     let refused = other
         .invoke(
             "Migrate",
@@ -204,22 +205,22 @@ async fn another_environment_is_prepared_beside_a_running_host() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_told_before_anything_starts() -> Result<()> {
+async fn an_invalid_event_is_refused_before_the_start() -> Result<()> {
     let env = TestEnvironment::bare(journeys::Settings::default())?;
-    for (event, function, told) in [
+    for (event, function, named) in [
         ("no/such/file.json", "Storefront", "no/such/file.json"),
         ("README.md", "Storefront", "JSON"),
-        ("events/migrate/empty.json", "Nobody", "Nobody"),
+        ("events/migrate/empty.json", "Unknown", "Unknown"),
     ] {
         let path: &Path = event.as_ref();
         let output = env.environment.invoke(function, path).await?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
-            !output.status.success() && said.contains(told),
+            !output.status.success() && said.contains(named),
             "{event} {function}: {said}"
         );
-        let nothing: Option<Value> = serde_json::from_slice(&output.stdout).ok();
-        assert_eq!(nothing, None);
+        let answer: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+        assert_eq!(answer, None);
     }
     Ok(())
 }

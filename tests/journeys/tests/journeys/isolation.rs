@@ -1,4 +1,4 @@
-//! One concern hangs, or is switched off; the others go on as they did.
+//! A concern that hangs or is disabled affects no other.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn with(name: &'static str, value: &str) -> Settings {
     }
 }
 
-/// So many orders, each accepted and stored.
+/// Places [`ORDERS`] orders and waits until all are stored.
 async fn orders(env: &TestEnvironment) -> Result<()> {
     let program = env.sale(4, 20, LONG, 6).await?;
     for n in 0..ORDERS {
@@ -36,7 +36,7 @@ async fn orders(env: &TestEnvironment) -> Result<()> {
     .await
 }
 
-/// Records that a function's mapping is over with.
+/// Number of records that a function's mapping has completed.
 async fn done(watch: &ticket_rush::host::StatusClient, function: &str) -> Result<u64> {
     Ok(watch
         .status()
@@ -46,11 +46,10 @@ async fn done(watch: &ticket_rush::host::StatusClient, function: &str) -> Result
 }
 
 #[tokio::test]
-async fn a_collector_that_hangs_leaves_orders_as_they_were_and_catches_up_when_it_no_longer_does()
--> Result<()> {
+async fn a_hanging_collector_affects_no_order() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
-    // Every batch of the collector waits for this lock until it gives up, is delivered again, and waits again.
+    // Every batch of the collector waits for this lock until it times out and is delivered again.
     let options = env.db.connect_options();
     let mut lock = sqlx::PgConnection::connect_with(&options).await?;
     let mut held = lock.begin().await?;
@@ -66,14 +65,14 @@ async fn a_collector_that_hangs_leaves_orders_as_they_were_and_catches_up_when_i
     })
     .await?;
     let watch = host.status_client();
-    until("create is over with every order", async || {
+    until("order-create has completed every order", async || {
         Ok((done(&watch, "OrderCreate").await? == ORDERS as u64).then_some(()))
     })
     .await?;
     assert_eq!(
         done(&watch, "ApiDataCollector").await?,
         0,
-        "the collector has come no further"
+        "the collector has completed no record"
     );
     env.audited(&[]).await?;
 
@@ -87,7 +86,7 @@ async fn a_collector_that_hangs_leaves_orders_as_they_were_and_catches_up_when_i
 }
 
 #[tokio::test]
-async fn with_the_collector_switched_off_orders_are_stored_and_calls_wait_in_kafka() -> Result<()> {
+async fn without_the_collector_calls_wait_in_kafka() -> Result<()> {
     let mut env = TestEnvironment::with(with("ApiDataCollectorEnabled", "false")).await?;
     let host = env.up().await?;
     orders(&env).await?;
@@ -100,12 +99,12 @@ async fn with_the_collector_switched_off_orders_are_stored_and_calls_wait_in_kaf
     );
     assert_eq!(env.collected().await?, (0, 0));
     host.stop().await?;
-    // Switched on again it finds all of them.
+    // Once enabled again, the collector finds all of them.
     env.environment
         .parameters
         .retain(|(name, _)| name != "ApiDataCollectorEnabled");
     let host = env.up().await?;
-    until("the calls of before are collected", async || {
+    until("the earlier calls are collected", async || {
         Ok((env.collected().await?.0 >= ORDERS as i64).then_some(()))
     })
     .await?;
@@ -115,11 +114,11 @@ async fn with_the_collector_switched_off_orders_are_stored_and_calls_wait_in_kaf
 }
 
 #[tokio::test]
-async fn with_calls_switched_off_orders_are_stored_and_nothing_is_collected() -> Result<()> {
+async fn without_calls_orders_are_stored() -> Result<()> {
     let env = TestEnvironment::with(with("ApiCallsEnabled", "false")).await?;
     let host = env.up().await?;
     orders(&env).await?;
-    // What others send is collected all the same.
+    // Calls of other producers are still collected.
     env.produce_calls(0, 100).await?;
     env.until_collected(100).await?;
     env.audited(&[]).await?;
@@ -128,7 +127,7 @@ async fn with_calls_switched_off_orders_are_stored_and_nothing_is_collected() ->
 }
 
 #[tokio::test]
-async fn with_order_create_switched_off_orders_are_accepted_and_calls_collected() -> Result<()> {
+async fn without_order_create_orders_wait_in_kafka() -> Result<()> {
     let mut env = TestEnvironment::with(with("OrderCreateEnabled", "false")).await?;
     let host = env.up().await?;
     let program = env.sale(1, 10, LONG, 6).await?;

@@ -1,4 +1,4 @@
-//! Journeys through `usher`: HTTP, Kafka, Postgres, Redis and back, with the programs as they are shipped.
+//! Journeys through `usher` with the shipped programs: HTTP, Kafka, Postgres, Redis and back.
 
 mod calls;
 mod configuration;

@@ -1,4 +1,4 @@
-//! Buyers and their orders.
+//! Orders of buyers.
 
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ async fn an_order_is_accepted_stored_and_paid_once() -> Result<()> {
     env.until_status(&ann, &order.order, "unpaid").await?;
     let paid = env.api.pay(&order.order, "p1", 3000).await;
     assert_eq!(paid.text("result"), Some("applied"), "{}", paid.body);
-    let told_again = env.api.pay(&order.order, "p1", 3000).await;
+    let repeated = env.api.pay(&order.order, "p1", 3000).await;
     assert_eq!(
-        told_again.text("result"),
+        repeated.text("result"),
         Some("duplicate"),
         "{}",
-        told_again.body
+        repeated.body
     );
     let second = env.api.pay(&order.order, "p2", 3000).await;
     assert_eq!(second.text("result"), Some("to_refund"), "{}", second.body);
@@ -46,8 +46,7 @@ async fn an_order_is_accepted_stored_and_paid_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_unpaid_order_times_out_its_seats_sell_again_and_a_late_payment_is_refunded()
--> Result<()> {
+async fn an_unpaid_order_times_out() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let program = env.sale(1, 2, SHORT, 6).await?;
@@ -120,7 +119,7 @@ async fn a_cancelled_order_frees_its_seats_and_cannot_be_paid() -> Result<()> {
     let early = env
         .order(&ann, &program, SeatSelection::Best(1), "k2")
         .await?;
-    let cancelled = env.api.cancel(&ann, &early.order).await; // perhaps before it is stored
+    let cancelled = env.api.cancel(&ann, &early.order).await; // possibly before it is stored
     assert_eq!(cancelled.http, 200, "{}", cancelled.body);
     env.until_free(&program, 4).await?;
     env.audited(&["--final"]).await?;
@@ -129,7 +128,7 @@ async fn a_cancelled_order_frees_its_seats_and_cannot_be_paid() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_double_click_makes_one_order_and_a_key_belongs_to_one_request() -> Result<()> {
+async fn one_key_makes_one_order() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let program = env.sale(2, 20, LONG, 20).await?;
@@ -194,7 +193,7 @@ async fn a_double_click_makes_one_order_and_a_key_belongs_to_one_request() -> Re
 }
 
 #[tokio::test]
-async fn of_many_who_want_one_seat_one_gets_it() -> Result<()> {
+async fn one_of_many_buyers_gets_a_seat() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let program = env.sale(1, 8, LONG, 6).await?;
@@ -219,7 +218,7 @@ async fn of_many_who_want_one_seat_one_gets_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_limit_holds_and_only_free_adjacent_seats_are_sold() -> Result<()> {
+async fn limits_and_adjacency_hold() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let program = env.sale(1, 6, LONG, 3).await?;

@@ -1,4 +1,4 @@
-//! Parked records put back by a person, through the API.
+//! Parked records: replayed and discarded by an operator through the API, and by `usher parked`.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use ticket_rush::api::SeatSelection;
 
-/// The API as somebody who looks after the system uses it.
-struct Desk {
+/// A client of the API with the scopes of an operator.
+struct Operator {
     client: Client,
     base: String,
     token: String,
 }
 
-impl Desk {
+impl Operator {
     fn of(env: &TestEnvironment) -> Result<Self> {
         let token = env.keys.token(
             "ops",
@@ -29,7 +29,12 @@ impl Desk {
         })
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<(u16, Value)> {
         let mut request = self
             .client
             .request(method, format!("{}{path}", self.base))
@@ -41,10 +46,10 @@ impl Desk {
         Ok((answer.status().as_u16(), answer.json().await?))
     }
 
-    /// Waits until so many records are parked, or were; the newest first.
+    /// Waits until this number of records is or was parked; newest first.
     async fn records(&self, count: usize) -> Result<Vec<Value>> {
         until(&format!("{count} records were parked"), async || {
-            let (http, list) = self.ask(Method::GET, "/parked?limit=100", None).await?;
+            let (http, list) = self.request(Method::GET, "/parked?limit=100", None).await?;
             assert_eq!(http, 200, "{list}");
             let records = list["records"].as_array().context("a list")?.clone();
             assert!(records.len() <= count, "{list}");
@@ -55,15 +60,14 @@ impl Desk {
 }
 
 #[tokio::test]
-async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_fault_is_mended()
--> Result<()> {
+async fn a_parked_order_is_stored_by_its_replay() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
-    let desk = Desk::of(&env)?;
+    let operator = Operator::of(&env)?;
     let program = env.sale(1, 10, Duration::from_mins(10), 6).await?;
     let ann = env.buyer("ann")?;
     let bob = env.buyer("bob")?;
-    // A mistake of ours that hits one buyer: Postgres refuses her rows.
+    // A faulty constraint: Postgres refuses the rows of one buyer.
     sqlx::raw_sql("ALTER TABLE orders ADD CONSTRAINT mistaken CHECK (user_id <> 'ann')")
         .execute(&env.db)
         .await?;
@@ -74,7 +78,7 @@ async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_faul
         .order(&bob, &program, SeatSelection::Best(3), "k")
         .await?;
     env.until_status(&bob, &his.order, "unpaid").await?;
-    let record = desk.records(1).await?.remove(0);
+    let record = operator.records(1).await?.remove(0);
     assert!(
         record["reason"]
             .as_str()
@@ -82,20 +86,20 @@ async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_faul
         "{record}"
     );
     let id = record["id"].as_str().context("an id")?.to_owned();
-    let (_, shown) = desk
-        .ask(Method::GET, &format!("/parked/{id}"), None)
+    let (_, shown) = operator
+        .request(Method::GET, &format!("/parked/{id}"), None)
         .await?;
     assert_eq!(shown["key"]["text"], json!(hers.order), "{shown}");
 
-    // Replayed too early it is parked once more, as what it is by then: another record.
+    // Replayed too early, it is parked again as another record.
     let replay = format!("/parked/{id}/replay");
-    let (http, replayed) = desk.ask(Method::POST, &replay, None).await?;
+    let (http, replayed) = operator.request(Method::POST, &replay, None).await?;
     assert_eq!(
         (http, replayed["state"].as_str()),
         (200, Some("replayed")),
         "{replayed}"
     );
-    let again = desk.records(2).await?.remove(0);
+    let again = operator.records(2).await?.remove(0);
     assert_eq!(
         (&again["state"], &again["offset"]),
         (
@@ -107,18 +111,19 @@ async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_faul
     sqlx::raw_sql("ALTER TABLE orders DROP CONSTRAINT mistaken")
         .execute(&env.db)
         .await?;
-    let (http, twice) = desk.ask(Method::POST, &replay, None).await?;
+    let (http, twice) = operator.request(Method::POST, &replay, None).await?;
     assert_eq!(
         (http, twice["code"].as_str()),
         (409, Some("already_replayed")),
         "{twice}"
     );
     let replay = format!("/parked/{}/replay", again["id"].as_str().context("an id")?);
-    assert_eq!(desk.ask(Method::POST, &replay, None).await?.0, 200);
+    assert_eq!(operator.request(Method::POST, &replay, None).await?.0, 200);
     env.until_status(&ann, &hers.order, "unpaid").await?;
-    // A second copy of the same record, asked for on purpose, is the same order.
+    // A second copy of the same record, requested explicitly, is the same order.
     assert_eq!(
-        desk.ask(Method::POST, &replay, Some(json!({"replays": 1})))
+        operator
+            .request(Method::POST, &replay, Some(json!({"replays": 1})))
             .await?
             .0,
         200
@@ -136,13 +141,13 @@ async fn an_order_parked_by_a_fault_is_stored_when_it_is_replayed_after_the_faul
 }
 
 #[tokio::test]
-async fn poison_replayed_is_parked_again_and_can_be_given_up() -> Result<()> {
+async fn a_replayed_poison_record_is_parked_again() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let newer = br#"{"v":2,"order":"123456789","seats":"as a later version writes them"}"#;
     env.produce(0, b"123456789", Some(newer)).await?;
     let host = env.up().await?;
-    let desk = Desk::of(&env)?;
-    let first = desk.records(1).await?.remove(0);
+    let operator = Operator::of(&env)?;
+    let first = operator.records(1).await?.remove(0);
     let at = |record: &Value| {
         record["id"]
             .as_str()
@@ -150,20 +155,21 @@ async fn poison_replayed_is_parked_again_and_can_be_given_up() -> Result<()> {
             .context("an id")
     };
     assert_eq!(
-        desk.ask(Method::POST, &format!("{}/replay", at(&first)?), None)
+        operator
+            .request(Method::POST, &format!("{}/replay", at(&first)?), None)
             .await?
             .0,
         200
     );
-    let both = desk.records(2).await?;
+    let both = operator.records(2).await?;
     assert_eq!(
         both.iter()
             .map(|record| &record["state"])
             .collect::<Vec<_>>(),
         ["parked", "replayed"]
     );
-    let (_, first) = desk.ask(Method::GET, &at(&both[1])?, None).await?;
-    let (_, second) = desk.ask(Method::GET, &at(&both[0])?, None).await?;
+    let (_, first) = operator.request(Method::GET, &at(&both[1])?, None).await?;
+    let (_, second) = operator.request(Method::GET, &at(&both[0])?, None).await?;
     assert_eq!(
         (&first["key"], &first["value"], &first["reason"]),
         (&second["key"], &second["value"], &second["reason"])
@@ -174,8 +180,8 @@ async fn poison_replayed_is_parked_again_and_can_be_given_up() -> Result<()> {
     );
     assert_eq!(first["history"][0]["offset"], second["offset"]);
     let why = json!({"why": "made by a later version that was withdrawn"});
-    let (http, gone) = desk
-        .ask(
+    let (http, gone) = operator
+        .request(
             Method::POST,
             &format!("{}/discard", at(&second)?),
             Some(why),
@@ -186,24 +192,24 @@ async fn poison_replayed_is_parked_again_and_can_be_given_up() -> Result<()> {
         (200, &json!("discarded"), &json!("ops")),
         "{gone}"
     );
-    let (http, refused) = desk
-        .ask(Method::POST, &format!("{}/replay", at(&second)?), None)
+    let (http, refused) = operator
+        .request(Method::POST, &format!("{}/replay", at(&second)?), None)
         .await?;
     assert_eq!(
         (http, refused["code"].as_str()),
         (409, Some("already_discarded")),
         "{refused}"
     );
-    // The gateway itself asks for the scope.
-    let buyer = Desk {
+    // The gateway requires the scope.
+    let buyer = Operator {
         token: env
             .keys
             .token("ann", Some("parked:read"), Duration::from_mins(1))?,
-        ..Desk::of(&env)?
+        ..Operator::of(&env)?
     };
     assert_eq!(
         buyer
-            .ask(
+            .request(
                 Method::POST,
                 &format!("{}/discard", at(&first)?),
                 Some(json!({"why": "mine"}))
@@ -222,14 +228,14 @@ async fn poison_replayed_is_parked_again_and_can_be_given_up() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_entry_that_the_bridge_set_aside_is_told_by_usher_and_brought_back() -> Result<()> {
+async fn usher_lists_and_replays_parked_entries() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
     let stream = format!("{}:{{program-changed}}", env.environment.prefix);
     let mut redis = redis::Client::open(env.environment.servers.cache_url.as_str())?
         .get_multiplexed_async_connection()
         .await?;
-    // no text: there can be no message of it
+    // Not UTF-8, so that it cannot become a message.
     let field: (&str, &[u8]) = ("id", b"\xff");
     redis::cmd("XADD")
         .arg(&stream)
@@ -243,7 +249,7 @@ async fn an_entry_that_the_bridge_set_aside_is_told_by_usher_and_brought_back() 
         Ok(String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?)
     };
     let dead = format!("{stream}-dead");
-    until("the entry is set aside", async || {
+    until("the entry is parked", async || {
         let listed = usher(&["list"]).await?;
         Ok(listed
             .lines()
@@ -258,8 +264,8 @@ async fn an_entry_that_the_bridge_set_aside_is_told_by_usher_and_brought_back() 
     );
     let replayed = usher(&["replay", &dead]).await?;
     assert!(replayed.contains("1 dead letters are back"), "{replayed}");
-    // still no text: it is set aside once more
-    until("the entry is set aside again", async || {
+    // It is still not UTF-8 and is parked again.
+    until("the entry is parked again", async || {
         Ok(usher(&["list"])
             .await?
             .lines()

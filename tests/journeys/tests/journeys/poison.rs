@@ -1,4 +1,4 @@
-//! Records that cannot be read: parked with their reason, in nobody's way.
+//! Unreadable records are parked with their reason and delay no other record.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use ticket_rush::api::SeatSelection;
 use ticket_rush::topics::PARTITIONS;
 
 #[tokio::test]
-async fn poison_is_parked_with_its_reason_and_good_records_behind_it_complete() -> Result<()> {
+async fn poison_is_parked_and_blocks_no_record() -> Result<()> {
     let env = TestEnvironment::new().await?;
-    let noise: Vec<u8> = (0..900_000).map(|_| rand_byte()).collect();
+    let noise: Vec<u8> = (0..900_000).map(|_| rand::random()).collect();
     let nul = br#"{"v":1,"order":"123456789","nonce":"00000000000000000000000000000000","user":"a\u0000b"}"#;
     let wrong_types = br#"{"v":"one","order":7,"nonce":[],"user":{},"program":true}"#;
     let poison: [(&str, Option<&[u8]>); 5] = [
@@ -61,7 +61,7 @@ async fn poison_is_parked_with_its_reason_and_good_records_behind_it_complete() 
             assert_eq!(
                 row.get::<Option<i64>, _>("size"),
                 value.map(|v| v.len() as i64),
-                "{name} is kept whole"
+                "{name} is stored completely"
             );
         }
     }
@@ -69,8 +69,4 @@ async fn poison_is_parked_with_its_reason_and_good_records_behind_it_complete() 
     env.audited(&["--parked", &parked]).await?;
     host.stop().await?;
     env.remove().await
-}
-
-fn rand_byte() -> u8 {
-    rand::random()
 }

@@ -1,4 +1,4 @@
-//! Buyers who wait for their order to be stored leave room for everything else.
+//! Buyers who wait for their order leave instances for other requests.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use anyhow::{Result, bail};
 use journeys::{Settings, TestEnvironment, until};
 use ticket_rush::api::SeatSelection;
 
-/// As many as instances of the storefront.
+/// Number of waiting buyers, and of instances of storefront.
 const WAITING: usize = 4;
-/// No order's: whatever is paid for it is recorded as unmatched.
+/// The number of no order: a payment for it is recorded as unmatched.
 const NO_ORDER: &str = "4611686018427387905";
 
 #[tokio::test]
-async fn a_payment_is_answered_while_as_many_buyers_wait_as_instances() -> Result<()> {
-    // No order is ever stored here, so every wait lasts as long as it may.
+async fn waiting_buyers_leave_instances_for_payments() -> Result<()> {
+    // No order is stored, so every wait lasts for its whole time.
     let parameters = vec![
         ("StorefrontConcurrency", WAITING.to_string()),
         ("OrderCreateEnabled", "false".to_owned()),
@@ -59,7 +59,7 @@ async fn a_payment_is_answered_while_as_many_buyers_wait_as_instances() -> Resul
         let paid = env.api.pay(NO_ORDER, "p1", 1000).await;
         if first.is_finished() {
             bail!(
-                "no payment was answered until a buyer had waited in vain: {} {}",
+                "no payment was answered before a wait timed out: {} {}",
                 paid.http,
                 paid.body
             );

@@ -1,5 +1,5 @@
--- The table of idempotency keys. Run once per schema; safe to repeat.
--- A row without result is leased until expires_at; a row with result is completed and kept until then.
+-- The table of idempotency keys. Run once per schema; safe to repeat. A row without result is
+-- leased until expires_at; a row with result is completed and kept until then.
 CREATE TABLE IF NOT EXISTS idempotency_keys (
   key text PRIMARY KEY,
   payload bytea NOT NULL,

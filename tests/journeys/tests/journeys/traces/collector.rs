@@ -1,4 +1,4 @@
-//! A collector: takes OTLP over HTTP on loopback, and reads what comes as the protocol says.
+//! A collector of traces: receives OTLP over HTTP on the loopback interface.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,32 +18,32 @@ use prost::Message;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// What it does with what comes.
+/// How it answers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Manner {
-    Takes,
-    Fails,
-    Hangs,
+pub(crate) enum Behavior {
+    Accept,
+    Fail,
+    Hang,
 }
 
-/// A span, and the service that it came from.
+/// A span with its service.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct ReceivedSpan {
     pub(crate) service: String,
     pub(crate) span: Span,
 }
 
-impl Seen {
+impl ReceivedSpan {
     /// An attribute as text.
     pub(crate) fn attribute(&self, name: &str) -> Option<String> {
         text(&self.span.attributes, name)
     }
 }
 
-/// What came, or what was wrong with it.
-type Requests = Arc<Mutex<Vec<Result<Vec<Seen>, String>>>>;
+/// The spans of each request, or its error.
+type Requests = Arc<Mutex<Vec<Result<Vec<ReceivedSpan>, String>>>>;
 
-/// Listens until it is dropped.
+/// It listens until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) endpoint: String,
@@ -52,7 +52,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    pub(crate) async fn start(manner: Manner) -> Result<Self> {
+    pub(crate) async fn start(behavior: Behavior) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let requests = Requests::default();
@@ -63,7 +63,7 @@ impl Collector {
             while let Ok((stream, _)) = listener.accept().await {
                 let kept = kept.clone();
                 connections.spawn(async move {
-                    let service = service_fn(|request| answer(manner, request, &kept));
+                    let service = service_fn(|request| answer(behavior, request, &kept));
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
@@ -77,7 +77,7 @@ impl Collector {
         })
     }
 
-    /// Requests that came.
+    /// Number of requests.
     pub(crate) fn requests(&self) -> usize {
         self.requests
             .lock()
@@ -85,8 +85,8 @@ impl Collector {
             .len()
     }
 
-    /// Spans of a trace; an error if anything came that the protocol does not allow.
-    pub(crate) fn trace(&self, id: &[u8]) -> Result<Vec<Seen>> {
+    /// Spans of a trace. Fails if any request violated the protocol.
+    pub(crate) fn trace(&self, id: &[u8]) -> Result<Vec<ReceivedSpan>> {
         let requests = self
             .requests
             .lock()
@@ -95,7 +95,7 @@ impl Collector {
         let spans: Result<Vec<_>, _> = requests.into_iter().collect();
         let spans = spans
             .map_err(anyhow::Error::msg)
-            .context("a request that is no OTLP")?;
+            .context("a request that is not OTLP")?;
         Ok(spans
             .into_iter()
             .flatten()
@@ -105,7 +105,7 @@ impl Collector {
 }
 
 async fn answer(
-    manner: Manner,
+    behavior: Behavior,
     request: Request<Incoming>,
     kept: &Requests,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -114,34 +114,34 @@ async fn answer(
         .unwrap_or_else(PoisonError::into_inner)
         .push(read);
     let mut response = Response::new(Full::default());
-    match manner {
-        Manner::Takes => {
+    match behavior {
+        Behavior::Accept => {
             *response.body_mut() = ExportTraceServiceResponse::default().encode_to_vec().into();
         }
-        Manner::Fails => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
-        Manner::Hangs => std::future::pending().await,
+        Behavior::Fail => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+        Behavior::Hang => std::future::pending().await,
     }
     Ok(response)
 }
 
-async fn read(request: Request<Incoming>) -> Result<Vec<Seen>, String> {
+async fn read(request: Request<Incoming>) -> Result<Vec<ReceivedSpan>, String> {
     let kind = request
         .headers()
         .get("content-type")
         .map(|kind| kind.as_bytes().to_vec());
-    let asked = (
+    let received = (
         request.method().as_str().to_owned(),
         request.uri().path().to_owned(),
         kind.unwrap_or_default(),
     );
-    if asked
+    if received
         != (
             "POST".to_owned(),
             "/v1/traces".to_owned(),
             b"application/x-protobuf".to_vec(),
         )
     {
-        return Err(format!("{asked:?}"));
+        return Err(format!("{received:?}"));
     }
     let body = request
         .into_body()
@@ -153,12 +153,12 @@ async fn read(request: Request<Incoming>) -> Result<Vec<Seen>, String> {
     let mut seen = Vec::new();
     for resource in export.resource_spans {
         let attributes = resource.resource.unwrap_or_default().attributes;
-        let service = text(&attributes, "service.name").ok_or("spans of no service")?;
+        let service = text(&attributes, "service.name").ok_or("spans without a service")?;
         let spans = resource
             .scope_spans
             .into_iter()
             .flat_map(|scope| scope.spans);
-        seen.extend(spans.map(|span| Seen {
+        seen.extend(spans.map(|span| ReceivedSpan {
             service: service.clone(),
             span,
         }));

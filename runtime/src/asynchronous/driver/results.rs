@@ -1,0 +1,134 @@
+//! Classifies the results of attempts and deliveries.
+
+use std::time::Instant;
+
+use event_sources::asynchronous::{AttemptResult, EventDestination, EventId};
+
+use super::Run;
+use crate::asynchronous::deliveries::describe;
+use crate::asynchronous::queue::lock;
+use crate::asynchronous::store::Answered;
+use crate::invocation::{Outcome, Rejected, Response};
+
+impl Run {
+    /// Reports to the health of the function whether a destination accepts its records.
+    pub(super) fn report_delivery(
+        &self,
+        id: EventId,
+        target: &EventDestination,
+        error: Option<&String>,
+    ) {
+        let Some(function) = lock(&self.driver.machine)
+            .entry(id)
+            .map(|entry| entry.function.clone())
+        else {
+            return;
+        };
+        let refused = error.map(|why| {
+            let to = describe(target);
+            format!(
+                "{to} does not accept the records of events ({why}); they are kept and sent again \
+                 until it \
+                 does. Repair or create {to}"
+            )
+        });
+        self.driver.queue.delivered(&function, target, refused);
+    }
+
+    /// Raises an alarm: the destination refuses every version of the record.
+    pub(super) fn lost(&self, id: EventId, target: &EventDestination, why: &str) {
+        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
+            return;
+        };
+        tracing::error!(
+            alarm = "event_lost",
+            function = entry.function,
+            request_id = entry.request_id,
+            "the record of an event is lost: {} refuses every version of it ({why}). Raise \
+             MaximumMessageSize of the queue",
+            describe(target)
+        );
+        self.driver.queue.lost(entry.function);
+    }
+
+    /// Raises an alarm: a destination accepts no records at present.
+    pub(super) fn report_refusal(&mut self, target: &EventDestination, why: &str) {
+        if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
+            tracing::error!(
+                alarm = "destination_refuses",
+                times,
+                "{} does not accept the record of an event ({why}); the record is kept and sent \
+                 again \
+                 until it does",
+                describe(target)
+            );
+        }
+    }
+
+    /// Classifies the end of an attempt, and keeps its answer for the record.
+    pub(super) fn classify(
+        &mut self,
+        id: EventId,
+        result: Result<Response, Rejected>,
+    ) -> AttemptResult {
+        let Some((function, max)) = lock(&self.driver.machine).entry(id).map(|entry| {
+            (
+                entry.function.clone(),
+                self.driver
+                    .settings
+                    .policies
+                    .get(&entry.function)
+                    .map_or(0, |policy| policy.concurrency),
+            )
+        }) else {
+            return AttemptResult::Never;
+        };
+        let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+        match result {
+            Ok(Response {
+                outcome: Outcome::Answer(body),
+                ..
+            }) => {
+                self.answers.insert(
+                    id,
+                    Answered {
+                        error: None,
+                        body: text(&body),
+                    },
+                );
+                AttemptResult::Answered
+            }
+            Ok(Response {
+                outcome: Outcome::Interrupted(_),
+                ..
+            })
+            | Err(Rejected::ShuttingDown) => AttemptResult::Stopped,
+            Ok(Response {
+                outcome: Outcome::Error(error),
+                request_id,
+            }) => {
+                tracing::warn!(
+                    function,
+                    request_id,
+                    error_type = error.error_type,
+                    "an asynchronous event failed: {}",
+                    error.message
+                );
+                self.answers.insert(
+                    id,
+                    Answered {
+                        error: Some(error.message),
+                        body: text(&error.body),
+                    },
+                );
+                AttemptResult::Failed
+            }
+            Err(Rejected::NoCapacity { .. }) => AttemptResult::NotBegun,
+            Err(Rejected::Throttled(_)) if max > 0 => AttemptResult::NotBegun,
+            Err(rejected) => {
+                tracing::error!(function, %rejected, "an asynchronous event cannot run");
+                AttemptResult::Never
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The mapping and the partition that a command names.
+
+use super::super::arguments::ApplicationArguments;
+use super::super::error::CommandError;
+use super::super::prepare;
+use crate::client::{ControlClient, ControlReply};
+use crate::kafka::GroupPosition;
+use sam_template::document::nearest;
+use sam_template::model::{Application, KafkaMapping};
+use sam_template::project::Project;
+
+/// A mapping and its application.
+pub(super) struct SelectedMapping {
+    pub(super) project: Project,
+    pub(super) app: Application,
+    pub(super) mapping: KafkaMapping,
+}
+
+impl SelectedMapping {
+    pub(super) fn of(source: &ApplicationArguments, id: &str) -> Result<Self, CommandError> {
+        let (project, app) = prepare::application(&source.template, &source.arguments())?;
+        let mapping = mapping(&app, id)?.clone();
+        Ok(Self {
+            project,
+            app,
+            mapping,
+        })
+    }
+
+    /// The host that runs the mapping, if one responds at the control address. A host that runs a
+    /// mapping of this name for another group was started with other arguments and is ignored.
+    ///
+    /// # Errors
+    /// The host runs the mapping for the same group with other topics; or `control` names a host
+    /// that does not run the mapping.
+    pub(super) fn host(
+        &self,
+        control: Option<&str>,
+    ) -> Result<Option<ControlClient>, CommandError> {
+        let address = match control {
+            Some(text) => Some(text.parse().map_err(|_| {
+                CommandError::configuration(format!(
+                    "--control {text} is no address. Write host address and port, such as \
+                     127.0.0.1:18090."
+                ))
+            })?),
+            None => self.project.control,
+        };
+        let Some(client) = address.map(ControlClient::at) else {
+            return Ok(None);
+        };
+        match prepare::runtime()?.block_on(client.get("/_usher/status")) {
+            ControlReply::Answer(status) => {
+                let all = status["mappings"]
+                    .as_array()
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
+                let Some(one) = all.iter().find(|one| one["mapping"] == self.mapping.id) else {
+                    return Ok(None);
+                };
+                let group = &one["group"];
+                let topics = &one["topics"];
+                let same = (
+                    *group == self.mapping.group,
+                    *topics == serde_json::json!(self.mapping.topics),
+                );
+                match same {
+                    (true, true) => Ok(Some(client)),
+                    (false, _) if control.is_none() => Ok(None),
+                    _ => Err(CommandError::configuration(format!(
+                        "the running host reads {topics} as {group} in {}, these arguments say \
+                         {:?} as {:?}. Name the values that usher up was started with, or stop the \
+                         host first",
+                        self.mapping.id, self.mapping.topics, self.mapping.group
+                    ))),
+                }
+            }
+            ControlReply::Refused(why) => Err(CommandError::failure(why)),
+            ControlReply::Unreachable(_) => Ok(None),
+        }
+    }
+}
+
+pub(super) fn mapping<'a>(
+    app: &'a Application,
+    id: &str,
+) -> Result<&'a KafkaMapping, CommandError> {
+    app.kafka
+        .iter()
+        .find(|mapping| mapping.id == id)
+        .ok_or_else(|| {
+            let names: Vec<&str> = app
+                .kafka
+                .iter()
+                .map(|mapping| mapping.id.as_str())
+                .collect();
+            let hint = nearest(id, names.iter().copied())
+                .map(|near| format!(" Did you mean {near}?"))
+                .unwrap_or_default();
+            let all = if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            };
+            CommandError::configuration(format!(
+                "there is no Kafka mapping {id}.{hint} There is: {all}."
+            ))
+        })
+}
+
+/// The partition written as `3` or `topic-3`.
+pub(super) fn select_partition<'a>(
+    mapping: &KafkaMapping,
+    all: &'a [GroupPosition],
+    written: &str,
+) -> Result<&'a GroupPosition, String> {
+    let number = written.parse::<i32>().ok();
+    if number.is_some() && mapping.topics.len() > 1 {
+        return Err(format!(
+            "{} reads several topics. Write the partition as TOPIC-{written}",
+            mapping.id
+        ));
+    }
+    let found = all
+        .iter()
+        .find(|standing| number == Some(standing.partition) || standing.name() == written);
+    found.ok_or_else(|| {
+        let names: Vec<String> = all.iter().map(GroupPosition::name).collect();
+        format!(
+            "{} has no partition {written}. It has: {}",
+            mapping.id,
+            names.join(", ")
+        )
+    })
+}

@@ -1,0 +1,370 @@
+//! The task of a mapping: feeds the machine with inputs and executes its actions.
+
+mod invocation;
+mod observed;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::{Message as Received, MessageSystemAttributeName};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::client::{Sqs, SqsError};
+use super::depth::DepthPoller;
+use super::encode;
+use super::queues;
+use super::settlement::{Disposition, settle};
+use super::status::SqsProgress;
+use crate::invocation::{Invoker, Rejected, Response, error_text};
+use crate::observation::Repeats;
+use crate::supervision::panic_text;
+use crate::tuning::SourceSettings;
+use crate::waiting::{turned, until};
+use event_sources::queue::{
+    MessageKey, QueueAction, QueueInput, QueueMachine, QueueMessage, ReceiveId,
+};
+use event_sources::{InvocationId, Millis};
+use sam_template::model::{Queue, SqsMapping};
+
+/// A received message that is not settled.
+struct HeldMessage {
+    id: String,
+    receipt: String,
+    /// `SentTimestamp`, milliseconds since 1970.
+    sent: Option<i64>,
+    /// Its JSON; moved into the event.
+    record: Vec<u8>,
+}
+
+/// The result of a task of the driver.
+enum TaskResult {
+    Receive(ReceiveId, Result<Vec<Received>, SqsError>),
+    /// No request was made: the host drains, or the mapping was paused while the function was busy.
+    NotRequested(ReceiveId),
+    Invocation(InvocationId, Result<Response, Rejected>),
+    /// Messages were settled.
+    Settlement,
+}
+
+pub(super) struct SqsDriver {
+    mapping: Arc<SqsMapping>,
+    machine: QueueMachine,
+    sqs: Sqs,
+    queues: Arc<[Queue]>,
+    invoker: Invoker,
+    progress: Arc<SqsProgress>,
+    held: HashMap<MessageKey, HeldMessage>,
+    next_key: MessageKey,
+    batches: BTreeMap<InvocationId, Vec<MessageKey>>,
+    tasks: JoinSet<TaskResult>,
+    /// Failed receives.
+    failures: Repeats<()>,
+    started: Instant,
+    /// Invocations that an instance has begun.
+    begins: mpsc::UnboundedSender<InvocationId>,
+    begun: mpsc::UnboundedReceiver<InvocationId>,
+    /// True while an operator pauses the mapping. Cancels requests that wait for the function.
+    paused: watch::Sender<bool>,
+    /// Turns true when the host drains.
+    shutdown: watch::Receiver<bool>,
+}
+
+impl SqsDriver {
+    pub(super) fn new(
+        mapping: Arc<SqsMapping>,
+        machine: QueueMachine,
+        sqs: Sqs,
+        queues: Arc<[Queue]>,
+        invoker: Invoker,
+        progress: Arc<SqsProgress>,
+        shutdown: watch::Receiver<bool>,
+    ) -> Self {
+        let (begins, begun) = mpsc::unbounded_channel();
+        Self {
+            mapping,
+            machine,
+            sqs,
+            queues,
+            invoker,
+            progress,
+            held: HashMap::new(),
+            next_key: 0,
+            batches: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            failures: Repeats::default(),
+            started: Instant::now(),
+            begins,
+            begun,
+            paused: watch::Sender::new(false),
+            shutdown,
+        }
+    }
+
+    /// Runs until the host drains and all received messages are invoked and settled, or `max_drain`
+    /// is over.
+    ///
+    /// # Errors
+    /// A task panicked.
+    pub(super) async fn run(
+        mut self,
+        mut tuned: watch::Receiver<Option<SourceSettings>>,
+        max_drain: Duration,
+    ) -> Result<(), String> {
+        let mut shutdown = self.shutdown.clone();
+        let mut deadline: Option<tokio::time::Instant> = None;
+        self.step(QueueInput::Tick);
+        self.report_overview();
+        let mut depth = DepthPoller::default();
+        while deadline.is_none() || !self.tasks.is_empty() {
+            let wake = self.machine.wake().map(|at| self.instant(at).into());
+            tokio::select! {
+                Some(ended) = self.tasks.join_next() => match ended {
+                    Ok(ended) => self.ended(ended),
+                    // the queue delivers the messages again
+                    Err(error) => return Err(panic_text(error)),
+                },
+                Some(id) = self.begun.recv() => self.step(QueueInput::Begun(id)),
+                Ok(()) = tuned.changed() => {
+                    let settings = tuned.borrow_and_update().clone();
+                    if let Some(settings) = settings {
+                        self.paused.send_replace(settings.paused);
+                        self.progress.paused(settings.paused);
+                        self.step(QueueInput::Tuned(settings));
+                    }
+                }
+                () = until(wake) => self.step(QueueInput::Tick),
+                found = depth.next(&self.sqs, self.mapping.queue_name()), if deadline.is_none() => {
+                    self.depth_received(found);
+                }
+                () = turned(&mut shutdown), if deadline.is_none() => {
+                    deadline = Some(tokio::time::Instant::now() + max_drain);
+                    self.step(QueueInput::Drain);
+                }
+                () = until(deadline) => {
+                    tracing::warn!(mapping = %self.mapping.id, "messages still in flight at the \
+                         end of the drain are delivered again after \
+                         their visibility timeout");
+                    return Ok(());
+                }
+            }
+            self.report_overview();
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Millis {
+        self.started.elapsed().as_millis() as Millis
+    }
+
+    fn instant(&self, at: Millis) -> Instant {
+        self.started + Duration::from_millis(at.max(0) as u64)
+    }
+
+    fn step(&mut self, input: QueueInput) {
+        let mut actions = Vec::new();
+        self.machine.step(self.now(), input, &mut actions);
+        for action in actions {
+            self.execute(action);
+        }
+    }
+
+    fn ended(&mut self, ended: TaskResult) {
+        match ended {
+            TaskResult::Receive(id, Ok(messages)) => {
+                self.progress.problem(None);
+                if let Some(errors) = self.failures.over(&()) {
+                    let queue = self.mapping.queue_name();
+                    tracing::info!(errors, mapping = %self.mapping.id, "{queue} answers again");
+                }
+                SqsProgress::add(&self.progress.received, messages.len());
+                let (messages, dropped): (Vec<_>, Vec<_>) = messages
+                    .into_iter()
+                    .partition(|message| self.keeps(message));
+                self.drop_filtered(dropped);
+                let messages = messages.iter().map(|message| self.hold(message)).collect();
+                self.step(QueueInput::Received(id, messages));
+            }
+            TaskResult::Receive(id, Err(why)) => {
+                self.progress.problem(Some(self.problem(&why)));
+                let why = why.to_string();
+                if let Some(times) = self.failures.failed(Instant::now(), (), &why) {
+                    tracing::warn!(times, mapping = %self.mapping.id, "{} at {} cannot be read: \
+                         {why}. The mapping retries until it \
+                         can", self.mapping.queue_name(), self.sqs.endpoint());
+                }
+                self.step(QueueInput::ReceiveFailed(id));
+            }
+            TaskResult::NotRequested(id) => self.step(QueueInput::Received(id, Vec::new())),
+            TaskResult::Invocation(id, result) => {
+                let error = error_text(&result);
+                let messages = self.batches.get(&id).map_or(0, Vec::len);
+                let result = self.classify(id, result);
+                self.report_result(messages, &result, error);
+                self.step(QueueInput::Finished(id, result));
+            }
+            TaskResult::Settlement => {}
+        }
+    }
+
+    /// Whether the filters keep a message.
+    fn keeps(&self, message: &Received) -> bool {
+        let body = message.body().map(str::as_bytes);
+        self.mapping
+            .filters
+            .as_ref()
+            .is_none_or(|filters| filters.keep(body))
+    }
+
+    /// Deletes messages that the filters drop, as the service does.
+    fn drop_filtered(&mut self, messages: Vec<Received>) {
+        let receipts: Vec<String> = messages
+            .into_iter()
+            .filter_map(|message| message.receipt_handle)
+            .collect();
+        if !receipts.is_empty() {
+            SqsProgress::add(&self.progress.filtered, receipts.len());
+            self.progress.dropped();
+            self.settle_receipts(Disposition::Delete, receipts);
+        }
+    }
+
+    /// Stores a message and returns its form for the machine.
+    fn hold(&mut self, message: &Received) -> QueueMessage {
+        self.next_key += 1;
+        let record = encode::record(message, &self.mapping.queue_arn);
+        // a group of a standard queue does not order messages
+        let group = message.attributes().filter(|_| self.mapping.fifo());
+        let group = group
+            .and_then(|attributes| attributes.get(&MessageSystemAttributeName::MessageGroupId));
+        let queued = QueueMessage {
+            key: self.next_key,
+            size: record.len() + 1,
+            group: group.map(|group| group.as_str().into()),
+        };
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let sent = message
+            .attributes()
+            .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp));
+        let sent = sent.and_then(|sent| sent.parse().ok());
+        let id = text(message.message_id());
+        let receipt = text(message.receipt_handle());
+        self.held.insert(
+            queued.key,
+            HeldMessage {
+                id,
+                receipt,
+                sent,
+                record,
+            },
+        );
+        queued
+    }
+
+    fn execute(&mut self, action: QueueAction) {
+        match action {
+            QueueAction::Receive { id, max, wait } => {
+                let (sqs, mapping, queues) =
+                    (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
+                let invoker = self.invoker.clone();
+                let progress = self.progress.clone();
+                let mut shutdown = self.shutdown.clone();
+                let mut paused = self.paused.subscribe();
+                self.tasks.spawn(async move {
+                    tokio::select! {
+                        () = ready(&invoker, &mapping.function, &progress) => {}
+                        () = turned(&mut shutdown) => return TaskResult::NotRequested(id),
+                        () = turned(&mut paused) => return TaskResult::NotRequested(id),
+                    }
+                    let mut received = sqs.receive(mapping.queue_name(), max, wait).await;
+                    // a server without a disk loses its queues in a restart
+                    if received == Err(SqsError::NoQueue)
+                        && let Err(why) = queues::ensure(&sqs, &queues).await
+                    {
+                        received = Err(SqsError::Other(why));
+                    }
+                    TaskResult::Receive(id, received)
+                });
+            }
+            QueueAction::Invoke { id, batch } => self.invoke(id, batch),
+            QueueAction::Extend(keys) => {
+                let receipts = keys
+                    .iter()
+                    .filter_map(|key| Some(self.held.get(key)?.receipt.clone()))
+                    .collect();
+                self.settle_receipts(Disposition::Hide(self.machine.hidden()), receipts);
+            }
+            QueueAction::Delete(keys) => self.settle(Disposition::Delete, &keys),
+            QueueAction::Release(keys) => self.settle(Disposition::Release, &keys),
+            QueueAction::Leave(keys) => {
+                SqsProgress::add(&self.progress.failed, keys.len());
+                for key in &keys {
+                    self.held.remove(key);
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, disposition: Disposition, keys: &[MessageKey]) {
+        let receipts: Vec<String> = keys
+            .iter()
+            .filter_map(|key| Some(self.held.remove(key)?.receipt))
+            .collect();
+        self.settle_receipts(disposition, receipts);
+    }
+
+    fn settle_receipts(&mut self, disposition: Disposition, receipts: Vec<String>) {
+        let sqs = self.sqs.clone();
+        let mapping = self.mapping.clone();
+        let progress = self.progress.clone();
+        self.tasks.spawn(async move {
+            let all = receipts.len();
+            let (settled, why) = settle(&sqs, mapping.queue_name(), disposition, receipts).await;
+            let missed = all - settled;
+            let why = why.unwrap_or_default();
+            match disposition {
+                Disposition::Delete => {
+                    SqsProgress::add(&progress.deleted, settled);
+                    SqsProgress::add(&progress.not_deleted, missed);
+                    if missed > 0 {
+                        tracing::warn!(mapping = %mapping.id, messages = missed, "processed, but \
+                             not deleted ({why}); the queue delivers them again");
+                    }
+                }
+                Disposition::Release => {
+                    SqsProgress::add(&progress.released, all);
+                    if missed > 0 {
+                        tracing::warn!(mapping = %mapping.id, messages = missed, "not released \
+                             ({why}); the queue delivers them again after their visibility \
+                             timeout");
+                    }
+                }
+                Disposition::Hide(_) if missed > 0 => {
+                    tracing::warn!(mapping = %mapping.id, messages = missed,
+                        "messages that wait for their function cannot be hidden any longer \
+                         ({why}); the \
+                         queue may deliver them to another consumer");
+                }
+                Disposition::Hide(_) => {}
+            }
+            TaskResult::Settlement
+        });
+    }
+}
+
+/// Waits until the function can begin soon. The status names the reason of a wait.
+async fn ready(invoker: &Invoker, function: &str, progress: &SqsProgress) {
+    let mut free = std::pin::pin!(invoker.ready(function));
+    tokio::select! {
+        biased;
+        () = &mut free => return,
+        () = std::future::ready(()) => {}
+    }
+    progress.blocked(Some(format!(
+        "every instance of {function} is busy with other events, so no message is received. Raise \
+         its concurrency limit, or repair what does not end"
+    )));
+    free.await;
+    progress.blocked(None);
+}

@@ -1,0 +1,207 @@
+//! One part of a batch, in one READ COMMITTED transaction.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::Row;
+
+use super::columns::{add, keep};
+use super::plan::{CollectPlan, CollectorPosition, NewRecords, PartitionStep};
+use super::{CollectedBatch, Store, StoreError};
+use crate::api_calls::{Caps, Labels, Minute, RollUp, counted_at_ms};
+use crate::store::gaps::{self, OffsetRange};
+use crate::store::park::park;
+use crate::store::pool::BoundedConnection;
+use crate::store::progress::ProgressMark;
+
+type PartitionKey = (String, i32);
+
+impl Store {
+    pub(super) async fn collect(
+        &self,
+        plan: &CollectPlan<'_>,
+        caps: Caps,
+    ) -> Result<CollectedBatch, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let positions = lock(&mut tx, plan).await?;
+        let mut steps = plan.steps(&positions);
+        let mut recreated = Vec::new();
+        for (seen, step) in plan.seen.iter().zip(&mut steps) {
+            if step.source.is_none() {
+                step.source =
+                    Some(source(&mut tx, seen.topic, seen.partition, step.mark.incarnation).await?);
+            }
+            if step.recreated {
+                recreated.push((seen.topic.to_owned(), seen.partition));
+            }
+        }
+        let gaps: Vec<OffsetRange> = steps.iter().filter_map(|step| step.gap.clone()).collect();
+        let redelivered: Vec<OffsetRange> = steps
+            .iter()
+            .filter_map(|step| step.redelivered.clone())
+            .collect();
+        let new = plan.new_records(&steps, gaps::missing(&mut tx, &redelivered).await?);
+        if !new.calls.is_empty() {
+            let sums = sums(&mut tx, &new, caps).await?;
+            add(&sums, &mut tx).await?;
+            keep(&new.calls, &mut tx).await?;
+        }
+        park(&mut tx, plan.arrivals, &new.unreadable).await?;
+        advance_progress(&mut tx, plan, &steps).await?;
+        gaps::add(&mut tx, &gaps).await?;
+        gaps::replayed(&mut tx, &redelivered).await?;
+        tx.commit().await?;
+        Ok(CollectedBatch {
+            added: new.calls.len() as u64,
+            repeated: new.repeated,
+            parked: new.unreadable,
+            recreated,
+            gaps,
+            unfinished: None,
+        })
+    }
+}
+
+/// Statement 1: the progress in each partition, locked until the commit. A partition that is read
+/// for the first time gets a row to lock, so that one of two concurrent batches waits for the
+/// other.
+async fn lock(
+    tx: &mut BoundedConnection,
+    plan: &CollectPlan<'_>,
+) -> Result<HashMap<PartitionKey, CollectorPosition>, StoreError> {
+    let topics: Vec<&str> = plan.seen.iter().map(|seen| seen.topic).collect();
+    let partitions: Vec<i32> = plan.seen.iter().map(|seen| seen.partition).collect();
+    let mut positions = locked(tx, &topics, &partitions).await?;
+    if positions.len() < plan.seen.len() {
+        sqlx::query(include_str!("sql/calls_begin.sql"))
+            .bind(&topics)
+            .bind(&partitions)
+            .execute(&mut *tx)
+            .await?;
+        positions = locked(tx, &topics, &partitions).await?;
+    }
+    Ok(positions)
+}
+
+async fn locked(
+    tx: &mut BoundedConnection,
+    topics: &[&str],
+    partitions: &[i32],
+) -> Result<HashMap<PartitionKey, CollectorPosition>, StoreError> {
+    let query = sqlx::query(include_str!("sql/calls_lock.sql"))
+        .bind(topics)
+        .bind(partitions);
+    let mut positions = HashMap::new();
+    for row in query.fetch_all(tx).await? {
+        let mark = ProgressMark {
+            incarnation: row.try_get("incarnation")?,
+            next_offset: row.try_get("next_offset")?,
+            appended_ms: row.try_get("appended_ms")?,
+        };
+        let position = CollectorPosition {
+            mark: (mark.incarnation > 0).then_some(mark),
+            source: row.try_get("source")?,
+        };
+        positions.insert((row.try_get("topic")?, row.try_get("partition")?), position);
+    }
+    Ok(positions)
+}
+
+async fn source(
+    tx: &mut BoundedConnection,
+    topic: &str,
+    partition: i32,
+    incarnation: i32,
+) -> Result<i32, StoreError> {
+    let query = sqlx::query_scalar(include_str!("sql/calls_source.sql"))
+        .bind(topic)
+        .bind(partition)
+        .bind(incarnation);
+    Ok(query.fetch_one(tx).await?)
+}
+
+/// Statement 2, and the sums of the new calls by source. The caps of a minute include its stored
+/// names.
+async fn sums(
+    tx: &mut BoundedConnection,
+    new: &NewRecords<'_>,
+    caps: Caps,
+) -> Result<BTreeMap<i32, RollUp>, StoreError> {
+    let at = |arrival: &crate::store::Arrival<'_, crate::api_calls::ApiCall>, call| {
+        counted_at_ms(call, arrival.appended_ms)
+    };
+    let minutes: BTreeSet<(i32, Minute)> = new
+        .calls
+        .iter()
+        .map(|(source, arrival, call)| (*source, Minute::of_ms(at(arrival, call))))
+        .collect();
+    let rows = sqlx::query(include_str!("sql/calls_labels.sql"))
+        .bind(
+            minutes
+                .iter()
+                .map(|(source, _)| *source)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            minutes
+                .iter()
+                .map(|(_, minute)| minute.start_ms())
+                .collect::<Vec<_>>(),
+        )
+        .fetch_all(tx)
+        .await?;
+    let mut sums: BTreeMap<i32, RollUp> = BTreeMap::new();
+    for row in rows {
+        let labels = |name| -> Result<Labels, StoreError> {
+            Ok(Labels::new(row.try_get::<Vec<String>, _>(name)?))
+        };
+        let minute = Minute::of_ms(row.try_get("minute_ms")?);
+        let roll_up = sums
+            .entry(row.try_get("source")?)
+            .or_insert_with(|| RollUp::new(caps));
+        roll_up.add_known(minute, labels("routes")?, labels("clients")?);
+    }
+    for (source, arrival, call) in &new.calls {
+        sums.entry(*source)
+            .or_insert_with(|| RollUp::new(caps))
+            .add(call, at(arrival, call));
+    }
+    Ok(sums)
+}
+
+/// Statement 6: stores the progress in each partition.
+async fn advance_progress(
+    tx: &mut BoundedConnection,
+    plan: &CollectPlan<'_>,
+    steps: &[PartitionStep],
+) -> Result<(), StoreError> {
+    sqlx::query(include_str!("sql/calls_advance.sql"))
+        .bind(plan.seen.iter().map(|seen| seen.topic).collect::<Vec<_>>())
+        .bind(
+            plan.seen
+                .iter()
+                .map(|seen| seen.partition)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            steps
+                .iter()
+                .map(|step| step.mark.incarnation)
+                .collect::<Vec<_>>(),
+        )
+        .bind(steps.iter().map(|step| step.source).collect::<Vec<_>>())
+        .bind(
+            steps
+                .iter()
+                .map(|step| step.mark.next_offset)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            steps
+                .iter()
+                .map(|step| step.mark.appended_ms)
+                .collect::<Vec<_>>(),
+        )
+        .execute(tx)
+        .await?;
+    Ok(())
+}
