@@ -103,11 +103,15 @@ impl SharedConnection {
             }
             // One warning for each lost connection, not for each failed attempt to reconnect.
             if current.used.load(Ordering::Relaxed) {
-                tracing::warn!(%reason, "the connection to Redis is closed; the next command \
-                    reconnects");
+                tracing::warn!(
+                    %reason,
+                    "the connection to Redis is closed; the next command reconnects"
+                );
             } else {
-                tracing::debug!(%reason, "the connection to Redis failed; the next command \
-                    reconnects");
+                tracing::debug!(
+                    %reason,
+                    "the connection to Redis failed; the next command reconnects"
+                );
             }
             let start = Instant::now().max(current.started + RECONNECT_INTERVAL);
             *current = Generation::new(next, start, self.client.clone(), self.config.clone());

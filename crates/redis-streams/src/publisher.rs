@@ -83,8 +83,7 @@ impl Publisher {
                     entries,
                     held_by,
                     "the stream is full: entries are refused until this group has acknowledged \
-                     more \
-                     (or is removed: XGROUP DESTROY)"
+                     more (or is removed: XGROUP DESTROY)"
                 );
                 Ok(Published::Full { entries, held_by })
             }

@@ -133,7 +133,10 @@ impl Bridge {
         match reader.leave().await {
             Ok(given_back) => report.given_back = given_back,
             Err(error) => {
-                tracing::warn!(%error, "leaving the group failed; another consumer takes over the entries later");
+                tracing::warn!(
+                    %error,
+                    "leaving the group failed; another consumer takes over the entries later"
+                );
             }
         }
         self.measure(&reader, &report, &mut measured).await;
@@ -312,7 +315,12 @@ impl ForwardError {
                 "SQS refuses requests until an operator repairs the cause; trying again"
             );
         } else {
-            tracing::warn!(error = %self, attempt, left, "entries were not forwarded; trying again");
+            tracing::warn!(
+                error = %self,
+                attempt,
+                left,
+                "entries were not forwarded; trying again"
+            );
         }
     }
 }

@@ -81,8 +81,8 @@ impl Settings {
         if let Some(url) = &queue_url
             && url.as_str().strip_suffix(".fifo").is_some() != fifo_field.is_some()
         {
-            let allowed = "the field whose value is the message group if QUEUE_URL ends with .fifo, \
-                           and missing if not";
+            let allowed = "the field whose value is the message group if QUEUE_URL ends with \
+                           .fifo, and missing if not";
             reader.refuse(
                 "FIFO_GROUP_FIELD",
                 if fifo_field.is_some() {

@@ -47,8 +47,12 @@ impl Announcer {
             .collect();
         match self.0.publish(&fields).await? {
             Published::At(id) => {
-                tracing::debug!(program = %change.id, version = %change.version, %id, "change \
-                    published");
+                tracing::debug!(
+                    program = %change.id,
+                    version = %change.version,
+                    %id,
+                    "change published"
+                );
                 Ok(())
             }
             Published::Full { entries, held_by } => Err(AnnounceError::Full { entries, held_by }),

@@ -96,8 +96,10 @@ struct Outage(bool);
 impl Outage {
     fn note(&mut self, error: &LinkError) {
         if !std::mem::replace(&mut self.0, true) {
-            tracing::warn!(%error, "changes of programs cannot be read; programs are not served \
-                from memory");
+            tracing::warn!(
+                %error,
+                "changes of programs cannot be read; programs are not served from memory"
+            );
         }
     }
 

@@ -140,8 +140,11 @@ impl<T: ProgramSource> ProgramCache<T> {
     pub async fn changed(&self, change: ProgramChanged) {
         self.local.raise(change);
         if let Err(error) = self.shared.raise(change).await {
-            tracing::warn!(program = %change.id, %error, "the floor in the cache was not raised; \
-                the invalidator raises it later");
+            tracing::warn!(
+                program = %change.id,
+                %error,
+                "the floor in the cache was not raised; the invalidator raises it later"
+            );
         }
     }
 

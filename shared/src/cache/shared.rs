@@ -95,13 +95,20 @@ impl SharedCache {
                         Ok(SharedLookup::Hit(Some(program)))
                     }
                     Ok(other) => {
-                        tracing::error!(program = %id, kept = %other.id, version, "a cached body \
-                            belongs to another program or version; it is ignored");
+                        tracing::error!(
+                            program = %id,
+                            kept = %other.id,
+                            version,
+                            "a cached body belongs to another program or version; it is ignored"
+                        );
                         Ok(SharedLookup::Unreadable)
                     }
                     Err(error) => {
-                        tracing::warn!(program = %id, %error, "a cached body cannot be parsed; it \
-                            is ignored");
+                        tracing::warn!(
+                            program = %id,
+                            %error,
+                            "a cached body cannot be parsed; it is ignored"
+                        );
                         Ok(SharedLookup::Unreadable)
                     }
                 }

@@ -36,8 +36,11 @@ pub(super) async fn forward(queue: DelayQueue, shards: Vec<Shard>, out: Sender<N
             Err(Stop::ReceiverDropped) => return,
             Err(Stop::Redis(error)) => {
                 attempt += 1;
-                tracing::debug!(%error, attempt, "subscribing to a delay queue failed; it is \
-                    repeated");
+                tracing::debug!(
+                    %error,
+                    attempt,
+                    "subscribing to a delay queue failed; it is repeated"
+                );
             }
             // The subscription worked for some time.
             Ok(()) => attempt = 1,

@@ -180,7 +180,7 @@ async fn a_floor_has_no_end_and_everything_else_has() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_told_apart_from_none() {
+async fn an_unreadable_body_is_not_a_miss() {
     let environment = TestEnvironment::open();
     let cache = environment.shared();
     let _: u64 = environment

@@ -171,19 +171,19 @@ async fn live(
         .get(&at.order)
         .filter(|row| row.0 == at.nonce)
         .map(|row| (row.1, row.2, row.3.clone()));
-    let told = row
+    let found = row
         .clone()
         .or(known.clone())
         .or(seats.clone().map(|(cat, seats)| (user, cat, seats)));
     let by_reservation = seats.is_none() && known.is_some();
     let settle = Settle {
         at,
-        user: told
+        user: found
             .as_ref()
             .filter(|_| !by_reservation)
             .map(|(user, ..)| uid(USERS[*user])),
         key: None,
-        seats: told
+        seats: found
             .as_ref()
             .filter(|_| !by_reservation)
             .map(|(_, cat, seats)| (category(*cat), indexes(seats))),
@@ -193,7 +193,7 @@ async fn live(
     };
     let expected = if model.tombs.get(&at.order) == Some(&at.nonce) {
         Settled::Tombstoned
-    } else if let Some((user, cat, seats)) = told {
+    } else if let Some((user, cat, seats)) = found {
         Settled::Done {
             displaced: model.live(at, user, cat, &seats, due),
             freed: 0,
