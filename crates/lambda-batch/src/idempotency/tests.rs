@@ -111,8 +111,13 @@ fn helper(store: &MemoryStore) -> Idempotency<&MemoryStore> {
     Idempotency::new(store, rand::random).in_progress(LEASE)
 }
 
+async fn attempt(store: &MemoryStore, payload: &str, result: Result<u32, &'static str>) -> Run {
+    let operation = async || result;
+    helper(store).run("k", payload.as_bytes(), operation).await
+}
+
 fn run(store: &MemoryStore, payload: &str, result: Result<u32, &'static str>) -> Run {
-    block_on(helper(store).run("k", payload.as_bytes(), async || result))
+    block_on(attempt(store, payload, result))
 }
 
 #[test]
@@ -148,7 +153,8 @@ fn another_payload_is_refused() {
 fn a_call_during_the_operation_is_in_progress() {
     let store = MemoryStore::default();
     let outer = block_on(helper(&store).run("k", b"p", async || {
-        assert_eq!(run(&store, "p", Ok(2)), Err(IdempotencyError::InProgress));
+        let second = attempt(&store, "p", Ok(2)).await;
+        assert_eq!(second, Err(IdempotencyError::InProgress));
         Ok::<u32, &str>(1)
     }));
     assert_eq!(outer, Ok(1));
@@ -159,7 +165,8 @@ fn a_slow_first_call_cannot_overwrite() {
     let store = MemoryStore::default();
     let slow = block_on(helper(&store).run("k", b"p", async || {
         store.pass(LEASE);
-        assert_eq!(run(&store, "p", Ok(2)), Ok(2), "the lease has ended");
+        let second = attempt(&store, "p", Ok(2)).await;
+        assert_eq!(second, Ok(2), "the lease has ended");
         Ok::<u32, &str>(1)
     }));
     assert_eq!(slow, Err(IdempotencyError::LeaseLost));
