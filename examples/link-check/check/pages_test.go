@@ -31,7 +31,7 @@ func TestAPageIsUpBelow400(t *testing.T) {
 	if !found[0].Up || found[1].Up || found[1].Status != http.StatusGone || found[2].Up || found[2].Error == "" {
 		t.Fatal(found)
 	}
-	if _, err := round(http.DefaultClient, pages); err == nil || err.Error() != "down: gone, away" {
+	if _, err := checkAndLog(http.DefaultClient, pages); err == nil || err.Error() != "down: gone, away" {
 		t.Fatal(err)
 	}
 }

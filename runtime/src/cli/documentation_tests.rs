@@ -145,7 +145,14 @@ fn parse(printed: &DocumentedCommand) -> (Option<Command>, Option<String>) {
 }
 
 /// The error of a command of `usher` on a page about this application, if any.
-fn fault(printed: &DocumentedCommand, application: &Application, folder: &Path) -> Option<String> {
+///
+/// A page that prints the files of a function (`file=PATH` behind the fence) defines it.
+fn fault(
+    printed: &DocumentedCommand,
+    application: &Application,
+    folder: &Path,
+    page: &str,
+) -> Option<String> {
     let command = match parse(printed) {
         (Some(command), None) => command,
         (_, wrong) => return wrong,
@@ -195,9 +202,17 @@ fn fault(printed: &DocumentedCommand, application: &Application, folder: &Path) 
                 .skip_while(|word| !matches!(word.as_str(), "-e" | "--event"))
                 .nth(1);
             let file = file.filter(|file| {
-                !is_placeholder(file) && *file != "-" && !folder.join(file).exists()
+                !is_placeholder(file)
+                    && *file != "-"
+                    && !folder.join(file).exists()
+                    && !page.contains(&format!(" file={file}\n"))
             });
+            let own = format!(
+                "\n  {}:\n    Type: AWS::Serverless::Function\n",
+                invoke.function
+            );
             missing(&invoke.function, &functions)
+                .filter(|_| !page.contains(&own))
                 .or_else(|| file.map(|file| format!("there is no file {file}")))
         }
         _ => None,
@@ -258,13 +273,14 @@ fn every_printed_command_names_what_exists() {
         let (_, application, problems) =
             prepare::check(&folder.join("template.yaml"), &Arguments::default());
         assert!(problems.is_empty(), "{}: {problems:?}", folder.display());
-        for mut printed in printed(&std::fs::read_to_string(&page).unwrap()) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for mut printed in printed(&text) {
             let first = printed.words[0].clone();
             let second = printed.words.get(1).cloned().unwrap_or_default();
             let found = match first.as_str() {
                 "usher" | "target/local/usher" if !second.is_empty() => {
                     "usher".clone_into(&mut printed.words[0]);
-                    fault(&printed, &application, &folder)
+                    fault(&printed, &application, &folder, &text)
                 }
                 "make"
                     if second.bytes().all(|byte| byte.is_ascii_lowercase())

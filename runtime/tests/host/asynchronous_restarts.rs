@@ -25,11 +25,17 @@ impl Host {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let template = format!(
-            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    \
-             Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n   \
-                \
-             CodeUri: built\n      Timeout: 60\n      ReservedConcurrentExecutions: 1\n      \
-             Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n",
+            "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Echo:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      CodeUri: built
+      Timeout: 60
+      ReservedConcurrentExecutions: 1
+      Environment: {{Variables: {{RECORD_TO: '{}'}}}}
+",
             folder.path().join("seen").display()
         );
         std::fs::write(folder.path().join("template.yaml"), template).unwrap();
@@ -57,7 +63,7 @@ impl Host {
         );
         let request = reqwest::Client::new()
             .post(url)
-            .header("X-Amz-Invocation-Type", "AsyncEvent")
+            .header("X-Amz-Invocation-Type", "Event")
             .body(event.to_string());
         Some(request.send().await.ok()?.status().as_u16())
     }

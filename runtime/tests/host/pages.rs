@@ -274,3 +274,50 @@ fn every_variable_of_the_template_has_a_reader() {
     }
     assert!(variables > 40, "{variables} variables were found");
 }
+
+/// The anchor that a heading gets on a rendered page.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+#[test]
+fn every_link_of_the_documentation_has_a_target() {
+    let pages = printed(&shell(&root(), "git ls-files '*.md'"));
+    let mut links = 0;
+    for page in pages.lines().map(|page| root().join(page)) {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            if link.contains("://") || link.contains(char::is_whitespace) {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() {
+                page.clone()
+            } else {
+                page.with_file_name(file)
+            };
+            links += 1;
+            assert!(
+                target.exists(),
+                "{}: {link} leads to no file",
+                page.display()
+            );
+            if !heading.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                let found = text
+                    .lines()
+                    .any(|line| line.starts_with('#') && anchor(line) == heading);
+                assert!(found, "{}: {link} leads to no heading", page.display());
+            }
+        }
+    }
+    assert!(links > 50, "{links} links were found");
+}

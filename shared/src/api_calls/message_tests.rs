@@ -185,7 +185,7 @@ fn a_refusal_says_what_is_wrong() {
             .expect_err("refused")
             .to_string()
     };
-    assert!(refused("v", json!(9)).contains("version 9 is not known"));
+    assert!(refused("v", json!(9)).contains("version 9 is not supported"));
     assert!(refused("status", json!(600)).contains("100 to 599"));
     assert!(refused("client", json!("Chrome")).contains("a-z"));
 }

@@ -27,7 +27,7 @@
 //!   them, but only together with all later changes.
 //!
 //! Every script has one key, the program's header unless it says otherwise, and derives the others
-//! within its hash tag. Keys: docs/redis.md.
+//! within its hash tag. Keys: docs/reference/redis.md.
 
 mod audit;
 mod connection;

@@ -1,4 +1,4 @@
-//! Postgres, the source of truth. Only this module reads or writes it; `docs/postgres.md` describes
+//! Postgres, the source of truth. Only this module reads or writes it; `docs/reference/postgres.md` describes
 //! its tables.
 //!
 //! The files, in the order of an order's life:

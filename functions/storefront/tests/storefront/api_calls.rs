@@ -14,7 +14,7 @@ const CAPS: Caps = Caps {
     clients: 10,
 };
 
-/// As an operator asks.
+/// A request of an operator.
 fn ask(path: &str) -> Call {
     let mut call = call("GET", path, Some("operator"), None);
     call.claims = Claims::new(

@@ -204,7 +204,7 @@ async fn a_stopped_sale_only_refuses_new_orders() {
         problem(app.serve(&two(&id, "bob")).await),
         (409, "sale_stopped")
     );
-    // The other instance hears nothing here; it remembers for two seconds at most.
+    // The other instance follows no stream here; its cache lives for two seconds.
     until("the other instance has the change", async || {
         shown(&other, &id).await["status"] == json!("stopped")
     })
@@ -240,7 +240,7 @@ async fn a_repeated_stop_evicts_cached_programs() {
     app.serve(&two(&id, "alice"))
         .await
         .expect("accepted, and the program is remembered");
-    // Committed by an instance that died before it told anybody.
+    // Committed by an instance that died before it published the change.
     let program = id.parse().expect("an id");
     assert!(matches!(
         app.store.switch_sale(program, ProgramStatus::Stopped).await,
@@ -285,7 +285,7 @@ async fn a_repeated_request_finds_its_order_after_a_change() {
         .await
         .expect("the same");
     assert_eq!(again.body["order"], first.body["order"]);
-    // A new wish finds the sale stopped, with a key or without; a key's other wish is refused as
+    // A new selection finds the sale stopped, with a key or without; another one under a key is refused as
     // ever.
     assert_eq!(
         problem(app.serve(&keyed(two(&id, "alice"), "other")).await),

@@ -100,7 +100,7 @@ async fn a_request_made_again_is_told_no_less_than_a_look_at_its_order() {
         .await
         .expect("accepted");
     let message = publisher.sent.lock().expect("whole")[0].clone();
-    // the row is there, and the gate has not been told
+    // The row exists, and the gate is not settled.
     store(&app, &message, 0).await;
     let path = format!(
         "/orders/{}",

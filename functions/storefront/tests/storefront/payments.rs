@@ -31,7 +31,7 @@ async fn a_payment_is_applied_once_and_only_by_the_provider() {
     let body = json!({"reference": "r1", "order": order, "amount_cents": 200});
     assert_eq!(
         problem(
-            app.serve(&notify(&body, "another secret of somebody"))
+            app.serve(&notify(&body, "another secret of the tests"))
                 .await
         ),
         (401, "bad_signature")

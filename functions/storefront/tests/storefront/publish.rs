@@ -10,11 +10,11 @@ use testkit::until;
 use crate::support::{Scripted, free, keyed, nowhere, open_with, problem, program, store, two};
 
 fn unknown() -> Published {
-    Published::Unknown("as told".to_owned())
+    Published::Unknown("scripted".to_owned())
 }
 
 fn refused() -> Published {
-    Published::Refused("as told".to_owned())
+    Published::Refused("scripted".to_owned())
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn an_unknown_publish_that_was_stored_meanwhile_is_the_stored_order() {
     let publisher = Scripted::new([None]);
     let app = open_with(publisher.clone()).await;
     let id = program(&app).await;
-    // A first request dies after it has published, before it knows.
+    // A first request dies after its publish, before the acknowledgement.
     let wish = keyed(two(&id, "alice"), "k");
     die_while_publishing(&app, &wish, &publisher, 1).await;
     let message = publisher.sent.lock().expect("whole")[0].clone();

@@ -91,7 +91,7 @@ impl PublishOrders for Copying {
         }
         *self.copy.lock().expect("whole") = copy;
         *self.first.lock().expect("whole") = Some(message.to_owned());
-        Published::Unknown("as told".to_owned())
+        Published::Unknown("scripted".to_owned())
     }
 
     async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
@@ -208,7 +208,7 @@ async fn a_lost_gate_opens_with_every_accepted_order() {
     let alices = app.serve(&two(&id, "alice")).await.expect("accepted");
     assert_eq!(alices.body["seats"], json!([0, 1]));
     lose(&app).await;
-    // Her order is in Kafka, and nobody has stored it: selling now would sell her seats.
+    // Her order is in Kafka and not stored: a sale now would sell her seats.
     publisher.ends.lock().expect("whole").insert(0, 1);
     assert_eq!(problem(app.serve(&two(&id, "bob")).await), (503, "loading"));
     let message = publisher.sent.lock().expect("whole")[0].clone();
@@ -288,7 +288,7 @@ async fn progress_on_a_recreated_topic_opens_nothing() {
     app.serve(&two(&id, "alice")).await.expect("accepted");
     let message = publisher.sent.lock().expect("whole")[0].clone();
     store(&app, &message, 1000).await;
-    // Ten records stand in the new topic, and nobody has read them.
+    // Ten records stand in the new topic, unread.
     publisher.ends.lock().expect("whole").insert(0, 10);
     lose(&app).await;
     assert_eq!(problem(app.serve(&two(&id, "bob")).await), (503, "loading"));

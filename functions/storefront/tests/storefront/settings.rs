@@ -30,7 +30,7 @@ fn everything_that_is_wrong_is_named_at_once() {
     }
 }
 
-/// Nobody would tell it of a change.
+/// Without a reader of changes a long cache would serve stale programs.
 #[test]
 fn a_process_that_hears_of_no_change_may_not_remember_for_long() {
     let vars = |reader: &'static str| {

@@ -171,11 +171,14 @@ async fn live(
         .get(&at.order)
         .filter(|row| row.0 == at.nonce)
         .map(|row| (row.1, row.2, row.3.clone()));
-    let found = row
-        .clone()
-        .or(known.clone())
-        .or(seats.clone().map(|(cat, seats)| (user, cat, seats)));
+    // Without seats of its own, a settle uses those of the reservation.
     let by_reservation = seats.is_none() && known.is_some();
+    let found = known
+        .clone()
+        .filter(|_| by_reservation)
+        .or(row)
+        .or(known)
+        .or(seats.map(|(cat, seats)| (user, cat, seats)));
     let settle = Settle {
         at,
         user: found
