@@ -26,9 +26,9 @@ impl Host {
         let folder = tempfile::tempdir().unwrap();
         let template = format!(
             "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    \
-             Type: AWS::Serverless::Function\n    Properties:\n      Runtime: provided.al2023\n   \
-                \
-             CodeUri: built\n      Timeout: 60\n      ReservedConcurrentExecutions: 1\n      \
+             Type: AWS::Serverless::Function\n    Properties:\n      \
+             Runtime: provided.al2023\n      CodeUri: built\n      Timeout: 60\n      \
+             ReservedConcurrentExecutions: 1\n      \
              Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n",
             folder.path().join("seen").display()
         );
@@ -57,7 +57,7 @@ impl Host {
         );
         let request = reqwest::Client::new()
             .post(url)
-            .header("X-Amz-Invocation-Type", "AsyncEvent")
+            .header("X-Amz-Invocation-Type", "Event")
             .body(event.to_string());
         Some(request.send().await.ok()?.status().as_u16())
     }
