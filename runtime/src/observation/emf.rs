@@ -152,9 +152,9 @@ mod tests {
 
     use super::*;
 
-    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"],["Env","MetricKind"]],
+    const LINE: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"Shop","Dimensions":[["Env"],["Env","Kind"]],
         "Metrics":[{"Name":"Sold","Unit":"Count"},{"Name":"Missing"},{"Name":"Took","Unit":"Milliseconds"}]}]},
-        "Env":"demo","MetricKind":7,"Sold":3,"Took":[1.5,2]}"#;
+        "Env":"demo","Kind":7,"Sold":3,"Took":[1.5,2]}"#;
 
     #[test]
     fn a_line_yields_each_metric_with_its_most_detailed_dimensions() {
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(found[1].values, [1.5, 2.0]);
         assert_eq!(
             found[0].dimensions,
-            [("Env", "demo"), ("MetricKind", "7")]
+            [("Env", "demo"), ("Kind", "7")]
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .into()
         );

@@ -25,17 +25,11 @@ impl Host {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let template = format!(
-            "Transform: AWS::Serverless-2016-10-31
-Resources:
-  Echo:
-    Type: AWS::Serverless::Function
-    Properties:
-      Runtime: provided.al2023
-      CodeUri: built
-      Timeout: 60
-      ReservedConcurrentExecutions: 1
-      Environment: {{Variables: {{RECORD_TO: '{}'}}}}
-",
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  Echo:\n    \
+             Type: AWS::Serverless::Function\n    Properties:\n      \
+             Runtime: provided.al2023\n      CodeUri: built\n      Timeout: 60\n      \
+             ReservedConcurrentExecutions: 1\n      \
+             Environment: {{Variables: {{RECORD_TO: '{}'}}}}\n",
             folder.path().join("seen").display()
         );
         std::fs::write(folder.path().join("template.yaml"), template).unwrap();

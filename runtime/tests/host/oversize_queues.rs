@@ -26,11 +26,11 @@ const LARGE: usize = 400_000;
 const LIMIT: usize = 262_144;
 
 /// Answer of SQS to a longer message.
-const TOO_LONG: &str = r#"{
-    "__type": "com.amazonaws.sqs#InvalidParameterValue",
-    "message": "One or more parameters are invalid. Reason: Message must be shorter than 262144 \
-     bytes."
-}"#;
+const TOO_LONG: &str = concat!(
+    r#"{"__type":"com.amazonaws.sqs#InvalidParameterValue","message":"#,
+    r#""One or more parameters are invalid. "#,
+    r#"Reason: Message must be shorter than 262144 bytes."}"#
+);
 
 /// A proxy that enforces `MaximumMessageSize`, which the test server does not support.
 async fn smaller(server: &str) -> String {
