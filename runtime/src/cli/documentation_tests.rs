@@ -1,6 +1,8 @@
 //! Checks the commands in the documentation: verbs, options, and the mappings, functions, files,
 //! make targets and scripts that they name.
 //!
+//! A page may add functions and files to the application in its own code blocks.
+//!
 //! A command in a code block must parse as it is. In running text it may lack arguments (`usher
 //! offsets skip`). A word in capitals (`MAPPING`, `N`) is a placeholder.
 
@@ -144,8 +146,21 @@ fn parse(printed: &DocumentedCommand) -> (Option<Command>, Option<String>) {
     )
 }
 
+/// Functions that a page declares in a code block.
+fn declared_functions(page: &str) -> impl Iterator<Item = &str> {
+    let lines = page.lines().zip(page.lines().skip(1));
+    lines
+        .filter(|(_, next)| next.trim() == "Type: AWS::Serverless::Function")
+        .filter_map(|(name, _)| name.trim().strip_suffix(':'))
+}
+
 /// The error of a command of `usher` on a page about this application, if any.
-fn fault(printed: &DocumentedCommand, application: &Application, folder: &Path) -> Option<String> {
+fn fault(
+    printed: &DocumentedCommand,
+    page: &str,
+    application: &Application,
+    folder: &Path,
+) -> Option<String> {
     let command = match parse(printed) {
         (Some(command), None) => command,
         (_, wrong) => return wrong,
@@ -161,7 +176,12 @@ fn fault(printed: &DocumentedCommand, application: &Application, folder: &Path) 
         .map(|mapping| mapping.id.as_str())
         .chain(kafka.clone())
         .collect();
-    let functions: BTreeSet<&str> = application.functions.keys().map(String::as_str).collect();
+    let functions: BTreeSet<&str> = application
+        .functions
+        .keys()
+        .map(String::as_str)
+        .chain(declared_functions(page))
+        .collect();
     let missing = |name: &str, known: &BTreeSet<&str>| {
         (!is_placeholder(name) && !known.contains(name))
             .then(|| format!("there is no {name} among {known:?}"))
@@ -195,7 +215,8 @@ fn fault(printed: &DocumentedCommand, application: &Application, folder: &Path) 
                 .skip_while(|word| !matches!(word.as_str(), "-e" | "--event"))
                 .nth(1);
             let file = file.filter(|file| {
-                !is_placeholder(file) && *file != "-" && !folder.join(file).exists()
+                let exists = folder.join(file).exists() || page.contains(&format!("file={file}"));
+                !is_placeholder(file) && *file != "-" && !exists
             });
             missing(&invoke.function, &functions)
                 .or_else(|| file.map(|file| format!("there is no file {file}")))
@@ -258,13 +279,14 @@ fn every_printed_command_names_what_exists() {
         let (_, application, problems) =
             prepare::check(&folder.join("template.yaml"), &Arguments::default());
         assert!(problems.is_empty(), "{}: {problems:?}", folder.display());
-        for mut printed in printed(&std::fs::read_to_string(&page).unwrap()) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for mut printed in printed(&text) {
             let first = printed.words[0].clone();
             let second = printed.words.get(1).cloned().unwrap_or_default();
             let found = match first.as_str() {
                 "usher" | "target/local/usher" if !second.is_empty() => {
                     "usher".clone_into(&mut printed.words[0]);
-                    fault(&printed, &application, &folder)
+                    fault(&printed, &text, &application, &folder)
                 }
                 "make"
                     if second.bytes().all(|byte| byte.is_ascii_lowercase())
