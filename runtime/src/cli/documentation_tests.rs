@@ -1,6 +1,8 @@
 //! Checks the commands in the documentation: verbs, options, and the mappings, functions, files,
 //! make targets and scripts that they name.
 //!
+//! A page may add functions and files to the application in its own code blocks.
+//!
 //! A command in a code block must parse as it is. In running text it may lack arguments (`usher
 //! offsets skip`). A word in capitals (`MAPPING`, `N`) is a placeholder.
 
@@ -144,14 +146,20 @@ fn parse(printed: &DocumentedCommand) -> (Option<Command>, Option<String>) {
     )
 }
 
+/// Functions that a page declares in a code block.
+fn declared_functions(page: &str) -> impl Iterator<Item = &str> {
+    let lines = page.lines().zip(page.lines().skip(1));
+    lines
+        .filter(|(_, next)| next.trim() == "Type: AWS::Serverless::Function")
+        .filter_map(|(name, _)| name.trim().strip_suffix(':'))
+}
+
 /// The error of a command of `usher` on a page about this application, if any.
-///
-/// A page that prints the files of a function (`file=PATH` behind the fence) defines it.
 fn fault(
     printed: &DocumentedCommand,
+    page: &str,
     application: &Application,
     folder: &Path,
-    page: &str,
 ) -> Option<String> {
     let command = match parse(printed) {
         (Some(command), None) => command,
@@ -168,7 +176,12 @@ fn fault(
         .map(|mapping| mapping.id.as_str())
         .chain(kafka.clone())
         .collect();
-    let functions: BTreeSet<&str> = application.functions.keys().map(String::as_str).collect();
+    let functions: BTreeSet<&str> = application
+        .functions
+        .keys()
+        .map(String::as_str)
+        .chain(declared_functions(page))
+        .collect();
     let missing = |name: &str, known: &BTreeSet<&str>| {
         (!is_placeholder(name) && !known.contains(name))
             .then(|| format!("there is no {name} among {known:?}"))
@@ -202,17 +215,10 @@ fn fault(
                 .skip_while(|word| !matches!(word.as_str(), "-e" | "--event"))
                 .nth(1);
             let file = file.filter(|file| {
-                !is_placeholder(file)
-                    && *file != "-"
-                    && !folder.join(file).exists()
-                    && !page.contains(&format!(" file={file}\n"))
+                let exists = folder.join(file).exists() || page.contains(&format!("file={file}"));
+                !is_placeholder(file) && *file != "-" && !exists
             });
-            let own = format!(
-                "\n  {}:\n    Type: AWS::Serverless::Function\n",
-                invoke.function
-            );
             missing(&invoke.function, &functions)
-                .filter(|_| !page.contains(&own))
                 .or_else(|| file.map(|file| format!("there is no file {file}")))
         }
         _ => None,
@@ -280,7 +286,7 @@ fn every_printed_command_names_what_exists() {
             let found = match first.as_str() {
                 "usher" | "target/local/usher" if !second.is_empty() => {
                     "usher".clone_into(&mut printed.words[0]);
-                    fault(&printed, &application, &folder, &text)
+                    fault(&printed, &text, &application, &folder)
                 }
                 "make"
                     if second.bytes().all(|byte| byte.is_ascii_lowercase())
