@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use event_sources::asynchronous::{AcceptedEvent, EventDestination, EventStage};
+use sam_template::model::sqs::name_of;
 
 use super::record;
 use super::store::Stored;
@@ -10,7 +11,6 @@ use crate::destinations::{
     Body, Delivered, DestinationClient, DestinationError, FailureRecord, Metadata,
 };
 use crate::sqs::Sqs;
-use sam_template::model::sqs::name_of;
 
 /// Maximum size of a message in bytes (SQS quota, 1 MiB).
 const MAX_MESSAGE: usize = 1024 * 1024;

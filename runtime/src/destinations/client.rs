@@ -6,13 +6,13 @@ use futures::future::join_all;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use sam_template::model::Destination;
+use sam_template::model::sqs::name_of;
 
 use super::forms::{Form, RefusalReason};
 use super::topic::{DELIVERY_TIMEOUT, destination_producer, owned_headers};
 use super::{Delivered, FailureRecord, Metadata, RefusedRecord};
 use crate::sqs::{Sqs, SqsError, text};
-use sam_template::model::Destination;
-use sam_template::model::sqs::name_of;
 
 /// Maximum of failure records in flight to a topic.
 const CONCURRENCY: usize = 500;

@@ -5,7 +5,6 @@ use std::io::Write;
 use kafka_headers::Header;
 use rdkafka::Timestamp;
 use rdkafka::message::Message;
-
 use sam_template::model::{KafkaKind, KafkaMapping};
 
 /// The beginning of each record of a partition, up to its offset.

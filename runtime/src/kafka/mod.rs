@@ -54,6 +54,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -67,7 +68,6 @@ use moves::PositionMove;
 pub use positions::{GroupPosition, PositionAction, PositionChange, SeekTarget};
 pub use probe::probe;
 pub(crate) use record::OriginalRecord;
-use sam_template::model::KafkaMapping;
 pub(crate) use settings::{SERVICE_WINDOW, cluster};
 pub(crate) use silent::{DeliveryResults, SilentContext};
 use source::KafkaSource;

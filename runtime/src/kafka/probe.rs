@@ -9,9 +9,9 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
+use sam_template::model::KafkaSecurity;
 
 use super::settings;
-use sam_template::model::KafkaSecurity;
 
 /// Time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(1);

@@ -7,10 +7,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
+use sam_template::model::KafkaMapping;
 
 use super::settings::cluster;
 use super::silent::SilentContext;
-use sam_template::model::KafkaMapping;
 
 /// Time limit of a request, and between two records.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);

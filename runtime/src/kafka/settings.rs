@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use event_sources::stream::StreamSettings;
 use rdkafka::ClientConfig;
+use sam_template::model::{KafkaMapping, KafkaSecurity};
 use sha2::{Digest, Sha256};
 
 use super::{KafkaLimits, encode};
 use crate::invocation::MAX_PAYLOAD;
-use sam_template::model::{KafkaMapping, KafkaSecurity};
 
 /// Upper bound in bytes: the longest topic name (249), a partition number and punctuation.
 const PARTITION_OVERHEAD: usize = 270;

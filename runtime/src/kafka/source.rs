@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use event_sources::kafka::Membership;
 use rdkafka::consumer::Consumer;
+use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::consumer::{ConsumerEvent, MappingConsumer, MappingContext};
@@ -26,7 +27,6 @@ use super::{CHUNKS_AHEAD, KafkaLimits, LEAVING, monitor, settings};
 use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
 use crate::tuning::SourceSettings;
-use sam_template::model::KafkaMapping;
 
 /// What the runs of a mapping share.
 pub(super) struct KafkaSource {

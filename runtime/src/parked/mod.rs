@@ -23,12 +23,12 @@ mod stores;
 mod streams;
 mod topic;
 
+use sam_template::model::Application;
 use serde::Serialize;
 
 use crate::client::InvokeClient;
 use crate::sqs::Sqs;
 pub use route::{RecordRange, ReturnRoute, reason, route};
-use sam_template::model::Application;
 pub use stores::{DeadLetterStore, EventOrigin, StoreKind, stores};
 use streams::Streams;
 

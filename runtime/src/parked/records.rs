@@ -6,12 +6,12 @@ use std::time::Duration;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use sam_template::model::KafkaMapping;
 
 use super::route::RecordRange;
 use crate::destinations::producer_config;
 use crate::kafka::reader::{PATIENCE, consumer, read, watermarks};
 use crate::kafka::{DeliveryResults, cluster};
-use sam_template::model::KafkaMapping;
 
 impl fmt::Display for RecordRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

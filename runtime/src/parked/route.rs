@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
+use sam_template::model::KafkaMapping;
+use sam_template::model::sqs::name_of;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::stores::{DeadLetterStore, EventOrigin, StoreKind};
 use crate::sqs::DeadLetter;
-use sam_template::model::KafkaMapping;
-use sam_template::model::sqs::name_of;
 
 /// Maximum span of offsets in one failure record: 100 times the largest batch.
 const MAX_OFFSETS: i64 = 1_000_000;

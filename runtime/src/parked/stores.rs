@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::streams;
-use crate::instances::arn;
 use sam_template::model::sqs::name_of;
 use sam_template::model::{Application, Destination, EventTarget, KafkaMapping};
+
+use super::streams;
+use crate::instances::arn;
 
 /// A queue, topic or stream that holds dead letters.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
+use sam_template::model::KafkaMapping;
 
 use super::failure_document::{Content, parse};
 use super::partition_progress::{MAX_STAYING, PartitionProgress};
@@ -14,7 +15,6 @@ use crate::kafka::reader::{
     FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks,
 };
 use crate::kafka::{OriginalRecord, SilentContext};
-use sam_template::model::KafkaMapping;
 
 /// The group that commits the progress of replays.
 const GROUP: &str = "usher-parked";

@@ -37,7 +37,7 @@ COINED = {
     r"\bthe house\b|\bhouse rules?\b|\bof the house\b": "repository",
     r"\bverdicts?\b": "disposition, classification, result",
     r"\bthe truth\b": "the source of truth",
-    r"(?i)(?<!dead )(?<!dead-)(?<!capital )(?<!ASCII )(?<!small )(?<!upper-case )(?<!lower-case )\bletters\b(?!,? (and )?(digits|numbers))": "dead letters, failure records",
+    r"(?i)(?<!dead )(?<!dead-)(?<!capital )(?<!ASCII )(?<!small )(?<!upper-case )(?<!lower-case )\bletters\b(?!,?( and)?\s+(\\\s+)?(digits|numbers))": "dead letters, failure records",
 }
 # Rust names that the list of names replaces, in any crate.
 NAMES = r"\b(struct|enum|trait|type|fn|mod)\s+(Outlet|Beacon|Face|Wish|Want|Knob|Picture|Dealt|Standing|carry_on|guardian|surroundings|agenda|farewell|behave|verdict|Verdict|quiet|pace)\b"

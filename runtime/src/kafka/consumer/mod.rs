@@ -19,12 +19,12 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics, TopicPartitionList};
+use sam_template::model::{KafkaMapping, StartingPosition};
 use tokio::sync::mpsc::Sender;
 
 use crate::kafka::buffer::Chunk;
 use crate::kafka::known_topics::KnownTopics;
 use crate::kafka::status::{LogEnd, MappingProgress};
-use sam_template::model::{KafkaMapping, StartingPosition};
 
 /// Events from the polling thread to the driver, in order.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 
 use event_sources::stream::{DiscardReason, Slice};
 use jiff::Timestamp;
+use sam_template::model::{KafkaKind, KafkaMapping};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -13,7 +14,6 @@ use super::Attempts;
 use crate::destinations::{Body, FailureRecord, Metadata};
 use crate::kafka::encode;
 use crate::kafka::record::OriginalRecord;
-use sam_template::model::{KafkaKind, KafkaMapping};
 
 /// The fields that all failure records of a mapping share.
 #[derive(Debug, Clone)]

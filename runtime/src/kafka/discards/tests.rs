@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use event_sources::stream::{DiscardReason, Partition, Slice};
 use rdkafka::message::Headers as _;
+use sam_template::model::{KafkaKind, KafkaMapping, StartingPosition};
 use serde_json::{Value, json};
 
 use super::attempts::AttemptHistory;
 use super::*;
 use crate::destinations::{FailureRecord, Metadata, owned_headers};
 use crate::kafka::buffer::{Buffer, Chunk};
-use sam_template::model::{KafkaKind, KafkaMapping, StartingPosition};
 
 const P: Partition = Partition {
     topic: 0,

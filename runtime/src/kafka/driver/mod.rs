@@ -21,6 +21,7 @@ use event_sources::InvocationId;
 use event_sources::stream::{Offset, Partition, Slice, StreamInput, StreamMachine, StreamSettings};
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaResult;
+use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -39,7 +40,6 @@ use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
-use sam_template::model::KafkaMapping;
 
 /// Interval of status updates.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);

@@ -5,11 +5,11 @@
 use event_sources::health::SourceProblem;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use sam_template::model::KafkaMapping;
 
 use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::PATIENCE;
 use crate::kafka::status::{MappingProgress, TopicFound};
-use sam_template::model::KafkaMapping;
 
 /// Completes the status. Blocks.
 pub(super) fn look_up(

@@ -22,6 +22,7 @@ use event_sources::stream::Partition;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+use sam_template::model::KafkaMapping;
 use tokio::sync::mpsc::Sender;
 
 use crate::kafka::consumer::ConsumerEvent;
@@ -31,7 +32,6 @@ use crate::kafka::silent::SilentContext;
 use crate::kafka::start_offsets::{self, PATIENCE, cluster, id};
 use crate::kafka::status::MappingProgress;
 use lookups::look_up;
-use sam_template::model::KafkaMapping;
 
 /// Interval of the checks.
 const INTERVAL: Duration = Duration::from_secs(5);

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
+use sam_template::model::KafkaMapping;
 
 use crate::destinations::DestinationClient;
 use crate::kafka::consumer::partition;
@@ -18,7 +19,6 @@ use crate::kafka::reader::{PATIENCE, consumer, read_as};
 use crate::kafka::silent::SilentContext;
 use crate::kafka::{encode, settings};
 use crate::sqs::Sqs;
-use sam_template::model::KafkaMapping;
 
 /// Time limit for the members of a stopped host to expire: longer than a session.
 const SESSION: Duration = Duration::from_secs(15);

@@ -9,11 +9,11 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
+use sam_template::model::KafkaMapping;
 use serde::{Deserialize, Serialize};
 
 use super::reader::{FIRST_RECORD, PATIENCE, consumer, first_record, watermarks};
 pub use direct::{seek, skip};
-use sam_template::model::KafkaMapping;
 
 /// Position of a group in one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

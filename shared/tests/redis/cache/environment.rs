@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{FromRedisValue, cmd};
 use redis_link::Link;
@@ -14,6 +14,7 @@ use shared::cache::{
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
+pub(crate) use testkit::until;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, yield_now};
 
@@ -220,15 +221,6 @@ impl Following {
 pub(crate) async fn read(cache: &ProgramCache<Arc<Book>>, program: i64) -> i64 {
     let found = cache.find(id(program)).await.expect("the book can be read");
     found.map_or(0, |program| program.version.get())
-}
-
-/// Waits until a condition holds.
-pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
 
 /// A source of programs that counts reads and can block their results.
