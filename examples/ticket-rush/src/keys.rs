@@ -1,7 +1,6 @@
-//! The key set that signs buyers' tokens: an identity provider in two files.
+//! The key set that signs buyers' tokens: a local identity provider in two files.
 //!
-//! `private.pem` signs; the authorizer of the API reads `jwks.json`. Every request needs the
-//! authorizer.
+//! `private.pem` signs; the API's authorizer reads the public keys from `jwks.json`.
 
 use std::fs;
 use std::io::Write;
@@ -9,11 +8,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
+use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use rsa::RsaPrivateKey;
-use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
-use rsa::traits::PublicKeyParts;
 use serde::Serialize;
 use serde_json::json;
 
@@ -21,7 +21,7 @@ use serde_json::json;
 pub const ISSUER: &str = "https://auth.example.test/";
 /// `aud` of every token.
 pub const AUDIENCE: &str = "ticket-sale";
-/// `kid` of the key.
+/// `kid` of the one key.
 const KEY_ID: &str = "local-1";
 
 /// Signs tokens.
@@ -30,7 +30,7 @@ pub struct Keys(EncodingKey);
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Keys") // never the key itself
+        f.write_str("Keys") // a debug print must not show the key
     }
 }
 
@@ -46,27 +46,22 @@ struct Claims<'a> {
 }
 
 impl Keys {
-    /// Reads the key set of `dir`, or creates one (RSA, 2048 bits).
+    /// Reads the key set of `dir`, or makes one (RSA, 2048 bits) where there is none.
     pub fn at(dir: &Path) -> Result<Self> {
         let private = dir.join("private.pem");
-        if !private.exists() {
-            create(dir).with_context(|| format!("cannot create a key set in {}", dir.display()))?;
+        if !private.exists() || !dir.join("jwks.json").exists() {
+            generate(dir)
+                .with_context(|| format!("no key set could be made in {}", dir.display()))?;
         }
-        let pem = fs::read_to_string(&private)
-            .with_context(|| format!("{} cannot be read", private.display()))?;
-        let key = EncodingKey::from_rsa_pem(pem.as_bytes());
-        let key = key.with_context(|| {
+        let pem =
+            fs::read(&private).with_context(|| format!("{} cannot be read", private.display()))?;
+        let key = EncodingKey::from_rsa_pem(&pem).with_context(|| {
             format!(
-                "{} is not an RSA key; delete {} to create a new set",
+                "{} is no RSA key; delete {} to make a new set",
                 private.display(),
                 dir.display()
             )
         })?;
-        let path = dir.join("jwks.json");
-        if !path.exists() {
-            fs::write(&path, jwks(&RsaPrivateKey::from_pkcs8_pem(&pem)?))
-                .context("jwks.json cannot be written")?;
-        }
         Ok(Self(key))
     }
 
@@ -89,11 +84,14 @@ impl Keys {
     }
 }
 
-fn create(dir: &Path) -> Result<()> {
-    let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)?;
+fn generate(dir: &Path) -> Result<()> {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow!("no random numbers"))?;
     fs::create_dir_all(dir)?;
-    fs::write(dir.join("jwks.json"), jwks(&key))?;
-    // The private key is written last: an interrupted set is created again.
+    fs::write(dir.join("jwks.json"), key_set(&pair))?;
+    let der = pair
+        .as_der()
+        .map_err(|_| anyhow!("the key has no PKCS #8 form"))?;
+    // The private key is written last and by rename: an interrupted set is generated again.
     let part = dir.join(format!("private.pem.{}", std::process::id()));
     let mut file = fs::OpenOptions::new()
         .create(true)
@@ -101,34 +99,25 @@ fn create(dir: &Path) -> Result<()> {
         .write(true)
         .mode(0o600)
         .open(&part)?;
-    file.write_all(key.to_pkcs8_pem(LineEnding::LF)?.as_bytes())?;
+    writeln!(file, "-----BEGIN PRIVATE KEY-----")?;
+    // RFC 7468: lines of 64 characters, 48 bytes each.
+    for line in der.as_ref().chunks(48) {
+        writeln!(file, "{}", STANDARD.encode_to_string(line))?;
+    }
+    writeln!(file, "-----END PRIVATE KEY-----")?;
     fs::rename(part, dir.join("private.pem"))?;
     Ok(())
 }
 
-fn jwks(key: &RsaPrivateKey) -> String {
-    let number = |n: &rsa::BigUint| base64_url(&n.to_bytes_be());
+fn key_set(pair: &RsaKeyPair) -> String {
+    let public = pair.public_key();
+    let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
     let key = json!({
         "kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID,
-        "n": number(key.n()), "e": number(key.e()),
+        "n": number(public.modulus().big_endian_without_leading_zero()),
+        "e": number(public.exponent().big_endian_without_leading_zero()),
     });
     json!({ "keys": [key] }).to_string()
-}
-
-/// Base64 with the URL alphabet and without padding, as JWKs write numbers.
-fn base64_url(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - group.len()));
-        for i in 0..=group.len() {
-            text.push(char::from(ALPHABET[(bits >> (18 - 6 * i) & 63) as usize]));
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -138,7 +127,7 @@ mod tests {
     use jsonwebtoken::{DecodingKey, Validation, decode};
 
     #[test]
-    fn published_keys_verify_tokens_and_remain() {
+    fn published_keys_verify_a_token_and_stay() {
         let dir = tempfile::tempdir().expect("a folder");
         let token = Keys::at(dir.path())
             .and_then(|k| k.token("ann", Some("programs:write"), Duration::from_mins(1)))
@@ -162,19 +151,5 @@ mod tests {
             (claims["sub"].as_str(), claims["scope"].as_str()),
             (Some("ann"), Some("programs:write"))
         );
-    }
-
-    #[test]
-    fn base64_url_follows_the_standard() {
-        let expected = [
-            ("", ""),
-            ("f", "Zg"),
-            ("fo", "Zm8"),
-            ("foo", "Zm9v"),
-            ("\u{3ff}\u{3ff}", "z7_Pvw"),
-        ];
-        for (plain, encoded) in expected {
-            assert_eq!(base64_url(plain.as_bytes()), encoded);
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The message about one answered API request.
 
-use core::net::IpAddr; // from core, which has no sockets
+use core::net::IpAddr; // core has addresses, and no sockets
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

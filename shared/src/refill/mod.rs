@@ -73,7 +73,7 @@ enum Step {
     Stale,
 }
 
-/// Continues a filling whose lease this loader holds ([`crate::gate::Install::Mine`]) and whose
+/// Continues a filling whose lease this loader holds ([`crate::gate::FillBegun::Mine`]) and whose
 /// barriers order-create has passed, until the gate is open or `late` returns true. Every call does
 /// at least one page, so any number of interrupted calls opens the gate.
 ///

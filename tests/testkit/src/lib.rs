@@ -9,18 +9,16 @@
 //! | [`process`] | child processes that end with their test |
 //! | [`relay`] | a TCP relay that redirects or silences connections |
 //! | [`kafka`], [`redis`] | private servers that a test may stop, kill and damage |
-//! | `postgres`, `sqs` | clients of the shared servers, each behind a feature |
+//! | [`postgres`], [`sqs`] | clients of the shared servers |
 
 pub mod cleanup;
 pub mod kafka;
 pub mod net;
-#[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod relay;
 pub mod servers;
-#[cfg(feature = "sqs")]
 pub mod sqs;
 pub mod wait;
 

@@ -37,7 +37,7 @@ mod case_tests;
 #[cfg(test)]
 mod lifecycle_tests;
 #[cfg(test)]
-mod model;
+mod model_for_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]

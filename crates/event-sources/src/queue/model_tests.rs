@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::case_tests::settings;
-use super::model::{QueueEnding, QueueEvent, QueueModel};
+use super::model_for_tests::{QueueEnding, QueueEvent, QueueModel};
 use super::*;
 
 fn event() -> impl Strategy<Value = QueueEvent> {

@@ -40,9 +40,9 @@ mod case_tests;
 #[cfg(test)]
 mod discard_tests;
 #[cfg(test)]
-mod model;
+mod model_events_for_tests;
 #[cfg(test)]
-mod model_events;
+mod model_for_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]

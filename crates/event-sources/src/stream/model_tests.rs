@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::case_tests::settings;
-use super::model::{PARTITIONS, StreamEnding, StreamEvent, StreamModel};
+use super::model_for_tests::{PARTITIONS, StreamEnding, StreamEvent, StreamModel};
 use super::*;
 
 fn event() -> impl Strategy<Value = StreamEvent> {

@@ -7,12 +7,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
-use futures::future::BoxFuture;
 use shared::gate::{BuyerTickets, StoredTickets, TicketCount};
 use shared::message::OrderNumber;
 use shared::store::OrderRow;
 
-use super::{JobError, SweepJob};
+use super::JobError;
 use crate::closer::Closer;
 use crate::report::SweepReport;
 
@@ -23,48 +22,41 @@ const STEPS: u32 = 50;
 /// Maximum orders per look-up.
 const PAGE: usize = 5_000;
 
-pub(super) struct BuyerTicketAuditor;
-
-impl SweepJob for BuyerTicketAuditor {
-    fn run<'a>(
-        &'a self,
-        closer: &'a Closer,
-        until: Instant,
-        report: &'a mut SweepReport,
-    ) -> BoxFuture<'a, Result<(), JobError>> {
-        Box::pin(async move {
-            let noted = closer.store.sweep_position(ROUND).await?;
-            // A position that cannot be read starts the round again.
-            let mut from: u64 = noted
-                .as_deref()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or_default();
-            let mut mended = 0;
-            for _ in 0..STEPS {
-                if Instant::now() >= until {
-                    break;
-                }
-                let page = closer.gate.buyers(from).await?;
-                mended += mend(closer, &page.buyers).await?;
-                from = page.next;
-                if from == 0 {
-                    break;
-                }
-            }
-            closer
-                .store
-                .note_sweep_position(ROUND, &from.to_string())
-                .await?;
-            if mended > 0 {
-                tracing::warn!(
-                    orders = mended,
-                    "orders counted wrongly towards their buyers' limits; the counts are repaired"
-                );
-            }
-            report.tickets += mended;
-            Ok(())
-        })
+pub(super) async fn run(
+    closer: &Closer,
+    until: Instant,
+    report: &mut SweepReport,
+) -> Result<(), JobError> {
+    let noted = closer.store.sweep_position(ROUND).await?;
+    // A position that cannot be read starts the round again.
+    let mut from: u64 = noted
+        .as_deref()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default();
+    let mut mended = 0;
+    for _ in 0..STEPS {
+        if Instant::now() >= until {
+            break;
+        }
+        let page = closer.gate.buyers(from).await?;
+        mended += mend(closer, &page.buyers).await?;
+        from = page.next;
+        if from == 0 {
+            break;
+        }
     }
+    closer
+        .store
+        .note_sweep_position(ROUND, &from.to_string())
+        .await?;
+    if mended > 0 {
+        tracing::warn!(
+            orders = mended,
+            "orders counted wrongly towards their buyers' limits; the counts are repaired"
+        );
+    }
+    report.tickets += mended;
+    Ok(())
 }
 
 async fn mend(closer: &Closer, buyers: &[BuyerTickets]) -> Result<u64, JobError> {

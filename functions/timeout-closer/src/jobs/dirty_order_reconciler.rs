@@ -2,42 +2,34 @@
 
 use std::time::Instant;
 
-use futures::future::BoxFuture;
 use shared::reconcile::{Reconciled, reconcile};
 
-use super::{JobError, SweepJob};
+use super::JobError;
 use crate::closer::Closer;
 use crate::report::SweepReport;
 
-pub(super) struct DirtyOrderReconciler;
-
-impl SweepJob for DirtyOrderReconciler {
-    /// Reads all pages, not only the first: a row stays dirty while the gate does not hold its
-    /// program, and such rows may fill a page.
-    fn run<'a>(
-        &'a self,
-        closer: &'a Closer,
-        until: Instant,
-        report: &'a mut SweepReport,
-    ) -> BoxFuture<'a, Result<(), JobError>> {
-        Box::pin(async move {
-            let limit = closer.settings.sweep_limit;
-            let mut after = None;
-            while Instant::now() < until {
-                let dirty = closer.store.dirty(after, limit).await?;
-                let Some(last) = dirty.last() else { break };
-                after = Some(last.number);
-                let reconciled = reconcile(&closer.gate, &closer.store, &dirty).await?;
-                report.settled += reconciled.settled as u64;
-                report.unsettled += (reconciled.waiting.len() + reconciled.failed.len()) as u64;
-                warn(&reconciled);
-                if dirty.len() < limit as usize {
-                    break;
-                }
-            }
-            Ok(())
-        })
+/// Reads all pages, not only the first: a row stays dirty while the gate does not hold its
+/// program, and such rows may fill a page.
+pub(super) async fn run(
+    closer: &Closer,
+    until: Instant,
+    report: &mut SweepReport,
+) -> Result<(), JobError> {
+    let limit = closer.settings.sweep_limit;
+    let mut after = None;
+    while Instant::now() < until {
+        let dirty = closer.store.dirty(after, limit).await?;
+        let Some(last) = dirty.last() else { break };
+        after = Some(last.number);
+        let reconciled = reconcile(&closer.gate, &closer.store, &dirty).await?;
+        report.settled += reconciled.settled as u64;
+        report.unsettled += (reconciled.waiting.len() + reconciled.failed.len()) as u64;
+        warn(&reconciled);
+        if dirty.len() < limit as usize {
+            break;
+        }
     }
+    Ok(())
 }
 
 fn warn(reconciled: &Reconciled) {

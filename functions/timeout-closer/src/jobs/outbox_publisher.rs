@@ -3,53 +3,44 @@
 
 use std::time::Instant;
 
-use futures::future::BoxFuture;
-
-use super::{JobError, SweepJob};
+use super::JobError;
 use crate::closer::Closer;
 use crate::report::SweepReport;
 
-pub(super) struct OutboxPublisher;
-
-impl SweepJob for OutboxPublisher {
-    /// Publishes in pages, oldest change first.
-    ///
-    /// A change is marked only after the stream has taken it. A crash in between publishes it
-    /// twice, which is harmless.
-    fn run<'a>(
-        &'a self,
-        closer: &'a Closer,
-        until: Instant,
-        report: &'a mut SweepReport,
-    ) -> BoxFuture<'a, Result<(), JobError>> {
-        Box::pin(async move {
-            let store = &closer.store;
-            let limit = closer.settings.publish_limit;
-            loop {
-                let left = store.unpublished(limit).await?;
-                let mut refused = None;
-                let mut sent = Vec::with_capacity(left.len());
-                for change in &left {
-                    match closer.changes.announce(*change, None).await {
-                        Ok(()) => sent.push(*change),
-                        // The stream would refuse the others as well.
-                        Err(error) => {
-                            refused = Some(error);
-                            break;
-                        }
-                    }
-                }
-                store.published(&sent).await?;
-                report.published += sent.len() as u64;
-                if let Some(error) = refused {
-                    report.unpublished = (left.len() - sent.len()) as u64;
-                    return Err(error.into());
-                }
-                if left.len() < limit as usize || Instant::now() >= until {
-                    store.delete_published(limit).await?;
-                    return Ok(());
+/// Publishes in pages, oldest change first.
+///
+/// A change is marked only after the stream has taken it. A crash in between publishes it
+/// twice, which is harmless.
+pub(super) async fn run(
+    closer: &Closer,
+    until: Instant,
+    report: &mut SweepReport,
+) -> Result<(), JobError> {
+    let store = &closer.store;
+    let limit = closer.settings.publish_limit;
+    loop {
+        let left = store.unpublished(limit).await?;
+        let mut refused = None;
+        let mut sent = Vec::with_capacity(left.len());
+        for change in &left {
+            match closer.changes.announce(*change, None).await {
+                Ok(()) => sent.push(*change),
+                // The stream would refuse the others as well.
+                Err(error) => {
+                    refused = Some(error);
+                    break;
                 }
             }
-        })
+        }
+        store.published(&sent).await?;
+        report.published += sent.len() as u64;
+        if let Some(error) = refused {
+            report.unpublished = (left.len() - sent.len()) as u64;
+            return Err(error.into());
+        }
+        if left.len() < limit as usize || Instant::now() >= until {
+            store.delete_published(limit).await?;
+            return Ok(());
+        }
     }
 }

@@ -2,32 +2,23 @@
 
 use std::time::{Instant, SystemTime};
 
-use futures::future::BoxFuture;
-
-use super::{JobError, SweepJob};
+use super::JobError;
 use crate::closer::Closer;
 use crate::closing_span::{ClosedBy, closing_span};
 use crate::report::SweepReport;
 
-pub(super) struct OverdueOrderCloser;
-
-impl SweepJob for OverdueOrderCloser {
-    fn run<'a>(
-        &'a self,
-        closer: &'a Closer,
-        until: Instant,
-        report: &'a mut SweepReport,
-    ) -> BoxFuture<'a, Result<(), JobError>> {
-        Box::pin(async move {
-            let limit = closer.settings.sweep_limit;
-            loop {
-                let closed = close_page(closer, limit).await?;
-                report.closed += closed;
-                if closed < u64::from(limit) || Instant::now() >= until {
-                    return Ok(());
-                }
-            }
-        })
+pub(super) async fn run(
+    closer: &Closer,
+    until: Instant,
+    report: &mut SweepReport,
+) -> Result<(), JobError> {
+    let limit = closer.settings.sweep_limit;
+    loop {
+        let closed = close_page(closer, limit).await?;
+        report.closed += closed;
+        if closed < u64::from(limit) || Instant::now() >= until {
+            return Ok(());
+        }
     }
 }
 

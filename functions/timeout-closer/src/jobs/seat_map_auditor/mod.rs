@@ -9,13 +9,12 @@ mod position;
 
 use std::time::Instant;
 
-use futures::future::BoxFuture;
 use shared::gate::{Gate, InstallState, ProgramRef};
 use shared::message::ProgramId;
 use shared::sale::Program;
 use shared::store::Store;
 
-use super::{JobError, SweepJob};
+use super::JobError;
 use crate::closer::Closer;
 use crate::report::SweepReport;
 
@@ -25,43 +24,36 @@ use position::RoundPosition;
 /// Name of this round's position in Postgres.
 const ROUND: &str = "seats";
 
-pub(super) struct SeatMapAuditor;
-
-impl SweepJob for SeatMapAuditor {
-    fn run<'a>(
-        &'a self,
-        closer: &'a Closer,
-        until: Instant,
-        report: &'a mut SweepReport,
-    ) -> BoxFuture<'a, Result<(), JobError>> {
-        Box::pin(async move {
-            let noted = closer.store.sweep_position(ROUND).await?;
-            // A position that cannot be read starts the round again.
-            let start = noted
-                .as_deref()
-                .and_then(RoundPosition::parse)
-                .unwrap_or_default();
-            let mut round = Round {
-                gate: &closer.gate,
-                store: &closer.store,
-                next: start,
-                left: closer.settings.sweep_limit,
-                until,
-                report,
-            };
-            let mut outcome = round.resume(None).await;
-            if matches!(outcome, Ok(Stop::LastProgram)) && start > RoundPosition::default() {
-                round.next = RoundPosition::default();
-                outcome = round.resume(Some(start)).await;
-            }
-            if matches!(outcome, Ok(Stop::LastProgram)) {
-                round.next = RoundPosition::default();
-            }
-            let next = round.next.to_string();
-            closer.store.note_sweep_position(ROUND, &next).await?;
-            outcome.map(|_| ())
-        })
+pub(super) async fn run(
+    closer: &Closer,
+    until: Instant,
+    report: &mut SweepReport,
+) -> Result<(), JobError> {
+    let noted = closer.store.sweep_position(ROUND).await?;
+    // A position that cannot be read starts the round again.
+    let start = noted
+        .as_deref()
+        .and_then(RoundPosition::parse)
+        .unwrap_or_default();
+    let mut round = Round {
+        gate: &closer.gate,
+        store: &closer.store,
+        next: start,
+        left: closer.settings.sweep_limit,
+        until,
+        report,
+    };
+    let mut outcome = round.resume(None).await;
+    if matches!(outcome, Ok(Stop::LastProgram)) && start > RoundPosition::default() {
+        round.next = RoundPosition::default();
+        outcome = round.resume(Some(start)).await;
     }
+    if matches!(outcome, Ok(Stop::LastProgram)) {
+        round.next = RoundPosition::default();
+    }
+    let next = round.next.to_string();
+    closer.store.note_sweep_position(ROUND, &next).await?;
+    outcome.map(|_| ())
 }
 
 /// Why the round stops.

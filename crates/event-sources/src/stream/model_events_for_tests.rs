@@ -1,7 +1,7 @@
 //! Applies the events of a random run to the model.
 
 use super::case_tests::partition;
-use super::model::{PARTITIONS, StreamEnding, StreamEvent, StreamModel, next_offset};
+use super::model_for_tests::{PARTITIONS, StreamEnding, StreamEvent, StreamModel, next_offset};
 use super::*;
 
 impl StreamModel {
