@@ -53,7 +53,7 @@ pub struct ApiCall {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCall {
     /// A version that this program cannot read.
-    #[error("version {0} is not known; this program reads version 1")]
+    #[error("version {0} is not supported; this program reads version 1")]
     Version(u16),
     /// Before 1970 or after 9999.
     #[error("at_ms must be 0 to {}", ApiCall::MAX_AT_MS)]
