@@ -171,14 +171,12 @@ async fn live(
         .get(&at.order)
         .filter(|row| row.0 == at.nonce)
         .map(|row| (row.1, row.2, row.3.clone()));
-    // Without seats of its own, a settle uses those of the reservation.
-    let by_reservation = seats.is_none() && known.is_some();
-    let found = known
+    let found = row
         .clone()
-        .filter(|_| by_reservation)
-        .or(row)
-        .or(known)
-        .or(seats.map(|(cat, seats)| (user, cat, seats)));
+        .or(known.clone())
+        .or(seats.clone().map(|(cat, seats)| (user, cat, seats)));
+    // A reservation made after the row was stored may have other seats; then the row decides.
+    let by_reservation = seats.is_none() && known.is_some() && (row.is_none() || row == known);
     let settle = Settle {
         at,
         user: found
