@@ -68,7 +68,7 @@ impl Bridge {
     /// A bridge to the queue in the settings. Adapters connect on first use.
     pub async fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
         let link = Link::open(settings.redis.as_str(), REDIS_TIMEOUT)?;
-        let queue = Queue::connect(&settings.queue_url, settings.sqs_timeout).await;
+        let queue = Queue::connect(&settings.queue_url, &settings.sqs, settings.sqs_timeout).await;
         Ok(Self {
             settings,
             link,

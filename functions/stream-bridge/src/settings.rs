@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis_streams::GroupSettings;
 use shared::config::{Problems, Reader, Url};
 use shared::naming::Names;
+use shared::sqs::Access;
 
 /// Response timeout of Redis.
 pub(crate) const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -37,6 +38,8 @@ pub struct Settings {
     pub reading: GroupSettings,
     /// The queue.
     pub queue_url: String,
+    /// Region, credentials and endpoint of SQS.
+    pub sqs: Access,
     /// Response timeout of SQS.
     pub sqs_timeout: Duration,
     /// For a FIFO queue: the field whose value is the message group.
@@ -56,6 +59,7 @@ impl Settings {
         let stream = reader.text_or("STREAM", "program-changed");
         let group = reader.text_or("STREAM_GROUP", "stream-bridge");
         let queue_url = reader.url("QUEUE_URL", &["http", "https"]);
+        let sqs = Access::read(reader);
         let batch = reader.integer_or("STREAM_BATCH", 1..=1_000, 100);
         let block = reader.milliseconds_or("STREAM_BLOCK_MS", 1..=60_000, 5_000);
         let idle = reader.milliseconds_or("TAKE_OVER_IDLE_MS", 100..=3_600_000, 30_000);
@@ -64,8 +68,8 @@ impl Settings {
         let stop_margin = reader.milliseconds_or("STOP_MARGIN_MS", 100..=60_000, 8_000);
         let timeout = reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 75);
         let fifo_field = reader.optional_text("FIFO_GROUP_FIELD");
-        if let Some((margin, sqs)) = stop_margin.zip(sqs_timeout) {
-            let min = sqs + 2 * REDIS_TIMEOUT;
+        if let Some((margin, request)) = stop_margin.zip(sqs_timeout) {
+            let min = request + 2 * REDIS_TIMEOUT;
             if margin < min {
                 let allowed = format!(
                     "at least SQS_TIMEOUT_MS + 2000, {} here, to finish requests in flight",
@@ -109,6 +113,7 @@ impl Settings {
                     ordered: fifo_field.is_some(),
                 },
                 queue_url: queue_url?.as_str().to_owned(),
+                sqs: sqs?,
                 sqs_timeout: sqs_timeout?,
                 fifo_field,
                 timeout: timeout?,

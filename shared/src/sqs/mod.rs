@@ -6,11 +6,13 @@
 //! A message counts as accepted only if SQS confirmed it. After an error the state of the batch is
 //! unknown: sending it again may deliver a message twice, but never loses one.
 
+mod access;
 mod batches;
 mod error;
 mod message;
 mod queue;
 
+pub use access::Access;
 pub use batches::batches;
 pub use error::SqsError;
 pub use message::{Fifo, NewMessage, Sent, TooLarge};

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{BehaviorVersion, Builder};
 use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 
-use super::SqsError;
+use super::{Access, SqsError};
 use super::message::{ATTRIBUTE_TYPE, NewMessage, Sent};
 
 /// Codes of a refused request whose cause is one of its messages.
@@ -24,27 +24,35 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue at a URL. Region, credentials and endpoint are those of the AWS SDK
-    /// (`AWS_ENDPOINT_URL_SQS` and `AWS_ENDPOINT_URL` override the endpoint). Sends nothing.
+    /// The queue at a URL. Sends nothing.
     ///
     /// `timeout` bounds every request, its one retry included.
-    pub async fn connect(url: &str, timeout: Duration) -> Self {
+    #[cfg_attr(not(feature = "credential-chain"), expect(clippy::unused_async))]
+    pub async fn connect(url: &str, access: &Access, timeout: Duration) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(timeout / 2)
             .operation_attempt_timeout(timeout / 2)
             .operation_timeout(timeout)
             .build();
         // One retry, for an idle connection that was closed; the caller handles further failures.
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .timeout_config(timeouts)
-            .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(2)
-                    .with_initial_backoff(Duration::from_millis(50)),
-            )
-            .load()
-            .await;
-        Self::new(Client::new(&config), url)
+        let retries = RetryConfig::standard()
+            .with_max_attempts(2)
+            .with_initial_backoff(Duration::from_millis(50));
+        #[cfg(feature = "credential-chain")]
+        let mut config = Builder::from(&aws_config::load_defaults(BehaviorVersion::latest()).await);
+        #[cfg(not(feature = "credential-chain"))]
+        let mut config = Builder::new().behavior_version(BehaviorVersion::latest());
+        if let Some(region) = &access.region {
+            config = config.region(region.clone());
+        }
+        if let Some(credentials) = &access.credentials {
+            config = config.credentials_provider(credentials.clone());
+        }
+        if let Some(endpoint) = &access.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        let config = config.timeout_config(timeouts).retry_config(retries).build();
+        Self::new(Client::from_conf(config), url)
     }
 
     /// The queue at a URL, over a given client.

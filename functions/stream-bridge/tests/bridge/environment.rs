@@ -103,6 +103,9 @@ impl TestEnvironment {
             ("STREAM".to_owned(), STREAM.to_owned()),
             ("TAKE_OVER_IDLE_MS".to_owned(), "200".to_owned()),
             ("SQS_TIMEOUT_MS".to_owned(), "5000".to_owned()),
+            ("AWS_REGION".to_owned(), "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID".to_owned(), "local".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY".to_owned(), "local".to_owned()),
         ]);
         if self.queue_url.strip_suffix(".fifo").is_some() {
             vars.insert("FIFO_GROUP_FIELD".to_owned(), "group".to_owned());

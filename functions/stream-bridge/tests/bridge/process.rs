@@ -16,13 +16,7 @@ impl Process {
         command
             .env_clear()
             .envs(environment.variables(&[("MODE", "always-on"), ("MAX_DELIVERIES", "1000")]));
-        // For the AWS SDK.
-        command
-            .env("AWS_ENDPOINT_URL_SQS", endpoint())
-            .env("AWS_REGION", "us-east-1");
-        command
-            .env("AWS_ACCESS_KEY_ID", "local")
-            .env("AWS_SECRET_ACCESS_KEY", "local");
+        command.env("AWS_ENDPOINT_URL_SQS", endpoint());
         Self(command.stdout(Stdio::null()).spawn().expect("starts"))
     }
 

@@ -3,7 +3,10 @@
 use shared::config::Reader;
 use stream_bridge::{Mode, Settings};
 
-const ENOUGH: [(&str, &str); 3] = [
+const ENOUGH: [(&str, &str); 6] = [
+    ("AWS_REGION", "us-east-1"),
+    ("AWS_ACCESS_KEY_ID", "local"),
+    ("AWS_SECRET_ACCESS_KEY", "hush"),
     ("ENV_PREFIX", "demo"),
     ("REDIS_CACHE_URL", "redis://:hush@127.0.0.1:16380"),
     (
