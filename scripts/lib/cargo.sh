@@ -52,11 +52,13 @@ cargo_build() {
   return "$code"
 }
 
-# Every program of the workspace in one build. Selecting packages (-p) would resolve other features and
-# compile many dependencies twice; `usher up` therefore names binaries only.
+# build_programs [PROGRAM...]: compiles these programs, else all. Without -p: cargo then uses the features of the
+# whole workspace, so that a later build of others compiles no dependency again.
 build_programs() {
-  cargo_build "Compiling (a first time takes minutes)" "$LOGS/build.log" build --locked --profile "$PROFILE" --workspace ||
-    die "The build failed."
+  local program selected=()
+  for program in "$@"; do selected+=(--bin "$program"); done
+  cargo_build "Compiling (a first time takes minutes)" "$LOGS/build.log" \
+    build --locked --profile "$PROFILE" --workspace "${selected[@]}" || die "The build failed."
 }
 
 functions() { # prints the names of the functions: one folder each
