@@ -22,34 +22,43 @@ require_cargo() {
   fi
 }
 
-# cargo_build LABEL LOG ARGUMENTS...: cargo's progress bar on a terminal, elsewhere a line every 20 seconds.
+# cargo_build LABEL LOG ARGUMENTS...: shows how many units cargo has compiled and about how long the others take.
 cargo_build() {
-  local label=$1 log=$2 began=$SECONDS pid printed=$SECONDS code=0
+  local label=$1 log=$2 began=$SECONDS pid code=0
   shift 2
   cd "$ROOT" || return 1
-  if [[ -t 2 && "${TERM:-dumb}" != dumb ]]; then
-    cargo "$@" || code=$?
+  mkdir -p "$(dirname "$log")"
+  [[ -t 2 && "${TERM:-dumb}" != dumb ]] || note "$label ..."
+  CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80 CARGO_TERM_COLOR=never cargo "$@" >"$log" 2>&1 </dev/null &
+  pid=$! at_work=$!
+  watch_over "$pid" "$label" units_left "$log"
+  wait "$pid" || code=$?
+  at_work=''
+  if ((code == 0)); then
+    done_line "$label ${dim}$((SECONDS - began)) s${plain}"
   else
-    mkdir -p "$(dirname "$log")"
-    note "$label ..."
-    CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80 CARGO_TERM_COLOR=never cargo "$@" >"$log" 2>&1 </dev/null &
-    pid=$! at_work=$!
-    while kill -0 "$pid" 2>/dev/null; do
-      sleep 0.2
-      if ((SECONDS - printed >= 20)); then
-        printed=$SECONDS
-        note "$label ... $(grep -aoE '[0-9]+/[0-9]+' "$log" | tail -n 1) after $((SECONDS - began)) s"
-      fi
-    done
-    wait "$pid" || code=$?
-    at_work=''
-    if ((code != 0)); then
-      # Only the errors remain: the progress bar and the units that compiled are removed.
-      tr '\r' '\n' <"$log" | grep -avE '^ *(Building|Compiling|Checking|Downloaded|Downloading|Blocking) |^$' >&2 || true
-    fi
+    # Only the errors: the progress bar and the units that compiled are removed.
+    tr '\r' '\n' <"$log" | grep -avE '^ *(Building|Compiling|Checking|Downloaded|Downloading|Blocking) |^$' >&2 || true
   fi
-  ((code != 0)) || done_line "$label ${dim}$((SECONDS - began)) s${plain}"
   return "$code"
+}
+
+# units_left LOG SECONDS: prints the compiled units of all and, after some seconds, the minutes left.
+# Late units take longer than early ones: PASSED has, for each tenth of the units, the share of the time in percent.
+PASSED="0 3 6 10 14 20 27 36 48 67 100"
+units_left() {
+  local count
+  count=$(tail -c 2000 "$1" | grep -aoE "[0-9]+/[0-9]+" | tail -n 1)
+  [[ -n $count ]] || return 0
+  awk -v compiled="${count%/*}" -v all="${count#*/}" -v seconds="$2" -v passed="$PASSED" 'BEGIN {
+    split(passed, at); tenths = 10 * compiled / all; low = int(tenths)
+    share = at[low + 1] + (tenths - low) * (at[low + 2] - at[low + 1])
+    printf ", %d of %d units", compiled, all
+    if (seconds >= 20 && compiled < all && share > 0) {
+      left = seconds * (100 - share) / share
+      if (left < 90) printf ", about %d s left", 10 * int(left / 10 + 1); else printf ", about %d min left", left / 60 + 0.5
+    }
+  }'
 }
 
 # build_programs [PROGRAM...]: compiles these programs, else all. Without -p: cargo then uses the features of the

@@ -66,16 +66,20 @@ show_end() { # prints the last lines of a log that is not empty
   tail -n 15 "$1" | sed 's/^/       | /' >&2
 }
 
-# A spinner on a terminal; elsewhere one line every 30 seconds.
+# watch_over PID LABEL [COMMAND...]: waits for a process. A spinner on a terminal; elsewhere one line every 30 seconds.
+# COMMAND prints how far the process is; it gets the seconds since the start as its last argument.
 watch_over() {
-  local pid=$1 label=$2 began=$SECONDS printed=0 turn=0 marks=$'|/-\\'
+  local pid=$1 label=$2 began=$SECONDS printed=0 turn=0 marks=$'|/-\\' spent state
+  shift 2
   while kill -0 "$pid" 2>/dev/null; do
+    spent=$((SECONDS - began))
     if [[ -t 2 && "${TERM:-dumb}" != dumb ]]; then
-      printf '\r  %s  %s %s%s s%s ' "${marks:turn++ % 4:1}" "$label" "$dim" "$((SECONDS - began))" "$plain" >&2
+      state=$( (($# == 0)) || "$@" "$spent")
+      printf '\r\e[K  %s  %s %s%s s%s%s ' "${marks:turn++ % 4:1}" "$label" "$dim" "$spent" "$state" "$plain" >&2
       sleep 0.2
     else
       sleep 0.1
-      ((SECONDS - began < printed + 30)) || { printed=$((SECONDS - began)); note "$label ... $printed s"; }
+      ((spent < printed + 30)) || { printed=$spent; note "$label ... $spent s$( (($# == 0)) || "$@" "$spent")"; }
     fi
   done
   [[ ! -t 2 || "${TERM:-dumb}" == dumb ]] || printf '\r\e[K' >&2

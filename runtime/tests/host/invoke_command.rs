@@ -73,12 +73,12 @@ async fn usher_invoke_uses_a_running_host() {
     host.stop().await;
     std::fs::write(state.join("host.json"), host_file).unwrap();
     assert_eq!(where_it_ran(&[]), Value::Null);
-    let nobody = project.invoke(&state, "{}", &["--async"]);
-    assert_eq!(nobody.status.code(), Some(1));
+    let refused = project.invoke(&state, "{}", &["--async"]);
+    assert_eq!(refused.status.code(), Some(1));
     assert!(
-        text(&nobody.stderr).contains("usher up"),
+        text(&refused.stderr).contains("usher up"),
         "{}",
-        text(&nobody.stderr)
+        text(&refused.stderr)
     );
 }
 

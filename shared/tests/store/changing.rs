@@ -109,9 +109,9 @@ async fn a_change_made_for_another_version_changes_nothing() {
             Some(program.clone())
         );
         assert_eq!(env.left().await, [change_of(&program)]);
-        let nobody = ProgramId::new(999_999).expect("id");
+        let unknown = ProgramId::new(999_999).expect("id");
         assert_eq!(
-            env.update(nobody, 1, &title("X")).await,
+            env.update(unknown, 1, &title("X")).await,
             Changed::NoSuchProgram
         );
     })
