@@ -214,16 +214,16 @@ async fn an_order_is_shown_to_its_buyer_only_before_and_after_it_is_stored() {
 async fn a_header_is_no_identity() {
     let app = open_with(Scripted::new([])).await;
     let id = program(&app).await;
-    let mut nobody = call(
+    let mut anonymous = call(
         "POST",
         &format!("/programs/{id}/orders"),
         None,
         Some(json!({"category": 0, "count": 1})),
     );
     for name in ["authorization", "x-user", "x-user-id"] {
-        nobody.headers.insert(name.to_owned(), "alice".to_owned());
+        anonymous.headers.insert(name.to_owned(), "alice".to_owned());
     }
-    assert_eq!(problem(app.serve(&nobody).await), (401, "unauthorized"));
+    assert_eq!(problem(app.serve(&anonymous).await), (401, "unauthorized"));
 }
 
 #[tokio::test]
