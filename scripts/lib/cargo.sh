@@ -3,7 +3,7 @@
 
 [[ -x $HOME/.cargo/bin/cargo && ":$PATH:" != *":$HOME/.cargo/bin:"* ]] && PATH=$PATH:$HOME/.cargo/bin
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
-# All local programs use one profile, so that dependencies are compiled once.
+# Demo, up and tests use one profile, so that dependencies are compiled once.
 PROFILE=local
 BUILT=$TARGET/$PROFILE
 
