@@ -60,9 +60,7 @@ pub fn route(sources: &QueueSources, dead: &DeadLetter) -> Result<ReturnRoute, S
             .ok_or("it names no records (KafkaBatchInfo.recordsInfo)")?;
         let ranges = infos.iter().map(|(name, info)| range(mappings, name, info));
         let ranges: Vec<RecordRange> = ranges.collect::<Result<_, _>>()?;
-        let valid = |range: &RecordRange| {
-            range.first <= range.last && range.last - range.first < MAX_OFFSETS
-        };
+        let valid = |range: &RecordRange| is_span(range.first, range.last);
         if ranges.is_empty() || !ranges.iter().all(valid) {
             return Err("its offsets are not a valid range".to_owned());
         }
@@ -186,6 +184,13 @@ fn offsets(info: &Value) -> Option<(i64, i64)> {
     ))
 }
 
+/// Whether the offsets are in order and not too many. They come from the message: any number may be
+/// there.
+fn is_span(first: i64, last: i64) -> bool {
+    let span = last.checked_sub(first);
+    span.is_some_and(|span| (0..MAX_OFFSETS).contains(&span))
+}
+
 /// Why the message is a dead letter, as far as it contains that.
 pub fn reason(dead: &DeadLetter) -> String {
     let body: Value = strict_json::from_str(&dead.body).unwrap_or_default();
@@ -295,6 +300,13 @@ mod tests {
                 .contains("other")
         );
         assert!(route(&store(&[]), &from(None)).is_err());
+    }
+
+    #[test]
+    fn offsets_of_any_size_are_compared() {
+        assert!(is_span(3, 3) && is_span(0, MAX_OFFSETS - 1));
+        assert!(!is_span(3, 2) && !is_span(0, MAX_OFFSETS));
+        assert!(!is_span(i64::MIN, i64::MAX) && !is_span(i64::MAX, i64::MIN));
     }
 
     #[test]
