@@ -42,7 +42,8 @@ use sam_template::model::Application;
 
 pub use error::StartError;
 pub use options::{HostOptions, InvokeAt, endpoints};
-pub use preflight::{contradictions, missing};
+pub use preflight::{contradictions, keys, missing};
+pub(crate) use preflight::{missing_topics, needed_topics};
 
 /// Runs the application until `shutdown` resolves, then drains and returns. Dropping the future
 /// instead kills what is left.
