@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::arguments::ApplicationArguments;
 use super::error::{CommandError, IN_PART};
-use super::operations::{ParkedArguments, ParkedCommand, PeekArguments, ReplayArguments};
+use super::operations::{ParkedCommand, PeekArguments, ReplayArguments};
 use super::prepare;
 use super::running_host;
 use super::settings::print;
@@ -21,8 +21,8 @@ use sam_template::model::Application;
 /// Longest body shown, bytes.
 const MAX_SHOWN_BODY: usize = 2_000;
 
-pub(super) fn run(arguments: &ParkedArguments) -> Result<ExitCode, CommandError> {
-    match &arguments.verb {
+pub(super) fn run(command: &ParkedCommand) -> Result<ExitCode, CommandError> {
+    match command {
         ParkedCommand::List(source) => list(source),
         ParkedCommand::Show(place) => show(place),
         ParkedCommand::Replay(arguments) => replay(arguments),

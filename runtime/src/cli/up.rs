@@ -72,11 +72,11 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
     };
     let executables = prepare::binaries(&application, &project, &arguments.build, &[])?;
 
-    let panics = arguments.faults.panics();
+    let panics = &arguments.faults.panic;
     if !panics.is_empty() {
         tracing::warn!("faults on purpose: a panic in {}", panics.join(", "));
     }
-    let parts = ComponentRegistry::panicking(panics.iter().cloned());
+    let parts = ComponentRegistry::panicking(panics.clone());
     let mut pool = PoolOptions {
         faults: arguments.faults.plan(),
         parts,

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use self::mapping::{SelectedMapping, mapping, select_partition};
 use self::table::{PositionRow, table};
 use super::error::{CommandError, IN_PART};
-use super::operations::{ListOffsets, OffsetsArguments, OffsetsCommand, SeekOffsets, SkipOffset};
+use super::operations::{ListOffsets, OffsetsCommand, SeekOffsets, SkipOffset};
 use super::prepare;
 use super::settings::print;
 use crate::client::{ControlClient, ControlReply};
@@ -27,8 +27,8 @@ use crate::terminal::line;
 /// Path of a running host.
 const PATH: &str = "/_usher/offsets";
 
-pub(super) fn run(arguments: &OffsetsArguments) -> Result<ExitCode, CommandError> {
-    match &arguments.verb {
+pub(super) fn run(command: &OffsetsCommand) -> Result<ExitCode, CommandError> {
+    match command {
         OffsetsCommand::List(list) => self::list(list),
         OffsetsCommand::Skip(skip) => self::skip(skip),
         OffsetsCommand::Seek(seek) => self::seek(seek),
