@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 /// An event for a function.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     /// Function's logical id.
     pub function: String,
@@ -42,13 +42,7 @@ impl Request {
         Self {
             function: function.into(),
             payload: payload.into(),
-            request_id: None,
-            trace_id: None,
-            client_context: None,
-            qualifier: None,
-            records: 0,
-            start_by: None,
-            begun: None,
+            ..Self::default()
         }
     }
 }
@@ -173,14 +167,10 @@ impl fmt::Display for ConcurrencyLimit {
 /// The error of an invocation, or why it did not start. `None`: the function answered.
 pub(crate) fn error_text(result: &Result<Response, Rejected>) -> Option<String> {
     match result {
-        Ok(Response {
-            outcome: Outcome::Answer(_),
-            ..
-        }) => None,
-        Ok(Response {
-            outcome: Outcome::Error(error) | Outcome::Interrupted(error),
-            ..
-        }) => Some(format!("{}: {}", error.error_type, error.message)),
+        Ok(response) => {
+            let error = response.outcome.error()?;
+            Some(format!("{}: {}", error.error_type, error.message))
+        }
         Err(rejected) => Some(rejected.to_string()),
     }
 }

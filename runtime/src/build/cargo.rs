@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::progress::BuildProgress;
-use super::workspace::{Binary, Workspace, default_profile};
+use super::workspace::{Binary, Workspace};
 use super::{Binaries, BuildError, BuildOptions, Target, earlier};
 
 /// A workspace, and its functions with their binaries.
@@ -35,10 +35,7 @@ pub(super) fn build(
             .push((target.function, binary));
     }
     for (workspace, targets) in groups.values() {
-        let profile = options
-            .profile
-            .clone()
-            .unwrap_or_else(|| default_profile(&workspace.root));
+        let profile = options.profile(&workspace.root);
         binaries.extend(build_all(workspace, targets, &profile)?);
     }
     Ok(binaries)
@@ -55,21 +52,9 @@ pub(super) fn check(targets: &[Target<'_>], options: &BuildOptions) -> Vec<Strin
                 continue;
             }
         };
-        problems.extend(
-            workspace
-                .binary(target)
-                .err()
-                .map(|error| error.to_string()),
-        );
-        let profile = options
-            .profile
-            .clone()
-            .unwrap_or_else(|| default_profile(&workspace.root));
-        problems.extend(
-            workspace
-                .check_profile(&profile)
-                .filter(|wrong| !problems.contains(wrong)),
-        );
+        problems.extend(workspace.binary(target).err().map(|error| error.0));
+        let wrong = workspace.check_profile(&options.profile(&workspace.root));
+        problems.extend(wrong.filter(|wrong| !problems.contains(wrong)));
     }
     problems
 }
@@ -81,10 +66,7 @@ fn earlier(targets: &[Target<'_>], options: &BuildOptions) -> Result<Binaries, B
     let mut missing = Vec::new();
     for target in targets {
         let root = earlier::root(target.dir);
-        let profile = options
-            .profile
-            .clone()
-            .unwrap_or_else(|| default_profile(&root));
+        let profile = options.profile(&root);
         let named = match target.binary {
             Some(name) => name.to_owned(),
             None => Workspace::of(target.dir, &cargo())?.binary(target)?.name,
@@ -123,11 +105,8 @@ fn build_all(
         // Without `--package`: cargo would unify features over those packages only, and compile
         // dependencies a second time.
         let mut arguments = vec!["--workspace"];
-        arguments.extend(
-            unique
-                .iter()
-                .flat_map(|binary| ["--bin", binary.name.as_str()]),
-        );
+        let names = unique.iter().map(|binary| binary.name.as_str());
+        arguments.extend(names.flat_map(|name| ["--bin", name]));
         let executables = run(workspace, &arguments, unique.len(), profile)?;
         for binary in unique {
             made.insert(binary, executable_of(&executables, binary)?.clone());
@@ -136,12 +115,8 @@ fn build_all(
         }
     }
     for binary in shared {
-        let executables = run(
-            workspace,
-            &["--package", &binary.package, "--bin", &binary.name],
-            1,
-            profile,
-        )?;
+        let arguments = ["--package", &binary.package, "--bin", &binary.name];
+        let executables = run(workspace, &arguments, 1, profile)?;
         let aside = workspace.aside(binary, profile);
         copy_executable(executable_of(&executables, binary)?, &aside)
             .map_err(|error| BuildError(format!("cannot write {}: {error}", aside.display())))?;
@@ -187,8 +162,8 @@ fn run(
     command
         .current_dir(&workspace.root)
         .args(["build", "--profile", profile])
-        .args(arguments);
-    command.args(["--message-format", "json-render-diagnostics"]);
+        .args(arguments)
+        .args(["--message-format", "json-render-diagnostics"]);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

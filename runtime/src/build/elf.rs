@@ -11,19 +11,16 @@ const MACHINES: [(u16, &str); 4] = [(62, "x86_64"), (183, "aarch64"), (3, "x86")
 /// Checks permission, format and architecture.
 pub(super) fn check(file: &Path) -> Result<(), String> {
     let shown = file.display();
-    let metadata = file
-        .metadata()
-        .map_err(|error| format!("{shown}: {error}"))?;
+    let failed = |error: std::io::Error| format!("{shown}: {error}");
+    let metadata = file.metadata().map_err(failed)?;
     if metadata.permissions().mode() & 0o111 == 0 {
         return Err(format!(
             "{shown} may not be executed. Run `chmod +x {shown}`."
         ));
     }
     let mut head = [0; 20];
-    let mut opened = File::open(file).map_err(|error| format!("{shown}: {error}"))?;
-    let length = opened
-        .read(&mut head)
-        .map_err(|error| format!("{shown}: {error}"))?;
+    let mut opened = File::open(file).map_err(failed)?;
+    let length = opened.read(&mut head).map_err(failed)?;
     match machine(&head[..length]) {
         // A script with an interpreter runs anywhere.
         _ if head.starts_with(b"#!") => Ok(()),

@@ -32,6 +32,20 @@ pub struct BuildOptions {
     pub only: Vec<String>,
 }
 
+impl BuildOptions {
+    /// The functions to build.
+    fn functions<'a>(&'a self, app: &'a Application) -> impl Iterator<Item = &'a Function> {
+        let all = app.functions.values();
+        all.filter(move |function| self.only.is_empty() || self.only.contains(&function.id))
+    }
+
+    /// The cargo profile for a workspace.
+    fn profile(&self, root: &Path) -> String {
+        let given = self.profile.clone();
+        given.unwrap_or_else(|| workspace::default_profile(root))
+    }
+}
+
 /// The executable of each function, by logical id; absolute paths.
 pub type Binaries = BTreeMap<String, PathBuf>;
 
@@ -49,6 +63,20 @@ struct Target<'a> {
     binary: Option<&'a str>,
 }
 
+impl<'a> Target<'a> {
+    /// `None`: cargo does not build the function.
+    fn of(function: &'a Function) -> Option<Self> {
+        let Code::Cargo { dir, binary } = &function.code else {
+            return None;
+        };
+        Some(Self {
+            function: &function.id,
+            dir,
+            binary: binary.as_deref(),
+        })
+    }
+}
+
 /// Builds the functions. Blocks.
 ///
 /// # Errors
@@ -56,22 +84,13 @@ struct Target<'a> {
 pub fn build(app: &Application, options: &BuildOptions) -> Result<Binaries, BuildError> {
     let mut binaries = Binaries::new();
     let mut problems = Vec::new();
-    let mut targets = Vec::new();
     let mut tools = Vec::new();
-    for (id, function) in app
-        .functions
-        .iter()
-        .filter(|(id, _)| options.only.is_empty() || options.only.contains(id))
-    {
+    for function in options.functions(app) {
         match &function.code {
-            Code::Cargo { dir, binary } => targets.push(Target {
-                function: id,
-                dir,
-                binary: binary.as_deref(),
-            }),
+            Code::Cargo { .. } => {}
             Code::Prebuilt(path) => match prebuilt(path) {
                 Ok(executable) => {
-                    binaries.insert(id.clone(), executable);
+                    binaries.insert(function.id.clone(), executable);
                 }
                 Err(wrong) => problems.push(with_place(function, &wrong)),
             },
@@ -92,38 +111,23 @@ pub fn build(app: &Application, options: &BuildOptions) -> Result<Binaries, Buil
             .map_err(|wrong| BuildError(with_place(function, &wrong)))?;
         binaries.insert(function.id.clone(), executable);
     }
-    if !targets.is_empty() {
-        binaries.extend(cargo::build(&targets, options)?);
-    }
+    let targets: Vec<Target<'_>> = options.functions(app).filter_map(Target::of).collect();
+    binaries.extend(cargo::build(&targets, options)?);
     Ok(binaries)
 }
 
 /// The errors of a build that can be found without compiling, one sentence each. Blocks: runs
 /// `cargo metadata`, and the other tools with `--version`.
 pub fn check(app: &Application, options: &BuildOptions) -> Vec<String> {
-    let mut targets = Vec::new();
     let mut problems = Vec::new();
-    for (id, function) in app
-        .functions
-        .iter()
-        .filter(|(id, _)| options.only.is_empty() || options.only.contains(id))
-    {
-        match &function.code {
-            Code::Cargo { dir, binary } => targets.push(Target {
-                function: id,
-                dir,
-                binary: binary.as_deref(),
-            }),
-            Code::Prebuilt(_) => {}
-            Code::Tool(build) => {
-                problems.extend(
-                    tool::check(build)
-                        .err()
-                        .map(|wrong| with_place(function, &wrong)),
-                );
-            }
+    for function in options.functions(app) {
+        if let Code::Tool(build) = &function.code
+            && let Err(wrong) = tool::check(build)
+        {
+            problems.push(with_place(function, &wrong));
         }
     }
+    let targets: Vec<Target<'_>> = options.functions(app).filter_map(Target::of).collect();
     problems.extend(cargo::check(&targets, options));
     problems
 }

@@ -4,11 +4,10 @@
 //! `CodeUri`: in a package's folder the binary is one of the package, at the root of a virtual
 //! workspace one of any member.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::{BuildError, Target, earlier};
 
@@ -40,20 +39,46 @@ pub(super) fn aside(output: &Path, package: &str, binary: &str) -> PathBuf {
     output.join(SHARED_NAMES).join(package).join(binary)
 }
 
-/// One workspace.
-#[derive(Debug)]
+/// One workspace, as `cargo metadata` describes it.
+#[derive(Debug, Deserialize)]
 pub(super) struct Workspace {
+    #[serde(rename = "workspace_root")]
     pub(super) root: PathBuf,
+    #[serde(rename = "target_directory")]
     target: PathBuf,
     packages: Vec<Package>,
 }
 
-/// A member with the names of its binaries.
-#[derive(Debug)]
+/// A member.
+#[derive(Debug, Deserialize)]
 struct Package {
     name: String,
-    dir: PathBuf,
-    bins: BTreeSet<String>,
+    manifest_path: PathBuf,
+    targets: Vec<PackageTarget>,
+}
+
+/// A binary, a library, a test, ...
+#[derive(Debug, Deserialize)]
+struct PackageTarget {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl Package {
+    fn dir(&self) -> &Path {
+        self.manifest_path.parent().unwrap_or(&self.manifest_path)
+    }
+
+    /// The names of its binaries.
+    fn bins(&self) -> impl Iterator<Item = &str> {
+        let is_bin = |target: &&PackageTarget| target.kind.iter().any(|kind| kind == "bin");
+        let bins = self.targets.iter().filter(is_bin);
+        bins.map(|target| target.name.as_str())
+    }
+
+    fn has_bin(&self, name: &str) -> bool {
+        self.bins().any(|bin| bin == name)
+    }
 }
 
 /// The binary of a function.
@@ -70,13 +95,8 @@ impl Workspace {
     /// The workspace of the package or workspace in this folder.
     pub(super) fn of(dir: &Path, cargo: &std::ffi::OsStr) -> Result<Self, BuildError> {
         let output = Command::new(cargo)
-            .args([
-                "metadata",
-                "--format-version",
-                "1",
-                "--no-deps",
-                "--manifest-path",
-            ])
+            .args(["metadata", "--format-version", "1", "--no-deps"])
+            .arg("--manifest-path")
             .arg(dir.join("Cargo.toml"))
             .output()
             .map_err(|error| super::cargo::no_cargo(&error))?;
@@ -87,51 +107,14 @@ impl Workspace {
                 String::from_utf8_lossy(&output.stderr).trim_end()
             )));
         }
-        Self::read(&output.stdout)
+        strict_json::from_slice(&output.stdout)
             .map_err(|error| BuildError(format!("cargo metadata printed invalid JSON: {error}")))
-    }
-
-    fn read(metadata: &[u8]) -> Result<Self, serde_json::Error> {
-        let value: Value = strict_json::from_slice(metadata)?;
-        let path = |key: &str| PathBuf::from(value[key].as_str().unwrap_or_default());
-        let packages = value["packages"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|package| {
-                let manifest = Path::new(package["manifest_path"].as_str()?);
-                let is_bin = |target: &&Value| {
-                    target["kind"]
-                        .as_array()
-                        .is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"))
-                };
-                let bins = package["targets"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter(is_bin);
-                Some(Package {
-                    name: package["name"].as_str()?.to_owned(),
-                    dir: manifest.parent()?.to_path_buf(),
-                    bins: bins
-                        .filter_map(|target| target["name"].as_str().map(str::to_owned))
-                        .collect(),
-                })
-            });
-        Ok(Self {
-            root: path("workspace_root"),
-            target: path("target_directory"),
-            packages: packages.collect(),
-        })
     }
 
     /// Where the executable of a binary with a shared name is copied to.
     pub(super) fn aside(&self, binary: &Binary, profile: &str) -> PathBuf {
-        aside(
-            &output(&self.target, profile),
-            &binary.package,
-            &binary.name,
-        )
+        let output = output(&self.target, profile);
+        aside(&output, &binary.package, &binary.name)
     }
 
     /// The error of a profile that does not exist.
@@ -151,19 +134,15 @@ impl Workspace {
     pub(super) fn binary(&self, target: &Target<'_>) -> Result<Binary, BuildError> {
         let real = |dir: &Path| dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
         let dir = real(target.dir);
-        let own: Vec<&Package> = self
-            .packages
-            .iter()
-            .filter(|package| real(&package.dir) == dir)
-            .collect();
+        let all = self.packages.iter();
+        let own = all.clone().filter(|package| real(package.dir()) == dir);
+        let own: Vec<&Package> = own.collect();
         let at_root = dir == real(&self.root);
         let wrong = |text: String| Err(BuildError(format!("function {}: {text}", target.function)));
         // The root's own package has precedence; a member's binary may be named there as well.
         let candidates: Vec<&Package> = match (&own[..], target.binary) {
-            ([package], Some(name)) if !package.bins.contains(name) && at_root => {
-                self.packages.iter().collect()
-            }
-            ([], _) if at_root => self.packages.iter().collect(),
+            ([package], Some(name)) if !package.has_bin(name) && at_root => all.collect(),
+            ([], _) if at_root => all.collect(),
             ([], _) => {
                 let dir = dir.display();
                 let root = self.root.display();
@@ -174,53 +153,38 @@ impl Workspace {
             }
             _ => own,
         };
-        let found: Vec<(&Package, &String)> = candidates
+        let bins = |package| Package::bins(package).map(move |bin| (package, bin));
+        let known: Vec<(&Package, &str)> = candidates.into_iter().flat_map(bins).collect();
+        let wanted = |bin: &str| target.binary.is_none_or(|name| name == bin);
+        let found: Vec<_> = known.iter().filter(|(_, bin)| wanted(bin)).collect();
+        let names = known
             .iter()
-            .flat_map(|package| package.bins.iter().map(move |bin| (*package, bin)))
-            .filter(|(_, bin)| target.binary.is_none_or(|name| name == *bin))
-            .collect();
-        let known = || {
-            let all = candidates.iter().flat_map(|package| {
-                package
-                    .bins
-                    .iter()
-                    .map(move |bin| format!("{bin} ({})", package.name))
-            });
-            let all: Vec<String> = all.collect();
-            if all.is_empty() {
-                "none".to_owned()
-            } else {
-                all.join(", ")
-            }
-        };
+            .map(|(package, bin)| format!("{bin} ({})", package.name));
+        let mut known = names.collect::<Vec<_>>().join(", ");
+        if known.is_empty() {
+            "none".clone_into(&mut known);
+        }
+        let with_bin = |bin| self.packages.iter().filter(move |other| other.has_bin(bin));
         match (&found[..], target.binary) {
             ([(package, bin)], _) => Ok(Binary {
                 package: package.name.clone(),
-                name: (*bin).clone(),
-                shared: self
-                    .packages
-                    .iter()
-                    .filter(|other| other.bins.contains(*bin))
-                    .count()
-                    > 1,
+                name: (*bin).to_owned(),
+                shared: with_bin(bin).count() > 1,
             }),
             ([], Some(name)) => wrong(format!(
-                "there is no binary {name} in {}. The binaries are: {}. Name one in Metadata \
+                "there is no binary {name} in {}. The binaries are: {known}. Name one in Metadata \
                  BuildProperties Binary.",
-                dir.display(),
-                known()
+                dir.display()
             )),
             (_, Some(name)) => wrong(format!(
-                "several packages of {} have a binary {name}: {}. Write the folder of the package \
-                 as CodeUri.",
-                dir.display(),
-                known()
+                "several packages of {} have a binary {name}: {known}. Write the folder of the \
+                 package as CodeUri.",
+                dir.display()
             )),
             (_, None) => wrong(format!(
-                "the workspace {} has not just one binary, but: {}. Name one in Metadata \
+                "the workspace {} has not just one binary, but: {known}. Name one in Metadata \
                  BuildProperties Binary, or write the folder of its package as CodeUri.",
-                dir.display(),
-                known()
+                dir.display()
             )),
         }
     }
@@ -228,6 +192,8 @@ impl Workspace {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn workspace() -> Workspace {
@@ -243,7 +209,7 @@ mod tests {
             "packages": [package("api", "/none/w/api", &["bootstrap"]), package("jobs", "/none/w/jobs", &["bootstrap", "nightly"]),
                 package("lib", "/none/w/lib", &[])],
         });
-        Workspace::read(metadata.to_string().as_bytes()).unwrap()
+        strict_json::from_value(metadata).unwrap()
     }
 
     fn of(dir: &str, binary: Option<&str>) -> Result<(String, String, bool), String> {

@@ -1,13 +1,12 @@
 //! The commands and their arguments.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::operations::{
-    BridgeArguments, DoctorArguments, HostArguments, OffsetsArguments, ParkedArguments,
-    PauseArguments, SetArguments,
+    BridgeArguments, DoctorArguments, HostArguments, OffsetsCommand, ParkedCommand, PauseArguments,
+    SetArguments,
 };
 use crate::faults::FaultPlan;
 use sam_template::project;
@@ -44,9 +43,11 @@ pub(super) enum Command {
     Resume(PauseArguments),
     /// Positions of the consumer groups of Kafka mappings: list them, skip a record, read from
     /// another offset
-    Offsets(OffsetsArguments),
+    #[command(subcommand)]
+    Offsets(OffsetsCommand),
     /// Dead letters of the application's sources: list, show and replay them
-    Parked(ParkedArguments),
+    #[command(subcommand)]
+    Parked(ParkedCommand),
     /// Check whether this machine has what the application needs, and say how to fix what it lacks
     Doctor(DoctorArguments),
     /// Copy the records of a Kafka topic to a queue, at least once, until Ctrl-C
@@ -179,18 +180,8 @@ impl StateArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults on purpose")]
 pub(super) struct FaultArguments {
-    /// Share of the invocations whose event is delivered twice, 0 to 1
-    #[arg(long, value_name = "P", default_value = "0", hide_default_value = true, value_parser = share)]
-    duplicate: f64,
-    /// Share of the invocations whose process is killed, half of them when they answer, 0 to 1
-    #[arg(long, value_name = "P", default_value = "0", hide_default_value = true, value_parser = share)]
-    kill: f64,
-    /// Longest delay before an invocation reaches its function: 250ms, 2s
-    #[arg(long, value_name = "TIME", default_value = "0s", hide_default_value = true, value_parser = time)]
-    delay: Duration,
-    /// Stop processes between invocations, as Lambda freezes them
-    #[arg(long)]
-    freeze: bool,
+    #[command(flatten)]
+    plan: FaultPlan,
     /// Seed that selects the invocations; the same seed selects the same ones [default: random,
     /// logged at startup]
     #[arg(long, value_name = "N")]
@@ -199,52 +190,17 @@ pub(super) struct FaultArguments {
     /// `schedule Tick`, `function Worker`, `asynchronous events`, as /_usher/status names them; may
     /// be repeated
     #[arg(long, value_name = "PART", hide = true)]
-    panic: Vec<String>,
+    pub(super) panic: Vec<String>,
 }
 
 impl FaultArguments {
     /// The fault plan.
     pub(super) fn plan(&self) -> FaultPlan {
-        let Self {
-            duplicate,
-            kill,
-            delay,
-            freeze,
-            seed,
-            ..
-        } = *self;
+        let random = || u64::from(rand::random::<u32>());
         FaultPlan {
-            seed: seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
-            duplicate,
-            kill,
-            delay,
-            freeze,
+            seed: self.seed.unwrap_or_else(random),
+            ..self.plan
         }
-    }
-
-    /// Components that panic once.
-    pub(super) fn panics(&self) -> &[String] {
-        &self.panic
-    }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    let share = text
-        .parse()
-        .ok()
-        .filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "a share is a number from 0 to 1, such as 0.1".to_owned())
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "a time is a whole number with ms or s, such as 250ms".to_owned())?;
-    match &text[digits.len()..] {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        _ => Err("a time ends with ms or s, such as 250ms".to_owned()),
     }
 }
 
@@ -285,19 +241,17 @@ pub(super) struct InvokeArguments {
 
 /// The region of the command line, else of the variables that AWS tools read.
 pub(super) fn region(written: Option<&str>) -> Option<project::SourcedValue> {
-    let given = |value: String, source: &str| project::SourcedValue {
-        value,
-        source: source.to_owned(),
-    };
-    let variable = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .filter(|value| !value.is_empty())
-            .map(|value| given(value, name))
-    };
-    let own = written.map(|value| given(value.to_owned(), "--region"));
-    own.or_else(|| variable("AWS_REGION"))
-        .or_else(|| variable("AWS_DEFAULT_REGION"))
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let names = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+    let variables = names.map(|name| (variable(name), name));
+    let own = (written.map(str::to_owned), "--region");
+    let mut sources = [own].into_iter().chain(variables);
+    sources.find_map(|(value, source)| {
+        Some(project::SourcedValue {
+            value: value?,
+            source: source.to_owned(),
+        })
+    })
 }
 
 impl ApplicationArguments {

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::error::CommandError;
 use super::operations::BridgeArguments;
 use super::prepare;
+use super::stop_signals::StopSignals;
 use crate::bridge::{BridgeRoute, run as copy};
 use crate::sqs::Sqs;
 use sam_template::project::{Arguments, Project, broker_list};
@@ -20,11 +19,7 @@ pub(super) fn run(arguments: &BridgeArguments) -> Result<ExitCode, CommandError>
     let stop = Arc::new(AtomicBool::new(false));
     let handle = runtime.handle().clone();
     let copied = runtime.block_on(async {
-        let deaf = |error: std::io::Error| {
-            CommandError::failure(format!("cannot listen for signals: {error}"))
-        };
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(deaf)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(deaf)?;
+        let mut signals = StopSignals::listen(false)?;
         tracing::info!(
             group = route.group,
             "copies topic {} at {} to queue {} at {}",
@@ -39,8 +34,7 @@ pub(super) fn run(arguments: &BridgeArguments) -> Result<ExitCode, CommandError>
         });
         let ended = tokio::select! {
             ended = &mut copying => ended,
-            _ = interrupt.recv() => { stop.store(true, Ordering::Relaxed); copying.await }
-            _ = terminate.recv() => { stop.store(true, Ordering::Relaxed); copying.await }
+            () = signals.received() => { stop.store(true, Ordering::Relaxed); copying.await }
         };
         ended
             .unwrap_or_else(|error| Err(error.to_string()))

@@ -201,7 +201,7 @@ fn fault(
             }
             _ => None,
         },
-        Command::Offsets(offsets) => match offsets.verb {
+        Command::Offsets(offsets) => match offsets {
             OffsetsCommand::List(list) => {
                 list.mapping.and_then(|mapping| missing(&mapping, &kafka))
             }

@@ -4,9 +4,20 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::terminal;
+use sam_template::document::nearest;
 
 /// Exit code of a command that did part of its work and reported the rest.
-pub(super) const IN_PART: u8 = 3;
+const IN_PART: u8 = 3;
+
+/// The exit code of a command that reported what it could not do. `complete`: it did all of its
+/// work; `in_part`: some of it.
+pub(super) fn exit_code(complete: bool, in_part: bool) -> ExitCode {
+    match (complete, in_part) {
+        (true, _) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+        (false, true) => ExitCode::from(IN_PART),
+    }
+}
 
 /// A message and its exit code.
 #[derive(Debug)]
@@ -24,18 +35,28 @@ impl fmt::Display for CommandError {
 impl CommandError {
     /// The configuration or the arguments are invalid.
     pub(super) fn configuration(message: impl Into<String>) -> Self {
-        Self {
-            code: 2,
-            message: message.into(),
-        }
+        let message = message.into();
+        Self { code: 2, message }
     }
 
     /// The command failed.
     pub(super) fn failure(message: impl Into<String>) -> Self {
-        Self {
-            code: 1,
-            message: message.into(),
-        }
+        let message = message.into();
+        Self { code: 1, message }
+    }
+
+    /// An argument names nothing that exists: the message, the most similar name, and all of them.
+    pub(super) fn unknown(message: &str, name: &str, listed: &str, known: &[&str]) -> Self {
+        let hint = nearest(name, known.iter().copied())
+            .map(|near| format!(" Did you mean {near}?"))
+            .unwrap_or_default();
+        let all = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
+        let message = format!("{message}{hint} {listed}: {all}.");
+        Self::configuration(terminal::line(&message))
     }
 
     /// Every problem of template, settings and preflight checks, in one message.

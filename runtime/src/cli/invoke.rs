@@ -12,7 +12,7 @@ use super::arguments::InvokeArguments;
 use super::error::CommandError;
 use super::prepare;
 use super::running_host;
-use crate::client::{InvokeClient, InvokeReply};
+use crate::client::{InvokeAnswer, InvokeClient, InvokeReply};
 use crate::instances::{Logs, Pool, PoolOptions};
 use crate::invocation::{Invoke as _, Outcome, Request};
 use crate::invoke_api;
@@ -28,8 +28,7 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// exit code 1.
 pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError> {
     let event = event(arguments)?;
-    let (project, application) =
-        prepare::application(&arguments.source.template, &arguments.source.arguments())?;
+    let (project, application) = prepare::application(&arguments.source)?;
     let function = named(&arguments.function, &application)?.clone();
     let qualifier = function_name(&arguments.function).1.map(str::to_owned);
     let runtime = prepare::runtime()?;
@@ -42,13 +41,10 @@ pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError>
                 arguments,
                 (&project, &application),
             ))?;
-            if let Some(result) = runtime.block_on(through(
-                &host,
-                &qualified(&function.id, qualifier.as_deref()),
-                arguments,
-                event.clone(),
-            ))? {
-                return print(arguments, &result);
+            let name = qualified(&function.id, qualifier.as_deref());
+            let answer = through(&host, &name, arguments, event.clone());
+            if let Some(answer) = runtime.block_on(answer)? {
+                return print(arguments, &answer.body, answer.failed);
             }
         }
         if arguments.asynchronous {
@@ -82,20 +78,8 @@ pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError>
         })?
         .outcome;
     match outcome {
-        Outcome::Answer(body) => print(
-            arguments,
-            &InvocationResult {
-                body,
-                failed: false,
-            },
-        ),
-        Outcome::Error(error) | Outcome::Interrupted(error) => print(
-            arguments,
-            &InvocationResult {
-                body: error.body,
-                failed: true,
-            },
-        ),
+        Outcome::Answer(body) => print(arguments, &body, false),
+        Outcome::Error(error) | Outcome::Interrupted(error) => print(arguments, &error.body, true),
     }
 }
 
@@ -107,29 +91,23 @@ fn qualified(function: &str, qualifier: Option<&str>) -> String {
     )
 }
 
-/// The result of an invocation.
-struct InvocationResult {
-    body: Bytes,
-    failed: bool,
-}
-
-/// Invokes the function through the running host. `None`: the host has stopped.
+/// Invokes the function through the running host. The body of an asynchronous invocation is its
+/// request id. `None`: the host has stopped.
 async fn through(
     host: &InvokeClient,
     function: &str,
     arguments: &InvokeArguments,
     event: Bytes,
-) -> Result<Option<InvocationResult>, CommandError> {
-    let answer = match host
+) -> Result<Option<InvokeAnswer>, CommandError> {
+    let mut answer = match host
         .invoke(function, event, arguments.asynchronous, arguments.log)
         .await
     {
         InvokeReply::Answer(answer) => answer,
         InvokeReply::Refused(why) => {
-            return Err(CommandError::failure(format!(
-                "the running host refuses: {}",
-                terminal::line(&why)
-            )));
+            let why = terminal::line(&why);
+            let refused = format!("the running host refuses: {why}");
+            return Err(CommandError::failure(refused));
         }
         InvokeReply::Broken(why) => {
             return Err(CommandError::failure(format!(
@@ -142,22 +120,16 @@ async fn through(
     if let Some(log) = &answer.log {
         terminal::report(log);
     }
-    let body = if arguments.asynchronous {
-        answer.request_id.into()
-    } else {
-        answer.body
-    };
-    Ok(Some(InvocationResult {
-        body,
-        failed: answer.failed,
-    }))
+    if arguments.asynchronous {
+        answer.body = answer.request_id.clone().into();
+    }
+    Ok(Some(answer))
 }
 
 /// Prints the body to standard output, and an error's type and message to standard error.
-fn print(arguments: &InvokeArguments, result: &InvocationResult) -> Result<ExitCode, CommandError> {
-    let body = &result.body;
+fn print(arguments: &InvokeArguments, body: &[u8], failed: bool) -> Result<ExitCode, CommandError> {
     let mut code = ExitCode::SUCCESS;
-    if result.failed {
+    if failed {
         let error = reported(body);
         terminal::report(&format!(
             "usher: {} failed: {}\n",
@@ -209,27 +181,19 @@ fn named<'a>(function: &str, application: &'a Application) -> Result<&'a Functio
         return Ok(found);
     }
     let (bare, _) = function_name(function);
-    let skipped = application
-        .skipped
-        .iter()
-        .find(|(id, skipped)| *id == bare || skipped.name == bare);
-    if let Some((_, skipped)) = skipped {
+    let mut skipped = application.skipped.iter();
+    if let Some((_, skipped)) = skipped.find(|(id, one)| *id == bare || one.name == bare) {
         return Err(CommandError::configuration(format!(
             "function {function} is not run by this host: {}.",
             skipped.reason
         )));
     }
-    let mut names: Vec<&str> = application.functions.keys().map(String::as_str).collect();
-    names.extend(
-        application
-            .functions
-            .values()
-            .map(|function| function.name.as_str()),
-    );
-    let hint = nearest(function, names.iter().copied())
+    let all: Vec<&str> = application.functions.keys().map(String::as_str).collect();
+    let names = application.functions.values();
+    let names = names.map(|function| function.name.as_str());
+    let hint = nearest(function, all.iter().copied().chain(names))
         .map(|near| format!(" Did you mean {near}?"))
         .unwrap_or_default();
-    let all: Vec<&str> = application.functions.keys().map(String::as_str).collect();
     Err(CommandError::configuration(format!(
         "the template has no function {function}.{hint} It has: {}.",
         all.join(", ")

@@ -23,11 +23,17 @@ mod up;
 #[cfg(test)]
 mod documentation_tests;
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use arguments::{Cli, Command};
+
+/// A value as text; `none` if there is no value.
+fn shown(value: Option<impl Display>, none: &str) -> String {
+    value.map_or_else(|| none.to_owned(), |value| value.to_string())
+}
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {

@@ -41,12 +41,6 @@ pub(super) struct PauseArguments {
     pub(super) host: HostArguments,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct OffsetsArguments {
-    #[command(subcommand)]
-    pub(super) verb: OffsetsCommand,
-}
-
 #[derive(Debug, Subcommand)]
 pub(super) enum OffsetsCommand {
     /// Committed offset, start, end and lag of each partition
@@ -108,12 +102,6 @@ pub(super) struct SeekOffsets {
     pub(super) control: Option<String>,
     #[command(flatten)]
     pub(super) source: ApplicationArguments,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ParkedArguments {
-    #[command(subcommand)]
-    pub(super) verb: ParkedCommand,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use super::arguments::ApplicationArguments;
-use super::error::{CommandError, IN_PART};
-use super::operations::{ParkedArguments, ParkedCommand, PeekArguments, ReplayArguments};
+use super::error::{CommandError, exit_code};
+use super::operations::{ParkedCommand, PeekArguments, ReplayArguments};
 use super::prepare;
 use super::running_host;
 use super::settings::print;
@@ -15,26 +15,21 @@ use crate::clock::epoch_ms;
 use crate::observation::shortened;
 use crate::parked::{self, DeadLetterStore, DeadLetterView};
 use crate::terminal::{block, line};
-use sam_template::document::nearest;
 use sam_template::model::Application;
 
 /// Longest body shown, bytes.
 const MAX_SHOWN_BODY: usize = 2_000;
 
-pub(super) fn run(arguments: &ParkedArguments) -> Result<ExitCode, CommandError> {
-    match &arguments.verb {
+pub(super) fn run(command: &ParkedCommand) -> Result<ExitCode, CommandError> {
+    match command {
         ParkedCommand::List(source) => list(source),
         ParkedCommand::Show(place) => show(place),
         ParkedCommand::Replay(arguments) => replay(arguments),
     }
 }
 
-fn application(source: &ApplicationArguments) -> Result<Application, CommandError> {
-    Ok(prepare::application(&source.template, &source.arguments())?.1)
-}
-
 fn list(source: &ApplicationArguments) -> Result<ExitCode, CommandError> {
-    let app = application(source)?;
+    let (_, app) = prepare::application(source)?;
     let counted = prepare::runtime()?
         .block_on(async { parked::counted(&app, &parked::streams(&app).await).await });
     if counted.is_empty() {
@@ -57,11 +52,7 @@ fn list(source: &ApplicationArguments) -> Result<ExitCode, CommandError> {
         );
     }
     print(&out)?;
-    Ok(if incomplete {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(exit_code(!incomplete, false))
 }
 
 fn show(arguments: &PeekArguments) -> Result<ExitCode, CommandError> {
@@ -70,7 +61,7 @@ fn show(arguments: &PeekArguments) -> Result<ExitCode, CommandError> {
 }
 
 fn peek(arguments: &PeekArguments) -> Result<Vec<DeadLetterView>, CommandError> {
-    let app = application(&arguments.source)?;
+    let (_, app) = prepare::application(&arguments.source)?;
     prepare::runtime()?.block_on(async {
         let store = find(&arguments.name, &app).await?;
         parked::peek(&app, &store, arguments.limit.into())
@@ -124,7 +115,7 @@ fn replay(arguments: &ReplayArguments) -> Result<ExitCode, CommandError> {
             dead_letters.len()
         ));
     }
-    let app = application(&arguments.place.source)?;
+    let (_, app) = prepare::application(&arguments.place.source)?;
     let host = InvokeClient::of(&arguments.state.folder(&arguments.place.source.template));
     let replayed = prepare::runtime()?.block_on(async {
         let store = find(&arguments.place.name, &app).await?;
@@ -147,11 +138,10 @@ fn replay(arguments: &ReplayArguments) -> Result<ExitCode, CommandError> {
         replayed.records,
         replayed.stayed.len()
     ))?;
-    Ok(match (replayed.stayed.is_empty(), replayed.dead_letters) {
-        (true, _) => ExitCode::SUCCESS,
-        (false, 0) => ExitCode::FAILURE,
-        (false, _) => ExitCode::from(IN_PART),
-    })
+    Ok(exit_code(
+        replayed.stayed.is_empty(),
+        replayed.dead_letters > 0,
+    ))
 }
 
 async fn find(name: &str, app: &Application) -> Result<DeadLetterStore, CommandError> {
@@ -160,24 +150,19 @@ async fn find(name: &str, app: &Application) -> Result<DeadLetterStore, CommandE
     if let Some(found) = stores.into_iter().find(|store| store.name == name) {
         return Ok(found);
     }
-    if let Some(found) = parked::stream(app, name)
-        .await
-        .map_err(CommandError::failure)?
-    {
+    let failed = CommandError::failure;
+    if let Some(found) = parked::stream(app, name).await.map_err(failed)? {
         return Ok(found);
     }
-    names.extend(parked::streams(app).await.map_err(CommandError::failure)?);
-    let hint = nearest(name, names.iter().map(String::as_str))
-        .map(|near| format!(" Did you mean {near}?"))
-        .unwrap_or_default();
-    let all = if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    };
-    let message =
-        format!("no source of the application fails to {name}.{hint} The places are: {all}.");
-    Err(CommandError::configuration(line(&message)))
+    names.extend(parked::streams(app).await.map_err(failed)?);
+    let message = format!("no source of the application fails to {name}.");
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Err(CommandError::unknown(
+        &message,
+        name,
+        "The places are",
+        &names,
+    ))
 }
 
 #[cfg(test)]

@@ -2,21 +2,19 @@
 
 use std::path::Path;
 
-use super::arguments::BuildArguments;
+use super::arguments::{ApplicationArguments, BuildArguments};
 use super::error::CommandError;
 use crate::build::{self, Binaries};
 use sam_template::model::Application;
-use sam_template::project::SettingChange;
 use sam_template::project::{Arguments, CheckedProject, Project};
 use sam_template::redaction;
 use sam_template::template;
 
 /// Reads the project, then its template.
 pub(super) fn application(
-    template: &Path,
-    arguments: &Arguments,
+    source: &ApplicationArguments,
 ) -> Result<(Project, Application), CommandError> {
-    let (project, application, found) = check(template, arguments);
+    let (project, application, found) = check(&source.template, &source.arguments());
     if found.is_empty() {
         Ok((project, application))
     } else {
@@ -39,17 +37,10 @@ pub(super) fn check(template: &Path, arguments: &Arguments) -> (Project, Applica
         application = checked.0;
         found.extend(checked.1.iter().map(ToString::to_string));
         // Settings of functions that are not run have no effect.
-        let function = |change: &SettingChange| {
-            change
-                .target
-                .split('.')
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        };
-        project
-            .setting_changes
-            .retain(|change| !application.skipped.contains_key(&function(change)));
+        project.setting_changes.retain(|change| {
+            let function = change.target.split('.').next().unwrap_or_default();
+            !application.skipped.contains_key(function)
+        });
     }
     // The template states which of the project's values are secrets.
     let found = redacted(&found, &application);
@@ -92,8 +83,9 @@ pub(super) fn build_options(
     build::BuildOptions {
         profile: arguments
             .profile
-            .clone()
-            .or_else(|| project.profile.clone()),
+            .as_ref()
+            .or(project.profile.as_ref())
+            .cloned(),
         no_build: arguments.no_build,
         only: only.to_vec(),
     }

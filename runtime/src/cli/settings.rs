@@ -1,9 +1,11 @@
 //! `usher settings`, `set`, `pause` and `resume`: list and change settings of the running host.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use serde_json::Value;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::error::CommandError;
 use super::operations::{HostArguments, PauseArguments, SetArguments};
@@ -51,8 +53,7 @@ fn apply(host: &HostArguments, changes: &[SettingChange]) -> Result<ExitCode, Co
     let who = user();
     let mut out = String::new();
     for change in changes {
-        let body = serde_json::to_value(change)
-            .map_err(|error| CommandError::failure(error.to_string()))?;
+        let body = json!(change);
         let answer = response(runtime.block_on(client.change(PATH, &who, &body)))?;
         let applied = &answer["change"];
         let words = if applied.is_null() {
@@ -74,17 +75,11 @@ pub(super) fn user() -> String {
 }
 
 fn client(arguments: &HostArguments) -> Result<ControlClient, CommandError> {
-    let address = match &arguments.control {
-        Some(text) => Some(text.parse().map_err(|_| {
-            CommandError::configuration(format!(
-                "--control {text} is no address. Write host address and port, such as \
-                 127.0.0.1:18090."
-            ))
-        })?),
+    let address = match control_address(arguments.control.as_deref())? {
+        Some(address) => Some(address),
         None => {
-            Project::check(&arguments.template, &Arguments::default())
-                .project
-                .control
+            let checked = Project::check(&arguments.template, &Arguments::default());
+            checked.project.control
         }
     };
     address.map(ControlClient::at).ok_or_else(|| {
@@ -93,6 +88,19 @@ fn client(arguments: &HostArguments) -> Result<ControlClient, CommandError> {
              --control ADDRESS to usher up and to this command",
         )
     })
+}
+
+/// Parses the argument of `--control`.
+pub(super) fn control_address(written: Option<&str>) -> Result<Option<SocketAddr>, CommandError> {
+    let parse = |text: &str| {
+        text.parse().map_err(|_| {
+            CommandError::configuration(format!(
+                "--control {text} is no address. Write host address and port, such as \
+                 127.0.0.1:18090."
+            ))
+        })
+    };
+    written.map(parse).transpose()
 }
 
 fn response(reply: ControlReply) -> Result<Value, CommandError> {
@@ -147,28 +155,15 @@ fn table(found: &Value) -> String {
             plain(&one["setting"])
         );
     }
-    let changes = found["changes"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    for (at, one) in changes.iter().enumerate() {
-        let when = one["at_ms"]
-            .as_i64()
-            .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-        let when = when
-            .map(|when| when.strftime("%F %T").to_string())
-            .unwrap_or_default();
-        let head = if at == 0 {
-            "\nchanges, newest first (UTC)\n"
-        } else {
-            ""
-        };
+    let mut head = "\nchanges, newest first (UTC)\n";
+    for one in found["changes"].as_array().into_iter().flatten() {
+        let at_ms = one["at_ms"].as_i64().unwrap_or_default();
+        let when = Timestamp::from_millisecond(at_ms).unwrap_or_default();
+        let when = when.strftime("%F %T");
         let words = ["target", "setting", "old", "new", "who"].map(|name| plain(&one[name]));
         let [target, setting, old, new, who] = words;
-        let _ = writeln!(
-            out,
-            "{head}{when}  {target} {setting}: {old} -> {new}  ({who})"
-        );
+        out += &format!("{head}{when}  {target} {setting}: {old} -> {new}  ({who})\n");
+        head = "";
     }
     out
 }

@@ -1,15 +1,17 @@
-//! Signals that stop a host: SIGINT, SIGTERM, SIGHUP (its terminal is closed), and optionally the
+//! Signals that stop a host or a bridge: SIGINT, SIGTERM, SIGHUP (its terminal is closed), and optionally the
 //! end of standard input.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use super::error::CommandError;
+
 /// Bit of SIGHUP in the masks of /proc/self/status.
 const HANGUP: u64 = 1;
 
-/// Receives the signals that stop the host.
+/// Receives the signals that stop the process in order.
 #[derive(Debug)]
 pub(super) struct StopSignals {
     interrupt: Signal,
@@ -25,17 +27,20 @@ impl StopSignals {
     ///
     /// # Errors
     /// A handler or a thread cannot be created.
-    pub(super) fn listen(until_stdin_closes: bool) -> io::Result<Self> {
+    pub(super) fn listen(until_stdin_closes: bool) -> Result<Self, CommandError> {
+        Self::register(until_stdin_closes)
+            .map_err(|error| CommandError::failure(format!("cannot listen for signals: {error}")))
+    }
+
+    fn register(until_stdin_closes: bool) -> io::Result<Self> {
         let ignored = std::fs::read_to_string("/proc/self/status")
             .is_ok_and(|status| ignores_hangup(&status));
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: if ignored {
-                None
-            } else {
-                Some(signal(SignalKind::hangup())?)
-            },
+            hangup: (!ignored)
+                .then(|| signal(SignalKind::hangup()))
+                .transpose()?,
             input: until_stdin_closes.then(end_of_input).transpose()?,
         })
     }
@@ -78,16 +83,7 @@ fn end_of_input() -> io::Result<oneshot::Receiver<()>> {
     std::thread::Builder::new()
         .name("standard input".into())
         .spawn(move || {
-            let mut input = io::stdin().lock();
-            let mut ignored = [0; 1024];
-            loop {
-                match input.read(&mut ignored) {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(_) => break,
-                }
-            }
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
             // The receiver is dropped when the host stops first.
             let _ = ended.send(());
         })?;

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use super::arguments::ApplicationArguments;
 use super::error::CommandError;
 use super::prepare;
+use super::settings::print;
+use super::shown;
 use crate::terminal;
 use event_sources::filter::Filters;
 use sam_template::model::sqs::name_of;
@@ -18,12 +20,10 @@ use sam_template::redaction;
 
 /// Prints the resolved application; the warnings go to standard error.
 pub(super) fn run(arguments: &ApplicationArguments) -> Result<ExitCode, CommandError> {
-    let (project, application) = prepare::application(&arguments.template, &arguments.arguments())?;
+    let (project, application) = prepare::application(arguments)?;
     prepare::warn(&application);
     let picture = draw(&application, &project)?;
-    terminal::print(&redaction::text(&picture, &application.secrets))
-        .map_err(|error| CommandError::failure(format!("cannot print: {error}")))?;
-    Ok(ExitCode::SUCCESS)
+    print(&redaction::text(&picture, &application.secrets))
 }
 
 fn draw(application: &Application, project: &Project) -> Result<String, CommandError> {
@@ -66,10 +66,7 @@ fn draw(application: &Application, project: &Project) -> Result<String, CommandE
         .http_addresses(application)
         .map_err(CommandError::configuration)?;
     for api in &application.apis {
-        let address = addresses
-            .get(&api.id)
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let address = shown(addresses.get(&api.id), "");
         let _ = writeln!(
             out,
             "\nAPI {} on http://{address}{} ({})",
@@ -116,9 +113,7 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
         }
         Code::Prebuilt(path) => path.display().to_string(),
     };
-    let concurrency = function
-        .concurrency
-        .map_or_else(|| "default".to_owned(), |n| n.to_string());
+    let concurrency = shown(function.concurrency, "default");
     let _ = writeln!(
         out,
         "\nfunction {} ({})\n  {from}",
@@ -165,9 +160,7 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
 
 fn draw_mapping(out: &mut String, mapping: &KafkaMapping) {
     let state = if mapping.enabled { "" } else { " (disabled)" };
-    let retries = mapping
-        .max_retries
-        .map_or_else(|| "unlimited".to_owned(), |n| n.to_string());
+    let retries = shown(mapping.max_retries, "unlimited");
     let _ = writeln!(out, "\nKafka {}{state} -> {}", mapping.id, mapping.function);
     let _ = writeln!(
         out,
@@ -240,9 +233,7 @@ fn draw_queue(out: &mut String, queue: &Queue) {
 
 fn draw_sqs(out: &mut String, mapping: &SqsMapping) {
     let state = if mapping.enabled { "" } else { " (disabled)" };
-    let concurrency = mapping
-        .max_concurrency
-        .map_or_else(|| "the function's".to_owned(), |n| n.to_string());
+    let concurrency = shown(mapping.max_concurrency, "the function's");
     let _ = writeln!(
         out,
         "\nSQS {}{state} -> {}\n  {}",

@@ -12,14 +12,13 @@ use super::prepare;
 use super::stop_signals::StopSignals;
 use crate::control::LogSwitch;
 use crate::descriptors;
-use crate::http::{self, KeyStore, RefreshIntervals};
 use crate::instances::{DEFAULT_CONCURRENCY, PoolOptions};
 use crate::invoke_api::{InvokeToken, MIN_TOKEN_LENGTH};
 use crate::state::StateFolder;
 use crate::supervision::ComponentRegistry;
 use crate::up::{self, HostOptions, InvokeAt};
-use sam_template::model::{Api, Application};
-use sam_template::project::{Arguments, Project, SETTINGS, is_this_machine};
+use sam_template::model::Application;
+use sam_template::project::{Arguments, SETTINGS, is_this_machine};
 
 /// Runs all checks before the build, which takes long, and reports all problems in one message.
 pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, CommandError> {
@@ -59,7 +58,12 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
         .transpose()
         .map_err(|refused| CommandError::problems(&[refused.to_string()]))?;
     let runtime = prepare::runtime()?;
-    let keys = runtime.block_on(keys(&project, &application, &mut problems));
+    let keys = runtime
+        .block_on(up::keys(&project, &application))
+        .unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            None
+        });
     problems.extend(runtime.block_on(up::missing(
         &application,
         &up::endpoints(&application, &http, control),
@@ -72,14 +76,14 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
     };
     let executables = prepare::binaries(&application, &project, &arguments.build, &[])?;
 
-    let panics = arguments.faults.panics();
+    let panics = &arguments.faults.panic;
     if !panics.is_empty() {
         tracing::warn!("faults on purpose: a panic in {}", panics.join(", "));
     }
-    let parts = ComponentRegistry::panicking(panics.iter().cloned());
     let mut pool = PoolOptions {
         faults: arguments.faults.plan(),
-        parts,
+        parts: ComponentRegistry::panicking(panics.clone()),
+        default_concurrency: concurrency,
         ..PoolOptions::default()
     };
     if !pool.faults.is_none() {
@@ -89,15 +93,12 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
         Ok(before) => pool.open_files = Some(before),
         Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
     }
-    if let Some(most) = project.concurrency {
-        pool.default_concurrency = most as usize;
-    }
     let options = HostOptions {
         executables,
         pool,
         control,
         http,
-        keys,
+        keys: keys.map(Arc::new),
         settings: Some((
             arguments.source.template.with_file_name(SETTINGS),
             project.setting_changes.clone(),
@@ -168,8 +169,7 @@ async fn serve(
     options: HostOptions,
     until_stdin_closes: bool,
 ) -> Result<ExitCode, CommandError> {
-    let mut signals = StopSignals::listen(until_stdin_closes)
-        .map_err(|error| CommandError::failure(format!("cannot listen for signals: {error}")))?;
+    let mut signals = StopSignals::listen(until_stdin_closes)?;
     let (stop, stopping) = oneshot::channel();
     let second_signal = async {
         signals.received().await;
@@ -187,30 +187,4 @@ async fn serve(
         () = second_signal => Err(CommandError::failure("second signal: stopped without draining; \
             unfinished records will be read again")),
     }
-}
-
-/// The keys for the authorizers of all APIs.
-async fn keys(
-    project: &Project,
-    application: &Application,
-    problems: &mut Vec<String>,
-) -> Option<Arc<KeyStore>> {
-    let guarded = |api: &Api| api.routes.iter().any(|route| route.authorizer.is_some());
-    if !application.apis.iter().any(guarded) {
-        return None;
-    }
-    let Some(source) = project.jwks.clone() else {
-        problems.extend(
-            application
-                .apis
-                .iter()
-                .filter_map(|api| http::check(api, false).err()),
-        );
-        return None;
-    };
-    let loaded = KeyStore::load(source, RefreshIntervals::default()).await;
-    loaded
-        .map(Arc::new)
-        .map_err(|wrong| problems.push(wrong))
-        .ok()
 }

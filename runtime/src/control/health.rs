@@ -122,27 +122,18 @@ pub(super) fn assess(status: &HostStatus) -> Health {
 /// A problem for each unwell partition, or one for the mapping where its reason is of no partition.
 fn of_mapping(mapping: &MappingStatus) -> Vec<Problem> {
     let source = Source::Mapping(&mapping.mapping);
-    let worst = mapping
+    let (worst, others): (Vec<&PartitionStatus>, Vec<&PartitionStatus>) = mapping
         .partitions
         .iter()
-        .filter(|partition| partition.health.state == mapping.health.state);
-    let mut problems: Vec<Problem> = worst
-        .filter_map(|partition| Problem::of(source, &partition.health))
-        .collect();
-    if !problems
-        .iter()
-        .any(|problem| Some(&problem.why) == mapping.health.problem().as_ref())
-    {
-        problems = Problem::of(source, &mapping.health).into_iter().collect();
+        .partition(|partition| partition.health.state == mapping.health.state);
+    let of = |partition: &PartitionStatus| Problem::of(source, &partition.health);
+    let mut problems: Vec<Problem> = worst.into_iter().filter_map(of).collect();
+    let own = Problem::of(source, &mapping.health);
+    let reason = own.as_ref().map(|own| &own.why);
+    if !problems.iter().any(|problem| Some(&problem.why) == reason) {
+        problems = own.into_iter().collect();
     }
-    let others = |partition: &&PartitionStatus| partition.health.state != mapping.health.state;
-    problems.extend(
-        mapping
-            .partitions
-            .iter()
-            .filter(others)
-            .filter_map(|partition| Problem::of(source, &partition.health)),
-    );
+    problems.extend(others.into_iter().filter_map(of));
     let mut reasons = BTreeSet::new();
     problems.retain(|problem| reasons.insert(problem.why.clone()));
     problems
@@ -161,11 +152,8 @@ fn alarms(status: &HostStatus) -> Vec<Alarm> {
     };
     for mapping in &status.mappings {
         add(&mapping.mapping, mapping.records_lost, RECORDS_LOST);
-        add(
-            &mapping.mapping,
-            mapping.records_deleted_unread,
-            RECORDS_DELETED_UNREAD,
-        );
+        let deleted = mapping.records_deleted_unread;
+        add(&mapping.mapping, deleted, RECORDS_DELETED_UNREAD);
         add(&mapping.mapping, mapping.logs_replaced, LOGS_REPLACED);
     }
     for events in &status.events {

@@ -3,16 +3,16 @@
 //!
 //! `guard` checks that a request comes from this machine and from no foreign page. Then `routes`
 //! passes it to one of: `page` (the live page at `/_usher/`, embedded in this program), `status`
-//! (`/_usher/status`, JSON: what runs and how far it is), `activity` (`/_usher/activity`: the last
-//! invocations and failures), `metrics` (`/metrics`, for Prometheus), `health` (`/health`,
-//! `/health/live`), `tuner` (`/_usher/settings`: the settings and their changes), `dead_letters`
-//! (`/_usher/parked`: dead letters, counted), `offsets` (`/_usher/offsets`: moves of a consumer
-//! group). [`crate::client::ControlClient`] is the client of the command line.
+//! (`/_usher/status`, JSON: what runs and how far it is), `metrics` (`/metrics`, for Prometheus),
+//! `health` (`/health`, `/health/live`), `tuner` (`/_usher/settings`: the settings and their
+//! changes), `dead_letters` (`/_usher/parked`: dead letters, counted), `offsets`
+//! (`/_usher/offsets`: moves of a consumer group). It answers `/_usher/activity`, the last
+//! invocations and failures, itself. [`crate::client::ControlClient`] is the client of the command
+//! line.
 //!
 //! Guarantees: nothing that a function printed or answered becomes markup or script on the page; a
 //! change needs the token of this run, which a foreign page cannot read; secrets are not shown.
 
-mod activity;
 mod dead_letters;
 mod guard;
 mod health;

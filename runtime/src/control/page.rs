@@ -11,23 +11,16 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 /// The file under this path.
 pub(super) fn file(path: &str) -> Option<Reply> {
     let (kind, body) = match path {
         "/_usher/" | "/_usher" => ("text/html; charset=utf-8", include_str!("page/index.html")),
         "/_usher/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),
-        "/_usher/page.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("page/page.js"),
-        ),
-        "/_usher/draw.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("page/draw.js"),
-        ),
-        "/_usher/sources.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("page/sources.js"),
-        ),
+        "/_usher/page.js" => (SCRIPT, include_str!("page/page.js")),
+        "/_usher/draw.js" => (SCRIPT, include_str!("page/draw.js")),
+        "/_usher/sources.js" => (SCRIPT, include_str!("page/sources.js")),
         "/_usher/icon.svg" => ("image/svg+xml", include_str!("page/icon.svg")),
         _ => return None,
     };

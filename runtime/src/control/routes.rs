@@ -5,13 +5,14 @@ use http::header::{self, HeaderValue};
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::dead_letters::DeadLetterCounts;
-use super::{ControlState, activity, guard, health, metrics, offsets, page, status, tuner};
+use super::{ControlState, guard, health, metrics, offsets, page, status};
 use crate::http::decode;
 use crate::listener::body::BodyError;
 use crate::listener::{ConnectionInfo, Reply, empty_reply, json_reply, reply};
+use crate::observation::{Observations, shortened};
 
 /// Bytes of a change at most.
 const MAX_CHANGE_BYTES: usize = 16 * 1024;
@@ -85,7 +86,7 @@ pub(super) async fn answer(
 /// The first parameter of a query, shortened.
 fn unknown_parameter(query: &str) -> Option<String> {
     let (name, _) = decode::query(query).into_iter().next()?;
-    Some(crate::observation::shortened(&name, 60))
+    Some(shortened(&name, 60))
 }
 
 /// The response to a GET.
@@ -97,8 +98,12 @@ async fn show(
 ) -> Reply {
     match path {
         "/_usher/status" => json(StatusCode::OK, &status::snapshot(state)),
-        "/_usher/activity" => json(StatusCode::OK, &activity::snapshot(state)),
-        SETTINGS => json(StatusCode::OK, &tuner::snapshot(&state.tuner)),
+        "/_usher/activity" => json(StatusCode::OK, &activity(&state.observations)),
+        SETTINGS => {
+            let settings = state.tuner.settings();
+            let answer = json!({ "settings": settings.views(), "changes": settings.changes() });
+            json(StatusCode::OK, &answer)
+        }
         "/_usher/parked" => json(StatusCode::OK, &dead_letters.get(&state.app).await),
         "/_usher/token" => json(StatusCode::OK, &json!({ "token": state.token })),
         "/metrics" => text(
@@ -110,17 +115,24 @@ async fn show(
         "/health/live" => json(StatusCode::OK, &json!({ "status": "ok" })),
         "/health" => {
             let health = health::assess(&status::snapshot(state));
-            json(
-                if health.is_well() {
-                    StatusCode::OK
-                } else {
-                    StatusCode::SERVICE_UNAVAILABLE
-                },
-                &health,
-            )
+            let code = if health.is_well() {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
+            json(code, &health)
         }
         _ => own_page.unwrap_or_else(|| message(StatusCode::NOT_FOUND, PATHS)),
     }
+}
+
+/// The last invocations and failures, newest first, and similar failures, counted.
+fn activity(observations: &Observations) -> Value {
+    json!({
+        "invocations": observations.invocations(),
+        "failures": observations.failures(),
+        "failure_groups": observations.failure_groups(),
+    })
 }
 
 /// The response to OPTIONS, and to methods that a path does not have.
@@ -155,7 +167,7 @@ async fn change(
         .get("x-usher-who")
         .and_then(|who| who.to_str().ok())
         .unwrap_or("http");
-    let who = crate::observation::shortened(who, 60);
+    let who = shortened(who, 60);
     let body = match connection
         .read_body(request.into_body(), MAX_CHANGE_BYTES)
         .await
@@ -171,32 +183,28 @@ async fn change(
             return message(status, &format!("the body cannot be read: {error}"));
         }
     };
-    if path == OFFSETS {
-        return match strict_json::from_slice(&body) {
-            Ok(change) => outcome(offsets::change(state, &who, &change).await),
-            Err(error) => message(
-                StatusCode::BAD_REQUEST,
-                &format!("not a move of a consumer group: {error}"),
-            ),
-        };
-    }
-    match strict_json::from_slice(&body) {
-        Ok(request) => outcome(
-            state
-                .tuner
-                .apply(&who, &request)
-                .map(|change| json!({ "change": change })),
-        ),
-        Err(error) => message(
-            StatusCode::BAD_REQUEST,
-            &format!("not a change ({error}): target, setting and value, all text"),
-        ),
-    }
-}
-
-/// The result of a change, or why it was refused.
-fn outcome(result: Result<impl Serialize, String>) -> Reply {
-    match result {
+    let invalid = |text: String| message(StatusCode::BAD_REQUEST, &text);
+    let changed = if path == OFFSETS {
+        match strict_json::from_slice(&body) {
+            Ok(change) => offsets::change(state, &who, &change)
+                .await
+                .map(|became| json!({ "became": became })),
+            Err(error) => return invalid(format!("not a move of a consumer group: {error}")),
+        }
+    } else {
+        match strict_json::from_slice(&body) {
+            Ok(request) => {
+                let change = state.tuner.apply(&who, &request);
+                change.map(|change| json!({ "change": change }))
+            }
+            Err(error) => {
+                return invalid(format!(
+                    "not a change ({error}): target, setting and value, all text"
+                ));
+            }
+        }
+    };
+    match changed {
         Ok(answer) => json(StatusCode::OK, &answer),
         Err(why) => message(StatusCode::UNPROCESSABLE_ENTITY, &why),
     }

@@ -12,7 +12,7 @@ use crate::kafka::{self, MappingStatus};
 use crate::listener::budget::{BudgetStats, ConnectionBudget};
 use crate::sqs::{self, SqsStatus};
 use crate::supervision::ComponentStatus;
-use sam_template::model;
+use sam_template::model::SkippedFunction;
 
 /// The response.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -39,31 +39,19 @@ pub(super) struct HostStatus {
 }
 
 /// A function that this host cannot run.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct SkippedStatus {
     /// Logical id.
-    pub(super) function: String,
-    pub(super) name: String,
-    /// `Runtime`, or `image`.
-    pub(super) runtime: String,
-    pub(super) reason: String,
-}
-
-fn skipped((id, skipped): (&String, &model::SkippedFunction)) -> SkippedStatus {
-    let model::SkippedFunction {
-        name,
-        runtime,
-        reason,
-    } = skipped.clone();
-    SkippedStatus {
-        function: id.clone(),
-        name,
-        runtime,
-        reason,
-    }
+    function: String,
+    #[serde(flatten)]
+    skipped: SkippedFunction,
 }
 
 pub(super) fn snapshot(state: &ControlState) -> HostStatus {
+    let skipped = |(id, skipped): (&String, &SkippedFunction)| SkippedStatus {
+        function: id.clone(),
+        skipped: skipped.clone(),
+    };
     HostStatus {
         pid: std::process::id(),
         stack: state.app.stack.clone(),

@@ -6,15 +6,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::asynchronous::AsyncQueue;
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
-use crate::tuning::{
-    AppliedChange, Setting, SettingValue, SettingView, SourceSettings, TunableSettings,
-};
+use crate::tuning::{AppliedChange, Setting, SettingValue, SourceSettings, TunableSettings};
 use sam_template::project::SettingChange;
 
 /// Sets a new log filter, or returns why it is invalid.
@@ -121,20 +118,5 @@ impl Tuner {
             change.new
         );
         Ok(Some(change))
-    }
-}
-
-/// The response to `GET /_usher/settings`.
-#[derive(Debug, Serialize)]
-pub(super) struct SettingsSnapshot {
-    settings: Vec<SettingView>,
-    changes: Vec<AppliedChange>,
-}
-
-pub(super) fn snapshot(tuner: &Tuner) -> SettingsSnapshot {
-    let settings = tuner.settings();
-    SettingsSnapshot {
-        settings: settings.views(),
-        changes: settings.changes(),
     }
 }

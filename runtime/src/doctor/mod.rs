@@ -33,16 +33,26 @@ pub struct Finding {
 
 impl Finding {
     fn new(severity: Severity, text: impl Into<String>) -> Self {
-        Self {
-            severity,
-            text: text.into(),
-        }
+        let text = text.into();
+        Self { severity, text }
+    }
+
+    fn ok(text: impl Into<String>) -> Self {
+        Self::new(Severity::Ok, text)
+    }
+
+    fn warn(text: impl Into<String>) -> Self {
+        Self::new(Severity::Warn, text)
+    }
+
+    fn fail(text: impl Into<String>) -> Self {
+        Self::new(Severity::Fail, text)
     }
 
     /// One passed check if there are no problems, else a finding for each problem.
     fn each(passed: &str, severity: Severity, problems: Vec<String>) -> Vec<Self> {
         if problems.is_empty() {
-            return vec![Self::new(Severity::Ok, passed)];
+            return vec![Self::ok(passed)];
         }
         problems
             .into_iter()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisResult, cmd};
 
-use super::{Finding, Severity};
+use super::Finding;
 use sam_template::model::Application;
 use sam_template::project::local_servers;
 
@@ -56,51 +56,31 @@ impl RedisState {
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
-        let memory: String = cmd("INFO")
-            .arg("memory")
-            .query_async(&mut connection)
-            .await?;
-        let replication: String = cmd("INFO")
-            .arg("replication")
-            .query_async(&mut connection)
-            .await?;
-        let policy = memory
+        let info: String = cmd("INFO").query_async(&mut connection).await?;
+        let policy = info
             .lines()
-            .find_map(|line| line.strip_prefix("maxmemory_policy:"))
-            .unwrap_or("unknown");
+            .find_map(|line| line.strip_prefix("maxmemory_policy:"));
         Ok(Self {
-            is_replica: replication.lines().any(|line| line == "role:slave"),
-            policy: policy.to_owned(),
+            is_replica: info.lines().any(|line| line == "role:slave"),
+            policy: policy.unwrap_or("unknown").to_owned(),
         })
     }
 
     fn finding(&self, server: &str) -> Finding {
-        let policy = &self.policy;
-        if self.is_replica {
-            return Finding::new(
-                Severity::Warn,
-                format!("{server} is a replica and accepts no writes. Name its primary"),
-            );
-        }
-        match policy.as_str() {
-            "noeviction" => {
-                Finding::new(Severity::Ok, format!("{server} evicts no keys ({policy})"))
-            }
-            volatile if volatile.starts_with("volatile-") => {
-                let text = format!(
-                    "{server} evicts only keys with a time to live when it is full ({policy}): \
-                     suitable for a cache"
-                );
-                Finding::new(Severity::Ok, text)
-            }
-            _ => {
-                let text = format!(
-                    "{server} may evict any key when it is full (maxmemory-policy {policy}). Set \
-                     noeviction where every key counts, such as in a queue or a lock; volatile-lru \
-                     for a cache beside streams"
-                );
-                Finding::new(Severity::Warn, text)
-            }
+        match self.policy.as_str() {
+            _ if self.is_replica => Finding::warn(format!(
+                "{server} is a replica and accepts no writes. Name its primary"
+            )),
+            "noeviction" => Finding::ok(format!("{server} evicts no keys (noeviction)")),
+            volatile if volatile.starts_with("volatile-") => Finding::ok(format!(
+                "{server} evicts only keys with a time to live when it is full ({volatile}): \
+                 suitable for a cache"
+            )),
+            policy => Finding::warn(format!(
+                "{server} may evict any key when it is full (maxmemory-policy {policy}). Set \
+                 noeviction where every key counts, such as in a queue or a lock; volatile-lru for \
+                 a cache beside streams"
+            )),
         }
     }
 }

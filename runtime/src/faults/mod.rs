@@ -8,19 +8,44 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Shares of the faults.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// Shares of the faults; the fields are also options of `usher up`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, clap::Args)]
 pub struct FaultPlan {
     /// Selects the affected invocations.
+    #[arg(skip)]
     pub seed: u64,
-    /// Share of the invocations whose event is delivered once more, 0..=1.
+    /// Share of the invocations whose event is delivered twice, 0 to 1
+    #[arg(long, value_name = "P", default_value = "0", hide_default_value = true, value_parser = share)]
     pub duplicate: f64,
-    /// Share of the invocations whose process is killed, 0..=1.
+    /// Share of the invocations whose process is killed, half of them when they answer, 0 to 1
+    #[arg(long, value_name = "P", default_value = "0", hide_default_value = true, value_parser = share)]
     pub kill: f64,
-    /// Longest wait of an invocation before its delivery.
+    /// Longest delay before an invocation reaches its function: 250ms, 2s
+    #[arg(long, value_name = "TIME", default_value = "0s", hide_default_value = true, value_parser = time)]
     pub delay: Duration,
-    /// Processes are stopped between invocations, as Lambda freezes them.
+    /// Stop processes between invocations, as Lambda freezes them
+    #[arg(long)]
     pub freeze: bool,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to 1, such as 0.1".to_owned())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "a time is a whole number with ms or s, such as 250ms".to_owned())?;
+    match &text[digits.len()..] {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        _ => Err("a time ends with ms or s, such as 250ms".to_owned()),
+    }
 }
 
 /// Faults of one invocation.

@@ -24,31 +24,19 @@ pub(crate) struct Definition {
 
 impl Definition {
     pub(crate) fn of(function: &Function, executable: Option<PathBuf>, run: &str) -> Self {
-        let Function {
-            code,
-            handler,
-            timeout,
-            memory_mb,
-            environment,
-            logging,
-            ..
-        } = function;
-        let mut values = BTreeMap::from([
-            ("ARN".to_owned(), arn(function)),
-            ("CodeUri".to_owned(), code_path(code)),
-            ("Handler".to_owned(), handler.clone()),
-            ("Timeout".to_owned(), format!("{timeout:?}")),
-            ("MemorySize".to_owned(), memory_mb.to_string()),
-            ("LoggingConfig".to_owned(), format!("{logging:?}")),
-        ]);
-        values.extend(
-            environment
-                .iter()
-                .map(|(name, value)| (format!("variable {name}"), value.clone())),
-        );
-        let values = values
-            .into_iter()
-            .map(|(what, value)| (what, fingerprint(run, &value)));
+        let own = [
+            ("ARN", arn(function)),
+            ("CodeUri", code_path(&function.code)),
+            ("Handler", function.handler.clone()),
+            ("Timeout", format!("{:?}", function.timeout)),
+            ("MemorySize", function.memory_mb.to_string()),
+            ("LoggingConfig", format!("{:?}", function.logging)),
+        ];
+        let own = own.map(|(name, value)| (name.to_owned(), fingerprint(run, &value)));
+        let variables = function.environment.iter();
+        let variables =
+            variables.map(|(name, value)| (format!("variable {name}"), fingerprint(run, value)));
+        let values = own.into_iter().chain(variables);
         Self {
             values: values.collect(),
             executable,

@@ -3,13 +3,12 @@
 mod definition;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::state;
 use sam_template::model::Function;
 
 pub(crate) use definition::Definition;
@@ -57,17 +56,9 @@ impl HostFile {
     }
 
     /// Writes the file, readable by this user only.
-    pub(crate) fn write(&self, state: &Path) -> std::io::Result<HostFileGuard> {
-        let file = state.join(FILE);
-        let unfinished = state.join("host.new");
-        std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&unfinished)?
-            .write_all(&serde_json::to_vec(self)?)?;
-        std::fs::rename(unfinished, &file)?;
+    pub(crate) fn write(&self, folder: &Path) -> std::io::Result<HostFileGuard> {
+        let file = folder.join(FILE);
+        state::replace(&file, self)?;
         Ok(HostFileGuard(file))
     }
 }

@@ -6,9 +6,7 @@
 //! the ids for each mapping and group.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +14,8 @@ use event_sources::kafka::TopicIdentity;
 use event_sources::stream::Offset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::state;
 
 /// Content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,25 +163,9 @@ impl KnownTopics {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        write(file, &content)
+        state::replace(file, &content)
             .map_err(|error| format!("{} cannot be written: {error}", file.display()))
     }
-}
-
-/// Replaces the file atomically.
-fn write(file: &Path, content: &Content) -> io::Result<()> {
-    let temporary = file.with_extension("new");
-    let mut new = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    new.write_all(&serde_json::to_vec_pretty(content)?)?;
-    new.sync_all()?;
-    std::fs::rename(temporary, file)?;
-    file.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

@@ -21,6 +21,17 @@ pub enum MetricKind {
     Summary,
 }
 
+impl MetricKind {
+    /// The kind of a counter or a gauge, by its name: a counter's ends in `_total`.
+    pub fn of(name: &str) -> Self {
+        if name.ends_with("_total") {
+            Self::Counter
+        } else {
+            Self::Gauge
+        }
+    }
+}
+
 /// A writer. A family is opened once, its samples follow. A series (a name with its labels) is
 /// written once: Prometheus rejects a whole scrape that contains a series twice.
 #[derive(Debug, Default)]
@@ -72,15 +83,9 @@ impl Exposition {
         }
     }
 
-    /// A family of one sample without labels.
-    pub fn single(
-        &mut self,
-        name: &str,
-        kind: MetricKind,
-        help: &str,
-        value: impl std::fmt::Display,
-    ) {
-        self.family(name, kind, help);
+    /// A counter or a gauge with one sample, without labels.
+    pub fn single(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, MetricKind::of(name), help);
         self.sample(name, &[], value);
     }
 

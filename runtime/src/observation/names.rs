@@ -36,7 +36,7 @@ impl fmt::Display for Renamed {
 
 /// The names assigned so far; they stay until the host ends.
 #[derive(Debug, Clone, Default)]
-pub(super) struct MetricNames {
+pub struct MetricNames {
     /// Family by namespace and metric.
     families: BTreeMap<(String, String), String>,
     taken_families: BTreeSet<String>,
@@ -89,17 +89,17 @@ impl MetricNames {
     }
 
     /// The family of a metric; empty if it has none.
-    pub(super) fn family_of(&self, metric: &(String, String)) -> &str {
+    pub fn family_of(&self, metric: &(String, String)) -> &str {
         self.families.get(metric).map_or("", String::as_str)
     }
 
     /// The label of a dimension; empty if it has none.
-    pub(super) fn label_of(&self, dimension: &str) -> &str {
+    pub fn label_of(&self, dimension: &str) -> &str {
         self.labels.get(dimension).map_or("", String::as_str)
     }
 
     /// Metrics and dimensions whose plain name was taken.
-    pub(super) fn renamed(&self) -> u64 {
+    pub fn renamed(&self) -> u64 {
         self.renamed
     }
 }

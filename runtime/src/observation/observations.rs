@@ -87,16 +87,14 @@ pub struct Observations(Arc<Mutex<State>>);
 
 impl Default for Observations {
     fn default() -> Self {
-        let invocations = Recent::new(REMEMBERED);
-        let failures = Recent::new(REMEMBERED);
-        let groups = Failures::new(REMEMBERED);
-        Self(Arc::new(Mutex::new(State {
+        let state = State {
             durations: BTreeMap::new(),
-            invocations,
-            failures,
-            groups,
+            invocations: Recent::new(REMEMBERED),
+            failures: Recent::new(REMEMBERED),
+            groups: Failures::new(REMEMBERED),
             series: Series::default(),
-        })))
+        };
+        Self(Arc::new(Mutex::new(state)))
     }
 }
 
@@ -150,15 +148,11 @@ impl Observations {
 
     /// The last invocations, newest first.
     pub fn invocations(&self) -> Vec<RecentInvocation> {
-        let state = self.state();
-        state
-            .invocations
-            .numbered()
-            .map(|(number, ended)| RecentInvocation {
-                number,
-                ended: ended.clone(),
-            })
-            .collect()
+        let numbered = |(number, ended): (u64, &Ended)| RecentInvocation {
+            number,
+            ended: ended.clone(),
+        };
+        self.state().invocations.numbered().map(numbered).collect()
     }
 
     /// The last failures, newest first: successes do not displace them.

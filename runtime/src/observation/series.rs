@@ -59,19 +59,9 @@ impl Series {
         renamed
     }
 
-    /// The family of a metric (namespace and name) that has a series.
-    pub fn family_of(&self, metric: &(String, String)) -> &str {
-        self.names.family_of(metric)
-    }
-
-    /// The label of a dimension that a series has.
-    pub fn label_of(&self, dimension: &str) -> &str {
-        self.names.label_of(dimension)
-    }
-
-    /// Metrics and dimensions whose plain name was taken.
-    pub fn renamed(&self) -> u64 {
-        self.names.renamed()
+    /// The names of their metrics and dimensions.
+    pub fn names(&self) -> &MetricNames {
+        &self.names
     }
 
     /// All series with their sums.

@@ -29,7 +29,7 @@ use serde::Serialize;
 use crate::client::InvokeClient;
 use crate::sqs::Sqs;
 pub use route::{RecordRange, ReturnRoute, reason, route};
-pub use stores::{DeadLetterStore, EventOrigin, StoreKind, stores};
+pub use stores::{DeadLetterStore, EventOrigin, QueueSources, StoreKind, stores};
 use streams::Streams;
 
 /// The number of dead letters in a store.
@@ -46,8 +46,20 @@ pub struct StoreCount {
     pub problem: Option<String>,
 }
 
+impl StoreCount {
+    fn new(store: String, from: String, counted: Result<u64, String>) -> Self {
+        let (count, problem) = counted.map_or_else(|why| (0, Some(why)), |count| (count, None));
+        Self {
+            store,
+            from,
+            count,
+            problem,
+        }
+    }
+}
+
 /// A dead letter, as the command line shows it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeadLetterView {
     /// Message id, or partition and offset.
     pub id: String,
@@ -62,10 +74,9 @@ pub struct DeadLetterView {
 }
 
 /// The result of a replay.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplaySummary {
     /// Dead letters that their source accepted.
-    #[serde(rename = "letters")]
     pub dead_letters: u64,
     /// Records that the sources accepted; a failure record may refer to several.
     pub records: u64,
@@ -90,31 +101,20 @@ pub async fn counted(app: &Application, streams: &Result<Vec<String>, String>) -
     let mut all = Vec::new();
     for store in stores(app) {
         let count = match &store.kind {
-            StoreKind::Queue { .. } => count_queue(app, &store).await,
+            StoreKind::Queue(_) => count_queue(app, &store.name).await,
             StoreKind::Topic { mapping, .. } => topic::count(mapping, &store.name).await,
             // the template names no streams
             StoreKind::Stream { .. } => continue,
         };
-        let (count, problem) = count.map_or_else(|why| (0, Some(why)), |count| (count, None));
-        all.push(StoreCount {
-            from: store.from(),
-            store: store.name,
-            count,
-            problem,
-        });
+        let from = store.from();
+        all.push(StoreCount::new(store.name, from, count));
     }
     let streams = match streams {
         Ok(streams) => count_streams(app, streams).await,
         Err(why) => Err(why.clone()),
     };
-    all.extend(streams.unwrap_or_else(|why| {
-        vec![StoreCount {
-            store: "streams".to_owned(),
-            from: "Redis Streams".to_owned(),
-            count: 0,
-            problem: Some(why),
-        }]
-    }));
+    let failed = |why| StoreCount::new("streams".to_owned(), "Redis Streams".to_owned(), Err(why));
+    all.extend(streams.unwrap_or_else(|why| vec![failed(why)]));
     all
 }
 
@@ -126,12 +126,8 @@ async fn count_streams(app: &Application, streams: &[String]) -> Result<Vec<Stor
     let mut all = Vec::new();
     for dead in streams {
         let count = redis.count(dead).await?;
-        all.push(StoreCount {
-            from: format!("stream {}", streams::source(dead)),
-            store: dead.clone(),
-            count,
-            problem: None,
-        });
+        let from = format!("stream {}", streams::source(dead));
+        all.push(StoreCount::new(dead.clone(), from, Ok(count)));
     }
     Ok(all)
 }
@@ -151,11 +147,9 @@ pub async fn stream(app: &Application, name: &str) -> Result<Option<DeadLetterSt
     }))
 }
 
-async fn count_queue(app: &Application, store: &DeadLetterStore) -> Result<u64, String> {
-    sqs(app)?
-        .count(&store.name)
-        .await
-        .map_err(|error| error.to_string())
+async fn count_queue(app: &Application, name: &str) -> Result<u64, String> {
+    let count = sqs(app)?.count(name).await;
+    count.map_err(|error| error.to_string())
 }
 
 /// Reads the oldest dead letters of a store and leaves them there.
@@ -167,12 +161,11 @@ pub async fn peek(
     store: &DeadLetterStore,
     limit: usize,
 ) -> Result<Vec<DeadLetterView>, String> {
+    let name = &store.name;
     match &store.kind {
-        StoreKind::Queue { .. } => queue::peek(&sqs(app)?, store, limit).await,
-        StoreKind::Topic { mapping, back_to } => {
-            topic::peek(mapping, &store.name, back_to, limit).await
-        }
-        StoreKind::Stream { url } => Streams::at(url).await?.peek(&store.name, limit).await,
+        StoreKind::Queue(sources) => queue::peek(&sqs(app)?, name, sources, limit).await,
+        StoreKind::Topic { mapping, back_to } => topic::peek(mapping, name, back_to, limit).await,
+        StoreKind::Stream { url } => Streams::at(url).await?.peek(name, limit).await,
     }
 }
 
@@ -187,12 +180,11 @@ pub async fn replay(
     limit: usize,
     host: Option<&InvokeClient>,
 ) -> Result<ReplaySummary, String> {
+    let name = &store.name;
     match &store.kind {
-        StoreKind::Queue { .. } => queue::replay(&sqs(app)?, store, limit, host).await,
-        StoreKind::Topic { mapping, back_to } => {
-            topic::replay(mapping, &store.name, back_to, limit).await
-        }
-        StoreKind::Stream { url } => Streams::at(url).await?.replay(&store.name, limit).await,
+        StoreKind::Queue(sources) => queue::replay(&sqs(app)?, name, sources, limit, host).await,
+        StoreKind::Topic { mapping, back_to } => topic::replay(mapping, name, back_to, limit).await,
+        StoreKind::Stream { url } => Streams::at(url).await?.replay(name, limit).await,
     }
 }
 

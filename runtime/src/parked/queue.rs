@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::route::{RecordRange, ReturnRoute, reason, route};
-use super::stores::DeadLetterStore;
+use super::stores::QueueSources;
 use super::{DeadLetterView, ReplaySummary, records};
 use crate::client::{InvokeClient, InvokeReply};
 use crate::sqs::{DeadLetter, Sqs};
@@ -13,32 +13,36 @@ const VISIBILITY: Duration = Duration::from_secs(60);
 
 pub(super) async fn peek(
     sqs: &Sqs,
-    store: &DeadLetterStore,
+    queue: &str,
+    sources: &QueueSources,
     limit: usize,
 ) -> Result<Vec<DeadLetterView>, String> {
-    let queue = &store.name;
     let mut dead_letters: Vec<DeadLetter> = Vec::new();
-    let read = loop {
+    let mut read = Ok(());
+    while dead_letters.len() < limit {
         let left = limit - dead_letters.len();
-        if left == 0 {
-            break Ok(());
-        }
         match sqs.receive_dead_letters(queue, left, VISIBILITY).await {
-            Ok(more) if more.is_empty() => break Ok(()),
+            Ok(more) if more.is_empty() => break,
             Ok(more) => dead_letters.extend(more),
-            Err(error) => break Err(format!("queue {queue}: {error}")),
+            Err(error) => {
+                read = Err(format!("queue {queue}: {error}"));
+                break;
+            }
         }
-    };
+    }
     // released also after an error
     if let Some(why) = sqs.release_dead_letters(queue, &dead_letters).await {
         tracing::warn!(queue, "some dead letters stay hidden for a minute: {why}");
     }
     read?;
-    Ok(dead_letters.iter().map(|dead| view(store, dead)).collect())
+    Ok(dead_letters
+        .iter()
+        .map(|dead| view(sources, dead))
+        .collect())
 }
 
-fn view(store: &DeadLetterStore, dead: &DeadLetter) -> DeadLetterView {
-    let back_to = match route(store, dead) {
+fn view(sources: &QueueSources, dead: &DeadLetter) -> DeadLetterView {
+    let back_to = match route(sources, dead) {
         Ok(ReturnRoute::Queue(queue)) => format!("queue {queue}"),
         Ok(ReturnRoute::Event(function, _)) => format!("function {function}, as an event"),
         Ok(ReturnRoute::Records(ranges)) => {
@@ -58,11 +62,11 @@ fn view(store: &DeadLetterStore, dead: &DeadLetter) -> DeadLetterView {
 
 pub(super) async fn replay(
     sqs: &Sqs,
-    store: &DeadLetterStore,
+    queue: &str,
+    sources: &QueueSources,
     limit: usize,
     host: Option<&InvokeClient>,
 ) -> Result<ReplaySummary, String> {
-    let queue = &store.name;
     let mut summary = ReplaySummary::default();
     let mut staying: Vec<DeadLetter> = Vec::new();
     let mut tried = 0;
@@ -74,19 +78,15 @@ pub(super) async fn replay(
         .map_err(|error| format!("queue {queue}: {error}"))?;
     let limit = limit.min(count as usize);
     while tried < limit {
-        let received = sqs
-            .receive_dead_letters(queue, limit - tried, VISIBILITY)
-            .await;
-        let dead_letters = match received {
+        let left = limit - tried;
+        let dead_letters = match sqs.receive_dead_letters(queue, left, VISIBILITY).await {
+            Ok(dead_letters) if dead_letters.is_empty() => break,
             Ok(dead_letters) => dead_letters,
             Err(error) => {
                 outcome = Err(format!("queue {queue}: {error}"));
                 break;
             }
         };
-        if dead_letters.is_empty() {
-            break;
-        }
         for dead in dead_letters {
             tried += 1;
             // a later message of the same group would overtake the one that stays
@@ -95,7 +95,7 @@ pub(super) async fn replay(
             let returned = if blocked {
                 Err("an earlier one of its group stays".to_owned())
             } else {
-                replay_one(sqs, store, &dead, host).await
+                replay_one(sqs, sources, &dead, host).await
             };
             match returned {
                 Ok(count) => {
@@ -123,11 +123,11 @@ pub(super) async fn replay(
 /// Returns the number of records that the source accepted.
 async fn replay_one(
     sqs: &Sqs,
-    store: &DeadLetterStore,
+    sources: &QueueSources,
     dead: &DeadLetter,
     host: Option<&InvokeClient>,
 ) -> Result<u64, String> {
-    match route(store, dead)? {
+    match route(sources, dead)? {
         ReturnRoute::Queue(queue) => sqs
             .resend(&queue, dead)
             .await

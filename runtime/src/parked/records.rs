@@ -53,10 +53,11 @@ pub(super) async fn append_again(ranges: Vec<RecordRange>) -> Result<u64, String
         let mut count = 0;
         let mut failed = Vec::new();
         for (range, found) in ranges.iter().zip(&all) {
-            let outgoing = found
+            let copy = |message| OutgoingRecord::copy(message, &range.topic, Some(range.partition));
+            for (message, written) in found
                 .iter()
-                .map(|message| OutgoingRecord::copy(message, &range.topic, Some(range.partition)));
-            for (message, written) in found.iter().zip(write(&range.mapping, outgoing)?) {
+                .zip(write(&range.mapping, found.iter().map(copy))?)
+            {
                 match written {
                     Ok(()) => count += 1,
                     Err(why) => failed.push(format!(
@@ -80,27 +81,23 @@ pub(super) async fn append_again(ranges: Vec<RecordRange>) -> Result<u64, String
 }
 
 /// A record to write.
-pub(super) struct OutgoingRecord<'a> {
-    pub(super) topic: &'a str,
+pub(super) struct OutgoingRecord {
+    pub(super) topic: String,
     /// `None`: chosen by the key.
     pub(super) partition: Option<i32>,
-    pub(super) key: Option<&'a [u8]>,
-    pub(super) value: Option<&'a [u8]>,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
     pub(super) headers: Option<OwnedHeaders>,
 }
 
-impl<'a> OutgoingRecord<'a> {
-    fn size(&self) -> usize {
-        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)
-    }
-
+impl OutgoingRecord {
     /// An unchanged copy.
-    pub(super) fn copy(message: &'a OwnedMessage, topic: &'a str, partition: Option<i32>) -> Self {
+    pub(super) fn copy(message: &OwnedMessage, topic: &str, partition: Option<i32>) -> Self {
         Self {
-            topic,
+            topic: topic.to_owned(),
             partition,
-            key: message.key(),
-            value: message.payload(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
             headers: message.headers().cloned(),
         }
     }
@@ -111,9 +108,9 @@ impl<'a> OutgoingRecord<'a> {
 ///
 /// # Errors
 /// The producer could not be created; nothing was written.
-pub(super) fn write<'a>(
+pub(super) fn write(
     mapping: &KafkaMapping,
-    records: impl Iterator<Item = OutgoingRecord<'a>>,
+    records: impl IntoIterator<Item = OutgoingRecord>,
 ) -> Result<Vec<Result<(), String>>, String> {
     let producer: ThreadedProducer<DeliveryResults> = producer_config(cluster(mapping))
         .set("message.timeout.ms", "15000")
@@ -121,43 +118,43 @@ pub(super) fn write<'a>(
         .create_with_context(DeliveryResults::default())
         .map_err(|error| error.to_string())?;
     let mut sent = Vec::new();
-    for (number, outgoing) in records.enumerate() {
-        sent.push((
-            outgoing.topic,
-            outgoing.size(),
-            enqueue(&producer, outgoing, number),
-        ));
+    for (number, outgoing) in records.into_iter().enumerate() {
+        let size =
+            outgoing.key.as_ref().map_or(0, Vec::len) + outgoing.value.as_ref().map_or(0, Vec::len);
+        let queued = enqueue(&producer, &outgoing, number);
+        sent.push((outgoing.topic, size, queued));
     }
     // records without a result by then are reported
     let _ = producer.flush(PATIENCE);
-    let one = |(number, (topic, size, queued)): (usize, (&str, usize, Result<(), KafkaError>))| {
-        let unknown = || {
-            format!(
-                "topic {topic}: no response within {} s; it may have been written",
-                PATIENCE.as_secs()
-            )
+    let one =
+        |(number, (topic, size, queued)): (usize, (String, usize, Result<(), KafkaError>))| {
+            let unknown = || {
+                format!(
+                    "topic {topic}: no response within {} s; it may have been written",
+                    PATIENCE.as_secs()
+                )
+            };
+            let delivered = match queued {
+                Ok(()) => producer.context().of(number).ok_or_else(unknown)?,
+                Err(error) => Err(error),
+            };
+            delivered.map_err(|error| write_error(&topic, size, &error))
         };
-        let delivered = match queued {
-            Ok(()) => producer.context().of(number).ok_or_else(unknown)?,
-            Err(error) => Err(error),
-        };
-        delivered.map_err(|error| write_error(topic, size, &error))
-    };
     Ok(sent.into_iter().enumerate().map(one).collect())
 }
 
 /// Adds a record to the producer's queue. Waits while the queue is full.
 fn enqueue(
     producer: &ThreadedProducer<DeliveryResults>,
-    outgoing: OutgoingRecord<'_>,
+    outgoing: &OutgoingRecord,
     number: usize,
 ) -> Result<(), KafkaError> {
     let mut record: BaseRecord<'_, [u8], [u8], usize> =
-        BaseRecord::with_opaque_to(outgoing.topic, number);
-    record.key = outgoing.key;
-    record.payload = outgoing.value;
+        BaseRecord::with_opaque_to(&outgoing.topic, number);
+    record.key = outgoing.key.as_deref();
+    record.payload = outgoing.value.as_deref();
     record.partition = outgoing.partition;
-    record.headers = outgoing.headers;
+    record.headers.clone_from(&outgoing.headers);
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),

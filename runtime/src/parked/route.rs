@@ -1,4 +1,4 @@
-//! The source of a dead dead in a queue.
+//! The source of a dead letter in a queue.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::stores::{DeadLetterStore, EventOrigin, StoreKind};
+use super::stores::{EventOrigin, QueueSources};
 use crate::sqs::DeadLetter;
 
 /// Maximum span of offsets in one failure record: 100 times the largest batch.
@@ -41,60 +41,27 @@ pub struct RecordRange {
     pub last: i64,
 }
 
-/// Derives where a dead dead is replayed to.
+/// Derives where a dead letter is replayed to.
 ///
 /// # Errors
 /// Why the source is unknown.
-pub fn route(store: &DeadLetterStore, dead: &DeadLetter) -> Result<ReturnRoute, String> {
-    let StoreKind::Queue {
+pub fn route(sources: &QueueSources, dead: &DeadLetter) -> Result<ReturnRoute, String> {
+    let QueueSources {
         queues,
         mappings,
         functions,
-    } = &store.kind
-    else {
-        return Err("only dead letters of a queue have a route".to_owned());
-    };
+    } = sources;
     let body: Option<Value> = strict_json::from_str(&dead.body).ok();
-    if let Some(batch) = body
-        .as_ref()
-        .and_then(|body| body.get("KafkaBatchInfo"))
-        .filter(|_| !mappings.is_empty())
-    {
+    let batch = body.as_ref().and_then(|body| body.get("KafkaBatchInfo"));
+    if let Some(batch) = batch.filter(|_| !mappings.is_empty()) {
         let infos = batch
             .get("recordsInfo")
             .and_then(Value::as_object)
             .ok_or("it names no records (KafkaBatchInfo.recordsInfo)")?;
-        let ranges: Result<Vec<RecordRange>, String> = infos
-            .iter()
-            .map(|(name, info)| {
-                let (topic, partition) = name
-                    .rsplit_once('-')
-                    .ok_or_else(|| format!("{name} is no topic and partition"))?;
-                let partition = partition
-                    .parse()
-                    .map_err(|_| format!("{name} is no topic and partition"))?;
-                let owner = mappings
-                    .iter()
-                    .find(|mapping| mapping.topics.iter().any(|known| known == topic));
-                let owner = owner
-                    .ok_or_else(|| format!("no mapping of the template reads topic {topic}"))?;
-                let (first, last) =
-                    offsets(info).ok_or_else(|| format!("it names no offsets of {name}"))?;
-                Ok(RecordRange {
-                    mapping: owner.clone(),
-                    topic: topic.to_owned(),
-                    partition,
-                    first,
-                    last,
-                })
-            })
-            .collect();
-        let ranges = ranges?;
-        if ranges.is_empty()
-            || ranges
-                .iter()
-                .any(|range| range.first > range.last || range.last - range.first >= MAX_OFFSETS)
-        {
+        let ranges = infos.iter().map(|(name, info)| range(mappings, name, info));
+        let ranges: Vec<RecordRange> = ranges.collect::<Result<_, _>>()?;
+        let valid = |range: &RecordRange| is_span(range.first, range.last);
+        if ranges.is_empty() || !ranges.iter().all(valid) {
             return Err("its offsets are not a valid range".to_owned());
         }
         return Ok(ReturnRoute::Records(ranges));
@@ -126,8 +93,28 @@ pub fn route(store: &DeadLetterStore, dead: &DeadLetter) -> Result<ReturnRoute, 
     }
 }
 
+/// The records that an entry of `recordsInfo` names.
+fn range(mappings: &[KafkaMapping], name: &str, info: &Value) -> Result<RecordRange, String> {
+    let place = name.rsplit_once('-');
+    let (topic, partition) = place
+        .and_then(|(topic, number)| Some((topic, number.parse().ok()?)))
+        .ok_or_else(|| format!("{name} is no topic and partition"))?;
+    let mapping = mappings
+        .iter()
+        .find(|mapping| mapping.topics.iter().any(|known| known == topic))
+        .ok_or_else(|| format!("no mapping of the template reads topic {topic}"))?;
+    let (first, last) = offsets(info).ok_or_else(|| format!("it names no offsets of {name}"))?;
+    Ok(RecordRange {
+        mapping: mapping.clone(),
+        topic: topic.to_owned(),
+        partition,
+        first,
+        last,
+    })
+}
+
 /// Function and payload of an asynchronous event, if the message is about one: the record of an
-/// on-failure destination, or the event itself in a dead-dead queue. `alone`: the queue receives
+/// on-failure destination, or the event itself in a dead-letter queue. `alone`: the queue receives
 /// nothing else. A message with a source came by a redrive policy and is not an event.
 fn event(
     functions: &[EventOrigin],
@@ -197,7 +184,14 @@ fn offsets(info: &Value) -> Option<(i64, i64)> {
     ))
 }
 
-/// Why the message is a dead dead, as far as it contains that.
+/// Whether the offsets are in order and not too many. They come from the message: any number may be
+/// there.
+fn is_span(first: i64, last: i64) -> bool {
+    let span = last.checked_sub(first);
+    span.is_some_and(|span| (0..MAX_OFFSETS).contains(&span))
+}
+
+/// Why the message is a dead letter, as far as it contains that.
 pub fn reason(dead: &DeadLetter) -> String {
     let body: Value = strict_json::from_str(&dead.body).unwrap_or_default();
     if let Some(condition) = body["requestContext"]["condition"].as_str() {
@@ -221,15 +215,10 @@ pub fn reason(dead: &DeadLetter) -> String {
 mod tests {
     use super::*;
 
-    fn store(queues: &[&str]) -> DeadLetterStore {
-        let queues = queues.iter().map(|&queue| queue.to_owned()).collect();
-        DeadLetterStore {
-            name: "dead".into(),
-            kind: StoreKind::Queue {
-                queues,
-                mappings: Vec::new(),
-                functions: Vec::new(),
-            },
+    fn store(queues: &[&str]) -> QueueSources {
+        QueueSources {
+            queues: queues.iter().map(|&queue| queue.to_owned()).collect(),
+            ..QueueSources::default()
         }
     }
 
@@ -239,13 +228,9 @@ mod tests {
             function: name.into(),
             arn: format!("arn:aws:lambda:r:0:function:{name}"),
         };
-        let store = |functions: &[EventOrigin]| DeadLetterStore {
-            name: "dead".into(),
-            kind: StoreKind::Queue {
-                queues: vec!["q".into()],
-                mappings: Vec::new(),
-                functions: functions.to_vec(),
-            },
+        let store = |functions: &[EventOrigin]| QueueSources {
+            functions: functions.to_vec(),
+            ..store(&["q"])
         };
         let record = |function: &str, payload: &str| {
             let context =
@@ -271,7 +256,7 @@ mod tests {
                 .unwrap_err()
                 .contains("too large")
         );
-        // a dead dead without attributes
+        // a dead letter without attributes
         let mut bare = DeadLetter::default();
         bare.body = "[1]".into();
         let mut lonely = store(&[origin("F")]);
@@ -280,10 +265,7 @@ mod tests {
                 .unwrap_err()
                 .contains("queue q or is an event")
         );
-        let StoreKind::Queue { queues, .. } = &mut lonely.kind else {
-            unreachable!()
-        };
-        queues.clear();
+        lonely.queues.clear();
         assert_eq!(
             route(&lonely, &bare),
             Ok(ReturnRoute::Event("F".into(), "[1]".into()))
@@ -318,6 +300,13 @@ mod tests {
                 .contains("other")
         );
         assert!(route(&store(&[]), &from(None)).is_err());
+    }
+
+    #[test]
+    fn offsets_of_any_size_are_compared() {
+        assert!(is_span(3, 3) && is_span(0, MAX_OFFSETS - 1));
+        assert!(!is_span(3, 2) && !is_span(0, MAX_OFFSETS));
+        assert!(!is_span(i64::MIN, i64::MAX) && !is_span(i64::MAX, i64::MIN));
     }
 
     #[test]

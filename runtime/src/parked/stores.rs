@@ -21,14 +21,7 @@ pub struct DeadLetterStore {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreKind {
     /// A queue.
-    Queue {
-        /// Queues whose redrive policy targets it.
-        queues: Vec<String>,
-        /// Kafka mappings whose on-failure destination it is.
-        mappings: Vec<KafkaMapping>,
-        /// Functions whose discarded asynchronous events it receives.
-        functions: Vec<EventOrigin>,
-    },
+    Queue(QueueSources),
     /// A topic that is the on-failure destination of a mapping.
     Topic {
         /// One of the mappings: it has the addresses and credentials of the cluster.
@@ -41,6 +34,17 @@ pub enum StoreKind {
         /// URL of its Redis.
         url: String,
     },
+}
+
+/// The sources whose dead letters a queue receives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueSources {
+    /// Queues whose redrive policy targets it.
+    pub queues: Vec<String>,
+    /// Kafka mappings whose on-failure destination it is.
+    pub mappings: Vec<KafkaMapping>,
+    /// Functions whose discarded asynchronous events it receives.
+    pub functions: Vec<EventOrigin>,
 }
 
 /// A function whose discarded asynchronous events a queue receives.
@@ -56,7 +60,7 @@ impl DeadLetterStore {
     /// The functions whose discarded events it receives.
     pub fn functions(&self) -> &[EventOrigin] {
         match &self.kind {
-            StoreKind::Queue { functions, .. } => functions,
+            StoreKind::Queue(sources) => &sources.functions,
             StoreKind::Topic { .. } | StoreKind::Stream { .. } => &[],
         }
     }
@@ -65,24 +69,17 @@ impl DeadLetterStore {
     pub fn from(&self) -> String {
         match &self.kind {
             StoreKind::Stream { .. } => format!("stream {}", streams::source(&self.name)),
-            StoreKind::Queue {
-                queues,
-                mappings,
-                functions,
-            } => {
-                let events = functions
-                    .iter()
-                    .map(|origin| format!("events of {}", origin.function));
-                let topics = mappings.iter().flat_map(|mapping| {
-                    mapping.topics.iter().map(|topic| format!("topic {topic}"))
-                });
-                let names: Vec<String> = queues
-                    .iter()
-                    .map(|queue| format!("queue {queue}"))
+            StoreKind::Queue(sources) => {
+                let queues = sources.queues.iter().map(|name| format!("queue {name}"));
+                let topics = sources.mappings.iter().flat_map(|mapping| &mapping.topics);
+                let topics = topics.map(|topic| format!("topic {topic}"));
+                let events = sources.functions.iter();
+                let events = events.map(|origin| format!("events of {}", origin.function));
+                queues
                     .chain(topics)
                     .chain(events)
-                    .collect();
-                names.join(", ")
+                    .collect::<Vec<_>>()
+                    .join(", ")
             }
             StoreKind::Topic { back_to, .. } => format!("topic {}", back_to.join(", ")),
         }
@@ -92,42 +89,29 @@ impl DeadLetterStore {
 /// The queues and topics that the template names as redrive targets, on-failure destinations or
 /// dead-letter queues of asynchronous events.
 pub fn stores(app: &Application) -> Vec<DeadLetterStore> {
-    #[derive(Default)]
-    struct Sources {
-        queues: Vec<String>,
-        mappings: Vec<KafkaMapping>,
-        functions: Vec<EventOrigin>,
-    }
-    let mut queues: BTreeMap<&str, Sources> = BTreeMap::new();
+    let mut queues: BTreeMap<&str, QueueSources> = BTreeMap::new();
     let mut topics: BTreeMap<(&str, &str), (&KafkaMapping, Vec<String>)> = BTreeMap::new();
     for queue in &app.queues {
         if let Some(redrive) = &queue.redrive {
-            queues
-                .entry(redrive.target_name())
-                .or_default()
-                .queues
-                .push(queue.name.clone());
+            let sources = queues.entry(redrive.target_name()).or_default();
+            sources.queues.push(queue.name.clone());
         }
     }
     for mapping in &app.kafka {
         match &mapping.on_failure {
-            Some(Destination::Sqs(arn)) => queues
-                .entry(name_of(arn))
-                .or_default()
-                .mappings
-                .push(mapping.clone()),
+            Some(Destination::Sqs(arn)) => {
+                let sources = queues.entry(name_of(arn)).or_default();
+                sources.mappings.push(mapping.clone());
+            }
             Some(Destination::KafkaTopic(topic)) => {
                 let (_, back_to) = topics
                     .entry((topic, &mapping.bootstrap_servers))
                     .or_insert((mapping, Vec::new()));
-                back_to.extend(
-                    mapping
-                        .topics
-                        .iter()
-                        .filter(|topic| !back_to.contains(topic))
-                        .cloned()
-                        .collect::<Vec<_>>(),
-                );
+                for topic in &mapping.topics {
+                    if !back_to.contains(topic) {
+                        back_to.push(topic.clone());
+                    }
+                }
             }
             None => {}
         }
@@ -152,11 +136,7 @@ pub fn stores(app: &Application) -> Vec<DeadLetterStore> {
     }
     let queues = queues.into_iter().map(|(name, sources)| DeadLetterStore {
         name: name.to_owned(),
-        kind: StoreKind::Queue {
-            queues: sources.queues,
-            mappings: sources.mappings,
-            functions: sources.functions,
-        },
+        kind: StoreKind::Queue(sources),
     });
     let topics = topics
         .into_iter()

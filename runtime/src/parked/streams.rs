@@ -5,11 +5,13 @@
 //! `dead:reason`; the fields of the entry follow.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, Script, cmd};
+use redis::{
+    AsyncCommands as _, AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult,
+    ScanOptions, Script,
+};
 
 use super::{DeadLetterView, ReplaySummary};
 
@@ -58,62 +60,42 @@ impl Streams {
         })
     }
 
-    fn checked<T>(&self, result: Result<T, RedisError>) -> Result<T, String> {
+    fn checked<T>(&self, result: RedisResult<T>) -> Result<T, String> {
         result.map_err(|error| redis_error(&self.address, &error))
     }
 
     /// Names of the dead-letter streams. Scans every key of the database.
     pub(super) async fn found(&mut self) -> Result<Vec<String>, String> {
-        let address = self.address.clone();
-        let found = tokio::time::timeout(SEARCH, self.search()).await;
-        found.unwrap_or_else(|_| {
-            Err(format!(
-                "Redis at {address}: the scan for dead-letter streams takes longer than {} s",
+        match tokio::time::timeout(SEARCH, self.search()).await {
+            Ok(found) => Ok(self.checked(found)?.into_iter().collect()),
+            Err(_) => Err(format!(
+                "Redis at {}: the scan for dead-letter streams takes longer than {} s",
+                self.address,
                 SEARCH.as_secs()
-            ))
-        })
-    }
-
-    async fn search(&mut self) -> Result<Vec<String>, String> {
-        let mut found = BTreeSet::new();
-        let mut cursor = 0_u64;
-        loop {
-            let mut step = cmd("SCAN");
-            step.arg(cursor)
-                .arg("MATCH")
-                .arg(format!("*{DEAD}"))
-                .arg("COUNT")
-                .arg(STEP)
-                .arg("TYPE")
-                .arg("stream");
-            let step: Result<(u64, Vec<Vec<u8>>), _> = step.query_async(&mut self.connection).await;
-            let (next, keys) = self.checked(step)?;
-            // a name that is not UTF-8 cannot be an argument of the command line
-            found.extend(
-                keys.into_iter()
-                    .filter_map(|key| String::from_utf8(key).ok()),
-            );
-            if next == 0 {
-                return Ok(found.into_iter().collect());
-            }
-            cursor = next;
+            )),
         }
     }
 
+    async fn search(&mut self) -> RedisResult<BTreeSet<String>> {
+        let options = ScanOptions::default().with_pattern(format!("*{DEAD}"));
+        let options = options.with_count(STEP).with_type("stream");
+        let mut keys = self.connection.scan_options::<Vec<u8>>(options).await?;
+        let mut found = BTreeSet::new();
+        while let Some(key) = keys.next_item().await {
+            // a name that is not UTF-8 cannot be an argument of the command line
+            found.extend(String::from_utf8(key?));
+        }
+        Ok(found)
+    }
+
     pub(super) async fn count(&mut self, dead: &str) -> Result<u64, String> {
-        let count = cmd("XLEN")
-            .arg(dead)
-            .query_async(&mut self.connection)
-            .await;
+        let count = self.connection.xlen(dead).await;
         self.checked(count)
     }
 
     /// Whether a dead-letter stream of this name exists.
     pub(super) async fn has(&mut self, name: &str) -> Result<bool, String> {
-        let kind = cmd("TYPE")
-            .arg(name)
-            .query_async(&mut self.connection)
-            .await;
+        let kind = self.connection.key_type(name).await;
         let kind: String = self.checked(kind)?;
         Ok(kind == "stream" && name.ends_with(DEAD))
     }
@@ -134,19 +116,10 @@ impl Streams {
         to: &str,
         max: usize,
     ) -> Result<Vec<StreamEntry>, String> {
-        let range = cmd("XRANGE")
-            .arg(dead)
-            .arg(from)
-            .arg(to)
-            .arg("COUNT")
-            .arg(max)
-            .query_async(&mut self.connection)
-            .await;
+        let range = self.connection.xrange_count(dead, from, to, max).await;
         let range: Vec<(String, Vec<Vec<u8>>)> = self.checked(range)?;
-        Ok(range
-            .into_iter()
-            .map(|(id, fields)| StreamEntry { id, fields })
-            .collect())
+        let entry = |(id, fields)| StreamEntry { id, fields };
+        Ok(range.into_iter().map(entry).collect())
     }
 
     /// Replays the oldest dead letters, up to `limit`. Those that arrive during the replay are not
@@ -158,38 +131,25 @@ impl Streams {
     ) -> Result<ReplaySummary, String> {
         let script = Script::new(REPLAY);
         let mut replayed = ReplaySummary::default();
-        let last = cmd("XREVRANGE")
-            .arg(dead)
-            .arg("+")
-            .arg("-")
-            .arg("COUNT")
-            .arg(1)
-            .query_async(&mut self.connection)
-            .await;
+        let last = self.connection.xrevrange_count(dead, "+", "-", 1).await;
         let last: Vec<(String, Vec<Vec<u8>>)> = self.checked(last)?;
         let Some((last, _)) = last.into_iter().next() else {
             return Ok(replayed);
         };
         let mut from = "-".to_owned();
         while (replayed.dead_letters as usize) < limit && replayed.stayed.len() < MAX_STAYING {
-            let entries = self
-                .range(dead, &from, &last, limit - replayed.dead_letters as usize)
-                .await?;
+            let left = limit - replayed.dead_letters as usize;
+            let entries = self.range(dead, &from, &last, left).await?;
             let Some(end) = entries.last() else { break };
             from = format!("({}", end.id);
             for entry in &entries {
                 let mut call = script.key(dead);
                 call.key(source(dead)).arg(&entry.id);
-                let answer: String =
-                    call.invoke_async(&mut self.connection)
-                        .await
-                        .map_err(|error| {
-                            let so_far = replayed.dead_letters;
-                            format!(
-                                "{}; {so_far} dead letters were replayed before",
-                                redis_error(&self.address, &error)
-                            )
-                        })?;
+                let answer = call.invoke_async(&mut self.connection).await;
+                let answer: String = self.checked(answer).map_err(|error| {
+                    let so_far = replayed.dead_letters;
+                    format!("{error}; {so_far} dead letters were replayed before")
+                })?;
                 match answer.as_str() {
                     "BACK" => {
                         replayed.dead_letters += 1;
@@ -198,11 +158,8 @@ impl Streams {
                     // another command replayed or removed it
                     "GONE" => {}
                     why => {
-                        replayed.stayed.push(format!(
-                            "{}: {}",
-                            entry.id,
-                            reason_to_stay(why, dead)
-                        ));
+                        let why = reason_to_stay(why, dead);
+                        replayed.stayed.push(format!("{}: {why}", entry.id));
                     }
                 }
             }
@@ -259,38 +216,30 @@ impl StreamEntry {
         let name = |at: usize| self.fields.get(at).map_or(&b""[..], Vec::as_slice);
         let parked = name(0) == b"dead:id";
         let own = if parked { 8 } else { 0 };
-        let mut body = String::new();
-        for at in (own..self.fields.len()).step_by(2) {
-            let _ = write!(
-                body,
-                "{}{}={}",
-                if body.is_empty() { "" } else { "  " },
-                text(at),
-                text(at + 1)
-            );
-        }
-        if parked && name(own) == b"dead:packed" {
-            "(more fields than are shown)".clone_into(&mut body);
-        }
-        let (reason, back_to) = match (parked, body.is_empty()) {
-            (false, _) => (
-                "unknown".to_owned(),
-                format!("nowhere: {}", reason_to_stay("FOREIGN", dead)),
-            ),
-            (true, empty) => (
-                format!(
-                    "{} (entry {}, delivered {} times to group {})",
-                    text(7),
-                    text(1),
-                    text(5),
-                    text(3)
-                ),
-                if empty {
-                    format!("nowhere: {}", reason_to_stay("EMPTY", dead))
-                } else {
-                    format!("stream {}", source(dead))
-                },
-            ),
+        let fields = (own..self.fields.len()).step_by(2);
+        let fields: Vec<String> = fields
+            .map(|at| format!("{}={}", text(at), text(at + 1)))
+            .collect();
+        let body = if parked && name(own) == b"dead:packed" {
+            "(more fields than are shown)".to_owned()
+        } else {
+            fields.join("  ")
+        };
+        let reason = if parked {
+            format!(
+                "{} (entry {}, delivered {} times to group {})",
+                text(7),
+                text(1),
+                text(5),
+                text(3)
+            )
+        } else {
+            "unknown".to_owned()
+        };
+        let back_to = match (parked, body.is_empty()) {
+            (false, _) => format!("nowhere: {}", reason_to_stay("FOREIGN", dead)),
+            (true, true) => format!("nowhere: {}", reason_to_stay("EMPTY", dead)),
+            (true, false) => format!("stream {}", source(dead)),
         };
         let sent_ms = self.id.split_once('-').and_then(|(ms, _)| ms.parse().ok());
         DeadLetterView {

@@ -1,9 +1,12 @@
 //! Dead letters in a topic. A consumer group commits how far they were replayed and which ones stay
 //! (`partition_progress`).
 
+use std::collections::BTreeSet;
+
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{Message as _, OwnedMessage};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use sam_template::model::KafkaMapping;
 
@@ -11,20 +14,18 @@ use super::failure_document::{Content, parse};
 use super::partition_progress::{MAX_STAYING, PartitionProgress};
 use super::records::{OutgoingRecord, write};
 use super::{DeadLetterView, ReplaySummary};
+use crate::kafka::SilentContext;
 use crate::kafka::reader::{
     FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks,
 };
-use crate::kafka::{OriginalRecord, SilentContext};
 
 /// The group that commits the progress of replays.
 const GROUP: &str = "usher-parked";
 
 pub(super) async fn count(mapping: &KafkaMapping, topic: &str) -> Result<u64, String> {
-    blocking(mapping, topic, |consumer, topic| {
-        Ok(partitions(consumer, topic)?
-            .iter()
-            .map(PartitionProgress::count)
-            .sum())
+    blocking(mapping, topic, &[], |dead| {
+        let partitions = dead.partitions()?;
+        Ok(partitions.iter().map(PartitionProgress::count).sum())
     })
     .await
 }
@@ -35,79 +36,15 @@ pub(super) async fn peek(
     back_to: &[String],
     limit: usize,
 ) -> Result<Vec<DeadLetterView>, String> {
-    let back_to = back_to.to_vec();
-    blocking(mapping, topic, move |consumer, topic| {
+    blocking(mapping, topic, back_to, move |dead| {
         let mut views = Vec::new();
-        for part in partitions(consumer, topic)? {
-            let messages = first(consumer, topic, &part, limit - views.len())?;
-            views.extend(messages.iter().map(|message| view(message, &back_to)));
+        for part in dead.partitions()? {
+            let messages = dead.first(&part, limit - views.len())?;
+            views.extend(messages.iter().map(|message| dead.view(message)));
         }
         Ok(views)
     })
     .await
-}
-
-/// The oldest dead letters of a partition: those that stayed before, then those that were not
-/// tried.
-fn first(
-    consumer: &BaseConsumer<SilentContext>,
-    topic: &str,
-    part: &PartitionProgress,
-    limit: usize,
-) -> Result<Vec<OwnedMessage>, String> {
-    let mut messages = Vec::new();
-    for offset in part.stayed.iter().take(limit) {
-        messages.extend(read_one(consumer, topic, part.partition, *offset)?);
-    }
-    if part.first < part.end && messages.len() < limit {
-        messages.extend(read(
-            consumer,
-            topic,
-            part.partition,
-            part.first,
-            part.end - 1,
-            limit - messages.len(),
-        )?);
-    }
-    Ok(messages)
-}
-
-fn view(message: &OwnedMessage, back_to: &[String]) -> DeadLetterView {
-    let document = parse(message.payload().unwrap_or_default());
-    let content = document.as_ref().map(|document| &document.content);
-    let target = target(content, back_to).map_or_else(
-        |why| format!("nowhere: {why}"),
-        |topic| format!("topic {topic}"),
-    );
-    let text =
-        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    let body = match content {
-        None => text(message.payload()),
-        Some(Content::Record(original)) => text(original.value.as_deref()),
-        Some(Content::Omitted {
-            topic,
-            partition,
-            offset,
-        }) => {
-            format!(
-                "(too large for this topic; it is read from {topic} {partition} offset {offset})"
-            )
-        }
-    };
-    DeadLetterView {
-        id: id(message),
-        sent_ms: message
-            .timestamp()
-            .to_millis()
-            .and_then(|ms| u64::try_from(ms).ok()),
-        body,
-        reason: document.map_or_else(|| "unknown".to_owned(), |document| document.reason),
-        back_to: target,
-    }
-}
-
-fn id(message: &OwnedMessage) -> String {
-    format!("{}-{}", message.partition(), message.offset())
 }
 
 pub(super) async fn replay(
@@ -116,18 +53,13 @@ pub(super) async fn replay(
     back_to: &[String],
     limit: usize,
 ) -> Result<ReplaySummary, String> {
-    let cluster = mapping.clone();
-    let back_to = back_to.to_vec();
-    blocking(mapping, topic, move |consumer, topic| {
+    blocking(mapping, topic, back_to, move |dead| {
         let mut replay = TopicReplay {
-            mapping: &cluster,
-            consumer,
-            topic,
-            back_to: &back_to,
+            dead,
             left: limit,
             summary: ReplaySummary::default(),
         };
-        for part in partitions(consumer, topic)? {
+        for part in dead.partitions()? {
             replay.partition(part)?;
         }
         Ok(replay.summary)
@@ -135,12 +67,207 @@ pub(super) async fn replay(
     .await
 }
 
+/// Runs the blocking calls of librdkafka on a thread for them.
+async fn blocking<T: Send + 'static>(
+    mapping: &KafkaMapping,
+    topic: &str,
+    back_to: &[String],
+    work: impl FnOnce(&DeadTopic) -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let mapping = mapping.clone();
+    let topic = topic.to_owned();
+    let back_to = back_to.to_vec();
+    let done = tokio::task::spawn_blocking(move || {
+        let consumer = consumer(&mapping, GROUP)?;
+        work(&DeadTopic {
+            mapping,
+            topic,
+            back_to,
+            consumer,
+        })
+    });
+    done.await.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// A topic that holds dead letters.
+struct DeadTopic {
+    mapping: KafkaMapping,
+    topic: String,
+    /// Source topics of the mappings that fail to it.
+    back_to: Vec<String>,
+    consumer: BaseConsumer<SilentContext>,
+}
+
+impl DeadTopic {
+    fn partitions(&self) -> Result<Vec<PartitionProgress>, String> {
+        let topic = &self.topic;
+        let failed = |error: KafkaError| format!("topic {topic}: {error}");
+        let metadata = self.consumer.fetch_metadata(Some(topic), PATIENCE);
+        let metadata = metadata.map_err(failed)?;
+        let found = metadata
+            .topics()
+            .first()
+            .ok_or_else(|| format!("there is no topic {topic}"))?;
+        let mut list = TopicPartitionList::new();
+        for partition in found.partitions() {
+            list.add_partition(topic, partition.id());
+        }
+        let committed = self.consumer.committed_offsets(list, PATIENCE);
+        let committed = committed.map_err(failed)?;
+        let elements = committed.elements();
+        elements
+            .iter()
+            .map(|element| self.progress(element))
+            .collect()
+    }
+
+    /// How far the partition of a commit was replayed.
+    fn progress(&self, commit: &TopicPartitionListElem<'_>) -> Result<PartitionProgress, String> {
+        let topic = &self.topic;
+        let partition = commit.partition();
+        let bounds = watermarks(&self.consumer, topic, partition)?;
+        let offset = match commit.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        let mut part = PartitionProgress::read(partition, offset, commit.metadata(), bounds)
+            .map_err(|why| format!("topic {topic}: {why}"))?;
+        if part.first < part.end {
+            // transaction markers and aborted records are not counted, if the brokers name the next
+            // record
+            let next = first_record(&self.consumer, (topic, partition), part.first, FIRST_RECORD);
+            part.first = next.map_or(part.first, |next| next.unwrap_or(part.end).min(part.end));
+        }
+        Ok(part)
+    }
+
+    /// The oldest dead letters of a partition: those that stayed before, then those that were not
+    /// tried.
+    fn first(&self, part: &PartitionProgress, limit: usize) -> Result<Vec<OwnedMessage>, String> {
+        let mut messages = self.stayed(part.partition, part.stayed.iter().take(limit))?;
+        if part.first < part.end && messages.len() < limit {
+            messages.extend(self.untried(part, limit - messages.len())?);
+        }
+        Ok(messages)
+    }
+
+    /// The dead letters at these offsets that the topic still has.
+    fn stayed<'o>(
+        &self,
+        partition: i32,
+        offsets: impl Iterator<Item = &'o i64>,
+    ) -> Result<Vec<OwnedMessage>, String> {
+        let mut messages = Vec::new();
+        for offset in offsets {
+            messages.extend(read_one(&self.consumer, &self.topic, partition, *offset)?);
+        }
+        Ok(messages)
+    }
+
+    /// The oldest dead letters of a partition that were not tried.
+    fn untried(&self, part: &PartitionProgress, limit: usize) -> Result<Vec<OwnedMessage>, String> {
+        let PartitionProgress { first, end, .. } = *part;
+        read(
+            &self.consumer,
+            &self.topic,
+            part.partition,
+            first,
+            end - 1,
+            limit,
+        )
+    }
+
+    fn view(&self, message: &OwnedMessage) -> DeadLetterView {
+        let document = parse(message.payload().unwrap_or_default());
+        let content = document.as_ref().map(|document| &document.content);
+        let back_to = self.target(content).map_or_else(
+            |why| format!("nowhere: {why}"),
+            |topic| format!("topic {topic}"),
+        );
+        let text =
+            |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let body = match content {
+            None => text(message.payload()),
+            Some(Content::Record(original)) => text(original.value.as_deref()),
+            Some(Content::Omitted {
+                topic,
+                partition,
+                offset,
+            }) => format!(
+                "(too large for this topic; it is read from {topic} {partition} offset {offset})"
+            ),
+        };
+        let sent_ms = message.timestamp().to_millis();
+        DeadLetterView {
+            id: id(message),
+            sent_ms: sent_ms.and_then(|ms| u64::try_from(ms).ok()),
+            body,
+            reason: document.map_or_else(|| "unknown".to_owned(), |document| document.reason),
+            back_to,
+        }
+    }
+
+    /// The record of a dead letter, for the topic that it came from.
+    fn record(&self, dead: &OwnedMessage) -> Result<OutgoingRecord, String> {
+        let content = parse(dead.payload().unwrap_or_default()).map(|document| document.content);
+        let topic = self.target(content.as_ref())?;
+        match content {
+            // the dead letter itself is the record
+            None => Ok(OutgoingRecord::copy(dead, topic, None)),
+            Some(Content::Record(original)) => Ok(OutgoingRecord {
+                topic: topic.to_owned(),
+                partition: Some(original.partition),
+                headers: original.headers(),
+                key: original.key,
+                value: original.value,
+            }),
+            Some(Content::Omitted {
+                partition, offset, ..
+            }) => {
+                let found = read_one(&self.consumer, topic, partition, offset)?;
+                let found = found.ok_or_else(|| {
+                    format!(
+                        "it was too large for this topic, and {topic} {partition} offset {offset} \
+                         was deleted meanwhile; it cannot be replayed"
+                    )
+                })?;
+                Ok(OutgoingRecord::copy(&found, topic, Some(partition)))
+            }
+        }
+    }
+
+    /// The source topic of a dead letter. It has to be a topic of the mappings.
+    fn target(&self, content: Option<&Content>) -> Result<&str, String> {
+        match (content.map(Content::topic), &self.back_to[..]) {
+            (Some(source), topics) => {
+                let known = topics.iter().find(|topic| *topic == source);
+                known
+                    .map(String::as_str)
+                    .ok_or_else(|| format!("no mapping that fails to here reads topic {source}"))
+            }
+            (None, [only]) => Ok(only),
+            (None, several) => Err(format!("it may come from {}", several.join(" or "))),
+        }
+    }
+
+    fn commit(&self, part: &PartitionProgress) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
+        let mut element = list.add_partition(&self.topic, part.partition);
+        if !part.stayed.is_empty() {
+            element.set_metadata(part.metadata());
+        }
+        list.set_partition_offset(&self.topic, part.partition, Offset::Offset(part.first))?;
+        self.consumer.commit(&list, CommitMode::Sync)
+    }
+}
+
+fn id(message: &OwnedMessage) -> String {
+    format!("{}-{}", message.partition(), message.offset())
+}
+
 /// A replay of the dead letters of one topic.
 struct TopicReplay<'a> {
-    mapping: &'a KafkaMapping,
-    consumer: &'a BaseConsumer<SilentContext>,
-    topic: &'a str,
-    back_to: &'a [String],
+    dead: &'a DeadTopic,
     /// Dead letters that may still be tried.
     left: usize,
     summary: ReplaySummary,
@@ -148,19 +275,10 @@ struct TopicReplay<'a> {
 
 impl TopicReplay<'_> {
     fn partition(&mut self, mut part: PartitionProgress) -> Result<(), String> {
-        let mut again: Vec<i64> = std::mem::take(&mut part.stayed).into_iter().collect();
-        let beyond_limit = again.split_off(again.len().min(self.left));
-        part.stayed.extend(beyond_limit);
-        let mut messages = Vec::new();
-        for offset in &again {
-            messages.extend(read_one(
-                self.consumer,
-                self.topic,
-                part.partition,
-                *offset,
-            )?);
-        }
-        self.left -= messages.len().min(self.left);
+        let again: BTreeSet<i64> = part.stayed.iter().take(self.left).copied().collect();
+        part.stayed = &part.stayed - &again;
+        let messages = self.dead.stayed(part.partition, again.iter())?;
+        self.left -= messages.len();
         if !again.is_empty() {
             self.batch(&mut part, &messages)?;
         }
@@ -173,19 +291,13 @@ impl TopicReplay<'_> {
                 ));
                 break;
             }
-            let messages = read(
-                self.consumer,
-                self.topic,
-                part.partition,
-                part.first,
-                part.end - 1,
-                self.left.min(part.remaining()),
-            )?;
+            let limit = self.left.min(part.remaining());
+            let messages = self.dead.untried(&part, limit)?;
             // the rest of the log holds no record
             let Some(last) = messages.last().map(rdkafka::Message::offset) else {
                 break;
             };
-            self.left -= messages.len().min(self.left);
+            self.left -= messages.len();
             part.first = last + 1;
             self.batch(&mut part, &messages)?;
         }
@@ -198,22 +310,19 @@ impl TopicReplay<'_> {
         part: &mut PartitionProgress,
         messages: &[OwnedMessage],
     ) -> Result<(), String> {
-        let sources: Vec<Result<Source, String>> = messages
+        let mut outgoing = Vec::new();
+        let found: Vec<Result<(), String>> = messages
             .iter()
-            .map(|message| source(self.consumer, message, self.back_to))
+            .map(|message| {
+                self.dead
+                    .record(message)
+                    .map(|record| outgoing.push(record))
+            })
             .collect();
-        let outgoing = sources
-            .iter()
-            .zip(messages)
-            .filter_map(|(source, message)| Some(source.as_ref().ok()?.outgoing(message)));
-        let mut written = write(self.mapping, outgoing)?.into_iter();
-        for (source, message) in sources.iter().zip(messages) {
-            let replayed = match source {
-                Ok(_) => written
-                    .next()
-                    .unwrap_or_else(|| Err("it was not sent".to_owned())),
-                Err(why) => Err(why.clone()),
-            };
+        let mut written = write(&self.dead.mapping, outgoing)?.into_iter();
+        for (found, message) in found.into_iter().zip(messages) {
+            let not_sent = || Err("it was not sent".to_owned());
+            let replayed = found.and_then(|()| written.next().unwrap_or_else(not_sent));
             match replayed {
                 Ok(()) => {
                     self.summary.dead_letters += 1;
@@ -225,144 +334,11 @@ impl TopicReplay<'_> {
                 }
             }
         }
-        self.commit(part).map_err(|error| {
+        self.dead.commit(part).map_err(|error| {
             format!(
                 "records are back at their source, but the progress could not be committed: \
                  {error}; another replay writes them again"
             )
         })
     }
-
-    fn commit(&self, part: &PartitionProgress) -> KafkaResult<()> {
-        let mut list = TopicPartitionList::new();
-        let mut element = list.add_partition(self.topic, part.partition);
-        if !part.stayed.is_empty() {
-            element.set_metadata(part.metadata());
-        }
-        list.set_partition_offset(self.topic, part.partition, Offset::Offset(part.first))?;
-        self.consumer.commit(&list, CommitMode::Sync)
-    }
-}
-
-/// The record of a dead dead and the topic that receives it.
-struct Source {
-    topic: String,
-    /// `None`: the dead dead itself is the record.
-    record: Option<SourceRecord>,
-}
-
-enum SourceRecord {
-    /// Contained in the dead dead.
-    Contained(OriginalRecord),
-    /// Read again from its topic.
-    Reread(OwnedMessage),
-}
-
-impl Source {
-    fn outgoing<'a>(&'a self, dead: &'a OwnedMessage) -> OutgoingRecord<'a> {
-        match &self.record {
-            None => OutgoingRecord::copy(dead, &self.topic, None),
-            Some(SourceRecord::Reread(message)) => {
-                OutgoingRecord::copy(message, &self.topic, Some(message.partition()))
-            }
-            Some(SourceRecord::Contained(original)) => OutgoingRecord {
-                topic: &self.topic,
-                partition: Some(original.partition),
-                key: original.key.as_deref(),
-                value: original.value.as_deref(),
-                headers: original.headers(),
-            },
-        }
-    }
-}
-
-fn source(
-    consumer: &BaseConsumer<SilentContext>,
-    dead: &OwnedMessage,
-    back_to: &[String],
-) -> Result<Source, String> {
-    let content = parse(dead.payload().unwrap_or_default()).map(|document| document.content);
-    let topic = target(content.as_ref(), back_to)?.to_owned();
-    let record = match content {
-        None => None,
-        Some(Content::Record(original)) => Some(SourceRecord::Contained(original)),
-        Some(Content::Omitted {
-            partition, offset, ..
-        }) => {
-            let found = read_one(consumer, &topic, partition, offset)?;
-            Some(SourceRecord::Reread(found.ok_or_else(|| {
-                format!(
-                    "it was too large for this topic, and {topic} {partition} offset {offset} was \
-                     deleted meanwhile; it cannot be replayed"
-                )
-            })?))
-        }
-    };
-    Ok(Source { topic, record })
-}
-
-/// The source topic of a dead dead. It has to be a topic of the mappings.
-fn target<'a>(content: Option<&Content>, back_to: &'a [String]) -> Result<&'a str, String> {
-    match (content, back_to) {
-        (Some(content), topics) => {
-            let known = topics.iter().find(|topic| *topic == content.topic());
-            known.map(String::as_str).ok_or_else(|| {
-                format!(
-                    "no mapping that fails to here reads topic {}",
-                    content.topic()
-                )
-            })
-        }
-        (None, [only]) => Ok(only),
-        (None, several) => Err(format!("it may come from {}", several.join(" or "))),
-    }
-}
-
-fn partitions(
-    consumer: &BaseConsumer<SilentContext>,
-    topic: &str,
-) -> Result<Vec<PartitionProgress>, String> {
-    let failed = |error: rdkafka::error::KafkaError| format!("topic {topic}: {error}");
-    let metadata = consumer
-        .fetch_metadata(Some(topic), PATIENCE)
-        .map_err(failed)?;
-    let found = metadata
-        .topics()
-        .first()
-        .ok_or_else(|| format!("there is no topic {topic}"))?;
-    let mut list = TopicPartitionList::new();
-    for partition in found.partitions() {
-        list.add_partition(topic, partition.id());
-    }
-    let committed = consumer.committed_offsets(list, PATIENCE).map_err(failed)?;
-    let one = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-        let bounds = watermarks(consumer, topic, element.partition())?;
-        let offset = if let Offset::Offset(offset) = element.offset() {
-            Some(offset)
-        } else {
-            None
-        };
-        let part = PartitionProgress::read(element.partition(), offset, element.metadata(), bounds);
-        let mut part = part.map_err(|why| format!("topic {topic}: {why}"))?;
-        if part.first < part.end {
-            // transaction markers and aborted records are not counted, if the brokers name the next
-            // record
-            let next = first_record(consumer, (topic, part.partition), part.first, FIRST_RECORD);
-            part.first = next.map_or(part.first, |next| next.unwrap_or(part.end).min(part.end));
-        }
-        Ok(part)
-    };
-    committed.elements().iter().map(one).collect()
-}
-
-/// Runs the blocking calls of librdkafka on a thread for them.
-async fn blocking<T: Send + 'static>(
-    mapping: &KafkaMapping,
-    topic: &str,
-    work: impl FnOnce(&BaseConsumer<SilentContext>, &str) -> Result<T, String> + Send + 'static,
-) -> Result<T, String> {
-    let mapping = mapping.clone();
-    let topic = topic.to_owned();
-    let done = tokio::task::spawn_blocking(move || work(&consumer(&mapping, GROUP)?, &topic));
-    done.await.unwrap_or_else(|error| Err(error.to_string()))
 }

@@ -16,19 +16,14 @@ pub(super) fn parse_list(
 ) -> Result<BTreeSet<Partition>, String> {
     let text = text.trim();
     if let Some(added) = text.strip_prefix('+') {
-        return Ok(now
-            .iter()
-            .copied()
-            .chain([parse_one(added, topics)?])
-            .collect());
+        let mut partitions = now.clone();
+        partitions.insert(parse_one(added, topics)?);
+        return Ok(partitions);
     }
     if let Some(removed) = text.strip_prefix('-') {
-        let removed = parse_one(removed, topics)?;
-        return Ok(now
-            .iter()
-            .copied()
-            .filter(|partition| *partition != removed)
-            .collect());
+        let mut partitions = now.clone();
+        partitions.remove(&parse_one(removed, topics)?);
+        return Ok(partitions);
     }
     if text == "none" {
         return Ok(BTreeSet::new());

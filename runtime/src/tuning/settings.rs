@@ -51,17 +51,10 @@ pub struct SettingView {
     pub initial: SettingValue,
 }
 
-#[derive(Debug, Clone)]
-struct SettingEntry {
-    initial: SettingValue,
-    value: SettingValue,
-}
-
 /// Every setting with its value.
 #[derive(Debug, Clone)]
 pub struct TunableSettings {
-    subjects: BTreeMap<String, SettingTarget>,
-    values: BTreeMap<(String, Setting), SettingEntry>,
+    values: BTreeMap<(String, Setting), SettingView>,
     /// Function of each mapping, and the `MaximumConcurrency` of its own.
     sources: BTreeMap<String, (String, Option<u32>)>,
     /// Topics of each Kafka mapping, and its paused partitions.
@@ -76,69 +69,43 @@ impl TunableSettings {
     /// `log`: the log directives in force; `gathers`: how long a Kafka mapping without a window
     /// gathers records.
     pub fn new(app: &Application, concurrency: usize, log: &str, gathers: Duration) -> Self {
-        let subjects = BTreeMap::new();
-        let values = BTreeMap::new();
-        let sources = BTreeMap::new();
-        let partitions = BTreeMap::new();
         let mut settings = Self {
-            subjects,
-            values,
-            sources,
-            partitions,
+            values: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            partitions: BTreeMap::new(),
             changes: Recent::new(MAX_CHANGES),
             gathers,
         };
         for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-            let values = (mapping.batch_size, mapping.batching_window.as_secs() as u32);
-            settings.source(
-                &mapping.id,
-                SettingTarget::Kafka,
-                values,
-                (&mapping.function, None),
-            );
-            settings.partitions.insert(
-                mapping.id.clone(),
-                (mapping.topics.clone(), BTreeSet::new()),
-            );
-            let none = partitions::format_list(&BTreeSet::new(), &mapping.topics);
-            settings.insert(
-                &mapping.id,
-                SettingTarget::Kafka,
-                Setting::PausedPartitions,
-                SettingValue::Text(none),
-            );
+            let id = &mapping.id;
+            let batches = (mapping.batch_size, mapping.batching_window);
+            let function = (mapping.function.as_str(), None);
+            settings.source(id, SettingTarget::Kafka, batches, function);
+            let paused = (mapping.topics.clone(), BTreeSet::new());
+            let none = SettingValue::Text(partitions::format_list(&paused.1, &paused.0));
+            settings.insert(id, SettingTarget::Kafka, Setting::PausedPartitions, none);
+            settings.partitions.insert(id.clone(), paused);
         }
         for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
-            let values = (mapping.batch_size, mapping.batching_window.as_secs() as u32);
-            let subject = SettingTarget::Queue {
-                fifo: mapping.fifo(),
-            };
+            let fifo = mapping.fifo();
+            let batches = (mapping.batch_size, mapping.batching_window);
+            let function = (mapping.function.as_str(), mapping.max_concurrency);
             settings.source(
                 &mapping.id,
-                subject,
-                values,
-                (&mapping.function, mapping.max_concurrency),
+                SettingTarget::Queue { fifo },
+                batches,
+                function,
             );
         }
-        for function in app
-            .functions
-            .values()
-            .filter(|function| function.concurrency != Some(0))
-        {
+        for (id, function) in &app.functions {
             let max = function.concurrency.unwrap_or(concurrency as u32);
-            settings.insert(
-                &function.id,
-                SettingTarget::Function,
-                Setting::Concurrency,
-                SettingValue::Number(max),
-            );
+            if function.concurrency != Some(0) {
+                let max = SettingValue::Number(max);
+                settings.insert(id, SettingTarget::Function, Setting::Concurrency, max);
+            }
         }
-        settings.insert(
-            HOST,
-            SettingTarget::Host,
-            Setting::Log,
-            SettingValue::Text(log.to_owned()),
-        );
+        let log = SettingValue::Text(log.to_owned());
+        settings.insert(HOST, SettingTarget::Host, Setting::Log, log);
         settings
     }
 
@@ -146,19 +113,15 @@ impl TunableSettings {
         &mut self,
         id: &str,
         subject: SettingTarget,
-        (size, window): (u32, u32),
-        function: (&str, Option<u32>),
+        (size, window): (u32, Duration),
+        (function, max_concurrency): (&str, Option<u32>),
     ) {
+        let window = SettingValue::Number(window.as_secs() as u32);
         self.insert(id, subject, Setting::BatchSize, SettingValue::Number(size));
-        self.insert(
-            id,
-            subject,
-            Setting::BatchingWindow,
-            SettingValue::Number(window),
-        );
+        self.insert(id, subject, Setting::BatchingWindow, window);
         self.insert(id, subject, Setting::Paused, SettingValue::Flag(false));
-        self.sources
-            .insert(id.to_owned(), (function.0.to_owned(), function.1));
+        let source = (function.to_owned(), max_concurrency);
+        self.sources.insert(id.to_owned(), source);
     }
 
     fn insert(
@@ -168,14 +131,14 @@ impl TunableSettings {
         setting: Setting,
         value: SettingValue,
     ) {
-        self.subjects.insert(target.to_owned(), subject);
-        self.values.insert(
-            (target.to_owned(), setting),
-            SettingEntry {
-                initial: value.clone(),
-                value,
-            },
-        );
+        let view = SettingView {
+            target: target.to_owned(),
+            subject,
+            setting,
+            initial: value.clone(),
+            value,
+        };
+        self.values.insert((target.to_owned(), setting), view);
     }
 
     /// Checks a change and applies it. `None`: the value is in force already.
@@ -188,38 +151,34 @@ impl TunableSettings {
         who: &str,
         request: &SettingChange,
     ) -> Result<Option<AppliedChange>, String> {
+        let target = &request.target;
         let (subject, setting) = self.find(request)?;
-        let refused = |why: String| format!("{} of {} {why}.", setting.name(), request.target);
-        let mut new = setting.read(&request.value).map_err(refused)?;
-        let paused = self
-            .partitions
-            .get(&request.target)
-            .filter(|_| setting == Setting::PausedPartitions);
-        let paused = paused.map(|(topics, now)| {
-            let paused = partitions::parse_list(&request.value, now, topics).map_err(refused)?;
-            Ok::<_, String>((partitions::format_list(&paused, topics), paused))
-        });
-        let paused = paused.transpose()?.map(|(written, paused)| {
-            new = SettingValue::Text(written);
-            paused
-        });
+        let refused = |why: String| format!("{} of {target} {why}.", setting.name());
+        let of_mapping = self.partitions.get(target);
+        let (new, paused) = match of_mapping.filter(|_| setting == Setting::PausedPartitions) {
+            Some((topics, now)) => {
+                let paused =
+                    partitions::parse_list(&request.value, now, topics).map_err(refused)?;
+                let written = partitions::format_list(&paused, topics);
+                (SettingValue::Text(written), Some(paused))
+            }
+            None => (setting.read(&request.value).map_err(refused)?, None),
+        };
         if let SettingTarget::Queue { fifo } = subject {
-            self.queue_takes(&request.target, fifo, setting, &new)?;
+            self.queue_takes(target, fifo, setting, &new)?;
         }
-        let Some(entry) = self.values.get_mut(&(request.target.clone(), setting)) else {
+        let known = self.values.get_mut(&(target.clone(), setting));
+        let Some(view) = known.filter(|view| view.value != new) else {
             return Ok(None);
         };
-        if entry.value == new {
-            return Ok(None);
-        }
-        let old = std::mem::replace(&mut entry.value, new.clone());
-        if let Some(((_, now), paused)) = self.partitions.get_mut(&request.target).zip(paused) {
+        let old = std::mem::replace(&mut view.value, new.clone());
+        if let Some(((_, now), paused)) = self.partitions.get_mut(target).zip(paused) {
             *now = paused;
         }
         let change = AppliedChange {
             at_ms,
             who: who.to_owned(),
-            target: request.target.clone(),
+            target: target.clone(),
             setting,
             old,
             new,
@@ -229,30 +188,32 @@ impl TunableSettings {
     }
 
     fn find(&self, request: &SettingChange) -> Result<(SettingTarget, Setting), String> {
-        let Some(subject) = self.subjects.get(&request.target).copied() else {
-            let names = || self.subjects.keys().map(String::as_str);
-            let hint = nearest(&request.target, names())
+        let target = &request.target;
+        let all = self.values.values();
+        let known: Vec<&SettingView> = all.clone().filter(|view| view.target == *target).collect();
+        if known.is_empty() {
+            let mut names: Vec<&str> = all.map(|view| view.target.as_str()).collect();
+            names.dedup();
+            let hint = nearest(target, names.iter().copied())
                 .map(|near| format!(" Did you mean {near}?"))
                 .unwrap_or_default();
-            let all: Vec<&str> = names().collect();
             return Err(format!(
-                "there is nothing called {} to set.{hint} There is: {}.",
-                request.target,
-                all.join(", ")
-            ));
-        };
-        let known = Setting::of(subject);
-        let setting = Setting::named(&request.setting).filter(|setting| known.contains(setting));
-        let names: Vec<&str> = known.iter().map(|setting| setting.name()).collect();
-        let setting = setting.ok_or_else(|| {
-            format!(
-                "{} has no setting {}. It has: {}.",
-                request.target,
-                request.setting,
+                "there is nothing called {target} to set.{hint} There is: {}.",
                 names.join(", ")
-            )
-        })?;
-        Ok((subject, setting))
+            ));
+        }
+        let view = known
+            .iter()
+            .find(|view| view.setting.name() == request.setting);
+        view.map(|view| (view.subject, view.setting))
+            .ok_or_else(|| {
+                let names: Vec<&str> = known.iter().map(|view| view.setting.name()).collect();
+                format!(
+                    "{target} has no setting {}. It has: {}.",
+                    request.setting,
+                    names.join(", ")
+                )
+            })
     }
 
     /// The template's rules for batches of a queue.
@@ -295,33 +256,28 @@ impl TunableSettings {
         Ok(())
     }
 
+    fn value(&self, target: &str, setting: Setting) -> Option<&SettingValue> {
+        Some(&self.values.get(&(target.to_owned(), setting))?.value)
+    }
+
     fn number(&self, target: &str, setting: Setting) -> Option<u32> {
-        self.values
-            .get(&(target.to_owned(), setting))?
-            .value
-            .number()
+        self.value(target, setting)?.number()
     }
 
     /// The settings in force of a mapping.
     pub fn for_source(&self, mapping: &str) -> Option<SourceSettings> {
         let (function, own) = self.sources.get(mapping)?;
         let concurrency = self.number(function, Setting::Concurrency).unwrap_or(0);
+        let partitions = self.partitions.get(mapping);
         Some(SourceSettings {
             batch_size: self.number(mapping, Setting::BatchSize)? as usize,
             window: match self.number(mapping, Setting::BatchingWindow)? {
-                0 if self.subjects.get(mapping) == Some(&SettingTarget::Kafka) => self.gathers,
+                0 if partitions.is_some() => self.gathers,
                 seconds => Duration::from_secs(seconds.into()),
             },
             concurrency: own.map_or(concurrency, |own| own.min(concurrency)) as usize,
-            paused: self
-                .values
-                .get(&(mapping.to_owned(), Setting::Paused))
-                .is_some_and(|entry| entry.value.is_on()),
-            paused_partitions: self
-                .partitions
-                .get(mapping)
-                .map(|(_, paused)| paused.clone())
-                .unwrap_or_default(),
+            paused: self.value(mapping, Setting::Paused) == Some(&SettingValue::Flag(true)),
+            paused_partitions: partitions.map_or_else(BTreeSet::new, |(_, paused)| paused.clone()),
         })
     }
 
@@ -332,30 +288,18 @@ impl TunableSettings {
 
     /// The change that restores the value with which the host started.
     pub fn initial(&self, target: &str, setting: &str) -> Option<SettingChange> {
-        let entry = self
-            .values
-            .get(&(target.to_owned(), Setting::named(setting)?))?;
+        let mut all = self.values.values();
+        let view = all.find(|view| view.target == target && view.setting.name() == setting)?;
         Some(SettingChange {
             target: target.to_owned(),
             setting: setting.to_owned(),
-            value: entry.initial.to_string(),
+            value: view.initial.to_string(),
         })
     }
 
     /// All settings in force.
     pub fn views(&self) -> Vec<SettingView> {
-        let one = |((target, setting), entry): (&(String, Setting), &SettingEntry)| {
-            let value = entry.value.clone();
-            let initial = entry.initial.clone();
-            Some(SettingView {
-                target: target.clone(),
-                subject: *self.subjects.get(target)?,
-                setting: *setting,
-                value,
-                initial,
-            })
-        };
-        self.values.iter().filter_map(one).collect()
+        self.values.values().cloned().collect()
     }
 
     /// Applied changes, newest first.

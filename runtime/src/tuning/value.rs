@@ -1,4 +1,4 @@
-//! The settings of each kind of target, and their bounds.
+//! The settings, and their bounds.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -72,23 +72,9 @@ impl SettingValue {
             None
         }
     }
-
-    /// Whether the value is `true`.
-    pub fn is_on(&self) -> bool {
-        *self == Self::Flag(true)
-    }
 }
 
 impl Setting {
-    const ALL: [Self; 6] = [
-        Self::BatchSize,
-        Self::BatchingWindow,
-        Self::Paused,
-        Self::PausedPartitions,
-        Self::Concurrency,
-        Self::Log,
-    ];
-
     /// The name on the command line and in usher.toml.
     pub fn name(self) -> &'static str {
         match self {
@@ -99,26 +85,6 @@ impl Setting {
             Self::Concurrency => "concurrency",
             Self::Log => "log",
         }
-    }
-
-    /// The settings of a kind of target.
-    pub fn of(target: SettingTarget) -> &'static [Self] {
-        match target {
-            SettingTarget::Kafka => &[
-                Self::BatchSize,
-                Self::BatchingWindow,
-                Self::Paused,
-                Self::PausedPartitions,
-            ],
-            SettingTarget::Queue { .. } => &[Self::BatchSize, Self::BatchingWindow, Self::Paused],
-            SettingTarget::Function => &[Self::Concurrency],
-            SettingTarget::Host => &[Self::Log],
-        }
-    }
-
-    /// The setting of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|setting| setting.name() == name)
     }
 
     /// Parses a value. The bounds are the template's. A concurrency of 0 is refused, because

@@ -8,19 +8,36 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::supervision::{Component, supervise};
+use crate::supervision::{ComponentRegistry, supervise};
 
 /// Interval at which a drain logs the components that it waits for.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Components that drain together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ComponentSet {
+    registry: ComponentRegistry,
+    stopping: watch::Receiver<bool>,
     tasks: JoinSet<Result<(), String>>,
     names: HashMap<Id, String>,
 }
 
 impl ComponentSet {
+    /// A set of components that are registered, and end after `stopping` turned true.
+    pub(super) fn new(registry: &ComponentRegistry, stopping: &watch::Receiver<bool>) -> Self {
+        Self {
+            registry: registry.clone(),
+            stopping: stopping.clone(),
+            tasks: JoinSet::new(),
+            names: HashMap::new(),
+        }
+    }
+
+    /// Turns true when the host drains.
+    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.clone()
+    }
+
     /// Starts a component. `name` is for messages.
     pub(super) fn start(
         &mut self,
@@ -31,20 +48,14 @@ impl ComponentSet {
             .insert(self.tasks.spawn(component).id(), name.into());
     }
 
-    /// Starts a component that is restarted whenever it ends before `stopping` turns true.
-    pub(super) fn supervise<S, F>(
-        &mut self,
-        part: Component,
-        stopping: &watch::Receiver<bool>,
-        run: S,
-    ) where
+    /// Starts a component that is restarted whenever it ends before the host drains.
+    pub(super) fn supervise<S, F>(&mut self, name: &str, run: S)
+    where
         S: FnMut() -> F + Send + 'static,
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
-        self.start(
-            part.name().to_owned(),
-            supervise(part, stopping.clone(), run),
-        );
+        let component = self.registry.component(name);
+        self.start(name, supervise(component, self.stopping(), run));
     }
 
     pub(super) fn len(&self) -> usize {

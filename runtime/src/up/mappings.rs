@@ -30,19 +30,24 @@ pub(super) struct MappingStarter<'a> {
 impl MappingStarter<'_> {
     /// Invocations of a function at one time at most.
     fn concurrency(&self, function: &str) -> usize {
-        let reserved = self
-            .app
-            .functions
-            .get(function)
-            .and_then(|function| function.concurrency);
-        reserved.map_or(self.options.pool.default_concurrency, |limit| {
-            limit as usize
-        })
+        let function = self.app.functions.get(function);
+        let reserved = function.and_then(|function| function.concurrency);
+        let default = self.options.pool.default_concurrency;
+        reserved.map_or(default, |limit| limit as usize)
     }
 
     /// Starts every enabled mapping.
-    pub(super) fn start(&self, queues: Option<ReadyQueues>) -> Result<Mappings, StartError> {
-        let mut mappings = Mappings::default();
+    pub(super) fn start(
+        &self,
+        components: ComponentSet,
+        queues: Option<ReadyQueues>,
+    ) -> Result<Mappings, StartError> {
+        let mut mappings = Mappings {
+            components,
+            kafka: Vec::new(),
+            sqs: Vec::new(),
+            tuners: BTreeMap::new(),
+        };
         let enabled = self.app.kafka.iter().filter(|mapping| mapping.enabled);
         let count = enabled.clone().count().max(1);
         for mapping in enabled {
@@ -124,7 +129,7 @@ impl MappingStarter<'_> {
 }
 
 /// The mappings that run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Mappings {
     pub(super) components: ComponentSet,
     pub(super) kafka: Vec<kafka::KafkaView>,
@@ -167,11 +172,8 @@ pub(super) async fn ready(app: &Application) -> Result<Option<ReadyQueues>, Star
             .visibility(queue)
             .await
             .map_err(|why| StartError(format!("queue {queue} at {endpoint}: {why}")))?;
-        if let Some(function) = app
-            .functions
-            .get(&mapping.function)
-            .filter(|function| hidden < function.timeout)
-        {
+        let function = app.functions.get(&mapping.function);
+        if let Some(function) = function.filter(|function| hidden < function.timeout) {
             warn_of(queue, hidden, function);
         }
         visibility.insert(queue.to_owned(), hidden);

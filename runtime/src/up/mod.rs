@@ -30,7 +30,6 @@ use self::capacity::Capacity;
 use self::components::ComponentSet;
 use self::mappings::MappingStarter;
 use self::ports::Ports;
-use self::serving::Starter;
 use crate::asynchronous::{self, AsyncDriver, AsyncQueue};
 use crate::clock::epoch_ms;
 use crate::control::{ControlState, Tuner};
@@ -43,7 +42,8 @@ use sam_template::model::Application;
 
 pub use error::StartError;
 pub use options::{HostOptions, InvokeAt, endpoints};
-pub use preflight::{contradictions, missing};
+pub use preflight::{contradictions, keys, missing};
+pub(crate) use preflight::{missing_topics, needed_topics};
 
 /// Runs the application until `shutdown` resolves, then drains and returns. Dropping the future
 /// instead kills what is left.
@@ -66,14 +66,11 @@ pub async fn run(
     let pool = Pool::new(&app, &options.executables, &capacity.pool(&options.pool));
     let invoker: Invoker = pool.clone();
     let registry = options.pool.parts.clone();
-    let starter = Starter {
-        registry: &registry,
-        stopping: &stopping,
-    };
+    let component_set = || ComponentSet::new(&registry, &stopping);
 
     // components that functions need until the pool has ended them
-    let mut base = ComponentSet::default();
-    base.supervise(registry.component("asynchronous events"), &stopping, {
+    let mut base = component_set();
+    base.supervise("asynchronous events", {
         let invoker = invoker.clone();
         let stopping = stopping.clone();
         let drain = options.pool.drain;
@@ -81,20 +78,20 @@ pub async fn run(
     });
     let api = invoke_api::api(&app, &options, &host_file, invoker.clone(), events.clone());
     let host_file_guard = invoke_api::write(&host_file, &options)?;
-    starter.invoke_api(&mut base, ports.invoke_api.clone(), api);
-    let mut apis = ComponentSet::default();
+    serving::invoke_api(&mut base, ports.invoke_api.clone(), api);
+    let mut apis = component_set();
     for (api, listener) in app.apis.iter().zip(&ports.apis) {
         let listener = listener.clone();
-        starter.http_api(&mut apis, listener, api.clone(), &options, invoker.clone());
+        serving::http_api(&mut apis, listener, api.clone(), &options, invoker.clone());
     }
-    starter.schedules(&mut base, &app, &options, &events);
+    serving::schedules(&mut base, &app, &options, events.clone());
     let mappings = MappingStarter {
         app: &app,
         options: &options,
         invoker: &invoker,
         stopping: &stopping,
     };
-    let mut mappings = mappings.start(queues)?;
+    let mut mappings = mappings.start(component_set(), queues)?;
 
     let tuner = Arc::new(Tuner::new(
         initial_settings(&app, &options),
@@ -103,24 +100,19 @@ pub async fn run(
         options.log.clone(),
     ));
     // components that run during the drain, and never end by themselves
-    let mut observers = ComponentSet::default();
+    let mut observers = component_set();
     if let Some((file, changes)) = options.settings.clone() {
         settings::begin(&tuner, &changes)?;
         let tuner = tuner.clone();
-        let part = registry.component("settings of usher.toml");
-        observers.supervise(part, &stopping, move || {
+        observers.supervise("settings of usher.toml", move || {
             settings::follow(file.clone(), tuner.clone(), changes.clone()).map(Ok)
         });
     }
     if let Some(keys) = options.keys.clone() {
-        observers.supervise(
-            registry.component("keys for tokens"),
-            &stopping,
-            move || {
-                let keys = keys.clone();
-                async move { keys.follow().await }.map(Ok)
-            },
-        );
+        observers.supervise("keys for tokens", move || {
+            let keys = keys.clone();
+            async move { keys.follow().await }.map(Ok)
+        });
     }
     if let Some(listener) = ports.control.clone() {
         let state = ControlState {
@@ -137,7 +129,7 @@ pub async fn run(
             started_ms: epoch_ms(SystemTime::now()),
             app: app.clone(),
         };
-        starter.control_port(&mut observers, listener, Arc::new(state));
+        serving::control_port(&mut observers, listener, Arc::new(state));
     }
     tracing::info!(
         functions = app.functions.len(),

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use event_sources::filter::Filters;
 
@@ -133,7 +134,7 @@ pub struct Function {
 }
 
 /// A function of the template that this host cannot run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SkippedFunction {
     /// `FunctionName` if given, else stack and logical id.
     pub name: String,

@@ -3,9 +3,9 @@
 use super::super::arguments::ApplicationArguments;
 use super::super::error::CommandError;
 use super::super::prepare;
+use super::super::settings::control_address;
 use crate::client::{ControlClient, ControlReply};
 use crate::kafka::GroupPosition;
-use sam_template::document::nearest;
 use sam_template::model::{Application, KafkaMapping};
 use sam_template::project::Project;
 
@@ -18,7 +18,7 @@ pub(super) struct SelectedMapping {
 
 impl SelectedMapping {
     pub(super) fn of(source: &ApplicationArguments, id: &str) -> Result<Self, CommandError> {
-        let (project, app) = prepare::application(&source.template, &source.arguments())?;
+        let (project, app) = prepare::application(source)?;
         let mapping = mapping(&app, id)?.clone();
         Ok(Self {
             project,
@@ -37,34 +37,20 @@ impl SelectedMapping {
         &self,
         control: Option<&str>,
     ) -> Result<Option<ControlClient>, CommandError> {
-        let address = match control {
-            Some(text) => Some(text.parse().map_err(|_| {
-                CommandError::configuration(format!(
-                    "--control {text} is no address. Write host address and port, such as \
-                     127.0.0.1:18090."
-                ))
-            })?),
-            None => self.project.control,
-        };
+        let address = control_address(control)?.or(self.project.control);
         let Some(client) = address.map(ControlClient::at) else {
             return Ok(None);
         };
         match prepare::runtime()?.block_on(client.get("/_usher/status")) {
             ControlReply::Answer(status) => {
-                let all = status["mappings"]
-                    .as_array()
-                    .map(Vec::as_slice)
-                    .unwrap_or_default();
-                let Some(one) = all.iter().find(|one| one["mapping"] == self.mapping.id) else {
+                let mut all = status["mappings"].as_array().into_iter().flatten();
+                let Some(one) = all.find(|one| one["mapping"] == self.mapping.id) else {
                     return Ok(None);
                 };
                 let group = &one["group"];
                 let topics = &one["topics"];
-                let same = (
-                    *group == self.mapping.group,
-                    *topics == serde_json::json!(self.mapping.topics),
-                );
-                match same {
+                let same_topics = *topics == serde_json::json!(self.mapping.topics);
+                match (*group == self.mapping.group, same_topics) {
                     (true, true) => Ok(Some(client)),
                     (false, _) if control.is_none() => Ok(None),
                     _ => Err(CommandError::configuration(format!(
@@ -85,27 +71,16 @@ pub(super) fn mapping<'a>(
     app: &'a Application,
     id: &str,
 ) -> Result<&'a KafkaMapping, CommandError> {
-    app.kafka
-        .iter()
-        .find(|mapping| mapping.id == id)
-        .ok_or_else(|| {
-            let names: Vec<&str> = app
-                .kafka
-                .iter()
-                .map(|mapping| mapping.id.as_str())
-                .collect();
-            let hint = nearest(id, names.iter().copied())
-                .map(|near| format!(" Did you mean {near}?"))
-                .unwrap_or_default();
-            let all = if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            };
-            CommandError::configuration(format!(
-                "there is no Kafka mapping {id}.{hint} There is: {all}."
-            ))
-        })
+    let found = app.kafka.iter().find(|mapping| mapping.id == id);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = app
+            .kafka
+            .iter()
+            .map(|mapping| mapping.id.as_str())
+            .collect();
+        let message = format!("there is no Kafka mapping {id}.");
+        CommandError::unknown(&message, id, "There is", &names)
+    })
 }
 
 /// The partition written as `3` or `topic-3`.

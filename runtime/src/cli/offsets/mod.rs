@@ -11,11 +11,12 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use self::mapping::{SelectedMapping, mapping, select_partition};
 use self::table::{PositionRow, table};
-use super::error::{CommandError, IN_PART};
-use super::operations::{ListOffsets, OffsetsArguments, OffsetsCommand, SeekOffsets, SkipOffset};
+use super::error::{CommandError, exit_code};
+use super::operations::{ListOffsets, OffsetsCommand, SeekOffsets, SkipOffset};
 use super::prepare;
 use super::settings::print;
 use crate::client::{ControlClient, ControlReply};
@@ -27,8 +28,8 @@ use crate::terminal::line;
 /// Path of a running host.
 const PATH: &str = "/_usher/offsets";
 
-pub(super) fn run(arguments: &OffsetsArguments) -> Result<ExitCode, CommandError> {
-    match &arguments.verb {
+pub(super) fn run(command: &OffsetsCommand) -> Result<ExitCode, CommandError> {
+    match command {
         OffsetsCommand::List(list) => self::list(list),
         OffsetsCommand::Skip(skip) => self::skip(skip),
         OffsetsCommand::Seek(seek) => self::seek(seek),
@@ -36,7 +37,7 @@ pub(super) fn run(arguments: &OffsetsArguments) -> Result<ExitCode, CommandError
 }
 
 fn list(arguments: &ListOffsets) -> Result<ExitCode, CommandError> {
-    let (_, app) = prepare::application(&arguments.source.template, &arguments.source.arguments())?;
+    let (_, app) = prepare::application(&arguments.source)?;
     let mappings = match &arguments.mapping {
         Some(id) => vec![mapping(&app, id)?],
         None => app.kafka.iter().collect(),
@@ -50,19 +51,12 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, CommandError> {
         let _ = writeln!(out, "{} (group {})", mapping.id, line(&mapping.group));
         match positions::group_positions(mapping) {
             Ok(all) => {
-                let lags: Vec<Option<i64>> = all
-                    .iter()
-                    .map(|standing| positions::lag(mapping, standing))
-                    .collect();
-                let rows = all
-                    .into_iter()
-                    .zip(lags)
-                    .map(|(standing, lag)| PositionRow {
-                        standing,
-                        lag,
-                        to: None,
-                    });
-                out += &table(&rows.collect::<Vec<_>>());
+                let row = |standing| PositionRow {
+                    lag: positions::lag(mapping, &standing),
+                    standing,
+                    to: None,
+                };
+                out += &table(&all.into_iter().map(row).collect::<Vec<_>>());
             }
             Err(why) => {
                 troubled = true;
@@ -71,11 +65,7 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, CommandError> {
         }
     }
     print(&out)?;
-    Ok(if troubled {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(exit_code(!troubled, false))
 }
 
 fn skip(arguments: &SkipOffset) -> Result<ExitCode, CommandError> {
@@ -204,19 +194,13 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
         wrong.concat(),
         rows.len()
     ))?;
-    Ok(match (wrong.is_empty(), moved) {
-        (true, _) => ExitCode::SUCCESS,
-        (false, 0) => ExitCode::FAILURE,
-        (false, _) => ExitCode::from(IN_PART),
-    })
+    Ok(exit_code(wrong.is_empty(), moved > 0))
 }
 
 /// Sends the change to the host. Returns what became of the record or the partition.
 fn send_change(host: &ControlClient, change: &PositionChange) -> Result<String, CommandError> {
     let who = super::settings::user();
-    let body =
-        serde_json::to_value(change).map_err(|error| CommandError::failure(error.to_string()))?;
-    match prepare::runtime()?.block_on(host.change(PATH, &who, &body)) {
+    match prepare::runtime()?.block_on(host.change(PATH, &who, &json!(change))) {
         ControlReply::Answer(answer) => {
             Ok(answer["became"].as_str().unwrap_or_default().to_owned())
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::super::shown;
 use crate::kafka::GroupPosition;
 use crate::terminal::line;
 
@@ -32,12 +33,10 @@ pub(super) fn table(rows: &[PositionRow]) -> String {
         "  {:40} {:>12} {:>12} {:>12} {:>12} {head:>12}\n",
         "partition", "committed", "start", "end", "lag"
     );
-    let shown =
-        |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     for PositionRow { standing, lag, to } in rows {
-        let to = to.map(|to| to.to_string()).unwrap_or_default();
-        let committed = shown(standing.committed);
-        let lag = shown(*lag);
+        let to = shown(*to, "");
+        let committed = shown(standing.committed, "-");
+        let lag = shown(*lag, "-");
         let _ = writeln!(
             out,
             "  {:40} {committed:>12} {:>12} {:>12} {lag:>12} {to:>12}",

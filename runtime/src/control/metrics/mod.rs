@@ -1,49 +1,59 @@
 //! `GET /metrics`: counters and gauges of functions and sources, and the metrics that functions
 //! print (EMF).
 
-mod events;
-mod functions;
 mod host;
-mod kafka;
 mod printed;
-mod queues;
 mod sources;
 
-use event_sources::Millis;
+use std::fmt::Display;
 
 use super::status::HostStatus;
 use crate::observation::{Exposition, MetricKind, Observations};
 
 pub(super) fn render(status: &HostStatus, observations: &Observations) -> String {
     let mut out = Exposition::default();
-    out.single(
-        "usher_memory_bytes",
-        MetricKind::Gauge,
-        "Resident memory of the host's own process.",
-        status.memory_bytes,
-    );
-    let started = status.started_ms as f64 / 1000.0;
-    out.single(
-        "usher_start_time_seconds",
-        MetricKind::Gauge,
-        "When the host started, seconds since 1970.",
-        started,
-    );
-    functions::functions(&mut out, &status.functions);
-    functions::durations(&mut out, observations);
-    kafka::kafka(&mut out, &status.mappings);
-    queues::queues(&mut out, &status.queues);
-    events::events(&mut out, &status.events);
+    host::process(&mut out, status);
+    host::functions(&mut out, &status.functions);
+    host::durations(&mut out, observations);
     sources::sources(&mut out, status);
-    host::keys(&mut out, status.keys.as_ref());
-    host::connections(&mut out, &status.connections);
-    host::parts(&mut out, &status.parts);
+    host::parts(&mut out, status);
     printed::printed(&mut out, &observations.series());
     out.finish()
 }
 
-fn seconds(milliseconds: Millis) -> f64 {
-    milliseconds as f64 / 1000.0
+/// A family of metrics: the end of its name, its text of help, and the value of one item; `None`:
+/// the item has no sample.
+type Family<T> = (&'static str, &'static str, fn(&T) -> Option<f64>);
+
+/// Writes a table of families, each with a sample for every item.
+fn table<T, const LABELS: usize>(
+    out: &mut Exposition,
+    prefix: &str,
+    items: &[T],
+    labels: fn(&T) -> [(&'static str, &dyn Display); LABELS],
+    families: &[Family<T>],
+) {
+    for (name, help, value) in families {
+        let name = format!("{prefix}_{name}");
+        out.family(&name, MetricKind::of(&name), help);
+        for item in items {
+            let labels = labels(item).map(|(label, text)| (label, text.to_string()));
+            let labels = labels
+                .each_ref()
+                .map(|(label, text)| (*label, text.as_str()));
+            if let Some(value) = value(item) {
+                out.sample(&name, &labels, value);
+            }
+        }
+    }
+}
+
+fn count(number: usize) -> Option<f64> {
+    Some(number as f64)
+}
+
+fn total(number: u64) -> Option<f64> {
+    Some(number as f64)
 }
 
 #[cfg(test)]

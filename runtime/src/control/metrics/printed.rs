@@ -5,9 +5,10 @@ use crate::observation::{Exposition, MetricKind, Series};
 /// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with
 /// its dimensions as labels.
 pub(super) fn printed(out: &mut Exposition, series: &Series) {
+    let names = series.names();
     let mut rows: Vec<_> = series
         .iter()
-        .map(|(key, summed)| (series.family_of(&key.1), key, summed))
+        .map(|(key, summed)| (names.family_of(&key.1), key, summed))
         .collect();
     // the samples of a family stand together, from all functions
     rows.sort_by_key(|row| row.0);
@@ -21,24 +22,14 @@ pub(super) fn printed(out: &mut Exposition, series: &Series) {
         labels.extend(
             dimensions
                 .iter()
-                .map(|(dimension, value)| (series.label_of(dimension), value.as_str())),
+                .map(|(dimension, value)| (names.label_of(dimension), value.as_str())),
         );
         out.sample(&format!("{name}_sum"), &labels, summed.sum);
         out.sample(&format!("{name}_count"), &labels, summed.count);
     }
     let help = "Metrics that functions printed and that found no room: too many dimensions.";
-    out.single(
-        "usher_emf_dropped_total",
-        MetricKind::Counter,
-        help,
-        series.dropped(),
-    );
+    out.single("usher_emf_dropped_total", help, series.dropped());
     let help =
         "Metrics and dimensions that functions named like others: they have a longer name here.";
-    out.single(
-        "usher_emf_renamed",
-        MetricKind::Gauge,
-        help,
-        series.renamed(),
-    );
+    out.single("usher_emf_renamed", help, names.renamed());
 }

@@ -8,14 +8,15 @@ mod servers;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::http;
+use crate::http::{self, KeyStore, RefreshIntervals};
 use crate::tuning::{TunableSettings, changes_between};
 use crate::up::error::StartError;
 use crate::up::options::HostOptions;
-use sam_template::model::Application;
-use sam_template::project::{SETTINGS, SettingChange};
+use sam_template::model::{Api, Application};
+use sam_template::project::{Project, SETTINGS, SettingChange};
 
 pub use servers::missing;
+pub(crate) use servers::{missing_topics, needed_topics};
 
 pub(super) async fn check(app: &Application, options: &HostOptions) -> Result<(), StartError> {
     let changes = options
@@ -72,14 +73,19 @@ pub fn contradictions(
         .map(|function| format!("function {}: Timeout must be 1 to 900 s", function.id))
         .collect();
     problems.extend(refused_settings(app, changes, concurrency));
-    let mut groups = BTreeSet::new();
-    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-        if !app.functions.contains_key(&mapping.function) {
-            problems.push(format!(
-                "mapping {}: there is no function {}",
-                mapping.id, mapping.function
-            ));
+    let kafka = app.kafka.iter().filter(|mapping| mapping.enabled);
+    let queues = app.sqs.iter().filter(|mapping| mapping.enabled);
+    let queues = queues.map(|mapping| (&mapping.id, &mapping.function));
+    let topics = kafka
+        .clone()
+        .map(|mapping| (&mapping.id, &mapping.function));
+    for (id, function) in topics.chain(queues) {
+        if !app.functions.contains_key(function) {
+            problems.push(format!("mapping {id}: there is no function {function}"));
         }
+    }
+    let mut groups = BTreeSet::new();
+    for mapping in kafka {
         for topic in &mapping.topics {
             if !groups.insert((&mapping.group, topic)) {
                 problems.push(format!(
@@ -90,15 +96,27 @@ pub fn contradictions(
             }
         }
     }
-    for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
-        if !app.functions.contains_key(&mapping.function) {
-            problems.push(format!(
-                "mapping {}: there is no function {}",
-                mapping.id, mapping.function
-            ));
-        }
-    }
     problems
+}
+
+/// The keys for the authorizers of all APIs. `None`: no API has an authorizer.
+///
+/// # Errors
+/// Why there are no keys; a sentence each.
+pub async fn keys(project: &Project, app: &Application) -> Result<Option<KeyStore>, Vec<String>> {
+    let guarded = |api: &Api| api.routes.iter().any(|route| route.authorizer.is_some());
+    if !app.apis.iter().any(guarded) {
+        return Ok(None);
+    }
+    let Some(source) = project.jwks.clone() else {
+        let unchecked = app
+            .apis
+            .iter()
+            .filter_map(|api| http::check(api, false).err());
+        return Err(unchecked.collect());
+    };
+    let loaded = KeyStore::load(source, RefreshIntervals::default()).await;
+    loaded.map(Some).map_err(|wrong| vec![wrong])
 }
 
 /// Settings that the running host would refuse; a sentence each.

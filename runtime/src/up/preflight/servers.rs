@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::listener::{Endpoint, Listener};
 use crate::{kafka, sqs};
-use sam_template::model::{Application, Destination, KafkaSecurity};
+use sam_template::model::{Application, Destination, KafkaMapping, KafkaSecurity};
 use sam_template::project::{LocalServer, local_servers};
 
 /// Time for a broker to list its topics.
@@ -38,10 +38,7 @@ pub async fn missing(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
 async fn brokers(app: &Application) -> Vec<String> {
     let mut clusters: Vec<(&str, &KafkaSecurity, Vec<String>)> = Vec::new();
     for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-        let mut topics = mapping.topics.clone();
-        if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
-            topics.push(topic.clone());
-        }
+        let topics = needed_topics(mapping);
         let servers = mapping.bootstrap_servers.as_str();
         let security = &mapping.security;
         match clusters
@@ -62,22 +59,41 @@ async fn brokers(app: &Application) -> Vec<String> {
             ));
             continue;
         }
-        let listing = tokio::task::spawn_blocking({
-            let servers = servers.to_owned();
-            let security = security.clone();
-            move || kafka::probe(&servers, &security, &topics, BROKER_TIMEOUT)
-        });
-        match listing.await {
-            Ok(Ok(missing)) if missing.is_empty() => {}
-            Ok(Ok(missing)) => tracing::warn!(
+        match missing_topics(servers, security, topics).await {
+            Ok(missing) if missing.is_empty() => {}
+            Ok(missing) => tracing::warn!(
                 ?missing,
                 "topics do not exist yet; they are read as soon as they do"
             ),
-            Ok(Err(problem)) => problems.push(problem),
-            Err(error) => problems.push(error.to_string()),
+            Err(problem) => problems.push(problem),
         }
     }
     problems
+}
+
+/// The topics that a mapping reads, and the one that receives its failure records.
+pub(crate) fn needed_topics(mapping: &KafkaMapping) -> Vec<String> {
+    let mut topics = mapping.topics.clone();
+    if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
+        topics.push(topic.clone());
+    }
+    topics
+}
+
+/// The topics that a cluster does not have.
+///
+/// # Errors
+/// The cluster does not respond, or rejects the login or certificate.
+pub(crate) async fn missing_topics(
+    servers: &str,
+    security: &KafkaSecurity,
+    topics: Vec<String>,
+) -> Result<Vec<String>, String> {
+    let servers = servers.to_owned();
+    let security = security.clone();
+    let probe = move || kafka::probe(&servers, &security, &topics, BROKER_TIMEOUT);
+    let probed = tokio::task::spawn_blocking(probe).await;
+    probed.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// Checks SQS once, if the application uses it, and the queues that the template does not create.
