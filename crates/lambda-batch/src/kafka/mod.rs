@@ -8,15 +8,9 @@
 //! missing, unknown fields. An event is refused as a whole only if it is not a Kafka event, or if a
 //! record has no topic, partition or offset: it could not be acknowledged then.
 
-#[macro_use]
-mod visitor;
-
-mod base64;
 mod batch;
 mod canonical;
 mod decode;
-mod headers;
-mod number;
 mod record;
 
 #[cfg(test)]
