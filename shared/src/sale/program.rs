@@ -1,54 +1,23 @@
 //! A program: one event on sale, its categories and their seats.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::layout::{Layout, SeatPlace};
-use crate::message::{BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard};
+use crate::message::{
+    BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard, word_value,
+};
 
 /// Maximum seats of a program, all categories together.
 pub const MAX_SEATS_PER_PROGRAM: u32 = 200_000;
 /// Maximum categories of a program.
 pub const MAX_CATEGORIES: usize = 100;
 
-/// Whether a program accepts orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProgramStatus {
+word_value! {
+    /// Whether a program accepts orders.
+    ProgramStatus, "program status", "on_sale or stopped";
+
     /// Orders are accepted.
-    OnSale,
+    OnSale = "on_sale",
     /// No new orders. Existing ones continue.
-    Stopped,
-}
-
-impl ProgramStatus {
-    /// As Postgres and the API write it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OnSale => "on_sale",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-impl fmt::Display for ProgramStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for ProgramStatus {
-    type Err = BadValue;
-
-    fn from_str(s: &str) -> Result<Self, BadValue> {
-        match s {
-            "on_sale" => Ok(Self::OnSale),
-            "stopped" => Ok(Self::Stopped),
-            _ => Err(BadValue {
-                what: "program status",
-                rule: "on_sale or stopped",
-            }),
-        }
-    }
+    Stopped = "stopped",
 }
 
 /// Seats of one kind and price.
