@@ -36,7 +36,7 @@ pub(super) fn decide_all<'a>(
     now_ms: i64,
     pay_by: impl Fn(i64) -> i64,
     stored: &mut StoredBatch<'a>,
-) -> Vec<i64> {
+) -> Vec<OrderNumber> {
     let mut new = Vec::with_capacity(plan.firsts.len());
     let repeated: BTreeSet<OrderNumber> = plan
         .repeats
@@ -67,7 +67,7 @@ pub(super) fn decide_all<'a>(
             RowOutcome::Found(row) => (found(&row, *request, stored), *row),
         };
         if matches!(decision, Decision::Created | Decision::Rejected { .. }) {
-            new.push(number.get());
+            new.push(number);
         }
         if repeated.contains(&number) {
             rows.insert(number, row.clone());
