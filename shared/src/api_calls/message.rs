@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::{
     BadValue, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId, UserId,
-    checked_message,
+    checked_json,
 };
 
 /// Sent by storefront to `{env}-api-call`, without a key. Schema version 1.
@@ -99,4 +99,4 @@ impl ApiCall {
     }
 }
 
-checked_message!(ApiCall);
+checked_json!(ApiCall);

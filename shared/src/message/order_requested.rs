@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{
     BadValue, BodyHash, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber,
-    ProgramId, SeatIndex, UserId, checked_message,
+    ProgramId, SeatIndex, UserId, checked_json,
 };
 
 /// Sent by storefront to `{env}-order-create`, keyed by the order number. Schema version 1.
@@ -95,7 +95,7 @@ impl OrderRequested {
     }
 }
 
-checked_message!(OrderRequested);
+checked_json!(OrderRequested);
 
 #[cfg(test)]
 #[path = "order_requested_tests.rs"]

@@ -61,9 +61,9 @@ impl Store {
         let version = sqlx::query_scalar(include_str!("sql/program_update.sql"))
             .bind(id)
             .bind(expected)
-            .bind(change.title())
-            .bind(change.pay_window_ms())
-            .bind(change.user_limit().map(|tickets| tickets as i32))
+            .bind(change.title.as_deref())
+            .bind(change.pay_window_ms)
+            .bind(change.user_limit.map(|tickets| tickets as i32))
             .fetch_optional(&mut *tx)
             .await?;
         let Some(version) = version else {
@@ -121,7 +121,7 @@ async fn update_categories(
     id: ProgramId,
     change: &ProgramChange,
 ) -> Result<Option<CategoryNo>, StoreError> {
-    let changes = change.categories();
+    let changes = &change.categories;
     if changes.is_empty() {
         return Ok(None);
     }

@@ -37,6 +37,8 @@ impl Shard {
     }
 }
 
+as_number!(Shard(u8), { "type": "integer", "minimum": 0, "maximum": 63 });
+
 impl fmt::Display for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s{:02}", self.0)

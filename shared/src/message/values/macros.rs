@@ -15,9 +15,14 @@ macro_rules! schema {
     };
 }
 
-/// A JSON string by `Display` and `FromStr`, for numbers that would lose digits: of this pattern.
+/// A JSON string by `Display` and `FromStr`, as for numbers that would lose digits; with a schema
+/// if a pattern is given.
 macro_rules! as_string {
     ($name:ident, $pattern:expr) => {
+        as_string!($name);
+        schema!($name, { "type": "string", "pattern": $pattern });
+    };
+    ($name:ident) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -30,12 +35,10 @@ macro_rules! as_string {
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
-
-        schema!($name, { "type": "string", "pattern": $pattern });
     };
 }
 
-/// A JSON number, for a value declared by [`number_values`].
+/// A JSON number that `new` checks.
 macro_rules! as_number {
     ($name:ident($number:ty), $schema:tt) => {
         impl serde::Serialize for $name {
@@ -152,15 +155,15 @@ macro_rules! word_value {
     };
 }
 
-/// JSON of a message with `#[serde(remote = "Self")]`: the derived functions, which such a type has
+/// JSON of a type with `#[serde(remote = "Self")]`: the derived functions, which such a type has
 /// as its own, and `check` after decoding.
-macro_rules! checked_message {
+macro_rules! checked_json {
     ($name:ident) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let message = Self::deserialize(deserializer)?;
-                message.check().map_err(serde::de::Error::custom)?;
-                Ok(message)
+                let value = Self::deserialize(deserializer)?;
+                value.check().map_err(serde::de::Error::custom)?;
+                Ok(value)
             }
         }
 
@@ -172,6 +175,6 @@ macro_rules! checked_message {
     };
 }
 
-pub(crate) use {checked_message, word_value};
+pub(crate) use {as_string, checked_json, word_value};
 #[cfg(feature = "postgres")]
 pub(crate) use {from_digits, number_values};

@@ -7,7 +7,7 @@ mod identity;
 mod numbers;
 mod text;
 
-pub(crate) use macros::{checked_message, word_value};
+pub(crate) use macros::{as_string, checked_json, word_value};
 #[cfg(feature = "postgres")]
 pub(crate) use macros::{from_digits, number_values};
 
