@@ -9,7 +9,7 @@ use super::plan::{CollectPlan, CollectorPosition, NewRecords, PartitionStep};
 use super::{CollectedBatch, Store, StoreError};
 use crate::api_calls::{Caps, Labels, Minute, RollUp, counted_at_ms};
 use crate::store::columns::column;
-use crate::store::gaps::{self, OffsetRange};
+use crate::store::gaps;
 use crate::store::park::park;
 use crate::store::pool::BoundedConnection;
 use crate::store::progress::ProgressMark;
@@ -26,20 +26,27 @@ impl Store {
         let positions = lock(&mut tx, plan).await?;
         let mut steps = plan.steps(&positions);
         let mut recreated = Vec::new();
+        let mut gaps = Vec::new();
+        let mut redelivered = Vec::new();
         for (seen, step) in plan.seen.iter().zip(&mut steps) {
             if step.source.is_none() {
-                step.source =
-                    Some(source(&mut tx, seen.topic, seen.partition, step.mark.incarnation).await?);
+                step.source = Some(
+                    source(
+                        &mut tx,
+                        seen.topic,
+                        seen.partition,
+                        step.advance.mark.incarnation,
+                    )
+                    .await?,
+                );
             }
-            if step.recreated {
+            let advance = &mut step.advance;
+            if advance.recreated {
                 recreated.push((seen.topic.to_owned(), seen.partition));
             }
+            gaps.extend(advance.gap.take());
+            redelivered.extend(advance.redelivered.take());
         }
-        let gaps: Vec<OffsetRange> = steps.iter().filter_map(|step| step.gap.clone()).collect();
-        let redelivered: Vec<OffsetRange> = steps
-            .iter()
-            .filter_map(|step| step.redelivered.clone())
-            .collect();
         let new = plan.new_records(&steps, gaps::missing(&mut tx, &redelivered).await?);
         if !new.calls.is_empty() {
             let sums = sums(&mut tx, &new, caps).await?;
@@ -164,10 +171,10 @@ async fn advance_progress(
     sqlx::query(include_str!("sql/calls_advance.sql"))
         .bind(column(&plan.seen, |seen| seen.topic))
         .bind(column(&plan.seen, |seen| seen.partition))
-        .bind(column(steps, |step| step.mark.incarnation))
+        .bind(column(steps, |step| step.advance.mark.incarnation))
         .bind(column(steps, |step| step.source))
-        .bind(column(steps, |step| step.mark.next_offset))
-        .bind(column(steps, |step| step.mark.appended_ms))
+        .bind(column(steps, |step| step.advance.mark.next_offset))
+        .bind(column(steps, |step| step.advance.mark.appended_ms))
         .execute(tx)
         .await?;
     Ok(())
