@@ -80,7 +80,7 @@ fn apply(local: &LocalState, entries: &[Entry], began: DualInstant) {
     match changes {
         // A full read may leave entries that were published before `began`.
         Ok(changes) if entries.len() < BroadcastReader::MAX_ENTRIES => {
-            local.rules().apply(changes, began)
+            local.rules().apply(changes, began);
         }
         Ok(changes) => local.rules().apply_partial(changes),
         // The entry may concern any program.

@@ -51,7 +51,9 @@ struct Event {
 }
 
 /// `{"topic-0": [...], ...}`, in the order of the event and with repeated names.
-struct Partitions(Vec<(String, Option<Vec<Map<String, Value>>>)>);
+struct Partitions(Vec<(String, Option<Vec<AnyRecord>>)>);
+
+type AnyRecord = Map<String, Value>;
 
 impl<'de> Deserialize<'de> for Partitions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -75,7 +77,7 @@ impl<'de> Visitor<'de> for Partitions {
 }
 
 /// Adds a record of the partition `name`, such as `topic-0`. `None` if it has no position.
-fn read(batch: &mut KafkaBatch, name: &str, record: &Map<String, Value>) -> Option<()> {
+fn read(batch: &mut KafkaBatch, name: &str, record: &AnyRecord) -> Option<()> {
     let (topic_of_name, partition_of_name) = name.rsplit_once('-').unzip();
     let topic = match record.get("topic") {
         Some(Value::String(topic)) => topic,
