@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::{
     BadValue, CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId, UserId,
+    checked_json,
 };
 
 /// Sent by storefront to `{env}-api-call`, without a key. Schema version 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "UncheckedCall")]
-#[schemars(!try_from)]
+#[serde(remote = "Self")]
+#[schemars(!remote)]
 pub struct ApiCall {
     /// Schema version: 1.
     #[schemars(range(min = 1, max = 1))]
@@ -98,62 +99,4 @@ impl ApiCall {
     }
 }
 
-/// The same fields before they are checked.
-#[derive(Deserialize)]
-struct UncheckedCall {
-    v: u16,
-    id: CallId,
-    at_ms: i64,
-    method: CallMethod,
-    route: CallRoute,
-    url: CallUrl,
-    status: u16,
-    duration_us: u64,
-    client: CallClient,
-    #[serde(default)]
-    user: Option<UserId>,
-    #[serde(default)]
-    ip: Option<IpAddr>,
-    #[serde(default)]
-    trace: Option<TraceId>,
-    instance: CallInstance,
-}
-
-impl TryFrom<UncheckedCall> for ApiCall {
-    type Error = InvalidCall;
-
-    fn try_from(call: UncheckedCall) -> Result<Self, InvalidCall> {
-        let UncheckedCall {
-            v,
-            id,
-            at_ms,
-            method,
-            route,
-            url,
-            status,
-            duration_us,
-            client,
-            user,
-            ip,
-            trace,
-            instance,
-        } = call;
-        let call = Self {
-            v,
-            id,
-            at_ms,
-            method,
-            route,
-            url,
-            status,
-            duration_us,
-            client,
-            user,
-            ip,
-            trace,
-            instance,
-        };
-        call.check()?;
-        Ok(call)
-    }
-}
+checked_json!(ApiCall);

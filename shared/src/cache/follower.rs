@@ -38,7 +38,7 @@ pub async fn follow(
             }
         };
         // The position is fixed from here: a program loaded before may have changed unnoticed.
-        local.begin(began);
+        local.rules().begin(began);
         outage.end();
         loop {
             let began = DualInstant::now();
@@ -60,10 +60,10 @@ pub async fn follow(
                         "changes may have been missed; programs in memory are discarded"
                     );
                     outage.end();
-                    local.begin(began);
+                    local.rules().begin(began);
                 }
                 Err(error) => {
-                    local.fail();
+                    local.rules().fail();
                     outage.note(&error);
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -79,12 +79,14 @@ fn apply(local: &LocalState, entries: &[Entry], began: DualInstant) {
         .collect();
     match changes {
         // A full read may leave entries that were published before `began`.
-        Ok(changes) if entries.len() < BroadcastReader::MAX_ENTRIES => local.apply(changes, began),
-        Ok(changes) => local.apply_partial(changes),
+        Ok(changes) if entries.len() < BroadcastReader::MAX_ENTRIES => {
+            local.rules().apply(changes, began);
+        }
+        Ok(changes) => local.rules().apply_partial(changes),
         // The entry may concern any program.
         Err(error) => {
             tracing::error!(%error, "an entry cannot be parsed; programs in memory are discarded");
-            local.begin(began);
+            local.rules().begin(began);
         }
     }
 }

@@ -126,7 +126,7 @@ impl<T: ProgramSource> ProgramCache<T> {
     pub async fn find_committed(&self, id: ProgramId) -> Result<Found, T::Error> {
         let found = self.source.program(id).await?.map(Arc::new);
         if let Some(program) = &found {
-            self.local.raise(ProgramChanged {
+            self.local.rules().raise(ProgramChanged {
                 id,
                 version: program.version,
             });
@@ -138,7 +138,7 @@ impl<T: ProgramSource> ProgramCache<T> {
     /// version from now on. Other instances receive the change through the streams, and so does the
     /// shared cache if Redis is down now.
     pub async fn changed(&self, change: ProgramChanged) {
-        self.local.raise(change);
+        self.local.rules().raise(change);
         if let Err(error) = self.shared.raise(change).await {
             tracing::warn!(
                 program = %change.id,

@@ -94,17 +94,10 @@ impl CacheSettings {
         let absent_ttl = reader.milliseconds_or("PROGRAM_CACHE_ABSENT_TTL_MS", 1..=60_000, 1_000);
         let entries = reader.integer_or("PROGRAM_CACHE_ENTRIES", 1..=1_000_000, 1_000);
         let fresh_for = reader.milliseconds_or("PROGRAM_CACHE_FRESH_MS", 200..=60_000, 2_000);
-        let feed = match reader.text_or("PROGRAM_CACHE_READER", "false")?.as_str() {
-            "true" => fresh_for.map(|fresh_for| ChangeFeed::Follows { fresh_for }),
-            "false" => Some(ChangeFeed::Unavailable),
-            other => {
-                reader.refuse(
-                    "PROGRAM_CACHE_READER",
-                    format_args!("is {other:?}"),
-                    "true or false",
-                );
-                None
-            }
+        let feed = if reader.switch_or("PROGRAM_CACHE_READER", false)? {
+            fresh_for.map(|fresh_for| ChangeFeed::Follows { fresh_for })
+        } else {
+            Some(ChangeFeed::Unavailable)
         };
         // Without a change feed, age alone bounds outdated data.
         let max_ttl = if feed == Some(ChangeFeed::Unavailable) {

@@ -10,7 +10,7 @@ use redis_link::{Call, LinkError};
 use super::connection::Gate;
 use super::read::Taken;
 use super::scripts;
-use super::types::{ProgramRef, TimeoutJob, parse_owner, parse_seats};
+use super::types::{ProgramRef, TimeoutJob, parse_seats};
 
 /// A seat to be freed if its owner has not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,25 +74,13 @@ impl Gate {
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
             "OK" => {
-                let taken_again = reply.parse()?;
-                let recounted = reply.parse()?;
-                let freed = reply.parse()?;
-                let unowned = parse_seats(&reply.word()?)?;
-                let mut taken = Vec::with_capacity(reply.remaining() / 2);
-                while let Some(seat) = reply.next_word()? {
-                    let (order, nonce) = parse_owner(&reply.word()?)?;
-                    taken.extend(parse_seats(&seat)?.into_iter().map(|seat| Taken {
-                        seat,
-                        order,
-                        nonce,
-                    }));
-                }
+                // In the order of the reply.
                 Ok(Audit::Done(AuditedChunk {
-                    taken_again,
-                    recounted,
-                    freed,
-                    unowned,
-                    taken,
+                    taken_again: reply.parse()?,
+                    recounted: reply.parse()?,
+                    freed: reply.parse()?,
+                    unowned: parse_seats(&reply.word()?)?,
+                    taken: Taken::read_all(&mut reply)?,
                 }))
             }
             "CLOSED" => Ok(Audit::Closed),

@@ -1,7 +1,6 @@
 //! Arguments and results of filling the gate.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use crate::message::{CategoryNo, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
 
@@ -12,9 +11,7 @@ pub struct Epoch(pub(super) String);
 impl Epoch {
     /// From 128 random bits.
     pub fn new(random: u128) -> Self {
-        let mut text = String::with_capacity(32);
-        let _ = write!(text, "{random:032x}");
-        Self(text)
+        Self(format!("{random:032x}"))
     }
 }
 

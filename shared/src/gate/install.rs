@@ -17,7 +17,7 @@ use super::filling::{
     Epoch, FillBegun, FillClaim, FillGrant, FillStart, LiveOrder, Merged, NamedOrder,
 };
 use super::scripts;
-use super::types::{ProgramRef, parse_owner, seat_list};
+use super::types::{ProgramRef, read_owners, seat_list};
 
 /// Orders or keys for one run of a script, which blocks Redis for about 3 ms.
 const MERGE_BATCH: usize = 500;
@@ -88,13 +88,9 @@ impl Gate {
     ) -> Result<bool, LinkError> {
         let call = Call::new(&scripts::INSTALL_RENEW, &self.head_key(program))
             .arg(&loader.0)
-            .arg(lease_ms);
-        Ok(self
-            .link
-            .run(call.arg(position.unwrap_or_default()))
-            .await?
-            .parse::<u8>()?
-            == 1)
+            .arg(lease_ms)
+            .arg(position.unwrap_or_default());
+        self.holds(call).await
     }
 
     /// Adds live orders of Postgres to a filling and renews its lease. May be repeated. Orders with
@@ -138,9 +134,7 @@ impl Gate {
                         .map_err(|e| reply.unexpected(&format!("{number:?}: {e}")))?,
                 );
             }
-            while let Some(owner) = reply.next_word()? {
-                displaced.push(parse_owner(&owner)?);
-            }
+            read_owners(&mut reply, &mut displaced)?;
         }
         Ok(Merged::Done { displaced, outside })
     }
@@ -166,7 +160,7 @@ impl Gate {
                 call.push(&named.body_hash);
                 call.push(named.ttl_ms);
             }
-            if self.link.run(call).await?.parse::<u8>()? != 1 {
+            if !self.holds(call).await? {
                 return Ok(false);
             }
         }
@@ -181,6 +175,11 @@ impl Gate {
         loader: &Epoch,
     ) -> Result<bool, LinkError> {
         let call = Call::new(&scripts::INSTALL_OPEN, &self.head_key(program)).arg(&loader.0);
+        self.holds(call).await
+    }
+
+    /// Runs a script that returns 1 if the loader still holds the filling.
+    async fn holds(&self, call: Call) -> Result<bool, LinkError> {
         Ok(self.link.run(call).await?.parse::<u8>()? == 1)
     }
 }

@@ -5,7 +5,7 @@ use redis_link::{Call, LinkError};
 
 use super::connection::Gate;
 use super::scripts;
-use super::types::{OrderAt, ReservationState, parse_owner, seat_list};
+use super::types::{OrderAt, ReservationState, read_owners, seat_list};
 
 /// The result of accepting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,9 +159,7 @@ impl Gate {
             "DONE" => {
                 let freed = reply.parse()?;
                 let mut displaced = Vec::with_capacity(reply.remaining());
-                while let Some(owner) = reply.next_word()? {
-                    displaced.push(parse_owner(&owner)?);
-                }
+                read_owners(&mut reply, &mut displaced)?;
                 Ok(Settled::Done { displaced, freed })
             }
             "TOMB" => Ok(Settled::Tombstoned),

@@ -60,6 +60,19 @@ pub struct Taken {
     pub nonce: Nonce,
 }
 
+impl Taken {
+    /// Seats and owners to the end of the reply.
+    pub(super) fn read_all(reply: &mut Reply) -> Result<Vec<Self>, LinkError> {
+        let mut taken = Vec::with_capacity(reply.remaining() / 2);
+        while let Some(seat) = reply.next_word()? {
+            let (order, nonce) = parse_owner(&reply.word()?)?;
+            let seat = parse_seats(&seat)?.into_iter();
+            taken.extend(seat.map(|seat| Self { seat, order, nonce }));
+        }
+        Ok(taken)
+    }
+}
+
 /// A page of taken seats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenPage {
@@ -96,32 +109,24 @@ impl Gate {
         let Some(nonce) = reply.parse_optional()? else {
             return Ok(None);
         };
-        let program = reply.parse()?;
-        let user = reply.word()?;
-        let category: u16 = reply.parse()?;
-        let seats = parse_seats(&reply.word()?)?;
-        let unit_price: i64 = reply.parse()?;
-        let key = reply.word()?;
-        let attempt = reply.parse()?;
-        let state = ReservationState::read(&mut reply)?;
-        let message = reply.word()?;
         let damaged =
             |e| LinkError::Protocol(format!("the reservation of order {order} is damaged: {e}"));
+        let key = |key: String| {
+            let key = Some(key).filter(|key| !key.is_empty());
+            key.map(IdempotencyKey::new).transpose()
+        };
+        // In the order of the reply.
         Ok(Some(Reservation {
             nonce,
-            program,
-            user: UserId::new(user).map_err(damaged)?,
-            category: CategoryNo::new(category).map_err(damaged)?,
-            seats,
-            unit_price: Cents::new(unit_price).map_err(damaged)?,
-            key: if key.is_empty() {
-                None
-            } else {
-                Some(IdempotencyKey::new(key).map_err(damaged)?)
-            },
-            attempt,
-            state,
-            message,
+            program: reply.parse()?,
+            user: UserId::new(reply.word()?).map_err(damaged)?,
+            category: CategoryNo::new(reply.parse()?).map_err(damaged)?,
+            seats: parse_seats(&reply.word()?)?,
+            unit_price: Cents::new(reply.parse()?).map_err(damaged)?,
+            key: key(reply.word()?).map_err(damaged)?,
+            attempt: reply.parse()?,
+            state: ReservationState::read(&mut reply)?,
+            message: reply.word()?,
         }))
     }
 
@@ -178,14 +183,8 @@ impl Gate {
         let mut reply = self.link.read_one("taken", command).await?;
         let next: u64 = reply.parse()?;
         let mut pairs = reply.nested()?;
-        let mut taken = Vec::with_capacity(pairs.remaining() / 2);
-        while let Some(seat) = pairs.next_word()? {
-            let (order, nonce) = parse_owner(&pairs.word()?)?;
-            let seat = parse_seats(&seat)?;
-            taken.extend(seat.into_iter().map(|seat| Taken { seat, order, nonce }));
-        }
         Ok(TakenPage {
-            taken,
+            taken: Taken::read_all(&mut pairs)?,
             next: (next != 0).then_some(next),
         })
     }

@@ -171,30 +171,28 @@ impl Gate {
 
 fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
     Ok(match word {
-        "HELD" => {
-            let (order, nonce) = parse_owner(&reply.word()?)?;
-            let seats = parse_seats(&reply.word()?)?;
-            let message = reply.word()?;
-            Reserved::Held {
-                order,
-                nonce,
-                seats,
-                message,
-                attempt: reply.parse()?,
-            }
-        }
-        "AGAIN" => {
+        "HELD" | "AGAIN" => {
             let (order, nonce) = parse_owner(&reply.word()?)?;
             let seats = parse_seats(&reply.word()?)?;
             let message = reply.word()?;
             let attempt = reply.parse()?;
-            Reserved::Again {
-                order,
-                nonce,
-                state: ReservationState::read(reply)?,
-                seats,
-                message,
-                attempt,
+            if word == "HELD" {
+                Reserved::Held {
+                    order,
+                    nonce,
+                    seats,
+                    message,
+                    attempt,
+                }
+            } else {
+                Reserved::Again {
+                    order,
+                    nonce,
+                    state: ReservationState::read(reply)?,
+                    seats,
+                    message,
+                    attempt,
+                }
             }
         }
         "ENDED" => {

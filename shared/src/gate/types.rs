@@ -105,14 +105,8 @@ impl ReservationState {
 
 /// Seats in the format of the scripts: `3,4,5`.
 pub(super) fn seat_list(seats: &[SeatIndex]) -> String {
-    let mut text = String::with_capacity(seats.len() * 7);
-    for seat in seats {
-        if !text.is_empty() {
-            text.push(',');
-        }
-        text.push_str(&seat.to_string());
-    }
-    text
+    let seats: Vec<String> = seats.iter().map(SeatIndex::to_string).collect();
+    seats.join(",")
 }
 
 pub(super) fn parse_seats(text: &str) -> Result<Vec<SeatIndex>, LinkError> {
@@ -131,6 +125,17 @@ pub(super) fn parse_owner(text: &str) -> Result<(OrderNumber, Nonce), LinkError>
         .split_once(':')
         .and_then(|(order, nonce)| Some((order.parse().ok()?, nonce.parse().ok()?)));
     parts.ok_or_else(|| LinkError::Protocol(format!("the gate holds an owner {text:?}")))
+}
+
+/// Owners to the end of the reply.
+pub(super) fn read_owners(
+    reply: &mut Reply,
+    owners: &mut Vec<(OrderNumber, Nonce)>,
+) -> Result<(), LinkError> {
+    while let Some(owner) = reply.next_word()? {
+        owners.push(parse_owner(&owner)?);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

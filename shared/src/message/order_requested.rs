@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{
     BadValue, BodyHash, CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber,
-    ProgramId, SeatIndex, UserId,
+    ProgramId, SeatIndex, UserId, checked_json,
 };
 
 /// Sent by storefront to `{env}-order-create`, keyed by the order number. Schema version 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "Wire")]
-#[schemars(!try_from)]
+#[serde(remote = "Self")]
+#[schemars(!remote)]
 pub struct OrderRequested {
     /// Schema version: 1.
     #[schemars(range(min = 1, max = 1))]
@@ -95,65 +95,7 @@ impl OrderRequested {
     }
 }
 
-/// The same fields before the checks across fields.
-#[derive(Deserialize)]
-struct Wire {
-    v: u16,
-    order: OrderNumber,
-    nonce: Nonce,
-    user: UserId,
-    program: ProgramId,
-    category: CategoryNo,
-    seats: Vec<SeatIndex>,
-    unit_price_cents: Cents,
-    amount_cents: Cents,
-    #[serde(default)]
-    idempotency_key: Option<IdempotencyKey>,
-    #[serde(default)]
-    idempotency_hash: Option<BodyHash>,
-    pay_by_ms: i64,
-    #[serde(default)]
-    trace: Option<String>,
-}
-
-impl TryFrom<Wire> for OrderRequested {
-    type Error = Invalid;
-
-    fn try_from(w: Wire) -> Result<Self, Invalid> {
-        let Wire {
-            v,
-            order,
-            nonce,
-            user,
-            program,
-            category,
-            seats,
-            unit_price_cents,
-            amount_cents,
-            idempotency_key,
-            idempotency_hash,
-            pay_by_ms,
-            trace,
-        } = w;
-        let message = Self {
-            v,
-            order,
-            nonce,
-            user,
-            program,
-            category,
-            seats,
-            unit_price_cents,
-            amount_cents,
-            idempotency_key,
-            idempotency_hash,
-            pay_by_ms,
-            trace,
-        };
-        message.check()?;
-        Ok(message)
-    }
-}
+checked_json!(OrderRequested);
 
 #[cfg(test)]
 #[path = "order_requested_tests.rs"]

@@ -23,7 +23,6 @@ impl GateFilling<'_> {
         let oldest = self.gate.now_ms().await?.saturating_sub(ttl_ms);
         let oldest = OrderNumber::compose(oldest, Shard::FIRST, 0).ok();
         let page = self
-            .lease
             .during(
                 self.store
                     .keyed_ended(self.program.id, after.max(oldest), PAGE),
@@ -52,7 +51,7 @@ impl GateFilling<'_> {
             .collect();
         Ok(self
             .gate
-            .install_keys(self.at, self.lease.loader, LEASE_MS, &named)
+            .install_keys(self.at, self.loader, LEASE_MS, &named)
             .await?)
     }
 }

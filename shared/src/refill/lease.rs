@@ -4,21 +4,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::position::FillPosition;
-use super::{LEASE_MS, RefillError};
-use crate::gate::{Epoch, Gate, ProgramRef};
+use super::{GateFilling, LEASE_MS, RefillError};
 use crate::store::StoreError;
 
 /// Interval of renewals while a page is read.
 const RENEW_EVERY: Duration = Duration::from_millis(LEASE_MS / 3);
 
-/// The right of one loader to fill one program.
-pub(super) struct LoaderLease<'a> {
-    pub(super) gate: &'a Gate,
-    pub(super) at: ProgramRef,
-    pub(super) loader: &'a Epoch,
-}
-
-impl LoaderLease<'_> {
+impl GateFilling<'_> {
     /// Awaits a read from Postgres and renews the lease meanwhile. The loader's next write fails if
     /// the lease was lost.
     pub(super) async fn during<T>(

@@ -30,7 +30,6 @@ use crate::store::{Store, StoreError};
 
 pub use wait::{BarrierPlace, Barriers, has_passed};
 
-use lease::LoaderLease;
 use position::FillPosition;
 
 /// Duration of the loader's lease, ms: how long a filling pauses after its process is killed.
@@ -62,7 +61,7 @@ struct GateFilling<'a> {
     store: &'a Store,
     program: &'a Program,
     at: ProgramRef,
-    lease: LoaderLease<'a>,
+    loader: &'a Epoch,
 }
 
 /// Result of a step.
@@ -92,7 +91,7 @@ pub async fn fill(
         store,
         program,
         at,
-        lease: LoaderLease { gate, at, loader },
+        loader,
     };
     let mut position = FillPosition::read(position).unwrap_or_else(|| {
         tracing::error!(alarm = "filling_position_unreadable", program = %program.id, position,
@@ -109,12 +108,12 @@ pub async fn fill(
         let Step::To(next) = step else {
             return Ok(Filled::Unfinished);
         };
-        if !filling.lease.note(&next).await? {
+        if !filling.note(&next).await? {
             return Ok(Filled::Unfinished);
         }
         position = next;
         if position != FillPosition::Done && late() {
-            filling.lease.give_back().await?;
+            filling.give_back().await?;
             return Ok(Filled::Unfinished);
         }
     }

@@ -15,14 +15,13 @@ impl GateFilling<'_> {
     /// Merges one page.
     pub(super) async fn merge_seats(&self, after: Option<SeatIndex>) -> Result<Step, RefillError> {
         let page = self
-            .lease
             .during(self.store.live_orders(self.program.id, after, PAGE))
             .await?;
         let orders: Vec<LiveOrder> = page.orders.iter().filter_map(live).collect();
         if !orders.is_empty() {
             match self
                 .gate
-                .install_merge(self.at, self.lease.loader, LEASE_MS, &orders)
+                .install_merge(self.at, self.loader, LEASE_MS, &orders)
                 .await?
             {
                 Merged::Stale => return Ok(Step::Stale),
@@ -60,10 +59,8 @@ impl GateFilling<'_> {
             program = %self.program.id, orders = displaced.len(),
             "reservations lost their seats to stored orders"
         );
-        let rows = self.lease.during(self.store.orders(&displaced)).await?;
-        self.lease
-            .during(reconcile(self.gate, self.store, &rows))
-            .await?;
+        let rows = self.during(self.store.orders(&displaced)).await?;
+        self.during(reconcile(self.gate, self.store, &rows)).await?;
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ impl GateFilling<'_> {
         let rows = if numbers.is_empty() {
             Vec::new()
         } else {
-            self.lease.during(self.store.orders(&numbers)).await?
+            self.during(self.store.orders(&numbers)).await?
         };
         let rows: HashMap<OrderNumber, OrderRow> =
             rows.into_iter().map(|row| (row.number, row)).collect();

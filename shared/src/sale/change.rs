@@ -19,10 +19,13 @@ pub struct CategoryChange {
 /// A checked change: within bounds, not empty, and each category at most once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramChange {
-    title: Option<String>,
-    pay_window_ms: Option<i64>,
-    user_limit: Option<u32>,
-    categories: Vec<CategoryChange>,
+    pub(crate) title: Option<String>,
+    /// Time to pay, ms.
+    pub(crate) pay_window_ms: Option<i64>,
+    /// Maximum live tickets of one buyer.
+    pub(crate) user_limit: Option<u32>,
+    /// Ascending by number.
+    pub(crate) categories: Vec<CategoryChange>,
 }
 
 impl ProgramChange {
@@ -58,26 +61,6 @@ impl ProgramChange {
             user_limit,
             categories,
         })
-    }
-
-    /// The new title.
-    pub fn title(&self) -> Option<&str> {
-        self.title.as_deref()
-    }
-
-    /// Time to pay, ms.
-    pub const fn pay_window_ms(&self) -> Option<i64> {
-        self.pay_window_ms
-    }
-
-    /// Maximum live tickets of one buyer.
-    pub const fn user_limit(&self) -> Option<u32> {
-        self.user_limit
-    }
-
-    /// Changes of categories, ascending by number.
-    pub fn categories(&self) -> &[CategoryChange] {
-        &self.categories
     }
 }
 

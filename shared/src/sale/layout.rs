@@ -4,7 +4,9 @@
 //! [`CHUNK_SEATS`] seats. So a search for adjacent seats, which lie within one row, reads little in
 //! a hall of any size and never joins two chunks.
 
-use crate::message::{BadValue, SeatIndex};
+use serde::{Deserialize, Serialize};
+
+use crate::message::{BadValue, SeatIndex, checked_json};
 
 /// Maximum seats of a chunk.
 pub const CHUNK_SEATS: u32 = 2048;
@@ -14,12 +16,16 @@ pub const MAX_ROW_LEN: u32 = 500;
 pub const MAX_ROWS: u32 = 10_000;
 
 /// The seats of one category: `rows` rows of `row_len`, numbered from `first` without gaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Layout {
+    #[serde(rename = "first_seat")]
     first: SeatIndex,
     rows: u32,
     row_len: u32,
 }
+
+checked_json!(Layout);
 
 /// The place of a seat: its chunk, and its byte within the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +58,10 @@ impl Layout {
             rows,
             row_len,
         })
+    }
+
+    fn check(&self) -> Result<(), BadValue> {
+        Self::new(self.first, self.rows, self.row_len).map(drop)
     }
 
     /// Index of the first seat.

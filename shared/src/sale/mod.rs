@@ -31,5 +31,5 @@ pub use program::{
     ProgramStatus,
 };
 pub use selection::{Quote, Refusal, SeatSelection, quote, within_limit};
-pub use status::{Status, UnknownStatus};
+pub use status::Status;
 pub use times::{GateClock, Windows, WindowsError, key_ttl_ms, stored_pay_by};

@@ -1,71 +1,46 @@
 //! A program: one event on sale, its categories and their seats.
 
-use std::fmt;
-use std::str::FromStr;
+use serde::{Deserialize, Serialize};
 
 use super::layout::{Layout, SeatPlace};
-use crate::message::{BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard};
+use crate::message::{
+    BadValue, CategoryNo, Cents, ProgramId, ProgramVersion, SeatIndex, Shard, as_string, word_value,
+};
 
 /// Maximum seats of a program, all categories together.
 pub const MAX_SEATS_PER_PROGRAM: u32 = 200_000;
 /// Maximum categories of a program.
 pub const MAX_CATEGORIES: usize = 100;
 
-/// Whether a program accepts orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProgramStatus {
+word_value! {
+    /// Whether a program accepts orders.
+    ProgramStatus, "program status", "on_sale or stopped";
+
     /// Orders are accepted.
-    OnSale,
+    OnSale = "on_sale",
     /// No new orders. Existing ones continue.
-    Stopped,
+    Stopped = "stopped",
 }
 
-impl ProgramStatus {
-    /// As Postgres and the API write it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OnSale => "on_sale",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-impl fmt::Display for ProgramStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for ProgramStatus {
-    type Err = BadValue;
-
-    fn from_str(s: &str) -> Result<Self, BadValue> {
-        match s {
-            "on_sale" => Ok(Self::OnSale),
-            "stopped" => Ok(Self::Stopped),
-            _ => Err(BadValue {
-                what: "program status",
-                rule: "on_sale or stopped",
-            }),
-        }
-    }
-}
+as_string!(ProgramStatus);
 
 /// Seats of one kind and price.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Category {
     /// Number within the program, from 0.
     pub no: CategoryNo,
     /// Shown to buyers.
     pub name: String,
     /// Its seats.
+    #[serde(flatten)]
     pub layout: Layout,
     /// Price of one ticket.
+    #[serde(rename = "price_cents")]
     pub price: Cents,
 }
 
-/// A stored program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A stored program. Its JSON is what the shared cache holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// Identity.
     pub id: ProgramId,
@@ -206,21 +181,6 @@ impl NewProgram {
         })
     }
 
-    /// The title.
-    pub fn title(&self) -> &str {
-        &self.title
-    }
-
-    /// Time to pay, ms.
-    pub const fn pay_window_ms(&self) -> i64 {
-        self.pay_window_ms
-    }
-
-    /// Maximum live tickets of one buyer.
-    pub const fn user_limit(&self) -> u32 {
-        self.user_limit
-    }
-
     /// The numbered categories.
     pub fn categories(&self) -> &[Category] {
         &self.categories
@@ -228,57 +188,37 @@ impl NewProgram {
 
     /// The program as stored under an identity: version 1, on sale.
     pub fn stored(self, id: ProgramId, shard: Shard) -> Program {
-        let Self {
-            title,
-            pay_window_ms,
-            user_limit,
-            categories,
-        } = self;
-        let version = ProgramVersion::FIRST;
-        let status = ProgramStatus::OnSale;
         Program {
             id,
             shard,
-            title,
-            version,
-            status,
-            pay_window_ms,
-            user_limit,
-            categories,
+            title: self.title,
+            version: ProgramVersion::FIRST,
+            status: ProgramStatus::OnSale,
+            pay_window_ms: self.pay_window_ms,
+            user_limit: self.user_limit,
+            categories: self.categories,
         }
     }
 }
 
 pub(super) fn check_title(title: &str) -> Result<(), BadProgram> {
-    if printable(title, 200) {
-        Ok(())
-    } else {
-        Err(BadProgram::Title)
-    }
+    check(printable(title, 200), BadProgram::Title)
 }
 
 pub(super) fn check_category_name(category: usize, name: &str) -> Result<(), BadProgram> {
-    if printable(name, 100) {
-        Ok(())
-    } else {
-        Err(BadProgram::CategoryName(category))
-    }
+    check(printable(name, 100), BadProgram::CategoryName(category))
 }
 
 pub(super) fn check_pay_window(ms: i64) -> Result<(), BadProgram> {
-    if (1_000..=86_400_000).contains(&ms) {
-        Ok(())
-    } else {
-        Err(BadProgram::PayWindow)
-    }
+    check((1_000..=86_400_000).contains(&ms), BadProgram::PayWindow)
 }
 
 pub(super) fn check_user_limit(tickets: u32) -> Result<(), BadProgram> {
-    if (1..=1000).contains(&tickets) {
-        Ok(())
-    } else {
-        Err(BadProgram::UserLimit)
-    }
+    check((1..=1000).contains(&tickets), BadProgram::UserLimit)
+}
+
+fn check(holds: bool, otherwise: BadProgram) -> Result<(), BadProgram> {
+    if holds { Ok(()) } else { Err(otherwise) }
 }
 
 /// 1 to `max` characters without control characters. Postgres cannot store NUL.

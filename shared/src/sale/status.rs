@@ -8,65 +8,32 @@
 //!           '-> void
 //! ```
 
-use std::fmt;
-use std::str::FromStr;
+use crate::message::word_value;
 
-/// State of a stored order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
+word_value! {
+    /// State of a stored order.
+    Status, "status of an order",
+    "unpaid, paid, refunding, refunded, cancelled, closed, rejected or void";
+
     /// Its seats are held until it is paid or its time to pay is over.
-    Unpaid,
+    Unpaid = "unpaid",
     /// Paid in time.
-    Paid,
+    Paid = "paid",
     /// The refund is in progress. The seats are still held.
-    Refunding,
+    Refunding = "refunding",
     /// Refunded. The seats are free.
-    Refunded,
+    Refunded = "refunded",
     /// Cancelled by the buyer.
-    Cancelled,
+    Cancelled = "cancelled",
     /// Its time to pay ended.
-    Closed,
+    Closed = "closed",
     /// Refused: a seat belongs to another order, or the request already is another order.
-    Rejected,
+    Rejected = "rejected",
     /// Fenced: never to be stored.
-    Void,
+    Void = "void",
 }
 
-/// A text that is not a status.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a status of an order; one of unpaid, paid, refunding, refunded, cancelled, \
-     closed, rejected, void"
-)]
-pub struct UnknownStatus(pub String);
-
 impl Status {
-    /// All states.
-    pub const ALL: [Self; 8] = [
-        Self::Unpaid,
-        Self::Paid,
-        Self::Refunding,
-        Self::Refunded,
-        Self::Cancelled,
-        Self::Closed,
-        Self::Rejected,
-        Self::Void,
-    ];
-
-    /// As Postgres and the API write it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unpaid => "unpaid",
-            Self::Paid => "paid",
-            Self::Refunding => "refunding",
-            Self::Refunded => "refunded",
-            Self::Cancelled => "cancelled",
-            Self::Closed => "closed",
-            Self::Rejected => "rejected",
-            Self::Void => "void",
-        }
-    }
-
     /// Whether an order in this state holds its seats.
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Unpaid | Self::Paid | Self::Refunding)
@@ -90,22 +57,5 @@ impl Status {
     /// Whether no other state can follow.
     pub fn is_final(self) -> bool {
         !Self::ALL.into_iter().any(|next| self.may_become(next))
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Status {
-    type Err = UnknownStatus;
-
-    fn from_str(s: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == s)
-            .ok_or_else(|| UnknownStatus(s.to_owned()))
     }
 }

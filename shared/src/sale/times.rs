@@ -25,58 +25,35 @@ pub const fn key_ttl_ms(pay_window_ms: i64) -> u64 {
 pub enum WindowsError {
     /// A reservation could be abandoned while its storefront still waits for the broker.
     #[error(
-        "the delivery timeout ({delivery_ms} ms) must be shorter than the publish window \
-         ({publish_ms} ms)"
+        "the delivery timeout ({} ms) must be shorter than the publish window ({} ms)",
+        .0.delivery_ms, .0.publish_ms
     )]
-    Delivery {
-        /// As configured.
-        delivery_ms: u64,
-        /// As configured.
-        publish_ms: u64,
-    },
+    Delivery(Windows),
     /// A reservation could outlast the time to pay.
     #[error(
-        "the publish window ({publish_ms} ms) must not be longer than the pay window ({pay_ms} ms)"
+        "the publish window ({} ms) must not be longer than the pay window ({} ms)",
+        .0.publish_ms, .0.pay_ms
     )]
-    Publish {
-        /// As configured.
-        publish_ms: u64,
-        /// As configured.
-        pay_ms: u64,
-    },
+    Publish(Windows),
     /// Every order would get more time than promised.
     #[error(
-        "the minimum pay window ({min_pay_ms} ms) must not be longer than the pay window \
-         ({pay_ms} ms)"
+        "the minimum pay window ({} ms) must not be longer than the pay window ({} ms)",
+        .0.min_pay_ms, .0.pay_ms
     )]
-    MinPay {
-        /// As configured.
-        min_pay_ms: u64,
-        /// As configured.
-        pay_ms: u64,
-    },
+    MinPay(Windows),
 }
 
 impl Windows {
     /// Returns the same limits if they do not contradict each other.
     pub const fn checked(self) -> Result<Self, WindowsError> {
-        let Self {
-            pay_ms,
-            min_pay_ms,
-            publish_ms,
-            delivery_ms,
-        } = self;
-        if delivery_ms >= publish_ms {
-            return Err(WindowsError::Delivery {
-                delivery_ms,
-                publish_ms,
-            });
+        if self.delivery_ms >= self.publish_ms {
+            return Err(WindowsError::Delivery(self));
         }
-        if publish_ms > pay_ms {
-            return Err(WindowsError::Publish { publish_ms, pay_ms });
+        if self.publish_ms > self.pay_ms {
+            return Err(WindowsError::Publish(self));
         }
-        if min_pay_ms > pay_ms {
-            return Err(WindowsError::MinPay { min_pay_ms, pay_ms });
+        if self.min_pay_ms > self.pay_ms {
+            return Err(WindowsError::MinPay(self));
         }
         Ok(self)
     }

@@ -12,10 +12,10 @@
 
 use std::collections::HashSet;
 
-use sqlx::{PgExecutor, Row};
+use sqlx::PgExecutor;
 
-use super::retry::ConflictRetry;
-use super::row::{bounded, nonce};
+use super::columns::column;
+use super::retry::retry_conflicts;
 use super::{Store, StoreError};
 use crate::message::{Nonce, OrderNumber};
 
@@ -41,27 +41,18 @@ impl Store {
         if waits.is_empty() {
             return Ok(());
         }
-        let numbers: Vec<i64> = waits.iter().map(|wait| wait.number.get()).collect();
-        let nonces: Vec<Vec<u8>> = waits
-            .iter()
-            .map(|wait| wait.nonce.bytes().to_vec())
-            .collect();
-        let partitions: Vec<i32> = waits.iter().map(|wait| wait.partition).collect();
-        let mut retry = ConflictRetry::default();
-        loop {
-            let query = sqlx::query(include_str!("sql/barrier_request.sql"))
+        let numbers = column(waits, |wait| wait.number);
+        let nonces = column(waits, |wait| wait.nonce);
+        let partitions = column(waits, |wait| wait.partition);
+        let request = || {
+            sqlx::query(include_str!("sql/barrier_request.sql"))
                 .bind(topic)
                 .bind(&numbers)
-                .bind(&nonces);
-            let result = query
+                .bind(&nonces)
                 .bind(&partitions)
                 .execute(&self.pool)
-                .await
-                .map_err(StoreError::from);
-            if !retry.is_due(&result) {
-                return result.map(drop);
-            }
-        }
+        };
+        retry_conflicts(request).await.map(drop)
     }
 
     /// Claims the partitions in which a barrier is due. The caller must append one with this token;
@@ -69,7 +60,7 @@ impl Store {
     pub async fn claim_barriers(&self, topic: &str, token: Nonce) -> Result<Vec<i32>, StoreError> {
         let query = sqlx::query_scalar(include_str!("sql/barrier_claim.sql"))
             .bind(topic)
-            .bind(token.bytes().to_vec());
+            .bind(token);
         Ok(query.fetch_all(&self.pool).await?)
     }
 
@@ -89,18 +80,11 @@ impl Store {
         &self,
         numbers: &[OrderNumber],
     ) -> Result<HashSet<(OrderNumber, Nonce)>, StoreError> {
-        let numbers: Vec<i64> = numbers.iter().map(|number| number.get()).collect();
-        let rows = sqlx::query(include_str!("sql/barrier_passed.sql"))
+        let passed = sqlx::query_as(include_str!("sql/barrier_passed.sql"))
             .bind(numbers)
             .fetch_all(&self.pool)
             .await?;
-        let read = |row: &sqlx::postgres::PgRow| {
-            Ok((
-                bounded(OrderNumber::new(row.try_get("order_number")?))?,
-                nonce(row.try_get("nonce")?)?,
-            ))
-        };
-        rows.iter().map(read).collect()
+        Ok(passed.into_iter().collect())
     }
 
     /// Deletes the waits of orders that have a row by now. Returns how many.
@@ -121,24 +105,9 @@ pub(super) async fn pass(
         return Ok(());
     }
     sqlx::query(include_str!("sql/barrier_pass.sql"))
-        .bind(
-            barriers
-                .iter()
-                .map(|(topic, ..)| *topic)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            barriers
-                .iter()
-                .map(|(_, partition, _)| *partition)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            barriers
-                .iter()
-                .map(|(.., token)| token.bytes().to_vec())
-                .collect::<Vec<_>>(),
-        )
+        .bind(column(barriers, |(topic, ..)| *topic))
+        .bind(column(barriers, |(_, partition, _)| *partition))
+        .bind(column(barriers, |(.., token)| *token))
         .execute(executor)
         .await?;
     Ok(())

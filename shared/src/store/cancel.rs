@@ -1,6 +1,6 @@
 //! The buyer cancels an unpaid order.
 
-use super::retry::{ConflictRetry, StaleReadRetry};
+use super::retry::{StaleReadRetry, retry_conflicts};
 use super::{OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, UserId};
 use crate::sale::Status;
@@ -24,7 +24,8 @@ impl Store {
     pub async fn cancel(&self, number: OrderNumber, user: &UserId) -> Result<Cancel, StoreError> {
         let mut stale = StaleReadRetry::default();
         loop {
-            if let Some(row) = self.cancel_repeated(number, user).await? {
+            let cancelled = retry_conflicts(|| self.cancel_once(number, user)).await?;
+            if let Some(row) = cancelled {
                 return Ok(Cancel::Cancelled(row));
             }
             let Some(row) = self.order(number).await? else {
@@ -39,33 +40,15 @@ impl Store {
         }
     }
 
-    async fn cancel_repeated(
-        &self,
-        number: OrderNumber,
-        user: &UserId,
-    ) -> Result<Option<OrderRow>, StoreError> {
-        let mut retry = ConflictRetry::default();
-        loop {
-            let result = self.cancel_once(number, user).await;
-            if !retry.is_due(&result) {
-                return result;
-            }
-        }
-    }
-
     async fn cancel_once(
         &self,
         number: OrderNumber,
         user: &UserId,
-    ) -> Result<Option<OrderRow>, StoreError> {
-        let query = sqlx::query(include_str!("sql/cancel.sql"))
-            .bind(number.get())
-            .bind(user.as_str());
-        query
+    ) -> Result<Option<OrderRow>, sqlx::Error> {
+        sqlx::query_as(include_str!("sql/cancel.sql"))
+            .bind(number)
+            .bind(user)
             .fetch_optional(&self.pool)
-            .await?
-            .as_ref()
-            .map(OrderRow::read)
-            .transpose()
+            .await
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::retry::ConflictRetry;
+use super::columns::column;
+use super::retry::retry_conflicts;
 use super::{OrderRow, Store, StoreError};
 use crate::message::{Nonce, OrderNumber};
 use crate::sale::Status;
@@ -60,38 +61,31 @@ impl Store {
     }
 
     async fn close_once(&self, orders: &[(OrderNumber, Nonce)]) -> Result<(), StoreError> {
-        let numbers: Vec<i64> = orders.iter().map(|(number, _)| number.get()).collect();
-        let nonces: Vec<Vec<u8>> = orders
-            .iter()
-            .map(|(_, nonce)| nonce.bytes().to_vec())
-            .collect();
-        let mut retry = ConflictRetry::default();
-        loop {
-            let query = sqlx::query(include_str!("sql/close_due.sql"))
+        let numbers = column(orders, |(number, _)| *number);
+        let nonces = column(orders, |(_, nonce)| *nonce);
+        let close = || {
+            sqlx::query(include_str!("sql/close_due.sql"))
                 .bind(&numbers)
-                .bind(&nonces);
-            let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if !retry.is_due(&result) {
-                return result.map(drop);
-            }
-        }
+                .bind(&nonces)
+                .execute(&self.pool)
+        };
+        retry_conflicts(close).await.map(drop)
     }
 
-    /// Reads each order in a fresh statement.
     async fn closings(&self, orders: &[(OrderNumber, Nonce)]) -> Result<Vec<Closing>, StoreError> {
-        let numbers: Vec<i64> = orders.iter().map(|(number, _)| number.get()).collect();
-        let waiting = sqlx::query_scalar(include_str!("sql/payments_waiting.sql")).bind(&numbers);
-        let waiting: HashSet<i64> = waiting
-            .fetch_one(&self.pool)
-            .await
-            .map(|found: Vec<i64>| found.into_iter().collect())?;
-        let requested: Vec<OrderNumber> = orders.iter().map(|(number, _)| *number).collect();
-        let rows = self.orders(&requested).await?;
+        let numbers = column(orders, |(number, _)| *number);
+        let waiting: Vec<OrderNumber> =
+            sqlx::query_scalar(include_str!("sql/payments_waiting.sql"))
+                .bind(&numbers)
+                .fetch_one(&self.pool)
+                .await?;
+        let waiting: HashSet<_> = waiting.into_iter().collect();
+        let rows = self.orders(&numbers).await?;
         let rows: HashMap<OrderNumber, OrderRow> =
             rows.into_iter().map(|row| (row.number, row)).collect();
         let closings = orders.iter().map(|&(number, nonce)| {
             let row = rows.get(&number).cloned();
-            let decision = decide(row.as_ref(), nonce, waiting.contains(&number.get()));
+            let decision = decide(row.as_ref(), nonce, waiting.contains(&number));
             Closing {
                 number,
                 nonce,

@@ -8,7 +8,6 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use super::pool::Pool;
 use super::{Store, StoreError};
 use crate::naming::Names;
-use lambda_batch::ErrorClass;
 
 /// Maximum silence of Postgres during a statement: slightly longer than its `statement_timeout`
 /// below.
@@ -41,15 +40,11 @@ impl Store {
             options.get_ssl_mode(),
             PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
         ) {
-            let message =
-                "the database URL, or PGSSLMODE, requires TLS (sslmode), which is not built in"
-                    .to_owned();
-            let hint = "; leave sslmode out, and give the address of a TLS tunnel if need be";
             return Err(StoreError {
-                class: ErrorClass::Unknown,
-                sqlstate: None,
-                message,
-                hint,
+                hint: "; leave sslmode out, and give the address of a TLS tunnel if need be",
+                ..StoreError::unknown(
+                    "the database URL, or PGSSLMODE, requires TLS (sslmode), which is not built in",
+                )
             });
         }
         let options = options
@@ -84,9 +79,7 @@ impl Store {
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn unreadable(e: sqlx::Error) -> StoreError {
     StoreError {
-        class: ErrorClass::Unknown,
-        sqlstate: None,
-        message: format!("the database URL cannot be read: {e}"),
         hint: "; DATABASE_URL must look like postgres://user:password@host:5432/database",
+        ..StoreError::unknown(format!("the database URL cannot be read: {e}"))
     }
 }

@@ -21,8 +21,8 @@ fn in_brackets(sqlstate: Option<&str>) -> String {
 }
 
 impl StoreError {
-    /// A row that breaks an invariant of this schema.
-    pub(crate) fn corrupt(message: impl Into<String>) -> Self {
+    /// Of the class unknown and without a hint, e.g. a row that breaks an invariant of this schema.
+    pub(crate) fn unknown(message: impl Into<String>) -> Self {
         Self {
             class: ErrorClass::Unknown,
             sqlstate: None,
@@ -73,6 +73,9 @@ impl From<sqlx::Error> for StoreError {
         let message = match &e {
             sqlx::Error::Database(db) => db.message().to_owned(),
             sqlx::Error::PoolTimedOut => "no connection in time".to_owned(),
+            sqlx::Error::ColumnDecode { source, .. } | sqlx::Error::Decode(source) => {
+                format!("a stored value is out of bounds: {source}")
+            }
             other => other.to_string(),
         };
         Self {

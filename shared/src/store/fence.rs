@@ -1,6 +1,6 @@
 //! The void fence: a row that prevents order-create from ever storing an order.
 
-use super::retry::ConflictRetry;
+use super::retry::retry_conflicts;
 use super::{OrderRow, Store, StoreError};
 use crate::message::{
     CategoryNo, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
@@ -50,13 +50,7 @@ impl Store {
     /// Makes the number void unless it has a row. Marks payments that wait for it for a refund.
     /// Idempotent.
     pub async fn fence(&self, fence: &Fence) -> Result<Fenced, StoreError> {
-        let mut retry = ConflictRetry::default();
-        let made = loop {
-            let result = self.fence_once(fence).await;
-            if !retry.is_due(&result) {
-                break result?;
-            }
-        };
+        let made = retry_conflicts(|| self.fence_once(fence)).await?;
         if let Some(row) = made {
             // A payment may have been recorded while neither transaction was committed, so match
             // again.
@@ -65,34 +59,24 @@ impl Store {
         }
         match self.order(fence.number).await? {
             Some(row) => Ok(Fenced::Existing(row)),
-            None => Err(StoreError::corrupt(format!(
+            None => Err(StoreError::unknown(format!(
                 "order {} had a row and has none now, although rows are never deleted",
                 fence.number
             ))),
         }
     }
 
-    async fn fence_once(&self, fence: &Fence) -> Result<Option<OrderRow>, StoreError> {
-        let query = sqlx::query(include_str!("sql/fence.sql"))
-            .bind(fence.number.get())
-            .bind(fence.nonce.bytes().to_vec())
-            .bind(fence.user.as_ref().map(UserId::as_str))
-            .bind(fence.program.map(ProgramId::get))
-            .bind(fence.category.map(|c| c.get() as i16))
-            .bind(
-                fence
-                    .seats
-                    .iter()
-                    .map(|s| s.get() as i32)
-                    .collect::<Vec<_>>(),
-            )
-            .bind(fence.key.as_ref().map(IdempotencyKey::as_str))
-            .bind(fence.reason);
-        query
+    async fn fence_once(&self, fence: &Fence) -> Result<Option<OrderRow>, sqlx::Error> {
+        sqlx::query_as(include_str!("sql/fence.sql"))
+            .bind(fence.number)
+            .bind(fence.nonce)
+            .bind(&fence.user)
+            .bind(fence.program)
+            .bind(fence.category)
+            .bind(&fence.seats)
+            .bind(&fence.key)
+            .bind(fence.reason)
             .fetch_optional(&self.pool)
-            .await?
-            .as_ref()
-            .map(OrderRow::read)
-            .transpose()
+            .await
     }
 }

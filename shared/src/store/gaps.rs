@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use sqlx::Row;
-use sqlx::postgres::PgRow;
 
+use super::columns::{column, from_row};
 use super::pool::BoundedConnection;
 use super::{Store, StoreError};
 use crate::message::UserId;
@@ -58,13 +58,12 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<GapRow>, StoreError> {
-        let rows = sqlx::query(include_str!("sql/gaps_list.sql"))
+        Ok(sqlx::query_as(include_str!("sql/gaps_list.sql"))
             .bind(open_only)
             .bind(before.unwrap_or(i64::MAX))
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(GapRow::read).collect()
+            .await?)
     }
 
     /// Closes a gap without a replay. Returns whether it was open.
@@ -77,25 +76,10 @@ impl Store {
     }
 }
 
-impl GapRow {
-    fn read(row: &PgRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            gap: OffsetRange {
-                topic: row.try_get("topic")?,
-                partition: row.try_get("partition")?,
-                incarnation: row.try_get("incarnation")?,
-                from: row.try_get("from_offset")?,
-                until: row.try_get("until_offset")?,
-            },
-            found_ms: row.try_get("found_ms")?,
-            replayed_until: row.try_get("replayed_until")?,
-            closed_ms: row.try_get("closed_ms")?,
-            closed_by: row.try_get("closed_by")?,
-            closed_why: row.try_get("closed_why")?,
-        })
-    }
-}
+from_row!(GapRow { id, found_ms, replayed_until, closed_ms, closed_by, closed_why; gap });
+from_row!(OffsetRange {
+    topic, partition, incarnation, from = "from_offset", until = "until_offset",
+});
 
 /// Stores gaps, in the transaction that advances over them.
 pub(crate) async fn add(
@@ -126,13 +110,9 @@ pub(crate) async fn missing(
         return Ok(missing);
     }
     let rows = sqlx::query(include_str!("sql/gaps_missing.sql"))
-        .bind(
-            of.iter()
-                .map(|range| range.topic.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(of.iter().map(|range| range.partition).collect::<Vec<_>>())
-        .bind(of.iter().map(|range| range.incarnation).collect::<Vec<_>>())
+        .bind(column(of, |range| range.topic.as_str()))
+        .bind(column(of, |range| range.partition))
+        .bind(column(of, |range| range.incarnation))
         .fetch_all(connection)
         .await?;
     for row in rows {
@@ -154,26 +134,11 @@ async fn write(
         return Ok(());
     }
     sqlx::query(sql)
-        .bind(
-            ranges
-                .iter()
-                .map(|range| range.topic.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            ranges
-                .iter()
-                .map(|range| range.partition)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            ranges
-                .iter()
-                .map(|range| range.incarnation)
-                .collect::<Vec<_>>(),
-        )
-        .bind(ranges.iter().map(|range| range.from).collect::<Vec<_>>())
-        .bind(ranges.iter().map(|range| range.until).collect::<Vec<_>>())
+        .bind(column(ranges, |range| range.topic.as_str()))
+        .bind(column(ranges, |range| range.partition))
+        .bind(column(ranges, |range| range.incarnation))
+        .bind(column(ranges, |range| range.from))
+        .bind(column(ranges, |range| range.until))
         .execute(connection)
         .await?;
     Ok(())

@@ -1,9 +1,6 @@
 //! Orders by their clients' keys, for a gate that has lost its keys.
 
-use sqlx::Row;
-use sqlx::postgres::PgRow;
-
-use super::row::{bounded, nonce};
+use super::columns::from_row;
 use super::{Store, StoreError};
 use crate::message::{BodyHash, IdempotencyKey, Nonce, OrderNumber, ProgramId, UserId};
 
@@ -22,25 +19,9 @@ pub struct KeyedOrder {
     pub body_hash: Option<BodyHash>,
 }
 
-impl KeyedOrder {
-    /// `None` if the row has no key.
-    pub(super) fn read(row: &PgRow) -> Result<Option<Self>, StoreError> {
-        let Some(key) = row.try_get::<Option<String>, _>("idempotency_key")? else {
-            return Ok(None);
-        };
-        let hash: Option<&[u8]> = row.try_get("idempotency_hash")?;
-        let hash = hash.map(|bytes| bytes.try_into().map(BodyHash::new));
-        Ok(Some(Self {
-            number: bounded(OrderNumber::new(row.try_get("number")?))?,
-            nonce: nonce(row.try_get("nonce")?)?,
-            user: bounded(UserId::new(row.try_get::<String, _>("user_id")?))?,
-            key: bounded(IdempotencyKey::new(key))?,
-            body_hash: hash
-                .transpose()
-                .map_err(|_| StoreError::corrupt("a stored body hash is not 32 bytes"))?,
-        }))
-    }
-}
+from_row!(KeyedOrder {
+    number, nonce, user = "user_id", key = "idempotency_key", body_hash = "idempotency_hash",
+});
 
 impl Store {
     /// A program's orders that have ended (cancelled, closed, refunded) and have a key, with
@@ -52,15 +33,11 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<KeyedOrder>, StoreError> {
         let after = after.map_or(0, OrderNumber::get);
-        let query = sqlx::query(include_str!("sql/orders_keyed_ended.sql"))
-            .bind(program.get())
+        Ok(sqlx::query_as(include_str!("sql/orders_keyed_ended.sql"))
+            .bind(program)
             .bind(after)
-            .bind(i64::from(limit));
-        let rows = query.fetch_all(&self.pool).await?;
-        let named = rows
-            .iter()
-            .map(KeyedOrder::read)
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(named.into_iter().flatten().collect())
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?)
     }
 }

@@ -1,8 +1,8 @@
 //! Reads orders, the progress of order-create, and backlogs.
 
-use sqlx::Row;
+use sqlx::{FromRow, Row};
 
-use super::row::bounded;
+use super::columns::{column, from_row};
 use super::{KeyedOrder, OrderRow, Store, StoreError};
 use crate::message::{OrderNumber, ProgramId, SeatIndex, UserId};
 
@@ -51,6 +51,22 @@ pub struct BacklogCounts {
     pub parked: i64,
 }
 
+from_row!(Progress {
+    partition,
+    incarnation,
+    next_offset,
+    appended_ms
+});
+from_row!(BacklogCounts {
+    overdue,
+    dirty,
+    unmatched_payments,
+    oldest_unmatched_ms,
+    unmatched_too_long,
+    to_refund,
+    parked,
+});
+
 impl Store {
     /// One order.
     pub async fn order(&self, number: OrderNumber) -> Result<Option<OrderRow>, StoreError> {
@@ -59,9 +75,10 @@ impl Store {
 
     /// Orders, ascending by number. Those that are not stored are left out.
     pub async fn orders(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
-        let numbers: Vec<_> = numbers.iter().map(|number| number.get()).collect();
-        let query = sqlx::query(include_str!("sql/orders_by_number.sql")).bind(numbers);
-        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+        Ok(sqlx::query_as(include_str!("sql/orders_by_number.sql"))
+            .bind(numbers)
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     /// The current rows of those orders whose version is above the given one, ascending by number.
@@ -72,14 +89,11 @@ impl Store {
         if known.is_empty() {
             return Ok(Vec::new());
         }
-        let (numbers, versions): (Vec<_>, Vec<_>) = known
-            .iter()
-            .map(|(number, version)| (number.get(), *version))
-            .unzip();
-        let query = sqlx::query(include_str!("sql/orders_newer.sql"))
-            .bind(numbers)
-            .bind(versions);
-        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+        Ok(sqlx::query_as(include_str!("sql/orders_newer.sql"))
+            .bind(column(known, |(number, _)| *number))
+            .bind(column(known, |(_, version)| *version))
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     /// A buyer's orders with numbers below `before`, newest first.
@@ -90,11 +104,12 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<OrderRow>, StoreError> {
         let before = before.map_or(i64::MAX, OrderNumber::get);
-        let query = sqlx::query(include_str!("sql/orders_of_user.sql"))
-            .bind(user.as_str())
+        Ok(sqlx::query_as(include_str!("sql/orders_of_user.sql"))
+            .bind(user)
             .bind(before)
-            .bind(i64::from(limit));
-        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     /// The orders that hold seats of a program, for at most `seats` taken seats above `after`.
@@ -106,21 +121,24 @@ impl Store {
     ) -> Result<LiveOrders, StoreError> {
         let after = after.map_or(-1, |seat| seat.get() as i32);
         let query = sqlx::query(include_str!("sql/orders_live.sql"))
-            .bind(program.get())
+            .bind(program)
             .bind(after)
             .bind(i64::from(seats));
         let rows = query.fetch_all(&self.pool).await?;
         let mut orders = Vec::with_capacity(rows.len());
         let mut named = Vec::new();
         for row in &rows {
-            if row.try_get::<Option<i64>, _>("number")?.is_some() {
-                orders.push(OrderRow::read(row)?);
-                named.extend(KeyedOrder::read(row)?);
+            if row.try_get::<Option<i64>, _>("number")?.is_none() {
+                continue;
             }
+            let order = OrderRow::from_row(row)?;
+            if order.idempotency_key.is_some() {
+                named.push(KeyedOrder::from_row(row)?);
+            }
+            orders.push(order);
         }
         let full = rows.last().filter(|_| rows.len() == seats as usize);
-        let last = full.map(|row| row.try_get::<i32, _>("seat")).transpose()?;
-        let next = bounded(last.map(|seat| SeatIndex::new(seat as u32)).transpose())?;
+        let next = full.map(|row| row.try_get("seat")).transpose()?;
         Ok(LiveOrders {
             orders,
             named,
@@ -131,34 +149,16 @@ impl Store {
     /// Progress of order-create, ascending by partition. A partition that was never read has no
     /// entry.
     pub async fn progress(&self, topic: &str) -> Result<Vec<Progress>, StoreError> {
-        let rows = sqlx::query(include_str!("sql/progress.sql"))
+        Ok(sqlx::query_as(include_str!("sql/progress.sql"))
             .bind(topic)
             .fetch_all(&self.pool)
-            .await?;
-        let read = |row: &sqlx::postgres::PgRow| {
-            Ok(Progress {
-                partition: row.try_get("partition")?,
-                incarnation: row.try_get("incarnation")?,
-                next_offset: row.try_get("next_offset")?,
-                appended_ms: row.try_get("appended_ms")?,
-            })
-        };
-        rows.iter().map(read).collect()
+            .await?)
     }
 
     /// Counts for monitoring.
     pub async fn counts(&self) -> Result<BacklogCounts, StoreError> {
-        let row = sqlx::query(include_str!("sql/counts.sql"))
+        Ok(sqlx::query_as(include_str!("sql/counts.sql"))
             .fetch_one(&self.pool)
-            .await?;
-        Ok(BacklogCounts {
-            overdue: row.try_get("overdue")?,
-            dirty: row.try_get("dirty")?,
-            unmatched_payments: row.try_get("unmatched_payments")?,
-            oldest_unmatched_ms: row.try_get("oldest_unmatched_ms")?,
-            unmatched_too_long: row.try_get("unmatched_too_long")?,
-            to_refund: row.try_get("to_refund")?,
-            parked: row.try_get("parked")?,
-        })
+            .await?)
     }
 }

@@ -1,13 +1,12 @@
 //! Brings the schema of an environment up to date.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::pool::BoundedConnection;
 use super::{Store, StoreError};
-use lambda_batch::ErrorClass;
 
 /// Maximum silence of Postgres during a migration: slightly longer than its `statement_timeout`
 /// below.
@@ -15,52 +14,32 @@ const LIMIT: Duration = Duration::from_mins(11);
 
 /// All migrations, in order. A released migration is never changed.
 const MIGRATIONS: [Migration; 8] = [
-    Migration {
-        version: 1,
-        name: "sale",
-        sql: include_str!("migrations/0001_sale.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "outbox",
-        sql: include_str!("migrations/0002_outbox.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "api_calls",
-        sql: include_str!("migrations/0003_api_calls.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "parked",
-        sql: include_str!("migrations/0004_parked.sql"),
-    },
-    Migration {
-        version: 5,
-        name: "barriers",
-        sql: include_str!("migrations/0005_barriers.sql"),
-    },
-    Migration {
-        version: 6,
-        name: "named_orders",
-        sql: include_str!("migrations/0006_named_orders.sql"),
-    },
-    Migration {
-        version: 7,
-        name: "payments",
-        sql: include_str!("migrations/0007_payments.sql"),
-    },
-    Migration {
-        version: 8,
-        name: "sweep",
-        sql: include_str!("migrations/0008_sweep.sql"),
-    },
+    migration(1, "sale", include_str!("migrations/0001_sale.sql")),
+    migration(2, "outbox", include_str!("migrations/0002_outbox.sql")),
+    migration(
+        3,
+        "api_calls",
+        include_str!("migrations/0003_api_calls.sql"),
+    ),
+    migration(4, "parked", include_str!("migrations/0004_parked.sql")),
+    migration(5, "barriers", include_str!("migrations/0005_barriers.sql")),
+    migration(
+        6,
+        "named_orders",
+        include_str!("migrations/0006_named_orders.sql"),
+    ),
+    migration(7, "payments", include_str!("migrations/0007_payments.sql")),
+    migration(8, "sweep", include_str!("migrations/0008_sweep.sql")),
 ];
 
 struct Migration {
     version: i32,
     name: &'static str,
     sql: &'static str,
+}
+
+const fn migration(version: i32, name: &'static str, sql: &'static str) -> Migration {
+    Migration { version, name, sql }
 }
 
 impl Migration {
@@ -100,22 +79,24 @@ impl Store {
         )))
         .await?;
         tx.execute(include_str!("sql/migrate_table.sql")).await?;
-        let known = applied(&mut tx).await?;
+        let known = sqlx::query_as(include_str!("sql/migrate_applied.sql"));
+        let known: Vec<(i32, Vec<u8>)> = known.fetch_all(&mut *tx).await?;
+        let known = BTreeMap::from_iter(known);
         let mut done = Vec::new();
         let newest = MIGRATIONS.last().map_or(0, |last| last.version);
-        let strange =
-            |version: &i32| *version <= newest && MIGRATIONS.iter().all(|m| m.version != *version);
-        if let Some((version, _)) = known.iter().find(|(version, _)| strange(version)) {
+        let strange = |version: &&i32| MIGRATIONS.iter().all(|m| m.version != **version);
+        if let Some(version) = known
+            .range(..=newest)
+            .map(|(version, _)| version)
+            .find(strange)
+        {
             return Err(self.foreign(*version));
         }
         for migration in &MIGRATIONS {
             // By version, not by position: versions may be released in another order than numbered.
-            match known
-                .iter()
-                .find(|(version, _)| *version == migration.version)
-            {
-                Some((_, hash)) if hash[..] == migration.hash() => {}
-                Some((version, _)) => return Err(self.foreign(*version)),
+            match known.get(&migration.version) {
+                Some(hash) if hash[..] == migration.hash() => {}
+                Some(_) => return Err(self.foreign(migration.version)),
                 None => {
                     sqlx::raw_sql(migration.sql).execute(&mut *tx).await?;
                     sqlx::query(include_str!("sql/migrate_record.sql"))
@@ -131,34 +112,24 @@ impl Store {
         tx.commit().await?;
         // A schema that is ahead of this program is accepted: migrations only add.
         let version = known
-            .iter()
-            .map(|(version, _)| *version)
-            .chain(MIGRATIONS.iter().map(|m| m.version))
-            .max();
+            .last_key_value()
+            .map_or(newest, |(version, _)| newest.max(*version));
         Ok(Migrated {
             schema: self.schema.clone(),
             applied: done,
-            version: version.unwrap_or_default(),
+            version,
         })
     }
 
     fn foreign(&self, version: i32) -> StoreError {
         StoreError {
-            class: ErrorClass::Unknown,
-            sqlstate: None,
-            message: format!(
+            hint: "; an applied migration must never be edited: restore its text and add a new one",
+            ..StoreError::unknown(format!(
                 "migration {version} of schema {} is not the one this program carries",
                 self.schema
-            ),
-            hint: "; an applied migration must never be edited: restore its text and add a new one",
+            ))
         }
     }
-}
-
-async fn applied(connection: &mut BoundedConnection) -> Result<Vec<(i32, Vec<u8>)>, StoreError> {
-    Ok(sqlx::query_as(include_str!("sql/migrate_applied.sql"))
-        .fetch_all(connection)
-        .await?)
 }
 
 #[cfg(test)]

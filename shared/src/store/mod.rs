@@ -39,6 +39,7 @@ mod barriers;
 mod batch_result;
 mod cancel;
 mod close;
+pub(crate) mod columns;
 pub(crate) mod connect;
 mod error;
 mod fence;

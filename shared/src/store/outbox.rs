@@ -4,44 +4,34 @@
 //! storefront that made the change publishes it and marks the row. The sweep publishes the rows
 //! that remain unmarked. A change may be published twice, which is harmless, but is never lost.
 
-use sqlx::Row;
-
+use super::columns::{column, from_row};
 use super::pool::BoundedConnection;
-use super::row::bounded;
 use super::{Store, StoreError};
-use crate::message::{ProgramChanged, ProgramId, ProgramVersion};
+use crate::message::ProgramChanged;
 
 /// Until then the storefront that made a change publishes it. Publishing it twice only costs work.
 const LEFT_AFTER_MS: i64 = 5_000;
 /// How long published changes are kept for inspection.
 const KEPT_MS: i64 = 24 * 3600 * 1000;
 
+from_row!(ProgramChanged { id = "program", version });
+
 impl Store {
     /// At most `limit` changes that were committed at least five seconds ago and are not marked as
     /// published, oldest first.
     pub async fn unpublished(&self, limit: u32) -> Result<Vec<ProgramChanged>, StoreError> {
-        let query = sqlx::query(include_str!("sql/outbox_unpublished.sql"))
+        Ok(sqlx::query_as(include_str!("sql/outbox_unpublished.sql"))
             .bind(LEFT_AFTER_MS)
-            .bind(i64::from(limit));
-        let rows = query.fetch_all(&self.pool).await?;
-        let read = |row: &sqlx::postgres::PgRow| {
-            Ok(ProgramChanged {
-                id: bounded(ProgramId::new(row.try_get("program")?))?,
-                version: bounded(ProgramVersion::new(row.try_get("version")?))?,
-            })
-        };
-        rows.iter().map(read).collect()
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     /// Marks changes as published. Returns how many were not marked before.
     pub async fn published(&self, changes: &[ProgramChanged]) -> Result<u64, StoreError> {
-        let (programs, versions): (Vec<_>, Vec<_>) = changes
-            .iter()
-            .map(|c| (c.id.get(), c.version.get()))
-            .unzip();
         let query = sqlx::query(include_str!("sql/outbox_published.sql"))
-            .bind(programs)
-            .bind(versions);
+            .bind(column(changes, |change| change.id))
+            .bind(column(changes, |change| change.version));
         Ok(query.execute(&self.pool).await?.rows_affected())
     }
 
@@ -60,8 +50,8 @@ pub(super) async fn add(
     change: ProgramChanged,
 ) -> Result<(), StoreError> {
     let query = sqlx::query(include_str!("sql/outbox_add.sql"))
-        .bind(change.id.get())
-        .bind(change.version.get());
+        .bind(change.id)
+        .bind(change.version);
     query.execute(tx).await?;
     Ok(())
 }

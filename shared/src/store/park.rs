@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::columns::column;
 use super::pool::BoundedConnection;
 use super::{Arrival, StoreError};
 use lambda_batch::Reason;
@@ -17,19 +18,14 @@ pub(crate) async fn park<M>(
     }
     let of = || records.iter().map(|(at, _)| &arrivals[*at]);
     sqlx::query(include_str!("sql/park.sql"))
-        .bind(of().map(|a| a.topic).collect::<Vec<_>>())
-        .bind(of().map(|a| a.partition).collect::<Vec<_>>())
-        .bind(of().map(|a| a.offset).collect::<Vec<_>>())
-        .bind(of().map(|a| a.appended_ms).collect::<Vec<_>>())
-        .bind(of().map(hash).collect::<Vec<_>>())
-        .bind(of().map(|a| a.key).collect::<Vec<_>>())
-        .bind(of().map(|a| a.value).collect::<Vec<_>>())
-        .bind(
-            records
-                .iter()
-                .map(|(_, reason)| reason.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(column(of(), |arrival| arrival.topic))
+        .bind(column(of(), |arrival| arrival.partition))
+        .bind(column(of(), |arrival| arrival.offset))
+        .bind(column(of(), |arrival| arrival.appended_ms))
+        .bind(column(of(), hash))
+        .bind(column(of(), |arrival| arrival.key))
+        .bind(column(of(), |arrival| arrival.value))
+        .bind(column(records, |(_, reason)| reason.as_str()))
         .execute(connection)
         .await?;
     Ok(())

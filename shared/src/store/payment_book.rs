@@ -1,105 +1,45 @@
 //! Payments for operators: recorded, to be refunded, refunded.
 
-use std::str::FromStr;
-
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
 
-use super::retry::{ConflictRetry, StaleReadRetry};
-use super::row::bounded;
+use super::columns::{number_column, word_column};
+use super::retry::{StaleReadRetry, retry_conflicts};
 use super::{Store, StoreError};
-use crate::message::{BadValue, Cents, OrderNumber, UserId};
+use crate::message::{Cents, OrderNumber, UserId, from_digits, number_values, word_value};
 use crate::sale::Status;
 
-/// Identity of a recorded payment, from 1, ascending with time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PaymentId(i64);
-
-impl PaymentId {
-    /// `n` of at least 1.
-    pub fn new(n: i64) -> Result<Self, BadValue> {
-        if n > 0 {
-            Ok(Self(n))
-        } else {
-            Err(BadValue {
-                what: "payment id",
-                rule: "1 to 9223372036854775807 in decimal digits",
-            })
-        }
-    }
-
-    /// For Postgres' BIGINT.
-    pub const fn get(self) -> i64 {
-        self.0
-    }
+number_values! {
+    /// Identity of a recorded payment, from 1, ascending with time.
+    PaymentId(i64), 1.., "payment id", "1 to 9223372036854775807 in decimal digits";
 }
 
-impl std::fmt::Display for PaymentId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
+from_digits!(
+    PaymentId,
+    19,
+    "payment id",
+    "1 to 9223372036854775807 in decimal digits"
+);
+number_column!(PaymentId, i64);
 
-impl FromStr for PaymentId {
-    type Err = BadValue;
+word_value! {
+    /// State of a recorded payment.
+    PaymentState, "payment state",
+    "applied, unmatched, to_refund, amount_differs or refunded";
 
-    fn from_str(s: &str) -> Result<Self, BadValue> {
-        let digits = !s.starts_with('0') && s.bytes().all(|b| b.is_ascii_digit());
-        Self::new(s.parse().ok().filter(|_| digits).unwrap_or(0))
-    }
-}
-
-/// State of a recorded payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PaymentState {
     /// It paid its order.
-    Applied,
+    Applied = "applied",
     /// Its order is not stored (yet).
-    Unmatched,
+    Unmatched = "unmatched",
     /// To be refunded: too late, the second for its order, or under a reused reference.
-    ToRefund,
+    ToRefund = "to_refund",
     /// To be refunded: its amount differs from the order's.
-    AmountDiffers,
+    AmountDiffers = "amount_differs",
     /// An operator has recorded the refund.
-    Refunded,
+    Refunded = "refunded",
 }
 
-impl PaymentState {
-    /// All states.
-    pub const ALL: [Self; 5] = [
-        Self::Applied,
-        Self::Unmatched,
-        Self::ToRefund,
-        Self::AmountDiffers,
-        Self::Refunded,
-    ];
-
-    /// As in Postgres and in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Unmatched => "unmatched",
-            Self::ToRefund => "to_refund",
-            Self::AmountDiffers => "amount_differs",
-            Self::Refunded => "refunded",
-        }
-    }
-}
-
-impl FromStr for PaymentState {
-    type Err = BadValue;
-
-    fn from_str(s: &str) -> Result<Self, BadValue> {
-        const RULE: &str = "applied, unmatched, to_refund, amount_differs or refunded";
-        Self::ALL
-            .into_iter()
-            .find(|state| state.as_str() == s)
-            .ok_or(BadValue {
-                what: "payment state",
-                rule: RULE,
-            })
-    }
-}
+word_column!(PaymentState);
 
 /// Selects payments that meet all conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -165,26 +105,20 @@ impl Store {
         before: Option<PaymentId>,
         limit: u32,
     ) -> Result<Vec<PaymentRow>, StoreError> {
-        let rows = sqlx::query(include_str!("sql/payments_list.sql"))
-            .bind(filter.state.map(PaymentState::as_str))
-            .bind(filter.order.map(OrderNumber::get))
+        Ok(sqlx::query_as(include_str!("sql/payments_list.sql"))
+            .bind(filter.state)
+            .bind(filter.order)
             .bind(filter.reference.as_deref())
             .bind(before.map_or(i64::MAX, PaymentId::get))
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(read).collect()
+            .await?)
     }
 
     /// One recorded payment.
     pub async fn payment(&self, id: PaymentId) -> Result<Option<PaymentRow>, StoreError> {
-        let query = sqlx::query(include_str!("sql/payment_show.sql")).bind(id.get());
-        query
-            .fetch_optional(&self.pool)
-            .await?
-            .as_ref()
-            .map(read)
-            .transpose()
+        let query = sqlx::query_as(include_str!("sql/payment_show.sql")).bind(id);
+        Ok(query.fetch_optional(&self.pool).await?)
     }
 
     /// Records the refund of a payment.
@@ -194,18 +128,16 @@ impl Store {
         by: &UserId,
         note: &str,
     ) -> Result<Refunded, StoreError> {
-        let mut retry = ConflictRetry::default();
+        let record = || {
+            sqlx::query(include_str!("sql/payment_refunded.sql"))
+                .bind(id)
+                .bind(by)
+                .bind(note)
+                .execute(&self.pool)
+        };
         let mut stale = StaleReadRetry::default();
         loop {
-            let query = sqlx::query(include_str!("sql/payment_refunded.sql"))
-                .bind(id.get())
-                .bind(by.as_str())
-                .bind(note);
-            let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if retry.is_due(&result) {
-                continue;
-            }
-            result?;
+            retry_conflicts(record).await?;
             let Some(row) = self.payment(id).await? else {
                 return Ok(Refunded::Missing);
             };
@@ -223,29 +155,28 @@ impl Store {
     }
 }
 
-fn read(row: &PgRow) -> Result<PaymentRow, StoreError> {
-    let order_status: Option<&str> = row.try_get("order_status")?;
-    let order_amount: Option<i64> = row.try_get("order_amount")?;
-    let order_amount = bounded(order_amount.map(Cents::new).transpose())?;
-    let refunded_ms: Option<i64> = row.try_get("refunded_ms")?;
-    let refund = match refunded_ms {
-        Some(at_ms) => Some(Refund {
-            by: bounded(UserId::new(row.try_get::<&str, _>("refunded_by")?))?,
-            note: row.try_get("refunded_note")?,
-            at_ms,
-        }),
-        None => None,
-    };
-    Ok(PaymentRow {
-        id: bounded(PaymentId::new(row.try_get("id")?))?,
-        reference: row.try_get("reference")?,
-        order: bounded(OrderNumber::new(row.try_get("order_number")?))?,
-        amount: bounded(Cents::new(row.try_get("amount_cents")?))?,
-        state: bounded(row.try_get::<&str, _>("status")?.parse())?,
-        reused: row.try_get("reused")?,
-        received_ms: row.try_get("received_ms")?,
-        for_order: bounded(order_status.map(str::parse::<Status>).transpose())?
-            .map(|status| (status, order_amount)),
-        refund,
-    })
+impl FromRow<'_, PgRow> for PaymentRow {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let order_status: Option<Status> = row.try_get("order_status")?;
+        let order_amount = row.try_get("order_amount")?;
+        let refund = match row.try_get("refunded_ms")? {
+            Some(at_ms) => Some(Refund {
+                by: row.try_get("refunded_by")?,
+                note: row.try_get("refunded_note")?,
+                at_ms,
+            }),
+            None => None,
+        };
+        Ok(Self {
+            id: row.try_get("id")?,
+            reference: row.try_get("reference")?,
+            order: row.try_get("order_number")?,
+            amount: row.try_get("amount_cents")?,
+            state: row.try_get("status")?,
+            reused: row.try_get("reused")?,
+            received_ms: row.try_get("received_ms")?,
+            for_order: order_status.map(|status| (status, order_amount)),
+            refund,
+        })
+    }
 }

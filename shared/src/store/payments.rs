@@ -10,8 +10,7 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 
 use super::pool::BoundedConnection;
-use super::retry::{ConflictRetry, StaleReadRetry};
-use super::row::bounded;
+use super::retry::{StaleReadRetry, retry_conflicts};
 use super::{OrderRow, Store, StoreError};
 use crate::message::{Cents, OrderNumber};
 
@@ -63,13 +62,7 @@ impl Store {
     /// Records a payment; unpaid -> paid in the same transaction if the amount equals the order's.
     /// Idempotent.
     pub async fn pay(&self, payment: &Payment) -> Result<Paid, StoreError> {
-        let mut retry = ConflictRetry::default();
-        let new = loop {
-            let result = self.record(payment).await;
-            if !retry.is_due(&result) {
-                break result?;
-            }
-        };
+        let new = retry_conflicts(|| self.record(payment)).await?;
         let mut stale = StaleReadRetry::default();
         loop {
             let mut result = self.outcome(payment, new).await?;
@@ -105,7 +98,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         let new = if first.rows_affected() > 0 {
-            apply(&mut tx, &[payment.order.get()]).await?;
+            apply(&mut tx, &[payment.order]).await?;
             true
         } else {
             bind(include_str!("sql/payment_reused.sql"), payment)
@@ -123,8 +116,8 @@ impl Store {
         let row = bind(include_str!("sql/payment_status.sql"), payment)
             .fetch_one(&self.pool)
             .await?;
-        let first_order = bounded(OrderNumber::new(row.try_get("first_order")?))?;
-        let first_amount = bounded(Cents::new(row.try_get("first_amount")?))?;
+        let first_order = row.try_get("first_order")?;
+        let first_amount = row.try_get("first_amount")?;
         if (first_order, first_amount) != (payment.order, payment.amount) {
             return Ok(PaymentResult::ReferenceReused {
                 new,
@@ -147,17 +140,10 @@ impl Store {
         &self,
         numbers: &[OrderNumber],
     ) -> Result<Vec<OrderRow>, StoreError> {
-        let numbers: Vec<_> = numbers.iter().map(|number| number.get()).collect();
-        let mut retry = ConflictRetry::default();
-        loop {
-            let result = self.match_once(&numbers).await;
-            if !retry.is_due(&result) {
-                return result;
-            }
-        }
+        retry_conflicts(|| self.match_once(numbers)).await
     }
 
-    async fn match_once(&self, numbers: &[i64]) -> Result<Vec<OrderRow>, StoreError> {
+    async fn match_once(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
         // Each of the two statements is atomic, so no transaction is needed.
         apply(&mut *self.pool.acquire().await?, numbers).await
     }
@@ -167,17 +153,17 @@ impl Store {
 fn bind<'q>(sql: &'static str, payment: &'q Payment) -> Query<'q, Postgres, PgArguments> {
     sqlx::query(sql)
         .bind(&payment.reference)
-        .bind(payment.order.get())
-        .bind(payment.amount.get())
+        .bind(payment.order)
+        .bind(payment.amount)
 }
 
 /// Pays the orders that can be paid, then marks payments that can never be applied for a refund.
 /// Two statements, so that the second sees what others committed while the first waited for locks.
 async fn apply(
     connection: &mut BoundedConnection,
-    numbers: &[i64],
+    numbers: &[OrderNumber],
 ) -> Result<Vec<OrderRow>, StoreError> {
-    let paid = sqlx::query(include_str!("sql/payments_apply.sql"))
+    let paid = sqlx::query_as(include_str!("sql/payments_apply.sql"))
         .bind(numbers)
         .fetch_all(&mut *connection)
         .await?;
@@ -185,5 +171,5 @@ async fn apply(
         .bind(numbers)
         .execute(&mut *connection)
         .await?;
-    OrderRow::read_all(&paid)
+    Ok(paid)
 }

@@ -1,8 +1,8 @@
 //! Changes of programs. Each is one transaction that also adds a row to the outbox.
 
+use super::columns::column;
 use super::pool::BoundedConnection;
-use super::retry::{ConflictRetry, StaleReadRetry};
-use super::row::bounded;
+use super::retry::{StaleReadRetry, retry_conflicts};
 use super::{Store, StoreError, outbox, programs};
 use crate::message::{CategoryNo, ProgramChanged, ProgramId, ProgramVersion};
 use crate::sale::{Program, ProgramChange, ProgramStatus};
@@ -41,14 +41,9 @@ impl Store {
         expected: ProgramVersion,
         change: &ProgramChange,
     ) -> Result<Changed, StoreError> {
-        let mut retry = ConflictRetry::default();
         let mut stale = StaleReadRetry::default();
         loop {
-            let result = self.update_once(id, expected, change).await;
-            if retry.is_due(&result) {
-                continue;
-            }
-            let changed = result?;
+            let changed = retry_conflicts(|| self.update_once(id, expected, change)).await?;
             // The expected version was committed between the UPDATE and the SELECT of the version.
             if !stale.is_due(changed == Changed::VersionDiffers(expected)) {
                 return Ok(changed);
@@ -63,21 +58,18 @@ impl Store {
         change: &ProgramChange,
     ) -> Result<Changed, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let version: Option<i64> = sqlx::query_scalar(include_str!("sql/program_update.sql"))
-            .bind(id.get())
-            .bind(expected.get())
-            .bind(change.title())
-            .bind(change.pay_window_ms())
-            .bind(change.user_limit().map(|tickets| tickets as i32))
+        let version = sqlx::query_scalar(include_str!("sql/program_update.sql"))
+            .bind(id)
+            .bind(expected)
+            .bind(change.title.as_deref())
+            .bind(change.pay_window_ms)
+            .bind(change.user_limit.map(|tickets| tickets as i32))
             .fetch_optional(&mut *tx)
             .await?;
         let Some(version) = version else {
-            let query = sqlx::query_scalar(include_str!("sql/program_version.sql")).bind(id.get());
-            let version: Option<i64> = query.fetch_optional(&mut *tx).await?;
-            return Ok(match version {
-                Some(version) => Changed::VersionDiffers(bounded(ProgramVersion::new(version))?),
-                None => Changed::NoSuchProgram,
-            });
+            let query = sqlx::query_scalar(include_str!("sql/program_version.sql")).bind(id);
+            let version = query.fetch_optional(&mut *tx).await?;
+            return Ok(version.map_or(Changed::NoSuchProgram, Changed::VersionDiffers));
         };
         // The transaction is dropped without a commit, so nothing is changed.
         if let Some(missing) = update_categories(&mut tx, id, change).await? {
@@ -94,14 +86,9 @@ impl Store {
         id: ProgramId,
         to: ProgramStatus,
     ) -> Result<Switched, StoreError> {
-        let mut retry = ConflictRetry::default();
         let mut stale = StaleReadRetry::default();
         loop {
-            let result = self.switch_once(id, to).await;
-            if retry.is_due(&result) {
-                continue;
-            }
-            let switched = result?;
+            let switched = retry_conflicts(|| self.switch_once(id, to)).await?;
             // The sale was in this state when the UPDATE ran, and has been switched back since.
             if !stale
                 .is_due(matches!(&switched, Switched::Already(program) if program.status != to))
@@ -114,9 +101,9 @@ impl Store {
     async fn switch_once(&self, id: ProgramId, to: ProgramStatus) -> Result<Switched, StoreError> {
         let mut tx = self.pool.begin().await?;
         let query = sqlx::query_scalar(include_str!("sql/program_status.sql"))
-            .bind(id.get())
-            .bind(to.as_str());
-        let version: Option<i64> = query.fetch_optional(&mut *tx).await?;
+            .bind(id)
+            .bind(to);
+        let version = query.fetch_optional(&mut *tx).await?;
         let Some(version) = version else {
             return Ok(programs::read(&mut *tx, id)
                 .await?
@@ -134,46 +121,29 @@ async fn update_categories(
     id: ProgramId,
     change: &ProgramChange,
 ) -> Result<Option<CategoryNo>, StoreError> {
-    let changes = change.categories();
+    let changes = &change.categories;
     if changes.is_empty() {
         return Ok(None);
     }
-    let changed: Vec<i16> = sqlx::query_scalar(include_str!("sql/program_update_categories.sql"))
-        .bind(id.get())
-        .bind(
-            changes
-                .iter()
-                .map(|c| c.no.get() as i16)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            changes
-                .iter()
-                .map(|c| c.name.as_deref())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            changes
-                .iter()
-                .map(|c| c.price.map(crate::message::Cents::get))
-                .collect::<Vec<_>>(),
-        )
-        .fetch_all(tx)
-        .await?;
-    Ok(changes
-        .iter()
-        .map(|c| c.no)
-        .find(|no| !changed.contains(&(no.get() as i16))))
+    let changed: Vec<CategoryNo> =
+        sqlx::query_scalar(include_str!("sql/program_update_categories.sql"))
+            .bind(id)
+            .bind(column(changes, |category| category.no))
+            .bind(column(changes, |category| category.name.as_deref()))
+            .bind(column(changes, |category| category.price))
+            .fetch_all(tx)
+            .await?;
+    let mut numbers = changes.iter().map(|category| category.no);
+    Ok(numbers.find(|no| !changed.contains(no)))
 }
 
 /// Adds the change to the outbox and reads the changed program.
 async fn noted(
     tx: &mut BoundedConnection,
     id: ProgramId,
-    version: i64,
+    version: ProgramVersion,
 ) -> Result<Program, StoreError> {
-    let version = bounded(ProgramVersion::new(version))?;
     outbox::add(tx, ProgramChanged { id, version }).await?;
     let program = programs::read(tx, id).await?;
-    program.ok_or_else(|| StoreError::corrupt(format!("program {id} has no categories")))
+    program.ok_or_else(|| StoreError::unknown(format!("program {id} has no categories")))
 }

@@ -3,11 +3,9 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, Row};
 
-use super::row::bounded;
+use super::columns::column;
 use super::{Store, StoreError, outbox};
-use crate::message::{
-    CategoryNo, Cents, ProgramChanged, ProgramId, ProgramVersion, SeatIndex, Shard,
-};
+use crate::message::{ProgramChanged, ProgramId, Shard};
 use crate::sale::{Category, Layout, NewProgram, Program};
 
 impl Store {
@@ -30,8 +28,7 @@ impl Store {
         shard: Option<Shard>,
     ) -> Result<Program, StoreError> {
         let query = sqlx::query_scalar(include_str!("sql/program_identity.sql"));
-        let id: i64 = query.fetch_one(&self.pool).await?;
-        let id = bounded(ProgramId::new(id))?;
+        let id = query.fetch_one(&self.pool).await?;
         Ok(new.stored(id, shard.unwrap_or_else(|| Program::usual_shard(id))))
     }
 
@@ -40,51 +37,28 @@ impl Store {
     pub async fn add_program(&self, program: &Program) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         sqlx::query(include_str!("sql/program_create.sql"))
-            .bind(program.id.get())
-            .bind(i16::from(program.shard.get()))
+            .bind(program.id)
+            .bind(program.shard)
             .bind(&program.title)
             .bind(program.pay_window_ms)
             .bind(program.user_limit as i32)
             .execute(&mut *tx)
             .await?;
-        let column =
-            |of: fn(&Category) -> i32| program.categories.iter().map(of).collect::<Vec<_>>();
+        let categories = &program.categories;
         sqlx::query(include_str!("sql/program_categories.sql"))
-            .bind(program.id.get())
-            .bind(
-                program
-                    .categories
-                    .iter()
-                    .map(|c| c.no.get() as i16)
-                    .collect::<Vec<_>>(),
-            )
-            .bind(
-                program
-                    .categories
-                    .iter()
-                    .map(|c| c.name.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(column(|c| c.layout.first().get() as i32))
-            .bind(column(|c| c.layout.rows() as i32))
-            .bind(column(|c| c.layout.row_len() as i32))
-            .bind(
-                program
-                    .categories
-                    .iter()
-                    .map(|c| c.price.get())
-                    .collect::<Vec<_>>(),
-            )
+            .bind(program.id)
+            .bind(column(categories, |category| category.no))
+            .bind(column(categories, |category| category.name.as_str()))
+            .bind(column(categories, |category| category.layout.first()))
+            .bind(column(categories, |category| category.layout.rows() as i32))
+            .bind(column(categories, |category| {
+                category.layout.row_len() as i32
+            }))
+            .bind(column(categories, |category| category.price))
             .execute(&mut *tx)
             .await?;
-        outbox::add(
-            &mut tx,
-            ProgramChanged {
-                id: program.id,
-                version: program.version,
-            },
-        )
-        .await?;
+        let (id, version) = (program.id, program.version);
+        outbox::add(&mut tx, ProgramChanged { id, version }).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -95,27 +69,17 @@ impl Store {
         after: Option<ProgramId>,
         limit: u32,
     ) -> Result<Vec<(ProgramId, Shard)>, StoreError> {
-        let rows = sqlx::query(include_str!("sql/programs_after.sql"))
+        Ok(sqlx::query_as(include_str!("sql/programs_after.sql"))
             .bind(after.map_or(0, ProgramId::get))
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
-            .await?;
-        let read = |row: &PgRow| {
-            let shard = row.try_get::<i16, _>("shard")? as u8;
-            Ok((
-                bounded(ProgramId::new(row.try_get("id")?))?,
-                bounded(Shard::new(shard))?,
-            ))
-        };
-        rows.iter().map(read).collect()
+            .await?)
     }
 
     /// The programs of a shard, ascending.
     pub async fn programs_of_shard(&self, shard: Shard) -> Result<Vec<ProgramId>, StoreError> {
-        let query = sqlx::query_scalar(include_str!("sql/programs_of_shard.sql"))
-            .bind(i16::from(shard.get()));
-        let ids: Vec<i64> = query.fetch_all(&self.pool).await?;
-        bounded(ids.into_iter().map(ProgramId::new).collect())
+        let query = sqlx::query_scalar(include_str!("sql/programs_of_shard.sql")).bind(shard);
+        Ok(query.fetch_all(&self.pool).await?)
     }
 
     /// A program with its categories.
@@ -130,7 +94,7 @@ pub(super) async fn read(
     id: ProgramId,
 ) -> Result<Option<Program>, StoreError> {
     let rows = sqlx::query(include_str!("sql/program.sql"))
-        .bind(id.get())
+        .bind(id)
         .fetch_all(connection)
         .await?;
     let Some(first) = rows.first() else {
@@ -138,10 +102,10 @@ pub(super) async fn read(
     };
     Ok(Some(Program {
         id,
-        shard: bounded(Shard::new(first.try_get::<i16, _>("shard")? as u8))?,
+        shard: first.try_get("shard")?,
         title: first.try_get("title")?,
-        version: bounded(ProgramVersion::new(first.try_get("version")?))?,
-        status: bounded(first.try_get::<&str, _>("status")?.parse())?,
+        version: first.try_get("version")?,
+        status: first.try_get("status")?,
         pay_window_ms: first.try_get("pay_window_ms")?,
         user_limit: first.try_get::<i32, _>("user_limit")? as u32,
         categories: rows.iter().map(category).collect::<Result<_, _>>()?,
@@ -150,11 +114,15 @@ pub(super) async fn read(
 
 fn category(row: &PgRow) -> Result<Category, StoreError> {
     let count = |column: &str| row.try_get::<i32, _>(column).map(|n| n as u32);
-    let first = bounded(SeatIndex::new(count("first_seat")?))?;
+    let layout = Layout::new(
+        row.try_get("first_seat")?,
+        count("rows")?,
+        count("row_len")?,
+    );
     Ok(Category {
-        no: bounded(CategoryNo::new(row.try_get::<i16, _>("no")? as u16))?,
+        no: row.try_get("no")?,
         name: row.try_get("name")?,
-        layout: bounded(Layout::new(first, count("rows")?, count("row_len")?))?,
-        price: bounded(Cents::new(row.try_get("price_cents")?))?,
+        layout: layout.map_err(|error| sqlx::Error::Decode(error.into()))?,
+        price: row.try_get("price_cents")?,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Arrival;
+use super::columns::from_row;
 use super::gaps::OffsetRange;
 
 /// The stored progress of a partition.
@@ -13,6 +14,12 @@ pub(crate) struct ProgressMark {
     pub(crate) next_offset: i64,
     pub(crate) appended_ms: Option<i64>,
 }
+
+from_row!(ProgressMark {
+    incarnation,
+    next_offset,
+    appended_ms
+});
 
 /// The records that a part of a batch has of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

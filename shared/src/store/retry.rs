@@ -7,17 +7,20 @@ use lambda_batch::ErrorClass;
 /// transaction has finished.
 const MAX_RETRIES: u32 = 8;
 
-/// Bounds the retries of one change.
-#[derive(Debug, Default)]
-pub(super) struct ConflictRetry(u32);
-
-impl ConflictRetry {
-    /// Whether to retry now.
-    pub(super) fn is_due<T>(&mut self, result: &Result<T, StoreError>) -> bool {
-        let due =
-            matches!(result, Err(e) if e.class == ErrorClass::Conflict) && self.0 < MAX_RETRIES;
-        self.0 += u32::from(due);
-        due
+/// Runs a change, and runs it again at once if it conflicts with another transaction.
+pub(super) async fn retry_conflicts<T, E, F>(change: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<StoreError>,
+{
+    let mut retries = 0;
+    loop {
+        let result = change().await.map_err(Into::into);
+        let conflict = matches!(&result, Err(error) if error.class == ErrorClass::Conflict);
+        if !conflict || retries == MAX_RETRIES {
+            return result;
+        }
+        retries += 1;
     }
 }
 

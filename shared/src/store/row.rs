@@ -1,9 +1,6 @@
 //! A row of `orders`, as every statement returns it.
 
-use sqlx::Row;
-use sqlx::postgres::PgRow;
-
-use super::StoreError;
+use super::columns::from_row;
 use crate::message::{
     CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
 };
@@ -49,60 +46,8 @@ pub struct OrderRow {
     pub trace: Option<String>,
 }
 
-/// Turns a stored value that violates its bounds into an error that names it.
-pub(super) fn bounded<T, E: std::fmt::Display>(value: Result<T, E>) -> Result<T, StoreError> {
-    value.map_err(|e| StoreError::corrupt(format!("a stored value is out of bounds: {e}")))
-}
-
-impl OrderRow {
-    /// Reads the columns that every statement returns for an order.
-    pub(super) fn read(row: &PgRow) -> Result<Self, StoreError> {
-        let seats: Vec<i32> = row.try_get("seats")?;
-        let number = |column: &str| row.try_get::<Option<i64>, _>(column);
-        let text = |column: &str| row.try_get::<Option<String>, _>(column);
-        Ok(Self {
-            number: bounded(OrderNumber::new(row.try_get("number")?))?,
-            nonce: nonce(row.try_get("nonce")?)?,
-            user: bounded(text("user_id")?.map(UserId::new).transpose())?,
-            program: bounded(number("program")?.map(ProgramId::new).transpose())?,
-            category: bounded(
-                row.try_get::<Option<i16>, _>("category")?
-                    .map(|n| CategoryNo::new(n as u16))
-                    .transpose(),
-            )?,
-            seats: bounded(
-                seats
-                    .into_iter()
-                    .map(|seat| SeatIndex::new(seat as u32))
-                    .collect(),
-            )?,
-            unit_price: bounded(number("unit_price_cents")?.map(Cents::new).transpose())?,
-            amount: bounded(number("amount_cents")?.map(Cents::new).transpose())?,
-            idempotency_key: bounded(
-                text("idempotency_key")?
-                    .map(IdempotencyKey::new)
-                    .transpose(),
-            )?,
-            status: bounded(row.try_get::<&str, _>("status")?.parse())?,
-            reason: text("reason")?,
-            duplicate_of: bounded(number("duplicate_of")?.map(OrderNumber::new).transpose())?,
-            pay_by_ms: number("pay_by_ms")?,
-            remaining_ms: number("remaining_ms")?,
-            version: row.try_get("version")?,
-            created_at_ms: row.try_get("created_at_ms")?,
-            trace: text("trace")?,
-        })
-    }
-
-    pub(super) fn read_all(rows: &[PgRow]) -> Result<Vec<Self>, StoreError> {
-        rows.iter().map(Self::read).collect()
-    }
-}
-
-/// Reads a nonce of 16 bytes.
-pub(super) fn nonce(bytes: &[u8]) -> Result<Nonce, StoreError> {
-    bytes
-        .try_into()
-        .map(Nonce::new)
-        .map_err(|_| StoreError::corrupt("a stored nonce is not 16 bytes"))
-}
+from_row!(OrderRow {
+    number, nonce, user = "user_id", program, category, seats, unit_price = "unit_price_cents",
+    amount = "amount_cents", idempotency_key, status, reason, duplicate_of, pay_by_ms,
+    remaining_ms, version, created_at_ms, trace,
+});

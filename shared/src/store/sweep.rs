@@ -1,7 +1,7 @@
 //! Statements of the timeout-closer's sweep: what a crash or a lost gate left.
 
-use super::retry::ConflictRetry;
-use super::row::bounded;
+use super::columns::column;
+use super::retry::retry_conflicts;
 use super::{OrderRow, Store, StoreError, UnsettledBatch};
 use crate::message::{OrderNumber, ProgramId, SeatIndex};
 
@@ -15,8 +15,8 @@ impl Store {
     /// Closes at most `limit` overdue unpaid orders without a waiting payment, whatever the gate
     /// holds. Skips rows locked by other transactions. Returns the closed rows.
     pub async fn sweep_overdue(&self, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
-        let query = sqlx::query(include_str!("sql/sweep_overdue.sql")).bind(i64::from(limit));
-        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+        let query = sqlx::query_as(include_str!("sql/sweep_overdue.sql")).bind(i64::from(limit));
+        Ok(query.fetch_all(&self.pool).await?)
     }
 
     /// At most `limit` dirty orders with numbers above `after`, ascending. The caller settles the
@@ -27,40 +27,31 @@ impl Store {
         after: Option<OrderNumber>,
         limit: u32,
     ) -> Result<Vec<OrderRow>, StoreError> {
-        let mut retry = ConflictRetry::default();
-        loop {
-            let query = sqlx::query(include_str!("sql/unsettled_adopt.sql"))
+        let adopt = || {
+            sqlx::query(include_str!("sql/unsettled_adopt.sql"))
                 .bind(ADOPT_AFTER_MS)
-                .bind(MAX_ADOPTED);
-            let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if !retry.is_due(&result) {
-                result?;
-                break;
-            }
-        }
+                .bind(MAX_ADOPTED)
+                .execute(&self.pool)
+        };
+        retry_conflicts(adopt).await?;
         let after = after.map_or(0, OrderNumber::get);
-        let query = sqlx::query(include_str!("sql/orders_dirty.sql"))
+        let query = sqlx::query_as(include_str!("sql/orders_dirty.sql"))
             .bind(after)
             .bind(i64::from(limit));
-        OrderRow::read_all(&query.fetch_all(&self.pool).await?)
+        Ok(query.fetch_all(&self.pool).await?)
     }
 
     /// Clears the dirty flag of orders that still have these versions. Returns how many.
     pub async fn clear_dirty(&self, settled: &[(OrderNumber, i64)]) -> Result<u64, StoreError> {
-        let (numbers, versions): (Vec<_>, Vec<_>) = settled
-            .iter()
-            .map(|(number, version)| (number.get(), *version))
-            .unzip();
-        let mut retry = ConflictRetry::default();
-        loop {
-            let query = sqlx::query(include_str!("sql/dirty_clear.sql"))
+        let numbers = column(settled, |(number, _)| *number);
+        let versions = column(settled, |(_, version)| *version);
+        let clear = || {
+            sqlx::query(include_str!("sql/dirty_clear.sql"))
                 .bind(&numbers)
-                .bind(&versions);
-            let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if !retry.is_due(&result) {
-                return Ok(result?.rows_affected());
-            }
-        }
+                .bind(&versions)
+                .execute(&self.pool)
+        };
+        Ok(retry_conflicts(clear).await?.rows_affected())
     }
 
     /// Ends a batch: the gate is settled by all its orders except `failed`, which become dirty.
@@ -69,17 +60,13 @@ impl Store {
         batch: UnsettledBatch,
         failed: &[OrderNumber],
     ) -> Result<(), StoreError> {
-        let failed: Vec<_> = failed.iter().map(|number| number.get()).collect();
-        let mut retry = ConflictRetry::default();
-        loop {
-            let query = sqlx::query(include_str!("sql/unsettled_clear.sql"))
+        let clear = || {
+            sqlx::query(include_str!("sql/unsettled_clear.sql"))
                 .bind(batch.0)
-                .bind(&failed);
-            let result = query.execute(&self.pool).await.map_err(StoreError::from);
-            if !retry.is_due(&result) {
-                return result.map(|_| ());
-            }
-        }
+                .bind(failed)
+                .execute(&self.pool)
+        };
+        retry_conflicts(clear).await.map(drop)
     }
 
     /// The orders that hold seats of a program from `first` to `last`.
@@ -90,11 +77,10 @@ impl Store {
         last: SeatIndex,
     ) -> Result<Vec<OrderNumber>, StoreError> {
         let query = sqlx::query_scalar(include_str!("sql/seats_held.sql"))
-            .bind(program.get())
-            .bind(first.get() as i32)
-            .bind(last.get() as i32);
-        let numbers: Vec<i64> = query.fetch_one(&self.pool).await?;
-        bounded(numbers.into_iter().map(OrderNumber::new).collect())
+            .bind(program)
+            .bind(first)
+            .bind(last);
+        Ok(query.fetch_one(&self.pool).await?)
     }
 
     /// The position of a round, as [`Store::note_sweep_position`] stored it; `None` before the
@@ -119,11 +105,7 @@ impl Store {
     pub async fn sweep_payments(&self, limit: u32) -> Result<Vec<OrderRow>, StoreError> {
         let query =
             sqlx::query_scalar(include_str!("sql/payments_matchable.sql")).bind(i64::from(limit));
-        let numbers: Vec<i64> = query.fetch_one(&self.pool).await?;
-        let numbers = numbers
-            .into_iter()
-            .map(OrderNumber::new)
-            .collect::<Result<Vec<_>, _>>();
-        self.match_payments(&bounded(numbers)?).await
+        let numbers: Vec<OrderNumber> = query.fetch_one(&self.pool).await?;
+        self.match_payments(&numbers).await
     }
 }

@@ -53,19 +53,6 @@ impl TraceContext {
         Self { sampled, ..self }
     }
 
-    /// A new span: of the caller's trace if its header is valid, else of a new trace. An invalid
-    /// header is not an error.
-    pub fn continue_or_begin(
-        traceparent: Option<&str>,
-        random_trace: u128,
-        random_span: u64,
-    ) -> Self {
-        match traceparent.and_then(|text| text.parse::<Self>().ok()) {
-            Some(parent) => parent.child(random_span),
-            None => Self::begin(random_trace, random_span),
-        }
-    }
-
     /// The trace id in 32 lower-case hex digits, as in log lines.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace)
@@ -123,7 +110,9 @@ fn parse(text: &str) -> Option<TraceContext> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Sampler;
     use super::*;
+    use crate::config::Reader;
 
     const SAMPLE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -142,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_child_keeps_its_trace_id() {
-        let child = TraceContext::continue_or_begin(Some(SAMPLE), 7, 0xab);
+        let parent: TraceContext = SAMPLE.parse().expect("valid");
+        let child = parent.child(0xab);
         assert_eq!(
             child.to_string(),
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00000000000000ab-01"
@@ -161,6 +151,7 @@ mod tests {
 
     #[test]
     fn an_invalid_header_begins_a_new_trace() {
+        let sampler = Sampler::read(&Reader::new::<&str, &str>([])).expect("the default");
         for bad in [
             "",
             "00",
@@ -174,9 +165,10 @@ mod tests {
             ),
         ] {
             assert!(bad.parse::<TraceContext>().is_err(), "{bad:?} was accepted");
+            let position = sampler.position(Some(bad), 7, 8);
             assert_eq!(
-                TraceContext::continue_or_begin(Some(bad), 7, 8),
-                TraceContext::begin(7, 8)
+                (position.context, position.parent),
+                (TraceContext::begin(7, 8), None)
             );
         }
     }

@@ -3,20 +3,19 @@
 //! The text of the event is taken as a whole first: `lambda_runtime` deserialises through a layer
 //! that records the path to each field for its error messages, which doubles the time.
 //!
-//! Each level of the event has a visitor, which writes into the batch. Of a repeated field of a
-//! record the last one counts; of a repeated partition all records count.
+//! An event in another form than that of `canonical` is read as JSON of any shape. Of a repeated
+//! field of a record the last one counts; of a repeated partition all records count.
 
 use std::fmt;
+use std::slice;
 
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-use super::base64::Base64;
-use super::batch::{Content, KafkaBatch, RecordSpans};
+use super::batch::{Content, HeaderSpans, KafkaBatch, RecordSpans};
 use super::canonical;
-use super::headers::Headers;
-use super::number::Number;
 
 /// Only from JSON text in memory (`serde_json::from_slice`, `lambda_runtime`).
 impl<'de> Deserialize<'de> for KafkaBatch {
@@ -28,199 +27,159 @@ impl<'de> Deserialize<'de> for KafkaBatch {
 
 /// Reads an event in any form of JSON.
 pub(super) fn any_form(text: &str) -> serde_json::Result<KafkaBatch> {
-    serde_json::Deserializer::from_str(text).deserialize_map(Event)
-}
-
-struct Event;
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum EventField {
-    Records,
-    #[serde(other)]
-    Other,
-}
-
-impl<'de> Visitor<'de> for Event {
-    type Value = KafkaBatch;
-
-    expecting!("a Kafka event");
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KafkaBatch, A::Error> {
-        let mut batch = KafkaBatch::default();
-        let mut seen = false;
-        while let Some(field) = map.next_key()? {
-            match field {
-                EventField::Records => {
-                    map.next_value_seed(Partitions(&mut batch))?;
-                    seen = true;
-                }
-                EventField::Other => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        if seen {
-            Ok(batch)
-        } else {
-            Err(A::Error::custom("not a Kafka event: it has no `records`"))
-        }
-    }
-}
-
-/// `{"topic-0": [...], ...}`
-struct Partitions<'a>(&'a mut KafkaBatch);
-
-impl<'de> DeserializeSeed<'de> for Partitions<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Partitions<'_> {
-    type Value = ();
-
-    expecting!("lists of records by topic and partition");
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<String>()? {
-            map.next_value_seed(Records {
-                batch: self.0,
-                name: &name,
+    let event: Event = strict_json::from_str(text)?;
+    let partitions = event
+        .records
+        .ok_or_else(|| serde_json::Error::custom("not a Kafka event: it has no `records`"))?;
+    let mut batch = KafkaBatch::default();
+    for (name, records) in partitions.0 {
+        for record in records.unwrap_or_default() {
+            read(&mut batch, &name, &record).ok_or_else(|| {
+                serde_json::Error::custom(format_args!(
+                    "a record under {name:?} has no readable topic, partition or offset, so it could not \
+                     be acknowledged"
+                ))
             })?;
         }
-        Ok(())
     }
-}
-
-/// The records of one partition.
-struct Records<'a> {
-    batch: &'a mut KafkaBatch,
-    /// `topic-0`.
-    name: &'a str,
-}
-
-seed_of_any!(Records, ());
-
-impl<'de> Visitor<'de> for Records<'_> {
-    type Value = ();
-
-    expecting!("a list of records");
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq
-            .next_element_seed(OneRecord {
-                batch: self.batch,
-                name: self.name,
-            })?
-            .is_some()
-        {}
-        Ok(())
-    }
-}
-
-struct OneRecord<'a> {
-    batch: &'a mut KafkaBatch,
-    name: &'a str,
+    Ok(batch)
 }
 
 #[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum RecordField {
-    Topic,
-    Partition,
-    Offset,
-    Timestamp,
-    Key,
-    Value,
-    Headers,
-    #[serde(other)]
-    Other,
+struct Event {
+    records: Option<Partitions>,
 }
 
-seed_of_any!(OneRecord, ());
+/// `{"topic-0": [...], ...}`, in the order of the event and with repeated names.
+struct Partitions(Vec<(String, Option<Vec<AnyRecord>>)>);
 
-impl<'de> Visitor<'de> for OneRecord<'_> {
-    type Value = ();
+type AnyRecord = Map<String, Value>;
 
-    expecting!("a record");
+impl<'de> Deserialize<'de> for Partitions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self(Vec::new()))
+    }
+}
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { batch, name } = self;
-        let mut topic = None;
-        let mut partition = None;
-        let mut offset = None;
-        let mut timestamp = None;
-        let mut key = Content::Null;
-        let mut value = Content::Null;
-        let no_headers = batch.headers.len()..batch.headers.len();
-        let mut headers = no_headers.clone();
-        while let Some(field) = map.next_key()? {
-            match field {
-                RecordField::Topic => topic = map.next_value_seed(Topic(batch))?,
-                RecordField::Partition => partition = map.next_value_seed(Number::Whole)?,
-                RecordField::Offset => offset = map.next_value_seed(Number::Whole)?,
-                RecordField::Timestamp => timestamp = map.next_value_seed(Number::Truncated)?,
-                RecordField::Key => key = map.next_value_seed(Base64(batch))?,
-                RecordField::Value => value = map.next_value_seed(Base64(batch))?,
-                RecordField::Headers => {
-                    let start = batch.headers.len();
-                    map.next_value_seed(Headers(batch))?;
-                    headers = start..batch.headers.len();
-                }
-                RecordField::Other => drop(map.next_value::<IgnoredAny>()?),
-            }
+impl<'de> Visitor<'de> for Partitions {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("lists of records by topic and partition")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(partition) = map.next_entry()? {
+            self.0.push(partition);
         }
-        let (of_name, partition_of_name) = name.rsplit_once('-').unzip();
-        let topic = topic.or_else(|| of_name.map(|t| topic_index(batch, t)));
-        let partition = partition
-            .or_else(|| partition_of_name?.parse().ok())
-            .and_then(|p| i32::try_from(p).ok());
-        let (Some(topic), Some(partition), Some(offset)) = (
-            topic,
-            partition.filter(|p| *p >= 0),
-            offset.filter(|o| *o >= 0),
-        ) else {
-            return Err(A::Error::custom(format_args!(
-                "a record under {name:?} has no readable topic, partition or offset, so it could not \
-                 be acknowledged"
-            )));
-        };
-        let timestamp_ms = timestamp.filter(|t| *t >= 0);
-        batch.entries.push(RecordSpans {
-            topic,
-            partition,
-            offset,
-            timestamp_ms,
-            key,
-            value,
-            headers,
-        });
-        Ok(())
+        Ok(self)
     }
 }
 
-/// A topic's name, as an index into the batch's list of them.
-struct Topic<'a>(&'a mut KafkaBatch);
-
-seed_of_any!(Topic, Option<usize>);
-
-impl Visitor<'_> for Topic<'_> {
-    type Value = Option<usize>;
-
-    expecting!("the name of a topic");
-
-    fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(Some(topic_index(self.0, name)))
+/// Adds a record of the partition `name`, such as `topic-0`. `None` if it has no position.
+fn read(batch: &mut KafkaBatch, name: &str, record: &AnyRecord) -> Option<()> {
+    let (topic_of_name, partition_of_name) = name.rsplit_once('-').unzip();
+    let topic = match record.get("topic") {
+        Some(Value::String(topic)) => topic,
+        None | Some(Value::Null) => topic_of_name?,
+        Some(_) => return None,
+    };
+    let topic = topic_index(batch, topic);
+    let partition = record.get("partition").and_then(whole);
+    let partition = partition.or_else(|| partition_of_name?.parse().ok())?;
+    let partition = i32::try_from(partition).ok().filter(|p| *p >= 0)?;
+    let offset = record.get("offset").and_then(whole).filter(|o| *o >= 0)?;
+    let timestamp_ms = record.get("timestamp").and_then(truncated);
+    let first_header = batch.headers.len();
+    if let Some(headers) = record.get("headers") {
+        add_headers(batch, headers);
     }
+    let key = content(batch, record.get("key"));
+    let value = content(batch, record.get("value"));
+    batch.entries.push(RecordSpans {
+        topic,
+        partition,
+        offset,
+        timestamp_ms: timestamp_ms.filter(|t| *t >= 0),
+        key,
+        value,
+        headers: first_header..batch.headers.len(),
+    });
+    Some(())
+}
 
-    fn visit_unit<E>(self) -> Result<Option<usize>, E> {
-        Ok(None)
+/// Adds `[{"name": [bytes]}, ...]`: usually one name, here any number. Anything else is left out,
+/// so that its record is kept.
+fn add_headers(batch: &mut KafkaBatch, headers: &Value) {
+    let headers = match headers {
+        Value::Array(list) => list,
+        one => slice::from_ref(one),
+    };
+    for (name, value) in headers.iter().filter_map(Value::as_object).flatten() {
+        let Some(value) = header_bytes(value) else {
+            continue;
+        };
+        let start = batch.bytes.len();
+        batch.bytes.extend_from_slice(name.as_bytes());
+        let end = batch.bytes.len();
+        batch.bytes.extend(value);
+        batch.headers.push(HeaderSpans {
+            name: start..end,
+            value: end..batch.bytes.len(),
+        });
     }
+}
+
+/// Bytes as numbers: Java writes signed bytes, other languages unsigned ones.
+fn header_bytes(value: &Value) -> Option<Vec<u8>> {
+    let byte = |n| whole(n).filter(|n| (-128..=255).contains(n));
+    let bytes = value.as_array()?.iter().map(|n| Some(byte(n)? as u8));
+    bytes.collect()
+}
+
+/// A key or value: base64, decoded into the buffer of the batch.
+fn content(batch: &mut KafkaBatch, value: Option<&Value>) -> Content {
+    let odd = |reason| Content::Bad { raw: 0..0, reason };
+    let text = match value {
+        None | Some(Value::Null) => return Content::Null,
+        Some(Value::String(text)) => text,
+        Some(Value::Bool(_)) => return odd("a boolean instead of text"),
+        Some(Value::Number(_)) => return odd("a number instead of text"),
+        Some(Value::Array(_)) => return odd("a list instead of text"),
+        Some(Value::Object(_)) => return odd("an object instead of text"),
+    };
+    let start = batch.bytes.len();
+    let decoded = base64_simd::STANDARD.decode_append(text, &mut batch.bytes);
+    if decoded.is_ok() {
+        return Content::Bytes(start..batch.bytes.len());
+    }
+    batch.bytes.truncate(start);
+    batch.bytes.extend_from_slice(text.as_bytes());
+    Content::Bad {
+        raw: start..batch.bytes.len(),
+        reason: "the text is not base64",
+    }
+}
+
+/// A partition, an offset or a byte: an integer, as a number or as text.
+fn whole(value: &Value) -> Option<i64> {
+    integer(value).or_else(|| double(value).filter(|n| n.fract() == 0.0).map(|n| n as i64))
+}
+
+/// A time: a number, or text, whose fraction is dropped.
+fn truncated(value: &Value) -> Option<i64> {
+    integer(value).or_else(|| double(value).map(|n| n as i64))
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// `None` beyond the integers that a double represents exactly.
+fn double(value: &Value) -> Option<f64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    number.filter(|n| n.abs() <= EXACT)
 }
 
 /// Records are sorted by topic, so the last topic is nearly always the right one.

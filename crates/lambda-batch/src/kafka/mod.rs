@@ -1,22 +1,17 @@
 //! Kafka events of Lambda: `eventSource` `aws:kafka` and `SelfManagedKafka` alike.
 //!
-//! Keys and values are base64 in JSON. A [`KafkaBatch`] decodes them *while* the JSON is read, all
-//! into one buffer that it owns, so a batch of 10,000 records takes a few allocations.
+//! Keys and values are base64 in JSON. A [`KafkaBatch`] decodes them into one buffer that it owns.
+//! Of an event as Lambda writes it, it does so *while* the JSON is read, so a batch of 10,000
+//! records takes a few allocations.
 //!
 //! Tolerated, each on its own record: missing or null headers, signed and unsigned header bytes, a
 //! null key, a tombstone, bad base64, numbers as text, timestamps that are -1, fractional or
 //! missing, unknown fields. An event is refused as a whole only if it is not a Kafka event, or if a
 //! record has no topic, partition or offset: it could not be acknowledged then.
 
-#[macro_use]
-mod visitor;
-
-mod base64;
 mod batch;
 mod canonical;
 mod decode;
-mod headers;
-mod number;
 mod record;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::api_calls::ApiCall;
 use crate::store::Arrival;
-use crate::store::gaps::{Missing, OffsetRange};
+use crate::store::gaps::Missing;
 use crate::store::progress::{Advance, PartitionRange, ProgressMark, advance};
 use lambda_batch::{BatchPart, Reason};
 
@@ -29,17 +29,11 @@ pub(super) struct CollectorPosition {
 /// The new progress in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PartitionStep {
-    pub(super) mark: ProgressMark,
+    pub(super) advance: Advance,
     /// The source; `None` until it is inserted.
     pub(super) source: Option<i32>,
     /// The first offset that is new.
     from: i64,
-    /// The topic was created again.
-    pub(super) recreated: bool,
-    /// Offsets that were passed without a record.
-    pub(super) gap: Option<OffsetRange>,
-    /// Offsets below the progress: handled before, unless a gap has them.
-    pub(super) redelivered: Option<OffsetRange>,
 }
 
 /// The new records of a part.
@@ -71,23 +65,17 @@ impl<'a> CollectPlan<'a> {
         let step = |seen: &PartitionRange| {
             let before = positions.get(&(seen.topic.to_owned(), seen.partition));
             let known = before.and_then(|positions| positions.mark);
-            let Advance {
-                mark,
-                recreated,
-                gap,
-                redelivered,
-            } = advance(known, seen);
+            let advance = advance(known, seen);
             let (source, from) = match (known, before.and_then(|positions| positions.source)) {
-                (Some(known), Some(source)) if !recreated => (Some(source), known.next_offset),
+                (Some(known), Some(source)) if !advance.recreated => {
+                    (Some(source), known.next_offset)
+                }
                 _ => (None, 0),
             };
             PartitionStep {
-                mark,
+                advance,
                 source,
                 from,
-                recreated,
-                gap,
-                redelivered,
             }
         };
         self.seen.iter().map(step).collect()

@@ -2,11 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
 
 use super::{Store, StoreError};
 use crate::message::{CallId, TraceId};
+use crate::store::columns::from_row;
 use crate::store::connect::LIMIT;
 
 /// Conditions of a search. All must hold.
@@ -75,7 +76,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<CallRow>, StoreError> {
         let status = filter.status.as_ref();
-        let rows = sqlx::query(include_str!("sql/calls_search.sql"))
+        Ok(sqlx::query_as(include_str!("sql/calls_search.sql"))
             .bind(filter.from_ms)
             .bind(filter.until_ms)
             .bind(filter.ip.map(|ip| ip.to_string()))
@@ -90,21 +91,17 @@ impl Store {
             .bind(after.map(|position| position.offset))
             .bind(i64::from(limit))
             .fetch_all(&self.pool.within(LIMIT))
-            .await?;
-        rows.iter().map(CallRow::read).collect()
+            .await?)
     }
 }
 
-impl CallRow {
-    fn read(row: &PgRow) -> Result<Self, StoreError> {
-        let position = CallPosition {
-            at_ms: row.try_get("at_ms")?,
-            source: row.try_get("source")?,
-            offset: row.try_get("log_offset")?,
-        };
+from_row!(CallPosition { at_ms, source, offset = "log_offset" });
+
+impl FromRow<'_, PgRow> for CallRow {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
-            position,
-            id: CallId::new(bits(row.try_get("id")?)?),
+            position: CallPosition::from_row(row)?,
+            id: row.try_get("id")?,
             route: row.try_get("route")?,
             url: row.try_get("url")?,
             status: row.try_get::<i16, _>("status")? as u16,
@@ -112,18 +109,8 @@ impl CallRow {
             client: row.try_get("client")?,
             user: row.try_get("user_id")?,
             ip: row.try_get("ip")?,
-            trace: row
-                .try_get::<Option<&[u8]>, _>("trace")?
-                .map(bits)
-                .transpose()?
-                .map(TraceId::new),
+            trace: row.try_get("trace")?,
             instance: row.try_get("instance")?,
         })
     }
-}
-
-fn bits(bytes: &[u8]) -> Result<[u8; 16], StoreError> {
-    bytes
-        .try_into()
-        .map_err(|_| StoreError::corrupt("an id that does not have 16 bytes"))
 }

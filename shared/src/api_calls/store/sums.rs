@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
 
 use super::{Store, StoreError};
 use crate::api_calls::{Aggregate, BUCKETS, Minute};
@@ -62,7 +62,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<GroupSums>, StoreError> {
         let status = filter.status.as_ref();
-        let rows = sqlx::query(include_str!("sql/minutes_sum.sql"))
+        Ok(sqlx::query_as(include_str!("sql/minutes_sum.sql"))
             .bind(filter.from.start_ms())
             .bind(filter.until.start_ms())
             .bind(filter.route.as_deref())
@@ -75,26 +75,20 @@ impl Store {
             .bind(by.client)
             .bind(i64::from(limit))
             .fetch_all(&self.pool.within(LIMIT))
-            .await?;
-        rows.iter().map(GroupSums::read).collect()
+            .await?)
     }
 }
 
-impl GroupSums {
-    fn read(row: &PgRow) -> Result<Self, StoreError> {
-        let number = |name| -> Result<u64, StoreError> { Ok(row.try_get::<i64, _>(name)? as u64) };
-        let buckets: Vec<i64> = row.try_get("buckets")?;
-        let buckets: [i64; BUCKETS] = buckets
-            .try_into()
-            .map_err(|_| StoreError::corrupt("a histogram with another number of buckets"))?;
+impl FromRow<'_, PgRow> for GroupSums {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let number = |name| row.try_get::<i64, _>(name).map(|number| number as u64);
+        let minute_ms: Option<i64> = row.try_get("minute_ms")?;
+        let status: Option<i16> = row.try_get("status")?;
+        let buckets: [i64; BUCKETS] = row.try_get("buckets")?;
         Ok(Self {
-            minute: row
-                .try_get::<Option<i64>, _>("minute_ms")?
-                .map(Minute::of_ms),
+            minute: minute_ms.map(Minute::of_ms),
             route: row.try_get("route")?,
-            status: row
-                .try_get::<Option<i16>, _>("status")?
-                .map(|status| status as u16),
+            status: status.map(|status| status as u16),
             client: row.try_get("client")?,
             sums: Aggregate {
                 calls: number("calls")?,

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::Row;
+use sqlx::{FromRow, Row};
 
 use super::columns::{add, keep};
 use super::plan::{CollectPlan, CollectorPosition, NewRecords, PartitionStep};
 use super::{CollectedBatch, Store, StoreError};
 use crate::api_calls::{Caps, Labels, Minute, RollUp, counted_at_ms};
-use crate::store::gaps::{self, OffsetRange};
+use crate::store::columns::column;
+use crate::store::gaps;
 use crate::store::park::park;
 use crate::store::pool::BoundedConnection;
 use crate::store::progress::ProgressMark;
@@ -25,20 +26,27 @@ impl Store {
         let positions = lock(&mut tx, plan).await?;
         let mut steps = plan.steps(&positions);
         let mut recreated = Vec::new();
+        let mut gaps = Vec::new();
+        let mut redelivered = Vec::new();
         for (seen, step) in plan.seen.iter().zip(&mut steps) {
             if step.source.is_none() {
-                step.source =
-                    Some(source(&mut tx, seen.topic, seen.partition, step.mark.incarnation).await?);
+                step.source = Some(
+                    source(
+                        &mut tx,
+                        seen.topic,
+                        seen.partition,
+                        step.advance.mark.incarnation,
+                    )
+                    .await?,
+                );
             }
-            if step.recreated {
+            let advance = &mut step.advance;
+            if advance.recreated {
                 recreated.push((seen.topic.to_owned(), seen.partition));
             }
+            gaps.extend(advance.gap.take());
+            redelivered.extend(advance.redelivered.take());
         }
-        let gaps: Vec<OffsetRange> = steps.iter().filter_map(|step| step.gap.clone()).collect();
-        let redelivered: Vec<OffsetRange> = steps
-            .iter()
-            .filter_map(|step| step.redelivered.clone())
-            .collect();
         let new = plan.new_records(&steps, gaps::missing(&mut tx, &redelivered).await?);
         if !new.calls.is_empty() {
             let sums = sums(&mut tx, &new, caps).await?;
@@ -68,8 +76,8 @@ async fn lock(
     tx: &mut BoundedConnection,
     plan: &CollectPlan<'_>,
 ) -> Result<HashMap<PartitionKey, CollectorPosition>, StoreError> {
-    let topics: Vec<&str> = plan.seen.iter().map(|seen| seen.topic).collect();
-    let partitions: Vec<i32> = plan.seen.iter().map(|seen| seen.partition).collect();
+    let topics = column(&plan.seen, |seen| seen.topic);
+    let partitions = column(&plan.seen, |seen| seen.partition);
     let mut positions = locked(tx, &topics, &partitions).await?;
     if positions.len() < plan.seen.len() {
         sqlx::query(include_str!("sql/calls_begin.sql"))
@@ -92,11 +100,7 @@ async fn locked(
         .bind(partitions);
     let mut positions = HashMap::new();
     for row in query.fetch_all(tx).await? {
-        let mark = ProgressMark {
-            incarnation: row.try_get("incarnation")?,
-            next_offset: row.try_get("next_offset")?,
-            appended_ms: row.try_get("appended_ms")?,
-        };
+        let mark = ProgressMark::from_row(&row)?;
         let position = CollectorPosition {
             mark: (mark.incarnation > 0).then_some(mark),
             source: row.try_get("source")?,
@@ -135,18 +139,8 @@ async fn sums(
         .map(|(source, arrival, call)| (*source, Minute::of_ms(at(arrival, call))))
         .collect();
     let rows = sqlx::query(include_str!("sql/calls_labels.sql"))
-        .bind(
-            minutes
-                .iter()
-                .map(|(source, _)| *source)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            minutes
-                .iter()
-                .map(|(_, minute)| minute.start_ms())
-                .collect::<Vec<_>>(),
-        )
+        .bind(column(&minutes, |(source, _)| *source))
+        .bind(column(&minutes, |(_, minute)| minute.start_ms()))
         .fetch_all(tx)
         .await?;
     let mut sums: BTreeMap<i32, RollUp> = BTreeMap::new();
@@ -175,32 +169,12 @@ async fn advance_progress(
     steps: &[PartitionStep],
 ) -> Result<(), StoreError> {
     sqlx::query(include_str!("sql/calls_advance.sql"))
-        .bind(plan.seen.iter().map(|seen| seen.topic).collect::<Vec<_>>())
-        .bind(
-            plan.seen
-                .iter()
-                .map(|seen| seen.partition)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            steps
-                .iter()
-                .map(|step| step.mark.incarnation)
-                .collect::<Vec<_>>(),
-        )
-        .bind(steps.iter().map(|step| step.source).collect::<Vec<_>>())
-        .bind(
-            steps
-                .iter()
-                .map(|step| step.mark.next_offset)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            steps
-                .iter()
-                .map(|step| step.mark.appended_ms)
-                .collect::<Vec<_>>(),
-        )
+        .bind(column(&plan.seen, |seen| seen.topic))
+        .bind(column(&plan.seen, |seen| seen.partition))
+        .bind(column(steps, |step| step.advance.mark.incarnation))
+        .bind(column(steps, |step| step.source))
+        .bind(column(steps, |step| step.advance.mark.next_offset))
+        .bind(column(steps, |step| step.advance.mark.appended_ms))
         .execute(tx)
         .await?;
     Ok(())

@@ -37,6 +37,8 @@ impl Shard {
     }
 }
 
+as_number!(Shard(u8), { "type": "integer", "minimum": 0, "maximum": 63 });
+
 impl fmt::Display for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s{:02}", self.0)
@@ -96,28 +98,17 @@ impl fmt::Display for OrderNumber {
     }
 }
 
-impl FromStr for OrderNumber {
-    type Err = BadValue;
+from_digits!(
+    OrderNumber,
+    19,
+    "order number",
+    "1 to 9223372036854775807 in decimal digits, without leading zeros"
+);
+as_string!(OrderNumber, "^[1-9][0-9]{0,18}$");
 
-    fn from_str(s: &str) -> Result<Self, BadValue> {
-        const RULE: &str = "1 to 9223372036854775807 in decimal digits, without leading zeros";
-        if s.is_empty()
-            || s.len() > 19
-            || s.starts_with('0')
-            || !s.bytes().all(|b| b.is_ascii_digit())
-        {
-            return bad("order number", RULE);
-        }
-        match s.parse::<i64>() {
-            Ok(n) => Self::new(n),
-            Err(_) => bad("order number", RULE),
-        }
-    }
-}
-
-/// A fixed number of bytes, written as lower-case hex digits.
-macro_rules! hex_value {
-    ($(#[$doc:meta])* $name:ident, $bytes:literal, $what:literal, $rule:literal) => {
+/// Fixed numbers of bytes, written as lower-case hex digits.
+macro_rules! hex_values {
+    ($($(#[$doc:meta])* $name:ident, $bytes:literal, $digits:literal, $what:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; $bytes]);
@@ -150,86 +141,41 @@ macro_rules! hex_value {
                 let mut bytes = [0; $bytes];
                 let lower = s.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
                 if !lower || hex::decode_to_slice(s, &mut bytes).is_err() {
-                    return bad($what, $rule);
+                    return bad($what, concat!($digits, " lower-case hex digits"));
                 }
                 Ok(Self(bytes))
             }
         }
-    };
+
+        as_string!($name, concat!("^[0-9a-f]{", $digits, "}$"));
+    )*};
 }
 
-hex_value!(
+hex_values! {
     /// 128 random bits that distinguish two orders of the same number, which a loss of Redis can
     /// cause. 32 lower-case hex digits.
-    Nonce, 16, "nonce", "32 lower-case hex digits"
-);
+    Nonce, 16, 32, "nonce";
 
-hex_value!(
     /// Identity of one call of the API: 128 random bits. 32 lower-case hex digits.
-    CallId, 16, "call id", "32 lower-case hex digits"
-);
+    CallId, 16, 32, "call id";
 
-hex_value!(
     /// Identity of a W3C trace. 32 lower-case hex digits.
-    TraceId, 16, "trace id", "32 lower-case hex digits"
-);
+    TraceId, 16, 32, "trace id";
 
-hex_value!(
     /// SHA-256 hash of a request with an Idempotency-Key. Requests with the same key and hash are
     /// the same. 64 lower-case hex digits.
-    BodyHash, 32, "body hash", "64 lower-case hex digits"
+    BodyHash, 32, 64, "body hash";
+}
+
+number_values! {
+    /// Identity of a program (an event on sale): 1 to 2^53 - 1. A string in JSON.
+    ProgramId(i64), 1..1 << 53, "program id", "1 to 9007199254740991";
+}
+
+from_digits!(
+    ProgramId,
+    16,
+    "program id",
+    "1 to 9007199254740991 in decimal digits"
 );
-
-/// Identity of a program (an event on sale): 1 to 2^53 - 1. A string in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProgramId(i64);
-
-impl ProgramId {
-    /// `n` in 1..2^53.
-    pub fn new(n: i64) -> Result<Self, BadValue> {
-        if (1..1 << 53).contains(&n) {
-            Ok(Self(n))
-        } else {
-            bad("program id", "1 to 9007199254740991")
-        }
-    }
-
-    /// For Postgres' BIGINT.
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-}
-
-impl fmt::Display for ProgramId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for ProgramId {
-    type Err = BadValue;
-
-    fn from_str(s: &str) -> Result<Self, BadValue> {
-        let digits = !s.is_empty()
-            && s.len() <= 16
-            && s.bytes().all(|b| b.is_ascii_digit())
-            && !s.starts_with('0');
-        match s.parse::<i64>() {
-            Ok(n) if digits => Self::new(n),
-            _ => bad("program id", "1 to 9007199254740991 in decimal digits"),
-        }
-    }
-}
-
-as_string!(OrderNumber);
-as_string!(Nonce);
-as_string!(CallId);
-as_string!(TraceId);
-as_string!(BodyHash);
-as_string!(ProgramId);
-schema!(OrderNumber, { "type": "string", "pattern": "^[1-9][0-9]{0,18}$" });
-schema!(Nonce, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
-schema!(CallId, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
-schema!(TraceId, { "type": "string", "pattern": "^[0-9a-f]{32}$" });
-schema!(BodyHash, { "type": "string", "pattern": "^[0-9a-f]{64}$" });
-schema!(ProgramId, { "type": "string", "pattern": "^[1-9][0-9]{0,15}$" });
+as_string!(ProgramId, "^[1-9][0-9]{0,15}$");

@@ -1,11 +1,15 @@
 //! Value types: identities, money, seats, versions. Constructors refuse invalid values.
 
 #[macro_use]
-mod json;
+mod macros;
 
 mod identity;
 mod numbers;
 mod text;
+
+pub(crate) use macros::{as_string, checked_json, word_value};
+#[cfg(feature = "postgres")]
+pub(crate) use macros::{from_digits, number_values};
 
 pub use identity::{BodyHash, CallId, Nonce, OrderNumber, ProgramId, Shard, TraceId};
 pub use numbers::{CategoryNo, Cents, ProgramVersion, SeatIndex};

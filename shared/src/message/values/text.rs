@@ -6,11 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{BadValue, bad};
 
-macro_rules! text_value {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $rule:literal, $allowed:expr) => {
+/// Texts of at most so many bytes, all of which are allowed.
+macro_rules! text_values {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident, $what:literal, $max:literal, $of:literal, $pattern:literal, $allowed:expr;
+    )*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[serde(try_from = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -18,8 +22,10 @@ macro_rules! text_value {
             pub fn new(s: impl Into<String>) -> Result<Self, BadValue> {
                 let s = s.into();
                 let allowed: fn(u8) -> bool = $allowed;
-                if s.is_empty() || s.len() > $max || !s.bytes().all(allowed) { bad($what,
-                    $rule) } else { Ok(Self(s)) }
+                if s.is_empty() || s.len() > $max || !s.bytes().all(allowed) {
+                    return bad($what, concat!("1 to ", $max, " ", $of));
+                }
+                Ok(Self(s))
             }
 
             /// The text.
@@ -47,47 +53,45 @@ macro_rules! text_value {
                 self.0.fmt(f)
             }
         }
-    };
+
+        schema!($name, {
+            "type": "string", "minLength": 1, "maxLength": $max, "pattern": $pattern
+        });
+    )*};
 }
 
-text_value!(
+const fn visible(b: u8) -> bool {
+    b.is_ascii_graphic()
+}
+
+const fn of_client(b: u8) -> bool {
+    b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-')
+}
+
+text_values! {
     /// A buyer: the `sub` claim of a token. 1 to 128 visible ASCII characters (so no NUL, no
     /// space).
-    UserId, "user id", 128, "1 to 128 visible ASCII characters", |b| b.is_ascii_graphic()
-);
+    UserId, "user id", 128, "visible ASCII characters", "^[!-~]+$", visible;
 
-text_value!(
     /// The client's Idempotency-Key, scoped to user and program. 1 to 64 visible ASCII characters.
-    IdempotencyKey, "idempotency key", 64, "1 to 64 visible ASCII characters",
-        |b| b.is_ascii_graphic()
-);
+    IdempotencyKey, "idempotency key", 64, "visible ASCII characters", "^[!-~]+$", visible;
 
-text_value!(
     /// HTTP method of a call. 1 to 16 upper-case letters.
-    CallMethod, "method", 16, "1 to 16 upper-case letters", |b| b.is_ascii_uppercase()
-);
+    CallMethod, "method", 16, "upper-case letters", "^[A-Z]+$", |b| b.is_ascii_uppercase();
 
-text_value!(
     /// Route template of a call, such as `/orders/{number}`. 1 to 128 visible ASCII characters.
-    CallRoute, "route", 128, "1 to 128 visible ASCII characters", |b| b.is_ascii_graphic()
-);
+    CallRoute, "route", 128, "visible ASCII characters", "^[!-~]+$", visible;
 
-text_value!(
     /// Path and query of a call. 1 to 512 visible ASCII characters.
-    CallUrl, "url", 512, "1 to 512 visible ASCII characters", |b| b.is_ascii_graphic()
-);
+    CallUrl, "url", 512, "visible ASCII characters", "^[!-~]+$", visible;
 
-text_value!(
     /// Kind of client that called, such as `chrome` or `curl`. 1 to 32 of a-z, 0-9, `.`, `_` and
     /// `-`.
-    CallClient, "client", 32, "1 to 32 of a-z, 0-9, '.', '_' and '-'",
-    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-')
-);
+    CallClient, "client", 32, "of a-z, 0-9, '.', '_' and '-'", "^[a-z0-9._-]+$", of_client;
 
-text_value!(
     /// Process that answered a call. 1 to 64 visible ASCII characters.
-    CallInstance, "instance", 64, "1 to 64 visible ASCII characters", |b| b.is_ascii_graphic()
-);
+    CallInstance, "instance", 64, "visible ASCII characters", "^[!-~]+$", visible;
+}
 
 impl CallUrl {
     /// Maximum length, characters.
@@ -113,13 +117,3 @@ impl CallUrl {
         Self(url)
     }
 }
-
-schema!(UserId, { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" });
-schema!(IdempotencyKey, { "type": "string", "minLength": 1, "maxLength": 64,
-    "pattern": "^[!-~]+$" });
-schema!(CallMethod, { "type": "string", "minLength": 1, "maxLength": 16, "pattern": "^[A-Z]+$" });
-schema!(CallRoute, { "type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$" });
-schema!(CallUrl, { "type": "string", "minLength": 1, "maxLength": 512, "pattern": "^[!-~]+$" });
-schema!(CallClient, { "type": "string", "minLength": 1, "maxLength": 32,
-    "pattern": "^[a-z0-9._-]+$" });
-schema!(CallInstance, { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$" });

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use sqlx::Row;
+use sqlx::{FromRow, Row};
 
 use super::StoredBatch;
 use super::plan::CreatePlan;
+use crate::store::columns::column;
 use crate::store::pool::BoundedConnection;
 use crate::store::progress::{ProgressMark, advance};
 use crate::store::{StoreError, gaps};
@@ -17,25 +18,15 @@ pub(super) async fn advance_progress(
     plan: &CreatePlan<'_>,
     committed: &mut StoredBatch<'_>,
 ) -> Result<(), StoreError> {
-    let topics: Vec<&str> = plan.seen.iter().map(|seen| seen.topic).collect();
-    let partitions: Vec<i32> = plan.seen.iter().map(|seen| seen.partition).collect();
+    let topics = column(&plan.seen, |seen| seen.topic);
+    let partitions = column(&plan.seen, |seen| seen.partition);
     let query = sqlx::query(include_str!("../sql/progress_lock.sql"))
         .bind(&topics)
         .bind(&partitions);
-    let mut marks = HashMap::new();
+    let mut marks: HashMap<(String, i32), ProgressMark> = HashMap::new();
     for row in query.fetch_all(&mut *tx).await? {
-        let mark = ProgressMark {
-            incarnation: row.try_get("incarnation")?,
-            next_offset: row.try_get("next_offset")?,
-            appended_ms: row.try_get("appended_ms")?,
-        };
-        marks.insert(
-            (
-                row.try_get::<String, _>("topic")?,
-                row.try_get::<i32, _>("partition")?,
-            ),
-            mark,
-        );
+        let of = (row.try_get("topic")?, row.try_get("partition")?);
+        marks.insert(of, ProgressMark::from_row(&row)?);
     }
     let mut advanced = Vec::with_capacity(plan.seen.len());
     let mut redelivered = Vec::new();
@@ -52,24 +43,9 @@ pub(super) async fn advance_progress(
     sqlx::query(include_str!("../sql/progress_advance.sql"))
         .bind(&topics)
         .bind(&partitions)
-        .bind(
-            advanced
-                .iter()
-                .map(|mark| mark.incarnation)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            advanced
-                .iter()
-                .map(|mark| mark.next_offset)
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            advanced
-                .iter()
-                .map(|mark| mark.appended_ms)
-                .collect::<Vec<_>>(),
-        )
+        .bind(column(&advanced, |mark| mark.incarnation))
+        .bind(column(&advanced, |mark| mark.next_offset))
+        .bind(column(&advanced, |mark| mark.appended_ms))
         .execute(&mut *tx)
         .await?;
     gaps::add(tx, &committed.gaps).await?;

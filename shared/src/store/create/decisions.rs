@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use lambda_batch::Reason;
 
-use super::plan::{CreatePlan, Match, Request, compare};
+use super::plan::{CreatePlan, Request};
 use super::{Decision, Holder, StoredBatch, StoredOrder};
 use crate::message::{OrderNumber, OrderRequested};
 use crate::sale::Status;
@@ -36,7 +36,7 @@ pub(super) fn decide_all<'a>(
     now_ms: i64,
     pay_by: impl Fn(i64) -> i64,
     stored: &mut StoredBatch<'a>,
-) -> Vec<i64> {
+) -> Vec<OrderNumber> {
     let mut new = Vec::with_capacity(plan.firsts.len());
     let repeated: BTreeSet<OrderNumber> = plan
         .repeats
@@ -67,7 +67,7 @@ pub(super) fn decide_all<'a>(
             RowOutcome::Found(row) => (found(&row, *request, stored), *row),
         };
         if matches!(decision, Decision::Created | Decision::Rejected { .. }) {
-            new.push(number.get());
+            new.push(number);
         }
         if repeated.contains(&number) {
             rows.insert(number, row.clone());
@@ -94,27 +94,32 @@ pub(super) fn decide_all<'a>(
     new
 }
 
-/// The decision on a request whose number already has a row.
+/// The decision on a request whose number already has a row. Under the same nonce, content can
+/// differ only by a bug.
 fn found(row: &OrderRow, request: Request<'_>, stored: &mut StoredBatch<'_>) -> Decision {
-    match compare(row, request.order) {
-        Match::Same => Decision::AlreadyThere,
-        Match::Void => Decision::Void,
-        Match::Other => {
-            let what = if row.nonce == request.order.nonce {
-                "with other content"
-            } else {
-                "under another nonce"
-            };
-            stored.parked.push((
-                request.at,
-                Reason::new(format_args!(
-                    "order {} is stored already, {what}",
-                    row.number
-                )),
-            ));
-            Decision::Conflict
-        }
-    }
+    let order = request.order;
+    let same = row.user.as_ref() == Some(&order.user)
+        && row.program == Some(order.program)
+        && row.category == Some(order.category)
+        && row.seats == order.seats
+        && row.unit_price == Some(order.unit_price_cents);
+    let what = if row.nonce != order.nonce {
+        "under another nonce"
+    } else if row.status == Status::Void {
+        return Decision::Void;
+    } else if same {
+        return Decision::AlreadyThere;
+    } else {
+        "with other content"
+    };
+    stored.parked.push((
+        request.at,
+        Reason::new(format_args!(
+            "order {} is stored already, {what}",
+            row.number
+        )),
+    ));
+    Decision::Conflict
 }
 
 /// The row that this transaction inserted.

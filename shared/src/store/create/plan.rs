@@ -1,9 +1,8 @@
 //! The plan of a part of a batch. Pure.
 
 use crate::message::{Barrier, Nonce, OrderRequested};
-use crate::sale::Status;
+use crate::store::Arrival;
 use crate::store::progress::PartitionRange;
-use crate::store::{Arrival, OrderRow};
 use lambda_batch::{BatchPart, Reason};
 
 /// A part of a batch, sorted by what to do.
@@ -28,14 +27,6 @@ pub(super) struct CreatePlan<'a> {
 pub(super) struct Request<'a> {
     pub(super) at: usize,
     pub(super) order: &'a OrderRequested,
-}
-
-/// A row compared with a request of its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Match {
-    Same,
-    Void,
-    Other,
 }
 
 impl<'a> CreatePlan<'a> {
@@ -88,20 +79,4 @@ fn barrier(arrival: &Arrival<'_>) -> Option<Nonce> {
         .value
         .and_then(Barrier::read)
         .map(|barrier| barrier.barrier)
-}
-
-/// Compares a row with a request. Under the same nonce, content can differ only by a bug.
-pub(super) fn compare(row: &OrderRow, request: &OrderRequested) -> Match {
-    if row.nonce != request.nonce {
-        return Match::Other;
-    }
-    if row.status == Status::Void {
-        return Match::Void;
-    }
-    let same = row.user.as_ref() == Some(&request.user)
-        && row.program == Some(request.program)
-        && row.category == Some(request.category)
-        && row.seats == request.seats
-        && row.unit_price == Some(request.unit_price_cents);
-    if same { Match::Same } else { Match::Other }
 }

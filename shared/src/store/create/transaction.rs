@@ -7,15 +7,15 @@ use lambda_batch::ErrorClass;
 use sqlx::Row;
 
 use super::advance::advance_progress;
-use super::columns::{Orders, Seats};
+use super::columns::{self, Seat};
 use super::decisions::{RowOutcome, RowOutcomes, decide_all};
 use super::plan::{CreatePlan, Request};
 use super::{Holder, StoredBatch, UnsettledBatch};
 use crate::message::OrderNumber;
 use crate::sale::stored_pay_by;
+use crate::store::columns::column;
 use crate::store::park::park;
 use crate::store::pool::BoundedConnection;
-use crate::store::row::{bounded, nonce};
 use crate::store::{OrderRow, Store, StoreError, barriers};
 
 impl Store {
@@ -38,7 +38,7 @@ impl Store {
             open = insert_or_find(&mut tx, &open, &mut outcomes, pay_by).await?;
         }
         if !open.is_empty() {
-            store_duplicates(&mut tx, &open, &mut outcomes, pay_by).await?;
+            store_duplicates(&mut tx, open, &mut outcomes, pay_by).await?;
         }
 
         let mut committed = StoredBatch {
@@ -72,60 +72,45 @@ async fn insert_or_find<'a>(
     if requests.is_empty() {
         return Ok(Vec::new());
     }
-    let inserted = Orders::new(requests, pay_by)
-        .insert(include_str!("../sql/create_orders.sql"), tx)
-        .await?;
-    let inserted: HashSet<i64> = inserted.into_iter().collect();
-    let is_new = |request: &Request| inserted.contains(&request.order.order.get());
-    let seats = Seats::new(requests.iter().filter(|request| is_new(request)).copied());
-    let given = seats
-        .query(include_str!("../sql/create_seats.sql"))
+    let sql = include_str!("../sql/create_orders.sql");
+    let inserted = columns::insert(sql, tx, requests, pay_by).await?;
+    let inserted: HashSet<OrderNumber> = inserted.into_iter().collect();
+    let is_new = |request: &Request<'_>| inserted.contains(&request.order.order);
+    let (new, rest): (Vec<Request>, Vec<Request>) = requests.iter().partition(|r| is_new(r));
+    let seats = columns::seats_of(&new);
+    let given = columns::query(include_str!("../sql/create_seats.sql"), &seats)
         .execute(&mut *tx)
         .await?
         .rows_affected();
-    for request in requests.iter().filter(|request| is_new(request)) {
+    for request in new {
         outcomes.insert(request.order.order, RowOutcome::Stored);
     }
     if given < seats.len() as u64 {
         reject(tx, &seats, outcomes).await?;
     }
-    let rest: Vec<Request> = requests
-        .iter()
-        .filter(|request| !is_new(request))
-        .copied()
-        .collect();
-    find(tx, &rest, outcomes).await
+    find(tx, rest, outcomes).await
 }
 
 /// Statement 3: rejects orders that did not get all their seats.
 async fn reject(
     tx: &mut BoundedConnection,
-    seats: &Seats,
+    seats: &[Seat],
     outcomes: &mut RowOutcomes,
 ) -> Result<(), StoreError> {
     let mut refused: BTreeMap<OrderNumber, Vec<Holder>> = BTreeMap::new();
-    for row in seats
-        .query(include_str!("../sql/create_refused.sql"))
-        .fetch_all(&mut *tx)
-        .await?
-    {
-        let holders = refused
-            .entry(bounded(OrderNumber::new(row.try_get("order_number")?))?)
-            .or_default();
-        if let (Some(number), Some(bytes)) = (row.try_get("holder")?, row.try_get("holder_nonce")?)
+    let query = columns::query(include_str!("../sql/create_refused.sql"), seats);
+    for row in query.fetch_all(&mut *tx).await? {
+        let holders = refused.entry(row.try_get("order_number")?).or_default();
+        if let (Some(number), Some(nonce)) = (row.try_get("holder")?, row.try_get("holder_nonce")?)
         {
-            let holder = Holder {
-                number: bounded(OrderNumber::new(number))?,
-                nonce: nonce(bytes)?,
-            };
+            let holder = Holder { number, nonce };
             if !holders.contains(&holder) {
                 holders.push(holder);
             }
         }
     }
-    let numbers: Vec<i64> = refused.keys().map(|number| number.get()).collect();
     sqlx::query(include_str!("../sql/create_reject.sql"))
-        .bind(numbers)
+        .bind(column(refused.keys(), |number| *number))
         .execute(&mut *tx)
         .await?;
     for (number, holders) in refused {
@@ -144,76 +129,61 @@ async fn reject(
 /// Reads the rows of numbers that were not inserted. Returns the requests without a row.
 async fn find<'a>(
     tx: &mut BoundedConnection,
-    requests: &[Request<'a>],
+    mut requests: Vec<Request<'a>>,
     outcomes: &mut RowOutcomes,
 ) -> Result<Vec<Request<'a>>, StoreError> {
     if requests.is_empty() {
-        return Ok(Vec::new());
+        return Ok(requests);
     }
-    let numbers: Vec<i64> = requests
-        .iter()
-        .map(|request| request.order.order.get())
-        .collect();
-    let rows = sqlx::query(include_str!("../sql/orders_by_number.sql"))
-        .bind(numbers)
+    let rows: Vec<OrderRow> = sqlx::query_as(include_str!("../sql/orders_by_number.sql"))
+        .bind(column(&requests, |request| request.order.order))
         .fetch_all(tx)
         .await?;
-    for row in OrderRow::read_all(&rows)? {
+    for row in rows {
         outcomes.insert(row.number, RowOutcome::Found(Box::new(row)));
     }
-    Ok(requests
-        .iter()
-        .filter(|request| !outcomes.contains_key(&request.order.order))
-        .copied()
-        .collect())
+    requests.retain(|request| !outcomes.contains_key(&request.order.order));
+    Ok(requests)
 }
 
 /// Statement 4: rejects requests whose key belongs to another order.
 async fn store_duplicates(
     tx: &mut BoundedConnection,
-    requests: &[Request<'_>],
+    mut requests: Vec<Request<'_>>,
     outcomes: &mut RowOutcomes,
     pay_by: impl Fn(i64) -> i64,
 ) -> Result<(), StoreError> {
-    let inserted = Orders::new(requests, pay_by)
-        .insert(include_str!("../sql/create_duplicates.sql"), tx)
-        .await?;
-    let of = sqlx::query(include_str!("../sql/create_duplicate_of.sql"))
+    let sql = include_str!("../sql/create_duplicates.sql");
+    let inserted = columns::insert(sql, tx, &requests, pay_by).await?;
+    let rows = sqlx::query(include_str!("../sql/create_duplicate_of.sql"))
         .bind(&inserted)
         .fetch_all(&mut *tx)
         .await?;
-    let mut of_number = HashMap::with_capacity(of.len());
-    for row in of {
+    let mut holders: HashMap<OrderNumber, Holder> = HashMap::with_capacity(rows.len());
+    for row in rows {
         let holder = Holder {
-            number: bounded(OrderNumber::new(row.try_get("holder")?))?,
-            nonce: nonce(row.try_get("holder_nonce")?)?,
+            number: row.try_get("holder")?,
+            nonce: row.try_get("holder_nonce")?,
         };
-        of_number.insert(row.try_get::<i64, _>("order_number")?, holder);
+        holders.insert(row.try_get("order_number")?, holder);
     }
     for number in inserted {
-        let holder = of_number.get(&number).copied();
+        let holder = holders.get(&number).copied();
         let outcome = RowOutcome::Rejected {
             reason: "duplicate",
             duplicate_of: holder.map(|h| h.number),
             holders: holder.into_iter().collect(),
         };
-        outcomes.insert(bounded(OrderNumber::new(number))?, outcome);
+        outcomes.insert(number, outcome);
     }
-    let rest: Vec<Request> = requests
-        .iter()
-        .filter(|request| !outcomes.contains_key(&request.order.order))
-        .copied()
-        .collect();
-    if find(tx, &rest, outcomes).await?.is_empty() {
+    requests.retain(|request| !outcomes.contains_key(&request.order.order));
+    if find(tx, requests, outcomes).await?.is_empty() {
         return Ok(());
     }
     // Neither found nor insertable: another transaction is storing it at this moment. The retry
     // finds its row.
-    let message = "an order could neither be stored nor found".to_owned();
     Err(StoreError {
         class: ErrorClass::Conflict,
-        sqlstate: None,
-        message,
-        hint: "",
+        ..StoreError::unknown("an order could neither be stored nor found")
     })
 }

@@ -40,8 +40,8 @@ impl Store {
         let mut stale = StaleReadRetry::default();
         loop {
             let query = sqlx::query(include_str!("../sql/parked_discard.sql"))
-                .bind(id.get())
-                .bind(by.as_str())
+                .bind(id)
+                .bind(by)
                 .bind(why);
             query.execute(&self.pool).await?;
             let Some(found) = self.parked_record(id, 0, 0).await? else {

@@ -7,91 +7,42 @@
 mod discard;
 mod replay;
 
-use std::fmt;
-use std::str::FromStr;
-
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
 
 pub use discard::{Discard, Discarded};
 pub use replay::{ReplayBegun, ReplayEnd, ToReplay};
 
-use super::row::bounded;
+use super::columns::{number_column, word_column};
 use super::{Store, StoreError};
-use crate::message::{BadValue, UserId};
+use crate::message::{from_digits, number_values, word_value};
 
-/// Identity of a parked record: 1 to 2^63 - 1, ascending with time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ParkedId(i64);
-
-impl ParkedId {
-    /// `n` of at least 1.
-    pub fn new(n: i64) -> Result<Self, BadValue> {
-        if n > 0 {
-            Ok(Self(n))
-        } else {
-            Err(BadValue {
-                what: "identity of a parked record",
-                rule: "1 to 9223372036854775807",
-            })
-        }
-    }
-
-    /// For Postgres' BIGINT.
-    pub const fn get(self) -> i64 {
-        self.0
-    }
+number_values! {
+    /// Identity of a parked record: 1 to 2^63 - 1, ascending with time.
+    ParkedId(i64), 1.., "identity of a parked record", "1 to 9223372036854775807";
 }
 
-impl fmt::Display for ParkedId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+from_digits!(
+    ParkedId,
+    19,
+    "identity of a parked record",
+    "1 to 9223372036854775807"
+);
+number_column!(ParkedId, i64);
 
-impl FromStr for ParkedId {
-    type Err = BadValue;
+word_value! {
+    /// State of a parked record.
+    ParkedState, "state of a parked record", "parked, replayed or discarded";
 
-    fn from_str(s: &str) -> Result<Self, BadValue> {
-        let digits = !s.starts_with('0') && s.bytes().all(|b| b.is_ascii_digit());
-        Self::new(s.parse().ok().filter(|_| digits).unwrap_or(0))
-    }
-}
-
-/// State of a parked record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ParkedState {
     /// It waits for an operator.
-    Parked,
+    Parked = "parked",
     /// It is back on its topic.
-    Replayed,
+    Replayed = "replayed",
     /// An operator gave it up.
-    Discarded,
+    Discarded = "discarded",
 }
 
-impl ParkedState {
-    /// As in Postgres and in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Parked => "parked",
-            Self::Replayed => "replayed",
-            Self::Discarded => "discarded",
-        }
-    }
-}
-
-impl FromStr for ParkedState {
-    type Err = BadValue;
-
-    fn from_str(s: &str) -> Result<Self, BadValue> {
-        let all = [Self::Parked, Self::Replayed, Self::Discarded];
-        let found = all.into_iter().find(|state| state.as_str() == s);
-        found.ok_or(BadValue {
-            what: "state of a parked record",
-            rule: "parked, replayed or discarded",
-        })
-    }
-}
+word_column!(ParkedState);
 
 /// A parked record without its bytes. Times in ms since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,14 +117,13 @@ impl Store {
         before: Option<ParkedId>,
         limit: u32,
     ) -> Result<Vec<ParkedRecord>, StoreError> {
-        let rows = sqlx::query(include_str!("../sql/parked_list.sql"))
+        Ok(sqlx::query_as(include_str!("../sql/parked_list.sql"))
             .bind(topic)
-            .bind(state.map(ParkedState::as_str))
+            .bind(state)
             .bind(before.map_or(i64::MAX, ParkedId::get))
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(record).collect()
+            .await?)
     }
 
     /// One parked record with at most `bytes` of key and value each, and at most `attempts` of its
@@ -185,70 +135,66 @@ impl Store {
         attempts: u32,
     ) -> Result<Option<ParkedDetail>, StoreError> {
         let query = sqlx::query(include_str!("../sql/parked_show.sql"))
-            .bind(id.get())
+            .bind(id)
             .bind(bytes as i32);
         let Some(row) = query.fetch_optional(&self.pool).await? else {
             return Ok(None);
         };
-        let query = sqlx::query(include_str!("../sql/parked_history.sql"))
-            .bind(id.get())
+        let history = sqlx::query_as(include_str!("../sql/parked_history.sql"))
+            .bind(id)
             .bind(i64::from(attempts));
-        let history = query
-            .fetch_all(&self.pool)
-            .await?
-            .iter()
-            .map(attempt)
-            .collect::<Result<_, _>>()?;
         Ok(Some(ParkedDetail {
-            record: record(&row)?,
+            record: ParkedRecord::from_row(&row)?,
             key: row.try_get("key")?,
             value: row.try_get("value")?,
-            history,
+            history: history.fetch_all(&self.pool).await?,
         }))
     }
 }
 
-fn record(row: &PgRow) -> Result<ParkedRecord, StoreError> {
-    let bytes = |column: &str| {
-        row.try_get::<Option<i32>, _>(column)
-            .map(|n| n.map(|n| n as u64))
-    };
-    let discarded_ms: Option<i64> = row.try_get("discarded_ms")?;
-    let discarded = match discarded_ms {
-        Some(at_ms) => Some(Discard {
-            by: bounded(UserId::new(row.try_get::<&str, _>("discarded_by")?))?,
-            why: row.try_get("discarded_why")?,
-            at_ms,
-        }),
-        None => None,
-    };
-    Ok(ParkedRecord {
-        id: bounded(ParkedId::new(row.try_get("id")?))?,
-        topic: row.try_get("topic")?,
-        partition: row.try_get("partition")?,
-        offset: row.try_get("log_offset")?,
-        appended_ms: row.try_get("appended_ms")?,
-        key_bytes: bytes("key_bytes")?,
-        value_bytes: bytes("value_bytes")?,
-        reason: row.try_get("reason")?,
-        parked_ms: row.try_get("parked_ms")?,
-        state: bounded(row.try_get::<&str, _>("state")?.parse())?,
-        replays: row.try_get::<i32, _>("replays")? as u32,
-        busy: row.try_get("busy")?,
-        discarded,
-    })
+impl FromRow<'_, PgRow> for ParkedRecord {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let bytes = |column| {
+            let bytes: sqlx::Result<Option<i32>> = row.try_get(column);
+            bytes.map(|bytes| bytes.map(|n| n as u64))
+        };
+        let discarded = match row.try_get("discarded_ms")? {
+            Some(at_ms) => Some(Discard {
+                by: row.try_get("discarded_by")?,
+                why: row.try_get("discarded_why")?,
+                at_ms,
+            }),
+            None => None,
+        };
+        Ok(Self {
+            id: row.try_get("id")?,
+            topic: row.try_get("topic")?,
+            partition: row.try_get("partition")?,
+            offset: row.try_get("log_offset")?,
+            appended_ms: row.try_get("appended_ms")?,
+            key_bytes: bytes("key_bytes")?,
+            value_bytes: bytes("value_bytes")?,
+            reason: row.try_get("reason")?,
+            parked_ms: row.try_get("parked_ms")?,
+            state: row.try_get("state")?,
+            replays: row.try_get::<i32, _>("replays")? as u32,
+            busy: row.try_get("busy")?,
+            discarded,
+        })
+    }
 }
 
-fn attempt(row: &PgRow) -> Result<ReplayAttempt, StoreError> {
-    let (partition, offset): (Option<i32>, Option<i64>) =
-        (row.try_get("partition")?, row.try_get("log_offset")?);
-    Ok(ReplayAttempt {
-        attempt: row.try_get::<i32, _>("attempt")? as u32,
-        asked_by: row.try_get("asked_by")?,
-        began_ms: row.try_get("began_ms")?,
-        ended_ms: row.try_get("ended_ms")?,
-        outcome: row.try_get("outcome")?,
-        place: partition.zip(offset),
-        note: row.try_get("note")?,
-    })
+impl FromRow<'_, PgRow> for ReplayAttempt {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let partition: Option<i32> = row.try_get("partition")?;
+        Ok(Self {
+            attempt: row.try_get::<i32, _>("attempt")? as u32,
+            asked_by: row.try_get("asked_by")?,
+            began_ms: row.try_get("began_ms")?,
+            ended_ms: row.try_get("ended_ms")?,
+            outcome: row.try_get("outcome")?,
+            place: partition.zip(row.try_get("log_offset")?),
+            note: row.try_get("note")?,
+        })
+    }
 }

@@ -98,9 +98,9 @@ impl Store {
         lease: Duration,
     ) -> Result<Option<ToReplay>, StoreError> {
         let row = sqlx::query(include_str!("../sql/parked_replay_begin.sql"))
-            .bind(id.get())
+            .bind(id)
             .bind(i32::try_from(replays).unwrap_or(i32::MAX))
-            .bind(asked_by.as_str())
+            .bind(asked_by)
             .bind(lease.as_millis() as i64)
             .fetch_optional(&self.pool)
             .await?;
@@ -144,7 +144,7 @@ impl Store {
             ReplayEnd::Unknown(why) => ("unknown", None, Some(*why)),
         };
         let done = sqlx::query(include_str!("../sql/parked_replay_end.sql"))
-            .bind(replay.id.get())
+            .bind(replay.id)
             .bind(replay.attempt as i32)
             .bind(outcome)
             .bind(place.map(|(partition, _)| partition))

@@ -100,10 +100,8 @@ impl<'c> Executor<'c> for &'c mut BoundedConnection {
         E: 'q + Execute<'q, Postgres>,
     {
         Box::pin(async move {
-            let connection = self.kept.as_deref_mut().ok_or_else(unfit::closed)?;
-            let row = timeout(self.limit, connection.fetch_optional(query)).await;
-            let row = row.unwrap_or_else(|_| Err(unfit::silent(self.limit)));
-            self.examined(row)
+            let found = self.collect(query).await?;
+            Ok(found.into_iter().find_map(Either::right))
         })
     }
 
