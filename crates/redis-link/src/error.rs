@@ -27,6 +27,11 @@ impl LinkError {
     pub(super) fn timed_out(after: Duration) -> Self {
         Self::Unavailable(format!("no answer within {} ms", after.as_millis()))
     }
+
+    /// The server's reply lacks an answer.
+    pub fn no_answer(to: &str) -> Self {
+        Self::Protocol(format!("no answer to {to}"))
+    }
 }
 
 impl From<RedisError> for LinkError {
@@ -50,6 +55,27 @@ impl From<RedisError> for LinkError {
             }
             None if transient => Self::Unavailable(text),
             _ => Self::Protocol(text),
+        }
+    }
+}
+
+/// An argument out of its bounds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {rule}")]
+pub struct InvalidArgument {
+    /// What was refused, e.g. `queue name`.
+    pub what: &'static str,
+    /// What is allowed.
+    pub rule: &'static str,
+}
+
+impl InvalidArgument {
+    /// An error unless the rule holds.
+    pub fn unless(holds: bool, what: &'static str, rule: &'static str) -> Result<(), Self> {
+        if holds {
+            Ok(())
+        } else {
+            Err(Self { what, rule })
         }
     }
 }

@@ -42,15 +42,19 @@ pub(super) fn needs_reconnect(code: &str, detail: Option<&str>) -> bool {
 
 /// Whether this reply of a round trip requires another connection.
 pub(super) fn value_needs_reconnect(value: &Value) -> bool {
-    matches!(value, Value::ServerError(error) if needs_reconnect(error.code(), error.details()))
+    refused(value).is_some()
 }
 
 /// The first reply of a round trip that requires another connection.
 pub(super) fn refusal(values: &[Value]) -> Option<&ServerError> {
-    values.iter().find_map(|value| match value {
+    values.iter().find_map(refused)
+}
+
+fn refused(value: &Value) -> Option<&ServerError> {
+    match value {
         Value::ServerError(error) if needs_reconnect(error.code(), error.details()) => Some(error),
         _ => None,
-    })
+    }
 }
 
 /// Whether an error of the client library requires another connection.

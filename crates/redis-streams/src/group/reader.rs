@@ -7,7 +7,7 @@ use redis_link::{BlockingConnection, Call, Link, LinkError, Reply, Script, is_st
 use tokio::time::Instant;
 
 use super::types::{Delivery, GroupCounts, GroupSettings};
-use crate::{Entry, EntryId, scripts};
+use crate::{EntryId, scripts};
 
 /// Bounds of the pause after a failed read.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
@@ -168,53 +168,36 @@ impl GroupReader {
             return Ok(Read::NoGroup);
         }
         let mut streams = Reply::new("XREADGROUP", value)?;
-        let mut entries = Vec::new();
-        if let Some(mut stream) = streams.next_nested()? {
-            let _key = stream.bytes();
-            let mut list = stream.nested()?;
-            while let Some(mut entry) = list.next_nested()? {
-                entries.push(Delivery {
-                    entry: Entry::read(&mut entry)?,
-                    deliveries: 1,
-                });
-            }
+        if streams.remaining() == 0 {
+            return Ok(Read::Entries(Vec::new()));
         }
-        Ok(Read::Entries(entries))
+        let mut stream = streams.nested()?;
+        let _key = stream.bytes();
+        let entry = |list: &mut Reply| Delivery::first(&mut list.nested()?);
+        Ok(Read::Entries(stream.nested()?.rest(entry)?))
     }
 
     async fn read_in_order(&mut self, block: Duration) -> Result<Read, LinkError> {
         let call = self.call(&scripts::GROUP_NEXT).arg(self.settings.batch);
-        let mut reply = self.link.run(call).await?;
+        let mut reply = self.link.run(call.clone()).await?;
         let mut answer = reply.next_word()?;
         if answer.as_deref() == Some("NONE") {
             // Wait behind the last entry, and run the script again in the same round trip.
             self.last_delivered = reply.parse()?;
             let wait = wait_for_entry(&self.key, self.last_delivered, block);
-            let call = self.call(&scripts::GROUP_NEXT).arg(self.settings.batch);
             let (waited, after) = self.blocking.run(wait, block, Some(call)).await?;
-            match waited {
-                Value::ServerError(error) if is_stream_deleted(&error) => {
-                    return Ok(Read::NoGroup);
-                }
-                waited => drop(waited.extract_error()?),
+            if matches!(&waited, Value::ServerError(error) if is_stream_deleted(error)) {
+                return Ok(Read::NoGroup);
             }
-            reply = after.ok_or_else(|| LinkError::Protocol("no answer to a call".into()))?;
+            waited.extract_error()?;
+            reply = after.ok_or_else(|| LinkError::no_answer("a call"))?;
             answer = reply.next_word()?;
         }
         match answer.as_deref() {
             None => Ok(Read::NoGroup),
             Some("BUSY") => Ok(Read::Busy),
             Some("NONE") => Ok(Read::Entries(Vec::new())),
-            Some("NEW") => {
-                let mut entries = Vec::with_capacity(reply.remaining() / 2);
-                while reply.remaining() > 0 {
-                    entries.push(Delivery {
-                        entry: Entry::read(&mut reply)?,
-                        deliveries: 1,
-                    });
-                }
-                Ok(Read::Entries(entries))
-            }
+            Some("NEW") => Ok(Read::Entries(reply.rest(Delivery::first)?)),
             Some(other) => Err(reply.unexpected(other)),
         }
     }
