@@ -6,14 +6,14 @@ use hyper::body::Incoming;
 use serde_json::value::RawValue;
 
 use super::answer::{self, ApiError};
-use super::name::{NotFound, find, not_run};
+use super::name::{find, not_run};
 use super::request::{self, InvocationType, Operation};
 use super::{HOST_ID_HEADER, InvokeApi, admission};
 use crate::asynchronous::{AsyncEvent, MAX_EVENT};
 use crate::ids::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
 use crate::listener::body::BodyError;
-use crate::listener::{ConnectionInfo, Reply};
+use crate::listener::{ConnectionInfo, Reply, header_text};
 use sam_template::model::qualified::{LATEST, PUBLISHED};
 
 pub(super) async fn handle(
@@ -41,8 +41,7 @@ async fn serve(
         connection.server.ip(),
         &head.headers,
         api.token.as_ref(),
-    )
-    .map_err(ApiError::Refused)?;
+    )?;
     if head
         .headers
         .get(HOST_ID_HEADER)
@@ -66,44 +65,31 @@ async fn serve(
     else {
         return Ok(answer::list(&api.functions, &api.skipped, &api.location));
     };
-    let (function, qualifier) =
-        find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
-            NotFound::Unknown(name) => match not_run(&name, &api.skipped) {
-                Some(reason) => {
-                    ApiError::NotRun(format!("function {name} is not run by this host: {reason}"))
-                }
-                None => ApiError::NoFunction(name),
-            },
-            NotFound::Contradiction => ApiError::InvalidParameter(
-                "the qualifier in the function's name is not the Qualifier of the request".into(),
-            ),
-        })?;
-    let trace_id = head
-        .headers
-        .get("x-amzn-trace-id")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let payload = payload(
-        connection,
-        body,
-        if kind == InvocationType::Asynchronous {
-            MAX_EVENT
-        } else {
-            MAX_PAYLOAD
+    let found = find(&function, qualifier.as_deref(), &api.functions);
+    let (function, qualifier) = found.map_err(|error| match error {
+        ApiError::NoFunction(name) => match not_run(&name, &api.skipped) {
+            Some(why) => {
+                ApiError::NotRun(format!("function {name} is not run by this host: {why}"))
+            }
+            None => ApiError::NoFunction(name),
         },
-    )
-    .await?;
+        other => other,
+    })?;
+    let trace_id = header_text(&head.headers, "x-amzn-trace-id").map(str::to_owned);
+    let max = match kind {
+        InvocationType::Asynchronous => MAX_EVENT,
+        InvocationType::Synchronous | InvocationType::Dry => MAX_PAYLOAD,
+    };
+    let payload = payload(connection, body, max).await?;
     match kind {
         InvocationType::Dry => Ok(answer::accepted(StatusCode::NO_CONTENT, &new_id())),
         InvocationType::Asynchronous => {
-            let request_id = api
-                .queue
-                .accept(AsyncEvent {
-                    function: function.id.clone(),
-                    payload,
-                    trace_id,
-                })
-                .await?;
+            let event = AsyncEvent {
+                function: function.id.clone(),
+                payload,
+                trace_id,
+            };
+            let request_id = api.queue.accept(event).await?;
             Ok(answer::accepted(StatusCode::ACCEPTED, &request_id))
         }
         InvocationType::Synchronous => {
@@ -125,12 +111,13 @@ async fn invoke(
     request: invocation::Request,
     tail: bool,
 ) -> Result<Reply, ApiError> {
-    let version = executed_version(request.qualifier.as_deref());
-    let tail = request
-        .request_id
-        .as_deref()
-        .filter(|_| tail)
-        .map(|id| api.logs.tail(id));
+    // there is one published version, which every alias names
+    let version = match request.qualifier.as_deref() {
+        None | Some(LATEST) => LATEST,
+        Some(_) => PUBLISHED,
+    };
+    let request_id = request.request_id.as_deref().filter(|_| tail);
+    let tail = request_id.map(|id| api.logs.tail(id));
     let invoker = api.invoker.clone();
     let running = tokio::spawn(async move { invoker.invoke(request, false).await });
     let response = running
@@ -141,15 +128,6 @@ async fn invoke(
         None => None,
     };
     Ok(answer::completed(response, version, log.as_deref()))
-}
-
-/// The version behind a qualifier. There is one published version, which every alias names.
-fn executed_version(qualifier: Option<&str>) -> &'static str {
-    if qualifier.is_none_or(|qualifier| qualifier == LATEST) {
-        LATEST
-    } else {
-        PUBLISHED
-    }
 }
 
 /// The event, which is JSON; an empty body counts as `{}`.
@@ -169,8 +147,7 @@ async fn payload(
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
-    match strict_json::from_slice::<&RawValue>(&body) {
-        Ok(_) => Ok(body),
-        Err(error) => Err(ApiError::NotJson(error.to_string())),
-    }
+    strict_json::from_slice::<&RawValue>(&body)
+        .map_err(|error| ApiError::NotJson(error.to_string()))?;
+    Ok(body)
 }

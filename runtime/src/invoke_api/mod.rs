@@ -31,7 +31,7 @@ use sam_template::model::{Function, Location, SkippedFunction};
 pub use admission::{InvokeToken, MIN_TOKEN_LENGTH};
 
 #[cfg(test)]
-pub(crate) use name::tests::function as function_fixture;
+pub(crate) use name::function_fixture;
 
 /// The function of this name, ARN or logical id, with or without a qualifier.
 pub fn function<'f>(
