@@ -4,12 +4,10 @@
 //! names a key that the set does not have, at most once in five seconds for all clients together. A
 //! failed read keeps the keys in force, with a warning and a count.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
-use tokio::sync::Mutex;
 
 use super::keys::KeySet;
 use crate::client::fetch_document;
@@ -42,13 +40,18 @@ pub struct KeyStore {
     /// `None`: the keys never change.
     source: Option<KeySource>,
     intervals: RefreshIntervals,
-    current: RwLock<Arc<KeySet>>,
+    state: Mutex<KeysInForce>,
     /// When the source was last read because of an unknown key. Locked during a read, so that one
     /// read serves all waiting requests.
-    read: Mutex<Option<Instant>>,
+    read: tokio::sync::Mutex<Option<Instant>>,
+}
+
+#[derive(Debug)]
+struct KeysInForce {
+    keys: Arc<KeySet>,
     /// Why the last read failed.
-    problem: RwLock<Option<String>>,
-    failures: AtomicU64,
+    problem: Option<String>,
+    failures: u64,
 }
 
 /// The keys, for the status.
@@ -80,23 +83,25 @@ impl KeyStore {
     }
 
     fn holding(set: KeySet, source: Option<KeySource>, refresh: RefreshIntervals) -> Self {
-        let current = RwLock::new(Arc::new(set));
         Self {
             source,
             intervals: refresh,
-            current,
-            read: Mutex::new(None),
-            problem: RwLock::default(),
-            failures: AtomicU64::new(0),
+            state: Mutex::new(KeysInForce {
+                keys: Arc::new(set),
+                problem: None,
+                failures: 0,
+            }),
+            read: tokio::sync::Mutex::default(),
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, KeysInForce> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The keys in force.
     pub(super) fn current(&self) -> Arc<KeySet> {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.state().keys.clone()
     }
 
     /// Reads the source for a token with an unknown key, unless that happened a moment ago.
@@ -135,14 +140,12 @@ impl KeyStore {
     }
 
     async fn refresh(&self, source: &KeySource) {
-        match read(source).await {
+        let read = read(source).await;
+        let mut state = self.state();
+        match read {
             Ok(set) => {
-                let before = std::mem::replace(
-                    &mut *self.current.write().unwrap_or_else(PoisonError::into_inner),
-                    Arc::new(set),
-                );
-                let old = before.names();
-                let new = self.current().names();
+                let old = state.keys.names();
+                let new = set.names();
                 if old != new {
                     tracing::info!(
                         %source,
@@ -151,45 +154,30 @@ impl KeyStore {
                         new.join(", ")
                     );
                 }
-                if self
-                    .problem
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take()
-                    .is_some()
-                {
+                if state.problem.take().is_some() {
                     tracing::info!(%source, "keys for tokens can be read again");
                 }
+                state.keys = Arc::new(set);
             }
             Err(why) => {
-                self.failures.fetch_add(1, Ordering::Relaxed);
-                let before = self
-                    .problem
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .replace(why.clone());
-                if before.as_deref() != Some(&why) {
+                state.failures += 1;
+                if state.problem.as_ref() != Some(&why) {
                     tracing::warn!(%source, "keys for tokens stay as they were: {why}");
                 }
+                state.problem = Some(why);
             }
         }
     }
 
     /// For the status.
     pub fn status(&self) -> KeyStatus {
+        let source = self.source.as_ref().map(KeySource::to_string);
+        let state = self.state();
         KeyStatus {
-            source: self
-                .source
-                .as_ref()
-                .map(KeySource::to_string)
-                .unwrap_or_default(),
-            keys: self.current().names().len(),
-            refresh_failures: self.failures.load(Ordering::Relaxed),
-            problem: self
-                .problem
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            source: source.unwrap_or_default(),
+            keys: state.keys.names().len(),
+            refresh_failures: state.failures,
+            problem: state.problem.clone(),
         }
     }
 }
@@ -199,7 +187,7 @@ async fn read(source: &KeySource) -> Result<KeySet, String> {
         KeySource::File(file) => tokio::fs::read_to_string(file)
             .await
             .map_err(|error| error.to_string()),
-        KeySource::Url(url) => fetch_document(url).await.map_err(|error| error.to_string()),
+        KeySource::Url(url) => fetch_document(url).await,
     };
     let text = text.map_err(|why| {
         format!("cannot read the key set {source}: {why}. --jwks names a JWKS file or its URL.")
