@@ -8,7 +8,7 @@ use redis::{AsyncConnectionConfig, Cmd, Pipeline, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout_at};
 
 use super::blocking::BlockingConnection;
-use super::failover::{error_needs_reconnect, refusal, value_needs_reconnect};
+use super::failover::{error_needs_reconnect, refusal, refused};
 use super::script::Call;
 use super::shared_connection::SharedConnection;
 use super::{LinkError, Reply, address};
@@ -160,7 +160,7 @@ impl Link {
                 Ok(Err(_)) => (None, false),
                 Ok(Ok(values)) => (
                     refusal(values).map(|error| error as &dyn Display),
-                    values.iter().all(value_needs_reconnect),
+                    values.iter().all(|value| refused(value).is_some()),
                 ),
             };
             match reason {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::failover::needs_reconnect;
+use super::failover::error_needs_reconnect;
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,10 +50,7 @@ impl From<RedisError> for LinkError {
         match error.code() {
             Some("OOM") => Self::OutOfMemory,
             Some("BUSY" | "MISCONF" | "UNBLOCKED") => Self::Unavailable(text),
-            Some(code) if transient || needs_reconnect(code, error.detail()) => {
-                Self::Unavailable(text)
-            }
-            None if transient => Self::Unavailable(text),
+            _ if transient || error_needs_reconnect(&error) => Self::Unavailable(text),
             _ => Self::Protocol(text),
         }
     }

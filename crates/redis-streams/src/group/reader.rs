@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Value, cmd};
+use redis::streams::StreamReadOptions;
+use redis::{Cmd, Value};
 use redis_link::{BlockingConnection, Call, Link, LinkError, Reply, Script, is_stream_deleted};
 use tokio::time::Instant;
 
@@ -149,18 +150,11 @@ impl GroupReader {
     }
 
     async fn read_new(&mut self, block: Duration) -> Result<Read, LinkError> {
-        let mut command = cmd("XREADGROUP");
-        command
-            .arg("GROUP")
-            .arg(&self.group)
-            .arg(&self.consumer)
-            .arg("COUNT")
-            .arg(self.settings.batch)
-            .arg("BLOCK")
-            .arg(block_ms(block))
-            .arg("STREAMS")
-            .arg(&self.key)
-            .arg(">");
+        let options = StreamReadOptions::default()
+            .group(&self.group, &self.consumer)
+            .count(self.settings.batch)
+            .block(block_ms(block));
+        let command = Cmd::xread_options(&[&self.key], &[">"], &options);
         let (value, _) = self.blocking.run(command, block, None).await?;
         if let Value::ServerError(error) = &value
             && (error.code() == "NOGROUP" || is_stream_deleted(error))
@@ -217,19 +211,12 @@ fn retry_pause(failures: u32) -> Duration {
 
 /// A blocking read that returns when there is an entry after `id`.
 pub(crate) fn wait_for_entry(key: &str, id: EntryId, block: Duration) -> Cmd {
-    let mut command = cmd("XREAD");
-    command
-        .arg("COUNT")
-        .arg(1)
-        .arg("BLOCK")
-        .arg(block_ms(block))
-        .arg("STREAMS")
-        .arg(key)
-        .arg(id);
-    command
+    let options = StreamReadOptions::default();
+    Cmd::xread_options(&[key], &[id], &options.count(1).block(block_ms(block)))
 }
 
 /// At least 1: for Redis, 0 means forever.
-fn block_ms(block: Duration) -> u64 {
-    u64::try_from(block.as_millis()).unwrap_or(u64::MAX).max(1)
+fn block_ms(block: Duration) -> usize {
+    let ms = usize::try_from(block.as_millis());
+    ms.unwrap_or(usize::MAX).max(1)
 }
