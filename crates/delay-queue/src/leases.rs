@@ -79,16 +79,6 @@ impl DelayQueue {
         self.fenced_one(&scripts::EXTEND, claim, lease_ms).await
     }
 
-    /// Moves the ends of many leases, in one round trip. Results are in the order of the claims.
-    pub async fn extend_many(
-        &self,
-        claims: &[Claim],
-        lease_ms: u64,
-    ) -> Result<Vec<Fenced>, LinkError> {
-        let claims = claims.iter().map(|claim| (claim, lease_ms));
-        self.fenced(&scripts::EXTEND, claims.collect()).await
-    }
-
     /// Returns an entry: it is due again after `pause_ms` and keeps its attempts.
     pub async fn retry(&self, claim: &Claim, pause_ms: u64) -> Result<Fenced, LinkError> {
         self.fenced_one(&scripts::RETRY, claim, pause_ms).await

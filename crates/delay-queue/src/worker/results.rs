@@ -10,7 +10,7 @@ use super::completions::Completion;
 use super::disposition::{Disposition, disposition, exhausted, needs_extension};
 use super::event_loop::{EventLoop, RoundTrip, Running};
 use super::job::{Handler, Job};
-use crate::{Backoff, Claim, Fenced, Outcome, Reason};
+use crate::{Backoff, Claim, Fenced, Outcome, Reason, scripts};
 
 /// Pause before an entry that could not be parked (too many are) is handled again, ms.
 const FULL_PAUSE_MS: u64 = 60_000;
@@ -212,10 +212,11 @@ impl<H: Handler> EventLoop<'_, H> {
         let lease_ms = lease.as_millis() as u64;
         self.round_trips.spawn(async move {
             let sent = Instant::now();
+            let claims = claims.iter().map(|claim| (claim, lease_ms)).collect();
             RoundTrip::Extended {
                 sent,
                 handlers,
-                result: queue.extend_many(&claims, lease_ms).await,
+                result: queue.fenced(&scripts::EXTEND, claims).await,
             }
         });
     }
