@@ -37,8 +37,7 @@ impl Default for RefreshIntervals {
 /// The keys in force, with their source.
 #[derive(Debug)]
 pub struct KeyStore {
-    /// `None`: the keys never change.
-    source: Option<KeySource>,
+    source: KeySource,
     intervals: RefreshIntervals,
     state: Mutex<KeysInForce>,
     /// When the source was last read because of an unknown key. Locked during a read, so that one
@@ -68,31 +67,22 @@ pub struct KeyStatus {
 }
 
 impl KeyStore {
-    /// Keys without a source, which never change.
-    pub fn fixed(set: KeySet) -> Self {
-        Self::holding(set, None, RefreshIntervals::default())
-    }
-
     /// Reads the source for the first time.
     ///
     /// # Errors
     /// The message for the user: the source cannot be read, or has no usable key.
     pub async fn load(source: KeySource, refresh: RefreshIntervals) -> Result<Self, String> {
-        let set = read(&source).await?;
-        Ok(Self::holding(set, Some(source), refresh))
-    }
-
-    fn holding(set: KeySet, source: Option<KeySource>, refresh: RefreshIntervals) -> Self {
-        Self {
+        let keys = KeysInForce {
+            keys: Arc::new(read(&source).await?),
+            problem: None,
+            failures: 0,
+        };
+        Ok(Self {
             source,
             intervals: refresh,
-            state: Mutex::new(KeysInForce {
-                keys: Arc::new(set),
-                problem: None,
-                failures: 0,
-            }),
+            state: Mutex::new(keys),
             read: tokio::sync::Mutex::default(),
-        }
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, KeysInForce> {
@@ -106,40 +96,37 @@ impl KeyStore {
 
     /// Reads the source for a token with an unknown key, unless that happened a moment ago.
     pub(super) async fn refresh_for_unknown_key(&self) {
-        let Some(source) = &self.source else { return };
         let mut last = self.read.lock().await;
         if last.is_none_or(|at| at.elapsed() >= self.intervals.unknown_key) {
-            self.refresh(source).await;
+            self.refresh().await;
             *last = Some(Instant::now());
         }
     }
 
     /// Follows the source for ever.
     pub async fn follow(&self) {
-        let Some(source) = &self.source else {
-            return std::future::pending().await;
-        };
         // the file may have changed since it was loaded
         let mut stamp = None;
         loop {
-            let pause = if matches!(source, KeySource::Url(_)) {
+            let is_url = matches!(self.source, KeySource::Url(_));
+            let pause = if is_url {
                 self.intervals.url
             } else {
                 self.intervals.file
             };
             tokio::time::sleep(pause).await;
-            let now = stamp_of(source).await;
+            let now = stamp_of(&self.source).await;
             // a URL has no stamp; without its file the keys stay in force
-            if now == stamp && matches!(source, KeySource::File(_)) {
-                continue;
+            if now != stamp || is_url {
+                let _guard = self.read.lock().await;
+                stamp = now;
+                self.refresh().await;
             }
-            let _guard = self.read.lock().await;
-            stamp = now;
-            self.refresh(source).await;
         }
     }
 
-    async fn refresh(&self, source: &KeySource) {
+    async fn refresh(&self) {
+        let source = &self.source;
         let read = read(source).await;
         let mut state = self.state();
         match read {
@@ -171,10 +158,9 @@ impl KeyStore {
 
     /// For the status.
     pub fn status(&self) -> KeyStatus {
-        let source = self.source.as_ref().map(KeySource::to_string);
         let state = self.state();
         KeyStatus {
-            source: source.unwrap_or_default(),
+            source: self.source.to_string(),
             keys: state.keys.names().len(),
             refresh_failures: state.failures,
             problem: state.problem.clone(),

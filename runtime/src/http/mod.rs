@@ -39,7 +39,6 @@ use crate::listener::{Listener, ListenerPolicy};
 use sam_template::model::Api;
 
 pub use key_store::{KeyStatus, KeyStore, RefreshIntervals};
-pub use keys::KeySet;
 
 /// Bytes of a request's body at most (quota "Payload size" of HTTP and REST APIs; the size of an
 /// event limits a function URL to 6 MB).
