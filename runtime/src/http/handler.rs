@@ -60,7 +60,7 @@ impl ApiHandler {
     }
 
     pub(super) async fn handle(
-        &self,
+        self: Arc<Self>,
         request: Request<Incoming>,
         connection: ConnectionInfo,
     ) -> Reply {

@@ -64,10 +64,7 @@ pub async fn serve(
         drain: Some(DRAIN),
         ..ListenerPolicy::default()
     });
-    let handle = move |request, connection| {
-        let handler = handler.clone();
-        async move { handler.handle(request, connection).await }
-    };
+    let handle = move |request, connection| handler.clone().handle(request, connection);
     let served = listener.serve(shutdown, handle).await;
     served.map_err(|error| error.to_string())
 }

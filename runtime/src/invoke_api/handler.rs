@@ -1,5 +1,7 @@
 //! One request from its head to its response.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -7,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{self, ApiError};
 use super::name::{find, not_run};
-use super::request::{self, InvocationType, Operation};
+use super::request::{self, InvocationType};
 use super::{HOST_ID_HEADER, InvokeApi, admission};
 use crate::asynchronous::{AsyncEvent, MAX_EVENT};
 use crate::ids::new_id;
@@ -17,11 +19,11 @@ use crate::listener::{ConnectionInfo, Reply, header_text};
 use sam_template::model::qualified::{LATEST, PUBLISHED};
 
 pub(super) async fn handle(
-    api: &InvokeApi,
+    api: Arc<InvokeApi>,
     request: Request<Incoming>,
     connection: ConnectionInfo,
 ) -> Reply {
-    serve(api, request, &connection)
+    serve(&api, request, &connection)
         .await
         .unwrap_or_else(|error| {
             tracing::debug!(?error, "a call of the Invoke API was refused");
@@ -55,17 +57,10 @@ async fn serve(
         head.uri.query().unwrap_or(""),
         &head.headers,
     )?;
-    let Operation::Invoke {
-        function,
-        qualifier,
-        kind,
-        tail,
-        client_context,
-    } = operation
-    else {
+    let Some(call) = operation else {
         return Ok(answer::list(&api.functions, &api.skipped, &api.location));
     };
-    let found = find(&function, qualifier.as_deref(), &api.functions);
+    let found = find(&call.function, call.qualifier.as_deref(), &api.functions);
     let (function, qualifier) = found.map_err(|error| match error {
         ApiError::NoFunction(name) => match not_run(&name, &api.skipped) {
             Some(why) => {
@@ -76,12 +71,12 @@ async fn serve(
         other => other,
     })?;
     let trace_id = header_text(&head.headers, "x-amzn-trace-id").map(str::to_owned);
-    let max = match kind {
+    let max = match call.kind {
         InvocationType::Asynchronous => MAX_EVENT,
         InvocationType::Synchronous | InvocationType::Dry => MAX_PAYLOAD,
     };
     let payload = payload(connection, body, max).await?;
-    match kind {
+    match call.kind {
         InvocationType::Dry => Ok(answer::accepted(StatusCode::NO_CONTENT, &new_id())),
         InvocationType::Asynchronous => {
             let event = AsyncEvent {
@@ -96,11 +91,11 @@ async fn serve(
             let request = invocation::Request {
                 request_id: Some(new_id()),
                 trace_id,
-                client_context,
+                client_context: call.client_context,
                 qualifier,
                 ..invocation::Request::new(function.id.clone(), payload)
             };
-            invoke(api, request, tail).await
+            invoke(api, request, call.tail).await
         }
     }
 }

@@ -78,9 +78,6 @@ pub(crate) async fn serve(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ListenerClosed> {
     let api = Arc::new(api);
-    let handle = move |request, connection| {
-        let api = api.clone();
-        async move { handler::handle(&api, request, connection).await }
-    };
+    let handle = move |request, connection| handler::handle(api.clone(), request, connection);
     listener.serve(shutdown, handle).await
 }
