@@ -1,9 +1,9 @@
 //! Listing, replaying and dropping entries: the operations of an operator.
 
-use redis_link::{LinkError, Reply};
+use redis_link::{LinkError, Reply, Script};
 
 use super::queue::DelayQueue;
-use super::types::{Due, Entry, Parked, Pending, Replayed};
+use super::types::{Due, Parked, Pending, Replayed};
 use super::{Shard, scripts};
 
 impl DelayQueue {
@@ -15,7 +15,8 @@ impl DelayQueue {
         limit: u32,
     ) -> Result<Vec<Parked>, LinkError> {
         let call = self.call(&scripts::PARKED, shard.into());
-        read_parked(&mut self.link.run(call.arg(skip).arg(limit)).await?)
+        let mut reply = self.link.run(call.arg(skip).arg(limit)).await?;
+        reply.rest(Parked::read)
     }
 
     /// Parked entries of one id, the oldest first, up to 500.
@@ -25,7 +26,8 @@ impl DelayQueue {
         id: &str,
     ) -> Result<Vec<Parked>, LinkError> {
         let call = self.call(&scripts::PARKED, shard.into());
-        read_parked(&mut self.link.run(call.arg(0).arg(500).arg(id)).await?)
+        let mut reply = self.link.run(call.arg(0).arg(500).arg(id)).await?;
+        reply.rest(Parked::read)
     }
 
     /// The oldest parked entries of all these shards, at most `limit` (up to 500), in one round
@@ -35,13 +37,9 @@ impl DelayQueue {
         shards: &[Shard],
         limit: u32,
     ) -> Result<Vec<(Shard, Parked)>, LinkError> {
-        let calls = shards
-            .iter()
-            .map(|shard| self.call(&scripts::PARKED, *shard).arg(0).arg(limit));
-        let replies = self.link.run_all(calls.collect()).await?;
-        merge(shards, replies, limit, read_parked, |parked| {
-            parked.parked_ms
-        })
+        let time_ms = |parked: &Parked| parked.parked_ms;
+        self.first_of_all(&scripts::PARKED, shards, limit, Parked::read, time_ms)
+            .await
     }
 
     /// Waiting and leased entries, the earliest due first: at most `limit` (up to 500) after the
@@ -53,7 +51,8 @@ impl DelayQueue {
         limit: u32,
     ) -> Result<Vec<Pending>, LinkError> {
         let call = self.call(&scripts::PENDING, shard.into());
-        read_pending(&mut self.link.run(call.arg(skip).arg(limit)).await?)
+        let mut reply = self.link.run(call.arg(skip).arg(limit)).await?;
+        reply.rest(Pending::read)
     }
 
     /// The entries of all these shards that are due first, at most `limit` (up to 500), in one
@@ -63,13 +62,32 @@ impl DelayQueue {
         shards: &[Shard],
         limit: u32,
     ) -> Result<Vec<(Shard, Pending)>, LinkError> {
+        let time_ms = |pending: &Pending| pending.entry.due_ms;
+        self.first_of_all(&scripts::PENDING, shards, limit, Pending::read, time_ms)
+            .await
+    }
+
+    /// Lists the first entries of each shard and of these, by time, the first of all.
+    async fn first_of_all<T>(
+        &self,
+        script: &'static Script,
+        shards: &[Shard],
+        limit: u32,
+        read: fn(&mut Reply) -> Result<T, LinkError>,
+        time_ms: fn(&T) -> u64,
+    ) -> Result<Vec<(Shard, T)>, LinkError> {
         let calls = shards
             .iter()
-            .map(|shard| self.call(&scripts::PENDING, *shard).arg(0).arg(limit));
+            .map(|shard| self.call(script, *shard).arg(0).arg(limit));
         let replies = self.link.run_all(calls.collect()).await?;
-        merge(shards, replies, limit, read_pending, |pending| {
-            pending.entry.due_ms
-        })
+        let mut all = Vec::new();
+        for (shard, reply) in shards.iter().zip(replies) {
+            let entries = reply?.rest(read)?;
+            all.extend(entries.into_iter().map(|entry| (*shard, entry)));
+        }
+        all.sort_by_key(|(_, entry)| time_ms(entry));
+        all.truncate(limit as usize);
+        Ok(all)
     }
 
     /// Schedules the only parked entry of an id again, with its attempts reset. Where several are
@@ -107,44 +125,6 @@ impl DelayQueue {
     }
 }
 
-fn read_parked(reply: &mut Reply) -> Result<Vec<Parked>, LinkError> {
-    let mut parked = Vec::with_capacity(reply.remaining() / 6);
-    while let Some(id) = reply.next_word()? {
-        let mark = reply.word()?;
-        let body = reply.word()?;
-        let attempts = reply.parse()?;
-        let reason = reply.word()?;
-        parked.push(Parked {
-            id,
-            mark,
-            body,
-            attempts,
-            reason,
-            parked_ms: reply.parse()?,
-        });
-    }
-    Ok(parked)
-}
-
-fn read_pending(reply: &mut Reply) -> Result<Vec<Pending>, LinkError> {
-    let mut pending = Vec::with_capacity(reply.remaining() / 5);
-    while let Some(id) = reply.next_word()? {
-        let body = reply.word()?;
-        let due_ms = reply.parse()?;
-        let attempts = reply.parse()?;
-        pending.push(Pending {
-            id,
-            entry: Entry {
-                body,
-                due_ms,
-                attempts,
-                leased: reply.word()? == "1",
-            },
-        });
-    }
-    Ok(pending)
-}
-
 fn replayed(reply: &mut Reply) -> Result<Replayed, LinkError> {
     match reply.word()?.as_str() {
         "DONE" => Ok(Replayed::Done),
@@ -153,21 +133,4 @@ fn replayed(reply: &mut Reply) -> Result<Replayed, LinkError> {
         "EXISTS" => Ok(Replayed::Existing),
         other => Err(reply.unexpected(other)),
     }
-}
-
-/// Merges the replies of all shards by time and cuts them to `limit`.
-fn merge<T>(
-    shards: &[Shard],
-    replies: Vec<Result<Reply, LinkError>>,
-    limit: u32,
-    read: impl Fn(&mut Reply) -> Result<Vec<T>, LinkError>,
-    time_ms: impl Fn(&T) -> u64,
-) -> Result<Vec<(Shard, T)>, LinkError> {
-    let mut all = Vec::new();
-    for (shard, reply) in shards.iter().zip(replies) {
-        all.extend(read(&mut reply?)?.into_iter().map(|one| (*shard, one)));
-    }
-    all.sort_by_key(|(_, one)| time_ms(one));
-    all.truncate(limit as usize);
-    Ok(all)
 }

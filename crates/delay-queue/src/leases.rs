@@ -1,14 +1,14 @@
 //! Leases: claim, then ack, extend, retry or park under the token of the lease.
 
-use std::borrow::Borrow;
-use std::fmt::Write as _;
-
 use redis::ToRedisArgs;
-use redis_link::{LinkError, Reply, Script};
+use redis_link::{Call, LinkError, Reply, Script};
 
 use super::queue::{BATCH, DelayQueue};
 use super::types::{Claim, Claimed, Fenced};
 use super::{Shard, scripts};
+
+/// A script without a last argument.
+const NONE: Option<u64> = None;
 
 impl DelayQueue {
     /// Leases what is due in these shards, at most `limit` entries in all, for `lease_ms`.
@@ -32,7 +32,8 @@ impl DelayQueue {
         while !open.is_empty() && all.claims.len() < limit {
             let left = limit - all.claims.len();
             let later = open.split_off(open.len().min(left));
-            let token = token();
+            // random, because a counter could repeat after a cancel or a failover
+            let token = format!("{:032x}", rand::random::<u128>());
             let share =
                 |n: usize| (left / open.len() + usize::from(n < left % open.len())).min(BATCH);
             let calls = open.iter().enumerate().map(|(n, shard)| {
@@ -63,39 +64,24 @@ impl DelayQueue {
 
     /// Removes an entry that is done.
     pub async fn ack(&self, claim: &Claim) -> Result<Fenced, LinkError> {
-        one(self.ack_many(std::slice::from_ref(claim)).await?)
+        self.fenced_one(&scripts::ACK, claim, NONE).await
     }
 
     /// Removes many entries that are done, in one round trip. Results are in the order of the
     /// claims.
     pub async fn ack_many(&self, claims: &[Claim]) -> Result<Vec<Fenced>, LinkError> {
-        self.fenced(&scripts::ACK, claims, |_| None::<u64>).await
+        let claims = claims.iter().map(|claim| (claim, NONE));
+        self.fenced(&scripts::ACK, claims.collect()).await
     }
 
     /// Moves the end of a lease to `lease_ms` from now.
     pub async fn extend(&self, claim: &Claim, lease_ms: u64) -> Result<Fenced, LinkError> {
-        one(self
-            .extend_many(std::slice::from_ref(claim), lease_ms)
-            .await?)
-    }
-
-    /// Moves the ends of many leases, in one round trip. Results are in the order of the claims.
-    pub async fn extend_many(
-        &self,
-        claims: &[Claim],
-        lease_ms: u64,
-    ) -> Result<Vec<Fenced>, LinkError> {
-        self.fenced(&scripts::EXTEND, claims, |_| Some(lease_ms))
-            .await
+        self.fenced_one(&scripts::EXTEND, claim, lease_ms).await
     }
 
     /// Returns an entry: it is due again after `pause_ms` and keeps its attempts.
     pub async fn retry(&self, claim: &Claim, pause_ms: u64) -> Result<Fenced, LinkError> {
-        one(self
-            .fenced(&scripts::RETRY, std::slice::from_ref(claim), |_| {
-                Some(pause_ms)
-            })
-            .await?)
+        self.fenced_one(&scripts::RETRY, claim, pause_ms).await
     }
 
     /// Returns many entries, each with its own pause, in one round trip. Results are in the order
@@ -105,58 +91,49 @@ impl DelayQueue {
         claims: &[Claim],
         pause_ms: impl Fn(&Claim) -> u64,
     ) -> Result<Vec<Fenced>, LinkError> {
-        self.fenced(&scripts::RETRY, claims, |n| Some(pause_ms(&claims[n])))
-            .await
+        let claims = claims.iter().map(|claim| (claim, pause_ms(claim)));
+        self.fenced(&scripts::RETRY, claims.collect()).await
     }
 
     /// Parks an entry with its body, also if others of its id are parked.
     pub async fn park(&self, claim: &Claim, reason: &str) -> Result<Fenced, LinkError> {
-        one(self
-            .fenced(&scripts::PARK, std::slice::from_ref(claim), |_| {
-                Some(reason)
-            })
-            .await?)
+        self.fenced_one(&scripts::PARK, claim, reason).await
     }
 
-    /// Parks many entries, each with its own reason, in one round trip. Results are in the order of
-    /// the claims.
-    pub async fn park_many(
+    async fn fenced_one<A: ToRedisArgs>(
         &self,
-        claims: &[Claim],
-        reason: impl Fn(&Claim) -> String,
-    ) -> Result<Vec<Fenced>, LinkError> {
-        self.fenced(&scripts::PARK, claims, |n| Some(reason(&claims[n])))
-            .await
+        script: &'static Script,
+        claim: &Claim,
+        argument: A,
+    ) -> Result<Fenced, LinkError> {
+        let call = self.call(script, claim.shard);
+        let call = call.arg(&claim.id).arg(&claim.token).arg(argument);
+        fenced(&mut self.link.run(call).await?)
     }
 
-    /// Runs a fenced script over many claims: id, token, and the `extra` argument of the script.
+    /// Runs a fenced script over many claims, each with the script's last argument.
     pub(super) async fn fenced<A: ToRedisArgs>(
         &self,
         script: &'static Script,
-        claims: &[impl Borrow<Claim>],
-        extra: impl Fn(usize) -> Option<A>,
+        claims: Vec<(&Claim, A)>,
     ) -> Result<Vec<Fenced>, LinkError> {
-        let read = |reply: &mut Reply| match reply.parse::<u8>()? {
-            1 => Ok(Fenced::Done),
-            2 => Ok(Fenced::Full),
-            _ => Ok(Fenced::Stale),
+        let shard_of = |n: usize| claims[n].0.shard;
+        let add = |call: &mut Call, n: usize| {
+            let (claim, argument) = &claims[n];
+            call.push(&claim.id);
+            call.push(&claim.token);
+            call.push(argument);
         };
-        let claim = |n: usize| -> &Claim { claims[n].borrow() };
-        let shard_of = |n: usize| claim(n).shard;
-        self.by_shard(
-            script,
-            claims.len(),
-            shard_of,
-            |call, n| {
-                call.push(&claim(n).id);
-                call.push(&claim(n).token);
-                if let Some(extra) = extra(n) {
-                    call.push(extra);
-                }
-            },
-            read,
-        )
-        .await
+        self.by_shard(script, claims.len(), shard_of, add, fenced)
+            .await
+    }
+}
+
+fn fenced(reply: &mut Reply) -> Result<Fenced, LinkError> {
+    match reply.parse::<u8>()? {
+        1 => Ok(Fenced::Done),
+        2 => Ok(Fenced::Full),
+        _ => Ok(Fenced::Stale),
     }
 }
 
@@ -170,32 +147,15 @@ fn read_claims(
     into.now_us = into.now_us.max(reply.parse()?);
     into.now_ms = into.now_us / 1000;
     let next = reply.parse_optional()?;
-    while let Some(id) = reply.next_word()? {
-        let body = reply.word()?;
-        let attempt = reply.parse()?;
-        let due_ms = reply.parse()?;
-        into.claims.push(Claim {
+    into.claims.extend(reply.rest(|reply| {
+        Ok(Claim {
             shard,
-            id,
-            body,
+            id: reply.word()?,
+            body: reply.word()?,
             token: token.to_owned(),
-            attempt,
-            due_ms,
-        });
-    }
+            attempt: reply.parse()?,
+            due_ms: reply.parse()?,
+        })
+    })?);
     Ok(next)
-}
-
-/// Random, because a counter could repeat after a cancel or a failover.
-fn token() -> String {
-    let mut text = String::with_capacity(32);
-    let _ = write!(text, "{:032x}", rand::random::<u128>());
-    text
-}
-
-fn one(answers: Vec<Fenced>) -> Result<Fenced, LinkError> {
-    answers
-        .into_iter()
-        .next()
-        .ok_or_else(|| LinkError::Protocol("no answer to a call".into()))
 }

@@ -10,11 +10,11 @@ mod worker;
 
 pub use lambda_batch::{Backoff, Outcome, Reason};
 pub use queue::DelayQueue;
-pub use redis_link::{Link, LinkError};
+pub use redis_link::{InvalidArgument, Link, LinkError};
 pub use scripts::FRAGMENTS;
 pub use shard::Shard;
 pub use types::{
-    Claim, Claimed, Due, Entry, Fenced, InvalidArgument, MAX_BODY_BYTES, MAX_PARKED, NewEntry,
-    Parked, Pending, Replayed, Scheduled, Stats,
+    Claim, Claimed, Due, Entry, Fenced, MAX_BODY_BYTES, MAX_PARKED, NewEntry, Parked, Pending,
+    Replayed, Scheduled, Stats,
 };
 pub use worker::{Handler, Job, Worker, WorkerCounts, WorkerSettings};

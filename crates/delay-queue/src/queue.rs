@@ -1,8 +1,8 @@
 //! Scheduling, changing and counting entries.
 
-use redis_link::{Call, Link, LinkError, Reply, Script};
+use redis_link::{Call, InvalidArgument, Link, LinkError, Reply, Script};
 
-use super::types::{Due, Entry, InvalidArgument, MAX_BODY_BYTES, NewEntry, Scheduled, Stats};
+use super::types::{Due, Entry, MAX_BODY_BYTES, NewEntry, Scheduled, Stats};
 use super::{Shard, scripts};
 
 /// Entries for one run of a script. It blocks Redis for a few milliseconds at most.
@@ -22,19 +22,12 @@ impl DelayQueue {
     /// entry.
     pub fn new(link: Link, prefix: &str, queue: &str) -> Result<Self, InvalidArgument> {
         let in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if queue.is_empty() || queue.len() > 40 || !queue.bytes().all(in_name) {
-            return Err(InvalidArgument {
-                what: "queue name",
-                rule: "1 to 40 of a-z, 0-9 and '-'",
-            });
-        }
+        let holds = (1..=40).contains(&queue.len()) && queue.bytes().all(in_name);
+        InvalidArgument::unless(holds, "queue name", "1 to 40 of a-z, 0-9 and '-'")?;
         let in_prefix = |b: u8| b.is_ascii_graphic() && b != b'{' && b != b'}';
-        if prefix.is_empty() || prefix.len() > 100 || !prefix.bytes().all(in_prefix) {
-            return Err(InvalidArgument {
-                what: "key prefix",
-                rule: "1 to 100 visible ASCII characters without braces",
-            });
-        }
+        let holds = (1..=100).contains(&prefix.len()) && prefix.bytes().all(in_prefix);
+        let rule = "1 to 100 visible ASCII characters without braces";
+        InvalidArgument::unless(holds, "key prefix", rule)?;
         Ok(Self {
             link,
             prefix: prefix.to_owned(),
@@ -116,15 +109,7 @@ impl DelayQueue {
         if reply.remaining() == 0 {
             return Ok(None);
         }
-        let body = reply.word()?;
-        let due_ms = reply.parse()?;
-        let attempts = reply.parse()?;
-        Ok(Some(Entry {
-            body,
-            due_ms,
-            attempts,
-            leased: reply.parse::<u8>()? == 1,
-        }))
+        Entry::read(&mut reply).map(Some)
     }
 
     /// Which of these ids have an entry, waiting or leased, in one round trip. Results are in the
@@ -145,12 +130,8 @@ impl DelayQueue {
 
     /// Counts the entries of one shard.
     pub async fn stats(&self, shard: impl Into<Shard>) -> Result<Stats, LinkError> {
-        stats(
-            &mut self
-                .link
-                .run(self.call(&scripts::STATS, shard.into()))
-                .await?,
-        )
+        let call = self.call(&scripts::STATS, shard.into());
+        Stats::read(&mut self.link.run(call).await?)
     }
 
     /// Counts the entries of many shards together, in one round trip.
@@ -161,7 +142,7 @@ impl DelayQueue {
             .collect();
         let mut all = Stats::default();
         for reply in self.link.run_all(calls).await? {
-            let one = stats(&mut reply?)?;
+            let one = Stats::read(&mut reply?)?;
             all.waiting += one.waiting;
             all.leased += one.leased;
             all.parked += one.parked;
@@ -229,21 +210,6 @@ fn scheduled(reply: &mut Reply) -> Result<Scheduled, LinkError> {
         Scheduled::New
     } else {
         Scheduled::Existing
-    })
-}
-
-fn stats(reply: &mut Reply) -> Result<Stats, LinkError> {
-    let now_ms: u64 = reply.parse()?;
-    let waiting = reply.parse()?;
-    let leased = reply.parse()?;
-    let parked = reply.parse()?;
-    let first: Option<u64> = reply.parse_optional()?;
-    let oldest_overdue_ms = first.and_then(|due| now_ms.checked_sub(due));
-    Ok(Stats {
-        waiting,
-        leased,
-        parked,
-        oldest_overdue_ms,
     })
 }
 

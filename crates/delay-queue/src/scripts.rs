@@ -1,9 +1,5 @@
 //! The scripts of the queue, and the fragments that other scripts may include.
 
-use std::sync::LazyLock;
-
-use redis_link::Script;
-
 /// Fragments `(name, text)` for [`redis_link::Script`]: functions that change entries in the same
 /// step as the rest of a script. `delay/entry` needs `delay/clock`; the others need both.
 pub const FRAGMENTS: [(&str, &str); 4] = [
@@ -13,19 +9,8 @@ pub const FRAGMENTS: [(&str, &str); 4] = [
     ("delay/parked_set", include_str!("lua/parked_set.lua")),
 ];
 
-macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
-        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
-            let body = include_str!(concat!("lua/", $file, ".lua"));
-            Script::new(concat!("delay/", $file), body, &FRAGMENTS)
-        });)*
-
-        #[cfg(test)]
-        static ALL: &[&LazyLock<Script>] = &[$(&$name),*];
-    };
-}
-
-scripts! {
+redis_link::scripts! {
+    "delay", &FRAGMENTS;
     SCHEDULE = "schedule";
     CLAIM = "claim";
     ACK = "ack";

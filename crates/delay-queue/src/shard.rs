@@ -16,14 +16,8 @@ impl Shard {
 
     /// `n` from 0 to 63.
     pub fn new(n: u8) -> Result<Self, InvalidArgument> {
-        if n < Self::COUNT {
-            Ok(Self(n))
-        } else {
-            Err(InvalidArgument {
-                what: "shard",
-                rule: "0 to 63",
-            })
-        }
+        InvalidArgument::unless(n < Self::COUNT, "shard", "0 to 63")?;
+        Ok(Self(n))
     }
 
     /// The first byte of the id's SHA-256, modulo 64. It never changes: entries are found by it.

@@ -1,6 +1,7 @@
 //! Arguments and results. All times are milliseconds; absolute ones since 1970 by Redis' clock.
 
 use redis::{RedisWrite, ToRedisArgs};
+use redis_link::{LinkError, Reply};
 
 use super::Shard;
 
@@ -10,16 +11,6 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How many entries of a queue may be parked on one shard. They stay until an operator replays or
 /// drops them.
 pub const MAX_PARKED: u32 = 10_000;
-
-/// An argument out of its bounds.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} must be {rule}")]
-pub struct InvalidArgument {
-    /// What was refused, e.g. `queue name`.
-    pub what: &'static str,
-    /// What is allowed.
-    pub rule: &'static str,
-}
 
 /// When an entry is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +111,17 @@ pub struct Entry {
     pub leased: bool,
 }
 
+impl Entry {
+    pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
+        Ok(Self {
+            body: reply.word()?,
+            due_ms: reply.parse()?,
+            attempts: reply.parse()?,
+            leased: reply.parse::<u8>()? == 1,
+        })
+    }
+}
+
 /// A stored entry and its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
@@ -127,6 +129,15 @@ pub struct Pending {
     pub id: String,
     /// The entry.
     pub entry: Entry,
+}
+
+impl Pending {
+    pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
+        Ok(Self {
+            id: reply.word()?,
+            entry: Entry::read(reply)?,
+        })
+    }
 }
 
 /// Counts of one or more shards.
@@ -140,6 +151,20 @@ pub struct Stats {
     pub parked: u64,
     /// Age of the earliest due time or lease end in the past; `None` if none is in the past.
     pub oldest_overdue_ms: Option<u64>,
+}
+
+impl Stats {
+    pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
+        let now_ms: u64 = reply.parse()?;
+        Ok(Self {
+            waiting: reply.parse()?,
+            leased: reply.parse()?,
+            parked: reply.parse()?,
+            oldest_overdue_ms: reply
+                .parse_optional()?
+                .and_then(|due: u64| now_ms.checked_sub(due)),
+        })
+    }
 }
 
 /// A parked entry.
@@ -157,6 +182,19 @@ pub struct Parked {
     pub reason: String,
     /// When it was parked.
     pub parked_ms: u64,
+}
+
+impl Parked {
+    pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
+        Ok(Self {
+            id: reply.word()?,
+            mark: reply.word()?,
+            body: reply.word()?,
+            attempts: reply.parse()?,
+            reason: reply.word()?,
+            parked_ms: reply.parse()?,
+        })
+    }
 }
 
 /// The result of a replay.

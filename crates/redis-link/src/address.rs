@@ -20,10 +20,8 @@ const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Errors do not contain the address: it may hold a password.
 pub(super) fn client(url: &str) -> Result<Client, LinkError> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-    if ["rediss", "valkeys"]
-        .iter()
-        .any(|tls| scheme.eq_ignore_ascii_case(tls))
-    {
+    let tls = ["rediss", "valkeys"];
+    if tls.iter().any(|tls| scheme.eq_ignore_ascii_case(tls)) {
         return Err(LinkError::Protocol(format!(
             "the address of Redis requires TLS ({scheme}://), which is not built in; \
              give a redis:// address, for example that of a TLS tunnel"

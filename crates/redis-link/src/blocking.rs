@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, Value};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Cmd, Value};
 
-use super::connection::is_noscript;
+use super::connection::{is_noscript, pipeline};
 use super::failover::refusal;
 use super::script::Call;
+use super::shared_connection::exchange;
 use super::{Link, LinkError, Reply};
 
 /// A connection for one reader. On the shared connection a blocking read would delay all other
@@ -19,19 +20,12 @@ use super::{Link, LinkError, Reply};
 /// same server.
 #[derive(Debug)]
 pub struct BlockingConnection {
-    link: Link,
+    pub(super) link: Link,
     /// The connection, and the link's generation when it was made.
-    connection: Option<(MultiplexedConnection, u64)>,
+    pub(super) connection: Option<(MultiplexedConnection, u64)>,
 }
 
 impl BlockingConnection {
-    pub(super) fn new(link: Link) -> Self {
-        Self {
-            link,
-            connection: None,
-        }
-    }
-
     /// Runs a command that the server may hold for `block`, and a script after it in the same round
     /// trip. Ends within `block` plus the response timeout.
     ///
@@ -42,34 +36,32 @@ impl BlockingConnection {
         block: Duration,
         then: Option<Call>,
     ) -> Result<(Value, Option<Reply>), LinkError> {
-        let max = block + self.link.response_timeout();
-        let generation = *self.link.generations().borrow();
+        let Link {
+            connection: shared,
+            response_timeout,
+        } = &self.link;
+        // this function bounds each read: the library has no bound for a blocking read
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(Some(*response_timeout));
+        let max = block + *response_timeout;
+        let generation = *shared.generations().borrow();
         let kept = self
             .connection
             .take()
             .filter(|(_, made_in)| *made_in == generation);
         let work = async {
+            let client = &shared.client;
+            let connect = client.get_multiplexed_async_connection_with_config(&config);
             let mut open = match kept {
                 Some((open, _)) => open,
-                None => {
-                    self.link
-                        .client()
-                        .get_multiplexed_async_connection_with_config(&self.config())
-                        .await?
-                }
+                None => connect.await?,
             };
-            let mut pipeline = Pipeline::with_capacity(2);
-            pipeline.add_command(command);
-            if let Some(call) = &then {
-                pipeline.add_command(call.command().clone());
-            }
-            let mut values = exchange(&mut open, &pipeline).await?;
+            let call = then.as_ref().map(|call| call.command.clone());
+            let commands = pipeline([command].into_iter().chain(call));
+            let mut values = exchange(&mut open, &commands).await?;
             if let (Some(call), true) = (&then, values.last().is_some_and(is_noscript)) {
-                let mut again = Pipeline::with_capacity(2);
-                again
-                    .add_command(call.script().load_command())
-                    .add_command(call.command().clone());
-                let answer = exchange(&mut open, &again).await?.pop();
+                let answer = exchange(&mut open, &pipeline(call.loading())).await?.pop();
                 values.pop();
                 values.extend(answer);
             }
@@ -77,43 +69,24 @@ impl BlockingConnection {
         };
         let Ok(done) = tokio::time::timeout(max, work).await else {
             let error = LinkError::timed_out(max);
-            self.link.replace(generation, &error);
+            shared.replace(generation, &error);
             return Err(error);
         };
         let (open, values) = done?;
         match refusal(&values) {
-            Some(error) => self.link.replace(generation, error),
+            Some(error) => shared.replace(generation, error),
             None => self.connection = Some((open, generation)),
         }
         let mut values = values.into_iter();
         let first = values
             .next()
-            .ok_or_else(|| LinkError::Protocol("no answer to a command".into()))?;
-        let reply = match then {
-            None => None,
-            Some(call) => {
-                let value = values
-                    .next()
-                    .ok_or_else(|| LinkError::Protocol("no answer to a call".into()))?;
-                Some(Reply::new(call.script().name(), value)?)
-            }
-        };
-        Ok((first, reply))
+            .ok_or_else(|| LinkError::no_answer("a command"))?;
+        let reply = then.map(|call| {
+            let value = values
+                .next()
+                .ok_or_else(|| LinkError::no_answer("a call"))?;
+            Reply::new(call.script.name(), value)
+        });
+        Ok((first, reply.transpose()?))
     }
-
-    fn config(&self) -> AsyncConnectionConfig {
-        // `run` bounds each read: the library has no bound for a blocking read.
-        AsyncConnectionConfig::new()
-            .set_response_timeout(None)
-            .set_connection_timeout(Some(self.link.response_timeout()))
-    }
-}
-
-async fn exchange(
-    connection: &mut MultiplexedConnection,
-    pipeline: &Pipeline,
-) -> Result<Vec<Value>, LinkError> {
-    Ok(connection
-        .req_packed_commands(pipeline, 0, pipeline.len())
-        .await?)
 }

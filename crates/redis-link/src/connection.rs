@@ -4,12 +4,11 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, Cmd, Pipeline, ServerErrorKind, Value};
-use tokio::sync::watch;
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout_at};
 
 use super::blocking::BlockingConnection;
-use super::failover::{error_needs_reconnect, refusal, value_needs_reconnect};
+use super::failover::{error_needs_reconnect, refusal, refused};
 use super::script::Call;
 use super::shared_connection::SharedConnection;
 use super::{LinkError, Reply, address};
@@ -21,9 +20,8 @@ const ATTEMPTS: u32 = 3;
 /// One multiplexed connection to Redis. Cheap to clone; clones share the connection.
 #[derive(Clone)]
 pub struct Link {
-    client: Client,
-    connection: Arc<SharedConnection>,
-    response_timeout: Duration,
+    pub(super) connection: Arc<SharedConnection>,
+    pub(super) response_timeout: Duration,
 }
 
 impl std::fmt::Debug for Link {
@@ -39,23 +37,24 @@ impl Link {
     ///
     /// `response_timeout` bounds every call, reconnecting included.
     pub fn open(url: &str, response_timeout: Duration) -> Result<Self, LinkError> {
-        let client = address::client(url)?;
         // `exchange` applies the timeout: it also replaces the connection, which the library does
         // not.
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(Some(response_timeout));
-        let connection = Arc::new(SharedConnection::new(client.clone(), config));
+        let connection = SharedConnection::new(address::client(url)?, config);
         Ok(Self {
-            client,
-            connection,
+            connection: Arc::new(connection),
             response_timeout,
         })
     }
 
     /// A connection of its own to the same server, for blocking reads.
     pub fn blocking(&self) -> BlockingConnection {
-        BlockingConnection::new(self.clone())
+        BlockingConnection {
+            link: self.clone(),
+            connection: None,
+        }
     }
 
     /// Runs one script.
@@ -63,7 +62,7 @@ impl Link {
         let mut replies = self.run_all(vec![call]).await?;
         replies
             .pop()
-            .unwrap_or_else(|| Err(LinkError::Protocol("no answer to a call".into())))
+            .unwrap_or_else(|| Err(LinkError::no_answer("a call")))
     }
 
     /// Runs many scripts in one round trip. They are independent: one that fails does not stop the
@@ -79,7 +78,7 @@ impl Link {
         Ok(values
             .into_iter()
             .zip(calls)
-            .map(|(value, call)| Reply::new(call.script().name(), value))
+            .map(|(value, call)| Reply::new(call.script.name(), value))
             .collect())
     }
 
@@ -93,17 +92,10 @@ impl Link {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
-        let mut pipeline = Pipeline::with_capacity(commands.len());
-        for command in commands {
-            pipeline.add_command(command);
-        }
-        let values = self
-            .exchange(&pipeline, Instant::now() + self.response_timeout)
-            .await?;
-        values
-            .into_iter()
-            .map(|value| Reply::new(what, value))
-            .collect()
+        let deadline = Instant::now() + self.response_timeout;
+        let values = self.exchange(&pipeline(commands), deadline).await?;
+        let replies = values.into_iter().map(|value| Reply::new(what, value));
+        replies.collect()
     }
 
     /// Runs one command, which must be safe to repeat. `what` names it in errors.
@@ -111,46 +103,21 @@ impl Link {
         self.read(what, vec![command])
             .await?
             .pop()
-            .ok_or_else(|| LinkError::Protocol(format!("no answer to {what}")))
-    }
-
-    pub(super) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    pub(super) fn response_timeout(&self) -> Duration {
-        self.response_timeout
-    }
-
-    /// The generation of the shared connection; changes with each replacement.
-    pub(super) fn generations(&self) -> watch::Receiver<u64> {
-        self.connection.generations()
-    }
-
-    /// Replaces the shared connection if it is still of this generation.
-    pub(super) fn replace(&self, generation: u64, reason: &dyn Display) {
-        self.connection.replace(generation, reason);
+            .ok_or_else(|| LinkError::no_answer(what))
     }
 
     /// Runs the calls; loads missing scripts and repeats the calls that needed them.
     async fn run_loading(&self, calls: &[Call]) -> Result<Vec<Value>, LinkError> {
         let deadline = Instant::now() + self.response_timeout;
-        let mut pipeline = Pipeline::with_capacity(calls.len());
-        for call in calls {
-            pipeline.add_command(call.command().clone());
-        }
-        let mut values = self.exchange(&pipeline, deadline).await?;
+        let commands = pipeline(calls.iter().map(|call| call.command.clone()));
+        let mut values = self.exchange(&commands, deadline).await?;
         let missed: Vec<usize> = (0..values.len())
             .filter(|n| is_noscript(&values[*n]))
             .collect();
         if missed.is_empty() {
             return Ok(values);
         }
-        let mut again = Pipeline::with_capacity(missed.len() * 2);
-        for n in &missed {
-            again.add_command(calls[*n].script().load_command());
-            again.add_command(calls[*n].command().clone());
-        }
+        let again = pipeline(missed.iter().flat_map(|n| calls[*n].loading()));
         let repeated = self.exchange(&again, deadline).await?;
         for (n, value) in missed
             .into_iter()
@@ -176,7 +143,7 @@ impl Link {
                 let error = LinkError::timed_out(self.response_timeout);
                 // A connection that had only the rest of the time may be healthy.
                 if began.elapsed() >= self.response_timeout / 2 {
-                    self.replace(connection.number(), &error);
+                    self.connection.replace(connection.number, &error);
                 }
                 return Err(error);
             };
@@ -193,11 +160,11 @@ impl Link {
                 Ok(Err(_)) => (None, false),
                 Ok(Ok(values)) => (
                     refusal(values).map(|error| error as &dyn Display),
-                    values.iter().all(value_needs_reconnect),
+                    values.iter().all(|value| refused(value).is_some()),
                 ),
             };
             match reason {
-                Some(reason) => self.replace(connection.number(), reason),
+                Some(reason) => self.connection.replace(connection.number, reason),
                 None => connection.mark_used(),
             }
             if reason.is_none() || !may_repeat || attempt == ATTEMPTS {
@@ -206,6 +173,14 @@ impl Link {
             attempt += 1;
         }
     }
+}
+
+pub(super) fn pipeline(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {
+    let mut pipeline = Pipeline::new();
+    for command in commands {
+        pipeline.add_command(command);
+    }
+    pipeline
 }
 
 pub(super) fn is_noscript(value: &Value) -> bool {

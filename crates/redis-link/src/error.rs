@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::failover::needs_reconnect;
+use super::failover::error_needs_reconnect;
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,11 @@ impl LinkError {
     pub(super) fn timed_out(after: Duration) -> Self {
         Self::Unavailable(format!("no answer within {} ms", after.as_millis()))
     }
+
+    /// The server's reply lacks an answer.
+    pub fn no_answer(to: &str) -> Self {
+        Self::Protocol(format!("no answer to {to}"))
+    }
 }
 
 impl From<RedisError> for LinkError {
@@ -45,11 +50,29 @@ impl From<RedisError> for LinkError {
         match error.code() {
             Some("OOM") => Self::OutOfMemory,
             Some("BUSY" | "MISCONF" | "UNBLOCKED") => Self::Unavailable(text),
-            Some(code) if transient || needs_reconnect(code, error.detail()) => {
-                Self::Unavailable(text)
-            }
-            None if transient => Self::Unavailable(text),
+            _ if transient || error_needs_reconnect(&error) => Self::Unavailable(text),
             _ => Self::Protocol(text),
+        }
+    }
+}
+
+/// An argument out of its bounds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {rule}")]
+pub struct InvalidArgument {
+    /// What was refused, e.g. `queue name`.
+    pub what: &'static str,
+    /// What is allowed.
+    pub rule: &'static str,
+}
+
+impl InvalidArgument {
+    /// An error unless the rule holds.
+    pub fn unless(holds: bool, what: &'static str, rule: &'static str) -> Result<(), Self> {
+        if holds {
+            Ok(())
+        } else {
+            Err(Self { what, rule })
         }
     }
 }

@@ -55,7 +55,7 @@ impl Link {
     /// the start and after each reconnect, which may lead to another server. Runs until the link is
     /// dropped: spawn it.
     pub async fn watch_eviction(self, allowed: Eviction) {
-        let mut generations = self.generations();
+        let mut generations = self.connection.generations();
         let mut alarmed = None;
         loop {
             generations.mark_unchanged();

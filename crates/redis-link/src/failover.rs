@@ -27,7 +27,7 @@ pub fn is_stream_deleted(error: &ServerError) -> bool {
 }
 
 /// Whether an error reply requires another connection.
-pub(super) fn needs_reconnect(code: &str, detail: Option<&str>) -> bool {
+fn needs_reconnect(code: &str, detail: Option<&str>) -> bool {
     let detail = detail.unwrap_or_default();
     if CODES.contains(&code) {
         return !detail.contains(STREAM_DELETED);
@@ -40,17 +40,17 @@ pub(super) fn needs_reconnect(code: &str, detail: Option<&str>) -> bool {
     code == "ERR" && inner.any(|word| CODES.contains(&word))
 }
 
-/// Whether this reply of a round trip requires another connection.
-pub(super) fn value_needs_reconnect(value: &Value) -> bool {
-    matches!(value, Value::ServerError(error) if needs_reconnect(error.code(), error.details()))
-}
-
 /// The first reply of a round trip that requires another connection.
 pub(super) fn refusal(values: &[Value]) -> Option<&ServerError> {
-    values.iter().find_map(|value| match value {
+    values.iter().find_map(refused)
+}
+
+/// The error, if this reply of a round trip requires another connection.
+pub(super) fn refused(value: &Value) -> Option<&ServerError> {
+    match value {
         Value::ServerError(error) if needs_reconnect(error.code(), error.details()) => Some(error),
         _ => None,
-    })
+    }
 }
 
 /// Whether an error of the client library requires another connection.

@@ -13,7 +13,7 @@ mod subscription;
 
 pub use blocking::BlockingConnection;
 pub use connection::Link;
-pub use error::LinkError;
+pub use error::{InvalidArgument, LinkError};
 pub use eviction::Eviction;
 pub use failover::is_stream_deleted;
 pub use reply::Reply;

@@ -60,8 +60,7 @@ impl Reply {
         T::Err: Display,
     {
         let word = self.word()?;
-        word.parse()
-            .map_err(|e| self.unexpected(&format!("{word:?}: {e}")))
+        self.parsed(&word)
     }
 
     /// Parses the next word; `None` if it is empty.
@@ -73,8 +72,14 @@ impl Reply {
         if word.is_empty() {
             return Ok(None);
         }
+        self.parsed(&word).map(Some)
+    }
+
+    fn parsed<T: FromStr>(&self, word: &str) -> Result<T, LinkError>
+    where
+        T::Err: Display,
+    {
         word.parse()
-            .map(Some)
             .map_err(|e| self.unexpected(&format!("{word:?}: {e}")))
     }
 
@@ -88,18 +93,22 @@ impl Reply {
 
     /// The next element, a list; the end is an error.
     pub fn nested(&mut self) -> Result<Self, LinkError> {
-        match self.next_nested()? {
-            Some(list) => Ok(list),
+        match self.words.next() {
+            Some(value) => Self::new(self.script, value),
             None => Err(self.unexpected("fewer words than expected")),
         }
     }
 
-    /// The next element, a list; `None` at the end.
-    pub fn next_nested(&mut self) -> Result<Option<Self>, LinkError> {
-        self.words
-            .next()
-            .map(|value| Self::new(self.script, value))
-            .transpose()
+    /// Reads items up to the end of the list.
+    pub fn rest<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> Result<T, LinkError>,
+    ) -> Result<Vec<T>, LinkError> {
+        let mut items = Vec::new();
+        while self.remaining() > 0 {
+            items.push(read(self)?);
+        }
+        Ok(items)
     }
 
     /// How many elements are left.

@@ -44,19 +44,30 @@ impl Script {
     pub fn source(&self) -> &str {
         &self.source
     }
+}
 
-    pub(crate) fn load_command(&self) -> Cmd {
-        let mut command = cmd("SCRIPT");
-        command.arg("LOAD").arg(&self.source);
-        command
-    }
+/// Declares a static [`Script`] for each file `lua/FILE.lua` beside the file that invokes the macro,
+/// and for tests `ALL` of them: `scripts! { "prefix", &FRAGMENTS; NAME = "file"; }`. The script's
+/// name in errors is `prefix/file`.
+#[macro_export]
+macro_rules! scripts {
+    ($prefix:literal, $fragments:expr; $($name:ident = $file:literal;)*) => {
+        $(pub(super) static $name: std::sync::LazyLock<$crate::Script> =
+            std::sync::LazyLock::new(|| {
+                let body = include_str!(concat!("lua/", $file, ".lua"));
+                $crate::Script::new(concat!($prefix, "/", $file), body, $fragments)
+            });)*
+
+        #[cfg(test)]
+        static ALL: &[&std::sync::LazyLock<$crate::Script>] = &[$(&$name),*];
+    };
 }
 
 /// One call of a script: its key and its arguments.
 #[derive(Clone)]
 pub struct Call {
-    script: &'static Script,
-    command: Cmd,
+    pub(crate) script: &'static Script,
+    pub(crate) command: Cmd,
 }
 
 impl Call {
@@ -79,12 +90,11 @@ impl Call {
         self.command.arg(value);
     }
 
-    pub(crate) fn script(&self) -> &'static Script {
-        self.script
-    }
-
-    pub(crate) fn command(&self) -> &Cmd {
-        &self.command
+    /// Loads the script, then runs the call.
+    pub(crate) fn loading(&self) -> [Cmd; 2] {
+        let mut load = cmd("SCRIPT");
+        load.arg("LOAD").arg(&self.script.source);
+        [load, self.command.clone()]
     }
 }
 

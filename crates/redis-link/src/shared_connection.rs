@@ -17,7 +17,8 @@ const RECONNECT_INTERVAL: Duration = Duration::from_millis(50);
 /// One connection, from the attempt to make it until its replacement. Clones share both.
 #[derive(Clone)]
 pub(super) struct Generation {
-    number: u64,
+    /// Counted from 0 within a link.
+    pub(super) number: u64,
     started: Instant,
     connecting: Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>,
     /// A usable reply has arrived over it.
@@ -40,11 +41,6 @@ impl Generation {
         }
     }
 
-    /// Counted from 0 within a link.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
     /// One round trip; the first caller connects. The outer error is that of the connection
     /// attempt, which all callers share.
     pub(super) async fn exchange(
@@ -52,9 +48,7 @@ impl Generation {
         pipeline: &Pipeline,
     ) -> RedisResult<RedisResult<Vec<Value>>> {
         let mut connection = self.connecting.clone().await?;
-        Ok(connection
-            .req_packed_commands(pipeline, 0, pipeline.len())
-            .await)
+        Ok(exchange(&mut connection, pipeline).await)
     }
 
     /// Records that the server gave a usable reply.
@@ -63,9 +57,18 @@ impl Generation {
     }
 }
 
+/// One round trip.
+pub(super) async fn exchange(
+    connection: &mut MultiplexedConnection,
+    pipeline: &Pipeline,
+) -> RedisResult<Vec<Value>> {
+    let count = pipeline.len();
+    connection.req_packed_commands(pipeline, 0, count).await
+}
+
 /// The current connection of a link.
 pub(super) struct SharedConnection {
-    client: Client,
+    pub(super) client: Client,
     config: AsyncConnectionConfig,
     current: Mutex<Generation>,
     generations: watch::Sender<u64>,

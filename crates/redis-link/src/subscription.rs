@@ -52,13 +52,13 @@ impl Link {
     /// Subscribes to channels. Returns when the server has confirmed it, within the response
     /// timeout.
     pub async fn subscribe(&self, channels: &[String]) -> Result<Subscription, LinkError> {
-        let generations = self.generations();
+        let generations = self.connection.generations();
         let subscribed = async {
-            let mut channel = self.client().get_async_pubsub().await?;
+            let mut channel = self.connection.client.get_async_pubsub().await?;
             channel.subscribe(channels).await?;
             Ok::<_, LinkError>(channel)
         };
-        let response_timeout = self.response_timeout();
+        let response_timeout = self.response_timeout;
         let subscribed = timeout(response_timeout, subscribed)
             .await
             .map_err(|_| LinkError::timed_out(response_timeout))??;

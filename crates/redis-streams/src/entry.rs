@@ -4,9 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use redis::{RedisWrite, ToRedisArgs};
-use redis_link::{LinkError, Reply};
-
-use super::InvalidArgument;
+use redis_link::{InvalidArgument, LinkError, Reply};
 
 /// The id of an entry, `ms-seq`. Ids increase within a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -66,14 +64,10 @@ impl Entry {
     /// Reads an id and the list of fields after it.
     pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
         let id = reply.parse()?;
-        let mut list = reply.nested()?;
-        let mut fields = Vec::with_capacity(list.remaining() / 2);
-        while list.remaining() > 0 {
-            let (Some(name), Some(value)) = (list.bytes(), list.bytes()) else {
-                return Err(list.unexpected("a field that is not a string"));
-            };
-            fields.push((name, value));
-        }
+        let fields = reply.nested()?.rest(|list| {
+            let field = list.bytes().zip(list.bytes());
+            field.ok_or_else(|| list.unexpected("a field that is not a string"))
+        })?;
         Ok(Self { id, fields })
     }
 }

@@ -1,9 +1,9 @@
 //! Adding entries within bounds.
 
-use redis_link::{Call, Link, LinkError};
+use redis_link::{Call, InvalidArgument, Link, LinkError};
 
 use super::entry::EntryId;
-use super::{InvalidArgument, scripts};
+use super::scripts;
 
 /// Bounds of a stream's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,14 +16,10 @@ impl Bounds {
     /// The stream keeps the last `keep` entries (up to about 200 more), and all that some group has
     /// not acknowledged, up to `max`. `max` must exceed `keep` by at least 200.
     pub fn new(keep: u64, max: u64) -> Result<Self, InvalidArgument> {
-        if max >= keep.saturating_add(200) && max <= 1 << 50 {
-            Ok(Self { keep, max })
-        } else {
-            Err(InvalidArgument {
-                what: "bounds of a stream",
-                rule: "a maximum of at least 200 above the entries kept",
-            })
-        }
+        let holds = max >= keep.saturating_add(200) && max <= 1 << 50;
+        let rule = "a maximum of at least 200 above the entries kept";
+        InvalidArgument::unless(holds, "bounds of a stream", rule)?;
+        Ok(Self { keep, max })
     }
 }
 

@@ -1,8 +1,6 @@
 //! The scripts of the streams.
 
-use std::sync::LazyLock;
-
-use redis_link::{SERVER_FRAGMENT, Script};
+use redis_link::SERVER_FRAGMENT;
 
 const FRAGMENTS: [(&str, &str); 3] = [
     ("stream/ids", include_str!("lua/ids.lua")),
@@ -10,19 +8,8 @@ const FRAGMENTS: [(&str, &str); 3] = [
     SERVER_FRAGMENT,
 ];
 
-macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
-        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
-            let body = include_str!(concat!("lua/", $file, ".lua"));
-            Script::new(concat!("stream/", $file), body, &FRAGMENTS)
-        });)*
-
-        #[cfg(test)]
-        static ALL: &[&LazyLock<Script>] = &[$(&$name),*];
-    };
-}
-
-scripts! {
+redis_link::scripts! {
+    "stream", &FRAGMENTS;
     PUBLISH = "publish";
     BROADCAST_OPEN = "broadcast_open";
     BROADCAST_READ = "broadcast_read";

@@ -4,7 +4,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use crate::Objects;
+use crate::objects::{Fields, Objects};
 
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Objects<A> {
     type Error = A::Error;
@@ -78,8 +78,6 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Objects<A> {
 }
 
 /// Reads the fields of a variant from an object only.
-struct Fields<V>(V);
-
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Fields<V> {
     type Value = V::Value;
 

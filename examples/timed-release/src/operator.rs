@@ -1,9 +1,10 @@
 //! The operator's commands: list waiting and parked entries, replay or drop parked ones.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use delay_queue::{DelayQueue, Due, Link, Parked, Replayed, Shard};
+use delay_queue::{DelayQueue, Due, Link, Parked, Pending, Replayed, Shard};
 
 /// Entries in a listing.
 const LISTED: u32 = 100;
@@ -22,31 +23,26 @@ REDIS_URL, ENV_PREFIX and QUEUE name the queue:
 ENV_PREFIX=demo QUEUE=order-timeout timed-release pending";
 
 /// Runs one command.
-pub(crate) async fn run(url: &str, arguments: &[&str]) -> Result<()> {
+pub(crate) async fn run(url: &str, arguments: &[&str]) -> Result<ExitCode> {
     match arguments {
-        ["pending"] => pending(&queue(url)?).await,
-        ["list"] => list(&queue(url)?).await,
-        ["show", id] => show(&queue(url)?, id).await,
-        ["replay", id] => replay(&queue(url)?, id, None).await,
-        ["replay", id, mark] => replay(&queue(url)?, id, Some(mark)).await,
-        ["drop", id, mark] => drop_one(&queue(url)?, id, mark).await,
-        ["--help" | "help"] => {
-            println!("{USAGE}");
-            Ok(())
-        }
+        ["pending"] => pending(&queue(url)?).await?,
+        ["list"] => list(&queue(url)?).await?,
+        ["show", id] => show(&queue(url)?, id).await?,
+        ["replay", id] => replay(&queue(url)?, id, "*").await?,
+        ["replay", id, mark] => replay(&queue(url)?, id, mark).await?,
+        ["drop", id, mark] => drop_one(&queue(url)?, id, mark).await?,
+        ["--help" | "help"] => println!("{USAGE}"),
         other => bail!("{:?} is not a command\n\n{USAGE}", other.join(" ")),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn queue(url: &str) -> Result<DelayQueue> {
     let variable =
         |name: &str| std::env::var(name).with_context(|| format!("{name} is missing\n\n{USAGE}"));
     let link = Link::open(url, Duration::from_secs(5))?;
-    Ok(DelayQueue::new(
-        link,
-        &variable("ENV_PREFIX")?,
-        &variable("QUEUE")?,
-    )?)
+    let prefix = variable("ENV_PREFIX")?;
+    Ok(DelayQueue::new(link, &prefix, &variable("QUEUE")?)?)
 }
 
 async fn pending(queue: &DelayQueue) -> Result<()> {
@@ -57,13 +53,12 @@ async fn pending(queue: &DelayQueue) -> Result<()> {
         stats.waiting, stats.leased, stats.parked
     );
     for (shard, pending) in queue.all_pending(&shards, LISTED).await? {
-        let entry = pending.entry;
+        let Pending { id, entry } = pending;
         let state = if entry.leased { "leased until" } else { "due" };
-        let id = pending.id;
-        let due_ms = entry.due_ms;
-        let attempts = entry.attempts;
         println!(
-            "{shard}\t{id}\t{state} {due_ms}\tattempts {attempts}\t{}",
+            "{shard}\t{id}\t{state} {}\tattempts {}\t{}",
+            entry.due_ms,
+            entry.attempts,
             short(&entry.body)
         );
     }
@@ -73,18 +68,14 @@ async fn pending(queue: &DelayQueue) -> Result<()> {
 async fn list(queue: &DelayQueue) -> Result<()> {
     let shards: Vec<Shard> = Shard::all().collect();
     for (shard, parked) in queue.all_parked(&shards, LISTED).await? {
-        let Parked {
-            id,
-            mark,
-            body,
-            attempts,
-            reason,
-            parked_ms,
-        } = parked;
         println!(
-            "{shard}\t{id}\t{mark}\tat {parked_ms}\tattempts {attempts}\t{}\t{}",
-            short(&reason),
-            short(&body)
+            "{shard}\t{}\t{}\tat {}\tattempts {}\t{}\t{}",
+            parked.id,
+            parked.mark,
+            parked.parked_ms,
+            parked.attempts,
+            short(&parked.reason),
+            short(&parked.body)
         );
     }
     Ok(())
@@ -92,29 +83,17 @@ async fn list(queue: &DelayQueue) -> Result<()> {
 
 async fn show(queue: &DelayQueue, id: &str) -> Result<()> {
     for (shard, parked) in found(queue, id).await? {
-        let Parked {
-            id,
-            mark,
-            body,
-            attempts,
-            reason,
-            parked_ms,
-        } = parked;
         println!(
-            "{id} {mark}\nshard {shard}, parked at {parked_ms} after {attempts} attempts\n\
-             reason: {reason}\nbody: {body}\n"
+            "{id} {}\nshard {shard}, parked at {} after {} attempts\nreason: {}\nbody: {}\n",
+            parked.mark, parked.parked_ms, parked.attempts, parked.reason, parked.body
         );
     }
     Ok(())
 }
 
-async fn replay(queue: &DelayQueue, id: &str, mark: Option<&str>) -> Result<()> {
+async fn replay(queue: &DelayQueue, id: &str, mark: &str) -> Result<()> {
     let (shard, _) = found(queue, id).await?[0];
-    let replayed = match mark {
-        Some(mark) => queue.replay_marked(shard, id, mark, Due::In(0)).await?,
-        None => queue.replay(shard, id, Due::In(0)).await?,
-    };
-    match replayed {
+    match queue.replay_marked(shard, id, mark, Due::In(0)).await? {
         Replayed::Done => println!("{id} is scheduled, due now"),
         Replayed::NotParked => {
             bail!("no entry {id} with this mark is parked: see `show {id}`")
@@ -143,13 +122,8 @@ async fn drop_one(queue: &DelayQueue, id: &str, mark: &str) -> Result<()> {
 async fn found(queue: &DelayQueue, id: &str) -> Result<Vec<(Shard, Parked)>> {
     let mut all = Vec::new();
     for shard in Shard::all() {
-        all.extend(
-            queue
-                .parked_of(shard, id)
-                .await?
-                .into_iter()
-                .map(|parked| (shard, parked)),
-        );
+        let parked = queue.parked_of(shard, id).await?;
+        all.extend(parked.into_iter().map(|parked| (shard, parked)));
     }
     ensure!(
         !all.is_empty(),
@@ -161,14 +135,10 @@ async fn found(queue: &DelayQueue, id: &str) -> Result<Vec<(Shard, Parked)>> {
 
 /// The first [`SHORT`] characters of a text, on one line.
 fn short(text: &str) -> String {
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(SHORT)
-        .collect();
+    let printed = |c: char| if c.is_control() { ' ' } else { c };
+    let mut line: String = text.chars().map(printed).take(SHORT).collect();
     if text.chars().nth(SHORT).is_some() {
-        format!("{line}...")
-    } else {
-        line
+        line.push_str("...");
     }
+    line
 }

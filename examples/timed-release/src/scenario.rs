@@ -1,6 +1,7 @@
 //! The scenario: holds, extensions, confirmations, a killed worker and a parked entry.
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -35,8 +36,8 @@ const KILLED_AT: &str = "table-2";
 /// The scenario ends by then; holds that are left are violations.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs the scenario. Returns every violation.
-pub(crate) async fn run(url: &str) -> Result<Vec<String>> {
+/// Runs the scenario and reports every violation.
+pub(crate) async fn run(url: &str) -> Result<ExitCode> {
     let link = Link::open(url, Duration::from_secs(5))?;
     clock::now_ms(&link).await.context(
         "Redis does not answer; set REDIS_URL, or start one: scripts/servers start redis",
@@ -56,7 +57,15 @@ pub(crate) async fn run(url: &str) -> Result<Vec<String>> {
         Ok(result) => result?,
         Err(_) => println!("  stopped    after {} s", TIME_LIMIT.as_secs()),
     }
-    scenario.verify().await
+    let violations = scenario.verify().await?;
+    for violation in &violations {
+        eprintln!("violation: {violation}");
+    }
+    if !violations.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("No hold was lost, no table was released early.");
+    Ok(ExitCode::SUCCESS)
 }
 
 struct Scenario {
@@ -76,13 +85,9 @@ impl Scenario {
             self.hold(table, hold_ms, note).await?;
         }
         println!("  held       {} tables, for 600 to 3000 ms", HOLDS.len());
-        let again = self
-            .queue
-            .schedule(Shard::of_id("table-1"), "table-1", "Ahmadi", Due::In(1))
-            .await?;
         ensure!(
-            again == Scheduled::Existing,
-            "scheduling an id twice must be one entry, not {again:?}"
+            self.schedule("table-1", 1, "Ahmadi").await? == Scheduled::Existing,
+            "scheduling an id twice must be one entry"
         );
 
         let worker = |name, stuck_on| Releaser {
@@ -109,12 +114,7 @@ impl Scenario {
         self.hold("table-13", 20, "Moreau").await?;
         println!("  held       table-13, for 20 ms");
         self.repair("table-6").await?;
-        let open = self
-            .promises
-            .values()
-            .filter(|promise| matches!(promise, Promise::Until(_)))
-            .count();
-        while self.releases.len() < open {
+        while self.releases.len() < self.promises.len() - self.kept() {
             self.until(|event| matches!(event, Event::Released(..)))
                 .await?;
         }
@@ -129,24 +129,28 @@ impl Scenario {
     async fn hold(&mut self, table: &'static str, hold_ms: u64, note: &str) -> Result<()> {
         self.tables.hold(table);
         self.promise(table, hold_ms).await?;
-        let scheduled = self
-            .queue
-            .schedule(Shard::of_id(table), table, note, Due::In(hold_ms))
-            .await?;
+        let scheduled = self.schedule(table, hold_ms, note).await?;
         ensure!(scheduled == Scheduled::New, "{table} was held already");
         Ok(())
+    }
+
+    async fn schedule(&self, table: &str, hold_ms: u64, note: &str) -> Result<Scheduled> {
+        let shard = Shard::of_id(table);
+        Ok(self
+            .queue
+            .schedule(shard, table, note, Due::In(hold_ms))
+            .await?)
     }
 
     /// The guest calls: the hold ends later.
     async fn extend(&mut self, table: &'static str, hold_ms: u64) -> Result<()> {
         self.promise(table, hold_ms).await?;
-        let shard = Shard::of_id(table);
-        ensure!(
-            self.queue
-                .reschedule(shard, table, Due::In(hold_ms))
-                .await?,
-            "{table} was released before its guest called"
-        );
+        let due = Due::In(hold_ms);
+        let held = self
+            .queue
+            .reschedule(Shard::of_id(table), table, due)
+            .await?;
+        ensure!(held, "{table} was released before its guest called");
         println!("  extended   {table}, by {hold_ms} ms from now");
         Ok(())
     }
@@ -247,16 +251,20 @@ impl Scenario {
         if left != Stats::default() {
             violations.push(format!("the queue is not empty: {left:?}"));
         }
-        let kept = self
-            .promises
-            .values()
-            .filter(|promise| **promise == Promise::Kept)
-            .count();
         println!(
-            "{} tables: {} released, {kept} kept for guests who arrived",
+            "{} tables: {} released, {} kept for guests who arrived",
             self.promises.len(),
-            self.releases.len()
+            self.releases.len(),
+            self.kept()
         );
         Ok(violations)
+    }
+
+    /// The number of tables whose guest arrived.
+    fn kept(&self) -> usize {
+        let promises = self.promises.values();
+        promises
+            .filter(|promise| **promise == Promise::Kept)
+            .count()
     }
 }

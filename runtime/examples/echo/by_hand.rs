@@ -1,11 +1,9 @@
 //! The Runtime API without the runtime library.
 
-use std::time::Duration;
-
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 
-use crate::record;
+use crate::{record, sleep};
 
 /// Waits for the `ms` of each event, responds, and records the status of the response.
 pub(crate) async fn serve() -> Result<(), Error> {
@@ -15,28 +13,22 @@ pub(crate) async fn serve() -> Result<(), Error> {
     loop {
         let next = client.get(format!("{base}/next")).send().await?;
         let header = |name: &str| {
-            next.headers()
+            let value = next
+                .headers()
                 .get(name)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-                .to_owned()
+                .and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
         };
         let request = header("lambda-runtime-aws-request-id");
         let invocation = header("lambda-runtime-invocation-id");
         let event: Value = serde_json::from_slice(&next.bytes().await?)?;
-        tokio::time::sleep(Duration::from_millis(
-            event["ms"].as_u64().unwrap_or_default(),
-        ))
-        .await;
+        sleep(&event).await;
         let answer = json!({ "pid": std::process::id() }).to_string();
         let answer = client
             .post(format!("{base}/{request}/response"))
             .header("Lambda-Runtime-Invocation-Id", invocation)
             .body(answer);
-        record(&format!(
-            "{} {}",
-            event["ms"],
-            answer.send().await?.status().as_u16()
-        ))?;
+        let status = answer.send().await?.status().as_u16();
+        record(&format!("{} {status}", event["ms"]))?;
     }
 }

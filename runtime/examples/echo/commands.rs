@@ -4,15 +4,14 @@
 //! `big`, `environment`, `spawn` (a child process), `call` (another function, over the Invoke API).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use lambda_runtime::{Context, Error};
 use serde_json::{Value, json};
 
-use crate::{extensions, record};
+use crate::{extensions, record, sleep, text_or};
 
 pub(crate) async fn run(event: Value, context: Context) -> Result<Value, Error> {
-    match event["do"].as_str().unwrap_or_default() {
+    match text_or(&event["do"], "") {
         "echo" => {
             println!("echo {}", event["text"]);
             Ok(json!({
@@ -24,25 +23,20 @@ pub(crate) async fn run(event: Value, context: Context) -> Result<Value, Error> 
                 "deadline": context.deadline,
             }))
         }
-        "fail" => Err(event["message"]
-            .as_str()
-            .unwrap_or("failure requested")
-            .into()),
+        "fail" => Err(text_or(&event["message"], "failure requested").into()),
         "print" => {
-            println!("{}", event["line"].as_str().unwrap_or_default());
+            println!("{}", text_or(&event["line"], ""));
             Ok(Value::Null)
         }
         "record" => {
-            record(event["text"].as_str().unwrap_or_default())?;
+            record(text_or(&event["text"], ""))?;
             Ok(Value::Null)
         }
         "context" => {
-            let custom = context
-                .client_context
-                .map(|context| context.custom)
-                .unwrap_or_default();
-            record(&json!(custom).to_string())?;
-            Ok(json!(custom))
+            let custom = context.client_context.map(|context| context.custom);
+            let custom = json!(custom.unwrap_or_default());
+            record(&custom.to_string())?;
+            Ok(custom)
         }
         "register" => {
             let (status, answer, _) =
@@ -53,15 +47,13 @@ pub(crate) async fn run(event: Value, context: Context) -> Result<Value, Error> 
         "panic" => panic!("panic requested"),
         "hang" => std::future::pending().await,
         "sleep" => {
-            tokio::time::sleep(Duration::from_millis(
-                event["ms"].as_u64().unwrap_or_default(),
-            ))
-            .await;
+            sleep(&event).await;
             Ok(json!({ "pid": std::process::id() }))
         }
-        "big" => Ok(Value::String(
-            "x".repeat(event["bytes"].as_u64().unwrap_or_default() as usize),
-        )),
+        "big" => {
+            let bytes = event["bytes"].as_u64().unwrap_or_default();
+            Ok(Value::String("x".repeat(bytes as usize)))
+        }
         "environment" => Ok(json!(std::env::vars().collect::<BTreeMap<_, _>>())),
         "spawn" => {
             let child = std::process::Command::new("sleep").arg("600").spawn()?;
@@ -70,15 +62,10 @@ pub(crate) async fn run(event: Value, context: Context) -> Result<Value, Error> 
         }
         "call" => {
             let endpoint = std::env::var("AWS_ENDPOINT_URL_LAMBDA")?;
-            let url = format!(
-                "{endpoint}/2015-03-31/functions/{}/invocations",
-                event["function"].as_str().unwrap_or_default()
-            );
-            let answer = reqwest::Client::new()
-                .post(url)
-                .body(event["event"].to_string())
-                .send()
-                .await?;
+            let function = text_or(&event["function"], "");
+            let url = format!("{endpoint}/2015-03-31/functions/{function}/invocations");
+            let call = reqwest::Client::new().post(url);
+            let answer = call.body(event["event"].to_string()).send().await?;
             Ok(serde_json::from_slice(&answer.bytes().await?)?)
         }
         other => Err(format!("unknown command {other:?}").into()),

@@ -4,24 +4,26 @@ use lambda_runtime::Error;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::record;
+use crate::{record, text_or};
 
-const REGISTER: &str = "2020-01-01/extension/register";
-const NEXT: &str = "2020-01-01/extension/event/next";
+const INIT_ERROR: &str = "2020-01-01/extension/init/error";
+const ID: &str = "Lambda-Extension-Identifier";
+/// The header of an error report.
+const BAD: (&str, &str) = ("Lambda-Extension-Function-Error-Type", "Extension.Bad");
 const NO_EVENTS: &str = r#"{"events":[]}"#;
 const NO_KEY: &str = r#"{"errorType":"Extension.Bad","errorMessage":"no key"}"#;
 
 /// Reports that the runtime could not start.
 pub(crate) async fn report_init_error() -> Result<(), Error> {
     let why = r#"{"errorType":"Config.Bad","errorMessage":"no table"}"#;
-    runtime_api("POST", "2018-06-01/runtime/init/error", why, None).await?;
+    call("POST", "2018-06-01/runtime/init/error", &[], why).await?;
     Ok(())
 }
 
 /// Registers an extension, which reports that it could not start. Does not return.
 pub(crate) async fn fail_own_extension() -> Result<(), Error> {
-    let id = runtime_api("POST", REGISTER, NO_EVENTS, None).await?;
-    runtime_api("POST", "2020-01-01/extension/init/error", NO_KEY, Some(&id)).await?;
+    let (_, _, id) = register(Some("echo"), NO_EVENTS).await?;
+    call("POST", INIT_ERROR, &[(ID, &id), BAD], NO_KEY).await?;
     std::future::pending().await
 }
 
@@ -31,7 +33,7 @@ pub(crate) async fn register_beside_runtime() {
     tokio::spawn(async {
         let (status, _, id) = register(Some("graceful"), NO_EVENTS).await?;
         record(&status.to_string())?;
-        runtime_api("GET", NEXT, "", Some(&id)).await
+        next_event(id).await
     });
     tokio::task::yield_now().await;
 }
@@ -39,8 +41,8 @@ pub(crate) async fn register_beside_runtime() {
 /// Registers without events, requests one, and records SIGTERM, as `lambda_runtime`'s graceful
 /// shutdown does.
 pub(crate) async fn record_sigterm() -> Result<(), Error> {
-    let id = runtime_api("POST", REGISTER, NO_EVENTS, None).await?;
-    tokio::spawn(async move { runtime_api("GET", NEXT, "", Some(&id)).await.map(drop) });
+    let (_, _, id) = register(Some("echo"), NO_EVENTS).await?;
+    tokio::spawn(next_event(id));
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
         terminate.recv().await;
@@ -50,62 +52,20 @@ pub(crate) async fn record_sigterm() -> Result<(), Error> {
     Ok(())
 }
 
-/// Registers an extension. Returns status, body and identifier of the response.
-pub(crate) async fn register(
-    name: Option<&str>,
-    body: &str,
-) -> Result<(u16, Value, String), Error> {
-    let url = format!(
-        "http://{}/{REGISTER}",
-        std::env::var("AWS_LAMBDA_RUNTIME_API")?
-    );
-    let mut request = reqwest::Client::new().post(url).body(body.to_owned());
-    if let Some(name) = name {
-        request = request.header("Lambda-Extension-Name", name);
-    }
-    let response = request.send().await?;
-    let id = response
-        .headers()
-        .get("Lambda-Extension-Identifier")
-        .map(|id| id.to_str().map(str::to_owned))
-        .transpose()?;
-    Ok((
-        response.status().as_u16(),
-        serde_json::from_slice(&response.bytes().await?)?,
-        id.unwrap_or_default(),
-    ))
-}
-
 /// Reports an error in four ways that the API refuses, then in the correct one, and records the
 /// responses.
 pub(crate) async fn misreport_errors() -> Result<(), Error> {
-    let url = format!(
-        "http://{}/2020-01-01/extension/init/error",
-        std::env::var("AWS_LAMBDA_RUNTIME_API")?
-    );
     let (_, _, own) = register(Some("own"), NO_EVENTS).await?;
     let unknown = "0f0e0d0c-0b0a-4908-8706-050403020100";
-    for (id, kind) in [
-        (None, Some("Extension.Bad")),
-        (Some("x"), Some("Extension.Bad")),
-        (Some(unknown), Some("Extension.Bad")),
-        (Some(own.as_str()), None),
-        (Some(own.as_str()), Some("Extension.Bad")),
+    for headers in [
+        &[BAD][..],
+        &[(ID, "x"), BAD],
+        &[(ID, unknown), BAD],
+        &[(ID, &own)],
+        &[(ID, &own), BAD],
     ] {
-        let mut request = reqwest::Client::new().post(&url).body(NO_KEY);
-        if let Some(id) = id {
-            request = request.header("Lambda-Extension-Identifier", id);
-        }
-        if let Some(kind) = kind {
-            request = request.header("Lambda-Extension-Function-Error-Type", kind);
-        }
-        let response = request.send().await?;
-        let status = response.status().as_u16();
-        let answer: Value = serde_json::from_slice(&response.bytes().await?)?;
-        record(&format!(
-            "{status} {}",
-            answer["errorType"].as_str().unwrap_or("-")
-        ))?;
+        let (status, answer, _) = call("POST", INIT_ERROR, headers, NO_KEY).await?;
+        record(&format!("{status} {}", text_or(&answer["errorType"], "-")))?;
     }
     std::future::pending().await
 }
@@ -117,39 +77,53 @@ pub(crate) async fn register_all() -> Result<(), Error> {
     let all: Vec<(Option<String>, String)> = serde_json::from_str(&std::env::var("EXTENSIONS")?)?;
     for (name, body) in all {
         let (status, answer, id) = register(name.as_deref(), &body).await?;
-        record(&format!(
-            "{status} {}",
-            answer["errorType"].as_str().unwrap_or("-")
-        ))?;
+        record(&format!("{status} {}", text_or(&answer["errorType"], "-")))?;
         if status == 200 {
-            tokio::spawn(async move { runtime_api("GET", NEXT, "", Some(&id)).await.map(drop) });
+            tokio::spawn(next_event(id));
         }
     }
     Ok(())
 }
 
-async fn runtime_api(
+/// Registers an extension. Returns status, body and identifier of the response.
+pub(crate) async fn register(
+    name: Option<&str>,
+    body: &str,
+) -> Result<(u16, Value, String), Error> {
+    let name = name.map(|name| ("Lambda-Extension-Name", name));
+    call(
+        "POST",
+        "2020-01-01/extension/register",
+        name.as_slice(),
+        body,
+    )
+    .await
+}
+
+/// Requests the next event of an extension.
+async fn next_event(id: String) -> Result<(), Error> {
+    call("GET", "2020-01-01/extension/event/next", &[(ID, &id)], "").await?;
+    Ok(())
+}
+
+/// A request to the Runtime API or the Extensions API. Returns status, body and identifier of the
+/// response; the body is null if it is not JSON.
+async fn call(
     method: &str,
     path: &str,
+    headers: &[(&str, &str)],
     body: &str,
-    extension: Option<&str>,
-) -> Result<String, Error> {
+) -> Result<(u16, Value, String), Error> {
     let url = format!("http://{}/{path}", std::env::var("AWS_LAMBDA_RUNTIME_API")?);
-    let mut request = reqwest::Client::new()
-        .request(method.parse()?, url)
-        .body(body.to_owned());
-    if let Some(id) = extension {
-        request = request.header("Lambda-Extension-Identifier", id);
-        if path.ends_with("/error") {
-            request = request.header("Lambda-Extension-Function-Error-Type", "Extension.Bad");
-        }
-    } else {
-        request = request.header("Lambda-Extension-Name", "echo");
+    let client = reqwest::Client::new();
+    let mut request = client.request(method.parse()?, url).body(body.to_owned());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
     let response = request.send().await?;
-    let id = response
-        .headers()
-        .get("Lambda-Extension-Identifier")
-        .map(|id| id.to_str().map(str::to_owned));
-    Ok(id.transpose()?.unwrap_or_default())
+    let status = response.status().as_u16();
+    let id = response.headers().get(ID).map(|id| id.to_str());
+    let id = id.transpose()?.unwrap_or_default().to_owned();
+    let answer = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+    Ok((status, answer, id))
 }

@@ -83,3 +83,14 @@ fn record(line: &str) -> Result<(), Error> {
     // one write, so that lines of several processes do not mix
     Ok(file.write_all(format!("{line}\n").as_bytes())?)
 }
+
+/// The text of a field of an event, or this one.
+fn text_or<'v>(field: &'v Value, otherwise: &'v str) -> &'v str {
+    field.as_str().unwrap_or(otherwise)
+}
+
+/// Waits for the `ms` of an event.
+async fn sleep(event: &Value) {
+    let ms = event["ms"].as_u64().unwrap_or_default();
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}

@@ -16,20 +16,20 @@
 use std::path::Path;
 use std::time::Duration;
 
-use base64::Engine;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 
-use crate::record;
+use crate::{record, text_or};
 
 pub(crate) async fn kafka(event: &Value) -> Result<Value, Error> {
     let mut failures = Vec::new();
     let records = event["records"].as_object().into_iter().flatten();
     for (partition, records) in records {
         for one in records.as_array().into_iter().flatten() {
-            let bytes = base64::engine::general_purpose::STANDARD
-                .decode(one["value"].as_str().unwrap_or_default())?;
-            let value = String::from_utf8(bytes)?;
+            let value = STANDARD.decode(text_or(&one["value"], ""))?;
+            let value = String::from_utf8(value)?;
             let offset = &one["offset"];
             if value.starts_with("always-fail") {
                 return Err("failure requested".into());
@@ -44,9 +44,8 @@ pub(crate) async fn kafka(event: &Value) -> Result<Value, Error> {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             if value.starts_with("always-partial") || misbehaves(&value).await? {
-                failures.push(
-                    json!({ "itemIdentifier": { "partition": partition, "offset": offset } }),
-                );
+                let item = json!({ "partition": partition, "offset": offset });
+                failures.push(json!({ "itemIdentifier": item }));
             } else {
                 let line = if value == "dump" {
                     one.to_string()
@@ -63,29 +62,23 @@ pub(crate) async fn kafka(event: &Value) -> Result<Value, Error> {
 pub(crate) async fn sqs(messages: &[Value]) -> Result<Value, Error> {
     let mut failures = Vec::new();
     for message in messages {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let id = text(&message["messageId"]);
-        let body = text(&message["body"]);
-        let receives = text(&message["attributes"]["ApproximateReceiveCount"]);
+        let id = text_or(&message["messageId"], "");
+        let body = text_or(&message["body"], "");
+        let receives = text_or(&message["attributes"]["ApproximateReceiveCount"], "");
         if let Some(message) = body.strip_prefix("fail-with:") {
             return Err(message.into());
         }
-        if body == "always-partial" || misbehaves(&body).await? {
+        let failed = body == "always-partial" || misbehaves(body).await?;
+        if failed {
             failures.push(json!({ "itemIdentifier": id }));
         }
         let line = match body.split_once(':') {
-            Some(("busy", folder)) => busy(Path::new(folder), &id).await?.to_string(),
+            Some(("busy", folder)) => busy(Path::new(folder), id).await?.to_string(),
             _ if body == "dump" => message.to_string(),
-            _ => body,
+            _ => body.to_owned(),
         };
-        let done = failures
-            .last()
-            .is_none_or(|failure| failure["itemIdentifier"] != *id);
-        record(&format!(
-            "{id} {receives} {} {} {line}",
-            messages.len(),
-            if done { "done" } else { "failed" }
-        ))?;
+        let end = if failed { "failed" } else { "done" };
+        record(&format!("{id} {receives} {} {end} {line}", messages.len()))?;
     }
     Ok(json!({ "batchItemFailures": failures }))
 }

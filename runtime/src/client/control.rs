@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, header, request};
-use http_body_util::Full;
 use serde_json::Value;
 
 use super::{ExchangeLimits, exchange};
@@ -62,11 +61,7 @@ impl ControlClient {
     }
 
     async fn call(&self, request: request::Builder, body: Bytes) -> ControlReply {
-        let request = match request.body(Full::new(body)) {
-            Ok(request) => request,
-            Err(error) => return ControlReply::Unreachable(error.to_string()),
-        };
-        let response = match exchange(request, LIMITS).await {
+        let response = match exchange(request, body, LIMITS).await {
             Ok(response) => response,
             Err(error) => return ControlReply::Unreachable(error.to_string()),
         };

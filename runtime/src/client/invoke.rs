@@ -5,13 +5,13 @@ use std::path::Path;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, request};
-use http_body_util::Full;
+use http::{Method, Request, StatusCode, request};
 use serde_json::Value;
 
 use super::{ExchangeError, ExchangeLimits, exchange};
 use crate::host_file::{Definition, HostFile};
 use crate::invoke_api::HOST_ID_HEADER;
+use crate::listener::header_text;
 use sam_template::model::Function;
 
 /// The function's timeout bounds the time, and the host the size of its answer.
@@ -80,13 +80,9 @@ impl InvokeClient {
 
     /// Whether the host answers: one that was killed leaves its file.
     pub async fn is_running(&self) -> bool {
-        let request = Request::get(self.uri(""));
-        let Ok(request) = self.addressed(request).body(Full::default()) else {
-            return false;
-        };
-        exchange(request, LIMITS)
-            .await
-            .is_ok_and(|response| response.status() != StatusCode::MISDIRECTED_REQUEST)
+        let request = self.request(Method::GET, "");
+        let response = exchange(request, Bytes::new(), LIMITS).await;
+        response.is_ok_and(|response| response.status() != StatusCode::MISDIRECTED_REQUEST)
     }
 
     /// Calls a function, by logical id.
@@ -102,43 +98,36 @@ impl InvokeClient {
         } else {
             "RequestResponse"
         };
-        let request = Request::post(self.uri(&format!("{function}/invocations")))
+        let request = self
+            .request(Method::POST, &format!("{function}/invocations"))
             .header("x-amz-invocation-type", kind)
             .header("x-amz-log-type", if log { "Tail" } else { "None" });
-        let response = match self.addressed(request).body(Full::new(event)) {
-            Ok(request) => exchange(request, LIMITS).await,
-            Err(error) => return InvokeReply::Refused(error.to_string()),
-        };
+        let response = exchange(request, event, LIMITS).await;
         let (head, body) = match response {
             Ok(response) => response.into_parts(),
+            Err(ExchangeError::Request(error)) => return InvokeReply::Refused(error.to_string()),
             Err(ExchangeError::Connect(_)) => return InvokeReply::Unreachable,
             Err(error) => return InvokeReply::Broken(error.to_string()),
         };
-        let header = |name: &str| text(&head.headers, name);
+        let header = |name: &str| header_text(&head.headers, name);
         match head.status {
             StatusCode::MISDIRECTED_REQUEST => InvokeReply::Unreachable,
             status if status.is_success() => InvokeReply::Answer(InvokeAnswer {
-                request_id: header("x-amzn-requestid").unwrap_or_default(),
+                request_id: header("x-amzn-requestid").unwrap_or_default().to_owned(),
                 failed: header("x-amz-function-error").is_some(),
-                log: header("x-amz-log-result").and_then(|log| decoded(&log)),
+                log: header("x-amz-log-result").and_then(decoded),
                 body,
             }),
             status => InvokeReply::Refused(message(&body).unwrap_or_else(|| status.to_string())),
         }
     }
 
-    fn uri(&self, path: &str) -> String {
-        format!("http://{}/2015-03-31/functions/{path}", self.address)
-    }
-
     /// Names the run of the host that is meant: another one refuses the request.
-    fn addressed(&self, request: request::Builder) -> request::Builder {
+    fn request(&self, method: Method, path: &str) -> request::Builder {
+        let uri = format!("http://{}/2015-03-31/functions/{path}", self.address);
+        let request = Request::builder().method(method).uri(uri);
         request.header(HOST_ID_HEADER, &self.host.id)
     }
-}
-
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 fn decoded(log: &str) -> Option<String> {

@@ -12,22 +12,26 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response, request};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
+use crate::waiting::within;
 pub use control::{ControlClient, ControlReply};
 pub(crate) use document::fetch_document;
 pub use invoke::{InvokeAnswer, InvokeClient, InvokeReply};
 
 /// Why an exchange has no complete response.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum ExchangeError {
     /// No connection: nothing was sent.
     #[error("{0}")]
     Connect(String),
+    /// The request is invalid: nothing was sent.
+    #[error("{0}")]
+    Request(#[from] http::Error),
     /// The connection broke, or the response is invalid: the server may have received the request.
     #[error("{0}")]
     Broken(String),
@@ -48,16 +52,13 @@ struct ExchangeLimits {
 
 /// Sends a request to its absolute URI and receives the whole response.
 async fn exchange(
-    request: Request<Full<Bytes>>,
+    request: request::Builder,
+    body: Bytes,
     limits: ExchangeLimits,
 ) -> Result<Response<Bytes>, ExchangeError> {
-    let exchange = send(request, limits.bytes);
-    let Some(time) = limits.time else {
-        return exchange.await;
-    };
-    tokio::time::timeout(time, exchange)
-        .await
-        .unwrap_or(Err(ExchangeError::Timeout(time)))
+    let request = request.body(Full::new(body))?;
+    let sent = within(limits.time, send(request, limits.bytes)).await;
+    sent.unwrap_or_else(|| Err(ExchangeError::Timeout(limits.time.unwrap_or_default())))
 }
 
 async fn send(
@@ -65,7 +66,7 @@ async fn send(
     max_bytes: usize,
 ) -> Result<Response<Bytes>, ExchangeError> {
     let client = Client::builder(TokioExecutor::new());
-    let response = if is_https(request.uri()) {
+    let response = if request.uri().scheme_str() == Some("https") {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let tls = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(provider)
@@ -78,12 +79,12 @@ async fn send(
         client.build_http().request(request).await
     };
     let response = response.map_err(|error| {
-        let why = root_cause(&error);
-        if error.is_connect() {
-            ExchangeError::Connect(why)
+        let kind = if error.is_connect() {
+            ExchangeError::Connect
         } else {
-            ExchangeError::Broken(why)
-        }
+            ExchangeError::Broken
+        };
+        kind(root_cause(&error))
     })?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, max_bytes)
@@ -91,10 +92,6 @@ async fn send(
         .await
         .map_err(|error| ExchangeError::Broken(root_cause(error.as_ref())))?;
     Ok(Response::from_parts(head, body.to_bytes()))
-}
-
-fn is_https(uri: &Uri) -> bool {
-    uri.scheme_str() == Some("https")
 }
 
 /// The text of the innermost error, which names the reason.

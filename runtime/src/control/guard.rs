@@ -7,6 +7,8 @@
 
 use http::{HeaderMap, header};
 
+use crate::listener::{same_secret, without_port};
+
 /// The header that carries the token.
 pub(crate) const TOKEN_HEADER: &str = "x-usher-token";
 
@@ -18,25 +20,17 @@ pub(super) fn is_local(headers: &HeaderMap) -> bool {
             .map(|value| value.to_str().unwrap_or_default())
     };
     let host = text(header::HOST).unwrap_or_default();
-    let name = host
-        .rsplit_once(':')
-        .filter(|(_, port)| port.parse::<u16>().is_ok())
-        .map_or(host, |(name, _)| name);
+    let name = without_port(host);
     let own = |origin: &str| origin.strip_prefix("http://") == Some(host);
     matches!(name, "localhost" | "127.0.0.1" | "[::1]") && text(header::ORIGIN).is_none_or(own)
 }
 
-/// The request has the token of this run. The comparison takes the same time for any difference.
+/// The request has the token of this run.
 pub(super) fn has_token(headers: &HeaderMap, token: &str) -> bool {
     let given = headers
         .get(TOKEN_HEADER)
-        .map(http::HeaderValue::as_bytes)
-        .unwrap_or_default();
-    let different = given
-        .iter()
-        .zip(token.as_bytes())
-        .fold(0, |sum, (a, b)| sum | (a ^ b));
-    given.len() == token.len() && different == 0 && !token.is_empty()
+        .map_or(&[][..], |given| given.as_bytes());
+    same_secret(given, token.as_bytes()) && !token.is_empty()
 }
 
 #[cfg(test)]

@@ -120,18 +120,14 @@ fn check_claims(
     authorizer: &JwtAuthorizer,
     now: i64,
 ) -> Result<(), Denied> {
-    if TEXTS
-        .iter()
-        .filter_map(|name| claims.get(*name))
-        .any(|claim| claim.as_str().is_none_or(str::is_empty))
-    {
+    let present = |names: &[&str], wrong: fn(&Value) -> bool| {
+        let mut present = names.iter().filter_map(|name| claims.get(*name));
+        present.any(wrong)
+    };
+    if present(&TEXTS, |claim| claim.as_str().is_none_or(str::is_empty)) {
         return Err(Denied::Invalid("a claim that must be text is not"));
     }
-    if LISTS
-        .iter()
-        .filter_map(|name| claims.get(*name))
-        .any(|claim| texts(claim).is_none())
-    {
+    if present(&LISTS, |claim| texts(claim).is_none()) {
         return Err(Denied::Invalid(
             "a claim that must be text or a list of texts is not",
         ));

@@ -1,41 +1,42 @@
 //! `CorsConfiguration`: the service answers preflight requests, and its headers replace the
 //! function's.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
+};
 use http::{Method, StatusCode};
 
-use crate::listener::{Reply, empty_reply};
+use crate::listener::{Reply, empty_reply, set_header};
 use sam_template::model::Cors;
 
 pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS
-        && headers.contains_key(header::ORIGIN)
-        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// 204, with the CORS headers where the configuration allows the origin.
 pub(super) fn preflight(cors: &Cors, request: &HeaderMap) -> Reply {
     let mut reply = empty_reply(StatusCode::NO_CONTENT);
-    let Some(origin) = allowed_origin(cors, request) else {
-        return reply;
-    };
-    let headers = reply.headers_mut();
-    common(cors, &origin, headers);
-    set(
-        headers,
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        &cors.methods.join(","),
-    );
-    set(
-        headers,
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        &cors.headers.join(","),
-    );
-    if let Some(seconds) = cors.max_age {
+    if let Some(origin) = allowed_origin(cors, request) {
+        let max_age = cors.max_age.map(|seconds| seconds.to_string());
+        common(cors, &origin, &mut reply);
         set(
-            headers,
-            header::ACCESS_CONTROL_MAX_AGE,
-            &seconds.to_string(),
+            &mut reply,
+            ACCESS_CONTROL_ALLOW_METHODS,
+            &cors.methods.join(","),
+        );
+        set(
+            &mut reply,
+            ACCESS_CONTROL_ALLOW_HEADERS,
+            &cors.headers.join(","),
+        );
+        set(
+            &mut reply,
+            ACCESS_CONTROL_MAX_AGE,
+            &max_age.unwrap_or_default(),
         );
     }
     reply
@@ -43,29 +44,24 @@ pub(super) fn preflight(cors: &Cors, request: &HeaderMap) -> Reply {
 
 /// Replaces the function's CORS headers by the service's.
 pub(super) fn apply(cors: &Cors, request: &HeaderMap, reply: &mut Reply) {
-    let headers = reply.headers_mut();
     for name in [
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        header::ACCESS_CONTROL_MAX_AGE,
+        ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_ALLOW_METHODS,
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        ACCESS_CONTROL_ALLOW_CREDENTIALS,
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        ACCESS_CONTROL_MAX_AGE,
     ] {
-        headers.remove(name);
+        reply.headers_mut().remove(name);
     }
     if let Some(origin) = allowed_origin(cors, request) {
-        common(cors, &origin, headers);
-        set(
-            headers,
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            &cors.expose.join(","),
-        );
+        common(cors, &origin, reply);
+        set(reply, ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose.join(","));
     }
 }
 
 fn allowed_origin(cors: &Cors, request: &HeaderMap) -> Option<String> {
-    let origin = request.get(header::ORIGIN)?.to_str().ok()?;
+    let origin = request.get(ORIGIN)?.to_str().ok()?;
     if cors.origins.iter().any(|allowed| allowed == "*") {
         return Some("*".into());
     }
@@ -81,20 +77,21 @@ fn allowed_origin(cors: &Cors, request: &HeaderMap) -> Option<String> {
     cors.origins.iter().any(matches).then(|| origin.to_owned())
 }
 
-fn common(cors: &Cors, origin: &str, headers: &mut HeaderMap) {
+fn common(cors: &Cors, origin: &str, reply: &mut Reply) {
     if origin != "*" {
-        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        reply
+            .headers_mut()
+            .append(VARY, HeaderValue::from_static("Origin"));
     }
-    set(headers, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    set(reply, ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     if cors.credentials {
-        set(headers, header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+        set(reply, ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
     }
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value)
-        && !value.is_empty()
-    {
-        headers.insert(name, value);
+/// A setting without a value sets no header.
+fn set(reply: &mut Reply, name: HeaderName, value: &str) {
+    if !value.is_empty() {
+        set_header(reply, name, value);
     }
 }

@@ -11,7 +11,9 @@ use std::time::Instant;
 
 use http::StatusCode;
 
+use super::refusal::ApiRefusal;
 use crate::invocation::Rejected;
+use crate::listener::body::BodyError;
 use crate::observation::{MAX_INTERVAL, Repeats, shape, shortened};
 use sam_template::model::Route;
 
@@ -33,22 +35,56 @@ impl FailureReason {
             message: shortened(message, MAX_MESSAGE),
         }
     }
+}
 
-    /// The invocation did not reach the function.
-    pub(super) fn rejected(rejected: &Rejected) -> Self {
-        let error_type = match rejected {
-            Rejected::NotFound(_) => "NotFound",
-            Rejected::Throttled(_) => "Throttled",
-            Rejected::NoCapacity { .. } => "NoCapacity",
-            Rejected::TooLarge(_) => "TooLarge",
-            Rejected::ShuttingDown => "ShuttingDown",
-        };
-        Self::new(error_type, &rejected.to_string())
+/// Why a call is refused.
+#[derive(Debug)]
+pub(super) struct RefusedCall {
+    pub(super) refusal: ApiRefusal,
+    /// For the log; `None`: an error of the client.
+    pub(super) reason: Option<FailureReason>,
+}
+
+impl RefusedCall {
+    pub(super) fn new(refusal: ApiRefusal, error_type: &str, message: &str) -> Self {
+        Self {
+            refusal,
+            reason: Some(FailureReason::new(error_type, message)),
+        }
     }
+}
 
-    /// The function itself answered with an error status.
-    pub(super) fn answered() -> Self {
-        Self::new("none", "the function answered with this status")
+impl From<ApiRefusal> for RefusedCall {
+    fn from(refusal: ApiRefusal) -> Self {
+        Self {
+            refusal,
+            reason: None,
+        }
+    }
+}
+
+impl From<BodyError> for RefusedCall {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => ApiRefusal::TooLarge.into(),
+            BodyError::Timeout => ApiRefusal::SlowRequest.into(),
+            BodyError::Broken(_) => ApiRefusal::BadRequest.into(),
+            BodyError::NoRoom => Self::new(ApiRefusal::NoRoom, "NoCapacity", &error.to_string()),
+        }
+    }
+}
+
+/// The invocation did not reach the function.
+impl From<Rejected> for RefusedCall {
+    fn from(rejected: Rejected) -> Self {
+        let (refusal, error_type) = match rejected {
+            Rejected::NotFound(_) => (ApiRefusal::Internal, "NotFound"),
+            Rejected::Throttled(_) => (ApiRefusal::Throttled, "Throttled"),
+            Rejected::NoCapacity { .. } => (ApiRefusal::NoRoom, "NoCapacity"),
+            Rejected::TooLarge(_) => (ApiRefusal::TooLarge, "TooLarge"),
+            Rejected::ShuttingDown => (ApiRefusal::Unreachable, "ShuttingDown"),
+        };
+        Self::new(refusal, error_type, &rejected.to_string())
     }
 }
 

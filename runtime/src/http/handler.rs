@@ -1,16 +1,16 @@
 //! One request from its head to its response.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use http::header::{ACCEPT, HeaderName, HeaderValue};
 use http::request::Parts as Head;
 use http::{Method, Request};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
 use super::authorizer::{self, Denied, Granted};
-use super::failed::{FailedCalls, FailureReason};
+use super::failed::{FailedCalls, FailureReason, RefusedCall};
 use super::key_store::KeyStore;
 use super::keys::KeySet;
 use super::refusal::ApiRefusal;
@@ -19,8 +19,7 @@ use super::throttle::Buckets;
 use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
 use crate::ids::new_id;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
-use crate::listener::body::BodyError;
-use crate::listener::{ConnectionInfo, Reply};
+use crate::listener::{ConnectionInfo, Reply, header_text, set_header};
 use sam_template::model::{Api, ApiKind, Route};
 
 /// What all requests to one API share.
@@ -61,7 +60,7 @@ impl ApiHandler {
     }
 
     pub(super) async fn handle(
-        &self,
+        self: Arc<Self>,
         request: Request<Incoming>,
         connection: ConnectionInfo,
     ) -> Reply {
@@ -84,15 +83,11 @@ impl ApiHandler {
             ApiKind::Http => "apigw-requestid",
             ApiKind::Rest(_) | ApiKind::FunctionUrl => "x-amzn-requestid",
         };
-        if let Ok(value) = HeaderValue::from_str(&request_id) {
-            reply
-                .headers_mut()
-                .insert(HeaderName::from_static(header), value);
-        }
+        set_header(&mut reply, header, &request_id);
         reply
     }
 
-    /// The authorizer decides before the body is read.
+    /// Answers a request, and logs a call that failed.
     async fn answer(
         &self,
         head: &Head,
@@ -106,107 +101,70 @@ impl ApiHandler {
             Destination::Route(path, found) => (path, found),
             Destination::Answered(reply) => return Ok(reply),
         };
+        let route = found.route;
         let function_request = new_id();
-        let refuse = |refusal: ApiRefusal, reason: &FailureReason| {
-            self.failed.log(
-                started,
-                found.route,
-                refusal.reply(&self.api.kind).status(),
-                &function_request,
-                reason,
-            );
-            refusal
-        };
-        if !self
-            .buckets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(found.route, started)
-        {
-            return Err(refuse(
-                ApiRefusal::TooMany,
-                &FailureReason::new("Throttled", "the route's limit of calls is reached"),
-            ));
-        }
-        let granted = self.authorize(head, found.route, now).await;
-        let granted = granted.map_err(|denied| {
-            tracing::debug!(
-                method = found.route.method,
-                path = found.route.path,
-                ?denied,
-                "the authorizer refused a call"
-            );
-            ApiRefusal::Denied(denied, found.route.scopes.clone())
-        })?;
-        let body = connection
-            .read_body(body, MAX_BODY)
-            .await
-            .map_err(|error| match error {
-                BodyError::NoRoom => refuse(
-                    ApiRefusal::NoRoom,
-                    &FailureReason::new("NoCapacity", &error.to_string()),
-                ),
-                error => ApiRefusal::from(error),
+        let call = async {
+            self.throttle(route, started)?;
+            // the authorizer decides before the body is read
+            let granted = self.authorize(head, route, now).await.map_err(|denied| {
+                tracing::debug!(
+                    method = route.method,
+                    path = route.path,
+                    ?denied,
+                    "the authorizer refused a call"
+                );
+                ApiRefusal::Denied(denied, route.scopes.clone())
             })?;
-        let trace_id = trace_id(head, now);
-        let payload = event::build(&event::EventSource {
-            api: &self.api,
-            method: head.method.as_str(),
-            path,
-            query: head.uri.query().unwrap_or(""),
-            protocol: if head.version == http::Version::HTTP_10 {
-                "HTTP/1.0"
-            } else {
-                "HTTP/1.1"
-            },
-            headers: &head.headers,
-            body: &body,
-            source_ip: &connection.client.ip().to_canonical().to_string(),
-            port: connection.server.port(),
-            route_method: &found.route.method,
-            route_path: &found.route.path,
-            path_parameters: &found.parameters,
-            granted: granted.as_ref(),
-            request_id,
-            trace_id: &trace_id,
-            now,
-        });
-        let payload = payload.map_err(|error| {
-            refuse(
-                ApiRefusal::Internal,
-                &FailureReason::new(
-                    "HostFault",
-                    &format!("the event cannot be written: {error}"),
-                ),
-            )
-        })?;
-        if payload.len() > MAX_PAYLOAD {
-            return Err(ApiRefusal::TooLarge);
-        }
-        let accept = head
-            .headers
-            .get(ACCEPT)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("");
-        let request = invocation::Request {
-            trace_id: Some(trace_id),
-            request_id: Some(function_request.clone()),
-            ..invocation::Request::new(found.route.function.clone(), payload)
+            let body = connection.read_body(body, MAX_BODY).await?;
+            let trace_id = trace_id(head, now);
+            let payload = event::build(&event::EventSource {
+                api: &self.api,
+                head,
+                connection: &connection,
+                path,
+                found: &found,
+                body: &body,
+                granted: granted.as_ref(),
+                request_id,
+                trace_id: &trace_id,
+                now,
+            });
+            if payload.len() > MAX_PAYLOAD {
+                return Err(ApiRefusal::TooLarge.into());
+            }
+            let request = invocation::Request {
+                trace_id: Some(trace_id),
+                request_id: Some(function_request.clone()),
+                ..invocation::Request::new(route.function.clone(), payload)
+            };
+            let accept = header_text(&head.headers, "accept").unwrap_or("");
+            self.invoke(route, request, accept).await
         };
-        let reply = self
-            .invoke(found.route, request, accept)
-            .await
-            .map_err(|(refusal, reason)| refuse(refusal, &reason))?;
-        if reply.status().is_server_error() {
-            self.failed.log(
-                started,
-                found.route,
-                reply.status(),
-                &function_request,
-                &FailureReason::answered(),
-            );
+        let answered = call.await;
+        let answered_so = FailureReason::new("none", "the function answered with this status");
+        let failed = match &answered {
+            Ok(reply) if reply.status().is_server_error() => Some((reply.status(), &answered_so)),
+            Ok(_) => None,
+            Err(RefusedCall { refusal, reason }) => {
+                let status = || refusal.reply(&self.api.kind).status();
+                reason.as_ref().map(|reason| (status(), reason))
+            }
+        };
+        if let Some((status, reason)) = failed {
+            self.failed
+                .log(started, route, status, &function_request, reason);
         }
-        Ok(reply)
+        answered.map_err(|failure| failure.refusal)
+    }
+
+    /// Refuses a call beyond the rate limit of its route.
+    fn throttle(&self, route: &Route, now: Instant) -> Result<(), RefusedCall> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.take(route, now) {
+            return Ok(());
+        }
+        let why = "the route's limit of calls is reached";
+        Err(RefusedCall::new(ApiRefusal::TooMany, "Throttled", why))
     }
 
     /// Finds the route, and the path as the event has it.
@@ -228,12 +186,8 @@ impl ApiHandler {
         let inner = self.below_stage(path).unwrap_or(path);
         let resource = self.router.resource(inner).ok_or(ApiRefusal::NoRoute)?;
         let methods = resource.methods();
-        if head.method == Method::OPTIONS
-            && let Some(mock) = rest
-                .preflight
-                .as_ref()
-                .filter(|_| !methods.contains(&"OPTIONS"))
-        {
+        let answers_options = head.method == Method::OPTIONS && !methods.contains(&"OPTIONS");
+        if let Some(mock) = rest.preflight.as_ref().filter(|_| answers_options) {
             return Ok(Destination::Answered(preflight::answer(mock, &methods)));
         }
         resource
@@ -287,49 +241,35 @@ impl ApiHandler {
     }
 
     /// The invocation continues when the client disconnects or the route's timeout is over, as on
-    /// Lambda. A failure comes with its reason for the log.
+    /// Lambda.
     async fn invoke(
         &self,
         route: &Route,
         request: invocation::Request,
         accept: &str,
-    ) -> Result<Reply, (ApiRefusal, FailureReason)> {
+    ) -> Result<Reply, RefusedCall> {
         let invoker = Arc::clone(&self.invoker);
         let running = tokio::spawn(async move { invoker.invoke(request, false).await });
-        let response = match tokio::time::timeout(route.timeout, running).await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(rejected))) => {
-                return Err((
-                    ApiRefusal::from(&rejected),
-                    FailureReason::rejected(&rejected),
-                ));
-            }
-            Ok(Err(panicked)) => {
-                return Err((
-                    ApiRefusal::Internal,
-                    FailureReason::new("HostFault", &panicked.to_string()),
-                ));
-            }
-            Err(_) => {
-                let why = format!(
-                    "no answer within the route's {} s; the function continues",
-                    route.timeout.as_secs_f64()
-                );
-                return Err((
-                    ApiRefusal::TooSlow,
-                    FailureReason::new("RouteTimeout", &why),
-                ));
-            }
-        };
+        let response = tokio::time::timeout(route.timeout, running)
+            .await
+            .map_err(|_| {
+                let limit = route.timeout.as_secs_f64();
+                let why = format!("no answer within the route's {limit} s; the function continues");
+                RefusedCall::new(ApiRefusal::TooSlow, "RouteTimeout", &why)
+            })?
+            .map_err(|panicked| {
+                RefusedCall::new(ApiRefusal::Internal, "HostFault", &panicked.to_string())
+            })??;
         match response.outcome {
-            Outcome::Error(error) | Outcome::Interrupted(error) => Err((
+            Outcome::Error(error) | Outcome::Interrupted(error) => Err(RefusedCall::new(
                 ApiRefusal::FunctionFailed,
-                FailureReason::new(&error.error_type, &error.message),
+                &error.error_type,
+                &error.message,
             )),
             Outcome::Answer(bytes) => {
                 answer::decode(&bytes, &self.api.kind, accept).map_err(|wrong| {
                     let why = format!("the answer cannot be sent as a response: {wrong}");
-                    (ApiRefusal::BadAnswer, FailureReason::new("BadAnswer", &why))
+                    RefusedCall::new(ApiRefusal::BadAnswer, "BadAnswer", &why)
                 })
             }
         }
@@ -340,20 +280,14 @@ impl ApiHandler {
 fn token_of(head: &Head, source: &str) -> Result<Option<String>, Denied> {
     let mut found: Vec<String> = if let Some(wanted) = source.strip_prefix("$request.querystring.")
     {
-        let query = decode::query(head.uri.query().unwrap_or(""));
-        query
-            .into_iter()
-            .filter(|(name, _)| name == wanted)
-            .map(|(_, value)| value)
-            .collect()
+        let query = decode::query(head.uri.query().unwrap_or("")).into_iter();
+        let values = query.filter(|(name, _)| name == wanted);
+        values.map(|(_, value)| value).collect()
     } else {
-        let name = source
-            .strip_prefix("$request.header.")
-            .unwrap_or("authorization");
-        let values = head.headers.get_all(name).iter();
-        values
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-            .collect()
+        let header = source.strip_prefix("$request.header.");
+        let values = head.headers.get_all(header.unwrap_or("authorization"));
+        let values = values.iter().map(event::text);
+        values.map(Cow::into_owned).collect()
     };
     let token = found.pop();
     if found.is_empty() {
@@ -363,31 +297,11 @@ fn token_of(head: &Head, source: &str) -> Result<Option<String>, Denied> {
     }
 }
 
-impl From<BodyError> for ApiRefusal {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::TooLarge,
-            BodyError::Timeout => Self::SlowRequest,
-            BodyError::Broken(_) => Self::BadRequest,
-            BodyError::NoRoom => Self::NoRoom,
-        }
-    }
-}
-
 /// The caller's trace id, or a new one.
 fn trace_id(head: &Head, now: Timestamp) -> String {
-    let given = head
-        .headers
-        .get("x-amzn-trace-id")
-        .and_then(|value| value.to_str().ok());
-    given.map_or_else(
-        || {
-            format!(
-                "Root=1-{:08x}-{:024x}",
-                now.as_second(),
-                rand::random::<u128>() >> 32
-            )
-        },
-        str::to_owned,
-    )
+    let new = || {
+        let random = rand::random::<u128>() >> 32;
+        format!("Root=1-{:08x}-{random:024x}", now.as_second())
+    };
+    header_text(&head.headers, "x-amzn-trace-id").map_or_else(new, str::to_owned)
 }

@@ -4,12 +4,10 @@
 //! names a key that the set does not have, at most once in five seconds for all clients together. A
 //! failed read keeps the keys in force, with a warning and a count.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
-use tokio::sync::Mutex;
 
 use super::keys::KeySet;
 use crate::client::fetch_document;
@@ -39,16 +37,20 @@ impl Default for RefreshIntervals {
 /// The keys in force, with their source.
 #[derive(Debug)]
 pub struct KeyStore {
-    /// `None`: the keys never change.
-    source: Option<KeySource>,
+    source: KeySource,
     intervals: RefreshIntervals,
-    current: RwLock<Arc<KeySet>>,
+    state: Mutex<KeysInForce>,
     /// When the source was last read because of an unknown key. Locked during a read, so that one
     /// read serves all waiting requests.
-    read: Mutex<Option<Instant>>,
+    read: tokio::sync::Mutex<Option<Instant>>,
+}
+
+#[derive(Debug)]
+struct KeysInForce {
+    keys: Arc<KeySet>,
     /// Why the last read failed.
-    problem: RwLock<Option<String>>,
-    failures: AtomicU64,
+    problem: Option<String>,
+    failures: u64,
 }
 
 /// The keys, for the status.
@@ -65,84 +67,72 @@ pub struct KeyStatus {
 }
 
 impl KeyStore {
-    /// Keys without a source, which never change.
-    pub fn fixed(set: KeySet) -> Self {
-        Self::holding(set, None, RefreshIntervals::default())
-    }
-
     /// Reads the source for the first time.
     ///
     /// # Errors
     /// The message for the user: the source cannot be read, or has no usable key.
     pub async fn load(source: KeySource, refresh: RefreshIntervals) -> Result<Self, String> {
-        let set = read(&source).await?;
-        Ok(Self::holding(set, Some(source), refresh))
-    }
-
-    fn holding(set: KeySet, source: Option<KeySource>, refresh: RefreshIntervals) -> Self {
-        let current = RwLock::new(Arc::new(set));
-        Self {
+        let keys = KeysInForce {
+            keys: Arc::new(read(&source).await?),
+            problem: None,
+            failures: 0,
+        };
+        Ok(Self {
             source,
             intervals: refresh,
-            current,
-            read: Mutex::new(None),
-            problem: RwLock::default(),
-            failures: AtomicU64::new(0),
-        }
+            state: Mutex::new(keys),
+            read: tokio::sync::Mutex::default(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, KeysInForce> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The keys in force.
     pub(super) fn current(&self) -> Arc<KeySet> {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.state().keys.clone()
     }
 
     /// Reads the source for a token with an unknown key, unless that happened a moment ago.
     pub(super) async fn refresh_for_unknown_key(&self) {
-        let Some(source) = &self.source else { return };
         let mut last = self.read.lock().await;
         if last.is_none_or(|at| at.elapsed() >= self.intervals.unknown_key) {
-            self.refresh(source).await;
+            self.refresh().await;
             *last = Some(Instant::now());
         }
     }
 
     /// Follows the source for ever.
     pub async fn follow(&self) {
-        let Some(source) = &self.source else {
-            return std::future::pending().await;
-        };
         // the file may have changed since it was loaded
         let mut stamp = None;
         loop {
-            let pause = if matches!(source, KeySource::Url(_)) {
+            let is_url = matches!(self.source, KeySource::Url(_));
+            let pause = if is_url {
                 self.intervals.url
             } else {
                 self.intervals.file
             };
             tokio::time::sleep(pause).await;
-            let now = stamp_of(source).await;
+            let now = stamp_of(&self.source).await;
             // a URL has no stamp; without its file the keys stay in force
-            if now == stamp && matches!(source, KeySource::File(_)) {
-                continue;
+            if now != stamp || is_url {
+                let _guard = self.read.lock().await;
+                stamp = now;
+                self.refresh().await;
             }
-            let _guard = self.read.lock().await;
-            stamp = now;
-            self.refresh(source).await;
         }
     }
 
-    async fn refresh(&self, source: &KeySource) {
-        match read(source).await {
+    async fn refresh(&self) {
+        let source = &self.source;
+        let read = read(source).await;
+        let mut state = self.state();
+        match read {
             Ok(set) => {
-                let before = std::mem::replace(
-                    &mut *self.current.write().unwrap_or_else(PoisonError::into_inner),
-                    Arc::new(set),
-                );
-                let old = before.names();
-                let new = self.current().names();
+                let old = state.keys.names();
+                let new = set.names();
                 if old != new {
                     tracing::info!(
                         %source,
@@ -151,45 +141,29 @@ impl KeyStore {
                         new.join(", ")
                     );
                 }
-                if self
-                    .problem
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take()
-                    .is_some()
-                {
+                if state.problem.take().is_some() {
                     tracing::info!(%source, "keys for tokens can be read again");
                 }
+                state.keys = Arc::new(set);
             }
             Err(why) => {
-                self.failures.fetch_add(1, Ordering::Relaxed);
-                let before = self
-                    .problem
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .replace(why.clone());
-                if before.as_deref() != Some(&why) {
+                state.failures += 1;
+                if state.problem.as_ref() != Some(&why) {
                     tracing::warn!(%source, "keys for tokens stay as they were: {why}");
                 }
+                state.problem = Some(why);
             }
         }
     }
 
     /// For the status.
     pub fn status(&self) -> KeyStatus {
+        let state = self.state();
         KeyStatus {
-            source: self
-                .source
-                .as_ref()
-                .map(KeySource::to_string)
-                .unwrap_or_default(),
-            keys: self.current().names().len(),
-            refresh_failures: self.failures.load(Ordering::Relaxed),
-            problem: self
-                .problem
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            source: self.source.to_string(),
+            keys: state.keys.names().len(),
+            refresh_failures: state.failures,
+            problem: state.problem.clone(),
         }
     }
 }
@@ -199,7 +173,7 @@ async fn read(source: &KeySource) -> Result<KeySet, String> {
         KeySource::File(file) => tokio::fs::read_to_string(file)
             .await
             .map_err(|error| error.to_string()),
-        KeySource::Url(url) => fetch_document(url).await.map_err(|error| error.to_string()),
+        KeySource::Url(url) => fetch_document(url).await,
     };
     let text = text.map_err(|why| {
         format!("cannot read the key set {source}: {why}. --jwks names a JWKS file or its URL.")

@@ -6,7 +6,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet, KeyAlgorithm, PublicKeyUse}
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 /// RSA keys by key id. HTTP APIs accept RSA signatures only.
-pub struct KeySet {
+pub(super) struct KeySet {
     keys: BTreeMap<String, VerificationKey>,
 }
 
@@ -29,7 +29,7 @@ impl KeySet {
     ///
     /// # Errors
     /// The end of a sentence that begins with the source's name.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let set: JwkSet = strict_json::from_str(text)
             .map_err(|error| format!("is not a JWKS document: {error}."))?;
         let mut keys = BTreeMap::new();

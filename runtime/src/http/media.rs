@@ -2,17 +2,7 @@
 
 /// Whether a body of this content type is binary.
 pub(super) fn is_binary(binary: &[String], content_type: &str) -> bool {
-    matches(binary, content_type)
-}
-
-/// Whether a client with this `Accept` header receives bytes. The service reads its first media
-/// type only.
-pub(super) fn accepts(binary: &[String], accept: &str) -> bool {
-    matches(binary, accept.split(',').next().unwrap_or(""))
-}
-
-fn matches(binary: &[String], given: &str) -> bool {
-    let given = given.split(';').next().unwrap_or("").trim();
+    let given = without_parameters(content_type);
     binary.iter().any(|allowed| match allowed.split_once("/*") {
         Some(("*", "")) => true,
         Some((kind, "")) => given
@@ -20,6 +10,17 @@ fn matches(binary: &[String], given: &str) -> bool {
             .is_some_and(|(given, _)| given.eq_ignore_ascii_case(kind)),
         _ => allowed.eq_ignore_ascii_case(given),
     })
+}
+
+/// Whether a client with this `Accept` header receives bytes. The service reads its first media
+/// type only.
+pub(super) fn accepts(binary: &[String], accept: &str) -> bool {
+    is_binary(binary, accept.split(',').next().unwrap_or(""))
+}
+
+/// `text/plain` of `text/plain; charset=utf-8`.
+pub(super) fn without_parameters(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or("").trim()
 }
 
 #[cfg(test)]

@@ -39,7 +39,6 @@ use crate::listener::{Listener, ListenerPolicy};
 use sam_template::model::Api;
 
 pub use key_store::{KeyStatus, KeyStore, RefreshIntervals};
-pub use keys::KeySet;
 
 /// Bytes of a request's body at most (quota "Payload size" of HTTP and REST APIs; the size of an
 /// event limits a function URL to 6 MB).
@@ -65,10 +64,7 @@ pub async fn serve(
         drain: Some(DRAIN),
         ..ListenerPolicy::default()
     });
-    let handle = move |request, connection| {
-        let handler = handler.clone();
-        async move { handler.handle(request, connection).await }
-    };
+    let handle = move |request, connection| handler.clone().handle(request, connection);
     let served = listener.serve(shutdown, handle).await;
     served.map_err(|error| error.to_string())
 }

@@ -2,9 +2,12 @@
 //! itself.
 
 use http::StatusCode;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+};
 
-use crate::listener::{Reply, json_reply};
+use crate::listener::{Reply, json_reply, set_header};
 use sam_template::model::PreflightMock;
 
 /// The methods of an ANY, in the order in which SAM lists them.
@@ -13,55 +16,34 @@ const ALL: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PU
 /// The response for a path with these methods.
 pub(super) fn answer(mock: &PreflightMock, methods: &[&str]) -> Reply {
     let mut reply = json_reply(StatusCode::OK, "{}");
-    let headers = reply.headers_mut();
     let allowed = mock.methods.clone().unwrap_or_else(|| of_path(methods));
-    set(
-        headers,
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        Some(&mock.origin),
-    );
-    set(
-        headers,
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        Some(&allowed),
-    );
-    set(
-        headers,
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        mock.headers.as_deref(),
-    );
-    set(
-        headers,
-        header::ACCESS_CONTROL_MAX_AGE,
-        mock.max_age.as_deref(),
-    );
-    set(
-        headers,
-        header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-        mock.credentials.then_some("true"),
-    );
+    let credentials = mock.credentials.then_some("true");
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, Some(mock.origin.as_str())),
+        (ACCESS_CONTROL_ALLOW_METHODS, Some(&allowed)),
+        (ACCESS_CONTROL_ALLOW_HEADERS, mock.headers.as_deref()),
+        (ACCESS_CONTROL_MAX_AGE, mock.max_age.as_deref()),
+        (ACCESS_CONTROL_ALLOW_CREDENTIALS, credentials),
+    ] {
+        if let Some(value) = value {
+            set_header(&mut reply, name, value);
+        }
+    }
     reply
 }
 
 fn of_path(methods: &[&str]) -> String {
-    if methods.contains(&"ANY") {
-        return ALL.join(",");
-    }
-    ALL.iter()
-        .filter(|method| **method == "OPTIONS" || methods.contains(method))
-        .copied()
+    let any = methods.contains(&"ANY");
+    ALL.into_iter()
+        .filter(|method| any || *method == "OPTIONS" || methods.contains(method))
         .collect::<Vec<_>>()
         .join(",")
 }
 
-fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
-    if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
-        headers.insert(name, value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -72,7 +54,7 @@ mod tests {
             ..PreflightMock::default()
         };
         let allowed = |mock: &PreflightMock, methods: &[&str]| {
-            answer(mock, methods).headers()[header::ACCESS_CONTROL_ALLOW_METHODS]
+            answer(mock, methods).headers()[ACCESS_CONTROL_ALLOW_METHODS]
                 .to_str()
                 .unwrap()
                 .to_owned()

@@ -4,11 +4,10 @@
 //! `docs/reference/conformance/http.md`.
 
 use http::StatusCode;
-use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 
 use super::authorizer::Denied;
-use crate::invocation::Rejected;
-use crate::listener::{Reply, json_reply, reply};
+use crate::listener::{Reply, json_reply, reply, set_header};
 use sam_template::model::ApiKind;
 
 /// Why the service answers in the function's place.
@@ -42,18 +41,6 @@ pub(super) enum ApiRefusal {
     Internal,
 }
 
-impl From<&Rejected> for ApiRefusal {
-    fn from(rejected: &Rejected) -> Self {
-        match rejected {
-            Rejected::TooLarge(_) => Self::TooLarge,
-            Rejected::Throttled(_) => Self::Throttled,
-            Rejected::NoCapacity { .. } => Self::NoRoom,
-            Rejected::NotFound(_) => Self::Internal,
-            Rejected::ShuttingDown => Self::Unreachable,
-        }
-    }
-}
-
 impl ApiRefusal {
     /// The response of this kind of API.
     pub(super) fn reply(&self, kind: &ApiKind) -> Reply {
@@ -62,15 +49,12 @@ impl ApiRefusal {
             ApiKind::Rest(_) => rest_api(self),
             ApiKind::FunctionUrl => function_url(self),
         };
-        if let Self::Denied(denied, scopes) = self
-            && let Ok(value) = HeaderValue::from_str(&challenge(*denied, &scopes.join(" ")))
-        {
-            reply.headers_mut().insert(WWW_AUTHENTICATE, value);
+        if let Self::Denied(denied, scopes) = self {
+            let challenge = challenge(*denied, &scopes.join(" "));
+            set_header(&mut reply, WWW_AUTHENTICATE, &challenge);
         }
         if *self == Self::NoRoom {
-            reply
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            set_header(&mut reply, RETRY_AFTER, "1");
         }
         reply
     }
@@ -124,10 +108,7 @@ fn rest_api(refusal: &ApiRefusal) -> Reply {
         }
     };
     let mut reply = message(status, text);
-    reply.headers_mut().insert(
-        HeaderName::from_static("x-amzn-errortype"),
-        HeaderValue::from_static(error),
-    );
+    set_header(&mut reply, "x-amzn-errortype", error);
     reply
 }
 
@@ -136,9 +117,9 @@ fn function_url(refusal: &ApiRefusal) -> Reply {
     match refusal {
         // a URL accepts every method and path, and has no authorizer
         ApiRefusal::NoRoute | ApiRefusal::Denied(..) => message(403, "Forbidden"),
-        ApiRefusal::BadRequest => message(400, "Bad Request"),
-        ApiRefusal::SlowRequest => message(408, "Request Timeout"),
-        ApiRefusal::TooLarge => message(413, "Request Entity Too Large"),
+        ApiRefusal::BadRequest | ApiRefusal::SlowRequest | ApiRefusal::TooLarge => {
+            http_api(refusal)
+        }
         // a URL has no rate limit
         ApiRefusal::TooMany | ApiRefusal::Throttled => message(429, "Rate Exceeded."),
         ApiRefusal::FunctionFailed | ApiRefusal::BadAnswer | ApiRefusal::TooSlow => {
@@ -175,6 +156,7 @@ fn status_code(status: u16) -> StatusCode {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use http_body_util::BodyExt as _;
 
     use super::*;

@@ -25,7 +25,7 @@ struct Entry {
 }
 
 /// In order of precedence.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 enum Segment {
     Fixed(String),
     One(String),
@@ -49,20 +49,15 @@ pub(super) struct Resource<'r> {
 impl<'r> Resource<'r> {
     /// Methods as the template writes them, with `ANY`.
     pub(super) fn methods(&self) -> Vec<&'r str> {
-        self.routes
-            .iter()
-            .map(|route| route.method.as_str())
-            .collect()
+        let routes = self.routes.iter();
+        routes.map(|route| route.method.as_str()).collect()
     }
 
     /// The route for a method, ANY last.
     pub(super) fn into_match(self, method: &str) -> Option<RouteMatch<'r>> {
-        let named = self.routes.iter().find(|route| route.method == method);
-        let route = named
-            .or_else(|| self.routes.iter().find(|route| route.method == "ANY"))
-            .copied()?;
+        let of = |method| self.routes.iter().find(|route| route.method == method);
         Some(RouteMatch {
-            route,
+            route: of(method).or_else(|| of("ANY"))?,
             parameters: self.parameters,
         })
     }
@@ -70,13 +65,11 @@ impl<'r> Resource<'r> {
 
 impl Router {
     pub(super) fn new(routes: &[Route]) -> Self {
-        let mut entries: Vec<Entry> = routes
-            .iter()
-            .map(|route| Entry {
-                route: route.clone(),
-                segments: segments(&route.path),
-            })
-            .collect();
+        let entry = |route: &Route| Entry {
+            route: route.clone(),
+            segments: segments(&route.path),
+        };
+        let mut entries: Vec<Entry> = routes.iter().map(entry).collect();
         entries.sort_by(precedence);
         Self { entries }
     }
@@ -102,23 +95,16 @@ impl Router {
     /// The most specific matching path of a REST API, with every method it has.
     pub(super) fn resource(&self, path: &str) -> Option<Resource<'_>> {
         let inner = path.strip_prefix('/').unwrap_or(path);
-        let parts: Vec<&str> = inner
-            .strip_suffix('/')
-            .unwrap_or(inner)
-            .split('/')
-            .collect();
-        let matching = |entry: &Entry| matched(entry.segments.as_ref()?, &parts);
-        let (first, parameters) = self
-            .entries
-            .iter()
-            .find_map(|entry| matching(entry).map(|parameters| (entry, parameters)))?;
+        let inner = inner.strip_suffix('/').unwrap_or(inner);
+        let parts: Vec<&str> = inner.split('/').collect();
+        let (first, parameters) = self.entries.iter().find_map(|entry| {
+            let parameters = matched(entry.segments.as_ref()?, &parts)?;
+            Some((&entry.route, parameters))
+        })?;
         // the template check rejects one path with two names of a parameter ({a} and {b})
-        let same = self
-            .entries
-            .iter()
-            .filter(|entry| entry.route.path == first.route.path);
+        let routes = self.entries.iter().map(|entry| &entry.route);
         Some(Resource {
-            routes: same.map(|entry| &entry.route).collect(),
+            routes: routes.filter(|route| route.path == first.path).collect(),
             parameters,
         })
     }

@@ -9,6 +9,8 @@ use core::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, header};
 
+use crate::listener::{same_secret, without_port};
+
 /// Characters of a token at least.
 pub const MIN_TOKEN_LENGTH: usize = 16;
 
@@ -26,29 +28,22 @@ impl InvokeToken {
     /// `None` unless it has [`MIN_TOKEN_LENGTH`] characters that an access key id may have: ASCII
     /// letters, digits, `-` and `_`.
     pub fn new(text: &str) -> Option<Self> {
-        let valid = text.len() >= MIN_TOKEN_LENGTH
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let valid = text.len() >= MIN_TOKEN_LENGTH && text.chars().all(is_allowed);
         valid.then(|| Self(text.to_owned()))
-    }
-
-    /// The comparison takes the same time for any difference.
-    fn matches(&self, given: &str) -> bool {
-        let different = given
-            .bytes()
-            .zip(self.0.bytes())
-            .fold(0, |sum, (a, b)| sum | (a ^ b));
-        given.len() == self.0.len() && different == 0
     }
 }
 
 /// Why a caller is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum AdmissionError {
-    /// It comes from a web page.
+    #[error("a web page may not call functions: an Origin, or a Sec-Fetch-Site, is refused")]
     Page,
     /// It comes from another machine, or under another Host, and has no token.
+    #[error(
+        "only for programs on this machine under a loopback Host; from elsewhere the token of \
+         --token is needed"
+    )]
     NoToken,
 }
 
@@ -77,17 +72,14 @@ pub(super) fn admit(
     }
     let given = text(header::AUTHORIZATION).and_then(bearer);
     match (token, given) {
-        (Some(token), Some(given)) if token.matches(given) => Ok(()),
+        (Some(token), Some(given)) if same_secret(token.0.as_bytes(), given.as_bytes()) => Ok(()),
         _ => Err(AdmissionError::NoToken),
     }
 }
 
 /// A loopback name, or the very address that was connected to.
 fn is_own(host: &str, local: IpAddr) -> bool {
-    let name = host
-        .rsplit_once(':')
-        .filter(|(_, port)| port.parse::<u16>().is_ok())
-        .map_or(host, |(name, _)| name);
+    let name = without_port(host);
     matches!(name, "localhost" | "127.0.0.1" | "[::1]")
         || name.trim_matches(['[', ']']).parse() == Ok(local)
 }

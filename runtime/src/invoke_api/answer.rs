@@ -4,39 +4,50 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 use super::admission::AdmissionError;
 use crate::asynchronous::{MAX_EVENT, NotAccepted};
 use crate::instances::arn;
 use crate::invocation::{self, MAX_PAYLOAD, Outcome, Rejected};
-use crate::listener::{Reply, empty_reply, json_reply};
+use crate::listener::{Reply, empty_reply, json_reply, set_header};
 use sam_template::model::{Function, Location, SkippedFunction};
 
 /// The service's errors.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ApiError {
     /// The caller is not admitted.
-    Refused(AdmissionError),
+    #[error(transparent)]
+    Refused(#[from] AdmissionError),
     /// `usher invoke` named another run of the host.
+    #[error("another usher was meant")]
     OtherHost,
     /// Not an operation of this API.
+    #[error("there is POST /2015-03-31/functions/NAME/invocations and GET /2015-03-31/functions/")]
     NoSuchOperation,
-    /// By name.
+    /// By name; the service reports the ARN.
+    #[error("Function not found: {0}")]
     NoFunction(String),
     /// Why this host cannot run the template's function.
+    #[error("{0}")]
     NotRun(String),
+    #[error("{0}")]
     InvalidParameter(String),
     /// Why the body is not JSON.
+    #[error("Could not parse request body into json: {0}")]
     NotJson(String),
     /// Bytes at most.
+    #[error("Request must be smaller than {0} bytes for the InvokeFunction operation")]
     TooLarge(usize),
-    /// The service's name of the reason, and the text after its "Rate Exceeded.".
+    /// The service's name of the reason, and the text.
+    #[error("Rate Exceeded. {1}")]
     Throttled(&'static str, String),
     /// Why `X-Amz-Client-Context` cannot be passed on.
+    #[error("{0}")]
     ClientContext(&'static str),
     /// A fault of the host.
+    #[error("{0}")]
     Service(String),
 }
 
@@ -44,12 +55,13 @@ impl From<Rejected> for ApiError {
     fn from(rejected: Rejected) -> Self {
         match rejected {
             Rejected::NotFound(name) => Self::NoFunction(name),
-            Rejected::Throttled(limit) if limit.reserved => Self::Throttled(
-                "ReservedFunctionConcurrentInvocationLimitExceeded",
-                limit.to_string(),
-            ),
             Rejected::Throttled(limit) => {
-                Self::Throttled("ConcurrentInvocationLimitExceeded", limit.to_string())
+                let reason = if limit.reserved {
+                    "ReservedFunctionConcurrentInvocationLimitExceeded"
+                } else {
+                    "ConcurrentInvocationLimitExceeded"
+                };
+                Self::Throttled(reason, limit.to_string())
             }
             Rejected::NoCapacity { .. } => {
                 Self::Throttled("ConcurrentInvocationLimitExceeded", rejected.to_string())
@@ -73,61 +85,21 @@ impl From<NotAccepted> for ApiError {
 
 impl ApiError {
     pub(super) fn reply(&self, location: &Location) -> Reply {
-        let (status, name, message) = match self {
-            Self::Refused(AdmissionError::Page) => (
-                403,
-                "AccessDeniedException",
-                "a web page may not call functions: an Origin, or a Sec-Fetch-Site, is refused"
-                    .to_owned(),
-            ),
-            Self::Refused(AdmissionError::NoToken) => (
-                403,
-                "AccessDeniedException",
-                "only for programs on this machine under a loopback Host; from elsewhere the \
-                 token of --token is needed"
-                    .to_owned(),
-            ),
-            Self::OtherHost => (
-                421,
-                "MisdirectedRequestException",
-                "another usher was meant".to_owned(),
-            ),
-            Self::NoSuchOperation => (
-                404,
-                "UnknownOperationException",
-                "there is POST /2015-03-31/functions/NAME/invocations and GET \
-                 /2015-03-31/functions/"
-                    .to_owned(),
-            ),
-            Self::NoFunction(name) => (
-                404,
-                "ResourceNotFoundException",
-                format!(
-                    "Function not found: {}",
-                    location.arn("lambda", &format!("function:{name}"))
-                ),
-            ),
-            Self::NotRun(why) => (502, "InvalidRuntimeException", why.clone()),
-            Self::InvalidParameter(why) => (400, "InvalidParameterValueException", why.clone()),
-            Self::NotJson(why) => (
-                400,
-                "InvalidRequestContentException",
-                format!("Could not parse request body into json: {why}"),
-            ),
-            Self::TooLarge(max) => (
-                413,
-                "RequestTooLargeException",
-                format!(
-                    "Request must be smaller than {max} bytes for the InvokeFunction operation"
-                ),
-            ),
-            Self::Throttled(_, why) => (
-                429,
-                "TooManyRequestsException",
-                format!("Rate Exceeded. {why}"),
-            ),
-            Self::ClientContext(why) => (400, "InvalidRequestContentException", (*why).to_owned()),
-            Self::Service(why) => (500, "ServiceException", why.clone()),
+        let (status, name) = match self {
+            Self::Refused(_) => (403, "AccessDeniedException"),
+            Self::OtherHost => (421, "MisdirectedRequestException"),
+            Self::NoSuchOperation => (404, "UnknownOperationException"),
+            Self::NoFunction(_) => (404, "ResourceNotFoundException"),
+            Self::NotRun(_) => (502, "InvalidRuntimeException"),
+            Self::InvalidParameter(_) => (400, "InvalidParameterValueException"),
+            Self::NotJson(_) | Self::ClientContext(_) => (400, "InvalidRequestContentException"),
+            Self::TooLarge(_) => (413, "RequestTooLargeException"),
+            Self::Throttled(..) => (429, "TooManyRequestsException"),
+            Self::Service(_) => (500, "ServiceException"),
+        };
+        let message = match self {
+            Self::NoFunction(name) => Self::NoFunction(function_arn(location, name)).to_string(),
+            other => other.to_string(),
         };
         let side = if status < 500 { "User" } else { "Service" };
         let mut body = json!({ "Type": side, "Message": message });
@@ -138,7 +110,7 @@ impl ApiError {
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             body.to_string(),
         );
-        set(&mut reply, "x-amzn-errortype", name);
+        set_header(&mut reply, "x-amzn-errortype", name);
         reply
     }
 }
@@ -155,17 +127,14 @@ pub(super) fn completed(
         Outcome::Error(error) | Outcome::Interrupted(error) => (error.body, true),
     };
     let mut reply = api_reply(StatusCode::OK, body);
-    set(&mut reply, "x-amzn-requestid", &response.request_id);
-    set(&mut reply, "x-amz-executed-version", version);
+    set_header(&mut reply, "x-amzn-requestid", &response.request_id);
+    set_header(&mut reply, "x-amz-executed-version", version);
     if failed {
-        set(&mut reply, "x-amz-function-error", "Unhandled");
+        set_header(&mut reply, "x-amz-function-error", "Unhandled");
     }
     if let Some(log) = log {
-        set(
-            &mut reply,
-            "x-amz-log-result",
-            &base64::engine::general_purpose::STANDARD.encode(log),
-        );
+        let log = base64::engine::general_purpose::STANDARD.encode(log);
+        set_header(&mut reply, "x-amz-log-result", &log);
     }
     reply
 }
@@ -173,7 +142,7 @@ pub(super) fn completed(
 /// The response to an accepted event, or to a dry run.
 pub(super) fn accepted(status: StatusCode, request_id: &str) -> Reply {
     let mut reply = empty_reply(status);
-    set(&mut reply, "x-amzn-requestid", request_id);
+    set_header(&mut reply, "x-amzn-requestid", request_id);
     reply
 }
 
@@ -187,7 +156,7 @@ pub(super) fn list(
         let image = skipped.runtime == "image";
         let mut listed = json!({
             "FunctionName": skipped.name,
-            "FunctionArn": location.arn("lambda", &format!("function:{}", skipped.name)),
+            "FunctionArn": function_arn(location, &skipped.name),
             "Version": "$LATEST",
             "PackageType": if image { "Image" } else { "Zip" },
             "State": "Inactive",
@@ -220,21 +189,13 @@ pub(super) fn list(
     )
 }
 
+fn function_arn(location: &Location, name: &str) -> String {
+    location.arn("lambda", &format!("function:{name}"))
+}
+
 /// No browser may take the response for another type.
 fn api_reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     let mut reply = json_reply(status, body);
-    reply.headers_mut().insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    set_header(&mut reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     reply
-}
-
-/// A value that is invalid in a header is left out.
-fn set(reply: &mut Reply, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        reply
-            .headers_mut()
-            .insert(HeaderName::from_static(name), value);
-    }
 }

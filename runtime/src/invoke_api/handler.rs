@@ -1,27 +1,29 @@
 //! One request from its head to its response.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::value::RawValue;
 
 use super::answer::{self, ApiError};
-use super::name::{NotFound, find, not_run};
-use super::request::{self, InvocationType, Operation};
+use super::name::{find, not_run};
+use super::request::{self, InvocationType};
 use super::{HOST_ID_HEADER, InvokeApi, admission};
 use crate::asynchronous::{AsyncEvent, MAX_EVENT};
 use crate::ids::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
 use crate::listener::body::BodyError;
-use crate::listener::{ConnectionInfo, Reply};
+use crate::listener::{ConnectionInfo, Reply, header_text};
 use sam_template::model::qualified::{LATEST, PUBLISHED};
 
 pub(super) async fn handle(
-    api: &InvokeApi,
+    api: Arc<InvokeApi>,
     request: Request<Incoming>,
     connection: ConnectionInfo,
 ) -> Reply {
-    serve(api, request, &connection)
+    serve(&api, request, &connection)
         .await
         .unwrap_or_else(|error| {
             tracing::debug!(?error, "a call of the Invoke API was refused");
@@ -41,8 +43,7 @@ async fn serve(
         connection.server.ip(),
         &head.headers,
         api.token.as_ref(),
-    )
-    .map_err(ApiError::Refused)?;
+    )?;
     if head
         .headers
         .get(HOST_ID_HEADER)
@@ -56,65 +57,45 @@ async fn serve(
         head.uri.query().unwrap_or(""),
         &head.headers,
     )?;
-    let Operation::Invoke {
-        function,
-        qualifier,
-        kind,
-        tail,
-        client_context,
-    } = operation
-    else {
+    let Some(call) = operation else {
         return Ok(answer::list(&api.functions, &api.skipped, &api.location));
     };
-    let (function, qualifier) =
-        find(&function, qualifier.as_deref(), &api.functions).map_err(|error| match error {
-            NotFound::Unknown(name) => match not_run(&name, &api.skipped) {
-                Some(reason) => {
-                    ApiError::NotRun(format!("function {name} is not run by this host: {reason}"))
-                }
-                None => ApiError::NoFunction(name),
-            },
-            NotFound::Contradiction => ApiError::InvalidParameter(
-                "the qualifier in the function's name is not the Qualifier of the request".into(),
-            ),
-        })?;
-    let trace_id = head
-        .headers
-        .get("x-amzn-trace-id")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    let payload = payload(
-        connection,
-        body,
-        if kind == InvocationType::Asynchronous {
-            MAX_EVENT
-        } else {
-            MAX_PAYLOAD
+    let found = find(&call.function, call.qualifier.as_deref(), &api.functions);
+    let (function, qualifier) = found.map_err(|error| match error {
+        ApiError::NoFunction(name) => match not_run(&name, &api.skipped) {
+            Some(why) => {
+                ApiError::NotRun(format!("function {name} is not run by this host: {why}"))
+            }
+            None => ApiError::NoFunction(name),
         },
-    )
-    .await?;
-    match kind {
+        other => other,
+    })?;
+    let trace_id = header_text(&head.headers, "x-amzn-trace-id").map(str::to_owned);
+    let max = match call.kind {
+        InvocationType::Asynchronous => MAX_EVENT,
+        InvocationType::Synchronous | InvocationType::Dry => MAX_PAYLOAD,
+    };
+    let payload = payload(connection, body, max).await?;
+    match call.kind {
         InvocationType::Dry => Ok(answer::accepted(StatusCode::NO_CONTENT, &new_id())),
         InvocationType::Asynchronous => {
-            let request_id = api
-                .queue
-                .accept(AsyncEvent {
-                    function: function.id.clone(),
-                    payload,
-                    trace_id,
-                })
-                .await?;
+            let event = AsyncEvent {
+                function: function.id.clone(),
+                payload,
+                trace_id,
+            };
+            let request_id = api.queue.accept(event).await?;
             Ok(answer::accepted(StatusCode::ACCEPTED, &request_id))
         }
         InvocationType::Synchronous => {
             let request = invocation::Request {
                 request_id: Some(new_id()),
                 trace_id,
-                client_context,
+                client_context: call.client_context,
                 qualifier,
                 ..invocation::Request::new(function.id.clone(), payload)
             };
-            invoke(api, request, tail).await
+            invoke(api, request, call.tail).await
         }
     }
 }
@@ -125,12 +106,13 @@ async fn invoke(
     request: invocation::Request,
     tail: bool,
 ) -> Result<Reply, ApiError> {
-    let version = executed_version(request.qualifier.as_deref());
-    let tail = request
-        .request_id
-        .as_deref()
-        .filter(|_| tail)
-        .map(|id| api.logs.tail(id));
+    // there is one published version, which every alias names
+    let version = match request.qualifier.as_deref() {
+        None | Some(LATEST) => LATEST,
+        Some(_) => PUBLISHED,
+    };
+    let request_id = request.request_id.as_deref().filter(|_| tail);
+    let tail = request_id.map(|id| api.logs.tail(id));
     let invoker = api.invoker.clone();
     let running = tokio::spawn(async move { invoker.invoke(request, false).await });
     let response = running
@@ -141,15 +123,6 @@ async fn invoke(
         None => None,
     };
     Ok(answer::completed(response, version, log.as_deref()))
-}
-
-/// The version behind a qualifier. There is one published version, which every alias names.
-fn executed_version(qualifier: Option<&str>) -> &'static str {
-    if qualifier.is_none_or(|qualifier| qualifier == LATEST) {
-        LATEST
-    } else {
-        PUBLISHED
-    }
 }
 
 /// The event, which is JSON; an empty body counts as `{}`.
@@ -169,8 +142,7 @@ async fn payload(
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
-    match strict_json::from_slice::<&RawValue>(&body) {
-        Ok(_) => Ok(body),
-        Err(error) => Err(ApiError::NotJson(error.to_string())),
-    }
+    strict_json::from_slice::<&RawValue>(&body)
+        .map_err(|error| ApiError::NotJson(error.to_string()))?;
+    Ok(body)
 }

@@ -31,7 +31,7 @@ use sam_template::model::{Function, Location, SkippedFunction};
 pub use admission::{InvokeToken, MIN_TOKEN_LENGTH};
 
 #[cfg(test)]
-pub(crate) use name::tests::function as function_fixture;
+pub(crate) use name::function_fixture;
 
 /// The function of this name, ARN or logical id, with or without a qualifier.
 pub fn function<'f>(
@@ -78,9 +78,6 @@ pub(crate) async fn serve(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ListenerClosed> {
     let api = Arc::new(api);
-    let handle = move |request, connection| {
-        let api = api.clone();
-        async move { handler::handle(&api, request, connection).await }
-    };
+    let handle = move |request, connection| handler::handle(api.clone(), request, connection);
     listener.serve(shutdown, handle).await
 }

@@ -5,32 +5,30 @@
 
 use std::collections::BTreeMap;
 
+use super::answer::ApiError;
 use sam_template::model::qualified::{LATEST, function_name};
 use sam_template::model::{Function, SkippedFunction};
-
-/// Why no function is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NotFound {
-    /// No function has this name, or this version.
-    Unknown(String),
-    /// The name and the request have different qualifiers.
-    Contradiction,
-}
 
 /// The function that `written` and the request's `Qualifier` name, with the version or alias. Every
 /// alias and version that the template declares is the same code; any other is not found, as on the
 /// service.
+///
+/// # Errors
+/// [`ApiError::NoFunction`] without such a name or version; [`ApiError::InvalidParameter`] where the
+/// name and the request have different qualifiers.
 pub(super) fn find<'f>(
     written: &str,
     qualifier: Option<&str>,
     functions: &'f BTreeMap<String, Function>,
-) -> Result<(&'f Function, Option<String>), NotFound> {
+) -> Result<(&'f Function, Option<String>), ApiError> {
     let (name, own) = function_name(written);
     if own
         .zip(qualifier)
         .is_some_and(|(own, requested)| own != requested)
     {
-        return Err(NotFound::Contradiction);
+        return Err(ApiError::InvalidParameter(
+            "the qualifier in the function's name is not the Qualifier of the request".into(),
+        ));
     }
     let version = own.or(qualifier).unwrap_or(LATEST);
     let found = functions
@@ -41,7 +39,7 @@ pub(super) fn find<'f>(
         .filter(|function| version == LATEST || function.qualifiers.contains(version))
         .map(|function| (function, own.or(qualifier).map(str::to_owned)))
         .ok_or_else(|| {
-            NotFound::Unknown(if version == LATEST {
+            ApiError::NoFunction(if version == LATEST {
                 name.to_owned()
             } else {
                 format!("{name}:{version}")
@@ -62,7 +60,10 @@ pub(super) fn not_run<'s>(
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) use tests::function as function_fixture;
+
+#[cfg(test)]
+mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
@@ -117,19 +118,19 @@ pub(super) mod tests {
         assert_eq!(qualifier("Greeter", None), None);
         assert_eq!(
             find("shop-Greeter:beta", None, &functions),
-            Err(NotFound::Unknown("shop-Greeter:beta".into()))
+            Err(ApiError::NoFunction("shop-Greeter:beta".into()))
         );
-        assert_eq!(
+        assert!(matches!(
             find("shop-Greeter:1", Some("2"), &functions),
-            Err(NotFound::Contradiction)
-        );
+            Err(ApiError::InvalidParameter(_))
+        ));
         assert_eq!(
             find("Missing", None, &functions),
-            Err(NotFound::Unknown("Missing".into()))
+            Err(ApiError::NoFunction("Missing".into()))
         );
         assert_eq!(
             find("", None, &functions),
-            Err(NotFound::Unknown(String::new()))
+            Err(ApiError::NoFunction(String::new()))
         );
     }
 }

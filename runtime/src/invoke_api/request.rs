@@ -6,18 +6,15 @@ use super::answer::ApiError;
 use super::client_context;
 use crate::http::decode;
 
-/// An operation of the API.
+/// The operation `Invoke`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Operation {
-    Invoke {
-        function: String,
-        qualifier: Option<String>,
-        kind: InvocationType,
-        tail: bool,
-        /// A JSON object, in ASCII.
-        client_context: Option<String>,
-    },
-    List,
+pub(super) struct InvokeCall {
+    pub(super) function: String,
+    pub(super) qualifier: Option<String>,
+    pub(super) kind: InvocationType,
+    pub(super) tail: bool,
+    /// A JSON object, in ASCII.
+    pub(super) client_context: Option<String>,
 }
 
 /// `X-Amz-Invocation-Type`.
@@ -31,7 +28,7 @@ pub(super) enum InvocationType {
     Dry,
 }
 
-/// Reads method, path, query and headers.
+/// Reads method, path, query and headers. `None`: the operation `ListFunctions`.
 ///
 /// # Errors
 /// The service's error.
@@ -40,12 +37,12 @@ pub(super) fn read(
     path: &str,
     query: &str,
     headers: &HeaderMap,
-) -> Result<Operation, ApiError> {
+) -> Result<Option<InvokeCall>, ApiError> {
     let rest = path
         .strip_prefix("/2015-03-31/functions")
         .ok_or(ApiError::NoSuchOperation)?;
     if matches!(rest, "" | "/") && method == Method::GET {
-        return Ok(Operation::List);
+        return Ok(None);
     }
     let function = rest
         .strip_prefix('/')
@@ -86,13 +83,13 @@ pub(super) fn read(
     let client_context = client_context
         .map(|value| client_context::read(value.as_bytes()))
         .transpose()?;
-    Ok(Operation::Invoke {
+    Ok(Some(InvokeCall {
         function: decode::percent(function),
         qualifier,
         kind,
         tail,
         client_context,
-    })
+    }))
 }
 
 /// A header that occurs at most once: with two values it is ambiguous.
@@ -118,7 +115,7 @@ mod tests {
         path: &str,
         query: &str,
         headers: &[(&'static str, &'static str)],
-    ) -> Result<Operation, ApiError> {
+    ) -> Result<Option<InvokeCall>, ApiError> {
         let headers = headers.iter().map(|(name, value)| {
             (
                 HeaderName::from_static(name),
@@ -140,17 +137,17 @@ mod tests {
             "Qualifier=%24LATEST",
             &headers,
         );
-        let invoke = Operation::Invoke {
+        let invoke = InvokeCall {
             function: "a:function:b".into(),
             qualifier: Some("$LATEST".into()),
             kind: InvocationType::Asynchronous,
             tail: true,
             client_context: None,
         };
-        assert_eq!(read, Ok(invoke));
+        assert_eq!(read, Ok(Some(invoke)));
         assert_eq!(
             operation(&Method::GET, "/2015-03-31/functions/", "", &[]),
-            Ok(Operation::List)
+            Ok(None)
         );
     }
 

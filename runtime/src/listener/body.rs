@@ -7,6 +7,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
 use super::budget::ConnectionPermit;
+use crate::waiting::within;
 
 /// Time for a whole body.
 pub(crate) const BODY_TIME: Duration = Duration::from_secs(30);
@@ -37,12 +38,8 @@ pub(super) async fn read(
     time_limit: bool,
 ) -> Result<Bytes, BodyError> {
     let reading = collect(body, max, permit);
-    if !time_limit {
-        return reading.await;
-    }
-    tokio::time::timeout(BODY_TIME, reading)
-        .await
-        .unwrap_or(Err(BodyError::Timeout))
+    let read = within(time_limit.then_some(BODY_TIME), reading).await;
+    read.unwrap_or(Err(BodyError::Timeout))
 }
 
 async fn collect(

@@ -103,20 +103,14 @@ impl ConnectionBudget {
     }
 
     pub(crate) fn stats(&self) -> BudgetStats {
-        let BudgetInner {
-            ports,
-            limit,
-            body_limit,
-            ..
-        } = *self.0;
         let usage = self.0.usage();
         BudgetStats {
-            ports,
-            open: usage.held.len() + usage.closing,
-            limit,
+            ports: self.0.ports,
+            open: usage.open(),
+            limit: self.0.limit,
             closed: usage.closed,
             body_bytes: usage.bytes,
-            body_limit,
+            body_limit: self.0.body_limit,
         }
     }
 
@@ -137,45 +131,40 @@ impl ConnectionBudget {
         now: Instant,
     ) -> Option<(ConnectionPermit, oneshot::Receiver<()>)> {
         let mut usage = self.0.usage();
-        if usage.held.len() + usage.closing >= self.0.limit {
-            self.0.log_shortage(&mut usage, || {
-                format!("all {} connections are in use", self.0.limit)
-            });
+        let BudgetInner {
+            limit, body_limit, ..
+        } = *self.0;
+        if usage.open() >= limit {
+            let what = || format!("all {limit} connections are in use");
+            self.0.log_shortage(&mut usage, what);
             if usage.closing == 0 {
                 usage.close_longest_waiting(|_, _| true)?;
             }
             return None;
         }
-        if usage.held.len() < self.0.limit / 4 * 3 && usage.bytes < self.0.body_limit / 4 * 3 {
+        if usage.held.len() < limit / 4 * 3 && usage.bytes < body_limit / 4 * 3 {
             usage.shortage_logged = false;
         }
         usage.next += 1;
         let id = usage.next;
         let (close, closed) = oneshot::channel();
-        usage.held.insert(
-            id,
-            Held {
-                since: Some(now),
-                bytes: 0,
-                close,
-            },
-        );
+        let held = Held {
+            since: Some(now),
+            bytes: 0,
+            close,
+        };
+        usage.held.insert(id, held);
         usage.waiting.insert((now, id));
-        Some((
-            ConnectionPermit(Arc::new(PermitInner {
-                budget: self.0.clone(),
-                id,
-            })),
-            closed,
-        ))
+        let budget = self.0.clone();
+        let permit = ConnectionPermit(Arc::new(PermitInner { budget, id }));
+        Some((permit, closed))
     }
 
     /// Closes the connection that has waited longest for its client, to free its file descriptor.
     pub(crate) fn make_room(&self) {
         let mut usage = self.0.usage();
-        self.0.log_shortage(&mut usage, || {
-            "the host is out of open files or memory".to_owned()
-        });
+        let what = || "the host is out of open files or memory".to_owned();
+        self.0.log_shortage(&mut usage, what);
         let _ = usage.close_longest_waiting(|_, _| true);
     }
 }
@@ -184,8 +173,7 @@ impl ConnectionPermit {
     /// Marks the connection as busy with a request. False: it is being closed, and no work may
     /// start.
     pub(crate) fn start_request(&self) -> bool {
-        let mut usage = self.0.budget.usage();
-        usage.set(self.0.id, None)
+        self.0.budget.usage().set(self.0.id, None)
     }
 
     /// Marks the connection as waiting for its client.
@@ -197,11 +185,8 @@ impl ConnectionPermit {
     /// The client took bytes of its response: the wait starts again.
     pub(crate) fn record_progress(&self, now: Instant) {
         let mut usage = self.0.budget.usage();
-        if usage
-            .held
-            .get(&self.0.id)
-            .is_some_and(|held| held.since.is_some())
-        {
+        let held = usage.held.get(&self.0.id);
+        if held.is_some_and(|held| held.since.is_some()) {
             usage.set(self.0.id, Some(now));
         }
     }
@@ -216,18 +201,14 @@ impl ConnectionPermit {
         let budget = &self.0.budget;
         let mut usage = budget.usage();
         while usage.bytes + bytes > budget.body_limit {
-            budget.log_shortage(&mut usage, || {
-                format!(
-                    "request bodies take all {} bytes of the budget",
-                    budget.body_limit
-                )
-            });
+            let limit = budget.body_limit;
+            let what = || format!("request bodies take all {limit} bytes of the budget");
+            budget.log_shortage(&mut usage, what);
             let stalled = |held: &Held, since: Instant| {
                 held.bytes > 0 && now.saturating_duration_since(since) >= BODY_STALL_TIME
             };
-            usage
-                .close_longest_waiting(stalled)
-                .ok_or(BudgetExhausted)?;
+            let closed = usage.close_longest_waiting(stalled);
+            closed.ok_or(BudgetExhausted)?;
         }
         if let Some(held) = usage.held.get_mut(&self.0.id) {
             held.bytes += bytes;
@@ -239,10 +220,8 @@ impl ConnectionPermit {
     /// Returns what [`Self::reserve_bytes`] counted.
     pub(crate) fn release_bytes(&self) {
         let mut usage = self.0.budget.usage();
-        if let Some(held) = usage.held.get_mut(&self.0.id) {
-            let bytes = std::mem::take(&mut held.bytes);
-            usage.bytes -= bytes;
-        }
+        let held = usage.held.get_mut(&self.0.id);
+        usage.bytes -= held.map_or(0, |held| std::mem::take(&mut held.bytes));
     }
 }
 
@@ -265,17 +244,20 @@ impl BudgetInner {
     /// Logs a shortage once, until usage has fallen below three quarters.
     fn log_shortage(&self, usage: &mut Usage, what: impl FnOnce() -> String) {
         if !std::mem::replace(&mut usage.shortage_logged, true) {
-            let ports = self.ports;
-            let what = what();
             tracing::warn!(
-                ports,
-                "{what}; the host closes the connections that wait longest for their client"
+                ports = self.ports,
+                "{}; the host closes the connections that wait longest for their client",
+                what()
             );
         }
     }
 }
 
 impl Usage {
+    fn open(&self) -> usize {
+        self.held.len() + self.closing
+    }
+
     /// False: the connection is gone or being closed.
     fn set(&mut self, id: u64, since: Option<Instant>) -> bool {
         let Some(held) = self.held.get_mut(&id) else {
@@ -302,12 +284,10 @@ impl Usage {
     /// Closes the connection that has waited longest of those that `may_close` selects. Its bytes
     /// are free at once, its permit when the connection is gone.
     fn close_longest_waiting(&mut self, may_close: impl Fn(&Held, Instant) -> bool) -> Option<()> {
-        let found = self.waiting.iter().find(|(since, id)| {
-            self.held
-                .get(id)
-                .is_some_and(|held| may_close(held, *since))
-        });
-        let (_, id) = *found?;
+        let (_, id) = *self.waiting.iter().find(|(since, id)| {
+            let held = self.held.get(id);
+            held.is_some_and(|held| may_close(held, *since))
+        })?;
         let held = self.remove(id)?;
         self.closed += 1;
         self.closing += 1;

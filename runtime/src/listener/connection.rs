@@ -66,13 +66,9 @@ impl Connection {
         H: Fn(Request<Incoming>, ConnectionInfo) -> F,
         F: Future<Output = Reply>,
     {
-        let Self {
-            stream,
-            info,
-            closed,
-        } = self;
         // small responses must not wait for an acknowledgement of the one before
-        let _ = stream.set_nodelay(true);
+        let _ = self.stream.set_nodelay(true);
+        let info = self.info;
         let client = info.client;
         let time_limits = info.time_limits;
         let permit = info.permit.clone();
@@ -106,10 +102,10 @@ impl Connection {
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIME);
         }
-        let io = ProgressStream::new(TokioIo::new(stream), permit.clone());
+        let io = ProgressStream::new(TokioIo::new(self.stream), permit.clone());
         let mut serving = std::pin::pin!(builder.serve_connection(io, service));
         let mut draining = false;
-        let mut closed = std::pin::pin!(closed);
+        let mut closed = std::pin::pin!(self.closed);
         let mut stalled = std::pin::pin!(waited(&permit, time_limits.then_some(STALL_TIME)));
         let mut held_up = std::pin::pin!(waited(&permit, time_limits.then_some(DRAIN_STALL_TIME)));
         let result = loop {

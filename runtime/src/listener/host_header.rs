@@ -10,7 +10,7 @@ use http::header::{CONNECTION, HOST, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Uri};
 use http::{Request, StatusCode, Version};
 
-use super::reply::{Reply, json_reply};
+use super::reply::{Reply, json_reply, set_header};
 
 /// Why a request names no valid host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,9 +33,7 @@ impl HostHeaderError {
     pub(super) fn reply(self) -> Reply {
         let body = format!("{{\"message\":\"Bad Request: {self}\"}}");
         let mut reply = json_reply(StatusCode::BAD_REQUEST, body);
-        reply
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        set_header(&mut reply, CONNECTION, "close");
         reply
     }
 }
@@ -70,14 +68,27 @@ pub(super) fn normalize<B>(mut request: Request<B>) -> Result<Request<B>, HostHe
     Ok(request)
 }
 
+/// The host of a `Host` header.
+pub(crate) fn without_port(host: &str) -> &str {
+    host.rsplit_once(':')
+        .filter(|(_, port)| port.parse::<u16>().is_ok())
+        .map_or(host, |(name, _)| name)
+}
+
+/// Whether two secrets are equal. The comparison takes the same time for any difference.
+pub(crate) fn same_secret(a: &[u8], b: &[u8]) -> bool {
+    let different = a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b));
+    a.len() == b.len() && different == 0
+}
+
 /// `host`, `host:port` or `[address]:port`, without a user.
 fn is_host(text: &[u8]) -> bool {
     let Ok(authority) = Authority::try_from(text) else {
         return false;
     };
-    let port = authority.as_str().strip_prefix(authority.host());
-    let port = port.and_then(|rest| rest.strip_prefix(':').or(rest.is_empty().then_some("")));
     let host = authority.host();
+    let port = authority.as_str().strip_prefix(host);
+    let port = port.and_then(|rest| rest.strip_prefix(':').or(rest.is_empty().then_some("")));
     let named = match host.strip_prefix('[') {
         Some(address) => address
             .strip_suffix(']')

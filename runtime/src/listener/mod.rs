@@ -35,10 +35,11 @@ use tokio::task::JoinSet;
 use self::budget::ConnectionBudget;
 use self::connection::Connection;
 use crate::descriptors::is_shortage;
-use crate::waiting::turned;
+use crate::waiting::{turned, within};
 
 pub(crate) use connection::ConnectionInfo;
-pub(crate) use reply::{Reply, empty_reply, json_reply, reply};
+pub(crate) use host_header::{same_secret, without_port};
+pub(crate) use reply::{Reply, empty_reply, header_text, json_reply, reply, set_header};
 
 /// Pause after a failed accept: a shortage of file descriptors does not end within microseconds.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -256,13 +257,10 @@ impl Listener {
 
     async fn drain(&self, mut connections: JoinSet<()>) {
         let drained = async { while connections.join_next().await.is_some() {} };
-        let Some(limit) = self.policy.drain else {
-            return drained.await;
-        };
-        if tokio::time::timeout(limit, drained).await.is_err() {
+        if within(self.policy.drain, drained).await.is_none() {
             tracing::warn!(
                 "requests are still open after {} s of draining and are dropped",
-                limit.as_secs()
+                self.policy.drain.unwrap_or_default().as_secs()
             );
         }
     }

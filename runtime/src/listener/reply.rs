@@ -1,7 +1,7 @@
 //! Responses, which are complete before their first byte is sent.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, IntoHeaderName};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 
@@ -29,4 +29,16 @@ pub(crate) fn empty_reply(status: StatusCode) -> Reply {
     let mut reply = Reply::default();
     *reply.status_mut() = status;
     reply
+}
+
+/// Replaces a header. A value that is invalid in a header is left out.
+pub(crate) fn set_header(reply: &mut Reply, name: impl IntoHeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        reply.headers_mut().insert(name, value);
+    }
+}
+
+/// The first header of this name, if it is ASCII text.
+pub(crate) fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
 }

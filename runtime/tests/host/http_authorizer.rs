@@ -5,12 +5,12 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::http_fixture::{
-    KNOWN, STRANGER, claims, get, good_token, guarded, key_set, message, serve_with, token,
+    KNOWN, STRANGER, claims, get, good_token, guarded, key_store, message, serve_with, token,
 };
 
 #[tokio::test]
 async fn a_valid_tokens_claims_reach_the_function() {
-    let server = serve_with(guarded(), Some(key_set())).await;
+    let server = serve_with(guarded(), Some(key_store().await)).await;
     let token = good_token(&json!({"scope": "read write"}));
     for presented in [format!("Bearer {token}"), token.clone()] {
         let response = get(&server, "/write", Some(&presented)).await;
@@ -35,7 +35,7 @@ async fn a_valid_tokens_claims_reach_the_function() {
 
 #[tokio::test]
 async fn requests_without_a_valid_token_are_denied() {
-    let server = serve_with(guarded(), Some(key_set())).await;
+    let server = serve_with(guarded(), Some(key_store().await)).await;
     let known = EncodingKey::from_rsa_pem(KNOWN.as_bytes()).unwrap();
     let stranger = EncodingKey::from_rsa_pem(STRANGER.as_bytes()).unwrap();
     let plain = claims(&json!({}));

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::{Client, StatusCode};
-use sam_template::model::{Api, ApiKind, JwtAuthorizer, RestApi, Route};
+use sam_template::model::{Api, ApiKind, JwtAuthorizer, KeySource, RestApi, Route};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
-use usher::http::{self, KeySet, KeyStore};
+use usher::http::{self, KeyStore, RefreshIntervals};
 use usher::invocation::{
     ConcurrencyLimit, FunctionError, Invoke, Outcome, Rejected, Request, Response,
 };
@@ -107,11 +107,7 @@ pub(crate) fn rest(routes: &[(&str, &str)], settings: RestApi) -> Api {
     }
 }
 
-pub(crate) async fn serve_with(api: Api, keys: Option<KeySet>) -> Server {
-    serve_checked(api, keys.map(|set| Arc::new(KeyStore::fixed(set)))).await
-}
-
-pub(crate) async fn serve_checked(api: Api, keys: Option<Arc<KeyStore>>) -> Server {
+pub(crate) async fn serve_with(api: Api, keys: Option<Arc<KeyStore>>) -> Server {
     let listener = Listener::bind(Endpoint::loopback("test")).await.unwrap();
     let url = format!("http://{}", listener.address());
     let functions = Arc::new(FakeFunctions::default());
@@ -149,8 +145,13 @@ pub(crate) async fn message(response: reqwest::Response) -> (StatusCode, Value) 
 pub(crate) const KNOWN: &str = include_str!("keys/known.pem");
 pub(crate) const STRANGER: &str = include_str!("keys/stranger.pem");
 
-pub(crate) fn key_set() -> KeySet {
-    KeySet::parse(&jwks(&[("k1", KNOWN)])).unwrap()
+/// The public half of the known key, from a file that is gone: the keys never change.
+pub(crate) async fn key_store() -> Arc<KeyStore> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), jwks(&[("k1", KNOWN)])).unwrap();
+    let source = KeySource::File(file.path().to_owned());
+    let store = KeyStore::load(source, RefreshIntervals::default()).await;
+    Arc::new(store.unwrap())
 }
 
 /// A JWKS document with these private keys' public halves.

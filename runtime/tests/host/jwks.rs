@@ -14,9 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use usher::http::{KeyStore, RefreshIntervals};
 
-use crate::http_fixture::{
-    KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_checked, token,
-};
+use crate::http_fixture::{KNOWN, STRANGER, Server, claims, get, guarded, jwks, serve_with, token};
 
 /// Longer than any test.
 const NEVER: Duration = Duration::from_secs(3_600);
@@ -113,7 +111,7 @@ async fn a_changed_key_file_admits_new_tokens() {
             .await
             .unwrap(),
     );
-    let server = serve_checked(guarded(), Some(store.clone())).await;
+    let server = serve_with(guarded(), Some(store.clone())).await;
     let following = tokio::spawn({
         let store = store.clone();
         async move { store.follow().await }
@@ -150,7 +148,7 @@ async fn an_unknown_key_causes_one_read() {
             unknown_key: NEVER,
         })
         .await;
-    let server = serve_checked(guarded(), Some(store)).await;
+    let server = serve_with(guarded(), Some(store)).await;
     assert!(passes(&server, &signed("k1", KNOWN)).await);
     assert_eq!(issuer.reads(), 1, "a known key costs no read");
     issuer.shows(Some(jwks(&[("k1", KNOWN), ("k2", STRANGER)])));
@@ -179,7 +177,7 @@ async fn old_keys_stay_while_the_issuer_is_away() {
         unknown_key: NEVER,
     };
     let store = issuer.store(refresh).await;
-    let server = serve_checked(guarded(), Some(store.clone())).await;
+    let server = serve_with(guarded(), Some(store.clone())).await;
     let following = tokio::spawn({
         let store = store.clone();
         async move { store.follow().await }

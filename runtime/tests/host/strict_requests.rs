@@ -10,10 +10,9 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::{Client, Method, StatusCode};
 use sam_template::model::{Api, ApiKind, RestApi, Throttle};
 use serde_json::{Value, json};
-use usher::http::KeySet;
 
 use crate::http_fixture::{
-    KNOWN, Server, api, claims, get, guarded, jwks, message, route, serve_with,
+    KNOWN, Server, api, claims, get, guarded, key_store, message, route, serve_with,
 };
 use crate::operations_fixture::Application;
 
@@ -229,11 +228,7 @@ fn signed(header: &str, claims: &str) -> String {
 
 #[tokio::test]
 async fn a_token_with_two_readings_stays_out() {
-    let server = serve_with(
-        guarded(),
-        Some(KeySet::parse(&jwks(&[("k1", KNOWN)])).unwrap()),
-    )
-    .await;
+    let server = serve_with(guarded(), Some(key_store().await)).await;
     let header = r#"{"alg":"RS256","kid":"k1"}"#;
     let good = claims(&json!({})).to_string();
     let answer = async |token: &str| get(&server, "/mine", Some(token)).await.status();
@@ -306,11 +301,7 @@ async fn a_token_with_two_readings_stays_out() {
 
 #[tokio::test]
 async fn scopes_of_either_claim_open_a_route() {
-    let server = serve_with(
-        guarded(),
-        Some(KeySet::parse(&jwks(&[("k1", KNOWN)])).unwrap()),
-    )
-    .await;
+    let server = serve_with(guarded(), Some(key_store().await)).await;
     let header = r#"{"alg":"RS256","kid":"k1"}"#;
     for (scopes, expected) in [
         (json!({"scope": "read write"}), 200),

@@ -1,24 +1,9 @@
 //! The scripts of the shared cache.
 
-use std::sync::LazyLock;
-
-use redis_link::Script;
-
 const FRAGMENTS: [(&str, &str); 1] = [("cache/keys", include_str!("lua/keys.lua"))];
 
-macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
-        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
-            let body = include_str!(concat!("lua/", $file, ".lua"));
-            Script::new(concat!("cache/", $file), body, &FRAGMENTS)
-        });)*
-
-        #[cfg(test)]
-        static ALL: &[&LazyLock<Script>] = &[$(&$name),*];
-    };
-}
-
-scripts! {
+redis_link::scripts! {
+    "cache", &FRAGMENTS;
     GET = "get";
     PUT = "put";
     RAISE = "raise";

@@ -1,9 +1,7 @@
 //! The scripts of the gate.
 
-use std::sync::LazyLock;
-
 use delay_queue::FRAGMENTS as DELAY_FRAGMENTS;
-use redis_link::{SERVER_FRAGMENT, Script};
+use redis_link::SERVER_FRAGMENT;
 
 const FRAGMENTS: [(&str, &str); 10] = [
     DELAY_FRAGMENTS[0],
@@ -18,19 +16,8 @@ const FRAGMENTS: [(&str, &str); 10] = [
     ("gate/many", include_str!("lua/many.lua")),
 ];
 
-macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
-        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
-            let body = include_str!(concat!("lua/", $file, ".lua"));
-            Script::new(concat!("gate/", $file), body, &FRAGMENTS)
-        });)*
-
-        #[cfg(test)]
-        static ALL: &[&LazyLock<Script>] = &[$(&$name),*];
-    };
-}
-
-scripts! {
+redis_link::scripts! {
+    "gate", &FRAGMENTS;
     RESERVE = "reserve";
     RECALL = "recall";
     ACCEPT = "accept";

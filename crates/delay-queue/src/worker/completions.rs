@@ -1,7 +1,6 @@
 //! Applies the dispositions of finished attempts, many at a time.
 
-use redis::ToRedisArgs;
-use redis_link::{LinkError, Script};
+use redis_link::LinkError;
 
 use super::disposition::Disposition;
 use crate::{Claim, DelayQueue, Fenced, scripts};
@@ -25,35 +24,24 @@ pub(super) async fn apply(
     let mut retries = Vec::new();
     let mut parks = Vec::new();
     for (index, completion) in completions.iter().enumerate() {
-        match &completion.disposition {
-            Disposition::Ack => acks.push((index, None)),
-            Disposition::Retry { pause_ms } => retries.push((index, Some(*pause_ms))),
-            Disposition::Park(reason) => parks.push((index, Some(reason.as_str()))),
-        }
+        let (kind, argument) = match &completion.disposition {
+            Disposition::Ack => (&mut acks, None),
+            Disposition::Retry { pause_ms } => (&mut retries, Some(pause_ms.to_string())),
+            Disposition::Park(reason) => (&mut parks, Some(reason.to_string())),
+        };
+        kind.push((index, (&completion.claim, argument)));
     }
     let mut results = vec![Fenced::Stale; completions.len()];
-    let none: Vec<(usize, Option<u64>)> = acks;
-    apply_kind(queue, &scripts::ACK, completions, &none, &mut results).await?;
-    apply_kind(queue, &scripts::RETRY, completions, &retries, &mut results).await?;
-    apply_kind(queue, &scripts::PARK, completions, &parks, &mut results).await?;
-    Ok(results)
-}
-
-/// Applies completions of one kind: the index of each, and the argument of the script.
-async fn apply_kind<A: ToRedisArgs + Copy>(
-    queue: &DelayQueue,
-    script: &'static Script,
-    completions: &[Completion],
-    kind: &[(usize, Option<A>)],
-    results: &mut [Fenced],
-) -> Result<(), LinkError> {
-    let claims: Vec<&Claim> = kind
-        .iter()
-        .map(|(index, _)| &completions[*index].claim)
-        .collect();
-    let fenced = queue.fenced(script, &claims, |n| kind[n].1).await?;
-    for ((index, _), fenced) in kind.iter().zip(fenced) {
-        results[*index] = fenced;
+    for (script, kind) in [
+        (&scripts::ACK, acks),
+        (&scripts::RETRY, retries),
+        (&scripts::PARK, parks),
+    ] {
+        let (indexes, claims): (Vec<usize>, Vec<_>) = kind.into_iter().unzip();
+        let fenced = queue.fenced(script, claims).await?;
+        for (index, fenced) in indexes.into_iter().zip(fenced) {
+            results[index] = fenced;
+        }
     }
-    Ok(())
+    Ok(results)
 }

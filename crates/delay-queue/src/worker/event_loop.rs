@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use redis_link::LinkError;
@@ -14,14 +13,14 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use super::Worker;
 use super::completions::{self, Completion};
 use super::due_index::{DueIndex, free_slots};
 use super::job::Handler;
 use super::notifications::{self, Notification};
 use super::redis_clock::RedisClock;
-use super::settings::WorkerSettings;
 use super::timer::Timer;
-use crate::{Claim, Claimed, DelayQueue, Fenced, Outcome};
+use crate::{Claim, Claimed, Fenced, Outcome};
 
 /// How often the worker polls while it has no subscription.
 const UNSUBSCRIBED_POLL: Duration = Duration::from_millis(100);
@@ -72,10 +71,8 @@ pub(super) enum RoundTrip {
     },
 }
 
-pub(super) struct EventLoop<H> {
-    pub(super) queue: DelayQueue,
-    pub(super) settings: WorkerSettings,
-    pub(super) handler: Arc<H>,
+pub(super) struct EventLoop<'w, H> {
+    pub(super) worker: &'w Worker<H>,
     /// The local clock counts from here.
     started: Instant,
     pub(super) due: DueIndex,
@@ -100,24 +97,20 @@ pub(super) struct EventLoop<H> {
 }
 
 pub(super) async fn run<H: Handler>(
-    queue: DelayQueue,
-    settings: WorkerSettings,
-    handler: Arc<H>,
+    worker: &Worker<H>,
     stop: impl Future<Output = ()>,
 ) -> WorkerCounts {
+    let settings = &worker.settings;
     let mut stop = pin!(stop);
     let timer = Timer::new();
     let (out, mut incoming) = mpsc::channel(NOTIFICATIONS);
     // A set aborts the task when this future is dropped.
     let mut subscriber = JoinSet::new();
-    subscriber.spawn(notifications::forward(
-        queue.clone(),
-        settings.shards.clone(),
-        out,
-    ));
+    let shards = settings.shards.clone();
+    subscriber.spawn(notifications::forward(worker.queue.clone(), shards, out));
     let mut extension = tokio::time::interval(settings.lease / 6);
     extension.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut this = EventLoop::new(queue, settings, handler);
+    let mut this = EventLoop::new(worker);
     loop {
         this.start_work();
         if this.is_drained() {
@@ -138,7 +131,7 @@ pub(super) async fn run<H: Handler>(
             () = sleep_until(this.poll_at) => this.poll(),
             () = until(this.paused_until) => this.paused_until = None,
             () = &mut stop, if this.drain_until.is_none() => {
-                this.drain_until = Some(Instant::now() + this.settings.drain_timeout);
+                this.drain_until = Some(Instant::now() + settings.drain_timeout);
             }
             () = until(this.drain_until) => {
                 this.counts.unfinished = this.running.len() as u64;
@@ -155,14 +148,12 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-impl<H: Handler> EventLoop<H> {
-    fn new(queue: DelayQueue, settings: WorkerSettings, handler: Arc<H>) -> Self {
+impl<'w, H: Handler> EventLoop<'w, H> {
+    fn new(worker: &'w Worker<H>) -> Self {
         let started = Instant::now();
         Self {
-            due: DueIndex::new(&settings.shards),
-            queue,
-            settings,
-            handler,
+            worker,
+            due: DueIndex::new(&worker.settings.shards),
             started,
             clock: RedisClock::default(),
             round_trips: JoinSet::new(),
@@ -198,9 +189,9 @@ impl<H: Handler> EventLoop<H> {
 
     fn free_slots(&self) -> usize {
         free_slots(
-            self.settings.concurrency,
+            self.worker.settings.concurrency,
             self.running.len() + self.completions.len() + self.completing,
-            self.settings.batch,
+            self.worker.settings.batch,
         )
     }
 
@@ -210,7 +201,7 @@ impl<H: Handler> EventLoop<H> {
             return;
         }
         if self.completing == 0 && !self.completions.is_empty() {
-            let queue = self.queue.clone();
+            let queue = self.worker.queue.clone();
             let completions = std::mem::take(&mut self.completions);
             self.completing = completions.len();
             self.round_trips.spawn(async move {
@@ -228,8 +219,8 @@ impl<H: Handler> EventLoop<H> {
         let shards = self.due.begin_claim(reached);
         if !shards.is_empty() {
             self.claiming = true;
-            let queue = self.queue.clone();
-            let lease_ms = self.settings.lease.as_millis() as u64;
+            let queue = self.worker.queue.clone();
+            let lease_ms = self.worker.settings.lease.as_millis() as u64;
             self.round_trips.spawn(async move {
                 let sent = Instant::now();
                 let result = queue.claim(&shards, slots, lease_ms).await;
@@ -262,12 +253,8 @@ impl<H: Handler> EventLoop<H> {
     fn on_notification(&mut self, notification: Notification) {
         match notification {
             Notification::Earlier(shard, due_ms) => self.due.notify(shard, due_ms),
-            Notification::Subscribed => {
-                self.subscribed = true;
-                self.poll();
-            }
-            Notification::Unsubscribed => {
-                self.subscribed = false;
+            Notification::Subscribed(subscribed) => {
+                self.subscribed = subscribed;
                 self.poll();
             }
         }
@@ -276,11 +263,10 @@ impl<H: Handler> EventLoop<H> {
     /// Claims from all shards: notifications may have been lost.
     fn poll(&mut self) {
         self.due.invalidate();
-        let interval = if self.subscribed {
-            self.settings.poll_interval
-        } else {
-            self.settings.poll_interval.min(UNSUBSCRIBED_POLL)
-        };
+        let mut interval = self.worker.settings.poll_interval;
+        if !self.subscribed {
+            interval = interval.min(UNSUBSCRIBED_POLL);
+        }
         self.poll_at = Instant::now() + interval;
     }
 }

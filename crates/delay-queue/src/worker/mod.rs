@@ -61,12 +61,6 @@ impl<H: Handler> Worker<H> {
     /// Dropping this future stops the handlers at their next `await`; their entries are due again
     /// when their leases end.
     pub async fn run(&self, stop: impl Future<Output = ()>) -> WorkerCounts {
-        event_loop::run(
-            self.queue.clone(),
-            self.settings.clone(),
-            self.handler.clone(),
-            stop,
-        )
-        .await
+        event_loop::run(self, stop).await
     }
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use redis_link::LinkError;
-use tokio::sync::mpsc::{Sender, error::SendError};
+use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 
 use crate::{Backoff, DelayQueue, Shard};
@@ -14,12 +14,10 @@ use crate::{Backoff, DelayQueue, Shard};
 /// A message to the worker's loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notification {
-    /// The subscription has begun.
-    Subscribed,
+    /// The subscription has begun, or ended.
+    Subscribed(bool),
     /// The new earliest due time of a shard, milliseconds.
     Earlier(Shard, u64),
-    /// The subscription has ended.
-    Unsubscribed,
 }
 
 const RESUBSCRIBE: Backoff = Backoff {
@@ -28,13 +26,14 @@ const RESUBSCRIBE: Backoff = Backoff {
     max_attempts: None,
 };
 
-/// Keeps a subscription until the receiver is dropped.
+/// Keeps a subscription for ever. The worker stops this task before it drops the receiver.
 pub(super) async fn forward(queue: DelayQueue, shards: Vec<Shard>, out: Sender<Notification>) {
     let mut attempt = 0;
     loop {
         match subscribe(&queue, &shards, &out).await {
-            Err(Stop::ReceiverDropped) => return,
-            Err(Stop::Redis(error)) => {
+            // The subscription worked for some time.
+            Ok(()) => attempt = 1,
+            Err(error) => {
                 attempt += 1;
                 tracing::debug!(
                     %error,
@@ -42,31 +41,10 @@ pub(super) async fn forward(queue: DelayQueue, shards: Vec<Shard>, out: Sender<N
                     "subscribing to a delay queue failed; it is repeated"
                 );
             }
-            // The subscription worked for some time.
-            Ok(()) => attempt = 1,
         }
-        if out.send(Notification::Unsubscribed).await.is_err() {
-            return;
-        }
+        let _ = out.send(Notification::Subscribed(false)).await;
         let pause = RESUBSCRIBE.delay(attempt, rand::random());
         sleep(pause.unwrap_or(RESUBSCRIBE.cap)).await;
-    }
-}
-
-enum Stop {
-    ReceiverDropped,
-    Redis(LinkError),
-}
-
-impl From<SendError<Notification>> for Stop {
-    fn from(_: SendError<Notification>) -> Self {
-        Self::ReceiverDropped
-    }
-}
-
-impl From<LinkError> for Stop {
-    fn from(error: LinkError) -> Self {
-        Self::Redis(error)
     }
 }
 
@@ -75,20 +53,17 @@ async fn subscribe(
     queue: &DelayQueue,
     shards: &[Shard],
     out: &Sender<Notification>,
-) -> Result<(), Stop> {
+) -> Result<(), LinkError> {
     let channels: Vec<String> = shards
         .iter()
         .map(|shard| queue.wake_channel(*shard))
         .collect();
     let mut subscription = queue.link.subscribe(&channels).await?;
-    out.send(Notification::Subscribed).await?;
+    let _ = out.send(Notification::Subscribed(true)).await;
     while let Some((channel, due)) = subscription.next().await {
-        let shard = channels
-            .iter()
-            .position(|known| *known == channel)
-            .map(|index| shards[index]);
-        if let (Some(shard), Ok(due)) = (shard, due.parse()) {
-            out.send(Notification::Earlier(shard, due)).await?;
+        let index = channels.iter().position(|known| *known == channel);
+        if let (Some(index), Ok(due)) = (index, due.parse()) {
+            let _ = out.send(Notification::Earlier(shards[index], due)).await;
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use super::completions::Completion;
 use super::disposition::{Disposition, disposition, exhausted, needs_extension};
 use super::event_loop::{EventLoop, RoundTrip, Running};
 use super::job::{Handler, Job};
-use crate::{Backoff, Claim, Fenced, Outcome, Reason};
+use crate::{Backoff, Claim, Fenced, Outcome, Reason, scripts};
 
 /// Pause before an entry that could not be parked (too many are) is handled again, ms.
 const FULL_PAUSE_MS: u64 = 60_000;
@@ -21,7 +21,7 @@ const RETRY_ROUND_TRIP: Backoff = Backoff {
     max_attempts: None,
 };
 
-impl<H: Handler> EventLoop<H> {
+impl<H: Handler> EventLoop<'_, H> {
     pub(super) fn on_round_trip(&mut self, result: Result<RoundTrip, JoinError>) {
         let round_trip = result.unwrap_or_else(|error| match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -51,18 +51,14 @@ impl<H: Handler> EventLoop<H> {
                 result,
             } => {
                 self.completing = 0;
-                match self.pause_on_error(result) {
-                    Some(results) => {
-                        for (completion, fenced) in completions.iter().zip(results) {
-                            self.on_completed(completion, fenced);
-                        }
+                let results = self.pause_on_error(result);
+                for (n, mut completion) in completions.into_iter().enumerate() {
+                    if let Some(results) = &results {
+                        self.on_completed(&completion, results[n]);
+                    } else {
+                        completion.repeated = true;
+                        self.completions.push(completion);
                     }
-                    None => self
-                        .completions
-                        .extend(completions.into_iter().map(|completion| Completion {
-                            repeated: true,
-                            ..completion
-                        })),
                 }
             }
             RoundTrip::Extended {
@@ -89,7 +85,7 @@ impl<H: Handler> EventLoop<H> {
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 tracing::warn!(
-                    queue = self.queue.name(),
+                    queue = self.worker.queue.name(),
                     %error,
                     failures = self.failures,
                     "a request to redis failed; the worker repeats it"
@@ -103,7 +99,7 @@ impl<H: Handler> EventLoop<H> {
 
     /// Starts the handler of a claimed entry, unless its attempts are used up.
     fn start_handler(&mut self, mut claim: Claim, claimed: Instant) {
-        if let Some(disposition) = exhausted(claim.attempt, &self.settings.backoff) {
+        if let Some(disposition) = exhausted(claim.attempt, &self.worker.settings.backoff) {
             self.complete(claim, disposition);
             return;
         }
@@ -114,14 +110,12 @@ impl<H: Handler> EventLoop<H> {
             attempt: claim.attempt,
             due_ms: claim.due_ms,
         };
-        let handler = self.handler.clone();
-        let handler = self
-            .handlers
-            .spawn(async move { handler.handle(job).await });
+        let handler = self.worker.handler.clone();
+        let handling = async move { handler.handle(job).await };
         let running = Running {
             claim,
             extended: claimed,
-            handler,
+            handler: self.handlers.spawn(handling),
         };
         self.running.insert(running.handler.id(), running);
     }
@@ -136,7 +130,7 @@ impl<H: Handler> EventLoop<H> {
         };
         // A handler that lost its lease was removed before.
         if let Some(Running { claim, .. }) = self.running.remove(&id) {
-            let backoff = &self.settings.backoff;
+            let backoff = &self.worker.settings.backoff;
             let disposition = disposition(outcome, claim.attempt, backoff, rand::random());
             self.complete(claim, disposition);
         }
@@ -151,7 +145,7 @@ impl<H: Handler> EventLoop<H> {
     }
 
     fn on_completed(&mut self, completion: &Completion, fenced: Fenced) {
-        let queue = self.queue.name();
+        let queue = self.worker.queue.name();
         let id = &completion.claim.id;
         let attempt = completion.claim.attempt;
         match (&completion.disposition, fenced) {
@@ -203,7 +197,7 @@ impl<H: Handler> EventLoop<H> {
     /// Extends the leases of slow handlers.
     pub(super) fn extend_leases(&mut self) {
         let now = Instant::now();
-        let lease = self.settings.lease;
+        let lease = self.worker.settings.lease;
         let (handlers, claims): (Vec<Id>, Vec<Claim>) = self
             .running
             .iter()
@@ -214,14 +208,15 @@ impl<H: Handler> EventLoop<H> {
             return;
         }
         self.extending = true;
-        let queue = self.queue.clone();
+        let queue = self.worker.queue.clone();
         let lease_ms = lease.as_millis() as u64;
         self.round_trips.spawn(async move {
             let sent = Instant::now();
+            let claims = claims.iter().map(|claim| (claim, lease_ms)).collect();
             RoundTrip::Extended {
                 sent,
                 handlers,
-                result: queue.extend_many(&claims, lease_ms).await,
+                result: queue.fenced(&scripts::EXTEND, claims).await,
             }
         });
     }
@@ -237,7 +232,7 @@ impl<H: Handler> EventLoop<H> {
             Fenced::Stale | Fenced::Full => {
                 if let Some(running) = self.running.remove(&id) {
                     tracing::info!(
-                        queue = self.queue.name(),
+                        queue = self.worker.queue.name(),
                         id = running.claim.id,
                         "a handler is stopped: its lease is lost"
                     );

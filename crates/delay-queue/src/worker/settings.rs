@@ -50,38 +50,23 @@ impl WorkerSettings {
     pub(super) fn checked(mut self) -> Result<Self, InvalidArgument> {
         self.shards.sort_unstable();
         self.shards.dedup();
-        let rules = [
-            (
-                !self.shards.is_empty(),
-                "shards of a worker",
-                "at least one",
-            ),
-            (
-                self.concurrency > 0,
-                "concurrency of a worker",
-                "at least 1",
-            ),
-            (self.batch > 0, "batch of a worker", "at least 1"),
-            (
-                self.lease >= MIN_LEASE,
-                "lease of a worker",
-                "at least 50 ms",
-            ),
-            (
-                !self.poll_interval.is_zero(),
-                "poll interval of a worker",
-                "more than 0",
-            ),
-            (
-                self.backoff.max_attempts != Some(0),
-                "attempts of a worker",
-                "at least 1, or no bound",
-            ),
-        ];
-        match rules.into_iter().find(|(holds, ..)| !holds) {
-            Some((_, what, rule)) => Err(InvalidArgument { what, rule }),
-            None => Ok(self),
-        }
+        let require = InvalidArgument::unless;
+        let has_shards = !self.shards.is_empty();
+        require(has_shards, "shards of a worker", "at least one")?;
+        let has_slots = self.concurrency > 0;
+        require(has_slots, "concurrency of a worker", "at least 1")?;
+        require(self.batch > 0, "batch of a worker", "at least 1")?;
+        let lasts = self.lease >= MIN_LEASE;
+        require(lasts, "lease of a worker", "at least 50 ms")?;
+        let polls = !self.poll_interval.is_zero();
+        require(polls, "poll interval of a worker", "more than 0")?;
+        let has_attempts = self.backoff.max_attempts != Some(0);
+        require(
+            has_attempts,
+            "attempts of a worker",
+            "at least 1, or no bound",
+        )?;
+        Ok(self)
     }
 }
 

@@ -3,7 +3,7 @@
 //! The timers of the runtime round up to whole milliseconds twice, so handlers would start up to
 //! two milliseconds late. This one is a thread that sleeps on a condition variable.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ impl Timer {
 
     /// Replaces the deadline, or clears it.
     pub(super) fn set(&self, deadline: Option<Instant>) {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.state();
         if state.deadline != deadline {
             // Only an earlier deadline must wake the thread: otherwise it checks when it wakes.
             let earlier =
@@ -57,18 +57,18 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.0
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .stopped = true;
+        self.0.state().stopped = true;
         self.0.changed.notify_one();
     }
 }
 
 impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn run(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         while !state.stopped {
             let left = state
                 .deadline

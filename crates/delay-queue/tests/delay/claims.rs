@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use delay_queue::{Claim, Claimed, Due, Fenced, NewEntry, Scheduled, Shard, Stats};
+use delay_queue::{
+    Claim, Claimed, DelayQueue, Due, Entry, Fenced, NewEntry, Scheduled, Shard, Stats,
+};
 
 use crate::environment::{PAST, TestEnvironment, claim, shard};
+
+/// The entry of [`TestEnvironment::queue_with_entry`].
+async fn peek(queue: &DelayQueue) -> Entry {
+    let entry = queue.peek(shard(1), "a").await.expect("answers");
+    entry.expect("an entry")
+}
 
 #[tokio::test]
 async fn a_late_ack_fails_after_another_claim() {
     let environment = TestEnvironment::open();
-    let queue = environment.queue();
-    queue
-        .schedule(shard(1), "a", "body", PAST)
-        .await
-        .expect("answers");
+    let queue = environment.queue_with_entry().await;
     let slow = claim(&queue, 200).await;
     assert_eq!(
         (slow.body.as_str(), slow.attempt, slow.due_ms),
@@ -35,11 +39,7 @@ async fn a_late_ack_fails_after_another_claim() {
 #[tokio::test]
 async fn an_ended_lease_may_be_acked_until_another_claim() {
     let environment = TestEnvironment::open();
-    let queue = environment.queue();
-    queue
-        .schedule(shard(1), "a", "body", PAST)
-        .await
-        .expect("answers");
+    let queue = environment.queue_with_entry().await;
     let slow = claim(&queue, 1).await;
     while queue
         .stats(shard(1))
@@ -58,11 +58,7 @@ async fn an_ended_lease_may_be_acked_until_another_claim() {
 #[tokio::test]
 async fn a_wrong_token_does_nothing() {
     let environment = TestEnvironment::open();
-    let queue = environment.queue();
-    queue
-        .schedule(shard(1), "a", "body", PAST)
-        .await
-        .expect("answers");
+    let queue = environment.queue_with_entry().await;
     let right = claim(&queue, 60_000).await;
     for token in ["0".repeat(32), String::new(), "not hex".into()] {
         assert_eq!(
@@ -81,21 +77,13 @@ async fn a_wrong_token_does_nothing() {
 #[tokio::test]
 async fn a_retried_entry_waits_and_keeps_its_attempts() {
     let environment = TestEnvironment::open();
-    let queue = environment.queue();
-    queue
-        .schedule(shard(1), "a", "body", PAST)
-        .await
-        .expect("answers");
+    let queue = environment.queue_with_entry().await;
     for attempt in 1..=3 {
         let held = claim(&queue, 60_000).await;
         assert_eq!(held.attempt, attempt);
         let before = environment.redis_ms().await;
         assert_eq!(queue.retry(&held, 20).await, Ok(Fenced::Done));
-        let entry = queue
-            .peek(shard(1), "a")
-            .await
-            .expect("answers")
-            .expect("an entry");
+        let entry = peek(&queue).await;
         assert!(
             entry.due_ms >= before + 20 && !entry.leased && entry.attempts == attempt,
             "{entry:?}"
@@ -106,11 +94,7 @@ async fn a_retried_entry_waits_and_keeps_its_attempts() {
 #[tokio::test]
 async fn rescheduling_and_cancelling_revoke_a_lease() {
     let environment = TestEnvironment::open();
-    let queue = environment.queue();
-    queue
-        .schedule(shard(1), "a", "body", PAST)
-        .await
-        .expect("answers");
+    let queue = environment.queue_with_entry().await;
     let held = claim(&queue, 60_000).await;
     assert_eq!(queue.reschedule(shard(1), "a", PAST).await, Ok(true));
     assert_eq!(queue.ack(&held).await, Ok(Fenced::Stale));
@@ -130,19 +114,11 @@ async fn rescheduling_and_cancelling_revoke_a_lease() {
 #[tokio::test]
 async fn extending_prolongs_a_lease() {
     let environment = TestEnvironment::open();
-    let queue = environment.queue();
-    queue
-        .schedule(shard(1), "a", "body", PAST)
-        .await
-        .expect("answers");
+    let queue = environment.queue_with_entry().await;
     let held = claim(&queue, 60_000).await;
     let before = environment.redis_ms().await;
     assert_eq!(queue.extend(&held, 120_000).await, Ok(Fenced::Done));
-    let entry = queue
-        .peek(shard(1), "a")
-        .await
-        .expect("answers")
-        .expect("an entry");
+    let entry = peek(&queue).await;
     assert!(
         entry.leased && entry.due_ms >= before + 120_000,
         "{entry:?}"

@@ -37,6 +37,14 @@ impl TestEnvironment {
         DelayQueue::new(self.link(), &self.prefix, "jobs").expect("a valid name")
     }
 
+    /// The same with the entry `a` of shard 1, which is due.
+    pub(crate) async fn queue_with_entry(&self) -> DelayQueue {
+        let queue = self.queue();
+        let scheduled = queue.schedule(shard(1), "a", "body", PAST).await;
+        scheduled.expect("answers");
+        queue
+    }
+
     pub(crate) fn key(&self, shard: Shard, part: &str) -> String {
         format!("{}:{{{shard}}}:delay:jobs:{part}", self.prefix)
     }

@@ -9,11 +9,7 @@ use crate::environment::{PAST, TestEnvironment, claim, shard};
 #[tokio::test]
 async fn parked_entries_are_listed_and_replayed() {
     let environment = TestEnvironment::open();
-    let queue = environment.queue();
-    queue
-        .schedule(shard(1), "a", "body", PAST)
-        .await
-        .expect("answers");
+    let queue = environment.queue_with_entry().await;
     let held = claim(&queue, 60_000).await;
     assert_eq!(
         queue.park(&held, "odd: no such program\n").await,
@@ -88,10 +84,8 @@ async fn an_entry_parked_twice_keeps_both_bodies() {
         queue.replay(shard(1), "a", PAST).await,
         Ok(Replayed::Several)
     );
-    let first = parked
-        .iter()
-        .find(|parked| parked.body == "first")
-        .expect("kept");
+    let of = |body: &str| parked.iter().find(|parked| parked.body == body);
+    let first = of("first").expect("kept");
     assert_eq!(
         queue.replay_marked(shard(1), "a", &first.mark, PAST).await,
         Ok(Replayed::Done)
@@ -102,10 +96,7 @@ async fn an_entry_parked_twice_keeps_both_bodies() {
         Ok(false),
         "it is no longer parked"
     );
-    let second = parked
-        .iter()
-        .find(|parked| parked.body == "second")
-        .expect("kept");
+    let second = of("second").expect("kept");
     assert_eq!(
         queue.drop_parked(shard(1), "a", &second.mark).await,
         Ok(true)

@@ -57,11 +57,11 @@ impl BroadcastReader {
     /// After an error, or when this future is dropped, nothing is lost: call again.
     pub async fn next(&mut self, block: Duration) -> Result<Received, LinkError> {
         if self.gap.is_none() {
-            let mut snapshot = self.read(block).await?;
+            let snapshot = self.read(block).await?;
             match self.position.advance(&snapshot, Self::MAX_ENTRIES) {
                 Ok(position) => {
                     self.position = position;
-                    return Ok(Received::Entries(std::mem::take(&mut snapshot.entries)));
+                    return Ok(Received::Entries(snapshot.entries));
                 }
                 Err(gap) => self.gap = Some(gap),
             }
@@ -82,7 +82,6 @@ impl BroadcastReader {
             .arg(Self::MAX_ENTRIES);
         let (waited, reply) = self.blocking.run(wait, block, Some(call)).await?;
         waited.extract_error()?;
-        let mut reply = reply.ok_or_else(|| LinkError::Protocol("no answer to a call".into()))?;
-        Snapshot::read(&mut reply)
+        Snapshot::read(&mut reply.ok_or_else(|| LinkError::no_answer("a call"))?)
     }
 }

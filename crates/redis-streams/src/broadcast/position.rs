@@ -95,32 +95,21 @@ struct StreamState {
 impl Snapshot {
     pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
         let replid = reply.word()?;
-        if reply.remaining() == 0 {
-            return Ok(Self {
-                replid,
-                state: None,
-                entries: Vec::new(),
-            });
-        }
-        let last = reply.parse()?;
-        let added = reply.parse()?;
-        let held = reply.parse()?;
-        let first = reply.parse()?;
-        let state = StreamState {
-            last,
-            added,
-            held,
-            first,
-            max_deleted: reply.parse()?,
+        let state = if reply.remaining() == 0 {
+            None
+        } else {
+            Some(StreamState {
+                last: reply.parse()?,
+                added: reply.parse()?,
+                held: reply.parse()?,
+                first: reply.parse()?,
+                max_deleted: reply.parse()?,
+            })
         };
-        let mut entries = Vec::with_capacity(reply.remaining() / 2);
-        while reply.remaining() > 0 {
-            entries.push(Entry::read(reply)?);
-        }
         Ok(Self {
             replid,
-            state: Some(state),
-            entries,
+            state,
+            entries: reply.rest(Entry::read)?,
         })
     }
 }

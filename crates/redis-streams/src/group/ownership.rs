@@ -68,11 +68,9 @@ impl GroupReader {
     /// Reads the progress of the group.
     pub async fn state(&self) -> Result<GroupState, LinkError> {
         let mut reply = self.link.run(self.call(&scripts::GROUP_STATE)).await?;
-        let pending = reply.parse()?;
-        let lag = reply.parse_optional()?;
         Ok(GroupState {
-            pending,
-            lag,
+            pending: reply.parse()?,
+            lag: reply.parse_optional()?,
             oldest_pending: reply.parse_optional()?.map(Duration::from_millis),
         })
     }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Value, cmd};
+use redis::streams::StreamReadOptions;
+use redis::{Cmd, Value};
 use redis_link::{BlockingConnection, Call, Link, LinkError, Reply, Script, is_stream_deleted};
 use tokio::time::Instant;
 
 use super::types::{Delivery, GroupCounts, GroupSettings};
-use crate::{Entry, EntryId, scripts};
+use crate::{EntryId, scripts};
 
 /// Bounds of the pause after a failed read.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
@@ -149,18 +150,11 @@ impl GroupReader {
     }
 
     async fn read_new(&mut self, block: Duration) -> Result<Read, LinkError> {
-        let mut command = cmd("XREADGROUP");
-        command
-            .arg("GROUP")
-            .arg(&self.group)
-            .arg(&self.consumer)
-            .arg("COUNT")
-            .arg(self.settings.batch)
-            .arg("BLOCK")
-            .arg(block_ms(block))
-            .arg("STREAMS")
-            .arg(&self.key)
-            .arg(">");
+        let options = StreamReadOptions::default()
+            .group(&self.group, &self.consumer)
+            .count(self.settings.batch)
+            .block(block_ms(block));
+        let command = Cmd::xread_options(&[&self.key], &[">"], &options);
         let (value, _) = self.blocking.run(command, block, None).await?;
         if let Value::ServerError(error) = &value
             && (error.code() == "NOGROUP" || is_stream_deleted(error))
@@ -168,53 +162,36 @@ impl GroupReader {
             return Ok(Read::NoGroup);
         }
         let mut streams = Reply::new("XREADGROUP", value)?;
-        let mut entries = Vec::new();
-        if let Some(mut stream) = streams.next_nested()? {
-            let _key = stream.bytes();
-            let mut list = stream.nested()?;
-            while let Some(mut entry) = list.next_nested()? {
-                entries.push(Delivery {
-                    entry: Entry::read(&mut entry)?,
-                    deliveries: 1,
-                });
-            }
+        if streams.remaining() == 0 {
+            return Ok(Read::Entries(Vec::new()));
         }
-        Ok(Read::Entries(entries))
+        let mut stream = streams.nested()?;
+        let _key = stream.bytes();
+        let entry = |list: &mut Reply| Delivery::first(&mut list.nested()?);
+        Ok(Read::Entries(stream.nested()?.rest(entry)?))
     }
 
     async fn read_in_order(&mut self, block: Duration) -> Result<Read, LinkError> {
         let call = self.call(&scripts::GROUP_NEXT).arg(self.settings.batch);
-        let mut reply = self.link.run(call).await?;
+        let mut reply = self.link.run(call.clone()).await?;
         let mut answer = reply.next_word()?;
         if answer.as_deref() == Some("NONE") {
             // Wait behind the last entry, and run the script again in the same round trip.
             self.last_delivered = reply.parse()?;
             let wait = wait_for_entry(&self.key, self.last_delivered, block);
-            let call = self.call(&scripts::GROUP_NEXT).arg(self.settings.batch);
             let (waited, after) = self.blocking.run(wait, block, Some(call)).await?;
-            match waited {
-                Value::ServerError(error) if is_stream_deleted(&error) => {
-                    return Ok(Read::NoGroup);
-                }
-                waited => drop(waited.extract_error()?),
+            if matches!(&waited, Value::ServerError(error) if is_stream_deleted(error)) {
+                return Ok(Read::NoGroup);
             }
-            reply = after.ok_or_else(|| LinkError::Protocol("no answer to a call".into()))?;
+            waited.extract_error()?;
+            reply = after.ok_or_else(|| LinkError::no_answer("a call"))?;
             answer = reply.next_word()?;
         }
         match answer.as_deref() {
             None => Ok(Read::NoGroup),
             Some("BUSY") => Ok(Read::Busy),
             Some("NONE") => Ok(Read::Entries(Vec::new())),
-            Some("NEW") => {
-                let mut entries = Vec::with_capacity(reply.remaining() / 2);
-                while reply.remaining() > 0 {
-                    entries.push(Delivery {
-                        entry: Entry::read(&mut reply)?,
-                        deliveries: 1,
-                    });
-                }
-                Ok(Read::Entries(entries))
-            }
+            Some("NEW") => Ok(Read::Entries(reply.rest(Delivery::first)?)),
             Some(other) => Err(reply.unexpected(other)),
         }
     }
@@ -234,19 +211,12 @@ fn retry_pause(failures: u32) -> Duration {
 
 /// A blocking read that returns when there is an entry after `id`.
 pub(crate) fn wait_for_entry(key: &str, id: EntryId, block: Duration) -> Cmd {
-    let mut command = cmd("XREAD");
-    command
-        .arg("COUNT")
-        .arg(1)
-        .arg("BLOCK")
-        .arg(block_ms(block))
-        .arg("STREAMS")
-        .arg(key)
-        .arg(id);
-    command
+    let options = StreamReadOptions::default();
+    Cmd::xread_options(&[key], &[id], &options.count(1).block(block_ms(block)))
 }
 
 /// At least 1: for Redis, 0 means forever.
-fn block_ms(block: Duration) -> u64 {
-    u64::try_from(block.as_millis()).unwrap_or(u64::MAX).max(1)
+fn block_ms(block: Duration) -> usize {
+    let ms = usize::try_from(block.as_millis());
+    ms.unwrap_or(usize::MAX).max(1)
 }

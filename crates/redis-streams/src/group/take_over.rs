@@ -31,17 +31,15 @@ impl GroupReader {
             return Ok(Vec::new());
         }
         self.take_over_from = reply.parse()?;
-        let parked = ids(&mut reply)?;
-        let lost = ids(&mut reply)?;
+        let parked: Vec<EntryId> = reply.nested()?.rest(Reply::parse)?;
+        let lost: Vec<EntryId> = reply.nested()?.rest(Reply::parse)?;
         self.counts.deleted += reply.parse::<u64>()?;
-        let mut entries = Vec::with_capacity(reply.remaining() / 3);
-        while reply.remaining() > 0 {
-            let deliveries = reply.parse()?;
-            entries.push(Delivery {
-                entry: Entry::read(&mut reply)?,
-                deliveries,
-            });
-        }
+        let entries = reply.rest(|reply| {
+            Ok(Delivery {
+                deliveries: reply.parse()?,
+                entry: Entry::read(reply)?,
+            })
+        })?;
         if entries.is_empty() && self.take_over_from == EntryId::default() {
             // Complete: four checks within the idle time find a dead consumer's entries early.
             self.take_over_at = Instant::now() + self.settings.idle / 4;
@@ -67,13 +65,4 @@ impl GroupReader {
         self.counts.taken_over += entries.len() as u64;
         Ok(entries)
     }
-}
-
-fn ids(reply: &mut Reply) -> Result<Vec<EntryId>, LinkError> {
-    let mut list = reply.nested()?;
-    let mut ids = Vec::with_capacity(list.remaining());
-    while list.remaining() > 0 {
-        ids.push(list.parse()?);
-    }
-    Ok(ids)
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use redis_link::{LinkError, Reply};
+
 use crate::Entry;
 
 /// Settings of a consumer.
@@ -45,6 +47,16 @@ pub struct Delivery {
     pub entry: Entry,
     /// From 1, this delivery included.
     pub deliveries: u32,
+}
+
+impl Delivery {
+    /// Reads an entry that no consumer held before.
+    pub(super) fn first(reply: &mut Reply) -> Result<Self, LinkError> {
+        Ok(Self {
+            entry: Entry::read(reply)?,
+            deliveries: 1,
+        })
+    }
 }
 
 /// Events of a consumer since it was opened.

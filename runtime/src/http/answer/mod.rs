@@ -9,9 +9,10 @@ mod v2;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::Value;
 
 use crate::listener::Reply;
 use sam_template::model::ApiKind;
@@ -33,16 +34,30 @@ pub(super) fn decode(answer: &Bytes, kind: &ApiKind, accept: &str) -> Result<Rep
     }
 }
 
+fn parse(answer: &[u8]) -> Result<Value, String> {
+    strict_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))
+}
+
+/// The response with the status, body and headers that the answer describes. `is_base64`: the body
+/// may be base64.
+fn described(answer: &Value, status: StatusCode, is_base64: bool) -> Result<Reply, String> {
+    let is_base64 = is_base64 && answer["isBase64Encoded"].as_bool() == Some(true);
+    let mut reply = Response::new(Full::new(body(&answer["body"], is_base64)?));
+    *reply.status_mut() = status;
+    for (name, value) in answer["headers"].as_object().into_iter().flatten() {
+        append(name, value, reply.headers_mut())?;
+    }
+    Ok(reply)
+}
+
 /// A final status, as a number or as text.
 fn status(value: &Value) -> Result<StatusCode, String> {
     let number = value
         .as_u64()
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
-    let number = number
-        .filter(|n| (200..600).contains(n))
-        .and_then(|n| u16::try_from(n).ok());
     number
-        .and_then(|n| StatusCode::from_u16(n).ok())
+        .filter(|n| (200..600).contains(n))
+        .and_then(|n| StatusCode::from_u16(u16::try_from(n).ok()?).ok())
         .ok_or_else(|| format!("statusCode is {value}, not a status from 200 to 599"))
 }
 
@@ -60,14 +75,6 @@ fn body(value: &Value, is_base64: bool) -> Result<Bytes, String> {
     decoded
         .map(Bytes::from)
         .map_err(|error| format!("body is not base64: {error}"))
-}
-
-/// The described headers, each with one value.
-fn headers(fields: Option<&Map<String, Value>>, into: &mut HeaderMap) -> Result<(), String> {
-    for (name, value) in fields.into_iter().flatten() {
-        append(name, value, into)?;
-    }
-    Ok(())
 }
 
 fn append(name: &str, value: &Value, into: &mut HeaderMap) -> Result<(), String> {

@@ -1,14 +1,13 @@
 //! Payload format 1.0: the response of a REST API's proxy integration.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
-use http_body_util::Full;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
 use super::super::media::accepts;
-use super::{append, body, headers, status};
-use crate::listener::Reply;
+use super::{append, described, parse, status};
+use crate::listener::{Reply, set_header};
 
 /// The fields of an answer; one with any other field is malformed.
 const FIELDS: [&str; 5] = [
@@ -20,8 +19,7 @@ const FIELDS: [&str; 5] = [
 ];
 
 pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<Reply, String> {
-    let value: Value = strict_json::from_slice(answer)
-        .map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let value = parse(answer)?;
     let Value::Object(fields) = &value else {
         return Err(
             "a REST API takes an object with statusCode, headers, multiValueHeaders, body and \
@@ -40,14 +38,10 @@ pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<
         given => status(given)?,
     };
     // base64 is decoded only for a binary media type that the client accepts
-    let is_base64 = value["isBase64Encoded"].as_bool() == Some(true) && accepts(binary, accept);
-    let mut reply = Response::new(Full::new(body(&value["body"], is_base64)?));
-    *reply.status_mut() = status;
-    let into = reply.headers_mut();
-    headers(value["headers"].as_object(), into)?;
-    many(value["multiValueHeaders"].as_object(), into)?;
-    if !into.contains_key(CONTENT_TYPE) {
-        into.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut reply = described(&value, status, accepts(binary, accept))?;
+    many(value["multiValueHeaders"].as_object(), reply.headers_mut())?;
+    if !reply.headers().contains_key(CONTENT_TYPE) {
+        set_header(&mut reply, CONTENT_TYPE, "application/json");
     }
     Ok(reply)
 }
@@ -70,6 +64,7 @@ fn many(fields: Option<&Map<String, Value>>, into: &mut HeaderMap) -> Result<(),
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use http_body_util::BodyExt as _;
 
     use super::*;

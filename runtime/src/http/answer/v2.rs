@@ -2,51 +2,39 @@
 //! body of a 200.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
-use http::{Response, StatusCode};
-use http_body_util::Full;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, SET_COOKIE};
 use serde_json::Value;
 
-use super::{body, header_value, headers, status};
-use crate::listener::Reply;
+use super::{described, header_value, parse, status};
+use crate::listener::{Reply, json_reply, set_header};
 
 /// The response, or why the answer is malformed (for the log).
 pub(super) fn decode(answer: &Bytes) -> Result<Reply, String> {
     if answer.is_empty() {
         return Ok(inferred(""));
     }
-    let value: Value = strict_json::from_slice(answer)
-        .map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let value = parse(answer)?;
     match &value {
-        Value::Object(fields) if fields.contains_key("statusCode") => described(&value),
+        Value::Object(fields) if fields.contains_key("statusCode") => response(&value),
         Value::String(text) => Ok(inferred(text)),
         _ => Ok(inferred(&String::from_utf8_lossy(answer))),
     }
 }
 
 fn inferred(body: &str) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    reply
+    json_reply(StatusCode::OK, body.to_owned())
 }
 
-fn described(value: &Value) -> Result<Reply, String> {
+fn response(value: &Value) -> Result<Reply, String> {
     let status = status(&value["statusCode"])?;
-    let is_base64 = value["isBase64Encoded"].as_bool() == Some(true);
-    let mut reply = Response::new(Full::new(body(&value["body"], is_base64)?));
-    *reply.status_mut() = status;
-    let into = reply.headers_mut();
-    headers(value["headers"].as_object(), into)?;
+    let mut reply = described(value, status, true)?;
     for cookie in value["cookies"].as_array().into_iter().flatten() {
-        into.append(SET_COOKIE, header_value("cookies", cookie)?);
+        let cookie = header_value("cookies", cookie)?;
+        reply.headers_mut().append(SET_COOKIE, cookie);
     }
-    if !into.contains_key(CONTENT_TYPE) && status != StatusCode::NO_CONTENT {
-        into.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/plain;charset=UTF-8"),
-        );
+    if !reply.headers().contains_key(CONTENT_TYPE) && status != StatusCode::NO_CONTENT {
+        set_header(&mut reply, CONTENT_TYPE, "text/plain;charset=UTF-8");
     }
     Ok(reply)
 }
@@ -54,6 +42,7 @@ fn described(value: &Value) -> Result<Reply, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     fn read(answer: &str) -> Result<Reply, String> {
         decode(&Bytes::copy_from_slice(answer.as_bytes()))

@@ -9,30 +9,28 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http::header::{HOST, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, HOST, HeaderValue};
+use http::request::Parts as Head;
 use jiff::Timestamp;
 
 use super::authorizer::Granted;
 use super::media;
+use super::router::RouteMatch;
+use crate::listener::{ConnectionInfo, without_port};
 use sam_template::model::{Api, ApiKind};
+
+/// Values by name.
+type Lists = BTreeMap<String, Vec<String>>;
 
 /// What an event is built from.
 pub(super) struct EventSource<'r> {
     pub(super) api: &'r Api,
-    pub(super) method: &'r str,
+    pub(super) head: &'r Head,
+    pub(super) connection: &'r ConnectionInfo,
     /// Percent-encoded, as received; on an HTTP API with the stage in front, elsewhere without.
     pub(super) path: &'r str,
-    pub(super) query: &'r str,
-    pub(super) protocol: &'r str,
-    pub(super) headers: &'r HeaderMap,
+    pub(super) found: &'r RouteMatch<'r>,
     pub(super) body: &'r [u8],
-    pub(super) source_ip: &'r str,
-    pub(super) port: u16,
-    /// Method as the template writes it, or `ANY`.
-    pub(super) route_method: &'r str,
-    /// `/orders/{number}`, or `$default`.
-    pub(super) route_path: &'r str,
-    pub(super) path_parameters: &'r BTreeMap<String, String>,
     pub(super) granted: Option<&'r Granted>,
     pub(super) request_id: &'r str,
     pub(super) trace_id: &'r str,
@@ -40,24 +38,30 @@ pub(super) struct EventSource<'r> {
 }
 
 impl EventSource<'_> {
-    /// The first header of this name; empty without one. Bytes that are not UTF-8 become U+FFFD, as
-    /// everywhere in the event: a received header is never treated as absent.
+    /// The first header of this name; empty without one.
     fn header(&self, name: impl http::header::AsHeaderName) -> Cow<'_, str> {
-        self.headers
-            .get(name)
-            .map_or(Cow::Borrowed(""), |value: &HeaderValue| {
-                String::from_utf8_lossy(value.as_bytes())
-            })
+        self.head.headers.get(name).map(text).unwrap_or_default()
+    }
+
+    fn query(&self) -> &str {
+        self.head.uri.query().unwrap_or("")
+    }
+
+    fn protocol(&self) -> &'static str {
+        if self.head.version == http::Version::HTTP_10 {
+            "HTTP/1.0"
+        } else {
+            "HTTP/1.1"
+        }
+    }
+
+    fn source_ip(&self) -> String {
+        self.connection.client.ip().to_canonical().to_string()
     }
 
     /// The host of the request, without a port.
     fn domain(&self) -> String {
-        let host = self.header(HOST);
-        let name = host
-            .rsplit_once(':')
-            .filter(|(_, port)| port.parse::<u16>().is_ok())
-            .map(|(name, _)| name.to_owned());
-        name.unwrap_or_else(|| host.into_owned())
+        without_port(&self.header(HOST)).to_owned()
     }
 
     /// `24/Nov/2026:12:00:00 +0000`
@@ -67,54 +71,61 @@ impl EventSource<'_> {
 }
 
 /// The event as JSON.
-pub(super) fn build(parts: &EventSource<'_>) -> Result<Bytes, serde_json::Error> {
-    match &parts.api.kind {
+pub(super) fn build(parts: &EventSource<'_>) -> Bytes {
+    let event = match &parts.api.kind {
         ApiKind::Http | ApiKind::FunctionUrl => v2::build(parts),
-        ApiKind::Rest(rest) => v1::build(
-            parts,
-            media::is_binary(
-                &rest.binary_media_types,
-                &parts.header(http::header::CONTENT_TYPE),
-            ),
-        ),
-    }
+        ApiKind::Rest(rest) => {
+            let content_type = parts.header(CONTENT_TYPE);
+            v1::build(
+                parts,
+                media::is_binary(&rest.binary_media_types, &content_type),
+            )
+        }
+    };
+    event.to_string().into()
 }
 
 /// Every header in the order received, and those that the services add. Names are in lower case.
 fn forwarded(parts: &EventSource<'_>) -> Vec<(String, String)> {
-    let added = [
-        "x-forwarded-for",
-        "x-forwarded-port",
-        "x-forwarded-proto",
-        "x-amzn-trace-id",
-    ];
-    let kept = parts
-        .headers
-        .iter()
-        .filter(|(name, _)| !added.contains(&name.as_str()));
-    let mut headers: Vec<(String, String)> = kept
-        .map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        })
-        .collect();
-    let before = parts.header("x-forwarded-for");
-    let chain = if before.is_empty() {
-        parts.source_ip.to_owned()
-    } else {
-        format!("{before}, {}", parts.source_ip)
+    let source_ip = parts.source_ip();
+    let chain = match parts.header("x-forwarded-for") {
+        before if before.is_empty() => source_ip,
+        before => format!("{before}, {source_ip}"),
     };
-    for (name, value) in added.into_iter().zip([
-        chain,
-        parts.port.to_string(),
-        "http".into(),
-        parts.trace_id.to_owned(),
-    ]) {
-        headers.push((name.to_owned(), value));
-    }
+    let port = parts.connection.server.port().to_string();
+    let added = [
+        ("x-forwarded-for", chain),
+        ("x-forwarded-port", port),
+        ("x-forwarded-proto", "http".to_owned()),
+        ("x-amzn-trace-id", parts.trace_id.to_owned()),
+    ];
+    let headers = parts.head.headers.iter();
+    let kept = headers.filter(|(name, _)| added.iter().all(|(added, _)| name != added));
+    let mut headers: Vec<(String, String)> = kept
+        .map(|(name, value)| (name.to_string(), text(value).into_owned()))
+        .collect();
+    headers.extend(added.map(|(name, value)| (name.to_owned(), value)));
     headers
+}
+
+/// Bytes that are not UTF-8 become U+FFFD, as everywhere in the event: a received header is never
+/// treated as absent.
+pub(super) fn text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
+/// The values of each name, in the order received.
+fn lists(pairs: impl IntoIterator<Item = (String, String)>) -> Lists {
+    let mut out = Lists::new();
+    for (name, value) in pairs {
+        out.entry(name).or_default().push(value);
+    }
+    out
+}
+
+/// A map without entries is absent from the event.
+fn present<V>(map: &BTreeMap<String, V>) -> Option<&BTreeMap<String, V>> {
+    Some(map).filter(|map| !map.is_empty())
 }
 
 fn base64(body: &[u8]) -> String {

@@ -2,63 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use http::header::USER_AGENT;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::decode;
-use super::{EventSource, base64, forwarded};
+use super::{EventSource, Lists, base64, forwarded, lists, present};
 
-type Texts = BTreeMap<String, String>;
-type Lists = BTreeMap<String, Vec<String>>;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Event<'r> {
-    resource: &'r str,
-    path: &'r str,
-    http_method: &'r str,
-    headers: Texts,
-    multi_value_headers: Lists,
-    query_string_parameters: Option<Texts>,
-    multi_value_query_string_parameters: Option<Lists>,
-    path_parameters: Option<&'r Texts>,
-    stage_variables: Option<&'r Texts>,
-    request_context: Value,
-    body: Option<String>,
-    is_base64_encoded: bool,
-}
-
-/// The event as JSON. `is_binary`: the body's content type is one of the API's binary media types.
-pub(super) fn build(parts: &EventSource<'_>, is_binary: bool) -> Result<Bytes, serde_json::Error> {
-    let multi_value_headers = lists(
-        forwarded(parts)
-            .into_iter()
-            .map(|(name, value)| (capitalised(&name), value)),
-    );
-    let query = lists(decode::query(parts.query));
-    let event = Event {
-        resource: parts.route_path,
-        path: parts.path,
-        http_method: parts.method,
-        headers: last(&multi_value_headers),
-        multi_value_headers,
-        query_string_parameters: Some(last(&query)).filter(|query| !query.is_empty()),
-        multi_value_query_string_parameters: Some(query).filter(|query| !query.is_empty()),
-        path_parameters: Some(parts.path_parameters).filter(|parameters| !parameters.is_empty()),
-        stage_variables: Some(&parts.api.variables).filter(|variables| !variables.is_empty()),
-        request_context: context(parts),
-        body: (!parts.body.is_empty()).then(|| {
-            if is_binary {
-                base64(parts.body)
-            } else {
-                String::from_utf8_lossy(parts.body).into_owned()
-            }
-        }),
-        is_base64_encoded: is_binary && !parts.body.is_empty(),
-    };
-    serde_json::to_vec(&event).map(Bytes::from)
+/// The event. `is_binary`: the body's content type is one of the API's binary media types.
+pub(super) fn build(parts: &EventSource<'_>, is_binary: bool) -> Value {
+    let pairs = forwarded(parts).into_iter();
+    let headers = lists(pairs.map(|(name, value)| (capitalised(&name), value)));
+    let query = lists(decode::query(parts.query()));
+    let body = (!parts.body.is_empty()).then(|| {
+        if is_binary {
+            base64(parts.body)
+        } else {
+            String::from_utf8_lossy(parts.body).into_owned()
+        }
+    });
+    json!({
+        "resource": parts.found.route.path,
+        "path": parts.path,
+        "httpMethod": parts.head.method.as_str(),
+        "headers": last(&headers),
+        "multiValueHeaders": headers,
+        "queryStringParameters": present(&last(&query)),
+        "multiValueQueryStringParameters": present(&query),
+        "pathParameters": present(&parts.found.parameters),
+        "stageVariables": present(&parts.api.variables),
+        "requestContext": context(parts),
+        "isBase64Encoded": is_binary && body.is_some(),
+        "body": body,
+    })
 }
 
 fn context(parts: &EventSource<'_>) -> Value {
@@ -68,9 +43,9 @@ fn context(parts: &EventSource<'_>) -> Value {
         "accountId": api.location.account,
         "apiId": api.id,
         "domainName": domain,
-        "domainPrefix": domain.split('.').next().unwrap_or(&domain),
+        "domainPrefix": domain.split('.').next(),
         "extendedRequestId": parts.request_id,
-        "httpMethod": parts.method,
+        "httpMethod": parts.head.method.as_str(),
         "identity": {
             "accessKey": null,
             "accountId": null,
@@ -80,19 +55,19 @@ fn context(parts: &EventSource<'_>) -> Value {
             "cognitoIdentityId": null,
             "cognitoIdentityPoolId": null,
             "principalOrgId": null,
-            "sourceIp": parts.source_ip,
+            "sourceIp": parts.source_ip(),
             "user": null,
             "userAgent": parts.header(USER_AGENT),
             "userArn": null,
         },
         // the path in the cloud, which has the stage
         "path": format!("/{}{}", api.stage, parts.path),
-        "protocol": parts.protocol,
+        "protocol": parts.protocol(),
         "requestId": parts.request_id,
         "requestTime": parts.time(),
         "requestTimeEpoch": parts.now.as_millisecond(),
-        "resourceId": resource_id(parts.route_path),
-        "resourcePath": parts.route_path,
+        "resourceId": resource_id(&parts.found.route.path),
+        "resourcePath": parts.found.route.path,
         "stage": api.stage,
     })
 }
@@ -115,16 +90,8 @@ fn capitalised(name: &str) -> String {
     name.split('-').map(word).collect::<Vec<_>>().join("-")
 }
 
-fn lists(pairs: impl IntoIterator<Item = (String, String)>) -> Lists {
-    let mut out = Lists::new();
-    for (name, value) in pairs {
-        out.entry(name).or_default().push(value);
-    }
-    out
-}
-
 /// The last value of each name, as the service has it.
-fn last(lists: &Lists) -> Texts {
+fn last(lists: &Lists) -> BTreeMap<String, String> {
     lists
         .iter()
         .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone())))

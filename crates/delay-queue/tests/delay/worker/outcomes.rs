@@ -3,11 +3,21 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use delay_queue::{Job, Outcome, Reason, Replayed, Shard, WorkerCounts};
+use delay_queue::{DelayQueue, Job, Outcome, Parked, Reason, Replayed, Shard, WorkerCounts};
 use tokio::sync::mpsc;
 
 use super::{RunningWorker, next, recording, schedule, settings};
 use crate::environment::{PAST, TestEnvironment};
+
+/// Waits until the entry `a` is parked.
+async fn until_parked(queue: &DelayQueue) -> Parked {
+    loop {
+        let parked = queue.parked(Shard::of_id("a"), 0, 10).await;
+        if let [parked] = parked.expect("answers").as_slice() {
+            return parked.clone();
+        }
+    }
+}
 
 #[tokio::test]
 async fn a_failing_entry_is_parked_after_its_attempts() {
@@ -29,16 +39,7 @@ async fn a_failing_entry_is_parked_after_its_attempts() {
     for attempt in 1..=3 {
         assert_eq!(next(&mut jobs).await.attempt, attempt);
     }
-    let parked = loop {
-        if let [parked] = queue
-            .parked(Shard::of_id("a"), 0, 10)
-            .await
-            .expect("answers")
-            .as_slice()
-        {
-            break parked.clone();
-        }
-    };
+    let parked = until_parked(&queue).await;
     assert_eq!((parked.id.as_str(), parked.attempts), ("a", 3));
     assert!(
         parked.reason.contains("given up after 3 attempts: busy"),
@@ -106,16 +107,7 @@ async fn an_entry_that_kills_its_workers_is_parked() {
     }
     let (handler, mut jobs) = recording();
     let worker = RunningWorker::start(&queue, settings(), handler);
-    let parked = loop {
-        if let [parked] = queue
-            .parked(Shard::of_id("a"), 0, 10)
-            .await
-            .expect("answers")
-            .as_slice()
-        {
-            break parked.clone();
-        }
-    };
+    let parked = until_parked(&queue).await;
     assert!(parked.reason.contains("3 attempts"), "{}", parked.reason);
     assert_eq!(
         worker.stop().await,
