@@ -7,7 +7,9 @@ use event_sources::asynchronous::{AttemptResult, EventDestination, EventStage};
 use event_sources::health::{SourceHealth, SourceProblem, SourceState, SourceWatch, WaitingWork};
 use serde::Serialize;
 
-use super::queue::{AsyncQueue, lock, now};
+use super::queue::AsyncQueue;
+use crate::clock::now;
+use crate::lock::lock;
 
 /// Numbers and health of a function's events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -60,7 +62,7 @@ impl AsyncQueue {
         let now = now();
         watch.waits(now, waiting);
         let health = watch.health(now);
-        if self.0.functions.contains_key(function) || waiting.is_none() {
+        if self.0.settings.policies.contains_key(function) || waiting.is_none() {
             return health;
         }
         let reason = format!(
@@ -146,7 +148,8 @@ impl AsyncQueue {
                 },
             )
         };
-        let mut stats: BTreeMap<String, AsyncStats> = self.0.functions.keys().map(of).collect();
+        let mut stats: BTreeMap<String, AsyncStats> =
+            self.0.settings.policies.keys().map(of).collect();
         let mut oldest: BTreeMap<String, Millis> = BTreeMap::new();
         for (entry, running) in lock(&self.0.machine).overview() {
             if oldest

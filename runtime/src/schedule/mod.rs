@@ -14,7 +14,7 @@ mod payload;
 mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::asynchronous::AsyncQueue;
+use crate::lock::lock;
 use crate::supervision::{ComponentRegistry, supervise};
 use sam_template::model::Schedule;
 
@@ -103,10 +104,6 @@ struct Firing {
 }
 
 impl Firing {
-    fn handled(&self) -> MutexGuard<'_, Option<Timestamp>> {
-        self.handled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn run(mut self) -> Result<(), String> {
         let schedule = self.schedule.clone();
         let (expression, zone) = match (
@@ -128,9 +125,9 @@ impl Firing {
             ),
             None => (self.start, self.start),
         };
-        let handled = *self.handled();
+        let handled = *lock(&self.handled);
         if handled.is_none() {
-            *self.handled() = Some(begin);
+            *lock(&self.handled) = Some(begin);
             self.log_missed(&expression, &zone);
         }
         let mut last = handled.unwrap_or(begin);
@@ -146,7 +143,7 @@ impl Firing {
             }
             while handing_over.try_join_next().is_some() {}
             last = self.fire(due, &mut handing_over);
-            *self.handled() = Some(last);
+            *lock(&self.handled) = Some(last);
         }
         while handing_over.join_next().await.is_some() {}
         Ok(())

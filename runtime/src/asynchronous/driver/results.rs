@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use event_sources::asynchronous::{AttemptResult, EventDestination, EventId};
+use event_sources::asynchronous::{AcceptedEvent, AttemptResult, EventDestination, EventId};
 
 use super::Run;
 use crate::asynchronous::deliveries::describe;
-use crate::asynchronous::queue::lock;
 use crate::asynchronous::store::Answered;
 use crate::invocation::{Outcome, Rejected, Response};
 
@@ -18,10 +17,7 @@ impl Run {
         target: &EventDestination,
         error: Option<&String>,
     ) {
-        let Some(function) = lock(&self.driver.machine)
-            .entry(id)
-            .map(|entry| entry.function.clone())
-        else {
+        let Some(entry) = self.entry(id) else {
             return;
         };
         let refused = error.map(|why| {
@@ -32,12 +28,12 @@ impl Run {
                  does. Repair or create {to}"
             )
         });
-        self.driver.queue.delivered(&function, target, refused);
+        self.queue.delivered(&entry.function, target, refused);
     }
 
     /// Raises an alarm: the destination refuses every version of the record.
     pub(super) fn lost(&self, id: EventId, target: &EventDestination, why: &str) {
-        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
+        let Some(entry) = self.entry(id) else {
             return;
         };
         tracing::error!(
@@ -48,7 +44,7 @@ impl Run {
              MaximumMessageSize of the queue",
             describe(target)
         );
-        self.driver.queue.lost(entry.function);
+        self.queue.lost(entry.function);
     }
 
     /// Raises an alarm: a destination accepts no records at present.
@@ -71,31 +67,17 @@ impl Run {
         id: EventId,
         result: Result<Response, Rejected>,
     ) -> AttemptResult {
-        let Some((function, max)) = lock(&self.driver.machine).entry(id).map(|entry| {
-            (
-                entry.function.clone(),
-                self.driver
-                    .settings
-                    .policies
-                    .get(&entry.function)
-                    .map_or(0, |policy| policy.concurrency),
-            )
-        }) else {
+        let Some(AcceptedEvent { function, .. }) = self.entry(id) else {
             return AttemptResult::Never;
         };
-        let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+        let policy = self.queue.0.settings.policies.get(&function);
+        let may_run = policy.is_some_and(|policy| policy.concurrency > 0);
         match result {
             Ok(Response {
                 outcome: Outcome::Answer(body),
                 ..
             }) => {
-                self.answers.insert(
-                    id,
-                    Answered {
-                        error: None,
-                        body: text(&body),
-                    },
-                );
+                self.keep_answer(id, None, &body);
                 AttemptResult::Answered
             }
             Ok(Response {
@@ -114,21 +96,20 @@ impl Run {
                     "an asynchronous event failed: {}",
                     error.message
                 );
-                self.answers.insert(
-                    id,
-                    Answered {
-                        error: Some(error.message),
-                        body: text(&error.body),
-                    },
-                );
+                self.keep_answer(id, Some(error.message), &error.body);
                 AttemptResult::Failed
             }
             Err(Rejected::NoCapacity { .. }) => AttemptResult::NotBegun,
-            Err(Rejected::Throttled(_)) if max > 0 => AttemptResult::NotBegun,
+            Err(Rejected::Throttled(_)) if may_run => AttemptResult::NotBegun,
             Err(rejected) => {
                 tracing::error!(function, %rejected, "an asynchronous event cannot run");
                 AttemptResult::Never
             }
         }
+    }
+
+    fn keep_answer(&mut self, id: EventId, error: Option<String>, body: &[u8]) {
+        let body = String::from_utf8_lossy(body).into_owned();
+        self.answers.insert(id, Answered { error, body });
     }
 }

@@ -39,7 +39,7 @@ impl KafkaDriver {
         self.progress
             .set_destination_problem(requested.partition, None);
         self.step(StreamInput::Skip(requested.partition, requested.offset));
-        let effect = match &self.destination {
+        let effect = match &self.source.destination {
             Some(destination) if self.deliveries.contains_key(&requested.partition) => {
                 format!("its failure record goes to {destination}")
             }
@@ -70,7 +70,7 @@ impl KafkaDriver {
         done.extend(self.step_for_commit(StreamInput::Flush));
         self.progress.set_position(partition, offset);
         let consumer = self.consumer.clone();
-        let topics = self.mapping.topics.clone();
+        let topics = self.source.mapping.topics.clone();
         let Some(requested) = requested else {
             return self.execute(StreamAction::Commit(done));
         };

@@ -10,9 +10,9 @@ mod commands;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use event_sources::stream::{Offset, Partition};
@@ -25,6 +25,7 @@ use crate::kafka::consumer::{AssignmentChange, ConsumerEvent, MappingConsumer, M
 use crate::kafka::consumer_failure::ConsumerFailure;
 use crate::kafka::encode;
 use crate::kafka::read_errors::ReadErrors;
+use crate::lock::lock;
 pub(super) use commands::{PollerCommand, PollerCommands};
 
 /// A chunk of this size in bytes is sent to the driver.
@@ -161,7 +162,7 @@ impl Poller<'_> {
     /// is sent first.
     fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), End> {
         self.send_chunk(partition)?;
-        let topic = &self.context.topics[partition.topic];
+        let topic = &self.context.mapping.topics[partition.topic];
         let sought = self.consumer.seek(
             topic,
             partition.number,
@@ -181,11 +182,7 @@ impl Poller<'_> {
 
     /// Sets the next offset of a partition, if known.
     fn set_position(&mut self, partition: Partition, next: Option<Offset>) {
-        self.context
-            .fetched
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .moved(partition);
+        lock(&self.context.fetched).moved(partition);
         self.empty.remove(&partition);
         match next {
             Some(next) => _ = self.next.insert(partition, next),
@@ -202,7 +199,7 @@ impl Poller<'_> {
                     self.set_position(partition, next);
                     self.errors.assigned(partition, self.context);
                     let start = encode::record_start(
-                        &self.context.topics[partition.topic],
+                        &self.context.mapping.topics[partition.topic],
                         partition.number,
                     );
                     self.queues.insert(
@@ -225,11 +222,7 @@ impl Poller<'_> {
 
     /// Skips offsets without a record, in partitions whose fetched messages were all read.
     fn skip_gaps(&mut self) -> Result<(), End> {
-        let fetched = self
-            .context
-            .fetched
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let fetched = lock(&self.context.fetched);
         let read = |(partition, next): (&Partition, &Offset)| {
             let all = self
                 .empty

@@ -1,6 +1,5 @@
 //! Reads messages and appends them to chunks.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use event_sources::stream::Partition;
@@ -51,7 +50,7 @@ impl Poller<'_> {
     /// continues.
     fn position_invalid(&mut self, partition: Partition) -> Result<(), End> {
         self.send_chunk(partition)?;
-        let topic = &self.context.topics[partition.topic];
+        let topic = &self.context.mapping.topics[partition.topic];
         let number = partition.number;
         let position = self.next.get(&partition).map_or_else(String::new, |next| {
             format!(" at offset {next}, the next to read")
@@ -70,7 +69,7 @@ impl Poller<'_> {
              consumer determines where it continues"
         );
         tracing::warn!(
-            mapping = self.context.mapping,
+            mapping = self.context.mapping.id,
             topic,
             partition = number,
             "{why}, after the records in memory are done"
@@ -108,7 +107,9 @@ impl Poller<'_> {
         let batch = self.batch;
         let chunk = self.chunk(partition);
         if !append(chunk, start, &message, context) {
-            context.progress.filtered.fetch_add(1, Ordering::Relaxed);
+            context
+                .progress
+                .count(|status| status.records_filtered += 1);
         }
         let full = chunk.bytes() >= CHUNK_BYTES || chunk.len() >= batch;
         if full {
@@ -157,8 +158,11 @@ impl Poller<'_> {
         let Some(message) = self.checked(None, message)? else {
             return Ok(());
         };
-        let Some(partition) = partition(&self.context.topics, message.topic(), message.partition())
-        else {
+        let Some(partition) = partition(
+            &self.context.mapping.topics,
+            message.topic(),
+            message.partition(),
+        ) else {
             return Ok(());
         };
         let start = encode::record_start(message.topic(), message.partition());
@@ -175,6 +179,7 @@ fn append(
     context: &MappingContext,
 ) -> bool {
     if context
+        .mapping
         .filters
         .as_ref()
         .is_some_and(|filters| !filters.keep(message.payload()))
@@ -185,7 +190,7 @@ fn append(
     let headers = kafka_headers::headers(message).unwrap_or_else(|error| {
         tracing::error!(
             alarm = "record_headers_malformed",
-            mapping = context.mapping,
+            mapping = context.mapping.id,
             topic = message.topic(),
             partition = message.partition(),
             offset = message.offset(),
