@@ -13,6 +13,8 @@ pub(super) enum ConsumerFailure {
     /// The log does not contain the position of a partition: its start offset has to be determined
     /// again.
     InvalidPosition(String),
+    /// The driver has ended: the host is shutting down.
+    Stopped,
     /// Any other error.
     Other(String),
 }
@@ -24,6 +26,7 @@ impl fmt::Display for ConsumerFailure {
                 "the group has given its membership to another consumer of the same identity; the \
                  mapping joins again",
             ),
+            Self::Stopped => f.write_str("its driver has ended"),
             Self::Unassigned(why) | Self::InvalidPosition(why) | Self::Other(why) => {
                 f.write_str(why)
             }

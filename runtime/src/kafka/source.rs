@@ -145,7 +145,6 @@ impl KafkaSource {
                 // a panic drops the sender: the driver's receiver then fails
                 let _ = ending.send(poller::poll(
                     &consumer,
-                    &events,
                     &received_commands,
                     &stop,
                     batch,
@@ -181,7 +180,7 @@ impl KafkaSource {
             Err(ConsumerFailure::Unassigned(_)) => {
                 lock(&self.membership).rename(rand::random());
             }
-            Ok(()) | Err(ConsumerFailure::InvalidPosition(_) | ConsumerFailure::Other(_)) => {}
+            _ => {}
         }
         driven
             .map_err(|failure| failure.to_string())

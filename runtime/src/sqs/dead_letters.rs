@@ -95,35 +95,22 @@ impl Sqs {
     }
 
     /// Returns why one could not be deleted.
-    pub async fn delete_dead_letters(
-        &self,
-        queue: &str,
-        dead_letters: &[DeadLetter],
-    ) -> Option<String> {
-        self.settle_all(queue, Disposition::Delete, dead_letters)
-            .await
+    pub async fn delete_dead_letters(&self, queue: &str, dead: &[DeadLetter]) -> Option<String> {
+        self.settle_all(queue, Disposition::Delete, dead).await
     }
 
     /// Makes them visible to other consumers. Returns why one stays hidden until its timeout.
-    pub async fn release_dead_letters(
-        &self,
-        queue: &str,
-        dead_letters: &[DeadLetter],
-    ) -> Option<String> {
-        self.settle_all(queue, Disposition::Release, dead_letters)
-            .await
+    pub async fn release_dead_letters(&self, queue: &str, dead: &[DeadLetter]) -> Option<String> {
+        self.settle_all(queue, Disposition::Release, dead).await
     }
 
     async fn settle_all(
         &self,
         queue: &str,
         disposition: Disposition,
-        dead_letters: &[DeadLetter],
+        dead: &[DeadLetter],
     ) -> Option<String> {
-        let receipts = dead_letters
-            .iter()
-            .map(|dead| dead.receipt.clone())
-            .collect();
+        let receipts = dead.iter().map(|dead| dead.receipt.clone()).collect();
         settle(self, queue, disposition, receipts).await.1
     }
 }

@@ -22,14 +22,6 @@ const EXTENSIONS: Millis = 3;
 /// Minimum wait for which a message is hidden again when the function begins.
 const LONG_WAIT: Millis = 500;
 
-/// A batch that was sent to the function.
-#[derive(Debug)]
-struct InFlightBatch {
-    batch: Batch,
-    /// An instance has begun it.
-    begun: bool,
-}
-
 /// The state of one mapping.
 #[derive(Debug)]
 pub struct QueueMachine {
@@ -43,7 +35,7 @@ pub struct QueueMachine {
     open: Batch,
     /// Batches that wait for a permit. A cut by size can make more batches than permits.
     closed: VecDeque<Batch>,
-    in_flight: BTreeMap<InvocationId, InFlightBatch>,
+    in_flight: BTreeMap<InvocationId, Batch>,
     next_id: u64,
     /// Consecutive failed requests.
     failures: u32,
@@ -107,11 +99,7 @@ impl QueueMachine {
     /// When the next [`QueueInput::Tick`] is due. `None`: nothing is due.
     pub fn wake(&self) -> Option<Millis> {
         let window = (!self.open.is_empty()).then(|| self.window_end());
-        let waiting = self
-            .in_flight
-            .values()
-            .filter(|in_flight| !in_flight.begun)
-            .map(|in_flight| &in_flight.batch);
+        let waiting = self.in_flight.values().filter(|batch| !batch.begun);
         let waiting = waiting
             .chain(&self.closed)
             .chain(Some(&self.open).filter(|open| !open.is_empty()));
@@ -139,15 +127,10 @@ impl QueueMachine {
 
     /// Counts for the status.
     pub fn overview(&self) -> QueueOverview {
-        let held = self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>();
         QueueOverview {
             receives: self.receives.len(),
-            in_flight: self
-                .in_flight
-                .values()
-                .map(|in_flight| in_flight.batch.len())
-                .sum(),
-            held,
+            in_flight: self.in_flight.values().map(Batch::len).sum(),
+            held: self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>(),
         }
     }
 
@@ -198,10 +181,10 @@ impl QueueMachine {
     }
 
     fn finished(&mut self, now: Millis, id: InvocationId, finish: &QueueBatchResult) {
-        let Some(in_flight) = self.in_flight.remove(&id) else {
+        let Some(batch) = self.in_flight.remove(&id) else {
             return;
         };
-        settle(&in_flight.batch, finish, &mut self.actions);
+        settle(&batch, finish, &mut self.actions);
         if *finish == QueueBatchResult::NotInvoked {
             // each receive counts towards the dead-letter queue
             self.refusals = self.refusals.saturating_add(1);
@@ -213,27 +196,22 @@ impl QueueMachine {
 
     /// Hides the messages of a function that began for as long as its timeout.
     fn begun(&mut self, now: Millis, id: InvocationId) {
-        let Some(in_flight) = self.in_flight.get_mut(&id) else {
+        let Some(batch) = self.in_flight.get_mut(&id) else {
             return;
         };
-        in_flight.begun = true;
-        let waited = now - in_flight.batch.hidden_since;
+        batch.begun = true;
+        let waited = now - batch.hidden_since;
         let left = millis(self.settings.hidden) - waited;
         if waited >= LONG_WAIT && left < millis(self.settings.timeout) {
-            in_flight.batch.hidden_since = now;
-            self.actions
-                .push(QueueAction::Extend(in_flight.batch.keys()));
+            batch.hidden_since = now;
+            self.actions.push(QueueAction::Extend(batch.keys()));
         }
     }
 
     /// Hides waiting messages again well before their visibility timeout ends.
     fn keep_hidden(&mut self, now: Millis) {
         let pause = millis(self.settings.hidden) / EXTENSIONS;
-        let waiting = self
-            .in_flight
-            .values_mut()
-            .filter(|in_flight| !in_flight.begun)
-            .map(|in_flight| &mut in_flight.batch);
+        let waiting = self.in_flight.values_mut().filter(|batch| !batch.begun);
         let waiting = waiting
             .chain(&mut self.closed)
             .chain(Some(&mut self.open).filter(|open| !open.is_empty()));
@@ -267,13 +245,7 @@ impl QueueMachine {
                 id,
                 batch: batch.keys(),
             });
-            self.in_flight.insert(
-                id,
-                InFlightBatch {
-                    batch,
-                    begun: false,
-                },
-            );
+            self.in_flight.insert(id, batch);
         }
     }
 

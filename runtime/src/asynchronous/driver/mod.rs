@@ -194,18 +194,13 @@ impl Run {
         self.tasks.spawn(async move {
             let sent = async {
                 let stored = queue.0.store.read(id).await?;
-                let deliveries = &queue.0.settings.deliveries;
+                let settings = &queue.0.settings;
                 let EventDestination::Function(function) = &target else {
-                    let sent = deliveries.send(&target, &entry, &stored).await;
+                    let sent = settings.send(&target, &entry, &stored).await;
                     return sent.map_err(|why| why.to_string());
                 };
-                let payload = Bytes::from(
-                    deliveries
-                        .documents(&entry, &stored, MAX_EVENT)
-                        .into_iter()
-                        .next()
-                        .unwrap_or_default(),
-                );
+                let mut documents = settings.documents(&entry, &stored, MAX_EVENT).into_iter();
+                let payload = Bytes::from(documents.next().unwrap_or_default());
                 let event = AsyncEvent {
                     function: function.clone(),
                     payload,

@@ -125,7 +125,7 @@ impl MappingContext {
         self.events.is_closed()
     }
 
-    fn send(&self, event: ConsumerEvent) -> bool {
+    pub(super) fn send(&self, event: ConsumerEvent) -> bool {
         // the driver ends only during a shutdown, after the last commit
         self.events.blocking_send(event).is_ok()
     }

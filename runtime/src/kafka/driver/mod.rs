@@ -123,17 +123,15 @@ impl KafkaDriver {
     ) -> Result<(), ConsumerFailure> {
         let mut shutdown = self.source.shutdown.clone();
         let patience = self.source.limits.drain;
-        let mut result = Ok(());
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut updated = Instant::now();
-        loop {
+        let result = loop {
             if deadline.is_some() && self.machine.is_idle() && self.deliveries.is_empty() {
-                break;
+                break Ok(());
             }
             if let Some(why) = self.run_failure().filter(|_| deadline.is_none()) {
-                result = Err(why);
                 self.finish(patience).await;
-                break;
+                break Err(why);
             }
             let status_due = Instant::now() + STATUS_INTERVAL;
             let wake = self.machine.wake().map(|at| self.clock.instant(at));
@@ -145,13 +143,11 @@ impl KafkaDriver {
                     let failed = |why: &str| ConsumerFailure::Other(why.to_owned());
                     let ended = ended
                         .unwrap_or_else(|_| Err(failed("its polling thread panicked")));
-                    result = Err(ended.err().unwrap_or_else(|| failed("its polling thread ended")));
                     self.finish(patience).await;
-                    break;
+                    break Err(ended.err().unwrap_or_else(|| failed("its polling thread ended")));
                 }
                 Some(ended) = self.tasks.join_next() => if let Err(failure) = self.ended(ended) {
-                    result = Err(failure);
-                    break;
+                    break Err(failure);
                 },
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
@@ -172,14 +168,14 @@ impl KafkaDriver {
                         mapping = self.source.mapping.id,
                         "the drain ended with batches in flight; their records are read again"
                     );
-                    break;
+                    break Ok(());
                 }
             }
             if updated.elapsed() >= STATUS_INTERVAL {
                 self.progress.update(self.machine.overview());
                 updated = Instant::now();
             }
-        }
+        };
         let done = self.step_for_commit(StreamInput::Flush);
         let consumer = self.consumer.clone();
         let topics = self.source.mapping.topics.clone();

@@ -7,7 +7,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 
-use super::{CHUNK_BYTES, End, Poller};
+use super::{CHUNK_BYTES, Poller};
 use crate::kafka::buffer::Chunk;
 use crate::kafka::consumer::{ConsumerEvent, MappingContext, partition};
 use crate::kafka::consumer_failure::ConsumerFailure;
@@ -17,7 +17,7 @@ use crate::kafka::start_offsets::PATIENCE;
 impl Poller<'_> {
     /// Reads from each partition in turn, one chunk at most: the driver may pause the partition
     /// after it. Returns the number of messages.
-    pub(super) fn round(&mut self) -> Result<usize, End> {
+    pub(super) fn round(&mut self) -> Result<usize, ConsumerFailure> {
         let queues = std::mem::take(&mut self.queues);
         let mut taken = 0;
         let mut read = || {
@@ -48,7 +48,7 @@ impl Poller<'_> {
 
     /// The position is not in the log: another consumer has to determine where the partition
     /// continues.
-    fn position_invalid(&mut self, partition: Partition) -> Result<(), End> {
+    fn position_invalid(&mut self, partition: Partition) -> Result<(), ConsumerFailure> {
         self.send_chunk(partition)?;
         let topic = &self.context.mapping.topics[partition.topic];
         let number = partition.number;
@@ -77,9 +77,7 @@ impl Poller<'_> {
         self.context
             .progress
             .set_problem(Some(partition), Some(why.clone()));
-        self.events
-            .blocking_send(ConsumerEvent::InvalidPositions(vec![partition], why))
-            .map_err(|_| End::Stopped)
+        self.send(ConsumerEvent::InvalidPositions(vec![partition], why))
     }
 
     /// Appends a message to its partition's chunk. Sends a full chunk, then returns true. `start`:
@@ -89,7 +87,7 @@ impl Poller<'_> {
         partition: Partition,
         start: &[u8],
         message: KafkaResult<BorrowedMessage<'_>>,
-    ) -> Result<bool, End> {
+    ) -> Result<bool, ConsumerFailure> {
         let Some(message) = self.checked(Some(partition), message)? else {
             return Ok(false);
         };
@@ -124,7 +122,7 @@ impl Poller<'_> {
         &mut self,
         partition: Option<Partition>,
         message: KafkaResult<BorrowedMessage<'m>>,
-    ) -> Result<Option<BorrowedMessage<'m>>, End> {
+    ) -> Result<Option<BorrowedMessage<'m>>, ConsumerFailure> {
         let error = match message {
             Ok(message) => {
                 self.errors.resolved(partition, self.context);
@@ -133,10 +131,10 @@ impl Poller<'_> {
             Err(error) => error,
         };
         if let Some((code, why)) = self.consumer.client().fatal_error() {
-            return Err(End::Failed(match code {
+            return Err(match code {
                 RDKafkaErrorCode::FencedInstanceId => ConsumerFailure::Fenced,
                 code => ConsumerFailure::Other(format!("its consumer failed ({code}: {why})")),
-            }));
+            });
         }
         if let Some(partition) = partition
             && error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset)
@@ -154,7 +152,7 @@ impl Poller<'_> {
     pub(super) fn take_own(
         &mut self,
         message: KafkaResult<BorrowedMessage<'_>>,
-    ) -> Result<(), End> {
+    ) -> Result<(), ConsumerFailure> {
         let Some(message) = self.checked(None, message)? else {
             return Ok(());
         };
