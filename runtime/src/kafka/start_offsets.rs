@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use event_sources::kafka::{LogAnomaly, PartitionLog, ResumeFrom, TopicIdentity, resume};
+use event_sources::stream::Partition;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use sam_template::model::StartingPosition;
 
-use super::consumer::{MappingConsumer, MappingContext};
+use super::consumer::{MappingConsumer, MappingContext, partition};
 use super::reader::{by_partition, partitions};
 
 /// Time limit of a request to the brokers. Short: a host that shuts down waits for it.
@@ -41,8 +42,8 @@ fn retry<T>(stopping: &dyn Fn() -> bool, request: impl Fn() -> KafkaResult<T>) -
 /// The start offsets of an assignment.
 #[derive(Debug, Default)]
 pub(super) struct StartOffsets {
-    /// Topic, partition and the first offset to read.
-    pub(super) starts: Vec<(String, i32, i64)>,
+    /// The first offset to read, by partition.
+    pub(super) starts: BTreeMap<Partition, i64>,
     /// Topic, partition and the anomaly that needs an alarm.
     pub(super) findings: Vec<(String, i32, LogAnomaly)>,
     /// Why the ids of the topics could not be stored.
@@ -157,8 +158,8 @@ fn settle_topic(
             start,
             end,
         };
-        let partition = (topic.to_owned(), number);
-        let rewritten = context.known.rewritten().contains(&partition);
+        let name = (topic.to_owned(), number);
+        let rewritten = context.known.rewritten().contains(&name);
         let (resumed, finding) = resume(log, identity, first_time, rewritten);
         let first = match resumed {
             ResumeFrom::Committed(offset) => offset,
@@ -169,10 +170,10 @@ fn settle_topic(
             commits.add_partition_offset(topic, number, Offset::Offset(first))?;
         }
         if mine.contains(&number) {
-            settled.starts.push((topic.to_owned(), number, first));
-            settled
-                .findings
-                .extend(finding.map(|finding| (topic.to_owned(), number, finding)));
+            let own = partition(&context.mapping.topics, topic, number);
+            settled.starts.extend(own.map(|own| (own, first)));
+            let findings = finding.map(|finding| (topic.to_owned(), number, finding));
+            settled.findings.extend(findings);
         }
     }
     if commits.count() > 0 {

@@ -163,6 +163,13 @@ impl Firing {
         }
     }
 
+    /// Reports to the health of the function why the schedule is not fired.
+    fn not_fired(&self, why: &str) {
+        let Schedule { id, function, .. } = &self.schedule;
+        let why = format!("schedule {id} is not fired: {why}");
+        self.queue.not_created(function, &why);
+    }
+
     /// Fires, unless it is too late or too many events wait. Returns the time up to which the
     /// schedule is done.
     fn fire(&self, due: Timestamp, handing_over: &mut JoinSet<()>) -> Timestamp {
@@ -177,11 +184,7 @@ impl Firing {
             return now;
         }
         if self.queue.unfinished(&schedule.function) >= MAX_UNFINISHED {
-            let why = format!(
-                "schedule {} is not fired: {MAX_UNFINISHED} earlier events have not ended",
-                schedule.id
-            );
-            self.queue.not_created(&schedule.function, &why);
+            self.not_fired(&format!("{MAX_UNFINISHED} earlier events have not ended"));
             tracing::warn!(
                 schedule = schedule.id,
                 "not fired: {MAX_UNFINISHED} earlier events of {} have not ended",
@@ -191,27 +194,20 @@ impl Firing {
         }
         let firing = self.clone();
         handing_over.spawn(async move {
-            let Self {
-                schedule,
-                queue,
-                shutdown,
-                ..
-            } = firing;
-            let accept = |event| {
-                let queue = queue.clone();
-                let schedule = schedule.clone();
-                async move {
-                    let taken = queue.accept(event).await;
-                    if let Err(why) = &taken {
-                        queue.not_created(
-                            &schedule.function,
-                            &format!("schedule {} is not fired: {why}", schedule.id),
-                        );
-                    }
-                    taken
-                }
+            let firing = &firing;
+            let accept = |event| async move {
+                let taken = firing.queue.accept(event).await;
+                taken.inspect_err(|why| firing.not_fired(&why.to_string()))
             };
-            handover::deliver(&schedule, due, shutdown, handover::wait_after, accept).await;
+            let shutdown = firing.shutdown.clone();
+            handover::deliver(
+                &firing.schedule,
+                due,
+                shutdown,
+                handover::wait_after,
+                accept,
+            )
+            .await;
         });
         due
     }

@@ -238,18 +238,7 @@ impl Run {
                 AsyncInput::Finished(id, AttemptResult::NotBegun)
             }
             TaskResult::Delivery(id, target, sent) => {
-                if sent.is_ok() {
-                    self.refused.over(&target);
-                }
-                self.report_delivery(id, &target, sent.as_ref().err());
-                match &sent {
-                    Ok(delivered) => {
-                        for refused in &delivered.refused {
-                            self.lost(id, &target, &refused.why);
-                        }
-                    }
-                    Err(why) => self.report_refusal(&target, why),
-                }
+                self.report_delivery(id, &target, &sent);
                 AsyncInput::Delivered(id, target, sent.is_ok())
             }
         };

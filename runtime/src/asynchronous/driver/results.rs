@@ -7,57 +7,54 @@ use event_sources::asynchronous::{AcceptedEvent, AttemptResult, EventDestination
 use super::Run;
 use crate::asynchronous::deliveries::describe;
 use crate::asynchronous::store::Answered;
+use crate::destinations::Delivered;
 use crate::invocation::{Outcome, Rejected, Response};
 
 impl Run {
-    /// Reports to the health of the function whether a destination accepts its records.
+    /// Reports the end of a delivery to the health of the function. Raises an alarm if the
+    /// destination accepts no records at present, or refuses every version of this one.
     pub(super) fn report_delivery(
-        &self,
+        &mut self,
         id: EventId,
         target: &EventDestination,
-        error: Option<&String>,
+        sent: &Result<Delivered, String>,
     ) {
         let Some(entry) = self.entry(id) else {
             return;
         };
-        let refused = error.map(|why| {
-            let to = describe(target);
+        let to = describe(target);
+        let refused = sent.as_ref().err().map(|why| {
             format!(
                 "{to} does not accept the records of events ({why}); they are kept and sent again \
-                 until it \
-                 does. Repair or create {to}"
+                 until it does. Repair or create {to}"
             )
         });
         self.queue.delivered(&entry.function, target, refused);
-    }
-
-    /// Raises an alarm: the destination refuses every version of the record.
-    pub(super) fn lost(&self, id: EventId, target: &EventDestination, why: &str) {
-        let Some(entry) = self.entry(id) else {
-            return;
-        };
-        tracing::error!(
-            alarm = "event_lost",
-            function = entry.function,
-            request_id = entry.request_id,
-            "the record of an event is lost: {} refuses every version of it ({why}). Raise \
-             MaximumMessageSize of the queue",
-            describe(target)
-        );
-        self.queue.lost(entry.function);
-    }
-
-    /// Raises an alarm: a destination accepts no records at present.
-    pub(super) fn report_refusal(&mut self, target: &EventDestination, why: &str) {
-        if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
-            tracing::error!(
-                alarm = "destination_refuses",
-                times,
-                "{} does not accept the record of an event ({why}); the record is kept and sent \
-                 again \
-                 until it does",
-                describe(target)
-            );
+        match sent {
+            Ok(delivered) => {
+                self.refused.over(target);
+                for refused in &delivered.refused {
+                    tracing::error!(
+                        alarm = "event_lost",
+                        function = entry.function,
+                        request_id = entry.request_id,
+                        "the record of an event is lost: {to} refuses every version of it ({}). \
+                         Raise MaximumMessageSize of the queue",
+                        refused.why
+                    );
+                    self.queue.lost(entry.function.clone());
+                }
+            }
+            Err(why) => {
+                if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
+                    tracing::error!(
+                        alarm = "destination_refuses",
+                        times,
+                        "{to} does not accept the record of an event ({why}); the record is kept \
+                         and sent again until it does"
+                    );
+                }
+            }
         }
     }
 

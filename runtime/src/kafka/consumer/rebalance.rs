@@ -13,7 +13,7 @@ use event_sources::stream::{Offset, Partition};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
 
-use super::{AssignmentChange, ConsumerEvent, MappingConsumer, MappingContext, commit, partition};
+use super::{AssignmentChange, ConsumerEvent, MappingConsumer, MappingContext, commit};
 use crate::kafka::start_offsets::{self, StartOffsets};
 
 /// How long a revocation waits for the driver.
@@ -46,15 +46,11 @@ impl MappingContext {
             StartOffsets::default()
         });
         self.report(&settled);
-        let known = |(topic, number, first): &(String, i32, Offset)| {
-            Some((partition(&self.mapping.topics, topic, *number)?, *first))
-        };
-        let starts: BTreeMap<Partition, Offset> = settled.starts.iter().filter_map(known).collect();
         let partitions = self.partitions(list);
         // a cooperative rebalance may assign nothing; librdkafka expects the call below all the
         // same
         if !partitions.is_empty() {
-            self.split(&partitions, &starts);
+            self.split(&partitions, &settled.starts);
             self.send(ConsumerEvent::Assigned(partitions));
         }
         if let Err(error) = consumer.incremental_assign(list) {
