@@ -8,14 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
+use crate::lock::lock;
+use crate::state;
 use event_sources::kafka::TopicIdentity;
 use event_sources::stream::Offset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::state;
 
 /// Content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,15 +92,9 @@ impl KnownTopics {
         })
     }
 
-    fn content(&self) -> MutexGuard<'_, Content> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Partitions whose log was rewritten, until their start offset is determined.
     pub(super) fn rewritten(&self) -> MutexGuard<'_, BTreeSet<(String, i32)>> {
-        self.rewritten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.rewritten)
     }
 
     /// Counts the offsets `first` to `last` as deleted before they were read. Returns how many are
@@ -111,7 +105,7 @@ impl KnownTopics {
         first: Offset,
         last: Offset,
     ) -> u64 {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = lock(&self.counted);
         let before = counted
             .entry((topic.to_owned(), partition))
             .or_insert(first);
@@ -122,15 +116,12 @@ impl KnownTopics {
 
     /// The partition has a new log.
     pub(super) fn reset_count(&self, topic: &str, partition: i32) {
-        self.counted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&(topic.to_owned(), partition));
+        lock(&self.counted).remove(&(topic.to_owned(), partition));
     }
 
     /// Compares a topic's id with the stored one.
     pub(super) fn identity(&self, cluster: &str, topic: &str, id: Option<u128>) -> TopicIdentity {
-        let content = self.content();
+        let content = lock(&self.content);
         match content
             .clusters
             .get(content.cluster_key(cluster))
@@ -149,7 +140,7 @@ impl KnownTopics {
     /// The file cannot be written; the id is kept in memory.
     pub(super) fn store(&self, cluster: &str, topic: &str, id: Option<u128>) -> Result<(), String> {
         let content = {
-            let mut content = self.content();
+            let mut content = lock(&self.content);
             let cluster = content.cluster_key(cluster).to_owned();
             let known = content.clusters.entry(cluster).or_default();
             if known
