@@ -129,8 +129,7 @@ fn settings(env: &BenchEnvironment) -> Result<CacheSettings> {
         ("PROGRAM_CACHE_READER", "true"),
         ("PROGRAM_CACHE_TTL_MS", "3600000"),
     ]);
-    let settings = CacheSettings::read(&reader);
-    Ok(reader.finish(|| settings)?)
+    Ok(reader.finish(|| CacheSettings::read(&reader))?)
 }
 
 fn instance(settings: &CacheSettings, store: &Store, names: &Names) -> Result<Instance> {

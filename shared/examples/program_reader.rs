@@ -35,10 +35,13 @@ impl ProgramSource for Counting {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reader = Reader::from_env();
-    let names = reader.names();
-    let database = reader.postgres_url("DATABASE_URL");
-    let cache = CacheSettings::read(&reader);
-    let (names, database, cache) = reader.finish(|| Some((names?, database?, cache?)))?;
+    let (names, database, cache) = reader.finish(|| {
+        (
+            reader.names(),
+            reader.postgres_url("DATABASE_URL"),
+            CacheSettings::read(&reader),
+        )
+    })?;
 
     let loads = Arc::new(AtomicU64::new(0));
     let source = Counting(Store::connect(database.as_str(), &names, 1)?, loads.clone());

@@ -30,6 +30,11 @@ impl Names {
         }
     }
 
+    /// Instead of a prefix that cannot be read.
+    pub(crate) fn unknown() -> Self {
+        Self("unknown".into())
+    }
+
     /// The prefix itself.
     pub fn prefix(&self) -> &str {
         &self.0

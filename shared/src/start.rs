@@ -4,11 +4,12 @@ use crate::config::{Problems, Reader};
 
 /// Opens the log as the environment configures it, and reads the settings.
 ///
-/// `None` if a setting is missing or wrong; the message was printed to standard error.
-pub fn settings<S>(read: impl FnOnce(&Reader) -> Result<S, Problems>) -> Option<S> {
+/// If a setting is missing or wrong, prints all problems to standard error and ends the process.
+pub fn settings<S>(read: impl FnOnce(&Reader) -> Result<S, Problems>) -> S {
     let reader = Reader::from_env();
     crate::telemetry::init(&reader);
-    read(&reader)
-        .map_err(|problems| eprintln!("{problems}"))
-        .ok()
+    read(&reader).unwrap_or_else(|problems| {
+        eprintln!("{problems}");
+        std::process::exit(1)
+    })
 }

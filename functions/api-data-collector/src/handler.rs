@@ -1,9 +1,9 @@
 //! One batch: read and added; then rows that are too old are deleted.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use lambda_batch::{BatchResponse, KafkaBatch, OutcomeCounts};
-use shared::api_calls::{CollectedBatch, DeletedCalls};
+use lambda_batch::{BatchResponse, KafkaBatch};
+use shared::api_calls::DeletedCalls;
 use shared::store::{Arrival, Store};
 use shared::telemetry::MetricLine;
 
@@ -21,11 +21,8 @@ pub struct Collector {
 impl Collector {
     /// Opens the store, which connects when first used.
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
-        let store = Store::connect(
-            settings.database.as_str(),
-            &settings.names,
-            settings.connections,
-        )?;
+        let names = &settings.names;
+        let store = Store::connect(settings.database.as_str(), names, settings.connections)?;
         Ok(Self {
             settings,
             store,
@@ -53,25 +50,8 @@ impl Collector {
             }
             Some(_) => DeletedCalls::default(),
         };
+        let counts = ledger.counts();
         let contended = collected.result().contended(batch.len());
-        self.measure(
-            &collected,
-            (ledger.counts(), contended),
-            forgotten,
-            store_time,
-            began.elapsed(),
-        );
-        ledger.response()
-    }
-
-    fn measure(
-        &self,
-        collected: &CollectedBatch,
-        (counts, contended): (OutcomeCounts, u64),
-        forgotten: DeletedCalls,
-        store: Duration,
-        all: Duration,
-    ) {
         MetricLine::new(&self.settings.names)
             .count("CallsAdded", collected.added)
             .count("CallsRepeated", collected.repeated)
@@ -81,8 +61,9 @@ impl Collector {
             .count("CallsContended", contended)
             .count("CallsForgotten", forgotten.calls)
             .count("StatisticsForgotten", forgotten.minutes)
-            .milliseconds("CollectTime", store.as_secs_f64() * 1e3)
-            .milliseconds("CollectBatchTime", all.as_secs_f64() * 1e3)
+            .milliseconds("CollectTime", store_time.as_secs_f64() * 1e3)
+            .milliseconds("CollectBatchTime", began.elapsed().as_secs_f64() * 1e3)
             .emit();
+        ledger.response()
     }
 }

@@ -40,33 +40,23 @@ pub struct Retention {
 impl Settings {
     /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
-        let names = reader.names();
-        let database = reader.postgres_url("DATABASE_URL");
-        let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
-        let routes = reader.integer_or("API_ROUTES_PER_MINUTE", 1..=10_000, 100);
-        let clients = reader.integer_or("API_CLIENTS_PER_MINUTE", 1..=10_000, 50);
-        let calls = reader.integer_or("API_CALL_KEEP_DAYS", 1..=3_650, 7);
-        let minutes = reader.integer_or("API_STATISTICS_KEEP_DAYS", 1..=3_650, 400);
-        let every = reader.seconds_or("API_RETENTION_EVERY_SECONDS", 1..=DAY, 60);
-        let limit = reader.integer_or("API_RETENTION_LIMIT", 1..=100_000, 5_000);
-        reader.finish(|| {
-            let retention = Retention {
-                calls: Duration::from_secs(calls? * DAY),
-                minutes: Duration::from_secs(minutes? * DAY),
-                every: every?,
-                limit: limit?,
-            };
-            let caps = Caps {
-                routes: routes?,
-                clients: clients?,
-            };
-            Some(Self {
-                names: names?,
-                database: database?,
-                connections: connections?,
-                caps,
-                retention,
-            })
+        let days = |variable, default| {
+            Duration::from_secs(reader.integer_or(variable, 1..=3_650, default) * DAY)
+        };
+        reader.finish(|| Self {
+            names: reader.names(),
+            database: reader.postgres_url("DATABASE_URL"),
+            connections: reader.integer_or("DB_CONNECTIONS", 1..=100, 2),
+            caps: Caps {
+                routes: reader.integer_or("API_ROUTES_PER_MINUTE", 1..=10_000, 100),
+                clients: reader.integer_or("API_CLIENTS_PER_MINUTE", 1..=10_000, 50),
+            },
+            retention: Retention {
+                calls: days("API_CALL_KEEP_DAYS", 7),
+                minutes: days("API_STATISTICS_KEEP_DAYS", 400),
+                every: reader.seconds_or("API_RETENTION_EVERY_SECONDS", 1..=DAY, 60),
+                limit: reader.integer_or("API_RETENTION_LIMIT", 1..=100_000, 5_000),
+            },
         })
     }
 }

@@ -16,13 +16,9 @@ pub struct Settings {
 impl Settings {
     /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
-        let names = reader.names();
-        let streams = ProgramStreams::read(reader);
-        reader.finish(|| {
-            Some(Self {
-                names: names?,
-                streams: streams?,
-            })
+        reader.finish(|| Self {
+            names: reader.names(),
+            streams: ProgramStreams::read(reader),
         })
     }
 }

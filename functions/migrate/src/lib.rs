@@ -15,13 +15,9 @@ pub struct Settings {
 impl Settings {
     /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
-        let names = reader.names();
-        let database = reader.postgres_url("DATABASE_URL");
-        reader.finish(|| {
-            Some(Self {
-                names: names?,
-                database: database?,
-            })
+        reader.finish(|| Self {
+            names: reader.names(),
+            database: reader.postgres_url("DATABASE_URL"),
         })
     }
 }

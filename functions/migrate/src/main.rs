@@ -4,23 +4,17 @@
 //! The event is ignored. The response lists the migrations that were applied:
 //! `{"schema":"demo","applied":["0001_sale"],"version":1}`.
 
-use std::process::ExitCode;
-
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use migrate::Settings;
 use serde::de::IgnoredAny;
 use shared::store::Store;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<ExitCode, Error> {
-    let Some(settings) = shared::start::settings(Settings::read) else {
-        return Ok(ExitCode::FAILURE);
-    };
+async fn main() -> Result<(), Error> {
+    let settings = shared::start::settings(Settings::read);
     // Migrations run one after the other, so one connection is enough.
-    let store = Store::connect(settings.database.as_str(), &settings.names, 1)?;
-    let store = &store;
+    let store = &Store::connect(settings.database.as_str(), &settings.names, 1)?;
     let run =
         |_: LambdaEvent<IgnoredAny>| async move { store.migrate().await.map_err(Error::from) };
-    lambda_runtime::run(service_fn(run)).await?;
-    Ok(ExitCode::SUCCESS)
+    lambda_runtime::run(service_fn(run)).await
 }

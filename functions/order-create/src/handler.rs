@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use lambda_batch::{BatchResponse, KafkaBatch, OutcomeCounts};
+use lambda_batch::{BatchResponse, KafkaBatch};
 use shared::gate::Gate;
-use shared::store::{Arrival, Decision, Store, StoredBatch};
+use shared::store::{Arrival, Decision, Store};
 use shared::telemetry::MetricLine;
 use shared::telemetry::traces::Tracer;
 
 use crate::settings::Settings;
-use crate::settle::{Settling, settle};
+use crate::settle::settle;
 use crate::traces;
 
 /// Time limit of the gate. An order that it does not settle in time stays dirty.
@@ -27,17 +27,10 @@ pub struct Creator {
 impl Creator {
     /// Opens the adapters, which connect when first used.
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
-        let store = Store::connect(
-            settings.database.as_str(),
-            &settings.names,
-            settings.connections,
-        )?;
-        let gate = Gate::connect(
-            settings.redis.as_str(),
-            settings.names.clone(),
-            GATE_TIMEOUT,
-        )?;
-        let tracer = Tracer::start(settings.traces.as_ref(), &settings.names, Duration::ZERO);
+        let names = &settings.names;
+        let store = Store::connect(settings.database.as_str(), names, settings.connections)?;
+        let gate = Gate::connect(settings.redis.as_str(), names.clone(), GATE_TIMEOUT)?;
+        let tracer = Tracer::start(settings.traces.as_ref(), names, Duration::ZERO);
         Ok(Self {
             settings,
             store,
@@ -58,39 +51,11 @@ impl Creator {
         stored.result().raise_alarms(batch);
         let ledger = stored.result().ledger(batch);
         let settling = settle(&self.gate, &self.store, &stored).await;
+        let counts = ledger.counts();
         let contended = stored.result().contended(batch.len());
-        self.measure(
-            &stored,
-            (ledger.counts(), contended),
-            &settling,
-            store_time,
-            began.elapsed(),
-        );
-        if self.tracer.is_on() {
-            let took = (began_at, SystemTime::now());
-            self.tracer
-                .record(traces::handled(&arrivals, &stored, took, |traceparent| {
-                    self.tracer.position(traceparent)
-                }));
-        }
-        self.tracer.flush().await;
-        ledger.response()
-    }
-
-    fn measure(
-        &self,
-        stored: &StoredBatch<'_>,
-        (counts, contended): (OutcomeCounts, u64),
-        settling: &Settling,
-        store: Duration,
-        all: Duration,
-    ) {
         let decided = |matches: fn(&Decision) -> bool| {
-            stored
-                .orders
-                .iter()
-                .filter(|order| matches(&order.decision))
-                .count() as u64
+            let orders = stored.orders.iter();
+            orders.filter(|order| matches(&order.decision)).count() as u64
         };
         MetricLine::new(&self.settings.names)
             .count("OrdersCreated", decided(|d| *d == Decision::Created))
@@ -105,8 +70,17 @@ impl Creator {
             .count("RecordsContended", contended)
             .count("OrdersUnsettled", settling.unsettled as u64)
             .count("PaymentsMatched", settling.paid as u64)
-            .milliseconds("StoreTime", store.as_secs_f64() * 1e3)
-            .milliseconds("BatchTime", all.as_secs_f64() * 1e3)
+            .milliseconds("StoreTime", store_time.as_secs_f64() * 1e3)
+            .milliseconds("BatchTime", began.elapsed().as_secs_f64() * 1e3)
             .emit();
+        if self.tracer.is_on() {
+            let took = (began_at, SystemTime::now());
+            self.tracer
+                .record(traces::handled(&arrivals, &stored, took, |traceparent| {
+                    self.tracer.position(traceparent)
+                }));
+        }
+        self.tracer.flush().await;
+        ledger.response()
     }
 }

@@ -26,28 +26,25 @@ pub struct Settings {
 impl Settings {
     /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
-        let names = reader.names();
-        let redis = reader.redis_url("REDIS_GATE_URL");
-        let database = reader.postgres_url("DATABASE_URL");
-        let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
-        let pay = reader.seconds_or("PAY_WINDOW_SECONDS", 1..=86_400, 900);
-        let min_pay = reader.seconds_or("MIN_PAY_WINDOW_SECONDS", 1..=86_400, 60);
-        let traces = TraceSettings::read(reader, "order-create");
-        if let (Some(pay), Some(min_pay)) = (pay, min_pay)
-            && min_pay > pay
-        {
-            let rule = format!("at most PAY_WINDOW_SECONDS ({})", pay.as_secs());
-            reader.refuse("MIN_PAY_WINDOW_SECONDS", min_pay.as_secs(), rule);
-        }
-        reader.finish(|| {
-            Some(Self {
-                names: names?,
-                redis: redis?,
-                database: database?,
-                connections: connections?,
-                min_pay_window: min_pay?,
-                traces: traces?,
-            })
+        reader.finish(|| Self {
+            names: reader.names(),
+            redis: reader.redis_url("REDIS_GATE_URL"),
+            database: reader.postgres_url("DATABASE_URL"),
+            connections: reader.integer_or("DB_CONNECTIONS", 1..=100, 2),
+            min_pay_window: min_pay_window(reader),
+            traces: TraceSettings::read(reader, "order-create"),
         })
     }
+}
+
+fn min_pay_window(reader: &Reader) -> Duration {
+    const PAY: &str = "PAY_WINDOW_SECONDS";
+    const MIN_PAY: &str = "MIN_PAY_WINDOW_SECONDS";
+    let pay = reader.seconds_or(PAY, 1..=86_400, 900);
+    let min_pay = reader.seconds_or(MIN_PAY, 1..=86_400, 60);
+    if min_pay > pay && reader.accepts(&[PAY, MIN_PAY]) {
+        let rule = format!("at most {PAY} ({})", pay.as_secs());
+        reader.refuse(MIN_PAY, min_pay.as_secs(), rule);
+    }
+    min_pay
 }

@@ -10,11 +10,9 @@ use futures::StreamExt;
 use futures::stream;
 use shared::gate::{Gate, OrderAt, ProgramRef, Settle, SettleTo, Settled};
 use shared::message::OrderNumber;
-use shared::reconcile::settle_of;
+use shared::reconcile::{Reconciled, reconcile, settle_of};
 use shared::store::{Decision, OrderRow, Store, StoreError, StoredBatch, StoredOrder};
 
-/// Maximum rounds for orders that change while they are settled.
-const MAX_ROUNDS: u32 = 8;
 /// Orders settled at the same time over one connection, which pipelines them.
 const CONCURRENCY: usize = 512;
 
@@ -75,65 +73,54 @@ async fn try_settle(
             Decision::Rejected { holders } => Some(holders.iter().map(|holder| holder.number)),
             _ => None,
         });
+    // Orders that hold seats which orders of the batch requested, and those that lost their seats to
+    // them in the gate.
     let others: BTreeSet<OrderNumber> = holders.flatten().chain(settled.displaced).collect();
     let mut failed = settled.failed;
-    let known = stored
-        .orders
-        .iter()
-        .map(|order| &order.row)
-        .map(|row| newer.get(&row.number).unwrap_or(row));
-    failed.extend(
-        settle_newer(
-            gate,
-            store,
-            known.map(|row| (row.number, row.version)).collect(),
-        )
-        .await?,
-    );
+    let version = |row: &OrderRow| (row.number, row.version);
+    let rows = stored.orders.iter().map(|order| &order.row);
+    let known: Vec<_> = rows
+        .map(|row| version(newer.get(&row.number).unwrap_or(row)))
+        .collect();
+    // Orders that have changed since. Without this, an order that was paid and settled in between
+    // would have a timeout again.
+    let changed = store.newer_orders(&known).await?;
+    failed.extend(settle_rows(gate, store, &changed).await?);
     let failed: Vec<OrderNumber> = failed.into_iter().collect();
     for (at, batch) in stored.unsettled.iter().enumerate() {
-        store
-            .clear_batch(*batch, if at == 0 { &failed } else { &[] })
-            .await?;
+        let unsettled = if at == 0 { &failed[..] } else { &[] };
+        store.clear_batch(*batch, unsettled).await?;
     }
-    let clean: Vec<_> = newer
-        .values()
-        .filter(|row| !failed.contains(&row.number))
-        .map(|row| (row.number, row.version))
-        .collect();
-    clear(store, &clean).await?;
-    reconcile_others(gate, store, &others).await?;
+    let mut clean: Vec<_> = newer.values().map(version).collect();
+    clean.retain(|(number, _)| !failed.contains(number));
+    if !clean.is_empty() {
+        store.clear_dirty(&clean).await?;
+    }
+    if !others.is_empty() {
+        let others: Vec<OrderNumber> = others.into_iter().collect();
+        settle_rows(gate, store, &store.orders(&others).await?).await?;
+    }
     Ok(Settling {
         unsettled: failed.len(),
         paid: newer.len(),
     })
 }
 
-/// Settles orders again that have changed since the versions that were settled. Without this, an
-/// order that was paid and settled in between would have a timeout again. Returns those that
-/// failed.
-async fn settle_newer(
+/// Settles orders by their rows. Returns those that failed.
+async fn settle_rows(
     gate: &Gate,
     store: &Store,
-    mut known: Vec<(OrderNumber, i64)>,
-) -> Result<BTreeSet<OrderNumber>, StoreError> {
-    let mut failed = BTreeSet::new();
-    for _ in 0..MAX_ROUNDS {
-        let rows = store.newer_orders(&known).await?;
-        if rows.is_empty() {
-            break;
-        }
-        let settled = settle_all(gate, rows.iter().filter_map(settle_of).collect()).await;
-        known = rows.iter().map(|row| (row.number, row.version)).collect();
-        let clean: Vec<_> = known
-            .iter()
-            .filter(|(number, _)| !settled.failed.contains(number))
-            .copied()
-            .collect();
-        clear(store, &clean).await?;
-        failed.extend(settled.failed);
+    rows: &[OrderRow],
+) -> Result<Vec<OrderNumber>, StoreError> {
+    let Reconciled {
+        failed, waiting, ..
+    } = reconcile(gate, store, rows).await?;
+    let orders = failed.len() + waiting.len();
+    if let Some((_, error)) = failed.first() {
+        tracing::warn!(%error, orders, "some orders are not settled; the sweep will settle them");
     }
-    Ok(failed)
+    let failed = failed.into_iter().map(|(number, _)| number);
+    Ok(failed.chain(waiting).collect())
 }
 
 /// The request that settles an order.
@@ -204,33 +191,4 @@ async fn settle_all(gate: &Gate, orders: Vec<Settle>) -> SettledOrders {
         tracing::warn!(%error, orders, "some orders are not settled; the sweep will settle them");
     }
     settled
-}
-
-/// Settles other orders by their rows: those that hold seats which orders of the batch requested,
-/// and those that lost their seats to them in the gate.
-async fn reconcile_others(
-    gate: &Gate,
-    store: &Store,
-    numbers: &BTreeSet<OrderNumber>,
-) -> Result<(), StoreError> {
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    let numbers: Vec<OrderNumber> = numbers.iter().copied().collect();
-    let rows = store.orders(&numbers).await?;
-    let settled = settle_all(gate, rows.iter().filter_map(settle_of).collect()).await;
-    let clean: Vec<_> = rows
-        .iter()
-        .filter(|row| !settled.failed.contains(&row.number))
-        .map(|row| (row.number, row.version))
-        .collect();
-    clear(store, &clean).await?;
-    settle_newer(gate, store, clean).await.map(drop)
-}
-
-async fn clear(store: &Store, clean: &[(OrderNumber, i64)]) -> Result<(), StoreError> {
-    if clean.is_empty() {
-        return Ok(());
-    }
-    store.clear_dirty(clean).await.map(drop)
 }

@@ -35,6 +35,13 @@ impl Claims {
             .map_err(|e| Problem::unauthorized(format!("the token's sub cannot be used: {e}")))
     }
 
+    /// The user of a token with this scope.
+    pub fn user_with(&self, scope: &str) -> Result<UserId, Problem> {
+        let user = self.user()?;
+        self.require_scope(scope)?;
+        Ok(user)
+    }
+
     /// Whether the token has this scope: claim `scope`, else `scp` (Okta, Entra). The gateway
     /// writes a list as `[a b]`.
     pub fn has_scope(&self, scope: &str) -> bool {

@@ -90,129 +90,98 @@ pub enum KafkaSecurity {
 impl Settings {
     /// Reads all of them, or returns every problem.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
-        let names = reader.names();
-        let redis = reader.redis_url("REDIS_GATE_URL");
-        let cache = CacheSettings::read(reader);
-        let database = reader.postgres_url("DATABASE_URL");
-        let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
-        let brokers = reader.brokers("KAFKA_BROKERS");
-        let security = security(reader);
-        let topic = reader.text_or("ORDERS_TOPIC", "order-create");
-        let windows = windows(reader);
-        let user_limit = reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6);
-        let webhook_secrets = reader.secrets(
-            "PAYMENT_WEBHOOK_SECRET",
-            &["PAYMENT_WEBHOOK_SECRET_NEXT"],
-            16,
-        );
-        let webhook_tolerance = reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300);
-        let waiting = waiting(reader);
-        let calls = calls(reader, names.as_ref());
-        let traces = TraceSettings::read(reader, "storefront");
         reader.finish(|| {
-            let names = names?;
-            Some(Self {
-                topic: names.topic(&topic?),
+            let names = reader.names();
+            Self {
+                redis: reader.redis_url("REDIS_GATE_URL"),
+                cache: CacheSettings::read(reader),
+                database: reader.postgres_url("DATABASE_URL"),
+                connections: reader.integer_or("DB_CONNECTIONS", 1..=100, 2),
+                brokers: reader.brokers("KAFKA_BROKERS"),
+                security: security(reader),
+                topic: names.topic(&reader.text_or("ORDERS_TOPIC", "order-create")),
+                windows: windows(reader),
+                user_limit: reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6),
+                webhook_secrets: reader.secrets(
+                    "PAYMENT_WEBHOOK_SECRET",
+                    &["PAYMENT_WEBHOOK_SECRET_NEXT"],
+                    16,
+                ),
+                webhook_tolerance: reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300),
+                waiting: waiting(reader),
+                calls: calls(reader, &names),
+                traces: TraceSettings::read(reader, "storefront"),
                 names,
-                redis: redis?,
-                cache: cache?,
-                database: database?,
-                connections: connections?,
-                brokers: brokers?,
-                security: security?,
-                windows: windows?,
-                user_limit: user_limit?,
-                webhook_secrets: webhook_secrets?,
-                webhook_tolerance: webhook_tolerance?,
-                waiting: waiting?,
-                calls: calls?,
-                traces: traces?,
-            })
+            }
         })
     }
 }
 
-fn windows(reader: &Reader) -> Option<Windows> {
-    let pay = reader.seconds_or("PAY_WINDOW_SECONDS", 1..=86_400, 900);
-    let publish = reader.milliseconds_or("PUBLISH_WINDOW_MS", 1_000..=600_000, 30_000);
-    let delivery = reader.milliseconds_or("DELIVERY_TIMEOUT_MS", 500..=300_000, 10_000);
-    let ms = |time: Duration| time.as_millis() as u64;
-    let pay_ms = ms(pay?);
-    let publish_ms = ms(publish?);
-    let delivery_ms = ms(delivery?);
-    // The minimum time to pay is a setting of order-create; zero contradicts nothing.
-    match (Windows {
-        pay_ms,
+fn windows(reader: &Reader) -> Windows {
+    const VARIABLES: [&str; 3] = [
+        "DELIVERY_TIMEOUT_MS",
+        "PUBLISH_WINDOW_MS",
+        "PAY_WINDOW_SECONDS",
+    ];
+    let [delivery, publish, pay] = VARIABLES;
+    let windows = Windows {
+        pay_ms: reader.integer_or(pay, 1..=86_400, 900) * 1000,
+        // A setting of order-create; zero contradicts nothing.
         min_pay_ms: 0,
-        publish_ms,
-        delivery_ms,
-    })
-    .checked()
+        publish_ms: reader.integer_or(publish, 1_000..=600_000, 30_000),
+        delivery_ms: reader.integer_or(delivery, 500..=300_000, 10_000),
+    };
+    if let Err(e) = windows.checked()
+        && reader.accepts(&VARIABLES)
     {
-        Ok(windows) => Some(windows),
-        Err(e) => {
-            let together = "DELIVERY_TIMEOUT_MS, PUBLISH_WINDOW_MS, PAY_WINDOW_SECONDS";
-            reader.refuse(
-                together,
-                format_args!("contradict each other: {e}"),
-                "delivery timeout < publish window <= pay window",
-            );
-            None
-        }
+        reader.refuse(
+            &VARIABLES.join(", "),
+            format_args!("contradict each other: {e}"),
+            "delivery timeout < publish window <= pay window",
+        );
     }
+    windows
 }
 
 /// A share of all instances, rounded down: with few instances no request waits.
-fn waiting(reader: &Reader) -> Option<WaitSettings> {
+fn waiting(reader: &Reader) -> WaitSettings {
     let instances = reader.integer_or("STOREFRONT_CONCURRENCY", 0..=1_000_000_u32, 100);
     let percent = reader.integer_or("ORDER_WAIT_PERCENT", 0..=75_u32, 25);
-    let stall = reader.milliseconds_or("ORDER_WAIT_STALL_MS", 100..=60_000, 10_000);
-    Some(WaitSettings {
-        places: instances? * percent? / 100,
-        stall: stall?,
-    })
-}
-
-fn calls(reader: &Reader, names: Option<&Names>) -> Option<CallSettings> {
-    let enabled = reader.switch_or("API_CALLS_ENABLED", false);
-    let topic = reader.text_or("API_CALLS_TOPIC", "api-call");
-    let queue = reader.integer_or("API_CALL_QUEUE", 1..=1_000_000, 10_000);
-    let flush = reader.milliseconds_or("API_CALL_FLUSH_MS", 0..=5_000, 0);
-    let instance = reader
-        .optional_text("AWS_LAMBDA_LOG_STREAM_NAME")
-        .and_then(|name| CallInstance::new(name).ok());
-    Some(CallSettings {
-        enabled: enabled?,
-        topic: names?.topic(&topic?),
-        queue: queue?,
-        flush: flush?,
-        instance,
-    })
-}
-
-fn security(reader: &Reader) -> Option<KafkaSecurity> {
-    match reader.text_or("KAFKA_SECURITY", "plaintext")?.as_str() {
-        "plaintext" => Some(KafkaSecurity::Plaintext),
-        "sasl_ssl" => {
-            let mechanism = reader.text_or("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512");
-            let username = reader.text(
-                "KAFKA_USERNAME",
-                "the name for SASL, as KAFKA_SECURITY is sasl_ssl",
-            );
-            let password = reader.secret("KAFKA_PASSWORD", 1);
-            Some(KafkaSecurity::SaslSsl {
-                mechanism: mechanism?,
-                username: username?,
-                password: password?,
-            })
-        }
-        other => {
-            reader.refuse(
-                "KAFKA_SECURITY",
-                format_args!("is {other:?}"),
-                "plaintext or sasl_ssl",
-            );
-            None
-        }
+    WaitSettings {
+        places: instances * percent / 100,
+        stall: reader.milliseconds_or("ORDER_WAIT_STALL_MS", 100..=60_000, 10_000),
     }
+}
+
+fn calls(reader: &Reader, names: &Names) -> CallSettings {
+    CallSettings {
+        enabled: reader.switch_or("API_CALLS_ENABLED", false),
+        topic: names.topic(&reader.text_or("API_CALLS_TOPIC", "api-call")),
+        queue: reader.integer_or("API_CALL_QUEUE", 1..=1_000_000, 10_000),
+        flush: reader.milliseconds_or("API_CALL_FLUSH_MS", 0..=5_000, 0),
+        instance: reader
+            .optional_text("AWS_LAMBDA_LOG_STREAM_NAME")
+            .and_then(|name| CallInstance::new(name).ok()),
+    }
+}
+
+fn security(reader: &Reader) -> KafkaSecurity {
+    let plaintext = KafkaSecurity::Plaintext;
+    reader.parsed_or(
+        "KAFKA_SECURITY",
+        "plaintext or sasl_ssl",
+        plaintext,
+        |text| match text {
+            "plaintext" => Some(KafkaSecurity::Plaintext),
+            "sasl_ssl" => Some(KafkaSecurity::SaslSsl {
+                mechanism: reader.text_or("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
+                username: reader.text(
+                    "KAFKA_USERNAME",
+                    "the name for SASL, as KAFKA_SECURITY is sasl_ssl",
+                ),
+                password: reader.secret("KAFKA_PASSWORD", 1),
+            }),
+            _ => None,
+        },
+    )
 }

@@ -67,13 +67,8 @@ struct Batch {
 impl Bridge {
     /// A bridge to the queue in the settings. Adapters connect on first use.
     pub async fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
-        let link = Link::open(settings.redis.as_str(), REDIS_TIMEOUT)?;
         let queue = Queue::connect(&settings.queue_url, &settings.sqs, settings.sqs_timeout).await;
-        Ok(Self {
-            settings,
-            link,
-            queue,
-        })
+        Self::over(settings, queue)
     }
 
     /// A bridge to a given queue.
@@ -114,7 +109,8 @@ impl Bridge {
             reading.clone(),
         );
         let mut report = Report::default();
-        let mut measured = Measured::default();
+        let mut measured = report;
+        let mut measured_at = Instant::now();
         while !stop.has_come() {
             let entries = tokio::select! {
                 entries = reader.next(stop.latest().min(Instant::now() + MEASURE_EVERY)) => entries,
@@ -126,8 +122,10 @@ impl Bridge {
             let counts = reader.counts();
             report.taken_over = counts.taken_over;
             report.given_up = counts.parked;
-            if measured.at.elapsed() >= MEASURE_EVERY {
-                self.measure(&reader, &report, &mut measured).await;
+            if measured_at.elapsed() >= MEASURE_EVERY {
+                self.measure(&reader, &report, &measured).await;
+                measured = report;
+                measured_at = Instant::now();
             }
         }
         match reader.leave().await {
@@ -139,7 +137,7 @@ impl Bridge {
                 );
             }
         }
-        self.measure(&reader, &report, &mut measured).await;
+        self.measure(&reader, &report, &measured).await;
         tracing::info!(report = %serde_json::to_string(&report).unwrap_or_default(), "run ended");
         report
     }
@@ -180,17 +178,12 @@ impl Bridge {
 
     fn translate(&self, entries: Vec<Delivery>) -> Batch {
         let mut batch = Batch::default();
+        let fifo_field = self.settings.fifo_field.as_deref();
         for Delivery { entry, .. } in entries {
-            match translate(
-                &self.settings.stream,
-                &entry,
-                self.settings.fifo_field.as_deref(),
-            ) {
-                Ok(message) => batch.items.push(Item {
-                    id: entry.id,
-                    message,
-                }),
-                Err(reason) => batch.refused.push((entry.id, reason)),
+            let id = entry.id;
+            match translate(&self.settings.stream, &entry, fifo_field) {
+                Ok(message) => batch.items.push(Item { id, message }),
+                Err(reason) => batch.refused.push((id, reason)),
             }
         }
         batch
@@ -230,30 +223,15 @@ impl Bridge {
         }
     }
 
-    /// Writes metrics: the counts since the last line, and the progress of the group.
-    async fn measure(&self, reader: &GroupReader, report: &Report, measured: &mut Measured) {
-        let since = |now: u64, then: u64| now.saturating_sub(then);
+    /// Writes metrics: the counts since the `last` line, and the progress of the group.
+    async fn measure(&self, reader: &GroupReader, report: &Report, last: &Report) {
+        let since = |count: fn(&Report) -> u64| count(report).saturating_sub(count(last));
         let mut line = MetricLine::new(&self.settings.names)
             .field("stream", self.settings.stream.as_str())
-            .count(
-                "EntriesForwarded",
-                since(report.forwarded, measured.report.forwarded),
-            )
-            .count(
-                "EntriesParked",
-                since(
-                    report.parked + report.given_up,
-                    measured.report.parked + measured.report.given_up,
-                ),
-            )
-            .count(
-                "EntriesTakenOver",
-                since(report.taken_over, measured.report.taken_over),
-            )
-            .count(
-                "ForwardingFailed",
-                since(report.failed, measured.report.failed),
-            );
+            .count("EntriesForwarded", since(|r| r.forwarded))
+            .count("EntriesParked", since(|r| r.parked + r.given_up))
+            .count("EntriesTakenOver", since(|r| r.taken_over))
+            .count("ForwardingFailed", since(|r| r.failed));
         match reader.state().await {
             Ok(state) => {
                 line = line.count("StreamPending", state.pending);
@@ -267,29 +245,12 @@ impl Bridge {
             Err(error) => tracing::warn!(%error, "the progress of the group cannot be read"),
         }
         line.emit();
-        measured.report = *report;
-        measured.at = Instant::now();
     }
 }
 
 impl Batch {
     const fn is_empty(&self) -> bool {
         self.items.is_empty() && self.sent.is_empty() && self.refused.is_empty()
-    }
-}
-
-/// The last line of metrics.
-struct Measured {
-    at: Instant,
-    report: Report,
-}
-
-impl Default for Measured {
-    fn default() -> Self {
-        Self {
-            at: Instant::now(),
-            report: Report::default(),
-        }
     }
 }
 

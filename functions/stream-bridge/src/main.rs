@@ -1,7 +1,5 @@
 //! Wires the stream-bridge: one run for each tick, or a single run until SIGTERM.
 
-use std::process::ExitCode;
-
 use lambda_batch::Tick;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use stream_bridge::{Bridge, Mode, Settings, Stop};
@@ -9,10 +7,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<ExitCode, Error> {
-    let Some(settings) = shared::start::settings(Settings::read) else {
-        return Ok(ExitCode::FAILURE);
-    };
+async fn main() -> Result<(), Error> {
+    let settings = shared::start::settings(Settings::read);
     let mode = settings.mode;
     let timeout = settings.timeout;
     let bridge = &Bridge::open(settings).await?;
@@ -20,10 +16,7 @@ async fn main() -> Result<ExitCode, Error> {
         Mode::Lambda => {
             let tick = |event: LambdaEvent<Tick>| async move {
                 // Not the deadline of the event: another machine's clock set it.
-                bridge
-                    .tick(&event.payload, timeout)
-                    .await
-                    .map_err(Error::from)
+                Ok::<_, Error>(bridge.tick(&event.payload, timeout).await?)
             };
             lambda_runtime::run(service_fn(tick)).await?;
         }
@@ -42,5 +35,5 @@ async fn main() -> Result<ExitCode, Error> {
             tokio::join!(bridge.run(&stop), wait_for_signal);
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -46,9 +46,13 @@ pub async fn send(queue: &Queue, items: Vec<Item>) -> SendResult {
     while !waiting.is_empty() {
         let (wave, later) = wave(waiting, &stopped, &mut result.left);
         let sizes: Vec<usize> = wave.iter().map(|item| item.message.size()).collect();
-        let requests = batches(&sizes)
-            .into_iter()
-            .map(|range| request(queue, &wave[range]));
+        let requests = batches(&sizes).into_iter().map(async |range| {
+            let messages: Vec<_> = wave[range]
+                .iter()
+                .map(|item| item.message.clone())
+                .collect();
+            (messages.len(), queue.send(&messages).await)
+        });
         let replies = join_all(requests).await;
         let mut wave = wave.into_iter();
         for (count, reply) in replies {
@@ -106,10 +110,4 @@ fn wave(
         }
     }
     (now, later)
-}
-
-/// Sends one request. Returns its number of messages and its result.
-async fn request(queue: &Queue, items: &[Item]) -> (usize, Result<Vec<Sent>, SqsError>) {
-    let messages: Vec<NewMessage> = items.iter().map(|item| item.message.clone()).collect();
-    (items.len(), queue.send(&messages).await)
 }

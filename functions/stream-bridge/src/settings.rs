@@ -12,6 +12,10 @@ pub(crate) const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
 /// When consumers of ended runs are deleted, if they hold no entry.
 const FORGET: Duration = Duration::from_secs(600);
 
+const QUEUE: &str = "QUEUE_URL";
+const SQS_TIMEOUT: &str = "SQS_TIMEOUT_MS";
+const STOP_MARGIN: &str = "STOP_MARGIN_MS";
+
 /// How the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -53,90 +57,81 @@ pub struct Settings {
 impl Settings {
     /// Reads the settings and reports all problems together.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
-        let mode = mode(reader);
-        let names = reader.names();
-        let redis = reader.redis_url("REDIS_CACHE_URL");
-        let stream = reader.text_or("STREAM", "program-changed");
-        let group = reader.text_or("STREAM_GROUP", "stream-bridge");
-        let queue_url = reader.url("QUEUE_URL", &["http", "https"]);
-        let sqs = Access::read(reader);
-        let batch = reader.integer_or("STREAM_BATCH", 1..=1_000, 100);
-        let block = reader.milliseconds_or("STREAM_BLOCK_MS", 1..=60_000, 5_000);
-        let idle = reader.milliseconds_or("TAKE_OVER_IDLE_MS", 100..=3_600_000, 30_000);
-        let max_deliveries = reader.integer_or("MAX_DELIVERIES", 1..=1_000, 5);
-        let sqs_timeout = reader.milliseconds_or("SQS_TIMEOUT_MS", 100..=30_000, 5_000);
-        let stop_margin = reader.milliseconds_or("STOP_MARGIN_MS", 100..=60_000, 8_000);
-        let timeout = reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 75);
-        let fifo_field = reader.optional_text("FIFO_GROUP_FIELD");
-        if let Some((margin, request)) = stop_margin.zip(sqs_timeout) {
-            let min = request + 2 * REDIS_TIMEOUT;
-            if margin < min {
-                let allowed = format!(
-                    "at least SQS_TIMEOUT_MS + 2000, {} here, to finish requests in flight",
-                    min.as_millis()
-                );
-                reader.refuse(
-                    "STOP_MARGIN_MS",
-                    format_args!("is {}", margin.as_millis()),
-                    allowed,
-                );
-            }
-        }
-        if let Some(url) = &queue_url
-            && url.as_str().strip_suffix(".fifo").is_some() != fifo_field.is_some()
-        {
-            let allowed = "the field whose value is the message group if QUEUE_URL ends with \
-                           .fifo, and missing if not";
-            reader.refuse(
-                "FIFO_GROUP_FIELD",
-                if fifo_field.is_some() {
-                    "is given"
-                } else {
-                    "is missing"
-                },
-                allowed,
-            );
-        }
         reader.finish(|| {
-            Some(Self {
-                mode: mode?,
-                names: names?,
-                redis: redis?,
-                stream: stream?,
-                group: group?,
+            let mode = mode(reader);
+            let names = reader.names();
+            let redis = reader.redis_url("REDIS_CACHE_URL");
+            let stream = reader.text_or("STREAM", "program-changed");
+            let group = reader.text_or("STREAM_GROUP", "stream-bridge");
+            let queue_url = reader.url(QUEUE, &["http", "https"]).as_str().to_owned();
+            let fifo_field = fifo_field(reader, &queue_url);
+            let sqs_timeout = reader.milliseconds_or(SQS_TIMEOUT, 100..=30_000, 5_000);
+            Self {
+                mode,
+                names,
+                redis,
+                stream,
+                group,
                 reading: GroupSettings {
-                    batch: batch?,
-                    block: block?,
-                    idle: idle?,
-                    max_deliveries: max_deliveries?,
+                    batch: reader.integer_or("STREAM_BATCH", 1..=1_000, 100),
+                    block: reader.milliseconds_or("STREAM_BLOCK_MS", 1..=60_000, 5_000),
+                    idle: reader.milliseconds_or("TAKE_OVER_IDLE_MS", 100..=3_600_000, 30_000),
+                    max_deliveries: reader.integer_or("MAX_DELIVERIES", 1..=1_000, 5),
                     forget: FORGET,
                     ordered: fifo_field.is_some(),
                 },
-                queue_url: queue_url?.as_str().to_owned(),
-                sqs: sqs?,
-                sqs_timeout: sqs_timeout?,
+                queue_url,
+                sqs: Access::read(reader),
+                sqs_timeout,
                 fifo_field,
-                timeout: timeout?,
-                stop_margin: stop_margin?,
-            })
+                timeout: reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 75),
+                stop_margin: stop_margin(reader, sqs_timeout),
+            }
         })
     }
 }
 
-/// `MODE`, or `lambda` if the Runtime API is present, or `always-on`.
-fn mode(reader: &Reader) -> Option<Mode> {
-    match reader.optional_text("MODE").as_deref() {
-        Some("lambda") => Some(Mode::Lambda),
-        Some("always-on") => Some(Mode::AlwaysOn),
-        Some(other) => {
-            reader.refuse(
-                "MODE",
-                format_args!("is {other:?}"),
-                "lambda or always-on; if missing: lambda where AWS_LAMBDA_RUNTIME_API is set",
-            );
-            None
-        }
-        None if reader.optional_text("AWS_LAMBDA_RUNTIME_API").is_some() => Some(Mode::Lambda),
-        None => Some(Mode::AlwaysOn),
+/// Long enough to finish the requests in flight.
+fn stop_margin(reader: &Reader, sqs_timeout: Duration) -> Duration {
+    let margin = reader.milliseconds_or(STOP_MARGIN, 100..=60_000, 8_000);
+    let min = sqs_timeout + 2 * REDIS_TIMEOUT;
+    if margin < min && reader.accepts(&[STOP_MARGIN, SQS_TIMEOUT]) {
+        let allowed = format!(
+            "at least SQS_TIMEOUT_MS + 2000, {} here, to finish requests in flight",
+            min.as_millis()
+        );
+        let wrong = format_args!("is {}", margin.as_millis());
+        reader.refuse(STOP_MARGIN, wrong, allowed);
     }
+    margin
+}
+
+/// Given exactly if the queue is a FIFO queue.
+fn fifo_field(reader: &Reader, queue_url: &str) -> Option<String> {
+    let field = reader.optional_text("FIFO_GROUP_FIELD");
+    let wrong = match (queue_url.strip_suffix(".fifo").is_some(), &field) {
+        (false, Some(_)) => "is given",
+        (true, None) => "is missing",
+        _ => return field,
+    };
+    if reader.accepts(&[QUEUE]) {
+        let allowed = "the field whose value is the message group if QUEUE_URL ends with .fifo, and \
+                       missing if not";
+        reader.refuse("FIFO_GROUP_FIELD", wrong, allowed);
+    }
+    field
+}
+
+/// `MODE`, or `lambda` if the Runtime API is present, or `always-on`.
+fn mode(reader: &Reader) -> Mode {
+    let default = match reader.optional_text("AWS_LAMBDA_RUNTIME_API") {
+        Some(_) => Mode::Lambda,
+        None => Mode::AlwaysOn,
+    };
+    let allowed = "lambda or always-on; if missing: lambda where AWS_LAMBDA_RUNTIME_API is set";
+    reader.parsed_or("MODE", allowed, default, |mode| match mode {
+        "lambda" => Some(Mode::Lambda),
+        "always-on" => Some(Mode::AlwaysOn),
+        _ => None,
+    })
 }

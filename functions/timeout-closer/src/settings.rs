@@ -41,36 +41,23 @@ pub struct Settings {
 impl Settings {
     /// Reads all settings, or returns every problem.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
-        let names = reader.names();
-        let redis = reader.redis_url("REDIS_GATE_URL");
-        let streams = ProgramStreams::read(reader);
-        let database = reader.postgres_url("DATABASE_URL");
-        let connections = reader.integer_or("DB_CONNECTIONS", 1..=100, 2);
-        let timeout = reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 55);
-        let topic = reader.text_or("ORDERS_TOPIC", "order-create");
-        let claim_limit = reader.integer_or("CLAIM_LIMIT", 1..=10_000, 256);
-        let lease = reader.milliseconds_or("LEASE_MS", 1_000..=900_000, 30_000);
-        let sweep_every = reader.seconds_or("SWEEP_EVERY_SECONDS", 1..=86_400, 60);
-        let sweep_limit = reader.integer_or("SWEEP_LIMIT", 1..=10_000, 500);
-        let publish_limit = reader.integer_or("PUBLISH_LIMIT", 1..=10_000, 100);
-        let traces = TraceSettings::read(reader, "timeout-closer");
         reader.finish(|| {
-            let names = names?;
-            Some(Self {
-                topic: names.topic(&topic?),
+            let names = reader.names();
+            Self {
+                redis: reader.redis_url("REDIS_GATE_URL"),
+                streams: ProgramStreams::read(reader),
+                database: reader.postgres_url("DATABASE_URL"),
+                connections: reader.integer_or("DB_CONNECTIONS", 1..=100, 2),
+                timeout: reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 55),
+                topic: names.topic(&reader.text_or("ORDERS_TOPIC", "order-create")),
+                claim_limit: reader.integer_or("CLAIM_LIMIT", 1..=10_000, 256),
+                lease: reader.milliseconds_or("LEASE_MS", 1_000..=900_000, 30_000),
+                sweep_every: reader.seconds_or("SWEEP_EVERY_SECONDS", 1..=86_400, 60),
+                sweep_limit: reader.integer_or("SWEEP_LIMIT", 1..=10_000, 500),
+                publish_limit: reader.integer_or("PUBLISH_LIMIT", 1..=10_000, 100),
+                traces: TraceSettings::read(reader, "timeout-closer"),
                 names,
-                redis: redis?,
-                streams: streams?,
-                database: database?,
-                connections: connections?,
-                timeout: timeout?,
-                claim_limit: claim_limit?,
-                lease: lease?,
-                sweep_every: sweep_every?,
-                sweep_limit: sweep_limit?,
-                publish_limit: publish_limit?,
-                traces: traces?,
-            })
+            }
         })
     }
 }

@@ -13,6 +13,8 @@ use redis_streams::Bounds;
 
 /// Maximum time to live in memory of a process without a change feed.
 const UNFED_TTL_MS: u64 = 2_000;
+/// Whether the process follows the changes.
+const READER: &str = "PROGRAM_CACHE_READER";
 
 /// The streams of program changes.
 #[derive(Debug, Clone)]
@@ -30,32 +32,15 @@ pub struct ProgramStreams {
 }
 
 impl ProgramStreams {
-    /// Reads the settings; `None` if some are invalid, which `reader` reports.
-    pub fn read(reader: &Reader) -> Option<Self> {
-        let redis = reader.redis_url("REDIS_CACHE_URL");
-        let timeout = reader.milliseconds_or("CACHE_TIMEOUT_MS", 10..=10_000, 250);
-        let changed = reader.text_or("PROGRAM_CHANGED_STREAM", "program-changed");
-        let evicted = reader.text_or("PROGRAM_EVICTED_STREAM", "program-evicted");
-        let keep = reader.integer_or("PROGRAM_STREAM_KEEP", 1..=1_000_000, 1_000);
-        let max = reader.integer_or("PROGRAM_STREAM_MOST", 201..=10_000_000, 100_000);
-        let bounds = match Bounds::new(keep?, max?) {
-            Ok(bounds) => Some(bounds),
-            Err(e) => {
-                reader.refuse(
-                    "PROGRAM_STREAM_KEEP, PROGRAM_STREAM_MOST",
-                    "contradict each other",
-                    e.rule,
-                );
-                None
-            }
-        };
-        Some(Self {
-            redis: redis?,
-            timeout: timeout?,
-            changed: changed?,
-            evicted: evicted?,
-            bounds: bounds?,
-        })
+    /// Reads the settings.
+    pub fn read(reader: &Reader) -> Self {
+        Self {
+            redis: reader.redis_url("REDIS_CACHE_URL"),
+            timeout: reader.milliseconds_or("CACHE_TIMEOUT_MS", 10..=10_000, 250),
+            changed: reader.text_or("PROGRAM_CHANGED_STREAM", "program-changed"),
+            evicted: reader.text_or("PROGRAM_EVICTED_STREAM", "program-evicted"),
+            bounds: bounds(reader),
+        }
     }
 
     /// A link to the Redis of caches and streams.
@@ -74,6 +59,19 @@ impl ProgramStreams {
     }
 }
 
+fn bounds(reader: &Reader) -> Bounds {
+    let keep = reader.integer_or("PROGRAM_STREAM_KEEP", 1..=1_000_000, 1_000);
+    let max = reader.integer_or("PROGRAM_STREAM_MOST", 201..=10_000_000, 100_000);
+    let bounds = Bounds::new(keep, max).or_else(|e| {
+        if reader.accepts(&["PROGRAM_STREAM_KEEP", "PROGRAM_STREAM_MOST"]) {
+            let both = "PROGRAM_STREAM_KEEP, PROGRAM_STREAM_MOST";
+            reader.refuse(both, "contradict each other", e.rule);
+        }
+        Bounds::new(1_000, 100_000)
+    });
+    bounds.unwrap_or_else(|_| unreachable!("the defaults are valid"))
+}
+
 /// Settings of a process that reads programs.
 #[derive(Debug, Clone)]
 pub struct CacheSettings {
@@ -86,36 +84,35 @@ pub struct CacheSettings {
 }
 
 impl CacheSettings {
-    /// Reads the settings; `None` if some are invalid, which `reader` reports.
-    pub fn read(reader: &Reader) -> Option<Self> {
+    /// Reads the settings.
+    pub fn read(reader: &Reader) -> Self {
         let streams = ProgramStreams::read(reader);
         let shared_ttl =
             reader.milliseconds_or("PROGRAM_CACHE_SHARED_TTL_MS", 100..=86_400_000, 60_000);
         let absent_ttl = reader.milliseconds_or("PROGRAM_CACHE_ABSENT_TTL_MS", 1..=60_000, 1_000);
         let entries = reader.integer_or("PROGRAM_CACHE_ENTRIES", 1..=1_000_000, 1_000);
         let fresh_for = reader.milliseconds_or("PROGRAM_CACHE_FRESH_MS", 200..=60_000, 2_000);
-        let feed = if reader.switch_or("PROGRAM_CACHE_READER", false)? {
-            fresh_for.map(|fresh_for| ChangeFeed::Follows { fresh_for })
-        } else {
-            Some(ChangeFeed::Unavailable)
-        };
+        let follows = reader.switch_or(READER, false);
         // Without a change feed, age alone bounds outdated data.
-        let max_ttl = if feed == Some(ChangeFeed::Unavailable) {
-            UNFED_TTL_MS
-        } else {
+        let max_ttl = if follows || !reader.accepts(&[READER]) {
             3_600_000
+        } else {
+            UNFED_TTL_MS
         };
-        let ttl = reader.milliseconds_or("PROGRAM_CACHE_TTL_MS", 1..=max_ttl, UNFED_TTL_MS);
-        Some(Self {
-            streams: streams?,
+        Self {
+            streams,
             retention: Retention {
-                entries: entries?,
-                ttl: ttl?,
-                shared_ttl: shared_ttl?,
-                absent_ttl: absent_ttl?,
+                entries,
+                ttl: reader.milliseconds_or("PROGRAM_CACHE_TTL_MS", 1..=max_ttl, UNFED_TTL_MS),
+                shared_ttl,
+                absent_ttl,
             },
-            feed: feed?,
-        })
+            feed: if follows {
+                ChangeFeed::Follows { fresh_for }
+            } else {
+                ChangeFeed::Unavailable
+            },
+        }
     }
 
     /// The caches in front of `source`. They connect on first use. The caller starts

@@ -11,9 +11,10 @@
 //! struct Settings { names: shared::naming::Names, claim_limit: u32 }
 //!
 //! fn read(reader: &Reader) -> Result<Settings, Problems> {
-//!     let names = reader.names();
-//!     let claim_limit = reader.integer_or("CLAIM_LIMIT", 1..=10_000, 500);
-//!     reader.finish(|| Some(Settings { names: names?, claim_limit: claim_limit? }))
+//!     reader.finish(|| Settings {
+//!         names: reader.names(),
+//!         claim_limit: reader.integer_or("CLAIM_LIMIT", 1..=10_000, 500),
+//!     })
 //! }
 //!
 //! let wrong = Reader::new([("CLAIM_LIMIT", "many")]);

@@ -16,18 +16,9 @@ pub struct Problem {
 /// All problems of the settings, at least one. `Debug` prints the same as `Display`, so that an
 /// error returned from `main` is readable.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems(pub(super) Vec<Problem>);
 
 impl Problems {
-    /// `None` without a problem.
-    pub fn new(problems: Vec<Problem>) -> Option<Self> {
-        if problems.is_empty() {
-            None
-        } else {
-            Some(Self(problems))
-        }
-    }
-
     /// The problems, in the order they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()

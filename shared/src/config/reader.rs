@@ -1,7 +1,7 @@
 //! Reads variables one by one and collects their problems.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -12,68 +12,62 @@ use super::problems::{Problem, Problems};
 use super::values::{Secret, Url, tls_of_postgres, tls_of_redis};
 use crate::naming::Names;
 
-/// The variables of a process. Each `None` that a method returns has been recorded as a problem,
-/// except from `optional_*`.
+/// The variables of a process.
+///
+/// Every method returns a value. Instead of one that is missing or wrong it returns the default or a
+/// placeholder, so that the caller reads the remaining variables as well; the problem is recorded,
+/// and [`Reader::finish`] returns it instead of the settings.
 ///
 /// Surrounding blanks are trimmed. A blank value counts as missing.
 #[derive(Debug)]
 pub struct Reader {
-    vars: BTreeMap<String, String>,
-    /// Variables that are set but not UTF-8.
-    unreadable: BTreeSet<String>,
+    /// `None` for a value that is not UTF-8.
+    vars: BTreeMap<String, Option<String>>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl Reader {
-    /// Reads the given variables.
-    pub fn new<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
-        let vars = vars
-            .into_iter()
-            .map(|(k, v)| (k.into(), v.into()))
-            .collect();
+    /// Reads the given variables. One that is not UTF-8 is a problem when it is read, and does not
+    /// fall back to its default.
+    pub fn new<K, V>(vars: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
+        // Every setting has a name in UTF-8.
+        let vars = vars.into_iter().filter_map(|(name, value)| {
+            let name = name.into().into_string().ok()?;
+            Some((name, value.into().into_string().ok()))
+        });
         Self {
-            vars,
-            unreadable: BTreeSet::new(),
+            vars: vars.collect(),
             problems: RefCell::default(),
         }
     }
 
     /// Reads the environment of this process.
     pub fn from_env() -> Self {
-        Self::of_os(std::env::vars_os())
+        Self::new(std::env::vars_os())
     }
 
-    /// Reads variables as the operating system returns them. One that is not UTF-8 is a problem
-    /// when it is read, and does not fall back to its default.
-    pub fn of_os(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let mut reader = Self::new::<String, String>([]);
-        // Every setting has a name in UTF-8.
-        for (name, value) in vars
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-        {
-            match value.into_string() {
-                Ok(value) => {
-                    reader.vars.insert(name, value);
-                }
-                Err(_) => {
-                    reader.unreadable.insert(name);
-                }
-            }
+    /// The settings that `read` returns, or every problem.
+    pub fn finish<T>(&self, read: impl FnOnce() -> T) -> Result<T, Problems> {
+        let settings = read();
+        let problems = self.problems.borrow();
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Problems(problems.clone()))
         }
-        reader
     }
 
-    /// The settings, or every problem.
-    ///
-    /// `make` may return `None` only if a value was `None`, which has then been recorded.
-    pub fn finish<T>(&self, make: impl FnOnce() -> Option<T>) -> Result<T, Problems> {
-        match Problems::new(self.problems.borrow().clone()) {
-            Some(problems) => Err(problems),
-            None => Ok(make().unwrap_or_else(|| {
-                unreachable!("a reader without problems has returned every value")
-            })),
-        }
+    /// Whether none of these variables has a problem so far. Only then does a rule for several of
+    /// them apply.
+    pub fn accepts(&self, variables: &[&str]) -> bool {
+        let problems = self.problems.borrow();
+        problems
+            .iter()
+            .all(|problem| !variables.contains(&problem.variable.as_str()))
     }
 
     /// Records a problem found by the caller, e.g. two variables that contradict each other.
@@ -88,90 +82,87 @@ impl Reader {
 
     /// An optional text.
     pub fn optional_text(&self, variable: &str) -> Option<String> {
-        if self.unreadable.contains(variable) {
+        let Some(text) = self.vars.get(variable)? else {
             self.refuse_once(variable, "is not UTF-8", "text in UTF-8");
-        }
-        self.vars
-            .get(variable)
-            .map(|v| v.trim())
-            .filter(|v| !v.is_empty())
-            .map(str::to_owned)
-    }
-
-    /// A required text. `allowed` describes it in the problem.
-    pub fn text(&self, variable: &str, allowed: &str) -> Option<String> {
-        let text = self.optional_text(variable);
-        if text.is_none() && !self.unreadable.contains(variable) {
-            self.refuse(variable, "is missing", allowed);
-        }
-        text
+            return None;
+        };
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
     }
 
     /// Several methods may read the same variable.
     fn refuse_once(&self, variable: &str, wrong: &str, allowed: &str) {
-        if self
-            .problems
-            .borrow()
-            .iter()
-            .all(|problem| problem.variable != variable)
-        {
+        if self.accepts(&[variable]) {
             self.refuse(variable, wrong, allowed);
         }
     }
 
+    /// A required value, from `parse`, whose error is what is wrong with the text.
+    fn required<T, E: Display>(
+        &self,
+        variable: &str,
+        allowed: &str,
+        parse: impl FnOnce(String) -> Result<T, E>,
+    ) -> Option<T> {
+        let Some(text) = self.optional_text(variable) else {
+            self.refuse_once(variable, "is missing", allowed);
+            return None;
+        };
+        parse(text)
+            .map_err(|wrong| self.refuse(variable, wrong, allowed))
+            .ok()
+    }
+
+    /// A required text. `allowed` describes it in the problem.
+    pub fn text(&self, variable: &str, allowed: &str) -> String {
+        self.required(variable, allowed, Ok::<_, &str>)
+            .unwrap_or_default()
+    }
+
     /// A text, else the default.
-    pub fn text_or(&self, variable: &str, default: &str) -> Option<String> {
-        Some(
-            self.optional_text(variable)
-                .unwrap_or_else(|| default.to_owned()),
-        )
+    pub fn text_or(&self, variable: &str, default: &str) -> String {
+        self.optional_text(variable)
+            .unwrap_or_else(|| default.to_owned())
     }
 
     /// A secret of at least `min_bytes`, never printed.
-    pub fn secret(&self, variable: &str, min_bytes: usize) -> Option<Secret> {
+    pub fn secret(&self, variable: &str, min_bytes: usize) -> Secret {
         let allowed = format!("a secret of at least {min_bytes} bytes");
-        let secret = self.text(variable, &allowed)?;
-        if secret.len() < min_bytes {
-            self.refuse(variable, "is too short", allowed);
-            return None;
-        }
-        Some(Secret::new(secret))
+        let secret = self.required(variable, &allowed, |text| {
+            (text.len() >= min_bytes)
+                .then_some(text)
+                .ok_or("is too short")
+        });
+        Secret::new(secret.unwrap_or_default())
     }
 
     /// Secrets of one use, each of at least `min_bytes`. The first is required, the others are
     /// optional.
-    pub fn secrets(
-        &self,
-        variable: &str,
-        others: &[&str],
-        min_bytes: usize,
-    ) -> Option<Vec<Secret>> {
+    pub fn secrets(&self, variable: &str, others: &[&str], min_bytes: usize) -> Vec<Secret> {
         let others = others
             .iter()
             .filter(|other| self.optional_text(other).is_some());
-        // Reads all before it returns, so that every problem is recorded.
-        let secrets: Vec<_> = std::iter::once(&variable)
+        std::iter::once(&variable)
             .chain(others)
             .map(|name| self.secret(name, min_bytes))
-            .collect();
-        secrets.into_iter().collect()
+            .collect()
     }
 
-    /// A whole number in bounds.
-    pub fn integer<T: FromStr + Display + PartialOrd>(
+    /// A value that `parse` accepts, else the default. `allowed` describes it in the problem.
+    pub fn parsed_or<T>(
         &self,
         variable: &str,
-        range: RangeInclusive<T>,
-    ) -> Option<T> {
-        let allowed = format!("a whole number from {} to {}", range.start(), range.end());
-        let text = self.text(variable, &allowed)?;
-        match text.parse() {
-            Ok(n) if range.contains(&n) => Some(n),
-            _ => {
-                self.refuse(variable, format_args!("is {text:?}"), allowed);
-                None
-            }
-        }
+        allowed: impl Display,
+        default: T,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> T {
+        let Some(text) = self.optional_text(variable) else {
+            return default;
+        };
+        parse(&text).unwrap_or_else(|| {
+            self.refuse(variable, format_args!("is {text:?}"), allowed);
+            default
+        })
     }
 
     /// A whole number in bounds, else the default.
@@ -180,25 +171,16 @@ impl Reader {
         variable: &str,
         range: RangeInclusive<T>,
         default: T,
-    ) -> Option<T> {
-        if self.optional_text(variable).is_none() {
-            Some(default)
-        } else {
-            self.integer(variable, range)
-        }
+    ) -> T {
+        let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+        self.parsed_or(variable, allowed, default, |text| {
+            text.parse().ok().filter(|n| range.contains(n))
+        })
     }
 
     /// A switch, `true` or `false`, else the default.
-    pub fn switch_or(&self, variable: &str, default: bool) -> Option<bool> {
-        match self.optional_text(variable).as_deref() {
-            None => Some(default),
-            Some("true") => Some(true),
-            Some("false") => Some(false),
-            Some(other) => {
-                self.refuse(variable, format_args!("is {other:?}"), "true or false");
-                None
-            }
-        }
+    pub fn switch_or(&self, variable: &str, default: bool) -> bool {
+        self.parsed_or(variable, "true or false", default, |text| text.parse().ok())
     }
 
     /// A time in whole ms, else the default in ms.
@@ -207,46 +189,34 @@ impl Reader {
         variable: &str,
         range: RangeInclusive<u64>,
         default: u64,
-    ) -> Option<Duration> {
-        self.integer_or(variable, range, default)
-            .map(Duration::from_millis)
+    ) -> Duration {
+        Duration::from_millis(self.integer_or(variable, range, default))
     }
 
     /// A time in whole seconds, else the default in seconds.
-    pub fn seconds_or(
-        &self,
-        variable: &str,
-        range: RangeInclusive<u64>,
-        default: u64,
-    ) -> Option<Duration> {
-        self.integer_or(variable, range, default)
-            .map(Duration::from_secs)
+    pub fn seconds_or(&self, variable: &str, range: RangeInclusive<u64>, default: u64) -> Duration {
+        Duration::from_secs(self.integer_or(variable, range, default))
     }
 
     /// The address of a server, with one of these schemes. An invalid one is not printed, because
     /// it may contain a password.
-    pub fn url(&self, variable: &str, schemes: &[&str]) -> Option<Url> {
+    pub fn url(&self, variable: &str, schemes: &[&str]) -> Url {
         let forms: Vec<String> = schemes.iter().map(|s| format!("{s}://host...")).collect();
         let allowed = format!("an address like {}", forms.join(" or "));
-        let text = self.text(variable, &allowed)?;
-        let url = Url::new(text, schemes);
-        if url.is_none() {
-            self.refuse(
-                variable,
-                "is not such an address (not shown, it may contain a password)",
-                allowed,
-            );
-        }
-        url
+        let url = self.required(variable, &allowed, |text| {
+            Url::new(text, schemes)
+                .ok_or("is not such an address (not shown, it may contain a password)")
+        });
+        url.unwrap_or_else(Url::unknown)
     }
 
     /// The address of a Redis. Refuses an address that requires TLS, which is not built in.
-    pub fn redis_url(&self, variable: &str) -> Option<Url> {
+    pub fn redis_url(&self, variable: &str) -> Url {
         self.url_without_tls(variable, &["redis"], tls_of_redis)
     }
 
     /// The address of a Postgres. Refuses an address that requires TLS, which is not built in.
-    pub fn postgres_url(&self, variable: &str) -> Option<Url> {
+    pub fn postgres_url(&self, variable: &str) -> Url {
         self.url_without_tls(variable, &["postgres", "postgresql"], tls_of_postgres)
     }
 
@@ -255,48 +225,43 @@ impl Reader {
         variable: &str,
         schemes: &[&str],
         find_tls: impl Fn(&str) -> Option<&str>,
-    ) -> Option<Url> {
+    ) -> Url {
         if let Some(tls) = self.optional_text(variable).as_deref().and_then(find_tls) {
             let allowed = format!(
                 "an address like {}://host..., of a TLS tunnel if need be",
                 schemes[0]
             );
-            self.refuse(
-                variable,
-                format_args!("requires TLS ({tls}), which is not built in"),
-                allowed,
-            );
-            return None;
+            let wrong = format_args!("requires TLS ({tls}), which is not built in");
+            self.refuse(variable, wrong, allowed);
+            return Url::unknown();
         }
         self.url(variable, schemes)
     }
 
     /// `host:port`, several separated by commas, as Kafka clients take them.
-    pub fn brokers(&self, variable: &str) -> Option<String> {
-        const ALLOWED: &str = "host:port, several separated by commas";
-        let text = self.text(variable, ALLOWED)?;
+    pub fn brokers(&self, variable: &str) -> String {
         let is_broker = |b: &str| {
             b.trim().rsplit_once(':').is_some_and(|(host, port)| {
                 !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0)
             })
         };
-        if !text.split(',').all(is_broker) {
-            self.refuse(variable, format_args!("is {text:?}"), ALLOWED);
-            return None;
-        }
-        Some(text)
+        let brokers = self.required(variable, "host:port, several separated by commas", |text| {
+            if text.split(',').all(is_broker) {
+                Ok(text)
+            } else {
+                Err(format!("is {text:?}"))
+            }
+        });
+        brokers.unwrap_or_default()
     }
 
     /// The environment prefix, from `ENV_PREFIX`.
-    pub fn names(&self) -> Option<Names> {
-        const VARIABLE: &str = "ENV_PREFIX";
+    pub fn names(&self) -> Names {
         const ALLOWED: &str =
             "1 to 31 of a-z, 0-9 and '-', starting with a letter and not ending with '-'";
-        let text = self.text(VARIABLE, ALLOWED)?;
-        let names = Names::new(&text).ok();
-        if names.is_none() {
-            self.refuse(VARIABLE, format_args!("is {text:?}"), ALLOWED);
-        }
-        names
+        self.required("ENV_PREFIX", ALLOWED, |text| {
+            Names::new(&text).map_err(|_| format!("is {text:?}"))
+        })
+        .unwrap_or_else(Names::unknown)
     }
 }

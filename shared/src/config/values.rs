@@ -37,11 +37,12 @@ impl Url {
         let host = authority.rsplit('@').next().unwrap_or_default();
         let readable =
             !host.is_empty() && !host.starts_with(':') && !url.0.contains(char::is_whitespace);
-        if schemes.contains(&scheme) && readable {
-            Some(url)
-        } else {
-            None
-        }
+        (schemes.contains(&scheme) && readable).then_some(url)
+    }
+
+    /// Instead of an address that cannot be read.
+    pub(super) const fn unknown() -> Self {
+        Self(String::new())
     }
 
     /// The whole address, password included, for the driver.

@@ -19,36 +19,26 @@ impl Access {
     /// and `AWS_SESSION_TOKEN`; `AWS_ENDPOINT_URL_SQS`, else `AWS_ENDPOINT_URL`.
     ///
     /// Region and keys are required, unless the feature `credential-chain` finds them elsewhere.
-    pub fn read(reader: &Reader) -> Option<Self> {
+    pub fn read(reader: &Reader) -> Self {
+        let region = (reader.optional_text("AWS_REGION"))
+            .or_else(|| reader.optional_text("AWS_DEFAULT_REGION"));
         let endpoint = (reader.optional_text("AWS_ENDPOINT_URL_SQS"))
             .or_else(|| reader.optional_text("AWS_ENDPOINT_URL"));
-        let default_region = reader.optional_text("AWS_DEFAULT_REGION");
-        if cfg!(feature = "credential-chain") && reader.optional_text(KEY_ID).is_none() {
-            let region = reader.optional_text("AWS_REGION").or(default_region);
-            return Some(Self {
-                region: region.map(Region::new),
-                credentials: None,
-                endpoint,
-            });
+        let chain = cfg!(feature = "credential-chain") && reader.optional_text(KEY_ID).is_none();
+        if region.is_none() && !chain {
+            reader.text("AWS_REGION", "a region, e.g. eu-central-1");
         }
-        let region = match default_region {
-            Some(default) => reader.text_or("AWS_REGION", &default),
-            None => reader.text("AWS_REGION", "a region, e.g. eu-central-1"),
-        };
-        let key_id = reader.text(KEY_ID, "the id of an access key");
-        let secret = reader.secret("AWS_SECRET_ACCESS_KEY", 1);
-        let token = reader.optional_text("AWS_SESSION_TOKEN");
-        Some(Self {
-            region: Some(Region::new(region?)),
-            credentials: Some(Credentials::new(
-                key_id?,
-                secret?.expose(),
-                token,
-                None,
-                "environment",
-            )),
+        let credentials = (!chain).then(|| {
+            let key_id = reader.text(KEY_ID, "the id of an access key");
+            let secret = reader.secret("AWS_SECRET_ACCESS_KEY", 1);
+            let token = reader.optional_text("AWS_SESSION_TOKEN");
+            Credentials::new(key_id, secret.expose(), token, None, "environment")
+        });
+        Self {
+            region: region.map(Region::new),
+            credentials,
             endpoint,
-        })
+        }
     }
 }
 
@@ -60,8 +50,10 @@ mod tests {
 
     const KEYS: [(&str, &str); 2] = [(KEY_ID, "AKID"), ("AWS_SECRET_ACCESS_KEY", "hush")];
 
-    fn read(more: &[(&str, &str)]) -> Option<Access> {
-        Access::read(&Reader::new(KEYS.iter().chain(more).copied()))
+    fn read(more: &[(&str, &str)]) -> Access {
+        let reader = Reader::new(KEYS.iter().chain(more).copied());
+        let access = reader.finish(|| Access::read(&reader));
+        access.expect("complete")
     }
 
     #[test]
@@ -72,10 +64,10 @@ mod tests {
             ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:19324"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
         ];
-        let access = read(&both).expect("complete");
+        let access = read(&both);
         assert_eq!(access.region, Some(Region::new("eu-central-1")));
         assert_eq!(access.endpoint.as_deref(), Some("http://127.0.0.1:19324"));
-        let access = read(&[both[1], both[3]]).expect("complete");
+        let access = read(&[both[1], both[3]]);
         assert_eq!(access.region, Some(Region::new("us-east-1")));
         assert_eq!(access.endpoint.as_deref(), Some("http://127.0.0.1:1"));
     }
@@ -83,7 +75,7 @@ mod tests {
     #[test]
     fn a_session_token_is_part_of_the_credentials_and_no_secret_is_printed() {
         let token = ("AWS_SESSION_TOKEN", "session");
-        let access = read(&[("AWS_REGION", "eu-central-1"), token]).expect("complete");
+        let access = read(&[("AWS_REGION", "eu-central-1"), token]);
         let credentials = access.credentials.as_ref().expect("from the environment");
         assert_eq!(credentials.access_key_id(), "AKID");
         assert_eq!(credentials.session_token(), Some("session"));
@@ -94,8 +86,8 @@ mod tests {
     #[cfg(not(feature = "credential-chain"))]
     fn every_missing_variable_is_named() {
         let reader = Reader::new::<String, String>([]);
-        assert!(Access::read(&reader).is_none());
-        let problems = reader.finish(|| Some(())).expect_err("nothing is set").to_string();
+        let problems = reader.finish(|| Access::read(&reader));
+        let problems = problems.expect_err("nothing is set").to_string();
         for name in ["AWS_REGION", KEY_ID, "AWS_SECRET_ACCESS_KEY"] {
             assert!(problems.contains(name), "{problems}");
         }

@@ -10,8 +10,8 @@ use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 
-use super::{Access, SqsError};
 use super::message::{ATTRIBUTE_TYPE, NewMessage, Sent};
+use super::{Access, SqsError};
 
 /// Codes of a refused request whose cause is one of its messages.
 const MESSAGE_ERRORS: [&str; 2] = ["BatchRequestTooLong", "InvalidMessageContents"];
@@ -51,7 +51,10 @@ impl Queue {
         if let Some(endpoint) = &access.endpoint {
             config = config.endpoint_url(endpoint);
         }
-        let config = config.timeout_config(timeouts).retry_config(retries).build();
+        let config = config
+            .timeout_config(timeouts)
+            .retry_config(retries)
+            .build();
         Self::new(Client::from_conf(config), url)
     }
 

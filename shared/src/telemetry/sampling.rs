@@ -23,8 +23,8 @@ pub struct Sampler {
 impl Sampler {
     /// The sampler of the environment. The default is `parentbased_always_on`: the caller's
     /// decision counts, and traces that begin here are kept.
-    pub fn read(reader: &Reader) -> Option<Self> {
-        let name = reader.text_or(SAMPLER, "parentbased_always_on")?;
+    pub fn read(reader: &Reader) -> Self {
+        let name = reader.text_or(SAMPLER, "parentbased_always_on");
         let (by_parent, own) = match name.strip_prefix("parentbased_") {
             Some(own) => (true, own),
             None => (false, name.as_str()),
@@ -32,13 +32,13 @@ impl Sampler {
         let kept = match own {
             "always_on" => WHOLE,
             "always_off" => 0,
-            "traceidratio" => share(reader)?,
+            "traceidratio" => share(reader),
             _ => {
                 reader.refuse(SAMPLER, format_args!("is {name:?}"), SAMPLERS);
-                return None;
+                WHOLE
             }
         };
-        Some(Self { by_parent, kept })
+        Self { by_parent, kept }
     }
 
     /// The position of a new span: a child of `traceparent` if that is valid, else the first span
@@ -70,19 +70,14 @@ impl Sampler {
     }
 }
 
-fn share(reader: &Reader) -> Option<u64> {
-    let text = reader.text_or(ARGUMENT, "1")?;
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Some((share * WHOLE as f64) as u64),
-        _ => {
-            reader.refuse(
-                ARGUMENT,
-                format_args!("is {text:?}"),
-                "a share from 0 to 1, such as 0.1",
-            );
-            None
-        }
-    }
+fn share(reader: &Reader) -> u64 {
+    let allowed = "a share from 0 to 1, such as 0.1";
+    let share = reader.parsed_or(ARGUMENT, allowed, 1.0, |text| {
+        text.parse::<f64>()
+            .ok()
+            .filter(|share| (0.0..=1.0).contains(share))
+    });
+    (share * WHOLE as f64) as u64
 }
 
 #[cfg(test)]
@@ -96,8 +91,7 @@ mod tests {
 
     fn sampler(vars: &[(&str, &str)]) -> Sampler {
         let reader = Reader::new(vars.iter().copied());
-        let sampler = Sampler::read(&reader);
-        reader.finish(|| sampler).expect("valid")
+        reader.finish(|| Sampler::read(&reader)).expect("valid")
     }
 
     #[test]
@@ -146,15 +140,18 @@ mod tests {
     #[test]
     fn unknown_samplers_and_shares_are_reported_problems() {
         let reader = Reader::new([(SAMPLER, "jaeger_remote")]);
-        assert_eq!(Sampler::read(&reader), None);
         assert!(
             reader
-                .finish(|| Some(()))
+                .finish(|| Sampler::read(&reader))
                 .is_err_and(|e| e.to_string().contains("parentbased_"))
         );
         for bad in ["2", "-0.1", "NaN", "some"] {
             let reader = Reader::new([(SAMPLER, "traceidratio"), (ARGUMENT, bad)]);
-            assert_eq!(Sampler::read(&reader), None, "{bad}");
+            let refused = reader.finish(|| Sampler::read(&reader));
+            assert!(
+                refused.is_err_and(|e| e.to_string().contains(ARGUMENT)),
+                "{bad}"
+            );
         }
     }
 

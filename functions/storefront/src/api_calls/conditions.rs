@@ -37,38 +37,28 @@ pub(super) fn period(call: &Call, now_ms: u64, max_ms: i64) -> Result<(i64, i64)
 
 /// `status=404`, or `status=4xx` for a whole class.
 pub(super) fn status(call: &Call) -> Result<Option<RangeInclusive<u16>>, Problem> {
-    let Some(text) = call.parameter("status")? else {
-        return Ok(None);
-    };
-    let wrong = || Problem::malformed("status must be 100 to 599, or 1xx to 5xx");
-    let number = |text: &str| text.parse::<u16>().map_err(|_| wrong());
-    let range = if let Some(class) = text.strip_suffix("xx") {
-        let first = number(class)?.checked_mul(100).ok_or_else(wrong)?;
-        first..=first.saturating_add(99)
-    } else {
-        number(text)?..=number(text)?
-    };
-    if *range.start() < 100 || *range.end() > 599 {
-        return Err(wrong());
-    }
-    Ok(Some(range))
+    let rule = "status must be 100 to 599, or 1xx to 5xx";
+    call.checked("status", rule, |text| {
+        let range = if let Some(class) = text.strip_suffix("xx") {
+            let first = class.parse::<u16>().ok()?.checked_mul(100)?;
+            first..=first.saturating_add(99)
+        } else {
+            let status = text.parse().ok()?;
+            status..=status
+        };
+        (*range.start() >= 100 && *range.end() <= 599).then_some(range)
+    })
 }
 
 /// `route=GET /orders/{number}`: method and template, as the statistics show them.
 pub(super) fn route(call: &Call) -> Result<Option<String>, Problem> {
-    let Some(route) = call.parameter("route")? else {
-        return Ok(None);
-    };
-    let fits = !route.is_empty()
-        && route.len() <= 145
-        && route.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-    if fits {
-        Ok(Some(route.to_owned()))
-    } else {
-        Err(Problem::malformed(
-            "route must look like GET /orders/{number}",
-        ))
-    }
+    let rule = "route must look like GET /orders/{number}";
+    call.checked("route", rule, |route| {
+        let fits = !route.is_empty()
+            && route.len() <= 145
+            && route.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        fits.then(|| route.to_owned())
+    })
 }
 
 /// `url=/orders?limit=20`, or `url=/programs/7*` for a prefix.
@@ -92,11 +82,9 @@ pub(super) fn url(call: &Call) -> Result<Option<RangeInclusive<String>>, Problem
 
 /// `ip=192.0.2.7`
 pub(super) fn ip(call: &Call) -> Result<Option<IpAddr>, Problem> {
-    let ip = call.parameter("ip")?.map(str::parse::<IpAddr>);
-    let ip = ip
-        .transpose()
-        .map_err(|_| Problem::malformed("ip must be an IPv4 or IPv6 address"))?;
-    Ok(ip.map(|ip| ip.to_canonical()))
+    call.checked("ip", "ip must be an IPv4 or IPv6 address", |ip| {
+        Some(ip.parse::<IpAddr>().ok()?.to_canonical())
+    })
 }
 
 /// `user=alice`

@@ -11,9 +11,4 @@ mod statistics;
 pub use search::search;
 pub use statistics::statistics;
 
-use crate::http::{Call, Problem};
-
-fn authorize(call: &Call) -> Result<(), Problem> {
-    call.claims.user()?;
-    call.claims.require_scope("api-calls:read")
-}
+const SCOPE: &str = "api-calls:read";

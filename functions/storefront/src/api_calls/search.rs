@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use shared::api_calls::{CallFilter, CallRow};
 
-use super::{authorize, conditions, cursor};
+use super::{conditions, cursor};
 use crate::app::App;
-use crate::http::{Call, Problem, Reply, time};
+use crate::http::{Call, Problem, Reply, now_ms, time};
 
 /// Maximum length of the searched period.
 const MAX_PERIOD_MS: i64 = 31 * conditions::DAY_MS;
@@ -17,14 +17,14 @@ const DEFAULT_PAGE: u64 = 100;
 /// Calls, newest first. `after` leads to the next page, which repeats and omits no call even if
 /// calls are added meanwhile.
 pub async fn search(app: &App, call: &Call) -> Result<Reply, Problem> {
-    authorize(call)?;
+    call.claims.user_with(super::SCOPE)?;
     if call.query.contains("after") && !(call.query.contains("from") && call.query.contains("to")) {
         // The default period, the last hour, has moved since the first page.
         return Err(Problem::malformed(
             "with after, from and to must be those that the first page answered",
         ));
     }
-    let (from_ms, until_ms) = conditions::period(call, app.clock.now_ms(), MAX_PERIOD_MS)?;
+    let (from_ms, until_ms) = conditions::period(call, now_ms(), MAX_PERIOD_MS)?;
     let filter = CallFilter {
         from_ms,
         until_ms,
@@ -35,15 +35,9 @@ pub async fn search(app: &App, call: &Call) -> Result<Reply, Problem> {
         user: conditions::user(call)?,
     };
     let limit = call.number("limit", 1, MAX_PAGE)?.unwrap_or(DEFAULT_PAGE) as u32;
-    let after = call.parameter("after")?.map(|text| {
-        cursor::decode(text).ok_or_else(|| {
-            Problem::malformed("after must be the value that the previous page answered, unchanged")
-        })
-    });
-    let rows = app
-        .store
-        .search_calls(&filter, after.transpose()?, limit)
-        .await?;
+    let rule = "after must be the value that the previous page answered, unchanged";
+    let after = call.checked("after", rule, cursor::decode)?;
+    let rows = app.store.search_calls(&filter, after, limit).await?;
     let next = rows
         .last()
         .filter(|_| rows.len() == limit as usize)

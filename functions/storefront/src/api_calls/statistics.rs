@@ -1,11 +1,11 @@
 //! `GET /api-calls/statistics?from=&to=&route=&status=&client=&by=`
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::api_calls::{Aggregate, GroupBy, GroupSums, Minute, SumFilter};
 
-use super::{authorize, conditions};
+use super::conditions;
 use crate::app::App;
-use crate::http::{Call, Problem, Reply, time};
+use crate::http::{Call, Problem, Reply, now_ms, time};
 
 /// Maximum length of the summed period.
 const MAX_PERIOD_MS: i64 = 400 * conditions::DAY_MS;
@@ -14,8 +14,8 @@ const MAX_GROUPS: u32 = 5_000;
 
 /// Sums of the calls of whole minutes: the total, and one sum for each group that `by` forms.
 pub async fn statistics(app: &App, call: &Call) -> Result<Reply, Problem> {
-    authorize(call)?;
-    let (from_ms, until_ms) = conditions::period(call, app.clock.now_ms(), MAX_PERIOD_MS)?;
+    call.claims.user_with(super::SCOPE)?;
+    let (from_ms, until_ms) = conditions::period(call, now_ms(), MAX_PERIOD_MS)?;
     let filter = SumFilter {
         from: Minute::of_ms(from_ms),
         until: Minute(Minute::of_ms(until_ms - 1).0 + 1),
@@ -69,22 +69,19 @@ fn by(call: &Call) -> Result<GroupBy, Problem> {
 
 /// A group: its members and sums.
 fn view(group: &GroupSums) -> Value {
-    let mut view = Map::new();
-    if let Some(minute) = group.minute {
-        view.insert("minute".into(), time(minute.start_ms()).into());
-    }
-    for (name, value) in [("route", &group.route), ("client", &group.client)] {
+    let mut view = sums(&group.sums);
+    let members = [
+        ("minute", group.minute.map(|at| time(at.start_ms()).into())),
+        ("route", group.route.as_deref().map(Value::from)),
+        ("client", group.client.as_deref().map(Value::from)),
+        ("status", group.status.map(Value::from)),
+    ];
+    for (name, value) in members {
         if let Some(value) = value {
-            view.insert(name.into(), value.as_str().into());
+            view[name] = value;
         }
     }
-    if let Some(status) = group.status {
-        view.insert("status".into(), status.into());
-    }
-    if let Value::Object(sums) = sums(&group.sums) {
-        view.extend(sums);
-    }
-    Value::Object(view)
+    view
 }
 
 fn sums(sums: &Aggregate) -> Value {

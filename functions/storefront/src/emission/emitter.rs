@@ -75,13 +75,10 @@ impl Emitter {
             );
         let counter = Arc::new(DeliveryCounter::default());
         let producer = Mutex::new(create(&config, &counter)?);
-        let instance = calls.instance.clone().unwrap_or_else(random_instance);
-        let names = settings.names.clone();
-        let topic = calls.topic.clone();
         Ok(Self {
-            names,
-            topic,
-            instance,
+            names: settings.names.clone(),
+            topic: calls.topic.clone(),
+            instance: calls.instance.clone().unwrap_or_else(random_instance),
             flush: calls.flush,
             config,
             counter,

@@ -23,11 +23,8 @@ pub struct Fields(BTreeMap<String, Result<String, FieldError>>);
 impl Fields {
     /// The value of a name; `None` if the request has none.
     pub fn get(&self, name: &str) -> Result<Option<&str>, FieldError> {
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(Ok(value)) => Ok(Some(value)),
-            Some(Err(why)) => Err(*why),
-        }
+        let value = self.0.get(name).map(Result::as_deref);
+        value.transpose().map_err(|why| *why)
     }
 
     /// Whether the request has this name, readable or not.
@@ -47,12 +44,10 @@ impl Fields {
 
     /// Adds one value of the request; a second value of the same name makes both unreadable.
     pub(super) fn add(&mut self, name: &str, value: Result<String, FieldError>) {
-        let value = if self.contains(name) {
-            Err(FieldError::Repeated)
-        } else {
-            value
-        };
-        self.0.insert(name.to_owned(), value);
+        self.0
+            .entry(name.to_owned())
+            .and_modify(|first| *first = Err(FieldError::Repeated))
+            .or_insert(value);
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) use cursor::Cursor;
 pub use fields::{FieldError, Fields};
 pub use problem::Problem;
 pub use reply::Reply;
+pub(crate) use request::is_line;
 pub use request::{Call, MAX_BODY_BYTES, MAX_WAIT};
 pub use route::Route;
+pub use time::now_ms;
 pub(crate) use time::time;

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use shared::gate::GateError;
 use shared::message::BadValue;
 use shared::refill::RefillError;
@@ -54,12 +54,13 @@ impl Problem {
 
     /// 400: the request cannot be read.
     pub fn malformed(detail: impl Display) -> Self {
-        Self::new(
-            400,
-            "malformed_request",
-            "The request cannot be read",
-            detail,
-        )
+        let title = "The request cannot be read";
+        Self::new(400, "malformed_request", title, detail)
+    }
+
+    /// 409: the state of the resource does not allow the request.
+    pub fn conflict(code: &'static str, title: &'static str, detail: impl Display) -> Self {
+        Self::new(409, code, title, detail)
     }
 
     /// 401: no valid token.
@@ -79,12 +80,8 @@ impl Problem {
 
     /// 422: the order is impossible.
     pub fn invalid_order(detail: impl Display) -> Self {
-        Self::new(
-            422,
-            "invalid_order",
-            "The order cannot be taken as it is",
-            detail,
-        )
+        let title = "The order cannot be taken as it is";
+        Self::new(422, "invalid_order", title, detail)
     }
 
     /// 503: a server is unavailable. Seats that are still held expire.
@@ -108,19 +105,15 @@ impl Problem {
     pub fn unknown(order: impl Display) -> Self {
         let detail = "the outcome of the order is not known yet; repeat the request with the same \
                       Idempotency-Key, or look it up";
-        Self::new(
-            503,
-            "unknown_repeat_with_same_key",
-            "The outcome is not known yet",
-            detail,
-        )
-        .with("order", order.to_string())
-        .retry_after(2)
+        let title = "The outcome is not known yet";
+        Self::new(503, "unknown_repeat_with_same_key", title, detail)
+            .with("order", order.to_string())
+            .retry_after(2)
     }
 
     /// The JSON document.
     pub fn body(&self) -> Value {
-        let mut body = Map::new();
+        let mut body = self.extras.clone();
         body.insert(
             "type".into(),
             format!("urn:ticket-sale:problem:{}", self.code).into(),
@@ -129,10 +122,7 @@ impl Problem {
         body.insert("status".into(), self.status.into());
         body.insert("detail".into(), self.detail.clone().into());
         body.insert("code".into(), self.code.into());
-        for (name, value) in &self.extras {
-            body.entry(name).or_insert_with(|| value.clone());
-        }
-        json!(body)
+        body.into()
     }
 }
 
@@ -168,6 +158,8 @@ impl From<BadValue> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

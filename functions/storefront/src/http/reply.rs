@@ -3,12 +3,12 @@
 use lambda_http::Body;
 use lambda_http::http::Response;
 use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Problem;
 
 /// A successful answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
@@ -25,9 +25,8 @@ impl Reply {
     pub fn ok(body: Value) -> Self {
         Self {
             status: 200,
-            location: None,
-            retry_after: None,
             body,
+            ..Self::default()
         }
     }
 
@@ -36,9 +35,24 @@ impl Reply {
         Self {
             status,
             location: Some(location),
-            retry_after: None,
             body,
+            ..Self::default()
         }
+    }
+
+    /// A page of a list. `rows` has one row more than `limit` if another page follows; `cursor` is
+    /// then the place behind the last row shown.
+    pub(crate) fn page<T>(
+        list: &str,
+        rows: &[T],
+        limit: u32,
+        view: impl Fn(&T) -> Value,
+        cursor: impl Fn(&T) -> String,
+    ) -> Self {
+        let shown = &rows[..rows.len().min(limit as usize)];
+        let next = shown.last().filter(|_| rows.len() > shown.len());
+        let view: Vec<Value> = shown.iter().map(view).collect();
+        Self::ok(json!({ list: view, "after": next.map(cursor) }))
     }
 
     /// Sets Retry-After, in seconds.
@@ -50,43 +64,29 @@ impl Reply {
 
     /// The response for a reply or a problem.
     pub fn response(result: Result<Self, Problem>) -> Response<Body> {
-        let allowed = match &result {
-            Err(problem) if problem.status == 405 => problem
-                .extras
-                .get("allowed")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            _ => None,
-        };
-        let (status, kind, location, retry_after, body) = match result {
-            Ok(reply) => (
-                reply.status,
-                "application/json",
-                reply.location,
-                reply.retry_after,
-                reply.body,
-            ),
-            Err(problem) => (
-                problem.status,
-                "application/problem+json",
-                None,
-                problem.retry_after,
-                problem.body(),
-            ),
+        let (status, kind, optional, body) = match result {
+            Ok(reply) => {
+                let optional = (LOCATION, reply.location, reply.retry_after);
+                (reply.status, "application/json", optional, reply.body)
+            }
+            Err(problem) => {
+                let body = problem.body();
+                // RFC 9110, section 15.5.6: an answer of 405 names the methods.
+                let allowed = body["allowed"].as_str().filter(|_| problem.status == 405);
+                let optional = (ALLOW, allowed.map(str::to_owned), problem.retry_after);
+                (problem.status, "application/problem+json", optional, body)
+            }
         };
         let mut response = Response::builder()
             .status(status)
             .header(CONTENT_TYPE, kind)
             .header(CACHE_CONTROL, "no-store");
-        if let Some(location) = location {
-            response = response.header(LOCATION, location);
+        let (name, value, retry_after) = optional;
+        if let Some(value) = value {
+            response = response.header(name, value);
         }
         if let Some(seconds) = retry_after {
             response = response.header(RETRY_AFTER, seconds);
-        }
-        // RFC 9110, section 15.5.6: an answer of 405 names the methods.
-        if let Some(allowed) = allowed {
-            response = response.header(ALLOW, allowed);
         }
         // Cannot fail: statuses are constants, locations are made of digits.
         response

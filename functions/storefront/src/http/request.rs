@@ -1,12 +1,12 @@
 //! A request as its handler sees it.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::message::IdempotencyKey;
 use shared::telemetry::TraceContext;
@@ -22,6 +22,20 @@ pub const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// Maximum number of characters shown of an unknown parameter's name.
 const MAX_SHOWN_NAME: usize = 60;
+
+/// Maximum length of a reason, characters.
+const MAX_WHY: usize = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhyBody {
+    why: String,
+}
+
+/// Whether a text is one line of 1 to `max` characters.
+pub(crate) fn is_line(text: &str, max: usize) -> bool {
+    !text.is_empty() && text.chars().count() <= max && !text.chars().any(char::is_control)
+}
 
 /// A request. Only its claims are trusted.
 ///
@@ -49,14 +63,10 @@ impl Call {
     /// Reads a request.
     pub fn read(request: Request) -> Self {
         let claims = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(context)) => context
-                .authorizer
-                .as_ref()
-                .and_then(|a| a.jwt.as_ref())
-                .map(|jwt| jwt.claims.clone())
-                .unwrap_or_default(),
-            _ => HashMap::new(),
+            Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref(),
+            _ => None,
         };
+        let claims = claims.and_then(|authorizer| authorizer.jwt.as_ref());
         let mut query = Fields::default();
         for (name, value) in request
             .query_string_parameters_ref()
@@ -66,31 +76,20 @@ impl Call {
             // The decoder of the event replaces bytes that are not UTF-8 by this character, which
             // no parameter may contain.
             let readable = !value.contains(char::REPLACEMENT_CHARACTER);
-            query.add(
-                name,
-                if readable {
-                    Ok(value.to_owned())
-                } else {
-                    Err(FieldError::NotUtf8)
-                },
-            );
+            let value = readable.then(|| value.to_owned());
+            query.add(name, value.ok_or(FieldError::NotUtf8));
         }
         let mut headers = Fields::default();
         for (name, value) in request.headers() {
-            headers.add(
-                name.as_str(),
-                value
-                    .to_str()
-                    .map(str::to_owned)
-                    .map_err(|_| FieldError::NotAscii),
-            );
+            let value = value.to_str().map(str::to_owned);
+            headers.add(name.as_str(), value.map_err(|_| FieldError::NotAscii));
         }
         Self {
             method: request.method().as_str().to_owned(),
             path: request.raw_http_path().to_owned(),
             query,
             headers,
-            claims: Claims::new(claims),
+            claims: Claims::new(claims.map(|jwt| jwt.claims.clone()).unwrap_or_default()),
             span: None,
             body: match request.into_body() {
                 Body::Text(text) => text.into_bytes(),
@@ -103,16 +102,10 @@ impl Call {
     /// Parses the body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.body.len() > MAX_BODY_BYTES {
-            let detail = format!(
-                "the body has {} bytes; at most {MAX_BODY_BYTES} are taken",
-                self.body.len()
-            );
-            return Err(Problem::new(
-                413,
-                "too_large",
-                "The body is too large",
-                detail,
-            ));
+            let length = self.body.len();
+            let detail = format!("the body has {length} bytes; at most {MAX_BODY_BYTES} are taken");
+            let title = "The body is too large";
+            return Err(Problem::new(413, "too_large", title, detail));
         }
         if self.body.is_empty() {
             return Err(Problem::malformed("the body is empty; JSON is expected"));
@@ -171,22 +164,39 @@ impl Call {
 
     /// Query parameter `wait`, seconds.
     pub fn wait(&self) -> Result<Duration, Problem> {
-        Ok(Duration::from_secs(
-            self.number("wait", 0, MAX_WAIT.as_secs())?.unwrap_or(0),
-        ))
+        let seconds = self.number("wait", 0, MAX_WAIT.as_secs())?;
+        Ok(Duration::from_secs(seconds.unwrap_or(0)))
+    }
+
+    /// A query parameter that `read` accepts. `rule` is the detail of the problem.
+    pub fn checked<'a, T>(
+        &'a self,
+        name: &str,
+        rule: impl Display,
+        read: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let value = self.parameter(name)?;
+        let checked = value.map(|text| read(text).ok_or_else(|| Problem::malformed(rule)));
+        checked.transpose()
     }
 
     /// A query parameter as a whole number from `min` to `max`.
     pub fn number(&self, name: &str, min: u64, max: u64) -> Result<Option<u64>, Problem> {
-        let Some(text) = self.parameter(name)? else {
-            return Ok(None);
-        };
-        match text.parse() {
-            Ok(n) if (min..=max).contains(&n) => Ok(Some(n)),
-            _ => Err(Problem::malformed(format_args!(
-                "{name} must be a whole number from {min} to {max}"
-            ))),
+        let rule = format!("{name} must be a whole number from {min} to {max}");
+        self.checked(name, rule, |text| {
+            text.parse().ok().filter(|n| (min..=max).contains(n))
+        })
+    }
+
+    /// The operator's reason for an action: member `why` of the body.
+    pub(crate) fn why(&self, code: &'static str, title: &'static str) -> Result<String, Problem> {
+        let WhyBody { why } = self.json()?;
+        let why = why.trim();
+        if !is_line(why, MAX_WHY) {
+            let detail = format!("why: 1 to {MAX_WHY} characters on one line are expected");
+            return Err(Problem::new(422, code, title, detail));
         }
+        Ok(why.to_owned())
     }
 
     /// Header `traceparent`, if it is valid enough to be forwarded. By W3C Trace Context an

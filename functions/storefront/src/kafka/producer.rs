@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::util::Timeout;
@@ -38,7 +38,7 @@ struct BreakerContext(Arc<CircuitBreaker>);
 
 impl ClientContext for BreakerContext {
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+        if error.rdkafka_error_code() == Some(Code::AllBrokersDown) {
             self.0.open();
         }
         tracing::warn!(%error, reason, "librdkafka reports an error");
@@ -121,6 +121,16 @@ impl KafkaOrders {
         }
     }
 
+    /// The offset behind the last record of a partition.
+    async fn end(&self, topic: String, partition: i32) -> Result<i64, String> {
+        self.blocking(move |producer, _| {
+            let client = producer.client();
+            let (_, end) = client.fetch_watermarks(&topic, partition, OFFSETS_TIMEOUT)?;
+            Ok(end)
+        })
+        .await
+    }
+
     /// Publishes one record and waits for the outcome, within the delivery timeout. Without a
     /// partition the key selects one.
     async fn send(
@@ -145,35 +155,22 @@ impl KafkaOrders {
         match tokio::time::timeout(self.delivery + SLACK, delivery).await {
             Ok(Ok(Ok(delivery))) => {
                 self.breaker.close();
-                match (delivery.offset, delivery.timestamp.to_millis()) {
-                    (offset, Some(appended_ms)) if offset >= 0 => Published::Acknowledged {
-                        partition: delivery.partition,
-                        offset,
-                        appended_ms,
-                    },
+                let partition = delivery.partition;
+                let appended_ms = delivery.timestamp.to_millis();
+                let offset = if appended_ms.is_some() && delivery.offset >= 0 {
+                    Ok(delivery.offset)
+                } else {
                     // Acknowledged without an offset: the end of the partition is behind the
                     // record.
-                    (_, appended_ms) => {
-                        let partition = delivery.partition;
-                        let topic = topic.to_owned();
-                        let end = self
-                            .blocking(move |producer, _| {
-                                producer.client().fetch_watermarks(
-                                    &topic,
-                                    partition,
-                                    OFFSETS_TIMEOUT,
-                                )
-                            })
-                            .await;
-                        match end {
-                            Ok((_, offset)) => Published::Acknowledged {
-                                partition,
-                                offset,
-                                appended_ms: appended_ms.unwrap_or(0),
-                            },
-                            Err(error) => Published::Unknown(error),
-                        }
-                    }
+                    self.end(topic.to_owned(), partition).await
+                };
+                match offset {
+                    Ok(offset) => Published::Acknowledged {
+                        partition,
+                        offset,
+                        appended_ms: appended_ms.unwrap_or(0),
+                    },
+                    Err(error) => Published::Unknown(error),
                 }
             }
             Ok(Ok(Err((error, _)))) => {
@@ -209,10 +206,8 @@ impl PublishOrders for KafkaOrders {
             return Err("the brokers are unreachable".to_owned());
         };
         self.blocking(|producer, topic| {
-            producer
-                .client()
-                .fetch_metadata(Some(topic), PROBE_TIMEOUT)
-                .map(drop)
+            let client = producer.client();
+            client.fetch_metadata(Some(topic), PROBE_TIMEOUT).map(drop)
         })
         .await?;
         self.breaker.close();
@@ -220,13 +215,9 @@ impl PublishOrders for KafkaOrders {
     }
 
     async fn publish(&self, order: OrderNumber, message: &str) -> Published {
-        self.send(
-            &self.topic,
-            None,
-            Some(order.to_string().as_bytes()),
-            Some(message.as_bytes()),
-        )
-        .await
+        let key = order.to_string();
+        let (key, message) = (Some(key.as_bytes()), Some(message.as_bytes()));
+        self.send(&self.topic, None, key, message).await
     }
 
     async fn put_back(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> Published {
@@ -234,13 +225,9 @@ impl PublishOrders for KafkaOrders {
     }
 
     async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published {
-        self.send(
-            &self.topic,
-            Some(partition),
-            None,
-            Some(barrier.encode().as_bytes()),
-        )
-        .await
+        let barrier = barrier.encode();
+        let value = Some(barrier.as_bytes());
+        self.send(&self.topic, Some(partition), None, value).await
     }
 
     async fn logs(&self) -> Result<LogRanges, String> {
@@ -256,14 +243,10 @@ impl PublishOrders for KafkaOrders {
                 return Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition));
             }
             let log = |partition| {
-                client
-                    .fetch_watermarks(topic, partition, OFFSETS_TIMEOUT)
-                    .map(|(low, high)| low..high)
+                let (low, high) = client.fetch_watermarks(topic, partition, OFFSETS_TIMEOUT)?;
+                Ok((partition, low..high))
             };
-            partitions
-                .iter()
-                .map(|p| Ok((p.id(), log(p.id())?)))
-                .collect()
+            partitions.iter().map(|p| log(p.id())).collect()
         })
         .await
     }

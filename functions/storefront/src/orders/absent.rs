@@ -11,7 +11,7 @@ use shared::store::OrderRow;
 use super::number::missing;
 use crate::app::App;
 use crate::http::Problem;
-use crate::rebuild::{self, FillState};
+use crate::rebuild;
 
 /// Reads the order's row once all gates of its shard are open, and resumes the filling of those
 /// that are not, as far as one request may. 404 if the order does not exist; 503 while that is
@@ -19,18 +19,12 @@ use crate::rebuild::{self, FillState};
 pub(super) async fn find(app: &App, number: OrderNumber) -> Result<OrderRow, Problem> {
     let shard = number.shard();
     for id in app.store.programs_of_shard(shard).await? {
-        if app.gate.install_state(ProgramRef { id, shard }).await? == InstallState::Open {
-            continue;
-        }
-        let Some(program) = app.store.program(id).await? else {
-            continue;
-        };
-        if rebuild::resume(app, &program).await? == FillState::Loading {
-            return Err(Problem::loading());
+        if app.gate.install_state(ProgramRef { id, shard }).await? != InstallState::Open
+            && let Some(program) = app.store.program(id).await?
+        {
+            rebuild::open(app, &program).await?;
         }
     }
-    app.store
-        .order(number)
-        .await?
-        .ok_or_else(|| missing(number))
+    let row = app.store.order(number).await?;
+    row.ok_or_else(|| missing(number))
 }

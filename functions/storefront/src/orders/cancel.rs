@@ -28,11 +28,9 @@ pub async fn cancel(app: &App, number: &str, call: &Call) -> Result<Reply, Probl
             Ok(Reply::ok(view::row(&row)))
         }
         Cancel::AlreadyFinal(row) => {
-            let detail = format!(
-                "the order is {} and cannot be cancelled any more",
-                row.status
-            );
-            Err(Problem::new(409, "already_final", "Too late", detail)
+            let status = row.status;
+            let detail = format!("the order is {status} and cannot be cancelled any more");
+            Err(Problem::conflict("already_final", "Too late", detail)
                 .with("status", row.status.as_str()))
         }
         Cancel::OtherBuyer | Cancel::NoRow => Err(missing(number)),
@@ -48,21 +46,16 @@ fn is_cancelled(row: &OrderRow) -> bool {
 /// order-create was faster, the fence finds its row, or the gate has settled the order and dropped
 /// its message or the whole reservation; then the row is cancelled.
 async fn fence(app: &App, number: OrderNumber, user: &UserId) -> Result<Cancel, Problem> {
-    let reservation = app
-        .gate
-        .reservation(number)
-        .await?
-        .filter(|r| r.user == *user);
+    let reservation = app.gate.reservation(number).await?;
+    let reservation = reservation.filter(|r| r.user == *user);
     let request = reservation
         .as_ref()
         .and_then(|r| strict_json::from_str::<OrderRequested>(&r.message).ok());
-    if let Some(request) = request
-        && let Fenced::New(row) = app
-            .store
-            .fence(&publish::fence_of(&request, "cancelled"))
-            .await?
-    {
-        return Ok(Cancel::Cancelled(row));
+    if let Some(request) = request {
+        let fence = publish::fence_of(&request, "cancelled");
+        if let Fenced::New(row) = app.store.fence(&fence).await? {
+            return Ok(Cancel::Cancelled(row));
+        }
     }
     match app.store.cancel(number, user).await? {
         // A reservation without a message and without a row: there is nothing to fence it by.

@@ -51,20 +51,14 @@ async fn find(
     };
     let reservation = Some(reservation).filter(|r| shown_to(Some(&r.user)));
     let waiting = reservation.and_then(|r| {
-        Some((
-            strict_json::from_str::<OrderRequested>(&r.message).ok()?,
-            r.state,
-        ))
+        let request: OrderRequested = strict_json::from_str(&r.message).ok()?;
+        Some((request, r.state))
     });
     let Some((request, state)) = waiting else {
         // The order was stored between the two reads: its message, or its whole reservation, is
         // gone.
-        return app
-            .store
-            .order(number)
-            .await?
-            .and_then(shown)
-            .ok_or_else(|| missing(number));
+        let row = app.store.order(number).await?;
+        return row.and_then(shown).ok_or_else(|| missing(number));
     };
     let status = match state {
         ReservationState::Accepted { .. } | ReservationState::Stored => "accepted",

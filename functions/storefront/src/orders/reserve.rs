@@ -8,7 +8,7 @@ use shared::sale::{Program, Quote, SeatSelection, key_ttl_ms};
 
 use crate::app::App;
 use crate::http::Problem;
-use crate::rebuild::{self, FillState};
+use crate::rebuild;
 
 /// Maximum number of further order numbers tried after a collision of the 16 random bits within a
 /// millisecond.
@@ -71,9 +71,8 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
     loop {
         let answer = match &request.offer {
             Ok(quote) => {
-                app.gate
-                    .reserve(&reservation(app, request, quote, program).await?)
-                    .await?
+                let hold = reservation(app, request, quote, program).await?;
+                app.gate.reserve(&hold).await?
             }
             Err(problem) => recall(app, request, program)
                 .await?
@@ -99,10 +98,8 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
             Reserved::Loading | Reserved::Rebuild if filled => return Err(Problem::loading()),
             Reserved::Loading | Reserved::Rebuild => {
                 filled = true;
-                match rebuild::resume(app, &request.program).await? {
-                    FillState::Open => continue,
-                    FillState::Loading => return Err(Problem::loading()),
-                }
+                rebuild::open(app, &request.program).await?;
+                continue;
             }
             Reserved::NumberInUse if numbers < MAX_NUMBERS => {
                 numbers += 1;
@@ -146,14 +143,11 @@ async fn recall(
     let Some((key, hash)) = &request.idempotency else {
         return Ok(None);
     };
+    let hash = hash.to_string();
+    let window_ms = publish_window_ms(app, request);
     Ok(app
         .gate
-        .recall(
-            program,
-            &request.user,
-            (key, &hash.to_string()),
-            publish_window_ms(app, request),
-        )
+        .recall(program, &request.user, (key, &hash), window_ms)
         .await?)
 }
 
@@ -180,22 +174,23 @@ async fn reservation(
 ) -> Result<HoldRequest, Problem> {
     let now_ms = app.gate.now_ms().await?;
     let pay_ms = pay_ms(request);
-    let order = OrderNumber::compose(now_ms, program.shard, app.clock.random()).map_err(|e| {
+    let order = OrderNumber::compose(now_ms, program.shard, rand::random()).map_err(|e| {
         tracing::error!(error = %e, "the gate's clock is out of range");
         Problem::unavailable("the gate's clock is wrong; no orders can be taken")
     })?;
+    let idempotency = request.idempotency.as_ref();
     let message = OrderRequested {
         v: 1,
         order,
-        nonce: app.clock.nonce(),
+        nonce: Nonce::new(rand::random()),
         user: request.user.clone(),
         program: program.id,
         category: request.want.category(),
         seats: Vec::new(),
         unit_price_cents: quote.unit_price,
         amount_cents: quote.amount,
-        idempotency_key: request.idempotency.as_ref().map(|(key, _)| key.clone()),
-        idempotency_hash: request.idempotency.as_ref().map(|(_, hash)| *hash),
+        idempotency_key: idempotency.map(|(key, _)| key.clone()),
+        idempotency_hash: idempotency.map(|(_, hash)| *hash),
         pay_by_ms: now_ms.saturating_add(pay_ms) as i64,
         trace: request.trace.clone(),
     };
@@ -208,10 +203,7 @@ async fn reservation(
         want: request.want.clone(),
         unit_price: quote.unit_price,
         user_limit: request.program.user_limit,
-        idempotency: request
-            .idempotency
-            .as_ref()
-            .map(|(key, hash)| (key.clone(), hash.to_string())),
+        idempotency: idempotency.map(|(key, hash)| (key.clone(), hash.to_string())),
         publish_window_ms: publish_window_ms(app, request),
         idem_ttl_ms: key_ttl_ms(request.program.pay_window_ms),
         message_head,
@@ -233,14 +225,13 @@ fn around_seats(request: &OrderRequested) -> (String, String) {
 
 fn refused(no: &Reserved, limit: u32) -> Problem {
     let taken =
-        |code, detail: String| Problem::new(409, code, "The seats are not to be had", detail);
+        |code, detail: String| Problem::conflict(code, "The seats are not to be had", detail);
     match no {
         Reserved::SoldOut => taken("sold_out", "no seat of this category is free".into()),
-        Reserved::NotAdjacent { free } => taken(
-            "not_adjacent",
-            format!("{free} seats are free, but not so many side by side"),
-        )
-        .with("free", *free),
+        Reserved::NotAdjacent { free } => {
+            let detail = format!("{free} seats are free, but not so many side by side");
+            taken("not_adjacent", detail).with("free", *free)
+        }
         Reserved::SeatsTaken(seats) => {
             let seats: Vec<u32> = seats.iter().map(|s| s.get()).collect();
             taken("seats_taken", "some of these seats are taken".into()).with("seats", seats)
@@ -248,24 +239,15 @@ fn refused(no: &Reserved, limit: u32) -> Problem {
         Reserved::LimitReached { have } => {
             let detail =
                 format!("a buyer may hold {limit} tickets of this program; you hold {have}");
-            Problem::new(
-                409,
-                "limit_reached",
-                "Too many tickets for one buyer",
-                detail,
-            )
-            .with("have", *have)
-            .with("limit", limit)
+            Problem::conflict("limit_reached", "Too many tickets for one buyer", detail)
+                .with("have", *have)
+                .with("limit", limit)
         }
         Reserved::KeyReused => {
             let detail =
                 "this Idempotency-Key was used for another order; use a new key for a new order";
-            Problem::new(
-                422,
-                "idempotency_key_reused",
-                "The key was used before",
-                detail,
-            )
+            let title = "The key was used before";
+            Problem::new(422, "idempotency_key_reused", title, detail)
         }
         Reserved::NoSuchSeat => Problem::invalid_order("the program has no such seat"),
         _ => Problem::unavailable("the order could not be numbered; try again"),

@@ -12,12 +12,8 @@ const LOOK_AFTER: u32 = 1;
 
 /// 202 with the location of the order.
 pub(super) fn accepted(request: &OrderRequested) -> Reply {
-    Reply::at(
-        202,
-        format!("/orders/{}", request.order),
-        self::request(request, "accepted"),
-    )
-    .retry_after(LOOK_AFTER)
+    let location = format!("/orders/{}", request.order);
+    Reply::at(202, location, self::request(request, "accepted")).retry_after(LOOK_AFTER)
 }
 
 /// Answers a request whose order has a row.
@@ -26,13 +22,8 @@ pub(super) fn placed(row: &OrderRow) -> Result<Reply, Problem> {
     match row.status {
         Status::Rejected => {
             let why = row.reason.as_deref().unwrap_or("rejected");
-            let problem = Problem::new(
-                409,
-                "rejected",
-                "The order was rejected",
-                format!("the order could not be stored: {why}"),
-            );
-            let problem = problem
+            let detail = format!("the order could not be stored: {why}");
+            let problem = Problem::conflict("rejected", "The order was rejected", detail)
                 .with("order", row.number.to_string())
                 .with("reason", why);
             Err(match row.duplicate_of {

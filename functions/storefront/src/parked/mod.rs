@@ -7,8 +7,7 @@ mod discard;
 mod replay;
 mod view;
 
-use serde_json::json;
-use shared::store::{ParkedId, ParkedState};
+use shared::store::{ParkedId, ParkedRecord, ParkedState};
 
 pub use discard::discard;
 pub use replay::replay;
@@ -28,34 +27,27 @@ const MAX_ATTEMPTS: u32 = 100;
 /// `GET /parked?topic=&state=&after=&limit=`: newest first. `after` of the answer leads to the next
 /// page; it is null on the last one.
 pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
-    call.claims.user()?;
-    call.claims.require_scope("parked:read")?;
+    call.claims.user_with("parked:read")?;
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
-    let topic = call.parameter("topic")?.map(checked_topic).transpose()?;
+    let topic = call.checked("topic", TOPIC, |topic| is_topic(topic).then_some(topic))?;
     let state = call.parsed::<ParkedState>("state")?;
-    let after = call
-        .parsed::<Cursor<LIST>>("after")?
-        .map(|Cursor(id)| ParkedId::new(id));
-    let after = after
-        .transpose()
-        .map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
-    // One row more than the page shows whether another page follows.
-    let mut records = app.store.parked(topic, state, after, limit + 1).await?;
-    let more = records.len() > limit as usize;
-    records.truncate(limit as usize);
-    let next = records
-        .last()
-        .filter(|_| more)
-        .map(|record| Cursor::<LIST>(record.id.get()).to_string());
-    Ok(Reply::ok(
-        json!({ "records": records.iter().map(view::record).collect::<Vec<_>>(), "after": next }),
+    let after = call.parsed::<Cursor<LIST>>("after")?;
+    // The id in a cursor is valid.
+    let after = after.and_then(|Cursor(id)| ParkedId::new(id).ok());
+    let records = app.store.parked(topic, state, after, limit + 1).await?;
+    let cursor = |record: &ParkedRecord| Cursor::<LIST>(record.id.get()).to_string();
+    Ok(Reply::page(
+        "records",
+        &records,
+        limit,
+        view::record,
+        cursor,
     ))
 }
 
 /// `GET /parked/{id}`: with key, value and history.
 pub async fn show(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
-    call.claims.user()?;
-    call.claims.require_scope("parked:read")?;
+    call.claims.user_with("parked:read")?;
     let found = app
         .store
         .parked_record(parse(id)?, MAX_SHOWN_BYTES, MAX_ATTEMPTS)
@@ -68,23 +60,16 @@ fn parse(id: &str) -> Result<ParkedId, Problem> {
 }
 
 fn missing(id: impl std::fmt::Display) -> Problem {
-    Problem::not_found(
-        "no_such_record",
-        format_args!("there is no parked record {id}"),
-    )
+    let detail = format_args!("there is no parked record {id}");
+    Problem::not_found("no_such_record", detail)
 }
 
-/// Checks a topic name by the rules of Kafka.
-fn checked_topic(topic: &str) -> Result<&str, Problem> {
-    let allowed = topic
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if allowed && (1..=249).contains(&topic.len()) {
-        Ok(topic)
-    } else {
-        Err(Problem::malformed(
-            "topic: the full name as records show it is expected: 1 to 249 characters of a-z, A-Z, 0-9, \
-             '.', '_' and '-'",
-        ))
-    }
+/// What [`is_topic`] accepts.
+const TOPIC: &str = "topic: the full name as records show it is expected: 1 to 249 characters of \
+                     a-z, A-Z, 0-9, '.', '_' and '-'";
+
+/// Whether Kafka takes it as the name of a topic.
+fn is_topic(topic: &str) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    topic.bytes().all(is_allowed) && (1..=249).contains(&topic.len())
 }

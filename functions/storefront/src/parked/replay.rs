@@ -31,8 +31,7 @@ struct ReplayBody {
 /// `POST /parked/{id}/replay`. Repeated requests replay the record once. To replay it again, the
 /// caller sends the number of replays so far.
 pub async fn replay(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
-    let user = call.claims.user()?;
-    call.claims.require_scope("parked:write")?;
+    let user = call.claims.user_with("parked:write")?;
     let id = parse(id)?;
     let ReplayBody { replays } = if call.body.is_empty() {
         ReplayBody::default()
@@ -46,76 +45,54 @@ pub async fn replay(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> 
         // This process was suspended: another one may hold the lease before the broker has the
         // record.
         ReplayBegun::Yes(record) if began.elapsed() >= LEASE_SLACK / 2 => {
-            record_end(
-                app,
-                &record,
-                ReplayEnd::Refused("the storefront was suspended"),
-            )
-            .await;
+            let end = ReplayEnd::Refused("the storefront was suspended");
+            record_end(app, &record, end).await;
             let detail = "the storefront was suspended for too long; the record stays parked and \
                           can be replayed";
-            Err(
-                Problem::new(503, "replay_failed", "The record was not replayed", detail)
-                    .retry_after(2),
-            )
+            Err(failed(detail))
         }
         ReplayBegun::Yes(record) => put_back(app, &record, &user).await,
         ReplayBegun::Busy(_) => Err(busy(id)),
         ReplayBegun::Differs(record) => Err(differs(&record)),
-        ReplayBegun::Discarded(_) => Err(Problem::new(
-            409,
-            "already_discarded",
-            "The record was discarded",
-            format_args!("record {id} was discarded"),
-        )),
+        ReplayBegun::Discarded(_) => {
+            let detail = format_args!("record {id} was discarded");
+            let title = "The record was discarded";
+            Err(Problem::conflict("already_discarded", title, detail))
+        }
         ReplayBegun::Missing => Err(missing(id)),
     }
 }
 
 /// Refuses a topic of another environment, which a sample event or a test may name.
 async fn check_topic(app: &App, id: ParkedId) -> Result<(), Problem> {
-    let found = app
-        .store
-        .parked_record(id, 0, 0)
-        .await?
-        .ok_or_else(|| missing(id))?;
-    if [&app.settings.topic, &app.settings.calls.topic].contains(&&found.record.topic) {
+    let topic = find(app, id).await?.topic;
+    if [&app.settings.topic, &app.settings.calls.topic].contains(&&topic) {
         return Ok(());
     }
-    let detail = format!(
-        "record {id} came from topic {}, which does not belong to this environment",
-        found.record.topic
-    );
-    Err(Problem::new(
-        409,
-        "foreign_topic",
-        "Not a topic of this environment",
-        detail,
-    )
-    .with("topic", found.record.topic))
+    let detail =
+        format!("record {id} came from topic {topic}, which does not belong to this environment");
+    let title = "Not a topic of this environment";
+    Err(Problem::conflict("foreign_topic", title, detail).with("topic", topic))
+}
+
+/// The record without its bytes.
+async fn find(app: &App, id: ParkedId) -> Result<ParkedRecord, Problem> {
+    let found = app.store.parked_record(id, 0, 0).await?;
+    Ok(found.ok_or_else(|| missing(id))?.record)
 }
 
 async fn put_back(app: &App, record: &ToReplay, user: &UserId) -> Result<Reply, Problem> {
     let id = record.id;
-    let published = app
-        .publisher
-        .put_back(
-            &record.topic,
-            record.key.as_deref(),
-            record.value.as_deref(),
-        )
-        .await;
+    let (key, value) = (record.key.as_deref(), record.value.as_deref());
+    let published = app.publisher.put_back(&record.topic, key, value).await;
     let attempt = record.attempt;
     tracing::info!(parked = %id, by = user.as_str(), attempt, ?published, "an operator replayed a record");
     match published {
         Published::Acknowledged {
             partition, offset, ..
         } => {
-            if let Err(error) = app
-                .store
-                .end_replay(record, &ReplayEnd::Published { partition, offset })
-                .await
-            {
+            let end = ReplayEnd::Published { partition, offset };
+            if let Err(error) = app.store.end_replay(record, &end).await {
                 tracing::error!(parked = %id, partition, offset, %error, "replayed the record, \
                     but could not record the replay");
                 let detail = "the record is on its topic again, but that could not be recorded; \
@@ -124,22 +101,15 @@ async fn put_back(app: &App, record: &ToReplay, user: &UserId) -> Result<Reply, 
                     .with("partition", partition)
                     .with("offset", offset));
             }
-            let record = app
-                .store
-                .parked_record(id, 0, 0)
-                .await?
-                .ok_or_else(|| missing(id))?;
-            let mut body = view::record(&record.record);
+            let mut body = view::record(&find(app, id).await?);
             body["replayed"] = json!({ "partition": partition, "offset": offset });
             Ok(Reply::ok(body))
         }
         Published::Refused(why) => {
             record_end(app, record, ReplayEnd::Refused(&why)).await;
-            let detail = format!("the record could not be published and stays parked: {why}");
-            Err(
-                Problem::new(503, "replay_failed", "The record was not replayed", detail)
-                    .retry_after(2),
-            )
+            Err(failed(format_args!(
+                "the record could not be published and stays parked: {why}"
+            )))
         }
         Published::Unknown(why) => {
             record_end(app, record, ReplayEnd::Unknown(&why)).await;
@@ -159,13 +129,17 @@ async fn record_end(app: &App, record: &ToReplay, end: ReplayEnd<'_>) {
     }
 }
 
+fn failed(detail: impl std::fmt::Display) -> Problem {
+    Problem::new(503, "replay_failed", "The record was not replayed", detail).retry_after(2)
+}
+
 fn unknown(detail: impl std::fmt::Display) -> Problem {
     Problem::new(503, "replay_unknown", "The outcome is not known", detail).retry_after(2)
 }
 
 pub(super) fn busy(id: ParkedId) -> Problem {
     let detail = format!("record {id} is being replayed at this moment; try again later");
-    Problem::new(409, "replay_under_way", "A replay is under way", detail)
+    Problem::conflict("replay_under_way", "A replay is under way", detail)
 }
 
 pub(super) fn differs(record: &ParkedRecord) -> Problem {
@@ -175,6 +149,6 @@ pub(super) fn differs(record: &ParkedRecord) -> Problem {
         "record {id} has been replayed {replays} times; to replay it again, send \
          {{\"replays\": {replays}}}"
     );
-    Problem::new(409, "already_replayed", "The record was replayed", detail)
+    Problem::conflict("already_replayed", "The record was replayed", detail)
         .with("replays", replays)
 }

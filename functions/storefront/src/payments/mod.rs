@@ -15,7 +15,7 @@ use shared::store::{Payment, PaymentResult};
 use shared::telemetry::MetricLine;
 
 use crate::app::App;
-use crate::http::{Call, Problem, Reply};
+use crate::http::{Call, Problem, Reply, is_line, now_ms};
 use crate::settle::settle;
 
 /// Body of a notification. Unknown members are ignored.
@@ -32,16 +32,13 @@ struct Notification {
 /// recorded nevertheless.
 pub async fn receive(app: &App, call: &Call) -> Result<Reply, Problem> {
     verify(app, call)?;
-    let Notification {
-        reference,
-        order,
-        amount_cents,
-    } = call.json()?;
-    let reference = checked_reference(&reference)?.to_owned();
+    let notification: Notification = call.json()?;
+    let order = notification.order;
     let payment = Payment {
-        reference,
+        reference: reference(&notification.reference)
+            .ok_or_else(|| Problem::malformed(REFERENCE))?,
         order,
-        amount: amount_cents,
+        amount: notification.amount_cents,
     };
     let paid = app.store.pay(&payment).await?;
     let result = match paid.result {
@@ -77,36 +74,21 @@ fn verify(app: &App, call: &Call) -> Result<(), Problem> {
     let header = |name: &str| call.headers.get(name).ok().flatten();
     let timestamp = header("x-payment-timestamp");
     let signatures = header("x-payment-signature");
-    let keys: Vec<&[u8]> = app
-        .settings
-        .webhook_secrets
-        .iter()
-        .map(|secret| secret.expose().as_bytes())
-        .collect();
-    let now = app.clock.now_s();
+    let secrets = app.settings.webhook_secrets.iter();
+    let keys: Vec<_> = secrets.map(|key| key.expose().as_bytes()).collect();
+    let now = now_ms() / 1000;
     let tolerance = app.settings.webhook_tolerance;
     signature::check(&keys, timestamp, signatures, &call.body, now, tolerance).map_err(|why| {
         tracing::warn!(%why, "refused a payment notification");
-        Problem::new(
-            401,
-            "bad_signature",
-            "The notification is refused",
-            "the signature or the timestamp is not valid",
-        )
+        let detail = "the signature or the timestamp is not valid";
+        Problem::new(401, "bad_signature", "The notification is refused", detail)
     })
 }
 
-/// 1 to 128 characters without control characters.
-fn checked_reference(reference: &str) -> Result<&str, Problem> {
-    if reference.is_empty()
-        || reference.chars().count() > 128
-        || reference.chars().any(char::is_control)
-    {
-        return Err(Problem::malformed(
-            "reference must be 1 to 128 characters without control characters",
-        ));
-    }
-    Ok(reference)
+const REFERENCE: &str = "reference must be 1 to 128 characters without control characters";
+
+fn reference(text: &str) -> Option<String> {
+    is_line(text, 128).then(|| text.to_owned())
 }
 
 /// A second payment under one reference: it is recorded, and the first report raises an alarm.
@@ -139,14 +121,10 @@ fn reused(
         "reference {reference} belongs to a payment of {first_amount_cents} cents for order \
          {first_order}; this one is recorded beside it, to be refunded"
     );
-    Problem::new(
-        409,
-        "payment_reference_reused",
-        "The reference belongs to another payment",
-        detail,
-    )
-    .with("result", "to_refund")
-    .with("order", order.to_string())
-    .with("first_order", first_order.to_string())
-    .with("first_amount_cents", first_amount_cents)
+    let title = "The reference belongs to another payment";
+    Problem::conflict("payment_reference_reused", title, detail)
+        .with("result", "to_refund")
+        .with("order", order.to_string())
+        .with("first_order", first_order.to_string())
+        .with("first_amount_cents", first_amount_cents)
 }

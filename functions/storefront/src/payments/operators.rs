@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use shared::message::OrderNumber;
 use shared::store::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refunded};
 
-use super::checked_reference;
+use super::{REFERENCE, reference};
 use crate::app::App;
-use crate::http::{Call, Cursor, Problem, Reply, time};
+use crate::http::{Call, Cursor, Problem, Reply, is_line, time};
 
 /// Marks the cursors of this list.
 const LIST: u8 = 2;
@@ -19,35 +19,19 @@ const MAX_NOTE: usize = 200;
 /// `GET /payments?state=&order=&reference=&after=&limit=`: newest first. `after` of the answer
 /// leads to the next page; it is null on the last one.
 pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
-    call.claims.user()?;
-    call.claims.require_scope("payments:read")?;
+    call.claims.user_with("payments:read")?;
     let limit = call.number("limit", 1, 100)?.unwrap_or(20) as u32;
     let filter = PaymentFilter {
         state: call.parsed::<PaymentState>("state")?,
         order: call.parsed::<OrderNumber>("order")?,
-        reference: call
-            .parameter("reference")?
-            .map(checked_reference)
-            .transpose()?
-            .map(str::to_owned),
+        reference: call.checked("reference", REFERENCE, reference)?,
     };
-    let after = call
-        .parsed::<Cursor<LIST>>("after")?
-        .map(|Cursor(id)| PaymentId::new(id));
-    let after = after
-        .transpose()
-        .map_err(|e| Problem::malformed(format_args!("query parameter after: {e}")))?;
-    // One row more than the page shows whether another page follows.
-    let mut payments = app.store.payments(&filter, after, limit + 1).await?;
-    let more = payments.len() > limit as usize;
-    payments.truncate(limit as usize);
-    let next = payments
-        .last()
-        .filter(|_| more)
-        .map(|payment| Cursor::<LIST>(payment.id.get()).to_string());
-    Ok(Reply::ok(
-        json!({ "payments": payments.iter().map(view).collect::<Vec<_>>(), "after": next }),
-    ))
+    let after = call.parsed::<Cursor<LIST>>("after")?;
+    // The id in a cursor is valid.
+    let after = after.and_then(|Cursor(id)| PaymentId::new(id).ok());
+    let payments = app.store.payments(&filter, after, limit + 1).await?;
+    let cursor = |payment: &PaymentRow| Cursor::<LIST>(payment.id.get()).to_string();
+    Ok(Reply::page("payments", &payments, limit, view, cursor))
 }
 
 #[derive(Deserialize)]
@@ -59,24 +43,19 @@ struct RefundBody {
 /// `POST /payments/{id}/refunded`: records that an operator has returned the money. Idempotent; the
 /// first note is kept.
 pub async fn refunded(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
-    let user = call.claims.user()?;
-    call.claims.require_scope("payments:write")?;
+    let user = call.claims.user_with("payments:write")?;
     let missing =
         || Problem::not_found("no_such_payment", format_args!("there is no payment {id}"));
     let id: PaymentId = id.parse().map_err(|_| missing())?;
     let RefundBody { note } = call.json()?;
     let note = note.trim();
-    if note.is_empty() || note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
+    if !is_line(note, MAX_NOTE) {
         let detail = format!(
             "note: 1 to {MAX_NOTE} characters on one line are expected, such as the refund's \
              reference"
         );
-        return Err(Problem::new(
-            422,
-            "invalid_refund",
-            "A refund is recorded with a note",
-            detail,
-        ));
+        let title = "A refund is recorded with a note";
+        return Err(Problem::new(422, "invalid_refund", title, detail));
     }
     match app.store.refunded(id, &user, note).await? {
         Refunded::Yes(payment) => {
@@ -87,13 +66,8 @@ pub async fn refunded(app: &App, id: &str, call: &Call) -> Result<Reply, Problem
             let state = payment.state.as_str();
             let detail =
                 format!("payment {id} is {state}; only to_refund and amount_differs are refunded");
-            Err(Problem::new(
-                409,
-                "not_to_refund",
-                "The payment is not to be refunded",
-                detail,
-            )
-            .with("state", state))
+            let title = "The payment is not to be refunded";
+            Err(Problem::conflict("not_to_refund", title, detail).with("state", state))
         }
         Refunded::Missing => Err(missing()),
     }

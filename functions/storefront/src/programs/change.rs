@@ -6,7 +6,7 @@ use shared::message::{CategoryNo, Cents, ProgramChanged, ProgramVersion};
 use shared::sale::{CategoryChange, Program, ProgramChange, ProgramStatus};
 use shared::store::{Changed, Switched};
 
-use super::{availability, id_of, missing, view};
+use super::{availability, id_of, missing, no_such_category, view};
 use crate::app::App;
 use crate::http::{Call, Problem, Reply};
 
@@ -32,7 +32,7 @@ struct CategoryBody {
 /// `PATCH /programs/{id}`: changes the named members if the program still has the version in the
 /// body.
 pub async fn update(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
-    may_change(call)?;
+    call.claims.user_with("programs:write")?;
     let body: ChangeBody = call.json()?;
     let category = |c: CategoryBody| CategoryChange {
         no: c.no,
@@ -45,29 +45,19 @@ pub async fn update(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> 
         .map(|seconds| seconds.saturating_mul(1000));
     let change = ProgramChange::new(body.title, window, body.user_limit, categories)
         .map_err(|e| Problem::new(422, "invalid_program", "The change is not possible", e))?;
-    match app
-        .store
-        .update_program(id_of(id)?, body.version, &change)
-        .await?
-    {
+    let program = id_of(id)?;
+    let changed = app.store.update_program(program, body.version, &change);
+    match changed.await? {
         Changed::Done(program) => Ok(done(app, &program, call).await),
         Changed::VersionDiffers(version) => {
             let detail = format!(
                 "the program has version {version} now; get it, and send the change with that \
                  version"
             );
-            let problem = Problem::new(
-                409,
-                "version_conflict",
-                "Another request has changed the program",
-                detail,
-            );
-            Err(problem.with("version", version.get()))
+            let title = "Another request has changed the program";
+            Err(Problem::conflict("version_conflict", title, detail).with("version", version.get()))
         }
-        Changed::NoSuchCategory(no) => Err(Problem::not_found(
-            "no_such_category",
-            format_args!("the program has no category {no}"),
-        )),
+        Changed::NoSuchCategory(no) => Err(no_such_category(no)),
         Changed::NoSuchProgram => Err(missing(id)),
     }
 }
@@ -75,26 +65,16 @@ pub async fn update(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> 
 /// `POST /programs/{id}/stop` and `/resume`. They take no version, so that a sale can always be
 /// stopped. Idempotent.
 pub async fn switch(app: &App, id: &str, to: ProgramStatus, call: &Call) -> Result<Reply, Problem> {
-    may_change(call)?;
+    call.claims.user_with("programs:write")?;
     match app.store.switch_sale(id_of(id)?, to).await? {
         Switched::Done(program) => Ok(done(app, &program, call).await),
         Switched::Already(program) => {
             // The process that switched it may have died before it evicted the cached program.
-            app.programs
-                .changed(ProgramChanged {
-                    id: program.id,
-                    version: program.version,
-                })
-                .await;
+            app.programs.changed(change_of(&program)).await;
             Ok(reply(app, &program).await)
         }
         Switched::NoSuchProgram => Err(missing(id)),
     }
-}
-
-fn may_change(call: &Call) -> Result<(), Problem> {
-    call.claims.user()?;
-    call.claims.require_scope("programs:write")
 }
 
 async fn done(app: &App, program: &Program, call: &Call) -> Reply {
@@ -107,21 +87,20 @@ async fn done(app: &App, program: &Program, call: &Call) -> Reply {
 }
 
 async fn reply(app: &App, program: &Program) -> Reply {
-    Reply::ok(view::program(
-        program,
-        availability(app, program)
-            .await
-            .unwrap_or_default()
-            .as_ref(),
-    ))
+    let open = availability(app, program).await.unwrap_or_default();
+    Reply::ok(view::program(program, open.as_ref()))
+}
+
+const fn change_of(program: &Program) -> ProgramChanged {
+    ProgramChanged {
+        id: program.id,
+        version: program.version,
+    }
 }
 
 /// Publishes a committed change. After a failure the sweep publishes it from the outbox.
 pub(super) async fn publish(app: &App, program: &Program, call: &Call) {
-    let change = ProgramChanged {
-        id: program.id,
-        version: program.version,
-    };
+    let change = change_of(program);
     app.programs.changed(change).await;
     match app.changes.announce(change, call.trace().as_deref()).await {
         Ok(()) => {

@@ -3,6 +3,7 @@
 mod change;
 mod view;
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 pub use change::{switch, update};
@@ -10,19 +11,18 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::gate::{Availability, GateError, InstallState, ProgramRef};
 use shared::message::{CategoryNo, Cents, ProgramId, ProgramVersion};
+use shared::refill::Filled;
 use shared::sale::{NewCategory, NewProgram, Program};
 
 use crate::app::App;
 use crate::http::{Call, Problem, Reply};
-use crate::rebuild::{self, FillState};
+use crate::rebuild;
 
 /// Reads a program by its id from memory, the shared cache or Postgres. The result is never older
 /// than a change that this process has received.
 pub async fn find(app: &App, id: &str) -> Result<Arc<Program>, Problem> {
-    app.programs
-        .find(id_of(id)?)
-        .await?
-        .ok_or_else(|| missing(id))
+    let program = app.programs.find(id_of(id)?).await?;
+    program.ok_or_else(|| missing(id))
 }
 
 /// Like [`find`], for a buyer who has seen version `seen`: Postgres is read if the caches hold an
@@ -36,10 +36,8 @@ pub async fn find_at_least(
     if seen.is_none_or(|seen| seen <= program.version) {
         return Ok(program);
     }
-    app.programs
-        .find_committed(program.id)
-        .await?
-        .ok_or_else(|| missing(id))
+    let program = app.programs.find_committed(program.id).await?;
+    program.ok_or_else(|| missing(id))
 }
 
 /// A malformed id is the id of no program.
@@ -49,6 +47,11 @@ fn id_of(text: &str) -> Result<ProgramId, Problem> {
 
 fn missing(id: &str) -> Problem {
     Problem::not_found("no_such_program", format_args!("there is no program {id}"))
+}
+
+fn no_such_category(no: impl Display) -> Problem {
+    let detail = format_args!("the program has no category {no}");
+    Problem::not_found("no_such_category", detail)
 }
 
 #[derive(Deserialize)]
@@ -72,37 +75,22 @@ struct CategoryBody {
 /// `POST /programs`: claims the gate, stores the program, installs it in the gate. After a crash in
 /// between the first buyer fills the gate.
 pub async fn create(app: &App, call: &Call) -> Result<Reply, Problem> {
-    call.claims.user()?;
-    call.claims.require_scope("programs:write")?;
-    let ProgramBody {
-        title,
-        categories,
-        pay_window_seconds,
-        user_limit,
-    } = call.json()?;
+    call.claims.user_with("programs:write")?;
+    let body: ProgramBody = call.json()?;
     let default_window = i64::try_from(app.settings.windows.pay_ms).unwrap_or(i64::MAX);
-    let pay_window_ms = pay_window_seconds.map_or(default_window, |s| s.saturating_mul(1000));
+    let window = body.pay_window_seconds;
+    let pay_window_ms = window.map_or(default_window, |s| s.saturating_mul(1000));
+    let user_limit = body.user_limit.unwrap_or(app.settings.user_limit);
     let category = |c: CategoryBody| NewCategory {
         name: c.name,
         rows: c.rows,
         row_len: c.seats_per_row,
         price: c.price_cents,
     };
-    let categories = categories.into_iter().map(category).collect();
-    let new = NewProgram::new(
-        title,
-        categories,
-        pay_window_ms,
-        user_limit.unwrap_or(app.settings.user_limit),
-    )
-    .map_err(|e| {
-        Problem::new(
-            422,
-            "invalid_program",
-            "The program cannot be created as it is",
-            e,
-        )
-    })?;
+    let categories = body.categories.into_iter().map(category).collect();
+    let title = "The program cannot be created as it is";
+    let new = NewProgram::new(body.title, categories, pay_window_ms, user_limit)
+        .map_err(|e| Problem::new(422, "invalid_program", title, e))?;
     let program = app.store.identify_program(new, None).await?;
     let claimed = rebuild::claim_new(app, &program).await;
     app.store.add_program(&program).await?;
@@ -114,11 +102,8 @@ pub async fn create(app: &App, call: &Call) -> Result<Reply, Problem> {
         tracing::warn!(program = %program.id, why = problem.detail, "cannot install the new \
             program in the gate; its first buyer fills it");
     }
-    Ok(Reply::at(
-        201,
-        format!("/programs/{}", program.id),
-        view::program(&program, None),
-    ))
+    let location = format!("/programs/{}", program.id);
+    Ok(Reply::at(201, location, view::program(&program, None)))
 }
 
 /// `GET /programs/{id}`. While the gate is unavailable or loading, the number of free seats is
@@ -129,8 +114,8 @@ pub async fn get(app: &App, id: &str) -> Result<Reply, Problem> {
         Ok(Some(open)) => Some(open),
         // A program without new orders must open again as well, so reading it resumes the filling.
         Ok(None) => match rebuild::resume(app, &program).await {
-            Ok(FillState::Open) => availability(app, &program).await.unwrap_or_default(),
-            Ok(FillState::Loading) => None,
+            Ok(Filled::Open) => availability(app, &program).await.unwrap_or_default(),
+            Ok(Filled::Unfinished) => None,
             Err(problem) => {
                 tracing::warn!(program = %program.id, why = problem.detail, "cannot fill the \
                     gate; a later request resumes");
@@ -155,26 +140,15 @@ async fn availability(app: &App, program: &Program) -> Result<Option<Availabilit
 pub async fn seats(app: &App, id: &str, call: &Call) -> Result<Reply, Problem> {
     let program = find(app, id).await?;
     let no = call.number("category", 0, 99)?.unwrap_or(0);
-    let category = CategoryNo::new(no as u16)
-        .ok()
-        .and_then(|no| program.category(no));
-    let category = category.ok_or_else(|| {
-        Problem::not_found(
-            "no_such_category",
-            format_args!("the program has no category {no}"),
-        )
-    })?;
+    let category = CategoryNo::new(no as u16).ok();
+    let category = category.and_then(|no| program.category(no));
+    let category = category.ok_or_else(|| no_such_category(no))?;
     let at = ProgramRef::from(&*program);
-    if app.gate.install_state(at).await? != InstallState::Open
-        && rebuild::resume(app, &program).await? == FillState::Loading
-    {
-        return Err(Problem::loading());
+    if app.gate.install_state(at).await? != InstallState::Open {
+        rebuild::open(app, &program).await?;
     }
-    let rows = app
-        .gate
-        .seat_map(at, category)
-        .await?
-        .ok_or_else(Problem::loading)?;
+    let rows = app.gate.seat_map(at, category).await?;
+    let rows = rows.ok_or_else(Problem::loading)?;
     Ok(Reply::ok(json!({
         "category": category.no,
         "first_seat": category.layout.first(),

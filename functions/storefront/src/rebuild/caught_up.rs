@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::message::Barrier;
+use shared::message::{Barrier, Nonce};
 use shared::refill::{BarrierPlace, Barriers};
 use shared::store::Progress;
 use tokio::task::JoinSet;
@@ -70,17 +70,11 @@ async fn has_passed_own(
         header.is_some_and(|header| header.is_passed(partition, progress))
             || own.0.contains_key(&partition) && own.is_passed(partition, progress)
     };
-    let behind: Vec<i32> = logs
-        .into_keys()
-        .filter(|partition| !passed(*partition))
-        .collect();
-    let missing: Vec<i32> = behind
-        .iter()
-        .copied()
-        .filter(|partition| !own.0.contains_key(partition))
-        .collect();
-    append(app, missing).await?;
-    Ok(behind.is_empty())
+    let mut behind: Vec<i32> = logs.into_keys().filter(|at| !passed(*at)).collect();
+    let has_passed = behind.is_empty();
+    behind.retain(|partition| !own.0.contains_key(partition));
+    append(app, behind).await?;
+    Ok(has_passed)
 }
 
 /// Appends a barrier to each of these partitions concurrently, and records them as this process'
@@ -89,37 +83,32 @@ async fn append(app: &App, partitions: Vec<i32>) -> Result<Barriers, Problem> {
     let mut deliveries = JoinSet::new();
     for partition in partitions {
         let publisher = app.publisher.clone();
-        let barrier = Barrier::new(app.clock.nonce());
+        let barrier = Barrier::new(Nonce::new(rand::random()));
         deliveries.spawn(async move {
-            (
-                partition,
-                publisher.append_barrier(partition, &barrier).await,
-            )
+            let published = publisher.append_barrier(partition, &barrier).await;
+            (partition, published)
         });
     }
     let mut appended = BTreeMap::new();
     while let Some(delivery) = deliveries.join_next().await {
-        match delivery {
-            Ok((
-                partition,
-                Published::Acknowledged {
-                    offset,
-                    appended_ms,
-                    ..
-                },
-            )) => {
+        let (partition, published) = delivery.map_err(|error| {
+            tracing::error!(%error, "cannot append a barrier; the gate stays closed");
+            brokers_needed()
+        })?;
+        match published {
+            Published::Acknowledged {
+                offset,
+                appended_ms,
+                ..
+            } => {
                 appended.insert(partition, BarrierPlace(offset + 1, appended_ms));
             }
-            Ok((partition, Published::Refused(why) | Published::Unknown(why))) => {
+            Published::Refused(why) | Published::Unknown(why) => {
                 tracing::error!(
                     partition,
                     why,
                     "cannot append a barrier; the gate stays closed"
                 );
-                return Err(brokers_needed());
-            }
-            Err(error) => {
-                tracing::error!(%error, "cannot append a barrier; the gate stays closed");
                 return Err(brokers_needed());
             }
         }

@@ -27,15 +27,6 @@ const CLAIM_MS: u64 = 10_000;
 /// How long one request merges rows, while its caller waits.
 const MERGE_TIME: Duration = Duration::from_secs(3);
 
-/// State of the gate after one request's work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FillState {
-    /// The gate is open.
-    Open,
-    /// The gate is still closed; a later request resumes.
-    Loading,
-}
-
 /// Claim of a program that is not stored yet, so that neither Kafka nor Postgres can hold an order
 /// of it.
 #[derive(Debug)]
@@ -47,12 +38,9 @@ pub struct NewProgramClaim(Epoch, FillGrant);
 /// The claim must precede the row: a delayed installation then either finds the gate as it was
 /// before the first order, or has no effect.
 pub async fn claim_new(app: &App, program: &Program) -> Option<NewProgramClaim> {
+    let at = ProgramRef::from(program);
     let epoch = Epoch::new(rand::random());
-    match app
-        .gate
-        .install_claim(ProgramRef::from(program), &epoch, CLAIM_MS)
-        .await
-    {
+    match app.gate.install_claim(at, &epoch, CLAIM_MS).await {
         Ok(FillClaim::Granted(grant)) => Some(NewProgramClaim(epoch, grant)),
         Ok(FillClaim::Busy { .. }) => None,
         Err(error) => {
@@ -70,30 +58,28 @@ pub async fn install_new(
     claim: &NewProgramClaim,
 ) -> Result<(), Problem> {
     let NewProgramClaim(epoch, grant) = claim;
-    let start = FillStart { grant, ends: "{}" };
-    if let FillBegun::Mine { .. } = app
-        .gate
-        .install_begin(program, Some(start), epoch, LEASE_MS)
-        .await?
-    {
-        app.gate
-            .install_open(ProgramRef::from(program), epoch)
-            .await?;
+    let start = Some(FillStart { grant, ends: "{}" });
+    let begun = app.gate.install_begin(program, start, epoch, LEASE_MS);
+    if let FillBegun::Mine { .. } = begun.await? {
+        let at = ProgramRef::from(program);
+        app.gate.install_open(at, epoch).await?;
     }
     Ok(())
 }
 
 /// Resumes the filling, as far as one request may.
-pub async fn resume(app: &App, program: &Program) -> Result<FillState, Problem> {
+pub async fn resume(app: &App, program: &Program) -> Result<Filled, Problem> {
     let at = ProgramRef::from(program);
     let epoch = Epoch::new(rand::random());
-    let mut begun = app
-        .gate
-        .install_begin(program, None, &epoch, LEASE_MS)
-        .await?;
+    let begin = async |start| {
+        app.gate
+            .install_begin(program, start, &epoch, LEASE_MS)
+            .await
+    };
+    let mut begun = begin(None).await?;
     if begun == FillBegun::EndsNeeded {
         let FillClaim::Granted(grant) = app.gate.install_claim(at, &epoch, CLAIM_MS).await? else {
-            return Ok(FillState::Loading);
+            return Ok(Filled::Unfinished);
         };
         let barriers = match caught_up::append_barriers(app).await {
             Ok(barriers) => barriers.to_string(),
@@ -103,23 +89,16 @@ pub async fn resume(app: &App, program: &Program) -> Result<FillState, Problem> 
                 return Err(problem);
             }
         };
-        begun = app
-            .gate
-            .install_begin(
-                program,
-                Some(FillStart {
-                    grant: &grant,
-                    ends: &barriers,
-                }),
-                &epoch,
-                LEASE_MS,
-            )
-            .await?;
+        let start = FillStart {
+            grant: &grant,
+            ends: &barriers,
+        };
+        begun = begin(Some(start)).await?;
     }
     let position = match begun {
-        FillBegun::AlreadyOpen => return Ok(FillState::Open),
+        FillBegun::AlreadyOpen => return Ok(Filled::Open),
         FillBegun::Busy { .. } | FillBegun::EndsNeeded | FillBegun::GrantLost => {
-            return Ok(FillState::Loading);
+            return Ok(Filled::Unfinished);
         }
         // A position is recorded only after order-create has passed the barriers.
         FillBegun::Mine { ends, position } => {
@@ -127,18 +106,21 @@ pub async fn resume(app: &App, program: &Program) -> Result<FillState, Problem> 
                 tracing::info!(program = %program.id, "the gate stays closed until order-create \
                     has passed the barriers");
                 app.gate.install_renew(at, &epoch, 1, None).await?;
-                return Ok(FillState::Loading);
+                return Ok(Filled::Unfinished);
             }
             position
         }
     };
     let deadline = Instant::now() + MERGE_TIME;
-    match refill::fill(&app.gate, &app.store, program, &epoch, &position, &|| {
-        Instant::now() >= deadline
-    })
-    .await?
-    {
-        Filled::Open => Ok(FillState::Open),
-        Filled::Unfinished => Ok(FillState::Loading),
+    let is_over = || Instant::now() >= deadline;
+    let filled = refill::fill(&app.gate, &app.store, program, &epoch, &position, &is_over);
+    Ok(filled.await?)
+}
+
+/// Like [`resume`]; fails while the gate is closed, a later request resumes.
+pub async fn open(app: &App, program: &Program) -> Result<(), Problem> {
+    match resume(app, program).await? {
+        Filled::Open => Ok(()),
+        Filled::Unfinished => Err(Problem::loading()),
     }
 }

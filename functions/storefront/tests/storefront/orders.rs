@@ -221,7 +221,9 @@ async fn a_header_is_no_identity() {
         Some(json!({"category": 0, "count": 1})),
     );
     for name in ["authorization", "x-user", "x-user-id"] {
-        anonymous.headers.insert(name.to_owned(), "alice".to_owned());
+        anonymous
+            .headers
+            .insert(name.to_owned(), "alice".to_owned());
     }
     assert_eq!(problem(app.serve(&anonymous).await), (401, "unauthorized"));
 }

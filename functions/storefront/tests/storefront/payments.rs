@@ -1,14 +1,15 @@
 //! Notifications of the payment provider, and payments for operators.
 
 use serde_json::{Value, json};
+use storefront::App;
+use storefront::http::now_ms;
 use storefront::http::{Call, Problem, Reply};
 use storefront::payments::signature::sign;
-use storefront::{App, Clock, SystemClock};
 
 use crate::support::{SECRET, Scripted, by, call, open_with, problem, program, store, two};
 
 pub(crate) fn notify(body: &Value, key: &str) -> Call {
-    let now = SystemClock.now_s();
+    let now = now_ms() / 1000;
     let mut call = call("POST", "/payments", None, Some(body.clone()));
     call.headers
         .insert("x-payment-timestamp".to_owned(), now.to_string());

@@ -13,6 +13,8 @@ const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 const PATH: &str = "/v1/traces";
+const ALLOWED: &str = "http://host:port of an OpenTelemetry collector, which forwards spans, over TLS if \
+     necessary; passwords belong into OTEL_EXPORTER_OTLP_HEADERS";
 
 /// Settings of the export.
 #[derive(Debug, Clone)]
@@ -39,67 +41,58 @@ pub struct TraceSettings {
 }
 
 impl TraceSettings {
-    /// Reads all of them. `Some(None)` without an endpoint; the other variables are not read then.
+    /// Reads all of them. `None` without an endpoint; the other variables are not read then.
     /// `function` is the service name if no variable has one.
-    pub fn read(reader: &Reader, function: &str) -> Option<Option<Self>> {
-        if reader.switch_or("OTEL_SDK_DISABLED", false)? {
-            return Some(None);
+    pub fn read(reader: &Reader, function: &str) -> Option<Self> {
+        if reader.switch_or("OTEL_SDK_DISABLED", false) {
+            return None;
         }
-        let Some(text) = reader.optional_text(ENDPOINT) else {
-            return Some(None);
-        };
-        let endpoint = endpoint(reader, &text);
+        let text = reader.optional_text(ENDPOINT)?;
+        let endpoint = endpoint(&text).map_err(|wrong| reader.refuse(ENDPOINT, wrong, ALLOWED));
         let headers = headers(reader);
-        let protocol = protocol(reader);
+        reader.parsed_or(PROTOCOL, "http/protobuf", (), |text| {
+            (text == "http/protobuf").then_some(())
+        });
         let timeout = reader.milliseconds_or("OTEL_EXPORTER_OTLP_TIMEOUT", 100..=60_000, 10_000);
         let flush = reader.milliseconds_or("TRACE_FLUSH_MS", 0..=5_000, 500);
         let sampler = Sampler::read(reader);
         let named = ["OTEL_SERVICE_NAME", "AWS_LAMBDA_FUNCTION_NAME"]
             .iter()
             .find_map(|name| reader.optional_text(name));
-        protocol?;
-        let (collector, path) = endpoint?;
-        Some(Some(Self {
+        let (collector, path) = endpoint.ok()?;
+        Some(Self {
             collector,
             path,
-            headers: headers?,
-            timeout: timeout?,
-            flush: flush?,
-            sampler: sampler?,
+            headers,
+            timeout,
+            flush,
+            sampler,
             service: named.unwrap_or_else(|| function.to_owned()),
             instance: reader.optional_text("AWS_LAMBDA_LOG_STREAM_NAME"),
             runtime_api: reader.optional_text("AWS_LAMBDA_RUNTIME_API"),
-        }))
+        })
     }
 }
 
-/// Authority and path to post to. A wrong address is not printed: it may contain a password.
-fn endpoint(reader: &Reader, text: &str) -> Option<(Authority, String)> {
-    let uri = text.trim_end_matches('/').parse::<Uri>().ok();
-    let wrong = match &uri {
-        Some(uri) if uri.scheme_str() == Some("https") => "requires TLS, which is not built in",
-        Some(uri) if uri.scheme_str() == Some("http") && uri.query().is_none() => {
-            match uri.authority() {
-                Some(authority) if authority.as_str().contains('@') => {
-                    "contains a user, which would not be sent to the collector"
-                }
-                Some(authority) if !authority.host().is_empty() && has_valid_port(authority) => "",
-                _ => "is not such an address (not shown, it may contain a password)",
-            }
-        }
-        _ => "is not such an address (not shown, it may contain a password)",
-    };
-    if !wrong.is_empty() {
-        let allowed = "http://host:port of an OpenTelemetry collector, which forwards spans, over TLS if \
-                       necessary; passwords belong into OTEL_EXPORTER_OTLP_HEADERS";
-        reader.refuse(ENDPOINT, wrong, allowed);
-        return None;
+/// Authority and path to post to, or what is wrong. A wrong address is not printed: it may contain a
+/// password.
+fn endpoint(text: &str) -> Result<(Authority, String), &'static str> {
+    const WRONG: &str = "is not such an address (not shown, it may contain a password)";
+    let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| WRONG)?;
+    match uri.scheme_str() {
+        Some("https") => return Err("requires TLS, which is not built in"),
+        Some("http") if uri.query().is_none() => {}
+        _ => return Err(WRONG),
     }
-    let uri = uri?;
-    Some((
-        uri.authority()?.clone(),
-        format!("{}{PATH}", uri.path().trim_end_matches('/')),
-    ))
+    let authority = uri.authority().ok_or(WRONG)?;
+    if authority.as_str().contains('@') {
+        return Err("contains a user, which would not be sent to the collector");
+    }
+    if authority.host().is_empty() || !has_valid_port(authority) {
+        return Err(WRONG);
+    }
+    let path = format!("{}{PATH}", uri.path().trim_end_matches('/'));
+    Ok((authority.clone(), path))
 }
 
 /// The library reads a port that is not a number as no port.
@@ -108,18 +101,8 @@ fn has_valid_port(authority: &Authority) -> bool {
     !after_host.contains(':') || authority.port_u16().is_some_and(|port| port > 0)
 }
 
-fn protocol(reader: &Reader) -> Option<()> {
-    match reader.optional_text(PROTOCOL).as_deref() {
-        None | Some("http/protobuf") => Some(()),
-        Some(other) => {
-            reader.refuse(PROTOCOL, format_args!("is {other:?}"), "http/protobuf");
-            None
-        }
-    }
-}
-
 /// `name=value,...`, values percent-encoded. They may be secrets, so neither is printed.
-fn headers(reader: &Reader) -> Option<Vec<(HeaderName, HeaderValue)>> {
+fn headers(reader: &Reader) -> Vec<(HeaderName, HeaderValue)> {
     let text = reader.optional_text(HEADERS).unwrap_or_default();
     let headers: Option<Vec<_>> = text
         .split(',')
@@ -134,7 +117,7 @@ fn headers(reader: &Reader) -> Option<Vec<(HeaderName, HeaderValue)>> {
             "name=value, several separated by commas",
         );
     }
-    headers
+    headers.unwrap_or_default()
 }
 
 fn header(pair: &str) -> Option<(HeaderName, HeaderValue)> {
@@ -151,9 +134,8 @@ mod tests {
 
     fn read(vars: &[(&str, &str)]) -> Result<Option<TraceSettings>, String> {
         let reader = Reader::new(vars.iter().copied());
-        let settings = TraceSettings::read(&reader, "storefront");
         reader
-            .finish(|| settings)
+            .finish(|| TraceSettings::read(&reader, "storefront"))
             .map_err(|problems| problems.to_string())
     }
 

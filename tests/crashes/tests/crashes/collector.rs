@@ -32,7 +32,7 @@ impl CollectorEnvironment {
         let database = testkit::servers::database_url();
         let prefix = testkit::prefix();
         let vars = vec![("ENV_PREFIX", prefix), ("DATABASE_URL", database.clone())];
-        let names = Reader::new(vars.clone()).names().expect("a prefix");
+        let names = Reader::new(vars.clone()).names();
         let store = Store::connect(&database, &names, 1).expect("a database URL");
         store
             .migrate()
@@ -135,7 +135,7 @@ impl CollectorEnvironment {
     }
 
     async fn clear(self) {
-        let schema = Reader::new(self.vars).names().expect("a prefix").schema();
+        let schema = Reader::new(self.vars).names().schema();
         sqlx::raw_sql(AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE")))
             .execute(&self.raw)
             .await

@@ -3,8 +3,8 @@
 use serde_json::json;
 use shared::sale::Status;
 use storefront::http::Call;
+use storefront::http::now_ms;
 use storefront::payments::signature::sign;
-use storefront::{Clock, SystemClock};
 
 use crate::dying::{at_waits, killed_after, whole};
 use crate::environment::{EITHER, First, SECRET, TestEnvironment, call, order_of, tick, with};
@@ -215,7 +215,7 @@ async fn accepted(env: &TestEnvironment) -> shared::message::OrderNumber {
 }
 
 fn payment(reference: &str, order: &str) -> Call {
-    let now = SystemClock.now_s();
+    let now = now_ms() / 1000;
     let mut call = call(
         "POST",
         "/payments",
