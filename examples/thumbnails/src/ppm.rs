@@ -31,11 +31,9 @@ impl Image {
         let max = number(&mut rest)?;
         // One blank ends the header.
         let pixels = rest.get(1..).unwrap_or_default();
-        let size = width
-            .checked_mul(height)
-            .and_then(|n| n.checked_mul(3))
-            .filter(|n| *n <= MAX_BYTES && *n > 0);
-        let size = size.filter(|_| max == 255).ok_or(PpmError::Header)?;
+        let size = width.checked_mul(height).and_then(|n| n.checked_mul(3));
+        let size = size.filter(|n| max == 255 && *n <= MAX_BYTES);
+        let size = size.ok_or(PpmError::Header)?;
         if pixels.len() != size {
             return Err(PpmError::Pixels {
                 found: pixels.len(),
@@ -101,11 +99,10 @@ fn number(rest: &mut &[u8]) -> Result<usize, PpmError> {
     let length = text.iter().take_while(|c| c.is_ascii_digit()).count();
     let (digits, after) = text.split_at(length);
     *rest = after;
-    std::str::from_utf8(digits)
+    let number = std::str::from_utf8(digits)
         .ok()
-        .and_then(|digits| digits.parse().ok())
-        .filter(|n| *n > 0)
-        .ok_or(PpmError::Header)
+        .and_then(|digits| digits.parse().ok());
+    number.filter(|n| *n > 0).ok_or(PpmError::Header)
 }
 
 #[cfg(test)]

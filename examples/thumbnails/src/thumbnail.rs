@@ -30,11 +30,10 @@ impl Thumbnailer {
             HandlerError::park("`picture` must be the name of a file, without a folder")
         })?;
         let bytes = std::fs::read(self.pictures.join(name)).map_err(HandlerError::retry)?;
-        let small = Image::read(&bytes)
-            .map_err(HandlerError::park)?
-            .shrunk(self.longest_side);
-        self.write(name, &small.to_bytes())
-            .map_err(HandlerError::retry)?;
+        let image = Image::read(&bytes).map_err(HandlerError::park)?;
+        let small = image.shrunk(self.longest_side);
+        let written = self.write(name, &small.to_bytes());
+        written.map_err(HandlerError::retry)?;
         println!("{} is {} x {}", name.display(), small.width, small.height);
         Ok(())
     }

@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use shared::cache::Announcer;
 use shared::gate::Gate;
-use shared::store::Store;
+use shared::message::OrderNumber;
+use shared::store::{OrderRow, Store, StoreError};
 use shared::telemetry::traces::Tracer;
 
+use crate::closing_span::{ClosedBy, closing_span};
 use crate::settings::Settings;
 
 /// Time limit of one call to Redis.
@@ -47,5 +49,33 @@ impl Closer {
             tracer,
             last_sweep: Mutex::new(None),
         })
+    }
+
+    /// The position at which a round of a sweep job continues. One that cannot be read starts the
+    /// round again.
+    pub(crate) async fn round_position<T: Default>(
+        &self,
+        round: &str,
+        parse: fn(&str) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        let noted = self.store.sweep_position(round).await?;
+        Ok(noted.as_deref().and_then(parse).unwrap_or_default())
+    }
+
+    /// Records a span for each closed order. `error`: why its gate is not settled.
+    pub(crate) fn record_closings<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a OrderRow>,
+        by: ClosedBy,
+        began: SystemTime,
+        error: impl Fn(OrderNumber) -> Option<String>,
+    ) {
+        let took = (began, SystemTime::now());
+        let place = |traceparent: Option<&str>| self.tracer.position(traceparent);
+        let span = |row: &OrderRow| {
+            let error = error(row.number);
+            closing_span(row, by, error.as_deref(), took, place)
+        };
+        self.tracer.record(rows.filter_map(span));
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use lambda_batch::Tick;
 
 use crate::closer::Closer;
-use crate::jobs::{self, DueOrderCloser, GateRefiller, JobError};
+use crate::jobs::{GateRefiller, JobError, Sweep, due_order_closer};
 use crate::report::{SweepReport, TickReport};
 
 /// No work starts within this time of the deadline, or within a quarter of the tick if that is
@@ -38,16 +38,18 @@ impl Closer {
         let is_sweep = self.is_time_to_sweep(SystemTime::now());
         // However many entries are due, half of the tick is left for the sweep.
         let close_until = if is_sweep { began + time / 2 } else { until };
-        let closed = DueOrderCloser { closer: self }
-            .run(close_until, &mut report)
-            .await;
+        let closed = due_order_closer::run(self, close_until, &mut report).await;
         let filled = self.refill_gates(until, &mut report).await;
         // The sweep repairs what the entries do not lead to, so it runs after a failure as well.
-        let swept = if is_sweep {
-            jobs::sweep(self, until, report.sweep.insert(SweepReport::default())).await
-        } else {
-            Ok(())
-        };
+        let mut swept = Ok(());
+        if is_sweep {
+            let mut sweep = Sweep {
+                closer: self,
+                until,
+                report: report.sweep.insert(SweepReport::default()),
+            };
+            swept = sweep.run().await;
+        }
         report.emit(&self.settings.names);
         self.tracer.flush().await;
         closed.and(filled).and(swept)?;

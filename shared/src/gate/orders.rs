@@ -47,6 +47,19 @@ pub struct Settle {
     pub to: SettleTo,
 }
 
+impl Settle {
+    /// Releases an order that has no row, with the key and the seats of its reservation.
+    pub const fn gone(at: OrderAt) -> Self {
+        Self {
+            at,
+            user: None,
+            key: None,
+            seats: None,
+            to: SettleTo::Gone { forget_key: true },
+        }
+    }
+}
+
 /// The state that settling applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettleTo {

@@ -43,6 +43,14 @@ pub struct TicketCount {
     pub stored: StoredTickets,
 }
 
+impl TicketCount {
+    /// Whether the count that was read is that of Postgres.
+    pub fn is_correct(&self) -> bool {
+        matches!(self.stored, StoredTickets::Live(seats)
+            if self.seen.as_ref().is_some_and(|seen| *seen == seats.to_string()))
+    }
+}
+
 /// The tickets of an order by its row in Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredTickets {

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::position::FillPosition;
 use super::{GateFilling, RefillError, Step};
-use crate::gate::{OrderAt, Settle, SettleTo, Settled};
+use crate::gate::{OrderAt, Settle, Settled};
 use crate::message::{Nonce, OrderNumber};
 use crate::reconcile::settle_of;
 use crate::store::OrderRow;
@@ -62,13 +62,7 @@ impl GateFilling<'_> {
 
 /// The settle that releases a reservation whose row has ended; `None` for a live one. Pure.
 fn end_of(at: OrderAt, row: &OrderRow) -> Option<Settle> {
-    let gone = Settle {
-        at,
-        user: None,
-        key: None,
-        seats: None,
-        to: SettleTo::Gone { forget_key: true },
-    };
+    let gone = Settle::gone(at);
     if row.nonce != at.nonce {
         // The number belongs to another order, so this reservation can never be stored.
         return Some(gone);

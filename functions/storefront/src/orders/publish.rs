@@ -8,7 +8,7 @@
 
 use std::time::SystemTime;
 
-use shared::gate::{Abandoned, Accepted, OrderAt, ReservationState, Settle, SettleTo};
+use shared::gate::{Abandoned, Accepted, OrderAt, ReservationState, Settle};
 use shared::message::OrderRequested;
 use shared::store::Fence;
 use shared::telemetry::SpanPosition;
@@ -155,14 +155,7 @@ pub(super) fn fence_of(request: &OrderRequested, reason: &'static str) -> Fence 
 /// Frees the seats of a reservation that can have no row. If the gate is unavailable, its delay
 /// entry does so later.
 async fn release(app: &App, at: OrderAt) {
-    let settle = Settle {
-        at,
-        user: None,
-        key: None,
-        seats: None,
-        to: SettleTo::Gone { forget_key: true },
-    };
-    if let Err(error) = app.gate.settle(&settle).await {
+    if let Err(error) = app.gate.settle(&Settle::gone(at)).await {
         tracing::warn!(order = %at.order, %error, "cannot release the seats; the delay entry \
             releases them");
     }

@@ -1,10 +1,9 @@
 //! Counts what waits for an operator, for another process, or for time.
 
-use super::JobError;
-use crate::closer::Closer;
-use crate::report::SweepReport;
+use super::{JobError, Sweep};
 
-pub(super) async fn run(closer: &Closer, report: &mut SweepReport) -> Result<(), JobError> {
+pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
+    let Sweep { closer, report, .. } = sweep;
     let counts = closer.store.counts().await?;
     report.parked = counts.parked.max(0) as u64;
     report.overdue = counts.overdue.max(0) as u64;

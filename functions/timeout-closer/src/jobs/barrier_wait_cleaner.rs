@@ -1,9 +1,8 @@
 //! Deletes barrier requests of orders that have a row by now.
 
-use super::JobError;
-use crate::closer::Closer;
+use super::{JobError, Sweep};
 
-pub(super) async fn run(closer: &Closer) -> Result<(), JobError> {
-    closer.store.delete_barrier_waits().await?;
+pub(super) async fn run(sweep: &Sweep<'_>) -> Result<(), JobError> {
+    sweep.closer.store.delete_barrier_waits().await?;
     Ok(())
 }

@@ -5,15 +5,13 @@
 //! seat map auditor finds the opposite error: live orders that are not counted.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Instant;
 
 use shared::gate::{BuyerTickets, StoredTickets, TicketCount};
 use shared::message::OrderNumber;
 use shared::store::OrderRow;
 
-use super::JobError;
+use super::{JobError, Sweep};
 use crate::closer::Closer;
-use crate::report::SweepReport;
 
 /// Name of this round's position in Postgres.
 const ROUND: &str = "tickets";
@@ -22,20 +20,14 @@ const STEPS: u32 = 50;
 /// Maximum orders per look-up.
 const PAGE: usize = 5_000;
 
-pub(super) async fn run(
-    closer: &Closer,
-    until: Instant,
-    report: &mut SweepReport,
-) -> Result<(), JobError> {
-    let noted = closer.store.sweep_position(ROUND).await?;
-    // A position that cannot be read starts the round again.
-    let mut from: u64 = noted
-        .as_deref()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_default();
+pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
+    let closer = sweep.closer;
+    let mut from = closer
+        .round_position(ROUND, |text| text.parse().ok())
+        .await?;
     let mut mended = 0;
     for _ in 0..STEPS {
-        if Instant::now() >= until {
+        if sweep.is_over() {
             break;
         }
         let page = closer.gate.buyers(from).await?;
@@ -45,48 +37,35 @@ pub(super) async fn run(
             break;
         }
     }
-    closer
-        .store
-        .note_sweep_position(ROUND, &from.to_string())
-        .await?;
+    let next = from.to_string();
+    closer.store.note_sweep_position(ROUND, &next).await?;
     if mended > 0 {
         tracing::warn!(
             orders = mended,
             "orders counted wrongly towards their buyers' limits; the counts are repaired"
         );
     }
-    report.tickets += mended;
+    sweep.report.tickets += mended;
     Ok(())
 }
 
 async fn mend(closer: &Closer, buyers: &[BuyerTickets]) -> Result<u64, JobError> {
-    let numbers: BTreeSet<OrderNumber> = buyers
-        .iter()
-        .flat_map(|buyer| &buyer.counts)
-        .filter_map(|(order, _)| order.parse().ok())
-        .collect();
+    let counts = buyers.iter().flat_map(|buyer| &buyer.counts);
+    let numbers: BTreeSet<_> = counts.filter_map(|(order, _)| order.parse().ok()).collect();
     let numbers: Vec<OrderNumber> = numbers.into_iter().collect();
     let mut rows = HashMap::with_capacity(numbers.len());
     for page in numbers.chunks(PAGE) {
-        rows.extend(
-            closer
-                .store
-                .orders(page)
-                .await?
-                .into_iter()
-                .map(|row| (row.number, row)),
-        );
+        let page = closer.store.orders(page).await?;
+        rows.extend(page.into_iter().map(|row| (row.number, row)));
     }
     let mut mended = 0;
     for buyer in buyers {
         let wrong = wrong(buyer, &rows);
         if !wrong.is_empty() {
-            mended += u64::from(
-                closer
-                    .gate
-                    .repair_tickets(buyer.program, &buyer.user, &wrong)
-                    .await?,
-            );
+            let repaired = closer
+                .gate
+                .repair_tickets(buyer.program, &buyer.user, &wrong);
+            mended += u64::from(repaired.await?);
         }
     }
     Ok(mended)
@@ -111,20 +90,10 @@ fn wrong(buyer: &BuyerTickets, rows: &HashMap<OrderNumber, OrderRow>) -> Vec<Tic
             StoredTickets::Ended
         }
     };
-    let counts = buyer
-        .counts
-        .iter()
-        .map(|(order, seen)| (order, seen, stored(order)));
-    let differs = |seen: &str, stored| {
-        !matches!(stored,
-        StoredTickets::Live(seats) if seats.to_string() == seen)
-    };
-    let wrong = counts.filter(|(_, seen, stored)| differs(seen, *stored));
-    wrong
-        .map(|(order, seen, stored)| TicketCount {
-            order: order.clone(),
-            seen: Some(seen.clone()),
-            stored,
-        })
-        .collect()
+    let counts = buyer.counts.iter().map(|(order, seen)| TicketCount {
+        order: order.clone(),
+        seen: Some(seen.clone()),
+        stored: stored(order),
+    });
+    counts.filter(|count| !count.is_correct()).collect()
 }

@@ -1,29 +1,22 @@
 //! Settles the gate by every row whose last change it may lack, rows just closed included.
 
-use std::time::Instant;
-
 use shared::reconcile::{Reconciled, reconcile};
 
-use super::JobError;
-use crate::closer::Closer;
-use crate::report::SweepReport;
+use super::{JobError, Sweep};
 
 /// Reads all pages, not only the first: a row stays dirty while the gate does not hold its
 /// program, and such rows may fill a page.
-pub(super) async fn run(
-    closer: &Closer,
-    until: Instant,
-    report: &mut SweepReport,
-) -> Result<(), JobError> {
-    let limit = closer.settings.sweep_limit;
+pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
+    let (gate, store) = (&sweep.closer.gate, &sweep.closer.store);
+    let limit = sweep.closer.settings.sweep_limit;
     let mut after = None;
-    while Instant::now() < until {
-        let dirty = closer.store.dirty(after, limit).await?;
+    while !sweep.is_over() {
+        let dirty = store.dirty(after, limit).await?;
         let Some(last) = dirty.last() else { break };
         after = Some(last.number);
-        let reconciled = reconcile(&closer.gate, &closer.store, &dirty).await?;
-        report.settled += reconciled.settled as u64;
-        report.unsettled += (reconciled.waiting.len() + reconciled.failed.len()) as u64;
+        let reconciled = reconcile(gate, store, &dirty).await?;
+        sweep.report.settled += reconciled.settled as u64;
+        sweep.report.unsettled += (reconciled.waiting.len() + reconciled.failed.len()) as u64;
         warn(&reconciled);
         if dirty.len() < limit as usize {
             break;

@@ -66,24 +66,18 @@ impl GateRefiller<'_> {
             return Ok(None);
         };
         let loader = Epoch::new(rand::random());
-        let install = self
-            .gate
+        let (gate, store) = (self.gate, self.store);
+        let begun = gate
             .install_begin(&program, None, &loader, LEASE_MS)
             .await?;
-        match install {
-            FillBegun::Mine { ends, position }
-                if position.is_empty() && !refill::has_passed(&ends, progress) =>
-            {
-                self.gate.install_renew(at, &loader, 1, None).await?;
-                Ok(None)
-            }
-            FillBegun::Mine { position, .. } => Ok(Some(
-                refill::fill(self.gate, self.store, &program, &loader, &position, is_late).await?,
-            )),
-            FillBegun::Busy { .. }
-            | FillBegun::AlreadyOpen
-            | FillBegun::EndsNeeded
-            | FillBegun::GrantLost => Ok(None),
+        let FillBegun::Mine { ends, position } = begun else {
+            return Ok(None);
+        };
+        if position.is_empty() && !refill::has_passed(&ends, progress) {
+            gate.install_renew(at, &loader, 1, None).await?;
+            return Ok(None);
         }
+        let filled = refill::fill(gate, store, &program, &loader, &position, is_late).await?;
+        Ok(Some(filled))
     }
 }

@@ -17,7 +17,7 @@ mod backlog_reporter;
 mod barrier_wait_cleaner;
 mod buyer_ticket_auditor;
 mod dirty_order_reconciler;
-mod due_order_closer;
+pub(crate) mod due_order_closer;
 mod gate_refiller;
 mod outbox_publisher;
 mod overdue_order_closer;
@@ -34,7 +34,6 @@ use shared::store::StoreError;
 use crate::closer::Closer;
 use crate::report::SweepReport;
 
-pub(crate) use due_order_closer::DueOrderCloser;
 pub use gate_refiller::GateRefiller;
 
 /// Why a job ended early. Its effects stay; its next run continues.
@@ -54,24 +53,33 @@ pub enum JobError {
     Announce(#[from] AnnounceError),
 }
 
-/// Runs the jobs of a sweep in order. Each does a bounded part, starts nothing after `until`, and
-/// counts in `report` what it did. A job that fails does not stop the others. Returns the first
-/// error.
-pub(crate) async fn sweep(
-    closer: &Closer,
-    until: Instant,
-    report: &mut SweepReport,
-) -> Result<(), JobError> {
-    let outcome = outbox_publisher::run(closer, until, report).await;
-    let outcome = outcome.and(overdue_order_closer::run(closer, until, report).await);
-    let outcome = outcome.and(payment_matcher::run(closer, report).await);
-    let outcome = outcome.and(barrier_wait_cleaner::run(closer).await);
-    let outcome = outcome.and(backlog_reporter::run(closer, report).await);
-    // One ping instead of a timeout for each row while the gate is away.
-    if let Err(error) = closer.gate.ping().await {
-        return outcome.and(Err(error.into()));
+/// One sweep. Each job does a bounded part of its work.
+pub(crate) struct Sweep<'a> {
+    pub(crate) closer: &'a Closer,
+    /// No job starts anything after it.
+    pub(crate) until: Instant,
+    /// What the jobs did.
+    pub(crate) report: &'a mut SweepReport,
+}
+
+impl Sweep<'_> {
+    /// Runs the jobs in order. A job that fails does not stop the others. Returns the first error.
+    pub(crate) async fn run(&mut self) -> Result<(), JobError> {
+        let outcome = outbox_publisher::run(self).await;
+        let outcome = outcome.and(overdue_order_closer::run(self).await);
+        let outcome = outcome.and(payment_matcher::run(self).await);
+        let outcome = outcome.and(barrier_wait_cleaner::run(self).await);
+        let outcome = outcome.and(backlog_reporter::run(self).await);
+        // One ping instead of a timeout for each row while the gate is away.
+        if let Err(error) = self.closer.gate.ping().await {
+            return outcome.and(Err(error.into()));
+        }
+        let outcome = outcome.and(dirty_order_reconciler::run(self).await);
+        let outcome = outcome.and(buyer_ticket_auditor::run(self).await);
+        outcome.and(seat_map_auditor::run(self).await)
     }
-    let outcome = outcome.and(dirty_order_reconciler::run(closer, until, report).await);
-    let outcome = outcome.and(buyer_ticket_auditor::run(closer, until, report).await);
-    outcome.and(seat_map_auditor::run(closer, until, report).await)
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
 }

@@ -1,21 +1,14 @@
 //! Publishes program changes from the outbox: their storefront ended before it published them, or
 //! the stream was away.
 
-use std::time::Instant;
-
-use super::JobError;
-use crate::closer::Closer;
-use crate::report::SweepReport;
+use super::{JobError, Sweep};
 
 /// Publishes in pages, oldest change first.
 ///
 /// A change is marked only after the stream has taken it. A crash in between publishes it
 /// twice, which is harmless.
-pub(super) async fn run(
-    closer: &Closer,
-    until: Instant,
-    report: &mut SweepReport,
-) -> Result<(), JobError> {
+pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
+    let closer = sweep.closer;
     let store = &closer.store;
     let limit = closer.settings.publish_limit;
     loop {
@@ -33,12 +26,12 @@ pub(super) async fn run(
             }
         }
         store.published(&sent).await?;
-        report.published += sent.len() as u64;
+        sweep.report.published += sent.len() as u64;
         if let Some(error) = refused {
-            report.unpublished = (left.len() - sent.len()) as u64;
+            sweep.report.unpublished = (left.len() - sent.len()) as u64;
             return Err(error.into());
         }
-        if left.len() < limit as usize || Instant::now() >= until {
+        if left.len() < limit as usize || sweep.is_over() {
             store.delete_published(limit).await?;
             return Ok(());
         }

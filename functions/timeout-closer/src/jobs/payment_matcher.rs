@@ -1,12 +1,11 @@
 //! Matches payments with orders that were stored at the same moment, when neither transaction saw
 //! the other.
 
-use super::JobError;
-use crate::closer::Closer;
-use crate::report::SweepReport;
+use super::{JobError, Sweep};
 
-pub(super) async fn run(closer: &Closer, report: &mut SweepReport) -> Result<(), JobError> {
-    let limit = closer.settings.sweep_limit;
-    report.matched = closer.store.sweep_payments(limit).await?.len() as u64;
+pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
+    let limit = sweep.closer.settings.sweep_limit;
+    let paid = sweep.closer.store.sweep_payments(limit).await?;
+    sweep.report.matched = paid.len() as u64;
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
-use delay_queue::{Claim, LinkError};
-use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled, TimeoutJob};
+use delay_queue::Claim;
+use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
 use shared::reconcile::{Reconciled, reconcile};
 use shared::store::{
@@ -15,15 +15,9 @@ use super::decision::{CloseAction, Evidence, decide};
 use super::log_summary::LogSummary;
 use super::retry_delay::RetryDelay;
 use crate::closer::Closer;
-use crate::closing_span::{ClosedBy, closing_span};
+use crate::closing_span::ClosedBy;
 use crate::jobs::JobError;
 use crate::report::ClosingCounts;
-
-/// A claimed entry and its order.
-struct Entry {
-    claim: Claim,
-    at: OrderAt,
-}
 
 /// The batch at work: what was looked up, and what is to become of each entry.
 pub(super) struct Batch<'a> {
@@ -65,11 +59,15 @@ impl<'a> Batch<'a> {
     }
 
     /// Handles every entry. An entry that fails is logged and left to its lease.
-    pub(super) async fn run(mut self, claims: Vec<Claim>) -> Result<ClosingCounts, JobError> {
-        let mut entries: HashMap<OrderNumber, Entry> = HashMap::with_capacity(claims.len());
+    pub(super) async fn run(
+        mut self,
+        claims: Vec<Claim>,
+        counts: &mut ClosingCounts,
+    ) -> Result<(), JobError> {
+        let mut entries = HashMap::with_capacity(claims.len());
         for claim in claims {
             match identify(&self.closer.gate, &claim).await {
-                Ok(Some(at)) => drop(entries.insert(at.order, Entry { claim, at })),
+                Ok(Some(at)) => drop(entries.insert(at.order, (claim, at))),
                 // Neither the entry nor a reservation names an order. If there is a row, the sweep
                 // closes it.
                 Ok(None) => self.to_acknowledge.push(claim),
@@ -78,11 +76,11 @@ impl<'a> Batch<'a> {
         }
         let numbers: Vec<OrderNumber> = entries.keys().copied().collect();
         self.behind_barriers = self.closer.store.behind_barriers(&numbers).await?;
-        let orders = entries.values().map(|e| (e.at.order, e.at.nonce)).collect();
-        for closing in self.close(orders).await {
-            if let Some(entry) = entries.remove(&closing.number) {
-                let id = entry.claim.id.clone();
-                if let Err(error) = self.handle(entry, closing).await {
+        let orders = entries.values().map(|(_, at)| (at.order, at.nonce));
+        for closing in self.close(orders.collect()).await {
+            if let Some((claim, at)) = entries.remove(&closing.number) {
+                let id = claim.id.clone();
+                if let Err(error) = self.handle(claim, at, closing).await {
                     self.fail(&id, &error);
                 }
             }
@@ -90,7 +88,7 @@ impl<'a> Batch<'a> {
         self.counts.failed += entries.len() as u64;
         let finished = self.finish().await;
         self.summary.log();
-        finished.map(|()| self.counts)
+        finished.map(|()| counts.add(self.counts))
     }
 
     /// Closes overdue orders in one transaction. If that fails, one by one, so that one bad row
@@ -123,9 +121,21 @@ impl<'a> Batch<'a> {
         self.counts.failed += 1;
     }
 
+    /// `why`: which other process must act first.
+    fn postpone(&mut self, claim: Claim, delay: RetryDelay, why: Option<&'static str>) {
+        if let Some(why) = why {
+            self.summary.postponed(&claim.id, why);
+        }
+        self.to_postpone.push((claim, delay));
+    }
+
     /// Decides about one entry, looking up what [`decide`] requests.
-    async fn handle(&mut self, entry: Entry, closing: Closing) -> Result<(), JobError> {
-        let Entry { claim, at } = entry;
+    async fn handle(
+        &mut self,
+        claim: Claim,
+        at: OrderAt,
+        closing: Closing,
+    ) -> Result<(), JobError> {
         let gate = &self.closer.gate;
         let store = &self.closer.store;
         let mut evidence = Evidence {
@@ -159,21 +169,17 @@ impl<'a> Batch<'a> {
                     return Ok(());
                 }
                 CloseAction::Postpone { delay, why } => {
-                    if let Some(why) = why {
-                        self.summary.postponed(&claim.id, why);
-                    }
-                    self.to_postpone.push((claim, delay));
+                    self.postpone(claim, delay, why);
                     return Ok(());
                 }
                 CloseAction::AwaitBarrier { partition } => {
-                    let why = "order-create is behind, or the order's record is lost";
-                    self.summary.postponed(&claim.id, why);
                     self.barriers.push(BarrierWait {
                         number: at.order,
                         nonce: at.nonce,
                         partition,
                     });
-                    self.to_postpone.push((claim, RetryDelay::Backoff));
+                    let why = "order-create is behind, or the order's record is lost";
+                    self.postpone(claim, RetryDelay::Backoff, Some(why));
                     return Ok(());
                 }
                 CloseAction::Fence { reason, alarm } => {
@@ -194,25 +200,23 @@ impl<'a> Batch<'a> {
         at: OrderAt,
         reason: &'static str,
     ) -> Result<(), JobError> {
-        let reservation = self
-            .closer
-            .gate
-            .reservation(at.order)
-            .await?
-            .filter(|r| r.nonce == at.nonce);
-        let fence = Fence {
+        let mut fence = Fence {
             number: at.order,
             nonce: at.nonce,
-            user: reservation.as_ref().map(|r| r.user.clone()),
+            user: None,
             program: Some(at.program.id),
-            category: reservation.as_ref().map(|r| r.category),
-            seats: reservation
-                .as_ref()
-                .map(|r| r.seats.clone())
-                .unwrap_or_default(),
-            key: reservation.and_then(|r| r.key),
+            category: None,
+            seats: Vec::new(),
+            key: None,
             reason,
         };
+        let reservation = self.closer.gate.reservation(at.order).await?;
+        if let Some(reservation) = reservation.filter(|r| r.nonce == at.nonce) {
+            fence.user = Some(reservation.user);
+            fence.category = Some(reservation.category);
+            fence.seats = reservation.seats;
+            fence.key = reservation.key;
+        }
         let fenced = self.closer.store.fence(&fence).await?;
         if fenced.row().nonce != at.nonce {
             return self.release(claim, at).await;
@@ -224,14 +228,7 @@ impl<'a> Batch<'a> {
 
     /// Frees the seats of a reservation that can never have a row.
     async fn release(&mut self, claim: Claim, at: OrderAt) -> Result<(), JobError> {
-        let settle = Settle {
-            at,
-            user: None,
-            key: None,
-            seats: None,
-            to: SettleTo::Gone { forget_key: true },
-        };
-        match self.closer.gate.settle(&settle).await? {
+        match self.closer.gate.settle(&Settle::gone(at)).await? {
             Settled::Done { .. } | Settled::Tombstoned => self.to_acknowledge.push(claim),
             Settled::SeatsUnknown | Settled::NoSuchSeat | Settled::NotInstalled => {
                 self.to_postpone.push((claim, RetryDelay::Backoff));
@@ -242,33 +239,17 @@ impl<'a> Batch<'a> {
 
     /// Records a span for each closed order, also if the gate could not be settled.
     fn trace(&self, rows: &[OrderRow], settled: &Result<Reconciled, StoreError>) {
-        let tracer = &self.closer.tracer;
-        if !tracer.is_on() {
-            return;
-        }
-        let errors: HashMap<OrderNumber, String> = match settled {
-            Ok(report) => report
-                .failed
-                .iter()
-                .map(|(order, error)| (*order, error.to_string()))
-                .collect(),
-            Err(error) => rows
-                .iter()
-                .map(|row| (row.number, error.to_string()))
-                .collect(),
+        let error = |number| match settled {
+            Ok(report) => {
+                let mut failed = report.failed.iter();
+                let failed = failed.find(|(order, _)| *order == number);
+                failed.map(|(_, error)| error.to_string())
+            }
+            Err(error) => Some(error.to_string()),
         };
-        let took = (self.began, SystemTime::now());
-        let span = |row: &OrderRow| {
-            let error = errors.get(&row.number).map(String::as_str);
-            closing_span(row, ClosedBy::Entry, error, took, |traceparent| {
-                tracer.position(traceparent)
-            })
-        };
-        tracer.record(
-            rows.iter()
-                .filter(|row| self.closed.contains(&row.number))
-                .filter_map(span),
-        );
+        let closed = rows.iter().filter(|row| self.closed.contains(&row.number));
+        self.closer
+            .record_closings(closed, ClosedBy::Entry, self.began, error);
     }
 
     /// Settles the gate by the rows, then acknowledges or postpones the entries. The settle script
@@ -277,9 +258,8 @@ impl<'a> Batch<'a> {
     async fn finish(&mut self) -> Result<(), JobError> {
         let gate = &self.closer.gate;
         let store = &self.closer.store;
-        store
-            .request_barriers(&self.closer.settings.topic, &self.barriers)
-            .await?;
+        let topic = &self.closer.settings.topic;
+        store.request_barriers(topic, &self.barriers).await?;
         let rows: Vec<OrderRow> = self.to_settle.iter().map(|(_, row)| row.clone()).collect();
         let settled = reconcile(gate, store, &rows).await;
         self.trace(&rows, &settled);
@@ -296,19 +276,17 @@ impl<'a> Batch<'a> {
             }
         }
         let queue = gate.timeouts();
-        let count = |answers: Result<Vec<_>, LinkError>| answers.map(|all| all.len() as u64);
-        self.counts.acknowledged += count(queue.ack_many(&self.to_acknowledge).await)?;
-        let delays: HashMap<String, u64> = self
-            .to_postpone
-            .iter()
-            .map(|(claim, delay)| (claim.id.clone(), delay.ms(claim.attempt)))
-            .collect();
-        let postponed: Vec<Claim> = self.to_postpone.drain(..).map(|(claim, _)| claim).collect();
+        self.counts.acknowledged += queue.ack_many(&self.to_acknowledge).await?.len() as u64;
+        let mut delays = HashMap::with_capacity(self.to_postpone.len());
+        for (claim, delay) in &self.to_postpone {
+            delays.insert(claim.id.clone(), *delay);
+        }
         let delay = |claim: &Claim| {
-            let ms = delays.get(&claim.id).copied();
-            ms.unwrap_or_else(|| RetryDelay::Backoff.ms(claim.attempt))
+            let delay = delays.get(&claim.id).unwrap_or(&RetryDelay::Backoff);
+            delay.ms(claim.attempt)
         };
-        self.counts.put_off += count(queue.retry_many(&postponed, delay).await)?;
+        let postponed: Vec<Claim> = self.to_postpone.drain(..).map(|(claim, _)| claim).collect();
+        self.counts.put_off += queue.retry_many(&postponed, delay).await?.len() as u64;
         Ok(())
     }
 }
@@ -323,13 +301,11 @@ async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateErr
         );
         return Ok(None);
     };
-    let at = |id, nonce: Nonce| OrderAt {
+    let shard = claim.shard.into();
+    let at = |id, nonce| OrderAt {
         order,
         nonce,
-        program: ProgramRef {
-            id,
-            shard: claim.shard.into(),
-        },
+        program: ProgramRef { id, shard },
     };
     if let Ok(job) = TimeoutJob::parse(&claim.body) {
         return Ok(Some(at(job.program, job.nonce)));
@@ -338,8 +314,6 @@ async fn identify(gate: &Gate, claim: &Claim) -> Result<Option<OrderAt>, GateErr
         alarm = "entry_unreadable", %order, body = claim.body,
         "the body of a timeout entry cannot be read; the reservation is used instead"
     );
-    Ok(gate
-        .reservation(order)
-        .await?
-        .map(|r| at(r.program, r.nonce)))
+    let reservation = gate.reservation(order).await?;
+    Ok(reservation.map(|r| at(r.program, r.nonce)))
 }

@@ -20,36 +20,29 @@ use crate::report::TickReport;
 
 use batch::Batch;
 
-/// The job and what it needs.
-pub(crate) struct DueOrderCloser<'a> {
-    pub(crate) closer: &'a Closer,
-}
-
-impl DueOrderCloser<'_> {
-    /// Handles the entries that were due when the job began. What becomes due later, entries that
-    /// this job postponed included, belongs to the next tick.
-    pub(crate) async fn run(
-        &self,
-        until: Instant,
-        report: &mut TickReport,
-    ) -> Result<(), JobError> {
-        let settings = &self.closer.settings;
-        let shards: Vec<Shard> = Shard::all().collect();
-        let queue = self.closer.gate.timeouts();
-        let lease_ms = settings.lease.as_millis() as u64;
-        let mut began_ms = None;
-        while Instant::now() < until {
-            let claimed = queue.claim(&shards, settings.claim_limit, lease_ms).await?;
-            let began_ms = *began_ms.get_or_insert(claimed.now_ms);
-            let is_last = claimed.claims.iter().all(|claim| claim.due_ms > began_ms);
-            report.claimed += claimed.claims.len() as u64;
-            let batch = Batch::begin(self.closer).await?;
-            report.outcome.add(batch.run(claimed.claims).await?);
-            if is_last {
-                return Ok(());
-            }
+/// Handles the entries that were due when the job began. What becomes due later, entries that this
+/// job postponed included, belongs to the next tick.
+pub(crate) async fn run(
+    closer: &Closer,
+    until: Instant,
+    report: &mut TickReport,
+) -> Result<(), JobError> {
+    let settings = &closer.settings;
+    let shards: Vec<Shard> = Shard::all().collect();
+    let queue = closer.gate.timeouts();
+    let lease_ms = settings.lease.as_millis() as u64;
+    let mut began_ms = None;
+    while Instant::now() < until {
+        let claimed = queue.claim(&shards, settings.claim_limit, lease_ms).await?;
+        let began_ms = *began_ms.get_or_insert(claimed.now_ms);
+        let is_last = claimed.claims.iter().all(|claim| claim.due_ms > began_ms);
+        report.claimed += claimed.claims.len() as u64;
+        let batch = Batch::begin(closer).await?;
+        batch.run(claimed.claims, &mut report.outcome).await?;
+        if is_last {
+            return Ok(());
         }
-        report.unfinished = true;
-        Ok(())
     }
+    report.unfinished = true;
+    Ok(())
 }

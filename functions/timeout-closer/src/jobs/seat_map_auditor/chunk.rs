@@ -80,12 +80,8 @@ impl ChunkAuditor<'_> {
             }
         };
         let owners = audited.taken.iter().map(|taken| taken.order);
-        let numbers: BTreeSet<OrderNumber> = self
-            .holders(&seats)
-            .await?
-            .into_iter()
-            .chain(owners)
-            .collect();
+        let holders = self.holders(&seats).await?;
+        let numbers: BTreeSet<OrderNumber> = owners.chain(holders).collect();
         let rows = self.orders(numbers).await?;
         let found = differences(self.at.id, &seats, &audited.taken, &rows);
 
@@ -95,12 +91,8 @@ impl ChunkAuditor<'_> {
         let released = self.release(&audited, found.stray).await?;
         report.tickets += self.count_tickets(&rows).await?;
 
-        let ended = found
-            .ended
-            .keys()
-            .filter(|(order, _)| !settled.contains(order))
-            .count();
-        report.mended += (settled.len() + ended) as u64;
+        let ended = found.ended.keys().map(|(order, _)| *order);
+        report.mended += ended.chain(settled).collect::<BTreeSet<_>>().len() as u64;
         report.mended += u64::from(audited.taken_again + released);
         report.recounted += u64::from(audited.recounted);
         Ok(true)
@@ -117,10 +109,8 @@ impl ChunkAuditor<'_> {
         &self,
         seats: &RangeInclusive<SeatIndex>,
     ) -> Result<Vec<OrderNumber>, JobError> {
-        Ok(self
-            .store
-            .holders(self.at.id, *seats.start(), *seats.end())
-            .await?)
+        let (first, last) = (*seats.start(), *seats.end());
+        Ok(self.store.holders(self.at.id, first, last).await?)
     }
 
     async fn orders(
@@ -128,11 +118,10 @@ impl ChunkAuditor<'_> {
         numbers: impl IntoIterator<Item = OrderNumber>,
     ) -> Result<Vec<OrderRow>, JobError> {
         let numbers: Vec<OrderNumber> = numbers.into_iter().collect();
-        Ok(if numbers.is_empty() {
-            Vec::new()
-        } else {
-            self.store.orders(&numbers).await?
-        })
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.orders(&numbers).await?)
     }
 
     /// Settles rows again, unless they have changed since they were read: the process that changed
@@ -159,11 +148,9 @@ impl ChunkAuditor<'_> {
             };
             for seats in seats.chunks(MAX_SEATS) {
                 let settle = Settle {
-                    at,
-                    user: None,
-                    key: None,
                     seats: Some((self.chunk.category, seats.to_vec())),
                     to: SettleTo::Gone { forget_key: false },
+                    ..Settle::gone(at)
                 };
                 self.gate.settle(&settle).await?;
             }
@@ -182,17 +169,11 @@ impl ChunkAuditor<'_> {
             let Some(seats) = self.chunk.seats() else {
                 return Ok(0);
             };
-            let holders = self.holders(&seats).await?;
-            let rows = self.orders(holders).await?;
-            let stored: BTreeSet<SeatIndex> = rows
-                .iter()
-                .flat_map(|row| row.seats.iter().copied())
-                .collect();
-            let unowned = audited
-                .unowned
-                .iter()
-                .filter(|seat| !reserved.contains(seat) && !stored.contains(seat));
-            releases.extend(unowned.map(|seat| Release {
+            let rows = self.orders(self.holders(&seats).await?).await?;
+            let stored: BTreeSet<_> = rows.iter().flat_map(|row| &row.seats).collect();
+            let held = |seat: &SeatIndex| reserved.contains(seat) || stored.contains(seat);
+            let free = audited.unowned.iter().filter(|seat| !held(seat));
+            releases.extend(free.map(|seat| Release {
                 seat: *seat,
                 owner: None,
             }));
@@ -218,13 +199,12 @@ impl ChunkAuditor<'_> {
         let counts = self.gate.tickets(self.at, &keys).await?;
         let mut mended = 0;
         for ((user, row), seen) in live.into_iter().zip(counts) {
-            let seats = row.seats.len() as u32;
-            if seen.as_deref() != Some(seats.to_string().as_str()) {
-                let count = TicketCount {
-                    order: row.number.to_string(),
-                    seen,
-                    stored: StoredTickets::Live(seats),
-                };
+            let count = TicketCount {
+                order: row.number.to_string(),
+                seen,
+                stored: StoredTickets::Live(row.seats.len() as u32),
+            };
+            if !count.is_correct() {
                 mended += u64::from(self.gate.repair_tickets(self.at, user, &[count]).await?);
             }
         }
@@ -240,38 +220,27 @@ impl ChunkAuditor<'_> {
         let timeouts = self.gate.timeouts();
         let ids: Vec<String> = unknown.iter().map(|(order, _)| order.to_string()).collect();
         let exist = timeouts.exist(self.at.shard, &ids).await?;
-        let without: Vec<Owner> = unknown
-            .iter()
-            .zip(exist)
+        let unknown = unknown.iter().zip(exist);
+        let mut without: BTreeSet<Owner> = unknown
             .filter(|(_, exists)| !exists)
             .map(|(owner, _)| *owner)
             .collect();
-        let stored = self.orders(without.iter().map(|(order, _)| *order)).await?;
-        let is_stored =
-            |owner: &&Owner| stored.iter().any(|row| (row.number, row.nonce) == **owner);
-        let entry = |(order, nonce): &Owner| NewEntry {
-            shard: self.at.shard.into(),
-            id: order.to_string(),
-            body: TimeoutJob {
-                program: self.at.id,
-                nonce: *nonce,
-            }
-            .body(),
-            due: Due::In(REARM_MS),
-        };
-        let entries: Vec<NewEntry> = without
-            .iter()
-            .filter(|owner| !is_stored(owner))
-            .map(entry)
-            .collect();
-        if entries.is_empty() {
+        for row in self.orders(without.iter().map(|(order, _)| *order)).await? {
+            without.remove(&(row.number, row.nonce));
+        }
+        if without.is_empty() {
             return Ok(0);
         }
-        let answers = timeouts.schedule_many(&entries).await?;
-        let new = answers
-            .iter()
-            .filter(|answer| **answer == Scheduled::New)
-            .count() as u64;
+        let program = self.at.id;
+        let entry = |(order, nonce): Owner| NewEntry {
+            shard: self.at.shard.into(),
+            id: order.to_string(),
+            body: TimeoutJob { program, nonce }.body(),
+            due: Due::In(REARM_MS),
+        };
+        let entries: Vec<NewEntry> = without.into_iter().map(entry).collect();
+        let answers = timeouts.schedule_many(&entries).await?.into_iter();
+        let new = answers.filter(|answer| *answer == Scheduled::New).count() as u64;
         if new > 0 {
             tracing::error!(
                 alarm = "order_rearmed", program = %self.at.id, orders = new,

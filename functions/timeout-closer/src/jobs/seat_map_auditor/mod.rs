@@ -7,14 +7,11 @@ mod chunk;
 mod differences;
 mod position;
 
-use std::time::Instant;
-
-use shared::gate::{Gate, InstallState, ProgramRef};
+use shared::gate::{InstallState, ProgramRef};
 use shared::message::ProgramId;
 use shared::sale::Program;
-use shared::store::Store;
 
-use super::JobError;
+use super::{JobError, Sweep};
 use crate::closer::Closer;
 use crate::report::SweepReport;
 
@@ -24,24 +21,13 @@ use position::RoundPosition;
 /// Name of this round's position in Postgres.
 const ROUND: &str = "seats";
 
-pub(super) async fn run(
-    closer: &Closer,
-    until: Instant,
-    report: &mut SweepReport,
-) -> Result<(), JobError> {
-    let noted = closer.store.sweep_position(ROUND).await?;
-    // A position that cannot be read starts the round again.
-    let start = noted
-        .as_deref()
-        .and_then(RoundPosition::parse)
-        .unwrap_or_default();
+pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
+    let closer = sweep.closer;
+    let start = closer.round_position(ROUND, RoundPosition::parse).await?;
     let mut round = Round {
-        gate: &closer.gate,
-        store: &closer.store,
+        sweep,
         next: start,
         left: closer.settings.sweep_limit,
-        until,
-        report,
     };
     let mut outcome = round.resume(None).await;
     if matches!(outcome, Ok(Stop::LastProgram)) && start > RoundPosition::default() {
@@ -64,23 +50,27 @@ enum Stop {
     Limit,
 }
 
-struct Round<'a> {
-    gate: &'a Gate,
-    store: &'a Store,
+struct Round<'a, 'b> {
+    sweep: &'a mut Sweep<'b>,
     next: RoundPosition,
     left: u32,
-    until: Instant,
-    report: &'a mut SweepReport,
 }
 
-impl Round<'_> {
+impl Round<'_, '_> {
     /// Compares from the round's position up to `end`, or up to the last program. A program that
     /// fails does not stop the programs behind it. Returns the first error.
     async fn resume(&mut self, end: Option<RoundPosition>) -> Result<Stop, JobError> {
         let mut outcome = Ok(Stop::LastProgram);
         while self.may_continue(end) {
             let previous = ProgramId::new(self.next.program - 1).ok();
-            let Some((id, shard)) = self.store.programs_after(previous, 1).await?.pop() else {
+            let Some((id, shard)) = self
+                .sweep
+                .closer
+                .store
+                .programs_after(previous, 1)
+                .await?
+                .pop()
+            else {
                 return outcome;
             };
             if id.get() > self.next.program {
@@ -89,9 +79,9 @@ impl Round<'_> {
                     ..RoundPosition::default()
                 };
             }
-            let before = *self.report;
+            let before = *self.sweep.report;
             let compared = self.compare_program(ProgramRef { id, shard }, end).await;
-            warn(id, before, *self.report);
+            warn(id, before, *self.sweep.report);
             match compared {
                 Ok(true) => {}
                 Ok(false) => return outcome.map(|_| Stop::Limit),
@@ -109,7 +99,7 @@ impl Round<'_> {
     }
 
     fn may_continue(&self, end: Option<RoundPosition>) -> bool {
-        self.left > 0 && Instant::now() < self.until && end.is_none_or(|end| self.next < end)
+        self.left > 0 && !self.sweep.is_over() && end.is_none_or(|end| self.next < end)
     }
 
     /// Compares one program from the round's position. Returns whether it reached the program's
@@ -122,29 +112,30 @@ impl Round<'_> {
         // A program that is closed or deleted takes one of the sweep's chunks, so that the number
         // of programs in a sweep is bounded as well.
         self.left = self.left.saturating_sub(1);
-        if self.gate.install_state(at).await? != InstallState::Open {
+        let Closer { gate, store, .. } = self.sweep.closer;
+        if gate.install_state(at).await? != InstallState::Open {
             return Ok(true);
         }
-        let Some(program) = self.store.program(at.id).await? else {
+        let Some(program) = store.program(at.id).await? else {
             return Ok(true);
         };
         self.left += 1;
-        for (position, chunk) in chunks(&program)
-            .filter(|(position, _)| *position >= self.next)
-            .collect::<Vec<_>>()
-        {
+        for (position, chunk) in chunks(&program) {
+            if position < self.next {
+                continue;
+            }
             self.next = position;
             if !self.may_continue(end) {
                 return Ok(false);
             }
             self.left -= 1;
             let auditor = ChunkAuditor {
-                gate: self.gate,
-                store: self.store,
+                gate,
+                store,
                 at,
                 chunk,
             };
-            if !auditor.compare(self.report).await? {
+            if !auditor.compare(self.sweep.report).await? {
                 return Ok(true);
             }
         }

@@ -25,14 +25,12 @@ impl RoundPosition {
 
     /// `None` unless the text is three non-negative numbers within the bounds of the fields.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split(':');
-        let program = parts.next()?.parse().ok().filter(|program| *program >= 0)?;
-        let category = parts.next()?.parse().ok()?;
-        let chunk = parts.next()?.parse().ok()?;
-        parts.next().is_none().then_some(Self {
-            program,
-            category,
-            chunk,
+        let (program, place) = text.split_once(':')?;
+        let (category, chunk) = place.split_once(':')?;
+        Some(Self {
+            program: program.parse().ok().filter(|program| *program >= 0)?,
+            category: category.parse().ok()?,
+            chunk: chunk.parse().ok()?,
         })
     }
 }
