@@ -7,7 +7,7 @@ use super::problems::Problems;
 use super::yaml::MAX_DEPTH;
 
 /// Reads one document. `None` when it is not JSON; the reason is reported.
-pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
+pub fn parse_json(text: &str, problems: &Problems) -> Option<Node> {
     // The YAML reader skips a byte-order mark; serde_json refuses it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // As `Value`, not as ignored text: only then does serde_json bound the depth and check escapes.
@@ -91,7 +91,7 @@ impl<'t> Cursor<'t> {
         token
     }
 
-    fn value(&mut self, problems: &mut Problems) -> Node {
+    fn value(&mut self, problems: &Problems) -> Node {
         let start = self.peek();
         let line = self.line;
         let kind = match start {
@@ -116,7 +116,7 @@ impl<'t> Cursor<'t> {
         Node { line, kind }
     }
 
-    fn entries(&mut self, problems: &mut Problems) -> Vec<Entry> {
+    fn entries(&mut self, problems: &Problems) -> Vec<Entry> {
         self.at += 1;
         let mut entries: Vec<Entry> = Vec::new();
         while !self.consume(b'}') {
@@ -165,11 +165,11 @@ mod tests {
     fn json_yields_yamls_tree_and_lines() {
         let text = "{\n\t\"a\": [1, true, \"x\\n\\\"y\\\"\\\\\"],\n  \"b\": {\"Ref\": \"P\"},\
             \"c\":null,\n  \"d\": {}, \"e\": [ ], \"f\": -1.5e3\n}\n";
-        let mut problems = Problems::new("t");
-        let json = parse_json(text, &mut problems).unwrap();
+        let problems = Problems::new("t");
+        let json = parse_json(text, &problems).unwrap();
         assert_eq!(
             Some(&json),
-            parse_yaml(&text.replace('\t', " "), &mut problems).as_ref()
+            parse_yaml(&text.replace('\t', " "), &problems).as_ref()
         );
         assert!(!problems.has_errors(), "{problems:?}");
         assert_eq!(
@@ -180,19 +180,19 @@ mod tests {
             ),
             (2, 3, 4)
         );
-        let smile = parse_json(r#"["\ud83d\ude00 \/"]"#, &mut problems).unwrap();
+        let smile = parse_json(r#"["\ud83d\ude00 \/"]"#, &problems).unwrap();
         assert_eq!(smile.items()[0].text(), Some("\u{1f600} /"));
     }
 
     #[test]
     fn byte_order_marks_and_quoted_brackets_change_nothing() {
-        let mut problems = Problems::new("t");
+        let problems = Problems::new("t");
         let text = format!(
             "\u{feff}[\"{}\\\"{}\", 1]",
             "[".repeat(200),
             "{".repeat(200)
         );
-        assert_eq!(parse_json(&text, &mut problems).unwrap().items().len(), 2);
+        assert_eq!(parse_json(&text, &problems).unwrap().items().len(), 2);
         assert!(!problems.has_errors(), "{problems:?}");
     }
 
@@ -208,8 +208,8 @@ mod tests {
             ("{\"a\": 1,\n \"a\": 2}", 2),
             ("{} {}", 1),
         ] {
-            let mut problems = Problems::new("t");
-            parse_json(text, &mut problems);
+            let problems = Problems::new("t");
+            parse_json(text, &problems);
             let found = problems.finish().unwrap_err();
             assert_eq!(found[0].line, line, "{text}: {found:?}");
         }
@@ -225,8 +225,8 @@ mod tests {
             "{\n\"a\": \"\\ud800\"}".into(),
             "{\n\"\\udc00\": 1}".into(),
         ] {
-            let mut problems = Problems::new("t");
-            assert!(parse_json(&text, &mut problems).is_none(), "{text:.40}");
+            let problems = Problems::new("t");
+            assert!(parse_json(&text, &problems).is_none(), "{text:.40}");
             assert_eq!(problems.finish().unwrap_err().len(), 1);
         }
     }
@@ -234,8 +234,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_yields_a_tree_or_a_problem(text in "[\\[\\]{}:,\"a0 \\n\\\\]{0,60}") {
-            let mut problems = Problems::new("t");
-            let node = parse_json(&text, &mut problems);
+            let problems = Problems::new("t");
+            let node = parse_json(&text, &problems);
             proptest::prop_assert!(node.is_some() || problems.has_errors());
         }
     }

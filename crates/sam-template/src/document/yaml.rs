@@ -47,7 +47,7 @@ const SHORT: [(&str, &str); 17] = [
 const UNKNOWN: &str = "";
 
 /// Reads one document. `None` when it cannot be read; the reason is reported.
-pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
+pub fn parse_yaml(text: &str, problems: &Problems) -> Option<Node> {
     let mut builder = Builder {
         problems,
         anchors: HashMap::new(),
@@ -84,7 +84,7 @@ pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
 }
 
 struct Builder<'p> {
-    problems: &'p mut Problems,
+    problems: &'p Problems,
     anchors: HashMap<usize, Node>,
     open: Vec<Open>,
     root: Option<Node>,
@@ -244,11 +244,13 @@ impl Builder<'_> {
             Some(Content::Map { entries, key }) => match key.take() {
                 Some((name, line)) => {
                     if let Some(first) = entries.iter().find(|e| e.key == name) {
-                        let message = format!(
-                            "{name} is written twice here (first on line {}). Keep one.",
-                            first.line
+                        self.problems.error(
+                            line,
+                            format!(
+                                "{name} is written twice here (first on line {}). Keep one.",
+                                first.line
+                            ),
                         );
-                        self.problems.error(line, message);
                     }
                     entries.push(Entry::new(name, line, node));
                 }
