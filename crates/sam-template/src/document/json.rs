@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
-use super::yaml::MAX_DEPTH;
+use super::yaml::{MAX_DEPTH, add_entry, too_deep};
 
 /// Reads one document. `None` when it is not JSON; the reason is reported.
 pub fn parse_json(text: &str, problems: &Problems) -> Option<Node> {
@@ -15,51 +15,31 @@ pub fn parse_json(text: &str, problems: &Problems) -> Option<Node> {
         problems.error(error.line().max(1), format!("this is not JSON: {error}."));
         return None;
     }
-    if let Some(line) = too_deep(text) {
-        problems.error(
-            line,
-            format!("nested more than {MAX_DEPTH} deep. Flatten this part."),
-        );
+    let mut cursor = Cursor {
+        text,
+        at: 0,
+        line: 1,
+        depth: 0,
+        too_deep: None,
+        problems,
+    };
+    let root = cursor.value();
+    if let Some(line) = cursor.too_deep {
+        problems.error(line, too_deep());
         return None;
     }
-    Some(
-        Cursor {
-            text,
-            at: 0,
-            line: 1,
-        }
-        .value(problems),
-    )
+    Some(root)
 }
 
-/// The line on which a JSON text nests deeper than [`MAX_DEPTH`].
-fn too_deep(text: &str) -> Option<usize> {
-    let mut depth = 0;
-    let mut line = 1;
-    let mut in_string = false;
-    let mut escaped = false;
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_string,
-            b'"' => in_string = !in_string,
-            b'\n' => line += 1,
-            b'{' | b'[' if !in_string => depth += 1,
-            b'}' | b']' if !in_string => depth -= 1,
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Some(line);
-        }
-    }
-    None
-}
-
-/// A position in text that has been checked to be JSON.
+/// A position in text that has been checked to be JSON, of a depth that `serde_json` limits.
 struct Cursor<'t> {
     text: &'t str,
     at: usize,
     line: usize,
+    depth: usize,
+    /// The first line that nests deeper than [`MAX_DEPTH`](super::yaml::MAX_DEPTH).
+    too_deep: Option<usize>,
+    problems: &'t Problems,
 }
 
 impl<'t> Cursor<'t> {
@@ -91,20 +71,12 @@ impl<'t> Cursor<'t> {
         token
     }
 
-    fn value(&mut self, problems: &Problems) -> Node {
+    fn value(&mut self) -> Node {
         let start = self.peek();
         let line = self.line;
         let kind = match start {
-            b'{' => Kind::Map(self.entries(problems)),
-            b'[' => {
-                self.at += 1;
-                let mut items = Vec::new();
-                while !self.consume(b']') {
-                    items.push(self.value(problems));
-                    self.consume(b',');
-                }
-                Kind::List(items)
-            }
+            b'{' => Kind::Map(self.items(b'}', Self::entry)),
+            b'[' => Kind::List(self.items(b']', |cursor, items| items.push(cursor.value()))),
             b'"' => Kind::Scalar(self.string()),
             _ => match self
                 .take_until(|byte| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace())
@@ -116,28 +88,29 @@ impl<'t> Cursor<'t> {
         Node { line, kind }
     }
 
-    fn entries(&mut self, problems: &Problems) -> Vec<Entry> {
+    /// The items between brackets; `read` adds one.
+    fn items<T>(&mut self, end: u8, read: impl Fn(&mut Self, &mut Vec<T>)) -> Vec<T> {
         self.at += 1;
-        let mut entries: Vec<Entry> = Vec::new();
-        while !self.consume(b'}') {
-            self.peek();
-            let line = self.line;
-            let key = self.string();
-            self.consume(b':');
-            let value = self.value(problems);
-            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                problems.error(
-                    line,
-                    format!(
-                        "{key} is written twice here (first on line {}). Keep one.",
-                        first.line
-                    ),
-                );
-            }
-            entries.push(Entry::new(key, line, value));
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.too_deep.get_or_insert(self.line);
+        }
+        let mut items = Vec::new();
+        while !self.consume(end) {
+            read(self, &mut items);
             self.consume(b',');
         }
-        entries
+        self.depth -= 1;
+        items
+    }
+
+    fn entry(&mut self, entries: &mut Vec<Entry>) {
+        self.peek();
+        let line = self.line;
+        let key = self.string();
+        self.consume(b':');
+        let entry = Entry::new(key, line, self.value());
+        add_entry(entry, entries, self.problems);
     }
 
     /// The string that begins here, quotes included.
