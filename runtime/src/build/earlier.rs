@@ -106,7 +106,7 @@ pub(super) fn executable(dir: &Path, root: &Path, binary: &str, profile: &str) -
 /// Reads a file. One that is missing or invalid counts as empty: the build reports it.
 fn toml(file: &Path) -> Node {
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    parse_toml(&text, &mut Problems::new(file.display().to_string()))
+    parse_toml(&text, &Problems::new(file.display().to_string()))
 }
 
 #[cfg(test)]

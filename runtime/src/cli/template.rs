@@ -149,7 +149,7 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
         let _ = writeln!(
             out,
             "  log {}{levels}{group}",
-            logging.format.unwrap_or(LogFormat::Text)
+            logging.format.unwrap_or(LogFormat::Text).word()
         );
     }
     for (name, value) in &function.environment {

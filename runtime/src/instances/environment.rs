@@ -89,7 +89,7 @@ pub(super) fn build(
 fn logging(logging: &Logging) -> impl Iterator<Item = (String, String)> {
     let format = logging
         .format
-        .map(|format| ("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.to_string()));
+        .map(|format| ("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.word().to_owned()));
     let level = logging.is_json().then(|| {
         (
             "AWS_LAMBDA_LOG_LEVEL".to_owned(),

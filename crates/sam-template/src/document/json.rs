@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
-use super::yaml::MAX_DEPTH;
+use super::yaml::{MAX_DEPTH, add_entry, too_deep};
 
 /// Reads one document. `None` when it is not JSON; the reason is reported.
-pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
+pub fn parse_json(text: &str, problems: &Problems) -> Option<Node> {
     // The YAML reader skips a byte-order mark; serde_json refuses it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // As `Value`, not as ignored text: only then does serde_json bound the depth and check escapes.
@@ -15,51 +15,31 @@ pub fn parse_json(text: &str, problems: &mut Problems) -> Option<Node> {
         problems.error(error.line().max(1), format!("this is not JSON: {error}."));
         return None;
     }
-    if let Some(line) = too_deep(text) {
-        problems.error(
-            line,
-            format!("nested more than {MAX_DEPTH} deep. Flatten this part."),
-        );
+    let mut cursor = Cursor {
+        text,
+        at: 0,
+        line: 1,
+        depth: 0,
+        too_deep: None,
+        problems,
+    };
+    let root = cursor.value();
+    if let Some(line) = cursor.too_deep {
+        problems.error(line, too_deep());
         return None;
     }
-    Some(
-        Cursor {
-            text,
-            at: 0,
-            line: 1,
-        }
-        .value(problems),
-    )
+    Some(root)
 }
 
-/// The line on which a JSON text nests deeper than [`MAX_DEPTH`].
-fn too_deep(text: &str) -> Option<usize> {
-    let mut depth = 0;
-    let mut line = 1;
-    let mut in_string = false;
-    let mut escaped = false;
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_string,
-            b'"' => in_string = !in_string,
-            b'\n' => line += 1,
-            b'{' | b'[' if !in_string => depth += 1,
-            b'}' | b']' if !in_string => depth -= 1,
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Some(line);
-        }
-    }
-    None
-}
-
-/// A position in text that has been checked to be JSON.
+/// A position in text that has been checked to be JSON, of a depth that `serde_json` limits.
 struct Cursor<'t> {
     text: &'t str,
     at: usize,
     line: usize,
+    depth: usize,
+    /// The first line that nests deeper than [`MAX_DEPTH`](super::yaml::MAX_DEPTH).
+    too_deep: Option<usize>,
+    problems: &'t Problems,
 }
 
 impl<'t> Cursor<'t> {
@@ -91,20 +71,12 @@ impl<'t> Cursor<'t> {
         token
     }
 
-    fn value(&mut self, problems: &mut Problems) -> Node {
+    fn value(&mut self) -> Node {
         let start = self.peek();
         let line = self.line;
         let kind = match start {
-            b'{' => Kind::Map(self.entries(problems)),
-            b'[' => {
-                self.at += 1;
-                let mut items = Vec::new();
-                while !self.consume(b']') {
-                    items.push(self.value(problems));
-                    self.consume(b',');
-                }
-                Kind::List(items)
-            }
+            b'{' => Kind::Map(self.items(b'}', Self::entry)),
+            b'[' => Kind::List(self.items(b']', |cursor, items| items.push(cursor.value()))),
             b'"' => Kind::Scalar(self.string()),
             _ => match self
                 .take_until(|byte| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace())
@@ -116,28 +88,29 @@ impl<'t> Cursor<'t> {
         Node { line, kind }
     }
 
-    fn entries(&mut self, problems: &mut Problems) -> Vec<Entry> {
+    /// The items between brackets; `read` adds one.
+    fn items<T>(&mut self, end: u8, read: impl Fn(&mut Self, &mut Vec<T>)) -> Vec<T> {
         self.at += 1;
-        let mut entries: Vec<Entry> = Vec::new();
-        while !self.consume(b'}') {
-            self.peek();
-            let line = self.line;
-            let key = self.string();
-            self.consume(b':');
-            let value = self.value(problems);
-            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                problems.error(
-                    line,
-                    format!(
-                        "{key} is written twice here (first on line {}). Keep one.",
-                        first.line
-                    ),
-                );
-            }
-            entries.push(Entry::new(key, line, value));
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.too_deep.get_or_insert(self.line);
+        }
+        let mut items = Vec::new();
+        while !self.consume(end) {
+            read(self, &mut items);
             self.consume(b',');
         }
-        entries
+        self.depth -= 1;
+        items
+    }
+
+    fn entry(&mut self, entries: &mut Vec<Entry>) {
+        self.peek();
+        let line = self.line;
+        let key = self.string();
+        self.consume(b':');
+        let entry = Entry::new(key, line, self.value());
+        add_entry(entry, entries, self.problems);
     }
 
     /// The string that begins here, quotes included.
@@ -165,11 +138,11 @@ mod tests {
     fn json_yields_yamls_tree_and_lines() {
         let text = "{\n\t\"a\": [1, true, \"x\\n\\\"y\\\"\\\\\"],\n  \"b\": {\"Ref\": \"P\"},\
             \"c\":null,\n  \"d\": {}, \"e\": [ ], \"f\": -1.5e3\n}\n";
-        let mut problems = Problems::new("t");
-        let json = parse_json(text, &mut problems).unwrap();
+        let problems = Problems::new("t");
+        let json = parse_json(text, &problems).unwrap();
         assert_eq!(
             Some(&json),
-            parse_yaml(&text.replace('\t', " "), &mut problems).as_ref()
+            parse_yaml(&text.replace('\t', " "), &problems).as_ref()
         );
         assert!(!problems.has_errors(), "{problems:?}");
         assert_eq!(
@@ -180,19 +153,19 @@ mod tests {
             ),
             (2, 3, 4)
         );
-        let smile = parse_json(r#"["\ud83d\ude00 \/"]"#, &mut problems).unwrap();
+        let smile = parse_json(r#"["\ud83d\ude00 \/"]"#, &problems).unwrap();
         assert_eq!(smile.items()[0].text(), Some("\u{1f600} /"));
     }
 
     #[test]
     fn byte_order_marks_and_quoted_brackets_change_nothing() {
-        let mut problems = Problems::new("t");
+        let problems = Problems::new("t");
         let text = format!(
             "\u{feff}[\"{}\\\"{}\", 1]",
             "[".repeat(200),
             "{".repeat(200)
         );
-        assert_eq!(parse_json(&text, &mut problems).unwrap().items().len(), 2);
+        assert_eq!(parse_json(&text, &problems).unwrap().items().len(), 2);
         assert!(!problems.has_errors(), "{problems:?}");
     }
 
@@ -208,8 +181,8 @@ mod tests {
             ("{\"a\": 1,\n \"a\": 2}", 2),
             ("{} {}", 1),
         ] {
-            let mut problems = Problems::new("t");
-            parse_json(text, &mut problems);
+            let problems = Problems::new("t");
+            parse_json(text, &problems);
             let found = problems.finish().unwrap_err();
             assert_eq!(found[0].line, line, "{text}: {found:?}");
         }
@@ -225,8 +198,8 @@ mod tests {
             "{\n\"a\": \"\\ud800\"}".into(),
             "{\n\"\\udc00\": 1}".into(),
         ] {
-            let mut problems = Problems::new("t");
-            assert!(parse_json(&text, &mut problems).is_none(), "{text:.40}");
+            let problems = Problems::new("t");
+            assert!(parse_json(&text, &problems).is_none(), "{text:.40}");
             assert_eq!(problems.finish().unwrap_err().len(), 1);
         }
     }
@@ -234,8 +207,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_yields_a_tree_or_a_problem(text in "[\\[\\]{}:,\"a0 \\n\\\\]{0,60}") {
-            let mut problems = Problems::new("t");
-            let node = parse_json(&text, &mut problems);
+            let problems = Problems::new("t");
+            let node = parse_json(&text, &problems);
             proptest::prop_assert!(node.is_some() || problems.has_errors());
         }
     }

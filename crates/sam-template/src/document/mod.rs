@@ -21,6 +21,6 @@ pub(crate) use node::MAX_SHOWN_CHARS;
 pub use node::{Entry, Kind, Node};
 pub use problems::Problems;
 pub use reader::Reader;
-pub(crate) use reader::parse_bool;
+pub(crate) use reader::{did_you_mean, hint, is_name, listed, parse_bool};
 pub use toml::parse_toml;
 pub use yaml::parse_yaml;

@@ -1,7 +1,5 @@
 //! The tree that all formats are read into.
 
-use std::fmt;
-
 /// A value and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -39,35 +37,43 @@ pub struct Entry {
 impl Node {
     /// A scalar.
     pub fn scalar(line: usize, text: impl Into<String>) -> Self {
-        Self {
-            line,
-            kind: Kind::Scalar(text.into()),
-        }
+        let kind = Kind::Scalar(text.into());
+        Self { line, kind }
+    }
+
+    /// A sequence.
+    pub fn list(line: usize, items: Vec<Node>) -> Self {
+        let kind = Kind::List(items);
+        Self { line, kind }
     }
 
     /// A mapping.
     pub fn map(line: usize, entries: Vec<Entry>) -> Self {
-        Self {
-            line,
-            kind: Kind::Map(entries),
-        }
+        let kind = Kind::Map(entries);
+        Self { line, kind }
     }
 
     /// A null.
     pub fn null(line: usize) -> Self {
-        Self {
-            line,
-            kind: Kind::Null,
-        }
+        let kind = Kind::Null;
+        Self { line, kind }
     }
 
     /// The value under a key of a mapping; `None` for other nodes, absent keys and nulls.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        self.entries()
-            .iter()
-            .find(|e| e.key == key)
+        self.entry(key)
             .map(|e| &e.value)
             .filter(|n| n.kind != Kind::Null)
+    }
+
+    /// The entry of a key of a mapping, also if its value is null.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|e| e.key == key)
+    }
+
+    /// Line of a key of a mapping.
+    pub fn line_of(&self, key: &str) -> Option<usize> {
+        self.entry(key).map(|e| e.line)
     }
 
     /// The keys of a mapping; empty for other nodes.
@@ -94,6 +100,15 @@ impl Node {
         }
     }
 
+    /// The text of a scalar, or the texts of a sequence of scalars.
+    pub fn texts(&self) -> Option<Vec<&str>> {
+        match &self.kind {
+            Kind::Scalar(text) => Some(vec![text]),
+            Kind::List(items) => items.iter().map(Node::text).collect(),
+            _ => None,
+        }
+    }
+
     /// The only key of a mapping that has exactly one.
     pub fn single(&self) -> Option<&Entry> {
         match self.entries() {
@@ -106,7 +121,10 @@ impl Node {
     pub fn describe(&self) -> String {
         match &self.kind {
             Kind::Null => "nothing".into(),
-            Kind::Scalar(text) => format!("'{}'", Shortened(text)),
+            Kind::Scalar(text) => match text.char_indices().nth(MAX_SHOWN_CHARS) {
+                Some((end, _)) => format!("'{}...'", &text[..end]),
+                None => format!("'{text}'"),
+            },
             Kind::List(_) => "a list".into(),
             Kind::Map(_) => "a mapping".into(),
         }
@@ -133,19 +151,6 @@ impl Node {
 
 /// Characters of a value that a message quotes at most.
 pub(crate) const MAX_SHOWN_CHARS: usize = 60;
-
-/// Text cut to [`MAX_SHOWN_CHARS`].
-struct Shortened<'a>(&'a str);
-
-impl fmt::Display for Shortened<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.chars().count() <= MAX_SHOWN_CHARS {
-            return f.write_str(self.0);
-        }
-        let cut: String = self.0.chars().take(MAX_SHOWN_CHARS).collect();
-        write!(f, "{cut}...")
-    }
-}
 
 impl Entry {
     /// A key and its value.

@@ -14,24 +14,28 @@ pub struct Reader<'n> {
     line: usize,
     /// The mapping's name in messages, such as `function Greeter`.
     pub what: String,
+    /// Receives what is wrong.
+    pub problems: &'n Problems,
 }
 
 impl<'n> Reader<'n> {
     /// A reader of this mapping, which messages call `what`.
-    pub fn new(node: &'n Node, what: impl Into<String>) -> Self {
-        Self {
-            node,
-            line: node.line,
-            what: what.into(),
-        }
+    pub fn new(node: &'n Node, what: impl Into<String>, problems: &'n Problems) -> Self {
+        Self::at(node, node.line, what, problems)
     }
 
     /// As [`Reader::new`]; missing keys are reported on `line`, that of the mapping's own key.
-    pub fn at(node: &'n Node, line: usize, what: impl Into<String>) -> Self {
+    pub fn at(
+        node: &'n Node,
+        line: usize,
+        what: impl Into<String>,
+        problems: &'n Problems,
+    ) -> Self {
         Self {
             node,
             line,
             what: what.into(),
+            problems,
         }
     }
 
@@ -48,154 +52,218 @@ impl<'n> Reader<'n> {
 
     /// Line of a key, or of the mapping if the key is absent.
     pub fn line(&self, key: &str) -> usize {
-        self.node
-            .entries()
-            .iter()
-            .find(|e| e.key == key)
-            .map_or(self.node.line, |e| e.line)
+        self.node.line_of(key).unwrap_or(self.node.line)
+    }
+
+    /// Reports an error about a key; the message begins with the mapping's name.
+    pub fn error(&self, key: &str, message: &str) {
+        self.error_on(self.line(key), message);
+    }
+
+    /// As [`Reader::error`], on a line.
+    pub fn error_on(&self, line: usize, message: &str) {
+        self.problems
+            .error(line, format!("{}: {message}", self.what));
+    }
+
+    /// As [`Reader::error`], if no other check has reported the value.
+    pub fn invalid(&self, key: &str, message: &str) {
+        let message = format!("{}: {message}", self.what);
+        self.problems.wrong_kind(self.line(key), key, message);
+    }
+
+    /// Reports a warning about a key; the message begins with the mapping's name.
+    pub fn warn(&self, key: &str, message: &str) {
+        self.warn_on(self.line(key), message);
+    }
+
+    /// As [`Reader::warn`], on a line.
+    pub fn warn_on(&self, line: usize, message: &str) {
+        self.problems
+            .warn(line, format!("{}: {message}", self.what));
     }
 
     /// Text. Numbers and booleans count as text, as `CloudFormation` converts them.
-    pub fn text(&self, key: &str, problems: &mut Problems) -> Option<&'n str> {
-        let node = self.get(key)?;
-        let text = node.text();
-        if text.is_none() {
-            self.wrong(node, key, "text", problems);
-        }
-        text
+    pub fn text(&self, key: &str) -> Option<&'n str> {
+        self.value(key, "text", Node::text)
+    }
+
+    /// As [`Reader::text`], owned.
+    pub fn string(&self, key: &str) -> Option<String> {
+        self.text(key).map(str::to_owned)
     }
 
     /// Text that is required; `remedy` ends the message if it is missing.
-    pub fn required(&self, key: &str, remedy: &str, problems: &mut Problems) -> Option<&'n str> {
+    pub fn required(&self, key: &str, remedy: &str) -> Option<&'n str> {
         if !self.has(key) {
-            problems.error(self.line, format!("{} has no {key}. {remedy}", self.what));
+            let message = format!("{} has no {key}. {remedy}", self.what);
+            self.problems.error(self.line, message);
             return None;
         }
-        self.text(key, problems)
+        self.text(key)
+    }
+
+    /// One of these texts; another one is an error.
+    pub fn choice(&self, key: &str, known: &[&str]) -> Option<&'n str> {
+        let text = self.text(key)?;
+        if known.contains(&text) {
+            return Some(text);
+        }
+        let listed = match known {
+            [first @ .., last] => format!("{} or {last}", first.join(", ")),
+            [] => String::new(),
+        };
+        self.error(key, &format!("{key} is {listed}, not {text}."));
+        None
     }
 
     /// A whole number within bounds.
-    pub fn number(
-        &self,
-        key: &str,
-        bounds: std::ops::RangeInclusive<i64>,
-        problems: &mut Problems,
-    ) -> Option<i64> {
-        let node = self.get(key)?;
-        let number = node.text().and_then(whole).filter(|n| bounds.contains(n));
-        if number.is_none() {
-            self.wrong(
-                node,
-                key,
-                &format!("a whole number from {} to {}", bounds.start(), bounds.end()),
-                problems,
-            );
-        }
-        number
+    pub fn number(&self, key: &str, bounds: std::ops::RangeInclusive<i64>) -> Option<i64> {
+        let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        self.value(key, &expected, |node| {
+            node.text().and_then(whole).filter(|n| bounds.contains(n))
+        })
     }
 
     /// A boolean.
-    pub fn flag(&self, key: &str, problems: &mut Problems) -> Option<bool> {
-        let node = self.get(key)?;
-        let flag = node.text().and_then(parse_bool);
-        if flag.is_none() {
-            self.wrong(node, key, "true or false", problems);
-        }
-        flag
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        self.value(key, "true or false", |node| {
+            node.text().and_then(parse_bool)
+        })
     }
 
     /// The items of a list, of any kind; empty if the key is absent.
-    pub fn list(&self, key: &str, problems: &mut Problems) -> &'n [Node] {
-        match self.get(key).map(|node| (node, &node.kind)) {
-            None => &[],
-            Some((_, Kind::List(items))) => items,
-            Some((node, _)) => {
-                self.wrong(node, key, "a list", problems);
-                &[]
-            }
-        }
+    pub fn list(&self, key: &str) -> &'n [Node] {
+        let list = self.value(key, "a list", |node| match &node.kind {
+            Kind::List(items) => Some(&items[..]),
+            _ => None,
+        });
+        list.unwrap_or_default()
     }
 
     /// The texts of a list; empty if the key is absent.
-    pub fn texts(&self, key: &str, problems: &mut Problems) -> Vec<&'n str> {
-        self.list(key, problems)
-            .iter()
-            .filter_map(|item| self.item(item, key, problems))
+    pub fn texts(&self, key: &str) -> Vec<&'n str> {
+        let items = self.list(key).iter();
+        items
+            .filter_map(|item| {
+                if item.text().is_none() {
+                    self.wrong(item, key, "a list of texts");
+                }
+                item.text()
+            })
             .collect()
     }
 
-    /// As [`Reader::texts`]; a lone text counts as a list of one.
-    pub fn texts_or_one(&self, key: &str, problems: &mut Problems) -> Vec<&'n str> {
-        match self.get(key).and_then(Node::text) {
-            Some(lone) => vec![lone],
-            None => self.texts(key, problems),
-        }
+    /// As [`Reader::texts`], owned.
+    pub fn strings(&self, key: &str) -> Vec<String> {
+        self.texts(key).into_iter().map(str::to_owned).collect()
     }
 
-    fn item(&self, item: &'n Node, key: &str, problems: &mut Problems) -> Option<&'n str> {
-        if item.text().is_none() {
-            self.wrong(item, key, "a list of texts", problems);
+    /// As [`Reader::texts`]; a lone text counts as a list of one.
+    pub fn texts_or_one(&self, key: &str) -> Vec<&'n str> {
+        match self.get(key).and_then(Node::text) {
+            Some(lone) => vec![lone],
+            None => self.texts(key),
         }
-        item.text()
     }
 
     /// The mappings of a list, each called `name` in messages; empty if the key is absent.
-    pub fn mappings(&self, key: &str, name: &str, problems: &mut Problems) -> Vec<Reader<'n>> {
+    pub fn mappings(&self, key: &str, name: &str) -> Vec<Reader<'n>> {
         let mut mappings = Vec::new();
-        for item in self.list(key, problems) {
+        for item in self.list(key) {
             if matches!(item.kind, Kind::Map(_)) {
-                mappings.push(Reader::new(item, format!("{}: {name}", self.what)));
+                mappings.push(Reader::new(
+                    item,
+                    format!("{}: {name}", self.what),
+                    self.problems,
+                ));
             } else {
-                self.wrong(item, key, "a list of mappings", problems);
+                self.wrong(item, key, "a list of mappings");
             }
         }
         mappings
     }
 
     /// The mapping under a key.
-    pub fn child(&self, key: &str, problems: &mut Problems) -> Option<Reader<'n>> {
-        let node = self.get(key)?;
-        if !matches!(node.kind, Kind::Map(_)) {
-            self.wrong(node, key, "a mapping", problems);
-            return None;
-        }
-        Some(Reader::new(node, format!("{}: {key}", self.what)))
+    pub fn child(&self, key: &str) -> Option<Reader<'n>> {
+        let node = self.value(key, "a mapping", |node| {
+            matches!(node.kind, Kind::Map(_)).then_some(node)
+        })?;
+        Some(Reader::new(
+            node,
+            format!("{}: {key}", self.what),
+            self.problems,
+        ))
     }
 
     /// The entries of the mapping under a key; empty if the key is absent.
-    pub fn entries(&self, key: &str, problems: &mut Problems) -> &'n [Entry] {
-        self.child(key, problems)
-            .map_or(&[], |child| child.node.entries())
+    pub fn entries(&self, key: &str) -> &'n [Entry] {
+        self.child(key).map_or(&[], |child| child.node.entries())
     }
 
     /// Reports a value of a wrong kind.
-    pub fn wrong(&self, node: &Node, key: &str, expected: &str, problems: &mut Problems) {
-        problems.wrong_kind(
-            node.line,
-            key,
-            format!(
-                "{}: {key} must be {expected}, not {}.",
-                self.what,
-                node.describe()
-            ),
-        );
+    pub fn wrong(&self, node: &Node, key: &str, expected: &str) {
+        let found = node.describe();
+        let message = format!("{}: {key} must be {expected}, not {found}.", self.what);
+        self.problems.wrong_kind(node.line, key, message);
     }
 
-    /// Reports keys that are not in the list.
-    pub fn only(&self, known: &[&str], problems: &mut Problems) {
+    /// Reports keys that are not among these names, which blanks separate.
+    pub fn only(&self, known: &str) {
+        let known: Vec<&str> = known.split_whitespace().collect();
         for entry in self.node.entries() {
             if !known.contains(&entry.key.as_str()) {
-                let hint = match nearest(&entry.key, known.iter().copied()) {
-                    Some(near) => format!("Did you mean {near}?"),
-                    None => format!("Known are {}.", known.join(", ")),
-                };
-                problems.error(
-                    entry.line,
-                    format!("{} does not support {}. {hint}", self.what, entry.key),
-                );
+                let hint = did_you_mean(&entry.key, known.iter().copied())
+                    .unwrap_or_else(|| format!("Known are {}.", known.join(", ")));
+                let message = format!("{} does not support {}. {hint}", self.what, entry.key);
+                self.problems.error(entry.line, message);
             }
         }
     }
+
+    /// The value under a key as `read` converts it, which reports what is not `expected`.
+    fn value<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(&'n Node) -> Option<T>,
+    ) -> Option<T> {
+        let node = self.get(key)?;
+        let value = read(node);
+        if value.is_none() {
+            self.wrong(node, key, expected);
+        }
+        value
+    }
+}
+
+/// `Did you mean NAME?` for the name that resembles a misspelt one.
+pub(crate) fn did_you_mean<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    nearest(word, known).map(|near| format!("Did you mean {near}?"))
+}
+
+/// As [`did_you_mean`], after a blank; empty if no name resembles the word.
+pub(crate) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    did_you_mean(word, known).map_or_else(String::new, |hint| format!(" {hint}"))
+}
+
+/// Names as a message lists them.
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// Whether a text is 1 to `max` ASCII letters, digits and characters of `others`.
+pub(crate) fn is_name(text: &str, others: &str, max: usize) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
+    (1..=max).contains(&text.len()) && text.chars().all(allowed)
 }
 
 fn whole(text: &str) -> Option<i64> {

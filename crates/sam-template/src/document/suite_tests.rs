@@ -154,8 +154,8 @@ fn the_public_yaml_suite_passes() {
     for (id, cases) in suite() {
         for (at, case) in cases.iter().enumerate() {
             let text = case["yaml"].as_str().unwrap();
-            let mut problems = Problems::new("suite");
-            let node = parse_yaml(text, &mut problems);
+            let problems = Problems::new("suite");
+            let node = parse_yaml(text, &problems);
             let complaints: Vec<String> = problems
                 .finish()
                 .err()

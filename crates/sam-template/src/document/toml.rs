@@ -7,7 +7,7 @@ use super::node::{Entry, Kind, Node};
 use super::problems::Problems;
 
 /// Reads a whole file. Returns what could be read; every syntax error is reported.
-pub fn parse_toml(text: &str, problems: &mut Problems) -> Node {
+pub fn parse_toml(text: &str, problems: &Problems) -> Node {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut reported = 0;
@@ -78,11 +78,8 @@ mod tests {
 
     #[test]
     fn keys_of_every_depth_have_their_line() {
-        let mut problems = Problems::new("t");
-        let node = parse_toml(
-            "a = 1\n\n[b]\nc = 'x'\n[b.d]\ne = [1,\n 2]\n",
-            &mut problems,
-        );
+        let problems = Problems::new("t");
+        let node = parse_toml("a = 1\n\n[b]\nc = 'x'\n[b.d]\ne = [1,\n 2]\n", &problems);
         assert!(!problems.has_errors(), "{problems:?}");
         let b = node.get("b").unwrap();
         assert_eq!((node.entries()[0].line, node.entries()[1].line), (1, 3));
@@ -92,8 +89,8 @@ mod tests {
 
     #[test]
     fn every_syntax_error_is_reported() {
-        let mut problems = Problems::new("t");
-        parse_toml("a = \nb = 2\nc = = 3\n", &mut problems);
+        let problems = Problems::new("t");
+        parse_toml("a = \nb = 2\nc = = 3\n", &problems);
         let lines: Vec<usize> = problems
             .finish()
             .unwrap_err()

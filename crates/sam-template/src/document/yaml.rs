@@ -47,7 +47,7 @@ const SHORT: [(&str, &str); 17] = [
 const UNKNOWN: &str = "";
 
 /// Reads one document. `None` when it cannot be read; the reason is reported.
-pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
+pub fn parse_yaml(text: &str, problems: &Problems) -> Option<Node> {
     let mut builder = Builder {
         problems,
         anchors: HashMap::new(),
@@ -63,15 +63,12 @@ pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
                 }
             }
             Err(error) => {
-                let line = error.marker().line();
-                builder.problems.error(
-                    line,
-                    format!(
-                        "this is not YAML: {}. Check indentation, quotes and brackets here and on \
-                         the line before.",
-                        error.info()
-                    ),
+                let message = format!(
+                    "this is not YAML: {}. Check indentation, quotes and brackets here and on the \
+                     line before.",
+                    error.info()
                 );
+                builder.problems.error(error.marker().line(), message);
                 return None;
             }
         }
@@ -84,7 +81,7 @@ pub fn parse_yaml(text: &str, problems: &mut Problems) -> Option<Node> {
 }
 
 struct Builder<'p> {
-    problems: &'p mut Problems,
+    problems: &'p Problems,
     anchors: HashMap<usize, Node>,
     open: Vec<Open>,
     root: Option<Node>,
@@ -101,10 +98,8 @@ struct Open {
 
 enum Content {
     List(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        key: Option<(String, usize)>,
-    },
+    /// The entries, and the key whose value is read next.
+    Map(Vec<Entry>, Option<(String, usize)>),
 }
 
 impl Builder<'_> {
@@ -113,11 +108,8 @@ impl Builder<'_> {
         let line = span.tag_start().unwrap_or(span.start).line();
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
-                self.problems.error(
-                    line,
-                    "a second YAML document starts here. Write one document to a file.",
-                );
-                return Break(());
+                let message = "a second YAML document starts here. Write one document to a file.";
+                return self.stop(line, message);
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain
@@ -125,62 +117,35 @@ impl Builder<'_> {
                         .as_deref()
                         .is_none_or(|tag| tag.is_yaml_core_schema_tag("null"));
                 let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let tag = self.tag(tag.as_deref(), line);
-                let kind = if null {
-                    Kind::Null
+                let node = if null {
+                    Node::null(line)
                 } else {
-                    Kind::Scalar(text.into_owned())
+                    Node::scalar(line, text)
                 };
-                return self.place(wrap(tag, Node { line, kind }), anchor);
+                let tag = self.tag(tag.as_deref(), line);
+                return self.place(wrap(tag, node), anchor);
             }
             Event::SequenceStart(_, anchor, tag) => {
-                let tag = self.tag(tag.as_deref(), line);
-                self.open.push(Open {
-                    line,
-                    anchor,
-                    tag,
-                    content: Content::List(Vec::new()),
-                });
+                self.open(line, anchor, tag.as_deref(), Content::List(Vec::new()));
             }
             Event::MappingStart(_, anchor, tag) => {
-                let tag = self.tag(tag.as_deref(), line);
-                self.open.push(Open {
-                    line,
-                    anchor,
-                    tag,
-                    content: Content::Map {
-                        entries: Vec::new(),
-                        key: None,
-                    },
-                });
+                self.open(line, anchor, tag.as_deref(), Content::Map(Vec::new(), None));
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(done) = self.open.pop() else {
                     return Continue(());
                 };
-                let kind = match done.content {
-                    Content::List(items) => Kind::List(items),
-                    Content::Map { entries, .. } => Kind::Map(entries),
+                let node = match done.content {
+                    Content::List(items) => Node::list(done.line, items),
+                    Content::Map(entries, _) => Node::map(done.line, entries),
                 };
-                return self.place(
-                    wrap(
-                        done.tag,
-                        Node {
-                            line: done.line,
-                            kind,
-                        },
-                    ),
-                    done.anchor,
-                );
+                return self.place(wrap(done.tag, node), done.anchor);
             }
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
-                    self.problems.error(
-                        line,
-                        "this alias names an anchor that is not complete here. Write the value \
-                         out.",
-                    );
-                    return Break(());
+                    let message = "this alias names an anchor that is not complete here. Write \
+                        the value out.";
+                    return self.stop(line, message);
                 };
                 self.made += count(&node);
                 return self.place(node, 0);
@@ -188,17 +153,29 @@ impl Builder<'_> {
             _ => {}
         }
         if self.open.len() > MAX_DEPTH {
-            self.problems.error(
-                line,
-                format!("nested more than {MAX_DEPTH} deep. Flatten this part."),
-            );
-            return Break(());
+            return self.stop(line, too_deep());
         }
         Continue(())
     }
 
+    /// Reports why the rest cannot be read.
+    fn stop(&self, line: usize, message: impl Into<String>) -> ControlFlow<()> {
+        self.problems.error(line, message);
+        Break(())
+    }
+
+    fn open(&mut self, line: usize, anchor: usize, tag: Option<&Tag>, content: Content) {
+        let tag = self.tag(tag, line);
+        self.open.push(Open {
+            line,
+            anchor,
+            tag,
+            content,
+        });
+    }
+
     /// The function a short tag stands for; YAML's own tags (`!!str`) change nothing.
-    fn tag(&mut self, tag: Option<&Tag>, line: usize) -> Option<&'static str> {
+    fn tag(&self, tag: Option<&Tag>, line: usize) -> Option<&'static str> {
         let tag =
             tag.filter(|t| t.suffix_in_namespace(YAML_TAGS).is_none() && t.original() != "!")?;
         let found = SHORT.iter().find(|(short, _)| tag.parts() == ("!", *short));
@@ -214,26 +191,19 @@ impl Builder<'_> {
             },
             |near| format!("Did you mean !{near}?"),
         );
-        self.problems.error(
-            line,
-            format!(
-                "{} is not a function this host evaluates. {hint}",
-                tag.original()
-            ),
-        );
+        let written = tag.original();
+        let message = format!("{written} is not a function this host evaluates. {hint}");
+        self.problems.error(line, message);
         Some(UNKNOWN)
     }
 
     fn place(&mut self, node: Node, anchor: usize) -> ControlFlow<()> {
         self.made += 1;
         if self.made > MAX_NODES {
-            self.problems.error(
-                node.line,
-                format!(
-                    "more than {MAX_NODES} values once aliases are written out. Use fewer aliases."
-                ),
+            let message = format!(
+                "more than {MAX_NODES} values once aliases are written out. Use fewer aliases."
             );
-            return Break(());
+            return self.stop(node.line, message);
         }
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
@@ -241,30 +211,39 @@ impl Builder<'_> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(node),
             Some(Content::List(items)) => items.push(node),
-            Some(Content::Map { entries, key }) => match key.take() {
+            Some(Content::Map(entries, key)) => match key.take() {
                 Some((name, line)) => {
-                    if let Some(first) = entries.iter().find(|e| e.key == name) {
-                        let message = format!(
-                            "{name} is written twice here (first on line {}). Keep one.",
-                            first.line
-                        );
-                        self.problems.error(line, message);
-                    }
-                    entries.push(Entry::new(name, line, node));
+                    add_entry(Entry::new(name, line, node), entries, self.problems);
                 }
                 None => match node.kind {
                     Kind::Scalar(text) => *key = Some((text, node.line)),
                     Kind::Null => *key = Some((String::new(), node.line)),
                     _ => {
-                        self.problems
-                            .error(node.line, "a key must be plain text. Write `name: value`.");
-                        return Break(());
+                        let message = "a key must be plain text. Write `name: value`.";
+                        return self.stop(node.line, message);
                     }
                 },
             },
         }
         Continue(())
     }
+}
+
+/// Adds an entry to a mapping; a key that it has already is an error.
+pub(super) fn add_entry(entry: Entry, entries: &mut Vec<Entry>, problems: &Problems) {
+    if let Some(first) = entries.iter().find(|earlier| earlier.key == entry.key) {
+        let message = format!(
+            "{} is written twice here (first on line {}). Keep one.",
+            entry.key, first.line
+        );
+        problems.error(entry.line, message);
+    }
+    entries.push(entry);
+}
+
+/// Why a text deeper than [`MAX_DEPTH`] is refused.
+pub(super) fn too_deep() -> String {
+    format!("nested more than {MAX_DEPTH} deep. Flatten this part.")
 }
 
 fn wrap(tag: Option<&'static str>, node: Node) -> Node {

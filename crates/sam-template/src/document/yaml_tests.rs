@@ -5,15 +5,15 @@ use super::problems::Problems;
 use super::yaml::parse_yaml;
 
 fn read(text: &str) -> Node {
-    let mut problems = Problems::new("t");
-    let node = parse_yaml(text, &mut problems);
+    let problems = Problems::new("t");
+    let node = parse_yaml(text, &problems);
     assert!(!problems.has_errors(), "{problems:?}");
     node.unwrap()
 }
 
 fn complaints(text: &str) -> Vec<(usize, String)> {
-    let mut problems = Problems::new("t");
-    parse_yaml(text, &mut problems);
+    let problems = Problems::new("t");
+    parse_yaml(text, &problems);
     problems
         .finish()
         .unwrap_err()
@@ -150,8 +150,8 @@ fn an_alias_bomb_is_refused_before_it_grows() {
 proptest::proptest! {
     #[test]
     fn any_text_ends_in_a_tree_or_a_complaint(text in "[ -~\\n]{0,200}") {
-        let mut problems = Problems::new("t");
-        let node = parse_yaml(&text, &mut problems);
+        let problems = Problems::new("t");
+        let node = parse_yaml(&text, &problems);
         proptest::prop_assert!(node.is_some() || problems.has_errors());
     }
 }

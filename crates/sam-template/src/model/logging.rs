@@ -1,7 +1,5 @@
 //! `LoggingConfig` of a function: format of its log, and levels that filter lines.
 
-use std::fmt;
-
 /// A function's `LoggingConfig`. The default is that of AWS: plain text, no filter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Logging {
@@ -31,13 +29,13 @@ pub enum LogFormat {
     Json,
 }
 
-impl fmt::Display for LogFormat {
+impl LogFormat {
     /// The spelling of AWS.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    pub fn word(self) -> &'static str {
+        match self {
             Self::Text => "Text",
             Self::Json => "JSON",
-        })
+        }
     }
 }
 

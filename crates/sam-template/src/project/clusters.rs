@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Project;
-use crate::document::{Entry, Kind, Problems, Reader};
+use crate::document::{Entry, Problems, Reader};
 use crate::model::security::SecretText;
 
 /// A cluster to use instead of the template's.
@@ -29,116 +29,71 @@ const REMEDY: &str = "Write brokers as \"127.0.0.1:9092\", or a table: \
     secret = \"login.json\", ca = \"ca.json\" }; quote keys that hold a dot: \"A.B\"";
 
 /// Reads both sections. Files are relative to `folder`.
-pub(super) fn read(
-    reader: &Reader<'_>,
-    folder: &Path,
-    project: &mut Project,
-    problems: &mut Problems,
-) {
-    for entry in reader
-        .child("secrets", problems)
-        .iter()
-        .flat_map(|section| section.node.entries())
-    {
-        let Some(file) = entry.value.text() else {
-            problems.error(
-                entry.line,
-                format!(
-                    "[secrets] {} must be the path of a file with the secret's JSON.",
-                    entry.key
-                ),
+pub(super) fn read(reader: &Reader<'_>, folder: &Path, project: &mut Project) {
+    for entry in reader.entries("secrets") {
+        if let Some(file) = entry.value.text() {
+            let secret = secret(file, folder, entry.line, reader.problems);
+            let named = secret.map(|secret| (entry.key.clone(), secret));
+            project.secrets.extend(named);
+        } else {
+            let message = format!(
+                "[secrets] {} must be the path of a file with the secret's JSON.",
+                entry.key
             );
-            continue;
-        };
-        if let Some(secret) = secret(file, folder, entry.line, problems) {
-            project.secrets.insert(entry.key.clone(), secret);
+            reader.problems.error(entry.line, message);
         }
     }
-    for entry in reader
-        .child("kafka", problems)
-        .iter()
-        .flat_map(|section| section.node.entries())
-    {
-        if let Some(cluster) = cluster(entry, folder, problems) {
-            project.kafka.insert(entry.key.clone(), cluster);
-        }
+    for entry in reader.entries("kafka") {
+        let cluster = cluster(entry, folder, reader.problems);
+        let named = cluster.map(|cluster| (entry.key.clone(), cluster));
+        project.kafka.extend(named);
     }
 }
 
-fn secret(file: &str, folder: &Path, line: usize, problems: &mut Problems) -> Option<SecretCopy> {
-    match std::fs::read_to_string(folder.join(file)) {
-        Ok(text) => Some(SecretCopy {
-            file: file.to_owned(),
-            text: SecretText::new(text),
-        }),
-        Err(error) => {
-            problems.error(
-                line,
-                format!("the secret's file {file} cannot be read: {error}."),
-            );
-            None
-        }
-    }
-}
-
-fn cluster(entry: &Entry, folder: &Path, problems: &mut Problems) -> Option<LocalCluster> {
-    let open = |servers: String| {
-        Some(LocalCluster {
-            servers,
-            access: Vec::new(),
-        })
+fn secret(file: &str, folder: &Path, line: usize, problems: &Problems) -> Option<SecretCopy> {
+    let wrong = |error| {
+        let message = format!("the secret's file {file} cannot be read: {error}.");
+        problems.error(line, message);
     };
-    match &entry.value.kind {
-        Kind::Scalar(servers) => open(servers.clone()),
-        Kind::List(items) if items.iter().all(|item| item.text().is_some()) => open(
-            items
-                .iter()
-                .filter_map(|item| item.text())
-                .collect::<Vec<_>>()
-                .join(","),
-        ),
-        Kind::Map(_) if entry.value.get("servers").is_some() => {
-            let table = Reader::new(&entry.value, format!("[kafka] {}", entry.key));
-            table.only(&["servers", "auth", "secret", "ca"], problems);
-            let servers = table.texts_or_one("servers", problems).join(",");
-            let mut access = Vec::new();
-            let mut take = |kind: &str, key: &str, problems: &mut Problems| {
-                let file = table.text(key, problems)?;
-                access.push((
-                    kind.to_owned(),
-                    secret(file, folder, table.line(key), problems)?,
-                ));
-                Some(())
-            };
-            match (table.text("auth", problems), table.get("secret")) {
-                (Some(kind), Some(_)) => take(kind, "secret", problems)?,
-                (None, None) => {}
-                _ => {
-                    problems.error(
-                        entry.line,
-                        format!(
-                            "[kafka] {}: auth and secret belong together. {REMEDY}.",
-                            entry.key
-                        ),
-                    );
-                    return None;
-                }
-            }
-            if table.get("ca").is_some() {
-                take("SERVER_ROOT_CA_CERTIFICATE", "ca", problems)?;
-            }
-            Some(LocalCluster { servers, access })
-        }
+    let text = std::fs::read_to_string(folder.join(file))
+        .map_err(wrong)
+        .ok()?;
+    Some(SecretCopy {
+        file: file.to_owned(),
+        text: SecretText::new(text),
+    })
+}
+
+fn cluster(entry: &Entry, folder: &Path, problems: &Problems) -> Option<LocalCluster> {
+    let mut access = Vec::new();
+    if let Some(servers) = entry.value.texts() {
+        let servers = servers.join(",");
+        return Some(LocalCluster { servers, access });
+    }
+    let table = Reader::new(&entry.value, format!("[kafka] {}", entry.key), problems);
+    if !table.has("servers") {
+        let message = format!("{} is {}. {REMEDY}.", table.what, entry.value.describe());
+        problems.error(entry.line, message);
+        return None;
+    }
+    table.only("servers auth secret ca");
+    let servers = table.texts_or_one("servers").join(",");
+    let mut take = |kind: &str, key: &str| {
+        let secret = secret(table.text(key)?, folder, table.line(key), problems)?;
+        access.push((kind.to_owned(), secret));
+        Some(())
+    };
+    match (table.text("auth"), table.has("secret")) {
+        (Some(kind), true) => take(kind, "secret")?,
+        (None, false) => {}
         _ => {
-            problems.error(
-                entry.line,
-                format!(
-                    "[kafka] {} is {}. {REMEDY}.",
-                    entry.key,
-                    entry.value.describe()
-                ),
-            );
-            None
+            let message = format!("auth and secret belong together. {REMEDY}.");
+            table.error_on(entry.line, &message);
+            return None;
         }
     }
+    if table.has("ca") {
+        take("SERVER_ROOT_CA_CERTIFICATE", "ca")?;
+    }
+    Some(LocalCluster { servers, access })
 }

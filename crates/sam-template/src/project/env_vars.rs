@@ -10,7 +10,7 @@ use crate::document::Problems;
 
 /// Values by function and variable.
 pub(super) fn read(file: &Path, into: &mut BTreeMap<String, BTreeMap<String, String>>) -> Problems {
-    let mut problems = Problems::new(file.display().to_string());
+    let problems = Problems::new(file.display().to_string());
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) => {

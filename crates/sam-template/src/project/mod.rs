@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::document::Problems;
+use crate::document::{Node, Problems, listed, parse_toml};
 use crate::model::location::{is_account, is_region};
 use crate::model::{Application, Diagnostic, KeySource, Location};
 
@@ -177,21 +177,15 @@ impl Project {
         if let Some(address) = arguments.http {
             project.http = BTreeMap::from([(String::new(), address)]);
         }
-        if let Some(url) = &arguments.sqs_endpoint {
-            project.sqs = Some(SourcedValue {
-                value: url.clone(),
-                source: "--sqs-endpoint".to_owned(),
-            });
-        }
-        if let Some(url) = &arguments.redis_endpoint {
-            project.redis = Some(SourcedValue {
-                value: url.clone(),
-                source: "--redis-endpoint".to_owned(),
-            });
-        }
-        if let Some(region) = &arguments.region {
-            project.region = Some(region.clone());
-        }
+        let option = |url: &Option<String>, option: &str| {
+            url.clone().map(|value| SourcedValue {
+                value,
+                source: option.to_owned(),
+            })
+        };
+        project.sqs = option(&arguments.sqs_endpoint, "--sqs-endpoint").or(project.sqs);
+        project.redis = option(&arguments.redis_endpoint, "--redis-endpoint").or(project.redis);
+        project.region = arguments.region.clone().or(project.region);
         let form = |is: fn(&str) -> bool, what: &'static str| {
             move |value: &str, _: &BTreeSet<String>| {
                 if is(value) {
@@ -201,26 +195,13 @@ impl Project {
                 }
             }
         };
-        collect(check_value(
-            project.region.as_mut(),
-            form(is_region, "a region. Write for example eu-central-1"),
-            &project.allow_remote,
-        ));
-        collect(check_value(
-            project.account.as_mut(),
-            form(is_account, "an account. Write twelve digits"),
-            &project.allow_remote,
-        ));
-        collect(check_value(
-            project.sqs.as_mut(),
-            safety::endpoint,
-            &project.allow_remote,
-        ));
-        collect(check_value(
-            project.redis.as_mut(),
-            safety::redis,
-            &project.allow_remote,
-        ));
+        let allowed = &project.allow_remote;
+        let region = form(is_region, "a region. Write for example eu-central-1");
+        collect(check_value(project.region.as_mut(), region, allowed));
+        let account = form(is_account, "an account. Write twelve digits");
+        collect(check_value(project.account.as_mut(), account, allowed));
+        collect(check_value(project.sqs.as_mut(), safety::endpoint, allowed));
+        collect(check_value(project.redis.as_mut(), safety::redis, allowed));
         collect(check_keys(&project));
         CheckedProject {
             project,
@@ -250,16 +231,9 @@ impl Project {
         application: &Application,
     ) -> Result<BTreeMap<String, SocketAddr>, String> {
         let ids: Vec<&str> = application.apis.iter().map(|api| api.id.as_str()).collect();
-        if let Some(stranger) = self
-            .http
-            .keys()
-            .find(|id| !id.is_empty() && !ids.contains(&id.as_str()))
-        {
-            let known = if ids.is_empty() {
-                "none".to_owned()
-            } else {
-                ids.join(", ")
-            };
+        let mut named = self.http.keys().filter(|id| !id.is_empty());
+        if let Some(stranger) = named.find(|id| !ids.contains(&id.as_str())) {
+            let known = listed(ids.into_iter());
             return Err(format!(
                 "{SETTINGS} [http] names {stranger}, which is not an API of the template. The \
                  APIs are: {known}."
@@ -287,7 +261,7 @@ impl Project {
 
 /// Checks that a URL of keys is on this machine or an allowed host.
 fn check_keys(project: &Project) -> Problems {
-    let mut problems = Problems::new(format!("{SETTINGS} or --jwks"));
+    let problems = Problems::new(format!("{SETTINGS} or --jwks"));
     if let Some(KeySource::Url(url)) = &project.jwks
         && let Err(wrong) = safety::key_set(url, &project.allow_remote)
     {
@@ -305,10 +279,22 @@ fn check_value(
     let Some(given) = given else {
         return Problems::new("");
     };
-    let mut problems = Problems::new(given.source.clone());
+    let problems = Problems::new(given.source.clone());
     match rule(&given.value, allowed) {
         Ok(url) => given.value = url,
         Err(wrong) => problems.error(0, wrong),
     }
     problems
+}
+
+/// The root of a TOML file. `None`: there is no such file, or it cannot be read (reported).
+fn read_toml(file: &Path, problems: &Problems) -> Option<Node> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Some(parse_toml(&text, problems)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            problems.unreadable(0, format!("cannot be read: {error}."));
+            None
+        }
+    }
 }

@@ -12,7 +12,7 @@ pub(super) fn read(
     source: &str,
     into: &mut BTreeMap<String, SourcedValue>,
 ) -> Problems {
-    let mut problems = Problems::new(source);
+    let problems = Problems::new(source);
     for argument in arguments {
         for (at, pair) in words(argument).into_iter().enumerate() {
             if let Some((name, value)) = split(&pair) {

@@ -4,76 +4,46 @@
 
 use std::path::Path;
 
-use super::{Arguments, Project, SourcedValue, overrides};
-use crate::document::{Kind, Node, Problems, Reader, parse_toml};
+use super::{Arguments, Project, SourcedValue, overrides, read_toml};
+use crate::document::{Problems, Reader};
 
 /// Reads parameter overrides and region, if the file exists; its other settings are SAM's.
 pub(super) fn read(file: &Path, arguments: &Arguments, project: &mut Project) -> Problems {
-    let mut problems = Problems::new(file.display().to_string());
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return problems,
-        Err(error) => {
-            problems.unreadable(0, format!("cannot be read: {error}."));
-            return problems;
-        }
+    let problems = Problems::new(file.display().to_string());
+    let Some(root) = read_toml(file, &problems) else {
+        return problems;
     };
-    let root = parse_toml(&text, &mut problems);
     let deploy = arguments.params_from_deploy.then_some("deploy");
     for command in [Some("global"), deploy, Some("up")].into_iter().flatten() {
-        let env = Reader::new(&root, "samconfig.toml").child(&arguments.config_env, &mut problems);
-        let section = env.and_then(|env| {
-            env.child(command, &mut problems)?
-                .child("parameters", &mut problems)
-        });
+        let env = Reader::new(&root, "samconfig.toml", &problems).child(&arguments.config_env);
+        let section = env.and_then(|env| env.child(command)?.child("parameters"));
         let source = format!(
             "samconfig.toml [{}.{command}.parameters]",
             arguments.config_env
         );
-        if let Some(section) = &section {
-            let region = section.text("region", &mut problems);
-            project.region = region
-                .map(|value| SourcedValue {
-                    value: value.to_owned(),
-                    source: source.clone(),
-                })
-                .or(project.region.take());
-        }
-        let Some(node) = section
-            .as_ref()
-            .and_then(|section| section.get("parameter_overrides"))
-        else {
+        let Some(section) = section else {
             continue;
         };
-        match texts(node) {
-            Some(texts) => {
-                let wrong = overrides::read(&texts, &source, &mut project.parameters)
-                    .finish()
-                    .err()
-                    .unwrap_or_default();
-                for diagnostic in wrong {
-                    problems.error(node.line, diagnostic.message);
-                }
+        if let Some(value) = section.string("region") {
+            let source = source.clone();
+            project.region = Some(SourcedValue { value, source });
+        }
+        let Some(node) = section.get("parameter_overrides") else {
+            continue;
+        };
+        if let Some(texts) = node.texts() {
+            let texts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
+            let read = overrides::read(&texts, &source, &mut project.parameters);
+            for diagnostic in read.finish().err().unwrap_or_default() {
+                problems.error(node.line, diagnostic.message);
             }
-            None => problems.error(
-                node.line,
-                format!(
-                    "parameter_overrides must be text or a list of texts, \"Name=value\", not {}.",
-                    node.describe()
-                ),
-            ),
+        } else {
+            let message = format!(
+                "parameter_overrides must be text or a list of texts, \"Name=value\", not {}.",
+                node.describe()
+            );
+            problems.error(node.line, message);
         }
     }
     problems
-}
-
-fn texts(node: &Node) -> Option<Vec<String>> {
-    match &node.kind {
-        Kind::Scalar(text) => Some(vec![text.clone()]),
-        Kind::List(items) => items
-            .iter()
-            .map(|item| item.text().map(str::to_owned))
-            .collect(),
-        _ => None,
-    }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::SETTINGS;
-use crate::document::{Kind, Node, Problems, Reader, parse_toml};
+use super::{SETTINGS, read_toml};
+use crate::document::{Entry, Kind, Problems, Reader};
 use crate::model::Diagnostic;
 
 /// Target of the host's own settings.
@@ -29,73 +29,56 @@ pub struct SettingChange {
 /// # Errors
 /// Every problem, by line.
 pub fn setting_changes(file: &Path) -> Result<Vec<SettingChange>, Vec<Diagnostic>> {
-    let mut problems = Problems::new(file.display().to_string());
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => {
-            problems.unreadable(0, format!("cannot be read: {error}."));
-            String::new()
-        }
-    };
-    let root = parse_toml(&text, &mut problems);
-    let changes = read(&Reader::new(&root, SETTINGS), &mut problems);
+    let problems = Problems::new(file.display().to_string());
+    let root = read_toml(file, &problems);
+    let changes = root.map_or_else(Vec::new, |root| {
+        read(&Reader::new(&root, SETTINGS, &problems))
+    });
     problems.finish().map(|_| changes)
 }
 
 /// Reads the host's own settings (`log = "debug"`) and a table for each mapping or function
 /// (`[settings.Orders.Topic] batch-size = 500`).
-pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Vec<SettingChange> {
-    let Some(section) = reader.child("settings", problems) else {
-        return Vec::new();
-    };
+pub(super) fn read(reader: &Reader<'_>) -> Vec<SettingChange> {
     let mut changes = Vec::new();
-    for entry in section.node.entries() {
-        match &entry.value.kind {
-            Kind::Scalar(value) => changes.push(change(HOST, &entry.key, value)),
-            Kind::Map(_) => table(&entry.key, &entry.value, &mut changes, problems),
-            _ => problems.error(
-                entry.line,
-                format!(
-                    "[settings] {} must be a value or a table, not {}.",
-                    entry.key,
-                    entry.value.describe()
-                ),
-            ),
-        }
-    }
+    table(
+        None,
+        reader.entries("settings"),
+        &mut changes,
+        reader.problems,
+    );
     changes
 }
 
-/// A table of settings. A nested table belongs to a name with a dot (`[settings.Function.Event]`).
-fn table(target: &str, node: &Node, changes: &mut Vec<SettingChange>, problems: &mut Problems) {
-    for entry in node.entries() {
-        match &entry.value.kind {
-            Kind::Scalar(value) => changes.push(change(target, &entry.key, value)),
-            Kind::Map(_) => table(
-                &format!("{target}.{}", entry.key),
-                &entry.value,
-                changes,
-                problems,
-            ),
-            _ => problems.error(
-                entry.line,
-                format!(
-                    "[settings.{target}] {} must be a value, not {}.",
-                    entry.key,
-                    entry.value.describe()
-                ),
-            ),
+/// A table of settings; those of the host have no target. A nested table belongs to a name with a
+/// dot (`[settings.Function.Event]`).
+fn table(
+    target: Option<&str>,
+    entries: &[Entry],
+    changes: &mut Vec<SettingChange>,
+    problems: &Problems,
+) {
+    let (section, expected) = match target {
+        Some(target) => (format!("settings.{target}"), "a value"),
+        None => ("settings".to_owned(), "a value or a table"),
+    };
+    for Entry { key, line, value } in entries {
+        match &value.kind {
+            Kind::Scalar(value) => changes.push(SettingChange {
+                target: target.unwrap_or(HOST).to_owned(),
+                setting: key.clone(),
+                value: value.clone(),
+            }),
+            Kind::Map(inner) => {
+                let nested = target.map_or_else(|| key.clone(), |target| format!("{target}.{key}"));
+                table(Some(&nested), inner, changes, problems);
+            }
+            _ => {
+                let found = value.describe();
+                let message = format!("[{section}] {key} must be {expected}, not {found}.");
+                problems.error(*line, message);
+            }
         }
-    }
-}
-
-fn change(target: &str, setting: &str, value: &str) -> SettingChange {
-    let [target, setting, value] = [target, setting, value].map(str::to_owned);
-    SettingChange {
-        target,
-        setting,
-        value,
     }
 }
 

@@ -2,187 +2,137 @@
 
 use std::path::Path;
 
-use super::{Project, SETTINGS, SourcedValue, clusters, setting_changes};
-use crate::document::{Kind, Node, Problems, Reader, parse_toml};
+use super::{Project, SETTINGS, SourcedValue, clusters, read_toml, setting_changes};
+use crate::document::{Kind, Node, Problems, Reader};
 use crate::model::KeySource;
 
-const KNOWN: [&str; 16] = [
-    "control",
-    "settings",
-    "stack",
-    "region",
-    "account",
-    "profile",
-    "concurrency",
-    "http",
-    "jwks",
-    "parameters",
-    "kafka",
-    "endpoints",
-    "resolve",
-    "secrets",
-    "schedules",
-    "allow_remote",
-];
+const KNOWN: &str = "control settings stack region account profile concurrency http jwks parameters \
+    kafka endpoints resolve secrets schedules allow_remote";
 
 /// Reads the file if it exists.
 pub(super) fn read(file: &Path, project: &mut Project) -> Problems {
-    let mut problems = Problems::new(file.display().to_string());
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return problems,
-        Err(error) => {
-            problems.unreadable(0, format!("cannot be read: {error}."));
-            return problems;
-        }
-    };
-    let root = parse_toml(&text, &mut problems);
-    take(
-        &root,
-        file.parent().unwrap_or(Path::new("")),
-        project,
-        &mut problems,
-    );
+    let problems = Problems::new(file.display().to_string());
+    if let Some(root) = read_toml(file, &problems) {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        take(&root, folder, project, &problems);
+    }
     problems
 }
 
-fn take(root: &Node, folder: &Path, project: &mut Project, problems: &mut Problems) {
-    let reader = Reader::new(root, SETTINGS);
-    reader.only(&KNOWN, problems);
-    project.stack = reader.text("stack", problems).map(str::to_owned);
+fn take(root: &Node, folder: &Path, project: &mut Project, problems: &Problems) {
+    let reader = Reader::new(root, SETTINGS, problems);
+    reader.only(KNOWN);
+    project.stack = reader.string("stack");
     if let Some(stack) = project.stack.as_deref().filter(|name| !is_stack_name(name)) {
-        problems.error(
-            reader.line("stack"),
-            format!(
-                "stack '{stack}' is not a stack name. Use letters, digits and -, beginning with a \
-                 letter, at most 128."
-            ),
+        let message = format!(
+            "stack '{stack}' is not a stack name. Use letters, digits and -, beginning with a \
+             letter, at most 128."
         );
+        problems.error(reader.line("stack"), message);
     }
-    let given = |key: &str, problems: &mut Problems| {
-        let source = format!("{SETTINGS} line {}", reader.line(key));
-        reader.text(key, problems).map(|value| SourcedValue {
-            value: value.to_owned(),
-            source,
-        })
+    let source = |line: usize| format!("{SETTINGS} line {line}");
+    let given = |reader: &Reader<'_>, key: &str| {
+        let value = reader.string(key)?;
+        let source = source(reader.line(key));
+        Some(SourcedValue { value, source })
     };
-    project.region = given("region", problems);
-    project.account = given("account", problems);
-    project.profile = reader.text("profile", problems).map(str::to_owned);
-    project.concurrency = reader
-        .number("concurrency", 1..=1000, problems)
-        .map(|n| n as u32);
-    control(&reader, project, problems);
-    project.setting_changes = setting_changes::read(&reader, problems);
-    project.jwks = reader
-        .text("jwks", problems)
-        .map(|written| KeySource::parse(written, folder));
-    project.allow_remote = reader
-        .texts_or_one("allow_remote", problems)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    http(&reader, project, problems);
-    for (name, value, line) in pairs(&reader, "parameters", problems) {
-        let source = format!("{SETTINGS} line {line}");
-        project
-            .parameters
-            .insert(name, SourcedValue { value, source });
+    project.region = given(&reader, "region");
+    project.account = given(&reader, "account");
+    project.profile = reader.string("profile");
+    project.concurrency = reader.number("concurrency", 1..=1000).map(|n| n as u32);
+    control(&reader, project);
+    project.setting_changes = setting_changes::read(&reader);
+    let jwks = reader.text("jwks");
+    project.jwks = jwks.map(|written| KeySource::parse(written, folder));
+    let allowed = reader.texts_or_one("allow_remote").into_iter();
+    project.allow_remote = allowed.map(str::to_owned).collect();
+    http(&reader, project);
+    for entry in reader.entries("parameters") {
+        if let Some(texts) = entry.value.texts() {
+            let value = texts.join(",");
+            let source = source(entry.line);
+            let given = SourcedValue { value, source };
+            project.parameters.insert(entry.key.clone(), given);
+        } else {
+            let message = format!(
+                "[parameters] {} must be text, not {}. Quote keys that hold a dot: \"A.B\".",
+                entry.key,
+                entry.value.describe()
+            );
+            problems.error(entry.line, message);
+        }
     }
-    clusters::read(&reader, folder, project, problems);
-    if let Some(endpoints) = reader.child("endpoints", problems) {
-        endpoints.only(&["sqs", "redis"], problems);
-        let mut endpoint = |name: &str| {
-            let source = format!("{SETTINGS} line {}", endpoints.line(name));
-            endpoints.text(name, problems).map(|url| SourcedValue {
-                value: url.to_owned(),
-                source,
-            })
-        };
-        project.sqs = endpoint("sqs");
-        project.redis = endpoint("redis");
+    clusters::read(&reader, folder, project);
+    if let Some(endpoints) = reader.child("endpoints") {
+        endpoints.only("sqs redis");
+        project.sqs = given(&endpoints, "sqs");
+        project.redis = given(&endpoints, "redis");
     }
-    project.schedules = nested(&reader, "schedules", problems);
-    resolve(&reader, folder, project, problems);
+    schedules(&reader, project);
+    resolve(&reader, folder, project);
 }
 
 /// `control = "address"`.
-fn control(reader: &Reader<'_>, project: &mut Project, problems: &mut Problems) {
-    let Some(text) = reader.text("control", problems) else {
+fn control(reader: &Reader<'_>, project: &mut Project) {
+    let Some(text) = reader.text("control") else {
         return;
     };
-    match text.parse() {
-        Ok(address) => project.control = Some(address),
-        Err(_) => {
-            problems.error(
-                reader.line("control"),
-                format!("control: '{text}' is not an address. Write \"127.0.0.1:18090\"."),
-            );
-        }
+    project.control = text.parse().ok();
+    if project.control.is_none() {
+        let message = format!("control: '{text}' is not an address. Write \"127.0.0.1:18090\".");
+        reader.problems.error(reader.line("control"), message);
     }
 }
 
 /// `http = "address"`, or a table of addresses by API.
-fn http(reader: &Reader<'_>, project: &mut Project, problems: &mut Problems) {
+fn http(reader: &Reader<'_>, project: &mut Project) {
     let Some(node) = reader.get("http") else {
         return;
     };
-    let one = |id: &str, node: &Node, problems: &mut Problems| {
-        if let Ok(address) = node.text().unwrap_or("").parse() {
-            Some((id.to_owned(), address))
-        } else {
-            problems.error(
-                node.line,
-                format!(
-                    "http: {} is not an address. Write \"127.0.0.1:18080\".",
-                    node.describe()
-                ),
-            );
-            None
+    let address = |node: &Node| {
+        let address = node.text().unwrap_or("").parse().ok();
+        if address.is_none() {
+            let found = node.describe();
+            let message = format!("http: {found} is not an address. Write \"127.0.0.1:18080\".");
+            reader.problems.error(node.line, message);
         }
+        address
     };
-    match &node.kind {
-        Kind::Map(entries) => project.http.extend(
-            entries
-                .iter()
-                .filter_map(|e| one(&e.key, &e.value, problems)),
-        ),
-        _ => project.http.extend(one("", node, problems)),
+    if let Kind::Map(entries) = &node.kind {
+        let each = entries.iter();
+        let each = each.filter_map(|e| Some((e.key.clone(), address(&e.value)?)));
+        project.http.extend(each);
+    } else {
+        let common = address(node).map(|address| (String::new(), address));
+        project.http.extend(common);
     }
 }
 
 /// Values as text, or from a file: `{ file = "path" }`, relative to usher.toml, without the final
 /// line break.
-fn resolve(reader: &Reader<'_>, folder: &Path, project: &mut Project, problems: &mut Problems) {
-    let Some(section) = reader.child("resolve", problems) else {
-        return;
-    };
-    for entry in section.node.entries() {
+fn resolve(reader: &Reader<'_>, folder: &Path, project: &mut Project) {
+    for entry in reader.entries("resolve") {
         let name = entry
             .key
             .trim_start_matches("{{")
             .trim_end_matches("}}")
             .trim_start_matches("resolve:");
-        let table = Reader::new(&entry.value, format!("[resolve] {name}"));
-        table.only(&["file"], problems);
-        let value = match (entry.value.text(), table.text("file", problems)) {
+        let table = Reader::new(&entry.value, format!("[resolve] {name}"), reader.problems);
+        table.only("file");
+        let value = match (entry.value.text(), table.text("file")) {
             (Some(text), _) => text.to_owned(),
             (None, None) if table.has("file") => continue,
             (None, Some(path)) => match std::fs::read_to_string(folder.join(path)) {
                 Ok(text) => text.strip_suffix('\n').unwrap_or(&text).to_owned(),
                 Err(error) => {
-                    problems.error(
-                        entry.line,
-                        format!("[resolve] {name}: cannot read {path}: {error}."),
-                    );
+                    let message = format!("cannot read {path}: {error}.");
+                    table.error_on(entry.line, &message);
                     continue;
                 }
             },
             (None, None) => {
-                problems.error(
-                    entry.line,
-                    format!("[resolve] {name} must be text or {{ file = \"path\" }}."),
-                );
+                let message = format!("{} must be text or {{ file = \"path\" }}.", table.what);
+                reader.problems.error(entry.line, message);
                 continue;
             }
         };
@@ -190,66 +140,29 @@ fn resolve(reader: &Reader<'_>, folder: &Path, project: &mut Project, problems: 
     }
 }
 
-/// A table of scalars, with the line of each.
-fn pairs(reader: &Reader<'_>, key: &str, problems: &mut Problems) -> Vec<(String, String, usize)> {
-    let Some(section) = reader.child(key, problems) else {
-        return Vec::new();
-    };
-    let mut pairs = Vec::new();
-    for entry in section.node.entries() {
-        match &entry.value.kind {
-            Kind::Scalar(text) => pairs.push((entry.key.clone(), text.clone(), entry.line)),
-            Kind::List(items) if items.iter().all(|item| item.text().is_some()) => {
-                let texts: Vec<&str> = items.iter().filter_map(Node::text).collect();
-                pairs.push((entry.key.clone(), texts.join(","), entry.line));
-            }
-            _ => problems.error(
-                entry.line,
-                format!(
-                    "[{key}] {} must be text, not {}. Quote keys that hold a dot: \"A.B\".",
-                    entry.key,
-                    entry.value.describe()
-                ),
-            ),
-        }
-    }
-    pairs
-}
-
-/// As [`pairs`]; an unquoted dotted key (`A.B = ...`) is the same as a quoted one.
-fn nested(
-    reader: &Reader<'_>,
-    key: &str,
-    problems: &mut Problems,
-) -> std::collections::BTreeMap<String, String> {
-    let mut found = std::collections::BTreeMap::new();
-    let Some(section) = reader.child(key, problems) else {
-        return found;
-    };
-    for entry in section.node.entries() {
+/// Expressions by schedule; an unquoted dotted key (`A.B = ...`) is the same as a quoted one.
+fn schedules(reader: &Reader<'_>, project: &mut Project) {
+    for entry in reader.entries("schedules") {
         match &entry.value.kind {
             Kind::Scalar(text) => {
-                found.insert(entry.key.clone(), text.clone());
+                project.schedules.insert(entry.key.clone(), text.clone());
             }
             Kind::Map(inner) if inner.iter().all(|e| e.value.text().is_some()) => {
-                let dotted = inner.iter().map(|e| {
-                    (
-                        format!("{}.{}", entry.key, e.key),
-                        e.value.text().unwrap_or("").to_owned(),
-                    )
+                let dotted = inner.iter().filter_map(|e| {
+                    let name = format!("{}.{}", entry.key, e.key);
+                    Some((name, e.value.text()?.to_owned()))
                 });
-                found.extend(dotted);
+                project.schedules.extend(dotted);
             }
-            _ => problems.error(
-                entry.line,
-                format!(
-                    "[{key}] {} must be an expression such as \"rate(1 second)\".",
+            _ => {
+                let message = format!(
+                    "[schedules] {} must be an expression such as \"rate(1 second)\".",
                     entry.key
-                ),
-            ),
+                );
+                reader.problems.error(entry.line, message);
+            }
         }
     }
-    found
 }
 
 fn is_stack_name(name: &str) -> bool {
@@ -261,12 +174,13 @@ fn is_stack_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::parse_toml;
 
     fn take_text(text: &str) -> Result<Project, Vec<(usize, String)>> {
-        let mut problems = Problems::new(SETTINGS);
+        let problems = Problems::new(SETTINGS);
         let mut project = Project::default();
-        let root = parse_toml(text, &mut problems);
-        take(&root, Path::new("."), &mut project, &mut problems);
+        let root = parse_toml(text, &problems);
+        take(&root, Path::new("."), &mut project, &problems);
         match problems.finish() {
             Ok(_) => Ok(project),
             Err(found) => Err(found.into_iter().map(|d| (d.line, d.message)).collect()),

@@ -25,49 +25,19 @@ const MIN_SECRET_IN_TEXT: usize = 4;
 const MIN_SECRET_PART: usize = 6;
 
 /// Parts of a name without its separators.
-const ANYWHERE: [&str; 11] = [
-    "SECRET",
-    "PASSWORD",
-    "PASSWD",
-    "PASSPHRASE",
-    "PASSCODE",
-    "TOKEN",
-    "CREDENTIAL",
-    "PRIVATEKEY",
-    "APIKEY",
-    "ACCESSKEY",
-    "CONNECTIONSTRING",
-];
+const ANYWHERE: &str = "SECRET PASSWORD PASSWD PASSPHRASE PASSCODE TOKEN CREDENTIAL PRIVATEKEY \
+    APIKEY ACCESSKEY CONNECTIONSTRING";
 
 /// Whole words of a name.
-const WORDS: [&str; 17] = [
-    "AUTH",
-    "AUTHORIZATION",
-    "BASICAUTH",
-    "BEARER",
-    "CONNSTR",
-    "COOKIE",
-    "COOKIES",
-    "CRED",
-    "CREDS",
-    "HMAC",
-    "JWT",
-    "PEM",
-    "PEPPER",
-    "PIN",
-    "PW",
-    "SALT",
-    "WEBHOOK",
-];
+const WORDS: &str = "AUTH AUTHORIZATION BASICAUTH BEARER CONNSTR COOKIE COOKIES CRED CREDS HMAC \
+    JWT PEM PEPPER PIN PW SALT WEBHOOK";
 
 /// Ends of words: `APIKEYS`, `DBPASS`, `SENTRYDSN`.
-const ENDINGS: [&str; 6] = ["KEY", "KEYS", "PASS", "PWD", "DSN", "SIGNATURE"];
+const ENDINGS: &str = "KEY KEYS PASS PWD DSN SIGNATURE";
 
 /// Last words of names of quantities, whose values are numbers.
-const QUANTITIES: [&str; 16] = [
-    "AGE", "BYTES", "COUNT", "DAYS", "EXPIRY", "HOURS", "LENGTH", "LIMIT", "MAX", "MIN", "MINUTES",
-    "MS", "PORT", "SECONDS", "SIZE", "TTL",
-];
+const QUANTITIES: &str = "AGE BYTES COUNT DAYS EXPIRY HOURS LENGTH LIMIT MAX MIN MINUTES MS PORT \
+    SECONDS SIZE TTL";
 
 /// A variable's value with secrets hidden. `secrets`: values that must never be printed.
 pub fn variable<'v>(name: &str, value: &'v str, secrets: &BTreeSet<String>) -> Cow<'v, str> {
@@ -139,9 +109,8 @@ fn names_a_secret(name: &str, value: &str) -> bool {
         return false;
     }
     let words = words(name);
-    let quantity = words
-        .last()
-        .is_some_and(|last| QUANTITIES.contains(&last.as_str()));
+    let is_quantity = |last: &String| QUANTITIES.split(' ').any(|name| name == last);
+    let quantity = words.last().is_some_and(is_quantity);
     if quantity && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
     }
@@ -149,9 +118,10 @@ fn names_a_secret(name: &str, value: &str) -> bool {
     let public = whole.contains("PUBLICKEY");
     let named = |word: &String| {
         let word = word.trim_end_matches(|last: char| last.is_ascii_digit());
-        WORDS.contains(&word) || (!public && ENDINGS.iter().any(|ending| word.ends_with(ending)))
+        WORDS.split(' ').any(|name| name == word)
+            || (!public && ENDINGS.split(' ').any(|ending| word.ends_with(ending)))
     };
-    ANYWHERE.iter().any(|part| whole.contains(part)) || words.iter().any(named)
+    ANYWHERE.split(' ').any(|part| whole.contains(part)) || words.iter().any(named)
 }
 
 /// The words of a name in upper case: `dbPassword`, `DB_PASSWORD` and `db-password` are DB and

@@ -22,7 +22,7 @@ pub enum ScheduleError {
          Write minutes, hours or days in a template, rate({0} {1}) only in usher.toml under \
          [schedules]."
     )]
-    PluralSeconds(i64, &'static str),
+    PluralSeconds(i64, String),
     /// A rate in seconds in a template.
     #[error(
         "is in seconds, which the service does not support. Write minutes, hours or days here, \

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cron::Calendar;
 use super::error::ScheduleError;
+use super::field::digits;
 use super::shape;
 use crate::model::ScheduleKind;
 
@@ -109,12 +110,7 @@ fn rate(inside: &str) -> Result<Expression, ScheduleError> {
     let (number, unit) = inside
         .split_once(char::is_whitespace)
         .ok_or(ScheduleError::Rate)?;
-    let whole = number
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| number.parse().ok())
-        .flatten();
-    let number: i64 = whole
+    let number = digits::<i64>(number)
         .filter(|n| (1..=100_000_000).contains(n))
         .ok_or(ScheduleError::Rate)?;
     let unit = unit.trim();
@@ -127,21 +123,16 @@ fn rate(inside: &str) -> Result<Expression, ScheduleError> {
         _ => return Err(ScheduleError::Rate),
     };
     // The services require "1 minute" and "2 minutes".
-    if (number == 1) == unit.ends_with('s') && one == "second" {
-        return Err(ScheduleError::PluralSeconds(
-            number,
-            if number == 1 { "second" } else { "seconds" },
-        ));
-    }
     if (number == 1) == unit.ends_with('s') {
-        return Err(ScheduleError::Plural(
-            number,
-            if number == 1 {
-                one.to_owned()
-            } else {
-                format!("{unit}s")
-            },
-        ));
+        let right = if number == 1 {
+            one.to_owned()
+        } else {
+            format!("{unit}s")
+        };
+        return Err(match one {
+            "second" => ScheduleError::PluralSeconds(number, right),
+            _ => ScheduleError::Plural(number, right),
+        });
     }
     Ok(Expression::Rate {
         every: SignedDuration::from_secs(number * seconds),

@@ -1,6 +1,8 @@
 //! Fields of a cron expression as sets of numbers: lists, ranges, steps and names.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use super::error::ScheduleError;
 
@@ -11,65 +13,48 @@ pub(super) struct Field {
     pub(super) name: &'static str,
     low: u16,
     high: u16,
-    /// Names of the numbers from `low` on; upper case.
-    names: &'static [&'static str],
+    /// Names of the numbers from `low` on, upper case.
+    names: &'static str,
     /// Whether a range whose end is smaller than its start wraps around.
     wraps: bool,
     takes: &'static str,
 }
 
-pub(super) const MINUTE: Field = Field {
-    name: "minute",
-    low: 0,
-    high: 59,
-    names: &[],
-    wraps: true,
-    takes: "0 to 59 with , - * /",
-};
-pub(super) const HOUR: Field = Field {
-    name: "hour",
-    low: 0,
-    high: 23,
-    names: &[],
-    wraps: true,
-    takes: "0 to 23 with , - * /",
-};
-pub(super) const DAY: Field = Field {
-    name: "day of month",
-    low: 1,
-    high: 31,
-    names: &[],
-    wraps: true,
-    takes: "1 to 31 with , - * / ? L W",
-};
+const MONTHS: &str = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC";
+const WEEKDAYS: &str = "SUN MON TUE WED THU FRI SAT";
+
+pub(super) const MINUTE: Field = Field::new("minute", 0..=59, "0 to 59 with , - * /");
+pub(super) const HOUR: Field = Field::new("hour", 0..=23, "0 to 23 with , - * /");
+pub(super) const DAY: Field = Field::new("day of month", 1..=31, "1 to 31 with , - * / ? L W");
 pub(super) const MONTH: Field = Field {
-    name: "month",
-    low: 1,
-    high: 12,
-    names: &[
-        "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-    ],
-    wraps: true,
-    takes: "1 to 12 or JAN to DEC with , - * /",
+    names: MONTHS,
+    ..Field::new("month", 1..=12, "1 to 12 or JAN to DEC with , - * /")
 };
 pub(super) const WEEKDAY: Field = Field {
-    name: "day of week",
-    low: 1,
-    high: 7,
-    names: &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
-    wraps: true,
-    takes: "1 to 7 or SUN to SAT with , - * / ? L, or one day with # and 1 to 5",
+    names: WEEKDAYS,
+    ..Field::new(
+        "day of week",
+        1..=7,
+        "1 to 7 or SUN to SAT with , - * / ? L, or one day with # and 1 to 5",
+    )
 };
 pub(super) const YEAR: Field = Field {
-    name: "year",
-    low: 1970,
-    high: 2199,
-    names: &[],
     wraps: false,
-    takes: "1970 to 2199 with , - * /",
+    ..Field::new("year", 1970..=2199, "1970 to 2199 with , - * /")
 };
 
 impl Field {
+    const fn new(name: &'static str, bounds: RangeInclusive<u16>, takes: &'static str) -> Self {
+        Self {
+            name,
+            low: *bounds.start(),
+            high: *bounds.end(),
+            names: "",
+            wraps: true,
+            takes,
+        }
+    }
+
     /// The numbers of one item of a list: a number, a name, a range or `*`, each with or without a
     /// step.
     ///
@@ -100,19 +85,16 @@ impl Field {
 
     /// A number or a name, in any case.
     pub(super) fn number(&self, text: &str) -> Option<u16> {
-        if let Some(at) = self
-            .names
-            .iter()
-            .position(|name| name.eq_ignore_ascii_case(text))
-        {
+        let mut names = self.names.split_whitespace();
+        if let Some(at) = names.position(|name| name.eq_ignore_ascii_case(text)) {
             return Some(self.low + at as u16);
         }
-        digits(text).filter(|number| (self.low..=self.high).contains(number))
+        digits::<u16>(text).filter(|number| (self.low..=self.high).contains(number))
     }
 
     fn numbers(&self, item: &str) -> Option<BTreeSet<u16>> {
         let (range, step) = match item.split_once('/') {
-            Some((range, step)) => (range, Some(digits(step).filter(|step| *step > 0)?)),
+            Some((range, step)) => (range, Some(digits::<u16>(step).filter(|step| *step > 0)?)),
             None => (item, None),
         };
         let (from, to) = match range.split_once('-') {
@@ -137,7 +119,7 @@ impl Field {
 }
 
 /// A number without sign; `None` for anything else.
-fn digits(text: &str) -> Option<u16> {
+pub(super) fn digits<T: FromStr>(text: &str) -> Option<T> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
         .then(|| text.parse().ok())?

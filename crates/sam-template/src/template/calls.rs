@@ -1,28 +1,11 @@
 //! Calls of intrinsic functions: how a template writes them, and reports of invalid ones.
 
-use crate::document::{Entry, Node, Problems, nearest};
+use crate::document::{Entry, Node, Problems, did_you_mean};
 
 /// The functions that this host evaluates.
-const KNOWN: [&str; 18] = [
-    "Ref",
-    "Condition",
-    "Fn::Sub",
-    "Fn::GetAtt",
-    "Fn::Join",
-    "Fn::If",
-    "Fn::Equals",
-    "Fn::And",
-    "Fn::Or",
-    "Fn::Not",
-    "Fn::Select",
-    "Fn::Split",
-    "Fn::FindInMap",
-    "Fn::Base64",
-    "Fn::ImportValue",
-    "Fn::GetAZs",
-    "Fn::Length",
-    "Fn::ToJsonString",
-];
+const KNOWN: &str = "Ref, Condition, Fn::Sub, Fn::GetAtt, Fn::Join, Fn::If, Fn::Equals, Fn::And, \
+    Fn::Or, Fn::Not, Fn::Select, Fn::Split, Fn::FindInMap, Fn::Base64, Fn::ImportValue, \
+    Fn::GetAZs, Fn::Length, Fn::ToJsonString";
 
 /// Prefix of the loops of `AWS::LanguageExtensions`; a name follows.
 pub(super) const FOR_EACH: &str = "Fn::ForEach";
@@ -34,33 +17,24 @@ pub(super) fn call(node: &Node) -> Option<&Entry> {
 }
 
 /// Reports a loop, which only the service unrolls.
-pub(super) fn for_each(entry: &Entry, problems: &mut Problems) {
+pub(super) fn for_each(entry: &Entry, problems: &Problems) -> Node {
     let message = format!(
         "{}: loops of AWS::LanguageExtensions are not unrolled by this host. Write out what it \
          makes.",
         entry.key
     );
     problems.error(entry.line, message);
-}
-
-/// Reports a function that does not exist, or that this host does not evaluate.
-pub(super) fn unknown_function(entry: &Entry, problems: &mut Problems) -> Node {
-    let hint = nearest(&entry.key, KNOWN).map_or_else(
-        || format!("Known are {}.", KNOWN.join(", ")),
-        |near| format!("Did you mean {near}?"),
-    );
-    problems.error(
-        entry.line,
-        format!(
-            "{} is not a function this host evaluates. {hint}",
-            entry.key
-        ),
-    );
     Node::null(entry.line)
 }
 
-/// Reports a call with invalid arguments.
-pub(super) fn wrong(entry: &Entry, usage: &str, problems: &mut Problems) -> Node {
-    problems.error(entry.line, format!("{}: {usage}.", entry.key));
+/// Reports a function that does not exist, or that this host does not evaluate.
+pub(super) fn unknown_function(entry: &Entry, problems: &Problems) -> Node {
+    let hint = did_you_mean(&entry.key, KNOWN.split(", "))
+        .unwrap_or_else(|| format!("Known are {KNOWN}."));
+    let message = format!(
+        "{} is not a function this host evaluates. {hint}",
+        entry.key
+    );
+    problems.error(entry.line, message);
     Node::null(entry.line)
 }

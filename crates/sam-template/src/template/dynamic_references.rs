@@ -1,16 +1,10 @@
 //! Dynamic references: `{{resolve:service:name}}`, whose values usher.toml contains.
 
-use std::collections::BTreeMap;
-
 use crate::document::{Node, Problems};
+use crate::project::Project;
 
 /// Replaces each reference; one without a value is reported.
-pub(super) fn replace(
-    text: &str,
-    line: usize,
-    values: &BTreeMap<String, String>,
-    problems: &mut Problems,
-) -> Node {
+pub(super) fn replace(text: &str, line: usize, project: &Project, problems: &Problems) -> Node {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{resolve:") {
@@ -19,7 +13,7 @@ pub(super) fn replace(
         };
         out.push_str(before);
         rest = after;
-        if let Some(value) = values.get(name) {
+        if let Some(value) = project.resolve.get(name) {
             out.push_str(value);
         } else {
             let message = format!(

@@ -42,7 +42,7 @@ mod tests {
     use crate::document::{Problems, parse_yaml};
 
     fn read(text: &str) -> Node {
-        parse_yaml(text, &mut Problems::new("t")).unwrap()
+        parse_yaml(text, &Problems::new("t")).unwrap()
     }
 
     fn strip(node: &Node) -> String {

@@ -1,49 +1,24 @@
 //! `LoggingConfig` of a function (data type of that name in Lambda's API reference).
 
-use crate::document::{Problems, Reader};
+use crate::document::{Reader, is_name};
 use crate::model::{LogFormat, LogLevel, Logging};
 
 /// Longest name of a log group, characters.
 const MAX_LOG_GROUP: usize = 512;
 
 /// Reads the configuration, if the function (or Globals) has one.
-pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
+pub(super) fn read(function: &Reader<'_>) -> Logging {
     let mut logging = Logging::default();
-    let Some(config) = function.child("LoggingConfig", problems) else {
+    let Some(config) = function.child("LoggingConfig") else {
         return logging;
     };
-    config.only(
-        &[
-            "LogFormat",
-            "ApplicationLogLevel",
-            "SystemLogLevel",
-            "LogGroup",
-        ],
-        problems,
-    );
-    logging.format = one_of(
-        &config,
-        "LogFormat",
-        [LogFormat::Text, LogFormat::Json].map(|f| (f.to_string(), f)),
-        problems,
-    );
-    let levels = |from: &[LogLevel]| {
-        from.iter()
-            .map(|level| (level.word().to_owned(), *level))
-            .collect::<Vec<_>>()
-    };
-    let application = one_of(
-        &config,
-        "ApplicationLogLevel",
-        levels(&LogLevel::ALL),
-        problems,
-    );
-    let system = one_of(
-        &config,
-        "SystemLogLevel",
-        levels(&[LogLevel::Debug, LogLevel::Info, LogLevel::Warn]),
-        problems,
-    );
+    config.only("LogFormat ApplicationLogLevel SystemLogLevel LogGroup");
+    let formats = [LogFormat::Text, LogFormat::Json].map(|format| (format.word(), format));
+    logging.format = one_of(&config, "LogFormat", &formats);
+    let levels = LogLevel::ALL.map(|level| (level.word(), level));
+    let application = one_of(&config, "ApplicationLogLevel", &levels);
+    // DEBUG, INFO and WARN.
+    let system = one_of(&config, "SystemLogLevel", &levels[1..4]);
     let named = [
         ("ApplicationLogLevel", application),
         ("SystemLogLevel", system),
@@ -51,63 +26,35 @@ pub(super) fn read(function: &Reader<'_>, problems: &mut Problems) -> Logging {
     if let Some((key, _)) = named.iter().find(|(_, level)| level.is_some())
         && logging.format != Some(LogFormat::Json)
     {
-        problems.error(
-            config.line(key),
-            format!(
-                "{}: {key} needs LogFormat JSON; the service refuses it with text (\"LogLevel is \
-                 not supported when LogFormat is set to Text\"). Write `LogFormat: JSON`, or leave \
-                 {key} out.",
-                config.what
-            ),
+        let message = format!(
+            "{key} needs LogFormat JSON; the service refuses it with text (\"LogLevel is not \
+             supported when LogFormat is set to Text\"). Write `LogFormat: JSON`, or leave {key} \
+             out."
         );
+        config.error(key, &message);
     }
     logging.application = application.unwrap_or_default();
     logging.system = system.unwrap_or_default();
-    logging.group = config.text("LogGroup", problems).map(str::to_owned);
-    if let Some(group) = logging.group.as_deref().filter(|group| !is_group(group)) {
-        problems.error(
-            config.line("LogGroup"),
-            format!(
-                "{}: '{group}' cannot name a log group. Use at most {MAX_LOG_GROUP} letters, \
-                 digits and . - _ / #; `!Ref` of an AWS::Logs::LogGroup yields its name, `!GetAtt` \
-                 its ARN.",
-                config.what
-            ),
+    logging.group = config.string("LogGroup");
+    let invalid = |group: &&String| !is_name(group, ".-_/#", MAX_LOG_GROUP);
+    if let Some(group) = logging.group.as_ref().filter(invalid) {
+        let message = format!(
+            "'{group}' cannot name a log group. Use at most {MAX_LOG_GROUP} letters, digits and \
+             . - _ / #; `!Ref` of an AWS::Logs::LogGroup yields its name, `!GetAtt` its ARN."
         );
+        config.error("LogGroup", &message);
     }
     logging
 }
 
 /// The value of an enumerated key.
-fn one_of<T>(
-    reader: &Reader<'_>,
-    key: &str,
-    known: impl IntoIterator<Item = (String, T)>,
-    problems: &mut Problems,
-) -> Option<T> {
-    let written = reader.text(key, problems)?;
-    let mut words = Vec::new();
-    for (word, value) in known {
-        if word == written {
-            return Some(value);
-        }
-        words.push(word);
+fn one_of<T: Copy>(reader: &Reader<'_>, key: &str, known: &[(&str, T)]) -> Option<T> {
+    let written = reader.text(key)?;
+    let found = known.iter().find(|(word, _)| *word == written);
+    if found.is_none() {
+        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+        let message = format!("{key} is {}, not '{written}'.", words.join(" or "));
+        reader.error(key, &message);
     }
-    problems.error(
-        reader.line(key),
-        format!(
-            "{}: {key} is {}, not '{written}'.",
-            reader.what,
-            words.join(" or ")
-        ),
-    );
-    None
-}
-
-fn is_group(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= MAX_LOG_GROUP
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || ".-_/#".contains(c))
+    found.map(|(_, value)| *value)
 }

@@ -26,6 +26,7 @@ mod globals;
 mod intrinsics;
 mod kafka;
 mod logging;
+mod mapping;
 mod names;
 mod parameters;
 mod queues;
@@ -81,9 +82,9 @@ pub fn load(template: &Path, project: &Project) -> Result<Application, Vec<Diagn
 
 /// As [`load`], but returns the valid part beside the problems, so that its servers can be probed.
 pub fn check(template: &Path, project: &Project) -> (Application, Vec<Diagnostic>) {
-    let mut problems = Problems::new(template.display().to_string());
-    let application = read_file(template, &mut problems)
-        .and_then(|text| parse(&text, template, project, &mut problems));
+    let problems = Problems::new(template.display().to_string());
+    let application =
+        read_file(template, &problems).and_then(|text| parse(&text, template, project, &problems));
     let mut application = application.unwrap_or_default();
     let secrets = application.secrets.clone();
     match problems.finish() {
@@ -103,13 +104,12 @@ fn redacted(mut found: Vec<Diagnostic>, secrets: &BTreeSet<String>) -> Vec<Diagn
     found
 }
 
-fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
+fn read_file(template: &Path, problems: &Problems) -> Option<String> {
     let size = std::fs::metadata(template).map(|m| m.len());
     if size.is_ok_and(|bytes| bytes > MAX_BYTES) {
-        problems.error(
-            0,
-            "the template is larger than 1 MB, which the service refuses. Split it into stacks.",
-        );
+        let message =
+            "the template is larger than 1 MB, which the service refuses. Split it into stacks.";
+        problems.error(0, message);
         return None;
     }
     match std::fs::read_to_string(template) {
@@ -119,33 +119,23 @@ fn read_file(template: &Path, problems: &mut Problems) -> Option<String> {
             let built = in_folder(&built)
                 .map(|file| format!(" `sam build` left {}.", file.display()))
                 .unwrap_or_default();
-            problems.error(
-                0,
-                format!(
-                    "cannot read the template: {error}. Run in the folder of {}, or name it with \
-                     --template FILE.{built}",
-                    TEMPLATES.join(", ")
-                ),
+            let message = format!(
+                "cannot read the template: {error}. Run in the folder of {}, or name it with \
+                 --template FILE.{built}",
+                TEMPLATES.join(", ")
             );
+            problems.error(0, message);
             None
         }
     }
 }
 
-fn parse(
-    text: &str,
-    file: &Path,
-    project: &Project,
-    problems: &mut Problems,
-) -> Option<Application> {
+fn parse(text: &str, file: &Path, project: &Project, problems: &Problems) -> Option<Application> {
     let is_json = file
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let root = if is_json {
-        parse_json(text, problems)?
-    } else {
-        parse_yaml(text, problems)?
-    };
+    let read = if is_json { parse_json } else { parse_yaml };
+    let root = read(text, problems)?;
     let folder = file
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -158,11 +148,10 @@ fn parse(
         .clone()
         .unwrap_or_else(|| scope::stack_name(&folder));
     let declared = parameters::evaluate(&root, project, problems);
-    let mut scope = scope::Scope::new(stack, declared, &root, project);
+    let mut scope = scope::Scope::new(stack, declared, &root, project, problems);
     scope.extended = extended;
-    conditions::decide(&root, &mut scope, problems);
-    let resources = resources::read(&root, &scope, problems);
-    scope.know(&resources, problems.file());
+    conditions::decide(&mut scope);
+    scope.resources = resources::read(&scope);
 
     let mut application = Application {
         stack: scope.stack.clone(),
@@ -170,51 +159,39 @@ fn parse(
         secrets: scope.secrets(),
         ..Application::default()
     };
-    functions::read(&resources, &scope, &folder, &mut application, problems);
-    environment::apply(project, &mut application, problems);
-    queues::read(&resources, &scope, &mut application, problems);
-    event_invoke::read(&resources, &scope, &mut application, problems);
-    events::read(&resources, &scope, project, &mut application, problems);
-    apis::check_throttling(&resources, &application, problems);
-    unapplied::check(&resources, &scope, problems);
-    kafka::checks::check(&resources, &mut application, problems);
-    sqs::checks::check(&resources, &application, problems);
-    shapes::check(&root, &scope, problems);
-    schedules::apply_overrides(&root, project, &mut application, problems);
+    functions::read(&scope, &folder, &mut application);
+    environment::apply(&scope, &mut application);
+    queues::read(&scope, &mut application);
+    event_invoke::read(&scope, &mut application);
+    events::read(&scope, &mut application);
+    apis::check_throttling(&scope, &application);
+    unapplied::check(&scope);
+    kafka::checks::check(&scope, &mut application);
+    sqs::checks::check(&scope, &application);
+    shapes::check(&scope);
+    schedules::apply_overrides(&scope, &mut application);
     for api in &mut application.apis {
         api.location = scope.location.clone();
     }
-    kafka::checks::check_names(&root, project, &application, problems);
+    kafka::checks::check_names(&scope, &application);
     Some(application)
 }
 
 /// Checks the top level. True: the transform `AWS::LanguageExtensions` is declared.
-fn check_sections(root: &Node, problems: &mut Problems) -> bool {
-    const SECTIONS: [&str; 11] = [
-        "AWSTemplateFormatVersion",
-        "Description",
-        "Transform",
-        "Globals",
-        "Metadata",
-        "Parameters",
-        "Rules",
-        "Mappings",
-        "Conditions",
-        "Resources",
-        "Outputs",
-    ];
-    let reader = Reader::new(root, "the template");
+fn check_sections(root: &Node, problems: &Problems) -> bool {
+    const SECTIONS: &str = "AWSTemplateFormatVersion Description Transform Globals Metadata \
+        Parameters Rules Mappings Conditions Resources Outputs";
+    let reader = Reader::new(root, "the template", problems);
     if root.entries().is_empty() {
         // Also for a text or a list.
-        problems.error(
-            root.line,
-            "a template is a mapping with a Resources section. This file holds something else.",
-        );
+        let message =
+            "a template is a mapping with a Resources section. This file holds something else.";
+        problems.error(root.line, message);
         return false;
     }
-    reader.only(&SECTIONS, problems);
+    reader.only(SECTIONS);
     let before = problems.failures();
-    let transforms = reader.texts_or_one("Transform", problems);
+    let transforms = reader.texts_or_one("Transform");
     let line = reader.line("Transform");
     let extended = transforms.contains(&LANGUAGE_EXTENSIONS);
     if problems.failures() == before && !transforms.contains(&SAM) {
@@ -223,10 +200,8 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
         } else {
             (line, "SAM transform")
         };
-        problems.error(
-            line,
-            format!("the template has no {what}. Write `Transform: {SAM}`."),
-        );
+        let message = format!("the template has no {what}. Write `Transform: {SAM}`.");
+        problems.error(line, message);
     }
     for transform in transforms.into_iter().filter(|transform| *transform != SAM) {
         if transform == LANGUAGE_EXTENSIONS {
@@ -235,25 +210,21 @@ fn check_sections(root: &Node, problems: &mut Problems) -> bool {
                 is read is refused.";
             problems.warn(line, message);
         } else if WITHOUT_EFFECT.contains(&transform) {
-            problems.warn(
-                line,
-                format!("the transform {transform} is not applied; it changes no function."),
-            );
+            let message =
+                format!("the transform {transform} is not applied; it changes no function.");
+            problems.warn(line, message);
         } else {
-            problems.error(
-                line,
-                format!(
-                    "the transform {transform} is a macro that only the service can run. Use \
-                     `Transform: {SAM}`."
-                ),
+            let message = format!(
+                "the transform {transform} is a macro that only the service can run. Use \
+                 `Transform: {SAM}`."
             );
+            problems.error(line, message);
         }
     }
     if root.get("Resources").is_none() {
-        problems.error(
-            root.line,
-            "the template has no Resources. Declare at least one AWS::Serverless::Function.",
-        );
+        let message =
+            "the template has no Resources. Declare at least one AWS::Serverless::Function.";
+        problems.error(root.line, message);
     }
     extended
 }

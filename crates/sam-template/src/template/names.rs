@@ -3,210 +3,121 @@
 //! A name may be computed from other names. Each property is evaluated once, when it is first
 //! referenced, so unused properties are never evaluated and a circle is detected where it closes.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-
 use super::intrinsics::resolve;
 use super::resource::Resource;
 use super::return_values::{self, ReturnValues};
 use super::scope::Scope;
-use crate::document::{Kind, Node, Problems};
+use crate::document::{Kind, Node, parse_bool};
 use crate::model::Diagnostic;
 use crate::model::qualified::{PUBLISHED, function_name};
 
 /// Property of a function that publishes a version under an alias.
 const ALIAS: &str = "AutoPublishAlias";
 
-/// The state of a property of a resource.
-#[derive(Debug, Clone)]
-enum Value {
-    /// In evaluation: a reference to it closes a circle.
-    Open,
-    /// `None`: missing, or `AWS::NoValue`.
-    Known(Option<String>),
-    /// Evaluation failed.
-    Failed(Vec<Diagnostic>),
-}
+/// The text of a property; `None`: missing, or `AWS::NoValue`. `Err`: evaluation failed.
+pub(super) type Value = Result<Option<String>, Vec<Diagnostic>>;
 
-/// The properties of resources that references evaluate.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    /// Unevaluated properties by logical id, with the resource's type.
-    sources: BTreeMap<String, (String, Node)>,
-    values: RefCell<BTreeMap<(String, String), Value>>,
-    file: String,
-}
-
-impl Names {
-    /// The existing resources of the types in `return_values`.
-    pub(super) fn of(resources: &[Resource], file: &str) -> Self {
-        let named = resources
-            .iter()
-            .filter(|resource| return_values::of(&resource.kind).is_some());
-        let sources = named.map(|resource| {
-            (
-                resource.id.clone(),
-                (resource.kind.clone(), resource.properties.clone()),
-            )
-        });
-        Self {
-            sources: sources.collect(),
-            values: RefCell::default(),
-            file: file.to_owned(),
-        }
+impl Scope<'_> {
+    /// The existing resource of this id, if its type is in `return_values`.
+    fn named(&self, id: &str) -> Option<(&Resource, &'static ReturnValues)> {
+        let resource = self.resource(id)?;
+        Some((resource, return_values::of(&resource.kind)?))
     }
 
     /// The text of a property, if written.
-    fn property(
-        &self,
-        id: &str,
-        property: &str,
-        scope: &Scope<'_>,
-    ) -> Result<Option<String>, Vec<Diagnostic>> {
-        let Some((kind, properties)) = self.sources.get(id) else {
+    fn property(&self, id: &str, property: &str) -> Value {
+        let Some((resource, _)) = self.named(id) else {
             return Ok(None);
         };
-        let Some(node) = properties.get(property) else {
+        let Some(node) = resource.properties.get(property) else {
             return Ok(None);
         };
         let key = (id.to_owned(), property.to_owned());
-        let found = self.values.borrow().get(&key).cloned();
-        match found {
-            Some(Value::Known(text)) => return Ok(text),
-            Some(Value::Failed(why)) => return Err(why),
-            Some(Value::Open) => {
-                let message =
-                    format!("the {property} of {id} is computed from itself. Break the circle.");
-                return Err(vec![Diagnostic {
-                    file: self.file.clone(),
-                    line: node.line,
-                    message,
-                }]);
-            }
-            None => {}
+        if let Some(found) = self.values.borrow().get(&key) {
+            return found.clone();
         }
-        self.values.borrow_mut().insert(key.clone(), Value::Open);
-        // The same text as the type's reader uses, so that one mistake is reported once.
-        let what = match kind.as_str() {
-            "AWS::Serverless::Function" => format!("function {id}"),
-            "AWS::SQS::Queue" => format!("queue {id}"),
-            _ => format!("{id} ({kind})"),
+        // Holds while the property is evaluated: a reference to it closes a circle.
+        let circle = Diagnostic {
+            file: self.problems.file().to_owned(),
+            line: node.line,
+            message: format!("the {property} of {id} is computed from itself. Break the circle."),
         };
-        let value = self.evaluate(node, &format!("{what}: {property}"), scope);
+        let open = Err(vec![circle]);
+        self.values.borrow_mut().insert(key.clone(), open);
+        let value = self.evaluate(node, &format!("{}: {property}", resource.what()));
         self.values.borrow_mut().insert(key, value.clone());
-        match value {
-            Value::Failed(why) => Err(why),
-            Value::Known(text) => Ok(text),
-            Value::Open => Ok(None),
-        }
+        value
     }
 
-    fn evaluate(&self, node: &Node, what: &str, scope: &Scope<'_>) -> Value {
-        let mut problems = Problems::new(self.file.clone());
-        let before = problems.failures();
-        let resolved = resolve(node, scope, &mut problems);
-        let text = resolved.text().map(str::to_owned);
-        if text.is_none() && resolved.kind != Kind::Null {
-            problems.error(
-                node.line,
-                format!("{what} must be text, not {}.", resolved.describe()),
-            );
-        }
-        if problems.failures() == before {
-            return Value::Known(text.filter(|text| !text.is_empty()));
-        }
-        Value::Failed(problems.finish().err().unwrap_or_default())
+    fn evaluate(&self, node: &Node, what: &str) -> Value {
+        let (text, sound) = self.problems.apart(|| {
+            let resolved = resolve(node, self);
+            let text = resolved.text().map(str::to_owned);
+            if text.is_none() && resolved.kind != Kind::Null {
+                let message = format!("{what} must be text, not {}.", resolved.describe());
+                self.problems.error(node.line, message);
+            }
+            text
+        });
+        sound.map(|()| text.filter(|text| !text.is_empty()))
     }
 
-    /// The explicit name of a resource, if it has a valid one.
-    pub(super) fn explicit(&self, id: &str, scope: &Scope<'_>) -> Option<String> {
-        let property = self.return_values(id)?.naming_property?;
-        self.property(id, property, scope).ok().flatten()
+    /// As [`Scope::property`], without the reasons of a failure.
+    pub(super) fn valid_property(&self, id: &str, property: &str) -> Option<String> {
+        self.property(id, property).ok().flatten()
     }
 
-    /// `Ref`; `None` if the type is not listed.
-    pub(super) fn reference(
-        &self,
-        id: &str,
-        scope: &Scope<'_>,
-        line: usize,
-        problems: &mut Problems,
-    ) -> Option<Node> {
-        let values = self.return_values(id)?;
-        Some(self.fill(id, values, values.reference?, scope, line, problems))
+    /// `Ref` of a resource; `None` if the type is not listed.
+    pub(super) fn listed_reference(&self, id: &str, line: usize) -> Option<Node> {
+        let (_, values) = self.named(id)?;
+        Some(self.fill(id, values, values.reference?, line))
     }
 
     /// `Fn::GetAtt`; `None` if the type or the attribute is not listed.
-    pub(super) fn attribute(
-        &self,
-        id: &str,
-        name: &str,
-        scope: &Scope<'_>,
-        line: usize,
-        problems: &mut Problems,
-    ) -> Option<Node> {
-        let values = self.return_values(id)?;
-        let pattern = values.attributes.get(name)?;
-        Some(self.fill(id, values, pattern, scope, line, problems))
-    }
-
-    /// `StageName` of an API.
-    pub(super) fn stage(&self, id: &str, scope: &Scope<'_>) -> Option<String> {
-        self.property(id, "StageName", scope).ok().flatten()
+    pub(super) fn listed_attribute(&self, id: &str, name: &str, line: usize) -> Option<Node> {
+        let (_, values) = self.named(id)?;
+        Some(self.fill(id, values, values.attributes.get(name)?, line))
     }
 
     /// The alias that a function publishes.
-    pub(super) fn alias(&self, id: &str, scope: &Scope<'_>) -> Option<String> {
-        self.property(id, ALIAS, scope).ok().flatten()
+    pub(super) fn alias(&self, id: &str) -> Option<String> {
+        self.valid_property(id, ALIAS)
     }
 
     /// The function's name and the alias or version of an `AWS::Lambda::Alias` or
     /// `AWS::Lambda::Version`.
-    pub(super) fn qualifier(&self, id: &str, scope: &Scope<'_>) -> Option<(String, String)> {
-        let (kind, _) = self.sources.get(id)?;
-        let function = self.property(id, "FunctionName", scope).ok().flatten()?;
-        let qualifier = match kind.as_str() {
-            "AWS::Lambda::Alias" => self.explicit(id, scope)?,
+    pub(super) fn qualifier(&self, id: &str) -> Option<(String, String)> {
+        let (resource, values) = self.named(id)?;
+        let function = self.valid_property(id, "FunctionName")?;
+        let qualifier = match resource.kind.as_str() {
+            "AWS::Lambda::Alias" => self.valid_property(id, values.naming_property?)?,
             "AWS::Lambda::Version" => PUBLISHED.to_owned(),
             _ => return None,
         };
         Some((function_name(&function).0.to_owned(), qualifier))
     }
 
-    fn return_values(&self, id: &str) -> Option<&'static ReturnValues> {
-        return_values::of(&self.sources.get(id)?.0)
-    }
-
     /// Fills a pattern's braces; a missing value is reported.
-    fn fill(
-        &self,
-        id: &str,
-        values: &ReturnValues,
-        pattern: &str,
-        scope: &Scope<'_>,
-        line: usize,
-        problems: &mut Problems,
-    ) -> Node {
-        match self.text(id, values, pattern, scope) {
+    fn fill(&self, id: &str, values: &ReturnValues, pattern: &str, line: usize) -> Node {
+        match self.filled(id, values, pattern) {
             Ok(text) => Node::scalar(line, text),
             Err(why) => {
                 for found in why {
-                    problems.error(found.line, found.message);
+                    self.problems.error(found.line, found.message);
                 }
-                problems.count_failure();
+                self.problems.count_failure();
                 Node::null(line)
             }
         }
     }
 
-    fn text(
+    fn filled(
         &self,
         id: &str,
         values: &ReturnValues,
         pattern: &str,
-        scope: &Scope<'_>,
     ) -> Result<String, Vec<Diagnostic>> {
-        let location = &scope.location;
+        let location = &self.location;
         let (service, mut rest) = match pattern
             .strip_prefix('@')
             .and_then(|arn| arn.split_once(':'))
@@ -224,23 +135,18 @@ impl Names {
                 "account" => out.push_str(&location.account),
                 "partition" => out.push_str(location.partition()),
                 "suffix" => out.push_str(location.url_suffix()),
-                "name" => out.push_str(&self.name(id, values, scope)?),
+                "name" => out.push_str(&self.name(id, values)?),
                 // A Systems Manager parameter may start with a slash already.
-                "slash" if self.name(id, values, scope)?.starts_with('/') => {}
+                "slash" if self.name(id, values)?.starts_with('/') => {}
                 "slash" => out.push('/'),
                 "function" => {
-                    let function = self
-                        .property(id, "FunctionName", scope)?
-                        .unwrap_or_default();
+                    let function = self.property(id, "FunctionName")?.unwrap_or_default();
                     out.push_str(function_name(&function).0);
                 }
                 property => {
                     let (property, default) = property.split_once(':').unwrap_or((property, ""));
-                    out.push_str(
-                        self.property(id, property, scope)?
-                            .as_deref()
-                            .unwrap_or(default),
-                    );
+                    let written = self.property(id, property)?;
+                    out.push_str(written.as_deref().unwrap_or(default));
                 }
             }
         }
@@ -248,36 +154,27 @@ impl Names {
         Ok(service.map_or(out.clone(), |service| location.arn(service, &out)))
     }
 
-    fn name(
-        &self,
-        id: &str,
-        values: &ReturnValues,
-        scope: &Scope<'_>,
-    ) -> Result<String, Vec<Diagnostic>> {
+    fn name(&self, id: &str, values: &ReturnValues) -> Result<String, Vec<Diagnostic>> {
         if let Some(property) = values.naming_property
-            && let Some(given) = self.property(id, property, scope)?
+            && let Some(given) = self.property(id, property)?
         {
             return Ok(given);
         }
         // CloudFormation appends the suffix of a FIFO queue or topic to a generated name.
         let of_fifo = match values.kind {
-            "AWS::SQS::Queue" => self.property(id, "FifoQueue", scope)?,
-            "AWS::SNS::Topic" => self.property(id, "FifoTopic", scope)?,
+            "AWS::SQS::Queue" => self.property(id, "FifoQueue")?,
+            "AWS::SNS::Topic" => self.property(id, "FifoTopic")?,
             _ => None,
         };
-        let fifo = of_fifo.is_some_and(|text| {
-            matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "on")
-        });
+        let fifo = of_fifo.is_some_and(|text| parse_bool(&text) == Some(true));
         let suffix = if fifo { ".fifo" } else { "" };
-        Ok(format!("{}{suffix}", scope.generated_name(id)))
+        Ok(format!("{}{suffix}", self.generated_name(id)))
     }
 
-    /// The explicit or generated name of a resource.
-    pub(super) fn name_of(&self, id: &str, scope: &Scope<'_>) -> String {
-        let name = self
-            .return_values(id)
-            .map(|values| self.name(id, values, scope));
+    /// The explicit name of a resource, or a name from stack and logical id.
+    pub(super) fn name_of(&self, id: &str) -> String {
+        let name = self.named(id).map(|(_, values)| self.name(id, values));
         name.and_then(Result::ok)
-            .unwrap_or_else(|| scope.generated_name(id))
+            .unwrap_or_else(|| self.generated_name(id))
     }
 }

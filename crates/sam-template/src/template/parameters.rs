@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 
-use crate::document::{Kind, Node, Problems, Reader, nearest};
+use crate::document::{Kind, Node, Problems, Reader, did_you_mean, listed};
 use crate::project::{Project, SourcedValue};
 
 /// Parameters with their values.
@@ -16,37 +16,26 @@ pub(super) struct Parameters {
     pub(super) secrets: BTreeSet<String>,
 }
 
-const KNOWN: [&str; 11] = [
-    "Type",
-    "Default",
-    "Description",
-    "AllowedValues",
-    "AllowedPattern",
-    "ConstraintDescription",
-    "MinLength",
-    "MaxLength",
-    "MinValue",
-    "MaxValue",
-    "NoEcho",
-];
+const KNOWN: &str = "Type Default Description AllowedValues AllowedPattern ConstraintDescription \
+    MinLength MaxLength MinValue MaxValue NoEcho";
 
 /// Evaluates every declared parameter: the project's value, else its Default.
-pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) -> Parameters {
+pub(super) fn evaluate(root: &Node, project: &Project, problems: &Problems) -> Parameters {
     let mut parameters = Parameters::default();
     let section = root.get("Parameters");
     for entry in section.map_or(&[][..], Node::entries) {
-        let reader = Reader::new(&entry.value, format!("parameter {}", entry.key));
+        let reader = Reader::new(&entry.value, format!("parameter {}", entry.key), problems);
         if !matches!(entry.value.kind, Kind::Map(_)) {
             // The check of shapes reports it.
             problems.count_failure();
             parameters.values.insert(entry.key.clone(), None);
             continue;
         }
-        reader.only(&KNOWN, problems);
-        let no_echo = reader.flag("NoEcho", problems);
+        reader.only(KNOWN);
+        let no_echo = reader.flag("NoEcho");
         // A value that is not a flag counts as true, the safe side.
         let secret = no_echo.unwrap_or(reader.get("NoEcho").is_some());
-        let value = one(&entry.key, entry.line, (&reader, secret), project, problems);
+        let value = one(&entry.key, entry.line, (&reader, secret), project);
         if secret {
             // Both the value as written, which may be invalid, and the value that results are
             // secret.
@@ -57,30 +46,22 @@ pub(super) fn evaluate(root: &Node, project: &Project, problems: &mut Problems) 
             let given = given.or_else(|| reader.get("Default").and_then(Node::text));
             let made = value
                 .iter()
-                .flat_map(|value| value.items().iter().chain([value]))
-                .filter_map(Node::text);
-            let texts = given
-                .into_iter()
-                .chain(made)
-                .filter(|text| !text.is_empty());
+                .flat_map(|value| value.items().iter().chain([value]));
+            let texts = given.into_iter().chain(made.filter_map(Node::text));
+            let texts = texts.filter(|text| !text.is_empty());
             parameters.secrets.extend(texts.map(str::to_owned));
         }
         parameters.values.insert(entry.key.clone(), value);
     }
     for (name, given) in &project.parameters {
         if !parameters.values.contains_key(name) {
-            let hint = match nearest(name, parameters.values.keys().map(String::as_str)) {
-                Some(near) => format!("Did you mean {near}?"),
-                None => format!("Declared are: {}.", listed(parameters.values.keys())),
-            };
-            let line = section.map_or(0, |s| s.line);
-            problems.error(
-                line,
-                format!(
-                    "{} gives a parameter {name} that the template does not declare. {hint}",
-                    given.source
-                ),
+            let known = parameters.values.keys().map(String::as_str);
+            let hint = did_you_mean_or("Declared are", name, known);
+            let message = format!(
+                "{} gives a parameter {name} that the template does not declare. {hint}",
+                given.source
             );
+            problems.error(section.map_or(0, |s| s.line), message);
         }
     }
     parameters
@@ -92,26 +73,20 @@ fn one(
     line: usize,
     (reader, secret): (&Reader<'_>, bool),
     project: &Project,
-    problems: &mut Problems,
 ) -> Option<Node> {
-    let kind = reader.required("Type", "Write `Type: String`.", problems)?;
-    let default = reader.get("Default");
+    let problems = reader.problems;
+    let kind = reader.required("Type", "Write `Type: String`.")?;
+    let default = reader.node.entry("Default").map(|entry| &entry.value);
     let (text, at, source) = match (project.parameters.get(name), default) {
         (Some(SourcedValue { value, source }), _) => {
             (value.clone(), line, format!(" (from {source})"))
         }
-        (None, Some(node)) => (text_of(node, name, problems)?, node.line, String::new()),
         // The check of shapes reports a Default of null.
-        (None, None)
-            if reader
-                .node
-                .entries()
-                .iter()
-                .any(|entry| entry.key == "Default") =>
-        {
+        (None, Some(node)) if node.kind == Kind::Null => {
             problems.count_failure();
             return None;
         }
+        (None, Some(node)) => (text_of(node, reader)?, node.line, String::new()),
         (None, None) => {
             let message = format!(
                 "parameter {name} has no value. Give --parameter-overrides {name}=VALUE, write it \
@@ -128,12 +103,9 @@ fn one(
     };
     let mut sound = true;
     for item in &items {
-        if let Err(wrong) = check(kind, item, (reader, secret), problems) {
-            let own = reader
-                .get("ConstraintDescription")
-                .and_then(Node::text)
-                .map(|d| format!(" ({d})"))
-                .unwrap_or_default();
+        if let Err(wrong) = check(kind, item, reader, secret) {
+            let own = reader.get("ConstraintDescription").and_then(Node::text);
+            let own = own.map(|own| format!(" ({own})")).unwrap_or_default();
             let is = if secret {
                 "has a value that is not shown (NoEcho)".to_owned()
             } else {
@@ -154,12 +126,9 @@ fn one(
     }
     if is_list(kind) {
         let items = items.into_iter().map(|item| Node::scalar(line, item));
-        return Some(Node {
-            line,
-            kind: Kind::List(items.collect()),
-        });
+        return Some(Node::list(line, items.collect()));
     }
-    Some(Node::scalar(line, text.clone()))
+    Some(Node::scalar(line, text))
 }
 
 /// A valid value in place of an invalid one, which has been reported and prevents a run. With it
@@ -168,20 +137,17 @@ fn stand_in(name: &str, kind: &str, reader: &Reader<'_>) -> Option<String> {
     if is_list(kind) {
         return None;
     }
-    let text = |key: &str| reader.get(key).and_then(Node::text).map(str::to_owned);
+    let text = |key: &str| reader.get(key).and_then(Node::text);
     let allowed = reader
         .get("AllowedValues")
-        .and_then(|list| list.items().first())
-        .and_then(Node::text)
-        .map(str::to_owned);
+        .and_then(|list| list.items().first()?.text());
     // Only with a pattern is any lower-case name plausible.
-    let named = reader.get("AllowedPattern").map(|_| name.to_lowercase());
-    let mut unheard = Problems::new("");
+    let lower = name.to_lowercase();
+    let named = reader.get("AllowedPattern").map(|_| lower.as_str());
     let candidates = [text("Default"), allowed, text("MinValue"), named];
-    candidates
-        .into_iter()
-        .flatten()
-        .find(|text| check(kind, text, (reader, false), &mut unheard).is_ok())
+    let valid = |text: &&str| check(kind, text, reader, false).is_ok();
+    let find = || candidates.into_iter().flatten().find(valid);
+    reader.problems.ignoring(find).map(str::to_owned)
 }
 
 /// The value of a parameter that is the name of one in Systems Manager, from usher.toml.
@@ -190,7 +156,7 @@ fn stored_value(
     line: usize,
     key: &str,
     project: &Project,
-    problems: &mut Problems,
+    problems: &Problems,
 ) -> Node {
     if let Some(value) = project.resolve.get(&format!("ssm:{key}")) {
         return Node::scalar(line, value);
@@ -204,41 +170,27 @@ fn stored_value(
     Node::scalar(line, key)
 }
 
-fn check(
-    kind: &str,
-    value: &str,
-    (reader, secret): (&Reader<'_>, bool),
-    problems: &mut Problems,
-) -> Result<(), String> {
+fn check(kind: &str, value: &str, reader: &Reader<'_>, secret: bool) -> Result<(), String> {
     if matches!(kind, "Number" | "List<Number>") {
-        let number: f64 = value
-            .parse()
-            .map_err(|_| "its Type is Number. Give digits".to_owned())?;
+        let wrong = |_| "its Type is Number. Give digits".to_owned();
+        let number: f64 = value.parse().map_err(wrong)?;
         // The check of shapes reports a bound that is not a number.
-        let bound = |key: &str| {
-            reader
-                .get(key)
-                .and_then(Node::text)
-                .and_then(|t| t.parse::<f64>().ok())
-        };
-        if bound("MinValue").is_some_and(|low| number < low)
-            || bound("MaxValue").is_some_and(|high| number > high)
-        {
-            let low = bound("MinValue");
-            let high = bound("MaxValue");
+        let bound = |key: &str| reader.get(key)?.text()?.parse::<f64>().ok();
+        let (low, high) = (bound("MinValue"), bound("MaxValue"));
+        if low.is_some_and(|low| number < low) || high.is_some_and(|high| number > high) {
             return Err(format!("it must be {}", between(low, high, "")));
         }
     }
-    let length = value.chars().count() as i64;
-    let low = reader.number("MinLength", 0..=4096, problems);
-    let high = reader.number("MaxLength", 0..=4096, problems);
+    let length = value.chars().count() as f64;
+    let bound = |key: &str| reader.number(key, 0..=4096).map(|n| n as f64);
+    let (low, high) = (bound("MinLength"), bound("MaxLength"));
     if low.is_some_and(|low| length < low) || high.is_some_and(|high| length > high) {
         return Err(format!(
             "it must be {} long",
-            between(low.map(|n| n as f64), high.map(|n| n as f64), " characters")
+            between(low, high, " characters")
         ));
     }
-    let allowed = reader.texts("AllowedValues", problems);
+    let allowed = reader.texts("AllowedValues");
     if !allowed.is_empty() && !allowed.contains(&value) {
         let listed = if secret {
             "only its AllowedValues".to_owned()
@@ -247,7 +199,7 @@ fn check(
         };
         return Err(format!("allowed are {listed}"));
     }
-    let Some(pattern) = reader.text("AllowedPattern", problems) else {
+    let Some(pattern) = reader.text("AllowedPattern") else {
         return Ok(());
     };
     // CloudFormation matches the whole value, with Java's regular expressions, which have a few
@@ -256,13 +208,8 @@ fn check(
         Ok(regex) if !regex.is_match(value) => Err(format!("it must match {pattern}")),
         Ok(_) => Ok(()),
         Err(_) => {
-            problems.warn(
-                reader.line("AllowedPattern"),
-                format!(
-                    "{}: AllowedPattern uses a feature that is not checked here.",
-                    reader.what
-                ),
-            );
+            let message = "AllowedPattern uses a feature that is not checked here.";
+            reader.warn("AllowedPattern", message);
             Ok(())
         }
     }
@@ -277,17 +224,14 @@ fn between(low: Option<f64>, high: Option<f64>, unit: &str) -> String {
     }
 }
 
-fn text_of(node: &Node, name: &str, problems: &mut Problems) -> Option<String> {
+fn text_of(node: &Node, reader: &Reader<'_>) -> Option<String> {
     if node.text().is_none() {
-        problems.wrong_kind(
-            node.line,
-            "Default",
-            format!(
-                "parameter {name}: Default must be text or a number, not {}. Lists are written \
-                 'a,b,c'.",
-                node.describe()
-            ),
+        let message = format!(
+            "Default must be text or a number, not {}. Lists are written 'a,b,c'.",
+            node.describe()
         );
+        let message = format!("{}: {message}", reader.what);
+        reader.problems.wrong_kind(node.line, "Default", message);
     }
     node.text().map(str::to_owned)
 }
@@ -296,12 +240,11 @@ fn is_list(kind: &str) -> bool {
     kind == "CommaDelimitedList" || kind.starts_with("List<")
 }
 
-/// Names as a message lists them.
-pub(super) fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<&str> = names.map(String::as_str).collect();
-    if names.is_empty() {
-        "none".into()
-    } else {
-        names.join(", ")
-    }
+/// The name that resembles a misspelt one, else all names after `listed_as`.
+pub(super) fn did_you_mean_or<'a>(
+    listed_as: &str,
+    word: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> String {
+    did_you_mean(word, known.clone()).unwrap_or_else(|| format!("{listed_as}: {}.", listed(known)))
 }

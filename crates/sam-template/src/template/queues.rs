@@ -5,34 +5,16 @@ use std::time::Duration;
 
 use super::resources::Resource;
 use super::scope::Scope;
-use crate::document::{Problems, Reader};
+use crate::document::{Reader, is_name};
 use crate::model::sqs::{DEFAULT_VISIBILITY, is_fifo, name_of};
 use crate::model::{Application, Queue, Redrive};
+use crate::project::SourcedValue;
 
 const KIND: &str = "AWS::SQS::Queue";
 
-const READ: [&str; 11] = [
-    "QueueName",
-    "FifoQueue",
-    "ContentBasedDeduplication",
-    "DeduplicationScope",
-    "FifoThroughputLimit",
-    "VisibilityTimeout",
-    "MessageRetentionPeriod",
-    "DelaySeconds",
-    "ReceiveMessageWaitTimeSeconds",
-    "MaximumMessageSize",
-    "RedrivePolicy",
-];
-
-/// Encryption, permissions and labels, which have no effect here.
-const IGNORED: [&str; 5] = [
-    "KmsMasterKeyId",
-    "KmsDataKeyReusePeriodSeconds",
-    "SqsManagedSseEnabled",
-    "RedriveAllowPolicy",
-    "Tags",
-];
+const READ: &str = "QueueName FifoQueue ContentBasedDeduplication DeduplicationScope \
+    FifoThroughputLimit VisibilityTimeout MessageRetentionPeriod DelaySeconds \
+    ReceiveMessageWaitTimeSeconds MaximumMessageSize RedrivePolicy";
 
 /// Numeric attributes, and their bounds on the service.
 const NUMBERS: [(&str, std::ops::RangeInclusive<i64>); 5] = [
@@ -58,121 +40,88 @@ const DEFAULTS: [(&str, &str); 3] = [
 ];
 
 /// Reads every queue into the application, then checks their redrive policies.
-pub(super) fn read(
-    resources: &[Resource],
-    scope: &Scope<'_>,
-    application: &mut Application,
-    problems: &mut Problems,
-) {
-    application.sqs_endpoint = scope.sqs.map(str::to_owned);
-    application.redis_endpoint = scope.redis.map(str::to_owned);
-    let own: Vec<&Resource> = resources.iter().filter(|r| r.kind == KIND).collect();
-    for resource in &own {
-        let known: Vec<&str> = READ.iter().chain(&IGNORED).copied().collect();
-        Reader::new(&resource.properties, format!("queue {}", resource.id)).only(&known, problems);
-        application.queues.extend(one(resource, scope, problems));
+pub(super) fn read(scope: &Scope<'_>, application: &mut Application) {
+    let url = |given: &Option<SourcedValue>| given.as_ref().map(|given| given.value.clone());
+    application.sqs_endpoint = url(&scope.project.sqs);
+    application.redis_endpoint = url(&scope.project.redis);
+    for resource in scope.of_kind(KIND) {
+        resource.check_names(READ, scope);
+        application.queues.extend(one(resource, scope));
     }
     // An invalid queue is missing here and cannot be compared.
-    let sound = application.queues.len() == own.len();
-    for queue in application.queues.iter().filter(|_| sound) {
-        let line = own
-            .iter()
-            .find(|r| r.id == queue.id)
-            .map_or(0, |r| line_of(r, "RedrivePolicy"));
-        check_names(queue, &application.queues, &own, problems);
-        check_redrive(queue, &application.queues, line, problems);
+    if application.queues.len() == scope.of_kind(KIND).count() {
+        for queue in &application.queues {
+            check_names(queue, &application.queues, scope);
+            check_redrive(queue, &application.queues, scope);
+        }
     }
 }
 
 /// Reports an application that needs SQS without an endpoint: it would call AWS.
-pub(super) fn check_endpoint(
-    resources: &[Resource],
-    application: &Application,
-    line: Option<usize>,
-    problems: &mut Problems,
-) {
+pub(super) fn check_endpoint(application: &Application, line: Option<usize>, scope: &Scope<'_>) {
     if application.sqs_endpoint.is_some() {
         return;
     }
-    let queue = resources.iter().find(|r| r.kind == KIND).map(|r| r.line);
+    let queue = scope.of_kind(KIND).map(|r| r.line).next();
     if let Some(line) = queue.into_iter().chain(line).min() {
         let message = "the template uses SQS, and no local endpoint is configured; the functions \
             would call AWS. Write into usher.toml: [endpoints] sqs = \"http://127.0.0.1:9324\" \
             (ElasticMQ, say), or --sqs-endpoint URL.";
-        problems.error(line, message);
+        scope.problems.error(line, message);
     }
 }
 
-fn one(resource: &Resource, scope: &Scope<'_>, problems: &mut Problems) -> Option<Queue> {
-    let properties = resource.resolved(&READ, scope, problems)?;
-    let reader = Reader::new(&properties, format!("queue {}", resource.id));
-    let before = problems.failures();
+fn one(resource: &Resource, scope: &Scope<'_>) -> Option<Queue> {
+    let properties = resource.resolved(READ, scope)?;
+    let reader = Reader::new(&properties, resource.what(), scope.problems);
+    let before = scope.problems.failures();
     let name = scope.name_of(&resource.id);
-    let fifo = reader.flag("FifoQueue", problems).unwrap_or(false);
-    check_name(&reader, &name, fifo, problems);
-    let attributes = attributes(&reader, fifo, problems);
+    let fifo = reader.flag("FifoQueue").unwrap_or(false);
+    check_name(&reader, &name, fifo);
+    let attributes = attributes(&reader, fifo);
     let visibility = attributes
         .get("VisibilityTimeout")
         .and_then(|seconds| seconds.parse().ok());
+    let arn = scope.attribute(&resource.id, "Arn", resource.line);
     let queue = Queue {
         id: resource.id.clone(),
-        arn: scope
-            .attribute(&resource.id, "Arn", resource.line, problems)
-            .text()?
-            .to_owned(),
+        arn: arn.text()?.to_owned(),
         name,
         fifo,
         visibility: visibility.map_or(DEFAULT_VISIBILITY, Duration::from_secs),
         attributes,
-        redrive: redrive(&reader, problems),
+        redrive: redrive(&reader),
     };
-    (problems.failures() == before).then_some(queue)
+    (scope.problems.failures() == before).then_some(queue)
 }
 
-fn check_name(reader: &Reader<'_>, name: &str, fifo: bool, problems: &mut Problems) {
-    let line = reader.line("QueueName");
-    let what = &reader.what;
+fn check_name(reader: &Reader<'_>, name: &str, fifo: bool) {
     let bare = name.strip_suffix(".fifo").unwrap_or(name);
-    if name.len() > 80
-        || bare.is_empty()
-        || !bare
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-    {
-        problems.error(
-            line,
-            format!(
-                "{what}: '{name}' is not a queue's name. Use up to 80 letters, digits, - and _."
-            ),
-        );
+    let message = if name.len() > 80 || !is_name(bare, "-_", 80) {
+        format!("'{name}' is not a queue's name. Use up to 80 letters, digits, - and _.")
     } else if fifo && !is_fifo(name) {
-        problems.error(
-            line,
-            format!(
-                "{what}: the name of a FIFO queue ends with .fifo. Write `QueueName: {name}.fifo`."
-            ),
-        );
+        format!("the name of a FIFO queue ends with .fifo. Write `QueueName: {name}.fifo`.")
     } else if !fifo && is_fifo(name) {
-        problems.error(
-            line,
-            format!(
-                "{what}: '{name}' names a FIFO queue, and this is none. Write `FifoQueue: true`, \
-                 or another name."
-            ),
-        );
-    }
+        format!(
+            "'{name}' names a FIFO queue, and this is none. Write `FifoQueue: true`, or another \
+             name."
+        )
+    } else {
+        return;
+    };
+    reader.error("QueueName", &message);
 }
 
-fn attributes(
-    reader: &Reader<'_>,
-    fifo: bool,
-    problems: &mut Problems,
-) -> BTreeMap<String, String> {
-    let mut attributes: BTreeMap<String, String> = DEFAULTS
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
+/// The attributes that have a default.
+fn defaults() -> BTreeMap<String, String> {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    DEFAULTS.map(owned).into()
+}
+
+fn attributes(reader: &Reader<'_>, fifo: bool) -> BTreeMap<String, String> {
+    let mut attributes = defaults();
     for (name, bounds) in NUMBERS {
-        if let Some(number) = reader.number(name, bounds, problems) {
+        if let Some(number) = reader.number(name, bounds) {
             attributes.insert(name.to_owned(), number.to_string());
         }
     }
@@ -180,60 +129,36 @@ fn attributes(
         attributes.insert("FifoQueue".to_owned(), "true".to_owned());
     }
     for (name, allowed) in OF_FIFO {
-        let Some(value) = reader.text(name, problems) else {
+        let Some(value) = reader.choice(name, &allowed) else {
             continue;
         };
-        if !allowed.contains(&value) {
-            let message = format!(
-                "{}: {name} is {}, not {value}.",
-                reader.what,
-                allowed.join(" or ")
-            );
-            problems.error(reader.line(name), message);
-        } else if fifo {
+        if fifo {
             attributes.insert(name.to_owned(), value.to_owned());
         } else if value != "false" {
-            let message = format!(
-                "{}: {name} is for FIFO queues. Write `FifoQueue: true`, or leave it out.",
-                reader.what
-            );
-            problems.error(reader.line(name), message);
+            let message =
+                format!("{name} is for FIFO queues. Write `FifoQueue: true`, or leave it out.");
+            reader.error(name, &message);
         }
     }
     attributes
 }
 
-fn redrive(reader: &Reader<'_>, problems: &mut Problems) -> Option<Redrive> {
-    let policy = reader.child("RedrivePolicy", problems)?;
-    policy.only(&["deadLetterTargetArn", "maxReceiveCount"], problems);
-    let target = policy.required(
-        "deadLetterTargetArn",
-        "Write `deadLetterTargetArn: !GetAtt DeadLetters.Arn`.",
-        problems,
-    )?;
+fn redrive(reader: &Reader<'_>) -> Option<Redrive> {
+    let policy = reader.child("RedrivePolicy")?;
+    policy.only("deadLetterTargetArn maxReceiveCount");
+    let remedy = "Write `deadLetterTargetArn: !GetAtt DeadLetters.Arn`.";
+    let target = policy.required("deadLetterTargetArn", remedy)?;
     if !is_queue_arn(target) {
-        problems.error(
-            policy.line("deadLetterTargetArn"),
-            format!(
-                "{}: {target} is not the ARN of a queue. Write `!GetAtt DeadLetters.Arn`.",
-                policy.what
-            ),
-        );
+        let message =
+            format!("{target} is not the ARN of a queue. Write `!GetAtt DeadLetters.Arn`.");
+        policy.error("deadLetterTargetArn", &message);
         return None;
     }
-    if policy.get("maxReceiveCount").is_none() {
-        problems.error(
-            policy.node.line,
-            format!(
-                "{} has no maxReceiveCount. Write for example `maxReceiveCount: 5`.",
-                policy.what
-            ),
-        );
-    }
-    let max_receives = policy.number("maxReceiveCount", 1..=1_000, problems)? as u32;
+    let receives = policy.number("maxReceiveCount", 1..=1_000);
+    policy.required("maxReceiveCount", "Write for example `maxReceiveCount: 5`.");
     Some(Redrive {
         target: target.to_owned(),
-        max_receives,
+        max_receives: receives? as u32,
     })
 }
 
@@ -246,9 +171,7 @@ pub(super) fn made_by_sam(id: &str, scope: &Scope<'_>) -> Queue {
         name,
         fifo: false,
         visibility: DEFAULT_VISIBILITY,
-        attributes: DEFAULTS
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
+        attributes: defaults(),
         redrive: None,
     }
 }
@@ -259,59 +182,53 @@ pub(super) fn is_queue_arn(text: &str) -> bool {
     parts.len() == 6 && parts[0] == "arn" && parts[2] == "sqs" && !parts[5].is_empty()
 }
 
-fn check_names(queue: &Queue, queues: &[Queue], own: &[&Resource], problems: &mut Problems) {
-    let earlier = queues
-        .iter()
-        .take_while(|q| q.id != queue.id)
-        .find(|q| q.name == queue.name);
-    if let Some(earlier) = earlier {
-        let line = own
-            .iter()
-            .find(|r| r.id == queue.id)
-            .map_or(0, |r| line_of(r, "QueueName"));
-        problems.error(
-            line,
-            format!(
-                "queue {}: {} already has the name {}. Give each its own.",
-                queue.id, earlier.id, queue.name
-            ),
+/// The line of a property of a queue.
+pub(super) fn line_of(queue: &Queue, key: &str, scope: &Scope<'_>) -> usize {
+    scope
+        .resource(&queue.id)
+        .map_or(0, |resource| resource.line_of(key))
+}
+
+fn check_names(queue: &Queue, queues: &[Queue], scope: &Scope<'_>) {
+    let mut earlier = queues.iter().take_while(|q| q.id != queue.id);
+    if let Some(earlier) = earlier.find(|q| q.name == queue.name) {
+        let message = format!(
+            "queue {}: {} already has the name {}. Give each its own.",
+            queue.id, earlier.id, queue.name
         );
+        scope
+            .problems
+            .error(line_of(queue, "QueueName", scope), message);
     }
 }
 
 /// Checks that the dead-letter queue is another queue of the same kind. At startup the host checks
 /// that a queue from outside the template exists.
-fn check_redrive(queue: &Queue, queues: &[Queue], line: usize, problems: &mut Problems) {
+fn check_redrive(queue: &Queue, queues: &[Queue], scope: &Scope<'_>) {
     let Some(redrive) = &queue.redrive else {
         return;
     };
     let id = &queue.id;
     let target = redrive.target_name();
     let declared = queues.iter().find(|q| q.name == target);
-    if declared.is_some_and(|q| q.id == *id) {
-        problems.error(
-            line,
-            format!("queue {id}: its dead letters would go to itself. Name another queue."),
-        );
+    let message = if declared.is_some_and(|q| q.id == *id) {
+        format!("queue {id}: its dead letters would go to itself. Name another queue.")
     } else if is_fifo(target) != queue.fifo {
         let (kind, other) = if queue.fifo {
             ("a FIFO queue", "a standard one")
         } else {
             ("a standard queue", "a FIFO queue")
         };
-        problems.error(
-            line,
-            format!(
-                "queue {id} is {kind}, and its dead-letter queue {target} is {other}. Both must \
-                 be of the same kind."
-            ),
-        );
-    }
-}
-
-fn line_of(resource: &Resource, key: &str) -> usize {
-    let entry = resource.properties.entries().iter().find(|e| e.key == key);
-    entry.map_or(resource.line, |entry| entry.line)
+        format!(
+            "queue {id} is {kind}, and its dead-letter queue {target} is {other}. Both must be of \
+             the same kind."
+        )
+    } else {
+        return;
+    };
+    scope
+        .problems
+        .error(line_of(queue, "RedrivePolicy", scope), message);
 }
 
 /// The queue of the template with this ARN.

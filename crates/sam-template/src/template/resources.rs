@@ -5,7 +5,8 @@ use super::globals::merge;
 use super::intrinsics::{resolve, unknown_condition};
 pub(super) use super::resource::Resource;
 use super::scope::Scope;
-use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
+use super::shapes;
+use crate::document::{Entry, Kind, Node, Reader, hint};
 
 /// The API that SAM creates for `HttpApi` events without one; its only settings are the globals.
 pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";
@@ -13,102 +14,35 @@ pub(super) const IMPLICIT_HTTP_API: &str = "ServerlessHttpApi";
 pub(super) const IMPLICIT_REST_API: &str = "ServerlessRestApi";
 
 /// SAM's types. A test compares them with the schema of aws-sam-translator.
-pub(super) const SERVERLESS: [&str; 14] = [
-    "AWS::Serverless::Api",
-    "AWS::Serverless::Application",
-    "AWS::Serverless::CapacityProvider",
-    "AWS::Serverless::Connector",
-    "AWS::Serverless::Function",
-    "AWS::Serverless::GraphQLApi",
-    "AWS::Serverless::HttpApi",
-    "AWS::Serverless::LayerVersion",
-    "AWS::Serverless::MicrovmImage",
-    "AWS::Serverless::NetworkConnector",
-    "AWS::Serverless::SimpleTable",
-    "AWS::Serverless::StateMachine",
-    "AWS::Serverless::WebFunction",
-    "AWS::Serverless::WebSocketApi",
-];
+pub(super) const SERVERLESS: &str = include_str!("serverless_types.txt");
 
-/// Resources that run or route something on AWS and have no effect here.
-const NOT_RUN: [(&str, &str); 11] = [
-    (
-        "AWS::Lambda::Function",
-        "write it as AWS::Serverless::Function to have it run",
-    ),
-    (
-        "AWS::Serverless::StateMachine",
-        "state machines are not run",
-    ),
-    (
-        "AWS::Serverless::Application",
-        "nested applications are not run",
-    ),
-    (
-        "AWS::Serverless::MicrovmImage",
-        "images of virtual machines are not built or run",
-    ),
-    (
-        "AWS::Serverless::WebFunction",
-        "it runs in a virtual machine of the service; write AWS::Serverless::Function to have it \
-         run",
-    ),
-    ("AWS::Serverless::WebSocketApi", "its routes are not served"),
-    (
-        "AWS::ApiGateway::RestApi",
-        "its routes are not served; write AWS::Serverless::Api",
-    ),
-    (
-        "AWS::Scheduler::Schedule",
-        "it does not fire; write it as a ScheduleV2 event of the function",
-    ),
-    (
-        "AWS::Events::Rule",
-        "it does not fire; write it as a Schedule event of the function",
-    ),
-    (
-        "AWS::Lambda::Url",
-        "write it as FunctionUrlConfig of the function to have it served",
-    ),
-    ("AWS::Pipes::Pipe", "pipes are not run"),
-];
+/// Resources that run or route something on AWS and have no effect here: a line is a type and why.
+const NOT_RUN: &str = include_str!("types_not_run.txt");
 
 /// Keys of the Globals section. A test compares them with the schema of aws-sam-translator.
-pub(super) const GLOBALS: [&str; 10] = [
-    "Api",
-    "CapacityProvider",
-    "Function",
-    "HttpApi",
-    "LayerVersion",
-    "MicrovmImage",
-    "NetworkConnector",
-    "SimpleTable",
-    "StateMachine",
-    "WebSocketApi",
-];
+pub(super) const GLOBALS: &str = "Api CapacityProvider Function HttpApi LayerVersion MicrovmImage \
+    NetworkConnector SimpleTable StateMachine WebSocketApi";
 
 /// Every resource whose condition holds.
-pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> Vec<Resource> {
-    let globals = root.get("Globals");
+pub(super) fn read(scope: &Scope<'_>) -> Vec<Resource> {
+    let globals = scope.root.get("Globals");
     if let Some(globals) = globals {
-        Reader::new(globals, "Globals").only(&GLOBALS, problems);
+        Reader::new(globals, "Globals", scope.problems).only(GLOBALS);
     }
-    let section = root.get("Resources").map_or(&[][..], Node::entries);
+    let section = scope.root.get("Resources").map_or(&[][..], Node::entries);
     let mut resources: Vec<Resource> = section
         .iter()
-        .filter_map(|entry| one(entry, globals, scope, problems))
+        .filter_map(|entry| one(entry, globals, scope))
         .collect();
     for (implicit, kind) in [(IMPLICIT_HTTP_API, "HttpApi"), (IMPLICIT_REST_API, "Api")] {
         if !section.iter().any(|entry| entry.key == implicit) {
-            let empty = Node::map(root.line, Vec::new());
+            let empty = Node::map(scope.root.line, Vec::new());
+            let settings = globals.and_then(|globals| globals.get(kind));
             resources.push(Resource {
                 id: implicit.to_owned(),
-                line: root.line,
+                line: scope.root.line,
                 kind: format!("AWS::Serverless::{kind}"),
-                properties: globals
-                    .and_then(|globals| globals.get(kind))
-                    .unwrap_or(&empty)
-                    .clone(),
+                properties: settings.unwrap_or(&empty).clone(),
                 metadata: empty,
             });
         }
@@ -116,53 +50,42 @@ pub(super) fn read(root: &Node, scope: &Scope<'_>, problems: &mut Problems) -> V
     resources
 }
 
-fn one(
-    entry: &Entry,
-    globals: Option<&Node>,
-    scope: &Scope<'_>,
-    problems: &mut Problems,
-) -> Option<Resource> {
+fn one(entry: &Entry, globals: Option<&Node>, scope: &Scope<'_>) -> Option<Resource> {
     let id = &entry.key;
     if id.starts_with(FOR_EACH) {
-        for_each(entry, problems);
+        for_each(entry, scope.problems);
         return None;
     }
     if id == "Fn::Transform" {
-        problems.error(
-            entry.line,
-            "the Resources come from a macro that only the service can run. Write its result \
-             instead.",
-        );
+        let message = "the Resources come from a macro that only the service can run. Write its \
+            result instead.";
+        scope.problems.error(entry.line, message);
         return None;
     }
-    let reader = Reader::at(&entry.value, entry.line, format!("resource {id}"));
-    let kind = reader.required(
-        "Type",
-        "Write for example `Type: AWS::Serverless::Function`.",
-        problems,
-    )?;
-    if !exists(&reader, scope, problems) {
+    let what = format!("resource {id}");
+    let reader = Reader::at(&entry.value, entry.line, what, scope.problems);
+    let remedy = "Write for example `Type: AWS::Serverless::Function`.";
+    let kind = reader.required("Type", remedy)?;
+    if !exists(&reader, scope) {
         return None;
     }
-    if kind.starts_with("AWS::Serverless::") && !SERVERLESS.contains(&kind) {
-        let hint = nearest(kind, SERVERLESS)
-            .map(|near| format!(" Did you mean {near}?"))
-            .unwrap_or_default();
-        problems.error(
-            entry.line,
-            format!("resource {id}: {kind} is not a type of SAM.{hint}"),
-        );
+    if kind.starts_with("AWS::Serverless::") && !SERVERLESS.lines().any(|known| known == kind) {
+        let hint = hint(kind, SERVERLESS.lines());
+        let message = format!("resource {id}: {kind} is not a type of SAM.{hint}");
+        scope.problems.error(entry.line, message);
         return None;
     }
-    if let Some((_, why)) = NOT_RUN.iter().find(|(name, _)| *name == kind) {
-        problems.warn(entry.line, format!("{id} ({kind}) is left out: {why}."));
+    let not_run = NOT_RUN.lines().filter_map(|line| line.split_once(' '));
+    for (_, why) in not_run.filter(|(name, _)| *name == kind) {
+        let message = format!("{id} ({kind}) is left out: {why}.");
+        scope.problems.warn(entry.line, message);
     }
     let empty = Node::map(entry.line, Vec::new());
     let own = entry.value.get("Properties").unwrap_or(&empty);
     let section = kind
         .strip_prefix("AWS::Serverless::")
         .and_then(|short| globals?.get(short));
-    let ignored = reader.texts_or_one("IgnoreGlobals", problems);
+    let ignored = reader.texts_or_one("IgnoreGlobals");
     let section = section.map(|globals| without(globals, &ignored));
     Some(Resource {
         id: id.clone(),
@@ -185,15 +108,15 @@ fn without(globals: &Node, ignored: &[&str]) -> Node {
     }
 }
 
-fn exists(resource: &Reader<'_>, scope: &Scope<'_>, problems: &mut Problems) -> bool {
+fn exists(resource: &Reader<'_>, scope: &Scope<'_>) -> bool {
     let Some(condition) = resource.get("Condition") else {
         return true;
     };
-    let Some(name) = resource.text("Condition", problems) else {
+    let Some(name) = resource.text("Condition") else {
         return false;
     };
     scope.conditions.get(name).copied().unwrap_or_else(|| {
-        unknown_condition(condition, scope, problems);
+        unknown_condition(condition, scope);
         false
     })
 }
@@ -208,23 +131,19 @@ impl Resource {
 
     /// Line of a property, or of the resource if the property is not written.
     pub(super) fn line_of(&self, key: &str) -> usize {
-        let entry = self
-            .properties
-            .entries()
-            .iter()
-            .find(|entry| entry.key == key);
-        entry.map_or(self.line, |entry| entry.line)
+        self.properties.line_of(key).unwrap_or(self.line)
     }
 
     /// Evaluates the named properties only. `None`: evaluation failed, and the reasons are
     /// reported.
-    pub(super) fn resolved(
-        &self,
-        wanted: &[&str],
-        scope: &Scope<'_>,
-        problems: &mut Problems,
-    ) -> Option<Node> {
-        resolved(&self.properties, wanted, scope, problems)
+    pub(super) fn resolved(&self, wanted: &str, scope: &Scope<'_>) -> Option<Node> {
+        resolved(&self.properties, wanted, scope)
+    }
+
+    /// Reports properties that the type does not have.
+    pub(super) fn check_names(&self, read: &str, scope: &Scope<'_>) {
+        let known = shapes::properties(&self.kind, read);
+        self.written(scope.problems).only(&known);
     }
 }
 
@@ -233,62 +152,43 @@ fn is_written(node: &Node, scope: &Scope<'_>) -> bool {
     let Some(function) = call(node) else {
         return node.kind != Kind::Null;
     };
-    match (function.key.as_str(), function.value.items()) {
-        ("Ref", _) => function.value.text() != Some("AWS::NoValue"),
-        ("Fn::If", [condition, yes, no]) => {
-            match condition.text().and_then(|name| scope.conditions.get(name)) {
-                Some(true) => is_written(yes, scope),
-                Some(false) => is_written(no, scope),
-                None => true,
-            }
-        }
+    match function.key.as_str() {
+        "Ref" => function.value.text() != Some("AWS::NoValue"),
+        "Fn::If" => scope
+            .branch(function)
+            .is_none_or(|value| is_written(value, scope)),
         _ => true,
     }
 }
 
-/// As [`Resource::resolved`], for any mapping. A value of another kind yields `None`, which
+/// As [`Resource::resolved`], for any mapping. Blanks separate the names. A value of another kind yields `None`, which
 /// [`super::shapes`] reports.
-pub(super) fn resolved(
-    node: &Node,
-    wanted: &[&str],
-    scope: &Scope<'_>,
-    problems: &mut Problems,
-) -> Option<Node> {
-    let before = problems.failures();
+pub(super) fn resolved(node: &Node, wanted: &str, scope: &Scope<'_>) -> Option<Node> {
+    let before = scope.problems.failures();
     let whole;
     let entries = if call(node).is_some() {
-        whole = resolve(node, scope, problems);
+        whole = resolve(node, scope);
         match &whole.kind {
             Kind::Map(entries) => entries,
             Kind::Null => &Vec::new(),
             _ => {
-                problems.error(
-                    node.line,
-                    format!(
-                        "the function here yields {}, not a mapping.",
-                        whole.describe()
-                    ),
-                );
+                let found = whole.describe();
+                let message = format!("the function here yields {found}, not a mapping.");
+                scope.problems.error(node.line, message);
                 return None;
             }
         }
     } else if let Kind::Map(entries) = &node.kind {
         entries
     } else {
-        problems.count_failure();
+        scope.problems.count_failure();
         return None;
     };
     let entries: Vec<Entry> = entries
         .iter()
-        .filter(|entry| wanted.contains(&entry.key.as_str()))
-        .map(|entry| {
-            Entry::new(
-                &entry.key,
-                entry.line,
-                resolve(&entry.value, scope, problems),
-            )
-        })
+        .filter(|entry| wanted.split_whitespace().any(|name| name == entry.key))
+        .map(|entry| Entry::new(&entry.key, entry.line, resolve(&entry.value, scope)))
         .filter(|entry| entry.value.kind != Kind::Null)
         .collect();
-    (problems.failures() == before).then(|| Node::map(node.line, entries))
+    (scope.problems.failures() == before).then(|| Node::map(node.line, entries))
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use super::apis::{http_api, rest_api};
-use super::{events, functions, kafka, resources, schedules, sqs};
+use super::shapes::table;
+use super::{events, kafka, mapping, resources, sqs};
 
 /// Lines of `scripts/lib/python/sam_lists.py`, as words.
 fn schema() -> Vec<Vec<String>> {
@@ -29,8 +29,11 @@ fn schema() -> Vec<Vec<String>> {
         .collect()
 }
 
-fn set<'a>(lists: &[&[&'a str]]) -> BTreeSet<&'a str> {
-    lists.iter().flat_map(|list| list.iter().copied()).collect()
+fn set<'a>(lists: &[&'a str]) -> BTreeSet<&'a str> {
+    lists
+        .iter()
+        .flat_map(|list| list.split_whitespace())
+        .collect()
 }
 
 #[test]
@@ -49,35 +52,30 @@ fn lists_of_types_and_properties_are_those_of_sam() {
             .filter(|line| line[0] == "property" && line[1] == owner);
         own.map(|line| line[2].as_str()).collect::<BTreeSet<_>>()
     };
-    assert_eq!(set(&[&resources::SERVERLESS]), named("type"));
-    assert_eq!(set(&[&resources::GLOBALS]), named("global"));
-    assert_eq!(set(&[&events::RUN, &events::NOT_RUN]), named("event"));
-    assert_eq!(
-        set(&[&functions::READ, &functions::ALSO]),
-        of("AWS::Serverless::Function")
-    );
-    assert_eq!(
-        set(&[&http_api::READ, &http_api::ALSO]),
-        of("AWS::Serverless::HttpApi")
-    );
-    assert_eq!(
-        set(&[&rest_api::READ, &rest_api::ALSO]),
-        of("AWS::Serverless::Api")
-    );
-    assert_eq!(set(&[&http_api::EVENT]), of("HttpApi"));
-    assert_eq!(set(&[&rest_api::EVENT]), of("Api"));
-    assert_eq!(set(&[&schedules::RULE]), of("Schedule"));
-    assert_eq!(set(&[&schedules::SCHEDULER]), of("ScheduleV2"));
+    assert_eq!(set(&[resources::SERVERLESS]), named("type"));
+    assert_eq!(set(&[resources::GLOBALS]), named("global"));
+    let events: BTreeSet<&str> = table::names("event:").collect();
+    assert_eq!(events, named("event"));
+    assert!(events::RUN.split(", ").all(|event| events.contains(event)));
+    for (kind, owner) in [
+        ("AWS::Serverless::Function/", "AWS::Serverless::Function"),
+        ("AWS::Serverless::HttpApi/", "AWS::Serverless::HttpApi"),
+        ("AWS::Serverless::Api/", "AWS::Serverless::Api"),
+        ("event:HttpApi/", "HttpApi"),
+        ("event:Api/", "Api"),
+        ("event:Schedule/", "Schedule"),
+        ("event:ScheduleV2/", "ScheduleV2"),
+    ] {
+        let known: BTreeSet<&str> = table::names(kind).collect();
+        assert_eq!(known, of(owner), "{owner}");
+    }
     // Both forms of a mapping share these lists, and the resource has more.
     let refused: Vec<&str> = kafka::REFUSED.iter().map(|(key, _)| *key).collect();
-    let own = [
-        "Stream",
-        "KafkaBootstrapServers",
-        "ConsumerGroupId",
-        "Queue",
-    ];
-    let kafka = set(&[&kafka::COMMON, &kafka::IGNORED, &refused, &own]);
-    let sqs = set(&[&sqs::COMMON, &sqs::IGNORED, &own]);
+    let own = "Stream KafkaBootstrapServers ConsumerGroupId Queue ScalingConfig";
+    let common = [mapping::COMMON, mapping::IGNORED, own].join(" ");
+    let refused = refused.join(" ");
+    let kafka = set(&[&common, kafka::READ, kafka::IGNORED, &refused]);
+    let sqs = set(&[&common, sqs::IGNORED]);
     for (owner, known) in [("MSK", &kafka), ("SelfManagedKafka", &kafka), ("SQS", &sqs)] {
         let schema = of(owner);
         assert_eq!(

@@ -1,30 +1,25 @@
 //! Methods and paths of routes, and the API that each belongs to.
 
+use std::collections::BTreeMap;
+
 use super::super::calls::call;
 use super::super::function_event::FunctionEvent;
-use super::super::resources::Resource;
+use super::super::functions;
 use super::super::scope::Scope;
-use crate::document::{Entry, Kind, Node, Problems, Reader, nearest};
+use crate::document::{Entry, Node, Reader, hint};
 use crate::model::{Api, ApiKind, Application, Route};
 
-const METHODS: [&str; 8] = [
-    "ANY", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS",
-];
+const METHODS: &str = "ANY, GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS";
 
 /// Adds a route, unless the API has one that matches the same requests.
-pub(super) fn add(route: Route, api: &mut Api, what: &str, line: usize, problems: &mut Problems) {
-    if let Some(twin) = api
-        .routes
-        .iter()
-        .find(|r| r.method == route.method && shape(&r.path) == shape(&route.path))
-    {
-        problems.error(
-            line,
-            format!(
-                "{what}: {} {} is already routed to {}. Change the path or the method.",
-                route.method, route.path, twin.function
-            ),
+pub(super) fn add(route: Route, api: &mut Api, reader: &Reader<'_>, line: usize) {
+    let same = |r: &&Route| r.method == route.method && shape(&r.path) == shape(&route.path);
+    if let Some(twin) = api.routes.iter().find(same) {
+        let message = format!(
+            "{} {} is already routed to {}. Change the path or the method.",
+            route.method, route.path, twin.function
         );
+        reader.error_on(line, &message);
         return;
     }
     api.routes.push(route);
@@ -41,43 +36,30 @@ fn shape(path: &str) -> String {
 }
 
 /// The method in capitals. `any`, also in the form of `OpenAPI`, means all.
-pub(super) fn method(reader: &Reader<'_>, problems: &mut Problems) -> Option<String> {
-    let method = match reader.text("Method", problems)?.to_ascii_uppercase() {
+pub(super) fn method(reader: &Reader<'_>) -> Option<String> {
+    let method = match reader.text("Method")?.to_ascii_uppercase() {
         any if any == "X-AMAZON-APIGATEWAY-ANY-METHOD" => "ANY".to_owned(),
         method => method,
     };
-    if !METHODS.contains(&method.as_str()) {
-        problems.error(
-            reader.line("Method"),
-            format!(
-                "{}: Method is one of {}, not {method}.",
-                reader.what,
-                METHODS.join(", ")
-            ),
+    if !METHODS.split(", ").any(|known| known == method) {
+        reader.error(
+            "Method",
+            &format!("Method is one of {METHODS}, not {method}."),
         );
     }
     Some(method)
 }
 
-/// Whether the service accepts the name of a stage other than `$default`.
-pub(super) fn is_stage_name(name: &str) -> bool {
-    (1..=128).contains(&name.len())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-}
-
-/// Reports a path that no API accepts.
-pub(super) fn check_path(path: &str, reader: &Reader<'_>, problems: &mut Problems) {
-    if let Err(wrong) = validate_path(path) {
-        problems.error(
-            reader.line("Path"),
-            format!("{}: the path {path} {wrong}", reader.what),
-        );
+/// Whether an API accepts the path; if not, reports it.
+pub(super) fn check_path(path: &str, key: &str, reader: &Reader<'_>) -> bool {
+    let valid = validate_path(path);
+    if let Err(wrong) = valid {
+        reader.error(key, &format!("the path {path} {wrong}"));
     }
+    valid.is_ok()
 }
 
-pub(super) fn validate_path(path: &str) -> Result<(), &'static str> {
+fn validate_path(path: &str) -> Result<(), &'static str> {
     if path == "$default" {
         return Ok(());
     }
@@ -119,6 +101,10 @@ pub(super) struct Owner {
     pub(super) event: &'static str,
     /// Type of the resource, for messages.
     pub(super) resource: &'static str,
+    /// Properties of the resource that are read.
+    pub(super) read: &'static str,
+    /// An API without settings.
+    pub(super) empty: fn() -> Api,
     pub(super) is_kind: fn(&ApiKind) -> bool,
 }
 
@@ -127,31 +113,21 @@ pub(super) struct Owner {
 pub(super) fn routes_only_skipped(
     owner: &Owner,
     api: &str,
-    resources: &[Resource],
+    scope: &Scope<'_>,
     application: &Application,
 ) -> bool {
+    let names = |event: &Entry| {
+        let properties = event.value.get("Properties");
+        let named = properties.and_then(|properties| properties.get(owner.key));
+        let reference =
+            named.and_then(|node| call(node).map_or(node.text(), |entry| entry.value.text()));
+        event.value.get("Type").and_then(Node::text) == Some(owner.event)
+            && named.map_or(owner.implicit == api, |_| reference == Some(api))
+    };
     let mut by_skipped = false;
-    for resource in resources
-        .iter()
-        .filter(|resource| resource.kind == "AWS::Serverless::Function")
-    {
-        let events = resource
-            .properties
-            .get("Events")
-            .map_or(&[][..], Node::entries);
-        let of_kind = events
-            .iter()
-            .filter(|event| event.value.get("Type").and_then(Node::text) == Some(owner.event));
-        let names = |event: &Entry| {
-            let named = event
-                .value
-                .get("Properties")
-                .and_then(|properties| properties.get(owner.key));
-            let reference =
-                named.and_then(|node| call(node).map_or(node.text(), |entry| entry.value.text()));
-            named.map_or(owner.implicit == api, |_| reference == Some(api))
-        };
-        if of_kind.into_iter().any(names) {
+    for resource in scope.of_kind(functions::KIND) {
+        let events = resource.properties.get("Events");
+        if events.map_or(&[][..], Node::entries).iter().any(names) {
             if !application.skipped.contains_key(&resource.id) {
                 return false;
             }
@@ -167,42 +143,28 @@ pub(super) fn owner<'a>(
     wanted: &Owner,
     scope: &Scope<'_>,
     application: &'a mut Application,
-    problems: &mut Problems,
 ) -> Option<&'a mut Api> {
     let key = wanted.key;
-    let id = match event.properties.get(key) {
+    let named = event.properties.get(key).map(|node| match call(node) {
+        Some(call) if call.key == "Ref" => (node, call.value.text()),
+        Some(_) => (node, None),
+        None => (node, node.text()),
+    });
+    let id = match named {
         None => wanted.implicit,
-        Some(node) => match (call(node), &node.kind) {
-            (
-                Some(Entry {
-                    key,
-                    value:
-                        Node {
-                            kind: Kind::Scalar(text),
-                            ..
-                        },
-                    ..
-                }),
-                _,
-            ) if key == "Ref" => text,
-            (None, Kind::Scalar(text)) => text,
-            _ => {
-                problems.error(
-                    node.line,
-                    format!(
-                        "route {}: {key} must name an API of this template: `!Ref Api`.",
-                        event.id
-                    ),
-                );
-                return None;
-            }
-        },
+        Some((_, Some(id))) => id,
+        Some((node, None)) => {
+            let message = format!(
+                "route {}: {key} must name an API of this template: `!Ref Api`.",
+                event.id
+            );
+            scope.problems.error(node.line, message);
+            return None;
+        }
     };
-    if let Some(at) = application
-        .apis
-        .iter()
-        .position(|api| api.id == id && (wanted.is_kind)(&api.kind))
-    {
+    let of_kind = |api: &&Api| (wanted.is_kind)(&api.kind);
+    let apis = &application.apis;
+    if let Some(at) = apis.iter().position(|api| api.id == id && of_kind(&api)) {
         return application.apis.get_mut(at);
     }
     if let Some(kind) = scope.kind_of(id).filter(|kind| *kind != wanted.resource) {
@@ -211,44 +173,27 @@ pub(super) fn owner<'a>(
              invoke {}` reaches the function.",
             event.id, event.function
         );
-        problems.warn(event.line, message);
+        scope.problems.warn(event.line, message);
         return None;
     }
-    let known = application
-        .apis
-        .iter()
-        .filter(|api| (wanted.is_kind)(&api.kind))
-        .map(|api| api.id.as_str());
-    let hint = nearest(id, known)
-        .map(|near| format!(" Did you mean {near}?"))
-        .unwrap_or_default();
-    problems.error(
-        event.line,
-        format!(
-            "route {}: there is no {} {id}.{hint}",
-            event.id, wanted.resource
-        ),
+    let hint = hint(id, apis.iter().filter(of_kind).map(|api| api.id.as_str()));
+    let message = format!(
+        "route {}: there is no {} {id}.{hint}",
+        event.id, wanted.resource
     );
+    scope.problems.error(event.line, message);
     None
 }
 
 /// Stage variables by name.
-pub(super) fn variables(
-    reader: &Reader<'_>,
-    key: &str,
-    problems: &mut Problems,
-) -> std::collections::BTreeMap<String, String> {
-    let section = reader.child(key, problems);
-    let entries = section
-        .as_ref()
-        .map_or(&[][..], |section| section.node.entries());
-    let mut read = std::collections::BTreeMap::new();
-    for entry in entries {
+pub(super) fn variables(reader: &Reader<'_>, key: &str) -> BTreeMap<String, String> {
+    let mut read = BTreeMap::new();
+    for entry in reader.entries(key) {
         match entry.value.text() {
             Some(text) => {
                 read.insert(entry.key.clone(), text.to_owned());
             }
-            None => reader.wrong(&entry.value, &entry.key, "text", problems),
+            None => reader.wrong(&entry.value, &entry.key, "text"),
         }
     }
     read

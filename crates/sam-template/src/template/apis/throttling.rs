@@ -1,9 +1,9 @@
 //! `ThrottlingRateLimit` and `ThrottlingBurstLimit`, in `DefaultRouteSettings` and `RouteSettings`
 //! of an HTTP API, `RouteSettings` of an `HttpApi` event, and `MethodSettings` of a REST API.
 
-use super::super::resources::Resource;
-use crate::document::{Node, Problems, Reader};
-use crate::model::{Api, Application, Throttle};
+use super::super::scope::Scope;
+use crate::document::{Node, Reader};
+use crate::model::{Api, Application, Route, Throttle};
 
 /// Default quotas of an account, which apply if only one of the two limits is written.
 const DEFAULT_QUOTAS: Throttle = Throttle {
@@ -15,39 +15,24 @@ const DEFAULT_QUOTAS: Throttle = Throttle {
 const MAX_LIMIT: u32 = 1_000_000;
 
 /// Other route settings of an HTTP API: metrics and logs of the service.
-const ROUTE: [&str; 5] = [
-    "DataTraceEnabled",
-    "DetailedMetricsEnabled",
-    "LoggingLevel",
-    "ThrottlingBurstLimit",
-    "ThrottlingRateLimit",
-];
+const ROUTE: &str = "DataTraceEnabled DetailedMetricsEnabled LoggingLevel ThrottlingBurstLimit \
+    ThrottlingRateLimit";
 
 /// Settings of a method of a REST API.
-const METHOD: [&str; 10] = [
-    "CacheDataEncrypted",
-    "CacheTtlInSeconds",
-    "CachingEnabled",
-    "DataTraceEnabled",
-    "HttpMethod",
-    "LoggingLevel",
-    "MetricsEnabled",
-    "ResourcePath",
-    "ThrottlingBurstLimit",
-    "ThrottlingRateLimit",
-];
+const METHOD: &str = "CacheDataEncrypted CacheTtlInSeconds CachingEnabled DataTraceEnabled \
+    HttpMethod LoggingLevel MetricsEnabled ResourcePath ThrottlingBurstLimit ThrottlingRateLimit";
 
 /// Reads the limits of an HTTP API.
-pub(super) fn http_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Problems) {
-    if let Some(default) = reader.child("DefaultRouteSettings", problems) {
-        api.throttling.default = route(&default, problems);
+pub(super) fn http_api(reader: &Reader<'_>, api: &mut Api) {
+    if let Some(default) = reader.child("DefaultRouteSettings") {
+        api.throttling.default = route(&default);
     }
-    let Some(routes) = reader.child("RouteSettings", problems) else {
+    let Some(routes) = reader.child("RouteSettings") else {
         return;
     };
     for entry in routes.node.entries() {
-        if let Some(settings) = routes.child(&entry.key, problems)
-            && let Some(limit) = route(&settings, problems)
+        if let Some(settings) = routes.child(&entry.key)
+            && let Some(limit) = route(&settings)
         {
             api.throttling.routes.insert(entry.key.clone(), limit);
         }
@@ -55,25 +40,22 @@ pub(super) fn http_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Proble
 }
 
 /// Reads the settings of one route, or of all.
-pub(super) fn route(settings: &Reader<'_>, problems: &mut Problems) -> Option<Throttle> {
-    settings.only(&ROUTE, problems);
-    limit(settings, problems)
+pub(super) fn route(settings: &Reader<'_>) -> Option<Throttle> {
+    settings.only(ROUTE);
+    limit(settings)
 }
 
 /// Reads the limits of a REST API.
-pub(super) fn rest_api(reader: &Reader<'_>, api: &mut Api, problems: &mut Problems) {
-    for settings in reader.mappings("MethodSettings", "MethodSettings", problems) {
-        settings.only(&METHOD, problems);
-        if settings.flag("CachingEnabled", problems) == Some(true) {
-            let message = format!(
-                "{}: answers are not cached here; the function receives every request.",
-                settings.what
-            );
-            problems.warn(settings.line("CachingEnabled"), message);
+pub(super) fn rest_api(reader: &Reader<'_>, api: &mut Api) {
+    for settings in reader.mappings("MethodSettings", "MethodSettings") {
+        settings.only(METHOD);
+        if settings.flag("CachingEnabled") == Some(true) {
+            let message = "answers are not cached here; the function receives every request.";
+            settings.warn("CachingEnabled", message);
         }
-        let method = settings.text("HttpMethod", problems);
-        let path = settings.text("ResourcePath", problems);
-        if let Some(limit) = limit(&settings, problems) {
+        let method = settings.text("HttpMethod");
+        let path = settings.text("ResourcePath");
+        if let Some(limit) = limit(&settings) {
             match key(method, path) {
                 None => api.throttling.default = Some(limit),
                 Some(key) => {
@@ -97,76 +79,50 @@ fn key(method: Option<&str>, path: Option<&str>) -> Option<String> {
     (method != "*" || !matches!(path, "/*" | "*")).then(|| format!("{method} {path}"))
 }
 
-fn limit(settings: &Reader<'_>, problems: &mut Problems) -> Option<Throttle> {
-    let burst = settings
-        .number("ThrottlingBurstLimit", 0..=i64::from(MAX_LIMIT), problems)
-        .and_then(|n| u32::try_from(n).ok());
-    let rate = rate(settings, problems);
+fn limit(settings: &Reader<'_>) -> Option<Throttle> {
+    let burst = settings.number("ThrottlingBurstLimit", 0..=i64::from(MAX_LIMIT));
+    let rate = rate(settings);
     (burst.is_some() || rate.is_some()).then(|| Throttle {
         rate_milli: rate.unwrap_or(DEFAULT_QUOTAS.rate_milli),
-        burst: burst.unwrap_or(DEFAULT_QUOTAS.burst),
+        burst: burst.map_or(DEFAULT_QUOTAS.burst, |n| n as u32),
     })
 }
 
 /// Thousandths of a request per second.
-fn rate(settings: &Reader<'_>, problems: &mut Problems) -> Option<u64> {
+fn rate(settings: &Reader<'_>) -> Option<u64> {
     let node = settings.get("ThrottlingRateLimit")?;
     let number = node.text().and_then(|text| text.trim().parse::<f64>().ok());
     let number = number.filter(|number| (0.0..=f64::from(MAX_LIMIT)).contains(number));
     if number.is_none() {
-        settings.wrong(
-            node,
-            "ThrottlingRateLimit",
-            &format!("a number from 0 to {MAX_LIMIT}"),
-            problems,
-        );
+        let expected = format!("a number from 0 to {MAX_LIMIT}");
+        settings.wrong(node, "ThrottlingRateLimit", &expected);
     }
     number.map(|number| (number * 1_000.0).round() as u64)
 }
 
 /// Warns of limits for routes that an API does not have. Runs after the routes are read.
-pub(in super::super) fn check(
-    resources: &[Resource],
-    application: &Application,
-    problems: &mut Problems,
-) {
-    for resource in resources {
-        let Some(api) = application.apis.iter().find(|api| api.id == resource.id) else {
+pub(in super::super) fn check(scope: &Scope<'_>, application: &Application) {
+    for api in &application.apis {
+        let Some(resource) = scope.resource(&api.id) else {
             continue;
         };
-        let mut written: Vec<(usize, String)> = Vec::new();
-        let routes = resource
-            .properties
-            .get("RouteSettings")
-            .map(Node::entries)
-            .unwrap_or_default();
-        written.extend(routes.iter().map(|entry| (entry.line, entry.key.clone())));
-        let methods = resource
-            .properties
-            .get("MethodSettings")
-            .map(Node::items)
-            .unwrap_or_default();
-        let text = |item: &Node, name: &str| item.get(name).and_then(Node::text).map(str::to_owned);
-        written.extend(methods.iter().filter_map(|item| {
-            Some((
-                item.line,
-                key(
-                    text(item, "HttpMethod").as_deref(),
-                    text(item, "ResourcePath").as_deref(),
-                )?,
-            ))
-        }));
-        for (line, key) in written {
-            let fits = api
-                .routes
-                .iter()
-                .any(|route| route.key() == key || format!("* {}", route.path) == key);
-            if api.throttling.routes.contains_key(&key) && !fits {
-                let message = format!(
-                    "API {}: there is no route {key}, so its limits have no effect.",
-                    api.id
-                );
-                problems.warn(line, message);
+        let settings = |key: &str| resource.properties.get(key);
+        let routes = settings("RouteSettings")
+            .map_or(&[][..], Node::entries)
+            .iter();
+        let routes = routes.map(|entry| (entry.line, entry.key.clone()));
+        let methods = settings("MethodSettings")
+            .map_or(&[][..], Node::items)
+            .iter();
+        let methods = methods.filter_map(|item| {
+            let text = |name: &str| item.get(name).and_then(Node::text);
+            Some((item.line, key(text("HttpMethod"), text("ResourcePath"))?))
+        });
+        for (line, key) in routes.chain(methods) {
+            let fits = |route: &Route| route.key() == key || format!("* {}", route.path) == key;
+            if api.throttling.routes.contains_key(&key) && !api.routes.iter().any(fits) {
+                let message = format!("there is no route {key}, so its limits have no effect.");
+                resource.written(scope.problems).warn_on(line, &message);
             }
         }
     }

@@ -12,129 +12,84 @@ pub(super) fn read(
     reader: &Reader<'_>,
     scope: &Scope<'_>,
     folder: &Path,
-    problems: &mut Problems,
 ) -> Option<Code> {
     if resource.has("InlineCode", scope) {
-        problems.error(
-            resource.line_of("InlineCode"),
-            format!(
-                "{}: InlineCode is for interpreted languages. Write CodeUri with the folder of \
-                 the executable.",
-                reader.what
-            ),
-        );
+        let message = "InlineCode is for interpreted languages. Write CodeUri with the folder of \
+            the executable.";
+        resource
+            .written(scope.problems)
+            .error("InlineCode", message);
         return None;
     }
-    let uri = reader.required(
-        "CodeUri",
-        "Name the folder of the code, relative to the template.",
-        problems,
-    )?;
-    let line = reader.line("CodeUri");
+    let remedy = "Name the folder of the code, relative to the template.";
+    let uri = reader.required("CodeUri", remedy)?;
     if uri.starts_with("s3://") {
-        problems.error(
-            line,
-            format!(
-                "{}: CodeUri {uri} is in S3, which this host does not read. Name a local folder.",
-                reader.what
-            ),
-        );
+        let message =
+            format!("CodeUri {uri} is in S3, which this host does not read. Name a local folder.");
+        reader.error("CodeUri", &message);
         return None;
     }
     let dir = folder.join(uri);
-    let wanted = [
-        "BuildMethod",
-        "BuildProperties",
-        "ContextDir",
-        "WorkingDirectory",
-    ];
-    let metadata = resolved(&resource.metadata, &wanted, scope, problems)?;
-    let metadata = Reader::new(&metadata, format!("Metadata of {}", resource.id));
-    let at = |key: &str, problems: &mut Problems| {
-        metadata
-            .text(key, problems)
-            .map(|path| normal(&folder.join(path)))
-    };
+    let wanted = "BuildMethod BuildProperties ContextDir WorkingDirectory";
+    let metadata = resolved(&resource.metadata, wanted, scope)?;
+    let what = format!("Metadata of {}", resource.id);
+    let metadata = Reader::new(&metadata, what, scope.problems);
+    let at = |key: &str| metadata.text(key).map(|path| normal(&folder.join(path)));
+    let built = normal(&folder.join(".aws-sam/build").join(&resource.id));
     let tool = |tool: Tool, source: PathBuf, working: PathBuf| {
-        let artifacts = normal(&folder.join(".aws-sam/build").join(&resource.id));
         Some(Code::Tool(ToolBuild {
             tool,
             source,
             working,
-            artifacts,
+            artifacts: built.clone(),
         }))
     };
-    match metadata.text("BuildMethod", problems) {
-        Some("rust-cargolambda") => cargo(&dir, uri, line, &metadata, reader, problems),
+    match metadata.text("BuildMethod") {
+        Some("rust-cargolambda") => cargo(&dir, uri, &metadata, reader),
         Some("makefile") => {
-            let source = at("ContextDir", problems).unwrap_or_else(|| normal(&dir));
+            let source = at("ContextDir").unwrap_or_else(|| normal(&dir));
             if !source.join("Makefile").is_file() {
                 let message = format!(
-                    "{}: there is no Makefile in {uri}. BuildMethod makefile runs its target \
-                     build-{}, which leaves the executable bootstrap in $(ARTIFACTS_DIR).",
-                    reader.what, resource.id
+                    "there is no Makefile in {uri}. BuildMethod makefile runs its target build-{}, \
+                     which leaves the executable bootstrap in $(ARTIFACTS_DIR).",
+                    resource.id
                 );
-                problems.error(line, message);
+                reader.error("CodeUri", &message);
                 return None;
             }
-            let working = at("WorkingDirectory", problems).unwrap_or_else(|| source.clone());
+            let working = at("WorkingDirectory").unwrap_or_else(|| source.clone());
             tool(Tool::Make, source, working)
         }
         Some("go1.x") => tool(Tool::Go, normal(&dir), normal(&dir)),
         // Anything else is built by SAM into this folder.
-        Some(_) => {
-            let built = folder.join(".aws-sam/build").join(&resource.id);
-            Some(Code::Prebuilt(normal(if built.is_dir() {
-                &built
-            } else {
-                &dir
-            })))
-        }
-        None => Some(Code::Prebuilt(normal(&dir))),
+        Some(_) if built.is_dir() => Some(Code::Prebuilt(built)),
+        _ => Some(Code::Prebuilt(normal(&dir))),
     }
 }
 
-fn cargo(
-    dir: &Path,
-    uri: &str,
-    line: usize,
-    metadata: &Reader<'_>,
-    function: &Reader<'_>,
-    problems: &mut Problems,
-) -> Option<Code> {
-    let manifest = dir.join("Cargo.toml");
-    let Ok(text) = std::fs::read_to_string(&manifest) else {
-        problems.error(
-            line,
-            format!(
-                "{}: there is no Cargo.toml in {uri}. CodeUri of a rust-cargolambda function is \
-                 the folder of its cargo package, relative to the template.",
-                function.what
-            ),
+fn cargo(dir: &Path, uri: &str, metadata: &Reader<'_>, function: &Reader<'_>) -> Option<Code> {
+    let Ok(text) = std::fs::read_to_string(dir.join("Cargo.toml")) else {
+        let message = format!(
+            "there is no Cargo.toml in {uri}. CodeUri of a rust-cargolambda function is the folder \
+             of its cargo package, relative to the template."
         );
+        function.error("CodeUri", &message);
         return None;
     };
-    let written = metadata
-        .child("BuildProperties", problems)
-        .and_then(|p| p.text("Binary", problems).map(str::to_owned));
-    let mut ignored = Problems::new("Cargo.toml");
-    let manifest = parse_toml(&text, &mut ignored);
+    let properties = metadata.child("BuildProperties");
+    let written = properties.and_then(|properties| properties.string("Binary"));
+    let manifest = parse_toml(&text, &Problems::new("Cargo.toml"));
     let binary = written.or_else(|| binary_of_package(&manifest));
     if binary.is_none() && manifest.get("workspace").is_none() {
-        problems.error(
-            line,
-            format!(
-                "{}: {uri}/Cargo.toml has neither [package] with a name nor [workspace]. Write \
-                 [package] name.",
-                function.what
-            ),
+        let message = format!(
+            "{uri}/Cargo.toml has neither [package] with a name nor [workspace]. Write [package] \
+             name."
         );
+        function.error("CodeUri", &message);
         return None;
     }
-    Some(Code::Cargo {
-        dir: normal(dir),
-        binary,
-    })
+    let dir = normal(dir);
+    Some(Code::Cargo { dir, binary })
 }
 
 /// The default binary of a package: its only `[[bin]]`, else `default-run`, else the package's

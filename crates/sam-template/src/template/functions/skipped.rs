@@ -1,66 +1,39 @@
 //! Functions that this host cannot run: language runtimes and container images.
 
-use super::super::resources::{Resource, resolved};
+use super::super::resources::Resource;
 use super::super::scope::Scope;
 use super::KIND;
-use crate::document::{Node, Problems};
+use crate::document::Node;
 use crate::model::{Application, SkippedFunction};
 
 /// Prefixes of Lambda's language runtimes; a version follows ("Lambda runtimes").
-const LANGUAGES: [&str; 7] = [
-    "nodejs",
-    "python",
-    "java",
-    "dotnetcore",
-    "dotnet",
-    "ruby",
-    "go",
-];
+const LANGUAGES: &str = "nodejs python java dotnetcore dotnet ruby go";
 
 /// Stands for the runtime of a container image.
 const IMAGE: &str = "image";
 
 /// The function, if this host cannot run it.
-pub(super) fn read(
-    resource: &Resource,
-    scope: &Scope<'_>,
-    problems: &mut Problems,
-) -> Option<SkippedFunction> {
-    let properties = resolved(
-        &resource.properties,
-        &["PackageType", "Runtime"],
-        scope,
-        &mut Problems::new(""),
-    )?;
+pub(super) fn read(resource: &Resource, scope: &Scope<'_>) -> Option<SkippedFunction> {
+    let evaluate = || resource.resolved("PackageType Runtime", scope);
+    let properties = scope.problems.ignoring(evaluate)?;
     let text = |key: &str| properties.get(key).and_then(Node::text);
-    let (key, runtime, reason) =
-        if resource.has("ImageUri", scope) || text("PackageType") == Some("Image") {
-            let key = if resource.has("ImageUri", scope) {
-                "ImageUri"
-            } else {
-                "PackageType"
-            };
-            (
-                key,
-                IMAGE,
-                "it is a container image, and this host runs no containers".to_owned(),
-            )
-        } else {
-            let runtime = text("Runtime").filter(|runtime| is_language(runtime))?;
-            (
-                "Runtime",
-                runtime,
-                format!("runtime {runtime} needs a language runtime that this host does not have"),
-            )
-        };
-    problems.warn(
-        resource.line_of(key),
-        format!(
-            "function {} is left out: {reason}. Its triggers do not start, its queues and topics \
-             are not read, and requests for it are answered with an error.",
-            resource.id
-        ),
+    let with_uri = resource.has("ImageUri", scope);
+    let (key, runtime, reason) = if with_uri || text("PackageType") == Some("Image") {
+        let key = if with_uri { "ImageUri" } else { "PackageType" };
+        let reason = "it is a container image, and this host runs no containers";
+        (key, IMAGE, reason.to_owned())
+    } else {
+        let runtime = text("Runtime").filter(|runtime| is_language(runtime))?;
+        let reason =
+            format!("runtime {runtime} needs a language runtime that this host does not have");
+        ("Runtime", runtime, reason)
+    };
+    let message = format!(
+        "function {} is left out: {reason}. Its triggers do not start, its queues and topics are \
+         not read, and requests for it are answered with an error.",
+        resource.id
     );
+    scope.problems.warn(resource.line_of(key), message);
     Some(SkippedFunction {
         name: scope.name_of(&resource.id),
         runtime: runtime.to_owned(),
@@ -70,7 +43,7 @@ pub(super) fn read(
 
 fn is_language(runtime: &str) -> bool {
     let version = LANGUAGES
-        .iter()
+        .split(' ')
         .find_map(|language| runtime.strip_prefix(language));
     version.is_some_and(|version| {
         version.is_empty() || version.starts_with(|c: char| c.is_ascii_digit())
@@ -78,9 +51,9 @@ fn is_language(runtime: &str) -> bool {
 }
 
 /// Reports a template of which no function would run.
-pub(super) fn check(resources: &[Resource], application: &Application, problems: &mut Problems) {
-    let mut functions = resources.iter().filter(|resource| resource.kind == KIND);
-    let Some(first) = functions.clone().next() else {
+pub(super) fn check(application: &Application, scope: &Scope<'_>) {
+    let mut functions = scope.of_kind(KIND);
+    let Some(first) = scope.of_kind(KIND).next() else {
         return;
     };
     if !functions.all(|resource| application.skipped.contains_key(&resource.id)) {
@@ -92,18 +65,14 @@ pub(super) fn check(resources: &[Resource], application: &Application, problems:
         .map(|(id, skipped)| format!("{id} ({})", skipped.runtime))
         .collect();
     let keys = ["Runtime", "ImageUri", "PackageType"];
-    let line = keys
-        .iter()
-        .find(|key| first.properties.get(key).is_some())
-        .map_or(first.line, |key| first.line_of(key));
-    problems.error(
-        line,
-        format!(
-            "no function of the template runs here: {}. This host runs native executables. Write \
-             `Runtime: provided.al2023` (and build an executable named bootstrap).",
-            all.join(", ")
-        ),
+    let key = keys.iter().find(|key| first.properties.get(key).is_some());
+    let message = format!(
+        "no function of the template runs here: {}. This host runs native executables. Write \
+         `Runtime: provided.al2023` (and build an executable named bootstrap).",
+        all.join(", ")
     );
+    let line = key.map_or(first.line, |key| first.line_of(key));
+    scope.problems.error(line, message);
 }
 
 #[cfg(test)]

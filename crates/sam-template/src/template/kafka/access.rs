@@ -2,25 +2,23 @@
 
 use serde::Deserialize;
 
-use crate::document::{Problems, Reader};
+use crate::document::Reader;
 use crate::model::security::{ClientCertificate, KafkaSecurity, SaslLogin, SecretText};
 use crate::project::{Project, SecretCopy};
 
+/// JSON of the secret of a login.
+const LOGIN: &str = r#"{"username": "..", "password": ".."}"#;
+
+/// JSON of the secret of a client certificate.
+const CERTIFICATE: &str =
+    r#"{"certificate": "..", "privateKey": "..", "privateKeyPassword": ".."}"#;
+
 /// JSON of the secret of each kind.
 const KINDS: [(&str, &str); 5] = [
-    ("BASIC_AUTH", r#"{"username": "..", "password": ".."}"#),
-    (
-        "SASL_SCRAM_256_AUTH",
-        r#"{"username": "..", "password": ".."}"#,
-    ),
-    (
-        "SASL_SCRAM_512_AUTH",
-        r#"{"username": "..", "password": ".."}"#,
-    ),
-    (
-        "CLIENT_CERTIFICATE_TLS_AUTH",
-        r#"{"certificate": "..", "privateKey": "..", "privateKeyPassword": ".."}"#,
-    ),
+    ("BASIC_AUTH", LOGIN),
+    ("SASL_SCRAM_256_AUTH", LOGIN),
+    ("SASL_SCRAM_512_AUTH", LOGIN),
+    ("CLIENT_CERTIFICATE_TLS_AUTH", CERTIFICATE),
     ("SERVER_ROOT_CA_CERTIFICATE", r#"{"certificate": ".."}"#),
 ];
 
@@ -39,48 +37,38 @@ pub(super) fn of_template(
     reader: &Reader<'_>,
     id: &str,
     project: &Project,
-    problems: &mut Problems,
 ) -> Option<KafkaSecurity> {
     const KEY: &str = "SourceAccessConfigurations";
-    let before = problems.failures();
+    let before = reader.problems.failures();
     let mut access = Vec::new();
-    for item in reader.mappings(KEY, KEY, problems) {
-        item.only(&["Type", "URI"], problems);
+    for item in reader.mappings(KEY, KEY) {
+        item.only("Type URI");
         let remedy = "Write for example `{Type: SASL_SCRAM_512_AUTH, URI: !Ref Secret}`.";
-        let (Some(kind), Some(uri)) = (
-            item.required("Type", remedy, problems),
-            item.required("URI", remedy, problems),
-        ) else {
+        let (Some(kind), Some(uri)) = (item.required("Type", remedy), item.required("URI", remedy))
+        else {
             continue;
         };
         if kind.starts_with("VPC_") {
-            problems.warn(
-                item.line("Type"),
-                format!(
-                    "{}: {kind} does nothing here: there is no VPC around this machine.",
-                    reader.what
-                ),
-            );
+            let message = format!("{kind} does nothing here: there is no VPC around this machine.");
+            reader.warn_on(item.line("Type"), &message);
             continue;
         }
-        match project.secrets.get(uri) {
-            Some(secret) => access.push((kind.to_owned(), secret.clone())),
-            None => problems.error(
-                item.line("URI"),
-                format!(
-                    "{}: {kind} needs a secret of the cloud. Write the path of a copy into \
-                     usher.toml: [secrets] \"{uri}\" = \"secret.json\"; or name a broker that can \
-                     be reached without it: [kafka] \"{id}\" = \"127.0.0.1:9092\".",
-                    reader.what
-                ),
-            ),
+        if let Some(secret) = project.secrets.get(uri) {
+            access.push((kind.to_owned(), secret.clone()));
+        } else {
+            let message = format!(
+                "{kind} needs a secret of the cloud. Write the path of a copy into usher.toml: \
+                 [secrets] \"{uri}\" = \"secret.json\"; or name a broker that can be reached \
+                 without it: [kafka] \"{id}\" = \"127.0.0.1:9092\"."
+            );
+            reader.error_on(item.line("URI"), &message);
         }
     }
-    if problems.failures() != before {
+    if reader.problems.failures() != before {
         return None;
     }
     read(&access)
-        .map_err(|wrong| problems.error(reader.line(KEY), format!("{}: {wrong}.", reader.what)))
+        .map_err(|wrong| reader.error(KEY, &format!("{wrong}.")))
         .ok()
 }
 
@@ -111,30 +99,24 @@ pub(super) fn read(access: &[(String, SecretCopy)]) -> Result<KafkaSecurity, Str
                 error.line()
             )
         })?;
+        let pem = |text: Option<String>, marker: &str, what: &str| {
+            text.filter(|pem| pem.contains(marker))
+                .ok_or_else(|| misses(what))
+        };
         let certificate = || {
-            content
-                .certificate
-                .clone()
-                .filter(|pem| pem.contains("-----BEGIN CERTIFICATE-----"))
-                .ok_or_else(|| misses("certificate (PEM)"))
+            let text = content.certificate.clone();
+            pem(text, "-----BEGIN CERTIFICATE-----", "certificate (PEM)")
         };
         match kind.as_str() {
             "SERVER_ROOT_CA_CERTIFICATE" => security.ca = Some(certificate()?),
             "CLIENT_CERTIFICATE_TLS_AUTH" => {
-                let key = content
-                    .private_key
-                    .clone()
-                    .filter(|pem| pem.contains("PRIVATE KEY-----"))
-                    .ok_or_else(|| misses("privateKey (PEM)"))?;
-                let key_password = content
-                    .private_key_password
-                    .clone()
-                    .filter(|text| !text.is_empty())
-                    .map(SecretText::new);
+                let key = content.private_key.clone();
+                let key = pem(key, "PRIVATE KEY-----", "privateKey (PEM)")?;
+                let password = content.private_key_password.filter(|text| !text.is_empty());
                 security.certificate = Some(ClientCertificate {
                     certificate: certificate()?,
                     key: SecretText::new(key),
-                    key_password,
+                    key_password: password.map(SecretText::new),
                 });
             }
             _ if security.login.is_some() => {
@@ -146,13 +128,11 @@ pub(super) fn read(access: &[(String, SecretCopy)]) -> Result<KafkaSecurity, Str
                     "SASL_SCRAM_256_AUTH" => "SCRAM-SHA-256",
                     _ => "SCRAM-SHA-512",
                 };
-                let username = content.username.clone().ok_or_else(|| misses("username"))?;
-                let password =
-                    SecretText::new(content.password.clone().ok_or_else(|| misses("password"))?);
+                let password = content.password.clone();
                 security.login = Some(SaslLogin {
                     mechanism,
-                    username,
-                    password,
+                    username: content.username.clone().ok_or_else(|| misses("username"))?,
+                    password: SecretText::new(password.ok_or_else(|| misses("password"))?),
                 });
             }
         }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::resources::Resource;
-use super::super::schedules::declares;
-use crate::document::{Node, Problems, nearest};
+use super::super::parameters::did_you_mean_or;
+use super::super::scope::Scope;
 use crate::model::{Application, Destination, KafkaMapping};
-use crate::project::Project;
 
 /// Longest `Timeout` of a function with a Kafka mapping.
 const MAX_TIMEOUT: Duration = Duration::from_mins(14);
@@ -17,171 +15,110 @@ const RETRIES_WITH_DESTINATION: u32 = 10;
 /// Reports names under `[kafka]` of usher.toml that no mapping has: the intended mapping would read
 /// from the template's cluster. Names with a colon are ARNs or addresses of clusters, and a mapping
 /// whose condition is false may be named.
-pub(in crate::template) fn check_names(
-    root: &Node,
-    project: &Project,
-    application: &Application,
-    problems: &mut Problems,
-) {
+pub(in crate::template) fn check_names(scope: &Scope<'_>, application: &Application) {
     const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+    let known = || application.kafka.iter().map(|mapping| mapping.id.as_str());
     let is_mapping = |id: &str| {
-        let resource = || root.get("Resources")?.get(id)?.get("Type")?.text();
-        declares(root, id, &["SelfManagedKafka", "MSK"]) || resource() == Some(MAPPING)
+        let resource = || scope.root.get("Resources")?.get(id)?.get("Type")?.text();
+        scope.declares(id, &["SelfManagedKafka", "MSK"])
+            || resource() == Some(MAPPING)
+            || known().any(|known| known == id)
     };
-    for name in project.kafka.keys().filter(|name| !name.contains(':')) {
+    let names = scope
+        .project
+        .kafka
+        .keys()
+        .filter(|name| !name.contains(':'));
+    for name in names.filter(|name| !is_mapping(name)) {
         // A mapping with an invalid definition has been reported.
-        if problems.has_errors()
-            || is_mapping(name)
-            || application.kafka.iter().any(|mapping| mapping.id == *name)
-        {
+        if scope.problems.has_errors() {
             continue;
         }
-        let known: Vec<&String> = application
-            .kafka
-            .iter()
-            .map(|mapping| &mapping.id)
-            .collect();
-        let hint = match nearest(name, known.iter().map(|id| id.as_str())) {
-            Some(near) => format!("Did you mean {near}?"),
-            None => format!(
-                "The mappings of Kafka are: {}.",
-                super::super::parameters::listed(known.into_iter())
-            ),
-        };
-        problems.error(
-            0,
-            format!(
-                "usher.toml [kafka] names {name}, which is no Kafka mapping of the template. {hint}"
-            ),
+        let hint = did_you_mean_or("The mappings of Kafka are", name, known());
+        let message = format!(
+            "usher.toml [kafka] names {name}, which is no Kafka mapping of the template. {hint}"
         );
+        scope.problems.error(0, message);
     }
 }
 
 /// Reports invalid combinations, and applies the limits that Lambda applies silently.
-pub(in crate::template) fn check(
-    resources: &[Resource],
-    application: &mut Application,
-    problems: &mut Problems,
-) {
-    let Application {
-        functions, kafka, ..
-    } = application;
-    for mapping in kafka.iter_mut() {
-        let line = line_of(mapping, resources);
+pub(in crate::template) fn check(scope: &Scope<'_>, application: &mut Application) {
+    for mapping in &mut application.kafka {
+        let line = scope.mapping_line(&mapping.id, "");
         let id = mapping.id.clone();
-        if functions
-            .get(&mapping.function)
-            .is_some_and(|f| f.timeout > MAX_TIMEOUT)
-        {
-            problems.error(
-                line,
-                format!(
-                    "{id}: the Timeout of {} is over 14 minutes, more than a Kafka mapping \
-                     allows. Write `Timeout: 840` or less.",
-                    mapping.function
-                ),
+        let function = application.functions.get(&mapping.function);
+        if function.is_some_and(|function| function.timeout > MAX_TIMEOUT) {
+            let message = format!(
+                "{id}: the Timeout of {} is over 14 minutes, more than a Kafka mapping allows. \
+                 Write `Timeout: 840` or less.",
+                mapping.function
             );
+            scope.problems.error(line, message);
         }
         if mapping.on_failure.is_some() && mapping.max_retries.is_none() {
             mapping.max_retries = Some(RETRIES_WITH_DESTINATION);
-            problems.warn(
-                line,
-                format!(
-                    "{id}: unlimited retries together with a destination become 10, as on Lambda. \
-                     Leave the destination out to retry without limit."
-                ),
+            let message = format!(
+                "{id}: unlimited retries together with a destination become 10, as on Lambda. \
+                 Leave the destination out to retry without limit."
             );
+            scope.problems.warn(line, message);
         }
         if matches!(
             &mapping.on_failure,
             Some(Destination::KafkaTopic(topic)) if mapping.topics.contains(topic)
         ) {
-            problems.error(
-                line,
-                format!(
-                    "{id}: the destination is the topic it reads, so failed records would be read \
-                     again without end. Name another topic."
-                ),
+            let message = format!(
+                "{id}: the destination is the topic it reads, so failed records would be read \
+                 again without end. Name another topic."
             );
+            scope.problems.error(line, message);
         }
     }
-    let mappings = &*kafka;
+    let mappings = &application.kafka;
     for (at, mapping) in mappings.iter().enumerate() {
-        let twin = mappings[..at]
-            .iter()
-            .find(|m| m.group == mapping.group && m.topics == mapping.topics);
-        if let Some(twin) = twin {
-            problems.error(
-                line_of(mapping, resources),
-                format!(
-                    "{} and {} read {} in the same group {}, so each would get a part of the \
-                     records. Give each a ConsumerGroupId of its own.",
-                    twin.id,
-                    mapping.id,
-                    mapping.topics.join(", "),
-                    mapping.group
-                ),
+        let same = |m: &&KafkaMapping| m.group == mapping.group && m.topics == mapping.topics;
+        if let Some(twin) = mappings[..at].iter().find(same) {
+            let message = format!(
+                "{} and {} read {} in the same group {}, so each would get a part of the records. \
+                 Give each a ConsumerGroupId of its own.",
+                twin.id,
+                mapping.id,
+                mapping.topics.join(", "),
+                mapping.group
             );
+            scope
+                .problems
+                .error(scope.mapping_line(&mapping.id, ""), message);
         }
-    }
-    for mapping in mappings {
-        provisioned(mapping, resources, problems);
+        provisioned(mapping, scope);
     }
 }
 
 /// Warns of settings that need provisioned pollers on Lambda and always work here.
-fn provisioned(mapping: &KafkaMapping, resources: &[Resource], problems: &mut Problems) {
+fn provisioned(mapping: &KafkaMapping, scope: &Scope<'_>) {
+    let retries = mapping.max_retries.is_some() && mapping.on_failure.is_none();
+    let to_topic = matches!(mapping.on_failure, Some(Destination::KafkaTopic(_)));
     let uses: Vec<&str> = [
         (mapping.partial_responses, "ReportBatchItemFailures"),
         (mapping.bisect, "BisectBatchOnFunctionError"),
-        (
-            mapping.max_retries.is_some() && mapping.on_failure.is_none(),
-            "MaximumRetryAttempts",
-        ),
-        (
-            matches!(mapping.on_failure, Some(Destination::KafkaTopic(_))),
-            "a topic as destination",
-        ),
+        (retries, "MaximumRetryAttempts"),
+        (to_topic, "a topic as destination"),
         (mapping.max_age.is_some(), "MaximumRecordAgeInSeconds"),
     ]
     .into_iter()
     .filter_map(|(used, name)| used.then_some(name))
     .collect();
-    let node = source(mapping, resources);
-    if !uses.is_empty() && node.is_some_and(|node| node.get("ProvisionedPollerConfig").is_none()) {
-        problems.warn(
-            line_of(mapping, resources),
-            format!(
-                "{}: on Lambda {} works in provisioned mode only. Add ProvisionedPollerConfig \
-                 before you deploy.",
-                mapping.id,
-                uses.join(", ")
-            ),
+    if let Some((properties, line)) = scope.mapping(&mapping.id)
+        && !uses.is_empty()
+        && properties.get("ProvisionedPollerConfig").is_none()
+    {
+        let message = format!(
+            "{}: on Lambda {} works in provisioned mode only. Add ProvisionedPollerConfig before \
+             you deploy.",
+            mapping.id,
+            uses.join(", ")
         );
+        scope.problems.warn(line, message);
     }
-}
-
-/// The properties of a mapping in the template.
-fn source<'r>(
-    mapping: &KafkaMapping,
-    resources: &'r [Resource],
-) -> Option<&'r crate::document::Node> {
-    let find = |id: &str| resources.iter().find(|r| r.id == id);
-    match mapping.id.split_once('.') {
-        Some((function, event)) => find(function)?
-            .properties
-            .get("Events")?
-            .get(event)?
-            .get("Properties"),
-        None => find(&mapping.id).map(|r| &r.properties),
-    }
-}
-
-pub(in crate::template) fn line_of(mapping: &KafkaMapping, resources: &[Resource]) -> usize {
-    let own = resources
-        .iter()
-        .find(|r| r.id == mapping.id)
-        .map(|r| r.line);
-    own.or_else(|| source(mapping, resources).map(|node| node.line))
-        .unwrap_or(0)
 }

@@ -2,29 +2,21 @@
 
 use super::super::queues::is_queue_arn;
 use super::topics::{self, is_topic};
-use crate::document::{Problems, Reader};
+use crate::document::Reader;
 use crate::model::Destination;
 use crate::model::sqs::{is_fifo, name_of};
 
-pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Option<Destination> {
-    let on_failure = reader
-        .child("DestinationConfig", problems)?
-        .child("OnFailure", problems)?;
-    on_failure.only(&["Destination", "Type"], problems);
+pub(super) fn read(reader: &Reader<'_>) -> Option<Destination> {
+    let on_failure = reader.child("DestinationConfig")?.child("OnFailure")?;
+    on_failure.only("Destination Type");
     let remedy = "Write the ARN of a queue (`!GetAtt Failed.Arn`), or kafka://topic. For an event \
         source SAM creates no queue of its own.";
-    let target = on_failure.required("Destination", remedy, problems)?;
+    let target = on_failure.required("Destination", remedy)?;
     let line = on_failure.line("Destination");
     if let Some(topic) = target.strip_prefix("kafka://") {
         if !is_topic(topic) {
-            problems.error(
-                line,
-                format!(
-                    "{}: '{topic}' is not a topic's name. {}",
-                    reader.what,
-                    topics::REMEDY
-                ),
-            );
+            let message = format!("'{topic}' is not a topic's name. {}", topics::REMEDY);
+            reader.error_on(line, &message);
         }
         return Some(Destination::KafkaTopic(topic.to_owned()));
     }
@@ -36,14 +28,12 @@ pub(super) fn read(reader: &Reader<'_>, problems: &mut Problems) -> Option<Desti
             "{target} is not a standard queue, and only a standard queue can be the destination \
              of a mapping"
         ),
-        Some(service @ ("s3" | "sns")) => {
-            format!(
-                "records cannot be sent to {target} from here: there is no {} on this machine",
-                service.to_uppercase()
-            )
-        }
+        Some(service @ ("s3" | "sns")) => format!(
+            "records cannot be sent to {target} from here: there is no {} on this machine",
+            service.to_uppercase()
+        ),
         _ => format!("records cannot be sent to {target} from here"),
     };
-    problems.error(line, format!("{}: {why}. {remedy}", reader.what));
+    reader.error_on(line, &format!("{why}. {remedy}"));
     None
 }

@@ -27,13 +27,11 @@ pub(super) fn at(path: &str) -> Option<Kinds> {
     KINDS.get(path).copied()
 }
 
-/// The names directly below a path.
-pub(super) fn below(path: &str) -> impl Iterator<Item = &'static str> {
-    let start = format!("{path}/");
-    KINDS
-        .keys()
-        .filter_map(move |own| own.strip_prefix(&start))
-        .filter(|name| !name.contains(['/', '[']))
+/// The names that follow `start` in the paths of the table: `TYPE/` for the properties of a type,
+/// `event:` for the types of events.
+pub(in crate::template) fn names(start: &str) -> impl Iterator<Item = &'static str> {
+    let names = KINDS.keys().filter_map(move |own| own.strip_prefix(start));
+    names.filter(|name| !name.contains(['/', '[']))
 }
 
 impl Kinds {
