@@ -184,6 +184,9 @@ fn events_without_positions_are_refused() {
     assert!(refused(json!({ "Records": [] })).contains("not a Kafka event"));
     assert!(refused(json!({ "records": { "t-0": [{ "offset": "soon" }] } })).contains("offset"));
     assert!(refused(json!({ "records": { "t": [{ "offset": 1 }] } })).contains("partition"));
+    assert!(
+        refused(json!({ "records": { "t-0": [{ "topic": 5, "offset": 1 }] } })).contains("topic")
+    );
     assert!(refused(json!({ "records": { "t-0": [{ "offset": 1.5 }] } })).contains("offset"));
     assert!(
         refused(json!({ "records": { "t-one": [{ "offset": 1, "partition": "one" }] } }))
