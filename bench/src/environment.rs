@@ -33,7 +33,7 @@ impl BenchEnvironment {
         let folder = checkout.data().join("bench").join(&prefix);
         let client_log = ClientLog::create(&folder)?;
         let environment = Environment {
-            keys: checkout.keys(),
+            keys: checkout.data().join("keys"),
             http: free_address(([127, 0, 0, 1], 0).into())?,
             control: free_address(([127, 0, 0, 1], 0).into())?,
             parameters: vec![("LogLevel".to_owned(), "warn".to_owned())],
@@ -70,18 +70,13 @@ impl BenchEnvironment {
 
     /// A buyer with a token.
     pub(crate) fn buyer(&self, user: &str) -> Result<Buyer> {
-        Ok(Buyer {
-            user: user.to_owned(),
-            token: self.keys.token(user, None, TOKEN)?,
-        })
+        self.keys.buyer(user, None, TOKEN)
     }
 
     /// Opens a program of `rows` rows of 500 seats.
     pub(crate) async fn program(&self, rows: u32) -> Result<String> {
-        let seller = Buyer {
-            user: "seller".to_owned(),
-            token: self.keys.token("seller", Some("programs:write"), TOKEN)?,
-        };
+        let scope = Some("programs:write");
+        let seller = self.keys.buyer("seller", scope, TOKEN)?;
         let category =
             json!({ "name": "All", "rows": rows, "seats_per_row": 500, "price_cents": 1000 });
         let program = json!({ "title": "Bench", "categories": [category],

@@ -35,20 +35,11 @@ pub(super) async fn start(
         .map(|name| folder.join(name).display().to_string())
         .unwrap_or_default();
     let mut usher = Command::new(site.checkout.program("usher")?);
-    usher.current_dir(site.checkout.file("bench/events")).args([
-        "up",
-        "--no-build",
-        "--profile",
-        site.checkout.profile(),
-    ]);
     usher
-        .env(
-            "CARGO_TARGET_DIR",
-            site.checkout
-                .programs
-                .parent()
-                .unwrap_or(&site.checkout.programs),
-        )
+        .current_dir(site.checkout.root.join("bench/events"))
+        .args(["up", "--no-build", "--profile", site.checkout.profile()]);
+    usher
+        .env("CARGO_TARGET_DIR", site.checkout.target())
         .env("RUST_LOG", "warn");
     let parameters = [
         ("Brokers", site.brokers.clone()),

@@ -66,7 +66,8 @@ pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<R
     }
     let script = site
         .checkout
-        .file("bench/peers")
+        .root
+        .join("bench/peers")
         .join(peer.folder)
         .join("run");
     let output = site.checkout.data().join("bench/peers").join(peer.folder);

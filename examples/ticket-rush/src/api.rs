@@ -1,24 +1,26 @@
 //! The sale's HTTP API, as buyers and the payment provider use it. Writes each answer to the client
 //! log.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use hmac::{Hmac, KeyInit, Mac};
-use reqwest::{Client, RequestBuilder};
-use serde::Deserialize;
+use aws_lc_rs::hmac;
+use reqwest::{Client, RequestBuilder, Response};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use crate::client_log::ClientLog;
-use crate::request_counts::RequestCounts;
 
-/// The seats of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The seats of an order, as its request names them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum SeatSelection {
     /// These seats.
+    #[serde(rename = "seats")]
     Seats(Vec<u32>),
     /// This number of adjacent seats.
+    #[serde(rename = "count")]
     Best(u32),
 }
 
@@ -32,7 +34,7 @@ pub struct Buyer {
 }
 
 /// An answer. `http` is 0 if none arrived.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Answer {
     /// Status code.
     pub http: u16,
@@ -47,6 +49,17 @@ pub struct Answer {
 }
 
 impl Answer {
+    async fn read(response: Response) -> Self {
+        let header = |name: &'static str| response.headers().get(name)?.to_str().ok();
+        Self {
+            http: response.status().as_u16(),
+            instance: header("x-instance-id").map(str::to_owned),
+            retry_after: header("retry-after").and_then(|seconds| seconds.parse().ok()),
+            body: response.json().await.unwrap_or_default(),
+            took: Duration::ZERO,
+        }
+    }
+
     /// A string member of the body.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.body.get(field).and_then(Value::as_str)
@@ -64,10 +77,8 @@ impl Answer {
 
     /// The accepted order, if any.
     pub fn order(&self) -> Option<PlacedOrder> {
-        if !self.ok() {
-            return None;
-        }
-        PlacedOrder::deserialize(&self.body).ok()
+        let order = PlacedOrder::deserialize(&self.body).ok();
+        order.filter(|_| self.ok())
     }
 }
 
@@ -86,14 +97,26 @@ pub struct PlacedOrder {
     pub amount_cents: i64,
 }
 
-/// A client of the API.
+/// A route (`GET /orders/{number}`) and the status of the answer.
+pub type RouteStatus = (String, u16);
+
+/// The number of requests sent, which the API statistics are compared with.
+#[derive(Debug, Clone, Default)]
+pub struct RequestCounts {
+    /// Requests that the function answered: the answer has the id of an instance.
+    pub answered: BTreeMap<RouteStatus, u64>,
+    /// Requests that the function may not have handled: the gateway answered, or no answer arrived.
+    pub uncertain: u64,
+}
+
+/// A client of the API. Clones share the log and the counts.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
     client: Client,
     base: String,
     secret: String,
     client_log: ClientLog,
-    sent: RequestCounts,
+    sent: Arc<Mutex<RequestCounts>>,
 }
 
 impl ApiClient {
@@ -101,70 +124,52 @@ impl ApiClient {
     pub fn new(base: &str, secret: &str, client_log: ClientLog) -> Result<Self> {
         let client = Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(35))
-            .build()
-            .context("cannot create an HTTP client")?;
+            .timeout(Duration::from_secs(35));
         Ok(Self {
-            client,
+            client: client.build().context("cannot create an HTTP client")?,
             base: base.to_owned(),
             secret: secret.to_owned(),
             client_log,
-            sent: RequestCounts::default(),
+            sent: Arc::default(),
         })
     }
 
     /// Requests sent through this client and its clones.
-    pub fn request_counts(&self) -> &RequestCounts {
-        &self.sent
+    pub fn request_counts(&self) -> RequestCounts {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.clone()
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.base))
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.base))
     }
 
     /// Sends a request. `route` is its name in the API statistics.
     async fn send(&self, route: &str, request: RequestBuilder) -> Answer {
         let began = Instant::now();
-        let Ok(response) = request.send().await else {
-            self.sent.add(route, 0, false);
-            return Answer {
-                http: 0,
-                body: Value::Null,
-                instance: None,
-                retry_after: None,
-                took: began.elapsed(),
-            };
+        let mut answer = match request.send().await {
+            Ok(response) => Answer::read(response).await,
+            Err(_) => Answer::default(),
         };
-        let http = response.status().as_u16();
-        let header = |name: &str| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|v| v.to_str().ok())
-                .map(str::to_owned)
-        };
-        let instance = header("x-instance-id");
-        let retry_after = header("retry-after").and_then(|v| v.parse().ok());
-        self.sent.add(route, http, instance.is_some());
-        let body = response
-            .bytes()
-            .await
-            .ok()
-            .and_then(|b| serde_json::from_slice(&b).ok())
-            .unwrap_or(Value::Null);
-        Answer {
-            http,
-            body,
-            instance,
-            retry_after,
-            took: began.elapsed(),
+        answer.took = began.elapsed();
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if answer.instance.is_some() {
+            let key = (route.to_owned(), answer.http);
+            *sent.answered.entry(key).or_default() += 1;
+        } else {
+            sent.uncertain += 1;
         }
+        answer
     }
 
     /// Creates a program; needs a token with the scope `programs:write`.
     pub async fn create_program(&self, seller: &Buyer, program: &Value) -> Answer {
-        let request = self
-            .client
-            .post(format!("{}/programs", self.base))
-            .bearer_auth(&seller.token)
-            .json(program);
-        let answer = self.send("POST /programs", request).await;
+        let request = self.post("/programs").bearer_auth(&seller.token);
+        let answer = self.send("POST /programs", request.json(program)).await;
         if let Some(id) = answer.text("id") {
             self.client_log.write("sale", json!({ "program": id }));
         }
@@ -173,39 +178,28 @@ impl ApiClient {
 
     /// Gets a program with its free seats.
     pub async fn program(&self, id: &str) -> Answer {
-        self.send(
-            "GET /programs/{id}",
-            self.client.get(format!("{}/programs/{id}", self.base)),
-        )
-        .await
+        let request = self.get(&format!("/programs/{id}"));
+        self.send("GET /programs/{id}", request).await
     }
 
     /// Changes a program; needs a token with the scope `programs:write`.
     pub async fn update_program(&self, seller: &Buyer, id: &str, change: &Value) -> Answer {
-        let request = self
-            .client
-            .patch(format!("{}/programs/{id}", self.base))
-            .bearer_auth(&seller.token)
-            .json(change);
+        let request = self.client.patch(format!("{}/programs/{id}", self.base));
+        let request = request.bearer_auth(&seller.token).json(change);
         self.send("PATCH /programs/{id}", request).await
     }
 
     /// Gets sums of API calls; needs a token with the scope `api-calls:read`. Example of `query`:
     /// `by=route,status`.
     pub async fn statistics(&self, operator: &Buyer, query: &str) -> Answer {
-        let request = self
-            .client
-            .get(format!("{}/api-calls/statistics?{query}", self.base))
-            .bearer_auth(&operator.token);
+        let request = self.get(&format!("/api-calls/statistics?{query}"));
+        let request = request.bearer_auth(&operator.token);
         self.send("GET /api-calls/statistics", request).await
     }
 
     /// Gets the seat map of a category.
     pub async fn seats(&self, id: &str, category: u32) -> Answer {
-        let request = self.client.get(format!(
-            "{}/programs/{id}/seats?category={category}",
-            self.base
-        ));
+        let request = self.get(&format!("/programs/{id}/seats?category={category}"));
         self.send("GET /programs/{id}/seats", request).await
     }
 
@@ -219,25 +213,19 @@ impl ApiClient {
         key: Option<&str>,
         wait: u32,
     ) -> Answer {
-        let body = match selection {
-            SeatSelection::Seats(seats) => json!({ "category": category, "seats": seats }),
-            SeatSelection::Best(count) => json!({ "category": category, "count": count }),
-        };
-        let mut request = self.client.post(format!(
-            "{}/programs/{program}/orders?wait={wait}",
-            self.base
-        ));
-        request = request.bearer_auth(&buyer.token).json(&body);
+        let mut body = json!(selection);
+        body["category"] = json!(category);
+        let request = self.post(&format!("/programs/{program}/orders?wait={wait}"));
+        let mut request = request.bearer_auth(&buyer.token).json(&body);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
         let answer = self.send("POST /programs/{id}/orders", request).await;
-        let order = answer.order();
         let mut line = json!({
             "user": buyer.user, "program": program, "key": key, "http": answer.http,
             "code": answer.code(), "took_ms": answer.took.as_millis() as u64,
         });
-        if let Some(order) = &order {
+        if let Some(order) = answer.order() {
             line["order"] = json!(order.order);
             line["status"] = json!(order.status);
             line["seats"] = json!(order.seats);
@@ -249,10 +237,8 @@ impl ApiClient {
 
     /// Gets one order of the buyer.
     pub async fn get_order(&self, buyer: &Buyer, order: &str) -> Answer {
-        let request = self
-            .client
-            .get(format!("{}/orders/{order}", self.base))
-            .bearer_auth(&buyer.token);
+        let request = self.get(&format!("/orders/{order}"));
+        let request = request.bearer_auth(&buyer.token);
         let answer = self.send("GET /orders/{number}", request).await;
         let line = json!({
             "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status"),
@@ -263,19 +249,14 @@ impl ApiClient {
 
     /// Lists the buyer's latest orders.
     pub async fn list_orders(&self, buyer: &Buyer) -> Answer {
-        let request = self
-            .client
-            .get(format!("{}/orders?limit=100", self.base))
-            .bearer_auth(&buyer.token);
+        let request = self.get("/orders?limit=100").bearer_auth(&buyer.token);
         self.send("GET /orders", request).await
     }
 
     /// Cancels an order.
     pub async fn cancel(&self, buyer: &Buyer, order: &str) -> Answer {
-        let request = self
-            .client
-            .post(format!("{}/orders/{order}/cancel", self.base))
-            .bearer_auth(&buyer.token);
+        let request = self.post(&format!("/orders/{order}/cancel"));
+        let request = request.bearer_auth(&buyer.token);
         let answer = self.send("POST /orders/{number}/cancel", request).await;
         let line = json!({
             "user": buyer.user, "order": order, "http": answer.http, "status": answer.text("status"),
@@ -289,15 +270,12 @@ impl ApiClient {
     pub async fn pay(&self, order: &str, reference: &str, amount_cents: i64) -> Answer {
         let body = json!({ "reference": reference, "order": order, "amount_cents": amount_cents })
             .to_string();
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_secs())
-            .to_string();
-        let request = self.client.post(format!("{}/payments", self.base));
-        let request = request
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| now.as_secs()).to_string();
+        let request = self
+            .post("/payments")
             .header("Content-Type", "application/json")
-            .header("X-Payment-Timestamp", &now);
-        let request = request
+            .header("X-Payment-Timestamp", &now)
             .header("X-Payment-Signature", sign(&self.secret, &now, &body))
             .body(body);
         let answer = self.send("POST /payments", request).await;
@@ -312,10 +290,7 @@ impl ApiClient {
 
 /// Signature of the payment provider: HMAC-SHA256 over timestamp, dot and body.
 pub fn sign(secret: &str, timestamp: &str, body: &str) -> String {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-    mac.update(timestamp.as_bytes());
-    mac.update(b".");
-    mac.update(body.as_bytes());
-    format!("v1={}", hex::encode(mac.finalize().into_bytes()))
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = hmac::sign(&key, format!("{timestamp}.{body}").as_bytes());
+    format!("v1={}", hex::encode(signature))
 }

@@ -26,14 +26,11 @@ impl ClientLog {
 
     /// Appends one line. Its member `t` is the time of this machine, for human readers.
     pub fn write(&self, event: &str, mut fields: Value) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_millis() as u64);
-        fields["t"] = json!(now);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        fields["t"] = json!(now.map_or(0, |now| now.as_millis() as u64));
         fields["event"] = json!(event);
-        let line = format!("{fields}\n");
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = file.write_all(line.as_bytes()) {
+        if let Err(error) = writeln!(file, "{fields}") {
             // An incomplete log proves nothing, so the run ends.
             eprintln!("cannot write the client log: {error}");
             std::process::exit(2);

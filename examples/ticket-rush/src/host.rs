@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::locations::{Checkout, Servers};
 use crate::status::HostStatus;
@@ -49,84 +50,66 @@ impl Environment {
     /// A command of `usher` that runs the functions built together with this program.
     pub fn usher(&self, verb: &str) -> Result<Command> {
         let mut usher = self.usher_with(&[verb])?;
-        usher.arg("--state").arg(&self.state).args([
-            "--no-build",
-            "--profile",
-            self.checkout.profile(),
-        ]);
-        usher.env(
-            "CARGO_TARGET_DIR",
-            self.checkout
-                .programs
-                .parent()
-                .unwrap_or(&self.checkout.programs),
-        );
+        usher
+            .arg("--state")
+            .arg(&self.state)
+            .args(["--no-build", "--profile", self.checkout.profile()])
+            .env("CARGO_TARGET_DIR", self.checkout.target());
         Ok(usher)
     }
 
     /// `usher` with arguments and the parameters of the environment.
     pub fn usher_with(&self, arguments: &[&str]) -> Result<Command> {
+        let servers = &self.servers;
         let mut usher = Command::new(self.checkout.program("usher")?);
         usher
             .current_dir(&self.checkout.root)
             .args(arguments)
-            .stdin(Stdio::null());
-        usher.args([
-            "--sqs-endpoint",
-            &self.servers.sqs_endpoint,
-            "--redis-endpoint",
-            &self.servers.cache_url,
-        ]);
+            .stdin(Stdio::null())
+            .args(["--sqs-endpoint", &servers.sqs_endpoint])
+            .args(["--redis-endpoint", &servers.cache_url])
+            .arg("--parameter-overrides");
         let own = [
             ("EnvPrefix", &self.prefix),
-            ("DatabaseUrl", &self.servers.database_url),
-            ("RedisGateUrl", &self.servers.redis_url),
-            ("RedisCacheUrl", &self.servers.cache_url),
-            ("KafkaBootstrapServers", &self.servers.brokers),
+            ("DatabaseUrl", &servers.database_url),
+            ("RedisGateUrl", &servers.redis_url),
+            ("RedisCacheUrl", &servers.cache_url),
+            ("KafkaBootstrapServers", &servers.brokers),
         ];
-        usher.arg("--parameter-overrides");
-        usher.args(own.map(|(name, value)| format!("{name}={value}")));
-        usher.args(
-            self.parameters
-                .iter()
-                .map(|(name, value)| format!("{name}={value}")),
-        );
+        let more = self.parameters.iter().map(|(name, value)| (&**name, value));
+        let all = own.into_iter().chain(more);
+        usher.args(all.map(|(name, value)| format!("{name}={value}")));
         Ok(usher)
     }
 
-    /// Invokes a function with one event, through the environment's host if one runs.
-    pub async fn invoke(&self, function: &str, event: &Path) -> Result<Output> {
-        self.invoke_with(function, event, &[]).await
-    }
-
-    /// Invokes a function with one event in a process of its own. A running host, which may belong
-    /// to another environment, is not used.
-    pub async fn invoke_alone(&self, function: &str, event: &Path) -> Result<Output> {
-        self.invoke_with(function, event, &["--alone"]).await
-    }
-
-    async fn invoke_with(
-        &self,
-        function: &str,
-        event: &Path,
-        arguments: &[&str],
-    ) -> Result<Output> {
+    /// Invokes a function with one event, through the environment's host if one runs. With the
+    /// option `--alone`, a running host, which may belong to another environment, is not used.
+    pub async fn invoke(&self, function: &str, event: &Path, options: &[&str]) -> Result<Output> {
         let mut usher = self.usher("invoke")?;
-        usher
-            .arg("-e")
-            .arg(event)
-            .arg(function)
-            .args(arguments)
-            .kill_on_drop(true);
-        Ok(usher.output().await?)
+        usher.arg("-e").arg(event).arg(function).args(options);
+        Ok(usher.kill_on_drop(true).output().await?)
+    }
+
+    /// The audit of the client logs in a folder.
+    pub fn audit(&self, logs: &Path) -> Result<Command> {
+        let mut audit = Command::new(self.checkout.program("audit")?);
+        audit
+            .args(["--env", &self.prefix])
+            .args(["--database-url", &self.servers.database_url])
+            .args(["--redis-url", &self.servers.redis_url])
+            .arg("--logs")
+            .arg(logs);
+        Ok(audit)
     }
 
     /// Starts the host and waits until it serves.
     pub async fn up(&self) -> Result<Host> {
         let mut usher = self.usher("up")?;
-        usher.arg("--jwks").arg(self.keys.join("jwks.json"));
-        usher.arg("--http").arg(self.http.to_string());
-        usher.args(["--schedules", if self.schedules { "on" } else { "off" }]);
+        usher
+            .arg("--jwks")
+            .arg(self.keys.join("jwks.json"))
+            .args(["--http", &self.http.to_string()])
+            .args(["--schedules", if self.schedules { "on" } else { "off" }]);
         Host::start(usher, self.control, Some(self.http), &self.log).await
     }
 }
@@ -152,11 +135,8 @@ pub struct StatusClient {
 impl StatusClient {
     /// Gets the status document.
     pub async fn status(&self) -> Result<HostStatus> {
-        let answer = self
-            .client
-            .get(format!("http://{}/_usher/status", self.control))
-            .send()
-            .await?;
+        let url = format!("http://{}/_usher/status", self.control);
+        let answer = self.client.get(url).send().await?;
         Ok(answer.error_for_status()?.json().await?)
     }
 }
@@ -172,13 +152,10 @@ impl Host {
     ) -> Result<Self> {
         let output = File::options().create(true).append(true).open(log);
         let output = output.with_context(|| format!("cannot write {}", log.display()))?;
-        usher
-            .arg("--control")
-            .arg(control.to_string())
-            .arg("--until-stdin-closes")
-            .stdin(Stdio::piped());
         // A process group of its own: Ctrl-C reaches it only through this process.
         usher
+            .args(["--control", &control.to_string(), "--until-stdin-closes"])
+            .stdin(Stdio::piped())
             .stdout(output.try_clone()?)
             .stderr(output)
             .process_group(0)
@@ -187,26 +164,24 @@ impl Host {
         let input = child.stdin.take();
         let client = reqwest::Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(5))
-            .build()?;
+            .timeout(Duration::from_secs(5));
+        let client = client.build()?;
         let mut host = Self {
             child,
             _input: input,
             status_client: StatusClient { control, client },
             log: log.to_owned(),
         };
-        host.serving(http).await?;
-        Ok(host)
+        let Ok(serving) = timeout(START_TIMEOUT, host.serving(http)).await else {
+            let seconds = START_TIMEOUT.as_secs();
+            return Err(host.error(&format!("does not serve after {seconds} s")));
+        };
+        serving.map(|()| host)
     }
 
     /// A client of its status.
     pub fn status_client(&self) -> StatusClient {
         self.status_client.clone()
-    }
-
-    /// Process id, while it runs.
-    pub fn pid(&self) -> Option<u32> {
-        self.child.id()
     }
 
     /// Waits until it ends.
@@ -215,35 +190,30 @@ impl Host {
     }
 
     async fn serving(&mut self, http: Option<SocketAddr>) -> Result<()> {
-        let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait()? {
-                bail!("usher did not start ({status}):\n{}", last_lines(&self.log));
+                return Err(self.error(&format!("did not start ({status})")));
             }
             let api = match http {
-                Some(http) => tokio::net::TcpStream::connect(http).await.is_ok(),
+                Some(http) => TcpStream::connect(http).await.is_ok(),
                 None => true,
             };
+            let status = self.status_client.status().await;
             // If another host has taken the port meanwhile, that one answers until this one has
             // ended.
-            if api
-                && self
-                    .status_client
-                    .status()
-                    .await
-                    .is_ok_and(|status| Some(status.pid) == self.child.id())
-            {
+            if api && status.is_ok_and(|status| Some(status.pid) == self.child.id()) {
                 return Ok(());
-            }
-            if Instant::now() > deadline {
-                bail!(
-                    "usher does not serve after {} s:\n{}",
-                    START_TIMEOUT.as_secs(),
-                    last_lines(&self.log)
-                );
             }
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// What the host did wrong, with the last lines of its log.
+    fn error(&self, what: &str) -> anyhow::Error {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines[lines.len().saturating_sub(20)..].join("\n");
+        anyhow!("usher {what}:\n{last}")
     }
 
     /// Drains and stops it. Fails if it fails, or if it must be killed.
@@ -251,35 +221,22 @@ impl Host {
         if let Some(pid) = self.child.id() {
             kill(Pid::from_raw(pid as i32), Signal::SIGTERM).context("cannot stop usher")?;
         }
-        match timeout(DRAIN_TIMEOUT, self.child.wait()).await {
-            Ok(status) => {
-                let status = status?;
-                if !status.success() {
-                    bail!("usher stopped with {status}:\n{}", last_lines(&self.log));
-                }
-                Ok(())
-            }
-            Err(_) => {
-                bail!(
-                    "usher did not drain within {} s; it was killed:\n{}",
-                    DRAIN_TIMEOUT.as_secs(),
-                    last_lines(&self.log)
-                )
-            }
+        let Ok(status) = timeout(DRAIN_TIMEOUT, self.child.wait()).await else {
+            let seconds = DRAIN_TIMEOUT.as_secs();
+            let error = format!("did not drain within {seconds} s; it was killed");
+            return Err(self.error(&error));
+        };
+        let status = status?;
+        if status.success() {
+            return Ok(());
         }
+        Err(self.error(&format!("stopped with {status}")))
     }
 
     /// Kills it without a drain, as a power failure does.
     pub async fn kill(mut self) -> Result<()> {
         self.child.kill().await.context("cannot kill usher")
     }
-}
-
-/// The last lines of a log, for an error.
-pub fn last_lines(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 /// `preferred` if nothing listens there, else a free port of the same address.

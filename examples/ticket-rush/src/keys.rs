@@ -2,7 +2,7 @@
 //!
 //! `private.pem` signs; the API's authorizer reads the public keys from `jwks.json`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -11,11 +11,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow};
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
-use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
+use aws_lc_rs::signature::RsaKeyPair;
+use base64_simd::STANDARD;
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use serde::Serialize;
 use serde_json::json;
+
+use crate::api::Buyer;
 
 /// `iss` of every token.
 pub const ISSUER: &str = "https://auth.example.test/";
@@ -25,25 +27,8 @@ pub const AUDIENCE: &str = "ticket-sale";
 const KEY_ID: &str = "local-1";
 
 /// Signs tokens.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Keys(EncodingKey);
-
-impl std::fmt::Debug for Keys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Keys") // a debug print must not show the key
-    }
-}
-
-#[derive(Serialize)]
-struct Claims<'a> {
-    iss: &'a str,
-    aud: &'a str,
-    sub: &'a str,
-    iat: u64,
-    exp: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<&'a str>,
-}
 
 impl Keys {
     /// Reads the key set of `dir`, or makes one (RSA, 2048 bits) where there is none.
@@ -55,69 +40,60 @@ impl Keys {
         }
         let pem =
             fs::read(&private).with_context(|| format!("{} cannot be read", private.display()))?;
-        let key = EncodingKey::from_rsa_pem(&pem).with_context(|| {
-            format!(
-                "{} is no RSA key; delete {} to make a new set",
-                private.display(),
-                dir.display()
-            )
-        })?;
-        Ok(Self(key))
+        let key = EncodingKey::from_rsa_pem(&pem);
+        Ok(Self(key.with_context(|| {
+            let (file, dir) = (private.display(), dir.display());
+            format!("{file} is no RSA key; delete {dir} to make a new set")
+        })?))
     }
 
     /// A token for `subject`, valid for `lifetime`; `scope` is a list separated by spaces.
     pub fn token(&self, subject: &str, scope: Option<&str>, lifetime: Duration) -> Result<String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let claims = Claims {
-            iss: ISSUER,
-            aud: AUDIENCE,
-            sub: subject,
-            iat: now,
-            exp: now + lifetime.as_secs(),
-            scope,
-        };
+        let mut claims = json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": subject,
+            "iat": now, "exp": now + lifetime.as_secs(),
+        });
+        if let Some(scope) = scope {
+            claims["scope"] = json!(scope);
+        }
         let header = Header {
             kid: Some(KEY_ID.to_owned()),
             ..Header::new(Algorithm::RS256)
         };
         Ok(encode(&header, &claims, &self.0)?)
     }
+
+    /// A user with a [`token`](Self::token).
+    pub fn buyer(&self, user: &str, scope: Option<&str>, lifetime: Duration) -> Result<Buyer> {
+        Ok(Buyer {
+            user: user.to_owned(),
+            token: self.token(user, scope, lifetime)?,
+        })
+    }
 }
 
 fn generate(dir: &Path) -> Result<()> {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow!("no random numbers"))?;
+    let der = pair.as_der();
+    let der = der.map_err(|_| anyhow!("the key has no PKCS #8 form"))?;
+    // RFC 7468: lines of 64 characters, 48 bytes each.
+    let line = |bytes| STANDARD.encode_to_string(bytes) + "\n";
+    let lines: String = der.as_ref().chunks(48).map(line).collect();
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{lines}-----END PRIVATE KEY-----\n");
+    let key = EncodingKey::from_rsa_pem(pem.as_bytes())?;
+    let mut public = Jwk::from_encoding_key(&key, Algorithm::RS256)?;
+    public.common.public_key_use = Some(PublicKeyUse::Signature);
+    public.common.key_id = Some(KEY_ID.to_owned());
     fs::create_dir_all(dir)?;
-    fs::write(dir.join("jwks.json"), key_set(&pair))?;
-    let der = pair
-        .as_der()
-        .map_err(|_| anyhow!("the key has no PKCS #8 form"))?;
+    let set = json!({ "keys": [public] }).to_string();
+    fs::write(dir.join("jwks.json"), set)?;
     // The private key is written last and by rename: an interrupted set is generated again.
     let part = dir.join(format!("private.pem.{}", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&part)?;
-    writeln!(file, "-----BEGIN PRIVATE KEY-----")?;
-    // RFC 7468: lines of 64 characters, 48 bytes each.
-    for line in der.as_ref().chunks(48) {
-        writeln!(file, "{}", STANDARD.encode_to_string(line))?;
-    }
-    writeln!(file, "-----END PRIVATE KEY-----")?;
-    fs::rename(part, dir.join("private.pem"))?;
-    Ok(())
-}
-
-fn key_set(pair: &RsaKeyPair) -> String {
-    let public = pair.public_key();
-    let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
-    let key = json!({
-        "kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID,
-        "n": number(public.modulus().big_endian_without_leading_zero()),
-        "e": number(public.exponent().big_endian_without_leading_zero()),
-    });
-    json!({ "keys": [key] }).to_string()
+    let mut options = File::options();
+    options.create(true).truncate(true).write(true).mode(0o600);
+    options.open(&part)?.write_all(pem.as_bytes())?;
+    Ok(fs::rename(part, dir.join("private.pem"))?)
 }
 
 #[cfg(test)]

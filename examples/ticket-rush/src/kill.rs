@@ -9,7 +9,6 @@ use nix::unistd::Pid;
 use tokio::time::sleep;
 
 use crate::host::StatusClient;
-use crate::status::InstanceStatus;
 
 /// Timeout of the whole attempt.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,41 +33,32 @@ pub async fn kill_busy(
     let began = Instant::now();
     let mut suspended = None;
     while began.elapsed() < TIMEOUT {
-        let status = watch
-            .status()
-            .await
-            .context("cannot read the status of usher")?;
-        let processes = status
-            .function(function)
-            .map(|f| f.instances.clone())
-            .unwrap_or_default();
+        let status = watch.status().await;
+        let functions = status.context("cannot read the status of usher")?.functions;
+        let found = functions.into_iter().find(|f| f.function == function);
+        let processes = found.map(|f| f.instances).unwrap_or_default();
         let waiting = began.elapsed() >= catch;
-        match suspended {
-            None => {
-                if let Some(pid) = candidate(&processes, waiting)
-                    && signal(pid, Signal::SIGSTOP)?
-                {
-                    suspended = Some(pid);
-                }
+        let process = processes.iter().find(|p| p.pid == suspended);
+        if let (Some(pid), Some(process)) = (suspended, process) {
+            let busy = !process.in_flight.is_empty();
+            if busy && signal(pid, Signal::SIGKILL)? {
+                let records = process.in_flight.iter().map(|i| i.records).sum();
+                return Ok(KilledProcess { pid, records });
             }
-            Some(pid) => match processes.iter().find(|p| p.pid == Some(pid)) {
-                Some(p) if !p.in_flight.is_empty() => {
-                    if signal(pid, Signal::SIGKILL)? {
-                        return Ok(KilledProcess {
-                            pid,
-                            records: p.in_flight.iter().map(|i| i.records).sum(),
-                        });
-                    }
-                    suspended = None;
-                }
-                // It has just finished. It resumes, unless it is to receive its next event.
-                Some(_) if !waiting => {
-                    signal(pid, Signal::SIGCONT)?;
-                    suspended = None;
-                }
-                Some(_) => {}
-                None => suspended = None,
-            },
+            // It has just finished. It resumes, unless it is to receive its next event.
+            if busy || !waiting {
+                signal(pid, Signal::SIGCONT)?;
+                suspended = None;
+            }
+        } else {
+            let may_stop = |state: &str| state == "busy" || (waiting && state == "idle");
+            let candidate = processes.iter().find(|p| may_stop(&p.state));
+            suspended = candidate.and_then(|p| p.pid);
+            if let Some(pid) = suspended
+                && !signal(pid, Signal::SIGSTOP)?
+            {
+                suspended = None;
+            }
         }
         sleep(Duration::from_millis(2)).await;
     }
@@ -76,13 +66,6 @@ pub async fn kill_busy(
         signal(pid, Signal::SIGCONT)?;
     }
     bail!("no process of {function} was busy within {TIMEOUT:?}")
-}
-
-fn candidate(processes: &[InstanceStatus], waiting: bool) -> Option<u32> {
-    processes
-        .iter()
-        .find(|p| p.state == "busy" || (waiting && p.state == "idle"))
-        .and_then(|p| p.pid)
 }
 
 /// Sends the signal. Returns false if the process has ended.

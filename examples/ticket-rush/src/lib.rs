@@ -13,7 +13,6 @@
 //! | [`status`] | the status document of `usher` |
 //! | [`api`] | the HTTP API, as buyers and the payment provider use it |
 //! | [`client_log`] | the log of all requests and answers, for the audit |
-//! | [`request_counts`] | the number of requests that the clients sent |
 //! | [`prepare`] | setup of an environment: keys, topics, tables |
 //! | [`remove`] | removal of an environment from the servers |
 //!
@@ -28,7 +27,6 @@ pub mod locations;
 pub mod locks;
 pub mod prepare;
 pub mod remove;
-pub mod request_counts;
 pub mod shutdown;
 pub mod status;
 pub mod topics;

@@ -3,7 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
 
 /// A checkout and the programs built from it.
 #[derive(Debug, Clone)]
@@ -18,30 +19,29 @@ impl Checkout {
     /// Finds the checkout around the current folder, and the programs beside the running one.
     pub fn find() -> Result<Self> {
         let here = env::current_dir().context("the current folder cannot be read")?;
-        let root = here
-            .ancestors()
-            .find(|folder| folder.join("template.yaml").is_file());
-        let Some(root) = root else {
-            bail!(
-                "no template.yaml in {} or above it: run this inside the checkout",
-                here.display()
-            );
-        };
+        let is_root = |folder: &&Path| folder.join("template.yaml").is_file();
+        let root = here.ancestors().find(is_root).with_context(|| {
+            let here = here.display();
+            format!("no template.yaml in {here} or above it: run this inside the checkout")
+        })?;
+        let this = env::current_exe().context("the running program's path is unknown")?;
+        // Tests run from a folder below the one of the programs.
+        let mut folders = this.ancestors().skip(1);
+        let programs = folders.find(|folder| !folder.ends_with("deps"));
         Ok(Self {
             root: root.to_owned(),
-            programs: programs()?,
+            programs: programs.unwrap_or(Path::new("/")).to_owned(),
         })
     }
 
     /// Path of a program. The error names the command that builds it.
     pub fn program(&self, name: &str) -> Result<PathBuf> {
         let path = self.programs.join(name);
-        if !path.is_file() {
-            bail!(
-                "{} is not built: cargo build --workspace --profile local",
-                path.display()
-            );
-        }
+        ensure!(
+            path.is_file(),
+            "{} is not built: cargo build --workspace --profile local",
+            path.display()
+        );
         Ok(path)
     }
 
@@ -53,14 +53,9 @@ impl Checkout {
         }
     }
 
-    /// Path of a file in the checkout.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.root.join(name)
-    }
-
-    /// Folder of the key set.
-    pub fn keys(&self) -> PathBuf {
-        self.data().join("keys")
+    /// Cargo's target folder of the programs.
+    pub fn target(&self) -> &Path {
+        self.programs.parent().unwrap_or(&self.programs)
     }
 
     /// Data folder of all runs.
@@ -69,52 +64,34 @@ impl Checkout {
     }
 }
 
-/// Folder of the running program; tests run from a folder below it.
-fn programs() -> Result<PathBuf> {
-    let this = env::current_exe().context("the running program's path is unknown")?;
-    let folder = this.parent().unwrap_or(Path::new("/"));
-    let folder = if folder.ends_with("deps") {
-        folder.parent().unwrap_or(folder)
-    } else {
-        folder
-    };
-    Ok(folder.to_owned())
-}
-
 /// Addresses of the servers: from the environment (printed by `scripts/servers env`), else the
 /// defaults of `scripts/servers`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Parser)]
 pub struct Servers {
     /// Redis of the gate.
+    #[arg(long, env, default_value = "redis://127.0.0.1:16379")]
     pub redis_url: String,
     /// Redis of caches and streams.
+    #[arg(long, env, default_value = "redis://127.0.0.1:16380")]
     pub cache_url: String,
     /// Postgres.
+    #[arg(
+        long,
+        env,
+        default_value = "postgres://usher:usher@127.0.0.1:15432/usher"
+    )]
     pub database_url: String,
     /// Kafka's bootstrap servers.
+    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:19092")]
     pub brokers: String,
     /// Endpoint of SQS.
+    #[arg(long, env, default_value = "http://127.0.0.1:19324")]
     pub sqs_endpoint: String,
 }
 
 impl Servers {
     /// Reads `REDIS_URL`, `CACHE_URL`, `DATABASE_URL`, `KAFKA_BROKERS` and `SQS_ENDPOINT`.
     pub fn from_env() -> Self {
-        let or = |name: &str, default: &str| {
-            env::var(name)
-                .ok()
-                .filter(|v| !v.is_empty())
-                .unwrap_or_else(|| default.to_owned())
-        };
-        Self {
-            redis_url: or("REDIS_URL", "redis://127.0.0.1:16379"),
-            cache_url: or("CACHE_URL", "redis://127.0.0.1:16380"),
-            database_url: or(
-                "DATABASE_URL",
-                "postgres://usher:usher@127.0.0.1:15432/usher",
-            ),
-            brokers: or("KAFKA_BROKERS", "127.0.0.1:19092"),
-            sqs_endpoint: or("SQS_ENDPOINT", "http://127.0.0.1:19324"),
-        }
+        Self::parse_from([""])
     }
 }

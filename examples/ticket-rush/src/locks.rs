@@ -5,9 +5,9 @@
 //! checkout. A host also locks its state folder, which shows whether the host of an environment
 //! still runs.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, TryLockError, create_dir_all};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use sqlx::{Connection, PgConnection, query_scalar};
@@ -28,28 +28,17 @@ pub struct DataFolderLock(#[expect(dead_code, reason = "holds the lock")] File);
 impl DataFolderLock {
     /// Locks the data folder, which is created if missing. Fails if another run holds it.
     pub fn claim(data: &Path) -> Result<Self> {
-        std::fs::create_dir_all(data)
-            .with_context(|| format!("cannot create {}", data.display()))?;
+        create_dir_all(data).with_context(|| format!("cannot create {}", data.display()))?;
         let path = data.join(LOCK);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path);
+        let file = File::options().create(true).append(true).open(&path);
         let mut file = file.with_context(|| format!("cannot open {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
-                "another run of demo or up uses {}{}. Wait until it ends, or end it; nothing of \
-                 it was touched",
-                data.display(),
-                process_id(&path)
-                    .map(|process| format!(" (process {process})"))
-                    .unwrap_or_default()
-            ),
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
-            }
+        if is_locked(&path, file.try_lock())? {
+            let (data, process) = (data.display(), process_id(&path));
+            let process = process.map_or(String::new(), |process| format!(" (process {process})"));
+            bail!(
+                "another run of demo or up uses {data}{process}. Wait until it ends, or end it; \
+                 nothing of it was touched"
+            );
         }
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
@@ -59,37 +48,35 @@ impl DataFolderLock {
 
 /// Lock on an environment. It lasts as long as its database connection.
 #[derive(Debug)]
-pub struct EnvironmentLock(
-    #[expect(dead_code, reason = "the lock belongs to its session")] PgConnection,
-);
+pub struct EnvironmentLock(pub(crate) PgConnection);
 
 impl EnvironmentLock {
     /// Locks the environment. Returns `None` if another process holds it.
     pub async fn claim(servers: &Servers, prefix: &str) -> Result<Option<Self>> {
-        let mut db = PgConnection::connect(&servers.database_url)
-            .await
-            .context("PostgreSQL does not answer")?;
-        let taken: bool = query_scalar(include_str!("claim.sql"))
-            .bind(prefix)
-            .fetch_one(&mut db)
-            .await?;
+        let db = PgConnection::connect(&servers.database_url).await;
+        let mut db = db.context("PostgreSQL does not answer")?;
+        let claim = query_scalar(include_str!("claim.sql")).bind(prefix);
+        let taken: bool = claim.fetch_one(&mut db).await?;
         Ok(taken.then_some(Self(db)))
     }
 }
 
 /// Process id of the host that runs with this state folder, if any; 0 if it cannot be read.
 pub fn host_of(state: &Path) -> Result<Option<u32>> {
-    let path: PathBuf = state.join(HOST_LOCK);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", path.display()));
-        }
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(Some(process_id(&path).unwrap_or(0))),
+    let path = state.join(HOST_LOCK);
+    if !path.try_exists()? {
+        return Ok(None);
+    }
+    let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let runs = is_locked(&path, file.try_lock_shared())?;
+    Ok(runs.then(|| process_id(&path).unwrap_or(0)))
+}
+
+/// Whether another process holds the lock of this file.
+fn is_locked(path: &Path, lock: Result<(), TryLockError>) -> Result<bool> {
+    match lock {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }

@@ -1,19 +1,17 @@
 //! Output for the user. Colours and moving progress bars appear on a terminal only.
 
+use std::cell::Cell;
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-fn colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
-}
+use indicatif::{ProgressBar, ProgressStyle};
 
 fn paint(code: &str, text: &str) -> String {
-    if colour() {
-        format!("\x1b[{code}m{text}\x1b[0m")
-    } else {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain || !std::io::stdout().is_terminal() {
         text.to_owned()
+    } else {
+        format!("\x1b[{code}m{text}\x1b[0m")
     }
 }
 
@@ -37,61 +35,36 @@ pub(crate) fn fault(text: &str) {
     println!("  {} {text}", paint("33", "!!"));
 }
 
+/// The result of a check. Returns it.
+pub(crate) fn checked(correct: bool, text: &str) -> bool {
+    let print: fn(&str) = if correct { done } else { fault };
+    print(text);
+    correct
+}
+
 /// A progress bar on a terminal; elsewhere a line every few seconds.
 pub(crate) struct Bar {
-    drawn: ProgressBar,
-    what: String,
-    last_line: std::cell::Cell<Option<std::time::Instant>>,
+    pub drawn: ProgressBar,
+    last_line: Cell<Instant>,
 }
 
 impl Bar {
-    pub(crate) fn new(what: &str, total: u64) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let target = if terminal {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(Some(total), target);
-        let template = if colour() {
-            "  {msg:24} {bar:32.green/dim} {pos}/{len}"
-        } else {
-            "  {msg:24} {bar:32} {pos}/{len}"
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.set_message(what.to_owned());
-        let last_line = std::cell::Cell::new((!terminal).then(std::time::Instant::now));
+    pub(crate) fn new(what: &'static str, total: u64) -> Self {
+        let style = ProgressStyle::with_template("  {msg:24} {bar:32.green/dim} {pos}/{len}");
+        let drawn = ProgressBar::new(total).with_message(what);
         Self {
-            drawn: bar,
-            what: what.to_owned(),
-            last_line,
+            drawn: drawn.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())),
+            last_line: Cell::new(Instant::now()),
         }
     }
 
     pub(crate) fn set(&self, position: u64) {
-        self.drawn.set_position(position);
-        if self
-            .last_line
-            .get()
-            .is_some_and(|t| t.elapsed() > Duration::from_secs(5))
-        {
-            self.last_line.set(Some(std::time::Instant::now()));
-            line(&format!(
-                "{}: {position} of {}",
-                self.what,
-                self.drawn.length().unwrap_or(0)
-            ));
+        let Self { drawn, last_line } = self;
+        drawn.set_position(position);
+        if drawn.is_hidden() && last_line.get().elapsed() > Duration::from_secs(5) {
+            last_line.set(Instant::now());
+            let total = drawn.length().unwrap_or(0);
+            line(&format!("{}: {position} of {total}", drawn.message()));
         }
-    }
-
-    /// Prints above the bar.
-    pub(crate) fn above(&self, print: impl FnOnce()) {
-        self.drawn.suspend(print);
-    }
-
-    pub(crate) fn finish(self) {
-        self.drawn.finish_and_clear();
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::host::Environment;
 use crate::keys::Keys;
-use crate::topics;
+use crate::topics::{PARTITIONS, ensure};
 
 /// Timeout of the migration.
 const MIGRATION: Duration = Duration::from_mins(2);
@@ -26,26 +26,21 @@ pub fn calls_topic(prefix: &str) -> String {
 pub async fn prepare(environment: &Environment, report: impl Fn(&str)) -> Result<Keys> {
     let keys = Keys::at(&environment.keys)?;
     report(&format!("key set in {}", environment.keys.display()));
-    for topic in [
-        orders_topic(&environment.prefix),
-        calls_topic(&environment.prefix),
-    ] {
-        let created =
-            topics::ensure(&environment.servers.brokers, &topic, topics::PARTITIONS).await?;
-        report(&format!(
-            "topic {topic}: {} partitions{}",
-            topics::PARTITIONS,
-            if created { "" } else { " (existed)" }
-        ));
+    let prefix = &environment.prefix;
+    for topic in [orders_topic(prefix), calls_topic(prefix)] {
+        let created = ensure(&environment.servers.brokers, &topic, PARTITIONS).await?;
+        let existed = if created { "" } else { " (existed)" };
+        report(&format!("topic {topic}: {PARTITIONS} partitions{existed}"));
     }
-    let event = environment.checkout.file("events/migrate/empty.json");
-    let invoked = timeout(MIGRATION, environment.invoke_alone("Migrate", &event)).await;
-    let output = invoked.context("the migration did not finish within two minutes")??;
+    let event = environment.checkout.root.join("events/migrate/empty.json");
+    let migrate = environment.invoke("Migrate", &event, &["--alone"]);
+    let output = timeout(MIGRATION, migrate).await;
+    let output = output.context("the migration did not finish within two minutes")??;
     if !output.status.success() {
         let out = String::from_utf8_lossy(&output.stdout);
         let err = String::from_utf8_lossy(&output.stderr);
         bail!("usher invoke Migrate failed:\n{err}{out}");
     }
-    report(&format!("tables of {} in PostgreSQL", environment.prefix));
+    report(&format!("tables of {prefix} in PostgreSQL"));
     Ok(keys)
 }

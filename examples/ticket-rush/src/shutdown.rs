@@ -1,7 +1,8 @@
 //! The signals that end a run: SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal is closed). The
 //! run then drains the host.
 
-use std::future::{Future, pending};
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -11,47 +12,32 @@ const HANGUP: u64 = 1;
 
 /// Receives the signals, which no longer kill this process.
 #[derive(Debug)]
-pub struct ShutdownSignal {
-    interrupt: Signal,
-    terminate: Signal,
-    /// `None` if SIGHUP is ignored, as under `nohup`.
-    hangup: Option<Signal>,
-}
+pub struct ShutdownSignal(Vec<(&'static str, Signal)>);
 
 impl ShutdownSignal {
-    /// Installs the handlers.
+    /// Installs the handlers. SIGHUP stays ignored if it is, as under `nohup`.
     pub fn listen() -> Result<Self> {
-        let take = |kind| signal(kind).context("cannot install a signal handler");
-        let hangup = if hangup_is_ignored() {
-            None
-        } else {
-            Some(take(SignalKind::hangup())?)
-        };
-        Ok(Self {
-            interrupt: take(SignalKind::interrupt())?,
-            terminate: take(SignalKind::terminate())?,
-            hangup,
-        })
+        let mut kinds = vec![
+            ("SIGINT", SignalKind::interrupt()),
+            ("SIGTERM", SignalKind::terminate()),
+        ];
+        if !hangup_is_ignored() {
+            kinds.push(("SIGHUP", SignalKind::hangup()));
+        }
+        let listen = |(name, kind)| anyhow::Ok((name, signal(kind)?));
+        let signals: Result<_> = kinds.into_iter().map(listen).collect();
+        signals.context("cannot install a signal handler").map(Self)
     }
 
     /// Waits for a signal and returns its name.
     pub async fn recv(&mut self) -> &'static str {
-        let Self {
-            interrupt,
-            terminate,
-            hangup,
-        } = self;
-        let hung_up = async {
-            match hangup {
-                Some(hangup) => hangup.recv().await,
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-            _ = hung_up => "SIGHUP",
-        }
+        poll_fn(|cx| {
+            let mut signals = self.0.iter_mut();
+            let arrived =
+                signals.find_map(|(name, signal)| signal.poll_recv(cx).is_ready().then_some(*name));
+            arrived.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// Runs the work until a signal arrives, which drops the work and is an error.

@@ -22,10 +22,6 @@ pub struct FunctionStatus {
     pub invocations: u64,
     /// Failed invocations.
     pub errors: u64,
-    /// Invocations refused at the concurrency limit.
-    pub throttles: u64,
-    /// Processes started.
-    pub cold_starts: u64,
     /// Its processes.
     pub instances: Vec<InstanceStatus>,
 }
@@ -53,8 +49,6 @@ pub struct InvocationStatus {
 pub struct MappingStatus {
     /// Logical id of its function.
     pub function: String,
-    /// Consumer group.
-    pub group: String,
     /// Completed records.
     pub records_done: u64,
     /// Batches that failed and were retried.
@@ -77,11 +71,6 @@ pub struct PartitionStatus {
 }
 
 impl HostStatus {
-    /// Finds a function by logical id.
-    pub fn function(&self, name: &str) -> Option<&FunctionStatus> {
-        self.functions.iter().find(|f| f.function == name)
-    }
-
     /// Finds the mapping of a function.
     pub fn mapping(&self, function: &str) -> Option<&MappingStatus> {
         self.mappings.iter().find(|m| m.function == function)
@@ -89,9 +78,7 @@ impl HostStatus {
 
     /// Process ids of all instances.
     pub fn processes(&self) -> impl Iterator<Item = u32> + '_ {
-        self.functions
-            .iter()
-            .flat_map(|f| &f.instances)
-            .filter_map(|i| i.pid)
+        let instances = self.functions.iter().flat_map(|f| &f.instances);
+        instances.filter_map(|i| i.pid)
     }
 }

@@ -31,10 +31,8 @@ pub async fn ensure(brokers: &str, topic: &str, partitions: i32) -> Result<bool>
     let topic_settings = NewTopic::new(topic, partitions, TopicReplication::Fixed(1))
         .set("message.timestamp.type", "LogAppendTime");
     let answers = admin.create_topics([&topic_settings], &options).await;
-    let answers = answers.with_context(|| {
-        format!("Kafka at {brokers} does not answer: scripts/servers start kafka")
-    })?;
-    match answers.first() {
+    let away = || format!("Kafka at {brokers} does not answer: scripts/servers start kafka");
+    match answers.with_context(away)?.first() {
         Some(Ok(_)) => Ok(true),
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
         Some(Err((topic, code))) => bail!("cannot create topic {topic}: {code}"),
@@ -46,10 +44,8 @@ pub async fn ensure(brokers: &str, topic: &str, partitions: i32) -> Result<bool>
 pub async fn remove(brokers: &str, topic: &str) -> Result<()> {
     let (admin, options) = admin(brokers)?;
     let answers = admin.delete_topics(&[topic], &options).await;
-    match answers
-        .with_context(|| format!("Kafka at {brokers} does not answer"))?
-        .first()
-    {
+    let away = || format!("Kafka at {brokers} does not answer");
+    match answers.with_context(away)?.first() {
         Some(Err((topic, code))) if *code != RDKafkaErrorCode::UnknownTopicOrPartition => {
             bail!("cannot delete topic {topic}: {code}")
         }

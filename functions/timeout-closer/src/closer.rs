@@ -34,12 +34,10 @@ pub struct Closer {
 impl Closer {
     /// Opens real adapters. Each connects on first use.
     pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
-        let names = &settings.names;
+        let Settings { names, streams, .. } = &settings;
         let gate = Gate::connect(settings.redis.as_str(), names.clone(), GATE_TIMEOUT)?;
         let store = Store::connect(settings.database.as_str(), names, settings.connections)?;
-        let changes = settings
-            .streams
-            .changed_announcer(settings.streams.link()?, names);
+        let changes = streams.changed_announcer(streams.link()?, names);
         let tracer = Tracer::start(settings.traces.as_ref(), names, Duration::ZERO);
         Ok(Self {
             settings,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use lambda_batch::Tick;
 
 use crate::closer::Closer;
-use crate::jobs::{GateRefiller, JobError, Sweep, due_order_closer};
+use crate::jobs::{JobError, Sweep, due_order_closer, refill_gates};
 use crate::report::{SweepReport, TickReport};
 
 /// No work starts within this time of the deadline, or within a quarter of the tick if that is
@@ -60,14 +60,7 @@ impl Closer {
     async fn refill_gates(&self, until: Instant, report: &mut TickReport) -> Result<(), JobError> {
         let now = Instant::now();
         let until = now + until.saturating_duration_since(now) / 2;
-        let refiller = GateRefiller {
-            gate: &self.gate,
-            store: &self.store,
-            topic: &self.settings.topic,
-        };
-        refiller
-            .run(&|| Instant::now() >= until, &mut report.fillings)
-            .await
+        refill_gates(self, &|| Instant::now() >= until, &mut report.fillings).await
     }
 
     /// Measured by the wall clock, because the monotonic clock stands still while Lambda freezes

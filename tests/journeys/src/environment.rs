@@ -1,7 +1,6 @@
 //! The environment of one journey.
 
 use std::path::Path;
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -117,10 +116,7 @@ impl TestEnvironment {
 
     /// A buyer with a token.
     pub fn buyer(&self, user: &str) -> Result<Buyer> {
-        Ok(Buyer {
-            user: user.to_owned(),
-            token: self.keys.token(user, None, TOKEN)?,
-        })
+        self.keys.buyer(user, None, TOKEN)
     }
 
     /// Opens a sale of one category at 1000 cents; returns the program's id.
@@ -131,10 +127,8 @@ impl TestEnvironment {
         pay_window: Duration,
         limit: u32,
     ) -> Result<String> {
-        let seller = Buyer {
-            user: "seller".to_owned(),
-            token: self.keys.token("seller", Some("programs:write"), TOKEN)?,
-        };
+        let scope = Some("programs:write");
+        let seller = self.keys.buyer("seller", scope, TOKEN)?;
         let category = json!({ "name": "All", "rows": rows, "seats_per_row": seats_per_row,
         "price_cents": 1000 });
         let program = json!({
@@ -214,7 +208,8 @@ impl TestEnvironment {
     pub async fn audited(&self, arguments: &[&str]) -> Result<()> {
         let mut last = String::new();
         let passed = until("the audit passes", async || {
-            let output = self.audit(arguments)?;
+            let mut audit = self.environment.audit(&self.folder.path().join("log"))?;
+            let output = audit.args(arguments).output().await?;
             last = format!(
                 "{}{}",
                 String::from_utf8_lossy(&output.stdout),
@@ -229,27 +224,9 @@ impl TestEnvironment {
         Ok(())
     }
 
-    fn audit(&self, arguments: &[&str]) -> Result<Output> {
-        let servers = &self.environment.servers;
-        let mut audit = Command::new(self.environment.checkout.program("audit")?);
-        audit.args([
-            "--env",
-            &self.environment.prefix,
-            "--database-url",
-            &servers.database_url,
-        ]);
-        audit
-            .args(["--redis-url", &servers.redis_url])
-            .args(arguments);
-        Ok(audit
-            .arg("--logs")
-            .arg(self.folder.path().join("log"))
-            .output()?)
-    }
-
     /// Invokes a function with a sample event; returns exit code and answer.
     pub async fn invoke(&self, function: &str, event: &Path) -> Result<(i32, serde_json::Value)> {
-        let output = self.environment.invoke(function, event).await?;
+        let output = self.environment.invoke(function, event, &[]).await?;
         let code = output.status.code().context("usher invoke was killed")?;
         let answer = serde_json::from_slice(&output.stdout);
         let answer = answer.with_context(|| {

@@ -10,6 +10,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::plan::{BuyerPlan, OrderPlan, Outcome, Repetition};
 use super::tally::Tally;
 
+/// Status codes of answers after which a client repeats its request; 0: no answer.
+const TEMPORARY: [u16; 6] = [0, 429, 500, 502, 503, 504];
+
 /// State that all buyers share.
 #[derive(Debug, Clone)]
 pub(crate) struct Rush {
@@ -73,17 +76,14 @@ impl Rush {
                 }
                 (409, Some("sold_out")) => return self.give_up("sold out"),
                 (409, Some("limit_reached")) => return self.give_up("limit reached"),
-                (0 | 429 | 500 | 502 | 503 | 504, _) => {
+                (http, code) if TEMPORARY.contains(&http) => {
                     self.tally.refused(&answer);
-                    if (impatient && answer.http == 503 && answer.code().is_some())
-                        || Instant::now() > self.give_up_at
-                    {
+                    let refused = http == 503 && code.is_some();
+                    if (impatient && refused) || Instant::now() > self.give_up_at {
                         return self.give_up("gave up");
                     }
-                    sleep(Duration::from_millis(
-                        300 + 1000 * answer.retry_after.unwrap_or(0).min(2),
-                    ))
-                    .await;
+                    let pause = 300 + 1000 * answer.retry_after.unwrap_or(0).min(2);
+                    sleep(Duration::from_millis(pause)).await;
                 }
                 _ => {
                     self.tally.unexpected("order", &answer);
@@ -105,30 +105,28 @@ impl Rush {
         selection: &SeatSelection,
         key: &str,
     ) -> Answer {
-        match plan.clicks {
-            Repetition::Once => self.order(buyer, plan.category, selection, key).await,
+        let order = async || {
+            let _permit = self.permits.acquire().await;
+            let (api, program) = (&self.api, &self.program);
+            api.order(buyer, program, plan.category, selection, Some(key), 0)
+                .await
+        };
+        let (one, other) = match plan.clicks {
+            Repetition::Once => return order().await,
             Repetition::Double => {
                 self.tally.count("double click");
-                let both = tokio::join!(
-                    self.order(buyer, plan.category, selection, key),
-                    self.order(buyer, plan.category, selection, key)
-                );
-                self.same_order(both.0, both.1)
+                tokio::join!(order(), order())
             }
             Repetition::Again => {
-                let first = self.order(buyer, plan.category, selection, key).await;
+                let first = order().await;
                 if !first.ok() {
                     return first;
                 }
                 self.tally.count("repeated request");
-                let again = self.order(buyer, plan.category, selection, key).await;
-                self.same_order(first, again)
+                (first, order().await)
             }
-        }
-    }
-
-    /// Checks that two answers to one key name at most one order.
-    fn same_order(&self, one: Answer, other: Answer) -> Answer {
+        };
+        // Two answers to one key name at most one order.
         if let (Some(a), Some(b)) = (one.order(), other.order())
             && a.order != b.order
         {
@@ -137,85 +135,69 @@ impl Rush {
         if one.ok() { one } else { other }
     }
 
-    async fn order(
-        &self,
-        buyer: &Buyer,
-        category: u32,
-        selection: &SeatSelection,
-        key: &str,
-    ) -> Answer {
-        let _permit = self.permits.acquire().await;
-        self.api
-            .order(buyer, &self.program, category, selection, Some(key), 0)
-            .await
-    }
-
     async fn follow(&self, buyer: &Buyer, placed: &PlacedOrder, outcome: Outcome) {
-        let order = placed.order.as_str();
-        let amount = placed.amount_cents;
-        let reference = |n: u32| format!("pay-{order}-{n}");
+        let pay = |n| self.pay(placed, n);
         match outcome {
-            Outcome::Pay => self.pay(order, &reference(1), amount).await,
+            Outcome::Pay => pay(1).await,
             Outcome::PayNotifiedTwice => {
-                let first = reference(1);
-                tokio::join!(
-                    self.pay(order, &first, amount),
-                    self.pay(order, &first, amount)
-                );
+                tokio::join!(pay(1), pay(1));
             }
             Outcome::PayTwice => {
-                let first = reference(1);
-                let second = reference(2);
-                tokio::join!(
-                    self.pay(order, &first, amount),
-                    self.pay(order, &second, amount)
-                );
+                tokio::join!(pay(1), pay(2));
             }
-            Outcome::Cancel => self.cancel(buyer, order).await,
+            Outcome::Cancel => self.cancel(buyer, &placed.order).await,
             Outcome::Expire => self.tally.count("not paid"),
             Outcome::PayLate => {
                 self.tally.count("paid too late");
-                self.pay(order, &reference(1), amount).await;
+                pay(1).await;
             }
         }
     }
 
-    /// Repeats the notification until it is answered, as the provider does.
-    async fn pay(&self, order: &str, reference: &str, amount: i64) {
-        loop {
-            let permit = self.permits.acquire().await;
-            let answer = self.api.pay(order, reference, amount).await;
-            drop(permit);
-            match (answer.http, answer.text("result")) {
-                (200, Some("applied")) => {
-                    self.tally.count("payment applied");
-                    return self.tally.seen(order, "paid");
-                }
-                (200, Some("duplicate")) => return self.tally.count("payment notified twice"),
-                (200, Some("unmatched")) => {
-                    return self.tally.count("payment came before its order");
-                }
-                (200, Some("to_refund")) => return self.tally.count("payment to be refunded"),
-                (0 | 429 | 500 | 502 | 503 | 504, _) => sleep(Duration::from_millis(500)).await,
-                _ => return self.tally.unexpected("payment", &answer),
+    /// Payment number `n` of an order.
+    async fn pay(&self, placed: &PlacedOrder, n: u32) {
+        let order = &placed.order;
+        let reference = format!("pay-{order}-{n}");
+        let pay = || self.api.pay(order, &reference, placed.amount_cents);
+        let answer = self.until_answered(pay).await;
+        match (answer.http, answer.text("result")) {
+            (200, Some("applied")) => {
+                self.tally.count("payment applied");
+                self.tally.seen(order, "paid");
             }
+            (200, Some("duplicate")) => self.tally.count("payment notified twice"),
+            (200, Some("unmatched")) => self.tally.count("payment came before its order"),
+            (200, Some("to_refund")) => self.tally.count("payment to be refunded"),
+            _ => self.tally.unexpected("payment", &answer),
         }
     }
 
     async fn cancel(&self, buyer: &Buyer, order: &str) {
+        let cancel = || self.api.cancel(buyer, order);
+        let answer = self.until_answered(cancel).await;
+        match (answer.http, answer.text("status")) {
+            (200, Some(status)) => {
+                self.tally.count("cancelled");
+                self.tally.seen(order, status);
+            }
+            (409, _) => {}
+            _ => self.tally.unexpected("cancel", &answer),
+        }
+    }
+
+    /// Repeats a request until its answer is final, as the provider repeats a notification.
+    pub(crate) async fn until_answered<F>(&self, request: impl Fn() -> F) -> Answer
+    where
+        F: Future<Output = Answer>,
+    {
         loop {
             let permit = self.permits.acquire().await;
-            let answer = self.api.cancel(buyer, order).await;
+            let answer = request().await;
             drop(permit);
-            match (answer.http, answer.text("status")) {
-                (200, Some(status)) => {
-                    self.tally.count("cancelled");
-                    return self.tally.seen(order, status);
-                }
-                (409, _) => return,
-                (0 | 429 | 500 | 502 | 503 | 504, _) => sleep(Duration::from_millis(500)).await,
-                _ => return self.tally.unexpected("cancel", &answer),
+            if !TEMPORARY.contains(&answer.http) {
+                return answer;
             }
+            sleep(Duration::from_millis(500)).await;
         }
     }
 }

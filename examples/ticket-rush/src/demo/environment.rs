@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use super::buyer::Rush;
 use super::plan::Hall;
 use super::tally::Tally;
+use super::{DELIVERY, PAY_WINDOW};
 use crate::output;
 
 /// Key of the payment provider, as in usher.toml.
@@ -29,6 +30,8 @@ pub(crate) const WEBHOOK_SECRET: &str = "for-this-machine-only";
 const MAX_IN_FLIGHT: usize = 24;
 /// Lifetime of tokens, longer than the demo.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(30);
+/// Ticket limit of one buyer.
+const USER_LIMIT: u32 = 6;
 
 /// Environment of one run.
 pub(crate) struct DemoEnvironment {
@@ -42,7 +45,7 @@ pub(crate) struct DemoEnvironment {
 
 impl DemoEnvironment {
     /// Creates an environment, ready for `usher up`.
-    pub(crate) async fn prepare(delivery: Duration) -> Result<Self> {
+    pub(crate) async fn prepare() -> Result<Self> {
         let mut environment = crate::environment("demo")?;
         // First, since the following removes earlier environments from the servers.
         let checkout = DataFolderLock::claim(&environment.checkout.data())?;
@@ -54,106 +57,64 @@ impl DemoEnvironment {
         // A state folder per run: its lock shows whether the host of the environment runs.
         environment.state = folder.join("state");
         let parameters = [
-            ("PayWindowSeconds", 20),
+            ("PayWindowSeconds", PAY_WINDOW.as_secs().into()),
             ("MinPayWindowSeconds", 10),
             ("PublishWindowMs", 8000),
-            ("DeliveryTimeoutMs", delivery.as_millis()),
+            ("DeliveryTimeoutMs", DELIVERY.as_millis()),
             ("SweepEverySeconds", 2),
             ("LeaseMs", 5000),
         ];
-        environment.parameters = parameters
-            .map(|(name, value)| (name.to_owned(), value.to_string()))
-            .to_vec();
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_string()));
+        environment.parameters = parameters.to_vec();
         let client_log = ClientLog::create(&folder)?;
         output::title(&format!("Environment \"{}\"", environment.prefix));
         let keys = prepare(&environment, output::done).await?;
         // As late as possible: nothing reserves the ports until the host listens.
         environment.http = free_address(environment.http)?;
         environment.control = free_address(environment.control)?;
-        let api = ApiClient::new(
-            &format!("http://{}", environment.http),
-            WEBHOOK_SECRET,
-            client_log,
-        )?;
+        let base = format!("http://{}", environment.http);
         Ok(Self {
+            api: ApiClient::new(&base, WEBHOOK_SECRET, client_log)?,
             environment,
             folder,
             keys,
-            api,
             _locks: (checkout, owned),
         })
     }
 
-    /// Opens the sale. Also returns the buyer who orders during the outage.
-    pub(crate) async fn open_sale(
-        &self,
-        hall: Hall,
-        pay_window: Duration,
-        limit: u32,
-        span: Duration,
-    ) -> Result<(Rush, Buyer)> {
+    /// Opens the sale, in which buyers arrive within `span`.
+    pub(crate) async fn open_sale(&self, hall: Hall, span: Duration) -> Result<Rush> {
         output::title("The sale opens");
-        let seller = self.officer("seller", "programs:write")?;
-        let answer = self
-            .api
-            .create_program(&seller, &hall.program(pay_window, limit))
-            .await;
+        let seller = self.user("seller", Some("programs:write"))?;
+        let program = hall.program(PAY_WINDOW, USER_LIMIT);
+        let answer = self.api.create_program(&seller, &program).await;
         let Some(program) = answer.text("id") else {
             bail!("cannot open the sale: {} {}", answer.http, answer.body);
         };
+        let (seats, seconds) = (hall.seats(), PAY_WINDOW.as_secs());
         output::done(&format!(
-            "program {program}: {} seats, {limit} tickets a buyer, {} s to pay",
-            hall.seats(),
-            pay_window.as_secs()
+            "program {program}: {seats} seats, {USER_LIMIT} tickets a buyer, {seconds} s to pay"
         ));
-        let rush = Rush {
+        Ok(Rush {
             api: self.api.clone(),
             program: program.to_owned(),
             tally: Tally::default(),
             permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             give_up_at: Instant::now() + span + Duration::from_secs(30),
-            timed_out_after: pay_window + Duration::from_secs(4),
-        };
-        Ok((rush, self.buyer("probe")?))
-    }
-
-    /// A buyer with a token.
-    pub(crate) fn buyer(&self, user: &str) -> Result<Buyer> {
-        Ok(Buyer {
-            user: user.to_owned(),
-            token: self.keys.token(user, None, TOKEN_LIFETIME)?,
+            timed_out_after: PAY_WINDOW + Duration::from_secs(4),
         })
     }
 
-    /// A client whose token has a scope.
-    pub(crate) fn officer(&self, user: &str, scope: &str) -> Result<Buyer> {
-        Ok(Buyer {
-            user: user.to_owned(),
-            token: self.keys.token(user, Some(scope), TOKEN_LIFETIME)?,
-        })
+    /// A user with a token. Buyers need no scope.
+    pub(crate) fn user(&self, user: &str, scope: Option<&str>) -> Result<Buyer> {
+        self.keys.buyer(user, scope, TOKEN_LIFETIME)
     }
 
     /// The command of the audit; fails if the program is missing.
     pub(crate) fn audit(&self) -> Result<Command> {
-        self.environment.checkout.program("audit")?;
-        Ok(self.audit_command())
-    }
-
-    /// The command of the audit.
-    pub(crate) fn audit_command(&self) -> Command {
-        let environment = &self.environment;
-        let mut audit = Command::new(environment.checkout.programs.join("audit"));
-        audit.args([
-            "--final",
-            "--env",
-            &environment.prefix,
-            "--database-url",
-            &environment.servers.database_url,
-        ]);
-        audit
-            .args(["--redis-url", &environment.servers.redis_url, "--logs"])
-            .arg(&self.folder);
-        audit
+        let mut audit = self.environment.audit(&self.folder)?;
+        audit.arg("--final");
+        Ok(audit)
     }
 }
 
@@ -163,9 +124,8 @@ async fn claim(environment: &mut Environment) -> Result<EnvironmentLock> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     for second in now..now + 10 {
         environment.prefix = format!("demo-{second}");
-        if let Some(owned) =
-            EnvironmentLock::claim(&environment.servers, &environment.prefix).await?
-        {
+        let owned = EnvironmentLock::claim(&environment.servers, &environment.prefix).await?;
+        if let Some(owned) = owned {
             return Ok(owned);
         }
     }
@@ -181,20 +141,21 @@ async fn remove_earlier(environment: &Environment, runs: &Path) -> Result<()> {
     for entry in entries {
         let folder = entry?.path();
         let forgotten = folder.join("forgotten");
-        if let Some(prefix) = folder
-            .file_name()
-            .and_then(|n| n.to_str())
-            .filter(|n| n.starts_with("demo-") && !forgotten.exists())
-        {
-            if let Some(process) = host_of(&folder.join("state"))? {
-                output::line(&format!(
-                    "environment {prefix} is not removed: its host still runs (process {process})"
-                ));
-                continue;
-            }
-            remove(&environment.servers, prefix).await?;
-            fs::write(&forgotten, "").context("cannot write the folder of an earlier run")?;
+        let name = folder.file_name().and_then(|name| name.to_str());
+        let Some(prefix) = name.filter(|name| name.starts_with("demo-")) else {
+            continue;
+        };
+        if forgotten.exists() {
+            continue;
         }
+        if let Some(process) = host_of(&folder.join("state"))? {
+            output::line(&format!(
+                "environment {prefix} is not removed: its host still runs (process {process})"
+            ));
+            continue;
+        }
+        remove(&environment.servers, prefix).await?;
+        fs::write(&forgotten, "").context("cannot write the folder of an earlier run")?;
     }
     Ok(())
 }

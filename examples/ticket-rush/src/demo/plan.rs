@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use ticket_rush::api::SeatSelection;
 
 /// Seats in one row of the big categories.
 const ROW: u32 = 40;
-/// Price of a ticket by category.
-const PRICES: [i64; 3] = [12_000, 6_500, 3_900];
+/// Name and price of each category.
+const CATEGORIES: [(&str, i64); 3] = [("Front", 12_000), ("Stalls", 6_500), ("Balcony", 3_900)];
 
 /// The hall: a small, popular front block, stalls and balcony.
 #[derive(Debug, Clone, Copy)]
@@ -46,17 +47,10 @@ impl Hall {
 
     /// The program as a request body.
     pub(crate) fn program(self, pay_window: Duration, limit: u32) -> Value {
-        let names = ["Front", "Stalls", "Balcony"];
-        let categories: Vec<Value> = (0..3)
-            .map(|c| {
-                json!({
-                    "name": names[c], "rows": self.rows[c], "seats_per_row": ROW,
-                    "price_cents": PRICES[c],
-                })
-            })
-            .collect();
+        let category = |(rows, (name, price))| json!({ "name": name, "rows": rows, "seats_per_row": ROW, "price_cents": price });
+        let categories = self.rows.into_iter().zip(CATEGORIES).map(category);
         json!({
-            "title": "The rush", "categories": categories,
+            "title": "The rush", "categories": categories.collect::<Vec<_>>(),
             "pay_window_seconds": pay_window.as_secs(), "user_limit": limit,
         })
     }
@@ -87,6 +81,23 @@ pub(crate) enum Outcome {
     PayLate,
 }
 
+/// How often buyers send an order, with weights.
+const CLICKS: [(u32, Repetition); 3] = [
+    (6, Repetition::Once),
+    (3, Repetition::Double),
+    (1, Repetition::Again),
+];
+
+/// What buyers do with accepted orders, with weights.
+const OUTCOMES: [(u32, Outcome); 6] = [
+    (10, Outcome::Pay),
+    (3, Outcome::PayNotifiedTwice),
+    (1, Outcome::PayTwice),
+    (3, Outcome::Cancel),
+    (2, Outcome::Expire),
+    (1, Outcome::PayLate),
+];
+
 /// One order of a plan.
 #[derive(Debug, Clone)]
 pub(crate) struct OrderPlan {
@@ -109,25 +120,20 @@ pub(crate) struct BuyerPlan {
 /// Plans of all buyers, who arrive within `span`.
 pub(crate) fn buyers(seed: u64, count: u32, hall: Hall, span: Duration) -> Vec<BuyerPlan> {
     let mut random = StdRng::seed_from_u64(seed);
-    (0..count)
-        .map(|n| buyer(&mut random, n, hall, span))
-        .collect()
-}
-
-fn buyer(random: &mut StdRng, n: u32, hall: Hall, span: Duration) -> BuyerPlan {
-    let orders = (0..random.random_range(1..=4))
-        .map(|_| order(random, hall))
-        .collect();
-    BuyerPlan {
-        user: format!("buyer-{n:04}"),
-        arrives: span.mul_f64(random.random_range(0.0..1.0)),
-        orders,
-        impatient: random.random_bool(0.2),
-    }
+    let buyer = |n| {
+        let orders = 0..random.random_range(1..=4);
+        BuyerPlan {
+            user: format!("buyer-{n:04}"),
+            orders: orders.map(|_| order(&mut random, hall)).collect(),
+            arrives: span.mul_f64(random.random_range(0.0..1.0)),
+            impatient: random.random_bool(0.2),
+        }
+    };
+    (0..count).map(buyer).collect()
 }
 
 fn order(random: &mut StdRng, hall: Hall) -> OrderPlan {
-    let category = *pick(random, &[(2, 0), (5, 1), (3, 2)]);
+    let category = pick(random, &[(2, 0), (5, 1), (3, 2)]);
     let selection = if random.random_bool(0.4) {
         SeatSelection::Seats(popular(random, hall, category))
     } else {
@@ -136,25 +142,8 @@ fn order(random: &mut StdRng, hall: Hall) -> OrderPlan {
     OrderPlan {
         category,
         selection,
-        clicks: *pick(
-            random,
-            &[
-                (6, Repetition::Once),
-                (3, Repetition::Double),
-                (1, Repetition::Again),
-            ],
-        ),
-        outcome: *pick(
-            random,
-            &[
-                (10, Outcome::Pay),
-                (3, Outcome::PayNotifiedTwice),
-                (1, Outcome::PayTwice),
-                (3, Outcome::Cancel),
-                (2, Outcome::Expire),
-                (1, Outcome::PayLate),
-            ],
-        ),
+        clicks: pick(random, &CLICKS),
+        outcome: pick(random, &OUTCOMES),
     }
 }
 
@@ -166,16 +155,10 @@ fn popular(random: &mut StdRng, hall: Hall, category: u32) -> Vec<u32> {
     (from..from + random.random_range(1..=3)).collect()
 }
 
-fn pick<'a, T>(random: &mut StdRng, choices: &'a [(u32, T)]) -> &'a T {
-    let total = choices.iter().map(|(weight, _)| weight).sum();
-    let mut at = random.random_range(0..total);
-    for (weight, choice) in choices {
-        if at < *weight {
-            return choice;
-        }
-        at -= weight;
-    }
-    &choices[choices.len() - 1].1
+/// One of the choices, by their weights.
+fn pick<T: Copy>(random: &mut StdRng, choices: &[(u32, T)]) -> T {
+    let choice = choices.choose_weighted(random, |(weight, _)| *weight);
+    choice.expect("every weight is positive").1
 }
 
 #[cfg(test)]

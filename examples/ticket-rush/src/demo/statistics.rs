@@ -1,11 +1,11 @@
 //! Compares the API statistics with the requests that the clients sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use ticket_rush::api::{ApiClient, Buyer};
-use ticket_rush::request_counts::{RequestCounts, RouteStatus};
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use ticket_rush::api::{ApiClient, Buyer, RequestCounts, RouteStatus};
 use tokio::time::{Instant, sleep};
 
 use crate::output;
@@ -15,6 +15,14 @@ const MAX_LAG: Duration = Duration::from_secs(30);
 /// The route of the statistics. It is excluded, since each read adds a call.
 const STATISTICS_ROUTE: &str = "GET /api-calls/statistics";
 
+/// The calls of one route and status.
+#[derive(Deserialize)]
+struct Group {
+    route: String,
+    status: u16,
+    calls: u64,
+}
+
 /// Waits until every call is recorded, prints the sums and compares them. Returns whether they
 /// agree.
 ///
@@ -22,13 +30,12 @@ const STATISTICS_ROUTE: &str = "GET /api-calls/statistics";
 /// missing (its instance was killed, or dropped it while Kafka was stopped), and a call without an
 /// answer may be recorded.
 pub(crate) async fn check(api: &ApiClient, operator: &Buyer, exact: bool) -> Result<bool> {
-    let sent = api.request_counts().clone();
+    let sent = api.request_counts();
     let until = Instant::now() + MAX_LAG;
     loop {
         let collected = collected(api, operator).await?;
         let comparison = Comparison::of(&collected, &sent);
-        if comparison.agrees(exact) && (exact || comparison.missing == 0) || Instant::now() > until
-        {
+        if comparison.agrees(exact) && comparison.missing == 0 || Instant::now() > until {
             show(&collected);
             return Ok(comparison.report(exact));
         }
@@ -39,34 +46,23 @@ pub(crate) async fn check(api: &ApiClient, operator: &Buyer, exact: bool) -> Res
 /// Recorded calls by route and status.
 async fn collected(api: &ApiClient, operator: &Buyer) -> Result<BTreeMap<RouteStatus, u64>> {
     let answer = api.statistics(operator, "by=route,status").await;
-    ensure!(
-        answer.http == 200,
-        "cannot read the API statistics: {} {}",
-        answer.http,
-        answer.body
-    );
-    let groups = answer.body["groups"]
-        .as_array()
-        .context("statistics have groups")?;
-    let mut sums = BTreeMap::new();
-    for group in groups {
-        let route = group["route"].as_str().context("a group has a route")?;
-        let status = group["status"].as_u64().context("a group has a status")?;
-        let calls = group["calls"].as_u64().context("a group has calls")?;
-        if route != STATISTICS_ROUTE {
-            sums.insert((route.to_owned(), status as u16), calls);
-        }
-    }
-    Ok(sums)
+    let groups = Vec::<Group>::deserialize(&answer.body["groups"]);
+    let (http, body) = (answer.http, &answer.body);
+    let groups =
+        groups.with_context(|| format!("cannot read the API statistics: {http} {body}"))?;
+    let counted = groups
+        .into_iter()
+        .filter(|group| group.route != STATISTICS_ROUTE);
+    Ok(counted
+        .map(|group| ((group.route, group.status), group.calls))
+        .collect())
 }
 
 fn show(collected: &BTreeMap<RouteStatus, u64>) {
     let mut routes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for ((route, status), calls) in collected {
-        routes
-            .entry(route)
-            .or_default()
-            .push(format!("{status}: {calls}"));
+        let sums = routes.entry(route).or_default();
+        sums.push(format!("{status}: {calls}"));
     }
     for (route, sums) in routes {
         output::line(&format!("{route:<32} {}", sums.join("  ")));
@@ -88,26 +84,21 @@ struct Comparison {
 
 impl Comparison {
     fn of(collected: &BTreeMap<RouteStatus, u64>, sent: &RequestCounts) -> Self {
-        let answered = sent.by_route_and_status();
-        let answered: BTreeMap<_, _> = answered
-            .into_iter()
-            .filter(|((route, _), _)| route != STATISTICS_ROUTE)
-            .collect();
         let mut found = Self {
-            uncertain: sent.uncertain(),
+            uncertain: sent.uncertain,
             ..Self::default()
         };
-        let of = |map: &BTreeMap<RouteStatus, u64>, key| map.get(key).copied().unwrap_or_default();
-        for key in answered
-            .keys()
-            .chain(collected.keys().filter(|key| !answered.contains_key(key)))
+        let keys: BTreeSet<_> = sent.answered.keys().chain(collected.keys()).collect();
+        for key in keys
+            .into_iter()
+            .filter(|(route, _)| route != STATISTICS_ROUTE)
         {
-            let there = of(collected, key);
-            let here = of(&answered, key);
-            found.recorded += there;
-            found.sent += here;
-            found.missing += here.saturating_sub(there);
-            found.extra += there.saturating_sub(here);
+            let recorded = collected.get(key).copied().unwrap_or_default();
+            let answered = sent.answered.get(key).copied().unwrap_or_default();
+            found.recorded += recorded;
+            found.sent += answered;
+            found.missing += answered.saturating_sub(recorded);
+            found.extra += recorded.saturating_sub(answered);
         }
         found
     }
@@ -128,21 +119,19 @@ impl Comparison {
             extra,
             uncertain,
         } = self;
-        let right = self.agrees(exact);
-        let counts = format!("{recorded} calls recorded, {sent} answers counted by the clients");
-        match (right, missing + extra + uncertain) {
-            (true, 0) => output::done(&format!("{counts}: equal by route and status")),
-            (true, _) => output::done(&format!(
-                "{counts}: {missing} not recorded (killed, or dropped while Kafka was stopped), {extra} recorded \
+        let correct = self.agrees(exact);
+        let result = match (correct, missing + extra + uncertain) {
+            (true, 0) => "equal by route and status".to_owned(),
+            (true, _) => format!(
+                "{missing} not recorded (killed, or dropped while Kafka was stopped), {extra} recorded \
                  without an answer ({uncertain} requests were not answered by the function)"
-            )),
-            (false, _) => {
-                output::fault(&format!(
-                    "{counts}: {missing} missing, {extra} too many; {uncertain} requests without an answer"
-                ));
-            }
-        }
-        right
+            ),
+            (false, _) => format!(
+                "{missing} missing, {extra} too many; {uncertain} requests without an answer"
+            ),
+        };
+        let counts = format!("{recorded} calls recorded, {sent} answers counted by the clients");
+        output::checked(correct, &format!("{counts}: {result}"))
     }
 }
 

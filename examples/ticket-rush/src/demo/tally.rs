@@ -22,13 +22,19 @@ impl Accepted {
     }
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    named: BTreeMap<&'static str, u64>,
-    accepted: BTreeMap<String, Accepted>,
-    without_retry_after: u64,
-    slowest_refusal: Duration,
-    unexpected: Vec<String>,
+/// What the buyers received.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    /// Number of events by name.
+    pub named: BTreeMap<&'static str, u64>,
+    /// Orders by number.
+    pub accepted: BTreeMap<String, Accepted>,
+    /// Number of 503 problems without Retry-After.
+    pub without_retry_after: u64,
+    /// Duration of the slowest 503 problem.
+    pub slowest_refusal: Duration,
+    /// Answers that must not occur.
+    pub unexpected: Vec<String>,
 }
 
 /// Shared by all buyers.
@@ -40,23 +46,23 @@ impl Tally {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The counts so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.lock().clone()
+    }
+
     /// Counts one event.
     pub(crate) fn count(&self, what: &'static str) {
         *self.lock().named.entry(what).or_default() += 1;
     }
 
-    /// Number of events.
-    pub(crate) fn of(&self, what: &'static str) -> u64 {
-        self.lock().named.get(what).copied().unwrap_or_default()
-    }
-
     /// Records an accepted order; repeated answers have no effect.
     pub(crate) fn accepted(&self, buyer: &Buyer, order: &str, status: &str) {
-        let mut counts = self.lock();
         let accepted = Accepted {
             buyer: buyer.clone(),
             last_seen: status.to_owned(),
         };
+        let mut counts = self.lock();
         counts.accepted.entry(order.to_owned()).or_insert(accepted);
     }
 
@@ -67,37 +73,19 @@ impl Tally {
         }
     }
 
-    /// Orders by number.
-    pub(crate) fn orders(&self) -> BTreeMap<String, Accepted> {
-        self.lock().accepted.clone()
-    }
-
     /// Counts a temporary refusal, with its Retry-After and its duration.
     pub(crate) fn refused(&self, answer: &Answer) {
-        let mut counts = self.lock();
-        *counts.named.entry("try again later").or_default() += 1;
+        self.count("try again later");
         if answer.http == 503 && answer.code().is_some() {
+            let mut counts = self.lock();
             counts.without_retry_after += u64::from(answer.retry_after.is_none());
             counts.slowest_refusal = counts.slowest_refusal.max(answer.took);
         }
     }
 
-    /// Number of 503 problems without Retry-After, and the duration of the slowest one.
-    pub(crate) fn refusals(&self) -> (u64, Duration) {
-        let counts = self.lock();
-        (counts.without_retry_after, counts.slowest_refusal)
-    }
-
     /// Records an answer that must not occur.
     pub(crate) fn unexpected(&self, what: &str, answer: &Answer) {
-        let mut counts = self.lock();
-        counts
-            .unexpected
-            .push(format!("{what}: {} {}", answer.http, answer.body));
-    }
-
-    /// All answers that must not occur.
-    pub(crate) fn unexpected_answers(&self) -> Vec<String> {
-        self.lock().unexpected.clone()
+        let answer = format!("{what}: {} {}", answer.http, answer.body);
+        self.lock().unexpected.push(answer);
     }
 }

@@ -34,7 +34,7 @@ use shared::store::StoreError;
 use crate::closer::Closer;
 use crate::report::SweepReport;
 
-pub use gate_refiller::GateRefiller;
+pub use gate_refiller::refill_gates;
 
 /// Why a job ended early. Its effects stay; its next run continues.
 #[derive(Debug, thiserror::Error)]

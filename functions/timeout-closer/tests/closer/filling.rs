@@ -5,22 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use shared::gate::InstallState;
 use shared::sale::Status;
 use timeout_closer::RefillCounts;
-use timeout_closer::jobs::GateRefiller;
+use timeout_closer::jobs::refill_gates;
 
 use crate::environment::{APPENDED_MS, TestEnvironment, with};
 
 /// Runs the refiller alone. `is_late` ends it.
 async fn refill(env: &TestEnvironment, is_late: &(dyn Fn() -> bool + Sync)) -> RefillCounts {
     let mut counts = RefillCounts::default();
-    let refiller = GateRefiller {
-        gate: &env.gate,
-        store: &env.store,
-        topic: &env.names.topic("order-create"),
-    };
-    refiller
-        .run(is_late, &mut counts)
-        .await
-        .expect("the servers run");
+    let filled = refill_gates(&env.closer(&[]), is_late, &mut counts).await;
+    filled.expect("the servers run");
     counts
 }
 

@@ -10,7 +10,7 @@ use ticket_rush::prepare::prepare;
 use ticket_rush::remove::remove;
 
 fn events(env: &TestEnvironment, folder: &str) -> Result<Vec<(String, PathBuf)>> {
-    let folder = env.environment.checkout.file("events").join(folder);
+    let folder = env.environment.checkout.root.join("events").join(folder);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
@@ -191,7 +191,11 @@ async fn another_environment_is_prepared_beside_a_host() -> Result<()> {
     let refused = other
         .invoke(
             "Migrate",
-            &env.environment.checkout.file("events/migrate/empty.json"),
+            &env.environment
+                .checkout
+                .root
+                .join("events/migrate/empty.json"),
+            &[],
         )
         .await?;
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
@@ -213,7 +217,7 @@ async fn an_invalid_event_is_refused_before_the_start() -> Result<()> {
         ("events/migrate/empty.json", "Unknown", "Unknown"),
     ] {
         let path: &Path = event.as_ref();
-        let output = env.environment.invoke(function, path).await?;
+        let output = env.environment.invoke(function, path, &[]).await?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
             !output.status.success() && said.contains(named),

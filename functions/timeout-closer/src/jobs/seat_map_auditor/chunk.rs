@@ -14,9 +14,9 @@ use shared::gate::{
     Audit, AuditedChunk, Gate, OrderAt, ProgramRef, Release, Settle, SettleTo, StoredTickets,
     TicketCount, TimeoutJob,
 };
-use shared::message::{CategoryNo, OrderNumber, SeatIndex, UserId};
+use shared::message::{OrderNumber, SeatIndex, UserId};
 use shared::reconcile::reconcile;
-use shared::sale::{Layout, SeatPlace};
+use shared::sale::{Category, SeatPlace};
 use shared::store::{OrderRow, Store};
 
 use super::differences::{Owner, differences};
@@ -28,40 +28,28 @@ const REARM_MS: u64 = 2_000;
 /// Maximum seats of one settle call.
 const MAX_SEATS: usize = 20;
 
-/// A chunk of a category's seats.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Chunk {
-    pub(super) category: CategoryNo,
-    pub(super) layout: Layout,
-    pub(super) number: u32,
-}
-
-impl Chunk {
-    /// `None` if the layout has no such chunk.
-    fn seats(self) -> Option<RangeInclusive<SeatIndex>> {
-        let last = self.layout.chunk_seats(self.number).checked_sub(1)?;
-        let seat = |offset| {
-            self.layout.seat(SeatPlace {
-                chunk: self.number,
-                offset,
-            })
-        };
-        Some(seat(0)?..=seat(last)?)
-    }
-}
-
-/// Compares and repairs one chunk.
+/// Compares and repairs one chunk of a category's seats.
 pub(super) struct ChunkAuditor<'a> {
     pub(super) gate: &'a Gate,
     pub(super) store: &'a Store,
     pub(super) at: ProgramRef,
-    pub(super) chunk: Chunk,
+    pub(super) category: &'a Category,
+    /// Number of the chunk.
+    pub(super) chunk: u32,
 }
 
 impl ChunkAuditor<'_> {
+    /// `None` if the layout has no such chunk.
+    fn seats(&self) -> Option<RangeInclusive<SeatIndex>> {
+        let (layout, chunk) = (self.category.layout, self.chunk);
+        let last = layout.chunk_seats(chunk).checked_sub(1)?;
+        let seat = |offset| layout.seat(SeatPlace { chunk, offset });
+        Some(seat(0)?..=seat(last)?)
+    }
+
     /// Returns whether the program's other chunks can be compared as well.
     pub(super) async fn compare(&self, report: &mut SweepReport) -> Result<bool, JobError> {
-        let Some(seats) = self.chunk.seats() else {
+        let Some(seats) = self.seats() else {
             return Ok(false);
         };
         // The gate is read first: an order is reserved before it is stored, so an owner read now
@@ -72,7 +60,7 @@ impl ChunkAuditor<'_> {
             Audit::NoSuchChunk | Audit::Damaged => {
                 tracing::error!(
                     alarm = "gate_map_damaged", program = %self.at.id,
-                    category = %self.chunk.category, chunk = self.chunk.number,
+                    category = %self.category.no, chunk = self.chunk,
                     "the gate's seat map is not the program's; the next request fills it again"
                 );
                 report.mended += 1;
@@ -99,10 +87,11 @@ impl ChunkAuditor<'_> {
     }
 
     async fn audit(&self, releases: &[Release]) -> Result<Audit, JobError> {
-        let Chunk {
-            category, number, ..
-        } = self.chunk;
-        Ok(self.gate.audit(self.at, category, number, releases).await?)
+        let category = self.category.no;
+        Ok(self
+            .gate
+            .audit(self.at, category, self.chunk, releases)
+            .await?)
     }
 
     async fn holders(
@@ -148,7 +137,7 @@ impl ChunkAuditor<'_> {
             };
             for seats in seats.chunks(MAX_SEATS) {
                 let settle = Settle {
-                    seats: Some((self.chunk.category, seats.to_vec())),
+                    seats: Some((self.category.no, seats.to_vec())),
                     to: SettleTo::Gone { forget_key: false },
                     ..Settle::gone(at)
                 };
@@ -166,7 +155,7 @@ impl ChunkAuditor<'_> {
             let reserved = self.gate.reserved_seats(self.at).await?;
             // Rows are read after the reservations: if a reservation was stored in between, its row
             // holds its seats.
-            let Some(seats) = self.chunk.seats() else {
+            let Some(seats) = self.seats() else {
                 return Ok(0);
             };
             let rows = self.orders(self.holders(&seats).await?).await?;

@@ -9,13 +9,12 @@ mod position;
 
 use shared::gate::{InstallState, ProgramRef};
 use shared::message::ProgramId;
-use shared::sale::Program;
 
 use super::{JobError, Sweep};
 use crate::closer::Closer;
 use crate::report::SweepReport;
 
-use chunk::{Chunk, ChunkAuditor};
+use chunk::ChunkAuditor;
 use position::RoundPosition;
 
 /// Name of this round's position in Postgres.
@@ -120,7 +119,16 @@ impl Round<'_, '_> {
             return Ok(true);
         };
         self.left += 1;
-        for (position, chunk) in chunks(&program) {
+        let chunks = program.categories.iter().flat_map(|category| {
+            let chunks = 0..category.layout.chunks();
+            chunks.map(move |chunk| (category, chunk))
+        });
+        for (category, chunk) in chunks {
+            let position = RoundPosition {
+                program: at.id.get(),
+                category: category.no.get(),
+                chunk,
+            };
             if position < self.next {
                 continue;
             }
@@ -133,6 +141,7 @@ impl Round<'_, '_> {
                 gate,
                 store,
                 at,
+                category,
                 chunk,
             };
             if !auditor.compare(self.sweep.report).await? {
@@ -153,23 +162,4 @@ fn warn(program: ProgramId, before: SweepReport, after: SweepReport) {
             "the gate contradicted Postgres or its own counters and was repaired"
         );
     }
-}
-
-/// All chunks of a program, ascending.
-fn chunks(program: &Program) -> impl Iterator<Item = (RoundPosition, Chunk)> {
-    program.categories.iter().flat_map(|category| {
-        (0..category.layout.chunks()).map(|number| {
-            let position = RoundPosition {
-                program: program.id.get(),
-                category: category.no.get(),
-                chunk: number,
-            };
-            let chunk = Chunk {
-                category: category.no,
-                layout: category.layout,
-                number,
-            };
-            (position, chunk)
-        })
-    })
 }
