@@ -2,6 +2,7 @@
 
 use core::net::IpAddr; // core has addresses, and no sockets
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,17 +12,18 @@ use crate::message::{
 };
 
 /// Sent by storefront to `{env}-api-call`, without a key. Schema version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(remote = "Self")]
-#[schemars(!remote)]
+#[cfg_attr(test, schemars(!remote))]
 pub struct ApiCall {
     /// Schema version: 1.
-    #[schemars(range(min = 1, max = 1))]
+    #[cfg_attr(test, schemars(range(min = 1, max = 1)))]
     pub v: u16,
     /// Identity of the call.
     pub id: CallId,
     /// When it arrived, milliseconds since 1970 by the clock of the answering process.
-    #[schemars(range(min = 0, max = 253_402_300_799_999_i64))]
+    #[cfg_attr(test, schemars(range(min = 0, max = 253_402_300_799_999_i64)))]
     pub at_ms: i64,
     /// HTTP method.
     pub method: CallMethod,
@@ -30,10 +32,10 @@ pub struct ApiCall {
     /// Path and query of the request.
     pub url: CallUrl,
     /// HTTP status of the response.
-    #[schemars(range(min = 100, max = 599))]
+    #[cfg_attr(test, schemars(range(min = 100, max = 599)))]
     pub status: u16,
     /// Time to the response, microseconds, at most an hour.
-    #[schemars(range(min = 0, max = 3_600_000_000_u64))]
+    #[cfg_attr(test, schemars(range(min = 0, max = 3_600_000_000_u64)))]
     pub duration_us: u64,
     /// Kind of client.
     pub client: CallClient,

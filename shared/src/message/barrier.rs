@@ -1,5 +1,6 @@
 //! `Barrier`: a record of the orders' topic that requests nothing.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +12,11 @@ use super::values::Nonce;
 /// barrier therefore proves that order-create has handled everything that the partition held when
 /// the barrier was appended, whatever stands between the last order and the end of the log:
 /// transaction markers, aborted records, or offsets whose records were deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Barrier {
     /// Schema version: 1.
-    #[schemars(range(min = 1, max = 1))]
+    #[cfg_attr(test, schemars(range(min = 1, max = 1)))]
     pub v: u16,
     /// Distinguishes this barrier from every other: 128 random bits.
     pub barrier: Nonce,

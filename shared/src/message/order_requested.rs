@@ -1,5 +1,6 @@
 //! `OrderRequested`: seats are held for a buyer, and the order is to be stored.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +10,13 @@ use super::values::{
 };
 
 /// Sent by storefront to `{env}-order-create`, keyed by the order number. Schema version 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(remote = "Self")]
-#[schemars(!remote)]
+#[cfg_attr(test, schemars(!remote))]
 pub struct OrderRequested {
     /// Schema version: 1.
-    #[schemars(range(min = 1, max = 1))]
+    #[cfg_attr(test, schemars(range(min = 1, max = 1)))]
     pub v: u16,
     /// Identity of the order.
     pub order: OrderNumber,
@@ -27,7 +29,7 @@ pub struct OrderRequested {
     /// The ticket category of all seats.
     pub category: CategoryNo,
     /// Seats held: 1 to 20, ascending, no repeats.
-    #[schemars(length(min = 1, max = 20), extend("uniqueItems" = true))]
+    #[cfg_attr(test, schemars(length(min = 1, max = 20), extend("uniqueItems" = true)))]
     pub seats: Vec<SeatIndex>,
     /// Price of one ticket.
     pub unit_price_cents: Cents,
@@ -40,11 +42,11 @@ pub struct OrderRequested {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_hash: Option<BodyHash>,
     /// End of the promised time to pay, ms since 1970. Order-create may store a later time.
-    #[schemars(range(min = 0))]
+    #[cfg_attr(test, schemars(range(min = 0)))]
     pub pay_by_ms: i64,
     /// W3C traceparent of the request that made the order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128), regex(pattern = r"^[!-~]*$"))]
+    #[cfg_attr(test, schemars(length(max = 128), regex(pattern = r"^[!-~]*$")))]
     pub trace: Option<String>,
 }
 

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Body of an SQS message from stream-bridge, at least once: repeats have equal `stream` and `id`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct StreamEntry {
     /// Name of the stream, without the environment prefix.
-    #[schemars(length(min = 1))]
+    #[cfg_attr(test, schemars(length(min = 1)))]
     pub stream: String,
     /// Identity of the entry in its stream, `milliseconds-number`, ascending.
-    #[schemars(regex(pattern = r"^[0-9]+-[0-9]+$"))]
+    #[cfg_attr(test, schemars(regex(pattern = r"^[0-9]+-[0-9]+$")))]
     pub id: String,
     /// Its fields.
     pub fields: BTreeMap<String, String>,

@@ -3,6 +3,7 @@
 /// The JSON Schema of a value. It must match the bounds that the constructor checks.
 macro_rules! schema {
     ($name:ident, $schema:tt) => {
+        #[cfg(test)]
         impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()
