@@ -36,7 +36,7 @@ enum Timer {
 pub struct AsyncMachine {
     policies: BTreeMap<String, EventInvokePolicy>,
     timing: RetryTiming,
-    enfailures: HashMap<EventId, AcceptedEvent>,
+    entries: HashMap<EventId, AcceptedEvent>,
     lines: BTreeMap<String, Line>,
     timers: BTreeSet<(Millis, Timer)>,
     outgoing: BTreeSet<Delivery>,
@@ -44,6 +44,8 @@ pub struct AsyncMachine {
     refused: BTreeMap<Delivery, u32>,
     delivering: usize,
     draining: bool,
+    /// Actions of the current step.
+    actions: Vec<AsyncAction>,
 }
 
 impl AsyncMachine {
@@ -52,13 +54,14 @@ impl AsyncMachine {
         Self {
             policies,
             timing,
-            enfailures: HashMap::new(),
+            entries: HashMap::new(),
             lines: BTreeMap::new(),
             timers: BTreeSet::new(),
             outgoing: BTreeSet::new(),
             refused: BTreeMap::new(),
             delivering: 0,
             draining: false,
+            actions: Vec::new(),
         }
     }
 
@@ -66,9 +69,9 @@ impl AsyncMachine {
     pub fn step(&mut self, now: Millis, input: AsyncInput, actions: &mut Vec<AsyncAction>) {
         match input {
             AsyncInput::Accepted(id, entry) => self.accepted(id, entry),
-            AsyncInput::Finished(id, finish) => self.finished(now, id, finish, actions),
+            AsyncInput::Finished(id, finish) => self.finished(now, id, finish),
             AsyncInput::Delivered(id, target, taken) => {
-                self.delivered(now, (id, target), taken, actions);
+                self.delivered(now, (id, target), taken);
             }
             AsyncInput::Limited(function, max) => {
                 if let Some(policy) = self.policies.get_mut(&function) {
@@ -79,10 +82,11 @@ impl AsyncMachine {
             AsyncInput::Drain => self.draining = true,
             AsyncInput::Restarted => self.restarted(),
         }
-        self.apply_timers(now, actions);
+        self.apply_timers(now);
         if !self.draining {
-            self.begin(actions);
+            self.begin();
         }
+        actions.append(&mut self.actions);
     }
 
     /// When the next [`AsyncInput::Tick`] is due; may be in the past. `None`: nothing is due.
@@ -92,18 +96,18 @@ impl AsyncMachine {
 
     /// An event that has not ended or not reached all its destinations.
     pub fn entry(&self, id: EventId) -> Option<&AcceptedEvent> {
-        self.enfailures.get(&id)
+        self.entries.get(&id)
     }
 
     /// Number of all events.
     #[expect(clippy::len_without_is_empty, reason = "no caller needs it")]
     pub fn len(&self) -> usize {
-        self.enfailures.len()
+        self.entries.len()
     }
 
     /// Every event, those of unknown functions included, and whether it is at its function now.
     pub fn overview(&self) -> impl Iterator<Item = (&AcceptedEvent, bool)> {
-        self.enfailures.iter().map(|(id, entry)| {
+        self.entries.iter().map(|(id, entry)| {
             let running = self
                 .lines
                 .get(&entry.function)
@@ -125,7 +129,7 @@ impl AsyncMachine {
                     .extend(targets.iter().map(|target| (id, target.clone()))),
             }
         }
-        self.enfailures.insert(id, entry);
+        self.entries.insert(id, entry);
     }
 
     /// The state after a start of the host: every event waits for its time or its destinations.
@@ -135,19 +139,13 @@ impl AsyncMachine {
         self.outgoing.clear();
         self.refused.clear();
         self.delivering = 0;
-        for (id, entry) in std::mem::take(&mut self.enfailures) {
+        for (id, entry) in std::mem::take(&mut self.entries) {
             self.accepted(id, entry);
         }
     }
 
-    fn finished(
-        &mut self,
-        now: Millis,
-        id: EventId,
-        finish: AttemptResult,
-        actions: &mut Vec<AsyncAction>,
-    ) {
-        let Some(entry) = self.enfailures.get_mut(&id) else {
+    fn finished(&mut self, now: Millis, id: EventId, finish: AttemptResult) {
+        let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
         let (Some(line), Some(policy)) = (
@@ -173,13 +171,13 @@ impl AsyncMachine {
         match finish {
             AttemptResult::Answered => {
                 entry.invoked += 1;
-                self.end(now, id, Condition::Success, actions);
+                self.end(now, id, Condition::Success);
                 return;
             }
             AttemptResult::Failed => {
                 entry.invoked += 1;
                 if failed >= policy.max_retries {
-                    self.end(now, id, Condition::RetriesExhausted, actions);
+                    self.end(now, id, Condition::RetriesExhausted);
                     return;
                 }
                 let wait =
@@ -190,7 +188,7 @@ impl AsyncMachine {
                 entry.stage = again(failed, delayed + 1, now + self.timing.after(delayed));
             }
             AttemptResult::Never => {
-                self.end(now, id, Condition::RetriesExhausted, actions);
+                self.end(now, id, Condition::RetriesExhausted);
                 return;
             }
             AttemptResult::Stopped => entry.stage = again(failed, delayed, now),
@@ -198,18 +196,12 @@ impl AsyncMachine {
         if let EventStage::Waiting { due, .. } = entry.stage {
             self.timers.insert((due, Timer::Event(id)));
         }
-        actions.push(AsyncAction::Save(id, entry.clone()));
+        self.actions.push(AsyncAction::Save(id, entry.clone()));
     }
 
     /// The event makes no further attempt; its destinations receive it.
-    fn end(
-        &mut self,
-        now: Millis,
-        id: EventId,
-        condition: Condition,
-        actions: &mut Vec<AsyncAction>,
-    ) {
-        let Some(entry) = self.enfailures.get_mut(&id) else {
+    fn end(&mut self, now: Millis, id: EventId, condition: Condition) {
+        let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
         let Some(policy) = self.policies.get(&entry.function) else {
@@ -228,14 +220,14 @@ impl AsyncMachine {
         };
         if targets.is_empty() {
             if condition != Condition::Success {
-                actions.push(AsyncAction::Lost(
+                self.actions.push(AsyncAction::Lost(
                     entry.function.clone(),
                     entry.request_id.clone(),
                     condition,
                 ));
             }
-            self.enfailures.remove(&id);
-            actions.push(AsyncAction::Forget(id));
+            self.entries.remove(&id);
+            self.actions.push(AsyncAction::Forget(id));
             return;
         }
         entry.stage = EventStage::Ended {
@@ -245,16 +237,10 @@ impl AsyncMachine {
         };
         self.outgoing
             .extend(targets.iter().map(|target| (id, target.clone())));
-        actions.push(AsyncAction::Save(id, entry.clone()));
+        self.actions.push(AsyncAction::Save(id, entry.clone()));
     }
 
-    fn delivered(
-        &mut self,
-        now: Millis,
-        delivery: Delivery,
-        taken: bool,
-        actions: &mut Vec<AsyncAction>,
-    ) {
+    fn delivered(&mut self, now: Millis, delivery: Delivery, taken: bool) {
         self.delivering = self.delivering.saturating_sub(1);
         let failures = self.refused.remove(&delivery).unwrap_or_default();
         if !taken {
@@ -266,7 +252,7 @@ impl AsyncMachine {
             return;
         }
         let (id, target) = delivery;
-        let Some(entry) = self.enfailures.get_mut(&id) else {
+        let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
         let EventStage::Ended { targets, .. } = &mut entry.stage else {
@@ -274,26 +260,26 @@ impl AsyncMachine {
         };
         targets.retain(|left| *left != target);
         if targets.is_empty() {
-            self.enfailures.remove(&id);
-            actions.push(AsyncAction::Forget(id));
+            self.entries.remove(&id);
+            self.actions.push(AsyncAction::Forget(id));
         } else {
-            actions.push(AsyncAction::Save(id, entry.clone()));
+            self.actions.push(AsyncAction::Save(id, entry.clone()));
         }
     }
 
-    fn apply_timers(&mut self, now: Millis, actions: &mut Vec<AsyncAction>) {
+    fn apply_timers(&mut self, now: Millis) {
         while self.timers.first().is_some_and(|(at, _)| *at <= now) {
             match self.timers.pop_first() {
                 Some((_, Timer::Delivery(delivery))) => drop(self.outgoing.insert(delivery)),
-                Some((_, Timer::Event(id))) => self.apply_timer(now, id, actions),
+                Some((_, Timer::Event(id))) => self.apply_timer(now, id),
                 None => {}
             }
         }
     }
 
     /// Moves an event to `ready` if it is due, and ends one that is too old.
-    fn apply_timer(&mut self, now: Millis, id: EventId, actions: &mut Vec<AsyncAction>) {
-        let Some(entry) = self.enfailures.get(&id) else {
+    fn apply_timer(&mut self, now: Millis, id: EventId) {
+        let Some(entry) = self.entries.get(&id) else {
             return;
         };
         let (EventStage::Waiting { due, .. }, Some(policy)) =
@@ -307,13 +293,13 @@ impl AsyncMachine {
         }
         if now >= entry.accepted + policy.max_age {
             line.ready.remove(&id);
-            self.end(now, id, Condition::EventAgeExceeded, actions);
+            self.end(now, id, Condition::EventAgeExceeded);
         } else if now >= *due {
             line.ready.insert(id);
         }
     }
 
-    fn begin(&mut self, actions: &mut Vec<AsyncAction>) {
+    fn begin(&mut self) {
         for (function, line) in &mut self.lines {
             // a function with concurrency 0 is invoked once: the refusal ends its event
             let max = self
@@ -324,14 +310,14 @@ impl AsyncMachine {
                 && let Some(id) = line.ready.pop_first()
             {
                 line.running.insert(id);
-                actions.push(AsyncAction::Invoke(id));
+                self.actions.push(AsyncAction::Invoke(id));
             }
         }
         while self.delivering < MAX_DELIVERIES
             && let Some((id, target)) = self.outgoing.pop_first()
         {
             self.delivering += 1;
-            actions.push(AsyncAction::Deliver(id, target));
+            self.actions.push(AsyncAction::Deliver(id, target));
         }
     }
 }

@@ -39,19 +39,11 @@ pub const DEFAULT_MAX_FILTERS: usize = 5;
 pub const MAX_PATTERN_BYTES: usize = 4_096;
 
 /// The patterns of one mapping. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filters {
     sources: Arc<[String]>,
     patterns: Arc<[Pattern]>,
 }
-
-impl PartialEq for Filters {
-    fn eq(&self, other: &Self) -> bool {
-        self.sources == other.sources
-    }
-}
-
-impl Eq for Filters {}
 
 impl Filters {
     /// Parses patterns about one field of a record: `value` in Kafka, `body` in SQS.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::number::Number;
 
 /// One alternative of a leaf.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rule {
     /// `null`
     Null,

@@ -14,6 +14,8 @@ pub(super) struct Batch {
     pub(super) since: Millis,
     /// When the visibility timeout of the first message was last set.
     pub(super) hidden_since: Millis,
+    /// An instance has begun it.
+    pub(super) begun: bool,
 }
 
 impl Batch {

@@ -9,7 +9,7 @@ use super::{
     MAX_RECEIVED, QueueAction, QueueBatchResult, QueueInput, QueueMessage, QueueOverview,
     QueueSettings, ReceiveId,
 };
-use crate::{InvocationId, Millis, SourceSettings};
+use crate::{InvocationId, Millis, SourceSettings, backoff, millis};
 
 /// Pause between requests in the last second of a batching window: the wait of a request counts in
 /// whole seconds.
@@ -21,14 +21,6 @@ const EXTENSIONS: Millis = 3;
 
 /// Minimum wait for which a message is hidden again when the function begins.
 const LONG_WAIT: Millis = 500;
-
-/// A batch that was sent to the function.
-#[derive(Debug)]
-struct InFlightBatch {
-    batch: Batch,
-    /// An instance has begun it.
-    begun: bool,
-}
 
 /// The state of one mapping.
 #[derive(Debug)]
@@ -43,7 +35,7 @@ pub struct QueueMachine {
     open: Batch,
     /// Batches that wait for a permit. A cut by size can make more batches than permits.
     closed: VecDeque<Batch>,
-    in_flight: BTreeMap<InvocationId, InFlightBatch>,
+    in_flight: BTreeMap<InvocationId, Batch>,
     next_id: u64,
     /// Consecutive failed requests.
     failures: u32,
@@ -54,6 +46,8 @@ pub struct QueueMachine {
     draining: bool,
     /// Receives nothing while set.
     paused: bool,
+    /// Actions of the current step.
+    actions: Vec<QueueAction>,
 }
 
 impl QueueMachine {
@@ -72,13 +66,14 @@ impl QueueMachine {
             not_before: Millis::MIN,
             draining: false,
             paused: false,
+            actions: Vec::new(),
         }
     }
 
     /// Applies an input and everything that is due at `now`; appends the resulting actions.
     pub fn step(&mut self, now: Millis, input: QueueInput, out: &mut Vec<QueueAction>) {
         match input {
-            QueueInput::Received(id, messages) => self.received(now, id, messages, out),
+            QueueInput::Received(id, messages) => self.received(now, id, messages),
             QueueInput::ReceiveFailed(id) => {
                 if self.receives.remove(&id).is_some() {
                     self.target_receives = 1;
@@ -86,28 +81,25 @@ impl QueueMachine {
                     self.pause(now, self.failures);
                 }
             }
-            QueueInput::Begun(id) => self.begun(now, id, out),
-            QueueInput::Finished(id, finish) => self.finished(now, id, &finish, out),
+            QueueInput::Begun(id) => self.begun(now, id),
+            QueueInput::Finished(id, finish) => self.finished(now, id, &finish),
             QueueInput::Tuned(tuned) => self.tuned(&tuned),
             QueueInput::Drain => self.draining = true,
             QueueInput::Tick => {}
         }
         self.close(now);
-        self.start(out);
-        self.keep_hidden(now, out);
+        self.start();
+        self.keep_hidden(now);
         if !self.draining {
-            self.receive(now, out);
+            self.receive(now);
         }
+        out.append(&mut self.actions);
     }
 
     /// When the next [`QueueInput::Tick`] is due. `None`: nothing is due.
     pub fn wake(&self) -> Option<Millis> {
         let window = (!self.open.is_empty()).then(|| self.window_end());
-        let waiting = self
-            .in_flight
-            .values()
-            .filter(|in_flight| !in_flight.begun)
-            .map(|in_flight| &in_flight.batch);
+        let waiting = self.in_flight.values().filter(|batch| !batch.begun);
         let waiting = waiting
             .chain(&self.closed)
             .chain(Some(&self.open).filter(|open| !open.is_empty()));
@@ -135,15 +127,10 @@ impl QueueMachine {
 
     /// Counts for the status.
     pub fn overview(&self) -> QueueOverview {
-        let held = self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>();
         QueueOverview {
             receives: self.receives.len(),
-            in_flight: self
-                .in_flight
-                .values()
-                .map(|in_flight| in_flight.batch.len())
-                .sum(),
-            held,
+            in_flight: self.in_flight.values().map(Batch::len).sum(),
+            held: self.open.len() + self.closed.iter().map(Batch::len).sum::<usize>(),
         }
     }
 
@@ -154,13 +141,7 @@ impl QueueMachine {
         self.paused = tuned.paused;
     }
 
-    fn received(
-        &mut self,
-        now: Millis,
-        id: ReceiveId,
-        messages: Vec<QueueMessage>,
-        out: &mut Vec<QueueAction>,
-    ) {
+    fn received(&mut self, now: Millis, id: ReceiveId, messages: Vec<QueueMessage>) {
         let Some(max) = self.receives.remove(&id) else {
             return;
         };
@@ -184,13 +165,10 @@ impl QueueMachine {
         if ordered && self.closed.len() > before {
             // Two batches of one group must not run concurrently. The queue redelivers the rest in
             // order.
-            let rest = self
-                .closed
-                .drain(before + 1..)
-                .chain([std::mem::take(&mut self.open)]);
-            rest.for_each(|batch| {
-                settle_unless_empty(&batch.messages, &QueueBatchResult::NotInvoked, out);
-            });
+            let open = std::mem::take(&mut self.open);
+            for batch in self.closed.drain(before + 1..).chain([open]) {
+                settle(&batch, &QueueBatchResult::NotInvoked, &mut self.actions);
+            }
         }
         if !self.open.is_empty()
             && !self.settings.window.is_zero()
@@ -202,71 +180,50 @@ impl QueueMachine {
         }
     }
 
-    fn finished(
-        &mut self,
-        now: Millis,
-        id: InvocationId,
-        finish: &QueueBatchResult,
-        out: &mut Vec<QueueAction>,
-    ) {
-        let Some(in_flight) = self.in_flight.remove(&id) else {
+    fn finished(&mut self, now: Millis, id: InvocationId, finish: &QueueBatchResult) {
+        let Some(batch) = self.in_flight.remove(&id) else {
             return;
         };
-        settle_unless_empty(&in_flight.batch.messages, finish, out);
+        settle(&batch, finish, &mut self.actions);
         if *finish == QueueBatchResult::NotInvoked {
-            self.refused(now);
+            // each receive counts towards the dead-letter queue
+            self.refusals = self.refusals.saturating_add(1);
+            self.pause(now, self.refusals);
         } else {
             self.refusals = 0;
         }
     }
 
     /// Hides the messages of a function that began for as long as its timeout.
-    fn begun(&mut self, now: Millis, id: InvocationId, out: &mut Vec<QueueAction>) {
-        let Some(in_flight) = self.in_flight.get_mut(&id) else {
+    fn begun(&mut self, now: Millis, id: InvocationId) {
+        let Some(batch) = self.in_flight.get_mut(&id) else {
             return;
         };
-        in_flight.begun = true;
-        let waited = now - in_flight.batch.hidden_since;
+        batch.begun = true;
+        let waited = now - batch.hidden_since;
         let left = millis(self.settings.hidden) - waited;
         if waited >= LONG_WAIT && left < millis(self.settings.timeout) {
-            in_flight.batch.hidden_since = now;
-            out.push(QueueAction::Extend(in_flight.batch.keys()));
+            batch.hidden_since = now;
+            self.actions.push(QueueAction::Extend(batch.keys()));
         }
     }
 
     /// Hides waiting messages again well before their visibility timeout ends.
-    fn keep_hidden(&mut self, now: Millis, out: &mut Vec<QueueAction>) {
+    fn keep_hidden(&mut self, now: Millis) {
         let pause = millis(self.settings.hidden) / EXTENSIONS;
-        let waiting = self
-            .in_flight
-            .values_mut()
-            .filter(|in_flight| !in_flight.begun)
-            .map(|in_flight| &mut in_flight.batch);
+        let waiting = self.in_flight.values_mut().filter(|batch| !batch.begun);
         let waiting = waiting
             .chain(&mut self.closed)
             .chain(Some(&mut self.open).filter(|open| !open.is_empty()));
         for batch in waiting.filter(|batch| now >= batch.hidden_since.saturating_add(pause)) {
             batch.hidden_since = now;
-            out.push(QueueAction::Extend(batch.keys()));
+            self.actions.push(QueueAction::Extend(batch.keys()));
         }
     }
 
-    /// Delays the next request: each receive counts towards the dead-letter queue.
-    fn refused(&mut self, now: Millis) {
-        self.refusals = self.refusals.saturating_add(1);
-        self.pause(now, self.refusals);
-    }
-
     fn pause(&mut self, now: Millis, times: u32) {
-        let factor = 1_u32
-            .checked_shl(times.saturating_sub(1).min(20))
-            .unwrap_or(u32::MAX);
-        let pause = self
-            .settings
-            .backoff
-            .saturating_mul(factor)
-            .min(self.settings.max_backoff);
-        self.not_before = self.not_before.max(now.saturating_add(millis(pause)));
+        let pause = backoff(self.settings.backoff, self.settings.max_backoff, times);
+        self.not_before = self.not_before.max(now.saturating_add(pause));
     }
 
     /// Closes the open batch when it is full or its window is over.
@@ -278,27 +235,21 @@ impl QueueMachine {
         }
     }
 
-    fn start(&mut self, out: &mut Vec<QueueAction>) {
+    fn start(&mut self) {
         while self.in_flight.len() < self.settings.concurrency {
             let Some(batch) = self.closed.pop_front() else {
                 return;
             };
             let id = self.id();
-            out.push(QueueAction::Invoke {
+            self.actions.push(QueueAction::Invoke {
                 id,
                 batch: batch.keys(),
             });
-            self.in_flight.insert(
-                id,
-                InFlightBatch {
-                    batch,
-                    begun: false,
-                },
-            );
+            self.in_flight.insert(id, batch);
         }
     }
 
-    fn receive(&mut self, now: Millis, out: &mut Vec<QueueAction>) {
+    fn receive(&mut self, now: Millis) {
         while self.receives.len() < self.target_receives && now >= self.not_before {
             let max = self.room().min(MAX_RECEIVED);
             if max == 0 {
@@ -311,7 +262,7 @@ impl QueueMachine {
             };
             let id = self.id();
             self.receives.insert(id, max);
-            out.push(QueueAction::Receive {
+            self.actions.push(QueueAction::Receive {
                 id,
                 max,
                 wait: Duration::from_secs(wait.as_secs()),
@@ -355,18 +306,4 @@ impl QueueMachine {
         self.next_id += 1;
         self.next_id
     }
-}
-
-fn settle_unless_empty(
-    messages: &[QueueMessage],
-    finish: &QueueBatchResult,
-    out: &mut Vec<QueueAction>,
-) {
-    if !messages.is_empty() {
-        settle(messages, finish, out);
-    }
-}
-
-fn millis(duration: Duration) -> Millis {
-    duration.as_millis().min(i64::MAX as u128) as Millis
 }

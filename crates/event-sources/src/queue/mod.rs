@@ -46,7 +46,7 @@ mod visibility_tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{InvocationId, SourceSettings};
+use crate::{BatchResult, InvocationId, SourceSettings};
 pub use machine::QueueMachine;
 pub use response::failed_messages;
 
@@ -128,16 +128,8 @@ pub enum QueueInput {
     Tick,
 }
 
-/// How the invocation of a batch ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum QueueBatchResult {
-    /// The function answered; these messages failed.
-    Answered(Vec<MessageKey>),
-    /// The function failed, or its answer is malformed: the whole batch failed.
-    Failed,
-    /// The function did not begin, or the host ended the invocation. The messages are released.
-    NotInvoked,
-}
+/// How the invocation of a batch ended. One that was not invoked is released.
+pub type QueueBatchResult = BatchResult<MessageKey>;
 
 /// What the driver must do.
 #[derive(Debug, Clone, PartialEq, Eq)]

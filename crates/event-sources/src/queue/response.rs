@@ -1,19 +1,6 @@
 //! Reads a partial batch response: `{"batchItemFailures":[{"itemIdentifier":"message id"}]}`.
 
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer {
-    #[serde(default)]
-    batch_item_failures: Option<Vec<Item>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Item {
-    item_identifier: String,
-}
+use crate::response::failed_items;
 
 /// The message ids that an answer names as failed. An empty answer, `null`, `{}` and an empty list
 /// mean success.
@@ -23,35 +10,18 @@ struct Item {
 /// # Errors
 /// What is malformed. The whole batch counts as failed, as in the service.
 pub fn failed_messages(answer: &[u8], known: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
-    if answer.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Vec::new());
+    let ids: Vec<String> = failed_items(answer, r#""message id""#)?;
+    match ids.iter().find(|id| id.is_empty() || !known(id)) {
+        None => Ok(ids),
+        Some(id) if id.is_empty() => Err(
+            "the partial batch response names an empty itemIdentifier; it must be a messageId of \
+             the batch"
+                .to_owned(),
+        ),
+        Some(id) => Err(format!(
+            "the partial batch response names message {id:?}, which the batch does not have"
+        )),
     }
-    let answer: Option<Answer> = strict_json::from_slice(answer).map_err(|error| {
-        format!(
-            "the partial batch response is malformed ({error}); expected \
-             {{\"batchItemFailures\":[{{\"itemIdentifier\":\"message id\"}}]}}"
-        )
-    })?;
-    let items = answer
-        .and_then(|answer| answer.batch_item_failures)
-        .unwrap_or_default();
-    let ids = items.into_iter().map(
-        |Item {
-             item_identifier: id,
-         }| match id.as_str() {
-            "" => Err(
-                "the partial batch response names an empty itemIdentifier; it must be a \
-         messageId of the batch"
-                    .to_owned(),
-            ),
-            _ if !known(&id) => Err(format!(
-                "the partial batch response names message {id:?}, which \
-             the batch does not have"
-            )),
-            _ => Ok(id),
-        },
-    );
-    ids.collect()
 }
 
 #[cfg(test)]

@@ -3,29 +3,23 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{MessageKey, QueueAction, QueueBatchResult, QueueMessage};
+use super::batch::Batch;
+use super::{MessageKey, QueueAction, QueueBatchResult};
 
-/// Settles a batch. In a FIFO batch a failure also keeps every later message of its group.
-pub(super) fn settle(
-    batch: &[QueueMessage],
-    finish: &QueueBatchResult,
-    out: &mut Vec<QueueAction>,
-) {
-    let keys = || {
-        batch
-            .iter()
-            .map(|message| message.key)
-            .collect::<Vec<MessageKey>>()
-    };
+/// Settles a batch, which may be empty. In a FIFO batch a failure also keeps every later message of its group.
+pub(super) fn settle(batch: &Batch, finish: &QueueBatchResult, out: &mut Vec<QueueAction>) {
+    if batch.is_empty() {
+        return;
+    }
     match finish {
-        QueueBatchResult::Failed => out.push(QueueAction::Leave(keys())),
-        QueueBatchResult::NotInvoked => out.push(QueueAction::Release(keys())),
+        QueueBatchResult::Failed => out.push(QueueAction::Leave(batch.keys())),
+        QueueBatchResult::NotInvoked => out.push(QueueAction::Release(batch.keys())),
         QueueBatchResult::Answered(failed) => {
             let failed: HashSet<MessageKey> = failed.iter().copied().collect();
             let mut stopped: HashSet<&Arc<str>> = HashSet::new();
             let mut done = Vec::new();
             let mut kept = Vec::new();
-            for message in batch {
+            for message in &batch.messages {
                 let behind = message
                     .group
                     .as_ref()

@@ -3,15 +3,15 @@
 use super::machine::{InFlightSlice, StreamMachine};
 use super::partition::PartitionState;
 use super::{Partition, Slice, StreamAction};
-use crate::Millis;
+use crate::{Millis, millis};
 
 impl StreamMachine {
     /// Starts one invocation, if possible; returns whether it did.
-    pub(super) fn start(&mut self, now: Millis, out: &mut Vec<StreamAction>) -> bool {
+    pub(super) fn start(&mut self, now: Millis) -> bool {
         if self.in_flight.len() >= self.settings.max_in_flight {
             return false;
         }
-        let mut ready = self.ready(now, out);
+        let mut ready = self.ready(now);
         ready.sort_by_key(|partition| {
             self.partitions
                 .get(partition)
@@ -38,7 +38,7 @@ impl StreamMachine {
             return false;
         }
         self.next_id += 1;
-        out.push(StreamAction::Invoke(
+        self.actions.push(StreamAction::Invoke(
             self.next_id,
             slices.iter().map(|(slice, _)| *slice).collect(),
         ));
@@ -58,7 +58,7 @@ impl StreamMachine {
     }
 
     /// Partitions whose front can travel now, after records that may not travel are discarded.
-    fn ready(&mut self, now: Millis, out: &mut Vec<StreamAction>) -> Vec<Partition> {
+    fn ready(&mut self, now: Millis) -> Vec<Partition> {
         let candidates: Vec<Partition> = self
             .partitions
             .iter()
@@ -67,7 +67,7 @@ impl StreamMachine {
             })
             .map(|(partition, _)| *partition)
             .collect();
-        self.discard_unfit(now, &candidates, out);
+        self.discard_unfit(now, &candidates);
         candidates
             .into_iter()
             .filter(|partition| {
@@ -106,7 +106,7 @@ impl StreamMachine {
             .first()
             .and_then(|partition| self.partitions.get(partition))
             .map_or(now, PartitionState::oldest_arrival);
-        let window = self.settings.window.as_millis() as Millis;
+        let window = millis(self.settings.window);
         if full || now >= oldest.saturating_add(window) {
             slices
         } else {

@@ -2,19 +2,14 @@
 
 use super::machine::StreamMachine;
 use super::partition::PendingDiscard;
-use super::result::backoff;
+use super::result::wait_after;
 use super::{DiscardReason, Partition, StreamAction};
 use crate::Millis;
 
 impl StreamMachine {
     /// Discards records at the front of these partitions that are too old, or too large for an
     /// event.
-    pub(super) fn discard_unfit(
-        &mut self,
-        now: Millis,
-        candidates: &[Partition],
-        out: &mut Vec<StreamAction>,
-    ) {
+    pub(super) fn discard_unfit(&mut self, now: Millis, candidates: &[Partition]) {
         let max_age = self.max_age();
         let room = self
             .settings
@@ -29,9 +24,9 @@ impl StreamMachine {
             {
                 let expired = state.expired(now, max_age);
                 if expired > 0 {
-                    self.discard(now, *partition, expired, DiscardReason::TooOld, out);
+                    self.discard(now, *partition, expired, DiscardReason::TooOld);
                 } else if state.first_size() >= room {
-                    self.discard(now, *partition, 1, DiscardReason::TooLarge, out);
+                    self.discard(now, *partition, 1, DiscardReason::TooLarge);
                 } else {
                     break;
                 }
@@ -46,7 +41,6 @@ impl StreamMachine {
         partition: Partition,
         records: usize,
         reason: DiscardReason,
-        out: &mut Vec<StreamAction>,
     ) {
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
@@ -62,14 +56,14 @@ impl StreamMachine {
                 attempts: 0,
             });
             state.not_before = now;
-            self.send_pending(now, out);
+            self.send_pending(now);
         } else {
-            out.push(StreamAction::Discard(slice, reason));
-            self.finish(partition, records, out);
+            self.actions.push(StreamAction::Discard(slice, reason));
+            self.finish(partition, records);
         }
     }
 
-    pub(super) fn send_pending(&mut self, now: Millis, out: &mut Vec<StreamAction>) {
+    pub(super) fn send_pending(&mut self, now: Millis) {
         for (partition, state) in &mut self.partitions {
             if state.not_before > now {
                 continue;
@@ -78,25 +72,20 @@ impl StreamMachine {
                 && let Some(slice) = state.front(*partition, held.records)
             {
                 state.held = Some(PendingDiscard { sent: true, ..held });
-                out.push(StreamAction::SendToDestination(slice, held.reason));
+                self.actions
+                    .push(StreamAction::SendToDestination(slice, held.reason));
             }
         }
     }
 
-    pub(super) fn delivered(
-        &mut self,
-        now: Millis,
-        partition: Partition,
-        taken: bool,
-        out: &mut Vec<StreamAction>,
-    ) {
+    pub(super) fn delivered(&mut self, now: Millis, partition: Partition, taken: bool) {
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
         };
         let Some(held) = state.held else { return };
         if taken {
             state.held = None;
-            self.finish(partition, held.records, out);
+            self.finish(partition, held.records);
         } else {
             let attempts = held.attempts.saturating_add(1);
             state.held = Some(PendingDiscard {
@@ -104,7 +93,7 @@ impl StreamMachine {
                 attempts,
                 ..held
             });
-            state.not_before = now + backoff(&self.settings, attempts);
+            state.not_before = now + wait_after(&self.settings, attempts);
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The state of a mapping, and how inputs change it.
 
-use crate::{InvocationId, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::partition::PartitionState;
 use super::{Holding, Offset, Partition, Slice, StreamAction, StreamInput, StreamSettings};
-use crate::SourceSettings;
+use crate::{InvocationId, Millis, SourceSettings, millis};
 
 /// A slice at the function.
 #[derive(Debug)]
@@ -33,6 +32,8 @@ pub struct StreamMachine {
     paused: bool,
     /// Partitions to which the same applies.
     paused_partitions: BTreeSet<Partition>,
+    /// Actions of the current step.
+    pub(super) actions: Vec<StreamAction>,
 }
 
 impl StreamMachine {
@@ -49,6 +50,7 @@ impl StreamMachine {
             draining: false,
             paused: false,
             paused_partitions: BTreeSet::new(),
+            actions: Vec::new(),
         }
     }
 
@@ -59,7 +61,7 @@ impl StreamMachine {
             StreamInput::Records(partition, records) => {
                 if let Some(state) = self.partitions.get_mut(&partition) {
                     state.push(records, now);
-                    self.pause_if_full(partition, out);
+                    self.pause_if_full(partition);
                 }
             }
             StreamInput::Skipped(partition, through) => {
@@ -67,46 +69,41 @@ impl StreamMachine {
                     .partitions
                     .get_mut(&partition)
                     .and_then(|state| state.skip(through));
-                out.extend(done.map(|through| StreamAction::Release(partition, through)));
+                self.actions
+                    .extend(done.map(|through| StreamAction::Release(partition, through)));
             }
-            StreamInput::Finished(id, finish) => self.finished(now, id, finish, out),
+            StreamInput::Finished(id, finish) => self.finished(now, id, finish),
             StreamInput::Revoked(partitions) => {
-                self.commit(partitions.iter().copied(), out);
+                self.commit(partitions);
                 self.forget(partitions);
             }
             StreamInput::Lost(partitions) => self.forget(partitions),
             StreamInput::Reset(partition) => {
-                if self
-                    .partitions
-                    .get(&partition)
-                    .is_some_and(|state| state.paused)
-                {
-                    out.push(StreamAction::Resume(partition));
-                }
-                self.assigned(&[partition]);
+                self.restarted(partition);
             }
-            StreamInput::Sought(partition, next) => self.sought(partition, next, out),
-            StreamInput::Skip(partition, offset) => self.skip_record(now, partition, offset, out),
+            StreamInput::Sought(partition, next) => self.sought(partition, next),
+            StreamInput::Skip(partition, offset) => self.skip_record(now, partition, offset),
             StreamInput::CommitFailed(partitions) => {
                 for partition in partitions {
                     if let Some(state) = self.partitions.get_mut(partition) {
-                        state.commit_failed();
+                        state.committed = None;
                     }
                 }
             }
-            StreamInput::Delivered(partition, taken) => self.delivered(now, partition, taken, out),
+            StreamInput::Delivered(partition, taken) => self.delivered(now, partition, taken),
             StreamInput::Tuned(tuned) => self.tuned(tuned),
             StreamInput::Drain => self.draining = true,
-            StreamInput::Flush => self.commit_all(now, out),
+            StreamInput::Flush => self.commit_all(now),
             StreamInput::Tick => {}
         }
         if !self.draining {
-            self.send_pending(now, out);
-            while !self.paused && self.start(now, out) {}
+            self.send_pending(now);
+            while !self.paused && self.start(now) {}
         }
         if now >= self.commit_due() {
-            self.commit_all(now, out);
+            self.commit_all(now);
         }
+        out.append(&mut self.actions);
     }
 
     /// When the next [`StreamInput::Tick`] is due. `None`: nothing is due.
@@ -127,7 +124,7 @@ impl StreamMachine {
                 let window = if state.retry().is_some() {
                     0
                 } else {
-                    self.settings.window.as_millis() as Millis
+                    millis(self.settings.window)
                 };
                 state
                     .not_before
@@ -144,7 +141,7 @@ impl StreamMachine {
 
     /// The state of each partition, for the status.
     pub fn overview(&self) -> impl Iterator<Item = Holding> {
-        let window = self.settings.window.as_millis() as Millis;
+        let window = millis(self.settings.window);
         self.partitions
             .iter()
             .map(move |(partition, state)| Holding {
@@ -175,6 +172,15 @@ impl StreamMachine {
         }
     }
 
+    /// Replaces the state of an assigned partition: its held records are void.
+    pub(super) fn restarted(&mut self, partition: Partition) -> Option<&mut PartitionState> {
+        if self.partitions.get(&partition)?.paused {
+            self.actions.push(StreamAction::Resume(partition));
+        }
+        self.assigned(&[partition]);
+        self.partitions.get_mut(&partition)
+    }
+
     /// An epoch to which no result in flight belongs.
     pub(super) fn next_epoch(&mut self) -> u64 {
         self.next_epoch += 1;
@@ -192,12 +198,7 @@ impl StreamMachine {
     }
 
     /// Removes the partition's first `records`, which are done or discarded.
-    pub(super) fn finish(
-        &mut self,
-        partition: Partition,
-        records: usize,
-        out: &mut Vec<StreamAction>,
-    ) {
+    pub(super) fn finish(&mut self, partition: Partition, records: usize) {
         let (max_records, max_bytes) = self.room();
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
@@ -205,21 +206,21 @@ impl StreamMachine {
         let Some(last) = state.finish(records) else {
             return;
         };
-        out.push(StreamAction::Release(partition, last));
-        if state.paused && state.len() <= max_records / 2 && state.bytes() <= max_bytes / 2 {
+        self.actions.push(StreamAction::Release(partition, last));
+        if state.paused && state.len() <= max_records / 2 && state.bytes <= max_bytes / 2 {
             state.paused = false;
-            out.push(StreamAction::Resume(partition));
+            self.actions.push(StreamAction::Resume(partition));
         }
     }
 
-    fn pause_if_full(&mut self, partition: Partition, out: &mut Vec<StreamAction>) {
+    fn pause_if_full(&mut self, partition: Partition) {
         let (max_records, max_bytes) = self.room();
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
         };
-        if !state.paused && (state.len() >= max_records || state.bytes() >= max_bytes) {
+        if !state.paused && (state.len() >= max_records || state.bytes >= max_bytes) {
             state.paused = true;
-            out.push(StreamAction::Pause(partition));
+            self.actions.push(StreamAction::Pause(partition));
         }
     }
 
@@ -232,36 +233,36 @@ impl StreamMachine {
 
     /// Maximum age of a record; `Millis::MAX` without a limit.
     pub(super) fn max_age(&self) -> Millis {
-        self.settings
-            .max_age
-            .map_or(Millis::MAX, |age| age.as_millis() as Millis)
+        self.settings.max_age.map_or(Millis::MAX, millis)
     }
 
     fn commit_due(&self) -> Millis {
         self.last_commit
-            .saturating_add(self.settings.commit_interval.as_millis() as Millis)
+            .saturating_add(millis(self.settings.commit_interval))
     }
 
-    fn commit_all(&mut self, now: Millis, out: &mut Vec<StreamAction>) {
-        let before = out.len();
+    fn commit_all(&mut self, now: Millis) {
         let partitions: Vec<Partition> = self.partitions.keys().copied().collect();
-        self.commit(partitions.into_iter(), out);
-        if out.len() > before {
+        if self.commit(&partitions) {
             self.last_commit = now;
         }
     }
 
-    fn commit(&mut self, partitions: impl Iterator<Item = Partition>, out: &mut Vec<StreamAction>) {
+    /// Commits what is done of these partitions; returns whether there was something.
+    fn commit(&mut self, partitions: &[Partition]) -> bool {
         let offsets: Vec<(Partition, Offset)> = partitions
+            .iter()
             .filter_map(|partition| {
-                let state = self.partitions.get_mut(&partition)?;
+                let state = self.partitions.get_mut(partition)?;
                 let offset = state.uncommitted()?;
-                state.mark_committed();
-                Some((partition, offset))
+                state.committed = state.done;
+                Some((*partition, offset))
             })
             .collect();
-        if !offsets.is_empty() {
-            out.push(StreamAction::Commit(offsets));
+        let some = !offsets.is_empty();
+        if some {
+            self.actions.push(StreamAction::Commit(offsets));
         }
+        some
     }
 }

@@ -50,7 +50,7 @@ mod operator_tests;
 
 use std::time::Duration;
 
-use crate::{InvocationId, Millis, SourceSettings};
+use crate::{BatchResult, InvocationId, Millis, SourceSettings};
 pub use machine::StreamMachine;
 pub use operator::Position;
 pub use response::{FailedRecord, failed_records};
@@ -59,7 +59,7 @@ pub use response::{FailedRecord, failed_records};
 pub type Offset = i64;
 
 /// A partition of one of the mapping's topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
     /// Index in the mapping's list of topics.
     pub topic: usize,
@@ -156,20 +156,11 @@ pub enum StreamInput<'a> {
     Tick,
 }
 
-/// How the invocation of a batch ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StreamBatchResult {
-    /// The function answered; these records failed.
-    Answered(Vec<FailedRecord>),
-    /// The function failed, or its answer is malformed: the whole batch is retried.
-    Failed,
-    /// The function did not begin (throttled, shutting down), or the host ended the invocation.
-    /// Uses up no retry.
-    NotInvoked,
-}
+/// How the invocation of a batch ended. One that failed as a whole is retried.
+pub type StreamBatchResult = BatchResult<FailedRecord>;
 
 /// State of a partition, for the status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Holding {
     /// The partition.
     pub partition: Partition,

@@ -22,38 +22,20 @@ impl StreamMachine {
         let state = self.partitions.get(&partition)?;
         Some(Position {
             first_held: state.first(),
-            next: state.next(),
+            next: state.done,
         })
     }
 
     /// Moves the partition to `next`: its held records are void, and `next` is committed.
-    pub(super) fn sought(
-        &mut self,
-        partition: Partition,
-        next: Offset,
-        out: &mut Vec<StreamAction>,
-    ) {
-        let Some(state) = self.partitions.get(&partition) else {
-            return;
-        };
-        if state.paused {
-            out.push(StreamAction::Resume(partition));
-        }
-        self.assigned(&[partition]);
-        if let Some(state) = self.partitions.get_mut(&partition) {
-            state.start_at(next);
+    pub(super) fn sought(&mut self, partition: Partition, next: Offset) {
+        if let Some(state) = self.restarted(partition) {
+            state.done = Some(next);
         }
     }
 
     /// Discards the partition's oldest record, if it has this offset: to the destination, unless
     /// its delivery is pending already.
-    pub(super) fn skip_record(
-        &mut self,
-        now: Millis,
-        partition: Partition,
-        offset: Offset,
-        out: &mut Vec<StreamAction>,
-    ) {
+    pub(super) fn skip_record(&mut self, now: Millis, partition: Partition, offset: Offset) {
         let epoch = self.next_epoch();
         let Some(state) = self
             .partitions
@@ -65,14 +47,14 @@ impl StreamMachine {
         state.epoch = epoch;
         state.not_before = now;
         if state.held.take().is_none() {
-            return self.discard(now, partition, 1, DiscardReason::Skipped, out);
+            return self.discard(now, partition, 1, DiscardReason::Skipped);
         }
         // a pending delivery is abandoned: the destination does not accept the record
-        out.extend(
+        self.actions.extend(
             state
                 .front(partition, 1)
                 .map(|slice| StreamAction::Discard(slice, DiscardReason::Skipped)),
         );
-        self.finish(partition, 1, out);
+        self.finish(partition, 1);
     }
 }

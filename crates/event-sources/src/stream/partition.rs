@@ -22,12 +22,12 @@ pub(super) struct PendingDiscard {
     pub(super) attempts: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct PartitionState {
     /// Changes with every assignment. A result of an earlier epoch is void.
     pub(super) epoch: u64,
     queue: VecDeque<(Record, Millis)>,
-    bytes: usize,
+    pub(super) bytes: usize,
     /// Segments of the front of the queue. The records behind have not been attempted.
     segments: VecDeque<Segment>,
     /// Earliest time of the next invocation.
@@ -35,25 +35,18 @@ pub(super) struct PartitionState {
     pub(super) held: Option<PendingDiscard>,
     pub(super) paused: bool,
     /// One past the last record that is done: the offset to commit.
-    done: Option<Offset>,
+    pub(super) done: Option<Offset>,
     /// Last offset that a filter dropped. Done when the records before it are.
     skipped: Option<Offset>,
-    committed: Option<Offset>,
+    pub(super) committed: Option<Offset>,
 }
 
 impl PartitionState {
     pub(super) fn new(epoch: u64) -> Self {
         Self {
             epoch,
-            queue: VecDeque::new(),
-            bytes: 0,
-            segments: VecDeque::new(),
             not_before: Millis::MIN,
-            held: None,
-            paused: false,
-            done: None,
-            skipped: None,
-            committed: None,
+            ..Self::default()
         }
     }
 
@@ -100,26 +93,12 @@ impl PartitionState {
             .filter(|time| *time >= 0)
     }
 
-    /// Next offset to be done; `None` before any record was.
-    pub(super) fn next(&self) -> Option<Offset> {
-        self.done
-    }
-
-    /// Marks everything before this offset as done.
-    pub(super) fn start_at(&mut self, next: Offset) {
-        self.done = Some(next);
-    }
-
     pub(super) fn len(&self) -> usize {
         self.queue.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 
     /// When the oldest record arrived.
@@ -261,13 +240,5 @@ impl PartitionState {
     /// The offset to commit, unless it is committed already.
     pub(super) fn uncommitted(&self) -> Option<Offset> {
         self.done.filter(|done| self.committed != Some(*done))
-    }
-
-    pub(super) fn mark_committed(&mut self) {
-        self.committed = self.done;
-    }
-
-    pub(super) fn commit_failed(&mut self) {
-        self.committed = None;
     }
 }

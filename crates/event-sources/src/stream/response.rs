@@ -4,9 +4,7 @@
 use serde::Deserialize;
 
 use super::{Offset, Partition};
-
-const EXPECTED: &str =
-    r#"{"batchItemFailures":[{"itemIdentifier":{"partition":"topic-0","offset":42}}]}"#;
+use crate::response::failed_items;
 
 /// A record that the function could not process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,19 +13,6 @@ pub struct FailedRecord {
     pub partition: Partition,
     /// Its offset.
     pub offset: Offset,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer {
-    #[serde(default)]
-    batch_item_failures: Option<Vec<Item>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Item {
-    item_identifier: Identifier,
 }
 
 #[derive(Deserialize)]
@@ -47,35 +32,20 @@ pub fn failed_records(
     answer: &[u8],
     partition: impl Fn(&str) -> Option<Partition>,
 ) -> Result<Vec<FailedRecord>, String> {
-    if answer.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Vec::new());
-    }
-    let answer: Option<Answer> = strict_json::from_slice(answer).map_err(|error| {
-        format!("the partial batch response is malformed ({error}); expected {EXPECTED}")
-    })?;
-    let items = answer
-        .and_then(|answer| answer.batch_item_failures)
-        .unwrap_or_default();
-    items
-        .into_iter()
-        .map(
-            |Item {
-                 item_identifier:
-                     Identifier {
-                         partition: name,
-                         offset,
-                     },
-             }| {
-                let partition = partition(&name).ok_or_else(|| {
-                    format!(
-                        "the partial batch response names partition {name:?}, \
-                     which the batch does not have"
-                    )
-                })?;
-                Ok(FailedRecord { partition, offset })
-            },
-        )
-        .collect()
+    let failed: Vec<Identifier> = failed_items(answer, r#"{"partition":"topic-0","offset":42}"#)?;
+    let record = |Identifier {
+                      partition: name,
+                      offset,
+                  }| {
+        let partition = partition(&name).ok_or_else(|| {
+            format!(
+                "the partial batch response names partition {name:?}, which the batch does not \
+                 have"
+            )
+        })?;
+        Ok(FailedRecord { partition, offset })
+    };
+    failed.into_iter().map(record).collect()
 }
 
 #[cfg(test)]

@@ -3,15 +3,14 @@
 use super::machine::{InFlightSlice, StreamMachine};
 use super::partition::Segment;
 use super::{DiscardReason, FailedRecord, StreamAction, StreamBatchResult, StreamSettings};
-use crate::{InvocationId, Millis};
+use crate::{InvocationId, Millis, backoff, millis};
 
 impl StreamMachine {
     pub(super) fn finished(
         &mut self,
         now: Millis,
         id: InvocationId,
-        finish: StreamBatchResult,
-        out: &mut Vec<StreamAction>,
+        mut finish: StreamBatchResult,
     ) {
         let Some(slices) = self.in_flight.remove(&id) else {
             return;
@@ -19,16 +18,12 @@ impl StreamMachine {
         for sent in &slices {
             self.busy.remove(&sent.slice.partition);
         }
-        let finish = match finish {
-            StreamBatchResult::Answered(failures) => match self.foreign(&slices, &failures) {
-                None => StreamBatchResult::Answered(failures),
-                Some(why) => {
-                    out.push(StreamAction::RejectedResponse(why));
-                    StreamBatchResult::Failed
-                }
-            },
-            other => other,
-        };
+        if let StreamBatchResult::Answered(failures) = &finish
+            && let Some(why) = self.foreign(&slices, failures)
+        {
+            self.actions.push(StreamAction::RejectedResponse(why));
+            finish = StreamBatchResult::Failed;
+        }
         for sent in slices {
             let partition = sent.slice.partition;
             // revoked meanwhile, perhaps assigned again: the result is void
@@ -41,17 +36,17 @@ impl StreamMachine {
             };
             match &finish {
                 StreamBatchResult::NotInvoked => {
-                    state.not_before = now + self.settings.backoff.as_millis() as Millis;
+                    state.not_before = now + millis(self.settings.backoff);
                 }
-                StreamBatchResult::Failed => self.failed(now, &sent, 0, out),
+                StreamBatchResult::Failed => self.failed(now, &sent, 0),
                 StreamBatchResult::Answered(failures) => {
                     let offsets = failures
                         .iter()
                         .filter(|failure| failure.partition == partition)
                         .map(|failure| failure.offset);
                     match state.lowest(sent.slice.records, offsets) {
-                        Ok(Some(at)) => self.failed(now, &sent, at, out),
-                        _ => self.finish(partition, sent.slice.records, out),
+                        Ok(Some(at)) => self.failed(now, &sent, at),
+                        _ => self.finish(partition, sent.slice.records),
                     }
                 }
             }
@@ -81,37 +76,20 @@ impl StreamMachine {
     }
 
     /// The slice's records from index `at` on failed; those before are done.
-    fn failed(
-        &mut self,
-        now: Millis,
-        sent: &InFlightSlice,
-        at: usize,
-        out: &mut Vec<StreamAction>,
-    ) {
+    fn failed(&mut self, now: Millis, sent: &InFlightSlice, at: usize) {
         let partition = sent.slice.partition;
-        self.finish(partition, at, out);
+        self.finish(partition, at);
         let rest = sent.slice.records - at;
         let settings = &self.settings;
         let Some(state) = self.partitions.get_mut(&partition) else {
             return;
         };
+        let segment = |records, attempts| Segment { records, attempts };
         if settings.bisect && rest > 1 && at == 0 {
             let half = rest.div_ceil(2);
-            let attempts = sent.attempts;
-            state.recut(
-                rest,
-                &[
-                    Segment {
-                        records: half,
-                        attempts,
-                    },
-                    Segment {
-                        records: rest - half,
-                        attempts,
-                    },
-                ],
-            );
-            state.not_before = now + settings.backoff.as_millis() as Millis;
+            let halves = [half, rest - half].map(|records| segment(records, sent.attempts));
+            state.recut(rest, &halves);
+            state.not_before = now + millis(settings.backoff);
             return;
         }
         let attempts = if at > 0 {
@@ -121,28 +99,15 @@ impl StreamMachine {
         };
         if settings.max_retries.is_some_and(|max| attempts > max) {
             state.recut(rest, &[]);
-            self.discard(now, partition, rest, DiscardReason::RetriesExhausted, out);
+            self.discard(now, partition, rest, DiscardReason::RetriesExhausted);
             return;
         }
-        state.recut(
-            rest,
-            &[Segment {
-                records: rest,
-                attempts,
-            }],
-        );
-        state.not_before = now + backoff(settings, attempts);
+        state.recut(rest, &[segment(rest, attempts)]);
+        state.not_before = now + wait_after(settings, attempts);
     }
 }
 
 /// The wait before a retry.
-pub(super) fn backoff(settings: &StreamSettings, attempts: u32) -> Millis {
-    let factor = 1_u32
-        .checked_shl(attempts.saturating_sub(1).min(20))
-        .unwrap_or(u32::MAX);
-    settings
-        .backoff
-        .saturating_mul(factor)
-        .min(settings.max_backoff)
-        .as_millis() as Millis
+pub(super) fn wait_after(settings: &StreamSettings, attempts: u32) -> Millis {
+    backoff(settings.backoff, settings.max_backoff, attempts)
 }
