@@ -1,5 +1,6 @@
 //! The SQS client of the host, with readable errors.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{
     BehaviorVersion, Config, Credentials, Region, StalledStreamProtectionConfig,
 };
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
 };
@@ -56,6 +57,13 @@ pub enum SqsError {
     /// Any other error.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<BuildError> for SqsError {
+    /// A request lacks a part.
+    fn from(error: BuildError) -> Self {
+        Self::Other(error.to_string())
+    }
 }
 
 impl Sqs {
@@ -127,18 +135,30 @@ impl Sqs {
     /// # Errors
     /// The endpoint does not answer.
     pub async fn exists(&self, queue: &str) -> Result<bool, SqsError> {
-        match self
-            .client
-            .get_queue_url()
-            .queue_name(queue)
-            .send()
-            .await
-            .map_err(|error| convert(&error))
-        {
+        let request = self.client.get_queue_url().queue_name(queue);
+        match request.send().await.map_err(|error| convert(&error)) {
             Ok(_) => Ok(true),
             Err(SqsError::NoQueue) => Ok(false),
             Err(other) => Err(other),
         }
+    }
+
+    /// Attributes of a queue.
+    ///
+    /// # Errors
+    /// The queue does not exist, or the endpoint does not answer.
+    pub(super) async fn attributes(
+        &self,
+        queue: &str,
+        names: &[QueueAttributeName],
+    ) -> Result<HashMap<QueueAttributeName, String>, SqsError> {
+        let request = self
+            .client
+            .get_queue_attributes()
+            .queue_url(self.url(queue))
+            .set_attribute_names(Some(names.to_vec()));
+        let answer = request.send().await.map_err(|error| convert(&error))?;
+        Ok(answer.attributes.unwrap_or_default())
     }
 
     /// Visibility timeout of a queue.
@@ -147,16 +167,8 @@ impl Sqs {
     /// The queue does not exist, or the endpoint does not answer.
     pub async fn visibility(&self, queue: &str) -> Result<Duration, SqsError> {
         let name = QueueAttributeName::VisibilityTimeout;
-        let request = self
-            .client
-            .get_queue_attributes()
-            .queue_url(self.url(queue))
-            .attribute_names(name.clone());
-        let answer = request.send().await.map_err(|error| convert(&error))?;
-        let seconds = answer
-            .attributes()
-            .and_then(|attributes| attributes.get(&name))
-            .and_then(|text| text.parse().ok());
+        let found = self.attributes(queue, std::slice::from_ref(&name)).await?;
+        let seconds = found.get(&name).and_then(|text| text.parse().ok());
         Ok(seconds.map_or(DEFAULT_VISIBILITY, Duration::from_secs))
     }
 
@@ -165,14 +177,7 @@ impl Sqs {
     /// # Errors
     /// The queue does not exist or refuses the message, or the endpoint does not answer.
     pub async fn send(&self, queue: &str, body: String) -> Result<(), SqsError> {
-        let sent = self
-            .client
-            .send_message()
-            .queue_url(self.url(queue))
-            .message_body(body)
-            .send()
-            .await;
-        sent.map(drop).map_err(|error| convert(&error))
+        self.send_with(queue, body, &[]).await
     }
 
     /// Sends a message with attributes (name, type, value).
@@ -191,24 +196,14 @@ impl Sqs {
             .queue_url(self.url(queue))
             .message_body(body);
         for (name, kind, value) in attributes {
-            let value = MessageAttributeValue::builder()
-                .data_type(*kind)
-                .string_value(value)
-                .build();
-            message = message.message_attributes(
-                *name,
-                value.map_err(|error| SqsError::Other(error.to_string()))?,
-            );
+            message = message.message_attributes(*name, attribute(kind, value)?);
         }
-        message
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| convert(&error))
+        let sent = message.send().await;
+        sent.map(drop).map_err(|error| convert(&error))
     }
 
     /// Receives up to `max` messages with all their attributes. Waits up to `wait` for the first
-    /// one.
+    /// one. `hidden`: their visibility timeout, if not that of the queue.
     ///
     /// # Errors
     /// The queue does not exist, or the endpoint does not answer.
@@ -217,6 +212,7 @@ impl Sqs {
         queue: &str,
         max: usize,
         wait: Duration,
+        hidden: Option<Duration>,
     ) -> Result<Vec<Message>, SqsError> {
         let request = self
             .client
@@ -224,11 +220,20 @@ impl Sqs {
             .queue_url(self.url(queue))
             .max_number_of_messages(max as i32)
             .wait_time_seconds(wait.as_secs() as i32)
+            .set_visibility_timeout(hidden.map(|hidden| hidden.as_secs() as i32))
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All");
         let answer = request.send().await.map_err(|error| convert(&error))?;
         Ok(answer.messages.unwrap_or_default())
     }
+}
+
+/// A message attribute with a text.
+pub(super) fn attribute(kind: &str, text: &str) -> Result<MessageAttributeValue, BuildError> {
+    MessageAttributeValue::builder()
+        .data_type(kind)
+        .string_value(text)
+        .build()
 }
 
 /// Converts an error: to the service's code and message, or to the innermost cause of a failed

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{
-    Message, MessageAttributeValue, MessageSystemAttributeName as Name, QueueAttributeName,
-};
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName as Name};
 
 use super::client::{Sqs, SqsError, convert};
 use super::settlement::{Disposition, settle};
@@ -57,23 +55,8 @@ impl Sqs {
     /// # Errors
     /// The queue does not exist, or the server does not respond.
     pub async fn count(&self, queue: &str) -> Result<u64, SqsError> {
-        let names = [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-        ];
-        let request = self
-            .client
-            .get_queue_attributes()
-            .queue_url(self.url(queue))
-            .set_attribute_names(Some(names.to_vec()));
-        let answer = request.send().await.map_err(|error| convert(&error))?;
-        let count = |name| {
-            answer
-                .attributes()
-                .and_then(|all| all.get(name))
-                .and_then(|text| text.parse::<u64>().ok())
-        };
-        Ok(names.iter().filter_map(count).sum())
+        let depth = self.depth(queue).await?;
+        Ok(depth.visible + depth.hidden)
     }
 
     /// Receives up to ten messages and hides them for `hidden`. Waits a second for the first one.
@@ -86,22 +69,9 @@ impl Sqs {
         max: usize,
         hidden: Duration,
     ) -> Result<Vec<DeadLetter>, SqsError> {
-        let request = self
-            .client
-            .receive_message()
-            .queue_url(self.url(queue))
-            .max_number_of_messages(max.clamp(1, 10) as i32)
-            .wait_time_seconds(1)
-            .visibility_timeout(hidden.as_secs() as i32)
-            .message_system_attribute_names(Name::All)
-            .message_attribute_names("All");
-        let answer = request.send().await.map_err(|error| convert(&error))?;
-        Ok(answer
-            .messages
-            .unwrap_or_default()
-            .into_iter()
-            .map(DeadLetter::of)
-            .collect())
+        let wait = Duration::from_secs(1);
+        let received = self.receive(queue, max.clamp(1, 10), wait, Some(hidden));
+        Ok(received.await?.into_iter().map(DeadLetter::of).collect())
     }
 
     /// Sends body and attributes of a dead letter to a queue. A FIFO queue deduplicates the same
@@ -120,43 +90,27 @@ impl Sqs {
             .set_message_attributes(attributes)
             .set_message_group_id(dead.group.clone())
             .set_message_deduplication_id(fifo.then(|| format!("replay-{}", dead.id)));
-        request
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| convert(&error))
+        let sent = request.send().await;
+        sent.map(drop).map_err(|error| convert(&error))
     }
 
     /// Returns why one could not be deleted.
-    pub async fn delete_dead_letters(
-        &self,
-        queue: &str,
-        dead_letters: &[DeadLetter],
-    ) -> Option<String> {
-        self.settle_all(queue, Disposition::Delete, dead_letters)
-            .await
+    pub async fn delete_dead_letters(&self, queue: &str, dead: &[DeadLetter]) -> Option<String> {
+        self.settle_all(queue, Disposition::Delete, dead).await
     }
 
     /// Makes them visible to other consumers. Returns why one stays hidden until its timeout.
-    pub async fn release_dead_letters(
-        &self,
-        queue: &str,
-        dead_letters: &[DeadLetter],
-    ) -> Option<String> {
-        self.settle_all(queue, Disposition::Release, dead_letters)
-            .await
+    pub async fn release_dead_letters(&self, queue: &str, dead: &[DeadLetter]) -> Option<String> {
+        self.settle_all(queue, Disposition::Release, dead).await
     }
 
     async fn settle_all(
         &self,
         queue: &str,
         disposition: Disposition,
-        dead_letters: &[DeadLetter],
+        dead: &[DeadLetter],
     ) -> Option<String> {
-        let receipts = dead_letters
-            .iter()
-            .map(|dead| dead.receipt.clone())
-            .collect();
+        let receipts = dead.iter().map(|dead| dead.receipt.clone()).collect();
         settle(self, queue, disposition, receipts).await.1
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::QueueAttributeName as Name;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::client::{Sqs, SqsError, convert};
+use super::client::{Sqs, SqsError};
 
 /// Pause between an answer and the next request.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -21,20 +21,15 @@ pub(super) struct Depth {
 }
 
 impl Sqs {
-    async fn depth(&self, queue: &str) -> Result<Depth, SqsError> {
+    pub(super) async fn depth(&self, queue: &str) -> Result<Depth, SqsError> {
         let names = [
             Name::ApproximateNumberOfMessages,
             Name::ApproximateNumberOfMessagesNotVisible,
         ];
-        let request = self
-            .client
-            .get_queue_attributes()
-            .queue_url(self.url(queue))
-            .set_attribute_names(Some(names.to_vec()));
-        let answer = request.send().await.map_err(|error| convert(&error))?;
+        let found = self.attributes(queue, &names).await?;
         let [visible, hidden] = names.map(|name| {
-            let text = answer.attributes().and_then(|all| all.get(&name));
-            text.and_then(|text| text.parse().ok()).unwrap_or_default()
+            let number = found.get(&name).and_then(|text| text.parse().ok());
+            number.unwrap_or_default()
         });
         Ok(Depth { visible, hidden })
     }

@@ -1,8 +1,8 @@
 //! Sends messages in batches.
 
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
-use super::client::{Sqs, SqsError, convert};
+use super::client::{Sqs, SqsError, attribute, convert};
 
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,20 +36,9 @@ impl Sqs {
                 .set_message_group_id(message.group.clone())
                 .set_message_deduplication_id(message.deduplication.clone());
             for (name, text) in &message.attributes {
-                let value = MessageAttributeValue::builder()
-                    .data_type("String")
-                    .string_value(text)
-                    .build();
-                entry = entry.message_attributes(
-                    *name,
-                    value.map_err(|error| SqsError::Other(error.to_string()))?,
-                );
+                entry = entry.message_attributes(*name, attribute("String", text)?);
             }
-            request = request.entries(
-                entry
-                    .build()
-                    .map_err(|error| SqsError::Other(error.to_string()))?,
-            );
+            request = request.entries(entry.build()?);
         }
         let answer = request.send().await.map_err(|error| convert(&error))?;
         let refused = answer.failed().iter().find(|failed| failed.sender_fault());

@@ -108,17 +108,9 @@ async fn create(sqs: &Sqs, queue: &Queue) -> Result<(), SqsError> {
 }
 
 async fn update(sqs: &Sqs, queue: &Queue) -> Result<(), SqsError> {
-    let request = sqs
-        .client
-        .get_queue_attributes()
-        .queue_url(sqs.url(&queue.name))
-        .attribute_names(QueueAttributeName::All);
-    let found = request
-        .send()
-        .await
-        .map_err(|error| convert(&error))?
-        .attributes
-        .unwrap_or_default();
+    let found = sqs
+        .attributes(&queue.name, &[QueueAttributeName::All])
+        .await?;
     let found: HashMap<String, String> = found
         .into_iter()
         .map(|(name, value)| (name.as_str().to_owned(), value))

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::{
 };
 use futures::StreamExt as _;
 
-use super::client::{Sqs, convert};
+use super::client::{Sqs, SqsError, convert};
 
 /// Maximum of entries in one call: the service's limit.
 const ENTRIES: usize = 10;
@@ -84,7 +84,7 @@ async fn settle_chunk(
                     .or(why);
                 left.retain(|id, _| again.iter().any(|entry| entry.id() == id));
             }
-            Err(error) => why = Some(error),
+            Err(error) => why = Some(error.to_string()),
         }
         if left.is_empty() {
             break;
@@ -100,45 +100,31 @@ async fn call(
     url: &str,
     disposition: Disposition,
     entries: &HashMap<String, String>,
-) -> Result<Vec<BatchResultErrorEntry>, String> {
+) -> Result<Vec<BatchResultErrorEntry>, SqsError> {
     // a builder fails only without an id or receipt
-    let broken = |error: &dyn std::fmt::Display| error.to_string();
-    match disposition {
+    let hidden = match disposition {
         Disposition::Delete => {
             let mut request = sqs.client.delete_message_batch().queue_url(url);
             for (id, receipt) in entries {
                 let entry = DeleteMessageBatchRequestEntry::builder()
                     .id(id)
-                    .receipt_handle(receipt)
-                    .build();
-                request = request.entries(entry.map_err(|error| broken(&error))?);
+                    .receipt_handle(receipt);
+                request = request.entries(entry.build()?);
             }
-            request
-                .send()
-                .await
-                .map(|answer| answer.failed)
-                .map_err(|error| convert(&error).to_string())
+            let answer = request.send().await.map_err(|error| convert(&error))?;
+            return Ok(answer.failed);
         }
-        Disposition::Release | Disposition::Hide(_) => {
-            let hidden = if let Disposition::Hide(hidden) = disposition {
-                hidden.as_secs_f64().ceil() as i32
-            } else {
-                0
-            };
-            let mut request = sqs.client.change_message_visibility_batch().queue_url(url);
-            for (id, receipt) in entries {
-                let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
-                    .id(id)
-                    .receipt_handle(receipt)
-                    .visibility_timeout(hidden)
-                    .build();
-                request = request.entries(entry.map_err(|error| broken(&error))?);
-            }
-            request
-                .send()
-                .await
-                .map(|answer| answer.failed)
-                .map_err(|error| convert(&error).to_string())
-        }
+        Disposition::Release => Duration::ZERO,
+        Disposition::Hide(hidden) => hidden,
+    };
+    let mut request = sqs.client.change_message_visibility_batch().queue_url(url);
+    for (id, receipt) in entries {
+        let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+            .id(id)
+            .receipt_handle(receipt)
+            .visibility_timeout(hidden.as_secs_f64().ceil() as i32);
+        request = request.entries(entry.build()?);
     }
+    let answer = request.send().await.map_err(|error| convert(&error))?;
+    Ok(answer.failed)
 }

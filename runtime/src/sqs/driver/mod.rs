@@ -277,7 +277,7 @@ impl SqsDriver {
                         () = turned(&mut shutdown) => return TaskResult::NotRequested(id),
                         () = turned(&mut paused) => return TaskResult::NotRequested(id),
                     }
-                    let mut received = sqs.receive(mapping.queue_name(), max, wait).await;
+                    let mut received = sqs.receive(mapping.queue_name(), max, wait, None).await;
                     // a server without a disk loses its queues in a restart
                     if received == Err(SqsError::NoQueue)
                         && let Err(why) = queues::ensure(&sqs, &queues).await
