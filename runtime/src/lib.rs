@@ -41,6 +41,8 @@ pub mod invocation;
 pub mod invoke_api;
 pub mod kafka;
 pub mod listener;
+mod lock;
+pub mod mapping;
 pub mod observation;
 pub mod parked;
 pub mod schedule;

@@ -184,23 +184,27 @@ fn identity(folder: &Path) -> Result<String, String> {
         id: hex::encode(rand::random::<[u8; 16]>()),
         home,
     };
-    write(folder, &file, &identity).map_err(|error| error.to_string())?;
+    serde_json::to_vec(&identity)
+        .map_err(io::Error::from)
+        .and_then(|content| replace(&file, &content))
+        .map_err(|error| error.to_string())?;
     Ok(identity.id)
 }
 
 /// Replaces the file as a whole, so that a crash leaves the old one or the new one.
-fn write(folder: &Path, file: &Path, identity: &Identity) -> io::Result<()> {
-    let unfinished = folder.join("host-id.new");
+pub(crate) fn replace(file: &Path, content: &[u8]) -> io::Result<()> {
+    let unfinished = file.with_extension("new");
     let mut new = OpenOptions::new()
         .create(true)
         .truncate(true)
         .write(true)
         .mode(0o600)
         .open(&unfinished)?;
-    new.write_all(&serde_json::to_vec(identity)?)?;
+    new.write_all(content)?;
     new.sync_all()?;
     std::fs::rename(unfinished, file)?;
-    File::open(folder)?.sync_all()
+    file.parent()
+        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Distinguishes this folder from a copy of it, on this machine or another.

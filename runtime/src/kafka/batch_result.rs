@@ -1,8 +1,9 @@
-//! Translates the end of an invocation into the result of its batch.
+//! The result of a batch of Kafka records.
 
 use event_sources::stream::{Partition, StreamBatchResult, failed_records};
 
-use crate::invocation::{Outcome, Rejected, Response};
+use crate::invocation::{Rejected, Response};
+use crate::mapping;
 
 /// The result of the batch, and why its partial batch response is malformed, if it is.
 ///
@@ -13,22 +14,5 @@ pub fn batch_result(
     partial: bool,
     partition: impl Fn(&str) -> Option<Partition>,
 ) -> (StreamBatchResult, Option<String>) {
-    let outcome = match result {
-        Ok(response) => &response.outcome,
-        Err(Rejected::NotFound(_) | Rejected::TooLarge(_)) => {
-            return (StreamBatchResult::Failed, None);
-        }
-        Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {
-            return (StreamBatchResult::NotInvoked, None);
-        }
-    };
-    match outcome {
-        Outcome::Answer(answer) if partial => match failed_records(answer, partition) {
-            Ok(failed) => (StreamBatchResult::Answered(failed), None),
-            Err(why) => (StreamBatchResult::Failed, Some(why)),
-        },
-        Outcome::Answer(_) => (StreamBatchResult::Answered(Vec::new()), None),
-        Outcome::Interrupted(_) => (StreamBatchResult::NotInvoked, None),
-        Outcome::Error(_) => (StreamBatchResult::Failed, None),
-    }
+    mapping::batch_result(result, partial, |answer| failed_records(answer, partition))
 }

@@ -264,14 +264,8 @@ impl Buffer {
 
     /// The records of a slice, each as its JSON and its time.
     pub(super) fn records(&self, slice: &Slice) -> Vec<(&[u8], i64)> {
-        let chunks = self
-            .partitions
-            .get(&slice.partition)
-            .map(|held| &held.chunks);
-        let all = chunks
-            .into_iter()
-            .flatten()
-            .flat_map(|chunk| chunk.spans.iter().map(move |span| (chunk, span)));
+        let chunks = self.chunks(slice.partition);
+        let all = chunks.flat_map(|chunk| chunk.spans.iter().map(move |span| (chunk, span)));
         let wanted = all.filter(|(_, span)| (slice.first..=slice.last).contains(&span.offset));
         wanted
             .map(|(chunk, span)| (&chunk.bytes[span.start..span.end], span.time))
@@ -279,14 +273,13 @@ impl Buffer {
     }
 
     fn parts(&self, slice: &Slice) -> Vec<&[u8]> {
-        let chunks = self
-            .partitions
-            .get(&slice.partition)
-            .map(|held| &held.chunks);
-        chunks
-            .into_iter()
-            .flatten()
+        self.chunks(slice.partition)
             .filter_map(|chunk| chunk.between(slice.first, slice.last))
             .collect()
+    }
+
+    fn chunks(&self, partition: Partition) -> impl Iterator<Item = &Chunk> {
+        let held = self.partitions.get(&partition);
+        held.into_iter().flat_map(|held| &held.chunks)
     }
 }

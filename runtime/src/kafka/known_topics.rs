@@ -6,12 +6,12 @@
 //! the ids for each mapping and group.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
+use crate::lock::lock;
+use crate::state;
 use event_sources::kafka::TopicIdentity;
 use event_sources::stream::Offset;
 use serde::{Deserialize, Serialize};
@@ -92,15 +92,9 @@ impl KnownTopics {
         })
     }
 
-    fn content(&self) -> MutexGuard<'_, Content> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Partitions whose log was rewritten, until their start offset is determined.
     pub(super) fn rewritten(&self) -> MutexGuard<'_, BTreeSet<(String, i32)>> {
-        self.rewritten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.rewritten)
     }
 
     /// Counts the offsets `first` to `last` as deleted before they were read. Returns how many are
@@ -111,7 +105,7 @@ impl KnownTopics {
         first: Offset,
         last: Offset,
     ) -> u64 {
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = lock(&self.counted);
         let before = counted
             .entry((topic.to_owned(), partition))
             .or_insert(first);
@@ -122,15 +116,12 @@ impl KnownTopics {
 
     /// The partition has a new log.
     pub(super) fn reset_count(&self, topic: &str, partition: i32) {
-        self.counted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&(topic.to_owned(), partition));
+        lock(&self.counted).remove(&(topic.to_owned(), partition));
     }
 
     /// Compares a topic's id with the stored one.
     pub(super) fn identity(&self, cluster: &str, topic: &str, id: Option<u128>) -> TopicIdentity {
-        let content = self.content();
+        let content = lock(&self.content);
         match content
             .clusters
             .get(content.cluster_key(cluster))
@@ -149,7 +140,7 @@ impl KnownTopics {
     /// The file cannot be written; the id is kept in memory.
     pub(super) fn store(&self, cluster: &str, topic: &str, id: Option<u128>) -> Result<(), String> {
         let content = {
-            let mut content = self.content();
+            let mut content = lock(&self.content);
             let cluster = content.cluster_key(cluster).to_owned();
             let known = content.clusters.entry(cluster).or_default();
             if known
@@ -163,25 +154,11 @@ impl KnownTopics {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        write(file, &content)
+        serde_json::to_vec_pretty(&content)
+            .map_err(io::Error::from)
+            .and_then(|content| state::replace(file, &content))
             .map_err(|error| format!("{} cannot be written: {error}", file.display()))
     }
-}
-
-/// Replaces the file atomically.
-fn write(file: &Path, content: &Content) -> io::Result<()> {
-    let temporary = file.with_extension("new");
-    let mut new = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    new.write_all(&serde_json::to_vec_pretty(content)?)?;
-    new.sync_all()?;
-    std::fs::rename(temporary, file)?;
-    file.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

@@ -28,7 +28,6 @@ mod batch_result;
 mod buffer;
 #[cfg(test)]
 mod buffer_tests;
-mod clock;
 mod consumer;
 mod consumer_failure;
 mod discards;
@@ -56,13 +55,11 @@ use std::time::Duration;
 
 use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
-use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
+use crate::mapping::MappingHandle;
 use crate::sqs::Sqs;
-use crate::supervision::{ComponentRegistry, supervise};
-use crate::tuning::SourceSettings;
+use crate::supervision::ComponentRegistry;
 pub use batch_result::batch_result;
 use moves::PositionMove;
 pub use positions::{GroupPosition, PositionAction, PositionChange, SeekTarget};
@@ -111,12 +108,7 @@ pub struct KafkaLimits {
 }
 
 /// A running mapping.
-#[derive(Debug)]
-pub struct KafkaHandle {
-    watch: KafkaView,
-    tune: watch::Sender<Option<SourceSettings>>,
-    task: JoinHandle<Result<(), String>>,
-}
+pub type KafkaHandle = MappingHandle<KafkaView>;
 
 /// Reads the status of a mapping and sends it moves. Outlives the mapping's handle.
 #[derive(Debug, Clone)]
@@ -129,40 +121,7 @@ pub struct KafkaView {
 impl KafkaView {
     /// A snapshot of counters, positions and health.
     pub fn status(&self) -> MappingStatus {
-        MappingStatus {
-            mapping: self.mapping.id.clone(),
-            function: self.mapping.function.clone(),
-            group: self.mapping.group.clone(),
-            topics: self.mapping.topics.clone(),
-            ..self.progress.snapshot(&self.mapping.topics)
-        }
-    }
-}
-
-impl KafkaHandle {
-    /// A view for the status.
-    pub fn watch(&self) -> KafkaView {
-        self.watch.clone()
-    }
-
-    /// As [`KafkaView::status`].
-    pub fn status(&self) -> MappingStatus {
-        self.watch.status()
-    }
-
-    /// Sends changed settings to the mapping.
-    pub fn tuner(&self) -> watch::Sender<Option<SourceSettings>> {
-        self.tune.clone()
-    }
-
-    /// Waits until the mapping has drained and left its group.
-    ///
-    /// # Errors
-    /// The mapping could not drain.
-    pub async fn ended(self) -> Result<(), String> {
-        self.task
-            .await
-            .unwrap_or_else(|error| Err(format!("mapping {}: {error}", self.watch.mapping.id)))
+        self.progress.snapshot()
     }
 }
 
@@ -177,35 +136,28 @@ pub fn start(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> Result<KafkaHandle, String> {
-    let (tune, tuned) = watch::channel(None);
+    let id = mapping.id.clone();
     let (moves, requested) = mpsc::channel(MOVES);
-    let failed = |why: &dyn std::fmt::Display| format!("mapping {}: {why}", mapping.id);
-    let destination = mapping
-        .on_failure
-        .as_ref()
-        .map(|to| DestinationClient::new(to, settings::cluster(&mapping), limits.sqs.as_ref()))
-        .transpose()
-        .map_err(|why| failed(&why))?;
     let source = KafkaSource::new(
-        mapping.clone(),
+        mapping,
         limits.clone(),
-        destination,
         invoker,
-        (tuned, requested),
+        requested,
         shutdown.clone(),
     )
-    .map_err(|why| failed(&why))?;
-    let watch = KafkaView {
-        mapping,
+    .map_err(|why| format!("mapping {id}: {why}"))?;
+    let view = KafkaView {
+        mapping: source.mapping.clone(),
         progress: source.progress.clone(),
         moves,
     };
-    let part = limits
-        .parts
-        .component(format!("mapping {}", watch.mapping.id));
-    limits
-        .parts
-        .add_thread(KafkaSource::polling_name(&watch.mapping.id));
-    let task = tokio::spawn(supervise(part, shutdown, move || source.clone().run()));
-    Ok(KafkaHandle { watch, tune, task })
+    limits.parts.add_thread(KafkaSource::polling_name(&id));
+    let run = move |tuned| source.clone().run(tuned);
+    Ok(MappingHandle::start(
+        &id,
+        &limits.parts,
+        view,
+        shutdown,
+        run,
+    ))
 }

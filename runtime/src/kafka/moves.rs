@@ -65,15 +65,10 @@ impl PositionMove {
         }
     }
 
-    /// Responds that nothing changed.
-    pub(super) fn refuse(self, why: String) {
+    /// Responds with the effect, or why nothing changed.
+    pub(super) fn respond(self, effect: Result<String, String>) {
         // the request may have timed out
-        let _ = self.answer.send(Err(why));
-    }
-
-    /// Responds with the effect.
-    pub(super) fn done(self, effect: String) {
-        let _ = self.answer.send(Ok(effect));
+        let _ = self.answer.send(effect);
     }
 }
 

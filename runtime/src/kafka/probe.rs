@@ -1,6 +1,6 @@
 //! Checks a cluster before the start: does it respond, accept the login, and have the topics?
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -12,6 +12,7 @@ use rdkafka::metadata::MetadataTopic;
 use sam_template::model::KafkaSecurity;
 
 use super::settings;
+use crate::lock::lock;
 
 /// Time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(1);
@@ -54,12 +55,7 @@ pub fn probe(
             Err(error) => {
                 // polling runs the error callback of the context
                 while consumer.poll(Duration::from_millis(10)).is_some() {}
-                let refused = consumer
-                    .context()
-                    .refused
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take();
+                let refused = lock(&consumer.context().refused).take();
                 if let Some(why) = refused {
                     return Err(format!("Kafka at {bootstrap_servers} {why}"));
                 }
@@ -101,10 +97,7 @@ impl ClientContext for ProbeContext {
             ),
             _ => return,
         };
-        self.refused
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(why);
+        lock(&self.refused).get_or_insert(why);
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use event_sources::health::{SourceProblem, SourceState};
 use event_sources::stream::{Offset, Partition};
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::consumer::{MappingConsumer, MappingContext};
+use super::reader::committed;
 use crate::observation::Repeats;
 
 /// An error of a partition that has not occurred for this time has ended, even without a new
@@ -58,34 +58,27 @@ impl ReadErrors {
         let Some(times) = self.repeats.failed(now, partition, &code.to_string()) else {
             return;
         };
-        let mapping = &context.mapping;
+        let mapping = &context.mapping.id;
         let remedy = remedy(code);
         let reason = context.reason().unwrap_or_else(|| code.to_string());
+        let problem = |reason| SourceProblem {
+            state: state(code),
+            reason,
+        };
         let Some(partition) = partition else {
-            tracing::error!(
-                alarm = "kafka_error",
-                mapping,
-                times,
-                "Kafka reports an error: {reason}. {remedy}"
-            );
+            let reason = format!("Kafka reports an error: {reason}. {remedy}");
+            tracing::error!(alarm = "kafka_error", mapping, times, "{reason}");
             if is_reported_once(code) {
-                let reason = format!("Kafka reports an error: {reason}. {remedy}");
-                context.progress.report(
-                    None,
-                    Some(SourceProblem {
-                        state: state(code),
-                        reason,
-                    }),
-                );
+                context.progress.report(None, Some(problem(reason)));
             }
             return;
         };
-        let topic = &context.topics[partition.topic];
-        let next = self
-            .read
-            .get(&partition)
-            .map(|last| last + 1)
-            .or_else(|| committed(consumer, topic, partition.number));
+        let topic = &context.mapping.topics[partition.topic];
+        let next = self.read.get(&partition).map(|last| last + 1).or_else(|| {
+            committed(consumer, topic, partition.number, PATIENCE)
+                .ok()
+                .flatten()
+        });
         let place = next.map_or_else(
             || format!("{topic}-{}", partition.number),
             |next| format!("{topic}-{} from offset {next} on", partition.number),
@@ -99,14 +92,8 @@ impl ReadErrors {
             times,
             "{place} cannot be read: {reason}. The partition waits. {remedy}"
         );
-        let reason = format!("{place} cannot be read: {reason}. {remedy}");
-        context.progress.report(
-            Some(partition),
-            Some(SourceProblem {
-                state: state(code),
-                reason,
-            }),
-        );
+        let problem = problem(format!("{place} cannot be read: {reason}. {remedy}"));
+        context.progress.report(Some(partition), Some(problem));
     }
 
     /// Ends the errors of a partition of which a record was read.
@@ -152,9 +139,9 @@ impl ReadErrors {
         };
         context.progress.set_problem(partition, None);
         if let Some(partition) = partition {
-            let topic = &context.topics[partition.topic];
+            let topic = &context.mapping.topics[partition.topic];
             tracing::info!(
-                mapping = context.mapping,
+                mapping = context.mapping.id,
                 topic,
                 partition = partition.number,
                 errors,
@@ -186,10 +173,9 @@ fn is_reported_once(code: RDKafkaErrorCode) -> bool {
 
 /// State of the partition or mapping with this error.
 fn state(code: RDKafkaErrorCode) -> SourceState {
+    use RDKafkaErrorCode::{UnknownTopic, UnknownTopicOrPartition};
     match code {
-        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => {
-            SourceState::Missing
-        }
+        UnknownTopic | UnknownTopicOrPartition => SourceState::Missing,
         _ => SourceState::Stuck,
     }
 }
@@ -217,20 +203,5 @@ fn remedy(code: RDKafkaErrorCode) -> &'static str {
             "Let the login of this mapping read the topic and use the consumer group"
         }
         _ => "The consumer retries until it succeeds",
-    }
-}
-
-/// The committed offset of the group, if the broker responds in time.
-fn committed(consumer: &MappingConsumer, topic: &str, partition: i32) -> Option<Offset> {
-    let mut list = TopicPartitionList::new();
-    list.add_partition(topic, partition);
-    match consumer
-        .committed_offsets(list, PATIENCE)
-        .ok()?
-        .find_partition(topic, partition)?
-        .offset()
-    {
-        rdkafka::Offset::Offset(offset) => Some(offset),
-        _ => None,
     }
 }

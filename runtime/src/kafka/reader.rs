@@ -1,11 +1,14 @@
 //! Reads records and offsets for operators' commands, with a consumer that joins no group.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Message as _, OwnedMessage};
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use sam_template::model::KafkaMapping;
 
@@ -44,6 +47,42 @@ pub(crate) fn watermarks(
         .map_err(|error| format!("topic {topic}: {error}"))
 }
 
+/// The partitions of a topic.
+pub(crate) fn partitions<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    patience: Duration,
+) -> KafkaResult<Vec<i32>> {
+    let metadata = consumer.fetch_metadata(Some(topic), patience)?;
+    let topics = metadata.topics().iter();
+    Ok(topics
+        .flat_map(MetadataTopic::partitions)
+        .map(MetadataPartition::id)
+        .collect())
+}
+
+/// The offsets in a list, by partition.
+pub(crate) fn by_partition(list: &TopicPartitionList) -> BTreeMap<i32, i64> {
+    let offset = |element: &TopicPartitionListElem<'_>| match element.offset() {
+        Offset::Offset(offset) => Some((element.partition(), offset)),
+        _ => None,
+    };
+    list.elements().iter().filter_map(offset).collect()
+}
+
+/// The committed offset of the consumer's group in a partition, if any.
+pub(crate) fn committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+    patience: Duration,
+) -> KafkaResult<Option<i64>> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition(topic, partition);
+    let committed = by_partition(&consumer.committed_offsets(list, patience)?);
+    Ok(committed.get(&partition).copied())
+}
+
 /// Reads the records from `first` to `last` of a partition, `limit` at most.
 pub(crate) fn read(
     consumer: &BaseConsumer<SilentContext>,
@@ -68,37 +107,15 @@ pub(crate) fn read_as<T>(
     limit: usize,
     convert: impl Fn(&BorrowedMessage<'_>) -> T,
 ) -> Result<Vec<T>, String> {
-    let (first, last) = offsets.into_inner();
-    let failed = |error: KafkaError| format!("topic {topic}: {error}");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(first))
-        .map_err(failed)?;
-    consumer.assign(&list).map_err(failed)?;
+    assign(consumer, topic, partition, *offsets.start())?;
     let mut found = Vec::new();
-    let mut deadline = Instant::now() + PATIENCE;
-    while found.len() < limit {
-        if Instant::now() >= deadline {
-            return Err(format!(
-                "topic {topic}: no record within {} s",
-                PATIENCE.as_secs()
-            ));
-        }
-        match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) if message.offset() > last => break,
-            Some(Ok(message)) => {
-                deadline = Instant::now() + PATIENCE;
-                let end = message.offset() == last;
-                found.push(convert(&message));
-                if end {
-                    break;
-                }
-            }
-            // the last offsets may have no record
-            Some(Err(KafkaError::PartitionEOF(_))) => break,
-            Some(Err(error)) => {
-                tracing::debug!(%error, "reading records failed; the reader retries");
-            }
-            None => {}
+    while found.len() < limit
+        && let Some(message) =
+            next(consumer, topic, PATIENCE)?.filter(|message| message.offset() <= *offsets.end())
+    {
+        found.push(convert(&message));
+        if message.offset() == *offsets.end() {
+            break;
         }
     }
     Ok(found)
@@ -115,18 +132,37 @@ pub(crate) fn first_record(
     from: i64,
     patience: Duration,
 ) -> Result<Option<i64>, String> {
-    let failed = |error: KafkaError| format!("topic {topic}: {error}");
+    assign(consumer, topic, partition, from)?;
+    Ok(next(consumer, topic, patience)?.map(|message| message.offset()))
+}
+
+/// The consumer reads the partition from this offset on.
+fn assign(
+    consumer: &BaseConsumer<SilentContext>,
+    topic: &str,
+    partition: i32,
+    from: i64,
+) -> Result<(), String> {
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(from))
-        .map_err(failed)?;
-    consumer.assign(&list).map_err(failed)?;
+    let added = list.add_partition_offset(topic, partition, Offset::Offset(from));
+    let assigned = added.and_then(|()| consumer.assign(&list));
+    assigned.map_err(|error| format!("topic {topic}: {error}"))
+}
+
+/// The next record. `None`: the log has no further one.
+fn next<'c>(
+    consumer: &'c BaseConsumer<SilentContext>,
+    topic: &str,
+    patience: Duration,
+) -> Result<Option<BorrowedMessage<'c>>, String> {
     let deadline = Instant::now() + patience;
     while Instant::now() < deadline {
         match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) => return Ok(Some(message.offset())),
+            Some(Ok(message)) => return Ok(Some(message)),
+            // the last offsets may have no record
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
             Some(Err(error)) => {
-                tracing::debug!(%error, "reading the first record failed; the reader retries");
+                tracing::debug!(%error, "reading records failed; the reader retries");
             }
             None => {}
         }

@@ -1,8 +1,9 @@
 //! Contexts of clients for operators' commands: librdkafka logs nothing, errors are in the results.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+use crate::lock::lock;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
@@ -26,11 +27,7 @@ pub(crate) struct DeliveryResults(Mutex<BTreeMap<usize, Result<(), KafkaError>>>
 impl DeliveryResults {
     /// `None`: no result yet.
     pub(crate) fn of(&self, number: usize) -> Option<Result<(), KafkaError>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&number)
-            .cloned()
+        lock(&self.0).get(&number).cloned()
     }
 }
 
@@ -47,9 +44,6 @@ impl ProducerContext for DeliveryResults {
             .as_ref()
             .map(drop)
             .map_err(|(error, _)| error.clone());
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(number, result);
+        lock(&self.0).insert(number, result);
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -26,6 +26,7 @@ use super::status::MappingProgress;
 use super::{CHUNKS_AHEAD, KafkaLimits, LEAVING, monitor, settings};
 use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
+use crate::lock::lock;
 use crate::tuning::SourceSettings;
 
 /// What the runs of a mapping share.
@@ -35,12 +36,11 @@ pub(super) struct KafkaSource {
     pub(super) destination: Option<DestinationClient>,
     pub(super) invoker: Invoker,
     pub(super) progress: Arc<MappingProgress>,
-    pub(super) tuned: watch::Receiver<Option<SourceSettings>>,
     /// Moves that operators request; locked by the current run.
     moves: tokio::sync::Mutex<mpsc::Receiver<PositionMove>>,
     pub(super) shutdown: watch::Receiver<bool>,
     membership: Mutex<Membership>,
-    known: Arc<KnownTopics>,
+    pub(super) known: Arc<KnownTopics>,
     /// The consumer of the first run, created by `new`: an error of librdkafka fails the start.
     first: Mutex<Option<Subscribed>>,
 }
@@ -60,48 +60,40 @@ impl KafkaSource {
     pub(super) fn new(
         mapping: KafkaMapping,
         limits: KafkaLimits,
-        destination: Option<DestinationClient>,
         invoker: Invoker,
-        (tuned, moves): (
-            watch::Receiver<Option<SourceSettings>>,
-            mpsc::Receiver<PositionMove>,
-        ),
+        moves: mpsc::Receiver<PositionMove>,
         shutdown: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, String> {
+        let destination = mapping.on_failure.as_ref().map(|to| {
+            DestinationClient::new(to, settings::cluster(&mapping), limits.sqs.as_ref())
+                .map_err(|why| why.to_string())
+        });
         let known = KnownTopics::open(limits.state.as_deref(), &mapping.id, &mapping.group)?;
         let source = Self {
+            destination: destination.transpose()?,
+            progress: Arc::new(MappingProgress::new(&mapping)),
             mapping,
             limits,
-            destination,
             invoker,
-            progress: Arc::default(),
-            tuned,
             moves: tokio::sync::Mutex::new(moves),
             shutdown,
             membership: Mutex::default(),
             known: Arc::new(known),
             first: Mutex::default(),
         };
-        let subscribed = source.subscribe()?;
-        *source.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(subscribed);
+        *lock(&source.first) = Some(source.subscribe()?);
         Ok(Arc::new(source))
-    }
-
-    fn membership(&self) -> std::sync::MutexGuard<'_, Membership> {
-        self.membership
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn subscribe(&self) -> Result<Subscribed, String> {
         let (events, received) = mpsc::channel(CHUNKS_AHEAD);
         let context = MappingContext::new(
-            &self.mapping,
+            self.mapping.clone(),
             events.clone(),
             self.progress.clone(),
             self.known.clone(),
         );
-        let member = self.membership().name(&self.limits.host_id);
+        let member = lock(&self.membership).name(&self.limits.host_id);
         let consumer: MappingConsumer = settings::client(&self.mapping, &member)
             .create_with_context(context)
             .map_err(|error| format!("no consumer: {error}"))?;
@@ -127,31 +119,20 @@ impl KafkaSource {
     ///
     /// # Errors
     /// The consumer failed.
-    pub(super) async fn run(self: Arc<Self>) -> Result<(), String> {
-        let first = self
-            .first
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let subscribed = if let Some(first) = first {
-            first
-        } else {
-            self.subscribe()?
-        };
-        self.progress.reset();
+    pub(super) async fn run(
+        self: Arc<Self>,
+        tuned: watch::Receiver<Option<SourceSettings>>,
+    ) -> Result<(), String> {
+        let first = lock(&self.first).take();
         let Subscribed {
             consumer,
             events,
             received,
-        } = subscribed;
+        } = first.map_or_else(|| self.subscribe(), Ok)?;
+        self.progress.reset();
         let stop = Arc::new(AtomicBool::new(false));
-        let _monitor = monitor::start(
-            self.mapping.clone(),
-            self.progress.clone(),
-            self.known.clone(),
-            events.clone(),
-        )
-        .map_err(|error| format!("cannot start a thread: {error}"))?;
+        let cannot_start = |error| format!("cannot start a thread: {error}");
+        let _monitor = monitor::start(self.clone(), events.clone()).map_err(cannot_start)?;
         let (commands, received_commands) = std_mpsc::channel();
         let (ending, polling) = oneshot::channel();
         let name = Self::polling_name(&self.mapping.id);
@@ -164,7 +145,6 @@ impl KafkaSource {
                 // a panic drops the sender: the driver's receiver then fails
                 let _ = ending.send(poller::poll(
                     &consumer,
-                    &events,
                     &received_commands,
                     &stop,
                     batch,
@@ -172,7 +152,7 @@ impl KafkaSource {
                 ));
             }
         });
-        let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+        let thread = thread.map_err(cannot_start)?;
         let commands = PollerCommands {
             commands,
             thread: thread.thread().clone(),
@@ -183,33 +163,9 @@ impl KafkaSource {
             stop,
             owned: Some((thread, consumer.clone())),
         };
-        let mut tuned = self.tuned.clone();
-        if tuned.borrow().is_some() {
-            // settings of an earlier run stay in effect
-            tuned.mark_changed();
-        }
-        let machine = settings::machine(&self.mapping, &self.limits);
-        let destination = (self.destination.clone(), self.limits.function_arn.clone());
-        let driver = KafkaDriver::new(
-            self.mapping.clone(),
-            machine,
-            destination,
-            consumer,
-            commands,
-            self.invoker.clone(),
-            self.progress.clone(),
-        );
+        let driver = KafkaDriver::new(self.clone(), consumer, commands);
         let mut moves = self.moves.lock().await;
-        let driven = driver
-            .run(
-                received,
-                polling,
-                tuned,
-                &mut moves,
-                self.shutdown.clone(),
-                self.limits.drain,
-            )
-            .await;
+        let driven = driver.run(received, polling, tuned, &mut moves).await;
         let closed = open.leave().await;
         match driven {
             // the batches in flight are committed, and the host needs no further consumer
@@ -219,12 +175,12 @@ impl KafkaSource {
                 return closed;
             }
             Err(ConsumerFailure::Fenced) => {
-                self.membership().fenced(Instant::now(), rand::random());
+                lock(&self.membership).fenced(Instant::now(), rand::random());
             }
             Err(ConsumerFailure::Unassigned(_)) => {
-                self.membership().rename(rand::random());
+                lock(&self.membership).rename(rand::random());
             }
-            Ok(()) | Err(ConsumerFailure::InvalidPosition(_) | ConsumerFailure::Other(_)) => {}
+            _ => {}
         }
         driven
             .map_err(|failure| failure.to_string())

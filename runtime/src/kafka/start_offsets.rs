@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use event_sources::kafka::{LogAnomaly, PartitionLog, ResumeFrom, TopicIdentity, resume};
+use event_sources::stream::Partition;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::metadata::MetadataTopic;
-use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use sam_template::model::StartingPosition;
 
-use super::known_topics::KnownTopics;
+use super::consumer::{MappingConsumer, MappingContext, partition};
+use super::reader::{by_partition, partitions};
 
 /// Time limit of a request to the brokers. Short: a host that shuts down waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,21 +39,11 @@ fn retry<T>(stopping: &dyn Fn() -> bool, request: impl Fn() -> KafkaResult<T>) -
     request()
 }
 
-/// What determines the start offsets of an assignment.
-pub(super) struct AssignmentRules<'a> {
-    pub(super) start: StartingPosition,
-    pub(super) known: &'a KnownTopics,
-    /// Partitions whose position the brokers rejected although it is within the bounds of the log.
-    pub(super) rewritten: &'a BTreeSet<(String, i32)>,
-    /// The host is shutting down.
-    pub(super) stopping: &'a dyn Fn() -> bool,
-}
-
 /// The start offsets of an assignment.
 #[derive(Debug, Default)]
 pub(super) struct StartOffsets {
-    /// Topic, partition and the first offset to read.
-    pub(super) starts: Vec<(String, i32, i64)>,
+    /// The first offset to read, by partition.
+    pub(super) starts: BTreeMap<Partition, i64>,
     /// Topic, partition and the anomaly that needs an alarm.
     pub(super) findings: Vec<(String, i32, LogAnomaly)>,
     /// Why the ids of the topics could not be stored.
@@ -65,9 +55,9 @@ pub(super) struct StartOffsets {
 ///
 /// # Errors
 /// The brokers do not respond, or reject a commit. The topic has no start offsets then.
-pub(super) fn settle<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    rules: &AssignmentRules<'_>,
+pub(super) fn settle(
+    context: &MappingContext,
+    consumer: &MappingConsumer,
     assigned: &mut TopicPartitionList,
 ) -> KafkaResult<StartOffsets> {
     let mut topics: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
@@ -80,11 +70,11 @@ pub(super) fn settle<C: ConsumerContext>(
     let cluster = cluster(consumer);
     let mut settled = StartOffsets::default();
     for (topic, mine) in topics {
-        let id = retry(rules.stopping, || id(consumer, &topic))?;
-        let identity = rules.known.identity(&cluster, &topic, id);
+        let id = retry(&|| context.stopping(), || id(consumer, &topic))?;
+        let identity = context.known.identity(&cluster, &topic, id);
         settle_topic(
+            context,
             consumer,
-            rules,
             (&topic, &mine, identity),
             assigned,
             &mut settled,
@@ -92,7 +82,7 @@ pub(super) fn settle<C: ConsumerContext>(
         // after the commit: a host that is killed before it detects the new topic again
         settled.ids_not_stored = settled
             .ids_not_stored
-            .or(rules.known.store(&cluster, &topic, id).err());
+            .or(context.known.store(&cluster, &topic, id).err());
     }
     Ok(settled)
 }
@@ -121,49 +111,43 @@ pub(super) fn id<C: ConsumerContext>(
 }
 
 /// Start offsets of one topic. `mine`: the partitions assigned to this host.
-fn settle_topic<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    rules: &AssignmentRules<'_>,
+fn settle_topic(
+    context: &MappingContext,
+    consumer: &MappingConsumer,
     (topic, mine, identity): (&str, &BTreeSet<i32>, TopicIdentity),
     assigned: &mut TopicPartitionList,
     settled: &mut StartOffsets,
 ) -> KafkaResult<()> {
-    let mut all = TopicPartitionList::new();
-    let metadata = retry(rules.stopping, || {
-        consumer.fetch_metadata(Some(topic), PATIENCE)
-    })?;
-    for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
-        all.add_partition(topic, partition.id());
+    let stopping = || context.stopping();
+    let all = retry(&stopping, || partitions(consumer, topic, PATIENCE))?;
+    let mut list = TopicPartitionList::new();
+    for partition in &all {
+        list.add_partition(topic, *partition);
     }
-    let committed = by_partition(&retry(rules.stopping, || {
-        consumer.committed_offsets(all.clone(), PATIENCE)
+    let committed = by_partition(&retry(&stopping, || {
+        consumer.committed_offsets(list.clone(), PATIENCE)
     })?);
     let first_time = committed.is_empty();
     // the first assignment commits the start of all partitions, also of those of other members
-    let numbers = all
-        .elements()
-        .iter()
-        .map(TopicPartitionListElem::partition)
-        .collect::<Vec<i32>>();
-    let concerned: Vec<i32> = numbers
+    let concerned: Vec<i32> = all
         .into_iter()
         .filter(|p| mine.contains(p) || !committed.contains_key(p))
         .collect();
-    let log_starts = edges(
-        consumer,
-        topic,
-        &concerned,
-        Offset::Beginning,
-        rules.stopping,
-    )?;
-    let ends = edges(consumer, topic, &concerned, Offset::End, rules.stopping)?;
-    let by_position = if first_time {
-        positions(consumer, topic, &concerned, rules, (&log_starts, &ends))?
-    } else {
-        BTreeMap::new()
+    let edges = |at| edges(consumer, topic, &concerned, at, &stopping);
+    let log_starts = edges(Offset::Beginning)?;
+    let ends = edges(Offset::End)?;
+    let by_position = match context.mapping.start {
+        _ if !first_time => BTreeMap::new(),
+        StartingPosition::TrimHorizon => log_starts.clone(),
+        StartingPosition::Latest => ends.clone(),
+        StartingPosition::AtTimestamp(at) => {
+            let mut found = ends.clone();
+            found.extend(edges(Offset::Offset(at))?);
+            found
+        }
     };
     let mut commits = TopicPartitionList::new();
-    for number in concerned {
+    for &number in &concerned {
         let (Some(start), Some(end)) =
             (log_starts.get(&number).copied(), ends.get(&number).copied())
         else {
@@ -174,7 +158,8 @@ fn settle_topic<C: ConsumerContext>(
             start,
             end,
         };
-        let rewritten = rules.rewritten.contains(&(topic.to_owned(), number));
+        let name = (topic.to_owned(), number);
+        let rewritten = context.known.rewritten().contains(&name);
         let (resumed, finding) = resume(log, identity, first_time, rewritten);
         let first = match resumed {
             ResumeFrom::Committed(offset) => offset,
@@ -185,10 +170,10 @@ fn settle_topic<C: ConsumerContext>(
             commits.add_partition_offset(topic, number, Offset::Offset(first))?;
         }
         if mine.contains(&number) {
-            settled.starts.push((topic.to_owned(), number, first));
-            settled
-                .findings
-                .extend(finding.map(|finding| (topic.to_owned(), number, finding)));
+            let own = partition(&context.mapping.topics, topic, number);
+            settled.starts.extend(own.map(|own| (own, first)));
+            let findings = finding.map(|finding| (topic.to_owned(), number, finding));
+            settled.findings.extend(findings);
         }
     }
     if commits.count() > 0 {
@@ -212,31 +197,6 @@ pub(super) fn log_starts<C: ConsumerContext>(
     partitions: &[i32],
 ) -> KafkaResult<BTreeMap<i32, i64>> {
     edges(consumer, topic, partitions, Offset::Beginning, &|| true)
-}
-
-/// The offsets of `StartingPosition`.
-fn positions<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    topic: &str,
-    partitions: &[i32],
-    rules: &AssignmentRules<'_>,
-    (log_starts, ends): (&BTreeMap<i32, i64>, &BTreeMap<i32, i64>),
-) -> KafkaResult<BTreeMap<i32, i64>> {
-    match rules.start {
-        StartingPosition::TrimHorizon => Ok(log_starts.clone()),
-        StartingPosition::Latest => Ok(ends.clone()),
-        StartingPosition::AtTimestamp(at) => {
-            let mut found = ends.clone();
-            found.extend(edges(
-                consumer,
-                topic,
-                partitions,
-                Offset::Offset(at),
-                rules.stopping,
-            )?);
-            Ok(found)
-        }
-    }
 }
 
 /// The offsets of a time, or of the start or end of the log, in each partition, by one request. A
@@ -270,12 +230,4 @@ fn edges<C: ConsumerContext>(
             ))
         }
     })
-}
-
-fn by_partition(list: &TopicPartitionList) -> BTreeMap<i32, i64> {
-    let offset = |element: &TopicPartitionListElem<'_>| match element.offset() {
-        Offset::Offset(offset) => Some((element.partition(), offset)),
-        _ => None,
-    };
-    list.elements().iter().filter_map(offset).collect()
 }

@@ -26,15 +26,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::invocation::{Invoker, MAX_PAYLOAD};
-use crate::supervision::{ComponentRegistry, supervise};
-use crate::tuning::SourceSettings;
+use crate::mapping::MappingHandle;
+use crate::supervision::ComponentRegistry;
 pub use client::{Sqs, SqsError};
 pub use dead_letters::DeadLetter;
 use driver::SqsDriver;
-use event_sources::queue::{QueueMachine, QueueSettings};
+use event_sources::queue::QueueSettings;
 pub use outgoing::OutgoingMessage;
 pub use queues::{ensure, missing};
 use sam_template::model::{Queue, SqsMapping};
@@ -69,56 +68,16 @@ pub struct SqsLimits {
 }
 
 /// A running mapping.
-#[derive(Debug)]
-pub struct SqsHandle {
-    watch: SqsView,
-    tune: watch::Sender<Option<SourceSettings>>,
-    task: JoinHandle<Result<(), String>>,
-}
+pub type SqsHandle = MappingHandle<SqsView>;
 
 /// A view of a mapping, for the status.
 #[derive(Debug, Clone)]
-pub struct SqsView {
-    mapping: Arc<SqsMapping>,
-    progress: Arc<SqsProgress>,
-}
+pub struct SqsView(Arc<SqsProgress>);
 
 impl SqsView {
     /// The current status.
     pub fn status(&self) -> SqsStatus {
-        SqsStatus {
-            mapping: self.mapping.id.clone(),
-            function: self.mapping.function.clone(),
-            queue: self.mapping.queue_name().to_owned(),
-            ..self.progress.snapshot()
-        }
-    }
-}
-
-impl SqsHandle {
-    /// A view that outlives this handle.
-    pub fn watch(&self) -> SqsView {
-        self.watch.clone()
-    }
-
-    /// The current status.
-    pub fn status(&self) -> SqsStatus {
-        self.watch.status()
-    }
-
-    /// Sends new settings to the mapping.
-    pub fn tuner(&self) -> watch::Sender<Option<SourceSettings>> {
-        self.tune.clone()
-    }
-
-    /// Waits until the mapping has drained.
-    ///
-    /// # Errors
-    /// The mapping could not drain.
-    pub async fn ended(self) -> Result<(), String> {
-        self.task
-            .await
-            .unwrap_or_else(|error| Err(format!("mapping {}: {error}", self.watch.mapping.id)))
+        self.0.snapshot()
     }
 }
 
@@ -132,42 +91,34 @@ pub fn start(
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
 ) -> SqsHandle {
-    let settings = settings(&mapping, limits);
-    let drain = limits.drain;
-    let watch = SqsView {
-        mapping: Arc::new(mapping),
-        progress: Arc::default(),
-    };
-    let (tune, tuned) = watch::channel(None);
-    let part = limits
-        .parts
-        .component(format!("mapping {}", watch.mapping.id));
-    let run = {
-        let watch = watch.clone();
-        let shutdown = shutdown.clone();
-        move || {
-            let machine = QueueMachine::new(settings.clone());
-            let mapping = watch.mapping.clone();
-            let progress = watch.progress.clone();
-            let driver = SqsDriver::new(
-                mapping,
-                machine,
-                sqs.clone(),
-                queues.clone(),
-                invoker.clone(),
-                progress,
-                shutdown.clone(),
-            );
-            let mut tuned = tuned.clone();
-            if tuned.borrow().is_some() {
-                // settings of an earlier run apply to this one as well
-                tuned.mark_changed();
-            }
-            driver.run(tuned, drain)
-        }
-    };
-    let task = tokio::spawn(supervise(part, shutdown, run));
-    SqsHandle { watch, tune, task }
+    let source = Arc::new(SqsSource {
+        settings: settings(&mapping, limits),
+        drain: limits.drain,
+        progress: Arc::new(SqsProgress::new(&mapping)),
+        mapping,
+        sqs,
+        queues,
+        invoker,
+        shutdown: shutdown.clone(),
+    });
+    let id = source.mapping.id.clone();
+    let view = SqsView(source.progress.clone());
+    let run = move |tuned| SqsDriver::new(source.clone()).run(tuned);
+    MappingHandle::start(&id, &limits.parts, view, shutdown, run)
+}
+
+/// What the runs of a mapping share.
+struct SqsSource {
+    mapping: SqsMapping,
+    settings: QueueSettings,
+    /// Maximum time of a drain.
+    drain: Duration,
+    sqs: Sqs,
+    queues: Arc<[Queue]>,
+    invoker: Invoker,
+    progress: Arc<SqsProgress>,
+    /// Turns true when the host drains.
+    shutdown: watch::Receiver<bool>,
 }
 
 fn settings(mapping: &SqsMapping, limits: &SqsLimits) -> QueueSettings {

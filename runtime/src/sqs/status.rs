@@ -1,15 +1,16 @@
 //! The progress of a mapping, for the status.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::depth::Depth;
+use crate::clock::now;
+use crate::lock::lock;
 use event_sources::Millis;
 use event_sources::health::{SourceHealth, SourceProblem, SourceWatch, WaitingWork};
 use event_sources::queue::QueueOverview;
+use sam_template::model::SqsMapping;
 
 /// The status of a mapping. Counters count messages since the start of the host; a message that is
 /// received again counts again.
@@ -51,154 +52,99 @@ pub struct SqsStatus {
 }
 
 /// Updated by the driver and its tasks, read by the status.
-#[derive(Debug, Default)]
-pub(super) struct SqsProgress {
-    pub(super) received: AtomicU64,
-    pub(super) filtered: AtomicU64,
-    pub(super) batches: AtomicU64,
-    pub(super) deleted: AtomicU64,
-    pub(super) failed: AtomicU64,
-    pub(super) released: AtomicU64,
-    pub(super) not_deleted: AtomicU64,
-    observed: Mutex<Observed>,
-}
+#[derive(Debug)]
+pub(super) struct SqsProgress(Mutex<Observed>);
 
 #[derive(Debug)]
 struct Observed {
-    overview: QueueOverview,
+    /// Names, counters and counts; the health is set in each snapshot.
+    status: SqsStatus,
     /// When the oldest message that is held or in flight was sent.
     oldest: Option<Millis>,
-    depth: Option<Depth>,
+    depth: Depth,
     watch: SourceWatch,
-}
-
-impl Default for Observed {
-    fn default() -> Self {
-        Self {
-            overview: QueueOverview::default(),
-            oldest: None,
-            depth: None,
-            watch: SourceWatch::new(now()),
-        }
-    }
 }
 
 impl Observed {
     /// Reports the waiting work to the watch.
     fn report(&mut self) {
-        let QueueOverview {
+        let Depth { visible, hidden } = self.depth;
+        let SqsStatus {
             in_flight, held, ..
-        } = self.overview;
-        let Depth { visible, hidden } = self.depth.unwrap_or_default();
+        } = self.status;
         let waits = in_flight + held > 0 || visible + hidden > 0;
-        // a hidden message is being processed, here or by another host, or waits for its next
-        // attempt
-        let in_flight = in_flight > 0 || hidden > 0;
-        self.watch.waits(
-            now(),
-            waits.then_some(WaitingWork {
-                oldest: self.oldest,
-                since: None,
-                in_flight,
-            }),
-        );
+        let waiting = WaitingWork {
+            oldest: self.oldest,
+            since: None,
+            // a hidden message is being processed, here or by another host, or waits for its next
+            // attempt
+            in_flight: in_flight > 0 || hidden > 0,
+        };
+        self.watch.waits(now(), waits.then_some(waiting));
     }
-}
-
-fn now() -> Millis {
-    Timestamp::now().as_millisecond()
 }
 
 impl SqsProgress {
-    pub(super) fn add(counter: &AtomicU64, messages: usize) {
-        counter.fetch_add(messages as u64, Ordering::Relaxed);
+    pub(super) fn new(mapping: &SqsMapping) -> Self {
+        let status = SqsStatus {
+            mapping: mapping.id.clone(),
+            function: mapping.function.clone(),
+            queue: mapping.queue_name().to_owned(),
+            ..SqsStatus::default()
+        };
+        Self(Mutex::new(Observed {
+            status,
+            oldest: None,
+            depth: Depth::default(),
+            watch: SourceWatch::new(now()),
+        }))
     }
 
-    fn observed(&self) -> MutexGuard<'_, Observed> {
-        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes counters.
+    pub(super) fn count(&self, change: impl FnOnce(&mut SqsStatus)) {
+        change(&mut lock(&self.0).status);
+    }
+
+    /// Reports an observation to the watch, with the current time.
+    pub(super) fn observe(&self, report: impl FnOnce(&mut SourceWatch, Millis)) {
+        report(&mut lock(&self.0).watch, now());
     }
 
     /// Sets the counts of the machine, and when its oldest message was sent.
     pub(super) fn set_overview(&self, overview: QueueOverview, oldest: Option<Millis>) {
-        let mut observed = self.observed();
-        (observed.overview, observed.oldest) = (overview, oldest);
+        let mut observed = lock(&self.0);
+        observed.status.receives = overview.receives;
+        observed.status.in_flight = overview.in_flight;
+        observed.status.held = overview.held;
+        observed.oldest = oldest;
         observed.report();
     }
 
     /// Sets the depth that the queue reports.
     pub(super) fn set_depth(&self, depth: Depth) {
-        let mut observed = self.observed();
-        observed.depth = Some(depth);
+        let mut observed = lock(&self.0);
+        observed.status.waiting = Some(depth.visible + depth.hidden);
+        observed.depth = depth;
         observed.report();
     }
 
     /// Sets or clears the problem of receiving.
     pub(super) fn problem(&self, problem: Option<SourceProblem>) {
-        let mut observed = self.observed();
-        let now = now();
-        if let Some(problem) = &problem {
-            observed.watch.noted(now, &problem.reason);
-        }
-        observed.watch.problem(now, problem);
-    }
-
-    /// Sets whether an operator has paused the mapping.
-    pub(super) fn paused(&self, paused: bool) {
-        self.observed().watch.paused(now(), paused);
-    }
-
-    /// The function processed messages.
-    pub(super) fn succeeded(&self) {
-        let mut observed = self.observed();
-        let now = now();
-        observed.watch.succeeded(now);
-        observed.watch.progressed(now);
-    }
-
-    /// The filters dropped messages.
-    pub(super) fn dropped(&self) {
-        self.observed().watch.progressed(now());
-    }
-
-    /// The function failed.
-    pub(super) fn failed(&self, error: &str) {
-        self.observed().watch.failed(now(), error);
-    }
-
-    /// Sets why no messages are requested, although some may wait.
-    pub(super) fn blocked(&self, why: Option<String>) {
-        self.observed().watch.blocked(why);
-    }
-
-    /// The function did not begin.
-    pub(super) fn refused(&self, why: String) {
-        self.observed().watch.refused(why);
+        self.observe(|watch, now| {
+            if let Some(problem) = &problem {
+                watch.noted(now, &problem.reason);
+            }
+            watch.problem(now, problem);
+        });
     }
 
     pub(super) fn snapshot(&self) -> SqsStatus {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let observed = self.observed();
-        let QueueOverview {
-            receives,
-            in_flight,
-            held,
-        } = observed.overview;
+        let observed = lock(&self.0);
         let health = observed.watch.health(now());
         SqsStatus {
-            received: count(&self.received),
-            filtered: count(&self.filtered),
-            batches: count(&self.batches),
-            deleted: count(&self.deleted),
-            failed: count(&self.failed),
-            released: count(&self.released),
-            not_deleted: count(&self.not_deleted),
-            receives,
-            in_flight,
-            held,
-            waiting: observed.depth.map(|depth| depth.visible + depth.hidden),
             problem: health.problem(),
             health,
-            ..SqsStatus::default()
+            ..observed.status.clone()
         }
     }
 }

@@ -47,16 +47,16 @@ impl MappingStarter<'_> {
         let count = enabled.clone().count().max(1);
         for mapping in enabled {
             let handle = self.start_kafka(mapping, BUFFER_BYTES / count)?;
-            mappings.kafka.push(handle.watch());
-            mappings.add(&mapping.id, handle.tuner(), handle.ended());
+            mappings.kafka.push(handle.view.clone());
+            mappings.add(&mapping.id, handle.tune.clone(), handle.ended());
         }
         let Some(ready) = queues else {
             return Ok(mappings);
         };
         for mapping in self.app.sqs.iter().filter(|mapping| mapping.enabled) {
             let handle = self.start_sqs(mapping, &ready);
-            mappings.sqs.push(handle.watch());
-            mappings.add(&mapping.id, handle.tuner(), handle.ended());
+            mappings.sqs.push(handle.view.clone());
+            mappings.add(&mapping.id, handle.tune.clone(), handle.ended());
         }
         Ok(mappings)
     }

@@ -59,13 +59,13 @@ async fn create_again(fixture: &KafkaFixture) {
 
 async fn assigned(running: &Running) {
     eventually("it has its partition", async || {
-        (running.handle.status().partitions.len() == 1).then_some(())
+        (running.handle.view.status().partitions.len() == 1).then_some(())
     })
     .await;
 }
 
 fn deleted(running: &Running) -> u64 {
-    running.handle.status().records_deleted_unread
+    running.handle.view.status().records_deleted_unread
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,7 +108,7 @@ async fn records_deleted_while_reading_are_named() {
     fixture.produce(0, &vec![large; LARGE]).await;
     let running = fixture.start();
     eventually("the function has the first record", async || {
-        (running.handle.status().batches > 0).then_some(())
+        (running.handle.view.status().batches > 0).then_some(())
     })
     .await;
     // librdkafka stands still, and has reported where; had it fetched on, it would find out itself,
@@ -118,6 +118,7 @@ async fn records_deleted_while_reading_are_named() {
     while held == 0 || since.elapsed() < Duration::from_secs(6) {
         let now = running
             .handle
+            .view
             .status()
             .partitions
             .iter()
@@ -171,7 +172,10 @@ async fn a_recreated_topic_is_read_from_its_start() {
     fixture.produce(0, &values(3..5)).await;
     let running = fixture.start();
     let seen = fixture.eventually_seen(5).await;
-    assert_eq!((seen[3].1, running.handle.status().logs_replaced), (0, 1));
+    assert_eq!(
+        (seen[3].1, running.handle.view.status().logs_replaced),
+        (0, 1)
+    );
     // while the host runs
     create_again(&fixture).await;
     fixture.produce(0, &values(5..6)).await;
@@ -201,7 +205,7 @@ async fn a_longer_topic_created_again_loses_nothing() {
     })
     .await;
     eventually("it is said", async || {
-        (running.handle.status().logs_replaced > 0).then_some(())
+        (running.handle.view.status().logs_replaced > 0).then_some(())
     })
     .await;
     running.drain().await;
@@ -329,7 +333,7 @@ async fn a_mapping_that_gets_nothing_joins_as_another() {
     );
     let owned: usize = hosts
         .iter()
-        .map(|host| host.handle.status().partitions.len())
+        .map(|host| host.handle.view.status().partitions.len())
         .sum();
     assert_eq!(
         (owned, parts.map(|registry| part(&registry).restarts)),

@@ -22,12 +22,13 @@ fn tune(running: &kafka_fixture::Running, paused: bool) {
         paused,
         ..SourceSettings::default()
     };
-    running.handle.tuner().send(Some(settings)).unwrap();
+    running.handle.tune.send(Some(settings)).unwrap();
 }
 
 fn held(running: &kafka_fixture::Running) -> usize {
     running
         .handle
+        .view
         .status()
         .partitions
         .iter()
@@ -223,7 +224,7 @@ async fn a_mapping_paused_while_busy_requests_nothing() {
             paused,
             ..SourceSettings::default()
         };
-        handle.tuner().send(Some(settings)).unwrap();
+        handle.tune.send(Some(settings)).unwrap();
     };
     callers(1).await;
     pause(true);

@@ -178,21 +178,6 @@ pub struct Holding {
     pub full: bool,
 }
 
-impl Holding {
-    /// A partition without records.
-    pub fn none(partition: Partition) -> Self {
-        Self {
-            partition,
-            held: 0,
-            first: None,
-            oldest: None,
-            in_flight: false,
-            gathers_until: None,
-            full: false,
-        }
-    }
-}
-
 /// Consecutive records of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slice {

@@ -7,9 +7,8 @@ mod rebalance;
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use event_sources::filter::Filters;
 use event_sources::kafka::FetchPositions;
 use event_sources::stream::{Offset, Partition};
 use rdkafka::client::ClientContext;
@@ -19,12 +18,13 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics, TopicPartitionList};
-use sam_template::model::{KafkaMapping, StartingPosition};
+use sam_template::model::KafkaMapping;
 use tokio::sync::mpsc::Sender;
 
 use crate::kafka::buffer::Chunk;
 use crate::kafka::known_topics::KnownTopics;
 use crate::kafka::status::{LogEnd, MappingProgress};
+use crate::lock::lock;
 
 /// Events from the polling thread to the driver, in order.
 #[derive(Debug)]
@@ -53,11 +53,7 @@ pub(super) type MappingConsumer = BaseConsumer<MappingContext>;
 
 /// Receives the callbacks of librdkafka.
 pub(super) struct MappingContext {
-    pub(super) mapping: String,
-    pub(super) topics: Vec<String>,
-    start: StartingPosition,
-    servers: String,
-    pub(super) filters: Option<Filters>,
+    pub(super) mapping: KafkaMapping,
     events: Sender<ConsumerEvent>,
     pub(super) progress: Arc<MappingProgress>,
     pub(super) known: Arc<KnownTopics>,
@@ -79,17 +75,13 @@ pub(super) enum AssignmentChange {
 
 impl MappingContext {
     pub(super) fn new(
-        mapping: &KafkaMapping,
+        mapping: KafkaMapping,
         events: Sender<ConsumerEvent>,
         progress: Arc<MappingProgress>,
         known: Arc<KnownTopics>,
     ) -> Self {
         Self {
-            mapping: mapping.id.clone(),
-            topics: mapping.topics.clone(),
-            start: mapping.start,
-            servers: mapping.bootstrap_servers.clone(),
-            filters: mapping.filters.clone(),
+            mapping,
             events,
             progress,
             known,
@@ -102,10 +94,7 @@ impl MappingContext {
 
     /// librdkafka's text for the error that the last poll returned.
     pub(super) fn reason(&self) -> Option<String> {
-        self.reason
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        lock(&self.reason).take()
     }
 
     /// Sets the consumer with this context. Called before the first poll.
@@ -115,24 +104,28 @@ impl MappingContext {
 
     /// Takes the changes since the last call.
     pub(super) fn changes(&self) -> Vec<AssignmentChange> {
-        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.changes))
     }
 
     fn change(&self, change: AssignmentChange) {
-        self.changes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(change);
+        lock(&self.changes).push(change);
     }
 
     fn partitions(&self, list: &TopicPartitionList) -> Vec<Partition> {
         list.elements()
             .iter()
-            .filter_map(|element| partition(&self.topics, element.topic(), element.partition()))
+            .filter_map(|element| {
+                partition(&self.mapping.topics, element.topic(), element.partition())
+            })
             .collect()
     }
 
-    fn send(&self, event: ConsumerEvent) -> bool {
+    /// The host is shutting down.
+    pub(super) fn stopping(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    pub(super) fn send(&self, event: ConsumerEvent) -> bool {
         // the driver ends only during a shutdown, after the last commit
         self.events.blocking_send(event).is_ok()
     }
@@ -142,8 +135,8 @@ impl MappingContext {
         if self.progress.away.swap(away, Ordering::Relaxed) == away {
             return;
         }
-        let mapping = &self.mapping;
-        let servers = &self.servers;
+        let mapping = &self.mapping.id;
+        let servers = &self.mapping.bootstrap_servers;
         if away {
             tracing::warn!(mapping, servers, "Kafka is away; the consumer reconnects");
         } else {
@@ -155,15 +148,14 @@ impl MappingContext {
     pub(super) fn deleted(&self, partition: (&str, i32), first: Offset, last: Offset) -> u64 {
         let new = self.known.count_deleted(partition, first, last);
         self.progress
-            .deleted_unread
-            .fetch_add(new, Ordering::Relaxed);
+            .count(|status| status.records_deleted_unread += new);
         new
     }
 }
 
 impl ClientContext for MappingContext {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(mapping = %self.mapping, facility, "{message}");
+        tracing::debug!(mapping = %self.mapping.id, facility, "{message}");
     }
 
     /// Called before `poll` returns the same error, on the same thread. Only this call has the
@@ -172,9 +164,9 @@ impl ClientContext for MappingContext {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.set_away(true);
         }
-        tracing::debug!(mapping = %self.mapping, %error, reason, "Kafka reports an error");
+        tracing::debug!(mapping = %self.mapping.id, %error, reason, "Kafka reports an error");
         self.progress.note_error(reason);
-        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        *lock(&self.reason) = Some(reason.to_owned());
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -186,10 +178,12 @@ impl ClientContext for MappingContext {
         {
             self.set_away(false);
         }
-        let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fetched = lock(&self.fetched);
         for topic in statistics.topics.values() {
             for state in topic.partitions.values() {
-                let Some(partition) = partition(&self.topics, &topic.topic, state.partition) else {
+                let Some(partition) =
+                    partition(&self.mapping.topics, &topic.topic, state.partition)
+                else {
                     continue;
                 };
                 self.progress.set_log_end(
@@ -221,7 +215,7 @@ impl ConsumerContext for MappingContext {
         if let Err(error) = result
             && error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset)
         {
-            tracing::debug!(mapping = self.mapping, %error, "a commit failed and is repeated");
+            tracing::debug!(mapping = self.mapping.id, %error, "a commit failed and is repeated");
             self.send(ConsumerEvent::CommitFailed(self.partitions(offsets)));
         }
     }

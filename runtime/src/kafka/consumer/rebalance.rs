@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Weak;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -14,32 +13,24 @@ use event_sources::stream::{Offset, Partition};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer};
 
-use super::{AssignmentChange, ConsumerEvent, MappingConsumer, MappingContext, commit, partition};
-use crate::kafka::start_offsets::{self, AssignmentRules, StartOffsets};
+use super::{AssignmentChange, ConsumerEvent, MappingConsumer, MappingContext, commit};
+use crate::kafka::start_offsets::{self, StartOffsets};
 
 /// How long a revocation waits for the driver.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl MappingContext {
     pub(super) fn assign(&self, consumer: &MappingConsumer, list: &mut TopicPartitionList) {
-        let mapping = &self.mapping;
-        let stopping = || self.events.is_closed();
-        let rewritten = self.known.rewritten().clone();
-        let rules = AssignmentRules {
-            start: self.start,
-            known: &self.known,
-            rewritten: &rewritten,
-            stopping: &stopping,
-        };
-        let settled = if stopping() {
+        let mapping = &self.mapping.id;
+        let settled = if self.stopping() {
             Ok(StartOffsets::default())
         } else {
-            start_offsets::settle(consumer, &rules, list)
+            start_offsets::settle(self, consumer, list)
         };
         // Partitions that are assigned during a shutdown are not processed, and the brokers get no
         // request about them: a closing consumer was seen to wait for the response until the end of
         // the drain. `LEAVING` limits the rest.
-        if stopping() {
+        if self.stopping() {
             if let Err(error) = consumer.incremental_assign(list) {
                 tracing::debug!(mapping, %error, "partitions assigned at the end are not taken");
             }
@@ -55,15 +46,11 @@ impl MappingContext {
             StartOffsets::default()
         });
         self.report(&settled);
-        let known = |(topic, number, first): &(String, i32, Offset)| {
-            Some((partition(&self.topics, topic, *number)?, *first))
-        };
-        let starts: BTreeMap<Partition, Offset> = settled.starts.iter().filter_map(known).collect();
         let partitions = self.partitions(list);
         // a cooperative rebalance may assign nothing; librdkafka expects the call below all the
         // same
         if !partitions.is_empty() {
-            self.split(&partitions, &starts);
+            self.split(&partitions, &settled.starts);
             self.send(ConsumerEvent::Assigned(partitions));
         }
         if let Err(error) = consumer.incremental_assign(list) {
@@ -79,7 +66,7 @@ impl MappingContext {
             return;
         };
         for partition in partitions {
-            let topic = &self.topics[partition.topic];
+            let topic = &self.mapping.topics[partition.topic];
             let queue = consumer.split_partition_queue(topic, partition.number);
             let Some(mut queue) = queue else { continue };
             let polling = std::thread::current();
@@ -91,13 +78,13 @@ impl MappingContext {
 
     /// Raises an alarm for each anomaly of the assigned logs.
     fn report(&self, settled: &StartOffsets) {
-        let mapping = &self.mapping;
+        let mapping = &self.mapping.id;
         let mut replaced = BTreeSet::new();
         for (topic, partition, anomaly) in &settled.findings {
             self.known.rewritten().remove(&(topic.clone(), *partition));
             if !matches!(anomaly, LogAnomaly::Deleted { .. }) {
                 self.known.reset_count(topic, *partition);
-                self.progress.logs_replaced.fetch_add(1, Ordering::Relaxed);
+                self.progress.count(|status| status.logs_replaced += 1);
             }
             match *anomaly {
                 LogAnomaly::Deleted { first, last } => {
@@ -148,7 +135,7 @@ impl MappingContext {
     }
 
     pub(super) fn revoke(&self, consumer: &MappingConsumer, list: &TopicPartitionList) {
-        let mapping = &self.mapping;
+        let mapping = &self.mapping.id;
         let partitions = self.partitions(list);
         for partition in &partitions {
             self.change(AssignmentChange::Removed(*partition));
@@ -175,10 +162,10 @@ impl MappingContext {
         if self.send(ConsumerEvent::Revoked(partitions, answer))
             && let Ok(done) = done.recv_timeout(REVOKE_TIMEOUT)
             && !done.is_empty()
-            && let Err(error) = commit(consumer, &self.topics, &done, CommitMode::Sync)
+            && let Err(error) = commit(consumer, &self.mapping.topics, &done, CommitMode::Sync)
         {
             tracing::warn!(
-                mapping = self.mapping,
+                mapping = self.mapping.id,
                 %error,
                 "revoked partitions cannot be committed; their last records are read again"
             );

@@ -4,7 +4,7 @@
 //! sources" in Lambda's guide. For a topic: "Using a Kafka topic as an on-failure destination". The
 //! two pages use different names for exhausted retries.
 
-use event_sources::stream::{DiscardReason, Slice};
+use event_sources::stream::{DiscardReason, Partition, Slice};
 use jiff::Timestamp;
 use sam_template::model::{KafkaKind, KafkaMapping};
 use serde_json::value::RawValue;
@@ -16,10 +16,20 @@ use crate::kafka::encode;
 use crate::kafka::record::OriginalRecord;
 
 /// The fields that all failure records of a mapping share.
-#[derive(Debug, Clone)]
-pub(in crate::kafka) struct FailureContext {
-    pub(in crate::kafka) mapping: KafkaMapping,
-    pub(in crate::kafka) function_arn: String,
+#[derive(Debug, Clone, Copy)]
+pub(in crate::kafka) struct FailureContext<'a> {
+    pub(in crate::kafka) mapping: &'a KafkaMapping,
+    pub(in crate::kafka) function_arn: &'a str,
+}
+
+impl FailureContext<'_> {
+    /// `topic-partition`.
+    fn place(&self, partition: Partition) -> String {
+        format!(
+            "{}-{}",
+            self.mapping.topics[partition.topic], partition.number
+        )
+    }
 }
 
 /// Records that the mapping discards.
@@ -40,7 +50,7 @@ pub(in crate::kafka) struct Discarded<'a> {
 
 /// A failure record for each discarded record (topics) or one for all of them (queues).
 pub(in crate::kafka) fn failure_records(
-    context: &FailureContext,
+    context: FailureContext<'_>,
     discarded: &Discarded<'_>,
     each: bool,
 ) -> Vec<FailureRecord> {
@@ -65,10 +75,7 @@ pub(in crate::kafka) fn failure_records(
             Body::reduced(reduced.to_string()),
         ],
         metadata: Metadata::None,
-        position: format!(
-            "{}-{}-{first}",
-            context.mapping.topics[partition.topic], partition.number
-        ),
+        position: format!("{}-{first}", context.place(partition)),
         records: records as u64,
     }]
 }
@@ -87,7 +94,7 @@ fn without_details(complete: &Value) -> Value {
     })
 }
 
-fn for_batch(context: &FailureContext, discarded: &Discarded<'_>) -> Value {
+fn for_batch(context: FailureContext<'_>, discarded: &Discarded<'_>) -> Value {
     let Slice {
         partition,
         first,
@@ -96,10 +103,7 @@ fn for_batch(context: &FailureContext, discarded: &Discarded<'_>) -> Value {
     } = *discarded.slice;
     let times = [discarded.records.first(), discarded.records.last()]
         .map(|record| record.and_then(|(_, time)| timestamp(*time)));
-    let name = format!(
-        "{}-{}",
-        context.mapping.topics[partition.topic], partition.number
-    );
+    let name = context.place(partition);
     let mut batch = batch(context, discarded.records.len(), discarded.payload_size);
     batch["recordsInfo"] = json!({ name: {
         "firstRecordOffset": first.to_string(),
@@ -113,13 +117,13 @@ fn for_batch(context: &FailureContext, discarded: &Discarded<'_>) -> Value {
 }
 
 fn for_record(
-    context: &FailureContext,
+    context: FailureContext<'_>,
     discarded: &Discarded<'_>,
     record: &[u8],
     time: i64,
 ) -> FailureRecord {
     let partition = discarded.slice.partition;
-    let mut payload = encode::envelope(&context.mapping);
+    let mut payload = encode::envelope(context.mapping);
     encode::partition_start(
         &context.mapping.topics[partition.topic],
         partition.number,
@@ -176,7 +180,7 @@ fn with_payload(document: &Value, payload: Vec<u8>) -> Option<String> {
     Some(complete)
 }
 
-fn frame(context: &FailureContext, discarded: &Discarded<'_>, condition: &str) -> Value {
+fn frame(context: FailureContext<'_>, discarded: &Discarded<'_>, condition: &str) -> Value {
     let attempts = discarded.attempts;
     let response = attempts.map(|attempts| {
         let mut response = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
@@ -198,7 +202,7 @@ fn frame(context: &FailureContext, discarded: &Discarded<'_>, condition: &str) -
     })
 }
 
-fn batch(context: &FailureContext, records: usize, payload_size: usize) -> Value {
+fn batch(context: FailureContext<'_>, records: usize, payload_size: usize) -> Value {
     let mut batch = json!({
         "batchSize": records,
         "bootstrapServers": context.mapping.bootstrap_servers,

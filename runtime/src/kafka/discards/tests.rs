@@ -40,13 +40,6 @@ pub(in crate::kafka) fn mapping(kind: KafkaKind) -> KafkaMapping {
     }
 }
 
-fn context(kind: KafkaKind) -> FailureContext {
-    FailureContext {
-        mapping: mapping(kind),
-        function_arn: "arn:aws:lambda:us-east-1:000000000000:function:s-F".into(),
-    }
-}
-
 fn documents(
     kind: KafkaKind,
     reason: DiscardReason,
@@ -96,7 +89,11 @@ fn discard(
         own_id: "own",
         now: jiff::Timestamp::from_millisecond(1_573_755_365_568).unwrap(),
     };
-    failure_records(&context(kind), &discarded, each)
+    let context = FailureContext {
+        mapping: &mapping(kind),
+        function_arn: "arn:aws:lambda:us-east-1:000000000000:function:s-F",
+    };
+    failure_records(context, &discarded, each)
 }
 
 fn attempts() -> Attempts {

@@ -13,19 +13,21 @@ use crate::kafka::poller::PollerCommand;
 
 impl KafkaDriver {
     pub(super) fn step(&mut self, input: StreamInput<'_>) {
-        let mut actions = Vec::new();
-        self.machine.step(self.clock.now(), input, &mut actions);
-        for action in actions {
+        for action in self.actions(input) {
             self.execute(action);
         }
     }
 
-    /// A step whose commits are returned: the caller commits them synchronously.
-    pub(super) fn step_for_commit(&mut self, input: StreamInput<'_>) -> Vec<(Partition, Offset)> {
+    fn actions(&mut self, input: StreamInput<'_>) -> Vec<StreamAction> {
         let mut actions = Vec::new();
         self.machine.step(self.clock.now(), input, &mut actions);
+        actions
+    }
+
+    /// A step whose commits are returned: the caller commits them synchronously.
+    pub(super) fn step_for_commit(&mut self, input: StreamInput<'_>) -> Vec<(Partition, Offset)> {
         let mut commits = Vec::new();
-        for action in actions {
+        for action in self.actions(input) {
             match action {
                 StreamAction::Commit(offsets) => commits.extend(offsets),
                 other => self.execute(other),
@@ -37,27 +39,25 @@ impl KafkaDriver {
     pub(super) fn execute(&mut self, action: StreamAction) {
         match action {
             StreamAction::Invoke(id, slices) => self.invoke(id, slices),
-            // librdkafka would send the commit after the outage, when the membership may have ended
-            StreamAction::Commit(offsets) if self.progress.away.load(Ordering::Relaxed) => {
-                let partitions: Vec<Partition> =
-                    offsets.iter().map(|(partition, _)| *partition).collect();
-                self.step(StreamInput::CommitFailed(&partitions));
-            }
             StreamAction::Commit(offsets) => {
-                if let Err(error) = commit(
-                    &self.consumer,
-                    &self.mapping.topics,
-                    &offsets,
-                    CommitMode::Async,
-                ) {
-                    tracing::debug!(
-                        mapping = self.mapping.id,
-                        %error,
-                        "a commit could not be sent and is repeated"
-                    );
+                let (consumer, mapping) = (&self.consumer, &self.source.mapping);
+                // librdkafka would send the commit after an outage, when the membership may have
+                // ended
+                let away = self.progress.away.load(Ordering::Relaxed);
+                let sent = !away
+                    && commit(consumer, &mapping.topics, &offsets, CommitMode::Async)
+                        .inspect_err(|error| {
+                            tracing::debug!(
+                                mapping = mapping.id,
+                                %error,
+                                "a commit could not be sent and is repeated"
+                            );
+                        })
+                        .is_ok();
+                if !sent {
+                    // marks them as uncommitted; the next commit follows after the interval
                     let partitions: Vec<Partition> =
                         offsets.iter().map(|(partition, _)| *partition).collect();
-                    // marks them as uncommitted; the next commit follows after the interval
                     self.step(StreamInput::CommitFailed(&partitions));
                 }
             }
@@ -67,8 +67,7 @@ impl KafkaDriver {
                     self.commands.send(PollerCommand::Reuse(bytes));
                 }
                 self.progress
-                    .done
-                    .fetch_add(records as u64, Ordering::Relaxed);
+                    .count(|status| status.records_done += records as u64);
                 self.progress.set_position(partition, through + 1);
             }
             StreamAction::Pause(partition) => self.commands.send(PollerCommand::Pause(partition)),
@@ -77,17 +76,15 @@ impl KafkaDriver {
             StreamAction::Resume(partition) => self.commands.send(PollerCommand::Resume(partition)),
             StreamAction::Discard(slice, reason) => {
                 self.progress
-                    .discarded
-                    .fetch_add(slice.records as u64, Ordering::Relaxed);
+                    .count(|status| status.records_discarded += slice.records as u64);
                 if reason == DiscardReason::TooLarge {
                     self.progress
-                        .lost
-                        .fetch_add(slice.records as u64, Ordering::Relaxed);
+                        .count(|status| status.records_lost += slice.records as u64);
                 }
                 tracing::error!(
                     alarm = "records_discarded",
-                    mapping = self.mapping.id,
-                    topic = self.mapping.topics[slice.partition.topic],
+                    mapping = self.source.mapping.id,
+                    topic = self.source.mapping.topics[slice.partition.topic],
                     partition = slice.partition.number,
                     first = slice.first,
                     last = slice.last,
@@ -100,7 +97,7 @@ impl KafkaDriver {
             StreamAction::RejectedResponse(text) => {
                 tracing::error!(
                     alarm = "partial_response_rejected",
-                    mapping = self.mapping.id,
+                    mapping = self.source.mapping.id,
                     "{text}"
                 );
             }
@@ -110,14 +107,14 @@ impl KafkaDriver {
     fn invoke(&mut self, id: InvocationId, slices: Vec<Slice>) {
         let payload = self
             .buffer
-            .event(&self.envelope, &self.mapping.topics, &slices);
+            .event(&self.envelope, &self.source.mapping.topics, &slices);
         let request = Request {
             records: slices.iter().map(|slice| slice.records).sum(),
-            ..Request::new(self.mapping.function.clone(), payload)
+            ..Request::new(self.source.mapping.function.clone(), payload)
         };
         self.batches.insert(id, slices);
-        self.progress.batches.fetch_add(1, Ordering::Relaxed);
-        let invoker = self.invoker.clone();
+        self.progress.count(|status| status.batches += 1);
+        let invoker = self.source.invoker.clone();
         self.tasks
             .spawn(async move { Completion::Invocation(id, invoker.invoke(request, true).await) });
     }

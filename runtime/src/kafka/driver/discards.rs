@@ -1,24 +1,27 @@
 //! Discarded records and the delivery of their failure records.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use event_sources::stream::{DiscardReason, Partition, Slice, StreamInput};
 
 use super::{Completion, KafkaDriver};
 use crate::destinations::{Delivered, DestinationError};
-use crate::kafka::discards::{Discarded, failure_records};
+use crate::kafka::discards::{Discarded, FailureContext, failure_records};
 
 impl KafkaDriver {
     /// Starts the delivery of failure records for discarded records.
     pub(super) fn deliver(&mut self, slice: &Slice, reason: DiscardReason) {
-        let Some(destination) = self.destination.clone() else {
+        let Some(destination) = self.source.destination.clone() else {
             // the machine requests a delivery only for a mapping with a destination
             return self.step(StreamInput::Delivered(slice.partition, false));
         };
         self.next_delivery += 1;
         let delivery = self.next_delivery;
-        let own_id = format!("{}-{delivery}", self.mapping.id);
+        let own_id = format!("{}-{delivery}", self.source.mapping.id);
+        let context = FailureContext {
+            mapping: &self.source.mapping,
+            function_arn: &self.source.limits.function_arn,
+        };
         let discarded = Discarded {
             slice,
             reason,
@@ -26,17 +29,17 @@ impl KafkaDriver {
             records: &self.buffer.records(slice),
             payload_size: self
                 .buffer
-                .event(&self.envelope, &self.mapping.topics, &[*slice])
+                .event(&self.envelope, &self.source.mapping.topics, &[*slice])
                 .len(),
             own_id: &own_id,
             now: jiff::Timestamp::from_millisecond(self.clock.now()).unwrap_or_default(),
         };
-        let records = failure_records(&self.context, &discarded, destination.is_topic());
+        let records = failure_records(context, &discarded, destination.is_topic());
         let partition = slice.partition;
         tracing::error!(
             alarm = "records_discarded",
-            mapping = self.mapping.id,
-            topic = self.mapping.topics[partition.topic],
+            mapping = self.source.mapping.id,
+            topic = self.source.mapping.topics[partition.topic],
             partition = partition.number,
             first = slice.first,
             last = slice.last,
@@ -60,13 +63,10 @@ impl KafkaDriver {
             return;
         }
         self.deliveries.remove(&partition);
-        let name = self
-            .destination
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let mapping = &self.mapping.id;
-        let topic = &self.mapping.topics[partition.topic];
+        let destination = self.source.destination.as_ref();
+        let name = destination.map(ToString::to_string).unwrap_or_default();
+        let mapping = &self.source.mapping.id;
+        let topic = &self.source.mapping.topics[partition.topic];
         let number = partition.number;
         match result {
             Ok(delivered) => {
@@ -74,8 +74,7 @@ impl KafkaDriver {
                 self.progress.set_destination_problem(partition, None);
                 if delivered.reduced > 0 {
                     self.progress
-                        .reduced
-                        .fetch_add(delivered.reduced, Ordering::Relaxed);
+                        .count(|status| status.failure_records_reduced += delivered.reduced);
                     tracing::error!(
                         alarm = "failure_records_reduced",
                         mapping,
@@ -88,8 +87,7 @@ impl KafkaDriver {
                 }
                 for refused in &delivered.refused {
                     self.progress
-                        .lost
-                        .fetch_add(refused.records, Ordering::Relaxed);
+                        .count(|status| status.records_lost += refused.records);
                     tracing::error!(
                         alarm = "records_lost",
                         mapping,

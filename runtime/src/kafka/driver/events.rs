@@ -13,7 +13,7 @@ impl KafkaDriver {
             ConsumerEvent::Records(partition, chunk) => self.accept(partition, chunk),
             ConsumerEvent::Assigned(partitions) => {
                 tracing::info!(
-                    mapping = self.mapping.id,
+                    mapping = self.source.mapping.id,
                     partitions = ?numbers(&partitions),
                     "partitions assigned"
                 );
@@ -26,7 +26,7 @@ impl KafkaDriver {
             }
             ConsumerEvent::Revoked(partitions, answer) => {
                 tracing::info!(
-                    mapping = self.mapping.id,
+                    mapping = self.source.mapping.id,
                     partitions = ?numbers(&partitions),
                     "partitions revoked"
                 );
@@ -50,8 +50,7 @@ impl KafkaDriver {
             ConsumerEvent::LogStarts(starts) => self.look_for_deleted(&starts),
             ConsumerEvent::Unassigned(why) => self.unassigned = Some(why),
         }
-        self.progress
-            .update(&self.mapping.topics, self.machine.overview());
+        self.progress.update(self.machine.overview());
     }
 
     fn accept(&mut self, partition: Partition, chunk: Chunk) {
@@ -61,8 +60,8 @@ impl KafkaDriver {
             Accepted::Reset(records) => {
                 tracing::error!(
                     alarm = "log_replaced",
-                    mapping = self.mapping.id,
-                    topic = self.mapping.topics[partition.topic],
+                    mapping = self.source.mapping.id,
+                    topic = self.source.mapping.topics[partition.topic],
                     partition = partition.number,
                     "the log was truncated or recreated; the mapping reads on from there and \
                      processes again what was not done"
@@ -82,15 +81,11 @@ impl KafkaDriver {
     pub(super) fn forget(&mut self, partitions: &[Partition]) {
         self.buffer.forget(partitions);
         self.history.forget(partitions);
-        self.deliveries
-            .retain(|partition, _| !partitions.contains(partition));
-        self.moving
-            .retain(|partition, _| !partitions.contains(partition));
-        self.invalid
-            .retain(|partition, _| !partitions.contains(partition));
-        self.log_starts
-            .retain(|partition, _| !partitions.contains(partition));
         for partition in partitions {
+            self.deliveries.remove(partition);
+            self.moving.remove(partition);
+            self.invalid.remove(partition);
+            self.log_starts.remove(partition);
             self.progress.set_destination_problem(*partition, None);
         }
     }

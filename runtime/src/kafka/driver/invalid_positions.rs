@@ -5,14 +5,13 @@
 //! The records of such a partition in memory are processed first. The topic may have deleted them,
 //! so no other consumer could read them.
 
-use std::sync::PoisonError;
-
 use event_sources::stream::{Offset, Partition};
 use rdkafka::consumer::Consumer as _;
 
 use super::KafkaDriver;
 use crate::kafka::consumer_failure::ConsumerFailure;
 use crate::kafka::poller::PollerCommand;
+use crate::lock::lock;
 
 impl KafkaDriver {
     /// Pauses partitions whose position has to be determined again.
@@ -41,21 +40,17 @@ impl KafkaDriver {
                 continue;
             };
             let start = before.min(*start);
-            let fetched = context
-                .fetched
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .through(*partition);
+            let fetched = lock(&context.fetched).through(*partition);
             let Some(next) = fetched.filter(|next| *next < start) else {
                 continue;
             };
-            let topic = &self.mapping.topics[partition.topic];
+            let topic = &self.source.mapping.topics[partition.topic];
             let number = partition.number;
             let last = start - 1;
             if context.deleted((topic, number), next, last) > 0 {
                 tracing::error!(
                     alarm = "offsets_deleted_unread",
-                    mapping = self.mapping.id,
+                    mapping = self.source.mapping.id,
                     topic,
                     partition = number,
                     first = next,

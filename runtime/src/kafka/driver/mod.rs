@@ -18,24 +18,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use event_sources::InvocationId;
-use event_sources::stream::{Offset, Partition, Slice, StreamInput, StreamMachine, StreamSettings};
+use event_sources::stream::{Offset, Partition, Slice, StreamInput, StreamMachine};
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaResult;
-use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::destinations::{Delivered, DestinationClient, DestinationError};
-use crate::invocation::{Invoker, Rejected, Response};
+use crate::clock::Clock;
+use crate::destinations::{Delivered, DestinationError};
+use crate::invocation::{Rejected, Response};
 use crate::kafka::buffer::Buffer;
-use crate::kafka::clock::Clock;
 use crate::kafka::consumer::{ConsumerEvent, MappingConsumer, commit};
 use crate::kafka::consumer_failure::ConsumerFailure;
-use crate::kafka::discards::{AttemptHistory, FailureContext};
-use crate::kafka::encode;
+use crate::kafka::discards::AttemptHistory;
 use crate::kafka::moves::PositionMove;
 use crate::kafka::poller::PollerCommands;
+use crate::kafka::source::KafkaSource;
 use crate::kafka::status::MappingProgress;
+use crate::kafka::{encode, settings};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
@@ -53,16 +53,14 @@ enum Completion {
 }
 
 pub(super) struct KafkaDriver {
-    mapping: KafkaMapping,
+    source: Arc<KafkaSource>,
+    progress: Arc<MappingProgress>,
     envelope: Vec<u8>,
     machine: StreamMachine,
     buffer: Buffer,
     consumer: Arc<MappingConsumer>,
     commands: PollerCommands,
-    invoker: Invoker,
     tasks: JoinSet<Completion>,
-    destination: Option<DestinationClient>,
-    context: FailureContext,
     history: AttemptHistory,
     /// The current delivery of each partition; results of earlier ones are ignored.
     deliveries: BTreeMap<Partition, u64>,
@@ -78,34 +76,24 @@ pub(super) struct KafkaDriver {
     /// Moves that the polling thread executes.
     moving: BTreeMap<Partition, PositionMove>,
     batches: BTreeMap<InvocationId, Vec<Slice>>,
-    progress: Arc<MappingProgress>,
     clock: Clock,
 }
 
 impl KafkaDriver {
-    /// `destination`: its client, and the function's ARN for failure records.
     pub(super) fn new(
-        mapping: KafkaMapping,
-        settings: StreamSettings,
-        destination: (Option<DestinationClient>, String),
+        source: Arc<KafkaSource>,
         consumer: Arc<MappingConsumer>,
         commands: PollerCommands,
-        invoker: Invoker,
-        progress: Arc<MappingProgress>,
     ) -> Self {
         Self {
-            envelope: encode::envelope(&mapping),
-            machine: StreamMachine::new(settings),
+            envelope: encode::envelope(&source.mapping),
+            machine: StreamMachine::new(settings::machine(&source.mapping, &source.limits)),
+            progress: source.progress.clone(),
+            source,
             buffer: Buffer::default(),
             consumer,
             commands,
-            invoker,
             tasks: JoinSet::new(),
-            destination: destination.0,
-            context: FailureContext {
-                mapping: mapping.clone(),
-                function_arn: destination.1,
-            },
             history: AttemptHistory::default(),
             deliveries: BTreeMap::new(),
             next_delivery: 0,
@@ -115,14 +103,12 @@ impl KafkaDriver {
             unassigned: None,
             moving: BTreeMap::new(),
             batches: BTreeMap::new(),
-            progress,
             clock: Clock::start(),
-            mapping,
         }
     }
 
-    /// Runs until `shutdown` turns true; then completes and commits the batches in flight, for
-    /// `patience` at most. `polling` resolves with the reason when the polling thread ends, and
+    /// Runs until the host shuts down; then completes and commits the batches in flight, until the
+    /// drain is over. `polling` resolves with the reason when the polling thread ends, and
     /// fails if it panicked.
     ///
     /// # Errors
@@ -134,28 +120,22 @@ impl KafkaDriver {
         mut polling: oneshot::Receiver<Result<(), ConsumerFailure>>,
         mut tuned: watch::Receiver<Option<SourceSettings>>,
         moves: &mut mpsc::Receiver<PositionMove>,
-        mut shutdown: watch::Receiver<bool>,
-        patience: Duration,
     ) -> Result<(), ConsumerFailure> {
-        let mut result = Ok(());
+        let mut shutdown = self.source.shutdown.clone();
+        let patience = self.source.limits.drain;
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut updated = Instant::now();
-        loop {
+        let result = loop {
             if deadline.is_some() && self.machine.is_idle() && self.deliveries.is_empty() {
-                break;
+                break Ok(());
             }
             if let Some(why) = self.run_failure().filter(|_| deadline.is_none()) {
-                result = Err(why);
                 self.finish(patience).await;
-                break;
+                break Err(why);
             }
-            let wake = self
-                .machine
-                .wake()
-                .map_or(Instant::now() + STATUS_INTERVAL, |at| {
-                    self.clock.instant(at)
-                });
-            let wake = wake.min(Instant::now() + STATUS_INTERVAL);
+            let status_due = Instant::now() + STATUS_INTERVAL;
+            let wake = self.machine.wake().map(|at| self.clock.instant(at));
+            let wake = wake.map_or(status_due, |at| at.min(status_due));
             tokio::select! {
                 // the consumer has a sender too: this channel stays open when the thread ends
                 Some(event) = events.recv() => self.handle_event(event),
@@ -163,13 +143,11 @@ impl KafkaDriver {
                     let failed = |why: &str| ConsumerFailure::Other(why.to_owned());
                     let ended = ended
                         .unwrap_or_else(|_| Err(failed("its polling thread panicked")));
-                    result = Err(ended.err().unwrap_or_else(|| failed("its polling thread ended")));
                     self.finish(patience).await;
-                    break;
+                    break Err(ended.err().unwrap_or_else(|| failed("its polling thread ended")));
                 }
                 Some(ended) = self.tasks.join_next() => if let Err(failure) = self.ended(ended) {
-                    result = Err(failure);
-                    break;
+                    break Err(failure);
                 },
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
@@ -187,21 +165,20 @@ impl KafkaDriver {
                 }
                 () = until(deadline) => {
                     tracing::warn!(
-                        mapping = self.mapping.id,
+                        mapping = self.source.mapping.id,
                         "the drain ended with batches in flight; their records are read again"
                     );
-                    break;
+                    break Ok(());
                 }
             }
             if updated.elapsed() >= STATUS_INTERVAL {
-                self.progress
-                    .update(&self.mapping.topics, self.machine.overview());
+                self.progress.update(self.machine.overview());
                 updated = Instant::now();
             }
-        }
+        };
         let done = self.step_for_commit(StreamInput::Flush);
         let consumer = self.consumer.clone();
-        let topics = self.mapping.topics.clone();
+        let topics = self.source.mapping.topics.clone();
         let committed = tokio::task::spawn_blocking(move || {
             // a consumer with a fatal error cannot commit; its records are read again
             let nothing = done.is_empty() || consumer.client().fatal_error().is_some();
@@ -213,7 +190,7 @@ impl KafkaDriver {
         });
         if let Ok(Err(error)) = committed.await {
             tracing::warn!(
-                mapping = self.mapping.id,
+                mapping = self.source.mapping.id,
                 %error,
                 "the last commit failed; its records are read again"
             );

@@ -14,18 +14,17 @@ impl KafkaDriver {
     /// Starts a move, or refuses it.
     pub(super) fn begin_move(&mut self, requested: PositionMove) {
         let Some(position) = self.machine.position(requested.partition) else {
-            return requested.refuse(
-                "the partition is not assigned to this host; move it at the host that has it"
-                    .to_owned(),
-            );
+            let why = "the partition is not assigned to this host; move it at the host that has it";
+            return requested.respond(Err(why.to_owned()));
         };
         if self.moving.contains_key(&requested.partition) {
-            return requested.refuse("another move of the partition is in progress".to_owned());
+            let why = "another move of the partition is in progress";
+            return requested.respond(Err(why.to_owned()));
         }
         let offset = match requested.target(position) {
             Ok(MoveTarget::Discard) => return self.skip(requested),
             Ok(MoveTarget::Offset(offset)) => offset,
-            Err(why) => return requested.refuse(why),
+            Err(why) => return requested.respond(Err(why)),
         };
         self.commands
             .send(PollerCommand::Seek(requested.partition, offset));
@@ -39,7 +38,7 @@ impl KafkaDriver {
         self.progress
             .set_destination_problem(requested.partition, None);
         self.step(StreamInput::Skip(requested.partition, requested.offset));
-        let effect = match &self.destination {
+        let effect = match &self.source.destination {
             Some(destination) if self.deliveries.contains_key(&requested.partition) => {
                 format!("its failure record goes to {destination}")
             }
@@ -48,7 +47,7 @@ impl KafkaDriver {
             }
             None => "it goes nowhere: the mapping has no destination".to_owned(),
         };
-        requested.done(effect);
+        requested.respond(Ok(effect));
     }
 
     /// Handles the result of a seek of the polling thread.
@@ -61,7 +60,8 @@ impl KafkaDriver {
         let requested = self.moving.remove(&partition);
         if let Err(why) = result {
             if let Some(requested) = requested {
-                requested.refuse(format!("the consumer cannot read from there: {why}"));
+                let why = format!("the consumer cannot read from there: {why}");
+                requested.respond(Err(why));
             }
             return;
         }
@@ -70,7 +70,7 @@ impl KafkaDriver {
         done.extend(self.step_for_commit(StreamInput::Flush));
         self.progress.set_position(partition, offset);
         let consumer = self.consumer.clone();
-        let topics = self.mapping.topics.clone();
+        let topics = self.source.mapping.topics.clone();
         let Some(requested) = requested else {
             return self.execute(StreamAction::Commit(done));
         };
@@ -89,12 +89,12 @@ impl KafkaDriver {
             let note = format!(
                 "it is read from there on, but the commit failed ({error}) and is repeated"
             );
-            return requested.done(note);
+            return requested.respond(Ok(note));
         }
         let effect = match requested.action {
             PositionAction::Seek => "it is read from there on",
             PositionAction::Skip => "it never arrived, so it goes nowhere",
         };
-        requested.done(effect.to_owned());
+        requested.respond(Ok(effect.to_owned()));
     }
 }

@@ -1,7 +1,5 @@
 //! Classifies the result of an invocation: logs and counts it, and notes failed attempts.
 
-use std::sync::atomic::Ordering;
-
 use event_sources::InvocationId;
 use event_sources::stream::{Partition, Slice, StreamBatchResult};
 
@@ -18,48 +16,44 @@ impl KafkaDriver {
     ) -> StreamBatchResult {
         let slices = self.batches.remove(&id).unwrap_or_default();
         let records: usize = slices.iter().map(|slice| slice.records).sum();
-        let (finish, malformed) = batch_result(result, self.mapping.partial_responses, |name| {
-            self.partition_named(name)
-        });
-        let mapping = &self.mapping.id;
+        let (finish, malformed) =
+            batch_result(result, self.source.mapping.partial_responses, |name| {
+                self.partition_named(name)
+            });
+        let mapping = &self.source.mapping.id;
         let mut function_error = false;
         match result {
             Ok(Response {
-                outcome: Outcome::Answer(_),
+                outcome,
                 request_id,
             }) => {
                 if let Some(why) = malformed {
                     tracing::error!(mapping, request_id, records, "{why}; the batch is retried");
                 }
-            }
-            Ok(Response {
-                outcome: Outcome::Error(error),
-                request_id,
-            }) => {
-                function_error = true;
-                tracing::warn!(
-                    mapping,
-                    request_id,
-                    records,
-                    error_type = error.error_type,
-                    "batch failed: {}",
-                    error.message
-                );
+                match outcome {
+                    Outcome::Answer(_) => {}
+                    Outcome::Error(error) => {
+                        function_error = true;
+                        tracing::warn!(
+                            mapping,
+                            request_id,
+                            records,
+                            error_type = error.error_type,
+                            "batch failed: {}",
+                            error.message
+                        );
+                    }
+                    Outcome::Interrupted(error) => tracing::warn!(
+                        mapping,
+                        request_id,
+                        records,
+                        "{}; the batch is retried",
+                        error.message
+                    ),
+                }
             }
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
                 tracing::error!(mapping, records, "batch failed: {rejected}");
-            }
-            Ok(Response {
-                outcome: Outcome::Interrupted(error),
-                request_id,
-            }) => {
-                tracing::warn!(
-                    mapping,
-                    request_id,
-                    records,
-                    "{}; the batch is retried",
-                    error.message
-                );
             }
             Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. } | Rejected::ShuttingDown) => {}
         }
@@ -79,7 +73,7 @@ impl KafkaDriver {
         }
         self.progress.batch_finished(&slices, &finish, result);
         if !failed.is_empty() {
-            self.progress.failed_batches.fetch_add(1, Ordering::Relaxed);
+            self.progress.count(|status| status.failed_batches += 1);
         }
         finish
     }
@@ -87,6 +81,6 @@ impl KafkaDriver {
     /// The partition with a name such as "topic-0".
     fn partition_named(&self, name: &str) -> Option<Partition> {
         let (topic, number) = name.rsplit_once('-')?;
-        partition(&self.mapping.topics, topic, number.parse().ok()?)
+        partition(&self.source.mapping.topics, topic, number.parse().ok()?)
     }
 }

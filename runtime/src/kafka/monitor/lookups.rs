@@ -4,31 +4,22 @@
 
 use event_sources::health::SourceProblem;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use sam_template::model::KafkaMapping;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 
 use crate::kafka::silent::SilentContext;
+use crate::kafka::source::KafkaSource;
 use crate::kafka::start_offsets::PATIENCE;
-use crate::kafka::status::{MappingProgress, TopicFound};
 
 /// Completes the status. Blocks.
-pub(super) fn look_up(
-    client: &BaseConsumer<SilentContext>,
-    mapping: &KafkaMapping,
-    progress: &MappingProgress,
-) {
-    let (topics, partitions) = progress.missing(mapping.topics.len());
+pub(super) fn look_up(client: &BaseConsumer<SilentContext>, source: &KafkaSource) {
+    let (mapping, progress) = (&source.mapping, &source.progress);
+    let (unread, partitions) = progress.missing(mapping.topics.len());
     for (index, topic) in mapping.topics.iter().enumerate() {
-        if !topics.contains(&index) {
-            progress.set_topic(topic, TopicFound::Exists);
-        }
-    }
-    for topic in topics
-        .into_iter()
-        .filter_map(|index| mapping.topics.get(index))
-    {
-        if let Some(finding) = find(client, topic, &mapping.bootstrap_servers) {
-            progress.set_topic(topic, finding);
+        if !unread.contains(&index) {
+            progress.set_topic(topic, None);
+        } else if let Ok(fault) = find(client, topic, &mapping.bootstrap_servers) {
+            progress.set_topic(topic, fault);
         }
     }
     for partition in partitions {
@@ -42,36 +33,33 @@ pub(super) fn look_up(
     }
 }
 
-/// `None`: the brokers did not respond, or with a temporary error.
-fn find(client: &BaseConsumer<SilentContext>, topic: &str, servers: &str) -> Option<TopicFound> {
-    let metadata = match client.fetch_metadata(Some(topic), PATIENCE) {
-        Ok(metadata) => metadata,
-        Err(KafkaError::MetadataFetch(code)) => return fault(code, topic, servers),
-        Err(_) => return None,
-    };
-    let found = metadata
-        .topics()
-        .iter()
-        .find(|found| found.name() == topic)?;
-    match found.error() {
-        None => Some(TopicFound::Exists),
-        Some(code) => fault(code.into(), topic, servers),
-    }
-}
-
-fn fault(code: RDKafkaErrorCode, topic: &str, servers: &str) -> Option<TopicFound> {
+/// The fault of a topic, if it has one.
+///
+/// # Errors
+/// The brokers did not respond, or with a temporary error.
+fn find(
+    client: &BaseConsumer<SilentContext>,
+    topic: &str,
+    servers: &str,
+) -> KafkaResult<Option<SourceProblem>> {
     use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
-    match code {
-        UnknownTopic | UnknownTopicOrPartition => {
-            Some(TopicFound::Fault(SourceProblem::missing(format!(
-                "Kafka at {servers} has no topic {topic}. Create it, or correct its name in the \
-                 template; the mapping then reads it"
-            ))))
-        }
-        TopicAuthorizationFailed => Some(TopicFound::Fault(SourceProblem::stuck(format!(
+    let code = match client.fetch_metadata(Some(topic), PATIENCE) {
+        Ok(metadata) => match metadata.topics().iter().find_map(MetadataTopic::error) {
+            None => return Ok(None),
+            Some(code) => code.into(),
+        },
+        Err(KafkaError::MetadataFetch(code)) => code,
+        Err(error) => return Err(error),
+    };
+    Ok(Some(match code {
+        UnknownTopic | UnknownTopicOrPartition => SourceProblem::missing(format!(
+            "Kafka at {servers} has no topic {topic}. Create it, or correct its name in the \
+             template; the mapping then reads it"
+        )),
+        TopicAuthorizationFailed => SourceProblem::stuck(format!(
             "the login of this mapping may not read topic {topic}. Allow it to describe and read \
              the topic"
-        )))),
-        _ => None,
-    }
+        )),
+        code => return Err(KafkaError::MetadataFetch(code)),
+    }))
 }

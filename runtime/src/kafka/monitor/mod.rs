@@ -16,21 +16,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use event_sources::kafka::TopicIdentity;
-use event_sources::kafka::{TopicPartition, UnassignedPartitions, assignment};
+use event_sources::kafka::{TopicIdentity, UnassignedPartitions, assignment};
 use event_sources::stream::Partition;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
-use rdkafka::metadata::{MetadataPartition, MetadataTopic};
-use sam_template::model::KafkaMapping;
 use tokio::sync::mpsc::Sender;
 
 use crate::kafka::consumer::ConsumerEvent;
-use crate::kafka::known_topics::KnownTopics;
-use crate::kafka::reader;
+use crate::kafka::reader::{self, partitions};
 use crate::kafka::silent::SilentContext;
+use crate::kafka::source::KafkaSource;
 use crate::kafka::start_offsets::{self, PATIENCE, cluster, id};
-use crate::kafka::status::MappingProgress;
 use lookups::look_up;
 
 /// Interval of the checks.
@@ -40,29 +36,19 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// new partitions (10 s) and a rebalance.
 const MAX_CHECKS: u32 = 5;
 
-/// Ends the monitor when it is dropped.
-#[derive(Debug)]
-pub(super) struct MonitorHandle(
-    #[expect(dead_code, reason = "dropping it ends the thread")] mpsc::Sender<()>,
-);
-
-/// Starts a monitor, which ends with the returned handle or with the driver.
+/// Starts a monitor, which ends when the returned sender is dropped, or with the driver.
 ///
 /// # Errors
 /// The thread cannot be started.
 pub(super) fn start(
-    mapping: KafkaMapping,
-    progress: Arc<MappingProgress>,
-    known: Arc<KnownTopics>,
+    source: Arc<KafkaSource>,
     events: Sender<ConsumerEvent>,
-) -> std::io::Result<MonitorHandle> {
+) -> std::io::Result<mpsc::Sender<()>> {
     let (stop, stopped) = mpsc::channel();
-    let name = format!("monitor {}", mapping.id);
+    let name = format!("monitor {}", source.mapping.id);
     std::thread::Builder::new().name(name).spawn(move || {
         let mut monitor = GroupMonitor {
-            mapping,
-            progress,
-            known,
+            source,
             client: None,
             unassigned: UnassignedPartitions::default(),
             idle_checks: 0,
@@ -75,13 +61,11 @@ pub(super) fn start(
             }
         }
     })?;
-    Ok(MonitorHandle(stop))
+    Ok(stop)
 }
 
 struct GroupMonitor {
-    mapping: KafkaMapping,
-    progress: Arc<MappingProgress>,
-    known: Arc<KnownTopics>,
+    source: Arc<KafkaSource>,
     client: Option<BaseConsumer<SilentContext>>,
     unassigned: UnassignedPartitions,
     /// Consecutive checks in which this host had no partition and the group was not seen to have
@@ -102,69 +86,75 @@ enum GroupState {
 impl GroupMonitor {
     /// Returns events for the driver. The consumer reports a cluster that does not respond.
     fn check(&mut self) -> Vec<ConsumerEvent> {
-        let (events, unsettled) = self.inspect().unwrap_or_else(|error| {
+        let inspected = self.client().and_then(|client| {
+            let inspected = self.inspect(&client).map_err(|error| error.to_string())?;
+            self.client = Some(client);
+            Ok(inspected)
+        });
+        let (events, unsettled) = inspected.unwrap_or_else(|error| {
             tracing::debug!(
-                mapping = self.mapping.id,
+                mapping = self.source.mapping.id,
                 error,
                 "the group and its topics cannot be checked"
             );
             self.unassigned.reset();
             let why = format!(
                 "the brokers give no information about the group {} ({error})",
-                self.mapping.group
+                self.source.mapping.group
             );
             (Vec::new(), Some(why))
         });
-        self.idle_checks = if unsettled.is_some() && self.progress.owns_nothing() {
+        self.idle_checks = if unsettled.is_some() && self.source.progress.owns_nothing() {
             self.idle_checks + 1
         } else {
             0
         };
         let why = unsettled.filter(|_| self.idle_checks >= MAX_CHECKS);
         let since = INTERVAL.as_secs() * u64::from(self.idle_checks);
-        self.progress.set_group_problem(
+        self.source.progress.set_group_problem(
             why.map(|why| format!("this host has had no partition for {since} s: {why}")),
         );
         events
     }
 
-    fn inspect(&mut self) -> Result<(Vec<ConsumerEvent>, Option<String>), String> {
-        self.client().and_then(|client| {
-            look_up(&client, &self.mapping, &self.progress);
-            let mut events = self.replaced(&client)?;
-            // a log without a leader fails no other check
-            events.extend(self.log_starts(&client).ok());
-            let unsettled = match self.group(&client)? {
-                GroupState::Settled => None,
-                GroupState::Unsettled(why) => Some(why),
-                GroupState::Unassigned(why) => {
-                    events.push(ConsumerEvent::Unassigned(why));
-                    None
-                }
-            };
-            self.client = Some(client);
-            Ok((events, unsettled))
-        })
+    fn inspect(
+        &mut self,
+        client: &BaseConsumer<SilentContext>,
+    ) -> KafkaResult<(Vec<ConsumerEvent>, Option<String>)> {
+        look_up(client, &self.source);
+        let mut events = self.replaced(client)?;
+        // a log without a leader fails no other check
+        events.extend(self.log_starts(client).ok());
+        let unsettled = match self.group(client)? {
+            GroupState::Settled => None,
+            GroupState::Unsettled(why) => Some(why),
+            GroupState::Unassigned(why) => {
+                events.push(ConsumerEvent::Unassigned(why));
+                None
+            }
+        };
+        Ok((events, unsettled))
     }
 
     fn client(&mut self) -> Result<BaseConsumer<SilentContext>, String> {
-        self.client
-            .take()
-            .map_or_else(|| reader::consumer(&self.mapping, &self.mapping.group), Ok)
+        self.client.take().map_or_else(
+            || reader::consumer(&self.source.mapping, &self.source.mapping.group),
+            Ok,
+        )
     }
 
     /// Topics that were recreated since they were read.
-    fn replaced(&self, client: &BaseConsumer<SilentContext>) -> Result<Vec<ConsumerEvent>, String> {
+    fn replaced(&self, client: &BaseConsumer<SilentContext>) -> KafkaResult<Vec<ConsumerEvent>> {
         let cluster = cluster(client);
         let mut events = Vec::new();
-        for (topic, name) in self.mapping.topics.iter().enumerate() {
+        for (topic, name) in self.source.mapping.topics.iter().enumerate() {
             // a missing topic was not replaced
             let Ok(id) = id(client, name) else { continue };
-            if self.known.identity(&cluster, name, id) == TopicIdentity::Replaced {
-                let partitions = partitions(client, name).map_err(|error| error.to_string())?;
-                let partitions = partitions
+            if self.source.known.identity(&cluster, name, id) == TopicIdentity::Replaced {
+                let numbers = partitions(client, name, PATIENCE)?;
+                let partitions = numbers
                     .into_iter()
-                    .map(|(_, number)| Partition { topic, number });
+                    .map(|number| Partition { topic, number });
                 let why = format!(
                     "the topic {name} was deleted and created again. Another consumer reads the \
                      new one from its start"
@@ -176,13 +166,11 @@ impl GroupMonitor {
     }
 
     /// First offsets of the logs.
-    fn log_starts(&self, client: &BaseConsumer<SilentContext>) -> Result<ConsumerEvent, String> {
+    fn log_starts(&self, client: &BaseConsumer<SilentContext>) -> KafkaResult<ConsumerEvent> {
         let mut all = Vec::new();
-        for (topic, name) in self.mapping.topics.iter().enumerate() {
-            let numbers = partitions(client, name).map_err(|error| error.to_string())?;
-            let numbers: Vec<i32> = numbers.into_iter().map(|(_, number)| number).collect();
-            let starts = start_offsets::log_starts(client, name, &numbers)
-                .map_err(|error| error.to_string())?;
+        for (topic, name) in self.source.mapping.topics.iter().enumerate() {
+            let numbers = partitions(client, name, PATIENCE)?;
+            let starts = start_offsets::log_starts(client, name, &numbers)?;
             all.extend(
                 starts
                     .into_iter()
@@ -193,12 +181,9 @@ impl GroupMonitor {
     }
 
     /// Whether every partition has a member.
-    fn group(&mut self, client: &BaseConsumer<SilentContext>) -> Result<GroupState, String> {
-        let failed = |error: rdkafka::error::KafkaError| error.to_string();
-        let group = &self.mapping.group;
-        let groups = client
-            .fetch_group_list(Some(group), PATIENCE)
-            .map_err(failed)?;
+    fn group(&mut self, client: &BaseConsumer<SilentContext>) -> KafkaResult<GroupState> {
+        let group = &self.source.mapping.group;
+        let groups = client.fetch_group_list(Some(group), PATIENCE)?;
         let mut held = BTreeSet::new();
         if let Some(found) = groups.groups().iter().find(|found| found.name() == group) {
             if !matches!(found.state(), "Stable" | "Empty" | "Dead") {
@@ -227,8 +212,9 @@ impl GroupMonitor {
             }
         }
         let mut there = BTreeSet::new();
-        for topic in &self.mapping.topics {
-            there.extend(partitions(client, topic).map_err(failed)?);
+        for topic in &self.source.mapping.topics {
+            let numbers = partitions(client, topic, PATIENCE)?;
+            there.extend(numbers.into_iter().map(|number| (topic.clone(), number)));
         }
         let (checks, unassigned) = self.unassigned.observe(&there, &held);
         if checks < MAX_CHECKS {
@@ -247,17 +233,4 @@ impl GroupMonitor {
         self.unassigned.reset();
         Ok(GroupState::Unassigned(why))
     }
-}
-
-fn partitions(
-    client: &BaseConsumer<SilentContext>,
-    topic: &str,
-) -> KafkaResult<Vec<TopicPartition>> {
-    let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
-    let numbers = metadata
-        .topics()
-        .iter()
-        .flat_map(MetadataTopic::partitions)
-        .map(MetadataPartition::id);
-    Ok(numbers.map(|number| (topic.to_owned(), number)).collect())
 }

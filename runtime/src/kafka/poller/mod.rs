@@ -10,21 +10,21 @@ mod commands;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use event_sources::stream::{Offset, Partition};
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
-use tokio::sync::mpsc::Sender;
 
 use crate::kafka::buffer::Chunk;
 use crate::kafka::consumer::{AssignmentChange, ConsumerEvent, MappingConsumer, MappingContext};
 use crate::kafka::consumer_failure::ConsumerFailure;
 use crate::kafka::encode;
 use crate::kafka::read_errors::ReadErrors;
+use crate::lock::lock;
 pub(super) use commands::{PollerCommand, PollerCommands};
 
 /// A chunk of this size in bytes is sent to the driver.
@@ -46,15 +46,6 @@ const SEEK: Duration = Duration::from_secs(5);
 /// Delay of a panic on purpose: the thread is polling by then.
 const PANIC_DELAY: Duration = Duration::from_secs(1);
 
-/// Why polling ends.
-#[derive(Debug)]
-enum End {
-    /// The driver has ended: the host is shutting down.
-    Stopped,
-    /// The consumer failed.
-    Failed(ConsumerFailure),
-}
-
 /// The fetched messages of a partition, and the beginning of its encoded records.
 struct Queue {
     fetched: PartitionQueue<MappingContext>,
@@ -64,7 +55,6 @@ struct Queue {
 struct Poller<'a> {
     consumer: &'a MappingConsumer,
     context: &'a Arc<MappingContext>,
-    events: &'a Sender<ConsumerEvent>,
     /// Maximum of records in a chunk.
     batch: usize,
     queues: BTreeMap<Partition, Queue>,
@@ -80,13 +70,12 @@ struct Poller<'a> {
     errors: ReadErrors,
 }
 
-/// Polls until `stop` turns true or the driver ends. `panic_on_purpose`: a fault for tests.
+/// Polls until `stop` turns true. `panic_on_purpose`: a fault for tests.
 ///
 /// # Errors
-/// The consumer failed.
+/// The consumer failed, or the driver has ended.
 pub(super) fn poll(
     consumer: &MappingConsumer,
-    events: &Sender<ConsumerEvent>,
     commands: &mpsc::Receiver<PollerCommand>,
     stop: &AtomicBool,
     batch: usize,
@@ -95,7 +84,6 @@ pub(super) fn poll(
     let mut poller = Poller {
         consumer,
         context: consumer.context(),
-        events,
         batch,
         queues: BTreeMap::new(),
         paused: BTreeSet::new(),
@@ -112,11 +100,9 @@ pub(super) fn poll(
             !panic_on_purpose || started.elapsed() < PANIC_DELAY,
             "on purpose: --panic"
         );
-        match poller.execute(commands).and_then(|()| poller.turn()) {
-            Ok(true) => {}
-            Ok(false) => std::thread::park_timeout(REST),
-            Err(End::Stopped) => break,
-            Err(End::Failed(broken)) => return Err(broken),
+        poller.execute(commands)?;
+        if !poller.turn()? {
+            std::thread::park_timeout(REST);
         }
     }
     Ok(())
@@ -125,7 +111,7 @@ pub(super) fn poll(
 impl Poller<'_> {
     /// One round: reads the available messages and sends full or old chunks. True if it read
     /// something.
-    fn turn(&mut self) -> Result<bool, End> {
+    fn turn(&mut self) -> Result<bool, ConsumerFailure> {
         let own = self.consumer.poll(Duration::ZERO);
         self.apply_changes();
         let mut busy = own.is_some();
@@ -141,7 +127,7 @@ impl Poller<'_> {
         Ok(busy)
     }
 
-    fn execute(&mut self, commands: &mpsc::Receiver<PollerCommand>) -> Result<(), End> {
+    fn execute(&mut self, commands: &mpsc::Receiver<PollerCommand>) -> Result<(), ConsumerFailure> {
         while let Ok(order) = commands.try_recv() {
             match order {
                 PollerCommand::Seek(partition, offset) => self.seek(partition, offset)?,
@@ -159,9 +145,9 @@ impl Poller<'_> {
 
     /// Changes the position of the consumer. librdkafka discards fetched messages; the open chunk
     /// is sent first.
-    fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), End> {
+    fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), ConsumerFailure> {
         self.send_chunk(partition)?;
-        let topic = &self.context.topics[partition.topic];
+        let topic = &self.context.mapping.topics[partition.topic];
         let sought = self.consumer.seek(
             topic,
             partition.number,
@@ -174,18 +160,17 @@ impl Poller<'_> {
             self.errors.revoked(partition, self.context);
             self.set_position(partition, Some(offset));
         }
-        self.events
-            .blocking_send(ConsumerEvent::Sought(partition, offset, sought))
-            .map_err(|_| End::Stopped)
+        self.send(ConsumerEvent::Sought(partition, offset, sought))
+    }
+
+    fn send(&self, event: ConsumerEvent) -> Result<(), ConsumerFailure> {
+        let sent = self.context.send(event);
+        sent.then_some(()).ok_or(ConsumerFailure::Stopped)
     }
 
     /// Sets the next offset of a partition, if known.
     fn set_position(&mut self, partition: Partition, next: Option<Offset>) {
-        self.context
-            .fetched
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .moved(partition);
+        lock(&self.context.fetched).moved(partition);
         self.empty.remove(&partition);
         match next {
             Some(next) => _ = self.next.insert(partition, next),
@@ -197,21 +182,15 @@ impl Poller<'_> {
     fn apply_changes(&mut self) {
         for change in self.context.changes() {
             match change {
-                AssignmentChange::Added(partition, queue, next) => {
+                AssignmentChange::Added(partition, fetched, next) => {
                     self.open.remove(&partition);
                     self.set_position(partition, next);
                     self.errors.assigned(partition, self.context);
                     let start = encode::record_start(
-                        &self.context.topics[partition.topic],
+                        &self.context.mapping.topics[partition.topic],
                         partition.number,
                     );
-                    self.queues.insert(
-                        partition,
-                        Queue {
-                            fetched: queue,
-                            start,
-                        },
-                    );
+                    self.queues.insert(partition, Queue { fetched, start });
                 }
                 AssignmentChange::Removed(partition) => {
                     self.queues.remove(&partition);
@@ -224,17 +203,10 @@ impl Poller<'_> {
     }
 
     /// Skips offsets without a record, in partitions whose fetched messages were all read.
-    fn skip_gaps(&mut self) -> Result<(), End> {
-        let fetched = self
-            .context
-            .fetched
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    fn skip_gaps(&mut self) -> Result<(), ConsumerFailure> {
+        let fetched = lock(&self.context.fetched);
         let read = |(partition, next): (&Partition, &Offset)| {
-            let all = self
-                .empty
-                .get(partition)
-                .is_some_and(|times| *times >= EMPTY);
+            let all = self.empty.get(partition) >= Some(&EMPTY);
             let through = fetched
                 .through(*partition)
                 .filter(|through| all && through > next)?;
@@ -259,7 +231,7 @@ impl Poller<'_> {
             .or_insert_with(|| Chunk::reusing(self.free.pop().unwrap_or_default()))
     }
 
-    fn send_chunk(&mut self, partition: Partition) -> Result<(), End> {
+    fn send_chunk(&mut self, partition: Partition) -> Result<(), ConsumerFailure> {
         let Some(chunk) = self.open.remove(&partition) else {
             return Ok(());
         };
@@ -267,13 +239,11 @@ impl Poller<'_> {
             self.next.insert(partition, end + 1);
         }
         self.errors.read(partition, chunk.end());
-        self.events
-            .blocking_send(ConsumerEvent::Records(partition, chunk))
-            .map_err(|_| End::Stopped)
+        self.send(ConsumerEvent::Records(partition, chunk))
     }
 
     /// Sends every open chunk.
-    fn flush(&mut self) -> Result<(), End> {
+    fn flush(&mut self) -> Result<(), ConsumerFailure> {
         while let Some(partition) = self.open.keys().next().copied() {
             self.send_chunk(partition)?;
         }

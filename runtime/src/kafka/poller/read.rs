@@ -1,6 +1,5 @@
 //! Reads messages and appends them to chunks.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use event_sources::stream::Partition;
@@ -8,7 +7,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 
-use super::{CHUNK_BYTES, End, Poller};
+use super::{CHUNK_BYTES, Poller};
 use crate::kafka::buffer::Chunk;
 use crate::kafka::consumer::{ConsumerEvent, MappingContext, partition};
 use crate::kafka::consumer_failure::ConsumerFailure;
@@ -18,7 +17,7 @@ use crate::kafka::start_offsets::PATIENCE;
 impl Poller<'_> {
     /// Reads from each partition in turn, one chunk at most: the driver may pause the partition
     /// after it. Returns the number of messages.
-    pub(super) fn round(&mut self) -> Result<usize, End> {
+    pub(super) fn round(&mut self) -> Result<usize, ConsumerFailure> {
         let queues = std::mem::take(&mut self.queues);
         let mut taken = 0;
         let mut read = || {
@@ -49,9 +48,9 @@ impl Poller<'_> {
 
     /// The position is not in the log: another consumer has to determine where the partition
     /// continues.
-    fn position_invalid(&mut self, partition: Partition) -> Result<(), End> {
+    fn position_invalid(&mut self, partition: Partition) -> Result<(), ConsumerFailure> {
         self.send_chunk(partition)?;
-        let topic = &self.context.topics[partition.topic];
+        let topic = &self.context.mapping.topics[partition.topic];
         let number = partition.number;
         let position = self.next.get(&partition).map_or_else(String::new, |next| {
             format!(" at offset {next}, the next to read")
@@ -70,7 +69,7 @@ impl Poller<'_> {
              consumer determines where it continues"
         );
         tracing::warn!(
-            mapping = self.context.mapping,
+            mapping = self.context.mapping.id,
             topic,
             partition = number,
             "{why}, after the records in memory are done"
@@ -78,9 +77,7 @@ impl Poller<'_> {
         self.context
             .progress
             .set_problem(Some(partition), Some(why.clone()));
-        self.events
-            .blocking_send(ConsumerEvent::InvalidPositions(vec![partition], why))
-            .map_err(|_| End::Stopped)
+        self.send(ConsumerEvent::InvalidPositions(vec![partition], why))
     }
 
     /// Appends a message to its partition's chunk. Sends a full chunk, then returns true. `start`:
@@ -90,7 +87,7 @@ impl Poller<'_> {
         partition: Partition,
         start: &[u8],
         message: KafkaResult<BorrowedMessage<'_>>,
-    ) -> Result<bool, End> {
+    ) -> Result<bool, ConsumerFailure> {
         let Some(message) = self.checked(Some(partition), message)? else {
             return Ok(false);
         };
@@ -108,7 +105,9 @@ impl Poller<'_> {
         let batch = self.batch;
         let chunk = self.chunk(partition);
         if !append(chunk, start, &message, context) {
-            context.progress.filtered.fetch_add(1, Ordering::Relaxed);
+            context
+                .progress
+                .count(|status| status.records_filtered += 1);
         }
         let full = chunk.bytes() >= CHUNK_BYTES || chunk.len() >= batch;
         if full {
@@ -123,7 +122,7 @@ impl Poller<'_> {
         &mut self,
         partition: Option<Partition>,
         message: KafkaResult<BorrowedMessage<'m>>,
-    ) -> Result<Option<BorrowedMessage<'m>>, End> {
+    ) -> Result<Option<BorrowedMessage<'m>>, ConsumerFailure> {
         let error = match message {
             Ok(message) => {
                 self.errors.resolved(partition, self.context);
@@ -132,10 +131,10 @@ impl Poller<'_> {
             Err(error) => error,
         };
         if let Some((code, why)) = self.consumer.client().fatal_error() {
-            return Err(End::Failed(match code {
+            return Err(match code {
                 RDKafkaErrorCode::FencedInstanceId => ConsumerFailure::Fenced,
                 code => ConsumerFailure::Other(format!("its consumer failed ({code}: {why})")),
-            }));
+            });
         }
         if let Some(partition) = partition
             && error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset)
@@ -153,12 +152,15 @@ impl Poller<'_> {
     pub(super) fn take_own(
         &mut self,
         message: KafkaResult<BorrowedMessage<'_>>,
-    ) -> Result<(), End> {
+    ) -> Result<(), ConsumerFailure> {
         let Some(message) = self.checked(None, message)? else {
             return Ok(());
         };
-        let Some(partition) = partition(&self.context.topics, message.topic(), message.partition())
-        else {
+        let Some(partition) = partition(
+            &self.context.mapping.topics,
+            message.topic(),
+            message.partition(),
+        ) else {
             return Ok(());
         };
         let start = encode::record_start(message.topic(), message.partition());
@@ -175,6 +177,7 @@ fn append(
     context: &MappingContext,
 ) -> bool {
     if context
+        .mapping
         .filters
         .as_ref()
         .is_some_and(|filters| !filters.keep(message.payload()))
@@ -185,7 +188,7 @@ fn append(
     let headers = kafka_headers::headers(message).unwrap_or_else(|error| {
         tracing::error!(
             alarm = "record_headers_malformed",
-            mapping = context.mapping,
+            mapping = context.mapping.id,
             topic = message.topic(),
             partition = message.partition(),
             offset = message.offset(),

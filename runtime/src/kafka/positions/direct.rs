@@ -84,16 +84,11 @@ pub async fn skip(
                     .map_err(|error| error.to_string())?;
             let target = partition(&mapping.topics, &topic, number)
                 .ok_or_else(|| format!("the mapping does not read topic {topic}"))?;
-            deliver(
-                &FailureContext {
-                    mapping: mapping.clone(),
-                    function_arn,
-                },
-                target,
-                &destination,
-                found,
-            )
-            .await?
+            let context = FailureContext {
+                mapping,
+                function_arn: &function_arn,
+            };
+            deliver(context, target, &destination, found).await?
         }
         (Some(_), None) => "it goes nowhere: the mapping has no destination".to_owned(),
         (None, _) => "it cannot be read, so it goes nowhere".to_owned(),
@@ -134,12 +129,12 @@ impl Found {
 }
 
 async fn deliver(
-    context: &FailureContext,
+    context: FailureContext<'_>,
     partition: Partition,
     destination: &DestinationClient,
     found: &Found,
 ) -> Result<String, String> {
-    let mapping = &context.mapping;
+    let mapping = context.mapping;
     let slice = Slice {
         partition,
         first: found.offset,

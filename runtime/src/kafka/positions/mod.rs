@@ -7,12 +7,13 @@ mod direct;
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
-use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 use sam_template::model::KafkaMapping;
 use serde::{Deserialize, Serialize};
 
-use super::reader::{FIRST_RECORD, PATIENCE, consumer, first_record, watermarks};
+use super::reader::{
+    FIRST_RECORD, PATIENCE, by_partition, consumer, first_record, partitions, watermarks,
+};
 pub use direct::{seek, skip};
 
 /// Position of a group in one partition.
@@ -144,13 +145,9 @@ pub fn group_positions(mapping: &KafkaMapping) -> Result<Vec<GroupPosition>, Str
     let consumer = consumer(mapping, &mapping.group)?;
     let mut list = TopicPartitionList::new();
     for topic in &mapping.topics {
-        let metadata = consumer
-            .fetch_metadata(Some(topic), PATIENCE)
-            .map_err(failed)?;
-        let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
         let before = list.count();
-        for partition in partitions {
-            list.add_partition(topic, partition.id());
+        for partition in partitions(&consumer, topic, PATIENCE).map_err(failed)? {
+            list.add_partition(topic, partition);
         }
         if list.count() == before {
             return Err(format!(
@@ -163,15 +160,13 @@ pub fn group_positions(mapping: &KafkaMapping) -> Result<Vec<GroupPosition>, Str
     let mut all = Vec::new();
     for element in committed.elements() {
         let (start, end) = watermarks(&consumer, element.topic(), element.partition())?;
-        let committed = if let Offset::Offset(offset) = element.offset() {
-            Some(offset)
-        } else {
-            None
-        };
         all.push(GroupPosition {
             topic: element.topic().to_owned(),
             partition: element.partition(),
-            committed,
+            committed: match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            },
             start,
             end,
         });
@@ -225,15 +220,8 @@ pub fn resolve(
     list.add_partition_offset(&position.topic, position.partition, Offset::Offset(at))
         .map_err(failed)?;
     let found = consumer.offsets_for_times(list, PATIENCE).map_err(failed)?;
-    Ok(
-        match found
-            .find_partition(&position.topic, position.partition)
-            .map(|element| element.offset())
-        {
-            Some(Offset::Offset(offset)) => offset,
-            _ => position.end,
-        },
-    )
+    let found = by_partition(&found).get(&position.partition).copied();
+    Ok(found.unwrap_or(position.end))
 }
 
 #[cfg(test)]

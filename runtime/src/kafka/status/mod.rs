@@ -12,7 +12,7 @@ use event_sources::stream::Offset;
 use serde::Serialize;
 
 pub(super) use event_sources::kafka::LogEnd;
-pub(super) use progress::{MappingProgress, TopicFound};
+pub(super) use progress::MappingProgress;
 
 /// A snapshot of a mapping.
 #[derive(Debug, Clone, Default, Serialize)]

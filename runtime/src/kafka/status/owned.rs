@@ -17,7 +17,10 @@ impl OwnedPartition {
     pub(super) fn new(now: Millis, partition: Partition) -> Self {
         Self {
             done: None,
-            holding: Holding::none(partition),
+            holding: Holding {
+                partition,
+                ..Holding::default()
+            },
             watch: SourceWatch::new(now),
         }
     }

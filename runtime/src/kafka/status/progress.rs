@@ -2,46 +2,31 @@
 //! write them, the status reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
-use event_sources::Millis;
 use event_sources::health::{SourceHealth, SourceProblem, SourceWatch};
 use event_sources::stream::{Holding, Offset, Partition, Slice, StreamBatchResult};
-use jiff::Timestamp;
+use sam_template::model::KafkaMapping;
 
 use super::owned::OwnedPartition;
 use super::problems::{away_text, held_back_text, unread_text};
 use super::{LogEnd, MappingStatus, PartitionStatus};
+use crate::clock::now;
 use crate::invocation::{Rejected, Response, error_text};
+use crate::lock::lock;
 
 /// Counters and observations of a mapping, shared by its threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::kafka) struct MappingProgress {
-    pub(in crate::kafka) done: AtomicU64,
-    pub(in crate::kafka) filtered: AtomicU64,
-    pub(in crate::kafka) batches: AtomicU64,
-    pub(in crate::kafka) failed_batches: AtomicU64,
-    pub(in crate::kafka) discarded: AtomicU64,
-    pub(in crate::kafka) reduced: AtomicU64,
-    pub(in crate::kafka) lost: AtomicU64,
-    pub(in crate::kafka) deleted_unread: AtomicU64,
-    pub(in crate::kafka) logs_replaced: AtomicU64,
     pub(in crate::kafka) away: AtomicBool,
     observed: Mutex<Observed>,
 }
 
-/// What a survey found of a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kafka) enum TopicFound {
-    /// The cluster has it.
-    Exists,
-    /// The cluster does not have it, or the login may not read it.
-    Fault(SourceProblem),
-}
-
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Observed {
+    /// Names and counters; the other fields are set in each snapshot.
+    status: MappingStatus,
     whole: SourceWatch,
     owned: BTreeMap<Partition, OwnedPartition>,
     logs: BTreeMap<Partition, LogEnd>,
@@ -59,30 +44,40 @@ struct Observed {
     paused_partitions: BTreeSet<Partition>,
 }
 
-impl Default for Observed {
-    fn default() -> Self {
-        Self {
-            whole: SourceWatch::new(now()),
-            owned: BTreeMap::new(),
-            logs: BTreeMap::new(),
-            problems: BTreeMap::new(),
-            topics: BTreeMap::new(),
-            group: None,
-            ended: None,
-            waiting: BTreeMap::new(),
-            paused: false,
-            paused_partitions: BTreeSet::new(),
-        }
+/// Sets or removes the value of a key.
+fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => _ = map.insert(key, value),
+        None => _ = map.remove(&key),
     }
 }
 
-fn now() -> Millis {
-    Timestamp::now().as_millisecond()
-}
-
 impl MappingProgress {
+    pub(in crate::kafka) fn new(mapping: &KafkaMapping) -> Self {
+        let status = MappingStatus {
+            mapping: mapping.id.clone(),
+            function: mapping.function.clone(),
+            group: mapping.group.clone(),
+            topics: mapping.topics.clone(),
+            ..MappingStatus::default()
+        };
+        Self {
+            away: AtomicBool::new(false),
+            observed: Mutex::new(Observed {
+                status,
+                whole: SourceWatch::new(now()),
+                ..Observed::default()
+            }),
+        }
+    }
+
     fn observed(&self) -> MutexGuard<'_, Observed> {
-        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.observed)
+    }
+
+    /// Changes counters.
+    pub(in crate::kafka) fn count(&self, change: impl FnOnce(&mut MappingStatus)) {
+        change(&mut self.observed().status);
     }
 
     /// A new consumer starts: forgets everything but the counters.
@@ -122,10 +117,7 @@ impl MappingProgress {
                 None => observed.whole.noted(now, &problem.reason),
             }
         }
-        match problem {
-            Some(problem) => _ = observed.problems.insert(of, problem),
-            None => _ = observed.problems.remove(&of),
-        }
+        set(&mut observed.problems, of, problem);
     }
 
     /// Notes an error of librdkafka, which may be temporary.
@@ -142,13 +134,9 @@ impl MappingProgress {
             .report(end);
     }
 
-    /// Sets the result of a check of a topic.
-    pub(in crate::kafka) fn set_topic(&self, topic: &str, finding: TopicFound) {
-        let mut observed = self.observed();
-        match finding {
-            TopicFound::Exists => _ = observed.topics.remove(topic),
-            TopicFound::Fault(problem) => _ = observed.topics.insert(topic.to_owned(), problem),
-        }
+    /// Sets the fault of a topic, if it has one.
+    pub(in crate::kafka) fn set_topic(&self, topic: &str, fault: Option<SourceProblem>) {
+        set(&mut self.observed().topics, topic.to_owned(), fault);
     }
 
     /// Sets why the group assigns nothing to this host. `None`: it does, or other members have
@@ -213,11 +201,7 @@ impl MappingProgress {
         partition: Partition,
         why: Option<String>,
     ) {
-        let mut observed = self.observed();
-        match why {
-            Some(why) => _ = observed.waiting.insert(partition, why),
-            None => _ = observed.waiting.remove(&partition),
-        }
+        set(&mut self.observed().waiting, partition, why);
     }
 
     /// Records the result of an invocation with these slices.
@@ -264,11 +248,7 @@ impl MappingProgress {
     }
 
     /// Updates the assigned partitions from the machine's overview, and the problems of each.
-    pub(in crate::kafka) fn update(
-        &self,
-        topics: &[String],
-        holdings: impl Iterator<Item = Holding>,
-    ) {
+    pub(in crate::kafka) fn update(&self, holdings: impl Iterator<Item = Holding>) {
         let mut observed = self.observed();
         let now = now();
         let observed = &mut *observed;
@@ -295,11 +275,8 @@ impl MappingProgress {
                 now,
                 observed.paused || observed.paused_partitions.contains(partition),
             );
-            let place = format!(
-                "{}-{}",
-                topics.get(partition.topic).map_or("", String::as_str),
-                partition.number
-            );
+            let topic = observed.status.topics.get(partition.topic);
+            let place = format!("{}-{}", topic.map_or("", String::as_str), partition.number);
             owned.watch.blocked(
                 owned
                     .held_back(log)
@@ -333,9 +310,10 @@ impl MappingProgress {
         observed.whole.paused(now, observed.paused);
     }
 
-    pub(in crate::kafka) fn snapshot(&self, topics: &[String]) -> MappingStatus {
+    pub(in crate::kafka) fn snapshot(&self) -> MappingStatus {
         let observed = self.observed();
         let now = now();
+        let topics = &observed.status.topics;
         let paused = |partition| observed.paused || observed.paused_partitions.contains(partition);
         let partitions: Vec<PartitionStatus> = observed
             .owned
@@ -361,20 +339,11 @@ impl MappingProgress {
             std::iter::once(&whole).chain(partitions.iter().map(|partition| &partition.health)),
         );
         MappingStatus {
-            records_done: self.done.load(Ordering::Relaxed),
-            records_filtered: self.filtered.load(Ordering::Relaxed),
-            batches: self.batches.load(Ordering::Relaxed),
             problem: health.problem(),
             health,
             destination_problem: observed.waiting.values().next().cloned(),
-            failed_batches: self.failed_batches.load(Ordering::Relaxed),
-            records_discarded: self.discarded.load(Ordering::Relaxed),
-            failure_records_reduced: self.reduced.load(Ordering::Relaxed),
-            records_lost: self.lost.load(Ordering::Relaxed),
-            records_deleted_unread: self.deleted_unread.load(Ordering::Relaxed),
-            logs_replaced: self.logs_replaced.load(Ordering::Relaxed),
             partitions,
-            ..MappingStatus::default()
+            ..observed.status.clone()
         }
     }
 }

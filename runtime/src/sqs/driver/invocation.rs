@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 
 use super::{SqsDriver, TaskResult};
 use crate::invocation::{Invoker, Outcome, Rejected, Request, Response};
+use crate::mapping::batch_result;
 use crate::sqs::encode;
-use crate::sqs::status::SqsProgress;
 
 /// Pause before the next attempt while the host can start no process.
 const RETRY_NO_CAPACITY: Duration = Duration::from_millis(500);
@@ -25,11 +25,14 @@ impl SqsDriver {
         let request = Request {
             records: records.len(),
             begun: Some(begun.clone()),
-            ..Request::new(self.mapping.function.clone(), encode::event(&records))
+            ..Request::new(
+                self.source.mapping.function.clone(),
+                encode::event(&records),
+            )
         };
         self.batches.insert(id, batch);
-        SqsProgress::add(&self.progress.batches, 1);
-        let invoker = self.invoker.clone();
+        self.progress.count(|status| status.batches += 1);
+        let invoker = self.source.invoker.clone();
         let begins = self.begins.clone();
         self.tasks.spawn(async move {
             let mut invocation = std::pin::pin!(invoke(&invoker, request));
@@ -43,59 +46,48 @@ impl SqsDriver {
         });
     }
 
-    /// Translates the end of an invocation into the result of its batch.
+    /// Translates the end of an invocation into the result of its batch, and logs it.
     pub(super) fn classify(
         &mut self,
         id: InvocationId,
-        result: Result<Response, Rejected>,
+        result: &Result<Response, Rejected>,
     ) -> QueueBatchResult {
         let batch = self.batches.remove(&id).unwrap_or_default();
-        let mapping = &self.mapping.id;
+        let mapping = &self.source.mapping;
         let messages = batch.len();
+        let (finish, malformed) = batch_result(result, mapping.partial_responses, |answer| {
+            self.failed(&batch, answer)
+        });
+        let mapping = &mapping.id;
         match result {
             Ok(Response {
-                outcome: Outcome::Answer(_),
-                ..
-            }) if !self.mapping.partial_responses => QueueBatchResult::Answered(Vec::new()),
-            Ok(Response {
-                outcome: Outcome::Answer(answer),
-                request_id,
-            }) => match self.failed(&batch, &answer) {
-                Ok(failed) => QueueBatchResult::Answered(failed),
-                Err(why) => {
-                    tracing::error!(%mapping, request_id, messages, "{why}; the whole batch \
-                         counts as failed");
-                    QueueBatchResult::Failed
-                }
-            },
-            Ok(Response {
-                outcome: Outcome::Interrupted(_),
-                ..
-            })
-            | Err(Rejected::ShuttingDown) => QueueBatchResult::NotInvoked,
-            Ok(Response {
-                outcome: Outcome::Error(error),
+                outcome,
                 request_id,
             }) => {
-                tracing::warn!(
-                    %mapping,
-                    request_id,
-                    messages,
-                    error_type = error.error_type,
-                    "batch failed: {}",
-                    error.message
-                );
-                QueueBatchResult::Failed
+                if let Some(why) = malformed {
+                    tracing::error!(%mapping, request_id, messages, "{why}; the whole batch \
+                         counts as failed");
+                }
+                if let Outcome::Error(error) = outcome {
+                    tracing::warn!(
+                        %mapping,
+                        request_id,
+                        messages,
+                        error_type = error.error_type,
+                        "batch failed: {}",
+                        error.message
+                    );
+                }
             }
             Err(rejected @ (Rejected::Throttled(_) | Rejected::NoCapacity { .. })) => {
                 tracing::warn!(%mapping, messages, "{rejected}; the batch is released");
-                QueueBatchResult::NotInvoked
             }
             Err(rejected @ (Rejected::NotFound(_) | Rejected::TooLarge(_))) => {
                 tracing::error!(%mapping, messages, "batch failed: {rejected}");
-                QueueBatchResult::Failed
             }
+            Err(Rejected::ShuttingDown) => {}
         }
+        finish
     }
 
     /// The messages of the batch that the answer names as failed.

@@ -5,28 +5,28 @@ mod observed;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_sdk_sqs::types::{Message as Received, MessageSystemAttributeName};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::client::{Sqs, SqsError};
+use super::client::SqsError;
 use super::depth::DepthPoller;
-use super::encode;
-use super::queues;
 use super::settlement::{Disposition, settle};
 use super::status::SqsProgress;
-use crate::invocation::{Invoker, Rejected, Response, error_text};
+use super::{SqsSource, encode, queues};
+use crate::clock::Clock;
+use crate::invocation::{Rejected, Response, error_text};
 use crate::observation::Repeats;
 use crate::supervision::panic_text;
 use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
+use event_sources::InvocationId;
+use event_sources::health::SourceWatch;
 use event_sources::queue::{
     MessageKey, QueueAction, QueueInput, QueueMachine, QueueMessage, ReceiveId,
 };
-use event_sources::{InvocationId, Millis};
-use sam_template::model::{Queue, SqsMapping};
 
 /// A received message that is not settled.
 struct HeldMessage {
@@ -49,11 +49,8 @@ enum TaskResult {
 }
 
 pub(super) struct SqsDriver {
-    mapping: Arc<SqsMapping>,
+    source: Arc<SqsSource>,
     machine: QueueMachine,
-    sqs: Sqs,
-    queues: Arc<[Queue]>,
-    invoker: Invoker,
     progress: Arc<SqsProgress>,
     held: HashMap<MessageKey, HeldMessage>,
     next_key: MessageKey,
@@ -61,64 +58,49 @@ pub(super) struct SqsDriver {
     tasks: JoinSet<TaskResult>,
     /// Failed receives.
     failures: Repeats<()>,
-    started: Instant,
+    clock: Clock,
     /// Invocations that an instance has begun.
     begins: mpsc::UnboundedSender<InvocationId>,
     begun: mpsc::UnboundedReceiver<InvocationId>,
     /// True while an operator pauses the mapping. Cancels requests that wait for the function.
     paused: watch::Sender<bool>,
-    /// Turns true when the host drains.
-    shutdown: watch::Receiver<bool>,
 }
 
 impl SqsDriver {
-    pub(super) fn new(
-        mapping: Arc<SqsMapping>,
-        machine: QueueMachine,
-        sqs: Sqs,
-        queues: Arc<[Queue]>,
-        invoker: Invoker,
-        progress: Arc<SqsProgress>,
-        shutdown: watch::Receiver<bool>,
-    ) -> Self {
+    pub(super) fn new(source: Arc<SqsSource>) -> Self {
         let (begins, begun) = mpsc::unbounded_channel();
         Self {
-            mapping,
-            machine,
-            sqs,
-            queues,
-            invoker,
-            progress,
+            machine: QueueMachine::new(source.settings.clone()),
+            progress: source.progress.clone(),
+            source,
             held: HashMap::new(),
             next_key: 0,
             batches: BTreeMap::new(),
             tasks: JoinSet::new(),
             failures: Repeats::default(),
-            started: Instant::now(),
+            clock: Clock::start(),
             begins,
             begun,
             paused: watch::Sender::new(false),
-            shutdown,
         }
     }
 
-    /// Runs until the host drains and all received messages are invoked and settled, or `max_drain`
-    /// is over.
+    /// Runs until the host drains and all received messages are invoked and settled, or the time
+    /// of the drain is over.
     ///
     /// # Errors
     /// A task panicked.
     pub(super) async fn run(
         mut self,
         mut tuned: watch::Receiver<Option<SourceSettings>>,
-        max_drain: Duration,
     ) -> Result<(), String> {
-        let mut shutdown = self.shutdown.clone();
+        let mut shutdown = self.source.shutdown.clone();
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(QueueInput::Tick);
         self.report_overview();
         let mut depth = DepthPoller::default();
         while deadline.is_none() || !self.tasks.is_empty() {
-            let wake = self.machine.wake().map(|at| self.instant(at).into());
+            let wake = self.machine.wake().map(|at| self.clock.instant(at).into());
             tokio::select! {
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(ended) => self.ended(ended),
@@ -130,20 +112,20 @@ impl SqsDriver {
                     let settings = tuned.borrow_and_update().clone();
                     if let Some(settings) = settings {
                         self.paused.send_replace(settings.paused);
-                        self.progress.paused(settings.paused);
+                        self.progress.observe(|watch, now| watch.paused(now, settings.paused));
                         self.step(QueueInput::Tuned(settings));
                     }
                 }
                 () = until(wake) => self.step(QueueInput::Tick),
-                found = depth.next(&self.sqs, self.mapping.queue_name()), if deadline.is_none() => {
+                found = depth.next(&self.source.sqs, self.source.mapping.queue_name()), if deadline.is_none() => {
                     self.depth_received(found);
                 }
                 () = turned(&mut shutdown), if deadline.is_none() => {
-                    deadline = Some(tokio::time::Instant::now() + max_drain);
+                    deadline = Some(tokio::time::Instant::now() + self.source.drain);
                     self.step(QueueInput::Drain);
                 }
                 () = until(deadline) => {
-                    tracing::warn!(mapping = %self.mapping.id, "messages still in flight at the \
+                    tracing::warn!(mapping = %self.source.mapping.id, "messages still in flight at the \
                          end of the drain are delivered again after \
                          their visibility timeout");
                     return Ok(());
@@ -154,17 +136,9 @@ impl SqsDriver {
         Ok(())
     }
 
-    fn now(&self) -> Millis {
-        self.started.elapsed().as_millis() as Millis
-    }
-
-    fn instant(&self, at: Millis) -> Instant {
-        self.started + Duration::from_millis(at.max(0) as u64)
-    }
-
     fn step(&mut self, input: QueueInput) {
         let mut actions = Vec::new();
-        self.machine.step(self.now(), input, &mut actions);
+        self.machine.step(self.clock.now(), input, &mut actions);
         for action in actions {
             self.execute(action);
         }
@@ -175,10 +149,11 @@ impl SqsDriver {
             TaskResult::Receive(id, Ok(messages)) => {
                 self.progress.problem(None);
                 if let Some(errors) = self.failures.over(&()) {
-                    let queue = self.mapping.queue_name();
-                    tracing::info!(errors, mapping = %self.mapping.id, "{queue} answers again");
+                    let queue = self.source.mapping.queue_name();
+                    tracing::info!(errors, mapping = %self.source.mapping.id, "{queue} answers again");
                 }
-                SqsProgress::add(&self.progress.received, messages.len());
+                self.progress
+                    .count(|status| status.received += messages.len() as u64);
                 let (messages, dropped): (Vec<_>, Vec<_>) = messages
                     .into_iter()
                     .partition(|message| self.keeps(message));
@@ -190,9 +165,9 @@ impl SqsDriver {
                 self.progress.problem(Some(self.problem(&why)));
                 let why = why.to_string();
                 if let Some(times) = self.failures.failed(Instant::now(), (), &why) {
-                    tracing::warn!(times, mapping = %self.mapping.id, "{} at {} cannot be read: \
+                    tracing::warn!(times, mapping = %self.source.mapping.id, "{} at {} cannot be read: \
                          {why}. The mapping retries until it \
-                         can", self.mapping.queue_name(), self.sqs.endpoint());
+                         can", self.source.mapping.queue_name(), self.source.sqs.endpoint());
                 }
                 self.step(QueueInput::ReceiveFailed(id));
             }
@@ -200,7 +175,7 @@ impl SqsDriver {
             TaskResult::Invocation(id, result) => {
                 let error = error_text(&result);
                 let messages = self.batches.get(&id).map_or(0, Vec::len);
-                let result = self.classify(id, result);
+                let result = self.classify(id, &result);
                 self.report_result(messages, &result, error);
                 self.step(QueueInput::Finished(id, result));
             }
@@ -211,7 +186,8 @@ impl SqsDriver {
     /// Whether the filters keep a message.
     fn keeps(&self, message: &Received) -> bool {
         let body = message.body().map(str::as_bytes);
-        self.mapping
+        self.source
+            .mapping
             .filters
             .as_ref()
             .is_none_or(|filters| filters.keep(body))
@@ -224,8 +200,9 @@ impl SqsDriver {
             .filter_map(|message| message.receipt_handle)
             .collect();
         if !receipts.is_empty() {
-            SqsProgress::add(&self.progress.filtered, receipts.len());
-            self.progress.dropped();
+            self.progress
+                .count(|status| status.filtered += receipts.len() as u64);
+            self.progress.observe(SourceWatch::progressed);
             self.settle_receipts(Disposition::Delete, receipts);
         }
     }
@@ -233,9 +210,9 @@ impl SqsDriver {
     /// Stores a message and returns its form for the machine.
     fn hold(&mut self, message: &Received) -> QueueMessage {
         self.next_key += 1;
-        let record = encode::record(message, &self.mapping.queue_arn);
+        let record = encode::record(message, &self.source.mapping.queue_arn);
         // a group of a standard queue does not order messages
-        let group = message.attributes().filter(|_| self.mapping.fifo());
+        let group = message.attributes().filter(|_| self.source.mapping.fifo());
         let group = group
             .and_then(|attributes| attributes.get(&MessageSystemAttributeName::MessageGroupId));
         let queued = QueueMessage {
@@ -265,22 +242,25 @@ impl SqsDriver {
     fn execute(&mut self, action: QueueAction) {
         match action {
             QueueAction::Receive { id, max, wait } => {
-                let (sqs, mapping, queues) =
-                    (self.sqs.clone(), self.mapping.clone(), self.queues.clone());
-                let invoker = self.invoker.clone();
-                let progress = self.progress.clone();
-                let mut shutdown = self.shutdown.clone();
+                let source = self.source.clone();
+                let mut shutdown = source.shutdown.clone();
                 let mut paused = self.paused.subscribe();
                 self.tasks.spawn(async move {
                     tokio::select! {
-                        () = ready(&invoker, &mapping.function, &progress) => {}
+                        () = ready(&source) => {}
                         () = turned(&mut shutdown) => return TaskResult::NotRequested(id),
                         () = turned(&mut paused) => return TaskResult::NotRequested(id),
                     }
+                    let SqsSource {
+                        sqs,
+                        mapping,
+                        queues,
+                        ..
+                    } = &*source;
                     let mut received = sqs.receive(mapping.queue_name(), max, wait, None).await;
                     // a server without a disk loses its queues in a restart
                     if received == Err(SqsError::NoQueue)
-                        && let Err(why) = queues::ensure(&sqs, &queues).await
+                        && let Err(why) = queues::ensure(sqs, queues).await
                     {
                         received = Err(SqsError::Other(why));
                     }
@@ -298,7 +278,8 @@ impl SqsDriver {
             QueueAction::Delete(keys) => self.settle(Disposition::Delete, &keys),
             QueueAction::Release(keys) => self.settle(Disposition::Release, &keys),
             QueueAction::Leave(keys) => {
-                SqsProgress::add(&self.progress.failed, keys.len());
+                self.progress
+                    .count(|status| status.failed += keys.len() as u64);
                 for key in &keys {
                     self.held.remove(key);
                 }
@@ -315,25 +296,29 @@ impl SqsDriver {
     }
 
     fn settle_receipts(&mut self, disposition: Disposition, receipts: Vec<String>) {
-        let sqs = self.sqs.clone();
-        let mapping = self.mapping.clone();
-        let progress = self.progress.clone();
+        let source = self.source.clone();
         self.tasks.spawn(async move {
+            let SqsSource {
+                sqs,
+                mapping,
+                progress,
+                ..
+            } = &*source;
             let all = receipts.len();
-            let (settled, why) = settle(&sqs, mapping.queue_name(), disposition, receipts).await;
+            let (settled, why) = settle(sqs, mapping.queue_name(), disposition, receipts).await;
             let missed = all - settled;
             let why = why.unwrap_or_default();
             match disposition {
                 Disposition::Delete => {
-                    SqsProgress::add(&progress.deleted, settled);
-                    SqsProgress::add(&progress.not_deleted, missed);
+                    progress.count(|status| status.deleted += settled as u64);
+                    progress.count(|status| status.not_deleted += missed as u64);
                     if missed > 0 {
                         tracing::warn!(mapping = %mapping.id, messages = missed, "processed, but \
                              not deleted ({why}); the queue delivers them again");
                     }
                 }
                 Disposition::Release => {
-                    SqsProgress::add(&progress.released, all);
+                    progress.count(|status| status.released += all as u64);
                     if missed > 0 {
                         tracing::warn!(mapping = %mapping.id, messages = missed, "not released \
                              ({why}); the queue delivers them again after their visibility \
@@ -354,17 +339,19 @@ impl SqsDriver {
 }
 
 /// Waits until the function can begin soon. The status names the reason of a wait.
-async fn ready(invoker: &Invoker, function: &str, progress: &SqsProgress) {
-    let mut free = std::pin::pin!(invoker.ready(function));
+async fn ready(source: &SqsSource) {
+    let (function, progress) = (&source.mapping.function, &source.progress);
+    let mut free = std::pin::pin!(source.invoker.ready(function));
     tokio::select! {
         biased;
         () = &mut free => return,
         () = std::future::ready(()) => {}
     }
-    progress.blocked(Some(format!(
+    let why = format!(
         "every instance of {function} is busy with other events, so no message is received. Raise \
          its concurrency limit, or repair what does not end"
-    )));
+    );
+    progress.observe(|watch, _| watch.blocked(Some(why)));
     free.await;
-    progress.blocked(None);
+    progress.observe(|watch, _| watch.blocked(None));
 }

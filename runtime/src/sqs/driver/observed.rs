@@ -17,7 +17,7 @@ impl SqsDriver {
         match depth {
             Ok(depth) => self.progress.set_depth(depth),
             Err(why) => {
-                tracing::debug!(mapping = %self.mapping.id, "the depth of the queue is not \
+                tracing::debug!(mapping = %self.source.mapping.id, "the depth of the queue is not \
                      available: {why}");
             }
         }
@@ -25,8 +25,8 @@ impl SqsDriver {
 
     /// The state of the mapping after a failed receive.
     pub(super) fn problem(&self, why: &SqsError) -> SourceProblem {
-        let queue = self.mapping.queue_name();
-        let endpoint = self.sqs.endpoint();
+        let queue = self.source.mapping.queue_name();
+        let endpoint = self.source.sqs.endpoint();
         match why {
             SqsError::NoQueue => SourceProblem::missing(format!(
                 "{endpoint} has no queue {queue}. Create it; the mapping reads it once it exists"
@@ -47,19 +47,20 @@ impl SqsDriver {
         let error = error.unwrap_or_else(|| {
             "its answer reports messages as failed, or cannot be read".to_owned()
         });
-        match result {
+        self.progress.observe(|watch, now| match result {
             QueueBatchResult::Answered(failed) => {
                 if failed.len() < messages || failed.is_empty() {
-                    self.progress.succeeded();
+                    watch.succeeded(now);
+                    watch.progressed(now);
                 }
                 if !failed.is_empty() {
-                    self.progress.failed(&error);
+                    watch.failed(now, &error);
                 }
             }
-            QueueBatchResult::Failed => self.progress.failed(&error),
-            QueueBatchResult::NotInvoked => self
-                .progress
-                .refused(format!("the function does not begin: {error}")),
-        }
+            QueueBatchResult::Failed => watch.failed(now, &error),
+            QueueBatchResult::NotInvoked => {
+                watch.refused(format!("the function does not begin: {error}"));
+            }
+        });
     }
 }
