@@ -1,30 +1,19 @@
 //! Records of completed events for their destinations.
 
-use std::collections::BTreeMap;
-
 use event_sources::asynchronous::{AcceptedEvent, EventDestination, EventStage};
 use sam_template::model::sqs::name_of;
 
 use super::record;
+use super::settings::AsyncSettings;
 use super::store::Stored;
 use crate::destinations::{
     Body, Delivered, DestinationClient, DestinationError, FailureRecord, Metadata,
 };
-use crate::sqs::Sqs;
 
 /// Maximum size of a message in bytes (SQS quota, 1 MiB).
 const MAX_MESSAGE: usize = 1024 * 1024;
 
-/// What the deliveries of all functions share.
-#[derive(Debug, Clone)]
-pub(super) struct Deliveries {
-    /// The SQS server; present if the template has queues.
-    pub(super) sqs: Option<Sqs>,
-    /// ARNs of the functions, by logical id.
-    pub(super) arns: BTreeMap<String, String>,
-}
-
-impl Deliveries {
+impl AsyncSettings {
     /// The documents about a completed event, from the complete to the smallest one, each of at
     /// most `max` bytes.
     pub(super) fn documents(

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::driver::AsyncDriver;
 use super::settings::AsyncSettings;
 use super::stats::EventHealth;
 use super::store::{EventChange, EventStore};
+use crate::clock::now;
 use crate::ids::new_id;
-use event_sources::Millis;
+use crate::lock::lock;
 use event_sources::asynchronous::{
-    AcceptedEvent, AsyncInput, AsyncMachine, EventInvokePolicy, EventStage,
+    AcceptedEvent, AsyncInput, AsyncMachine, EventId, EventInvokePolicy, EventStage,
 };
 
 /// Maximum size of an asynchronous event in bytes (Lambda quota "Invocation payload": 1 MB).
@@ -56,14 +56,14 @@ pub enum NotAccepted {
 
 /// Accepts events. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct AsyncQueue(pub(super) Arc<Inner>);
+pub struct AsyncQueue(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
-pub(super) struct Inner {
-    store: EventStore,
+pub(super) struct Shared {
+    pub(super) store: EventStore,
     next: AtomicU64,
-    pub(super) functions: BTreeMap<String, EventInvokePolicy>,
-    pub(super) machine: Arc<Mutex<AsyncMachine>>,
+    pub(super) settings: AsyncSettings,
+    pub(super) machine: Mutex<AsyncMachine>,
     inputs: mpsc::UnboundedSender<AsyncInput>,
     /// Discarded events that reached no destination, by function.
     pub(super) lost: Mutex<BTreeMap<String, u64>>,
@@ -77,44 +77,62 @@ pub(super) struct Inner {
 /// The folder cannot be used, or another host uses it.
 pub fn open(folder: &Path, settings: &AsyncSettings) -> Result<(AsyncQueue, AsyncDriver), String> {
     let (store, found, _) = EventStore::open(folder)?;
-    let machine = Arc::new(Mutex::new(AsyncMachine::new(
-        settings.policies.clone(),
-        settings.timing,
-    )));
+    log_found(&found, &settings.policies);
     let (inputs, arriving) = mpsc::unbounded_channel();
-    let queue = AsyncQueue(Arc::new(Inner {
-        store: store.clone(),
+    let health = settings.policies.keys().cloned();
+    let queue = AsyncQueue(Arc::new(Shared {
+        store,
         next: AtomicU64::new(found.last().map_or(0, |(id, _)| id + 1)),
-        functions: settings.policies.clone(),
-        machine: machine.clone(),
+        settings: settings.clone(),
+        machine: Mutex::new(AsyncMachine::new(
+            settings.policies.clone(),
+            settings.timing,
+        )),
         inputs,
         lost: Mutex::default(),
         health: Mutex::new(
-            settings
-                .policies
-                .keys()
-                .map(|function| (function.clone(), EventHealth::default()))
+            health
+                .map(|function| (function, EventHealth::default()))
                 .collect(),
         ),
     }));
-    let driver = AsyncDriver::new(
-        machine,
-        store,
-        settings.clone(),
-        queue.clone(),
-        found,
-        arriving,
-    );
+    for (id, entry) in found {
+        queue.0.send(AsyncInput::Accepted(id, entry));
+    }
+    let driver = AsyncDriver {
+        queue: queue.clone(),
+        arriving: Arc::new(tokio::sync::Mutex::new(arriving)),
+    };
     Ok((queue, driver))
 }
 
-pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+fn log_found(found: &[(EventId, AcceptedEvent)], policies: &BTreeMap<String, EventInvokePolicy>) {
+    if !found.is_empty() {
+        tracing::info!(
+            events = found.len(),
+            "asynchronous events of an earlier run continue"
+        );
+    }
+    let mut gone: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, entry) in found {
+        if !policies.contains_key(&entry.function) {
+            *gone.entry(&entry.function).or_default() += 1;
+        }
+    }
+    for (function, events) in gone {
+        tracing::warn!(
+            function,
+            events,
+            "the template no longer has this function; its events are kept and do not run"
+        );
+    }
 }
 
-/// The current time.
-pub(super) fn now() -> Millis {
-    Timestamp::now().as_millisecond()
+impl Shared {
+    /// Passes an input to the driver. Without one the next start processes the event.
+    fn send(&self, input: AsyncInput) {
+        let _ = self.inputs.send(input);
+    }
 }
 
 impl AsyncQueue {
@@ -129,7 +147,7 @@ impl AsyncQueue {
             trace_id,
         } = event;
         let inner = &self.0;
-        if !inner.functions.contains_key(&function) {
+        if !inner.settings.policies.contains_key(&function) {
             return Err(NotAccepted::NotFound(function));
         }
         if payload.len() > MAX_EVENT {
@@ -159,8 +177,7 @@ impl AsyncQueue {
             .await
             .map_err(NotAccepted::Store)?;
         let request_id = entry.request_id.clone();
-        // without a driver the next start processes it
-        let _ = inner.inputs.send(AsyncInput::Accepted(id, entry));
+        inner.send(AsyncInput::Accepted(id, entry));
         Ok(request_id)
     }
 
@@ -177,10 +194,7 @@ impl AsyncQueue {
 
     /// Changes the concurrency of a function.
     pub fn limit(&self, function: &str, max: NonZeroUsize) {
-        // ignored without a driver
-        let _ = self
-            .0
-            .inputs
-            .send(AsyncInput::Limited(function.to_owned(), max.get()));
+        let input = AsyncInput::Limited(function.to_owned(), max.get());
+        self.0.send(input);
     }
 }

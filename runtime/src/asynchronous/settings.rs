@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use event_sources::Millis;
 use event_sources::asynchronous::{EventDestination, EventInvokePolicy, RetryTiming};
 
-use super::deliveries::Deliveries;
 use crate::instances::arn;
 use crate::sqs::Sqs;
 use sam_template::model::{Application, EventTarget};
@@ -15,7 +14,10 @@ use sam_template::model::{Application, EventTarget};
 pub struct AsyncSettings {
     pub(super) policies: BTreeMap<String, EventInvokePolicy>,
     pub(super) timing: RetryTiming,
-    pub(super) deliveries: Deliveries,
+    /// The SQS server; present if the template has queues.
+    pub(super) sqs: Option<Sqs>,
+    /// ARNs of the functions, by logical id.
+    pub(super) arns: BTreeMap<String, String>,
 }
 
 impl AsyncSettings {
@@ -54,14 +56,12 @@ impl AsyncSettings {
             } else {
                 RetryTiming::SHORT
             },
-            deliveries: Deliveries {
-                sqs: Sqs::of(app),
-                arns: app
-                    .functions
-                    .values()
-                    .map(|function| (function.id.clone(), arn(function)))
-                    .collect(),
-            },
+            sqs: Sqs::of(app),
+            arns: app
+                .functions
+                .values()
+                .map(|function| (function.id.clone(), arn(function)))
+                .collect(),
         }
     }
 }

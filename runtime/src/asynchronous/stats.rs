@@ -7,7 +7,9 @@ use event_sources::asynchronous::{AttemptResult, EventDestination, EventStage};
 use event_sources::health::{SourceHealth, SourceProblem, SourceState, SourceWatch, WaitingWork};
 use serde::Serialize;
 
-use super::queue::{AsyncQueue, lock, now};
+use super::queue::AsyncQueue;
+use crate::clock::now;
+use crate::lock::lock;
 
 /// Numbers and health of a function's events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -60,7 +62,7 @@ impl AsyncQueue {
         let now = now();
         watch.waits(now, waiting);
         let health = watch.health(now);
-        if self.0.functions.contains_key(function) || waiting.is_none() {
+        if self.0.settings.policies.contains_key(function) || waiting.is_none() {
             return health;
         }
         let reason = format!(
@@ -135,30 +137,23 @@ impl AsyncQueue {
     /// Numbers and health, by function.
     pub fn stats(&self) -> Vec<AsyncStats> {
         let lost = lock(&self.0.lost).clone();
-        let of = |function: &String| {
-            let lost = lost.get(function).copied().unwrap_or_default();
-            (
-                function.clone(),
-                AsyncStats {
-                    function: function.clone(),
-                    lost,
-                    ..AsyncStats::default()
-                },
-            )
+        let new = |function: &String| AsyncStats {
+            function: function.clone(),
+            lost: lost.get(function).copied().unwrap_or_default(),
+            ..AsyncStats::default()
         };
-        let mut stats: BTreeMap<String, AsyncStats> = self.0.functions.keys().map(of).collect();
+        let functions = self.0.settings.policies.keys();
+        let mut stats: BTreeMap<String, AsyncStats> = functions
+            .map(|function| (function.clone(), new(function)))
+            .collect();
         let mut oldest: BTreeMap<String, Millis> = BTreeMap::new();
         for (entry, running) in lock(&self.0.machine).overview() {
-            if oldest
-                .get(&entry.function)
-                .is_none_or(|at| *at > entry.accepted)
-            {
-                oldest.insert(entry.function.clone(), entry.accepted);
-            }
-            // includes functions that the template no longer has
-            let of = stats
+            let first = oldest
                 .entry(entry.function.clone())
-                .or_insert_with_key(|function| of(function).1);
+                .or_insert(entry.accepted);
+            *first = entry.accepted.min(*first);
+            // includes functions that the template no longer has
+            let of = stats.entry(entry.function.clone()).or_insert_with_key(new);
             match entry.stage {
                 EventStage::Ended { .. } => of.delivering += 1,
                 EventStage::Waiting { .. } if running => of.running += 1,

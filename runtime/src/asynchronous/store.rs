@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -109,60 +109,53 @@ fn gone<T>() -> Result<T, String> {
 }
 
 fn serve(mut disk: Disk, requests: &Receiver<Request>) {
-    let mut failed_changes = FailedChanges::default();
+    // Failed changes, by event. They precede all others: memory has moved on, and a later start
+    // would find events that have ended.
+    let mut failed: BTreeMap<EventId, EventChange> = BTreeMap::new();
     loop {
-        let first = if failed_changes.is_empty() {
-            requests.recv().ok()
+        let first = if failed.is_empty() {
+            requests.recv().map_err(RecvTimeoutError::from)
         } else {
-            requests.recv_timeout(RETRY_PAUSE).ok()
+            requests.recv_timeout(RETRY_PAUSE)
         };
-        let batch: Vec<Request> = first
-            .into_iter()
-            .chain(requests.try_iter())
-            .take(MAX_BATCH)
-            .collect();
         // all handles are dropped: failed changes are repeated a last time
-        let last =
-            batch.is_empty() && matches!(requests.try_recv(), Err(TryRecvError::Disconnected));
-        let (changes, reads): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .partition(|request| matches!(request, Request::Change(..)));
-        let new = changes.iter().filter_map(|request| {
-            if let Request::Change(all, _) = request {
-                Some(all)
-            } else {
-                None
+        let last = matches!(first, Err(RecvTimeoutError::Disconnected));
+        let batch = first.into_iter().chain(requests.try_iter());
+        let (mut changes, mut reads) = (Vec::new(), Vec::new());
+        for request in batch.take(MAX_BATCH) {
+            match request {
+                Request::Change(all, reply) => changes.push((all, reply)),
+                Request::Read(id, reply) => reads.push((id, reply)),
             }
-        });
-        let all: Vec<&EventChange> = failed_changes.changes().chain(new.flatten()).collect();
+        }
+        let new = changes.iter().flat_map(|(all, _)| all);
+        let all: Vec<&EventChange> = failed.values().chain(new).collect();
         let done = if all.is_empty() {
             Ok(())
         } else {
             disk.change(&all)
         };
         if done.is_ok() {
-            failed_changes = FailedChanges::default();
+            failed.clear();
         }
-        for request in changes.into_iter().chain(reads) {
-            // the receiver may be dropped
-            match request {
-                Request::Change(all, reply) => {
-                    if let Err(error) = &done {
-                        tracing::error!(
-                            alarm = "event_store_write_failed",
-                            "a change of events is not on disk: {error}"
-                        );
-                        failed_changes.add(all);
-                    }
-                    drop(reply.send(done.clone()));
-                }
-                Request::Read(id, reply) => {
-                    let stored = disk
-                        .read(id)
-                        .and_then(|stored| stored.ok_or_else(|| format!("there is no event {id}")));
-                    drop(reply.send(stored));
+        // the receivers of replies may be dropped
+        for (all, reply) in changes {
+            if let Err(error) = &done {
+                tracing::error!(
+                    alarm = "event_store_write_failed",
+                    "a change of events is not on disk: {error}"
+                );
+                for change in all {
+                    keep(&mut failed, change);
                 }
             }
+            drop(reply.send(done.clone()));
+        }
+        for (id, reply) in reads {
+            let stored = disk
+                .read(id)
+                .and_then(|stored| stored.ok_or_else(|| format!("there is no event {id}")));
+            drop(reply.send(stored));
         }
         if last {
             return;
@@ -170,34 +163,18 @@ fn serve(mut disk: Disk, requests: &Receiver<Request>) {
     }
 }
 
-/// Failed changes, by event. They precede all others: memory has moved on, and a later start would
-/// find events that have ended. A failed addition is removed again, since the failed write may have
+/// Keeps a failed change. A failed addition is removed again, since the failed write may have
 /// reached the disk.
-#[derive(Debug, Default)]
-struct FailedChanges(BTreeMap<EventId, EventChange>);
-
-impl FailedChanges {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn changes(&self) -> impl Iterator<Item = &EventChange> {
-        self.0.values()
-    }
-
-    fn add(&mut self, failed: Vec<EventChange>) {
-        for change in failed {
-            let (id, change) = match change {
-                EventChange::Add(id, ..) | EventChange::Remove(id) => (id, EventChange::Remove(id)),
-                EventChange::Update(id, entry, answered) => {
-                    let before = match self.0.remove(&id) {
-                        Some(EventChange::Update(_, _, before)) => before,
-                        _ => None,
-                    };
-                    (id, EventChange::Update(id, entry, answered.or(before)))
-                }
+fn keep(failed: &mut BTreeMap<EventId, EventChange>, change: EventChange) {
+    let (id, change) = match change {
+        EventChange::Add(id, ..) | EventChange::Remove(id) => (id, EventChange::Remove(id)),
+        EventChange::Update(id, entry, answered) => {
+            let before = match failed.remove(&id) {
+                Some(EventChange::Update(_, _, before)) => before,
+                _ => None,
             };
-            self.0.insert(id, change);
+            (id, EventChange::Update(id, entry, answered.or(before)))
         }
-    }
+    };
+    failed.insert(id, change);
 }

@@ -2,66 +2,59 @@
 
 use std::time::Instant;
 
-use event_sources::asynchronous::{AttemptResult, EventDestination, EventId};
+use event_sources::asynchronous::{AcceptedEvent, AttemptResult, EventDestination, EventId};
 
 use super::Run;
 use crate::asynchronous::deliveries::describe;
-use crate::asynchronous::queue::lock;
 use crate::asynchronous::store::Answered;
+use crate::destinations::Delivered;
 use crate::invocation::{Outcome, Rejected, Response};
 
 impl Run {
-    /// Reports to the health of the function whether a destination accepts its records.
+    /// Reports the end of a delivery to the health of the function. Raises an alarm if the
+    /// destination accepts no records at present, or refuses every version of this one.
     pub(super) fn report_delivery(
-        &self,
+        &mut self,
         id: EventId,
         target: &EventDestination,
-        error: Option<&String>,
+        sent: &Result<Delivered, String>,
     ) {
-        let Some(function) = lock(&self.driver.machine)
-            .entry(id)
-            .map(|entry| entry.function.clone())
-        else {
+        let Some(entry) = self.entry(id) else {
             return;
         };
-        let refused = error.map(|why| {
-            let to = describe(target);
+        let to = describe(target);
+        let refused = sent.as_ref().err().map(|why| {
             format!(
                 "{to} does not accept the records of events ({why}); they are kept and sent again \
-                 until it \
-                 does. Repair or create {to}"
+                 until it does. Repair or create {to}"
             )
         });
-        self.driver.queue.delivered(&function, target, refused);
-    }
-
-    /// Raises an alarm: the destination refuses every version of the record.
-    pub(super) fn lost(&self, id: EventId, target: &EventDestination, why: &str) {
-        let Some(entry) = lock(&self.driver.machine).entry(id).cloned() else {
-            return;
-        };
-        tracing::error!(
-            alarm = "event_lost",
-            function = entry.function,
-            request_id = entry.request_id,
-            "the record of an event is lost: {} refuses every version of it ({why}). Raise \
-             MaximumMessageSize of the queue",
-            describe(target)
-        );
-        self.driver.queue.lost(entry.function);
-    }
-
-    /// Raises an alarm: a destination accepts no records at present.
-    pub(super) fn report_refusal(&mut self, target: &EventDestination, why: &str) {
-        if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
-            tracing::error!(
-                alarm = "destination_refuses",
-                times,
-                "{} does not accept the record of an event ({why}); the record is kept and sent \
-                 again \
-                 until it does",
-                describe(target)
-            );
+        self.queue.delivered(&entry.function, target, refused);
+        match sent {
+            Ok(delivered) => {
+                self.refused.over(target);
+                for refused in &delivered.refused {
+                    tracing::error!(
+                        alarm = "event_lost",
+                        function = entry.function,
+                        request_id = entry.request_id,
+                        "the record of an event is lost: {to} refuses every version of it ({}). \
+                         Raise MaximumMessageSize of the queue",
+                        refused.why
+                    );
+                    self.queue.lost(entry.function.clone());
+                }
+            }
+            Err(why) => {
+                if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
+                    tracing::error!(
+                        alarm = "destination_refuses",
+                        times,
+                        "{to} does not accept the record of an event ({why}); the record is kept \
+                         and sent again until it does"
+                    );
+                }
+            }
         }
     }
 
@@ -71,31 +64,17 @@ impl Run {
         id: EventId,
         result: Result<Response, Rejected>,
     ) -> AttemptResult {
-        let Some((function, max)) = lock(&self.driver.machine).entry(id).map(|entry| {
-            (
-                entry.function.clone(),
-                self.driver
-                    .settings
-                    .policies
-                    .get(&entry.function)
-                    .map_or(0, |policy| policy.concurrency),
-            )
-        }) else {
+        let Some(AcceptedEvent { function, .. }) = self.entry(id) else {
             return AttemptResult::Never;
         };
-        let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+        let policy = self.queue.0.settings.policies.get(&function);
+        let may_run = policy.is_some_and(|policy| policy.concurrency > 0);
         match result {
             Ok(Response {
                 outcome: Outcome::Answer(body),
                 ..
             }) => {
-                self.answers.insert(
-                    id,
-                    Answered {
-                        error: None,
-                        body: text(&body),
-                    },
-                );
+                self.keep_answer(id, None, &body);
                 AttemptResult::Answered
             }
             Ok(Response {
@@ -114,21 +93,20 @@ impl Run {
                     "an asynchronous event failed: {}",
                     error.message
                 );
-                self.answers.insert(
-                    id,
-                    Answered {
-                        error: Some(error.message),
-                        body: text(&error.body),
-                    },
-                );
+                self.keep_answer(id, Some(error.message), &error.body);
                 AttemptResult::Failed
             }
             Err(Rejected::NoCapacity { .. }) => AttemptResult::NotBegun,
-            Err(Rejected::Throttled(_)) if max > 0 => AttemptResult::NotBegun,
+            Err(Rejected::Throttled(_)) if may_run => AttemptResult::NotBegun,
             Err(rejected) => {
                 tracing::error!(function, %rejected, "an asynchronous event cannot run");
                 AttemptResult::Never
             }
         }
+    }
+
+    fn keep_answer(&mut self, id: EventId, error: Option<String>, body: &[u8]) {
+        let body = String::from_utf8_lossy(body).into_owned();
+        self.answers.insert(id, Answered { error, body });
     }
 }
