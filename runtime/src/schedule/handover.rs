@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::payload::{self, Attempt};
 use crate::asynchronous::{AsyncEvent, NotAccepted};
+use crate::waiting::turned;
 use sam_template::model::Schedule;
 
 /// Maximum of retries and their maximum duration: the services' defaults
@@ -35,15 +36,17 @@ pub(super) async fn deliver<F>(
         let Err(why) = accept(event(schedule, scheduled, number)).await else {
             return;
         };
-        let lasting = matches!(why, NotAccepted::NotFound(_) | NotAccepted::TooLarge(_));
-        if lasting || number > MAX_RETRIES || Timestamp::now().duration_since(scheduled) > MAX_AGE {
+        let give_up = |end: &str| {
             tracing::error!(
                 alarm = "schedule_not_fired",
                 schedule = schedule.id,
                 number,
-                "not fired: {why}"
+                "not fired: {why}{end}"
             );
-            return;
+        };
+        let lasting = matches!(why, NotAccepted::NotFound(_) | NotAccepted::TooLarge(_));
+        if lasting || number > MAX_RETRIES || Timestamp::now().duration_since(scheduled) > MAX_AGE {
+            return give_up("");
         }
         let wait = wait(number);
         tracing::warn!(
@@ -54,15 +57,7 @@ pub(super) async fn deliver<F>(
         );
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            _ = shutdown.wait_for(|stop| *stop) => {
-                tracing::error!(
-                    alarm = "schedule_not_fired",
-                    schedule = schedule.id,
-                    number,
-                    "not fired: {why}, and the host drains"
-                );
-                return;
-            }
+            () = turned(&mut shutdown) => return give_up(", and the host drains"),
         }
     }
 }

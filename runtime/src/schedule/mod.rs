@@ -14,7 +14,7 @@ mod payload;
 mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::asynchronous::AsyncQueue;
+use crate::lock::lock;
 use crate::supervision::{ComponentRegistry, supervise};
 use sam_template::model::Schedule;
 
@@ -103,10 +104,6 @@ struct Firing {
 }
 
 impl Firing {
-    fn handled(&self) -> MutexGuard<'_, Option<Timestamp>> {
-        self.handled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn run(mut self) -> Result<(), String> {
         let schedule = self.schedule.clone();
         let (expression, zone) = match (
@@ -128,9 +125,9 @@ impl Firing {
             ),
             None => (self.start, self.start),
         };
-        let handled = *self.handled();
+        let handled = *lock(&self.handled);
         if handled.is_none() {
-            *self.handled() = Some(begin);
+            *lock(&self.handled) = Some(begin);
             self.log_missed(&expression, &zone);
         }
         let mut last = handled.unwrap_or(begin);
@@ -146,7 +143,7 @@ impl Firing {
             }
             while handing_over.try_join_next().is_some() {}
             last = self.fire(due, &mut handing_over);
-            *self.handled() = Some(last);
+            *lock(&self.handled) = Some(last);
         }
         while handing_over.join_next().await.is_some() {}
         Ok(())
@@ -166,6 +163,13 @@ impl Firing {
         }
     }
 
+    /// Reports to the health of the function why the schedule is not fired.
+    fn not_fired(&self, why: &str) {
+        let Schedule { id, function, .. } = &self.schedule;
+        let why = format!("schedule {id} is not fired: {why}");
+        self.queue.not_created(function, &why);
+    }
+
     /// Fires, unless it is too late or too many events wait. Returns the time up to which the
     /// schedule is done.
     fn fire(&self, due: Timestamp, handing_over: &mut JoinSet<()>) -> Timestamp {
@@ -180,11 +184,7 @@ impl Firing {
             return now;
         }
         if self.queue.unfinished(&schedule.function) >= MAX_UNFINISHED {
-            let why = format!(
-                "schedule {} is not fired: {MAX_UNFINISHED} earlier events have not ended",
-                schedule.id
-            );
-            self.queue.not_created(&schedule.function, &why);
+            self.not_fired(&format!("{MAX_UNFINISHED} earlier events have not ended"));
             tracing::warn!(
                 schedule = schedule.id,
                 "not fired: {MAX_UNFINISHED} earlier events of {} have not ended",
@@ -194,27 +194,20 @@ impl Firing {
         }
         let firing = self.clone();
         handing_over.spawn(async move {
-            let Self {
-                schedule,
-                queue,
-                shutdown,
-                ..
-            } = firing;
-            let accept = |event| {
-                let queue = queue.clone();
-                let schedule = schedule.clone();
-                async move {
-                    let taken = queue.accept(event).await;
-                    if let Err(why) = &taken {
-                        queue.not_created(
-                            &schedule.function,
-                            &format!("schedule {} is not fired: {why}", schedule.id),
-                        );
-                    }
-                    taken
-                }
+            let firing = &firing;
+            let accept = |event| async move {
+                let taken = firing.queue.accept(event).await;
+                taken.inspect_err(|why| firing.not_fired(&why.to_string()))
             };
-            handover::deliver(&schedule, due, shutdown, handover::wait_after, accept).await;
+            let shutdown = firing.shutdown.clone();
+            handover::deliver(
+                &firing.schedule,
+                due,
+                shutdown,
+                handover::wait_after,
+                accept,
+            )
+            .await;
         });
         due
     }
