@@ -5,13 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaResult;
 use rdkafka::message::{Message as _, OwnedMessage};
-use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::kafka::SilentContext;
+use crate::kafka::reader::committed;
 
 /// Time limit of each request to the brokers.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,7 +54,13 @@ impl GapDetector {
         if next == Some(found) {
             return;
         }
-        match committed_and_start(consumer, topic, partition) {
+        let bounds = committed(consumer, topic, partition, TIMEOUT).and_then(|next| {
+            Ok((
+                next,
+                consumer.fetch_watermarks(topic, partition, TIMEOUT)?.0,
+            ))
+        });
+        match bounds {
             Ok((committed, start)) => {
                 let Some(next) = next.max(committed) else {
                     return;
@@ -73,28 +77,6 @@ impl GapDetector {
             ),
         }
     }
-}
-
-/// The committed offset of the group, if any, and the first offset of the log.
-fn committed_and_start(
-    consumer: &BaseConsumer<SilentContext>,
-    topic: &str,
-    partition: i32,
-) -> KafkaResult<(Option<i64>, i64)> {
-    let mut list = TopicPartitionList::new();
-    list.add_partition(topic, partition);
-    let committed = consumer.committed_offsets(list, TIMEOUT)?;
-    let committed = match committed
-        .find_partition(topic, partition)
-        .map(|found| found.offset())
-    {
-        Some(Offset::Offset(offset)) => Some(offset),
-        _ => None,
-    };
-    Ok((
-        committed,
-        consumer.fetch_watermarks(topic, partition, TIMEOUT)?.0,
-    ))
 }
 
 fn report(topic: &str, partition: i32, next: i64, skipped: Skipped) {

@@ -5,10 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use rdkafka::message::{Message as _, OwnedMessage};
 use sha2::{Digest as _, Sha256};
 
+use crate::sqs::OutgoingMessage;
 use crate::sqs::text::allowed;
 
 /// Maximum size of a message and of a call in bytes: the lowest limit of any SQS server.
-pub const MAX_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = 256 * 1024;
 
 /// Maximum of messages in one call (SQS quota).
 const MAX_MESSAGES: usize = 10;
@@ -16,26 +17,12 @@ const MAX_MESSAGES: usize = 10;
 /// Upper bound of the bytes that attributes add.
 const ATTRIBUTES: usize = 1_024;
 
-/// A message to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueMessage {
-    /// The value of the record, in base64 if SQS does not allow it as text.
-    pub body: String,
-    /// The body is in base64.
-    pub encoded: bool,
-    /// `topic-partition-offset`; the deduplication id in a FIFO queue.
-    pub id: String,
-    /// Key, base64.
-    pub key: Option<String>,
-    /// Message group in a FIFO queue: derived from the key, or from the partition without a key.
-    pub group: Option<String>,
-}
-
-/// Converts a record.
+/// Converts a record. Its attributes are `record` (`topic-partition-offset`, also the deduplication
+/// id in a FIFO queue), `key` (base64) and, if SQS does not allow the value as text, `encoding`.
 ///
 /// # Errors
 /// The record is too large or empty.
-pub fn message(record: &OwnedMessage, fifo: bool) -> Result<QueueMessage, String> {
+pub(super) fn message(record: &OwnedMessage, fifo: bool) -> Result<OutgoingMessage, String> {
     let value = record.payload().unwrap_or_default();
     let text = std::str::from_utf8(value)
         .ok()
@@ -59,27 +46,30 @@ pub fn message(record: &OwnedMessage, fifo: bool) -> Result<QueueMessage, String
             "record {id} is empty (a tombstone?), which no queue takes; commit past it"
         ));
     }
-    let group = |record: &OwnedMessage| match record.key() {
+    let group = || match record.key() {
         // hashed: SQS limits the length and the alphabet of groups
         Some(key) => hex::encode(Sha256::digest(key)),
         None => format!("partition-{}", record.partition()),
     };
-    Ok(QueueMessage {
-        encoded: text.is_none(),
-        id,
-        key: record.key().map(|key| STANDARD.encode(key)),
-        group: fifo.then(|| group(record)),
+    let mut attributes = vec![("record", id.clone())];
+    attributes.extend(record.key().map(|key| ("key", STANDARD.encode(key))));
+    attributes.extend(text.is_none().then(|| ("encoding", "base64".to_owned())));
+    Ok(OutgoingMessage {
+        group: fifo.then(group),
+        deduplication: fifo.then_some(id),
+        attributes,
         body,
     })
 }
 
 /// Groups messages into calls and keeps their order. A call has one message of a message group at
 /// most: the queue could refuse the first of two and accept the second.
-pub fn calls(messages: Vec<QueueMessage>) -> Vec<Vec<QueueMessage>> {
-    let mut calls: Vec<Vec<QueueMessage>> = Vec::new();
+pub(super) fn calls(messages: Vec<OutgoingMessage>) -> Vec<Vec<OutgoingMessage>> {
+    let mut calls: Vec<Vec<OutgoingMessage>> = Vec::new();
     let mut bytes = 0;
     for message in messages {
-        let size = message.body.len() + ATTRIBUTES + message.key.as_ref().map_or(0, String::len);
+        let attributes = message.attributes.iter().map(|(_, text)| text.len());
+        let size = message.body.len() + ATTRIBUTES + attributes.sum::<usize>();
         let fits = calls.last().is_some_and(|call| {
             let same_group =
                 message.group.is_some() && call.iter().any(|other| other.group == message.group);
@@ -119,17 +109,13 @@ mod tests {
     fn values_that_are_not_text_are_encoded() {
         let sent = message(&record(None, b"hi"), false).unwrap();
         assert_eq!(
-            (
-                sent.body.as_str(),
-                sent.encoded,
-                sent.id.as_str(),
-                sent.group
-            ),
-            ("hi", false, "t-1-7", None)
+            (sent.body.as_str(), sent.attributes, sent.group),
+            ("hi", vec![("record", "t-1-7".to_owned())], None)
         );
         for value in [&b"\xff\x00"[..], b"a\x00b"] {
             let sent = message(&record(None, value), false).unwrap();
-            assert!(sent.encoded && STANDARD.decode(sent.body).unwrap() == value);
+            assert!(sent.attributes.contains(&("encoding", "base64".to_owned())));
+            assert_eq!(STANDARD.decode(sent.body).unwrap(), value);
         }
         assert!(
             message(&record(None, &vec![b'x'; MAX_BYTES]), false)
@@ -146,7 +132,7 @@ mod tests {
     #[test]
     fn calls_keep_their_limits_and_groups_apart() {
         let keys = ["a", "b", "a", "c", "d"];
-        let messages: Vec<QueueMessage> = keys
+        let messages: Vec<OutgoingMessage> = keys
             .iter()
             .map(|key| message(&record(Some(key), b"x"), true).unwrap())
             .collect();

@@ -29,7 +29,7 @@ use crate::kafka::SilentContext;
 use crate::observation::Repeats;
 use crate::sqs::Sqs;
 use gaps::GapDetector;
-pub use messages::{MAX_BYTES, QueueMessage, calls, message};
+use messages::message;
 
 /// Maximum of records that are read before they are sent and committed.
 const MAX_RECORDS: usize = 500;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::messages::{QueueMessage, calls};
+use super::messages::calls;
 use crate::sqs::{OutgoingMessage, Sqs, SqsError};
 
 /// Delays between attempts. The last one repeats.
@@ -22,11 +22,10 @@ const DELAYS: [Duration; 5] = [
 pub(super) async fn send_all(
     sqs: &Sqs,
     queue: &str,
-    messages: Vec<QueueMessage>,
+    messages: Vec<OutgoingMessage>,
     stop: &AtomicBool,
 ) -> Result<bool, String> {
-    for call in calls(messages) {
-        let mut left: Vec<OutgoingMessage> = call.into_iter().map(note).collect();
+    for mut left in calls(messages) {
         let mut attempt = 0;
         while !left.is_empty() {
             match sqs.send_batch(queue, &left).await {
@@ -53,16 +52,4 @@ pub(super) async fn send_all(
         }
     }
     Ok(true)
-}
-
-fn note(message: QueueMessage) -> OutgoingMessage {
-    let mut attributes = vec![("record", message.id.clone())];
-    attributes.extend(message.key.map(|key| ("key", key)));
-    attributes.extend(message.encoded.then(|| ("encoding", "base64".to_owned())));
-    OutgoingMessage {
-        deduplication: message.group.is_some().then_some(message.id),
-        body: message.body,
-        group: message.group,
-        attributes,
-    }
 }
