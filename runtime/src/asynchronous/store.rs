@@ -145,7 +145,9 @@ fn serve(mut disk: Disk, requests: &Receiver<Request>) {
                     alarm = "event_store_write_failed",
                     "a change of events is not on disk: {error}"
                 );
-                all.into_iter().for_each(|change| keep(&mut failed, change));
+                for change in all {
+                    keep(&mut failed, change);
+                }
             }
             drop(reply.send(done.clone()));
         }

@@ -92,13 +92,11 @@ pub(crate) fn read(
     last: i64,
     limit: usize,
 ) -> Result<Vec<OwnedMessage>, String> {
-    read_as(
-        consumer,
-        (topic, partition),
-        first..=last,
-        limit,
-        |message| message.detach(),
-    )
+    read_as(consumer, (topic, partition), first..=last, limit, owned)
+}
+
+fn owned(message: &BorrowedMessage<'_>) -> OwnedMessage {
+    message.detach()
 }
 
 /// As [`read`]; `convert` is applied to each record.

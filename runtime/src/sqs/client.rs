@@ -59,6 +59,13 @@ pub enum SqsError {
     Other(String),
 }
 
+impl From<BuildError> for SqsError {
+    /// A request lacks a part.
+    fn from(error: BuildError) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
 impl Sqs {
     /// SQS of an application. `None`: the application has no endpoint.
     pub fn of(app: &Application) -> Option<Self> {
@@ -222,17 +229,11 @@ impl Sqs {
 }
 
 /// A message attribute with a text.
-pub(super) fn attribute(kind: &str, text: &str) -> Result<MessageAttributeValue, SqsError> {
+pub(super) fn attribute(kind: &str, text: &str) -> Result<MessageAttributeValue, BuildError> {
     MessageAttributeValue::builder()
         .data_type(kind)
         .string_value(text)
         .build()
-        .map_err(incomplete)
-}
-
-/// Converts the error of a request that lacks a part.
-pub(super) fn incomplete(error: BuildError) -> SqsError {
-    SqsError::Other(error.to_string())
 }
 
 /// Converts an error: to the service's code and message, or to the innermost cause of a failed

@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
-use super::client::{Sqs, SqsError, attribute, convert, incomplete};
+use super::client::{Sqs, SqsError, attribute, convert};
 
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Sqs {
             for (name, text) in &message.attributes {
                 entry = entry.message_attributes(*name, attribute("String", text)?);
             }
-            request = request.entries(entry.build().map_err(incomplete)?);
+            request = request.entries(entry.build()?);
         }
         let answer = request.send().await.map_err(|error| convert(&error))?;
         let refused = answer.failed().iter().find(|failed| failed.sender_fault());

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::{
 };
 use futures::StreamExt as _;
 
-use super::client::{Sqs, SqsError, convert, incomplete};
+use super::client::{Sqs, SqsError, convert};
 
 /// Maximum of entries in one call: the service's limit.
 const ENTRIES: usize = 10;
@@ -109,7 +109,7 @@ async fn call(
                 let entry = DeleteMessageBatchRequestEntry::builder()
                     .id(id)
                     .receipt_handle(receipt);
-                request = request.entries(entry.build().map_err(incomplete)?);
+                request = request.entries(entry.build()?);
             }
             let answer = request.send().await.map_err(|error| convert(&error))?;
             return Ok(answer.failed);
@@ -123,7 +123,7 @@ async fn call(
             .id(id)
             .receipt_handle(receipt)
             .visibility_timeout(hidden.as_secs_f64().ceil() as i32);
-        request = request.entries(entry.build().map_err(incomplete)?);
+        request = request.entries(entry.build()?);
     }
     let answer = request.send().await.map_err(|error| convert(&error))?;
     Ok(answer.failed)

@@ -118,6 +118,7 @@ async fn records_deleted_while_reading_are_named() {
     while held == 0 || since.elapsed() < Duration::from_secs(6) {
         let now = running
             .handle
+            .view
             .status()
             .partitions
             .iter()

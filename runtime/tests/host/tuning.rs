@@ -28,6 +28,7 @@ fn tune(running: &kafka_fixture::Running, paused: bool) {
 fn held(running: &kafka_fixture::Running) -> usize {
     running
         .handle
+        .view
         .status()
         .partitions
         .iter()

@@ -19,7 +19,7 @@ use std::time::Duration;
 use event_sources::kafka::{TopicIdentity, UnassignedPartitions, assignment};
 use event_sources::stream::Partition;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaResult;
 use tokio::sync::mpsc::Sender;
 
 use crate::kafka::consumer::ConsumerEvent;
@@ -86,7 +86,12 @@ enum GroupState {
 impl GroupMonitor {
     /// Returns events for the driver. The consumer reports a cluster that does not respond.
     fn check(&mut self) -> Vec<ConsumerEvent> {
-        let (events, unsettled) = self.inspect().unwrap_or_else(|error| {
+        let inspected = self.client().and_then(|client| {
+            let inspected = self.inspect(&client).map_err(|error| error.to_string())?;
+            self.client = Some(client);
+            Ok(inspected)
+        });
+        let (events, unsettled) = inspected.unwrap_or_else(|error| {
             tracing::debug!(
                 mapping = self.source.mapping.id,
                 error,
@@ -112,23 +117,23 @@ impl GroupMonitor {
         events
     }
 
-    fn inspect(&mut self) -> Result<(Vec<ConsumerEvent>, Option<String>), String> {
-        self.client().and_then(|client| {
-            look_up(&client, &self.source);
-            let mut events = self.replaced(&client)?;
-            // a log without a leader fails no other check
-            events.extend(self.log_starts(&client).ok());
-            let unsettled = match self.group(&client)? {
-                GroupState::Settled => None,
-                GroupState::Unsettled(why) => Some(why),
-                GroupState::Unassigned(why) => {
-                    events.push(ConsumerEvent::Unassigned(why));
-                    None
-                }
-            };
-            self.client = Some(client);
-            Ok((events, unsettled))
-        })
+    fn inspect(
+        &mut self,
+        client: &BaseConsumer<SilentContext>,
+    ) -> KafkaResult<(Vec<ConsumerEvent>, Option<String>)> {
+        look_up(client, &self.source);
+        let mut events = self.replaced(client)?;
+        // a log without a leader fails no other check
+        events.extend(self.log_starts(client).ok());
+        let unsettled = match self.group(client)? {
+            GroupState::Settled => None,
+            GroupState::Unsettled(why) => Some(why),
+            GroupState::Unassigned(why) => {
+                events.push(ConsumerEvent::Unassigned(why));
+                None
+            }
+        };
+        Ok((events, unsettled))
     }
 
     fn client(&mut self) -> Result<BaseConsumer<SilentContext>, String> {
@@ -139,14 +144,14 @@ impl GroupMonitor {
     }
 
     /// Topics that were recreated since they were read.
-    fn replaced(&self, client: &BaseConsumer<SilentContext>) -> Result<Vec<ConsumerEvent>, String> {
+    fn replaced(&self, client: &BaseConsumer<SilentContext>) -> KafkaResult<Vec<ConsumerEvent>> {
         let cluster = cluster(client);
         let mut events = Vec::new();
         for (topic, name) in self.source.mapping.topics.iter().enumerate() {
             // a missing topic was not replaced
             let Ok(id) = id(client, name) else { continue };
             if self.source.known.identity(&cluster, name, id) == TopicIdentity::Replaced {
-                let numbers = partitions(client, name, PATIENCE).map_err(text)?;
+                let numbers = partitions(client, name, PATIENCE)?;
                 let partitions = numbers
                     .into_iter()
                     .map(|number| Partition { topic, number });
@@ -161,11 +166,11 @@ impl GroupMonitor {
     }
 
     /// First offsets of the logs.
-    fn log_starts(&self, client: &BaseConsumer<SilentContext>) -> Result<ConsumerEvent, String> {
+    fn log_starts(&self, client: &BaseConsumer<SilentContext>) -> KafkaResult<ConsumerEvent> {
         let mut all = Vec::new();
         for (topic, name) in self.source.mapping.topics.iter().enumerate() {
-            let numbers = partitions(client, name, PATIENCE).map_err(text)?;
-            let starts = start_offsets::log_starts(client, name, &numbers).map_err(text)?;
+            let numbers = partitions(client, name, PATIENCE)?;
+            let starts = start_offsets::log_starts(client, name, &numbers)?;
             all.extend(
                 starts
                     .into_iter()
@@ -176,11 +181,9 @@ impl GroupMonitor {
     }
 
     /// Whether every partition has a member.
-    fn group(&mut self, client: &BaseConsumer<SilentContext>) -> Result<GroupState, String> {
+    fn group(&mut self, client: &BaseConsumer<SilentContext>) -> KafkaResult<GroupState> {
         let group = &self.source.mapping.group;
-        let groups = client
-            .fetch_group_list(Some(group), PATIENCE)
-            .map_err(text)?;
+        let groups = client.fetch_group_list(Some(group), PATIENCE)?;
         let mut held = BTreeSet::new();
         if let Some(found) = groups.groups().iter().find(|found| found.name() == group) {
             if !matches!(found.state(), "Stable" | "Empty" | "Dead") {
@@ -210,7 +213,7 @@ impl GroupMonitor {
         }
         let mut there = BTreeSet::new();
         for topic in &self.source.mapping.topics {
-            let numbers = partitions(client, topic, PATIENCE).map_err(text)?;
+            let numbers = partitions(client, topic, PATIENCE)?;
             there.extend(numbers.into_iter().map(|number| (topic.clone(), number)));
         }
         let (checks, unassigned) = self.unassigned.observe(&there, &held);
@@ -230,8 +233,4 @@ impl GroupMonitor {
         self.unassigned.reset();
         Ok(GroupState::Unassigned(why))
     }
-}
-
-fn text(error: KafkaError) -> String {
-    error.to_string()
 }
