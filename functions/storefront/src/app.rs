@@ -12,7 +12,6 @@ use shared::telemetry::traces::Tracer;
 use tokio::task::JoinSet;
 
 use crate::barriers::{BarrierPoll, OwnBarriers};
-use crate::clock::{Clock, SystemClock};
 use crate::emission::Emitter;
 use crate::kafka::{KafkaOrders, PublishOrders};
 use crate::settings::Settings;
@@ -49,8 +48,6 @@ pub struct App {
     pub emitter: Option<Emitter>,
     /// Recorder of spans.
     pub tracer: Tracer,
-    /// Time and randomness.
-    pub clock: Arc<dyn Clock>,
     /// Identity of this process: 64 random bits in hex.
     pub instance: String,
     /// Background tasks, aborted when this value is dropped.
@@ -76,23 +73,12 @@ impl App {
         settings: Settings,
         publisher: Arc<dyn PublishOrders>,
     ) -> Result<Self, Error> {
-        let gate = Gate::connect(
-            settings.redis.as_str(),
-            settings.names.clone(),
-            GATE_TIMEOUT,
-        )?;
-        let store = Store::connect(
-            settings.database.as_str(),
-            &settings.names,
-            settings.connections,
-        )?;
-        let store = store.answering_within(STORE_TIMEOUT);
-        let emitter = if settings.calls.enabled {
-            Some(Emitter::open(&settings)?)
-        } else {
-            None
-        };
         let names = &settings.names;
+        let gate = Gate::connect(settings.redis.as_str(), names.clone(), GATE_TIMEOUT)?;
+        let store = Store::connect(settings.database.as_str(), names, settings.connections)?
+            .answering_within(STORE_TIMEOUT);
+        let emitter = settings.calls.enabled.then(|| Emitter::open(&settings));
+        let emitter = emitter.transpose()?;
         let streams = &settings.cache.streams;
         let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_INTERVAL);
         let link = streams.link()?;
@@ -121,7 +107,6 @@ impl App {
             changes,
             emitter,
             tracer,
-            clock: Arc::new(SystemClock),
             instance: format!("{:016x}", rand::random::<u64>()),
             _background: background,
         })

@@ -10,7 +10,7 @@
 //! 4. [`kafka`] publishes an order, behind the trait [`kafka::PublishOrders`].
 //! 5. [`rebuild`] fills the gate of a program whose state Redis has lost.
 //! 6. [`emission`] publishes the API call for the statistics; no request waits for it.
-//! 7. [`traces`] describes the spans of the request.
+//! 7. `traces` describes the spans of the request.
 //!
 //! Beside the requests, [`barriers`] appends what the timeout-closer requests, and a task follows
 //! the stream of changed programs, so that no cached program is served after it has changed.
@@ -31,15 +31,13 @@ pub mod parked;
 pub mod payments;
 pub mod programs;
 pub mod rebuild;
-pub mod traces;
+mod traces;
 
 mod app;
-mod clock;
 mod router;
 mod settings;
 mod settle;
 
 pub use app::App;
-pub use clock::{Clock, SystemClock};
 pub use router::INSTANCE_HEADER;
 pub use settings::{CallSettings, KafkaSecurity, Settings, WaitSettings};

@@ -4,11 +4,12 @@ use std::time::{Instant, SystemTime};
 
 use lambda_http::http::{HeaderValue, Response};
 use lambda_http::{Body, Request};
+use shared::message::Nonce;
 use shared::sale::ProgramStatus;
 
 use crate::app::App;
 use crate::emission::Caller;
-use crate::http::{Call, Problem, Reply, Route};
+use crate::http::{Call, Problem, Reply, Route, now_ms};
 use crate::{api_calls, barriers, gaps, orders, parked, payments, programs, traces};
 
 /// Response header with the identity of the process that answered.
@@ -18,7 +19,7 @@ impl App {
     /// Answers one request of the gateway and publishes the API call. Every failure becomes an
     /// error response.
     pub async fn answer(&self, request: Request) -> Response<Body> {
-        let caller = Caller::read(&request, self.clock.now_ms());
+        let caller = Caller::read(&request, now_ms());
         let began = SystemTime::now();
         let mut call = Call::read(request);
         let place = self.tracer.position(call.traceparent());
@@ -26,24 +27,17 @@ impl App {
         self.append_requested_barriers();
         let answer = self.serve(&call).await;
         if let Some(place) = place.filter(|place| place.context.is_sampled()) {
-            self.tracer.record([traces::request(
-                place,
-                &call,
-                &answer,
-                (began, SystemTime::now()),
-            )]);
+            let took = (began, SystemTime::now());
+            let span = traces::request(place, &call, &answer, took);
+            self.tracer.record([span]);
         }
         let mut response = Reply::response(answer);
         if let Ok(instance) = HeaderValue::from_str(&self.instance) {
             response.headers_mut().insert(INSTANCE_HEADER, instance);
         }
         if let Some(emitter) = &self.emitter {
-            emitter.emit(&caller.answered(
-                &call,
-                response.status().as_u16(),
-                self.clock.call_id(),
-                emitter.instance(),
-            ));
+            let status = response.status().as_u16();
+            emitter.emit(&caller.answered(&call, status, emitter.instance()));
         }
         let delivered = async {
             if let Some(emitter) = &self.emitter {
@@ -56,7 +50,7 @@ impl App {
 
     /// Routes one call to its handler.
     pub async fn serve(&self, call: &Call) -> Result<Reply, Problem> {
-        let route = Route::of(&call.method, &call.path)?;
+        let (route, _) = Route::find(&call.method, &call.path)?;
         if let Some(parameters) = route.parameters() {
             call.only(parameters)?;
         }
@@ -94,7 +88,7 @@ impl App {
         let store = self.store.clone();
         let publisher = self.publisher.clone();
         let topic = self.settings.topic.clone();
-        let token = self.clock.nonce();
+        let token = Nonce::new(rand::random());
         tokio::spawn(async move {
             if let Err(error) = barriers::append_requested(&store, &publisher, &topic, token).await
             {

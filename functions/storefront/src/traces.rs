@@ -10,7 +10,7 @@ use shared::telemetry::attributes::{
     MESSAGING_DESTINATION, MESSAGING_OPERATION_NAME, MESSAGING_OPERATION_TYPE, MESSAGING_PARTITION,
     MESSAGING_SYSTEM, ORDER, URL_PATH, URL_SCHEME,
 };
-use shared::telemetry::{Span, SpanKind, SpanPosition, TraceContext};
+use shared::telemetry::{Span, SpanKind, SpanPosition};
 
 use crate::http::{Call, Problem, Reply, Route};
 use crate::kafka::Published;
@@ -27,8 +27,7 @@ pub(crate) fn request(
     answer: &Result<Reply, Problem>,
     took: (SystemTime, SystemTime),
 ) -> Span {
-    let route = Route::of(&call.method, &call.path).ok();
-    let template = route.as_ref().map(Route::template);
+    let (route, template) = Route::find(&call.method, &call.path).ok().unzip();
     let method = METHODS.into_iter().find(|name| *name == call.method);
     let name = match (method.unwrap_or("HTTP"), template) {
         (method, Some(template)) => format!("{method} {template}"),
@@ -73,29 +72,16 @@ fn order(route: Option<&Route>, answer: &Result<Reply, Problem>) -> Option<Strin
     Some(number.to_string())
 }
 
-/// Trace contexts of a request and of its publish, chosen before the publish: the message carries
-/// the latter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PublishContext {
-    /// Span of the request.
-    pub request: TraceContext,
-    /// Span of the publish.
-    pub own: TraceContext,
-}
-
-/// The span of a publish. `carried`: the traceparent in the message. If it is from an earlier
-/// request, the span links to that trace.
+/// The span of a publish, whose place is chosen before it: the message carries its traceparent.
+/// `carried`: the traceparent in the message. If it is from an earlier request, the span links to
+/// that trace.
 pub(crate) fn publish(
-    context: PublishContext,
+    place: SpanPosition,
     (order, carried): (OrderNumber, Option<&str>),
     topic: &str,
     outcome: &Published,
     took: (SystemTime, SystemTime),
 ) -> Span {
-    let place = SpanPosition {
-        context: context.own,
-        parent: Some(context.request),
-    };
     let mut span = Span::new(place, SpanKind::Producer, format!("send {topic}"), took)
         .with(MESSAGING_SYSTEM, "kafka")
         .with(MESSAGING_DESTINATION, topic.to_owned())
@@ -104,7 +90,7 @@ pub(crate) fn publish(
         .with(ORDER, order.to_string());
     span.link = carried
         .and_then(|text| text.parse().ok())
-        .filter(|carried| *carried != context.own);
+        .filter(|carried| *carried != place.context);
     match outcome {
         Published::Acknowledged {
             partition, offset, ..
@@ -119,8 +105,8 @@ pub(crate) fn publish(
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use shared::telemetry::AttributeValue;
     use shared::telemetry::attributes::ERROR_TYPE;
+    use shared::telemetry::{AttributeValue, TraceContext};
 
     use super::*;
 
@@ -128,9 +114,9 @@ mod tests {
     const REQUEST: TraceContext = CALLER.child(2);
     const OWN: TraceContext = CALLER.child(3);
     const TOOK: (SystemTime, SystemTime) = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH);
-    const PUBLISH: PublishContext = PublishContext {
-        request: REQUEST,
-        own: OWN,
+    const PUBLISH: SpanPosition = SpanPosition {
+        context: OWN,
+        parent: Some(REQUEST),
     };
 
     fn answered(method: &str, path: &str, answer: &Result<Reply, Problem>) -> Span {

@@ -1,7 +1,7 @@
 //! Facts about the caller, recorded as the request arrives.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -36,26 +36,20 @@ impl Caller {
             ),
             _ => (None, None),
         };
+        let ip = ip.and_then(|ip| ip.parse::<IpAddr>().ok());
         Self {
             began: Instant::now(),
             at_ms,
-            ip: ip
-                .and_then(|ip| ip.parse::<IpAddr>().ok())
-                .map(|ip| ip.to_canonical()),
+            ip: ip.map(|ip| ip.to_canonical()),
             client: CallClient::of_user_agent(agent),
             query: request.uri().query().map(str::to_owned),
         }
     }
 
     /// The call with its answer.
-    pub fn answered(
-        &self,
-        call: &Call,
-        status: u16,
-        id: CallId,
-        instance: CallInstance,
-    ) -> ApiCall {
-        let route = Route::of(&call.method, &call.path).map_or(NO_ROUTE, |route| route.template());
+    pub fn answered(&self, call: &Call, status: u16, instance: CallInstance) -> ApiCall {
+        let route =
+            Route::find(&call.method, &call.path).map_or(NO_ROUTE, |(_, template)| template);
         let url = match &self.query {
             Some(query) => CallUrl::fit(&format!("{}?{query}", call.path)),
             None => CallUrl::fit(&call.path),
@@ -65,16 +59,16 @@ impl Caller {
             .and_then(|trace| trace.parse::<TraceContext>().ok());
         ApiCall {
             v: 1,
-            id,
-            at_ms: i64::try_from(self.at_ms)
-                .unwrap_or(ApiCall::MAX_AT_MS)
-                .min(ApiCall::MAX_AT_MS),
-            method: CallMethod::new(call.method.as_str()).unwrap_or_else(|_| other_method()),
+            id: CallId::new(rand::random()),
+            at_ms: self.at_ms.min(ApiCall::MAX_AT_MS as u64) as i64,
+            method: CallMethod::new(call.method.as_str())
+                .or_else(|_| CallMethod::new("OTHER"))
+                .unwrap_or_else(|_| unreachable!("upper-case ASCII")),
             route: CallRoute::new(route)
                 .unwrap_or_else(|_| unreachable!("templates are visible ASCII")),
             url,
             status,
-            duration_us: micros(self.began.elapsed()),
+            duration_us: (self.began.elapsed().as_micros() as u64).min(ApiCall::MAX_DURATION_US),
             client: self.client.clone(),
             user: call.claims.user().ok(),
             ip: self.ip,
@@ -82,14 +76,4 @@ impl Caller {
             instance,
         }
     }
-}
-
-fn other_method() -> CallMethod {
-    CallMethod::new("OTHER").unwrap_or_else(|_| unreachable!("upper-case ASCII"))
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros())
-        .unwrap_or(u64::MAX)
-        .min(ApiCall::MAX_DURATION_US)
 }

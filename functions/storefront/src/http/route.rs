@@ -49,50 +49,54 @@ pub enum Route {
     CloseGap(String),
 }
 
+/// Method, path in template.yaml, and the route with the parameter of the path.
+type Row = (&'static str, &'static str, fn(String) -> Route);
+
+/// The methods of one path are in alphabetical order.
+const ROUTES: [Row; 21] = [
+    ("POST", "/programs", |_| Route::CreateProgram),
+    ("GET", "/programs/{id}", Route::Program),
+    ("PATCH", "/programs/{id}", Route::UpdateProgram),
+    ("POST", "/programs/{id}/stop", Route::StopSale),
+    ("POST", "/programs/{id}/resume", Route::ResumeSale),
+    ("GET", "/programs/{id}/seats", Route::Seats),
+    ("POST", "/programs/{id}/orders", Route::CreateOrder),
+    ("GET", "/orders/{number}", Route::Order),
+    ("GET", "/orders", |_| Route::Orders),
+    ("POST", "/orders/{number}/cancel", Route::CancelOrder),
+    ("GET", "/payments", |_| Route::Payments),
+    ("POST", "/payments", |_| Route::Payment),
+    ("POST", "/payments/{id}/refunded", Route::RefundedPayment),
+    ("GET", "/api-calls", |_| Route::ApiCalls),
+    ("GET", "/api-calls/statistics", |_| Route::ApiStatistics),
+    ("GET", "/parked", |_| Route::ParkedList),
+    ("GET", "/parked/{id}", Route::Parked),
+    ("POST", "/parked/{id}/replay", Route::ReplayParked),
+    ("POST", "/parked/{id}/discard", Route::DiscardParked),
+    ("GET", "/gaps", |_| Route::Gaps),
+    ("POST", "/gaps/{id}/close", Route::CloseGap),
+];
+
 impl Route {
-    /// Finds the route. The path excludes the stage.
-    pub fn of(method: &str, path: &str) -> Result<Self, Problem> {
-        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let (route, allowed) = match parts.as_slice() {
-            ["programs"] => (Self::CreateProgram, "POST"),
-            ["programs", id] if method == "PATCH" => {
-                (Self::UpdateProgram((*id).to_owned()), "PATCH")
+    /// Finds the route and its path in template.yaml, which is the same for every order and
+    /// program. `path` excludes the stage.
+    pub fn find(method: &str, path: &str) -> Result<(Self, &'static str), Problem> {
+        let mut allowed = Vec::new();
+        for (of, template, route) in &ROUTES {
+            let Some(parameter) = parameter(template, path) else {
+                continue;
+            };
+            if *of == method {
+                return Ok((route(parameter.to_owned()), template));
             }
-            ["programs", id] => (Self::Program((*id).to_owned()), "GET"),
-            ["programs", id, "stop"] => (Self::StopSale((*id).to_owned()), "POST"),
-            ["programs", id, "resume"] => (Self::ResumeSale((*id).to_owned()), "POST"),
-            ["programs", id, "seats"] => (Self::Seats((*id).to_owned()), "GET"),
-            ["programs", id, "orders"] => (Self::CreateOrder((*id).to_owned()), "POST"),
-            ["orders"] => (Self::Orders, "GET"),
-            ["orders", number] => (Self::Order((*number).to_owned()), "GET"),
-            ["orders", number, "cancel"] => (Self::CancelOrder((*number).to_owned()), "POST"),
-            ["payments"] if method == "GET" => (Self::Payments, "GET"),
-            ["payments"] => (Self::Payment, "POST"),
-            ["payments", id, "refunded"] => (Self::RefundedPayment((*id).to_owned()), "POST"),
-            ["api-calls"] => (Self::ApiCalls, "GET"),
-            ["api-calls", "statistics"] => (Self::ApiStatistics, "GET"),
-            ["parked"] => (Self::ParkedList, "GET"),
-            ["parked", id] => (Self::Parked((*id).to_owned()), "GET"),
-            ["parked", id, "replay"] => (Self::ReplayParked((*id).to_owned()), "POST"),
-            ["parked", id, "discard"] => (Self::DiscardParked((*id).to_owned()), "POST"),
-            ["gaps"] => (Self::Gaps, "GET"),
-            ["gaps", id, "close"] => (Self::CloseGap((*id).to_owned()), "POST"),
-            _ => {
-                return Err(Problem::not_found(
-                    "no_such_route",
-                    format_args!("no route matches {path}"),
-                ));
-            }
-        };
-        if method == allowed {
-            return Ok(route);
+            allowed.push(*of);
         }
-        let allowed = match route {
-            Self::Program(_) => "GET, PATCH",
-            Self::Payment => "GET, POST",
-            _ => allowed,
-        };
-        let detail = format_args!("{path} takes {allowed}, not {method}").to_string();
+        if allowed.is_empty() {
+            let detail = format_args!("no route matches {path}");
+            return Err(Problem::not_found("no_such_route", detail));
+        }
+        let allowed = allowed.join(", ");
+        let detail = format!("{path} takes {allowed}, not {method}");
         Err(
             Problem::new(405, "method_not_allowed", "Method not allowed", detail)
                 .with("allowed", allowed),
@@ -115,113 +119,93 @@ impl Route {
             Self::ApiStatistics => &["by", "client", "from", "route", "status", "to"],
             Self::ParkedList => &["after", "limit", "state", "topic"],
             Self::Gaps => &["after", "closed", "limit"],
-            Self::CreateProgram
-            | Self::Program(_)
-            | Self::UpdateProgram(_)
-            | Self::StopSale(_)
-            | Self::ResumeSale(_)
-            | Self::Order(_)
-            | Self::CancelOrder(_)
-            | Self::RefundedPayment(_)
-            | Self::Parked(_)
-            | Self::ReplayParked(_)
-            | Self::DiscardParked(_)
-            | Self::CloseGap(_) => &[],
+            _ => &[],
         })
     }
+}
 
-    /// Path in template.yaml, the same for every order and program.
-    pub const fn template(&self) -> &'static str {
-        match self {
-            Self::CreateProgram => "/programs",
-            Self::Program(_) | Self::UpdateProgram(_) => "/programs/{id}",
-            Self::StopSale(_) => "/programs/{id}/stop",
-            Self::ResumeSale(_) => "/programs/{id}/resume",
-            Self::Seats(_) => "/programs/{id}/seats",
-            Self::CreateOrder(_) => "/programs/{id}/orders",
-            Self::Order(_) => "/orders/{number}",
-            Self::Orders => "/orders",
-            Self::CancelOrder(_) => "/orders/{number}/cancel",
-            Self::Payment | Self::Payments => "/payments",
-            Self::RefundedPayment(_) => "/payments/{id}/refunded",
-            Self::ApiCalls => "/api-calls",
-            Self::ApiStatistics => "/api-calls/statistics",
-            Self::ParkedList => "/parked",
-            Self::Parked(_) => "/parked/{id}",
-            Self::ReplayParked(_) => "/parked/{id}/replay",
-            Self::DiscardParked(_) => "/parked/{id}/discard",
-            Self::Gaps => "/gaps",
-            Self::CloseGap(_) => "/gaps/{id}/close",
+/// The parameter in a path that matches the template; empty if the template has none.
+fn parameter<'a>(template: &str, path: &'a str) -> Option<&'a str> {
+    let mut parameter = "";
+    let mut parts = path.trim_matches('/').split('/');
+    for expected in template.trim_start_matches('/').split('/') {
+        let part = parts.next()?;
+        if expected.starts_with('{') {
+            parameter = part;
+        } else if expected != part {
+            return None;
         }
     }
+    parts.next().is_none().then_some(parameter)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn route(method: &str, path: &str) -> Result<Route, Problem> {
+        Route::find(method, path).map(|(route, _)| route)
+    }
+
     #[test]
     fn every_route_of_the_template_is_found_and_nothing_else() {
-        assert_eq!(Route::of("POST", "/programs"), Ok(Route::CreateProgram));
+        assert_eq!(route("POST", "/programs"), Ok(Route::CreateProgram));
+        assert_eq!(route("GET", "/programs/7"), Ok(Route::Program("7".into())));
         assert_eq!(
-            Route::of("GET", "/programs/7"),
-            Ok(Route::Program("7".into()))
-        );
-        assert_eq!(
-            Route::of("PATCH", "/programs/7"),
+            route("PATCH", "/programs/7"),
             Ok(Route::UpdateProgram("7".into()))
         );
         assert_eq!(
-            Route::of("POST", "/programs/7/stop"),
+            route("POST", "/programs/7/stop"),
             Ok(Route::StopSale("7".into()))
         );
         assert_eq!(
-            Route::of("POST", "/programs/7/resume"),
+            route("POST", "/programs/7/resume"),
             Ok(Route::ResumeSale("7".into()))
         );
         assert_eq!(
-            Route::of("GET", "/programs/7/seats"),
+            route("GET", "/programs/7/seats"),
             Ok(Route::Seats("7".into()))
         );
         assert_eq!(
-            Route::of("POST", "/programs/7/orders"),
+            route("POST", "/programs/7/orders"),
             Ok(Route::CreateOrder("7".into()))
         );
-        assert_eq!(Route::of("GET", "/orders"), Ok(Route::Orders));
-        assert_eq!(Route::of("GET", "/orders/9"), Ok(Route::Order("9".into())));
+        assert_eq!(route("GET", "/orders"), Ok(Route::Orders));
+        assert_eq!(route("GET", "/orders/9"), Ok(Route::Order("9".into())));
         assert_eq!(
-            Route::of("POST", "/orders/9/cancel"),
+            route("POST", "/orders/9/cancel"),
             Ok(Route::CancelOrder("9".into()))
         );
-        assert_eq!(Route::of("POST", "/payments"), Ok(Route::Payment));
-        assert_eq!(Route::of("GET", "/payments"), Ok(Route::Payments));
+        assert_eq!(route("POST", "/payments"), Ok(Route::Payment));
+        assert_eq!(route("GET", "/payments"), Ok(Route::Payments));
         assert_eq!(
-            Route::of("POST", "/payments/3/refunded"),
+            route("POST", "/payments/3/refunded"),
             Ok(Route::RefundedPayment("3".into()))
         );
-        assert_eq!(Route::of("GET", "/api-calls"), Ok(Route::ApiCalls));
+        assert_eq!(route("GET", "/api-calls"), Ok(Route::ApiCalls));
         assert_eq!(
-            Route::of("GET", "/api-calls/statistics"),
+            route("GET", "/api-calls/statistics"),
             Ok(Route::ApiStatistics)
         );
-        assert_eq!(Route::of("GET", "/parked"), Ok(Route::ParkedList));
-        assert_eq!(Route::of("GET", "/parked/3"), Ok(Route::Parked("3".into())));
+        assert_eq!(route("GET", "/parked"), Ok(Route::ParkedList));
+        assert_eq!(route("GET", "/parked/3"), Ok(Route::Parked("3".into())));
         assert_eq!(
-            Route::of("POST", "/parked/3/replay"),
+            route("POST", "/parked/3/replay"),
             Ok(Route::ReplayParked("3".into()))
         );
         assert_eq!(
-            Route::of("POST", "/parked/3/discard"),
+            route("POST", "/parked/3/discard"),
             Ok(Route::DiscardParked("3".into()))
         );
-        assert_eq!(Route::of("GET", "/gaps"), Ok(Route::Gaps));
+        assert_eq!(route("GET", "/gaps"), Ok(Route::Gaps));
         assert_eq!(
-            Route::of("POST", "/gaps/3/close"),
+            route("POST", "/gaps/3/close"),
             Ok(Route::CloseGap("3".into()))
         );
-        assert_eq!(Route::of("GET", "/").map_err(|p| p.status), Err(404));
+        assert_eq!(route("GET", "/").map_err(|p| p.status), Err(404));
         assert_eq!(
-            Route::of("GET", "/programs/7/orders/1").map_err(|p| p.status),
+            route("GET", "/programs/7/orders/1").map_err(|p| p.status),
             Err(404)
         );
         for (path, allowed) in [
@@ -229,7 +213,7 @@ mod tests {
             ("/payments", "GET, POST"),
             ("/orders/9", "GET"),
         ] {
-            let refused = Route::of("DELETE", path).expect_err("no such method");
+            let refused = route("DELETE", path).expect_err("no such method");
             assert_eq!(
                 (refused.status, refused.extras["allowed"].as_str()),
                 (405, Some(allowed)),
@@ -260,7 +244,7 @@ mod tests {
             ("POST", "/gaps/{id}/close"),
         ] {
             assert_eq!(
-                Route::of(method, path).map(|route| route.template()),
+                Route::find(method, path).map(|(_, template)| template),
                 Ok(path)
             );
         }

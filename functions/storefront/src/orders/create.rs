@@ -4,6 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shared::message::{BodyHash, CategoryNo, ProgramVersion, SeatIndex};
 use shared::sale::{Program, Quote, Refusal, SeatSelection, Status, quote};
+use shared::telemetry::SpanPosition;
 use shared::telemetry::traces::Tracer;
 
 use super::reserve::{self, Reservation, ReserveRequest};
@@ -13,7 +14,6 @@ use crate::app::App;
 use crate::http::{Call, Problem, Reply};
 use crate::programs;
 use crate::settle::settle;
-use crate::traces::PublishContext;
 
 /// Maximum number of rounds: a repeated request may find its earlier order void, and then reserves
 /// a new one.
@@ -60,12 +60,12 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
         Problem::unavailable("orders cannot be taken at the moment; try again")
     })?;
     let idempotency = key.map(|key| (key, body_hash(&selection)));
-    let context = call.span.map(|request| PublishContext {
-        request,
-        own: Tracer::child(request),
+    let place = call.span.map(|request| SpanPosition {
+        context: Tracer::child(request),
+        parent: Some(request),
     });
-    let trace = context
-        .map(|context| context.own.to_string())
+    let trace = place
+        .map(|place| place.context.to_string())
         .or_else(|| call.trace());
     let request = ReserveRequest {
         program,
@@ -81,7 +81,7 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
         let reservation = reserve::reserve(app, &request).await?;
         let repeated = matches!(&reservation, Reservation::Held(held) if held.attempt > 1);
         let (earlier, state) = match reservation {
-            Reservation::Held(held) => (false, publish::publish(app, &held, context).await?),
+            Reservation::Held(held) => (false, publish::publish(app, &held, place).await?),
             Reservation::Abandoning(held) => (true, publish::fence(app, &held).await?),
             Reservation::Accepted(held) => (true, OrderState::Accepted(held.request)),
             Reservation::Stored { order, nonce } => (true, state::stored(app, order, nonce).await?),
@@ -94,18 +94,16 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
             }
             stored @ OrderState::Row(_) => stored,
         };
-        match state {
+        let row = match state {
             OrderState::Accepted(request) => return Ok(view::accepted(&request)),
-            // The earlier order of this key is void, and its key was dropped with it.
-            OrderState::Row(row) if row.status == Status::Void && earlier => {
-                settle(app, &row).await;
-            }
-            OrderState::Row(row) if row.status == Status::Void => {
-                settle(app, &row).await;
-                return Err(Problem::publish_failed());
-            }
+            OrderState::Row(row) if row.status == Status::Void => row,
             OrderState::Row(row) => return view::placed(&row),
+        };
+        settle(app, &row).await;
+        if !earlier {
+            return Err(Problem::publish_failed());
         }
+        // The earlier order of this key is void, and its key was dropped with it.
     }
     Err(Problem::unavailable(
         "the order could not be taken; try again",
@@ -124,7 +122,7 @@ fn offer(
             "the program has changed; get version {} and order by it",
             program.version
         );
-        let problem = Problem::new(409, "program_changed", "The program has changed", detail);
+        let problem = Problem::conflict("program_changed", "The program has changed", detail);
         return Err(problem.with("version", program.version.get()));
     }
     quote(program, want).map_err(|why| refused(&why))
@@ -148,9 +146,9 @@ fn body_hash(want: &SeatSelection) -> BodyHash {
 
 fn refused(why: &Refusal) -> Problem {
     match why {
-        Refusal::SaleStopped => Problem::new(409, "sale_stopped", "The sale has stopped", why),
+        Refusal::SaleStopped => Problem::conflict("sale_stopped", "The sale has stopped", why),
         Refusal::OverLimit(limit) => {
-            Problem::new(409, "limit_reached", "Too many tickets for one buyer", why)
+            Problem::conflict("limit_reached", "Too many tickets for one buyer", why)
                 .with("have", 0)
                 .with("limit", *limit)
         }

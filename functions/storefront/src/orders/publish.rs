@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use shared::gate::{Abandoned, Accepted, OrderAt, ReservationState, Settle, SettleTo};
 use shared::message::OrderRequested;
 use shared::store::Fence;
+use shared::telemetry::SpanPosition;
 
 use super::reserve::HeldOrder;
 use super::state::{OrderState, stored};
@@ -18,27 +19,23 @@ use crate::app::App;
 use crate::http::Problem;
 use crate::kafka::Published;
 use crate::settle::settle;
-use crate::traces::{self, PublishContext};
+use crate::traces;
 
 /// Publishes a held order.
 pub async fn publish(
     app: &App,
     held: &HeldOrder,
-    context: Option<PublishContext>,
+    place: Option<SpanPosition>,
 ) -> Result<OrderState, Problem> {
     let order = held.at.order;
     let began = SystemTime::now();
     let published = app.publisher.publish(order, &held.message).await;
-    if let Some(context) = context.filter(|context| context.own.is_sampled()) {
+    if let Some(place) = place.filter(|place| place.context.is_sampled()) {
         let message = (order, held.request.trace.as_deref());
         let took = (began, SystemTime::now());
-        app.tracer.record([traces::publish(
-            context,
-            message,
-            &app.settings.topic,
-            &published,
-            took,
-        )]);
+        let topic = &app.settings.topic;
+        let span = traces::publish(place, message, topic, &published, took);
+        app.tracer.record([span]);
     }
     match published {
         Published::Acknowledged {
@@ -57,12 +54,12 @@ pub async fn publish(
         // An earlier attempt may have reached the broker; a first one that was refused has not.
         Published::Refused(why) if held.attempt == 1 => {
             tracing::warn!(%order, why, "the producer refused the order; its seats are released");
-            refused(app, held).await
+            abandon(app, held, true).await
         }
         Published::Refused(why) | Published::Unknown(why) => {
             tracing::warn!(%order, why, "the outcome of the publish is unknown; the order is \
                                          abandoned");
-            unknown(app, held).await
+            abandon(app, held, false).await
         }
     }
 }
@@ -82,12 +79,10 @@ async fn accept(
     };
     let now_ms = app.gate.now_ms().await.map_err(lost)?;
     let due_in_ms = (held.request.pay_by_ms.max(0) as u64).saturating_sub(now_ms);
-    match app
+    let accepted = app
         .gate
-        .accept(held.at, partition, offset, appended_ms, due_in_ms)
-        .await
-        .map_err(lost)?
-    {
+        .accept(held.at, partition, offset, appended_ms, due_in_ms);
+    match accepted.await.map_err(lost)? {
         Accepted::Yes
         | Accepted::Found(ReservationState::Accepted { .. } | ReservationState::Held) => {
             Ok(OrderState::Accepted(held.request.clone()))
@@ -101,29 +96,14 @@ async fn accept(
     }
 }
 
-/// The message never left this process. If the gate still holds this attempt, the seats are
-/// released.
-async fn refused(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
+/// Gives up a message without an acknowledgement. The seats are released if it never left this
+/// process (`unsent`) and the gate still holds this attempt; else the order is fenced.
+async fn abandon(app: &App, held: &HeldOrder, unsent: bool) -> Result<OrderState, Problem> {
     match app.gate.abandon(held.at, Some(held.attempt)).await {
-        Ok(Abandoned::WasHeld) => {
+        Ok(Abandoned::WasHeld) if unsent => {
             release(app, held.at).await;
             Err(Problem::publish_failed())
         }
-        other => after_abandon(app, held, other).await,
-    }
-}
-
-async fn unknown(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
-    let found = app.gate.abandon(held.at, Some(held.attempt)).await;
-    after_abandon(app, held, found).await
-}
-
-async fn after_abandon(
-    app: &App,
-    held: &HeldOrder,
-    found: Result<Abandoned, shared::gate::GateError>,
-) -> Result<OrderState, Problem> {
-    match found {
         Ok(Abandoned::WasHeld | Abandoned::Found(ReservationState::Abandoning)) => {
             fence(app, held).await
         }
@@ -142,15 +122,11 @@ async fn after_abandon(
 /// the row.
 pub async fn fence(app: &App, held: &HeldOrder) -> Result<OrderState, Problem> {
     let OrderAt { order, nonce, .. } = held.at;
-    let fenced = app
-        .store
-        .fence(&fence_of(&held.request, "publish_unknown"))
-        .await
-        .map_err(|e| {
-            tracing::error!(%order, error = %e, "cannot fence the order; its delay entry \
-                                                 completes it");
-            Problem::unknown(order)
-        })?;
+    let fence = fence_of(&held.request, "publish_unknown");
+    let fenced = app.store.fence(&fence).await.map_err(|e| {
+        tracing::error!(%order, error = %e, "cannot fence the order; its delay entry completes it");
+        Problem::unknown(order)
+    })?;
     let row = fenced.row().clone();
     if row.nonce == nonce {
         settle(app, &row).await;

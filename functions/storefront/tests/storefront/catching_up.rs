@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::json;
 use shared::gate::ReservationState;
-use shared::message::OrderNumber;
+use shared::message::{Nonce, OrderNumber};
 use shared::store::BarrierWait;
 use storefront::App;
 use storefront::barriers::append_requested;
@@ -149,7 +149,7 @@ async fn a_requested_barrier_proves_that_create_has_passed() {
             &app.store,
             &app.publisher,
             &app.settings.topic,
-            app.clock.nonce(),
+            Nonce::new(rand::random()),
         )
         .await
     };
@@ -173,7 +173,7 @@ async fn a_partition_that_is_gone_holds_nothing() {
     let order = OrderNumber::new(1 << 40).expect("valid");
     let wait = BarrierWait {
         number: order,
-        nonce: app.clock.nonce(),
+        nonce: Nonce::new(rand::random()),
         partition: 7,
     };
     app.store
@@ -184,7 +184,7 @@ async fn a_partition_that_is_gone_holds_nothing() {
         &app.store,
         &app.publisher,
         &app.settings.topic,
-        app.clock.nonce(),
+        Nonce::new(rand::random()),
     )
     .await;
     assert_eq!(appended, Ok(0));
