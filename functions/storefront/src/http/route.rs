@@ -49,9 +49,11 @@ pub enum Route {
     CloseGap(String),
 }
 
-/// Method, path in template.yaml, and the route with the parameter of the path. The methods of one
-/// path are in alphabetical order.
-const ROUTES: [(&str, &str, fn(String) -> Route); 21] = [
+/// Method, path in template.yaml, and the route with the parameter of the path.
+type Row = (&'static str, &'static str, fn(String) -> Route);
+
+/// The methods of one path are in alphabetical order.
+const ROUTES: [Row; 21] = [
     ("POST", "/programs", |_| Route::CreateProgram),
     ("GET", "/programs/{id}", Route::Program),
     ("PATCH", "/programs/{id}", Route::UpdateProgram),
