@@ -4,7 +4,6 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
 
 /// A checkout and the programs built from it.
 #[derive(Debug, Clone)]
@@ -66,32 +65,35 @@ impl Checkout {
 
 /// Addresses of the servers: from the environment (printed by `scripts/servers env`), else the
 /// defaults of `scripts/servers`.
-#[derive(Debug, Clone, Parser)]
+#[derive(Debug, Clone)]
 pub struct Servers {
     /// Redis of the gate.
-    #[arg(long, env, default_value = "redis://127.0.0.1:16379")]
     pub redis_url: String,
     /// Redis of caches and streams.
-    #[arg(long, env, default_value = "redis://127.0.0.1:16380")]
     pub cache_url: String,
     /// Postgres.
-    #[arg(
-        long,
-        env,
-        default_value = "postgres://usher:usher@127.0.0.1:15432/usher"
-    )]
     pub database_url: String,
     /// Kafka's bootstrap servers.
-    #[arg(long, env = "KAFKA_BROKERS", default_value = "127.0.0.1:19092")]
     pub brokers: String,
     /// Endpoint of SQS.
-    #[arg(long, env, default_value = "http://127.0.0.1:19324")]
     pub sqs_endpoint: String,
 }
 
 impl Servers {
-    /// Reads `REDIS_URL`, `CACHE_URL`, `DATABASE_URL`, `KAFKA_BROKERS` and `SQS_ENDPOINT`.
+    /// Reads `REDIS_URL`, `CACHE_URL`, `DATABASE_URL`, `KAFKA_BROKERS` and `SQS_ENDPOINT`. An empty
+    /// variable counts as missing.
     pub fn from_env() -> Self {
-        Self::parse_from([""])
+        let or = |name: &str, default: &str| {
+            let value = env::var(name).ok().filter(|value| !value.is_empty());
+            value.unwrap_or_else(|| default.to_owned())
+        };
+        let database = "postgres://usher:usher@127.0.0.1:15432/usher";
+        Self {
+            redis_url: or("REDIS_URL", "redis://127.0.0.1:16379"),
+            cache_url: or("CACHE_URL", "redis://127.0.0.1:16380"),
+            database_url: or("DATABASE_URL", database),
+            brokers: or("KAFKA_BROKERS", "127.0.0.1:19092"),
+            sqs_endpoint: or("SQS_ENDPOINT", "http://127.0.0.1:19324"),
+        }
     }
 }

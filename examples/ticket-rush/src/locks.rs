@@ -64,10 +64,11 @@ impl EnvironmentLock {
 /// Process id of the host that runs with this state folder, if any; 0 if it cannot be read.
 pub fn host_of(state: &Path) -> Result<Option<u32>> {
     let path = state.join(HOST_LOCK);
-    if !path.try_exists()? {
+    let unreadable = || format!("cannot read {}", path.display());
+    if !path.try_exists().with_context(unreadable)? {
         return Ok(None);
     }
-    let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file = File::open(&path).with_context(unreadable)?;
     let runs = is_locked(&path, file.try_lock_shared())?;
     Ok(runs.then(|| process_id(&path).unwrap_or(0)))
 }

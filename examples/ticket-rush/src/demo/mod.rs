@@ -111,7 +111,7 @@ async fn run_sale(
             ended.context("a buyer")?;
             served += 1;
             bar.set(served);
-            if served == u64::from(options.buyers) / 2 {
+            if served == plan::half(options.buyers) {
                 let status = status_client.status().await?;
                 bar.drawn.suspend(|| status_table::show(&status));
                 half.notify_one();

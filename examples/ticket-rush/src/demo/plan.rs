@@ -117,6 +117,11 @@ pub(crate) struct BuyerPlan {
     pub impatient: bool,
 }
 
+/// The number of served buyers after which the program changes.
+pub(crate) fn half(buyers: u32) -> u64 {
+    buyers.div_ceil(2).into()
+}
+
 /// Plans of all buyers, who arrive within `span`.
 pub(crate) fn buyers(seed: u64, count: u32, hall: Hall, span: Duration) -> Vec<BuyerPlan> {
     let mut random = StdRng::seed_from_u64(seed);
@@ -187,6 +192,13 @@ mod tests {
             }
         }
         assert!(plan.iter().all(|b| b.arrives < span));
+    }
+
+    #[test]
+    fn a_rush_of_any_size_reaches_its_half() {
+        for buyers in 1..=5 {
+            assert!((1..=u64::from(buyers)).contains(&half(buyers)), "{buyers}");
+        }
     }
 
     #[test]

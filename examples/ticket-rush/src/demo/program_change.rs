@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use ticket_rush::api::{Answer, Buyer};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::buyer::Rush;
 use crate::output;
@@ -87,11 +87,15 @@ pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool>
         "categories": [{ "no": 2, "price_cents": price + PRICE_INCREASE_CENTS }],
     });
     let update = || rush.api.update_program(seller, &rush.program, &change);
-    let mut answer = rush.until_answered(update).await;
+    let answer = timeout(TIMEOUT, rush.until_answered(update)).await;
+    let mut answer = answer.context("the change of the program was not answered")?;
     if answer.http == 409 {
         // Its version makes the change happen once: a repetition after a failure is answered with
         // a conflict, and the program then shows the change.
-        answer = rush.api.program(&rush.program).await;
+        let after = rush.api.program(&rush.program).await;
+        if after.body["title"] == change["title"] {
+            answer = after;
+        }
     }
     let new = answer.body["version"].as_u64().filter(|new| *new > version);
     let new =
