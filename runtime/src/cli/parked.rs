@@ -10,6 +10,7 @@ use super::operations::{ParkedCommand, PeekArguments, ReplayArguments};
 use super::prepare;
 use super::running_host;
 use super::settings::print;
+use super::shown;
 use crate::client::InvokeClient;
 use crate::clock::epoch_ms;
 use crate::observation::shortened;
@@ -77,10 +78,8 @@ fn text(dead_letters: &[DeadLetterView], store: &str) -> String {
     let now = epoch_ms(SystemTime::now());
     let mut out = String::new();
     for dead in dead_letters {
-        let age = dead.sent_ms.map_or_else(
-            || "unknown".to_owned(),
-            |sent| age(now.saturating_sub(sent)),
-        );
+        let age = dead.sent_ms.map(|sent| age(now.saturating_sub(sent)));
+        let age = shown(age, "unknown");
         let body = block(&shortened(&dead.body, MAX_SHOWN_BODY)).replace('\n', "\n  | ");
         let _ = writeln!(
             out,

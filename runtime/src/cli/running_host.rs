@@ -30,19 +30,10 @@ pub(super) async fn check(
             no_build: true,
             profile: arguments.build.profile.clone(),
         };
-        let wanted = prepare::binaries(
-            application,
-            project,
-            &build,
-            std::slice::from_ref(&function.id),
-        )
-        .ok();
-        if wanted
-            .as_ref()
-            .and_then(|all| all.get(&function.id))
-            .map(std::path::PathBuf::as_path)
-            != host.executable(&function.id)
-        {
+        let only = std::slice::from_ref(&function.id);
+        let built = prepare::binaries(application, project, &build, only);
+        let wanted = built.ok().and_then(|mut all| all.remove(&function.id));
+        if wanted.as_deref() != host.executable(&function.id) {
             differs.push("the executable (--profile)".to_owned());
         }
     }

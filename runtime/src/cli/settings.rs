@@ -75,13 +75,9 @@ pub(super) fn user() -> String {
 }
 
 fn client(arguments: &HostArguments) -> Result<ControlClient, CommandError> {
-    let address = match control_address(arguments.control.as_deref())? {
-        Some(address) => Some(address),
-        None => {
-            let checked = Project::check(&arguments.template, &Arguments::default());
-            checked.project.control
-        }
-    };
+    let checked = || Project::check(&arguments.template, &Arguments::default());
+    let address = control_address(arguments.control.as_deref())?;
+    let address = address.or_else(|| checked().project.control);
     address.map(ControlClient::at).ok_or_else(|| {
         CommandError::configuration(
             "no control address. Write control = \"127.0.0.1:18090\" into usher.toml, or pass \
