@@ -158,7 +158,10 @@ fn table(found: &Value) -> String {
         let when = when.strftime("%F %T");
         let words = ["target", "setting", "old", "new", "who"].map(|name| plain(&one[name]));
         let [target, setting, old, new, who] = words;
-        out += &format!("{head}{when}  {target} {setting}: {old} -> {new}  ({who})\n");
+        let _ = writeln!(
+            out,
+            "{head}{when}  {target} {setting}: {old} -> {new}  ({who})"
+        );
         head = "";
     }
     out

@@ -48,10 +48,18 @@ fn table<T, const LABELS: usize>(
     }
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a column of a table, where a value may be absent"
+)]
 fn count(number: usize) -> Option<f64> {
     Some(number as f64)
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a column of a table, where a value may be absent"
+)]
 fn total(number: u64) -> Option<f64> {
     Some(number as f64)
 }

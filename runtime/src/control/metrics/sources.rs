@@ -65,6 +65,10 @@ const EVENTS: [Family<AsyncStats>; 4] = [
         |e| total(e.lost)),
 ];
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a column of a table, where a value may be absent"
+)]
 fn seconds(milliseconds: Millis) -> Option<f64> {
     Some(milliseconds as f64 / 1000.0)
 }
