@@ -8,35 +8,80 @@ use crate::listener::budget::BudgetStats;
 use crate::observation::{Durations, Exposition, Histogram, MetricKind, Observations};
 use crate::supervision::ComponentStatus;
 
-#[rustfmt::skip]
 const FUNCTIONS: [Family<FunctionStats>; 8] = [
-    ("invocations_total", "Invocations that ended.", |f| total(f.invocations)),
-    ("errors_total", "Invocations that ended in a function error.", |f| total(f.errors)),
-    ("throttles_total", "Invocations refused at the concurrency limit.", |f| total(f.throttles)),
-    ("cold_starts_total", "Processes started.", |f| total(f.cold_starts)),
-    ("concurrent_executions", "Invocations in flight.",
-        |f| count(f.instances.iter().map(|instance| instance.in_flight.len()).sum())),
-    ("queued", "Invocations that wait for an instance.", |f| count(f.queued)),
-    ("instances", "Processes that are not stopping.",
-        |f| count(f.instances.iter().filter(|one| one.state != InstanceState::Stopping).count())),
-    ("concurrency_limit", "Processes at one time at most.", |f| count(f.limit)),
+    ("invocations_total", "Invocations that ended.", |f| {
+        total(f.invocations)
+    }),
+    (
+        "errors_total",
+        "Invocations that ended in a function error.",
+        |f| total(f.errors),
+    ),
+    (
+        "throttles_total",
+        "Invocations refused at the concurrency limit.",
+        |f| total(f.throttles),
+    ),
+    ("cold_starts_total", "Processes started.", |f| {
+        total(f.cold_starts)
+    }),
+    ("concurrent_executions", "Invocations in flight.", |f| {
+        count(
+            f.instances
+                .iter()
+                .map(|instance| instance.in_flight.len())
+                .sum(),
+        )
+    }),
+    ("queued", "Invocations that wait for an instance.", |f| {
+        count(f.queued)
+    }),
+    ("instances", "Processes that are not stopping.", |f| {
+        count(
+            f.instances
+                .iter()
+                .filter(|one| one.state != InstanceState::Stopping)
+                .count(),
+        )
+    }),
+    ("concurrency_limit", "Processes at one time at most.", |f| {
+        count(f.limit)
+    }),
 ];
 
-#[rustfmt::skip]
 const CONNECTIONS: [Family<BudgetStats>; 5] = [
     ("connections", "Connections open now.", |p| count(p.open)),
-    ("connections_limit", "Connections at one time at most.", |p| count(p.limit)),
-    ("connections_closed_total", "Connections closed to make room for others.", |p| total(p.closed)),
-    ("body_bytes", "Bytes of request bodies held now.", |p| count(p.body_bytes)),
-    ("body_bytes_limit", "Bytes of request bodies at one time at most.", |p| count(p.body_limit)),
+    (
+        "connections_limit",
+        "Connections at one time at most.",
+        |p| count(p.limit),
+    ),
+    (
+        "connections_closed_total",
+        "Connections closed to make room for others.",
+        |p| total(p.closed),
+    ),
+    ("body_bytes", "Bytes of request bodies held now.", |p| {
+        count(p.body_bytes)
+    }),
+    (
+        "body_bytes_limit",
+        "Bytes of request bodies at one time at most.",
+        |p| count(p.body_limit),
+    ),
 ];
 
-#[rustfmt::skip]
 const PARTS: [Family<ComponentStatus>; 2] = [
-    ("restarts_total", "Starts of a part after its first: it had ended by an error or a panic.",
-        |p| total(p.restarts)),
-    ("up", "1 while a part runs; 0 until it has run for 10 s after a restart.",
-        |p| total(p.up.into())),
+    (
+        "restarts_total",
+        "Starts of a part after its first: it had ended by an error or a panic.",
+        |p| total(p.restarts),
+    ),
+    (
+        "up",
+        "1 while a part runs; 0 until it has run for 10 s after a restart.",
+        |p| total(p.up.into()),
+    ),
 ];
 
 pub(super) fn process(out: &mut Exposition, status: &HostStatus) {

@@ -13,56 +13,111 @@ use crate::sqs::SqsStatus;
 
 const UP: &str = "0 while the mapping is failing, stuck, missing or away, else 1.";
 
-#[rustfmt::skip]
 const KAFKA: [Family<MappingStatus>; 10] = [
-    ("records_deleted_unread_total",
+    (
+        "records_deleted_unread_total",
         "Records that were deleted from their topic before they were read.",
-        |m| total(m.records_deleted_unread)),
-    ("logs_replaced_total",
+        |m| total(m.records_deleted_unread),
+    ),
+    (
+        "logs_replaced_total",
         "Partitions read from their start because their log is another one than before.",
-        |m| total(m.logs_replaced)),
-    ("records_filtered_total", "Records dropped by the filters.", |m| total(m.records_filtered)),
-    ("records_done_total", "Records that are over with: done, or discarded.",
-        |m| total(m.records_done)),
-    ("batches_total", "Batches handed to the function.", |m| total(m.batches)),
-    ("failed_batches_total", "Batches that failed, whole or in part.",
-        |m| total(m.failed_batches)),
-    ("records_discarded_total", "Records given up by a limit of the mapping.",
-        |m| total(m.records_discarded)),
-    ("failure_records_reduced_total",
+        |m| total(m.logs_replaced),
+    ),
+    (
+        "records_filtered_total",
+        "Records dropped by the filters.",
+        |m| total(m.records_filtered),
+    ),
+    (
+        "records_done_total",
+        "Records that are over with: done, or discarded.",
+        |m| total(m.records_done),
+    ),
+    ("batches_total", "Batches handed to the function.", |m| {
+        total(m.batches)
+    }),
+    (
+        "failed_batches_total",
+        "Batches that failed, whole or in part.",
+        |m| total(m.failed_batches),
+    ),
+    (
+        "records_discarded_total",
+        "Records given up by a limit of the mapping.",
+        |m| total(m.records_discarded),
+    ),
+    (
+        "failure_records_reduced_total",
         "Failure records that the destination took only without their payload or details.",
-        |m| total(m.failure_records_reduced)),
-    ("records_lost_total",
+        |m| total(m.failure_records_reduced),
+    ),
+    (
+        "records_lost_total",
         "Records larger than an event, or than their destination takes in any form.",
-        |m| total(m.records_lost)),
+        |m| total(m.records_lost),
+    ),
     ("up", UP, |m| total((!m.health.state.is_unwell()).into())),
 ];
 
-#[rustfmt::skip]
 const QUEUES: [Family<SqsStatus>; 10] = [
-    ("filtered_total", "Messages dropped by the filters, and deleted.", |q| total(q.filtered)),
-    ("received_total", "Messages received.", |q| total(q.received)),
-    ("batches_total", "Batches handed to the function.", |q| total(q.batches)),
-    ("deleted_total", "Messages done and deleted.", |q| total(q.deleted)),
-    ("failed_total", "Messages that failed and are left to the queue.", |q| total(q.failed)),
-    ("released_total", "Messages given back unseen.", |q| total(q.released)),
-    ("not_deleted_total", "Messages done that the queue would not delete.",
-        |q| total(q.not_deleted)),
-    ("in_flight", "Messages at the function.", |q| count(q.in_flight)),
-    ("waiting", "Messages in the queue as last reported, hidden ones included.",
-        |q| total(q.waiting.unwrap_or_default())),
+    (
+        "filtered_total",
+        "Messages dropped by the filters, and deleted.",
+        |q| total(q.filtered),
+    ),
+    ("received_total", "Messages received.", |q| {
+        total(q.received)
+    }),
+    ("batches_total", "Batches handed to the function.", |q| {
+        total(q.batches)
+    }),
+    ("deleted_total", "Messages done and deleted.", |q| {
+        total(q.deleted)
+    }),
+    (
+        "failed_total",
+        "Messages that failed and are left to the queue.",
+        |q| total(q.failed),
+    ),
+    ("released_total", "Messages given back unseen.", |q| {
+        total(q.released)
+    }),
+    (
+        "not_deleted_total",
+        "Messages done that the queue would not delete.",
+        |q| total(q.not_deleted),
+    ),
+    ("in_flight", "Messages at the function.", |q| {
+        count(q.in_flight)
+    }),
+    (
+        "waiting",
+        "Messages in the queue as last reported, hidden ones included.",
+        |q| total(q.waiting.unwrap_or_default()),
+    ),
     ("up", UP, |q| total((!q.health.state.is_unwell()).into())),
 ];
 
-#[rustfmt::skip]
 const EVENTS: [Family<AsyncStats>; 4] = [
-    ("waiting", "Asynchronous events that are to run, or to be tried again.",
-        |e| count(e.waiting)),
-    ("running", "Asynchronous events at the function.", |e| count(e.running)),
-    ("delivering", "Ended events that some destination has not received yet.",
-        |e| count(e.delivering)),
-    ("lost_total", "Events given up without a record: no destination, or none that takes it.",
-        |e| total(e.lost)),
+    (
+        "waiting",
+        "Asynchronous events that are to run, or to be tried again.",
+        |e| count(e.waiting),
+    ),
+    ("running", "Asynchronous events at the function.", |e| {
+        count(e.running)
+    }),
+    (
+        "delivering",
+        "Ended events that some destination has not received yet.",
+        |e| count(e.delivering),
+    ),
+    (
+        "lost_total",
+        "Events given up without a record: no destination, or none that takes it.",
+        |e| total(e.lost),
+    ),
 ];
 
 #[expect(
@@ -102,15 +157,18 @@ pub(super) fn sources(out: &mut Exposition, status: &HostStatus) {
 
 fn partitions(out: &mut Exposition, mappings: &[MappingStatus]) {
     type Owned<'a> = (&'a String, &'a PartitionStatus);
-    #[rustfmt::skip]
     let families: [Family<Owned<'_>>; 2] = [
-        ("lag",
+        (
+            "lag",
             "Offsets between what is done and the last stable offset, of partitions that this host \
              owns.",
-            |(_, p)| p.lag.map(|lag| lag as f64)),
-        ("lag_seconds",
+            |(_, p)| p.lag.map(|lag| lag as f64),
+        ),
+        (
+            "lag_seconds",
             "Age of the oldest record that waits, of partitions that this host owns; 0: none waits.",
-            |(_, p)| seconds(p.health.oldest_waiting_ms.unwrap_or_default())),
+            |(_, p)| seconds(p.health.oldest_waiting_ms.unwrap_or_default()),
+        ),
     ];
     let all: Vec<Owned<'_>> = mappings
         .iter()
@@ -135,14 +193,22 @@ fn partitions(out: &mut Exposition, mappings: &[MappingStatus]) {
 /// their function.
 fn health(out: &mut Exposition, status: &HostStatus) {
     type Source<'a> = (&'static str, &'a String, &'a SourceHealth);
-    #[rustfmt::skip]
     let families: [Family<Source<'_>>; 3] = [
-        ("state_since_seconds", "Since when a source is in its state, seconds since 1970.",
-            |(_, _, h)| seconds(h.since_ms)),
-        ("oldest_waiting_seconds", "Age of the oldest work that waits at a source; 0: none waits.",
-            |(_, _, h)| seconds(h.oldest_waiting_ms.unwrap_or_default())),
-        ("last_progress_seconds", "When work of a source was last done, seconds since 1970.",
-            |(_, _, h)| h.last_progress_ms.and_then(seconds)),
+        (
+            "state_since_seconds",
+            "Since when a source is in its state, seconds since 1970.",
+            |(_, _, h)| seconds(h.since_ms),
+        ),
+        (
+            "oldest_waiting_seconds",
+            "Age of the oldest work that waits at a source; 0: none waits.",
+            |(_, _, h)| seconds(h.oldest_waiting_ms.unwrap_or_default()),
+        ),
+        (
+            "last_progress_seconds",
+            "When work of a source was last done, seconds since 1970.",
+            |(_, _, h)| h.last_progress_ms.and_then(seconds),
+        ),
     ];
     let kafka = status
         .mappings
