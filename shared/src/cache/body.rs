@@ -40,6 +40,20 @@ mod tests {
         assert_eq!(decode(&encode(&program)).ok(), Some(program));
     }
 
+    /// Functions of two versions share the cache during an upgrade.
+    #[test]
+    fn the_members_of_the_json_are_fixed() {
+        let text = concat!(
+            r#"{"id":"17","shard":63,"title":"Winter – ☃","version":1,"status":"on_sale","#,
+            r#""pay_window_ms":900000,"user_limit":6,"categories":["#,
+            r#"{"no":0,"name":"Stalls \"A\"","first_seat":0,"rows":3,"row_len":5,"price_cents":6500},"#,
+            r#"{"no":1,"name":"Balcony","first_seat":15,"rows":3,"row_len":5,"price_cents":0}]}"#,
+        );
+        assert_eq!(encode(&program()), text);
+        let newer = text.replace(r#""no":"#, r#""gate":{"no":[1]},"no":"#);
+        assert_eq!(decode(&newer).ok(), Some(program()));
+    }
+
     #[test]
     fn unknown_members_are_accepted_damage_is_refused() {
         let text = encode(&program());

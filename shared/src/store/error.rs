@@ -2,6 +2,8 @@
 
 use lambda_batch::{ErrorClass, TransactionError};
 
+use crate::message::BadValue;
+
 /// An error of Postgres, or of the connection to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("postgres: {message}{}{hint}", in_brackets(sqlstate.as_deref()))]
@@ -73,7 +75,9 @@ impl From<sqlx::Error> for StoreError {
         let message = match &e {
             sqlx::Error::Database(db) => db.message().to_owned(),
             sqlx::Error::PoolTimedOut => "no connection in time".to_owned(),
-            sqlx::Error::ColumnDecode { source, .. } | sqlx::Error::Decode(source) => {
+            sqlx::Error::ColumnDecode { source, .. } | sqlx::Error::Decode(source)
+                if source.is::<BadValue>() =>
+            {
                 format!("a stored value is out of bounds: {source}")
             }
             other => other.to_string(),
@@ -84,5 +88,32 @@ impl From<sqlx::Error> for StoreError {
             message,
             hint,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Cents;
+
+    fn undecodable(source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+        let index = "\"amount_cents\"".to_owned();
+        sqlx::Error::ColumnDecode { index, source }.into()
+    }
+
+    #[test]
+    fn a_stored_value_out_of_bounds_is_named() {
+        let error = undecodable(Box::new(Cents::new(-1).expect_err("out of bounds")));
+        assert_eq!(
+            error.to_string(),
+            "postgres: a stored value is out of bounds: amount must be 0 to 1000000000000 cents"
+        );
+    }
+
+    #[test]
+    fn another_decoding_error_names_its_column() {
+        let error = undecodable(Box::new(sqlx::error::UnexpectedNullError));
+        assert!(error.message.contains("amount_cents"), "{error}");
+        assert!(error.message.contains("null"), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 
 use super::columns::{number_column, word_column};
-use super::retry::{StaleReadRetry, retry_conflicts};
+use super::retry::{ConflictRetry, StaleReadRetry};
 use super::{Store, StoreError};
 use crate::message::{Cents, OrderNumber, UserId, from_digits, number_values, word_value};
 use crate::sale::Status;
@@ -135,9 +135,10 @@ impl Store {
                 .bind(note)
                 .execute(&self.pool)
         };
+        let mut conflicts = ConflictRetry::default();
         let mut stale = StaleReadRetry::default();
         loop {
-            retry_conflicts(record).await?;
+            conflicts.run(record).await?;
             let Some(row) = self.payment(id).await? else {
                 return Ok(Refunded::Missing);
             };

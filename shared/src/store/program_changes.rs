@@ -2,7 +2,7 @@
 
 use super::columns::column;
 use super::pool::BoundedConnection;
-use super::retry::{StaleReadRetry, retry_conflicts};
+use super::retry::{ConflictRetry, StaleReadRetry};
 use super::{Store, StoreError, outbox, programs};
 use crate::message::{CategoryNo, ProgramChanged, ProgramId, ProgramVersion};
 use crate::sale::{Program, ProgramChange, ProgramStatus};
@@ -41,9 +41,12 @@ impl Store {
         expected: ProgramVersion,
         change: &ProgramChange,
     ) -> Result<Changed, StoreError> {
+        let mut conflicts = ConflictRetry::default();
         let mut stale = StaleReadRetry::default();
         loop {
-            let changed = retry_conflicts(|| self.update_once(id, expected, change)).await?;
+            let changed = conflicts
+                .run(|| self.update_once(id, expected, change))
+                .await?;
             // The expected version was committed between the UPDATE and the SELECT of the version.
             if !stale.is_due(changed == Changed::VersionDiffers(expected)) {
                 return Ok(changed);
@@ -86,9 +89,10 @@ impl Store {
         id: ProgramId,
         to: ProgramStatus,
     ) -> Result<Switched, StoreError> {
+        let mut conflicts = ConflictRetry::default();
         let mut stale = StaleReadRetry::default();
         loop {
-            let switched = retry_conflicts(|| self.switch_once(id, to)).await?;
+            let switched = conflicts.run(|| self.switch_once(id, to)).await?;
             // The sale was in this state when the UPDATE ran, and has been switched back since.
             if !stale
                 .is_due(matches!(&switched, Switched::Already(program) if program.status != to))

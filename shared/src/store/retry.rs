@@ -13,14 +13,28 @@ where
     F: Future<Output = Result<T, E>>,
     E: Into<StoreError>,
 {
-    let mut retries = 0;
-    loop {
-        let result = change().await.map_err(Into::into);
-        let conflict = matches!(&result, Err(error) if error.class == ErrorClass::Conflict);
-        if !conflict || retries == MAX_RETRIES {
-            return result;
+    ConflictRetry::default().run(change).await
+}
+
+/// Bounds the retries after conflicts of a change that also has a [`StaleReadRetry`].
+#[derive(Debug, Default)]
+pub(super) struct ConflictRetry(u32);
+
+impl ConflictRetry {
+    /// As [`retry_conflicts`]; all runs together have one bound.
+    pub(super) async fn run<T, E, F>(&mut self, change: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Into<StoreError>,
+    {
+        loop {
+            let result = change().await.map_err(Into::into);
+            let conflict = matches!(&result, Err(error) if error.class == ErrorClass::Conflict);
+            if !conflict || self.0 == MAX_RETRIES {
+                return result;
+            }
+            self.0 += 1;
         }
-        retries += 1;
     }
 }
 
@@ -43,5 +57,30 @@ impl StaleReadRetry {
         let due = contradicts && self.0 < MAX_STALE_READS;
         self.0 += u32::from(due);
         due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::ready;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn runs_of_one_change_share_a_bound() {
+        let runs = Cell::new(0);
+        let change = || {
+            runs.set(runs.get() + 1);
+            ready(Err::<(), _>(StoreError {
+                class: ErrorClass::Conflict,
+                ..StoreError::unknown("a deadlock")
+            }))
+        };
+        let mut conflicts = ConflictRetry::default();
+        assert!(conflicts.run(change).await.is_err());
+        assert_eq!(runs.take(), 9);
+        assert!(conflicts.run(change).await.is_err());
+        assert_eq!(runs.take(), 1);
     }
 }

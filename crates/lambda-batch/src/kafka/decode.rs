@@ -3,16 +3,16 @@
 //! The text of the event is taken as a whole first: `lambda_runtime` deserialises through a layer
 //! that records the path to each field for its error messages, which doubles the time.
 //!
-//! An event in another form than that of `canonical` is read as JSON of any shape. Of a repeated
-//! field of a record the last one counts; of a repeated partition all records count.
+//! An event in another form than that of `canonical` is read as JSON of any shape, one record at a
+//! time. The fields of a record remain text until they are used, so an unknown field may hold any
+//! JSON. Of a repeated field of a record the last one counts; of a repeated partition all records
+//! count, and so do headers of one name.
 
 use std::fmt;
-use std::slice;
 
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::batch::{Content, HeaderSpans, KafkaBatch, RecordSpans};
 use super::canonical;
@@ -27,75 +27,154 @@ impl<'de> Deserialize<'de> for KafkaBatch {
 
 /// Reads an event in any form of JSON.
 pub(super) fn any_form(text: &str) -> serde_json::Result<KafkaBatch> {
-    let event: Event = strict_json::from_str(text)?;
-    let partitions = event
-        .records
-        .ok_or_else(|| serde_json::Error::custom("not a Kafka event: it has no `records`"))?;
-    let mut batch = KafkaBatch::default();
-    for (name, records) in partitions.0 {
-        for record in records.unwrap_or_default() {
-            read(&mut batch, &name, &record).ok_or_else(|| {
-                serde_json::Error::custom(format_args!(
-                    "a record under {name:?} has no readable topic, partition or offset, so it could not \
-                     be acknowledged"
-                ))
-            })?;
+    serde_json::Deserializer::from_str(text).deserialize_map(Event)
+}
+
+struct Event;
+
+impl<'de> Visitor<'de> for Event {
+    type Value = KafkaBatch;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a Kafka event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<KafkaBatch, A::Error> {
+        let mut batch = KafkaBatch::default();
+        let mut seen = false;
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "records" {
+                map.next_value_seed(Partitions(&mut batch))?;
+                seen = true;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        if seen {
+            Ok(batch)
+        } else {
+            Err(A::Error::custom("not a Kafka event: it has no `records`"))
         }
     }
-    Ok(batch)
 }
 
-#[derive(Deserialize)]
-struct Event {
-    records: Option<Partitions>,
-}
+/// `{"topic-0": [...], ...}`
+struct Partitions<'a>(&'a mut KafkaBatch);
 
-/// `{"topic-0": [...], ...}`, in the order of the event and with repeated names.
-struct Partitions(Vec<(String, Option<Vec<AnyRecord>>)>);
+impl<'de> DeserializeSeed<'de> for Partitions<'_> {
+    type Value = ();
 
-type AnyRecord = Map<String, Value>;
-
-impl<'de> Deserialize<'de> for Partitions {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Self(Vec::new()))
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Partitions {
-    type Value = Self;
+impl<'de> Visitor<'de> for Partitions<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("lists of records by topic and partition")
     }
 
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self(batch) = self;
+        while let Some(name) = map.next_key::<String>()? {
+            map.next_value_seed(Records { batch, name: &name })?;
+        }
+        Ok(())
+    }
+}
+
+/// The records of one partition.
+struct Records<'a> {
+    batch: &'a mut KafkaBatch,
+    /// `topic-0`.
+    name: &'a str,
+}
+
+impl<'de> DeserializeSeed<'de> for Records<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Records<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Self { batch, name } = self;
+        while let Some(record) = seq.next_element()? {
+            read(batch, name, &record).ok_or_else(|| {
+                A::Error::custom(format_args!(
+                    "a record under {name:?} has no readable topic, partition or offset, so it could not \
+                     be acknowledged"
+                ))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The members of an object, in its order and with repeated names. Their values are not read yet.
+struct Members<'de>(Vec<(String, &'de RawValue)>);
+
+impl<'de> Members<'de> {
+    fn last(&self, name: &str) -> Option<&'de RawValue> {
+        let found = self.0.iter().rfind(|(of, _)| of == name);
+        found.map(|(_, value)| *value)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self(Vec::new()))
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'de> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
-        while let Some(partition) = map.next_entry()? {
-            self.0.push(partition);
+        while let Some(member) = map.next_entry()? {
+            self.0.push(member);
         }
         Ok(self)
     }
 }
 
 /// Adds a record of the partition `name`, such as `topic-0`. `None` if it has no position.
-fn read(batch: &mut KafkaBatch, name: &str, record: &AnyRecord) -> Option<()> {
+fn read(batch: &mut KafkaBatch, name: &str, record: &Members<'_>) -> Option<()> {
     let (topic_of_name, partition_of_name) = name.rsplit_once('-').unzip();
-    let topic = match record.get("topic") {
-        Some(Value::String(topic)) => topic,
-        None | Some(Value::Null) => topic_of_name?,
-        Some(_) => return None,
+    let topic = match record.last("topic") {
+        Some(topic) if topic.get() != "null" => text(topic)?,
+        _ => topic_of_name?.to_owned(),
     };
-    let topic = topic_index(batch, topic);
-    let partition = record.get("partition").and_then(whole);
+    let topic = topic_index(batch, &topic);
+    let partition = record.last("partition").and_then(whole);
     let partition = partition.or_else(|| partition_of_name?.parse().ok())?;
     let partition = i32::try_from(partition).ok().filter(|p| *p >= 0)?;
-    let offset = record.get("offset").and_then(whole).filter(|o| *o >= 0)?;
-    let timestamp_ms = record.get("timestamp").and_then(truncated);
+    let offset = record.last("offset").and_then(whole).filter(|o| *o >= 0)?;
+    let timestamp_ms = record.last("timestamp").and_then(truncated);
     let first_header = batch.headers.len();
-    if let Some(headers) = record.get("headers") {
+    if let Some(headers) = record.last("headers") {
         add_headers(batch, headers);
     }
-    let key = content(batch, record.get("key"));
-    let value = content(batch, record.get("value"));
+    let key = content(batch, record.last("key"));
+    let value = content(batch, record.last("value"));
     batch.entries.push(RecordSpans {
         topic,
         partition,
@@ -110,46 +189,55 @@ fn read(batch: &mut KafkaBatch, name: &str, record: &AnyRecord) -> Option<()> {
 
 /// Adds `[{"name": [bytes]}, ...]`: usually one name, here any number. Anything else is left out,
 /// so that its record is kept.
-fn add_headers(batch: &mut KafkaBatch, headers: &Value) {
-    let headers = match headers {
-        Value::Array(list) => list,
-        one => slice::from_ref(one),
-    };
-    for (name, value) in headers.iter().filter_map(Value::as_object).flatten() {
-        let Some(value) = header_bytes(value) else {
+fn add_headers(batch: &mut KafkaBatch, headers: &RawValue) {
+    let list: Vec<&RawValue> =
+        serde_json::from_str(headers.get()).unwrap_or_else(|_| vec![headers]);
+    for header in list {
+        let Ok(Members(header)) = serde_json::from_str(header.get()) else {
             continue;
         };
-        let start = batch.bytes.len();
-        batch.bytes.extend_from_slice(name.as_bytes());
-        let end = batch.bytes.len();
-        batch.bytes.extend(value);
-        batch.headers.push(HeaderSpans {
-            name: start..end,
-            value: end..batch.bytes.len(),
-        });
+        for (name, value) in header {
+            let Some(value) = header_bytes(value) else {
+                continue;
+            };
+            let start = batch.bytes.len();
+            batch.bytes.extend_from_slice(name.as_bytes());
+            let end = batch.bytes.len();
+            batch.bytes.extend(value);
+            batch.headers.push(HeaderSpans {
+                name: start..end,
+                value: end..batch.bytes.len(),
+            });
+        }
     }
 }
 
 /// Bytes as numbers: Java writes signed bytes, other languages unsigned ones.
-fn header_bytes(value: &Value) -> Option<Vec<u8>> {
+fn header_bytes(value: &RawValue) -> Option<Vec<u8>> {
+    let numbers: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
     let byte = |n| whole(n).filter(|n| (-128..=255).contains(n));
-    let bytes = value.as_array()?.iter().map(|n| Some(byte(n)? as u8));
+    let bytes = numbers.into_iter().map(|n| Some(byte(n)? as u8));
     bytes.collect()
 }
 
 /// A key or value: base64, decoded into the buffer of the batch.
-fn content(batch: &mut KafkaBatch, value: Option<&Value>) -> Content {
+fn content(batch: &mut KafkaBatch, value: Option<&RawValue>) -> Content {
     let odd = |reason| Content::Bad { raw: 0..0, reason };
-    let text = match value {
-        None | Some(Value::Null) => return Content::Null,
-        Some(Value::String(text)) => text,
-        Some(Value::Bool(_)) => return odd("a boolean instead of text"),
-        Some(Value::Number(_)) => return odd("a number instead of text"),
-        Some(Value::Array(_)) => return odd("a list instead of text"),
-        Some(Value::Object(_)) => return odd("an object instead of text"),
+    let Some(value) = value else {
+        return Content::Null;
     };
+    match value.get().as_bytes().first() {
+        Some(b'"') => {}
+        Some(b'n') => return Content::Null,
+        Some(b't' | b'f') => return odd("a boolean instead of text"),
+        Some(b'[') => return odd("a list instead of text"),
+        Some(b'{') => return odd("an object instead of text"),
+        _ => return odd("a number instead of text"),
+    }
+    // Text with an escape that is not a character is kept for parking as it is written.
+    let text = text(value).unwrap_or_else(|| value.get().to_owned());
     let start = batch.bytes.len();
-    let decoded = base64_simd::STANDARD.decode_append(text, &mut batch.bytes);
+    let decoded = base64_simd::STANDARD.decode_append(&text, &mut batch.bytes);
     if decoded.is_ok() {
         return Content::Bytes(start..batch.bytes.len());
     }
@@ -161,25 +249,33 @@ fn content(batch: &mut KafkaBatch, value: Option<&Value>) -> Content {
     }
 }
 
+/// `None` if the value is not text.
+fn text(value: &RawValue) -> Option<String> {
+    let json = value.get();
+    json.starts_with('"')
+        .then(|| serde_json::from_str(json).ok())?
+}
+
 /// A partition, an offset or a byte: an integer, as a number or as text.
-fn whole(value: &Value) -> Option<i64> {
-    integer(value).or_else(|| double(value).filter(|n| n.fract() == 0.0).map(|n| n as i64))
+fn whole(value: &RawValue) -> Option<i64> {
+    number(value, |n| n.fract() == 0.0)
 }
 
 /// A time: a number, or text, whose fraction is dropped.
-fn truncated(value: &Value) -> Option<i64> {
-    integer(value).or_else(|| double(value).map(|n| n as i64))
+fn truncated(value: &RawValue) -> Option<i64> {
+    number(value, |_| true)
 }
 
-fn integer(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.parse().ok())
-}
-
-/// `None` beyond the integers that a double represents exactly.
-fn double(value: &Value) -> Option<f64> {
+/// `None` beyond the integers that a double represents exactly, unless it is written as an integer.
+fn number(value: &RawValue, allowed: impl Fn(f64) -> bool) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
-    number.filter(|n| n.abs() <= EXACT)
+    let text = text(value);
+    let digits = text.as_deref().unwrap_or_else(|| value.get());
+    let double = || {
+        let n: f64 = digits.parse().ok()?;
+        (n.abs() <= EXACT && allowed(n)).then_some(n as i64)
+    };
+    digits.parse().ok().or_else(double)
 }
 
 /// Records are sorted by topic, so the last topic is nearly always the right one.
@@ -193,3 +289,7 @@ pub(super) fn topic_index(batch: &mut KafkaBatch, name: &str) -> usize {
             batch.topics.len() - 1
         })
 }
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

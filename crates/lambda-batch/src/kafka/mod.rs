@@ -1,8 +1,8 @@
 //! Kafka events of Lambda: `eventSource` `aws:kafka` and `SelfManagedKafka` alike.
 //!
-//! Keys and values are base64 in JSON. A [`KafkaBatch`] decodes them into one buffer that it owns.
-//! Of an event as Lambda writes it, it does so *while* the JSON is read, so a batch of 10,000
-//! records takes a few allocations.
+//! Keys and values are base64 in JSON. A [`KafkaBatch`] decodes them *while* the JSON is read, all
+//! into one buffer that it owns. A batch of 10,000 records as Lambda writes it takes a few
+//! allocations.
 //!
 //! Tolerated, each on its own record: missing or null headers, signed and unsigned header bytes, a
 //! null key, a tombstone, bad base64, numbers as text, timestamps that are -1, fractional or
