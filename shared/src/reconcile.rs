@@ -62,7 +62,8 @@ pub struct Reconciled {
     /// Orders whose program is not in the gate, or differs there. They stay dirty until the program
     /// is filled again.
     pub waiting: Vec<OrderNumber>,
-    /// Orders whose settle call failed. They stay dirty.
+    /// Orders whose settle call failed, or was not sent because the gate was unavailable. They stay
+    /// dirty.
     pub failed: Vec<(OrderNumber, GateError)>,
     /// Orders that held a seat of another order's row. Those that have a row were reconciled too.
     pub displaced: Vec<OrderNumber>,
@@ -79,6 +80,9 @@ const MAX_ROUNDS: u32 = 8;
 /// function checks afterwards whether the row has changed, and settles by the newer version. The
 /// last process to check finds the last version.
 ///
+/// If the gate answers none of 64 calls in flight, the remaining rows count as failed without a
+/// call: an outage costs the caller one response timeout, however many rows there are.
+///
 /// # Errors
 /// Only those of Postgres. Settled orders stay settled, and dirty.
 pub async fn reconcile(
@@ -94,7 +98,9 @@ pub async fn reconcile(
     while !rows.is_empty() {
         let mut clean = Vec::with_capacity(rows.len());
         let mut displaced = Vec::new();
-        for batch in rows.chunks(CONCURRENCY) {
+        let mut batches = rows.chunks(CONCURRENCY);
+        while let Some(batch) = batches.next() {
+            let mut unanswered = Vec::new();
             for (row, answer) in settle_all(gate, batch).await {
                 match answer {
                     Ok(Some(Settled::Done {
@@ -110,9 +116,17 @@ pub async fn reconcile(
                     )) => {
                         report.waiting.push(row.number);
                     }
+                    Err(e @ GateError::Unavailable(_)) => unanswered.push((row.number, e)),
                     Err(e) => report.failed.push((row.number, e)),
                 }
             }
+            if unanswered.len() == batch.len()
+                && let Some((_, error)) = unanswered.first().cloned()
+            {
+                let skipped = batches.by_ref().flatten();
+                unanswered.extend(skipped.map(|row| (row.number, error.clone())));
+            }
+            report.failed.extend(unanswered);
         }
         settled.extend(clean.iter().map(|(number, _)| *number));
         // If every settled version was still dirty, no row has changed.
@@ -161,6 +175,8 @@ async fn settle_all(
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
     use crate::message::{
         CategoryNo, Cents, IdempotencyKey, Nonce, ProgramId, SeatIndex, Shard, UserId,
@@ -187,6 +203,30 @@ mod tests {
             created_at_ms: 1_800_000_000_000,
             trace: None,
         }
+    }
+
+    #[tokio::test]
+    async fn a_silent_gate_costs_one_timeout_for_all_rows() {
+        // Connections are accepted by the backlog, and nothing answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("redis://{}", silent.local_addr().expect("an address"));
+        let names = crate::naming::Names::new("silent").expect("valid");
+        let timeout = Duration::from_millis(300);
+        let gate = Gate::connect(&url, names.clone(), timeout).expect("a usable address");
+        let store = Store::connect("postgres://nowhere", &names, 1).expect("lazy");
+        let shard = Shard::new(9).expect("valid");
+        let rows: Vec<_> = (0..20 * CONCURRENCY as u16)
+            .map(|n| OrderRow {
+                number: OrderNumber::compose(1_800_000_000_000, shard, n).expect("valid"),
+                ..row(Status::Unpaid)
+            })
+            .collect();
+        let began = Instant::now();
+        let report = reconcile(&gate, &store, &rows).await.expect("no statement");
+        assert!(began.elapsed() < 10 * timeout, "{:?}", began.elapsed());
+        let failed: HashSet<_> = report.failed.iter().map(|(number, _)| *number).collect();
+        assert_eq!(failed, rows.iter().map(|row| row.number).collect());
+        assert_eq!(report.failed.len(), rows.len());
     }
 
     #[test]

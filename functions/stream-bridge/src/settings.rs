@@ -13,6 +13,7 @@ pub(crate) const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
 const FORGET: Duration = Duration::from_secs(600);
 
 const QUEUE: &str = "QUEUE_URL";
+const FIFO_FIELD: &str = "FIFO_GROUP_FIELD";
 const SQS_TIMEOUT: &str = "SQS_TIMEOUT_MS";
 const STOP_MARGIN: &str = "STOP_MARGIN_MS";
 
@@ -108,16 +109,16 @@ fn stop_margin(reader: &Reader, sqs_timeout: Duration) -> Duration {
 
 /// Given exactly if the queue is a FIFO queue.
 fn fifo_field(reader: &Reader, queue_url: &str) -> Option<String> {
-    let field = reader.optional_text("FIFO_GROUP_FIELD");
+    let field = reader.optional_text(FIFO_FIELD);
     let wrong = match (queue_url.strip_suffix(".fifo").is_some(), &field) {
         (false, Some(_)) => "is given",
         (true, None) => "is missing",
         _ => return field,
     };
-    if reader.accepts(&[QUEUE]) {
+    if reader.accepts(&[QUEUE, FIFO_FIELD]) {
         let allowed = "the field whose value is the message group if QUEUE_URL ends with .fifo, and \
                        missing if not";
-        reader.refuse("FIFO_GROUP_FIELD", wrong, allowed);
+        reader.refuse(FIFO_FIELD, wrong, allowed);
     }
     field
 }

@@ -18,8 +18,8 @@ use crate::naming::Names;
 /// placeholder, so that the caller reads the remaining variables as well; the problem is recorded,
 /// and [`Reader::finish`] returns it instead of the settings.
 ///
-/// Surrounding blanks are trimmed. A blank value counts as missing.
-#[derive(Debug)]
+/// Surrounding blanks are trimmed. A blank value counts as missing. Without `Debug`, since the values
+/// contain secrets.
 pub struct Reader {
     /// `None` for a value that is not UTF-8.
     vars: BTreeMap<String, Option<String>>,

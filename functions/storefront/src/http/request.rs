@@ -279,4 +279,24 @@ mod tests {
             read(b"\"seven\"").is_err_and(|(status, why)| status == 400 && why.contains("seven"))
         );
     }
+
+    #[test]
+    fn a_reason_of_another_type_is_refused_without_internal_names() {
+        for (body, expected) in [
+            ("7", "expected a JSON object"),
+            (r#"["w"]"#, "expected a JSON object"),
+            (r#"{"why":7}"#, "expected a string"),
+            ("{}", "missing field `why`"),
+        ] {
+            let call = Call {
+                body: body.into(),
+                ..Call::default()
+            };
+            let refused = call.why("invalid_close", "title").expect_err(body);
+            assert_eq!((refused.status, refused.code), (400, "malformed_request"));
+            let detail = refused.detail;
+            assert!(detail.contains(expected), "{detail}");
+            assert!(!detail.contains("WhyBody"), "{detail}");
+        }
+    }
 }

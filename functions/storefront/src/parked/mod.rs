@@ -32,8 +32,8 @@ pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
     let topic = call.checked("topic", TOPIC, |topic| is_topic(topic).then_some(topic))?;
     let state = call.parsed::<ParkedState>("state")?;
     let after = call.parsed::<Cursor<LIST>>("after")?;
-    // The id in a cursor is valid.
-    let after = after.and_then(|Cursor(id)| ParkedId::new(id).ok());
+    let after = after.map(|Cursor(id)| ParkedId::new(id)).transpose();
+    let after = after.map_err(Problem::malformed)?;
     let records = app.store.parked(topic, state, after, limit + 1).await?;
     let cursor = |record: &ParkedRecord| Cursor::<LIST>(record.id.get()).to_string();
     Ok(Reply::page(

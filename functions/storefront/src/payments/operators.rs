@@ -27,8 +27,8 @@ pub async fn list(app: &App, call: &Call) -> Result<Reply, Problem> {
         reference: call.checked("reference", REFERENCE, reference)?,
     };
     let after = call.parsed::<Cursor<LIST>>("after")?;
-    // The id in a cursor is valid.
-    let after = after.and_then(|Cursor(id)| PaymentId::new(id).ok());
+    let after = after.map(|Cursor(id)| PaymentId::new(id)).transpose();
+    let after = after.map_err(Problem::malformed)?;
     let payments = app.store.payments(&filter, after, limit + 1).await?;
     let cursor = |payment: &PaymentRow| Cursor::<LIST>(payment.id.get()).to_string();
     Ok(Reply::page("payments", &payments, limit, view, cursor))

@@ -72,6 +72,7 @@ async fn has_passed_own(
     };
     let mut behind: Vec<i32> = logs.into_keys().filter(|at| !passed(*at)).collect();
     let has_passed = behind.is_empty();
+    // Those that have a barrier of this process need no other.
     behind.retain(|partition| !own.0.contains_key(partition));
     append(app, behind).await?;
     Ok(has_passed)

@@ -117,7 +117,8 @@ pub async fn resume(app: &App, program: &Program) -> Result<Filled, Problem> {
     Ok(filled.await?)
 }
 
-/// Like [`resume`]; fails while the gate is closed, a later request resumes.
+/// Resumes the filling as [`resume`] does. 503 if the gate is still closed afterwards; a later
+/// request resumes.
 pub async fn open(app: &App, program: &Program) -> Result<(), Problem> {
     match resume(app, program).await? {
         Filled::Open => Ok(()),

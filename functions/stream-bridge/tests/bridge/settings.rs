@@ -106,3 +106,17 @@ fn only_a_fifo_queue_has_a_group_field() {
             .ordered
     );
 }
+
+#[test]
+fn an_unreadable_group_field_is_one_problem() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    let queue = "http://127.0.0.1:19324/000000000000/changes.fifo";
+    let vars = ENOUGH.into_iter().chain([("QUEUE_URL", queue)]);
+    let vars = vars.map(|(name, value)| (name, OsString::from(value)));
+    let field = ("FIFO_GROUP_FIELD", OsString::from_vec(vec![0xe4]));
+    let problems = Settings::read(&Reader::new(vars.chain([field]))).expect_err("not UTF-8");
+    let wrong: Vec<_> = problems.iter().map(|p| p.wrong.as_str()).collect();
+    assert_eq!(wrong, ["is not UTF-8"]);
+}

@@ -49,7 +49,8 @@ fn tracer(collector: Collector, flush_ms: u64, every: Duration) -> (Tracer, Rece
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector"),
         ("TRACE_FLUSH_MS", flush.as_str()),
     ]);
-    let settings = TraceSettings::read(&reader, "test").expect("valid and on");
+    let settings = reader.finish(|| TraceSettings::read(&reader, "test"));
+    let settings = settings.expect("valid").expect("on");
     let names = Names::new("test").expect("valid");
     let received = Received::default();
     (

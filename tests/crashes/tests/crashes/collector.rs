@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use lambda_batch::KafkaBatch;
 use serde_json::{Value, json};
 use shared::config::Reader;
+use shared::naming::Names;
 use shared::store::Store;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -32,7 +33,7 @@ impl CollectorEnvironment {
         let database = testkit::servers::database_url();
         let prefix = testkit::prefix();
         let vars = vec![("ENV_PREFIX", prefix), ("DATABASE_URL", database.clone())];
-        let names = Reader::new(vars.clone()).names();
+        let names = names(&vars);
         let store = Store::connect(&database, &names, 1).expect("a database URL");
         store
             .migrate()
@@ -135,12 +136,17 @@ impl CollectorEnvironment {
     }
 
     async fn clear(self) {
-        let schema = Reader::new(self.vars).names().schema();
+        let schema = names(&self.vars).schema();
         sqlx::raw_sql(AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE")))
             .execute(&self.raw)
             .await
             .expect("dropped");
     }
+}
+
+fn names(vars: &[(&'static str, String)]) -> Names {
+    let reader = Reader::new(vars.iter().cloned());
+    reader.finish(|| reader.names()).expect("a prefix")
 }
 
 fn call(partition: usize, offset: usize) -> String {
