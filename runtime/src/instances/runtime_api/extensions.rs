@@ -3,8 +3,6 @@
 //! Checks and messages are those of AWS's own emulator (aws-lambda-runtime-interface-emulator,
 //! `internal/lambda/rapi/handler/agent*.go`).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -13,9 +11,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::replies::{accepted, header, read, refuse};
-use crate::instances::dispatch::Worker as _;
+use crate::instances::driver::Instance;
 use crate::instances::failure;
-use crate::instances::instance::{Extension, Instance, NotRegistered};
+use crate::instances::machine::NotRegistered;
 use crate::listener::{ConnectionInfo, Reply};
 
 const IDENTIFIER: &str = "lambda-extension-identifier";
@@ -71,7 +69,7 @@ fn registered(
     // initialisation ended
     let sent_before = connection.is_first.then_some(connection.opened);
     let id = instance.register_extension(name, sent_before)?;
-    let function = &instance.runner.function;
+    let function = instance.function();
     let mut answer = json!({
         "functionName": function.name,
         "functionVersion": "$LATEST",
@@ -138,10 +136,10 @@ fn check(body: &[u8]) -> Result<(), ExtensionError> {
 /// `GET /extension/event/next`. Extensions within the process receive no events: the call waits
 /// until the process ends. It marks the extension as ready, and has the process end with SIGTERM
 /// first.
-pub(super) async fn next(request: &Request<Incoming>, instance: &Arc<Instance>) -> Reply {
+pub(super) async fn next(request: &Request<Incoming>, instance: &Instance) -> Reply {
     match identified(request.headers(), instance) {
         Ok((id, _)) => {
-            instance.extension_next(&id);
+            instance.extension_next(id);
             std::future::pending().await
         }
         Err(refused) => refused.into(),
@@ -163,10 +161,11 @@ pub(super) async fn error(
         Err(refused) => return refused.into(),
     };
     let body = read(body, connection).await.unwrap_or_default();
-    if !instance.is_ready() {
-        instance.report_init_error(failure::reported(Some(&kind), body));
+    if instance.is_ready() {
+        instance.stop();
+    } else {
+        instance.init_failed(failure::reported(Some(&kind), body));
     }
-    instance.stop();
     accepted()
 }
 
@@ -176,7 +175,7 @@ fn reported(
     instance: &Instance,
     phase: &str,
 ) -> Result<String, ExtensionError> {
-    let (id, extension) = identified(headers, instance)?;
+    let (id, ready) = identified(headers, instance)?;
     let kind = header(headers, ERROR_TYPE).filter(|kind| !kind.is_empty());
     let kind = kind.ok_or_else(|| {
         ExtensionError(
@@ -184,7 +183,7 @@ fn reported(
             "Lambda-Extension-Function-Error-Type not found".to_owned(),
         )
     })?;
-    if phase == "init" && extension.ready {
+    if phase == "init" && ready {
         let why = format!(
             "State transition from Ready to InitError failed for extension {id}. Error: State \
              transition is not allowed"
@@ -194,11 +193,8 @@ fn reported(
     Ok(kind)
 }
 
-/// The registered extension that calls.
-fn identified(
-    headers: &HeaderMap,
-    instance: &Instance,
-) -> Result<(String, Extension), ExtensionError> {
+/// The registered extension that calls, and whether it has requested its first event.
+fn identified(headers: &HeaderMap, instance: &Instance) -> Result<(String, bool), ExtensionError> {
     let id = header(headers, IDENTIFIER)
         .filter(|id| !id.is_empty())
         .ok_or_else(|| {
@@ -214,7 +210,7 @@ fn identified(
         ));
     }
     match instance.extension(&id) {
-        Some(extension) => Ok((id, extension)),
+        Some(ready) => Ok((id, ready)),
         None => Err(ExtensionError(
             "Extension.UnknownExtensionIdentifier",
             format!("Unknown extension {id}"),

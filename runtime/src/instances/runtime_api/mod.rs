@@ -8,19 +8,17 @@ mod extensions;
 mod replies;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
 use self::replies::{accepted, header, read, refuse};
-use super::dispatch::Worker as _;
+use super::driver::{Assignment, Instance};
 use super::environment::arn;
 use super::failure::{self, MAX_RESPONSE};
-use super::instance::Instance;
-use super::job::Assignment;
 use super::peer;
+use crate::ids::new_trace_id;
 use crate::invocation::Outcome;
 use crate::listener::budget::ConnectionBudget;
 use crate::listener::{BindError, ConnectionInfo, Endpoint, Listener, ListenerPolicy, Reply};
@@ -46,7 +44,7 @@ pub(super) async fn bind() -> Result<Listener, BindError> {
 }
 
 /// Serves the connections of the process until the task is dropped.
-pub(super) async fn serve(listener: Listener, instance: Arc<Instance>) {
+pub(super) async fn serve(listener: Listener, instance: Instance) {
     let handle = move |request, connection| {
         let instance = instance.clone();
         async move { route(request, &instance, &connection).await }
@@ -65,7 +63,7 @@ fn is_own_user(client: SocketAddr, server: SocketAddr) -> bool {
 
 async fn route(
     request: Request<Incoming>,
-    instance: &Arc<Instance>,
+    instance: &Instance,
     connection: &ConnectionInfo,
 ) -> Reply {
     let path = request.uri().path().to_owned();
@@ -104,35 +102,34 @@ async fn route(
     }
 }
 
-async fn next(instance: &Arc<Instance>) -> Reply {
+async fn next(instance: &Instance) -> Reply {
     let Ok(assignment) = instance.next().await else {
         // the instance ends: any response would make the runtime exit with an error before SIGTERM
         return std::future::pending().await;
     };
     let Assignment {
+        request,
         request_id,
-        invocation_id,
+        invocation,
         deadline_ms,
-        trace_id,
-        client_context,
-        qualifier,
-        payload,
     } = assignment;
-    let mut invoked = arn(&instance.runner.function);
-    if let Some(qualifier) = qualifier {
+    let mut invoked = arn(instance.function());
+    if let Some(qualifier) = request.qualifier {
         invoked.extend([":", &qualifier]);
     }
+    let trace_id = request.trace_id.unwrap_or_else(new_trace_id);
     let mut response = Response::builder()
         .header("Content-Type", "application/json")
         .header("Lambda-Runtime-Aws-Request-Id", &*request_id)
-        .header("Lambda-Runtime-Invocation-Id", invocation_id)
+        .header("Lambda-Runtime-Invocation-Id", &*invocation)
         .header("Lambda-Runtime-Deadline-Ms", deadline_ms)
         .header("Lambda-Runtime-Invoked-Function-Arn", invoked)
         .header("Lambda-Runtime-Trace-Id", trace_id);
-    if let Some(context) = client_context {
-        response = response.header("Lambda-Runtime-Client-Context", &*context);
+    if let Some(context) = request.client_context {
+        response = response.header("Lambda-Runtime-Client-Context", context);
     }
-    response.body(Full::new(payload)).unwrap_or_else(|error| {
+    let body = Full::new(request.payload);
+    response.body(body).unwrap_or_else(|error| {
         refuse(
             StatusCode::INTERNAL_SERVER_ERROR,
             "BadHeader",
@@ -197,7 +194,6 @@ async fn init_error(
     let body = read(request.into_body(), connection)
         .await
         .unwrap_or_default();
-    instance.report_init_error(failure::reported(kind.as_deref(), body));
-    instance.stop();
+    instance.init_failed(failure::reported(kind.as_deref(), body));
     accepted()
 }

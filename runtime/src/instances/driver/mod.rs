@@ -1,0 +1,273 @@
+//! Feeds the machine with inputs and executes its actions.
+//!
+//! Any task may apply an input. The machine is locked while it decides, and never while an action
+//! is executed. The task that finds no other at it executes actions, those of other tasks included:
+//! one at a time, in the order of the machine. No action blocks.
+//!
+//! `run` is the task of a process, `instance` what the Runtime API of a process uses.
+
+mod instance;
+mod invocations;
+mod run;
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::signal::Signal;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+
+use super::logs::FunctionLog;
+use super::machine::{
+    Action, FunctionSettings, Input, InvocationId, Machine, MachineSettings, ProcessId, Reply,
+};
+use super::process::signal;
+use super::reaper::Reaper;
+use crate::clock::epoch_ms;
+use crate::observation::{Ended, Failure, FunctionObserver};
+use crate::supervision::Component;
+use crate::waiting::until;
+use sam_template::model::Function;
+
+use self::invocations::Accepted;
+
+pub(super) use instance::Instance;
+pub(super) use invocations::Assignment;
+
+/// A function with all that its processes use.
+#[derive(Debug)]
+pub(super) struct Runner {
+    pub(super) function: Function,
+    pub(super) executable: PathBuf,
+    pub(super) log: FunctionLog,
+    pub(super) observer: FunctionObserver,
+    /// Its processes, as a component of the host.
+    pub(super) part: Component,
+    /// Notified when one of its processes may have become available.
+    pub(super) freed: Notify,
+}
+
+/// A started process.
+#[derive(Debug)]
+struct Started {
+    /// Process id, which is also its process group.
+    pid: u32,
+    /// `next` calls that wait.
+    calls: Vec<oneshot::Sender<Assignment>>,
+}
+
+#[derive(Debug)]
+struct State {
+    machine: Machine,
+    /// A task executes actions.
+    executing: bool,
+    /// The ticker sleeps until then.
+    sleeps_until: Option<Instant>,
+}
+
+/// The machine of a host's functions, and what it acts upon.
+#[derive(Debug)]
+pub(super) struct Driver {
+    runners: Vec<Runner>,
+    /// Open files that a process may have; `None`: as many as the host.
+    open_files: Option<u64>,
+    reaper: Arc<Reaper>,
+    runtime: Handle,
+    state: Mutex<State>,
+    invocations: Mutex<HashMap<InvocationId, Accepted>>,
+    started: Mutex<HashMap<ProcessId, Started>>,
+    /// Wakes the ticker: something is due earlier.
+    earlier: Notify,
+    /// Notified when a process has ended.
+    ended: Notify,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Driver {
+    /// Must be called within a tokio runtime.
+    pub(super) fn new(
+        settings: MachineSettings,
+        functions: Vec<(Runner, FunctionSettings)>,
+        open_files: Option<u64>,
+    ) -> Arc<Self> {
+        let (runners, functions): (Vec<_>, Vec<_>) = functions.into_iter().unzip();
+        Arc::new(Self {
+            runners,
+            open_files,
+            reaper: Arc::new(Reaper::start()),
+            runtime: Handle::current(),
+            state: Mutex::new(State {
+                machine: Machine::new(settings, functions, Instant::now()),
+                executing: false,
+                sleeps_until: None,
+            }),
+            invocations: Mutex::default(),
+            started: Mutex::default(),
+            earlier: Notify::new(),
+            ended: Notify::new(),
+        })
+    }
+
+    pub(super) fn runner(&self, function: usize) -> &Runner {
+        &self.runners[function]
+    }
+
+    /// Reads the machine.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Machine) -> T) -> T {
+        read(&lock(&self.state).machine)
+    }
+
+    /// Applies an input.
+    pub(super) fn apply(self: &Arc<Self>, input: Input) {
+        self.change(|machine, now| machine.step(now, input));
+    }
+
+    /// Changes the machine, and executes the actions that result.
+    pub(super) fn change<T>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut Machine, Instant) -> T,
+    ) -> T {
+        let mut state = lock(&self.state);
+        let changed = change(&mut state.machine, Instant::now());
+        if let Some(wake) = state.machine.wake()
+            && state.sleeps_until.is_none_or(|until| wake < until)
+        {
+            state.sleeps_until = Some(wake);
+            self.earlier.notify_one();
+        }
+        if !std::mem::replace(&mut state.executing, true) {
+            self.execute_all(state);
+        }
+        changed
+    }
+
+    fn execute_all<'a>(self: &'a Arc<Self>, mut state: MutexGuard<'a, State>) {
+        while let Some(action) = state.machine.next_action() {
+            drop(state);
+            let executed = catch_unwind(AssertUnwindSafe(|| self.execute(action)));
+            state = lock(&self.state);
+            if let Err(panic) = executed {
+                // the next task that applies an input continues
+                state.executing = false;
+                drop(state);
+                resume_unwind(panic);
+            }
+        }
+        state.executing = false;
+    }
+
+    /// Applies what is due, for ever.
+    pub(super) async fn tick(self: Arc<Self>) {
+        loop {
+            let wake = {
+                let mut state = lock(&self.state);
+                state.sleeps_until = state.machine.wake();
+                state.sleeps_until
+            };
+            tokio::select! {
+                () = until(wake.map(Into::into)) => self.apply(Input::Tick),
+                () = self.earlier.notified() => {}
+            }
+        }
+    }
+
+    /// Waits until a job would find a process, or one could be started; or until any process became
+    /// available, which another caller may take first.
+    pub(super) async fn available(&self, function: usize) {
+        let freed = self.runners[function].freed.notified();
+        if !self.read(|machine| machine.is_available(function)) {
+            freed.await;
+        }
+    }
+
+    /// Ends every process: idle ones now, busy ones when they have finished, or after `limit`.
+    pub(super) async fn drain(self: &Arc<Self>, limit: Duration) {
+        self.apply(Input::Drain(Instant::now() + limit));
+        loop {
+            let ended = self.ended.notified();
+            if self.read(Machine::is_empty) {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn execute(self: &Arc<Self>, action: Action) {
+        match action {
+            Action::Start(id) => run::spawn(self.clone(), id),
+            Action::Deliver(id, invocation) => self.deliver(id, invocation),
+            Action::Freeze(id) => self.signal(id, &[Signal::SIGSTOP]),
+            Action::Thaw(id) => self.signal(id, &[Signal::SIGCONT]),
+            // a stopped process receives a signal only once it continues
+            Action::Terminate(id) => self.signal(id, &[Signal::SIGTERM, Signal::SIGCONT]),
+            Action::Kill(id) => self.signal(id, &[Signal::SIGKILL]),
+            Action::Ended(id) => {
+                lock(&self.started).remove(&id);
+                self.ended.notify_waiters();
+            }
+            Action::Reply(reply) => self.reply(reply),
+            Action::Forget(invocation) => drop(lock(&self.invocations).remove(&invocation)),
+            Action::Log(function, request_id, line) => {
+                self.runners[function].log.write(request_id.as_ref(), line);
+            }
+            Action::Freed(function) => self.runners[function].freed.notify_waiters(),
+            Action::Shortage(function, why) => tracing::error!(
+                alarm = "process_not_started",
+                function = self.runners[function].function.id,
+                "a process cannot be started: {why}. Its events are throttled and retried"
+            ),
+            Action::Fault(function, why, pause) => self.report_fault(function, &why, pause),
+            Action::Recovered(function) => self.runners[function].part.started(Instant::now()),
+        }
+    }
+
+    /// Sends signals to the process' group.
+    fn signal(&self, id: ProcessId, signals: &[Signal]) {
+        let pid = lock(&self.started).get(&id).map(|started| started.pid);
+        for one in signals {
+            pid.inspect(|pid| signal(*pid, *one));
+        }
+    }
+
+    fn reply(&self, reply: Reply) {
+        if let (Some(run), Ok(outcome)) = (reply.run, &reply.result) {
+            let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
+            let error = outcome.error();
+            self.runners[reply.function].observer.ended(Ended {
+                at_ms: epoch_ms(SystemTime::now()),
+                function: String::new(),
+                request_id: run.request_id.to_string(),
+                records: run.records,
+                duration_ms: ms(run.duration),
+                init_ms: run.init.map(ms),
+                error: error.map(|error| Failure::new(&error.error_type, &error.message)),
+            });
+        }
+        let accepted = lock(&self.invocations).remove(&reply.invocation);
+        if let Some(accepted) = accepted {
+            // the receiver is gone where the caller gave up
+            let _ = accepted.reply.send(reply.result);
+        }
+    }
+
+    fn report_fault(&self, function: usize, why: &str, pause: Duration) {
+        let runner = &self.runners[function];
+        let why = format!(
+            "the supervisor of a process of {}: {why}",
+            runner.function.id
+        );
+        runner.part.ended(&why);
+        tracing::error!(
+            alarm = "instance_task_ended",
+            part = runner.part.name(),
+            "{why}. Its invocations in flight count as not tried; the next process may start in {} ms",
+            pause.as_millis()
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! What is due at a time: deadlines, the ends of waits and pauses, idle time.
+
+use std::time::Duration;
+
+use super::Machine;
+use super::events::{Action, InvocationId, ProcessId};
+use super::process::Phase;
+use crate::instances::failure::End;
+use crate::invocation::Outcome;
+
+/// Time for initialisation before the process is started once more (Lambda's limit).
+pub(super) const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Machine {
+    /// Applies everything that is due, and notes when the next is.
+    pub(super) fn tick(&mut self) {
+        self.wake = None;
+        let killing = self.drain.is_some_and(|kill_at| kill_at <= self.now);
+        for id in self.process_ids() {
+            if killing {
+                self.stop(id);
+            }
+            self.check(id);
+        }
+        if let Some(kill_at) = self.drain.filter(|_| !killing) {
+            self.wake_at(kill_at);
+        }
+        for function in 0..self.functions.len() {
+            self.check_shortage(function);
+            self.check_queue(function);
+        }
+    }
+
+    /// Applies what is due of one process.
+    pub(super) fn check(&mut self, id: ProcessId) {
+        let now = self.now;
+        let Some(process) = self.process(id) else {
+            return;
+        };
+        let (since, is_repeated) = (process.since, process.is_repeated);
+        match process.phase {
+            Phase::Paused(start) if now < start => self.wake_at(start),
+            Phase::Paused(_) => {
+                self.actions.push_back(Action::Recovered(id.function));
+                self.request_room(id);
+            }
+            Phase::Waiting { give_up, .. } if now < give_up => self.wake_at(give_up),
+            Phase::Waiting { .. } => self.give_up_room(id),
+            Phase::Ending { kill_at: None, .. } => {}
+            Phase::Ending {
+                kill_at: Some(at), ..
+            } if now < at => self.wake_at(at),
+            Phase::Ending {
+                ref mut kill_at, ..
+            } => {
+                *kill_at = None;
+                self.actions.push_back(Action::Kill(id));
+            }
+            Phase::Running if process.is_ready() => self.check_ready(id),
+            Phase::Running if process.pid.is_none() => {}
+            Phase::Running => {
+                let timeout = self.functions[id.function].settings.timeout;
+                let limit = if is_repeated { timeout } else { INIT_TIMEOUT };
+                if now < since + limit {
+                    self.wake_at(since + limit);
+                } else {
+                    self.end(id, End::TimedOut(timeout));
+                }
+            }
+        }
+    }
+
+    fn check_ready(&mut self, id: ProcessId) {
+        let now = self.now;
+        let timeout = self.functions[id.function].settings.timeout;
+        let Some(process) = self.process(id) else {
+            return;
+        };
+        let pid = process.pid;
+        let in_flight = process.in_flight.iter();
+        let (late, open): (Vec<_>, Vec<_>) =
+            in_flight.partition(|(_, entry)| now >= entry.started + timeout);
+        let first = open.iter().map(|(_, entry)| entry.started + timeout).min();
+        let late = late.into_iter();
+        let late: Vec<(InvocationId, Outcome)> = late
+            .map(|(id, entry)| {
+                (
+                    id.clone(),
+                    End::TimedOut(timeout).outcome(&entry.job.request_id),
+                )
+            })
+            .collect();
+        if !late.is_empty() && process.concurrency == 1 {
+            return self.end(id, End::TimedOut(timeout));
+        }
+        for (invocation, outcome) in late {
+            let process = self.process(id);
+            if let Some(entry) = process.and_then(|one| one.finish(&invocation, &outcome, now)) {
+                self.close(id.function, pid, entry, outcome, false);
+            }
+        }
+        if let Some(first) = first {
+            self.wake_at(first);
+        }
+        self.check_return(id);
+    }
+
+    /// Has the jobs that wait for a process that does not call again get another, and ends a
+    /// process that has been idle for long.
+    fn check_return(&mut self, id: ProcessId) {
+        let (now, idle) = (self.now, self.settings.idle);
+        let draining = self.drain.is_some();
+        let Some(process) = self.process(id) else {
+            return;
+        };
+        let idle_until = process.idle_since + idle;
+        match process.return_by {
+            Some(at) if now < at => self.wake_at(at),
+            Some(_) => {
+                process.return_by = None;
+                self.start_if_needed(id.function, None);
+                self.check_return(id);
+            }
+            None if process.is_busy() => {}
+            None if draining || now >= idle_until => self.stop(id),
+            None => self.wake_at(idle_until),
+        }
+    }
+
+    /// Ends the pause after a shortage.
+    fn check_shortage(&mut self, function: usize) {
+        let Some(shortage) = &mut self.functions[function].shortage else {
+            return;
+        };
+        match shortage.until {
+            Some(until) if self.now < until => self.wake_at(until),
+            Some(_) => {
+                shortage.until = None;
+                self.start_if_needed(function, None);
+                self.actions.push_back(Action::Freed(function));
+            }
+            None => {}
+        }
+    }
+
+    /// Throttles jobs that no process has in time. A job whose process is being started is no
+    /// longer throttled: the initialisation is part of the invocation.
+    fn check_queue(&mut self, function: usize) {
+        let now = self.now;
+        let state = &mut self.functions[function];
+        let starting = state.starting();
+        for (at, mut job) in std::mem::take(&mut state.queue).into_iter().enumerate() {
+            let state = &mut self.functions[function];
+            let late = job.start_by.is_some_and(|start_by| now >= start_by);
+            if late && at >= starting {
+                let why = state.throttled();
+                self.reject(function, job, why);
+                continue;
+            }
+            job.start_by = job.start_by.filter(|_| !late);
+            let start_by = job.start_by;
+            state.queue.push_back(job);
+            if let Some(start_by) = start_by {
+                self.wake_at(start_by);
+            }
+        }
+    }
+}

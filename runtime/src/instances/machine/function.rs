@@ -1,0 +1,174 @@
+//! The state of one function: its queue, its processes, its limits.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::events::{Job, JobResult};
+use super::process::Process;
+use crate::instances::stats::FunctionStats;
+use crate::invocation::{ConcurrencyLimit, Outcome, Rejected};
+use crate::supervision::Backoff;
+
+/// What differs between functions.
+#[derive(Debug)]
+pub(in crate::instances) struct FunctionSettings {
+    /// Logical id.
+    pub(in crate::instances) name: String,
+    pub(in crate::instances) timeout: Duration,
+    pub(in crate::instances) memory_mb: u32,
+    /// Processes at one time at most.
+    pub(in crate::instances) limit: usize,
+    /// `ReservedConcurrentExecutions` of the template.
+    pub(in crate::instances) reserved: Option<u32>,
+}
+
+/// Counts since the host started.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    invocations: u64,
+    errors: u64,
+    throttles: u64,
+    pub(super) cold_starts: u64,
+}
+
+impl Counters {
+    pub(super) fn add(&mut self, result: &JobResult) {
+        match result {
+            Ok(outcome) => {
+                self.invocations += 1;
+                self.errors += u64::from(matches!(outcome, Outcome::Error(_)));
+            }
+            Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. }) => self.throttles += 1,
+            Err(_) => {}
+        }
+    }
+}
+
+/// The host could not start a process, and none has started since.
+#[derive(Debug)]
+pub(super) struct Shortage {
+    /// What is short.
+    pub(super) why: String,
+    /// No process starts before; `None`: that time has passed.
+    pub(super) until: Option<Instant>,
+    pub(super) backoff: Backoff,
+}
+
+#[derive(Debug)]
+pub(super) struct FunctionState {
+    pub(super) settings: FunctionSettings,
+    pub(super) limit: usize,
+    /// Processes by number, once for each call that waits. Last in, first out: the warmest works,
+    /// the others may become idle and end.
+    pub(super) idle: Vec<u64>,
+    /// First in, first out.
+    pub(super) queue: VecDeque<Job>,
+    pub(super) processes: BTreeMap<u64, Process>,
+    pub(super) last_number: u64,
+    pub(super) shortage: Option<Shortage>,
+    /// Pauses after faults of the host.
+    pub(super) backoff: Backoff,
+    pub(super) counters: Counters,
+}
+
+impl FunctionState {
+    pub(super) fn new(settings: FunctionSettings) -> Self {
+        Self {
+            limit: settings.limit,
+            settings,
+            idle: Vec::new(),
+            queue: VecDeque::new(),
+            processes: BTreeMap::new(),
+            last_number: 0,
+            shortage: None,
+            backoff: Backoff::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Processes that have not finished their initialisation.
+    pub(super) fn starting(&self) -> usize {
+        let processes = self.processes.values();
+        processes.filter(|process| !process.is_ready()).count()
+    }
+
+    /// So many jobs are more than the processes that will soon call for one.
+    pub(super) fn is_uncovered(&self, jobs: usize) -> bool {
+        let expected = |process: &&Process| !process.is_ready() || process.return_by.is_some();
+        jobs > self.processes.values().filter(expected).count()
+    }
+
+    /// What keeps the function from starting a process now.
+    pub(super) fn shortage(&self) -> Option<&str> {
+        let shortage = self.shortage.as_ref()?;
+        shortage.until.map(|_| shortage.why.as_str())
+    }
+
+    /// One more process is within the limit, and the function does not back off.
+    pub(super) fn may_start(&self) -> bool {
+        self.processes.len() < self.limit && self.shortage().is_none()
+    }
+
+    /// A process that waits for its start is still needed, and may start.
+    pub(super) fn keeps_start(&self) -> bool {
+        let within_limit = self.processes.len() <= self.limit;
+        !self.queue.is_empty() && within_limit && self.shortage().is_none()
+    }
+
+    pub(super) fn is_available(&self) -> bool {
+        let free = !self.idle.is_empty() || self.may_start();
+        !self.is_uncovered(self.queue.len() + 1) || (free && self.queue.is_empty())
+    }
+
+    /// Idle processes above the limit, the longest idle first.
+    pub(super) fn surplus(&self) -> Vec<u64> {
+        let mut surplus = Vec::new();
+        for number in &self.idle {
+            let busy = self.processes.get(number).is_none_or(Process::is_busy);
+            if surplus.len() + self.limit < self.processes.len()
+                && !busy
+                && !surplus.contains(number)
+            {
+                surplus.push(*number);
+            }
+        }
+        surplus
+    }
+
+    /// The answer to a job that finds no process.
+    pub(super) fn refusal(&self) -> Rejected {
+        self.shortage()
+            .map_or_else(|| self.throttled(), |why| self.no_capacity(why.to_owned()))
+    }
+
+    pub(super) fn no_capacity(&self, why: String) -> Rejected {
+        Rejected::NoCapacity {
+            function: self.settings.name.clone(),
+            why,
+        }
+    }
+
+    pub(super) fn throttled(&self) -> Rejected {
+        Rejected::Throttled(ConcurrencyLimit {
+            function: self.settings.name.clone(),
+            limit: self.limit,
+            reserved: self.settings.reserved.map(|limit| limit as usize) == Some(self.limit),
+        })
+    }
+
+    pub(super) fn stats(&self, now: Instant) -> FunctionStats {
+        let processes = self.processes.iter();
+        FunctionStats {
+            function: self.settings.name.clone(),
+            invocations: self.counters.invocations,
+            errors: self.counters.errors,
+            throttles: self.counters.throttles,
+            cold_starts: self.counters.cold_starts,
+            queued: self.queue.len(),
+            limit: self.limit,
+            instances: processes
+                .map(|(number, process)| process.stats(*number, now))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Decides which process receives which invocation, and when processes start, freeze and end. Pure:
+//! time and identifiers are inputs, effects are actions.
+//!
+//! [`Machine`] holds all functions of a host, since they share the limit of processes. An input
+//! passes through these files: `calls` takes invocations and the calls of processes, and assigns
+//! one to the other; `room` starts processes within their limits; `due` applies what is due at a
+//! time; `ends` ends processes, and invocations with them. `function` and `process` are the state,
+//! `events` the inputs and actions.
+//!
+//! Guarantees, which the model test checks: an invocation is answered exactly once; there are never
+//! more processes than the limits allow; a frozen process receives nothing; no process of a
+//! function starts while it backs off, or after a drain.
+
+mod calls;
+mod due;
+mod ends;
+mod events;
+mod function;
+#[cfg(test)]
+mod model_tests;
+mod process;
+mod room;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::records::LogLine;
+use super::stats::FunctionStats;
+use crate::invocation::Rejected;
+
+use self::function::FunctionState;
+use self::process::Process;
+
+pub(super) use events::{Action, Input, InvocationId, Job, JobResult, ProcessId, Reply, Run};
+pub(super) use function::FunctionSettings;
+pub(super) use process::NotRegistered;
+
+/// What all functions share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MachineSettings {
+    /// Processes of all functions at one time at most.
+    pub(super) processes: usize,
+    /// A process idle for so long is ended.
+    pub(super) idle: Duration,
+    /// Freeze processes between invocations.
+    pub(super) freeze: bool,
+}
+
+/// The functions of a host, with their invocations and processes.
+#[derive(Debug)]
+pub(super) struct Machine {
+    settings: MachineSettings,
+    functions: Vec<FunctionState>,
+    /// Processes that run, or whose start was requested.
+    running: usize,
+    /// Processes that start once others have ended, oldest first.
+    waiting: VecDeque<ProcessId>,
+    /// The host drains. Processes that still run then are ended.
+    drain: Option<Instant>,
+    /// When a shortage was logged last.
+    shortage_logged: Option<Instant>,
+    /// Nothing is due before.
+    wake: Option<Instant>,
+    /// Time of the current input.
+    now: Instant,
+    /// Actions that were not executed yet.
+    actions: VecDeque<Action>,
+}
+
+impl Machine {
+    pub(super) fn new(
+        settings: MachineSettings,
+        functions: impl IntoIterator<Item = FunctionSettings>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            settings,
+            functions: functions.into_iter().map(FunctionState::new).collect(),
+            running: 0,
+            waiting: VecDeque::new(),
+            drain: None,
+            shortage_logged: None,
+            wake: None,
+            now,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Applies an input and everything that is due at `now`.
+    pub(super) fn step(&mut self, now: Instant, input: Input) {
+        self.now = now;
+        match input {
+            Input::Submit(function, job) => self.submit(function, job),
+            Input::GivenUp(function, id) => self.given_up(function, &id),
+            Input::Started(id, pid) => self.started(id, pid),
+            Input::NextCalled(id) => self.next_called(id),
+            Input::Undelivered(id, invocation) => self.undelivered(id, &invocation),
+            Input::Responded(id, invocation, outcome) => self.responded(id, &invocation, outcome),
+            Input::ExtensionReady(id, extension) => self.extension_ready(id, &extension),
+            Input::InitFailed(id, error) => self.init_failed(id, error),
+            Input::Stop(id) => self.stop(id),
+            Input::Exited(id, end) => self.exited(id, end),
+            Input::Limit(function, limit) => self.set_limit(function, limit),
+            Input::Drain(kill_at) => self.drain(kill_at),
+            Input::Tick => {}
+        }
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.tick();
+        }
+    }
+
+    /// Takes the oldest action that was not executed yet.
+    pub(super) fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When the next [`Input::Tick`] is due at the latest. `None`: nothing is due.
+    pub(super) fn wake(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// No process is left.
+    pub(super) fn is_empty(&self) -> bool {
+        let mut functions = self.functions.iter();
+        functions.all(|function| function.processes.is_empty())
+    }
+
+    /// An invocation that came now would not wait for a busy process.
+    pub(super) fn is_available(&self, function: usize) -> bool {
+        self.functions[function].is_available()
+    }
+
+    /// Each function, with its counts since the start.
+    pub(super) fn stats(&self, now: Instant) -> impl Iterator<Item = FunctionStats> {
+        self.functions.iter().map(move |one| one.stats(now))
+    }
+
+    /// Has a tick at this time, or earlier.
+    fn wake_at(&mut self, at: Instant) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
+    fn process(&mut self, id: ProcessId) -> Option<&mut Process> {
+        self.functions[id.function].processes.get_mut(&id.number)
+    }
+
+    fn log(&mut self, function: usize, request_id: Option<&Arc<str>>, line: LogLine) {
+        let request_id = request_id.cloned();
+        self.actions
+            .push_back(Action::Log(function, request_id, line));
+    }
+
+    /// Answers an invocation. `run`: what to observe of it; `None` if it was rejected.
+    fn reply(&mut self, function: usize, job: Job, result: JobResult, run: Option<Run>) {
+        self.functions[function].counters.add(&result);
+        self.actions.push_back(Action::Reply(Reply {
+            function,
+            invocation: job.id,
+            result,
+            run,
+        }));
+    }
+
+    fn reject(&mut self, function: usize, job: Job, why: Rejected) {
+        self.reply(function, job, Err(why), None);
+    }
+
+    /// Changes the concurrency limit. A busy process above it ends with its next call.
+    fn set_limit(&mut self, function: usize, limit: usize) {
+        self.functions[function].limit = limit;
+        while self.start_if_needed(function, None) {}
+        for number in self.functions[function].surplus() {
+            self.stop(ProcessId { function, number });
+        }
+        self.make_room();
+        self.actions.push_back(Action::Freed(function));
+    }
+
+    /// Rejects what is queued and accepts no more. Idle processes end now, others when they have
+    /// finished, and all that are left at `kill_at`.
+    fn drain(&mut self, kill_at: Instant) {
+        let kill_at = self.drain.map_or(kill_at, |earlier| earlier.min(kill_at));
+        self.drain = Some(kill_at);
+        self.wake_at(kill_at);
+        for function in 0..self.functions.len() {
+            for job in std::mem::take(&mut self.functions[function].queue) {
+                self.reject(function, job, Rejected::ShuttingDown);
+            }
+        }
+        for id in self.process_ids() {
+            if self.process(id).is_some_and(|process| process.is_free()) {
+                self.stop(id);
+            }
+        }
+    }
+
+    fn process_ids(&self) -> Vec<ProcessId> {
+        let functions = self.functions.iter().enumerate();
+        let ids = functions.flat_map(|(function, state)| {
+            let numbers = state.processes.keys();
+            numbers.map(move |number| ProcessId {
+                function,
+                number: *number,
+            })
+        });
+        ids.collect()
+    }
+}
