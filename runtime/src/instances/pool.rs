@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::driver::{Driver, Runner};
 use super::logs::Logs;
-use super::machine::{FunctionSettings, Input, MachineSettings};
+use super::machine::{Input, MachineSettings};
 use super::stats::PoolStats;
 use crate::faults::{FaultPlan, Kill};
 use crate::ids::new_id;
@@ -93,13 +93,6 @@ impl Pool {
             let limit = function
                 .concurrency
                 .map_or(options.default_concurrency, |limit| limit as usize);
-            let settings = FunctionSettings {
-                name: function.id.clone(),
-                timeout: function.timeout,
-                memory_mb: function.memory_mb,
-                limit,
-                reserved: function.concurrency,
-            };
             let runner = Runner {
                 executable,
                 log: options.logs.of(&function.id, &function.logging),
@@ -108,22 +101,22 @@ impl Pool {
                 freed: Notify::new(),
                 function: function.clone(),
             };
-            Some((runner, settings))
+            Some((runner, limit))
         });
         let functions: Vec<_> = functions.collect();
         let indices = functions.iter().enumerate();
-        let indices = indices.map(|(index, (_, settings))| (settings.name.clone(), index));
+        let indices = indices.map(|(index, (runner, _))| (runner.function.id.clone(), index));
+        let indices = indices.collect();
         let settings = MachineSettings {
             processes: options.processes,
             idle: options.idle,
             freeze: options.faults.freeze,
         };
-        let functions_by_id = indices.collect();
         let driver = Driver::new(settings, functions, options.open_files);
         let mut ticker = JoinSet::new();
         ticker.spawn(driver.clone().tick());
         Arc::new(Self {
-            functions: functions_by_id,
+            functions: indices,
             driver,
             _ticker: ticker,
             drain: options.drain,

@@ -14,25 +14,22 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use super::logs::FunctionLog;
-use super::machine::{
-    Action, FunctionSettings, Input, InvocationId, Machine, MachineSettings, ProcessId, Reply,
-};
+use super::machine::{Action, Input, InvocationId, Machine, MachineSettings, ProcessId};
 use super::process::signal;
 use super::reaper::Reaper;
-use crate::clock::epoch_ms;
-use crate::observation::{Ended, Failure, FunctionObserver};
+use crate::observation::FunctionObserver;
 use crate::supervision::Component;
 use crate::waiting::until;
 use sam_template::model::Function;
 
-use self::invocations::Accepted;
+use self::invocations::PendingInvocation;
 
 pub(super) use instance::Instance;
 pub(super) use invocations::Assignment;
@@ -68,7 +65,7 @@ struct State {
     sleeps_until: Option<Instant>,
 }
 
-/// The machine of a host's functions, and what it acts upon.
+/// The machine, and what its actions change.
 #[derive(Debug)]
 pub(super) struct Driver {
     runners: Vec<Runner>,
@@ -77,7 +74,7 @@ pub(super) struct Driver {
     reaper: Arc<Reaper>,
     runtime: Handle,
     state: Mutex<State>,
-    invocations: Mutex<HashMap<InvocationId, Accepted>>,
+    invocations: Mutex<HashMap<InvocationId, PendingInvocation>>,
     started: Mutex<HashMap<ProcessId, Started>>,
     /// Wakes the ticker: something is due earlier.
     earlier: Notify,
@@ -90,20 +87,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Driver {
-    /// Must be called within a tokio runtime.
+    /// `functions`: each with its concurrency limit. Must be called within a tokio runtime.
     pub(super) fn new(
         settings: MachineSettings,
-        functions: Vec<(Runner, FunctionSettings)>,
+        functions: Vec<(Runner, usize)>,
         open_files: Option<u64>,
     ) -> Arc<Self> {
-        let (runners, functions): (Vec<_>, Vec<_>) = functions.into_iter().unzip();
+        let limited = functions.iter();
+        let limited = limited.map(|(runner, limit)| (runner.function.clone(), *limit));
+        let machine = Machine::new(settings, limited, Instant::now());
+        let runners = functions.into_iter().map(|(runner, _)| runner).collect();
         Arc::new(Self {
             runners,
             open_files,
             reaper: Arc::new(Reaper::start()),
             runtime: Handle::current(),
             state: Mutex::new(State {
-                machine: Machine::new(settings, functions, Instant::now()),
+                machine,
                 executing: false,
                 sleeps_until: None,
             }),
@@ -211,7 +211,20 @@ impl Driver {
                 lock(&self.started).remove(&id);
                 self.ended.notify_waiters();
             }
-            Action::Reply(reply) => self.reply(reply),
+            Action::Reply {
+                function,
+                invocation,
+                records,
+                result,
+                duration,
+                init,
+            } => {
+                let accepted = lock(&self.invocations).remove(&invocation);
+                if let Some(accepted) = accepted {
+                    let observer = &self.runners[function].observer;
+                    accepted.reply(observer, records, result, duration, init);
+                }
+            }
             Action::Forget(invocation) => drop(lock(&self.invocations).remove(&invocation)),
             Action::Log(function, request_id, line) => {
                 self.runners[function].log.write(request_id.as_ref(), line);
@@ -222,7 +235,18 @@ impl Driver {
                 function = self.runners[function].function.id,
                 "a process cannot be started: {why}. Its events are throttled and retried"
             ),
-            Action::Fault(function, why, pause) => self.report_fault(function, &why, pause),
+            Action::Fault(function, why, pause) => {
+                let Runner { function, part, .. } = &self.runners[function];
+                let why = format!("the supervisor of a process of {}: {why}", function.id);
+                part.ended(&why);
+                tracing::error!(
+                    alarm = "instance_task_ended",
+                    part = part.name(),
+                    "{why}. Its invocations in flight count as not tried; the next process may \
+                     start in {} ms",
+                    pause.as_millis()
+                );
+            }
             Action::Recovered(function) => self.runners[function].part.started(Instant::now()),
         }
     }
@@ -233,41 +257,5 @@ impl Driver {
         for one in signals {
             pid.inspect(|pid| signal(*pid, *one));
         }
-    }
-
-    fn reply(&self, reply: Reply) {
-        if let (Some(run), Ok(outcome)) = (reply.run, &reply.result) {
-            let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
-            let error = outcome.error();
-            self.runners[reply.function].observer.ended(Ended {
-                at_ms: epoch_ms(SystemTime::now()),
-                function: String::new(),
-                request_id: run.request_id.to_string(),
-                records: run.records,
-                duration_ms: ms(run.duration),
-                init_ms: run.init.map(ms),
-                error: error.map(|error| Failure::new(&error.error_type, &error.message)),
-            });
-        }
-        let accepted = lock(&self.invocations).remove(&reply.invocation);
-        if let Some(accepted) = accepted {
-            // the receiver is gone where the caller gave up
-            let _ = accepted.reply.send(reply.result);
-        }
-    }
-
-    fn report_fault(&self, function: usize, why: &str, pause: Duration) {
-        let runner = &self.runners[function];
-        let why = format!(
-            "the supervisor of a process of {}: {why}",
-            runner.function.id
-        );
-        runner.part.ended(&why);
-        tracing::error!(
-            alarm = "instance_task_ended",
-            part = runner.part.name(),
-            "{why}. Its invocations in flight count as not tried; the next process may start in {} ms",
-            pause.as_millis()
-        );
     }
 }

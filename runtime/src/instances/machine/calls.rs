@@ -157,7 +157,7 @@ impl Machine {
 
     fn deliver(&mut self, id: ProcessId, job: Job) {
         let started = self.now;
-        let deadline = started + self.functions[id.function].settings.timeout;
+        let deadline = started + self.functions[id.function].function.timeout;
         let state = &mut self.functions[id.function];
         let Some(process) = state.processes.get_mut(&id.number) else {
             return;

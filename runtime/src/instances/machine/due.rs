@@ -59,7 +59,7 @@ impl Machine {
             Phase::Running if process.is_ready() => self.check_ready(id),
             Phase::Running if process.pid.is_none() => {}
             Phase::Running => {
-                let timeout = self.functions[id.function].settings.timeout;
+                let timeout = self.functions[id.function].function.timeout;
                 let limit = if is_repeated { timeout } else { INIT_TIMEOUT };
                 if now < since + limit {
                     self.wake_at(since + limit);
@@ -72,7 +72,7 @@ impl Machine {
 
     fn check_ready(&mut self, id: ProcessId) {
         let now = self.now;
-        let timeout = self.functions[id.function].settings.timeout;
+        let timeout = self.functions[id.function].function.timeout;
         let Some(process) = self.process(id) else {
             return;
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Machine;
 use super::due::INIT_TIMEOUT;
-use super::events::{Action, ProcessId, Run};
+use super::events::{Action, ProcessId};
 use super::process::{InFlight, Phase};
 use crate::instances::failure::End;
 use crate::instances::records::{LogLine, PhaseStatus};
@@ -121,13 +121,7 @@ impl Machine {
             return;
         };
         let outcome = outcome(&job.request_id);
-        let run = Run {
-            request_id: job.request_id.clone(),
-            records: 0,
-            duration: Duration::ZERO,
-            init: None,
-        };
-        self.reply(function, job, Ok(outcome), Some(run));
+        self.reply(function, job, Ok(outcome), Duration::ZERO, None);
     }
 
     /// Starts a process in place of one that ended if queued jobs need it: after a pause if the
@@ -166,13 +160,7 @@ impl Machine {
             Outcome::Answer(body) => body.len(),
             Outcome::Error(error) | Outcome::Interrupted(error) => error.body.len(),
         };
-        let run = Run {
-            request_id: request_id.clone(),
-            records: job.records,
-            duration,
-            init,
-        };
-        self.reply(function, job, Ok(outcome), Some(run));
+        self.reply(function, job, Ok(outcome), duration, init);
         let end = LogLine::End {
             duration,
             status: status.clone(),
@@ -182,7 +170,7 @@ impl Machine {
         let report = LogLine::Report {
             duration,
             init,
-            memory_mb: self.functions[function].settings.memory_mb,
+            memory_mb: self.functions[function].function.memory_mb,
             pid,
             status,
         };

@@ -81,7 +81,15 @@ pub(in crate::instances) enum Action {
     Kill(ProcessId),
     /// The process is forgotten.
     Ended(ProcessId),
-    Reply(Reply),
+    /// Answer the invocation; an outcome is observed, too.
+    Reply {
+        function: usize,
+        invocation: InvocationId,
+        records: usize,
+        result: JobResult,
+        duration: Duration,
+        init: Option<Duration>,
+    },
     /// The invocation needs no answer.
     Forget(InvocationId),
     /// Write a line of the function's log, for a request.
@@ -94,24 +102,4 @@ pub(in crate::instances) enum Action {
     Fault(usize, String, Duration),
     /// Report that processes start again after [`Action::Fault`].
     Recovered(usize),
-}
-
-/// The answer to an invocation.
-#[derive(Debug)]
-pub(in crate::instances) struct Reply {
-    pub(in crate::instances) function: usize,
-    pub(in crate::instances) invocation: InvocationId,
-    pub(in crate::instances) result: JobResult,
-    /// What to observe.
-    pub(in crate::instances) run: Option<Run>,
-}
-
-/// What is observed of an invocation besides its outcome.
-#[derive(Debug)]
-pub(in crate::instances) struct Run {
-    pub(in crate::instances) request_id: Arc<str>,
-    pub(in crate::instances) records: usize,
-    pub(in crate::instances) duration: Duration,
-    /// Initialisation before it.
-    pub(in crate::instances) init: Option<Duration>,
 }

@@ -1,48 +1,14 @@
 //! The state of one function: its queue, its processes, its limits.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::events::{Job, JobResult};
-use super::process::Process;
+use super::process::ProcessState;
 use crate::instances::stats::FunctionStats;
 use crate::invocation::{ConcurrencyLimit, Outcome, Rejected};
 use crate::supervision::Backoff;
-
-/// What differs between functions.
-#[derive(Debug)]
-pub(in crate::instances) struct FunctionSettings {
-    /// Logical id.
-    pub(in crate::instances) name: String,
-    pub(in crate::instances) timeout: Duration,
-    pub(in crate::instances) memory_mb: u32,
-    /// Processes at one time at most.
-    pub(in crate::instances) limit: usize,
-    /// `ReservedConcurrentExecutions` of the template.
-    pub(in crate::instances) reserved: Option<u32>,
-}
-
-/// Counts since the host started.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    invocations: u64,
-    errors: u64,
-    throttles: u64,
-    pub(super) cold_starts: u64,
-}
-
-impl Counters {
-    pub(super) fn add(&mut self, result: &JobResult) {
-        match result {
-            Ok(outcome) => {
-                self.invocations += 1;
-                self.errors += u64::from(matches!(outcome, Outcome::Error(_)));
-            }
-            Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. }) => self.throttles += 1,
-            Err(_) => {}
-        }
-    }
-}
+use sam_template::model::Function;
 
 /// The host could not start a process, and none has started since.
 #[derive(Debug)]
@@ -56,33 +22,46 @@ pub(super) struct Shortage {
 
 #[derive(Debug)]
 pub(super) struct FunctionState {
-    pub(super) settings: FunctionSettings,
+    pub(super) function: Function,
     pub(super) limit: usize,
     /// Processes by number, once for each call that waits. Last in, first out: the warmest works,
     /// the others may become idle and end.
     pub(super) idle: Vec<u64>,
     /// First in, first out.
     pub(super) queue: VecDeque<Job>,
-    pub(super) processes: BTreeMap<u64, Process>,
+    pub(super) processes: BTreeMap<u64, ProcessState>,
     pub(super) last_number: u64,
     pub(super) shortage: Option<Shortage>,
     /// Pauses after faults of the host.
     pub(super) backoff: Backoff,
-    pub(super) counters: Counters,
+    /// Counts since the host started.
+    pub(super) counts: FunctionStats,
 }
 
 impl FunctionState {
-    pub(super) fn new(settings: FunctionSettings) -> Self {
+    pub(super) fn new((function, limit): (Function, usize)) -> Self {
         Self {
-            limit: settings.limit,
-            settings,
+            function,
+            limit,
             idle: Vec::new(),
             queue: VecDeque::new(),
             processes: BTreeMap::new(),
             last_number: 0,
             shortage: None,
             backoff: Backoff::default(),
-            counters: Counters::default(),
+            counts: FunctionStats::default(),
+        }
+    }
+
+    /// Counts the answer to an invocation.
+    pub(super) fn count(&mut self, result: &JobResult) {
+        match result {
+            Ok(outcome) => {
+                self.counts.invocations += 1;
+                self.counts.errors += u64::from(matches!(outcome, Outcome::Error(_)));
+            }
+            Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. }) => self.counts.throttles += 1,
+            Err(_) => {}
         }
     }
 
@@ -94,7 +73,7 @@ impl FunctionState {
 
     /// So many jobs are more than the processes that will soon call for one.
     pub(super) fn is_uncovered(&self, jobs: usize) -> bool {
-        let expected = |process: &&Process| !process.is_ready() || process.return_by.is_some();
+        let expected = |process: &&ProcessState| !process.is_ready() || process.return_by.is_some();
         jobs > self.processes.values().filter(expected).count()
     }
 
@@ -124,7 +103,7 @@ impl FunctionState {
     pub(super) fn surplus(&self) -> Vec<u64> {
         let mut surplus = Vec::new();
         for number in &self.idle {
-            let busy = self.processes.get(number).is_none_or(Process::is_busy);
+            let busy = self.processes.get(number).is_none_or(ProcessState::is_busy);
             if surplus.len() + self.limit < self.processes.len()
                 && !busy
                 && !surplus.contains(number)
@@ -143,32 +122,29 @@ impl FunctionState {
 
     pub(super) fn no_capacity(&self, why: String) -> Rejected {
         Rejected::NoCapacity {
-            function: self.settings.name.clone(),
+            function: self.function.id.clone(),
             why,
         }
     }
 
     pub(super) fn throttled(&self) -> Rejected {
         Rejected::Throttled(ConcurrencyLimit {
-            function: self.settings.name.clone(),
+            function: self.function.id.clone(),
             limit: self.limit,
-            reserved: self.settings.reserved.map(|limit| limit as usize) == Some(self.limit),
+            reserved: self.function.concurrency.map(|limit| limit as usize) == Some(self.limit),
         })
     }
 
     pub(super) fn stats(&self, now: Instant) -> FunctionStats {
         let processes = self.processes.iter();
         FunctionStats {
-            function: self.settings.name.clone(),
-            invocations: self.counters.invocations,
-            errors: self.counters.errors,
-            throttles: self.counters.throttles,
-            cold_starts: self.counters.cold_starts,
+            function: self.function.id.clone(),
             queued: self.queue.len(),
             limit: self.limit,
             instances: processes
                 .map(|(number, process)| process.stats(*number, now))
                 .collect(),
+            ..self.counts.clone()
         }
     }
 }

@@ -17,6 +17,8 @@ mod ends;
 mod events;
 mod function;
 #[cfg(test)]
+mod model_for_tests;
+#[cfg(test)]
 mod model_tests;
 mod process;
 mod room;
@@ -28,12 +30,12 @@ use std::time::{Duration, Instant};
 use super::records::LogLine;
 use super::stats::FunctionStats;
 use crate::invocation::Rejected;
+use sam_template::model::Function;
 
 use self::function::FunctionState;
-use self::process::Process;
+use self::process::ProcessState;
 
-pub(super) use events::{Action, Input, InvocationId, Job, JobResult, ProcessId, Reply, Run};
-pub(super) use function::FunctionSettings;
+pub(super) use events::{Action, Input, InvocationId, Job, JobResult, ProcessId};
 pub(super) use process::NotRegistered;
 
 /// What all functions share.
@@ -69,14 +71,15 @@ pub(super) struct Machine {
 }
 
 impl Machine {
+    /// `functions`: each with its concurrency limit.
     pub(super) fn new(
         settings: MachineSettings,
-        functions: impl IntoIterator<Item = FunctionSettings>,
+        functions: impl Iterator<Item = (Function, usize)>,
         now: Instant,
     ) -> Self {
         Self {
             settings,
-            functions: functions.into_iter().map(FunctionState::new).collect(),
+            functions: functions.map(FunctionState::new).collect(),
             running: 0,
             waiting: VecDeque::new(),
             drain: None,
@@ -141,7 +144,7 @@ impl Machine {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
-    fn process(&mut self, id: ProcessId) -> Option<&mut Process> {
+    fn process(&mut self, id: ProcessId) -> Option<&mut ProcessState> {
         self.functions[id.function].processes.get_mut(&id.number)
     }
 
@@ -151,19 +154,27 @@ impl Machine {
             .push_back(Action::Log(function, request_id, line));
     }
 
-    /// Answers an invocation. `run`: what to observe of it; `None` if it was rejected.
-    fn reply(&mut self, function: usize, job: Job, result: JobResult, run: Option<Run>) {
-        self.functions[function].counters.add(&result);
-        self.actions.push_back(Action::Reply(Reply {
+    fn reply(
+        &mut self,
+        function: usize,
+        job: Job,
+        result: JobResult,
+        duration: Duration,
+        init: Option<Duration>,
+    ) {
+        self.functions[function].count(&result);
+        self.actions.push_back(Action::Reply {
             function,
             invocation: job.id,
+            records: job.records,
             result,
-            run,
-        }));
+            duration,
+            init,
+        });
     }
 
     fn reject(&mut self, function: usize, job: Job, why: Rejected) {
-        self.reply(function, job, Err(why), None);
+        self.reply(function, job, Err(why), Duration::ZERO, None);
     }
 
     /// Changes the concurrency limit. A busy process above it ends with its next call.

@@ -61,7 +61,7 @@ pub(super) struct InFlight {
 }
 
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct ProcessState {
     pub(super) phase: Phase,
     /// `None` until the executable runs.
     pub(super) pid: Option<u32>,
@@ -89,7 +89,7 @@ pub(super) struct Process {
     pub(super) errors: u64,
 }
 
-impl Process {
+impl ProcessState {
     pub(super) fn new(phase: Phase, now: Instant) -> Self {
         Self {
             phase,
@@ -184,12 +184,12 @@ impl Process {
 
 /// What the calls of a process need to know before they are answered.
 impl Machine {
-    fn read(&self, id: ProcessId) -> Option<&Process> {
+    fn read(&self, id: ProcessId) -> Option<&ProcessState> {
         self.functions[id.function].processes.get(&id.number)
     }
 
     pub(in crate::instances) fn is_ready(&self, id: ProcessId) -> bool {
-        self.read(id).is_some_and(Process::is_ready)
+        self.read(id).is_some_and(ProcessState::is_ready)
     }
 
     /// The invocation in flight that an answer belongs to. `None`: the answer is late, or the

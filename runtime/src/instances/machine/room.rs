@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Machine;
 use super::events::{Action, ProcessId};
 use super::function::Shortage;
-use super::process::{Phase, Process};
+use super::process::{Phase, ProcessState};
 use crate::instances::failure::End;
 use crate::supervision::Backoff;
 
@@ -37,7 +37,7 @@ impl Machine {
         let state = &mut self.functions[function];
         state.last_number += 1;
         let number = state.last_number;
-        let process = Process::new(Phase::Paused(start), self.now);
+        let process = ProcessState::new(Phase::Paused(start), self.now);
         state.processes.insert(number, process);
         if at.is_some() {
             self.wake_at(start);
@@ -93,7 +93,7 @@ impl Machine {
             process.phase = Phase::Running;
             process.since = now;
         }
-        self.functions[id.function].counters.cold_starts += 1;
+        self.functions[id.function].counts.cold_starts += 1;
         self.actions.push_back(Action::Start(id));
     }
 
