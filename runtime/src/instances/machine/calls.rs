@@ -64,10 +64,10 @@ impl Machine {
             return;
         };
         process.pid = Some(pid);
-        process.since = now;
+        process.since = Some(now);
         process.extensions.clear();
         process.early_calls = 0;
-        if process.is_ending() {
+        if process.end().is_some() {
             self.actions.push_back(Action::Kill(id));
         }
         self.log(id.function, None, LogLine::InitStart);
@@ -99,16 +99,16 @@ impl Machine {
         };
         let calls = process.early_calls;
         let mut extensions = process.extensions.values();
-        if process.is_ending() || calls == 0 || !extensions.all(|extension| extension.ready) {
+        if process.end().is_some() || calls == 0 || !extensions.all(|extension| extension.ready) {
             return;
         }
         process.early_calls = 0;
         let events = waiting + calls + process.in_flight.len();
         process.concurrency = process.concurrency.max(events);
-        process.idle_since = now;
+        process.idle_since = Some(now);
         process.return_by = None;
         if !process.is_ready() {
-            let duration = now.saturating_duration_since(process.since);
+            let duration = now.saturating_duration_since(process.since.unwrap_or(now));
             process.init = Some(duration);
             process.ready_since = Some(now);
             let status = PhaseStatus::Success;
@@ -130,7 +130,7 @@ impl Machine {
         let Some(process) = state.processes.get(&id.number) else {
             return;
         };
-        if process.is_ending() {
+        if process.end().is_some() {
             return;
         }
         if (draining || state.processes.len() > state.limit) && !process.is_busy() {
@@ -146,9 +146,9 @@ impl Machine {
         let freeze = self.settings.freeze;
         if let Some(process) = self.process(id)
             && freeze
-            && process.concurrency == 1
+            && process.concurrency <= 1
             && !process.is_busy()
-            && !process.is_ending()
+            && process.end().is_none()
         {
             process.frozen = true;
             self.actions.push_back(Action::Freeze(id));
@@ -198,7 +198,7 @@ impl Machine {
         };
         let entry = process.in_flight.get(invocation);
         let late_kill = entry.is_some_and(|entry| entry.job.kill == Some(Kill::Late));
-        if late_kill || process.is_killed() {
+        if late_kill || matches!(process.end(), Some(End::Killed)) {
             // the plan kills the process with its answer, which is lost
             return self.end(id, End::Killed);
         }
@@ -206,7 +206,7 @@ impl Machine {
         let Some(entry) = process.finish(invocation, &outcome, now) else {
             return;
         };
-        if !process.is_ending() {
+        if process.end().is_none() {
             process.return_by = Some(now + RETURN_TIMEOUT);
             self.wake_at(now + RETURN_TIMEOUT);
         }

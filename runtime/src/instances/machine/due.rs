@@ -37,34 +37,30 @@ impl Machine {
         let Some(process) = self.process(id) else {
             return;
         };
-        let (since, is_repeated) = (process.since, process.is_repeated);
-        match process.phase {
-            Phase::Paused(start) if now < start => self.wake_at(start),
+        match &mut process.phase {
+            Phase::Paused(at) | Phase::Waiting(at) | Phase::Ending(_, Some(at)) if now < *at => {
+                let at = *at;
+                self.wake_at(at);
+            }
             Phase::Paused(_) => {
                 self.actions.push_back(Action::Recovered(id.function));
                 self.request_room(id);
             }
-            Phase::Waiting { give_up, .. } if now < give_up => self.wake_at(give_up),
-            Phase::Waiting { .. } => self.give_up_room(id),
-            Phase::Ending { kill_at: None, .. } => {}
-            Phase::Ending {
-                kill_at: Some(at), ..
-            } if now < at => self.wake_at(at),
-            Phase::Ending {
-                ref mut kill_at, ..
-            } => {
-                *kill_at = None;
-                self.actions.push_back(Action::Kill(id));
+            Phase::Waiting(_) => self.give_up_room(id),
+            Phase::Ending(_, kill_at) => {
+                if kill_at.take().is_some() {
+                    self.actions.push_back(Action::Kill(id));
+                }
             }
             Phase::Running if process.is_ready() => self.check_ready(id),
-            Phase::Running if process.pid.is_none() => {}
             Phase::Running => {
+                let (since, is_repeated) = (process.since, process.is_repeated);
                 let timeout = self.functions[id.function].function.timeout;
                 let limit = if is_repeated { timeout } else { INIT_TIMEOUT };
-                if now < since + limit {
-                    self.wake_at(since + limit);
-                } else {
-                    self.end(id, End::TimedOut(timeout));
+                match since.map(|since| since + limit) {
+                    Some(at) if now < at => self.wake_at(at),
+                    Some(_) => self.end(id, End::TimedOut(timeout)),
+                    None => {}
                 }
             }
         }
@@ -90,7 +86,7 @@ impl Machine {
                 )
             })
             .collect();
-        if !late.is_empty() && process.concurrency == 1 {
+        if !late.is_empty() && process.concurrency <= 1 {
             return self.end(id, End::TimedOut(timeout));
         }
         for (invocation, outcome) in late {
@@ -113,7 +109,7 @@ impl Machine {
         let Some(process) = self.process(id) else {
             return;
         };
-        let idle_until = process.idle_since + idle;
+        let idle_until = process.idle_since.unwrap_or(now) + idle;
         match process.return_by {
             Some(at) if now < at => self.wake_at(at),
             Some(_) => {

@@ -38,13 +38,13 @@ impl Machine {
         process.return_by = None;
         let starts_again = process.starts_again();
         match &mut process.phase {
-            Phase::Paused(_) | Phase::Waiting { .. } => self.withdraw(id),
-            Phase::Ending { why: first, .. } if starts_again => *first = why,
-            Phase::Ending { .. } => {}
+            Phase::Paused(_) | Phase::Waiting(_) => self.withdraw(id),
+            Phase::Ending(first, _) if starts_again => *first = why,
+            Phase::Ending(..) => {}
             Phase::Running => {
                 let graceful = matches!(why, End::Stopped) && !process.extensions.is_empty();
                 let kill_at = graceful.then(|| now + GRACE);
-                process.phase = Phase::Ending { why, kill_at };
+                process.phase = Phase::Ending(why, kill_at);
                 // without a pid it ends as soon as it has started
                 if process.pid.is_some() {
                     let end = if graceful {
@@ -69,7 +69,7 @@ impl Machine {
         let starts_again = process.starts_again() && !reported.is_of_host();
         let why = match std::mem::replace(&mut process.phase, Phase::Running) {
             _ if starts_again => return self.start_again(id),
-            Phase::Ending { why, .. } if !reported.is_of_host() => why,
+            Phase::Ending(why, _) if !reported.is_of_host() => why,
             _ => reported,
         };
         let state = &mut self.functions[id.function];
@@ -107,7 +107,7 @@ impl Machine {
     fn start_again(&mut self, id: ProcessId) {
         if let Some(process) = self.process(id) {
             process.is_repeated = true;
-            process.pid = None;
+            (process.pid, process.since) = (None, None);
         }
         let (duration, status) = (INIT_TIMEOUT, PhaseStatus::Timeout);
         self.log(id.function, None, LogLine::InitEnd { duration, status });

@@ -33,10 +33,23 @@ use crate::invocation::Rejected;
 use sam_template::model::Function;
 
 use self::function::FunctionState;
-use self::process::ProcessState;
+use self::process::{Extension, ProcessState};
 
 pub(super) use events::{Action, Input, InvocationId, Job, JobResult, ProcessId};
-pub(super) use process::NotRegistered;
+
+/// Extensions of one process at most (Lambda's limit).
+const MAX_EXTENSIONS: usize = 10;
+
+/// Why an extension is not registered, with the messages of AWS's emulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotRegistered {
+    #[error("Extension registration closed already")]
+    Closed,
+    #[error("Extension with this name already registered")]
+    NameTaken,
+    #[error("Extension limit ({MAX_EXTENSIONS}) reached")]
+    TooMany,
+}
 
 /// What all functions share.
 #[derive(Debug, Clone, Copy)]
@@ -216,5 +229,77 @@ impl Machine {
             })
         });
         ids.collect()
+    }
+}
+
+/// What the calls of a process need before they are answered.
+impl Machine {
+    fn read(&self, id: ProcessId) -> Option<&ProcessState> {
+        self.functions[id.function].processes.get(&id.number)
+    }
+
+    pub(super) fn is_ready(&self, id: ProcessId) -> bool {
+        self.read(id).is_some_and(ProcessState::is_ready)
+    }
+
+    /// The invocation in flight that an answer belongs to. `None`: the answer is late, or the
+    /// second one.
+    pub(super) fn in_flight(
+        &self,
+        id: ProcessId,
+        request_id: &str,
+        invocation: Option<&str>,
+    ) -> Option<InvocationId> {
+        let mut entries = self.read(id)?.in_flight.iter();
+        let found = entries.find(|(known, entry)| {
+            *entry.job.request_id == *request_id && invocation.is_none_or(|id| *id == ***known)
+        });
+        found.map(|(id, _)| id.clone())
+    }
+
+    /// The request that a line of output most likely belongs to: the only one in flight, else the
+    /// last one. (A pipe is read later than the answer that followed what was written to it.)
+    pub(super) fn current_request(&self, id: ProcessId) -> Option<Arc<str>> {
+        let process = self.read(id)?;
+        let mut in_flight = process.in_flight.values();
+        match (in_flight.next(), in_flight.next()) {
+            (None, _) => process.last_request.clone(),
+            (Some(entry), None) => Some(entry.job.request_id.clone()),
+            (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// Whether a registered extension has requested its first event.
+    pub(super) fn extension(&self, id: ProcessId, extension: &str) -> Option<bool> {
+        let extension = self.read(id)?.extensions.get(extension)?;
+        Some(extension.ready)
+    }
+
+    /// Registers an extension under a new identifier. Once initialisation has ended this fails,
+    /// unless the request was `sent_before`: a runtime library may register and request its first
+    /// event on two connections at the same time.
+    pub(super) fn register(
+        &mut self,
+        id: ProcessId,
+        name: String,
+        identifier: String,
+        sent_before: Option<Instant>,
+    ) -> Result<(), NotRegistered> {
+        let process = self.process(id).ok_or(NotRegistered::Closed)?;
+        if let Some(ready) = process.ready_since
+            && sent_before.is_none_or(|sent| sent > ready)
+        {
+            return Err(NotRegistered::Closed);
+        }
+        if process.extensions.len() >= MAX_EXTENSIONS {
+            return Err(NotRegistered::TooMany);
+        }
+        let mut known = process.extensions.values();
+        if known.any(|extension| extension.name == name) {
+            return Err(NotRegistered::NameTaken);
+        }
+        let extension = Extension { name, ready: false };
+        process.extensions.insert(identifier, extension);
+        Ok(())
     }
 }

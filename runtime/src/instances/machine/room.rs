@@ -33,35 +33,38 @@ impl Machine {
     }
 
     pub(super) fn announce(&mut self, function: usize, at: Option<Instant>) {
-        let start = at.unwrap_or(self.now);
         let state = &mut self.functions[function];
         state.last_number += 1;
         let number = state.last_number;
-        let process = ProcessState::new(Phase::Paused(start), self.now);
+        let process = ProcessState {
+            phase: Phase::Paused(at.unwrap_or(self.now)),
+            ..ProcessState::default()
+        };
         state.processes.insert(number, process);
-        if at.is_some() {
-            self.wake_at(start);
-        } else {
-            self.request_room(ProcessId { function, number });
+        match at {
+            Some(at) => self.wake_at(at),
+            None => self.request_room(ProcessId { function, number }),
         }
     }
 
     /// Has the process start when there is room for one more.
     pub(super) fn request_room(&mut self, id: ProcessId) {
-        let give_up = self.now + IDLE_WAIT;
-        if let Some(process) = self.process(id) {
-            process.phase = Phase::Waiting {
-                give_up,
-                promised: false,
-            };
-        }
-        self.wake_at(give_up);
         self.waiting.push_back(id);
+        self.wait_for_room(id, IDLE_WAIT);
         self.make_room();
+    }
+
+    fn wait_for_room(&mut self, id: ProcessId, time: Duration) {
+        let give_up = self.now + time;
+        self.wake_at(give_up);
+        if let Some(process) = self.process(id) {
+            process.phase = Phase::Waiting(give_up);
+        }
     }
 
     /// Starts processes that wait, and ends idle ones for those that there is no room for.
     pub(super) fn make_room(&mut self) {
+        let mut short = 0;
         for id in self.waiting.clone() {
             if !self.functions[id.function].keeps_start() {
                 self.withdraw(id);
@@ -69,29 +72,27 @@ impl Machine {
                 self.waiting.retain(|waiting| *waiting != id);
                 self.running += 1;
                 self.start(id);
-            } else if !self.is_promised(id) && self.end_longest_idle() {
-                let give_up = self.now + END_WAIT;
-                if let Some(process) = self.process(id) {
-                    process.phase = Phase::Waiting {
-                        give_up,
-                        promised: true,
-                    };
+            } else {
+                short += 1;
+                if self.ending() < short && self.end_longest_idle() {
+                    self.wait_for_room(id, END_WAIT);
                 }
-                self.wake_at(give_up);
             }
         }
     }
 
-    fn is_promised(&mut self, id: ProcessId) -> bool {
-        let phase = self.process(id).map(|process| &process.phase);
-        matches!(phase, Some(Phase::Waiting { promised: true, .. }))
+    /// Processes that will soon leave room for others.
+    fn ending(&self) -> usize {
+        let processes = self
+            .functions
+            .iter()
+            .flat_map(|state| state.processes.values());
+        processes.filter(|process| process.end().is_some()).count()
     }
 
     fn start(&mut self, id: ProcessId) {
-        let now = self.now;
         if let Some(process) = self.process(id) {
             process.phase = Phase::Running;
-            process.since = now;
         }
         self.functions[id.function].counts.cold_starts += 1;
         self.actions.push_back(Action::Start(id));
