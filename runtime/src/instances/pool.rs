@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 
 use super::driver::{Driver, Runner};
 use super::logs::Logs;
@@ -67,11 +66,7 @@ impl Default for PoolOptions {
 /// Runs functions as processes.
 #[derive(Debug)]
 pub struct Pool {
-    /// Index of each function in the driver, by logical id.
-    functions: BTreeMap<String, usize>,
     driver: Arc<Driver>,
-    /// Applies what is due. Dropping the set ends the task.
-    _ticker: JoinSet<()>,
     drain: Duration,
     faults: FaultPlan,
     /// Invocations received, for the plan of faults.
@@ -86,39 +81,28 @@ impl Pool {
         executables: &BTreeMap<String, PathBuf>,
         options: &PoolOptions,
     ) -> Arc<Self> {
-        let functions = app.functions.values().filter_map(|function| {
+        let runners = app.functions.values().filter_map(|function| {
             let executable = executables.get(&function.id)?.clone();
             let part = options.parts.component(format!("function {}", function.id));
             part.started(Instant::now());
-            let limit = function
-                .concurrency
-                .map_or(options.default_concurrency, |limit| limit as usize);
-            let runner = Runner {
+            let reserved = function.concurrency.map(|limit| limit as usize);
+            Some(Runner {
                 executable,
+                limit: reserved.unwrap_or(options.default_concurrency),
                 log: options.logs.of(&function.id, &function.logging),
                 observer: options.observations.of(&function.id),
                 part,
                 freed: Notify::new(),
                 function: function.clone(),
-            };
-            Some((runner, limit))
+            })
         });
-        let functions: Vec<_> = functions.collect();
-        let indices = functions.iter().enumerate();
-        let indices = indices.map(|(index, (runner, _))| (runner.function.id.clone(), index));
-        let indices = indices.collect();
         let settings = MachineSettings {
             processes: options.processes,
             idle: options.idle,
             freeze: options.faults.freeze,
         };
-        let driver = Driver::new(settings, functions, options.open_files);
-        let mut ticker = JoinSet::new();
-        ticker.spawn(driver.clone().tick());
         Arc::new(Self {
-            functions: indices,
-            driver,
-            _ticker: ticker,
+            driver: Driver::new(settings, runners.collect(), options.open_files),
             drain: options.drain,
             faults: options.faults,
             received: AtomicU64::new(0),
@@ -135,23 +119,24 @@ impl Pool {
     /// Changes the concurrency limit of a function. Instances above it stop once they are idle.
     /// False: there is no such function.
     pub fn set_limit(&self, function: &str, limit: NonZeroUsize) -> bool {
-        let function = self.functions.get(function);
+        let function = self.driver.index(function);
         function
-            .map(|function| self.driver.apply(Input::Limit(*function, limit.get())))
+            .map(|function| self.driver.apply(Input::Limit(function, limit.get())))
             .is_some()
     }
 
     /// Refuses new invocations, waits for those in flight (at most [`PoolOptions::drain`]), then
     /// ends every process.
     pub async fn shutdown(&self) {
-        self.driver.drain(self.drain).await;
+        self.driver.drain(self.drain);
+        self.driver.drained().await;
     }
 }
 
 impl Drop for Pool {
     /// Without a shutdown before, ends every process at once.
     fn drop(&mut self) {
-        self.driver.apply(Input::Drain(Instant::now()));
+        self.driver.drain(Duration::ZERO);
     }
 }
 
@@ -182,8 +167,8 @@ impl Invoke for Pool {
 
     async fn ready(&self, function: &str) {
         // the invocation reports an unknown function
-        if let Some(function) = self.functions.get(function) {
-            self.driver.available(*function).await;
+        if let Some(function) = self.driver.index(function) {
+            self.driver.available(function).await;
         }
     }
 }
@@ -196,7 +181,7 @@ impl Pool {
         wait_for_slot: bool,
         kill: Option<Kill>,
     ) -> Result<Response, Rejected> {
-        let Some(function) = self.functions.get(&request.function) else {
+        let Some(function) = self.driver.index(&request.function) else {
             return Err(Rejected::NotFound(request.function));
         };
         if request.records == 0 && request.payload.len() > MAX_PAYLOAD {
@@ -206,7 +191,7 @@ impl Pool {
         let outcome = self
             .driver
             .invoke(
-                *function,
+                function,
                 request_id.as_str().into(),
                 request,
                 wait_for_slot,

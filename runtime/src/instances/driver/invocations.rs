@@ -131,17 +131,13 @@ impl Driver {
                     deadline_ms: epoch_ms(SystemTime::now() + runner.function.timeout),
                 },
             );
-            match undelivered {
-                Some(assignment) => {
-                    accepted.request = Some(assignment.request);
-                    self.apply(Input::Undelivered(id, invocation.clone()));
-                }
-                None => {
-                    if let Some(begun) = begun {
-                        begun.notify_one();
-                    }
-                    runner.log.write(Some(&accepted.request_id), LogLine::Start);
-                }
+            if let Some(assignment) = undelivered {
+                accepted.request = Some(assignment.request);
+                self.apply(Input::Undelivered(id, invocation.clone()));
+            } else {
+                begun.inspect(|begun| begun.notify_one());
+                let log = &runner.log;
+                log.write(Some(&accepted.request_id), LogLine::Start);
             }
         }
         // no reply is executed before this action has ended

@@ -39,6 +39,8 @@ pub(super) use invocations::Assignment;
 pub(super) struct Runner {
     pub(super) function: Function,
     pub(super) executable: PathBuf,
+    /// The concurrency limit at the start.
+    pub(super) limit: usize,
     pub(super) log: FunctionLog,
     pub(super) observer: FunctionObserver,
     /// Its processes, as a component of the host.
@@ -76,8 +78,8 @@ pub(super) struct Driver {
     state: Mutex<State>,
     invocations: Mutex<HashMap<InvocationId, PendingInvocation>>,
     started: Mutex<HashMap<ProcessId, Started>>,
-    /// Wakes the ticker: something is due earlier.
-    earlier: Notify,
+    /// Wakes the ticker: something is due earlier, or a process has ended.
+    changed: Notify,
     /// Notified when a process has ended.
     ended: Notify,
 }
@@ -87,17 +89,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Driver {
-    /// `functions`: each with its concurrency limit. Must be called within a tokio runtime.
+    /// `runners` by logical id. Must be called within a tokio runtime.
     pub(super) fn new(
         settings: MachineSettings,
-        functions: Vec<(Runner, usize)>,
+        runners: Vec<Runner>,
         open_files: Option<u64>,
     ) -> Arc<Self> {
-        let limited = functions.iter();
-        let limited = limited.map(|(runner, limit)| (runner.function.clone(), *limit));
-        let machine = Machine::new(settings, limited, Instant::now());
-        let runners = functions.into_iter().map(|(runner, _)| runner).collect();
-        Arc::new(Self {
+        let functions = runners.iter();
+        let functions = functions.map(|runner| (runner.function.clone(), runner.limit));
+        let machine = Machine::new(settings, functions, Instant::now());
+        let driver = Arc::new(Self {
             runners,
             open_files,
             reaper: Arc::new(Reaper::start()),
@@ -109,9 +110,18 @@ impl Driver {
             }),
             invocations: Mutex::default(),
             started: Mutex::default(),
-            earlier: Notify::new(),
+            changed: Notify::new(),
             ended: Notify::new(),
-        })
+        });
+        driver.runtime.spawn(driver.clone().tick());
+        driver
+    }
+
+    /// Index of the function with this logical id.
+    pub(super) fn index(&self, id: &str) -> Option<usize> {
+        self.runners
+            .binary_search_by(|runner| runner.function.id.as_str().cmp(id))
+            .ok()
     }
 
     pub(super) fn runner(&self, function: usize) -> &Runner {
@@ -139,7 +149,7 @@ impl Driver {
             && state.sleeps_until.is_none_or(|until| wake < until)
         {
             state.sleeps_until = Some(wake);
-            self.earlier.notify_one();
+            self.changed.notify_one();
         }
         if !std::mem::replace(&mut state.executing, true) {
             self.execute_all(state);
@@ -162,9 +172,9 @@ impl Driver {
         state.executing = false;
     }
 
-    /// Applies what is due, for ever.
-    pub(super) async fn tick(self: Arc<Self>) {
-        loop {
+    /// Applies what is due, until the last process has ended after a drain.
+    async fn tick(self: Arc<Self>) {
+        while !self.read(Machine::has_drained) {
             let wake = {
                 let mut state = lock(&self.state);
                 state.sleeps_until = state.machine.wake();
@@ -172,7 +182,7 @@ impl Driver {
             };
             tokio::select! {
                 () = until(wake.map(Into::into)) => self.apply(Input::Tick),
-                () = self.earlier.notified() => {}
+                () = self.changed.notified() => {}
             }
         }
     }
@@ -186,12 +196,18 @@ impl Driver {
         }
     }
 
-    /// Ends every process: idle ones now, busy ones when they have finished, or after `limit`.
-    pub(super) async fn drain(self: &Arc<Self>, limit: Duration) {
+    /// Accepts nothing more, and ends every process: idle ones now, busy ones when they have
+    /// finished, or after `limit`.
+    pub(super) fn drain(self: &Arc<Self>, limit: Duration) {
         self.apply(Input::Drain(Instant::now() + limit));
+        self.changed.notify_one();
+    }
+
+    /// Waits until every process has ended.
+    pub(super) async fn drained(&self) {
         loop {
             let ended = self.ended.notified();
-            if self.read(Machine::is_empty) {
+            if self.read(Machine::has_drained) {
                 return;
             }
             ended.await;
@@ -210,6 +226,7 @@ impl Driver {
             Action::Ended(id) => {
                 lock(&self.started).remove(&id);
                 self.ended.notify_waiters();
+                self.changed.notify_one();
             }
             Action::Reply {
                 function,

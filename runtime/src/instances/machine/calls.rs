@@ -50,10 +50,10 @@ impl Machine {
         if let Some(at) = queue.iter().position(|job| job.id == *id) {
             queue.remove(at);
             self.actions.push_back(Action::Forget(id.clone()));
+            self.make_room();
         }
     }
 
-    /// The executable runs; what an earlier one called for is void.
     pub(super) fn started(&mut self, id: ProcessId, pid: u32) {
         if self.functions[id.function].shortage.take().is_some() {
             while self.start_if_needed(id.function, None) {}
@@ -65,8 +65,6 @@ impl Machine {
         };
         process.pid = Some(pid);
         process.since = Some(now);
-        process.extensions.clear();
-        process.early_calls = 0;
         if process.end().is_some() {
             self.actions.push_back(Action::Kill(id));
         }
@@ -203,7 +201,8 @@ impl Machine {
             return self.end(id, End::Killed);
         }
         let pid = process.pid;
-        let Some(entry) = process.finish(invocation, &outcome, now) else {
+        let failed = matches!(outcome, Outcome::Error(_));
+        let Some(entry) = process.finish(invocation, failed, now) else {
             return;
         };
         if process.end().is_none() {

@@ -6,7 +6,6 @@ use super::Machine;
 use super::events::{Action, InvocationId, ProcessId};
 use super::process::Phase;
 use crate::instances::failure::End;
-use crate::invocation::Outcome;
 
 /// Time for initialisation before the process is started once more (Lambda's limit).
 pub(super) const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +36,7 @@ impl Machine {
         let Some(process) = self.process(id) else {
             return;
         };
+        let is_ready = process.is_ready();
         match &mut process.phase {
             Phase::Paused(at) | Phase::Waiting(at) | Phase::Ending(_, Some(at)) if now < *at => {
                 let at = *at;
@@ -52,7 +52,7 @@ impl Machine {
                     self.actions.push_back(Action::Kill(id));
                 }
             }
-            Phase::Running if process.is_ready() => self.check_ready(id),
+            Phase::Running if is_ready => self.check_ready(id),
             Phase::Running => {
                 let (since, is_repeated) = (process.since, process.is_repeated);
                 let timeout = self.functions[id.function].function.timeout;
@@ -73,25 +73,21 @@ impl Machine {
             return;
         };
         let pid = process.pid;
+        let deadlines = process
+            .in_flight
+            .values()
+            .map(|entry| entry.started + timeout);
+        let first = deadlines.filter(|deadline| now < *deadline).min();
         let in_flight = process.in_flight.iter();
-        let (late, open): (Vec<_>, Vec<_>) =
-            in_flight.partition(|(_, entry)| now >= entry.started + timeout);
-        let first = open.iter().map(|(_, entry)| entry.started + timeout).min();
-        let late = late.into_iter();
-        let late: Vec<(InvocationId, Outcome)> = late
-            .map(|(id, entry)| {
-                (
-                    id.clone(),
-                    End::TimedOut(timeout).outcome(&entry.job.request_id),
-                )
-            })
-            .collect();
+        let late = in_flight.filter(|(_, entry)| now >= entry.started + timeout);
+        let late: Vec<InvocationId> = late.map(|(id, _)| id.clone()).collect();
         if !late.is_empty() && process.concurrency <= 1 {
             return self.end(id, End::TimedOut(timeout));
         }
-        for (invocation, outcome) in late {
+        for invocation in late {
             let process = self.process(id);
-            if let Some(entry) = process.and_then(|one| one.finish(&invocation, &outcome, now)) {
+            if let Some(entry) = process.and_then(|one| one.finish(&invocation, true, now)) {
+                let outcome = End::TimedOut(timeout).outcome(&entry.job.request_id);
                 self.close(id.function, pid, entry, outcome, false);
             }
         }

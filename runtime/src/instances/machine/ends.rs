@@ -108,6 +108,9 @@ impl Machine {
         if let Some(process) = self.process(id) {
             process.is_repeated = true;
             (process.pid, process.since) = (None, None);
+            // what the first start called for is void
+            process.extensions.clear();
+            process.early_calls = 0;
         }
         let (duration, status) = (INIT_TIMEOUT, PhaseStatus::Timeout);
         self.log(id.function, None, LogLine::InitEnd { duration, status });

@@ -136,10 +136,10 @@ impl Machine {
         self.wake
     }
 
-    /// No process is left.
-    pub(super) fn is_empty(&self) -> bool {
+    /// The host drains, and no process is left.
+    pub(super) fn has_drained(&self) -> bool {
         let mut functions = self.functions.iter();
-        functions.all(|function| function.processes.is_empty())
+        self.drain.is_some() && functions.all(|function| function.processes.is_empty())
     }
 
     /// An invocation that came now would not wait for a busy process.

@@ -178,13 +178,16 @@ impl Model {
         assert!(!child.frozen, "a frozen process receives nothing");
         assert!(child.signalled.is_none() && !child.init_failed);
         assert!(child.extensions.values().all(|ready| *ready));
+        let kill = self.open[&invocation];
         if child.calls == 0 {
+            if kill == Some(Kill::Early) {
+                child.signalled = Some(Expected::Error("Runtime.ExitError"));
+            }
             return self
                 .machine
                 .step(self.now, Input::Undelivered(id, invocation));
         }
         child.calls -= 1;
-        let kill = self.open[&invocation];
         child.delivered.insert(invocation, (self.now, kill));
         assert!(child.delivered.len() == 1 || child.concurrent);
     }

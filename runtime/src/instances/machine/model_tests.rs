@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::model_for_tests::{Expected, Model, function_error, pick};
+use super::model_for_tests::{Child, Model, function_error, pick};
 use super::*;
 use crate::faults::Kill;
 
@@ -174,12 +174,14 @@ impl Model {
             }
             self.wait(Duration::from_millis(100));
         }
-        assert!(self.machine.is_empty() && self.children.is_empty());
+        assert!(self.machine.has_drained() && self.children.is_empty());
         assert!(self.open.is_empty());
     }
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
     #[test]
     fn every_invocation_is_answered_once(
         course in prop::collection::vec(event(), 1..150),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::events::{InvocationId, Job};
 use crate::instances::failure::End;
 use crate::instances::stats::{InFlightStats, InstanceState, InstanceStats};
-use crate::invocation::{FunctionError, Outcome};
+use crate::invocation::FunctionError;
 
 /// An extension within the process.
 #[derive(Debug)]
@@ -95,17 +95,17 @@ impl ProcessState {
         matches!(self.end(), Some(End::TimedOut(_))) && !self.is_ready() && !self.is_repeated
     }
 
-    /// Removes an invocation, and counts how it ended.
+    /// Removes an invocation that ends.
     pub(super) fn finish(
         &mut self,
         invocation: &InvocationId,
-        outcome: &Outcome,
+        failed: bool,
         now: Instant,
     ) -> Option<InFlight> {
         let entry = self.in_flight.remove(invocation)?;
         self.idle_since = Some(now);
         self.last_request = Some(entry.job.request_id.clone());
-        self.errors += u64::from(matches!(outcome, Outcome::Error(_)));
+        self.errors += u64::from(failed);
         Some(entry)
     }
 

@@ -23,8 +23,8 @@ const ERROR_TYPE: &str = "lambda-extension-function-error-type";
 struct ExtensionError(&'static str, String);
 
 impl ExtensionError {
-    fn new(kind: &'static str, message: impl ToString) -> Self {
-        Self(kind, message.to_string())
+    fn new(kind: &'static str, message: &str) -> Self {
+        Self(kind, message.to_owned())
     }
 }
 
@@ -35,7 +35,7 @@ impl From<NotRegistered> for ExtensionError {
             NotRegistered::NameTaken => "Extension.InvalidExtensionState",
             NotRegistered::TooMany => "Extension.TooManyExtensions",
         };
-        Self::new(kind, why)
+        Self(kind, why.to_string())
     }
 }
 
@@ -95,7 +95,7 @@ fn check(body: &[u8]) -> Result<(), ExtensionError> {
     }
     const FORMAT: &str = "InvalidRequestFormat";
     let register: Option<Register> =
-        strict_json::from_slice(body).map_err(|error| ExtensionError::new(FORMAT, error))?;
+        strict_json::from_slice(body).map_err(|error| ExtensionError(FORMAT, error.to_string()))?;
     let Register {
         events,
         configuration_keys,
