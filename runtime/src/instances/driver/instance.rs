@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use super::invocations::Assignment;
 use super::{Driver, lock};
 use crate::ids::new_id;
-use crate::instances::machine::{Input, NotRegistered, ProcessId};
-use crate::invocation::{FunctionError, Outcome};
+use crate::instances::machine::{Input, Machine, NotRegistered, ProcessId};
+use crate::invocation::Outcome;
 use sam_template::model::Function;
 
 /// A handle of one process. Cheap to clone.
@@ -30,7 +30,7 @@ impl Instance {
         if let Some(started) = lock(&self.driver.started).get_mut(&self.id) {
             started.calls.push(call);
         }
-        self.driver.apply(Input::NextCalled(self.id));
+        self.apply(Input::NextCalled);
         receiver
     }
 
@@ -62,27 +62,11 @@ impl Instance {
         Ok(identifier)
     }
 
-    /// Whether a registered extension has requested its first event.
-    pub(in crate::instances) fn extension(&self, extension: &str) -> Option<bool> {
-        self.driver
-            .read(|machine| machine.extension(self.id, extension))
+    pub(in crate::instances) fn apply(&self, input: impl FnOnce(ProcessId) -> Input) {
+        self.driver.apply(input(self.id));
     }
 
-    /// A `next` call of a registered extension.
-    pub(in crate::instances) fn extension_next(&self, extension: String) {
-        self.driver.apply(Input::ExtensionReady(self.id, extension));
-    }
-
-    /// The function or an extension reported why it cannot start.
-    pub(in crate::instances) fn init_failed(&self, error: FunctionError) {
-        self.driver.apply(Input::InitFailed(self.id, error));
-    }
-
-    pub(in crate::instances) fn is_ready(&self) -> bool {
-        self.driver.read(|machine| machine.is_ready(self.id))
-    }
-
-    pub(in crate::instances) fn stop(&self) {
-        self.driver.apply(Input::Stop(self.id));
+    pub(in crate::instances) fn read<T>(&self, read: impl FnOnce(&Machine, ProcessId) -> T) -> T {
+        self.driver.read(|machine| read(machine, self.id))
     }
 }

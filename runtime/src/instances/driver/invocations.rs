@@ -1,7 +1,7 @@
 //! Invocations on their way to a process and back.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::sync::oneshot;
 
@@ -12,7 +12,6 @@ use crate::ids::new_id;
 use crate::instances::machine::{Input, InvocationId, Job, JobResult, ProcessId};
 use crate::instances::records::LogLine;
 use crate::invocation::{Rejected, Request};
-use crate::observation::{Ended, Failure, FunctionObserver};
 
 /// What a `next` call of a process receives.
 #[derive(Debug)]
@@ -29,35 +28,7 @@ pub(super) struct PendingInvocation {
     request_id: Arc<str>,
     /// `None` once it is delivered.
     request: Option<Request>,
-    reply: oneshot::Sender<JobResult>,
-}
-
-impl PendingInvocation {
-    /// Answers the caller, and reports an outcome to the observer.
-    pub(super) fn reply(
-        self,
-        observer: &FunctionObserver,
-        records: usize,
-        result: JobResult,
-        duration: Duration,
-        init: Option<Duration>,
-    ) {
-        let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
-        if let Ok(outcome) = &result {
-            let error = outcome.error();
-            observer.ended(Ended {
-                at_ms: epoch_ms(SystemTime::now()),
-                function: String::new(),
-                request_id: self.request_id.to_string(),
-                records,
-                duration_ms: ms(duration),
-                init_ms: init.map(ms),
-                error: error.map(|error| Failure::new(&error.error_type, &error.message)),
-            });
-        }
-        // the receiver is gone where the caller gave up
-        let _ = self.reply.send(result);
-    }
+    pub(super) reply: oneshot::Sender<JobResult>,
 }
 
 /// A caller that waits for an answer.

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal;
 use tokio::runtime::Handle;
@@ -24,7 +24,8 @@ use super::logs::FunctionLog;
 use super::machine::{Action, Input, InvocationId, Machine, MachineSettings, ProcessId};
 use super::process::signal;
 use super::reaper::Reaper;
-use crate::observation::FunctionObserver;
+use crate::clock::epoch_ms;
+use crate::observation::{Ended, FunctionObserver};
 use crate::supervision::Component;
 use crate::waiting::until;
 use sam_template::model::Function;
@@ -228,19 +229,17 @@ impl Driver {
                 self.ended.notify_waiters();
                 self.changed.notify_one();
             }
-            Action::Reply {
-                function,
-                invocation,
-                records,
-                result,
-                duration,
-                init,
-            } => {
-                let accepted = lock(&self.invocations).remove(&invocation);
-                if let Some(accepted) = accepted {
-                    let observer = &self.runners[function].observer;
-                    accepted.reply(observer, records, result, duration, init);
+            Action::Reply(invocation, result) => {
+                let pending = lock(&self.invocations).remove(&invocation);
+                if let Some(pending) = pending {
+                    // the receiver is gone where the caller gave up
+                    let _ = pending.reply.send(result);
                 }
+            }
+            Action::Observe(function, ended) => {
+                let at_ms = epoch_ms(SystemTime::now());
+                let observer = &self.runners[function].observer;
+                observer.ended(Ended { at_ms, ..ended });
             }
             Action::Forget(invocation) => drop(lock(&self.invocations).remove(&invocation)),
             Action::Log(function, request_id, line) => {

@@ -27,6 +27,15 @@ impl Machine {
         }
     }
 
+    /// Before the process is ready this is a failed initialisation, and fails a waiting invocation;
+    /// otherwise the process would be started again and again.
+    pub(super) fn extension_failed(&mut self, id: ProcessId, error: FunctionError) {
+        match self.process(id) {
+            Some(process) if !process.is_ready() => self.init_failed(id, error),
+            _ => self.stop(id),
+        }
+    }
+
     /// Begins to end a process, for the first reason that is given. It receives nothing more.
     pub(super) fn end(&mut self, id: ProcessId, why: End) {
         let now = self.now;
@@ -124,7 +133,7 @@ impl Machine {
             return;
         };
         let outcome = outcome(&job.request_id);
-        self.reply(function, job, Ok(outcome), Duration::ZERO, None);
+        self.answer(function, job, outcome, Duration::ZERO, None);
     }
 
     /// Starts a process in place of one that ended if queued jobs need it: after a pause if the
@@ -163,7 +172,7 @@ impl Machine {
             Outcome::Answer(body) => body.len(),
             Outcome::Error(error) | Outcome::Interrupted(error) => error.body.len(),
         };
-        self.reply(function, job, Ok(outcome), duration, init);
+        self.answer(function, job, outcome, duration, init);
         let end = LogLine::End {
             duration,
             status: status.clone(),

@@ -7,6 +7,7 @@ use crate::faults::Kill;
 use crate::instances::failure::End;
 use crate::instances::records::LogLine;
 use crate::invocation::{FunctionError, Outcome, Rejected};
+use crate::observation::Ended;
 
 /// How an accepted invocation ended; an error where it never began.
 pub(in crate::instances) type JobResult = Result<Outcome, Rejected>;
@@ -53,8 +54,10 @@ pub(in crate::instances) enum Input {
     Responded(ProcessId, InvocationId, Outcome),
     /// The extension with this identifier requests an event.
     ExtensionReady(ProcessId, String),
-    /// The function or an extension reports why it cannot start.
+    /// The function reports why it cannot start.
     InitFailed(ProcessId, FunctionError),
+    /// An extension reports why it cannot continue.
+    ExtensionFailed(ProcessId, FunctionError),
     /// End the process, busy or not.
     Stop(ProcessId),
     /// The process has ended or could not start. It has no child any more.
@@ -81,15 +84,10 @@ pub(in crate::instances) enum Action {
     Kill(ProcessId),
     /// The process is forgotten.
     Ended(ProcessId),
-    /// Answer the invocation; an outcome is observed, too.
-    Reply {
-        function: usize,
-        invocation: InvocationId,
-        records: usize,
-        result: JobResult,
-        duration: Duration,
-        init: Option<Duration>,
-    },
+    /// Answer the invocation.
+    Reply(InvocationId, JobResult),
+    /// Report the end of an invocation to the observer of the function.
+    Observe(usize, Ended),
     /// The invocation needs no answer.
     Forget(InvocationId),
     /// Write a line of the function's log, for a request.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use super::events::{Job, JobResult};
+use super::events::Job;
 use super::process::ProcessState;
 use crate::instances::stats::FunctionStats;
-use crate::invocation::{ConcurrencyLimit, Outcome, Rejected};
+use crate::invocation::{ConcurrencyLimit, Rejected};
 use crate::supervision::Backoff;
 use sam_template::model::Function;
 
@@ -50,18 +50,6 @@ impl FunctionState {
             shortage: None,
             backoff: Backoff::default(),
             counts: FunctionStats::default(),
-        }
-    }
-
-    /// Counts the answer to an invocation.
-    pub(super) fn count(&mut self, result: &JobResult) {
-        match result {
-            Ok(outcome) => {
-                self.counts.invocations += 1;
-                self.counts.errors += u64::from(matches!(outcome, Outcome::Error(_)));
-            }
-            Err(Rejected::Throttled(_) | Rejected::NoCapacity { .. }) => self.counts.throttles += 1,
-            Err(_) => {}
         }
     }
 

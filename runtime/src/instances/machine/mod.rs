@@ -29,7 +29,8 @@ use std::time::{Duration, Instant};
 
 use super::records::LogLine;
 use super::stats::FunctionStats;
-use crate::invocation::Rejected;
+use crate::invocation::{Outcome, Rejected};
+use crate::observation::{Ended, Failure};
 use sam_template::model::Function;
 
 use self::function::FunctionState;
@@ -115,6 +116,7 @@ impl Machine {
             Input::Responded(id, invocation, outcome) => self.responded(id, &invocation, outcome),
             Input::ExtensionReady(id, extension) => self.extension_ready(id, &extension),
             Input::InitFailed(id, error) => self.init_failed(id, error),
+            Input::ExtensionFailed(id, error) => self.extension_failed(id, error),
             Input::Stop(id) => self.stop(id),
             Input::Exited(id, end) => self.exited(id, end),
             Input::Limit(function, limit) => self.set_limit(function, limit),
@@ -167,27 +169,37 @@ impl Machine {
             .push_back(Action::Log(function, request_id, line));
     }
 
-    fn reply(
+    fn reject(&mut self, function: usize, job: Job, why: Rejected) {
+        let throttled = matches!(why, Rejected::Throttled(_) | Rejected::NoCapacity { .. });
+        self.functions[function].counts.throttles += u64::from(throttled);
+        self.actions.push_back(Action::Reply(job.id, Err(why)));
+    }
+
+    /// Answers an invocation that ran for this time, after an initialisation.
+    fn answer(
         &mut self,
         function: usize,
         job: Job,
-        result: JobResult,
+        outcome: Outcome,
         duration: Duration,
         init: Option<Duration>,
     ) {
-        self.functions[function].count(&result);
-        self.actions.push_back(Action::Reply {
-            function,
-            invocation: job.id,
+        let counts = &mut self.functions[function].counts;
+        counts.invocations += 1;
+        counts.errors += u64::from(matches!(outcome, Outcome::Error(_)));
+        let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
+        let error = outcome.error();
+        let ended = Ended {
+            at_ms: 0,
+            function: String::new(),
+            request_id: job.request_id.to_string(),
             records: job.records,
-            result,
-            duration,
-            init,
-        });
-    }
-
-    fn reject(&mut self, function: usize, job: Job, why: Rejected) {
-        self.reply(function, job, Err(why), Duration::ZERO, None);
+            duration_ms: ms(duration),
+            init_ms: init.map(ms),
+            error: error.map(|error| Failure::new(&error.error_type, &error.message)),
+        };
+        self.actions.push_back(Action::Observe(function, ended));
+        self.actions.push_back(Action::Reply(job.id, Ok(outcome)));
     }
 
     /// Changes the concurrency limit. A busy process above it ends with its next call.
@@ -236,10 +248,6 @@ impl Machine {
 impl Machine {
     fn read(&self, id: ProcessId) -> Option<&ProcessState> {
         self.functions[id.function].processes.get(&id.number)
-    }
-
-    pub(super) fn is_ready(&self, id: ProcessId) -> bool {
-        self.read(id).is_some_and(ProcessState::is_ready)
     }
 
     /// The invocation in flight that an answer belongs to. `None`: the answer is late, or the

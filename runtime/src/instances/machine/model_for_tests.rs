@@ -140,14 +140,13 @@ impl Model {
             Action::Ended(id) => {
                 assert!(!self.children.contains_key(&id) && !self.starting.contains(&id));
             }
-            Action::Reply {
-                invocation, result, ..
-            } => self.answered(&invocation, &result),
+            Action::Reply(invocation, result) => self.answered(&invocation, &result),
             Action::Forget(id) => {
                 assert!(self.given_up.contains(&id));
                 self.open.remove(&id).expect("forgotten once");
             }
             Action::Log(..)
+            | Action::Observe(..)
             | Action::Freed(_)
             | Action::Shortage(..)
             | Action::Fault(..)

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::call::{Call, accepted, json_answer, refuse};
 use crate::instances::driver::Instance;
 use crate::instances::failure;
-use crate::instances::machine::NotRegistered;
+use crate::instances::machine::{Input, Machine, NotRegistered};
 use crate::listener::Reply;
 
 const IDENTIFIER: &str = "lambda-extension-identifier";
@@ -122,7 +122,8 @@ fn check(body: &[u8]) -> Result<(), ExtensionError> {
 pub(super) async fn next(call: Call<'_>) -> Reply {
     match identified(&call) {
         Ok((id, _)) => {
-            call.instance.extension_next(id);
+            let input = |process| Input::ExtensionReady(process, id);
+            call.instance.apply(input);
             std::future::pending().await
         }
         Err(refused) => refused.into(),
@@ -139,11 +140,8 @@ pub(super) async fn error(call: Call<'_>, is_init: bool) -> Reply {
     };
     let instance = call.instance;
     let body = call.body().await.unwrap_or_default();
-    if instance.is_ready() {
-        instance.stop();
-    } else {
-        instance.init_failed(failure::reported(Some(&kind), body));
-    }
+    let error = failure::reported(Some(&kind), body);
+    instance.apply(|id| Input::ExtensionFailed(id, error));
     accepted()
 }
 
@@ -181,7 +179,8 @@ fn identified(call: &Call<'_>) -> Result<(String, bool), ExtensionError> {
             why,
         ));
     }
-    let Some(ready) = call.instance.extension(&id) else {
+    let extension = |machine: &Machine, process| machine.extension(process, &id);
+    let Some(ready) = call.instance.read(extension) else {
         let why = format!("Unknown extension {id}");
         return Err(ExtensionError("Extension.UnknownExtensionIdentifier", why));
     };

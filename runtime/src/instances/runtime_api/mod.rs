@@ -16,6 +16,7 @@ use self::call::{Call, accepted, json_answer, refuse};
 use super::driver::{Assignment, Instance};
 use super::environment::arn;
 use super::failure::{self, MAX_RESPONSE};
+use super::machine::Input;
 use super::peer;
 use crate::ids::new_trace_id;
 use crate::invocation::{FunctionError, Outcome};
@@ -80,7 +81,8 @@ async fn route(
             error(call, id).await
         }
         (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
-            instance.init_failed(reported(call).await);
+            let error = reported(call).await;
+            instance.apply(|id| Input::InitFailed(id, error));
             accepted()
         }
         (&Method::POST, ["2020-01-01", "extension", "register"]) => {
@@ -138,7 +140,7 @@ async fn answer(call: Call<'_>, id: &str) -> Reply {
     }
     let outcome = Outcome::Error(failure::response_too_large());
     instance.complete(id, invocation.as_deref(), outcome);
-    instance.stop();
+    instance.apply(Input::Stop);
     refuse(
         StatusCode::PAYLOAD_TOO_LARGE,
         "RequestEntityTooLarge",
