@@ -87,21 +87,6 @@ impl FunctionState {
         !self.is_uncovered(self.queue.len() + 1) || (free && self.queue.is_empty())
     }
 
-    /// Idle processes above the limit, the longest idle first.
-    pub(super) fn surplus(&self) -> Vec<u64> {
-        let mut surplus = Vec::new();
-        for number in &self.idle {
-            let busy = self.processes.get(number).is_none_or(ProcessState::is_busy);
-            if surplus.len() + self.limit < self.processes.len()
-                && !busy
-                && !surplus.contains(number)
-            {
-                surplus.push(*number);
-            }
-        }
-        surplus
-    }
-
     /// The answer to a job that finds no process.
     pub(super) fn refusal(&self) -> Rejected {
         self.shortage()

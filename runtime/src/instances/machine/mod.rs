@@ -206,8 +206,19 @@ impl Machine {
     fn set_limit(&mut self, function: usize, limit: usize) {
         self.functions[function].limit = limit;
         while self.start_if_needed(function, None) {}
-        for number in self.functions[function].surplus() {
-            self.stop(ProcessId { function, number });
+        // the longest idle first
+        for number in self.functions[function].idle.clone() {
+            let state = &self.functions[function];
+            let kept = state.processes.values().filter(|one| one.end().is_none());
+            let surplus = kept.count() > state.limit;
+            if surplus
+                && state
+                    .processes
+                    .get(&number)
+                    .is_some_and(ProcessState::is_free)
+            {
+                self.stop(ProcessId { function, number });
+            }
         }
         self.make_room();
         self.actions.push_back(Action::Freed(function));
