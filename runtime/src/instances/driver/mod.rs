@@ -4,11 +4,10 @@
 //! is executed. The task that finds no other at it executes actions, those of other tasks included:
 //! one at a time, in the order of the machine. No action blocks.
 //!
-//! `run` is the task of a process, `instance` what the Runtime API of a process uses.
+//! `invocations` carries payloads and answers, `instance` runs a process.
 
 mod instance;
 mod invocations;
-mod run;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -217,7 +216,7 @@ impl Driver {
 
     fn execute(self: &Arc<Self>, action: Action) {
         match action {
-            Action::Start(id) => run::spawn(self.clone(), id),
+            Action::Start(id) => instance::spawn(self.clone(), id),
             Action::Deliver(id, invocation) => self.deliver(id, invocation),
             Action::Freeze(id) => self.signal(id, &[Signal::SIGSTOP]),
             Action::Thaw(id) => self.signal(id, &[Signal::SIGCONT]),
