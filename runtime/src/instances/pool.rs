@@ -187,20 +187,7 @@ impl Pool {
         if request.records == 0 && request.payload.len() > MAX_PAYLOAD {
             return Err(Rejected::TooLarge(request.payload.len()));
         }
-        let request_id = request.request_id.clone().unwrap_or_else(new_id);
-        let outcome = self
-            .driver
-            .invoke(
-                function,
-                request_id.as_str().into(),
-                request,
-                wait_for_slot,
-                kill,
-            )
-            .await?;
-        Ok(Response {
-            request_id,
-            outcome,
-        })
+        let driver = &self.driver;
+        driver.invoke(function, request, wait_for_slot, kill).await
     }
 }

@@ -11,7 +11,7 @@ use crate::faults::Kill;
 use crate::ids::new_id;
 use crate::instances::machine::{Input, InvocationId, Job, JobResult, ProcessId};
 use crate::instances::records::LogLine;
-use crate::invocation::{Rejected, Request};
+use crate::invocation::{Rejected, Request, Response};
 
 /// What a `next` call of a process receives.
 #[derive(Debug)]
@@ -53,15 +53,16 @@ impl Driver {
     pub(in crate::instances) async fn invoke(
         self: &Arc<Self>,
         function: usize,
-        request_id: Arc<str>,
-        request: Request,
+        mut request: Request,
         queue_at_limit: bool,
         kill: Option<Kill>,
-    ) -> JobResult {
+    ) -> Result<Response, Rejected> {
         let id = InvocationId::from(new_id());
+        let request_id = request.request_id.take().unwrap_or_else(new_id);
+        let in_log = Arc::<str>::from(request_id.as_str());
         let job = Job {
             id: id.clone(),
-            request_id: request_id.clone(),
+            request_id: in_log.clone(),
             records: request.records,
             kill,
             queue_at_limit,
@@ -69,7 +70,7 @@ impl Driver {
         };
         let (reply, answer) = oneshot::channel();
         let accepted = PendingInvocation {
-            request_id,
+            request_id: in_log,
             request: Some(request),
             reply,
         };
@@ -83,7 +84,11 @@ impl Driver {
         let answer = answer.await;
         caller.invocation = None;
         // the channel closes without an answer only where the caller has gone
-        answer.unwrap_or(Err(Rejected::ShuttingDown))
+        let outcome = answer.unwrap_or(Err(Rejected::ShuttingDown))?;
+        Ok(Response {
+            request_id,
+            outcome,
+        })
     }
 
     pub(super) fn deliver(self: &Arc<Self>, id: ProcessId, invocation: InvocationId) {

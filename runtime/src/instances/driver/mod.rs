@@ -245,11 +245,17 @@ impl Driver {
                 self.runners[function].log.write(request_id.as_ref(), line);
             }
             Action::Freed(function) => self.runners[function].freed.notify_waiters(),
-            Action::Shortage(function, why) => tracing::error!(
-                alarm = "process_not_started",
-                function = self.runners[function].function.id,
-                "a process cannot be started: {why}. Its events are throttled and retried"
-            ),
+            Action::Shortage(function, why, alarm) => {
+                let function = &self.runners[function].function.id;
+                let text = format!(
+                    "a process cannot be started: {why}. Its events are throttled and retried"
+                );
+                if alarm {
+                    tracing::error!(alarm = "process_not_started", function, "{text}");
+                } else {
+                    tracing::warn!(function, "{text}");
+                }
+            }
             Action::Fault(function, why, pause) => {
                 let Runner { function, part, .. } = &self.runners[function];
                 let why = format!("the supervisor of a process of {}: {why}", function.id);

@@ -94,8 +94,8 @@ pub(in crate::instances) enum Action {
     Log(usize, Option<Arc<str>>, LogLine),
     /// A process of the function may have become available.
     Freed(usize),
-    /// Report that the host could not start a process.
-    Shortage(usize, String),
+    /// Report why a process cannot be started; `true`: the host tried, and raises an alarm.
+    Shortage(usize, String, bool),
     /// Report that the host lost a process, and in what time the next may start.
     Fault(usize, String, Duration),
     /// Report that processes start again after [`Action::Fault`].

@@ -12,6 +12,8 @@
 //! function starts while it backs off, or after a drain.
 
 mod calls;
+#[cfg(test)]
+mod case_tests;
 mod due;
 mod ends;
 mod events;
@@ -164,9 +166,8 @@ impl Machine {
     }
 
     fn log(&mut self, function: usize, request_id: Option<&Arc<str>>, line: LogLine) {
-        let request_id = request_id.cloned();
-        self.actions
-            .push_back(Action::Log(function, request_id, line));
+        let action = Action::Log(function, request_id.cloned(), line);
+        self.actions.push_back(action);
     }
 
     fn reject(&mut self, function: usize, job: Job, why: Rejected) {
@@ -211,12 +212,8 @@ impl Machine {
             let state = &self.functions[function];
             let kept = state.processes.values().filter(|one| one.end().is_none());
             let surplus = kept.count() > state.limit;
-            if surplus
-                && state
-                    .processes
-                    .get(&number)
-                    .is_some_and(ProcessState::is_free)
-            {
+            let process = state.processes.get(&number);
+            if surplus && process.is_some_and(ProcessState::is_free) {
                 self.stop(ProcessId { function, number });
             }
         }

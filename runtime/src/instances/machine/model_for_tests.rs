@@ -62,7 +62,7 @@ pub(super) fn pick<T: Clone>(all: impl IntoIterator<Item = T>, number: usize) ->
     all.get(number % all.len().max(1)).cloned()
 }
 
-fn function(id: &str) -> Function {
+pub(super) fn function(id: &str) -> Function {
     Function {
         id: id.to_owned(),
         name: id.to_owned(),

@@ -156,11 +156,12 @@ impl Machine {
     /// Jobs that may queue wait for the function's other processes. Without any, these and the
     /// other jobs are rejected. They are retried, and use up no retry.
     fn no_capacity(&mut self, function: usize, why: &End) {
+        let alarm = matches!(why, End::Shortage(_));
         let why = why.to_string();
         let logged = self.shortage_logged;
         if logged.is_none_or(|at| self.now.saturating_duration_since(at) >= LOG_INTERVAL) {
             self.shortage_logged = Some(self.now);
-            let action = Action::Shortage(function, why.clone());
+            let action = Action::Shortage(function, why.clone(), alarm);
             self.actions.push_back(action);
         }
         let alone = self.functions[function].processes.is_empty();
