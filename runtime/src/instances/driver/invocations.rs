@@ -111,7 +111,9 @@ impl Driver {
                 accepted.request = Some(assignment.request);
                 self.apply(Input::Undelivered(id, invocation.clone()));
             } else {
-                begun.inspect(|begun| begun.notify_one());
+                if let Some(begun) = begun {
+                    begun.notify_one();
+                }
                 let log = &runner.log;
                 log.write(Some(&accepted.request_id), LogLine::Start);
             }

@@ -275,8 +275,8 @@ impl Driver {
     /// Sends signals to the process' group.
     fn signal(&self, id: ProcessId, signals: &[Signal]) {
         let pid = lock(&self.started).get(&id).map(|started| started.pid);
-        for one in signals {
-            pid.inspect(|pid| signal(*pid, *one));
+        if let Some(pid) = pid {
+            signals.iter().for_each(|one| signal(pid, *one));
         }
     }
 }
