@@ -218,11 +218,14 @@ impl Driver {
         match action {
             Action::Start(id) => instance::spawn(self.clone(), id),
             Action::Deliver(id, invocation) => self.deliver(id, invocation),
-            Action::Freeze(id) => self.signal(id, &[Signal::SIGSTOP]),
-            Action::Thaw(id) => self.signal(id, &[Signal::SIGCONT]),
-            // a stopped process receives a signal only once it continues
-            Action::Terminate(id) => self.signal(id, &[Signal::SIGTERM, Signal::SIGCONT]),
-            Action::Kill(id) => self.signal(id, &[Signal::SIGKILL]),
+            Action::Freeze(id) => self.signal(id, Signal::SIGSTOP),
+            Action::Thaw(id) => self.signal(id, Signal::SIGCONT),
+            Action::Terminate(id) => {
+                self.signal(id, Signal::SIGTERM);
+                // a stopped process receives it only once it continues
+                self.signal(id, Signal::SIGCONT);
+            }
+            Action::Kill(id) => self.signal(id, Signal::SIGKILL),
             Action::Ended(id) => {
                 lock(&self.started).remove(&id);
                 self.ended.notify_waiters();
@@ -272,11 +275,11 @@ impl Driver {
         }
     }
 
-    /// Sends signals to the process' group.
-    fn signal(&self, id: ProcessId, signals: &[Signal]) {
+    /// Sends a signal to the process' group.
+    fn signal(&self, id: ProcessId, one: Signal) {
         let pid = lock(&self.started).get(&id).map(|started| started.pid);
         if let Some(pid) = pid {
-            signals.iter().for_each(|one| signal(pid, *one));
+            signal(pid, one);
         }
     }
 }
