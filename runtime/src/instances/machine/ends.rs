@@ -100,8 +100,11 @@ impl Machine {
             _ => why.outcome(request_id),
         };
         let on_purpose = matches!(why, End::Stopped) && process.init_error.is_none();
-        if !process.is_ready() && !on_purpose && !why.is_of_host() {
-            self.never_ready(id.function, outcome);
+        let failed_start = !process.is_ready() && !on_purpose && !why.is_of_host();
+        // otherwise a function that cannot start would be started for ever
+        if failed_start && let Some(job) = self.functions[id.function].queue.pop_front() {
+            let outcome = outcome(&job.request_id);
+            self.answer(id.function, job, outcome, Duration::ZERO, None);
         }
         self.start_successor(id.function, &why);
         for entry in process.in_flight.into_values() {
@@ -124,16 +127,6 @@ impl Machine {
         let (duration, status) = (INIT_TIMEOUT, PhaseStatus::Timeout);
         self.log(id.function, None, LogLine::InitEnd { duration, status });
         self.actions.push_back(Action::Start(id));
-    }
-
-    /// The oldest job fails with a process that was never ready; otherwise a function that cannot
-    /// start would be started for ever.
-    fn never_ready(&mut self, function: usize, outcome: impl Fn(&str) -> Outcome) {
-        let Some(job) = self.functions[function].queue.pop_front() else {
-            return;
-        };
-        let outcome = outcome(&job.request_id);
-        self.answer(function, job, outcome, Duration::ZERO, None);
     }
 
     /// Starts a process in place of one that ended if queued jobs need it: after a pause if the

@@ -3,14 +3,11 @@
 //! Checks and messages are those of AWS's own emulator (aws-lambda-runtime-interface-emulator,
 //! `internal/lambda/rapi/handler/agent*.go`).
 
-use std::time::Instant;
-
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::call::{Call, accepted, json_answer, refuse};
-use crate::instances::driver::Instance;
 use crate::instances::failure;
 use crate::instances::machine::{Input, Machine, NotRegistered};
 use crate::listener::Reply;
@@ -47,28 +44,22 @@ impl From<ExtensionError> for Reply {
 
 /// `POST /extension/register`
 pub(super) async fn register(call: Call<'_>) -> Reply {
+    registered(call).await.unwrap_or_else(Reply::from)
+}
+
+async fn registered(call: Call<'_>) -> Result<Reply, ExtensionError> {
     let name = call.header("lambda-extension-name");
+    let name = name.filter(|name| !name.is_empty());
     let features = call.header("lambda-extension-accept-feature");
     let (instance, connection) = (call.instance, call.connection);
     let body = call.body().await.unwrap_or_default();
-    // the first request of a connection that was open before may have been sent before
-    // initialisation ended
-    let sent_before = connection.is_first.then_some(connection.opened);
-    registered(name, features, &body, instance, sent_before).unwrap_or_else(Reply::from)
-}
-
-fn registered(
-    name: Option<String>,
-    features: Option<String>,
-    body: &[u8],
-    instance: &Instance,
-    sent_before: Option<Instant>,
-) -> Result<Reply, ExtensionError> {
-    let name = name.filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| {
         ExtensionError::new("Extension.InvalidExtensionName", "Empty extension name")
     })?;
-    check(body)?;
+    check(&body)?;
+    // the first request of a connection that was open before may have been sent before
+    // initialisation ended
+    let sent_before = connection.is_first.then_some(connection.opened);
     let id = instance.register_extension(name, sent_before)?;
     let function = instance.function();
     let mut answer = json!({
