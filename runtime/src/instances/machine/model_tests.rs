@@ -8,7 +8,7 @@ use super::*;
 use crate::faults::Kill;
 
 /// Something that happens. Numbers select one of what exists.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Event {
     Submit(usize, bool, Option<u64>, Option<Kill>),
     GiveUp(usize),
