@@ -47,29 +47,18 @@ pub(super) fn build(
     environment.extend(defaults.map(|(name, value)| (name.to_owned(), value.to_owned())));
     environment.extend(logging(&function.logging));
     environment.extend(function.environment.clone());
-    let task_root = executable
-        .parent()
-        .unwrap_or(Path::new("/"))
-        .display()
-        .to_string();
+    let task_root = executable.parent().unwrap_or(Path::new("/"));
+    let group = function.logging.group.clone();
+    let group = group.unwrap_or_else(|| format!("/aws/lambda/{}", function.name));
+    let memory = function.memory_mb.to_string();
     let reserved = [
         // host:port only: with a path in it lambda_runtime's client panics
         ("AWS_LAMBDA_RUNTIME_API", api.to_string()),
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-        (
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-            function.memory_mb.to_string(),
-        ),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-        (
-            "AWS_LAMBDA_LOG_GROUP_NAME",
-            function
-                .logging
-                .group
-                .clone()
-                .unwrap_or_else(|| format!("/aws/lambda/{}", function.name)),
-        ),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
         ("AWS_REGION", function.location.region.clone()),
         ("AWS_DEFAULT_REGION", function.location.region.clone()),
@@ -77,7 +66,7 @@ pub(super) fn build(
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("AWS_SESSION_TOKEN", "local".to_owned()),
-        ("LAMBDA_TASK_ROOT", task_root),
+        ("LAMBDA_TASK_ROOT", task_root.display().to_string()),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
         ("_HANDLER", function.handler.clone()),
     ];
@@ -87,15 +76,11 @@ pub(super) fn build(
 
 /// The logging variables that runtimes read; none where the template has no `LogFormat`.
 fn logging(logging: &Logging) -> impl Iterator<Item = (String, String)> {
-    let format = logging
-        .format
-        .map(|format| ("AWS_LAMBDA_LOG_FORMAT".to_owned(), format.to_string()));
-    let level = logging.is_json().then(|| {
-        (
-            "AWS_LAMBDA_LOG_LEVEL".to_owned(),
-            logging.application.word().to_owned(),
-        )
-    });
+    let format = logging.format.map(|format| format.to_string());
+    let level = logging.application.word().to_owned();
+    let level = logging.is_json().then_some(level);
+    let format = format.map(|format| ("AWS_LAMBDA_LOG_FORMAT".to_owned(), format));
+    let level = level.map(|level| ("AWS_LAMBDA_LOG_LEVEL".to_owned(), level));
     format.into_iter().chain(level)
 }
 

@@ -27,16 +27,17 @@ const QUEUE_PER_FUNCTION: usize = 4_096;
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
 struct Entry {
-    function: Arc<str>,
+    source: Arc<LogSource>,
     request_id: Option<Arc<str>>,
     line: LogLine,
     at: Timestamp,
-    logging: Arc<Logging>,
-    backlog: Arc<Backlog>,
 }
 
+/// A function, with its lines that wait or were dropped.
 #[derive(Debug, Default)]
-struct Backlog {
+struct LogSource {
+    function: String,
+    logging: Logging,
     waiting: AtomicUsize,
     dropped: AtomicUsize,
     dropped_bytes: AtomicUsize,
@@ -64,10 +65,8 @@ impl LogFlush {
 /// Writes the lines of one function.
 #[derive(Debug, Clone)]
 pub(super) struct FunctionLog {
-    function: Arc<str>,
+    source: Arc<LogSource>,
     sender: Sender<Entry>,
-    logging: Arc<Logging>,
-    backlog: Arc<Backlog>,
 }
 
 impl Logs {
@@ -110,11 +109,14 @@ impl Logs {
     }
 
     pub(super) fn of(&self, function: &str, logging: &Logging) -> FunctionLog {
+        let source = LogSource {
+            function: function.to_owned(),
+            logging: logging.clone(),
+            ..LogSource::default()
+        };
         FunctionLog {
-            function: function.into(),
+            source: Arc::new(source),
             sender: self.sender.clone(),
-            logging: Arc::new(logging.clone()),
-            backlog: Arc::default(),
         }
     }
 }
@@ -122,30 +124,23 @@ impl Logs {
 impl FunctionLog {
     /// Queues a line, unless the function's log level excludes it.
     pub(super) fn write(&self, request_id: Option<&Arc<str>>, line: LogLine) {
+        let source = &self.source;
         let bytes = match &line {
-            LogLine::Output { text }
-                if self.logging.is_json() && records::level_of(text) < self.logging.application =>
-            {
-                return;
-            }
+            LogLine::Output { text } if source.excludes(text) => return,
             LogLine::Output { text } => text.len(),
             _ => 0,
         };
-        if self.backlog.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE_PER_FUNCTION {
-            self.backlog.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.backlog.dropped.fetch_add(1, Ordering::Relaxed);
-            self.backlog
-                .dropped_bytes
-                .fetch_add(bytes, Ordering::Relaxed);
+        if source.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE_PER_FUNCTION {
+            source.waiting.fetch_sub(1, Ordering::Relaxed);
+            source.dropped.fetch_add(1, Ordering::Relaxed);
+            source.dropped_bytes.fetch_add(bytes, Ordering::Relaxed);
             return;
         }
         let entry = Entry {
-            function: self.function.clone(),
+            source: source.clone(),
             request_id: request_id.cloned(),
             line,
             at: Timestamp::now(),
-            logging: self.logging.clone(),
-            backlog: self.backlog.clone(),
         };
         // an error means that the thread has ended, because standard output is closed
         let _ = self.sender.send(entry);
@@ -156,12 +151,13 @@ fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write)
     while let Ok(first) = receiver.recv() {
         let mut next = Some(first);
         while let Some(entry) = next {
-            entry.backlog.waiting.fetch_sub(1, Ordering::Relaxed);
-            let dropped = entry.backlog.dropped.swap(0, Ordering::Relaxed);
+            let source = &entry.source;
+            source.waiting.fetch_sub(1, Ordering::Relaxed);
+            let dropped = source.dropped.swap(0, Ordering::Relaxed);
             if dropped > 0 {
-                let bytes = entry.backlog.dropped_bytes.swap(0, Ordering::Relaxed);
-                let text = records::dropped(dropped, bytes, entry.at, &entry.logging);
-                if writeln!(out, "{} | {text}", entry.function).is_err() {
+                let bytes = source.dropped_bytes.swap(0, Ordering::Relaxed);
+                let text = records::dropped(dropped, bytes, entry.at, &source.logging);
+                if writeln!(out, "{} | {text}", source.function).is_err() {
                     return;
                 }
             }
@@ -171,14 +167,8 @@ fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write)
                 }
                 // the tail keeps the function's own characters; a terminal gets them escaped
                 let shown = terminal::line(&text);
-                if writeln!(
-                    out,
-                    "{} {} | {shown}",
-                    entry.function,
-                    entry.request_id.as_deref().unwrap_or("-")
-                )
-                .is_err()
-                {
+                let id = entry.request_id.as_deref().unwrap_or("-");
+                if writeln!(out, "{} {id} | {shown}", source.function).is_err() {
                     return;
                 }
             }
@@ -193,6 +183,13 @@ fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write)
     }
 }
 
+impl LogSource {
+    /// The function's log level excludes a line that it printed.
+    fn excludes(&self, text: &str) -> bool {
+        self.logging.is_json() && records::level_of(text) < self.logging.application
+    }
+}
+
 impl Entry {
     /// The lines of text of this entry.
     fn lines(&self) -> Vec<Cow<'_, str>> {
@@ -202,8 +199,9 @@ impl Entry {
         } else {
             None
         };
-        if self.logging.is_json() {
-            return records::json(&self.line, id, self.at, peak, &self.logging);
+        let logging = &self.source.logging;
+        if logging.is_json() {
+            return records::json(&self.line, id, self.at, peak, logging);
         }
         records::text(&self.line, id, peak).into_iter().collect()
     }
@@ -215,13 +213,15 @@ mod tests {
     use sam_template::model::{LogFormat, LogLevel};
 
     fn entry(line: LogLine) -> Entry {
-        Entry {
+        let source = LogSource {
             function: "Echo".into(),
+            ..LogSource::default()
+        };
+        Entry {
+            source: Arc::new(source),
             request_id: Some("8f5".into()),
             line,
             at: Timestamp::now(),
-            logging: Arc::default(),
-            backlog: Arc::default(),
         }
     }
 

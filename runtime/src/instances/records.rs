@@ -184,14 +184,14 @@ pub(super) fn json<'l>(
     peak_bytes: Option<u64>,
     logging: &Logging,
 ) -> Vec<Cow<'l, str>> {
-    let init = |more: Value| {
-        let mut record = json!({ "initializationType": "on-demand", "phase": "init" });
-        if let (Value::Object(record), Value::Object(more)) = (&mut record, more) {
-            record.extend(more);
+    let mut records = Vec::new();
+    let mut add = |level, kind, record: Value| {
+        if level >= logging.system {
+            records.push(Cow::Owned(platform(at, kind, &record)));
         }
-        record
     };
-    let records: Vec<(LogLevel, &str, Value)> = match line {
+    let mut init = json!({ "initializationType": "on-demand", "phase": "init" });
+    match line {
         LogLine::Output { text } => return vec![Cow::Borrowed(text.as_str())],
         LogLine::Failure { text } => {
             let mut entry =
@@ -201,29 +201,18 @@ pub(super) fn json<'l>(
             }
             return vec![Cow::Owned(entry.to_string())];
         }
-        LogLine::InitStart => vec![(LogLevel::Debug, "platform.initStart", init(json!({})))],
+        LogLine::InitStart => add(LogLevel::Debug, "platform.initStart", init),
         LogLine::InitEnd { duration, status } => {
             let level = status.level(LogLevel::Debug);
-            vec![
-                (
-                    level,
-                    "platform.initRuntimeDone",
-                    status.in_record(init(json!({}))),
-                ),
-                (
-                    level,
-                    "platform.initReport",
-                    status.in_record(init(
-                        json!({ "metrics": { "durationMs": rounded(*duration) } }),
-                    )),
-                ),
-            ]
+            let done = status.in_record(init.clone());
+            add(level, "platform.initRuntimeDone", done);
+            init["metrics"] = json!({ "durationMs": rounded(*duration) });
+            add(level, "platform.initReport", status.in_record(init));
         }
-        LogLine::Start => vec![(
-            LogLevel::Info,
-            "platform.start",
-            json!({ "requestId": id, "version": "$LATEST" }),
-        )],
+        LogLine::Start => {
+            let record = json!({ "requestId": id, "version": "$LATEST" });
+            add(LogLevel::Info, "platform.start", record);
+        }
         LogLine::End {
             duration,
             status,
@@ -231,11 +220,11 @@ pub(super) fn json<'l>(
         } => {
             let metrics = json!({ "durationMs": rounded(*duration), "producedBytes": bytes });
             let record = status.in_record(json!({ "requestId": id, "metrics": metrics }));
-            vec![(
+            add(
                 status.level(LogLevel::Debug),
                 "platform.runtimeDone",
                 record,
-            )]
+            );
         }
         LogLine::Report {
             duration,
@@ -256,15 +245,10 @@ pub(super) fn json<'l>(
                 metrics["initDurationMs"] = Value::from(rounded(*init));
             }
             let record = status.in_record(json!({ "requestId": id, "metrics": metrics }));
-            vec![(status.level(LogLevel::Info), "platform.report", record)]
+            add(status.level(LogLevel::Info), "platform.report", record);
         }
-    };
-    let passed = records
-        .into_iter()
-        .filter(|(level, ..)| *level >= logging.system);
-    passed
-        .map(|(_, kind, record)| Cow::Owned(platform(at, kind, &record)))
-        .collect()
+    }
+    records
 }
 
 /// The line that counts dropped lines, in either format.

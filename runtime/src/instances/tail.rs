@@ -1,7 +1,6 @@
 //! The last log lines of one invocation, for a caller that requested them (`X-Amz-Log-Type: LogTail`).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,25 +25,17 @@ struct Collected {
     reported: Arc<Notify>,
 }
 
-/// The invocations whose lines are collected.
+/// The invocations whose lines are collected, by request id.
 #[derive(Debug, Default)]
-pub(super) struct LogTails {
-    count: AtomicUsize,
-    by_request: Mutex<HashMap<String, Collected>>,
-}
+pub(super) struct LogTails(Mutex<HashMap<String, Collected>>);
 
 impl LogTails {
     fn by_request(&self) -> MutexGuard<'_, HashMap<String, Collected>> {
-        self.by_request
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Collects a line that is being written.
     pub(super) fn add(&self, request_id: &str, line: &LogLine, text: &str) {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return;
-        }
         let mut collecting = self.by_request();
         let Some(collected) = collecting.get_mut(request_id) else {
             return;
@@ -61,9 +52,7 @@ impl LogTails {
 
     /// The invocation's last line was written, or filtered out.
     pub(super) fn ended(&self, request_id: &str) {
-        if self.count.load(Ordering::Relaxed) > 0
-            && let Some(collected) = self.by_request().get(request_id)
-        {
+        if let Some(collected) = self.by_request().get(request_id) {
             collected.reported.notify_one();
         }
     }
@@ -91,7 +80,6 @@ impl LogTail {
         let collected = Collected::default();
         let reported = collected.reported.clone();
         tails.by_request().insert(request_id.to_owned(), collected);
-        tails.count.fetch_add(1, Ordering::Relaxed);
         Self {
             tails,
             request_id: request_id.to_owned(),
@@ -120,9 +108,7 @@ impl LogTail {
 
 impl Drop for LogTail {
     fn drop(&mut self) {
-        if self.tails.by_request().remove(&self.request_id).is_some() {
-            self.tails.count.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.tails.by_request().remove(&self.request_id);
     }
 }
 
