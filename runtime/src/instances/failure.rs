@@ -1,12 +1,17 @@
 //! Failures of the sandbox, with the messages of Lambda.
 
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use bytes::Bytes;
+use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::invocation::FunctionError;
+use crate::invocation::{FunctionError, Outcome};
 
 /// Bytes of an answer at most: 6 MiB, and 100 bytes more as on the service.
 pub(super) const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
@@ -26,39 +31,79 @@ fn error(error_type: &str, message: String) -> FunctionError {
     }
 }
 
-/// The deadline passed.
-pub(super) fn timed_out(request_id: &str, timeout: Duration) -> FunctionError {
-    error(
-        TIMED_OUT,
-        format!(
-            "RequestId: {request_id} Error: Task timed out after {:.2} seconds",
-            timeout.as_secs_f64()
-        ),
-    )
+/// Why a process ended. The text is Lambda's.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    /// `exit status 1`, `signal: killed`.
+    #[error("Runtime exited with error: {0}")]
+    Exited(String),
+    /// With status 0.
+    #[error("Runtime exited without providing a reason")]
+    ExitedQuietly,
+    /// On purpose, by the plan of faults.
+    #[error("Runtime exited with error: signal: killed")]
+    Killed,
+    /// Of the function, which its initialisation or an invocation exceeded.
+    #[error("Task timed out after {:.2} seconds", .0.as_secs_f64())]
+    TimedOut(Duration),
+    /// The drain is out of time, or the process was idle.
+    #[error("Runtime exited with error: signal: killed (the host shut down)")]
+    Stopped,
+    #[error("cannot run {}: {error}", executable.display())]
+    CannotRun {
+        executable: PathBuf,
+        error: io::Error,
+    },
+    #[error("cannot wait for the process: {0}")]
+    CannotWait(io::Error),
+    /// The host is short of something that the start needs.
+    #[error("{0}")]
+    Shortage(io::Error),
+    #[error("all processes that the limit of open files allows are busy; raise it (ulimit -Hn)")]
+    OutOfProcesses,
+    /// The task of the process panicked after this time.
+    #[error("Runtime exited with error: signal: killed (a fault of the host)")]
+    HostFault { why: String, ran: Duration },
 }
 
-/// The process ended with an invocation in flight. `how`: "exit status 1", "signal: killed".
-pub(super) fn exited(request_id: &str, how: &str) -> FunctionError {
-    error(
-        "Runtime.ExitError",
-        format!("RequestId: {request_id} Error: Runtime exited with error: {how}"),
-    )
-}
+impl End {
+    /// "exit status 1" or "signal: killed".
+    pub(super) fn of(status: ExitStatus) -> Self {
+        let signal_name = |signal: Signal| match signal {
+            Signal::SIGKILL => "killed",
+            Signal::SIGSEGV => "segmentation fault",
+            Signal::SIGABRT => "aborted",
+            other => other.as_str(),
+        };
+        match (status.code(), status.signal()) {
+            (Some(0), _) => Self::ExitedQuietly,
+            (Some(code), _) => Self::Exited(format!("exit status {code}")),
+            (None, Some(signal)) => Self::Exited(match Signal::try_from(signal) {
+                Ok(signal) => format!("signal: {}", signal_name(signal)),
+                Err(_) => format!("signal: {signal}"),
+            }),
+            (None, None) => Self::Exited("unknown".to_owned()),
+        }
+    }
 
-/// The process ended with status 0 before it answered.
-pub(super) fn exited_quietly(request_id: &str) -> FunctionError {
-    error(
-        "Runtime.ExitError",
-        format!("RequestId: {request_id} Error: Runtime exited without providing a reason"),
-    )
-}
+    /// The host has lost the process, or could not start it. The function did not fail.
+    pub(super) fn is_of_host(&self) -> bool {
+        matches!(self, Self::Shortage(_) | Self::HostFault { .. })
+    }
 
-/// The executable could not be started.
-pub(super) fn cannot_start(request_id: &str, why: &str) -> FunctionError {
-    error(
-        "Runtime.InvalidEntrypoint",
-        format!("RequestId: {request_id} Error: {why}"),
-    )
+    /// The outcome of an invocation that this end left unanswered.
+    pub(super) fn outcome(&self, request_id: &str) -> Outcome {
+        let error_type = match self {
+            Self::TimedOut(_) => TIMED_OUT,
+            Self::CannotRun { .. } | Self::CannotWait(_) => "Runtime.InvalidEntrypoint",
+            _ => "Runtime.ExitError",
+        };
+        let error = error(error_type, format!("RequestId: {request_id} Error: {self}"));
+        match self {
+            Self::Stopped | Self::HostFault { .. } => Outcome::Interrupted(error),
+            _ => Outcome::Error(error),
+        }
+    }
 }
 
 pub(super) fn response_too_large() -> FunctionError {
@@ -68,16 +113,6 @@ pub(super) fn response_too_large() -> FunctionError {
             "Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
         ),
     )
-}
-
-/// The drain is out of time.
-pub(super) fn killed_by_shutdown(request_id: &str) -> FunctionError {
-    exited(request_id, "signal: killed (the host shut down)")
-}
-
-/// The host lost the process by a fault of its own.
-pub(super) fn broken_off(request_id: &str) -> FunctionError {
-    exited(request_id, "signal: killed (a fault of the host)")
 }
 
 /// What the function reported over the Runtime API, with its body unchanged.
@@ -100,34 +135,14 @@ pub(super) fn reported(header: Option<&str>, body: Bytes) -> FunctionError {
     }
 }
 
-/// "exit status 1" or "signal: killed".
-pub(super) fn describe_exit(status: std::process::ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => {
-            let name = nix::sys::signal::Signal::try_from(signal).map_or_else(
-                |_| signal.to_string(),
-                |s| match s {
-                    nix::sys::signal::Signal::SIGKILL => "killed".to_owned(),
-                    nix::sys::signal::Signal::SIGSEGV => "segmentation fault".to_owned(),
-                    nix::sys::signal::Signal::SIGABRT => "aborted".to_owned(),
-                    other => other.as_str().to_owned(),
-                },
-            );
-            format!("signal: {name}")
-        }
-        (None, None) => "unknown".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_timeout_has_lambdas_message() {
-        let error = timed_out("8f5", Duration::from_secs(3));
+        let outcome = End::TimedOut(Duration::from_secs(3)).outcome("8f5");
+        let error = outcome.error().unwrap();
         assert_eq!(
             error.message,
             "RequestId: 8f5 Error: Task timed out after 3.00 seconds"

@@ -88,22 +88,16 @@ impl Process {
         self.child.wait().await
     }
 
-    /// Sends SIGTERM to the group.
-    pub(super) fn terminate(&self) {
-        self.signal(Signal::SIGTERM);
-        // a stopped process receives it only once it continues
-        self.signal(Signal::SIGCONT);
-    }
-
     /// Ends the group: the leader and the processes that it started.
     pub(super) fn kill(&self) {
-        self.signal(Signal::SIGKILL);
+        signal(self.group, Signal::SIGKILL);
     }
+}
 
-    fn signal(&self, signal: Signal) {
-        // an error means that the group is gone already
-        let _ = killpg(Pid::from_raw(self.group.cast_signed()), signal);
-    }
+/// Sends a signal to a process group.
+pub(super) fn signal(group: u32, signal: Signal) {
+    // an error means that the group is gone already
+    let _ = killpg(Pid::from_raw(group.cast_signed()), signal);
 }
 
 impl Drop for Process {

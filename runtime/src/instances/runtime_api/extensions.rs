@@ -3,27 +3,27 @@
 //! Checks and messages are those of AWS's own emulator (aws-lambda-runtime-interface-emulator,
 //! `internal/lambda/rapi/handler/agent*.go`).
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::replies::{accepted, header, read, refuse};
-use crate::instances::dispatch::Worker as _;
+use super::call::{Call, accepted, json_answer, refuse};
 use crate::instances::failure;
-use crate::instances::instance::{Extension, Instance, NotRegistered};
-use crate::listener::{ConnectionInfo, Reply};
+use crate::instances::machine::{Input, Machine, NotRegistered};
+use crate::listener::Reply;
 
 const IDENTIFIER: &str = "lambda-extension-identifier";
 const ERROR_TYPE: &str = "lambda-extension-function-error-type";
 
-/// Why a call is refused: always 403.
+/// Why a call is refused, always 403: type and message.
 #[derive(Debug)]
 struct ExtensionError(&'static str, String);
+
+impl ExtensionError {
+    fn new(kind: &'static str, message: &str) -> Self {
+        Self(kind, message.to_owned())
+    }
+}
 
 impl From<NotRegistered> for ExtensionError {
     fn from(why: NotRegistered) -> Self {
@@ -43,58 +43,37 @@ impl From<ExtensionError> for Reply {
 }
 
 /// `POST /extension/register`
-pub(super) async fn register(
-    request: Request<Incoming>,
-    instance: &Instance,
-    connection: &ConnectionInfo,
-) -> Reply {
-    let (head, body) = request.into_parts();
-    let body = read(body, connection).await.unwrap_or_default();
-    registered(&head.headers, &body, instance, connection).unwrap_or_else(Reply::from)
+pub(super) async fn register(call: Call<'_>) -> Reply {
+    registered(call).await.unwrap_or_else(Reply::from)
 }
 
-fn registered(
-    headers: &HeaderMap,
-    body: &[u8],
-    instance: &Instance,
-    connection: &ConnectionInfo,
-) -> Result<Reply, ExtensionError> {
-    let name = header(headers, "lambda-extension-name").filter(|name| !name.is_empty());
+async fn registered(call: Call<'_>) -> Result<Reply, ExtensionError> {
+    let name = call.header("lambda-extension-name");
+    let name = name.filter(|name| !name.is_empty());
+    let features = call.header("lambda-extension-accept-feature");
+    let (instance, connection) = (call.instance, call.connection);
+    let body = call.body().await.unwrap_or_default();
     let name = name.ok_or_else(|| {
-        ExtensionError(
-            "Extension.InvalidExtensionName",
-            "Empty extension name".to_owned(),
-        )
+        ExtensionError::new("Extension.InvalidExtensionName", "Empty extension name")
     })?;
-    check(body)?;
+    check(&body)?;
     // the first request of a connection that was open before may have been sent before
     // initialisation ended
     let sent_before = connection.is_first.then_some(connection.opened);
     let id = instance.register_extension(name, sent_before)?;
-    let function = &instance.runner.function;
+    let function = instance.function();
     let mut answer = json!({
         "functionName": function.name,
         "functionVersion": "$LATEST",
         "handler": function.handler,
     });
-    let features = header(headers, "lambda-extension-accept-feature").unwrap_or_default();
-    if features
-        .split(',')
-        .any(|feature| feature.trim() == "accountId")
-    {
+    let features = features.unwrap_or_default();
+    let mut features = features.split(',').map(str::trim);
+    if features.any(|feature| feature == "accountId") {
         answer["accountId"] = function.location.account.as_str().into();
     }
-    let response = Response::builder()
-        .header("Content-Type", "application/json")
-        .header("Lambda-Extension-Identifier", id)
-        .body(Full::new(Bytes::from(answer.to_string())));
-    Ok(response.unwrap_or_else(|error| {
-        refuse(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "BadHeader",
-            &error.to_string(),
-        )
-    }))
+    let response = Response::builder().header("Lambda-Extension-Identifier", id);
+    Ok(json_answer(response, answer.to_string().into()))
 }
 
 /// Checks the events of a registration: an extension within the process may name INVOKE only.
@@ -105,43 +84,37 @@ fn check(body: &[u8]) -> Result<(), ExtensionError> {
         events: Option<Vec<String>>,
         configuration_keys: Option<Vec<String>>,
     }
-    let format = |why: String| ExtensionError("InvalidRequestFormat", why);
+    const FORMAT: &str = "InvalidRequestFormat";
     let register: Option<Register> =
-        strict_json::from_slice(body).map_err(|error| format(error.to_string()))?;
+        strict_json::from_slice(body).map_err(|error| ExtensionError(FORMAT, error.to_string()))?;
     let Register {
         events,
         configuration_keys,
     } = register.unwrap_or_default();
     if configuration_keys.is_some_and(|keys| !keys.is_empty()) {
-        return Err(format(
-            "configurationKeys are deprecated; use environment variables instead".to_owned(),
-        ));
+        let why = "configurationKeys are deprecated; use environment variables instead";
+        return Err(ExtensionError::new(FORMAT, why));
     }
-    let why = |event: &str| match event {
-        "INVOKE" => None,
-        "SHUTDOWN" => Some("ShutdownEventNotSupportedForInternalExtension"),
-        _ => Some("ErrorInvalidEventType"),
-    };
-    match events
-        .iter()
-        .flatten()
-        .find_map(|event| Some((event, why(event)?)))
-    {
-        Some((event, why)) => Err(ExtensionError(
-            "Extension.InvalidEventType",
-            format!("{event}: {why}"),
-        )),
-        None => Ok(()),
+    for event in events.into_iter().flatten() {
+        let why = match event.as_str() {
+            "INVOKE" => continue,
+            "SHUTDOWN" => "ShutdownEventNotSupportedForInternalExtension",
+            _ => "ErrorInvalidEventType",
+        };
+        let message = format!("{event}: {why}");
+        return Err(ExtensionError("Extension.InvalidEventType", message));
     }
+    Ok(())
 }
 
 /// `GET /extension/event/next`. Extensions within the process receive no events: the call waits
 /// until the process ends. It marks the extension as ready, and has the process end with SIGTERM
 /// first.
-pub(super) async fn next(request: &Request<Incoming>, instance: &Arc<Instance>) -> Reply {
-    match identified(request.headers(), instance) {
+pub(super) async fn next(call: Call<'_>) -> Reply {
+    match identified(&call) {
         Ok((id, _)) => {
-            instance.extension_next(&id);
+            let input = |process| Input::ExtensionReady(process, id);
+            call.instance.apply(input);
             std::future::pending().await
         }
         Err(refused) => refused.into(),
@@ -151,40 +124,27 @@ pub(super) async fn next(request: &Request<Incoming>, instance: &Arc<Instance>) 
 /// `POST /extension/init/error` and `/extension/exit/error`. Before the process is ready it counts
 /// as a failed initialisation and fails a waiting invocation; otherwise the process would be
 /// restarted again and again.
-pub(super) async fn error(
-    request: Request<Incoming>,
-    instance: &Instance,
-    connection: &ConnectionInfo,
-    phase: &str,
-) -> Reply {
-    let (head, body) = request.into_parts();
-    let kind = match reported(&head.headers, instance, phase) {
+pub(super) async fn error(call: Call<'_>, is_init: bool) -> Reply {
+    let kind = match reported(&call, is_init) {
         Ok(kind) => kind,
         Err(refused) => return refused.into(),
     };
-    let body = read(body, connection).await.unwrap_or_default();
-    if !instance.is_ready() {
-        instance.report_init_error(failure::reported(Some(&kind), body));
-    }
-    instance.stop();
+    let instance = call.instance;
+    let body = call.body().await.unwrap_or_default();
+    let error = failure::reported(Some(&kind), body);
+    instance.apply(|id| Input::ExtensionFailed(id, error));
     accepted()
 }
 
 /// The error's type.
-fn reported(
-    headers: &HeaderMap,
-    instance: &Instance,
-    phase: &str,
-) -> Result<String, ExtensionError> {
-    let (id, extension) = identified(headers, instance)?;
-    let kind = header(headers, ERROR_TYPE).filter(|kind| !kind.is_empty());
+fn reported(call: &Call<'_>, is_init: bool) -> Result<String, ExtensionError> {
+    let (id, ready) = identified(call)?;
+    let kind = call.header(ERROR_TYPE).filter(|kind| !kind.is_empty());
     let kind = kind.ok_or_else(|| {
-        ExtensionError(
-            "Extension.MissingHeader",
-            "Lambda-Extension-Function-Error-Type not found".to_owned(),
-        )
+        let why = "Lambda-Extension-Function-Error-Type not found";
+        ExtensionError::new("Extension.MissingHeader", why)
     })?;
-    if phase == "init" && extension.ready {
+    if is_init && ready {
         let why = format!(
             "State transition from Ready to InitError failed for extension {id}. Error: State \
              transition is not allowed"
@@ -194,32 +154,28 @@ fn reported(
     Ok(kind)
 }
 
-/// The registered extension that calls.
-fn identified(
-    headers: &HeaderMap,
-    instance: &Instance,
-) -> Result<(String, Extension), ExtensionError> {
-    let id = header(headers, IDENTIFIER)
+/// The registered extension that calls, and whether it has requested its first event.
+fn identified(call: &Call<'_>) -> Result<(String, bool), ExtensionError> {
+    let id = call
+        .header(IDENTIFIER)
         .filter(|id| !id.is_empty())
         .ok_or_else(|| {
-            ExtensionError(
-                "Extension.MissingExtensionIdentifier",
-                "Missing Lambda-Extension-Identifier header".to_owned(),
-            )
+            let why = "Missing Lambda-Extension-Identifier header";
+            ExtensionError::new("Extension.MissingExtensionIdentifier", why)
         })?;
     if !is_uuid(&id) {
-        return Err(ExtensionError(
+        let why = "Invalid Lambda-Extension-Identifier";
+        return Err(ExtensionError::new(
             "Extension.InvalidExtensionIdentifier",
-            "Invalid Lambda-Extension-Identifier".to_owned(),
+            why,
         ));
     }
-    match instance.extension(&id) {
-        Some(extension) => Ok((id, extension)),
-        None => Err(ExtensionError(
-            "Extension.UnknownExtensionIdentifier",
-            format!("Unknown extension {id}"),
-        )),
-    }
+    let extension = |machine: &Machine, process| machine.extension(process, &id);
+    let Some(ready) = call.instance.read(extension) else {
+        let why = format!("Unknown extension {id}");
+        return Err(ExtensionError("Extension.UnknownExtensionIdentifier", why));
+    };
+    Ok((id, ready))
 }
 
 fn is_uuid(text: &str) -> bool {

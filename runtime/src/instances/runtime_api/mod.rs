@@ -4,29 +4,29 @@
 //! `next` waits for a job; `response` and `error` answer it; `init/error` reports why the function
 //! cannot start. A response is acknowledged as soon as it is read: its effects happen elsewhere.
 
+mod call;
 mod extensions;
-mod replies;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
 use hyper::body::Incoming;
 
-use self::replies::{accepted, header, read, refuse};
-use super::dispatch::Worker as _;
+use self::call::{Call, accepted, json_answer, refuse};
+use super::driver::{Assignment, Instance};
 use super::environment::arn;
 use super::failure::{self, MAX_RESPONSE};
-use super::instance::Instance;
-use super::job::Assignment;
+use super::machine::Input;
 use super::peer;
-use crate::invocation::Outcome;
+use crate::ids::new_trace_id;
+use crate::invocation::{FunctionError, Outcome};
 use crate::listener::budget::ConnectionBudget;
 use crate::listener::{BindError, ConnectionInfo, Endpoint, Listener, ListenerPolicy, Reply};
 
 /// Connections of one process at most: one for each event that it takes at a time, and some more.
 const MAX_CONNECTIONS: usize = 64;
+
+const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 
 /// Opens the port of one process. Its clients may be stopped, or busy between two requests, for any
 /// time.
@@ -46,7 +46,7 @@ pub(super) async fn bind() -> Result<Listener, BindError> {
 }
 
 /// Serves the connections of the process until the task is dropped.
-pub(super) async fn serve(listener: Listener, instance: Arc<Instance>) {
+pub(super) async fn serve(listener: Listener, instance: Instance) {
     let handle = move |request, connection| {
         let instance = instance.clone();
         async move { route(request, &instance, &connection).await }
@@ -65,95 +65,82 @@ fn is_own_user(client: SocketAddr, server: SocketAddr) -> bool {
 
 async fn route(
     request: Request<Incoming>,
-    instance: &Arc<Instance>,
+    instance: &Instance,
     connection: &ConnectionInfo,
 ) -> Reply {
     let path = request.uri().path().to_owned();
+    let method = request.method().clone();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    match (request.method(), parts.as_slice()) {
+    let call = Call::new(request, instance, connection);
+    match (&method, parts.as_slice()) {
         (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => next(instance).await,
         (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-            answer(request, instance, connection, id).await
+            answer(call, id).await
         }
         (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
-            error(request, instance, connection, id).await
+            error(call, id).await
         }
         (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
-            init_error(request, instance, connection).await
+            let error = reported(call).await;
+            instance.apply(|id| Input::InitFailed(id, error));
+            accepted()
         }
         (&Method::POST, ["2020-01-01", "extension", "register"]) => {
-            extensions::register(request, instance, connection).await
+            extensions::register(call).await
         }
         (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => {
-            extensions::next(&request, instance).await
+            extensions::next(call).await
         }
-        (
-            &Method::POST,
-            [
-                "2020-01-01",
-                "extension",
-                phase @ ("init" | "exit"),
-                "error",
-            ],
-        ) => extensions::error(request, instance, connection, phase).await,
+        (&Method::POST, ["2020-01-01", "extension", "init", "error"]) => {
+            extensions::error(call, true).await
+        }
+        (&Method::POST, ["2020-01-01", "extension", "exit", "error"]) => {
+            extensions::error(call, false).await
+        }
         _ => refuse(
             StatusCode::NOT_FOUND,
             "NotFound",
-            &format!("no {} {path} in this API", request.method()),
+            &format!("no {method} {path} in this API"),
         ),
     }
 }
 
-async fn next(instance: &Arc<Instance>) -> Reply {
+async fn next(instance: &Instance) -> Reply {
     let Ok(assignment) = instance.next().await else {
         // the instance ends: any response would make the runtime exit with an error before SIGTERM
         return std::future::pending().await;
     };
     let Assignment {
+        request,
         request_id,
-        invocation_id,
+        invocation,
         deadline_ms,
-        trace_id,
-        client_context,
-        qualifier,
-        payload,
     } = assignment;
-    let mut invoked = arn(&instance.runner.function);
-    if let Some(qualifier) = qualifier {
+    let mut invoked = arn(instance.function());
+    if let Some(qualifier) = request.qualifier {
         invoked.extend([":", &qualifier]);
     }
+    let trace_id = request.trace_id.unwrap_or_else(new_trace_id);
     let mut response = Response::builder()
-        .header("Content-Type", "application/json")
         .header("Lambda-Runtime-Aws-Request-Id", &*request_id)
-        .header("Lambda-Runtime-Invocation-Id", invocation_id)
+        .header("Lambda-Runtime-Invocation-Id", &*invocation)
         .header("Lambda-Runtime-Deadline-Ms", deadline_ms)
         .header("Lambda-Runtime-Invoked-Function-Arn", invoked)
         .header("Lambda-Runtime-Trace-Id", trace_id);
-    if let Some(context) = client_context {
-        response = response.header("Lambda-Runtime-Client-Context", &*context);
+    if let Some(context) = request.client_context {
+        response = response.header("Lambda-Runtime-Client-Context", context);
     }
-    response.body(Full::new(payload)).unwrap_or_else(|error| {
-        refuse(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "BadHeader",
-            &error.to_string(),
-        )
-    })
+    json_answer(response, request.payload)
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    instance: &Instance,
-    connection: &ConnectionInfo,
-    id: &str,
-) -> Reply {
-    let invocation = header(request.headers(), "lambda-runtime-invocation-id");
-    if let Ok(body) = read(request.into_body(), connection).await {
+async fn answer(call: Call<'_>, id: &str) -> Reply {
+    let (instance, invocation) = (call.instance, call.header(INVOCATION_ID));
+    if let Ok(body) = call.body().await {
         return settle(instance, id, invocation.as_deref(), Outcome::Answer(body));
     }
     let outcome = Outcome::Error(failure::response_too_large());
     instance.complete(id, invocation.as_deref(), outcome);
-    instance.stop();
+    instance.apply(Input::Stop);
     refuse(
         StatusCode::PAYLOAD_TOO_LARGE,
         "RequestEntityTooLarge",
@@ -161,43 +148,26 @@ async fn answer(
     )
 }
 
-async fn error(
-    request: Request<Incoming>,
-    instance: &Instance,
-    connection: &ConnectionInfo,
-    id: &str,
-) -> Reply {
-    let invocation = header(request.headers(), "lambda-runtime-invocation-id");
-    let kind = header(request.headers(), "lambda-runtime-function-error-type");
-    let body = read(request.into_body(), connection)
-        .await
-        .unwrap_or_default();
-    let outcome = Outcome::Error(failure::reported(kind.as_deref(), body));
+async fn error(call: Call<'_>, id: &str) -> Reply {
+    let (instance, invocation) = (call.instance, call.header(INVOCATION_ID));
+    let outcome = Outcome::Error(reported(call).await);
     settle(instance, id, invocation.as_deref(), outcome)
+}
+
+/// The error that a request reports.
+async fn reported(call: Call<'_>) -> FunctionError {
+    let kind = call.header("lambda-runtime-function-error-type");
+    let body = call.body().await.unwrap_or_default();
+    failure::reported(kind.as_deref(), body)
 }
 
 fn settle(instance: &Instance, id: &str, invocation: Option<&str>, outcome: Outcome) -> Reply {
     if instance.complete(id, invocation, outcome) {
-        accepted()
-    } else {
-        refuse(
-            StatusCode::BAD_REQUEST,
-            "InvalidRequestID",
-            "no such invocation is in flight: late, or answered before",
-        )
+        return accepted();
     }
-}
-
-async fn init_error(
-    request: Request<Incoming>,
-    instance: &Instance,
-    connection: &ConnectionInfo,
-) -> Reply {
-    let kind = header(request.headers(), "lambda-runtime-function-error-type");
-    let body = read(request.into_body(), connection)
-        .await
-        .unwrap_or_default();
-    instance.report_init_error(failure::reported(kind.as_deref(), body));
-    instance.stop();
-    accepted()
+    refuse(
+        StatusCode::BAD_REQUEST,
+        "InvalidRequestID",
+        "no such invocation is in flight: late, or answered before",
+    )
 }
