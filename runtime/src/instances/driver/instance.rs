@@ -109,10 +109,13 @@ impl Instance {
     /// A `next` call of the runtime. The channel closes when the process has ended.
     pub(in crate::instances) fn next(&self) -> oneshot::Receiver<Assignment> {
         let (call, receiver) = oneshot::channel();
-        if let Some(started) = lock(&self.driver.started).get_mut(&self.id) {
-            started.calls.push(call);
-        }
-        self.apply(Input::NextCalled);
+        self.driver.change(|machine, now| {
+            if let Some(started) = lock(&self.driver.started).get_mut(&self.id) {
+                started.calls.retain(|call| !call.is_closed());
+                started.calls.push(call);
+                machine.step(now, Input::NextCalled(self.id, started.calls.len()));
+            }
+        });
         receiver
     }
 

@@ -72,11 +72,22 @@ impl Machine {
         self.check(id);
     }
 
-    pub(super) fn next_called(&mut self, id: ProcessId) {
-        if let Some(process) = self.process(id) {
-            process.early_calls += 1;
-            self.offer_when_ready(id);
-        }
+    pub(super) fn next_called(&mut self, id: ProcessId, open: usize) {
+        let state = &mut self.functions[id.function];
+        let Some(process) = state.processes.get_mut(&id.number) else {
+            return;
+        };
+        process.early_calls += 1;
+        let waiting = state.idle.iter().filter(|idle| **idle == id.number);
+        let mut lost = (waiting.count() + process.early_calls).saturating_sub(open);
+        // else a runtime that connects again would count as one that takes several events
+        state.idle.retain(|idle| {
+            let is_lost = lost > 0 && *idle == id.number;
+            lost -= usize::from(is_lost);
+            !is_lost
+        });
+        process.early_calls -= lost;
+        self.offer_when_ready(id);
     }
 
     pub(super) fn extension_ready(&mut self, id: ProcessId, extension: &str) {

@@ -124,11 +124,11 @@ fn an_idle_process_makes_room_for_another_function() {
     let mut case = Case::new(1);
     case.submit(0, "a");
     case.step(Input::Started(A1, 7));
-    assert_eq!(case.step(Input::NextCalled(A1)), ["deliver a"]);
+    assert_eq!(case.step(Input::NextCalled(A1, 1)), ["deliver a"]);
     assert!(case.submit(1, "b").is_empty(), "the process is busy");
     let answer = Outcome::Answer(bytes::Bytes::new());
     case.step(Input::Responded(A1, "a".into(), answer));
-    assert_eq!(case.step(Input::NextCalled(A1)), ["kill 1"]);
+    assert_eq!(case.step(Input::NextCalled(A1, 1)), ["kill 1"]);
     let ended = case.step(Input::Exited(A1, End::Killed));
     assert_eq!(ended, ["start 1"], "the process of the other function");
     case.submit(0, "c");
@@ -144,10 +144,25 @@ fn several_invocations_at_a_time_outlive_a_deadline() {
     let mut case = Case::new(9);
     case.submit(0, "a");
     case.step(Input::Started(A1, 7));
-    case.step(Input::NextCalled(A1));
-    case.step(Input::NextCalled(A1));
+    case.step(Input::NextCalled(A1, 1));
+    case.step(Input::NextCalled(A1, 1));
     case.now += Duration::from_secs(1);
     assert_eq!(case.submit(0, "b"), ["deliver b"]);
     assert_eq!(case.wait(2_000), ["reply a Sandbox.Timedout"]);
     assert_eq!(case.machine.in_flight(A1, "b", None).as_deref(), Some("b"));
+}
+
+#[test]
+fn a_runtime_that_connects_again_takes_one_event() {
+    let mut case = Case::new(9);
+    case.submit(0, "a");
+    case.step(Input::Started(A1, 7));
+    case.step(Input::NextCalled(A1, 1));
+    let answer = Outcome::Answer(bytes::Bytes::new());
+    case.step(Input::Responded(A1, "a".into(), answer));
+    case.step(Input::NextCalled(A1, 1));
+    // the client of the call before is gone
+    case.step(Input::NextCalled(A1, 1));
+    assert_eq!(case.submit(0, "b"), ["deliver b"]);
+    assert_eq!(case.wait(3_000), ["kill 1"], "a deadline ends the process");
 }

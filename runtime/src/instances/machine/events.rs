@@ -46,8 +46,8 @@ pub(in crate::instances) enum Input {
     GivenUp(usize, InvocationId),
     /// The executable runs, with this process id.
     Started(ProcessId, u32),
-    /// The runtime requests an event.
-    NextCalled(ProcessId),
+    /// The runtime requests an event. So many of its calls wait now; clients of others are gone.
+    NextCalled(ProcessId, usize),
     /// No call of the process waits: its client is gone.
     Undelivered(ProcessId, InvocationId),
     /// The function answered.

@@ -113,7 +113,7 @@ impl Machine {
             Input::Submit(function, job) => self.submit(function, job),
             Input::GivenUp(function, id) => self.given_up(function, &id),
             Input::Started(id, pid) => self.started(id, pid),
-            Input::NextCalled(id) => self.next_called(id),
+            Input::NextCalled(id, open) => self.next_called(id, open),
             Input::Undelivered(id, invocation) => self.undelivered(id, &invocation),
             Input::Responded(id, invocation, outcome) => self.responded(id, &invocation, outcome),
             Input::ExtensionReady(id, extension) => self.extension_ready(id, &extension),

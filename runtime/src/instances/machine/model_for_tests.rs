@@ -287,7 +287,8 @@ impl Model {
         if let Some((id, child)) = self.child(number) {
             child.calls += 1;
             child.concurrent |= child.calls + child.delivered.len() > 1;
-            self.input(Input::NextCalled(id));
+            let open = child.calls;
+            self.input(Input::NextCalled(id, open));
         }
     }
 

@@ -1,4 +1,5 @@
-//! Random runs of a host. Processes crash, hang, fail to start and report errors; limits change; the host is short of files, loses processes, and drains.
+//! Random runs of a host. Processes crash, hang, fail to start and report errors; their calls get
+//! lost; limits change; the host is short of files, loses processes, and drains.
 
 use proptest::prelude::*;
 
@@ -16,6 +17,8 @@ enum Event {
     /// A requested start fails: for the host's reasons, or the executable's.
     StartFails(usize, bool),
     Next(usize),
+    /// The clients of the calls that wait are gone.
+    LoseCalls(usize),
     Register(usize),
     ExtensionReady(usize),
     Respond(usize, bool),
@@ -38,6 +41,7 @@ fn event() -> impl Strategy<Value = Event> {
         10 => one.clone().prop_map(Event::Start),
         1 => (one.clone(), any::<bool>()).prop_map(|(one, host)| Event::StartFails(one, host)),
         16 => one.clone().prop_map(Event::Next),
+        1 => one.clone().prop_map(Event::LoseCalls),
         1 => one.clone().prop_map(Event::Register),
         2 => one.clone().prop_map(Event::ExtensionReady),
         8 => (one.clone(), any::<bool>()).prop_map(|(one, fails)| Event::Respond(one, fails)),
@@ -80,6 +84,11 @@ impl Model {
             Event::Start(number) => self.start(number),
             Event::StartFails(number, host) => self.start_fails(number, host),
             Event::Next(number) => self.next(number),
+            Event::LoseCalls(number) => {
+                if let Some((_, child)) = self.child(number) {
+                    child.calls = 0;
+                }
+            }
             Event::Register(number) => {
                 let now = self.now;
                 if let Some((id, _)) = self.child(number)
