@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 256 * 1024;
 /// Maximum of messages in one call (SQS quota).
 const MAX_MESSAGES: usize = 10;
 
-/// Upper bound of the bytes that attributes add.
+/// Upper bound of the bytes that the attributes add, except the key's text.
 const ATTRIBUTES: usize = 1_024;
 
 /// Converts a record. Its attributes are `record` (`topic-partition-offset`, also the deduplication
@@ -68,8 +68,9 @@ pub(super) fn calls(messages: Vec<OutgoingMessage>) -> Vec<Vec<OutgoingMessage>>
     let mut calls: Vec<Vec<OutgoingMessage>> = Vec::new();
     let mut bytes = 0;
     for message in messages {
-        let attributes = message.attributes.iter().map(|(_, text)| text.len());
-        let size = message.body.len() + ATTRIBUTES + attributes.sum::<usize>();
+        let key = message.attributes.iter().find(|(name, _)| *name == "key");
+        let key = key.map_or(0, |(_, text)| text.len());
+        let size = message.body.len() + ATTRIBUTES + key;
         let fits = calls.last().is_some_and(|call| {
             let same_group =
                 message.group.is_some() && call.iter().any(|other| other.group == message.group);
@@ -152,5 +153,7 @@ mod tests {
                 .collect::<Vec<_>>(),
             [2, 1]
         );
+        let half = calls(plain(2, MAX_BYTES / 2 - ATTRIBUTES));
+        assert_eq!(half.len(), 1, "the attributes count once");
     }
 }

@@ -64,16 +64,18 @@ impl KafkaSource {
         moves: mpsc::Receiver<PositionMove>,
         shutdown: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, String> {
-        let destination = mapping.on_failure.as_ref().map(|to| {
-            DestinationClient::new(to, settings::cluster(&mapping), limits.sqs.as_ref())
-                .map_err(|why| why.to_string())
-        });
+        let destination = mapping
+            .on_failure
+            .as_ref()
+            .map(|to| DestinationClient::new(to, settings::cluster(&mapping), limits.sqs.as_ref()))
+            .transpose()
+            .map_err(|why| why.to_string())?;
         let known = KnownTopics::open(limits.state.as_deref(), &mapping.id, &mapping.group)?;
         let source = Self {
-            destination: destination.transpose()?,
             progress: Arc::new(MappingProgress::new(&mapping)),
             mapping,
             limits,
+            destination,
             invoker,
             moves: tokio::sync::Mutex::new(moves),
             shutdown,
@@ -132,7 +134,7 @@ impl KafkaSource {
         self.progress.reset();
         let stop = Arc::new(AtomicBool::new(false));
         let cannot_start = |error| format!("cannot start a thread: {error}");
-        let _monitor = monitor::start(self.clone(), events.clone()).map_err(cannot_start)?;
+        let _monitor = monitor::start(self.clone(), events).map_err(cannot_start)?;
         let (commands, received_commands) = std_mpsc::channel();
         let (ending, polling) = oneshot::channel();
         let name = Self::polling_name(&self.mapping.id);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::batch::Batch;
 use super::{MessageKey, QueueAction, QueueBatchResult};
 
-/// Settles a batch, which may be empty. In a FIFO batch a failure also keeps every later message of its group.
+/// Settles a batch, which may be empty. In a FIFO batch a failure also keeps every later message of
+/// its group.
 pub(super) fn settle(batch: &Batch, finish: &QueueBatchResult, out: &mut Vec<QueueAction>) {
     if batch.is_empty() {
         return;

@@ -5,7 +5,6 @@
 use event_sources::health::SourceProblem;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::metadata::MetadataTopic;
 
 use crate::kafka::silent::SilentContext;
 use crate::kafka::source::KafkaSource;
@@ -44,10 +43,16 @@ fn find(
 ) -> KafkaResult<Option<SourceProblem>> {
     use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
     let code = match client.fetch_metadata(Some(topic), PATIENCE) {
-        Ok(metadata) => match metadata.topics().iter().find_map(MetadataTopic::error) {
-            None => return Ok(None),
-            Some(code) => code.into(),
-        },
+        Ok(metadata) => {
+            let mut topics = metadata.topics().iter();
+            let found = topics.find(|found| found.name() == topic);
+            // a response without the topic says nothing about it
+            let found = found.ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::BadMessage))?;
+            match found.error() {
+                None => return Ok(None),
+                Some(code) => code.into(),
+            }
+        }
         Err(KafkaError::MetadataFetch(code)) => code,
         Err(error) => return Err(error),
     };

@@ -164,8 +164,11 @@ impl Poller<'_> {
     }
 
     fn send(&self, event: ConsumerEvent) -> Result<(), ConsumerFailure> {
-        let sent = self.context.send(event);
-        sent.then_some(()).ok_or(ConsumerFailure::Stopped)
+        if self.context.send(event) {
+            Ok(())
+        } else {
+            Err(ConsumerFailure::Stopped)
+        }
     }
 
     /// Sets the next offset of a partition, if known.
@@ -206,7 +209,10 @@ impl Poller<'_> {
     fn skip_gaps(&mut self) -> Result<(), ConsumerFailure> {
         let fetched = lock(&self.context.fetched);
         let read = |(partition, next): (&Partition, &Offset)| {
-            let all = self.empty.get(partition) >= Some(&EMPTY);
+            let all = self
+                .empty
+                .get(partition)
+                .is_some_and(|times| *times >= EMPTY);
             let through = fetched
                 .through(*partition)
                 .filter(|through| all && through > next)?;

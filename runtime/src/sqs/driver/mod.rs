@@ -117,17 +117,18 @@ impl SqsDriver {
                     }
                 }
                 () = until(wake) => self.step(QueueInput::Tick),
-                found = depth.next(&self.source.sqs, self.source.mapping.queue_name()), if deadline.is_none() => {
-                    self.depth_received(found);
-                }
+                found = depth.next(&self.source.sqs, self.source.mapping.queue_name()),
+                    if deadline.is_none() => self.depth_received(found),
                 () = turned(&mut shutdown), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + self.source.drain);
                     self.step(QueueInput::Drain);
                 }
                 () = until(deadline) => {
-                    tracing::warn!(mapping = %self.source.mapping.id, "messages still in flight at the \
-                         end of the drain are delivered again after \
-                         their visibility timeout");
+                    tracing::warn!(
+                        mapping = %self.source.mapping.id,
+                        "messages still in flight at the end of the drain are delivered again \
+                         after their visibility timeout"
+                    );
                     return Ok(());
                 }
             }
@@ -149,8 +150,9 @@ impl SqsDriver {
             TaskResult::Receive(id, Ok(messages)) => {
                 self.progress.problem(None);
                 if let Some(errors) = self.failures.over(&()) {
-                    let queue = self.source.mapping.queue_name();
-                    tracing::info!(errors, mapping = %self.source.mapping.id, "{queue} answers again");
+                    let mapping = &self.source.mapping;
+                    let queue = mapping.queue_name();
+                    tracing::info!(errors, mapping = %mapping.id, "{queue} answers again");
                 }
                 self.progress
                     .count(|status| status.received += messages.len() as u64);
@@ -165,9 +167,14 @@ impl SqsDriver {
                 self.progress.problem(Some(self.problem(&why)));
                 let why = why.to_string();
                 if let Some(times) = self.failures.failed(Instant::now(), (), &why) {
-                    tracing::warn!(times, mapping = %self.source.mapping.id, "{} at {} cannot be read: \
-                         {why}. The mapping retries until it \
-                         can", self.source.mapping.queue_name(), self.source.sqs.endpoint());
+                    let SqsSource { mapping, sqs, .. } = &*self.source;
+                    tracing::warn!(
+                        times,
+                        mapping = %mapping.id,
+                        "{} at {} cannot be read: {why}. The mapping retries until it can",
+                        mapping.queue_name(),
+                        sqs.endpoint()
+                    );
                 }
                 self.step(QueueInput::ReceiveFailed(id));
             }
