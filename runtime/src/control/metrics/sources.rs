@@ -50,7 +50,7 @@ const QUEUES: [Family<SqsStatus>; 10] = [
         |q| total(q.not_deleted)),
     ("in_flight", "Messages at the function.", |q| count(q.in_flight)),
     ("waiting", "Messages in the queue as last reported, hidden ones included.",
-        |q| total(q.waiting.unwrap_or_default())),
+        |q| q.waiting.and_then(total)),
     ("up", UP, |q| total((!q.health.state.is_unwell()).into())),
 ];
 
