@@ -188,8 +188,8 @@ fn identity(folder: &Path) -> Result<String, String> {
     Ok(identity.id)
 }
 
-/// Replaces a JSON file as a whole, so that a crash leaves the old one or the new one. Only this user
-/// can read it.
+/// Replaces a JSON file as a whole, so that a crash leaves the old one or the new one. Only this
+/// user can read it.
 pub(crate) fn replace(file: &Path, content: &impl Serialize) -> io::Result<()> {
     let unfinished = file.with_extension("new");
     let mut new = OpenOptions::new()

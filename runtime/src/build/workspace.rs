@@ -4,6 +4,7 @@
 //! `CodeUri`: in a package's folder the binary is one of the package, at the root of a virtual
 //! workspace one of any member.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -69,15 +70,11 @@ impl Package {
         self.manifest_path.parent().unwrap_or(&self.manifest_path)
     }
 
-    /// The names of its binaries.
-    fn bins(&self) -> impl Iterator<Item = &str> {
+    /// The names of its binaries, sorted.
+    fn bins(&self) -> BTreeSet<&str> {
         let is_bin = |target: &&PackageTarget| target.kind.iter().any(|kind| kind == "bin");
         let bins = self.targets.iter().filter(is_bin);
-        bins.map(|target| target.name.as_str())
-    }
-
-    fn has_bin(&self, name: &str) -> bool {
-        self.bins().any(|bin| bin == name)
+        bins.map(|target| target.name.as_str()).collect()
     }
 }
 
@@ -141,7 +138,7 @@ impl Workspace {
         let wrong = |text: String| Err(BuildError(format!("function {}: {text}", target.function)));
         // The root's own package has precedence; a member's binary may be named there as well.
         let candidates: Vec<&Package> = match (&own[..], target.binary) {
-            ([package], Some(name)) if !package.has_bin(name) && at_root => all.collect(),
+            ([package], Some(name)) if !package.bins().contains(name) && at_root => all.collect(),
             ([], _) if at_root => all.collect(),
             ([], _) => {
                 let dir = dir.display();
@@ -153,7 +150,11 @@ impl Workspace {
             }
             _ => own,
         };
-        let bins = |package| Package::bins(package).map(move |bin| (package, bin));
+        let bins = |package| {
+            Package::bins(package)
+                .into_iter()
+                .map(move |bin| (package, bin))
+        };
         let known: Vec<(&Package, &str)> = candidates.into_iter().flat_map(bins).collect();
         let wanted = |bin: &str| target.binary.is_none_or(|name| name == bin);
         let found: Vec<_> = known.iter().filter(|(_, bin)| wanted(bin)).collect();
@@ -164,7 +165,11 @@ impl Workspace {
         if known.is_empty() {
             "none".clone_into(&mut known);
         }
-        let with_bin = |bin| self.packages.iter().filter(move |other| other.has_bin(bin));
+        let with_bin = |bin| {
+            self.packages
+                .iter()
+                .filter(move |other| other.bins().contains(bin))
+        };
         match (&found[..], target.binary) {
             ([(package, bin)], _) => Ok(Binary {
                 package: package.name.clone(),
@@ -206,7 +211,7 @@ mod tests {
         };
         let metadata = serde_json::json!({
             "workspace_root": "/none/w", "target_directory": "/none/w/target",
-            "packages": [package("api", "/none/w/api", &["bootstrap"]), package("jobs", "/none/w/jobs", &["bootstrap", "nightly"]),
+            "packages": [package("api", "/none/w/api", &["bootstrap"]), package("jobs", "/none/w/jobs", &["nightly", "bootstrap"]),
                 package("lib", "/none/w/lib", &[])],
         });
         strict_json::from_value(metadata).unwrap()

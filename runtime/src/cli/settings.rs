@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::error::CommandError;
 use super::operations::{HostArguments, PauseArguments, SetArguments};
 use super::prepare;
+use super::shown;
 use crate::client::{ControlClient, ControlReply};
 use crate::terminal;
 use sam_template::project::{Arguments, Project};
@@ -153,9 +154,9 @@ fn table(found: &Value) -> String {
     }
     let mut head = "\nchanges, newest first (UTC)\n";
     for one in found["changes"].as_array().into_iter().flatten() {
-        let at_ms = one["at_ms"].as_i64().unwrap_or_default();
-        let when = Timestamp::from_millisecond(at_ms).unwrap_or_default();
-        let when = when.strftime("%F %T");
+        let when = one["at_ms"].as_i64().map(Timestamp::from_millisecond);
+        let when = when.and_then(Result::ok);
+        let when = shown(when.map(|when| when.strftime("%F %T")), "");
         let words = ["target", "setting", "old", "new", "who"].map(|name| plain(&one[name]));
         let [target, setting, old, new, who] = words;
         let _ = writeln!(
@@ -185,6 +186,18 @@ pub(super) fn print(text: &str) -> Result<ExitCode, CommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_without_a_time_has_no_date() {
+        let change = |at_ms: Value| json!({ "at_ms": at_ms, "target": "F", "setting": "concurrency", "old": 1, "new": 2, "who": "x" });
+        let changes = [change(json!(1_795_370_400_000_i64)), change(Value::Null)];
+        let text = table(&json!({ "settings": [], "changes": changes }));
+        let (_, changes) = text.split_once("newest first (UTC)\n").unwrap();
+        assert_eq!(
+            changes,
+            "2026-11-22 18:00:00  F concurrency: 1 -> 2  (x)\n  F concurrency: 1 -> 2  (x)\n"
+        );
+    }
 
     #[test]
     fn words_parse_to_changes() {

@@ -1,5 +1,5 @@
-//! Signals that stop a host or a bridge: SIGINT, SIGTERM, SIGHUP (its terminal is closed), and optionally the
-//! end of standard input.
+//! Signals that stop a host or a bridge: SIGINT, SIGTERM, SIGHUP (its terminal is closed), and
+//! optionally the end of standard input.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use super::error::CommandError;
 /// Bit of SIGHUP in the masks of /proc/self/status.
 const HANGUP: u64 = 1;
 
-/// Receives the signals that stop the process in order.
+/// Receives the signals on which the process drains and ends.
 #[derive(Debug)]
 pub(super) struct StopSignals {
     interrupt: Signal,

@@ -1,5 +1,6 @@
 //! The checks.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -41,10 +42,10 @@ pub async fn run_checks(subject: &DoctorInput<'_>) -> Vec<Finding> {
     let warnings = app.warnings.iter().map(ToString::to_string);
     found.extend(warnings.map(Finding::warn));
     found.extend(executables(subject));
-    let http = project.http_addresses(app);
-    let http = http
-        .map_err(|wrong| found.push(Finding::fail(wrong)))
-        .unwrap_or_default();
+    let http = project.http_addresses(app).unwrap_or_else(|wrong| {
+        found.push(Finding::fail(wrong));
+        BTreeMap::new()
+    });
     let endpoints = up::endpoints(app, &http, project.control);
     let passed = "servers respond and ports are free";
     let missing = up::missing(app, &endpoints).await;
@@ -93,12 +94,12 @@ fn executables(subject: &DoctorInput<'_>) -> Vec<Finding> {
         only.no_build = true;
         let earlier = build::build(app, &only);
         ready &= earlier.is_ok() && refused.is_empty();
-        let prebuilt = options.no_build || matches!(function.code, Code::Prebuilt(_));
+        let built_later = !options.no_build && !matches!(function.code, Code::Prebuilt(_));
         match earlier {
-            Err(why) if refused.is_empty() && prebuilt => found.push(Finding::fail(why.0)),
-            Err(why) if refused.is_empty() => {
+            Err(why) if refused.is_empty() && built_later => {
                 found.push(Finding::warn(format!("{why}\n(usher up builds it)")));
             }
+            Err(why) if refused.is_empty() => found.push(Finding::fail(why.0)),
             _ => {}
         }
         found.extend(refused.into_iter().map(Finding::fail));

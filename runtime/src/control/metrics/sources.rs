@@ -94,7 +94,7 @@ const QUEUES: [Family<SqsStatus>; 10] = [
     (
         "waiting",
         "Messages in the queue as last reported, hidden ones included.",
-        |q| total(q.waiting.unwrap_or_default()),
+        |q| q.waiting.and_then(total),
     ),
     ("up", UP, |q| total((!q.health.state.is_unwell()).into())),
 ];

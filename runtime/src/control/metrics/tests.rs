@@ -6,6 +6,7 @@ use serde_json::json;
 use super::exposition::check;
 use super::*;
 use crate::instances::FunctionStats;
+use crate::sqs::SqsStatus;
 
 /// A line in the embedded metric format with one metric and these dimensions.
 fn line(
@@ -85,6 +86,30 @@ fn metrics_that_a_function_prints_become_series() {
         "{text}"
     );
     assert!(text.contains("usher_emf_dropped_total 0\n"));
+}
+
+#[test]
+fn an_unknown_depth_of_a_queue_is_no_sample() {
+    let queue = |mapping: &str, waiting| SqsStatus {
+        mapping: mapping.into(),
+        queue: "q".into(),
+        waiting,
+        ..SqsStatus::default()
+    };
+    let status = HostStatus {
+        queues: vec![queue("New", None), queue("Empty", Some(0))],
+        ..HostStatus::default()
+    };
+    let text = render(&status, &Observations::default());
+    let samples: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("usher_sqs_waiting"))
+        .collect();
+    assert_eq!(
+        samples,
+        [r#"usher_sqs_waiting{mapping="Empty",queue="q"} 0"#]
+    );
+    assert!(text.contains("usher_sqs_received_total{mapping=\"New\",queue=\"q\"} 0\n"));
 }
 
 #[test]

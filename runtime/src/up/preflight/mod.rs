@@ -73,19 +73,13 @@ pub fn contradictions(
         .map(|function| format!("function {}: Timeout must be 1 to 900 s", function.id))
         .collect();
     problems.extend(refused_settings(app, changes, concurrency));
-    let kafka = app.kafka.iter().filter(|mapping| mapping.enabled);
-    let queues = app.sqs.iter().filter(|mapping| mapping.enabled);
-    let queues = queues.map(|mapping| (&mapping.id, &mapping.function));
-    let topics = kafka
-        .clone()
-        .map(|mapping| (&mapping.id, &mapping.function));
-    for (id, function) in topics.chain(queues) {
-        if !app.functions.contains_key(function) {
-            problems.push(format!("mapping {id}: there is no function {function}"));
-        }
-    }
+    let no_function = |id: &str, function: &str| {
+        let known = app.functions.contains_key(function);
+        (!known).then(|| format!("mapping {id}: there is no function {function}"))
+    };
     let mut groups = BTreeSet::new();
-    for mapping in kafka {
+    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
+        problems.extend(no_function(&mapping.id, &mapping.function));
         for topic in &mapping.topics {
             if !groups.insert((&mapping.group, topic)) {
                 problems.push(format!(
@@ -95,6 +89,9 @@ pub fn contradictions(
                 ));
             }
         }
+    }
+    for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
+        problems.extend(no_function(&mapping.id, &mapping.function));
     }
     problems
 }
