@@ -85,9 +85,10 @@ impl Scenario {
             self.hold(table, hold_ms, note).await?;
         }
         println!("  held       {} tables, for 600 to 3000 ms", HOLDS.len());
+        let again = self.schedule("table-1", 1, "Ahmadi").await?;
         ensure!(
-            self.schedule("table-1", 1, "Ahmadi").await? == Scheduled::Existing,
-            "scheduling an id twice must be one entry"
+            again == Scheduled::Existing,
+            "scheduling an id twice must be one entry, not {again:?}"
         );
 
         let worker = |name, stuck_on| Releaser {

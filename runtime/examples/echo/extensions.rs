@@ -107,7 +107,7 @@ async fn next_event(id: String) -> Result<(), Error> {
 }
 
 /// A request to the Runtime API or the Extensions API. Returns status, body and identifier of the
-/// response; the body is null if it is not JSON.
+/// response.
 async fn call(
     method: &str,
     path: &str,
@@ -124,6 +124,6 @@ async fn call(
     let status = response.status().as_u16();
     let id = response.headers().get(ID).map(|id| id.to_str());
     let id = id.transpose()?.unwrap_or_default().to_owned();
-    let answer = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+    let answer = serde_json::from_slice(&response.bytes().await?)?;
     Ok((status, answer, id))
 }

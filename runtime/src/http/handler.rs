@@ -129,6 +129,10 @@ impl ApiHandler {
                 trace_id: &trace_id,
                 now,
             });
+            let payload = payload.map_err(|error| {
+                let why = format!("the event cannot be written: {error}");
+                RefusedCall::new(ApiRefusal::Internal, "HostFault", &why)
+            })?;
             if payload.len() > MAX_PAYLOAD {
                 return Err(ApiRefusal::TooLarge.into());
             }
@@ -141,18 +145,20 @@ impl ApiHandler {
             self.invoke(route, request, accept).await
         };
         let answered = call.await;
-        let answered_so = FailureReason::new("none", "the function answered with this status");
-        let failed = match &answered {
-            Ok(reply) if reply.status().is_server_error() => Some((reply.status(), &answered_so)),
-            Ok(_) => None,
-            Err(RefusedCall { refusal, reason }) => {
-                let status = || refusal.reply(&self.api.kind).status();
-                reason.as_ref().map(|reason| (status(), reason))
-            }
-        };
-        if let Some((status, reason)) = failed {
+        let log = |status, reason: &FailureReason| {
             self.failed
                 .log(started, route, status, &function_request, reason);
+        };
+        match &answered {
+            Ok(reply) if reply.status().is_server_error() => {
+                let why = "the function answered with this status";
+                log(reply.status(), &FailureReason::new("none", why));
+            }
+            Err(RefusedCall {
+                refusal,
+                reason: Some(reason),
+            }) => log(refusal.reply(&self.api.kind).status(), reason),
+            Ok(_) | Err(_) => {}
         }
         answered.map_err(|failure| failure.refusal)
     }

@@ -125,14 +125,17 @@ impl KeyStore {
         }
     }
 
+    /// Logs without the lock: every request to a guarded route takes it.
     async fn refresh(&self) {
         let source = &self.source;
-        let read = read(source).await;
-        let mut state = self.state();
-        match read {
+        match read(source).await {
             Ok(set) => {
-                let old = state.keys.names();
                 let new = set.names();
+                let mut state = self.state();
+                let before = std::mem::replace(&mut state.keys, Arc::new(set));
+                let problem = state.problem.take();
+                drop(state);
+                let old = before.names();
                 if old != new {
                     tracing::info!(
                         %source,
@@ -141,17 +144,18 @@ impl KeyStore {
                         new.join(", ")
                     );
                 }
-                if state.problem.take().is_some() {
+                if problem.is_some() {
                     tracing::info!(%source, "keys for tokens can be read again");
                 }
-                state.keys = Arc::new(set);
             }
             Err(why) => {
+                let mut state = self.state();
                 state.failures += 1;
-                if state.problem.as_ref() != Some(&why) {
+                let before = state.problem.replace(why.clone());
+                drop(state);
+                if before.as_ref() != Some(&why) {
                     tracing::warn!(%source, "keys for tokens stay as they were: {why}");
                 }
-                state.problem = Some(why);
             }
         }
     }

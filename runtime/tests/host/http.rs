@@ -73,6 +73,51 @@ async fn a_request_becomes_payload_format_2() {
 }
 
 #[tokio::test]
+async fn an_absent_value_is_omitted_in_format_2() {
+    let server = serve(&[("GET /", "Echo")]).await;
+    let response = Client::new().get(&server.url).send().await.unwrap();
+    let event = response.json::<Value>().await.unwrap()["event"].clone();
+    let names = |object: &Value| -> Vec<String> {
+        let mut names: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        names(&event),
+        [
+            "headers",
+            "isBase64Encoded",
+            "rawPath",
+            "rawQueryString",
+            "requestContext",
+            "routeKey",
+            "version"
+        ]
+    );
+    assert_eq!(event["rawQueryString"], "");
+    assert_eq!(
+        names(&event["requestContext"]),
+        [
+            "accountId",
+            "apiId",
+            "domainName",
+            "domainPrefix",
+            "http",
+            "requestId",
+            "routeKey",
+            "stage",
+            "time",
+            "timeEpoch"
+        ]
+    );
+    assert_eq!(
+        names(&event["requestContext"]["http"]),
+        ["method", "path", "protocol", "sourceIp", "userAgent"]
+    );
+    assert_eq!(event["requestContext"]["http"]["userAgent"], "");
+}
+
+#[tokio::test]
 async fn a_header_outside_ascii_is_never_treated_as_absent() {
     let server = serve(&[("GET /", "Echo")]).await;
     let mut headers = HeaderMap::new();

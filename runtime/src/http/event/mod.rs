@@ -19,9 +19,6 @@ use super::router::RouteMatch;
 use crate::listener::{ConnectionInfo, without_port};
 use sam_template::model::{Api, ApiKind};
 
-/// Values by name.
-type Lists = BTreeMap<String, Vec<String>>;
-
 /// What an event is built from.
 pub(super) struct EventSource<'r> {
     pub(super) api: &'r Api,
@@ -71,7 +68,7 @@ impl EventSource<'_> {
 }
 
 /// The event as JSON.
-pub(super) fn build(parts: &EventSource<'_>) -> Bytes {
+pub(super) fn build(parts: &EventSource<'_>) -> serde_json::Result<Bytes> {
     let event = match &parts.api.kind {
         ApiKind::Http | ApiKind::FunctionUrl => v2::build(parts),
         ApiKind::Rest(rest) => {
@@ -82,7 +79,7 @@ pub(super) fn build(parts: &EventSource<'_>) -> Bytes {
             )
         }
     };
-    event.to_string().into()
+    event.map(Bytes::from)
 }
 
 /// Every header in the order received, and those that the services add. Names are in lower case.
@@ -114,16 +111,7 @@ pub(super) fn text(value: &HeaderValue) -> Cow<'_, str> {
     String::from_utf8_lossy(value.as_bytes())
 }
 
-/// The values of each name, in the order received.
-fn lists(pairs: impl IntoIterator<Item = (String, String)>) -> Lists {
-    let mut out = Lists::new();
-    for (name, value) in pairs {
-        out.entry(name).or_default().push(value);
-    }
-    out
-}
-
-/// A map without entries is absent from the event.
+/// A map without entries is an absent value.
 fn present<V>(map: &BTreeMap<String, V>) -> Option<&BTreeMap<String, V>> {
     Some(map).filter(|map| !map.is_empty())
 }

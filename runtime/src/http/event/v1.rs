@@ -3,13 +3,35 @@
 use std::collections::BTreeMap;
 
 use http::header::USER_AGENT;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::decode;
-use super::{EventSource, Lists, base64, forwarded, lists, present};
+use super::{EventSource, base64, forwarded, present};
 
-/// The event. `is_binary`: the body's content type is one of the API's binary media types.
-pub(super) fn build(parts: &EventSource<'_>, is_binary: bool) -> Value {
+type Texts = BTreeMap<String, String>;
+type Lists = BTreeMap<String, Vec<String>>;
+
+/// Typed, because a [`Value`] copies the body and the headers once more.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'r> {
+    resource: &'r str,
+    path: &'r str,
+    http_method: &'r str,
+    headers: Texts,
+    multi_value_headers: Lists,
+    query_string_parameters: Option<&'r Texts>,
+    multi_value_query_string_parameters: Option<&'r Lists>,
+    path_parameters: Option<&'r Texts>,
+    stage_variables: Option<&'r Texts>,
+    request_context: Value,
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+/// The event as JSON. `is_binary`: the body's content type is one of the API's binary media types.
+pub(super) fn build(parts: &EventSource<'_>, is_binary: bool) -> serde_json::Result<Vec<u8>> {
     let pairs = forwarded(parts).into_iter();
     let headers = lists(pairs.map(|(name, value)| (capitalised(&name), value)));
     let query = lists(decode::query(parts.query()));
@@ -20,19 +42,19 @@ pub(super) fn build(parts: &EventSource<'_>, is_binary: bool) -> Value {
             String::from_utf8_lossy(parts.body).into_owned()
         }
     });
-    json!({
-        "resource": parts.found.route.path,
-        "path": parts.path,
-        "httpMethod": parts.head.method.as_str(),
-        "headers": last(&headers),
-        "multiValueHeaders": headers,
-        "queryStringParameters": present(&last(&query)),
-        "multiValueQueryStringParameters": present(&query),
-        "pathParameters": present(&parts.found.parameters),
-        "stageVariables": present(&parts.api.variables),
-        "requestContext": context(parts),
-        "isBase64Encoded": is_binary && body.is_some(),
-        "body": body,
+    serde_json::to_vec(&Event {
+        resource: &parts.found.route.path,
+        path: parts.path,
+        http_method: parts.head.method.as_str(),
+        headers: last(&headers),
+        multi_value_headers: headers,
+        query_string_parameters: present(&last(&query)),
+        multi_value_query_string_parameters: present(&query),
+        path_parameters: present(&parts.found.parameters),
+        stage_variables: present(&parts.api.variables),
+        request_context: context(parts),
+        is_base64_encoded: is_binary && body.is_some(),
+        body,
     })
 }
 
@@ -90,8 +112,17 @@ fn capitalised(name: &str) -> String {
     name.split('-').map(word).collect::<Vec<_>>().join("-")
 }
 
+/// The values of each name, in the order received.
+fn lists(pairs: impl IntoIterator<Item = (String, String)>) -> Lists {
+    let mut out = Lists::new();
+    for (name, value) in pairs {
+        out.entry(name).or_default().push(value);
+    }
+    out
+}
+
 /// The last value of each name, as the service has it.
-fn last(lists: &Lists) -> BTreeMap<String, String> {
+fn last(lists: &Lists) -> Texts {
     lists
         .iter()
         .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone())))

@@ -1,72 +1,115 @@
 //! Payload format 2.0, as HTTP APIs and function URLs send it. An absent value is omitted.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, USER_AGENT};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::super::authorizer::Granted;
 use super::super::{decode, media};
-use super::{EventSource, base64, forwarded, lists, present, text};
+use super::{EventSource, base64, forwarded, present, text};
 use sam_template::model::ApiKind;
 
-pub(super) fn build(parts: &EventSource<'_>) -> Value {
-    let (body, is_base64) = body(parts.body, &parts.header(CONTENT_TYPE));
+type Texts = BTreeMap<String, String>;
+
+/// Typed, because a [`Value`] copies the body and the headers once more.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'r> {
+    version: &'static str,
+    route_key: &'r str,
+    raw_path: &'r str,
+    raw_query_string: &'r str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<String>,
+    headers: Texts,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    query_string_parameters: Texts,
+    request_context: Context<'r>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_parameters: Option<&'r Texts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage_variables: Option<&'r Texts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Context<'r> {
+    account_id: &'r str,
+    api_id: &'r str,
+    /// The signer of the request; `null` for a URL with `AuthType: NONE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication: Option<()>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorizer: Option<Value>,
+    domain_name: &'r str,
+    domain_prefix: &'r str,
+    http: Http<'r>,
+    request_id: &'r str,
+    route_key: &'r str,
+    stage: &'r str,
+    time: String,
+    time_epoch: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Http<'r> {
+    method: &'r str,
+    path: &'r str,
+    protocol: &'r str,
+    source_ip: String,
+    user_agent: Cow<'r, str>,
+}
+
+/// The event as JSON.
+pub(super) fn build(parts: &EventSource<'_>) -> serde_json::Result<Vec<u8>> {
+    let (body, is_base64_encoded) = body(parts.body, &parts.header(CONTENT_TYPE));
     let route = parts.found.route;
     let route_key = match route.path.as_str() {
         "$default" => "$default".to_owned(),
         path => format!("{} {path}", route.method),
     };
-    let cookies = cookies(&parts.head.headers);
-    let mut event = json!({
-        "version": "2.0",
-        "routeKey": route_key,
-        "rawPath": parts.path,
-        "rawQueryString": parts.query(),
-        "cookies": (!cookies.is_empty()).then_some(cookies),
-        "headers": headers(parts),
-        "queryStringParameters": present(&joined(decode::query(parts.query()))),
-        "requestContext": context(parts, &route_key),
-        "pathParameters": present(&parts.found.parameters),
-        "stageVariables": present(&parts.api.variables),
-        "body": body,
-        "isBase64Encoded": is_base64,
-    });
-    if let Some(fields) = event.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
-    }
-    event
-}
-
-fn context(parts: &EventSource<'_>, route_key: &str) -> Value {
     let api = parts.api;
     let domain = parts.domain();
-    let mut context = json!({
-        "accountId": api.location.account,
-        "apiId": api.id,
-        "domainName": domain,
-        "domainPrefix": domain.split('.').next(),
-        "http": {
-            "method": parts.head.method.as_str(),
-            "path": parts.path,
-            "protocol": parts.protocol(),
-            "sourceIp": parts.source_ip(),
-            "userAgent": parts.header(USER_AGENT),
+    serde_json::to_vec(&Event {
+        version: "2.0",
+        route_key: &route_key,
+        raw_path: parts.path,
+        raw_query_string: parts.query(),
+        cookies: cookies(&parts.head.headers),
+        headers: headers(parts),
+        query_string_parameters: joined(decode::query(parts.query())),
+        request_context: Context {
+            account_id: &api.location.account,
+            api_id: &api.id,
+            authentication: (api.kind == ApiKind::FunctionUrl).then_some(()),
+            authorizer: parts.granted.map(authorizer),
+            domain_name: &domain,
+            domain_prefix: domain.split('.').next().unwrap_or(&domain),
+            http: Http {
+                method: parts.head.method.as_str(),
+                path: parts.path,
+                protocol: parts.protocol(),
+                source_ip: parts.source_ip(),
+                user_agent: parts.header(USER_AGENT),
+            },
+            request_id: parts.request_id,
+            route_key: &route_key,
+            stage: &api.stage,
+            time: parts.time(),
+            time_epoch: parts.now.as_millisecond(),
         },
-        "requestId": parts.request_id,
-        "routeKey": route_key,
-        "stage": api.stage,
-        "time": parts.time(),
-        "timeEpoch": parts.now.as_millisecond(),
-    });
-    if api.kind == ApiKind::FunctionUrl {
-        // the signer of the request, which a URL with `AuthType: NONE` does not have
-        context["authentication"] = Value::Null;
-    }
-    if let Some(granted) = parts.granted {
-        context["authorizer"] = authorizer(granted);
-    }
-    context
+        path_parameters: present(&parts.found.parameters),
+        stage_variables: present(&api.variables),
+        body,
+        is_base64_encoded,
+    })
 }
 
 /// A body is text where its content type says so and it is UTF-8. Any other body, also one without
@@ -106,15 +149,23 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Names in lower case, several values joined by commas, without cookies.
-fn headers(parts: &EventSource<'_>) -> BTreeMap<String, String> {
+fn headers(parts: &EventSource<'_>) -> Texts {
     let headers = forwarded(parts).into_iter();
     joined(headers.filter(|(name, _)| name != COOKIE.as_str()))
 }
 
 /// Values of one name joined by commas, in the order received.
-fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
-    let joined = |(name, values): (String, Vec<String>)| (name, values.join(","));
-    lists(pairs).into_iter().map(joined).collect()
+fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> Texts {
+    let mut out = Texts::new();
+    for (name, value) in pairs {
+        out.entry(name)
+            .and_modify(|held| {
+                held.push(',');
+                held.push_str(&value);
+            })
+            .or_insert(value);
+    }
+    out
 }
 
 /// HTTP APIs pass every claim on as text; lists as `[a b]`.
