@@ -76,7 +76,10 @@ impl Environment {
             ("RedisCacheUrl", &servers.cache_url),
             ("KafkaBootstrapServers", &servers.brokers),
         ];
-        let more = self.parameters.iter().map(|(name, value)| (&**name, value));
+        let more = self
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), value));
         let all = own.into_iter().chain(more);
         usher.args(all.map(|(name, value)| format!("{name}={value}")));
         Ok(usher)

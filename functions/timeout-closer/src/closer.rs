@@ -61,19 +61,16 @@ impl Closer {
     }
 
     /// Records a span for each closed order. `error`: why its gate is not settled.
-    pub(crate) fn record_closings<'a>(
+    pub(crate) fn record_closings<'a, 'e>(
         &self,
         rows: impl Iterator<Item = &'a OrderRow>,
         by: ClosedBy,
         began: SystemTime,
-        error: impl Fn(OrderNumber) -> Option<String>,
+        error: impl Fn(OrderNumber) -> Option<&'e str>,
     ) {
         let took = (began, SystemTime::now());
         let place = |traceparent: Option<&str>| self.tracer.position(traceparent);
-        let span = |row: &OrderRow| {
-            let error = error(row.number);
-            closing_span(row, by, error.as_deref(), took, place)
-        };
+        let span = |row: &OrderRow| closing_span(row, by, error(row.number), took, place);
         self.tracer.record(rows.filter_map(span));
     }
 }

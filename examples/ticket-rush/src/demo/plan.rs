@@ -47,7 +47,11 @@ impl Hall {
 
     /// The program as a request body.
     pub(crate) fn program(self, pay_window: Duration, limit: u32) -> Value {
-        let category = |(rows, (name, price))| json!({ "name": name, "rows": rows, "seats_per_row": ROW, "price_cents": price });
+        let category = |(rows, (name, price))| {
+            json!({
+                "name": name, "rows": rows, "seats_per_row": ROW, "price_cents": price,
+            })
+        };
         let categories = self.rows.into_iter().zip(CATEGORIES).map(category);
         json!({
             "title": "The rush", "categories": categories.collect::<Vec<_>>(),

@@ -88,7 +88,10 @@ pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool>
     });
     let update = || rush.api.update_program(seller, &rush.program, &change);
     let answer = timeout(TIMEOUT, rush.until_answered(update)).await;
-    let mut answer = answer.context("the change of the program was not answered")?;
+    let mut answer = answer.with_context(|| {
+        let seconds = TIMEOUT.as_secs();
+        format!("the change of the program has no final answer after {seconds} s")
+    })?;
     if answer.http == 409 {
         // Its version makes the change happen once: a repetition after a failure is answered with
         // a conflict, and the program then shows the change.

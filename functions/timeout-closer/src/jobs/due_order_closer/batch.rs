@@ -239,14 +239,18 @@ impl<'a> Batch<'a> {
 
     /// Records a span for each closed order, also if the gate could not be settled.
     fn trace(&self, rows: &[OrderRow], settled: &Result<Reconciled, StoreError>) {
-        let error = |number| match settled {
+        let errors: HashMap<OrderNumber, String> = match settled {
             Ok(report) => {
-                let mut failed = report.failed.iter();
-                let failed = failed.find(|(order, _)| *order == number);
-                failed.map(|(_, error)| error.to_string())
+                let failed = report.failed.iter();
+                let failed = failed.map(|(order, error)| (*order, error.to_string()));
+                failed.collect()
             }
-            Err(error) => Some(error.to_string()),
+            Err(error) => {
+                let failed = rows.iter().map(|row| (row.number, error.to_string()));
+                failed.collect()
+            }
         };
+        let error = |number| errors.get(&number).map(String::as_str);
         let closed = rows.iter().filter(|row| self.closed.contains(&row.number));
         self.closer
             .record_closings(closed, ClosedBy::Entry, self.began, error);

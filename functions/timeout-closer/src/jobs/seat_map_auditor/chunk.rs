@@ -79,8 +79,9 @@ impl ChunkAuditor<'_> {
         let released = self.release(&audited, found.stray).await?;
         report.tickets += self.count_tickets(&rows).await?;
 
-        let ended = found.ended.keys().map(|(order, _)| *order);
-        report.mended += ended.chain(settled).collect::<BTreeSet<_>>().len() as u64;
+        let ended = found.ended.keys();
+        let ended = ended.filter(|(order, _)| !settled.contains(order)).count();
+        report.mended += (settled.len() + ended) as u64;
         report.mended += u64::from(audited.taken_again + released);
         report.recounted += u64::from(audited.recounted);
         Ok(true)
