@@ -6,8 +6,8 @@ use super::{Project, SETTINGS, SourcedValue, clusters, read_toml, setting_change
 use crate::document::{Kind, Node, Problems, Reader};
 use crate::model::KeySource;
 
-const KNOWN: &str = "control settings stack region account profile concurrency http jwks parameters \
-    kafka endpoints resolve secrets schedules allow_remote";
+const KNOWN: &str = "control settings stack region account profile concurrency http jwks \
+    parameters kafka endpoints resolve secrets schedules allow_remote";
 
 /// Reads the file if it exists.
 pub(super) fn read(file: &Path, project: &mut Project) -> Problems {

@@ -119,15 +119,15 @@ fn settings(
     if let Some(destinations) = &destinations {
         destinations.only("OnSuccess OnFailure");
     }
-    let mut target = |key: &str| {
+    let mut target_of = |key: &str| {
         let destination = destinations.as_ref()?.child(key)?;
         target(&destination, key, function, sam, scope, application)
     };
     EventInvokeConfig {
         max_age: age.map_or(MAX_EVENT_AGE, |seconds| Duration::from_secs(seconds as u64)),
         max_retries: retries.map_or(MAX_EVENT_RETRIES, |n| n as u32),
-        on_success: target("OnSuccess"),
-        on_failure: target("OnFailure"),
+        on_success: target_of("OnSuccess"),
+        on_failure: target_of("OnFailure"),
         dead_letters: None,
     }
 }

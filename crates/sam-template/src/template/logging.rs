@@ -15,10 +15,14 @@ pub(super) fn read(function: &Reader<'_>) -> Logging {
     config.only("LogFormat ApplicationLogLevel SystemLogLevel LogGroup");
     let formats = [LogFormat::Text, LogFormat::Json].map(|format| (format.word(), format));
     logging.format = one_of(&config, "LogFormat", &formats);
-    let levels = LogLevel::ALL.map(|level| (level.word(), level));
-    let application = one_of(&config, "ApplicationLogLevel", &levels);
-    // DEBUG, INFO and WARN.
-    let system = one_of(&config, "SystemLogLevel", &levels[1..4]);
+    let with_word = |level: LogLevel| (level.word(), level);
+    let application = one_of(
+        &config,
+        "ApplicationLogLevel",
+        &LogLevel::ALL.map(with_word),
+    );
+    let of_system = [LogLevel::Debug, LogLevel::Info, LogLevel::Warn].map(with_word);
+    let system = one_of(&config, "SystemLogLevel", &of_system);
     let named = [
         ("ApplicationLogLevel", application),
         ("SystemLogLevel", system),

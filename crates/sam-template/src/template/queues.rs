@@ -12,7 +12,7 @@ use crate::project::SourcedValue;
 
 const KIND: &str = "AWS::SQS::Queue";
 
-const READ: &str = "QueueName FifoQueue ContentBasedDeduplication DeduplicationScope \
+pub(super) const READ: &str = "QueueName FifoQueue ContentBasedDeduplication DeduplicationScope \
     FifoThroughputLimit VisibilityTimeout MessageRetentionPeriod DelaySeconds \
     ReceiveMessageWaitTimeSeconds MaximumMessageSize RedrivePolicy";
 
@@ -154,6 +154,7 @@ fn redrive(reader: &Reader<'_>) -> Option<Redrive> {
         policy.error("deadLetterTargetArn", &message);
         return None;
     }
+    // The number is read first: its message about another kind names the bounds.
     let receives = policy.number("maxReceiveCount", 1..=1_000);
     policy.required("maxReceiveCount", "Write for example `maxReceiveCount: 5`.");
     Some(Redrive {

@@ -161,8 +161,8 @@ fn is_written(node: &Node, scope: &Scope<'_>) -> bool {
     }
 }
 
-/// As [`Resource::resolved`], for any mapping. Blanks separate the names. A value of another kind yields `None`, which
-/// [`super::shapes`] reports.
+/// As [`Resource::resolved`], for any mapping. Blanks separate the names. A value of another kind
+/// yields `None`, which [`super::shapes`] reports.
 pub(super) fn resolved(node: &Node, wanted: &str, scope: &Scope<'_>) -> Option<Node> {
     let before = scope.problems.failures();
     let whole;

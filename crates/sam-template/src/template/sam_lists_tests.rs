@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use super::apis::{http_api, rest_api};
 use super::shapes::table;
-use super::{events, kafka, mapping, resources, sqs};
+use super::{events, functions, kafka, mapping, queues, resources, schedules, sqs};
 
 /// Lines of `scripts/lib/python/sam_lists.py`, as words.
 fn schema() -> Vec<Vec<String>> {
@@ -84,4 +85,21 @@ fn lists_of_types_and_properties_are_those_of_sam() {
             "{owner}"
         );
     }
+}
+
+#[test]
+fn properties_that_are_read_exist() {
+    for (start, read) in [
+        ("AWS::Serverless::Function/", functions::READ),
+        ("AWS::Serverless::HttpApi/", http_api::READ),
+        ("AWS::Serverless::Api/", rest_api::READ),
+        ("AWS::SQS::Queue/", queues::READ),
+        ("event:HttpApi/", http_api::EVENT),
+        ("event:Api/", rest_api::EVENT),
+    ] {
+        let known: BTreeSet<&str> = table::names(start).collect();
+        assert!(set(&[read]).is_subset(&known), "{start} {read}");
+    }
+    let of_either = table::names("event:Schedule/").chain(table::names("event:ScheduleV2/"));
+    assert!(set(&[schedules::READ]).is_subset(&of_either.collect()));
 }

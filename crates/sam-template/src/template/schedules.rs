@@ -10,8 +10,8 @@ use crate::model::{Application, Schedule, ScheduleKind};
 use crate::schedule::{Expression, instant, zone};
 
 /// Properties of either type that are read; a type has some of them.
-const READ: &str = "Schedule ScheduleExpression ScheduleExpressionTimezone Input Enabled State Name \
-    StartDate EndDate FlexibleTimeWindow GroupName";
+pub(super) const READ: &str = "Schedule ScheduleExpression ScheduleExpressionTimezone Input \
+    Enabled State Name StartDate EndDate FlexibleTimeWindow GroupName";
 
 /// Reads one event of either type.
 pub(super) fn read(event: &FunctionEvent<'_>, scope: &Scope<'_>, application: &mut Application) {

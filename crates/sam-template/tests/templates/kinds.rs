@@ -357,3 +357,12 @@ fn settings_of_wrong_kinds_are_refused_with_lines() {
         );
     }
 }
+
+/// The table of kinds also has sections and events, whose names are not types of resources.
+#[test]
+fn resources_of_unlisted_types_keep_their_properties() {
+    for kind in ["Outputs", "event:SQS", "Custom::Thing"] {
+        let resource = format!("  Other: {{Type: '{kind}', Properties: {{BatchSize: [1]}}}}\n");
+        good(&(function("") + &resource), "");
+    }
+}

@@ -13,14 +13,19 @@ use crate::model::{Api, ApiKind, Application, Route};
 /// Longest time that an HTTP API waits for a function.
 const MAX_TIMEOUT_MS: i64 = 30_000;
 
-const EVENT: &str = "Path Method Auth TimeoutInMillis PayloadFormatVersion RouteSettings";
+/// Properties of the resource that are read.
+pub(in super::super) const READ: &str =
+    "Auth CorsConfiguration DefaultRouteSettings RouteSettings StageName StageVariables";
+/// Properties of an event that are read, apart from the one that names the API.
+pub(in super::super) const EVENT: &str =
+    "Path Method Auth TimeoutInMillis PayloadFormatVersion RouteSettings";
 
 pub(super) const OWNER: Owner = Owner {
     key: "ApiId",
     implicit: IMPLICIT_HTTP_API,
     event: "HttpApi",
     resource: "AWS::Serverless::HttpApi",
-    read: "Auth CorsConfiguration DefaultRouteSettings RouteSettings StageName StageVariables",
+    read: READ,
     empty,
     is_kind: |kind| matches!(kind, ApiKind::Http),
 };

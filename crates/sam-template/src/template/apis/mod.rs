@@ -10,10 +10,10 @@
 
 mod cors;
 mod function_url;
-mod http_api;
+pub(super) mod http_api;
 mod jwt;
 mod quick_create;
-mod rest_api;
+pub(super) mod rest_api;
 mod route;
 mod throttling;
 

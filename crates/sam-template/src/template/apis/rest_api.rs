@@ -18,14 +18,18 @@ const MAX_TIMEOUT_MS: i64 = 300_000;
 /// Stage of the API that SAM creates for events without an API.
 const IMPLICIT_STAGE: &str = "Prod";
 
-const EVENT: &str = "Path Method Auth TimeoutInMillis ResponseTransferMode";
+/// Properties of the resource that are read.
+pub(in super::super) const READ: &str =
+    "Auth BinaryMediaTypes Cors MethodSettings StageName Variables";
+/// Properties of an event that are read, apart from the one that names the API.
+pub(in super::super) const EVENT: &str = "Path Method Auth TimeoutInMillis ResponseTransferMode";
 
 pub(super) const OWNER: Owner = Owner {
     key: "RestApiId",
     implicit: IMPLICIT_REST_API,
     event: "Api",
     resource: "AWS::Serverless::Api",
-    read: "Auth BinaryMediaTypes Cors MethodSettings StageName Variables",
+    read: READ,
     empty: || Api {
         kind: ApiKind::Rest(RestApi::default()),
         stage: IMPLICIT_STAGE.into(),

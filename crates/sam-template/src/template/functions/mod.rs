@@ -17,7 +17,7 @@ use crate::model::{Application, Function};
 
 pub(super) const KIND: &str = "AWS::Serverless::Function";
 
-const READ: &str = "FunctionName Runtime PackageType CodeUri Handler Timeout MemorySize \
+pub(super) const READ: &str = "FunctionName Runtime PackageType CodeUri Handler Timeout MemorySize \
     Environment ReservedConcurrentExecutions LoggingConfig";
 
 /// Runtimes of native executables.

@@ -65,7 +65,9 @@ fn resource(resource: &Entry, scope: &Scope<'_>) {
     if text("Condition").and_then(|name| scope.conditions.get(name)) == Some(&false) {
         return;
     }
-    let kind = text("Type").filter(|kind| table::at(kind).is_some());
+    // The table also has sections and events, which are not types of resources.
+    let in_table = |kind: &&str| kind.starts_with("AWS::") && table::at(kind).is_some();
+    let kind = text("Type").filter(in_table);
     let Some((kind, properties)) = kind.zip(node.entry("Properties")) else {
         return;
     };
