@@ -45,7 +45,7 @@ cargo_build() {
 
 # units_left LOG SECONDS: prints the compiled units of all and, after some seconds, the minutes left.
 # Late units take longer than early ones: PASSED has, for each tenth of the units, the share of the time in percent.
-PASSED="0 3 6 10 14 20 27 36 48 67 100"
+PASSED="0 4 7 10 22 30 38 51 64 74 100"
 units_left() {
   local count
   count=$(tail -c 2000 "$1" | grep -aoE "[0-9]+/[0-9]+" | tail -n 1)
