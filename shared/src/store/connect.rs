@@ -59,8 +59,8 @@ impl Store {
     }
 
     /// The same store for a caller with less time: a connection that does not answer for `limit` is
-    /// closed, and the statement fails with [`ErrorClass::Unavailable`]. `limit` must exceed
-    /// `lock_timeout` (5 s).
+    /// closed, and the statement fails with [`lambda_batch::ErrorClass::Unavailable`]. `limit` must
+    /// exceed `lock_timeout` (5 s).
     #[must_use]
     pub fn answering_within(self, limit: Duration) -> Self {
         Self {
