@@ -24,4 +24,4 @@ pub mod wait;
 
 pub use cleanup::with_cleanup;
 pub use servers::prefix;
-pub use wait::{eventually, until};
+pub use wait::{eventually, eventually_within, until};
