@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::asynchronous::AsyncQueue;
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
+use crate::lock::lock;
 use crate::tuning::{AppliedChange, Setting, SettingValue, SourceSettings, TunableSettings};
 use sam_template::project::SettingChange;
 
@@ -63,7 +64,7 @@ impl Tuner {
 
     /// The settings in force.
     pub fn settings(&self) -> MutexGuard<'_, TunableSettings> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.settings)
     }
 
     /// Applies a change. `None`: the setting has this value already.

@@ -6,7 +6,7 @@
 //! (no such route, a body that is too large) are not logged. A repeated failure is logged at
 //! growing intervals with its count.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use http::StatusCode;
@@ -14,6 +14,7 @@ use http::StatusCode;
 use super::refusal::ApiRefusal;
 use crate::invocation::Rejected;
 use crate::listener::body::BodyError;
+use crate::lock::lock;
 use crate::observation::{MAX_INTERVAL, Repeats, shape, shortened};
 use sam_template::model::Route;
 
@@ -128,7 +129,7 @@ impl FailedCalls {
         status: StatusCode,
         reason: &FailureReason,
     ) -> Option<u64> {
-        let mut repeats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut repeats = lock(&self.0);
         repeats.expire(now, MAX_INTERVAL);
         repeats.failed(
             now,

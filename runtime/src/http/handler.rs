@@ -1,7 +1,7 @@
 //! One request from its head to its response.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use http::request::Parts as Head;
@@ -20,6 +20,7 @@ use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
 use crate::ids::new_id;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
 use crate::listener::{ConnectionInfo, Reply, header_text, set_header};
+use crate::lock::lock;
 use sam_template::model::{Api, ApiKind, Route};
 
 /// What all requests to one API share.
@@ -165,7 +166,7 @@ impl ApiHandler {
 
     /// Refuses a call beyond the rate limit of its route.
     fn throttle(&self, route: &Route, now: Instant) -> Result<(), RefusedCall> {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = lock(&self.buckets);
         if buckets.take(route, now) {
             return Ok(());
         }

@@ -4,13 +4,14 @@
 //! names a key that the set does not have, at most once in five seconds for all clients together. A
 //! failed read keeps the keys in force, with a warning and a count.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
 use super::keys::KeySet;
 use crate::client::fetch_document;
+use crate::lock::lock;
 use sam_template::model::KeySource;
 
 /// How often a source is read.
@@ -86,7 +87,7 @@ impl KeyStore {
     }
 
     fn state(&self) -> MutexGuard<'_, KeysInForce> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The keys in force.

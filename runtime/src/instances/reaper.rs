@@ -5,10 +5,11 @@
 //! The pipe to it closes when the host ends, however it ends; the shell then kills the groups that
 //! are still listed. Without `/bin/sh` the pool works without a reaper.
 
+use crate::lock::lock;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 const SCRIPT: &str = include_str!("reaper.sh");
 
@@ -44,7 +45,7 @@ impl Reaper {
     }
 
     fn send(&self, change: char, group: u32) {
-        let mut shell = self.shell.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shell = lock(&self.shell);
         if let Some((_, pipe)) = shell.as_mut()
             && writeln!(pipe, "{change} {group}").is_err()
         {
@@ -66,11 +67,7 @@ impl Reaper {
 
 impl Drop for Reaper {
     fn drop(&mut self) {
-        let shell = self
-            .shell
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let shell = lock(&self.shell).take();
         if let Some((mut child, pipe)) = shell {
             drop(pipe); // end of file: the shell kills what is left and exits
             let _ = child.wait();

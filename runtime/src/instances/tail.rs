@@ -1,12 +1,13 @@
 //! The last log lines of one invocation, for a caller that requested them (`X-Amz-Log-Type: LogTail`).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::records::LogLine;
+use crate::lock::lock;
 
 /// Bytes of the log that a caller receives at most (Lambda: the last 4 KB).
 const MAX_BYTES: usize = 4 * 1024;
@@ -31,7 +32,7 @@ pub(super) struct LogTails(Mutex<HashMap<String, Collected>>);
 
 impl LogTails {
     fn by_request(&self) -> MutexGuard<'_, HashMap<String, Collected>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Collects a line that is being written.

@@ -2,9 +2,10 @@
 //! lock and awaits nothing under it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::lock::lock;
 use serde::Serialize;
 use tokio::sync::{Notify, oneshot};
 
@@ -238,7 +239,7 @@ impl Drop for PermitInner {
 
 impl BudgetInner {
     fn usage(&self) -> MutexGuard<'_, Usage> {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.usage)
     }
 
     /// Logs a shortage once, until usage has fallen below three quarters.

@@ -23,7 +23,7 @@ mod reply;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Request;
@@ -35,6 +35,7 @@ use tokio::task::JoinSet;
 use self::budget::ConnectionBudget;
 use self::connection::Connection;
 use crate::descriptors::is_shortage;
+use crate::lock::lock;
 use crate::waiting::{turned, within};
 
 pub(crate) use connection::ConnectionInfo;
@@ -150,10 +151,7 @@ impl Listener {
 
     /// Refuses new connections as soon as no accept loop is left.
     pub(crate) fn close(&self) {
-        self.socket
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        lock(&self.socket).take();
     }
 
     /// Answers requests until the task is dropped, which closes its connections.
@@ -183,10 +181,7 @@ impl Listener {
         H: Fn(Request<Incoming>, ConnectionInfo) -> F + Clone + Send + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
-        let socket = self
-            .socket
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let socket = lock(&self.socket)
             .clone()
             .ok_or(ListenerClosed(self.address))?;
         let mut connections = JoinSet::new();

@@ -1,12 +1,13 @@
 //! Everything observed while a host runs, and snapshots of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{FailureGroup, Failures, Histogram, Recent, Renamed, Series, points, shortened};
+use crate::lock::lock;
 
 /// Invocations, and groups of failures, remembered.
 const REMEMBERED: usize = 100;
@@ -100,7 +101,7 @@ impl Default for Observations {
 
 impl Observations {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Counts an invocation and keeps it as recent.

@@ -1,12 +1,13 @@
 //! The state of every component: whether it runs, its restarts, why it ended. Time is a parameter.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde::Serialize;
 
 use super::backoff::STEADY;
+use crate::lock::lock;
 
 /// The state of one component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,10 +45,6 @@ struct RegistryInner {
 #[derive(Debug, Clone, Default)]
 pub struct ComponentRegistry(Arc<RegistryInner>);
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl ComponentRegistry {
     /// A registry whose components of these names panic once each.
     pub fn panicking(names: impl IntoIterator<Item = String>) -> Self {
@@ -60,7 +57,7 @@ impl ComponentRegistry {
     /// Registers a component, which does not run yet.
     pub fn component(&self, name: impl Into<Arc<str>>) -> Component {
         let name = name.into();
-        locked(&self.0.parts).entry(name.clone()).or_default();
+        lock(&self.0.parts).entry(name.clone()).or_default();
         Component {
             name,
             registry: self.clone(),
@@ -81,25 +78,25 @@ impl ComponentRegistry {
                 problem: state.problem.clone().filter(|_| !up),
             }
         };
-        locked(&self.0.parts).iter().map(one).collect()
+        lock(&self.0.parts).iter().map(one).collect()
     }
 
     /// A component has a thread of this name, which may panic on purpose as well.
     pub fn add_thread(&self, thread: String) {
-        locked(&self.0.threads).insert(thread);
+        lock(&self.0.threads).insert(thread);
     }
 
     /// True once if the component or thread of this name must panic on purpose.
     pub fn fault(&self, name: &str) -> bool {
-        locked(&self.0.panics).remove(name)
+        lock(&self.0.panics).remove(name)
     }
 
     /// Names to panic that are neither a component nor a thread of this host.
     pub fn unknown_faults(&self) -> Vec<String> {
-        let parts = locked(&self.0.parts);
-        let threads = locked(&self.0.threads);
+        let parts = lock(&self.0.parts);
+        let threads = lock(&self.0.threads);
         let known = |name: &String| parts.contains_key(name.as_str()) || threads.contains(name);
-        locked(&self.0.panics)
+        lock(&self.0.panics)
             .iter()
             .filter(|name| !known(name))
             .cloned()
@@ -122,7 +119,7 @@ impl Component {
 
     /// Records a start.
     pub fn started(&self, now: Instant) {
-        let mut parts = locked(&self.registry.0.parts);
+        let mut parts = lock(&self.registry.0.parts);
         let state = parts.entry(self.name.clone()).or_default();
         state.running = Some(now);
         state.starts += 1;
@@ -130,7 +127,7 @@ impl Component {
 
     /// Records an end.
     pub fn ended(&self, why: &str) {
-        let mut parts = locked(&self.registry.0.parts);
+        let mut parts = lock(&self.registry.0.parts);
         let state = parts.entry(self.name.clone()).or_default();
         state.running = None;
         state.ends += 1;

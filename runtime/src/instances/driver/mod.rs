@@ -12,7 +12,7 @@ mod invocations;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal;
@@ -24,6 +24,7 @@ use super::machine::{Action, Input, InvocationId, Machine, MachineSettings, Proc
 use super::process::signal;
 use super::reaper::Reaper;
 use crate::clock::epoch_ms;
+use crate::lock::lock;
 use crate::observation::{Ended, FunctionObserver};
 use crate::supervision::Component;
 use crate::waiting::until;
@@ -82,10 +83,6 @@ pub(super) struct Driver {
     changed: Notify,
     /// Notified when a process has ended.
     ended: Notify,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Driver {
