@@ -8,8 +8,8 @@
 //!   ends.
 //! - [`instances`] runs functions as processes over the Lambda Runtime API; [`invocation`] is what
 //!   every source of events exchanges with it.
-//! - [`kafka`], [`sqs`], [`schedule`], [`http`], [`invoke_api`] and [`asynchronous`] are the
-//!   sources of events. Their pure state machines stand in the crate `event-sources`.
+//! - [`sources`] are the sources of events: Kafka, SQS, schedules, asynchronous events; their pure
+//!   state machines stand in the crate `event-sources`. [`http`] and [`invoke_api`] serve requests.
 //! - [`listener`] serves HTTP on every port; [`client`] calls a running host.
 //! - [`control`] is the control port: live page, status, metrics, health and changes.
 //!   [`observation`] counts what happens, [`tuning`] changes settings of a running host, [`faults`]
@@ -22,7 +22,6 @@
 //!
 //! This crate depends on no particular application.
 
-pub mod asynchronous;
 pub mod bridge;
 pub mod build;
 pub mod cli;
@@ -39,14 +38,11 @@ mod ids;
 pub mod instances;
 pub mod invocation;
 pub mod invoke_api;
-pub mod kafka;
 pub mod listener;
 mod lock;
-pub mod mapping;
 pub mod observation;
 pub mod parked;
-pub mod schedule;
-pub mod sqs;
+pub mod sources;
 pub mod state;
 pub mod supervision;
 pub mod terminal;

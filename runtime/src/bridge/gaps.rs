@@ -8,8 +8,8 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Message as _, OwnedMessage};
 
-use crate::kafka::SilentContext;
-use crate::kafka::reader::committed;
+use crate::sources::kafka::SilentContext;
+use crate::sources::kafka::reader::committed;
 
 /// Time limit of each request to the brokers.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use rdkafka::message::{Message as _, OwnedMessage};
 use sha2::{Digest as _, Sha256};
 
-use crate::sqs::OutgoingMessage;
-use crate::sqs::text::allowed;
+use crate::sources::sqs::OutgoingMessage;
+use crate::sources::sqs::text::allowed;
 
 /// Maximum size of a message and of a call in bytes: the lowest limit of any SQS server.
 const MAX_BYTES: usize = 256 * 1024;

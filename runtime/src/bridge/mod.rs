@@ -25,9 +25,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Message as _, OwnedMessage};
 use tokio::runtime::Handle;
 
-use crate::kafka::SilentContext;
 use crate::observation::Repeats;
-use crate::sqs::Sqs;
+use crate::sources::kafka::SilentContext;
+use crate::sources::sqs::Sqs;
 use gaps::GapDetector;
 use messages::message;
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::messages::calls;
-use crate::sqs::{OutgoingMessage, Sqs, SqsError};
+use crate::sources::sqs::{OutgoingMessage, Sqs, SqsError};
 
 /// Delays between attempts. The last one repeats.
 const DELAYS: [Duration; 5] = [

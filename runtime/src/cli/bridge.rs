@@ -9,7 +9,7 @@ use super::operations::BridgeArguments;
 use super::prepare;
 use super::stop_signals::StopSignals;
 use crate::bridge::{BridgeRoute, run as copy};
-use crate::sqs::Sqs;
+use crate::sources::sqs::Sqs;
 use sam_template::project::{Arguments, Project, broker_list};
 
 /// Copies records until the first signal, then sends those that were read.

@@ -8,7 +8,7 @@ use event_sources::health::{SourceHealth, SourceState};
 use serde::Serialize;
 
 use super::status::HostStatus;
-use crate::kafka::{MappingStatus, PartitionStatus};
+use crate::sources::kafka::{MappingStatus, PartitionStatus};
 
 const RECORDS_LOST: &str = "records were given up for their size, and no destination holds them; \
                             the log names each";

@@ -25,14 +25,14 @@ mod tuner;
 
 use std::sync::Arc;
 
-use crate::asynchronous::AsyncQueue;
 use crate::http::KeyStore;
 use crate::instances::Pool;
 use crate::listener::budget::ConnectionBudget;
 use crate::listener::{Listener, ListenerClosed};
 use crate::observation::Observations;
+use crate::sources::asynchronous::AsyncQueue;
+use crate::sources::{kafka, sqs};
 use crate::supervision::ComponentRegistry;
-use crate::{kafka, sqs};
 use sam_template::model::Application;
 
 use dead_letters::DeadLetterCounts;

@@ -1,7 +1,7 @@
 //! `POST /_usher/offsets`: moves of a mapping's consumer group that an operator requests.
 
 use super::ControlState;
-use crate::kafka::PositionChange;
+use crate::sources::kafka::PositionChange;
 
 /// Moves the group. Returns what became of the record or the partition.
 ///

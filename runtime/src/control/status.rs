@@ -5,12 +5,12 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::ControlState;
-use crate::asynchronous::AsyncStats;
 use crate::http::{KeyStatus, KeyStore};
 use crate::instances::{FunctionStats, Memory, memory};
-use crate::kafka::{self, MappingStatus};
 use crate::listener::budget::{BudgetStats, ConnectionBudget};
-use crate::sqs::{self, SqsStatus};
+use crate::sources::asynchronous::AsyncStats;
+use crate::sources::kafka::{self, MappingStatus};
+use crate::sources::sqs::{self, SqsStatus};
 use crate::supervision::ComponentStatus;
 use sam_template::model::SkippedFunction;
 

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use crate::asynchronous::AsyncQueue;
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
 use crate::lock::lock;
+use crate::sources::asynchronous::AsyncQueue;
 use crate::tuning::{AppliedChange, Setting, SettingValue, SourceSettings, TunableSettings};
 use sam_template::project::SettingChange;
 

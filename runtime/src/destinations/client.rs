@@ -12,7 +12,7 @@ use sam_template::model::sqs::name_of;
 use super::forms::{Form, RefusalReason};
 use super::topic::{DELIVERY_TIMEOUT, destination_producer, owned_headers};
 use super::{Delivered, FailureRecord, Metadata, RefusedRecord};
-use crate::sqs::{Sqs, SqsError, text};
+use crate::sources::sqs::{Sqs, SqsError, text};
 
 /// Maximum of failure records in flight to a topic.
 const CONCURRENCY: usize = 500;

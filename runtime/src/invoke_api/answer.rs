@@ -8,10 +8,10 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 use super::admission::AdmissionError;
-use crate::asynchronous::{MAX_EVENT, NotAccepted};
 use crate::instances::arn;
 use crate::invocation::{self, MAX_PAYLOAD, Outcome, Rejected};
 use crate::listener::{Reply, empty_reply, json_reply, set_header};
+use crate::sources::asynchronous::{MAX_EVENT, NotAccepted};
 use sam_template::model::{Function, Location, SkippedFunction};
 
 /// The service's errors.

@@ -11,11 +11,11 @@ use super::answer::{self, ApiError};
 use super::name::{find, not_run};
 use super::request::{self, InvocationType};
 use super::{HOST_ID_HEADER, InvokeApi, admission};
-use crate::asynchronous::{AsyncEvent, MAX_EVENT};
 use crate::ids::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
 use crate::listener::body::BodyError;
 use crate::listener::{ConnectionInfo, Reply, header_text};
+use crate::sources::asynchronous::{AsyncEvent, MAX_EVENT};
 use sam_template::model::qualified::{LATEST, PUBLISHED};
 
 pub(super) async fn handle(

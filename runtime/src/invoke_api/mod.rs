@@ -3,7 +3,7 @@
 //!
 //! A request passes through these files in this order: `admission` checks that the caller may call
 //! functions; `name` finds the function; `request` reads the operation; `handler` runs the function
-//! or hands the event to [`crate::asynchronous`]; `answer` builds the response that the service
+//! or hands the event to [`crate::sources::asynchronous`]; `answer` builds the response that the service
 //! would send. [`crate::client::InvokeClient`] is the client of a running host.
 //!
 //! Guarantees: callers from other machines need a token; no page of a browser can call a function;
@@ -22,10 +22,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::asynchronous::AsyncQueue;
 use crate::instances::Logs;
 use crate::invocation::Invoker;
 use crate::listener::{Listener, ListenerClosed};
+use crate::sources::asynchronous::AsyncQueue;
 use sam_template::model::{Function, Location, SkippedFunction};
 
 pub use admission::{InvokeToken, MIN_TOKEN_LENGTH};

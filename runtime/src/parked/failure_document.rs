@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::kafka::OriginalRecord;
+use crate::sources::kafka::OriginalRecord;
 
 /// The fields that a replay needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

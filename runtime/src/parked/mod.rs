@@ -27,7 +27,7 @@ use sam_template::model::Application;
 use serde::Serialize;
 
 use crate::client::InvokeClient;
-use crate::sqs::Sqs;
+use crate::sources::sqs::Sqs;
 pub use route::{RecordRange, ReturnRoute, reason, route};
 pub use stores::{DeadLetterStore, EventOrigin, QueueSources, StoreKind, stores};
 use streams::Streams;

@@ -6,7 +6,7 @@ use super::route::{RecordRange, ReturnRoute, reason, route};
 use super::stores::QueueSources;
 use super::{DeadLetterView, ReplaySummary, records};
 use crate::client::{InvokeClient, InvokeReply};
-use crate::sqs::{DeadLetter, Sqs};
+use crate::sources::sqs::{DeadLetter, Sqs};
 
 /// How long received dead letters stay hidden from other consumers.
 const VISIBILITY: Duration = Duration::from_secs(60);

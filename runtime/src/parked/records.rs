@@ -10,8 +10,8 @@ use sam_template::model::KafkaMapping;
 
 use super::route::RecordRange;
 use crate::destinations::producer_config;
-use crate::kafka::reader::{PATIENCE, consumer, read, watermarks};
-use crate::kafka::{DeliveryResults, cluster};
+use crate::sources::kafka::reader::{PATIENCE, consumer, read, watermarks};
+use crate::sources::kafka::{DeliveryResults, cluster};
 
 impl fmt::Display for RecordRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

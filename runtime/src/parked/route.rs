@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::stores::{EventOrigin, QueueSources};
-use crate::sqs::DeadLetter;
+use crate::sources::sqs::DeadLetter;
 
 /// Maximum span of offsets in one failure record: 100 times the largest batch.
 const MAX_OFFSETS: i64 = 1_000_000;
@@ -121,7 +121,7 @@ fn event(
     alone: bool,
     dead: &DeadLetter,
 ) -> Option<Result<(String, String), String>> {
-    /// As [`crate::asynchronous`] writes it, in Lambda's format.
+    /// As [`crate::sources::asynchronous`] writes it, in Lambda's format.
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Record<'a> {

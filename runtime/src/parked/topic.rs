@@ -14,8 +14,8 @@ use super::failure_document::{Content, parse};
 use super::partition_progress::{MAX_STAYING, PartitionProgress};
 use super::records::{OutgoingRecord, write};
 use super::{DeadLetterView, ReplaySummary};
-use crate::kafka::SilentContext;
-use crate::kafka::reader::{
+use crate::sources::kafka::SilentContext;
+use crate::sources::kafka::reader::{
     FIRST_RECORD, PATIENCE, consumer, first_record, read, read_one, watermarks,
 };
 

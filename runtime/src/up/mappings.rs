@@ -10,10 +10,11 @@ use tokio::sync::watch;
 use super::components::ComponentSet;
 use super::error::StartError;
 use super::options::HostOptions;
+use crate::instances;
 use crate::invocation::Invoker;
-use crate::sqs::{self, Sqs};
+use crate::sources::kafka;
+use crate::sources::sqs::{self, Sqs};
 use crate::tuning::SourceSettings;
-use crate::{instances, kafka};
 use sam_template::model::{Application, Function, KafkaMapping, Queue, SqsMapping};
 
 /// Bytes of records that all Kafka mappings together buffer.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::components::ComponentSet;
 use super::options::HostOptions;
-use crate::asynchronous::AsyncQueue;
 use crate::control::{self, ControlState};
+use crate::http;
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
 use crate::listener::Listener;
+use crate::sources::asynchronous::AsyncQueue;
+use crate::sources::schedule;
 use crate::waiting::turned;
-use crate::{http, schedule};
 use sam_template::model::{Api, Application, Schedule};
 
 /// File in the state folder with the time up to which schedules have fired.

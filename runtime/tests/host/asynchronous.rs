@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
 use tokio::sync::watch;
-use usher::asynchronous::{self, AsyncEvent, AsyncQueue, AsyncSettings, NotAccepted};
 use usher::instances::Pool;
 use usher::invocation::Rejected;
-use usher::sqs::{self, Sqs};
+use usher::sources::asynchronous::{self, AsyncEvent, AsyncQueue, AsyncSettings, NotAccepted};
+use usher::sources::sqs::{self, Sqs};
 
 use crate::asynchronous_restarts::message;
 use crate::kafka_fixture::random;

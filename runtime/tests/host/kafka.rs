@@ -17,7 +17,7 @@ async fn a_drain_during_the_first_assignment_ends() {
         let fixture = KafkaFixture::new(4).await;
         let running = fixture.start();
         tokio::time::sleep(Duration::from_millis(ms)).await;
-        let patience = usher::kafka::LEAVING + Duration::from_secs(10);
+        let patience = usher::sources::kafka::LEAVING + Duration::from_secs(10);
         if tokio::time::timeout(patience, running.drain())
             .await
             .is_err()

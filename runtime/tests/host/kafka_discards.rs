@@ -10,7 +10,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use sam_template::model::{Destination, KafkaMapping};
 use serde_json::{Value, json};
 use testkit::eventually;
-use usher::sqs::{self, Sqs};
+use usher::sources::sqs::{self, Sqs};
 
 use crate::kafka_fixture::{KafkaFixture, random, values};
 use crate::sqs_fixture::{arn, client, endpoint, queue};

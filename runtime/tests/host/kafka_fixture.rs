@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use testkit::eventually;
 use tokio::sync::watch;
 use usher::instances::Pool;
-use usher::kafka::{self, KafkaHandle, KafkaLimits};
+use usher::sources::kafka::{self, KafkaHandle, KafkaLimits};
 use usher::supervision::ComponentRegistry;
 
 use crate::support::{function, pool};

@@ -9,7 +9,7 @@ use sam_template::template;
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::kafka::PrivateKafka;
-use usher::kafka::probe;
+use usher::sources::kafka::probe;
 
 use crate::kafka_fixture::{KafkaFixture, values};
 use crate::template_fixture::function;

@@ -3,7 +3,7 @@
 use sam_template::model::KafkaMapping;
 use serde_json::Value;
 use testkit::eventually;
-use usher::kafka::positions;
+use usher::sources::kafka::positions;
 
 use crate::kafka_fixture::{KafkaFixture, values};
 use crate::offsets_fixture::{OffsetsProject, times};

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
 use testkit::net::free_address;
-use usher::sqs::Sqs;
+use usher::sources::sqs::Sqs;
 
 use crate::kafka_fixture::random;
 use crate::sqs_fixture::{client, endpoint};

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::net::TcpListener;
-use usher::sqs::Sqs;
+use usher::sources::sqs::Sqs;
 
 use crate::kafka_fixture::random;
 use crate::sqs_fixture::client;

@@ -10,8 +10,9 @@ use testkit::eventually;
 use tokio::sync::{mpsc, oneshot, watch};
 use usher::instances::PoolOptions;
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
+use usher::sources::{asynchronous, schedule};
 use usher::supervision::ComponentRegistry;
-use usher::{asynchronous, schedule, up};
+use usher::up;
 
 use crate::support::{application, claimed, executables, function, options, state};
 

@@ -11,7 +11,7 @@ use event_sources::stream::{
     StreamMachine, StreamSettings,
 };
 use usher::invocation::{ConcurrencyLimit, FunctionError, Outcome, Rejected, Response};
-use usher::kafka::batch_result;
+use usher::sources::kafka::batch_result;
 
 use crate::semantics_queue::queue_cell;
 

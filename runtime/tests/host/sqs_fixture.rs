@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use testkit::eventually;
 use tokio::sync::watch;
 use usher::instances::Pool;
-use usher::sqs::{self, Sqs, SqsHandle, SqsLimits};
+use usher::sources::sqs::{self, Sqs, SqsHandle, SqsLimits};
 use usher::supervision::ComponentRegistry;
 
 use crate::kafka_fixture::{random, recording};

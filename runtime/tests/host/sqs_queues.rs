@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use testkit::eventually;
-use usher::sqs;
+use usher::sources::sqs;
 
 use crate::sqs_fixture::{SqsFixture, arn, queue};
 

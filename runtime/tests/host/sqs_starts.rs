@@ -8,7 +8,7 @@ use serde_json::json;
 use testkit::eventually;
 use usher::instances::{InstanceState, Pool};
 use usher::invocation::{Invoke as _, Rejected, Request};
-use usher::sqs;
+use usher::sources::sqs;
 
 use crate::kafka_fixture::recording;
 use crate::sqs_fixture::SqsFixture;

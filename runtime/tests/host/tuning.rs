@@ -7,7 +7,7 @@ use std::time::Duration;
 use testkit::eventually;
 use tokio::sync::watch;
 use usher::invocation::{Invoke, Rejected, Request, Response};
-use usher::sqs;
+use usher::sources::sqs;
 use usher::tuning::SourceSettings;
 
 use crate::kafka_fixture;

@@ -5,7 +5,7 @@ use super::super::error::CommandError;
 use super::super::prepare;
 use super::super::settings::control_address;
 use crate::client::{ControlClient, ControlReply};
-use crate::kafka::GroupPosition;
+use crate::sources::kafka::GroupPosition;
 use sam_template::model::{Application, KafkaMapping};
 use sam_template::project::Project;
 

@@ -21,8 +21,8 @@ use super::prepare;
 use super::settings::print;
 use crate::client::{ControlClient, ControlReply};
 use crate::instances;
-use crate::kafka::{GroupPosition, PositionAction, PositionChange, SeekTarget, positions};
-use crate::sqs::Sqs;
+use crate::sources::kafka::{GroupPosition, PositionAction, PositionChange, SeekTarget, positions};
+use crate::sources::sqs::Sqs;
 use crate::terminal::line;
 
 /// Path of a running host.

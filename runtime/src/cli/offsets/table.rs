@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::shown;
-use crate::kafka::GroupPosition;
+use crate::sources::kafka::GroupPosition;
 use crate::terminal::line;
 
 /// A line of the table.

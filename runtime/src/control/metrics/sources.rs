@@ -5,11 +5,11 @@ use event_sources::Millis;
 use event_sources::health::{SourceHealth, SourceState};
 
 use super::{Family, count, table, total};
-use crate::asynchronous::AsyncStats;
 use crate::control::status::HostStatus;
-use crate::kafka::{MappingStatus, PartitionStatus};
 use crate::observation::{Exposition, MetricKind};
-use crate::sqs::SqsStatus;
+use crate::sources::asynchronous::AsyncStats;
+use crate::sources::kafka::{MappingStatus, PartitionStatus};
+use crate::sources::sqs::SqsStatus;
 
 const UP: &str = "0 while the mapping is failing, stuck, missing or away, else 1.";
 

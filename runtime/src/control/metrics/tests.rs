@@ -6,7 +6,7 @@ use serde_json::json;
 use super::exposition::check;
 use super::*;
 use crate::instances::FunctionStats;
-use crate::sqs::SqsStatus;
+use crate::sources::sqs::SqsStatus;
 
 /// A line in the embedded metric format with one metric and these dimensions.
 fn line(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use crate::listener::{Endpoint, Listener};
-use crate::{kafka, sqs};
+use crate::sources::{kafka, sqs};
 use sam_template::model::{Application, Destination, KafkaMapping, KafkaSecurity};
 use sam_template::project::{LocalServer, local_servers};
 

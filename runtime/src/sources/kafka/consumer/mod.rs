@@ -1,0 +1,250 @@
+//! The consumer of a mapping: callbacks of librdkafka become events for the driver.
+//!
+//! The callbacks run on the polling thread, inside `poll`. `rebalance` handles assigned and revoked
+//! partitions.
+
+mod rebalance;
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use event_sources::kafka::FetchPositions;
+use event_sources::stream::{Offset, Partition};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Statistics, TopicPartitionList};
+use sam_template::model::KafkaMapping;
+use tokio::sync::mpsc::Sender;
+
+use crate::lock::lock;
+use crate::sources::kafka::buffer::Chunk;
+use crate::sources::kafka::known_topics::KnownTopics;
+use crate::sources::kafka::status::{LogEnd, MappingProgress};
+
+/// Events from the polling thread to the driver, in order.
+#[derive(Debug)]
+pub(super) enum ConsumerEvent {
+    Records(Partition, Chunk),
+    Assigned(Vec<Partition>),
+    /// The receiver sends back the offsets that are done; they are committed before the revocation.
+    Revoked(Vec<Partition>, mpsc::Sender<Vec<(Partition, Offset)>>),
+    /// Revoked without the chance to commit.
+    Lost(Vec<Partition>),
+    /// The result of a seek to this offset. Records from before the seek were sent before this
+    /// event.
+    Sought(Partition, Offset, Result<(), String>),
+    CommitFailed(Vec<Partition>),
+    /// The positions of these partitions are not in their logs, for this reason. Another consumer
+    /// has to determine them once the records in memory are done.
+    InvalidPositions(Vec<Partition>, String),
+    /// The first offset of the log, by partition.
+    LogStarts(Vec<(Partition, Offset)>),
+    /// The group assigns partitions to no member, for this reason. The mapping has to join under
+    /// another member name.
+    Unassigned(String),
+}
+
+pub(super) type MappingConsumer = BaseConsumer<MappingContext>;
+
+/// Receives the callbacks of librdkafka.
+pub(super) struct MappingContext {
+    pub(super) mapping: KafkaMapping,
+    events: Sender<ConsumerEvent>,
+    pub(super) progress: Arc<MappingProgress>,
+    pub(super) known: Arc<KnownTopics>,
+    /// How far librdkafka has fetched each partition.
+    pub(super) fetched: Mutex<FetchPositions>,
+    /// The consumer with this context.
+    own: OnceLock<Weak<MappingConsumer>>,
+    changes: Mutex<Vec<AssignmentChange>>,
+    /// librdkafka's text for the last error.
+    reason: Mutex<Option<String>>,
+}
+
+/// A change of the assignment.
+pub(super) enum AssignmentChange {
+    /// With the queue of its fetched messages, and the first offset to read, if known.
+    Added(Partition, PartitionQueue<MappingContext>, Option<Offset>),
+    Removed(Partition),
+}
+
+impl MappingContext {
+    pub(super) fn new(
+        mapping: KafkaMapping,
+        events: Sender<ConsumerEvent>,
+        progress: Arc<MappingProgress>,
+        known: Arc<KnownTopics>,
+    ) -> Self {
+        Self {
+            mapping,
+            events,
+            progress,
+            known,
+            fetched: Mutex::default(),
+            own: OnceLock::new(),
+            changes: Mutex::default(),
+            reason: Mutex::default(),
+        }
+    }
+
+    /// librdkafka's text for the error that the last poll returned.
+    pub(super) fn reason(&self) -> Option<String> {
+        lock(&self.reason).take()
+    }
+
+    /// Sets the consumer with this context. Called before the first poll.
+    pub(super) fn belongs_to(&self, consumer: &Arc<MappingConsumer>) {
+        let _ = self.own.set(Arc::downgrade(consumer));
+    }
+
+    /// Takes the changes since the last call.
+    pub(super) fn changes(&self) -> Vec<AssignmentChange> {
+        std::mem::take(&mut *lock(&self.changes))
+    }
+
+    fn change(&self, change: AssignmentChange) {
+        lock(&self.changes).push(change);
+    }
+
+    fn partitions(&self, list: &TopicPartitionList) -> Vec<Partition> {
+        list.elements()
+            .iter()
+            .filter_map(|element| {
+                partition(&self.mapping.topics, element.topic(), element.partition())
+            })
+            .collect()
+    }
+
+    /// The host is shutting down.
+    pub(super) fn stopping(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    pub(super) fn send(&self, event: ConsumerEvent) -> bool {
+        // the driver ends only during a shutdown, after the last commit
+        self.events.blocking_send(event).is_ok()
+    }
+
+    /// Logs once that the brokers are unavailable, and once that they are available again.
+    fn set_away(&self, away: bool) {
+        if self.progress.away.swap(away, Ordering::Relaxed) == away {
+            return;
+        }
+        let mapping = &self.mapping.id;
+        let servers = &self.mapping.bootstrap_servers;
+        if away {
+            tracing::warn!(mapping, servers, "Kafka is away; the consumer reconnects");
+        } else {
+            tracing::info!(mapping, servers, "Kafka is back");
+        }
+    }
+
+    /// Counts offsets that were deleted before they were read. Returns how many are new.
+    pub(super) fn deleted(&self, partition: (&str, i32), first: Offset, last: Offset) -> u64 {
+        let new = self.known.count_deleted(partition, first, last);
+        self.progress
+            .count(|status| status.records_deleted_unread += new);
+        new
+    }
+}
+
+impl ClientContext for MappingContext {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(mapping = %self.mapping.id, facility, "{message}");
+    }
+
+    /// Called before `poll` returns the same error, on the same thread. Only this call has the
+    /// reason, only the returned error has the partition.
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.set_away(true);
+        }
+        tracing::debug!(mapping = %self.mapping.id, %error, reason, "Kafka reports an error");
+        self.progress.note_error(reason);
+        *lock(&self.reason) = Some(reason.to_owned());
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        // the bootstrap entry and the coordinator are logical brokers without an id
+        if statistics
+            .brokers
+            .values()
+            .any(|broker| broker.nodeid >= 0 && broker.state == "UP")
+        {
+            self.set_away(false);
+        }
+        let mut fetched = lock(&self.fetched);
+        for topic in statistics.topics.values() {
+            for state in topic.partitions.values() {
+                let Some(partition) =
+                    partition(&self.mapping.topics, &topic.topic, state.partition)
+                else {
+                    continue;
+                };
+                self.progress.set_log_end(
+                    partition,
+                    LogEnd::reported(state.next_offset, state.hi_offset, state.ls_offset),
+                );
+                if state.next_offset >= 0 {
+                    fetched.reported(partition, state.next_offset);
+                }
+            }
+        }
+    }
+}
+
+impl ConsumerContext for MappingContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        kind: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        match kind {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
+            _ => self.revoke(consumer, list),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        if let Err(error) = result
+            && error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset)
+        {
+            tracing::debug!(mapping = self.mapping.id, %error, "a commit failed and is repeated");
+            self.send(ConsumerEvent::CommitFailed(self.partitions(offsets)));
+        }
+    }
+}
+
+/// The machine's identifier of a partition. `None`: the mapping does not read the topic.
+pub(super) fn partition(topics: &[String], topic: &str, number: i32) -> Option<Partition> {
+    let topic = topics.iter().position(|name| name == topic)?;
+    Some(Partition { topic, number })
+}
+
+/// Partitions and offsets for librdkafka.
+fn list(topics: &[String], offsets: &[(Partition, Offset)]) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (partition, offset) in offsets {
+        list.add_partition_offset(
+            &topics[partition.topic],
+            partition.number,
+            rdkafka::Offset::Offset(*offset),
+        )?;
+    }
+    Ok(list)
+}
+
+pub(super) fn commit(
+    consumer: &MappingConsumer,
+    topics: &[String],
+    offsets: &[(Partition, Offset)],
+    mode: CommitMode,
+) -> KafkaResult<()> {
+    consumer.commit(&list(topics, offsets)?, mode)
+}

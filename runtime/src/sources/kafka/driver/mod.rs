@@ -1,0 +1,231 @@
+//! The driver of a mapping: connects the polling thread, the pure machine and the function.
+//!
+//! `events` feeds the machine with what the polling thread sends, `actions` executes what the
+//! machine returns. `result` classifies the end of a batch, `discards` delivers failure records,
+//! `moves` executes an operator's seek or skip, and `invalid_positions` decides when the consumer
+//! has to be replaced.
+
+mod actions;
+
+mod discards;
+mod events;
+mod invalid_positions;
+mod moves;
+mod result;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use event_sources::InvocationId;
+use event_sources::stream::{Offset, Partition, Slice, StreamInput, StreamMachine};
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaResult;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::destinations::{Delivered, DestinationError};
+use crate::invocation::{Rejected, Response};
+use crate::observation::Repeats;
+use crate::sources::kafka::buffer::Buffer;
+use crate::sources::kafka::consumer::{ConsumerEvent, MappingConsumer, commit};
+use crate::sources::kafka::consumer_failure::ConsumerFailure;
+use crate::sources::kafka::discards::AttemptHistory;
+use crate::sources::kafka::moves::PositionMove;
+use crate::sources::kafka::poller::PollerCommands;
+use crate::sources::kafka::source::KafkaSource;
+use crate::sources::kafka::status::MappingProgress;
+use crate::sources::kafka::{encode, settings};
+use crate::supervision::panic_text;
+use crate::tuning::SourceSettings;
+use crate::waiting::{turned, until};
+
+/// Interval of status updates.
+const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The result of a task of the driver.
+enum Completion {
+    Invocation(InvocationId, Result<Response, Rejected>),
+    Delivery(Partition, u64, Result<Delivered, DestinationError>),
+    /// The result of the commit of a move.
+    Move(PositionMove, KafkaResult<()>),
+}
+
+pub(super) struct KafkaDriver {
+    source: Arc<KafkaSource>,
+    progress: Arc<MappingProgress>,
+    envelope: Vec<u8>,
+    machine: StreamMachine,
+    buffer: Buffer,
+    consumer: Arc<MappingConsumer>,
+    commands: PollerCommands,
+    tasks: JoinSet<Completion>,
+    history: AttemptHistory,
+    /// The current delivery of each partition; results of earlier ones are ignored.
+    deliveries: BTreeMap<Partition, u64>,
+    next_delivery: u64,
+    /// Failed deliveries.
+    undelivered: Repeats<Partition>,
+    /// Partitions whose position is not in their log, and why.
+    invalid: BTreeMap<Partition, String>,
+    /// First offset of each log at the last check.
+    log_starts: BTreeMap<Partition, Offset>,
+    /// Why the group assigned nothing to this consumer.
+    unassigned: Option<String>,
+    /// Moves that the polling thread executes.
+    moving: BTreeMap<Partition, PositionMove>,
+    batches: BTreeMap<InvocationId, Vec<Slice>>,
+    clock: Clock,
+}
+
+impl KafkaDriver {
+    pub(super) fn new(
+        source: Arc<KafkaSource>,
+        consumer: Arc<MappingConsumer>,
+        commands: PollerCommands,
+    ) -> Self {
+        Self {
+            envelope: encode::envelope(&source.mapping),
+            machine: StreamMachine::new(settings::machine(&source.mapping, &source.limits)),
+            progress: source.progress.clone(),
+            source,
+            buffer: Buffer::default(),
+            consumer,
+            commands,
+            tasks: JoinSet::new(),
+            history: AttemptHistory::default(),
+            deliveries: BTreeMap::new(),
+            next_delivery: 0,
+            undelivered: Repeats::default(),
+            invalid: BTreeMap::new(),
+            log_starts: BTreeMap::new(),
+            unassigned: None,
+            moving: BTreeMap::new(),
+            batches: BTreeMap::new(),
+            clock: Clock::start(),
+        }
+    }
+
+    /// Runs until the host shuts down; then completes and commits the batches in flight, until the
+    /// drain is over. `polling` resolves with the reason when the polling thread ends, and
+    /// fails if it panicked.
+    ///
+    /// # Errors
+    /// The polling thread ended. Batches in flight are completed first, so that the next run does
+    /// not process the same records at the same time, and committed if the consumer still can.
+    pub(super) async fn run(
+        mut self,
+        mut events: mpsc::Receiver<ConsumerEvent>,
+        mut polling: oneshot::Receiver<Result<(), ConsumerFailure>>,
+        mut tuned: watch::Receiver<Option<SourceSettings>>,
+        moves: &mut mpsc::Receiver<PositionMove>,
+    ) -> Result<(), ConsumerFailure> {
+        let mut shutdown = self.source.shutdown.clone();
+        let patience = self.source.limits.drain;
+        let mut deadline: Option<tokio::time::Instant> = None;
+        let mut updated = Instant::now();
+        let result = loop {
+            if deadline.is_some() && self.machine.is_idle() && self.deliveries.is_empty() {
+                break Ok(());
+            }
+            if let Some(why) = self.run_failure().filter(|_| deadline.is_none()) {
+                self.finish(patience).await;
+                break Err(why);
+            }
+            let status_due = Instant::now() + STATUS_INTERVAL;
+            let wake = self.machine.wake().map(|at| self.clock.instant(at));
+            let wake = wake.map_or(status_due, |at| at.min(status_due));
+            tokio::select! {
+                // the consumer has a sender too: this channel stays open when the thread ends
+                Some(event) = events.recv() => self.handle_event(event),
+                ended = &mut polling => {
+                    let failed = |why: &str| ConsumerFailure::Other(why.to_owned());
+                    let ended = ended
+                        .unwrap_or_else(|_| Err(failed("its polling thread panicked")));
+                    self.finish(patience).await;
+                    break Err(ended.err().unwrap_or_else(|| failed("its polling thread ended")));
+                }
+                Some(ended) = self.tasks.join_next() => if let Err(failure) = self.ended(ended) {
+                    break Err(failure);
+                },
+                Ok(()) = tuned.changed() => {
+                    let settings = tuned.borrow_and_update().clone();
+                    if let Some(settings) = settings {
+                        let partitions = settings.paused_partitions.clone();
+                        self.progress.set_paused(settings.paused, partitions);
+                        self.step(StreamInput::Tuned(settings));
+                    }
+                }
+                Some(requested) = moves.recv() => self.begin_move(requested),
+                () = tokio::time::sleep_until(wake.into()) => self.step(StreamInput::Tick),
+                () = turned(&mut shutdown), if deadline.is_none() => {
+                    deadline = Some(tokio::time::Instant::now() + patience);
+                    self.step(StreamInput::Drain);
+                }
+                () = until(deadline) => {
+                    tracing::warn!(
+                        mapping = self.source.mapping.id,
+                        "the drain ended with batches in flight; their records are read again"
+                    );
+                    break Ok(());
+                }
+            }
+            if updated.elapsed() >= STATUS_INTERVAL {
+                self.progress.update(self.machine.overview());
+                updated = Instant::now();
+            }
+        };
+        let done = self.step_for_commit(StreamInput::Flush);
+        let consumer = self.consumer.clone();
+        let topics = self.source.mapping.topics.clone();
+        let committed = tokio::task::spawn_blocking(move || {
+            // a consumer with a fatal error cannot commit; its records are read again
+            let nothing = done.is_empty() || consumer.client().fatal_error().is_some();
+            if nothing {
+                Ok(())
+            } else {
+                commit(&consumer, &topics, &done, CommitMode::Sync)
+            }
+        });
+        if let Ok(Err(error)) = committed.await {
+            tracing::warn!(
+                mapping = self.source.mapping.id,
+                %error,
+                "the last commit failed; its records are read again"
+            );
+        }
+        result
+    }
+
+    /// Completes the batches in flight, for `patience` at most.
+    async fn finish(&mut self, patience: Duration) {
+        self.step(StreamInput::Drain);
+        let deadline = tokio::time::Instant::now() + patience;
+        while !self.batches.is_empty() {
+            let ended = tokio::time::timeout_at(deadline, self.tasks.join_next()).await;
+            let Ok(Some(Ok(()))) = ended.map(|ended| ended.map(|ended| self.ended(ended))) else {
+                return;
+            };
+        }
+    }
+
+    /// Handles the end of a task. A panic ends the run: the task's batch has no result.
+    fn ended(
+        &mut self,
+        ended: Result<Completion, tokio::task::JoinError>,
+    ) -> Result<(), ConsumerFailure> {
+        match ended {
+            Ok(Completion::Invocation(id, result)) => {
+                let finish = self.classify(id, &result);
+                self.step(StreamInput::Finished(id, finish));
+            }
+            Ok(Completion::Delivery(partition, delivery, result)) => {
+                self.delivered(partition, delivery, &result);
+            }
+            Ok(Completion::Move(requested, committed)) => self.moved(requested, committed),
+            Err(error) => return Err(ConsumerFailure::Other(panic_text(error))),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! Event source mappings of Kafka: the adapter of [`event_sources::stream`], the pure machine.
+//!
+//! A record passes through these modules in order:
+//!
+//! | module | task |
+//! |---|---|
+//! | `source` | one run of a mapping: creates the consumer, the polling thread and the driver |
+//! | `consumer` | callbacks of librdkafka: rebalances and errors become events for the driver |
+//! | `start_offsets`, `known_topics` | start offsets of a group; ids of the topics that were read |
+//! | `poller` | the polling thread: messages become encoded chunks |
+//! | `encode`, `buffer` | records as JSON; chunks that are held until their records are done |
+//! | `driver` | feeds the machine and executes its actions: invoke, commit, pause, deliver |
+//! | `discards`, `record` | failure records of discarded records |
+//!
+//! Beside them, `monitor` checks topics and group every few seconds, `read_errors` reports errors
+//! of the consumer, `status` collects counters and health, `moves` executes an operator's seek or
+//! skip in a running mapping, and `consumer_failure` lists why a run ends. `probe`, `positions` and
+//! `reader` serve commands that run without a mapping. `settings` has the configuration of
+//! librdkafka.
+//!
+//! Guarantees:
+//! - Each record is processed at least once, in order within its partition.
+//! - An offset is committed only after its record is done.
+//! - The mapping waits for an unavailable broker and replaces a consumer that failed.
+//! - A drain completes and commits the batches in flight, then leaves the group.
+
+mod batch_result;
+mod buffer;
+#[cfg(test)]
+mod buffer_tests;
+mod consumer;
+mod consumer_failure;
+mod discards;
+mod driver;
+mod encode;
+pub(crate) mod reader;
+
+mod known_topics;
+mod monitor;
+mod moves;
+mod poller;
+pub mod positions;
+mod probe;
+mod read_errors;
+mod record;
+mod settings;
+mod silent;
+mod source;
+mod start_offsets;
+mod status;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sam_template::model::KafkaMapping;
+use tokio::sync::{mpsc, watch};
+
+use crate::invocation::Invoker;
+use crate::sources::mapping::MappingHandle;
+use crate::sources::sqs::Sqs;
+use crate::supervision::ComponentRegistry;
+pub use batch_result::batch_result;
+use moves::PositionMove;
+pub use positions::{GroupPosition, PositionAction, PositionChange, SeekTarget};
+pub use probe::probe;
+pub(crate) use record::OriginalRecord;
+pub(crate) use settings::{SERVICE_WINDOW, cluster};
+pub(crate) use silent::{DeliveryResults, SilentContext};
+use source::KafkaSource;
+use status::MappingProgress;
+pub use status::{MappingStatus, PartitionStatus};
+
+/// Time limit for closing the consumer of a drained mapping. Usually one exchange with the broker
+/// is enough. A consumer that is closed during its first assignment can wait forever within
+/// librdkafka: it ends its membership with the response to the assignment and then drops the
+/// response to the revocation (2.12, `rd_kafka_cgrp_op_serve`).
+pub const LEAVING: Duration = Duration::from_secs(8);
+
+/// Capacity of the channel from the polling thread to the driver, in chunks.
+const CHUNKS_AHEAD: usize = 16;
+
+/// Capacity of the channel for operators' moves.
+const MOVES: usize = 16;
+
+/// Limits and services that a host gives a mapping.
+#[derive(Debug, Clone)]
+pub struct KafkaLimits {
+    /// Maximum of concurrent invocations.
+    pub in_flight: usize,
+    /// Maximum of bytes of encoded records in memory.
+    pub buffer_bytes: usize,
+    /// Time limit of a drain for the batches in flight.
+    pub drain: Duration,
+    /// Identifies this host within the group, also after a restart.
+    pub host_id: String,
+    /// Batching window and retry delays of the service instead of the shortest ones.
+    pub aws_timing: bool,
+    /// The SQS server of destinations that are queues.
+    pub sqs: Option<Sqs>,
+    /// ARN of the function for failure records.
+    pub function_arn: String,
+    /// The host's registry of supervised parts.
+    pub parts: ComponentRegistry,
+    /// The host's state folder, which keeps the ids of topics. `None`: they are kept in memory
+    /// only.
+    pub state: Option<PathBuf>,
+}
+
+/// A running mapping.
+pub type KafkaHandle = MappingHandle<KafkaView>;
+
+/// Reads the status of a mapping and sends it moves. Outlives the mapping's handle.
+#[derive(Debug, Clone)]
+pub struct KafkaView {
+    mapping: KafkaMapping,
+    progress: Arc<MappingProgress>,
+    moves: mpsc::Sender<PositionMove>,
+}
+
+impl KafkaView {
+    /// A snapshot of counters, positions and health.
+    pub fn status(&self) -> MappingStatus {
+        self.progress.snapshot()
+    }
+}
+
+/// Starts a mapping, which drains when `shutdown` turns true. A new consumer replaces one that
+/// failed.
+///
+/// # Errors
+/// A destination has no endpoint, librdkafka refuses a setting, or a state file cannot be read.
+pub fn start(
+    mapping: KafkaMapping,
+    limits: &KafkaLimits,
+    invoker: Invoker,
+    shutdown: watch::Receiver<bool>,
+) -> Result<KafkaHandle, String> {
+    let id = mapping.id.clone();
+    let (moves, requested) = mpsc::channel(MOVES);
+    let source = KafkaSource::new(
+        mapping,
+        limits.clone(),
+        invoker,
+        requested,
+        shutdown.clone(),
+    )
+    .map_err(|why| format!("mapping {id}: {why}"))?;
+    let view = KafkaView {
+        mapping: source.mapping.clone(),
+        progress: source.progress.clone(),
+        moves,
+    };
+    limits.parts.add_thread(KafkaSource::polling_name(&id));
+    let run = move |tuned| source.clone().run(tuned);
+    Ok(MappingHandle::start(
+        &id,
+        &limits.parts,
+        view,
+        shutdown,
+        run,
+    ))
+}
