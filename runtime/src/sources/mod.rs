@@ -20,6 +20,7 @@ pub mod sqs;
 mod status;
 mod tuned;
 
+pub use asynchronous::AsyncQueue;
 pub use error::{KindError, PositionError, SourceError};
 pub use host::{SourceHost, open_events};
 pub use kind::{OpenedSources, PlannedSource, SourceKind};
@@ -27,7 +28,7 @@ pub(crate) use planned::probed_servers;
 pub use planned::{contradictions, planned, probe};
 pub use position::{PositionAction, PositionChange};
 pub use registry::Sources;
-pub use source::{EventSource, supervised};
+pub use source::EventSource;
 pub use status::{MetricFamily, SourceMetric, SourceStatus, SourceSubject};
 pub use tuned::{SettingsSender, TunedSettings};
 
