@@ -1,28 +1,40 @@
 //! Sources of events: each reads from somewhere and invokes functions.
+//!
+//! A kind of source is a folder here that implements [`SourceKind`] (what an application plans, its
+//! checks, how its sources are opened) and [`EventSource`] (one opened source: run, drain, status,
+//! changed settings, positions). [`KINDS`] lists them. The rest of the host works with that list and
+//! with the opened [`Sources`], and names no kind.
 
 pub mod asynchronous;
+mod error;
+mod host;
 pub mod kafka;
+mod kind;
 pub mod mapping;
+mod planned;
+mod position;
+mod registry;
 pub mod schedule;
+mod source;
 pub mod sqs;
+mod status;
+mod tuned;
 
-use sam_template::model::Application;
+pub use error::{KindError, PositionError, SourceError};
+pub use host::{SourceHost, open_events};
+pub use kind::{OpenedSources, PlannedSource, SourceKind};
+pub(crate) use planned::probed_servers;
+pub use planned::{contradictions, dead_letter_stores, planned, probe};
+pub use position::{PositionAction, PositionChange};
+pub use registry::Sources;
+pub use source::{EventSource, supervised};
+pub use status::{MetricFamily, SourceMetric, SourceStatus, SourceSubject};
+pub use tuned::{SettingsSender, TunedSettings};
 
-use crate::parked::{DeadLetterStores, StoreList};
-
-/// The places where the sources of an application leave dead letters, and the streams of its Redis,
-/// to which others may have parked entries.
-pub fn dead_letter_stores(app: &Application) -> DeadLetterStores {
-    let mut list = StoreList::default();
-    kafka::dead_letters::add(app, &mut list);
-    for queue in &app.queues {
-        if let Some(redrive) = &queue.redrive {
-            list.add_redrive(&queue.name, redrive.target_name());
-        }
-    }
-    asynchronous::add_dead_letters(app, &mut list);
-    if let Some(url) = &app.redis_endpoint {
-        list.add_streams(url);
-    }
-    list.complete(sqs::Sqs::of(app).as_ref())
-}
+/// Every kind of source, in the order in which sources are opened and reported.
+pub static KINDS: &[&dyn SourceKind] = &[
+    &kafka::KafkaSourceKind,
+    &sqs::SqsSourceKind,
+    &asynchronous::AsyncSourceKind,
+    &schedule::ScheduleSourceKind,
+];

@@ -75,7 +75,7 @@ struct RequestContext<'a> {
 }
 
 /// Adds the on-failure destinations and dead-letter queues of all functions.
-pub(crate) fn add_dead_letters(app: &Application, stores: &mut StoreList) {
+pub(super) fn add(app: &Application, stores: &mut StoreList) {
     let mut queues: BTreeMap<&str, EventOrigins> = BTreeMap::new();
     for (id, config) in &app.event_invoke {
         let Some(function) = app.functions.get(id) else {

@@ -15,6 +15,7 @@ mod dead_letters;
 mod deliveries;
 mod disk;
 mod driver;
+mod kind;
 mod queue;
 mod record;
 mod settings;
@@ -23,8 +24,8 @@ mod store;
 #[cfg(test)]
 mod store_tests;
 
-pub(crate) use dead_letters::add_dead_letters;
 pub use driver::AsyncDriver;
+pub use kind::{AsyncEventSource, AsyncSourceKind};
 pub use queue::{AsyncEvent, AsyncQueue, MAX_EVENT, NotAccepted, open};
 pub use settings::AsyncSettings;
 pub use stats::AsyncStats;

@@ -21,7 +21,7 @@ use ranges::FailedRecords;
 use topic::TopicStore;
 
 /// Adds the on-failure destinations of all Kafka mappings.
-pub(crate) fn add(app: &Application, stores: &mut StoreList) {
+pub(super) fn add(app: &Application, stores: &mut StoreList) {
     let mut queues: BTreeMap<&str, FailedRecords> = BTreeMap::new();
     let mut topics: BTreeMap<(&str, &str), TopicStore> = BTreeMap::new();
     for mapping in &app.kafka {
