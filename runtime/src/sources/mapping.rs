@@ -1,7 +1,7 @@
 //! What the event source mappings of Kafka and SQS have in common: their handle, and how the end of
 //! an invocation becomes the result of its batch.
 
-use event_sources::BatchResult;
+use event_sources::{BatchResult, ResponseError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -62,8 +62,8 @@ impl<V> MappingHandle<V> {
 pub(crate) fn batch_result<T>(
     result: &Result<Response, Rejected>,
     partial: bool,
-    failed: impl FnOnce(&[u8]) -> Result<Vec<T>, String>,
-) -> (BatchResult<T>, Option<String>) {
+    failed: impl FnOnce(&[u8]) -> Result<Vec<T>, ResponseError>,
+) -> (BatchResult<T>, Option<ResponseError>) {
     let outcome = match result {
         Ok(response) => &response.outcome,
         Err(Rejected::NotFound(_) | Rejected::TooLarge(_)) => return (BatchResult::Failed, None),
