@@ -43,7 +43,7 @@ pub async fn run_checks(subject: &DoctorInput<'_>) -> Vec<Finding> {
     found.extend(warnings.map(Finding::warn));
     found.extend(executables(subject));
     let http = project.http_addresses(app).unwrap_or_else(|wrong| {
-        found.push(Finding::fail(wrong));
+        found.push(Finding::fail(wrong.to_string()));
         BTreeMap::new()
     });
     let endpoints = up::endpoints(app, &http, project.control);

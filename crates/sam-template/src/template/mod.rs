@@ -39,6 +39,7 @@ mod scope;
 mod shapes;
 mod sqs;
 mod unapplied;
+mod usage;
 
 #[cfg(test)]
 mod sam_lists_tests;

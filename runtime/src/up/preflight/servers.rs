@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::listener::{Endpoint, Listener};
 use crate::sources::{kafka, sqs};
 use sam_template::model::{Application, Destination, KafkaMapping, KafkaSecurity};
-use sam_template::project::{LocalServer, local_servers};
+use sam_template::project::{InvalidPort, LocalServer, local_servers};
 
 /// Time for a broker to list its topics.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(8);
@@ -148,8 +148,8 @@ async fn servers(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
         });
         let by = at.collect::<Vec<_>>().join("; ");
         let wrong = match &server.port {
-            Err(text) => format!(
-                "the port '{text}' of {} ({by}) is no port. Write a number from 1 to 65535",
+            Err(InvalidPort { written }) => format!(
+                "the port '{written}' of {} ({by}) is no port. Write a number from 1 to 65535",
                 server.host
             ),
             Ok(_) if accepts(&server).await => continue,
