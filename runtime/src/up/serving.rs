@@ -47,13 +47,14 @@ pub(super) fn http_api(
     let keys = options.keys.clone();
     let stopping = set.stopping();
     set.supervise(&format!("API {}", api.id), move || {
-        http::serve(
+        let served = http::serve(
             api.clone(),
             listener.clone(),
             keys.clone(),
             invoker.clone(),
             stopping.clone(),
-        )
+        );
+        async move { served.await.map_err(|error| error.to_string()) }
     });
 }
 
