@@ -99,7 +99,7 @@ fn executables(subject: &DoctorInput<'_>) -> Vec<Finding> {
             Err(why) if refused.is_empty() && built_later => {
                 found.push(Finding::warn(format!("{why}\n(usher up builds it)")));
             }
-            Err(why) if refused.is_empty() => found.push(Finding::fail(why.0)),
+            Err(why) if refused.is_empty() => found.push(Finding::fail(why.to_string())),
             _ => {}
         }
         found.extend(refused.into_iter().map(Finding::fail));
