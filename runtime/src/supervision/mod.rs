@@ -13,7 +13,9 @@
 mod backoff;
 mod registry;
 mod supervise;
+mod task_error;
 
 pub use backoff::{Backoff, FIRST_PAUSE, LONGEST_PAUSE, STEADY};
 pub use registry::{Component, ComponentRegistry, ComponentStatus};
 pub(crate) use supervise::{panic_text, supervise, with_fault};
+pub use task_error::TaskError;
