@@ -22,6 +22,7 @@ pub(super) async fn change(
     let watch = state.kafka.iter().find(|watch| watch.id() == mapping);
     let watch = watch.ok_or_else(|| format!("this host runs no Kafka mapping {mapping}"))?;
     let became = watch.change_position(change).await;
+    let became = became.map_err(|why| why.to_string());
     let text = match &became {
         Ok(became) => format!("an operator moved the group; {became}"),
         Err(why) => format!("an operator's move of the group is refused: {why}"),

@@ -167,14 +167,14 @@ impl DeadTopic {
     /// The oldest dead letters of a partition that were not tried.
     fn untried(&self, part: &PartitionProgress, limit: usize) -> Result<Vec<OwnedMessage>, String> {
         let PartitionProgress { first, end, .. } = *part;
-        read(
+        Ok(read(
             &self.consumer,
             &self.topic,
             part.partition,
             first,
             end - 1,
             limit,
-        )
+        )?)
     }
 
     fn view(&self, message: &OwnedMessage) -> DeadLetterView {

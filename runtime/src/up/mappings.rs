@@ -165,7 +165,9 @@ pub(super) async fn ready(app: &Application) -> Result<Option<ReadyQueues>, Star
         return Ok(None);
     };
     let endpoint = sqs.endpoint().to_owned();
-    sqs::ensure(&sqs, &app.queues).await.map_err(StartError)?;
+    sqs::ensure(&sqs, &app.queues)
+        .await
+        .map_err(|error| StartError(error.to_string()))?;
     let mut visibility = BTreeMap::new();
     for mapping in enabled {
         let queue = mapping.queue_name();

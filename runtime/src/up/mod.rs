@@ -74,7 +74,10 @@ pub async fn run(
         let invoker = invoker.clone();
         let stopping = stopping.clone();
         let drain = options.pool.drain;
-        move || driver.clone().run(invoker.clone(), stopping.clone(), drain)
+        move || {
+            let running = driver.clone().run(invoker.clone(), stopping.clone(), drain);
+            async { running.await.map_err(|error| error.to_string()) }
+        }
     });
     let api = invoke_api::api(&app, &options, &host_file, invoker.clone(), events.clone());
     let host_file_guard = invoke_api::write(&host_file, &options)?;
@@ -157,7 +160,8 @@ fn open_events(
 ) -> Result<(AsyncQueue, AsyncDriver), StartError> {
     let concurrency = options.pool.default_concurrency;
     let settings = asynchronous::AsyncSettings::of(app, concurrency, options.aws_timing);
-    asynchronous::open(options.state.path(), &settings).map_err(StartError)
+    asynchronous::open(options.state.path(), &settings)
+        .map_err(|error| StartError(error.to_string()))
 }
 
 fn initial_settings(app: &Application, options: &HostOptions) -> TunableSettings {

@@ -61,9 +61,10 @@ use crate::sources::mapping::MappingHandle;
 use crate::sources::sqs::Sqs;
 use crate::supervision::ComponentRegistry;
 pub use batch_result::batch_result;
+pub use moves::MoveError;
 use moves::PositionMove;
 pub use positions::{GroupPosition, PositionAction, PositionChange, SeekTarget};
-pub use probe::probe;
+pub use probe::{ProbeError, probe};
 pub(crate) use record::OriginalRecord;
 pub(crate) use settings::{SERVICE_WINDOW, cluster};
 pub(crate) use silent::{DeliveryResults, SilentContext};
@@ -152,7 +153,10 @@ pub fn start(
         moves,
     };
     limits.parts.add_thread(KafkaSource::polling_name(&id));
-    let run = move |tuned| source.clone().run(tuned);
+    let run = move |tuned| {
+        let running = source.clone().run(tuned);
+        async { running.await.map_err(|error| error.to_string()) }
+    };
     Ok(MappingHandle::start(
         &id,
         &limits.parts,

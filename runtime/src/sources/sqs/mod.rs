@@ -30,12 +30,12 @@ use tokio::sync::watch;
 use crate::invocation::{Invoker, MAX_PAYLOAD};
 use crate::sources::mapping::MappingHandle;
 use crate::supervision::ComponentRegistry;
-pub use client::{Sqs, SqsError};
+pub use client::{Sqs, SqsError, SqsUnreachable};
 pub use dead_letters::DeadLetter;
 use driver::SqsDriver;
 use event_sources::queue::QueueSettings;
 pub use outgoing::OutgoingMessage;
-pub use queues::{ensure, missing};
+pub use queues::{QueueError, ensure, missing};
 use sam_template::model::{Queue, SqsMapping};
 use status::SqsProgress;
 pub use status::SqsStatus;
@@ -103,7 +103,10 @@ pub fn start(
     });
     let id = source.mapping.id.clone();
     let view = SqsView(source.progress.clone());
-    let run = move |tuned| SqsDriver::new(source.clone()).run(tuned);
+    let run = move |tuned| {
+        let running = SqsDriver::new(source.clone()).run(tuned);
+        async { running.await.map_err(|error| error.to_string()) }
+    };
     MappingHandle::start(&id, &limits.parts, view, shutdown, run)
 }
 

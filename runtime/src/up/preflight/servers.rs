@@ -93,7 +93,8 @@ pub(crate) async fn missing_topics(
     let security = security.clone();
     let probe = move || kafka::probe(&servers, &security, &topics, BROKER_TIMEOUT);
     let probed = tokio::task::spawn_blocking(probe).await;
-    probed.unwrap_or_else(|error| Err(error.to_string()))
+    let probed = probed.map_err(|error| error.to_string())?;
+    probed.map_err(|error| error.to_string())
 }
 
 /// Checks SQS once, if the application uses it, and the queues that the template does not create.
@@ -103,7 +104,7 @@ async fn queues(app: &Application) -> Vec<String> {
     };
     match sqs.probe().await {
         Ok(()) => sqs::missing(&sqs, app).await,
-        Err(problem) => vec![problem],
+        Err(problem) => vec![problem.to_string()],
     }
 }
 

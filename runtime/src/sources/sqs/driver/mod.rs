@@ -19,7 +19,7 @@ use super::{SqsSource, encode, queues};
 use crate::clock::Clock;
 use crate::invocation::{Rejected, Response, error_text};
 use crate::observation::Repeats;
-use crate::supervision::panic_text;
+use crate::supervision::TaskError;
 use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
 use event_sources::InvocationId;
@@ -93,7 +93,7 @@ impl SqsDriver {
     pub(super) async fn run(
         mut self,
         mut tuned: watch::Receiver<Option<SourceSettings>>,
-    ) -> Result<(), String> {
+    ) -> Result<(), TaskError> {
         let mut shutdown = self.source.shutdown.clone();
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(QueueInput::Tick);
@@ -105,7 +105,7 @@ impl SqsDriver {
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(ended) => self.ended(ended),
                     // the queue delivers the messages again
-                    Err(error) => return Err(panic_text(error)),
+                    Err(error) => return Err(error.into()),
                 },
                 Some(id) = self.begun.recv() => self.step(QueueInput::Begun(id)),
                 Ok(()) = tuned.changed() => {
@@ -269,7 +269,7 @@ impl SqsDriver {
                     if received == Err(SqsError::NoQueue)
                         && let Err(why) = queues::ensure(sqs, queues).await
                     {
-                        received = Err(SqsError::Other(why));
+                        received = Err(SqsError::Other(why.to_string()));
                     }
                     TaskResult::Receive(id, received)
                 });
