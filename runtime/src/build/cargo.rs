@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::progress::BuildProgress;
 use super::workspace::{Binary, Workspace};
-use super::{Binaries, BuildError, BuildOptions, FunctionError, Target, earlier};
+use super::{Binaries, BuildError, BuildOptions, FunctionBuildError, Target, earlier};
 
 /// A workspace, and its functions with their binaries.
 type Group<'t> = (Workspace, Vec<(&'t str, Binary)>);
@@ -80,7 +80,11 @@ fn earlier(targets: &[Target<'_>], options: &BuildOptions) -> Result<Binaries, B
         if file.is_file() {
             found.insert(target.function.to_owned(), file);
         } else {
-            missing.push(FunctionError::not_built(target.function, file, &profile));
+            missing.push(FunctionBuildError::not_built(
+                target.function,
+                file,
+                &profile,
+            ));
         }
     }
     if missing.is_empty() {

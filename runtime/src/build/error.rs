@@ -11,7 +11,7 @@ use sam_template::model::Function;
 pub enum BuildError {
     /// Executables that were built before are missing or cannot run here.
     #[error("{}", lines(.0))]
-    Functions(Vec<FunctionError>),
+    Functions(Vec<FunctionBuildError>),
     /// The template names no binary of the workspace that cargo could build.
     #[error("function {function}: {fault}")]
     Binary {
@@ -69,7 +69,7 @@ pub enum BuildError {
 /// The executable of one function is missing or cannot run.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}function {function}: {fault}")]
-pub struct FunctionError {
+pub struct FunctionBuildError {
     /// Logical id.
     pub function: String,
     /// The line of its `CodeUri` and `: `; empty if unknown.
@@ -79,7 +79,7 @@ pub struct FunctionError {
     pub fault: ExecutableError,
 }
 
-impl FunctionError {
+impl FunctionBuildError {
     /// With the line of the function's `CodeUri`.
     pub(super) fn at(function: &Function, fault: impl Into<ExecutableError>) -> Self {
         let place = match function.place.as_str() {
@@ -106,8 +106,8 @@ impl FunctionError {
     }
 }
 
-impl From<FunctionError> for BuildError {
-    fn from(error: FunctionError) -> Self {
+impl From<FunctionBuildError> for BuildError {
+    fn from(error: FunctionBuildError) -> Self {
         Self::Functions(vec![error])
     }
 }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use sam_template::model::{Application, Code, Function, ToolBuild};
 
-pub use error::{BinaryError, BuildError, ExecutableError, FunctionError, ToolError};
+pub use error::{BinaryError, BuildError, ExecutableError, FunctionBuildError, ToolError};
 
 /// Name of the executable in a prebuilt folder.
 const BOOTSTRAP: &str = "bootstrap";
@@ -90,7 +90,7 @@ pub fn build(app: &Application, options: &BuildOptions) -> Result<Binaries, Buil
                 Ok(executable) => {
                     binaries.insert(function.id.clone(), executable);
                 }
-                Err(wrong) => problems.push(FunctionError::at(function, wrong)),
+                Err(wrong) => problems.push(FunctionBuildError::at(function, wrong)),
             },
             Code::Tool(build) => tools.push((function, build)),
         }
@@ -100,10 +100,11 @@ pub fn build(app: &Application, options: &BuildOptions) -> Result<Binaries, Buil
     }
     for (function, build) in tools {
         if !options.no_build {
-            tool::run(&function.id, build).map_err(|wrong| FunctionError::at(function, wrong))?;
+            tool::run(&function.id, build)
+                .map_err(|wrong| FunctionBuildError::at(function, wrong))?;
         }
-        let executable =
-            built(build, options.no_build).map_err(|wrong| FunctionError::at(function, wrong))?;
+        let executable = built(build, options.no_build)
+            .map_err(|wrong| FunctionBuildError::at(function, wrong))?;
         binaries.insert(function.id.clone(), executable);
     }
     let targets: Vec<Target<'_>> = options.functions(app).filter_map(Target::of).collect();
@@ -119,7 +120,7 @@ pub fn check(app: &Application, options: &BuildOptions) -> Vec<String> {
         if let Code::Tool(build) = &function.code
             && let Err(wrong) = tool::check(build)
         {
-            problems.push(FunctionError::at(function, wrong).to_string());
+            problems.push(FunctionBuildError::at(function, wrong).to_string());
         }
     }
     let targets: Vec<Target<'_>> = options.functions(app).filter_map(Target::of).collect();
