@@ -48,15 +48,31 @@ pub enum ClaimError {
     },
     /// The folder or a file in it cannot be used.
     #[error(
-        "the state folder {} cannot be used: {why}. Mend that, or name another folder with --state",
-        folder.display()
+        "the state folder {} cannot be used: {}{why}. Mend that, or name another folder with \
+         --state",
+        folder.display(),
+        file.map(|file| format!("{file}: ")).unwrap_or_default()
     )]
     Unusable {
         /// The folder.
         folder: PathBuf,
+        /// The file in it; `None`: the folder itself.
+        file: Option<&'static str>,
         /// The reason.
-        why: String,
+        #[source]
+        why: StateError,
     },
+}
+
+/// Why a file of the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is not what a host wrote.
+    #[error("it is damaged ({0}); remove it to get another identity")]
+    Damaged(#[source] serde_json::Error),
 }
 
 /// What the identity file holds.
@@ -75,11 +91,12 @@ impl StateFolder {
     /// Another host has the folder, or it cannot be used.
     pub fn claim(path: &Path) -> Result<Self, ClaimError> {
         let folder = path.to_owned();
-        let unusable = |why: String| ClaimError::Unusable {
+        let unusable = |file, why| ClaimError::Unusable {
             folder: path.to_owned(),
+            file,
             why,
         };
-        create(path).map_err(|error| unusable(error.to_string()))?;
+        create(path).map_err(|error| unusable(None, error.into()))?;
         let mut lock = match lock(&path.join(LOCK)) {
             Ok(lock) => lock,
             Err(TryLockError::WouldBlock) => {
@@ -88,14 +105,14 @@ impl StateFolder {
                     folder,
                 });
             }
-            Err(TryLockError::Error(error)) => return Err(unusable(format!("{LOCK}: {error}"))),
+            Err(TryLockError::Error(error)) => return Err(unusable(Some(LOCK), error.into())),
         };
         // for the message of another process that tries
         let noted = lock
             .set_len(0)
             .and_then(|()| writeln!(lock, "{}", std::process::id()));
-        noted.map_err(|error| unusable(format!("{LOCK}: {error}")))?;
-        let host_id = identity(path).map_err(|why| unusable(format!("{IDENTITY}: {why}")))?;
+        noted.map_err(|error| unusable(Some(LOCK), error.into()))?;
+        let host_id = identity(path).map_err(|why| unusable(Some(IDENTITY), why))?;
         Ok(Self(Arc::new(LockedFolder {
             path: folder,
             host_id,
@@ -160,15 +177,13 @@ fn process(folder: &Path) -> Option<u32> {
 
 /// Reads the folder's identity; creates one where there is none, or where the folder is a copy. The
 /// caller holds the lock.
-fn identity(folder: &Path) -> Result<String, String> {
-    let home = home(folder).map_err(|error| error.to_string())?;
+fn identity(folder: &Path) -> Result<String, StateError> {
+    let home = home(folder)?;
     let file = folder.join(IDENTITY);
     let mut text = String::new();
     match File::open(&file).and_then(|mut file| file.read_to_string(&mut text)) {
         Ok(_) => {
-            let known: Identity = strict_json::from_str(&text).map_err(|error| {
-                format!("it is damaged ({error}); remove it to get another identity")
-            })?;
+            let known: Identity = strict_json::from_str(&text).map_err(StateError::Damaged)?;
             if known.home == home {
                 return Ok(known.id);
             }
@@ -178,13 +193,13 @@ fn identity(folder: &Path) -> Result<String, String> {
             );
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error.to_string()),
+        Err(error) => return Err(error.into()),
     }
     let identity = Identity {
         id: hex::encode(rand::random::<[u8; 16]>()),
         home,
     };
-    replace(&file, &identity).map_err(|error| error.to_string())?;
+    replace(&file, &identity)?;
     Ok(identity.id)
 }
 

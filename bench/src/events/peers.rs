@@ -1,6 +1,7 @@
 //! The alternatives. Each is a program under `bench/peers`, built here. If its tools are missing,
 //! the measurement reports that and skips it.
 
+use std::fmt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -48,8 +49,25 @@ struct Report {
     cpu_seconds: f64,
 }
 
-/// Builds and runs a peer. The inner error says why it cannot be built here.
-pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<Run, String>> {
+/// Why a peer cannot be built on this machine.
+pub(super) enum NotBuilt {
+    /// This command does not succeed.
+    NoTool(String),
+    /// The last line of the build's output.
+    BuildFailed(String),
+}
+
+impl fmt::Display for NotBuilt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTool(command) => write!(f, "there is no `{command}` on this machine"),
+            Self::BuildFailed(line) => write!(f, "it does not build: {line}"),
+        }
+    }
+}
+
+/// Builds and runs a peer.
+pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<Run, NotBuilt>> {
     for tool in peer.needs {
         let found = Command::new(tool[0])
             .args(&tool[1..])
@@ -58,10 +76,7 @@ pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<R
             .status()
             .await;
         if !found.is_ok_and(|status| status.success()) {
-            return Ok(Err(format!(
-                "there is no `{}` on this machine",
-                tool.join(" ")
-            )));
+            return Ok(Err(NotBuilt::NoTool(tool.join(" "))));
         }
     }
     let script = site
@@ -75,10 +90,7 @@ pub(super) async fn run(peer: Peer, site: &Site, events: u64) -> Result<Result<R
         .with_context(|| format!("{} cannot be made", output.display()))?;
     let built = command(&script, &output).arg("build").output().await?;
     if !built.status.success() {
-        return Ok(Err(format!(
-            "it does not build: {}",
-            last_line(&built.stderr)
-        )));
+        return Ok(Err(NotBuilt::BuildFailed(last_line(&built.stderr))));
     }
     let mut command = command(&script, &output);
     command

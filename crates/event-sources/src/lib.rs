@@ -12,6 +12,7 @@ pub mod suggestion;
 
 use std::time::Duration;
 
+pub use response::ResponseError;
 pub use settings::SourceSettings;
 
 /// Milliseconds since 1970, on a clock that only steps forward.

@@ -93,7 +93,7 @@ impl App {
             if let Err(error) = barriers::append_requested(&store, &publisher, &topic, token).await
             {
                 tracing::warn!(
-                    error,
+                    %error,
                     "cannot append the requested barriers; a later request tries again"
                 );
             }

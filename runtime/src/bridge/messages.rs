@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use rdkafka::message::{Message as _, OwnedMessage};
 use sha2::{Digest as _, Sha256};
 
+use super::RecordError;
 use crate::sources::sqs::OutgoingMessage;
 use crate::sources::sqs::text::allowed;
 
@@ -22,7 +23,7 @@ const ATTRIBUTES: usize = 1_024;
 ///
 /// # Errors
 /// The record is too large or empty.
-pub(super) fn message(record: &OwnedMessage, fifo: bool) -> Result<OutgoingMessage, String> {
+pub(super) fn message(record: &OwnedMessage, fifo: bool) -> Result<OutgoingMessage, RecordError> {
     let value = record.payload().unwrap_or_default();
     let text = std::str::from_utf8(value)
         .ok()
@@ -35,16 +36,13 @@ pub(super) fn message(record: &OwnedMessage, fifo: bool) -> Result<OutgoingMessa
         record.offset()
     );
     if body.len() + ATTRIBUTES + record.key().map_or(0, <[u8]>::len) * 2 > MAX_BYTES {
-        return Err(format!(
-            "record {id} has {} bytes, more than a queue takes; copy it by other means and commit \
-             past it",
-            value.len()
-        ));
+        return Err(RecordError::TooLarge {
+            record: id,
+            bytes: value.len(),
+        });
     }
     if body.is_empty() {
-        return Err(format!(
-            "record {id} is empty (a tombstone?), which no queue takes; commit past it"
-        ));
+        return Err(RecordError::Empty(id));
     }
     let group = || match record.key() {
         // hashed: SQS limits the length and the alphabet of groups
@@ -121,11 +119,13 @@ mod tests {
         assert!(
             message(&record(None, &vec![b'x'; MAX_BYTES]), false)
                 .unwrap_err()
+                .to_string()
                 .contains("t-1-7")
         );
         assert!(
             message(&record(None, b""), false)
                 .unwrap_err()
+                .to_string()
                 .contains("empty")
         );
     }

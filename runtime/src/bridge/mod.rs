@@ -11,6 +11,7 @@
 //! - A shutdown completes the records that were read.
 //! - A record that no queue accepts stops the bridge, which names its offset. It is never skipped.
 
+mod error;
 mod gaps;
 mod messages;
 mod send;
@@ -28,6 +29,7 @@ use tokio::runtime::Handle;
 use crate::observation::Repeats;
 use crate::sources::kafka::SilentContext;
 use crate::sources::sqs::Sqs;
+pub use error::{BridgeError, RecordError};
 use gaps::GapDetector;
 use messages::message;
 
@@ -57,9 +59,16 @@ pub struct BridgeRoute {
 ///
 /// # Errors
 /// The topic or queue does not exist, or a record cannot become a message.
-pub fn run(route: &BridgeRoute, runtime: &Handle, stop: &Arc<AtomicBool>) -> Result<u64, String> {
-    let unusable =
-        |error: KafkaError| format!("topic {} at {}: {error}", route.topic, route.servers);
+pub fn run(
+    route: &BridgeRoute,
+    runtime: &Handle,
+    stop: &Arc<AtomicBool>,
+) -> Result<u64, BridgeError> {
+    let unusable = |error: KafkaError| BridgeError::Topic {
+        topic: route.topic.clone(),
+        servers: route.servers.clone(),
+        error: Box::new(error),
+    };
     let consumer: BaseConsumer<SilentContext> = ClientConfig::new()
         .set("bootstrap.servers", &route.servers)
         .set("group.id", &route.group)
@@ -120,7 +129,7 @@ pub fn run(route: &BridgeRoute, runtime: &Handle, stop: &Arc<AtomicBool>) -> Res
         }
         copied += done as u64;
         if let Some(why) = unsendable {
-            return Err(why);
+            return Err(why.into());
         }
     }
     Ok(copied)

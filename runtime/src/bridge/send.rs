@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::BridgeError;
 use super::messages::calls;
 use crate::sources::sqs::{OutgoingMessage, Sqs, SqsError};
 
@@ -24,17 +25,21 @@ pub(super) async fn send_all(
     queue: &str,
     messages: Vec<OutgoingMessage>,
     stop: &AtomicBool,
-) -> Result<bool, String> {
+) -> Result<bool, BridgeError> {
     for mut left in calls(messages) {
         let mut attempt = 0;
         while !left.is_empty() {
             match sqs.send_batch(queue, &left).await {
                 Ok((_, Some(why))) | Err(SqsError::Refused(why)) => {
-                    return Err(format!("queue {queue} refuses a message: {why}"));
+                    let queue = queue.to_owned();
+                    return Err(BridgeError::Refused { queue, why });
                 }
                 Ok((again, None)) => left = again,
                 Err(SqsError::NoQueue) => {
-                    return Err(format!("there is no queue {queue} at {}", sqs.endpoint()));
+                    return Err(BridgeError::NoQueue {
+                        queue: queue.to_owned(),
+                        endpoint: sqs.endpoint().to_owned(),
+                    });
                 }
                 Err(SqsError::Other(why)) if attempt == 0 => {
                     tracing::warn!(queue, "messages cannot be sent; the bridge retries: {why}");

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::progress::BuildProgress;
 use super::workspace::{Binary, Workspace};
-use super::{Binaries, BuildError, BuildOptions, Target, earlier};
+use super::{Binaries, BuildError, BuildOptions, FunctionBuildError, Target, earlier};
 
 /// A workspace, and its functions with their binaries.
 type Group<'t> = (Workspace, Vec<(&'t str, Binary)>);
@@ -52,7 +52,12 @@ pub(super) fn check(targets: &[Target<'_>], options: &BuildOptions) -> Vec<Strin
                 continue;
             }
         };
-        problems.extend(workspace.binary(target).err().map(|error| error.0));
+        problems.extend(
+            workspace
+                .binary(target)
+                .err()
+                .map(|error| error.to_string()),
+        );
         let wrong = workspace.check_profile(&options.profile(&workspace.root));
         problems.extend(wrong.filter(|wrong| !problems.contains(wrong)));
     }
@@ -75,18 +80,17 @@ fn earlier(targets: &[Target<'_>], options: &BuildOptions) -> Result<Binaries, B
         if file.is_file() {
             found.insert(target.function.to_owned(), file);
         } else {
-            missing.push(format!(
-                "function {}: {} has not been built. Leave --no-build out, or run cargo build \
-                 --profile {profile}.",
+            missing.push(FunctionBuildError::not_built(
                 target.function,
-                file.display()
+                file,
+                &profile,
             ));
         }
     }
     if missing.is_empty() {
         Ok(found)
     } else {
-        Err(BuildError(missing.join("\n")))
+        Err(BuildError::Functions(missing))
     }
 }
 
@@ -118,8 +122,12 @@ fn build_all(
         let arguments = ["--package", &binary.package, "--bin", &binary.name];
         let executables = run(workspace, &arguments, 1, profile)?;
         let aside = workspace.aside(binary, profile);
-        copy_executable(executable_of(&executables, binary)?, &aside)
-            .map_err(|error| BuildError(format!("cannot write {}: {error}", aside.display())))?;
+        copy_executable(executable_of(&executables, binary)?, &aside).map_err(|error| {
+            BuildError::Copy {
+                file: aside.clone(),
+                error,
+            }
+        })?;
         made.insert(binary, aside);
     }
     Ok(targets
@@ -133,11 +141,9 @@ fn executable_of<'e>(
     binary: &Binary,
 ) -> Result<&'e PathBuf, BuildError> {
     let Binary { package, name, .. } = binary;
-    executables.get(name).ok_or_else(|| {
-        BuildError(format!(
-            "cargo made no binary {name} of the package {package}. Its required-features may not \
-             be enabled."
-        ))
+    executables.get(name).ok_or_else(|| BuildError::NotMade {
+        package: package.clone(),
+        binary: name.clone(),
     })
 }
 
@@ -169,9 +175,9 @@ fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| no_cargo(&error))?;
+        .map_err(BuildError::NoCargo)?;
     let (Some(stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(BuildError("cargo has no output to read".into()));
+        return Err(BuildError::NoOutput);
     };
     // Read concurrently with the messages: a full pipe would block cargo.
     let complaints = std::thread::spawn(move || {
@@ -193,26 +199,16 @@ fn run(
             }
         }
     }
-    let status = child.wait().map_err(|error| no_cargo(&error))?;
+    let status = child.wait().map_err(BuildError::NoCargo)?;
     let complaints = complaints.join().unwrap_or_default();
     progress.end(status.success());
     if status.success() {
         return Ok(executables);
     }
-    Err(BuildError(format!(
-        "the functions do not build:\n\n{}",
-        complaints.trim_end()
-    )))
+    Err(BuildError::Compiler(complaints.trim_end().to_owned()))
 }
 
 /// The cargo that runs this process, if any.
 fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-pub(super) fn no_cargo(error: &std::io::Error) -> BuildError {
-    BuildError(format!(
-        "cargo cannot be run: {error}. Install Rust (https://rustup.rs), or use --no-build with \
-         executables that exist."
-    ))
 }

@@ -5,33 +5,33 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use super::ExecutableError;
+
 /// Values of `e_machine` and their names.
 const MACHINES: [(u16, &str); 4] = [(62, "x86_64"), (183, "aarch64"), (3, "x86"), (40, "arm")];
 
 /// Checks permission, format and architecture.
-pub(super) fn check(file: &Path) -> Result<(), String> {
-    let shown = file.display();
-    let failed = |error: std::io::Error| format!("{shown}: {error}");
-    let metadata = file.metadata().map_err(failed)?;
+pub(super) fn check(file: &Path) -> Result<(), ExecutableError> {
+    let unreadable = |error| ExecutableError::Unreadable {
+        file: file.to_owned(),
+        error,
+    };
+    let metadata = file.metadata().map_err(unreadable)?;
     if metadata.permissions().mode() & 0o111 == 0 {
-        return Err(format!(
-            "{shown} may not be executed. Run `chmod +x {shown}`."
-        ));
+        return Err(ExecutableError::NotExecutable(file.to_owned()));
     }
     let mut head = [0; 20];
-    let mut opened = File::open(file).map_err(failed)?;
-    let length = opened.read(&mut head).map_err(failed)?;
+    let mut opened = File::open(file).map_err(unreadable)?;
+    let length = opened.read(&mut head).map_err(unreadable)?;
     match machine(&head[..length]) {
         // A script with an interpreter runs anywhere.
         _ if head.starts_with(b"#!") => Ok(()),
         Some(name) if name == std::env::consts::ARCH => Ok(()),
-        Some(name) => Err(format!(
-            "{shown} is built for {name}, and this machine is {}. Build it for this machine.",
-            std::env::consts::ARCH
-        )),
-        None => Err(format!(
-            "{shown} is not a Linux executable. Build it for this machine."
-        )),
+        Some(machine) => Err(ExecutableError::OtherMachine {
+            file: file.to_owned(),
+            machine,
+        }),
+        None => Err(ExecutableError::NotLinux(file.to_owned())),
     }
 }
 
@@ -82,21 +82,24 @@ mod tests {
         } else {
             (183, 62)
         };
-        assert_eq!(check(file(&elf(own), 0o755).path()), Ok(()));
-        assert_eq!(check(file(b"#!/bin/sh\n", 0o755).path()), Ok(()));
+        check(file(&elf(own), 0o755).path()).unwrap();
+        check(file(b"#!/bin/sh\n", 0o755).path()).unwrap();
         assert!(
             check(file(&elf(foreign), 0o755).path())
                 .unwrap_err()
+                .to_string()
                 .contains("is built for")
         );
         assert!(
             check(file(&elf(own), 0o644).path())
                 .unwrap_err()
+                .to_string()
                 .contains("chmod +x")
         );
         assert!(
             check(file(b"PK", 0o755).path())
                 .unwrap_err()
+                .to_string()
                 .contains("not a Linux executable")
         );
     }

@@ -9,6 +9,7 @@
 mod cargo;
 mod earlier;
 mod elf;
+mod error;
 mod progress;
 mod tool;
 mod workspace;
@@ -17,6 +18,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sam_template::model::{Application, Code, Function, ToolBuild};
+
+pub use error::{BinaryError, BuildError, ExecutableError, FunctionBuildError, ToolError};
 
 /// Name of the executable in a prebuilt folder.
 const BOOTSTRAP: &str = "bootstrap";
@@ -48,11 +51,6 @@ impl BuildOptions {
 
 /// The executable of each function, by logical id; absolute paths.
 pub type Binaries = BTreeMap<String, PathBuf>;
-
-/// A failed build. The text names every affected function and the remedy.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BuildError(pub String);
 
 /// A function to be built by cargo.
 #[derive(Debug)]
@@ -92,23 +90,21 @@ pub fn build(app: &Application, options: &BuildOptions) -> Result<Binaries, Buil
                 Ok(executable) => {
                     binaries.insert(function.id.clone(), executable);
                 }
-                Err(wrong) => problems.push(with_place(function, &wrong)),
+                Err(wrong) => problems.push(FunctionBuildError::at(function, wrong)),
             },
             Code::Tool(build) => tools.push((function, build)),
         }
     }
     if !problems.is_empty() {
-        return Err(BuildError(problems.join("\n")));
+        return Err(BuildError::Functions(problems));
     }
     for (function, build) in tools {
-        let made = if options.no_build {
-            Ok(())
-        } else {
+        if !options.no_build {
             tool::run(&function.id, build)
-        };
-        let executable = made
-            .and_then(|()| built(build, options.no_build))
-            .map_err(|wrong| BuildError(with_place(function, &wrong)))?;
+                .map_err(|wrong| FunctionBuildError::at(function, wrong))?;
+        }
+        let executable = built(build, options.no_build)
+            .map_err(|wrong| FunctionBuildError::at(function, wrong))?;
         binaries.insert(function.id.clone(), executable);
     }
     let targets: Vec<Target<'_>> = options.functions(app).filter_map(Target::of).collect();
@@ -124,7 +120,7 @@ pub fn check(app: &Application, options: &BuildOptions) -> Vec<String> {
         if let Code::Tool(build) = &function.code
             && let Err(wrong) = tool::check(build)
         {
-            problems.push(with_place(function, &wrong));
+            problems.push(FunctionBuildError::at(function, wrong).to_string());
         }
     }
     let targets: Vec<Target<'_>> = options.functions(app).filter_map(Target::of).collect();
@@ -132,43 +128,26 @@ pub fn check(app: &Application, options: &BuildOptions) -> Vec<String> {
     problems
 }
 
-/// An error of a function's executable, with the line of its `CodeUri`.
-fn with_place(function: &Function, wrong: &str) -> String {
-    let place = if function.place.is_empty() {
-        String::new()
-    } else {
-        format!("{}: ", function.place)
-    };
-    format!("{place}function {}: {wrong}", function.id)
-}
-
 /// The executable that a tool wrote to its folder.
-fn built(build: &ToolBuild, earlier: bool) -> Result<PathBuf, String> {
+fn built(build: &ToolBuild, earlier: bool) -> Result<PathBuf, ExecutableError> {
     let file = build.artifacts.join(BOOTSTRAP);
     match (file.is_file(), earlier) {
         (true, _) => prebuilt(&file),
-        (false, true) => Err(format!(
-            "{} has not been built. Leave --no-build out.",
-            file.display()
-        )),
-        (false, false) => Err(format!("its build wrote no executable {}.", file.display())),
+        (false, true) => Err(ExecutableError::NotBuilt(file)),
+        (false, false) => Err(ExecutableError::NotWritten(file)),
     }
 }
 
 /// The executable in a folder, or the file itself, if this machine can run it.
-fn prebuilt(path: &Path) -> Result<PathBuf, String> {
+fn prebuilt(path: &Path) -> Result<PathBuf, ExecutableError> {
     let file = if path.is_file() {
         path.to_path_buf()
     } else {
         path.join(BOOTSTRAP)
     };
     if !file.is_file() {
-        return Err(format!(
-            "there is no executable {}. Build it there, or let usher build it: `Metadata: \
-             {{BuildMethod: rust-cargolambda}}` for a cargo package, go1.x or makefile for others.",
-            file.display()
-        ));
+        return Err(ExecutableError::Missing(file));
     }
     elf::check(&file)?;
-    std::path::absolute(&file).map_err(|error| format!("{}: {error}", file.display()))
+    std::path::absolute(&file).map_err(|error| ExecutableError::Unreadable { file, error })
 }

@@ -4,45 +4,48 @@
 //! under `.aws-sam/build` is emptied first, so that no result of an earlier build remains.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::process::{Command, Stdio};
 
-use super::BOOTSTRAP;
+use super::{BOOTSTRAP, ToolError};
 use sam_template::model::{Tool, ToolBuild};
 
 /// Builds one function. Blocks.
-pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), String> {
+pub(super) fn run(function: &str, build: &ToolBuild) -> Result<(), ToolError> {
     let artifacts = &build.artifacts;
     if let Err(error) = fs::remove_dir_all(artifacts)
         && error.kind() != ErrorKind::NotFound
     {
-        return Err(format!("cannot empty {}: {error}", artifacts.display()));
+        let folder = artifacts.clone();
+        return Err(ToolError::Empty { folder, error });
     }
-    fs::create_dir_all(artifacts)
-        .map_err(|error| format!("cannot create {}: {error}", artifacts.display()))?;
+    fs::create_dir_all(artifacts).map_err(|error| ToolError::Create {
+        folder: artifacts.clone(),
+        error,
+    })?;
     let (mut command, shown) = command(function, build);
     eprintln!("building {function} ({shown})");
     let output = command
         .current_dir(&build.working)
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| not_run(&command.get_program().to_string_lossy(), build, &error))?;
+        .map_err(|error| not_run(&command.get_program().to_string_lossy(), build, error))?;
     if output.status.success() {
         return Ok(());
     }
     let said = [output.stdout, output.stderr].concat();
-    Err(format!(
-        "`{shown}` fails in {}:\n\n{}",
-        build.working.display(),
-        String::from_utf8_lossy(&said).trim_end()
-    ))
+    Err(ToolError::Failed {
+        command: shown,
+        folder: build.working.clone(),
+        output: String::from_utf8_lossy(&said).trim_end().to_owned(),
+    })
 }
 
 /// Checks that the tool runs in its working directory.
 ///
 /// # Errors
 /// Why it does not, and the remedy.
-pub(super) fn check(build: &ToolBuild) -> Result<(), String> {
+pub(super) fn check(build: &ToolBuild) -> Result<(), ToolError> {
     // `go version`, `make --version`.
     let (program, version) = match build.tool {
         Tool::Make => ("make", "--version"),
@@ -55,20 +58,22 @@ pub(super) fn check(build: &ToolBuild) -> Result<(), String> {
         .output();
     match asked {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!(
-            "`{program} {version}` fails: {}",
-            String::from_utf8_lossy(&output.stderr).trim_end()
-        )),
-        Err(error) => Err(not_run(program, build, &error)),
+        Ok(output) => Err(ToolError::Version {
+            command: format!("{program} {version}"),
+            output: String::from_utf8_lossy(&output.stderr)
+                .trim_end()
+                .to_owned(),
+        }),
+        Err(error) => Err(not_run(program, build, error)),
     }
 }
 
-fn not_run(program: &str, build: &ToolBuild, error: &std::io::Error) -> String {
-    let folder = build.working.display();
-    format!(
-        "{program} cannot be run in {folder}: {error}. Install it, or use --no-build with an \
-         executable that exists."
-    )
+fn not_run(program: &str, build: &ToolBuild, error: io::Error) -> ToolError {
+    ToolError::NotRun {
+        program: program.to_owned(),
+        folder: build.working.clone(),
+        error,
+    }
 }
 
 /// The command, and its text for messages.

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::{BuildError, Target, earlier};
+use super::{BinaryError, BuildError, Target, earlier};
 
 /// Default profile if the workspace has it: optimised, and quick to build.
 const LOCAL: &str = "local";
@@ -96,16 +96,16 @@ impl Workspace {
             .arg("--manifest-path")
             .arg(dir.join("Cargo.toml"))
             .output()
-            .map_err(|error| super::cargo::no_cargo(&error))?;
+            .map_err(BuildError::NoCargo)?;
         if !output.status.success() {
-            return Err(BuildError(format!(
-                "cargo cannot read {}/Cargo.toml:\n{}",
-                dir.display(),
-                String::from_utf8_lossy(&output.stderr).trim_end()
-            )));
+            return Err(BuildError::Manifest {
+                folder: dir.to_owned(),
+                output: String::from_utf8_lossy(&output.stderr)
+                    .trim_end()
+                    .to_owned(),
+            });
         }
-        strict_json::from_slice(&output.stdout)
-            .map_err(|error| BuildError(format!("cargo metadata printed invalid JSON: {error}")))
+        strict_json::from_slice(&output.stdout).map_err(BuildError::Metadata)
     }
 
     /// Where the executable of a binary with a shared name is copied to.
@@ -135,18 +135,21 @@ impl Workspace {
         let own = all.clone().filter(|package| real(package.dir()) == dir);
         let own: Vec<&Package> = own.collect();
         let at_root = dir == real(&self.root);
-        let wrong = |text: String| Err(BuildError(format!("function {}: {text}", target.function)));
+        let wrong = |fault| {
+            Err(BuildError::Binary {
+                function: target.function.to_owned(),
+                fault,
+            })
+        };
         // The root's own package has precedence; a member's binary may be named there as well.
         let candidates: Vec<&Package> = match (&own[..], target.binary) {
             ([package], Some(name)) if !package.bins().contains(name) && at_root => all.collect(),
             ([], _) if at_root => all.collect(),
             ([], _) => {
-                let dir = dir.display();
-                let root = self.root.display();
-                return wrong(format!(
-                    "{dir} is neither a package of the workspace {root} nor its root. Add it to \
-                     `members` there."
-                ));
+                return wrong(BinaryError::NoMember {
+                    folder: dir,
+                    root: self.root.clone(),
+                });
             }
             _ => own,
         };
@@ -176,21 +179,17 @@ impl Workspace {
                 name: (*bin).to_owned(),
                 shared: with_bin(bin).count() > 1,
             }),
-            ([], Some(name)) => wrong(format!(
-                "there is no binary {name} in {}. The binaries are: {known}. Name one in Metadata \
-                 BuildProperties Binary.",
-                dir.display()
-            )),
-            (_, Some(name)) => wrong(format!(
-                "several packages of {} have a binary {name}: {known}. Write the folder of the \
-                 package as CodeUri.",
-                dir.display()
-            )),
-            (_, None) => wrong(format!(
-                "the workspace {} has not just one binary, but: {known}. Name one in Metadata \
-                 BuildProperties Binary, or write the folder of its package as CodeUri.",
-                dir.display()
-            )),
+            ([], Some(name)) => wrong(BinaryError::Unknown {
+                name: name.to_owned(),
+                folder: dir,
+                known,
+            }),
+            (_, Some(name)) => wrong(BinaryError::Ambiguous {
+                name: name.to_owned(),
+                folder: dir,
+                known,
+            }),
+            (_, None) => wrong(BinaryError::NotOne { folder: dir, known }),
         }
     }
 }

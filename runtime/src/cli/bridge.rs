@@ -10,6 +10,7 @@ use super::prepare;
 use super::stop_signals::StopSignals;
 use crate::bridge::{BridgeRoute, run as copy};
 use crate::sources::sqs::Sqs;
+use crate::supervision::TaskError;
 use sam_template::project::{Arguments, Project, broker_list};
 
 /// Copies records until the first signal, then sends those that were read.
@@ -37,7 +38,7 @@ pub(super) fn run(arguments: &BridgeArguments) -> Result<ExitCode, CommandError>
             () = signals.received() => { stop.store(true, Ordering::Relaxed); copying.await }
         };
         ended
-            .unwrap_or_else(|error| Err(error.to_string()))
+            .unwrap_or_else(|error| Err(TaskError::from(error).into()))
             .map_err(CommandError::failure)
     })?;
     tracing::info!("stopped after {copied} records");

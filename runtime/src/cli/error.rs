@@ -34,14 +34,14 @@ impl fmt::Display for CommandError {
 
 impl CommandError {
     /// The configuration or the arguments are invalid.
-    pub(super) fn configuration(message: impl Into<String>) -> Self {
-        let message = message.into();
+    pub(super) fn configuration(message: impl fmt::Display) -> Self {
+        let message = message.to_string();
         Self { code: 2, message }
     }
 
     /// The command failed.
-    pub(super) fn failure(message: impl Into<String>) -> Self {
-        let message = message.into();
+    pub(super) fn failure(message: impl fmt::Display) -> Self {
+        let message = message.to_string();
         Self { code: 1, message }
     }
 

@@ -70,8 +70,7 @@ pub(super) fn binaries(
     only: &[String],
 ) -> Result<Binaries, CommandError> {
     let options = build_options(project, arguments, only);
-    build::build(application, &options)
-        .map_err(|error| CommandError::configuration(error.to_string()))
+    build::build(application, &options).map_err(CommandError::configuration)
 }
 
 /// Build options for these functions; for all if none are named.

@@ -110,22 +110,31 @@ fn response(reply: ControlReply) -> Result<Value, CommandError> {
     }
 }
 
+/// Why the words of `usher set` are no changes.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum ChangeError {
+    #[error(
+        "nothing to set of {0}. Write SETTING=VALUE, such as batch-size=500; usher settings lists \
+         them"
+    )]
+    Nothing(String),
+    #[error("'{0}' is no SETTING=VALUE, such as batch-size=500")]
+    NoPair(String),
+}
+
 /// `TARGET setting=value ...`, or `setting=value ...` of the host.
-fn parse_changes(words: &[String]) -> Result<Vec<SettingChange>, String> {
+fn parse_changes(words: &[String]) -> Result<Vec<SettingChange>, ChangeError> {
     let (target, pairs) = match words.split_first() {
         Some((first, rest)) if !first.contains('=') => (first.as_str(), rest),
         _ => (HOST, words),
     };
     if pairs.is_empty() {
-        return Err(format!(
-            "nothing to set of {target}. Write SETTING=VALUE, such as batch-size=500; usher \
-             settings lists them"
-        ));
+        return Err(ChangeError::Nothing(target.to_owned()));
     }
     let one = |pair: &String| {
         let (setting, value) = pair
             .split_once('=')
-            .ok_or_else(|| format!("'{pair}' is no SETTING=VALUE, such as batch-size=500"))?;
+            .ok_or_else(|| ChangeError::NoPair(pair.clone()))?;
         Ok(SettingChange {
             target: target.to_owned(),
             setting: setting.to_owned(),
@@ -222,10 +231,12 @@ mod tests {
             read(&["F", "concurrency=3"]),
             Ok(vec![change("F", "concurrency", "3")])
         );
-        assert!(read(&["F"]).unwrap_err().contains("nothing to set of F"));
+        let nothing = read(&["F"]).unwrap_err().to_string();
+        assert!(nothing.contains("nothing to set of F"), "{nothing}");
         assert!(
             read(&["F", "concurrency"])
                 .unwrap_err()
+                .to_string()
                 .contains("SETTING=VALUE")
         );
     }

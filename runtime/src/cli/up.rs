@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
     let token = token(arguments.token.as_deref(), listen, &mut problems);
     let http = project
         .http_addresses(&application)
-        .map_err(|wrong| problems.push(wrong))
+        .map_err(|wrong| problems.push(wrong.to_string()))
         .unwrap_or_default();
     // Before the ports are tried, which a host that uses this folder has bound.
     let claim = || StateFolder::claim(&arguments.state.folder(&arguments.source.template));

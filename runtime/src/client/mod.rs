@@ -9,36 +9,43 @@ mod document;
 mod invoke;
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, request};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::TokioExecutor;
 
 use crate::waiting::within;
 pub use control::{ControlClient, ControlReply};
+pub use document::FetchError;
 pub(crate) use document::fetch_document;
 pub use invoke::{InvokeAnswer, InvokeClient, InvokeReply};
 
 /// Why an exchange has no complete response.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ExchangeError {
+pub enum ExchangeError {
     /// No connection: nothing was sent.
-    #[error("{0}")]
-    Connect(String),
+    #[error("{}", root_cause(.0))]
+    Connect(#[source] ClientError),
     /// The request is invalid: nothing was sent.
     #[error("{0}")]
     Request(#[from] http::Error),
     /// The connection broke, or the response is invalid: the server may have received the request.
-    #[error("{0}")]
-    Broken(String),
+    #[error("{}", root_cause(.0))]
+    Broken(#[source] ClientError),
+    /// The body broke off, or is too large.
+    #[error("{}", root_cause(&**.0))]
+    Body(#[source] Box<dyn Error + Send + Sync>),
+    /// No complete response in time.
     #[error("no answer within {} s", .0.as_secs())]
     Timeout(Duration),
+    /// The certificates of this machine cannot be read.
     #[error("this machine has no certificates to check the server with: {0}")]
-    NoCertificates(String),
+    NoCertificates(#[source] io::Error),
 }
 
 /// What an exchange may cost.
@@ -70,7 +77,7 @@ async fn send(
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let tls = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(provider)
-            .map_err(|error| ExchangeError::NoCertificates(error.to_string()))?;
+            .map_err(ExchangeError::NoCertificates)?;
         client
             .build(tls.https_only().enable_http1().build())
             .request(request)
@@ -79,18 +86,17 @@ async fn send(
         client.build_http().request(request).await
     };
     let response = response.map_err(|error| {
-        let kind = if error.is_connect() {
-            ExchangeError::Connect
+        if error.is_connect() {
+            ExchangeError::Connect(error)
         } else {
-            ExchangeError::Broken
-        };
-        kind(root_cause(&error))
+            ExchangeError::Broken(error)
+        }
     })?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, max_bytes)
         .collect()
         .await
-        .map_err(|error| ExchangeError::Broken(root_cause(error.as_ref())))?;
+        .map_err(ExchangeError::Body)?;
     Ok(Response::from_parts(head, body.to_bytes()))
 }
 

@@ -32,7 +32,7 @@ pub(crate) enum DestinationClient {
 
 /// Why a destination cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DestinationError {
+pub enum DestinationError {
     /// The settings name no SQS server.
     #[error(
         "a destination is a queue, and no SQS endpoint is set; write into usher.toml: \
@@ -41,10 +41,21 @@ pub(crate) enum DestinationError {
     NoEndpoint,
     /// librdkafka rejects the configuration.
     #[error("no producer for the destination {topic}: {source}")]
-    Producer { topic: String, source: KafkaError },
-    /// The destination accepts nothing at present.
-    #[error("{0}")]
-    Unavailable(String),
+    Producer {
+        /// Name of the topic.
+        topic: String,
+        /// The reason.
+        source: KafkaError,
+    },
+    /// The destination is a function, which takes no failure records.
+    #[error("{0} is no queue")]
+    NotAQueue(String),
+    /// The queue accepts nothing at present.
+    #[error(transparent)]
+    Queue(#[from] SqsError),
+    /// The topic accepts nothing at present.
+    #[error(transparent)]
+    Topic(#[from] KafkaError),
 }
 
 /// The result of sending one form.
@@ -101,7 +112,7 @@ impl DestinationClient {
     /// again in its next form.
     ///
     /// # Errors
-    /// [`DestinationError::Unavailable`]: some may have been accepted, all have to be delivered
+    /// [`DestinationError::Queue`] or [`DestinationError::Topic`]: some may have been accepted, all have to be delivered
     /// again.
     pub(crate) async fn deliver(
         &self,
@@ -168,7 +179,7 @@ async fn send_message(
     match sqs.send_with(queue, body, attributes).await {
         Ok(()) => Ok(Sent::Accepted),
         Err(SqsError::Refused(why)) => Ok(Sent::Refused(RefusalReason::TooLarge, why)),
-        Err(error) => Err(DestinationError::Unavailable(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -192,7 +203,7 @@ async fn send_record(
         Ok(_) => Ok(Sent::Accepted),
         Err((error, _)) => match refusal(&error) {
             Some(refusal) => Ok(Sent::Refused(refusal, error.to_string())),
-            None => Err(DestinationError::Unavailable(error.to_string())),
+            None => Err(error.into()),
         },
     }
 }

@@ -47,7 +47,7 @@ pub async fn run_checks(subject: &DoctorInput<'_>) -> Vec<Finding> {
     found.extend(warnings.map(Finding::warn));
     found.extend(executables(subject));
     let http = project.http_addresses(app).unwrap_or_else(|wrong| {
-        found.push(Finding::fail(wrong));
+        found.push(Finding::fail(wrong.to_string()));
         BTreeMap::new()
     });
     let endpoints = up::endpoints(app, &http, project.control);
@@ -107,7 +107,7 @@ fn executables(subject: &DoctorInput<'_>) -> Vec<Finding> {
             Err(why) if refused.is_empty() && built_later => {
                 found.push(Finding::warn(format!("{why}\n(usher up builds it)")));
             }
-            Err(why) if refused.is_empty() => found.push(Finding::fail(why.0)),
+            Err(why) if refused.is_empty() => found.push(Finding::fail(why.to_string())),
             _ => {}
         }
         found.extend(refused.into_iter().map(Finding::fail));

@@ -28,23 +28,32 @@ pub struct FaultPlan {
     pub freeze: bool,
 }
 
-fn share(text: &str) -> Result<f64, String> {
+/// Why the text of an option is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum FaultOptionError {
+    #[error("a share is a number from 0 to 1, such as 0.1")]
+    Share,
+    #[error("a time is a whole number with ms or s, such as 250ms")]
+    Number,
+    #[error("a time ends with ms or s, such as 250ms")]
+    Unit,
+}
+
+fn share(text: &str) -> Result<f64, FaultOptionError> {
     let share = text
         .parse()
         .ok()
         .filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "a share is a number from 0 to 1, such as 0.1".to_owned())
+    share.ok_or(FaultOptionError::Share)
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+fn time(text: &str) -> Result<Duration, FaultOptionError> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "a time is a whole number with ms or s, such as 250ms".to_owned())?;
+    let number: u64 = digits.parse().map_err(|_| FaultOptionError::Number)?;
     match &text[digits.len()..] {
         "ms" => Ok(Duration::from_millis(number)),
         "s" => Ok(Duration::from_secs(number)),
-        _ => Err("a time ends with ms or s, such as 250ms".to_owned()),
+        _ => Err(FaultOptionError::Unit),
     }
 }
 

@@ -9,6 +9,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
 use serde_json::{Map, Value};
 
+use super::invalid_token::InvalidToken;
 use super::keys::KeySet;
 use super::token::{self, Members, texts};
 use sam_template::model::JwtAuthorizer;
@@ -27,7 +28,7 @@ pub(super) enum Denied {
     /// There is no token: 401.
     Missing,
     /// The token is invalid; the client receives the reason: 401.
-    Invalid(&'static str),
+    Invalid(InvalidToken),
     /// The token is valid, but not for this route: 403.
     Scope,
 }
@@ -38,9 +39,6 @@ const TEXTS: [&str; 4] = ["iss", "sub", "jti", "client_id"];
 
 /// Claims that, if present, are text or a list of texts.
 const LISTS: [&str; 3] = ["aud", "scope", "scp"];
-
-/// The set has no key of this name: refreshed keys may have it.
-pub(super) const UNKNOWN_KEY: Denied = Denied::Invalid("the token names no known key");
 
 /// Checks a token, with or without `Bearer` before it. `now`: seconds since 1970.
 pub(super) fn check(
@@ -85,21 +83,21 @@ fn without_bearer(text: &str) -> &str {
 /// The claims, if a key of the set verifies the signature.
 fn verified(token: &str, keys: &KeySet) -> Result<Map<String, Value>, Denied> {
     token::check_header(token).map_err(Denied::Invalid)?;
-    let header = jsonwebtoken::decode_header(token)
-        .map_err(|_| Denied::Invalid("the token is not a JWT"))?;
+    let header =
+        jsonwebtoken::decode_header(token).map_err(|_| Denied::Invalid(InvalidToken::NotJwt))?;
     if !matches!(
         header.alg,
         Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512
     ) {
-        return Err(Denied::Invalid("the token is not signed with RSA"));
+        return Err(Denied::Invalid(InvalidToken::NotRsa));
     }
     let key = header
         .kid
         .as_deref()
         .and_then(|kid| keys.find(kid))
-        .ok_or(UNKNOWN_KEY)?;
+        .ok_or(Denied::Invalid(InvalidToken::UnknownKey))?;
     if key.algorithm.is_some_and(|only| only != header.alg) {
-        return Err(Denied::Invalid("the token's algorithm is not its key's"));
+        return Err(Denied::Invalid(InvalidToken::Algorithm));
     }
     let mut signature_only = Validation::new(header.alg);
     signature_only.required_spec_claims.clear();
@@ -109,8 +107,8 @@ fn verified(token: &str, keys: &KeySet) -> Result<Map<String, Value>, Denied> {
         .map(|data| data.claims.0)
         .map_err(|error| {
             Denied::Invalid(match error.kind() {
-                ErrorKind::Json(_) | ErrorKind::Utf8(_) => "the claims cannot be read",
-                _ => "the signature is not valid",
+                ErrorKind::Json(_) | ErrorKind::Utf8(_) => InvalidToken::Claims,
+                _ => InvalidToken::Signature,
             })
         })
 }
@@ -125,15 +123,13 @@ fn check_claims(
         present.any(wrong)
     };
     if present(&TEXTS, |claim| claim.as_str().is_none_or(str::is_empty)) {
-        return Err(Denied::Invalid("a claim that must be text is not"));
+        return Err(Denied::Invalid(InvalidToken::NotText));
     }
     if present(&LISTS, |claim| texts(claim).is_none()) {
-        return Err(Denied::Invalid(
-            "a claim that must be text or a list of texts is not",
-        ));
+        return Err(Denied::Invalid(InvalidToken::NotTexts));
     }
     if claims.get("iss").and_then(Value::as_str) != Some(&authorizer.issuer) {
-        return Err(Denied::Invalid("the issuer is not the configured one"));
+        return Err(Denied::Invalid(InvalidToken::Issuer));
     }
     let audience = claims
         .get("aud")
@@ -144,21 +140,21 @@ fn check_claims(
         .iter()
         .any(|one| authorizer.audience.iter().any(|allowed| allowed == one))
     {
-        return Err(Denied::Invalid("the audience is not a configured one"));
+        return Err(Denied::Invalid(InvalidToken::Audience));
     }
     let time = |name: &'static str| match claims.get(name) {
         None => Ok(None),
         Some(value) => value
             .as_f64()
             .map(Some)
-            .ok_or(Denied::Invalid("a time in the token is not a number")),
+            .ok_or(Denied::Invalid(InvalidToken::Time)),
     };
     let now = now as f64;
     if time("exp")?.is_none_or(|exp| exp <= now) {
-        return Err(Denied::Invalid("the token has expired"));
+        return Err(Denied::Invalid(InvalidToken::Expired));
     }
     if time("nbf")?.is_some_and(|nbf| nbf > now) || time("iat")?.is_some_and(|iat| iat > now) {
-        return Err(Denied::Invalid("the token is not valid yet"));
+        return Err(Denied::Invalid(InvalidToken::NotYetValid));
     }
     Ok(())
 }

@@ -11,12 +11,13 @@ use jiff::Timestamp;
 
 use super::authorizer::{self, Denied, Granted};
 use super::failed::{FailedCalls, FailureReason, RefusedCall};
+use super::invalid_token::InvalidToken;
 use super::key_store::KeyStore;
 use super::keys::KeySet;
 use super::refusal::ApiRefusal;
 use super::router::{RouteMatch, Router};
 use super::throttle::Buckets;
-use super::{MAX_BODY, answer, check, cors, decode, event, preflight};
+use super::{MAX_BODY, UnguardedRoute, answer, check, cors, decode, event, preflight};
 use crate::ids::new_id;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
 use crate::listener::{ConnectionInfo, Reply, header_text, set_header};
@@ -46,7 +47,7 @@ impl ApiHandler {
         api: Api,
         keys: Option<Arc<KeyStore>>,
         invoker: Invoker,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, UnguardedRoute> {
         check(&api, keys.is_some())?;
         let router = Router::new(&api.routes);
         let buckets = Mutex::new(Buckets::of(&api, Instant::now()));
@@ -240,7 +241,7 @@ impl ApiHandler {
             )
         };
         let mut checked = check(&keys.current());
-        if checked == Err(authorizer::UNKNOWN_KEY) {
+        if checked == Err(Denied::Invalid(InvalidToken::UnknownKey)) {
             keys.refresh_for_unknown_key().await;
             checked = check(&keys.current());
         }
@@ -300,7 +301,7 @@ fn token_of(head: &Head, source: &str) -> Result<Option<String>, Denied> {
     if found.is_empty() {
         Ok(token)
     } else {
-        Err(Denied::Invalid("the request brings more than one token"))
+        Err(Denied::Invalid(InvalidToken::Several))
     }
 }
 

@@ -4,15 +4,48 @@
 //! names a key that the set does not have, at most once in five seconds for all clients together. A
 //! failed read keeps the keys in force, with a warning and a count.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
-use super::keys::KeySet;
-use crate::client::fetch_document;
+use super::keys::{KeySet, KeySetError};
+use crate::client::{FetchError, fetch_document};
 use crate::lock::lock;
 use sam_template::model::KeySource;
+
+/// Why a key set cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyStoreError {
+    /// The file cannot be read.
+    #[error("cannot read the key set {location}: {error}. --jwks names a JWKS file or its URL.")]
+    File {
+        /// The file.
+        location: KeySource,
+        /// The reason.
+        #[source]
+        error: io::Error,
+    },
+    /// The URL cannot be read.
+    #[error("cannot read the key set {location}: {error}. --jwks names a JWKS file or its URL.")]
+    Url {
+        /// The URL.
+        location: KeySource,
+        /// The reason.
+        #[source]
+        error: FetchError,
+    },
+    /// The document has no usable keys.
+    #[error("the key set {location} {error}")]
+    Keys {
+        /// File or URL.
+        location: KeySource,
+        /// The reason.
+        #[source]
+        error: KeySetError,
+    },
+}
 
 /// How often a source is read.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +105,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// The message for the user: the source cannot be read, or has no usable key.
-    pub async fn load(source: KeySource, refresh: RefreshIntervals) -> Result<Self, String> {
+    pub async fn load(source: KeySource, refresh: RefreshIntervals) -> Result<Self, KeyStoreError> {
         let keys = KeysInForce {
             keys: Arc::new(read(&source).await?),
             problem: None,
@@ -149,7 +182,8 @@ impl KeyStore {
                     tracing::info!(%source, "keys for tokens can be read again");
                 }
             }
-            Err(why) => {
+            Err(error) => {
+                let why = error.to_string();
                 let mut state = self.state();
                 state.failures += 1;
                 let before = state.problem.replace(why.clone());
@@ -173,17 +207,28 @@ impl KeyStore {
     }
 }
 
-async fn read(source: &KeySource) -> Result<KeySet, String> {
+async fn read(source: &KeySource) -> Result<KeySet, KeyStoreError> {
+    let location = || source.clone();
     let text = match source {
-        KeySource::File(file) => tokio::fs::read_to_string(file)
+        KeySource::File(file) => {
+            tokio::fs::read_to_string(file)
+                .await
+                .map_err(|error| KeyStoreError::File {
+                    location: location(),
+                    error,
+                })
+        }
+        KeySource::Url(url) => fetch_document(url)
             .await
-            .map_err(|error| error.to_string()),
-        KeySource::Url(url) => fetch_document(url).await,
+            .map_err(|error| KeyStoreError::Url {
+                location: location(),
+                error,
+            }),
     };
-    let text = text.map_err(|why| {
-        format!("cannot read the key set {source}: {why}. --jwks names a JWKS file or its URL.")
-    })?;
-    KeySet::parse(&text).map_err(|wrong| format!("the key set {source} {wrong}"))
+    KeySet::parse(&text?).map_err(|error| KeyStoreError::Keys {
+        location: location(),
+        error,
+    })
 }
 
 /// Changes with an edit of the file; `None` for a URL, and for a missing file.

@@ -5,6 +5,25 @@ use std::collections::BTreeMap;
 use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
+/// Why a document has no usable keys. The text follows the source's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetError {
+    /// Not a JWKS document, for this reason.
+    #[error("is not a JWKS document: {0}.")]
+    NotJwks(String),
+    /// The numbers of this key are no RSA key, for this reason.
+    #[error("holds a broken key {kid}: {reason}.")]
+    BrokenKey {
+        /// Key id.
+        kid: String,
+        /// What the library reports.
+        reason: String,
+    },
+    /// The document has no key that can verify a token.
+    #[error("holds no RSA signing key with a kid, and HTTP APIs take no others.")]
+    NoKey,
+}
+
 /// RSA keys by key id. HTTP APIs accept RSA signatures only.
 pub(super) struct KeySet {
     keys: BTreeMap<String, VerificationKey>,
@@ -28,10 +47,10 @@ impl KeySet {
     /// Reads the text of a JWKS document.
     ///
     /// # Errors
-    /// The end of a sentence that begins with the source's name.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let set: JwkSet = strict_json::from_str(text)
-            .map_err(|error| format!("is not a JWKS document: {error}."))?;
+    /// The document is not a JWKS document, or has no usable key.
+    pub(super) fn parse(text: &str) -> Result<Self, KeySetError> {
+        let set: JwkSet =
+            strict_json::from_str(text).map_err(|error| KeySetError::NotJwks(error.to_string()))?;
         let mut keys = BTreeMap::new();
         for jwk in &set.keys {
             let signs = !matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption));
@@ -40,8 +59,12 @@ impl KeySet {
             else {
                 continue;
             };
-            let decoding = DecodingKey::from_rsa_components(&rsa.n, &rsa.e)
-                .map_err(|error| format!("holds a broken key {kid}: {error}."))?;
+            let decoding = DecodingKey::from_rsa_components(&rsa.n, &rsa.e).map_err(|error| {
+                KeySetError::BrokenKey {
+                    kid: kid.clone(),
+                    reason: error.to_string(),
+                }
+            })?;
             let algorithm = match jwk.common.key_algorithm {
                 None => None,
                 Some(KeyAlgorithm::RS256) => Some(Algorithm::RS256),
@@ -58,9 +81,7 @@ impl KeySet {
             );
         }
         if keys.is_empty() {
-            return Err(
-                "holds no RSA signing key with a kid, and HTTP APIs take no others.".into(),
-            );
+            return Err(KeySetError::NoKey);
         }
         Ok(Self { keys })
     }

@@ -20,6 +20,7 @@ pub(crate) mod decode;
 mod event;
 mod failed;
 mod handler;
+mod invalid_token;
 mod key_store;
 mod keys;
 mod media;
@@ -35,10 +36,40 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::invocation::Invoker;
-use crate::listener::{Listener, ListenerPolicy};
-use sam_template::model::Api;
+use crate::listener::{Listener, ListenerClosed, ListenerPolicy};
+use sam_template::model::{Api, Route};
 
-pub use key_store::{KeyStatus, KeyStore, RefreshIntervals};
+pub use key_store::{KeyStatus, KeyStore, KeyStoreError, RefreshIntervals};
+pub use keys::KeySetError;
+
+/// A route with an authorizer, and no keys to check its tokens with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "API {api}: the route {method} {path} has the authorizer {authorizer}, and there are no keys \
+     to check its tokens with. Say --jwks FILE (a JWKS file, or its URL), or write jwks = \
+     \"FILE\" in usher.toml."
+)]
+pub struct UnguardedRoute {
+    /// Logical id.
+    pub api: String,
+    /// Method of the route.
+    pub method: String,
+    /// Path of the route.
+    pub path: String,
+    /// Name of the authorizer.
+    pub authorizer: String,
+}
+
+/// Why an API is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A route would be open to everyone.
+    #[error(transparent)]
+    Unguarded(#[from] UnguardedRoute),
+    /// Its port is closed.
+    #[error(transparent)]
+    Closed(#[from] ListenerClosed),
+}
 
 /// Bytes of a request's body at most (quota "Payload size" of HTTP and REST APIs; the size of an
 /// event limits a function URL to 6 MB).
@@ -58,32 +89,29 @@ pub async fn serve(
     keys: Option<Arc<KeyStore>>,
     invoker: Invoker,
     shutdown: watch::Receiver<bool>,
-) -> Result<(), String> {
+) -> Result<(), ServeError> {
     let handler = Arc::new(handler::ApiHandler::new(api, keys, invoker)?);
     let listener = listener.with_policy(ListenerPolicy {
         drain: Some(DRAIN),
         ..ListenerPolicy::default()
     });
     let handle = move |request, connection| handler.clone().handle(request, connection);
-    let served = listener.serve(shutdown, handle).await;
-    served.map_err(|error| error.to_string())
+    Ok(listener.serve(shutdown, handle).await?)
 }
 
 /// Checks before the start that every route with an authorizer has keys to check tokens with.
 ///
 /// # Errors
-/// The message for the user, with the first route that would be open.
-pub fn check(api: &Api, has_keys: bool) -> Result<(), String> {
-    match api.routes.iter().find(|route| route.authorizer.is_some()) {
-        Some(route) if !has_keys => Err(format!(
-            "API {}: the route {} {} has the authorizer {}, and there are no keys to check its \
-             tokens with. Say --jwks FILE (a JWKS file, or its URL), or write jwks = \"FILE\" in \
-             usher.toml.",
-            api.id,
-            route.method,
-            route.path,
-            route.authorizer.as_deref().unwrap_or_default()
-        )),
+/// The first route that would be open.
+pub fn check(api: &Api, has_keys: bool) -> Result<(), UnguardedRoute> {
+    let guarded = |route: &&Route| route.authorizer.is_some();
+    match api.routes.iter().find(guarded) {
+        Some(route) if !has_keys => Err(UnguardedRoute {
+            api: api.id.clone(),
+            method: route.method.clone(),
+            path: route.path.clone(),
+            authorizer: route.authorizer.clone().unwrap_or_default(),
+        }),
         _ => Ok(()),
     }
 }

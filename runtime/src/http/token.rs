@@ -10,6 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::invalid_token::InvalidToken;
+
 /// The members of a JSON object, each name once.
 #[derive(Debug)]
 pub(super) struct Members(pub(super) Map<String, Value>);
@@ -49,13 +51,14 @@ impl<'de> Deserialize<'de> for Members {
 ///
 /// # Errors
 /// The reason, for the client.
-pub(super) fn check_header(token: &str) -> Result<(), &'static str> {
-    const NO_JWT: &str = "the token is not a JWT";
+pub(super) fn check_header(token: &str) -> Result<(), InvalidToken> {
     let header = token.split('.').next().unwrap_or_default();
-    let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| NO_JWT)?;
-    let Members(header) = strict_json::from_slice(&header).map_err(|_| NO_JWT)?;
+    let header = URL_SAFE_NO_PAD
+        .decode(header)
+        .map_err(|_| InvalidToken::NotJwt)?;
+    let Members(header) = strict_json::from_slice(&header).map_err(|_| InvalidToken::NotJwt)?;
     if header.contains_key("crit") {
-        Err("the token's header demands extensions (crit)")
+        Err(InvalidToken::Extensions)
     } else {
         Ok(())
     }
@@ -75,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    fn header(text: &str) -> Result<(), &'static str> {
+    fn header(text: &str) -> Result<(), InvalidToken> {
         check_header(&format!("{}.e30.AA", URL_SAFE_NO_PAD.encode(text)))
     }
 

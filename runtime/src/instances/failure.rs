@@ -54,6 +54,7 @@ pub(super) enum End {
         executable: PathBuf,
         error: io::Error,
     },
+    /// The host has lost the process: whether the function failed is unknown.
     #[error("cannot wait for the process: {0}")]
     CannotWait(io::Error),
     /// The host is short of something that the start needs.
@@ -100,7 +101,9 @@ impl End {
         };
         let error = error(error_type, format!("RequestId: {request_id} Error: {self}"));
         match self {
-            Self::Stopped | Self::HostFault { .. } => Outcome::Interrupted(error),
+            Self::Stopped | Self::HostFault { .. } | Self::CannotWait(_) => {
+                Outcome::Interrupted(error)
+            }
             _ => Outcome::Error(error),
         }
     }
@@ -148,6 +151,24 @@ mod tests {
             "RequestId: 8f5 Error: Task timed out after 3.00 seconds"
         );
         assert_eq!(error.error_type, "Sandbox.Timedout");
+    }
+
+    #[test]
+    fn a_process_that_the_host_lost_is_no_function_error() {
+        let ended = End::CannotWait(io::Error::other("no child"));
+        let lost = End::HostFault {
+            why: "it panicked".to_owned(),
+            ran: Duration::ZERO,
+        };
+        for end in [ended, lost, End::Stopped] {
+            assert!(
+                matches!(end.outcome("8f5"), Outcome::Interrupted(_)),
+                "{end}"
+            );
+        }
+        for end in [End::Killed, End::ExitedQuietly] {
+            assert!(matches!(end.outcome("8f5"), Outcome::Error(_)), "{end}");
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub struct BindError {
 /// [`Listener::serve`] was called after [`Listener::close`].
 #[derive(Debug, thiserror::Error)]
 #[error("the port {0} is closed")]
-pub(crate) struct ListenerClosed(SocketAddr);
+pub struct ListenerClosed(SocketAddr);
 
 /// What differs between ports.
 #[derive(Debug, Clone, Copy)]

@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use event_sources::BatchResult;
 use event_sources::filter::Filters;
+use event_sources::{BatchResult, ResponseError};
 
 use crate::invocation::{Outcome, Rejected, Response};
 
@@ -21,8 +21,8 @@ pub(crate) fn describe_filters(out: &mut String, filters: Option<&Filters>) {
 pub(crate) fn batch_result<T>(
     result: &Result<Response, Rejected>,
     partial: bool,
-    failed: impl FnOnce(&[u8]) -> Result<Vec<T>, String>,
-) -> (BatchResult<T>, Option<String>) {
+    failed: impl FnOnce(&[u8]) -> Result<Vec<T>, ResponseError>,
+) -> (BatchResult<T>, Option<ResponseError>) {
     let outcome = match result {
         Ok(response) => &response.outcome,
         Err(Rejected::NotFound(_) | Rejected::TooLarge(_)) => return (BatchResult::Failed, None),

@@ -14,9 +14,11 @@ mod backoff;
 mod registry;
 mod stage;
 mod supervise;
+mod task_error;
 
 pub use backoff::{Backoff, FIRST_PAUSE, LONGEST_PAUSE, STEADY};
 pub use registry::{Component, ComponentRegistry, ComponentStatus};
 pub use stage::DrainStage;
 pub use supervise::{ComponentError, supervise};
 pub(crate) use supervise::{panic_text, with_fault};
+pub use task_error::TaskError;

@@ -118,14 +118,11 @@ pub(crate) async fn with_fault<T>(part: Component, run: impl Future<Output = T>)
 
 /// Why a task ended without a result.
 pub(crate) fn panic_text(error: tokio::task::JoinError) -> String {
-    match error.try_into_panic() {
-        Ok(panic) => format!("it panicked: {}", panic_message(&*panic)),
-        Err(error) => error.to_string(),
-    }
+    super::TaskError::from(error).to_string()
 }
 
 /// The message of a panic, which is text unless a library panics with another value.
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message")

@@ -131,7 +131,7 @@ async fn requests_without_a_valid_token_are_denied() {
 #[tokio::test]
 async fn an_authorizer_without_keys_is_not_served() {
     let server = serve_with(guarded(), None).await;
-    let refused = server.serving.await.unwrap().unwrap_err();
+    let refused = server.serving.await.unwrap().unwrap_err().to_string();
     assert!(
         refused.contains("GET /mine") && refused.contains("--jwks FILE"),
         "{refused}"

@@ -12,7 +12,7 @@ use reqwest::{Client, StatusCode};
 use sam_template::model::{Api, ApiKind, JwtAuthorizer, KeySource, RestApi, Route};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
-use usher::http::{self, KeyStore, RefreshIntervals};
+use usher::http::{self, KeyStore, RefreshIntervals, ServeError};
 use usher::invocation::{
     ConcurrencyLimit, FunctionError, Invoke, Outcome, Rejected, Request, Response,
 };
@@ -69,7 +69,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) functions: Arc<FakeFunctions>,
     pub(crate) stop: watch::Sender<bool>,
-    pub(crate) serving: tokio::task::JoinHandle<Result<(), String>>,
+    pub(crate) serving: tokio::task::JoinHandle<Result<(), ServeError>>,
 }
 
 pub(crate) fn route(key: &str, function: &str) -> Route {

@@ -216,7 +216,8 @@ async fn an_unreadable_issuer_is_reported() {
     ] {
         let wrong = KeyStore::load(KeySource::Url(url.clone()), RefreshIntervals::default())
             .await
-            .unwrap_err();
+            .unwrap_err()
+            .to_string();
         assert!(
             wrong.contains(&url) && wrong.contains(part) && wrong.contains("--jwks"),
             "{wrong}"

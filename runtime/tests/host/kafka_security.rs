@@ -109,6 +109,7 @@ async fn logins_and_certificates_work_or_are_named() {
             .await
             .unwrap()
             .unwrap_err()
+            .to_string()
     };
     let wrong = resolved(
         &login_brokers,

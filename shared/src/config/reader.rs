@@ -12,6 +12,17 @@ use super::problems::{Problem, Problems};
 use super::values::{Secret, Url, tls_of_postgres, tls_of_redis};
 use crate::naming::Names;
 
+/// What is wrong with a value. The text follows the name of its variable.
+#[derive(Debug, thiserror::Error)]
+enum ValueError {
+    #[error("is too short")]
+    TooShort,
+    #[error("is not such an address (not shown, it may contain a password)")]
+    NotAnAddress,
+    #[error("is {0:?}")]
+    NotAllowed(String),
+}
+
 /// The variables of a process.
 ///
 /// Every method returns a value. Instead of one that is missing or wrong it returns the default or a
@@ -97,12 +108,12 @@ impl Reader {
         }
     }
 
-    /// A required value, from `parse`, whose error is what is wrong with the text.
-    fn required<T, E: Display>(
+    /// A required value, from `parse`.
+    fn required<T>(
         &self,
         variable: &str,
         allowed: &str,
-        parse: impl FnOnce(String) -> Result<T, E>,
+        parse: impl FnOnce(String) -> Result<T, ValueError>,
     ) -> Option<T> {
         let Some(text) = self.optional_text(variable) else {
             self.refuse_once(variable, "is missing", allowed);
@@ -115,8 +126,7 @@ impl Reader {
 
     /// A required text. `allowed` describes it in the problem.
     pub fn text(&self, variable: &str, allowed: &str) -> String {
-        self.required(variable, allowed, Ok::<_, &str>)
-            .unwrap_or_default()
+        self.required(variable, allowed, Ok).unwrap_or_default()
     }
 
     /// A text, else the default.
@@ -131,7 +141,7 @@ impl Reader {
         let secret = self.required(variable, &allowed, |text| {
             (text.len() >= min_bytes)
                 .then_some(text)
-                .ok_or("is too short")
+                .ok_or(ValueError::TooShort)
         });
         Secret::new(secret.unwrap_or_default())
     }
@@ -204,8 +214,7 @@ impl Reader {
         let forms: Vec<String> = schemes.iter().map(|s| format!("{s}://host...")).collect();
         let allowed = format!("an address like {}", forms.join(" or "));
         let url = self.required(variable, &allowed, |text| {
-            Url::new(text, schemes)
-                .ok_or("is not such an address (not shown, it may contain a password)")
+            Url::new(text, schemes).ok_or(ValueError::NotAnAddress)
         });
         url.unwrap_or_else(Url::unknown)
     }
@@ -249,7 +258,7 @@ impl Reader {
             if text.split(',').all(is_broker) {
                 Ok(text)
             } else {
-                Err(format!("is {text:?}"))
+                Err(ValueError::NotAllowed(text))
             }
         });
         brokers.unwrap_or_default()
@@ -260,7 +269,7 @@ impl Reader {
         const ALLOWED: &str =
             "1 to 31 of a-z, 0-9 and '-', starting with a letter and not ending with '-'";
         self.required("ENV_PREFIX", ALLOWED, |text| {
-            Names::new(&text).map_err(|_| format!("is {text:?}"))
+            Names::new(&text).map_err(|_| ValueError::NotAllowed(text))
         })
         .unwrap_or_else(Names::unknown)
     }

@@ -1,6 +1,7 @@
 //! A private Kafka.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -75,7 +76,7 @@ impl PrivateKafka {
         let deadline = Instant::now() + RESTART_TIMEOUT;
         while let Err(why) = self.script("start") {
             assert!(
-                why.contains("is in use") && Instant::now() < deadline,
+                why.to_string().contains("is in use") && Instant::now() < deadline,
                 "{why}"
             );
         }
@@ -105,7 +106,7 @@ impl PrivateKafka {
             .collect()
     }
 
-    fn script(&self, verb: &str) -> Result<(), String> {
+    fn script(&self, verb: &str) -> io::Result<()> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/servers");
         let mut command = Command::new(script);
         let secured = self.secured.into_iter().flatten();
@@ -127,10 +128,10 @@ impl PrivateKafka {
         if output.status.success() {
             return Ok(());
         }
-        Err(format!(
+        Err(io::Error::other(format!(
             "scripts/servers {verb} kafka: {}",
             String::from_utf8_lossy(&output.stderr)
-        ))
+        )))
     }
 }
 

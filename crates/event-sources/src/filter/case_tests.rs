@@ -246,6 +246,7 @@ fn a_refused_pattern_names_its_remedy() {
     ];
     for (pattern, words) in table {
         let (at, wrong) = Filters::new("value", &[r#"{"value": ["fine"]}"#, pattern]).unwrap_err();
+        let wrong = wrong.to_string();
         assert!(at == 1 && wrong.contains(words), "{pattern}: {wrong}");
     }
     refused_as_event_ruler_does(&[
@@ -300,6 +301,7 @@ fn a_refused_pattern_names_its_remedy() {
         Filters::new("value", &[&long])
             .unwrap_err()
             .1
+            .to_string()
             .contains("at most 4096")
     );
 }

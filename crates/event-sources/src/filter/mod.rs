@@ -1,6 +1,6 @@
 //! `FilterCriteria`: which records a function receives.
 //!
-//! `parse` turns the text of a pattern into a `Pattern` or an error, `unique` finds repeated names,
+//! `parse` turns the text of a pattern into a `Pattern` or an `error`, `unique` finds repeated names,
 //! `matching` compares a record with a pattern, `rule` and `number` compare single values.
 //!
 //! - A pattern that the service refuses is an error that names the fault; it never becomes a
@@ -13,6 +13,7 @@
 //! operators for use in event patterns" in `EventBridge`'s; for refused patterns `JsonRuleCompiler`
 //! of event-ruler, the library that these services use.
 
+mod error;
 mod matching;
 mod number;
 mod parse;
@@ -27,6 +28,7 @@ mod model_tests;
 
 use std::sync::Arc;
 
+pub use error::{PatternError, RuleError};
 use pattern::Pattern;
 
 /// Maximum of patterns of one mapping, after an increase of the quota.
@@ -50,7 +52,7 @@ impl Filters {
     ///
     /// # Errors
     /// Index of the first pattern that is refused, and why.
-    pub fn new(field: &str, sources: &[&str]) -> Result<Self, (usize, String)> {
+    pub fn new(field: &str, sources: &[&str]) -> Result<Self, (usize, PatternError)> {
         let patterns = sources.iter().enumerate();
         let patterns: Result<Vec<Pattern>, _> = patterns
             .map(|(at, source)| parse::pattern(field, source).map_err(|wrong| (at, wrong)))

@@ -3,15 +3,15 @@
 use serde_json::{Map, Value};
 
 use super::MAX_PATTERN_BYTES;
+use super::error::{PatternError, RuleError, kind};
 use super::number::Number;
 use super::pattern::{Clause, Node, Object, Pattern, Whole};
 use super::rule::{Comparison, Rule};
 use super::unique::UniqueNames;
-use crate::suggestion::nearest;
 
-const OR: &str = "$or";
+pub(super) const OR: &str = "$or";
 
-const OPERATORS: [&str; 6] = [
+pub(super) const OPERATORS: [&str; 6] = [
     "anything-but",
     "equals-ignore-case",
     "exists",
@@ -21,7 +21,7 @@ const OPERATORS: [&str; 6] = [
 ];
 
 /// Operators of `EventBridge` that event source mappings do not support.
-const ELSEWHERE: [&str; 2] = ["cidr", "wildcard"];
+pub(super) const ELSEWHERE: [&str; 2] = ["cidr", "wildcard"];
 
 /// Names that event-ruler reserves for operators inside of `$or`.
 const RESERVED_IN_OR: [&str; 24] = [
@@ -55,32 +55,29 @@ const RESERVED_IN_OR: [&str; 24] = [
 ///
 /// # Errors
 /// What is wrong, and what to write instead.
-pub(super) fn pattern(field: &str, source: &str) -> Result<Pattern, String> {
+pub(super) fn pattern(field: &str, source: &str) -> Result<Pattern, PatternError> {
     if source.len() > MAX_PATTERN_BYTES {
-        return Err(format!(
-            "the pattern has {} bytes; at most {MAX_PATTERN_BYTES} are allowed",
-            source.len()
-        ));
+        return Err(PatternError::TooLong(source.len()));
     }
-    let example = format!(r#"write for example '{{"{field}": {{"kind": ["order"]}}}}'"#);
-    let value: Value = strict_json::from_str(source)
-        .map_err(|error| format!("the pattern is not JSON ({error}); {example}"))?;
-    strict_json::from_str::<UniqueNames>(source)
-        .map_err(|error| format!("the pattern has two values under one name: {error}. Keep one"))?;
+    let value: Value = strict_json::from_str(source).map_err(|error| PatternError::NotJson {
+        field: field.to_owned(),
+        error,
+    })?;
+    strict_json::from_str::<UniqueNames>(source).map_err(PatternError::NameTwice)?;
     let Value::Object(fields) = value else {
-        return Err(format!(
-            "the pattern is {}, not an object; {example}",
-            kind(&value)
-        ));
+        return Err(PatternError::NotAnObject {
+            field: field.to_owned(),
+            found: kind(&value),
+        });
     };
     let label = |name: &str| {
         if name == field {
             return Ok(Whole);
         }
-        Err(format!(
-            "the pattern names {name}, but a filter of this source looks into {field} only; \
-             {example}"
-        ))
+        Err(PatternError::OtherField {
+            field: field.to_owned(),
+            name: name.to_owned(),
+        })
     };
     object(&fields, &label, "the pattern", false).map(Pattern)
 }
@@ -88,40 +85,31 @@ pub(super) fn pattern(field: &str, source: &str) -> Result<Pattern, String> {
 /// `in_or`: the object stands somewhere inside of `$or`.
 fn object<L>(
     fields: &Map<String, Value>,
-    label: &impl Fn(&str) -> Result<L, String>,
+    label: &impl Fn(&str) -> Result<L, PatternError>,
     at: &str,
     in_or: bool,
-) -> Result<Object<L>, String> {
+) -> Result<Object<L>, PatternError> {
     if fields.is_empty() {
-        return Err(format!(
-            "{at} is empty, and would match everything or nothing; name a field"
-        ));
+        return Err(PatternError::EmptyObject { at: at.to_owned() });
     }
     let clauses = fields.iter().map(|(name, value)| {
         if name == OR {
             return alternatives(value, label, at);
         }
         if in_or && RESERVED_IN_OR.contains(&name.as_str()) {
-            return Err(format!(
-                "{name} inside of {OR} is an operator, not a field; write it in a list: \
-                 \"field\": [{{\"{name}\": ..}}]"
-            ));
+            return Err(PatternError::OperatorInOr(name.clone()));
         }
         Ok(Clause::Field(label(name)?, node(value, name, in_or)?))
     });
-    clauses.collect::<Result<_, String>>().map(Object)
+    clauses.collect::<Result<_, _>>().map(Object)
 }
 
 fn alternatives<L>(
     value: &Value,
-    label: &impl Fn(&str) -> Result<L, String>,
+    label: &impl Fn(&str) -> Result<L, PatternError>,
     at: &str,
-) -> Result<Clause<L>, String> {
-    let shape = || {
-        format!(
-            r#"{OR} in {at} takes a list of at least two objects: [{{"a": [1]}}, {{"b": [2]}}]"#
-        )
-    };
+) -> Result<Clause<L>, PatternError> {
+    let shape = || PatternError::Or { at: at.to_owned() };
     let items = value
         .as_array()
         .filter(|items| items.len() > 1)
@@ -129,30 +117,32 @@ fn alternatives<L>(
     let objects = items
         .iter()
         .map(|item| object(item.as_object().ok_or_else(shape)?, label, OR, true));
-    objects.collect::<Result<_, String>>().map(Clause::Any)
+    objects.collect::<Result<_, _>>().map(Clause::Any)
 }
 
-fn node(value: &Value, name: &str, in_or: bool) -> Result<Node, String> {
+fn node(value: &Value, name: &str, in_or: bool) -> Result<Node, PatternError> {
     match value {
         Value::Object(fields) => {
             object(fields, &|name: &str| Ok(name.to_owned()), name, in_or).map(Node::Object)
         }
-        Value::Array(rules) if rules.is_empty() => Err(format!(
-            "{name} has an empty list, which matches nothing; name a value"
-        )),
+        Value::Array(rules) if rules.is_empty() => Err(PatternError::NoRule(name.to_owned())),
         Value::Array(rules) => rules
             .iter()
-            .map(|value| rule(value, name))
-            .collect::<Result<_, String>>()
-            .map(Node::Leaf),
-        other => Err(format!(
-            "{name} is {}; what a field may be is written as a list: \"{name}\": [{other}]",
-            kind(other)
-        )),
+            .map(rule)
+            .collect::<Result<_, _>>()
+            .map(Node::Leaf)
+            .map_err(|fault| PatternError::Rule {
+                field: name.to_owned(),
+                fault,
+            }),
+        other => Err(PatternError::NotAList {
+            name: name.to_owned(),
+            value: other.clone(),
+        }),
     }
 }
 
-fn rule(value: &Value, name: &str) -> Result<Rule, String> {
+fn rule(value: &Value) -> Result<Rule, RuleError> {
     if let Some(literal) = literal(value) {
         return Ok(literal);
     }
@@ -161,40 +151,25 @@ fn rule(value: &Value, name: &str) -> Result<Rule, String> {
         .filter(|fields| fields.len() == 1)
         .and_then(|fields| fields.iter().next())
     else {
-        return Err(format!(
-            "{name}: {value} is no rule; a rule is a value, or an object with one of {}",
-            OPERATORS.join(", ")
-        ));
+        return Err(RuleError::NoRule(value.clone()));
     };
     match operator.as_str() {
-        "anything-but" => anything_but(operand, name),
-        "equals-ignore-case" => Ok(Rule::IgnoreCase(
-            text(operand, operator, name)?.to_lowercase(),
-        )),
+        "anything-but" => anything_but(operand),
+        "equals-ignore-case" => Ok(Rule::IgnoreCase(text(operand, operator)?.to_lowercase())),
         "exists" => operand
             .as_bool()
             .map(Rule::Exists)
-            .ok_or_else(|| format!("{name}: exists takes true or false, not {operand}")),
-        "numeric" => numeric(operand, name),
+            .ok_or_else(|| RuleError::Exists(operand.clone())),
+        "numeric" => numeric(operand),
         "prefix" => Ok(match ignoring_case(operand) {
             Some(text) => Rule::PrefixIgnoreCase(text),
-            None => Rule::Prefix(text(operand, operator, name)?.to_owned()),
+            None => Rule::Prefix(text(operand, operator)?.to_owned()),
         }),
         "suffix" => Ok(match ignoring_case(operand) {
             Some(text) => Rule::SuffixIgnoreCase(text),
-            None => Rule::Suffix(text(operand, operator, name)?.to_owned()),
+            None => Rule::Suffix(text(operand, operator)?.to_owned()),
         }),
-        other if ELSEWHERE.contains(&other) => Err(format!(
-            "{name}: {other} is for rules of EventBridge; a mapping's filter has {}",
-            OPERATORS.join(", ")
-        )),
-        other => {
-            let hint = nearest(other, OPERATORS).map_or_else(
-                || format!("there are {}", OPERATORS.join(", ")),
-                |near| format!("did you mean {near}?"),
-            );
-            Err(format!("{name}: there is no rule {other}; {hint}"))
-        }
+        other => Err(RuleError::UnknownOperator(other.to_owned())),
     }
 }
 
@@ -210,15 +185,8 @@ fn literal(value: &Value) -> Option<Rule> {
 
 /// A text or number, a list of texts or of numbers, or one of the rules about text with a text or a
 /// list of them.
-fn anything_but(operand: &Value, name: &str) -> Result<Rule, String> {
-    let wrong = || {
-        format!(
-            "{name}: anything-but takes a text, a number, a list of texts, a list of numbers, or \
-             one of prefix, suffix and \
-             equals-ignore-case with a text or a list of texts (not empty for prefix and suffix), \
-             not {operand}"
-        )
-    };
+fn anything_but(operand: &Value) -> Result<Rule, RuleError> {
+    let wrong = || RuleError::AnythingBut(operand.clone());
     let several = |value: &Value| match value {
         Value::Array(items) => items.clone(),
         one => vec![one.clone()],
@@ -261,14 +229,9 @@ fn anything_but(operand: &Value, name: &str) -> Result<Rule, String> {
 }
 
 /// One comparison, or a lower bound followed by a greater upper one.
-fn numeric(operand: &Value, name: &str) -> Result<Rule, String> {
+fn numeric(operand: &Value) -> Result<Rule, RuleError> {
     use Comparison::{Greater, GreaterOrEqual, Less, LessOrEqual};
-    let wrong = || {
-        format!(
-            "{name}: numeric takes one comparison, such as [\"<\", 5], or a lower bound and then a \
-             greater upper one, such as [\">\", 0, \"<=\", 5], not {operand}"
-        )
-    };
+    let wrong = || RuleError::Numeric(operand.clone());
     let items = operand
         .as_array()
         .filter(|items| matches!(items.len(), 2 | 4))
@@ -287,24 +250,14 @@ fn numeric(operand: &Value, name: &str) -> Result<Rule, String> {
     Ok(Rule::Numeric(bounds))
 }
 
-fn text<'v>(operand: &'v Value, operator: &str, name: &str) -> Result<&'v str, String> {
-    operand
-        .as_str()
-        .ok_or_else(|| format!("{name}: {operator} takes text, not {operand}"))
+fn text<'v>(operand: &'v Value, operator: &str) -> Result<&'v str, RuleError> {
+    operand.as_str().ok_or_else(|| RuleError::NotText {
+        operator: operator.to_owned(),
+        operand: operand.clone(),
+    })
 }
 
 fn ignoring_case(operand: &Value) -> Option<String> {
     let fields = operand.as_object().filter(|fields| fields.len() == 1)?;
     Some(fields.get("equals-ignore-case")?.as_str()?.to_lowercase())
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }

@@ -1,6 +1,6 @@
 //! Reads a partial batch response: `{"batchItemFailures":[{"itemIdentifier":"message id"}]}`.
 
-use crate::response::failed_items;
+use crate::response::{ResponseError, failed_items};
 
 /// The message ids that an answer names as failed. An empty answer, `null`, `{}` and an empty list
 /// mean success.
@@ -9,18 +9,15 @@ use crate::response::failed_items;
 ///
 /// # Errors
 /// What is malformed. The whole batch counts as failed, as in the service.
-pub fn failed_messages(answer: &[u8], known: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
+pub fn failed_messages(
+    answer: &[u8],
+    known: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, ResponseError> {
     let ids: Vec<String> = failed_items(answer, r#""message id""#)?;
     match ids.iter().find(|id| id.is_empty() || !known(id)) {
         None => Ok(ids),
-        Some(id) if id.is_empty() => Err(
-            "the partial batch response names an empty itemIdentifier; it must be a messageId of \
-             the batch"
-                .to_owned(),
-        ),
-        Some(id) => Err(format!(
-            "the partial batch response names message {id:?}, which the batch does not have"
-        )),
+        Some(id) if id.is_empty() => Err(ResponseError::EmptyIdentifier),
+        Some(id) => Err(ResponseError::UnknownMessage(id.clone())),
     }
 }
 
@@ -28,7 +25,7 @@ pub fn failed_messages(answer: &[u8], known: impl Fn(&str) -> bool) -> Result<Ve
 mod tests {
     use super::*;
 
-    fn read(answer: &str) -> Result<Vec<String>, String> {
+    fn read(answer: &str) -> Result<Vec<String>, ResponseError> {
         failed_messages(answer.as_bytes(), |id| id.starts_with("known"))
     }
 
@@ -43,7 +40,7 @@ mod tests {
             r#"{"batchItemFailures":null}"#,
             r#"{"ok":true}"#,
         ] {
-            assert_eq!(read(answer), Ok(Vec::new()), "{answer}");
+            assert_eq!(read(answer).unwrap(), Vec::<String>::new(), "{answer}");
         }
     }
 
@@ -51,10 +48,7 @@ mod tests {
     fn identifiers_are_message_ids() {
         let answer =
             r#"{"batchItemFailures":[{"itemIdentifier":"known-1"},{"itemIdentifier":"known-2"}]}"#;
-        assert_eq!(
-            read(answer),
-            Ok(vec!["known-1".to_owned(), "known-2".to_owned()])
-        );
+        assert_eq!(read(answer).unwrap(), ["known-1", "known-2"]);
     }
 
     #[test]
@@ -88,7 +82,7 @@ mod tests {
             (r#"{"batchItemFailures":[["known-1"]]}"#, "malformed"),
         ];
         for (answer, expected) in cases {
-            let error = read(answer).unwrap_err();
+            let error = read(answer).unwrap_err().to_string();
             assert!(error.contains(expected), "{answer}: {error}");
         }
     }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::{Offset, Partition};
-use crate::response::failed_items;
+use crate::response::{ResponseError, failed_items};
 
 /// A record that the function could not process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,18 +31,13 @@ struct Identifier {
 pub fn failed_records(
     answer: &[u8],
     partition: impl Fn(&str) -> Option<Partition>,
-) -> Result<Vec<FailedRecord>, String> {
+) -> Result<Vec<FailedRecord>, ResponseError> {
     let failed: Vec<Identifier> = failed_items(answer, r#"{"partition":"topic-0","offset":42}"#)?;
     let record = |Identifier {
                       partition: name,
                       offset,
                   }| {
-        let partition = partition(&name).ok_or_else(|| {
-            format!(
-                "the partial batch response names partition {name:?}, which the batch does not \
-                 have"
-            )
-        })?;
+        let partition = partition(&name).ok_or(ResponseError::UnknownPartition(name))?;
         Ok(FailedRecord { partition, offset })
     };
     failed.into_iter().map(record).collect()
@@ -52,7 +47,7 @@ pub fn failed_records(
 mod tests {
     use super::*;
 
-    fn read(answer: &str) -> Result<Vec<FailedRecord>, String> {
+    fn read(answer: &str) -> Result<Vec<FailedRecord>, ResponseError> {
         failed_records(answer.as_bytes(), |name| {
             let number = name.strip_prefix("orders-")?.parse().ok()?;
             Some(Partition { topic: 0, number })
@@ -70,7 +65,7 @@ mod tests {
             r#"{"batchItemFailures":null}"#,
             r#"{"ok":true}"#,
         ] {
-            assert_eq!(read(answer), Ok(Vec::new()), "{answer}");
+            assert_eq!(read(answer).unwrap(), [], "{answer}");
         }
     }
 
@@ -83,11 +78,11 @@ mod tests {
             number: 3,
         };
         assert_eq!(
-            read(answer),
-            Ok(vec![FailedRecord {
+            read(answer).unwrap(),
+            [FailedRecord {
                 partition,
                 offset: 42
-            }])
+            }]
         );
     }
 
@@ -122,7 +117,7 @@ mod tests {
             ),
         ];
         for (answer, expected) in cases {
-            let error = read(answer).unwrap_err();
+            let error = read(answer).unwrap_err().to_string();
             assert!(error.contains(expected), "{answer}: {error}");
         }
     }

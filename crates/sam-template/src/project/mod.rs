@@ -9,6 +9,7 @@
 mod clusters;
 mod declared_sources;
 mod env_vars;
+mod error;
 mod overrides;
 mod safety;
 mod samconfig;
@@ -18,6 +19,7 @@ mod template_file;
 mod usher_toml;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -25,9 +27,12 @@ use crate::document::{Node, Problems, listed, parse_toml};
 use crate::model::location::{is_account, is_region};
 use crate::model::{Application, DeclaredSource, Diagnostic, KeySource, Location};
 
+use error::LocationError;
+
 pub use clusters::{LocalCluster, SecretCopy};
+pub use error::{AddressError, HttpAddressError};
 pub use safety::{broker_list, is_this_machine, remote_hosts};
-pub use servers::{LocalServer, local_servers};
+pub use servers::{InvalidPort, LocalServer, local_servers};
 pub use setting_changes::{HOST, SettingChange, setting_changes};
 pub use template_file::{TEMPLATES, in_folder, template_file};
 
@@ -189,19 +194,16 @@ impl Project {
         project.sqs = option(&arguments.sqs_endpoint, "--sqs-endpoint").or(project.sqs);
         project.redis = option(&arguments.redis_endpoint, "--redis-endpoint").or(project.redis);
         project.region = arguments.region.clone().or(project.region);
-        let form = |is: fn(&str) -> bool, what: &'static str| {
-            move |value: &str, _: &BTreeSet<String>| {
-                if is(value) {
-                    Ok(value.to_owned())
-                } else {
-                    Err(format!("'{value}' is not {what}."))
-                }
-            }
+        let region = |value: &str, _: &BTreeSet<String>| {
+            let valid = is_region(value).then(|| value.to_owned());
+            valid.ok_or_else(|| LocationError::Region(value.to_owned()))
+        };
+        let account = |value: &str, _: &BTreeSet<String>| {
+            let valid = is_account(value).then(|| value.to_owned());
+            valid.ok_or_else(|| LocationError::Account(value.to_owned()))
         };
         let allowed = &project.allow_remote;
-        let region = form(is_region, "a region. Write for example eu-central-1");
         collect(check_value(project.region.as_mut(), region, allowed));
-        let account = form(is_account, "an account. Write twelve digits");
         collect(check_value(project.account.as_mut(), account, allowed));
         collect(check_value(project.sqs.as_mut(), safety::endpoint, allowed));
         collect(check_value(project.redis.as_mut(), safety::redis, allowed));
@@ -232,15 +234,14 @@ impl Project {
     pub fn http_addresses(
         &self,
         application: &Application,
-    ) -> Result<BTreeMap<String, SocketAddr>, String> {
+    ) -> Result<BTreeMap<String, SocketAddr>, HttpAddressError> {
         let ids: Vec<&str> = application.apis.iter().map(|api| api.id.as_str()).collect();
         let mut named = self.http.keys().filter(|id| !id.is_empty());
         if let Some(stranger) = named.find(|id| !ids.contains(&id.as_str())) {
-            let known = listed(ids.into_iter());
-            return Err(format!(
-                "{SETTINGS} [http] names {stranger}, which is not an API of the template. The \
-                 APIs are: {known}."
-            ));
+            return Err(HttpAddressError::UnknownApi {
+                name: stranger.clone(),
+                known: listed(ids.into_iter()),
+            });
         }
         let mut common = self.http.get("").copied().unwrap_or(DEFAULT_HTTP);
         let mut addresses = BTreeMap::new();
@@ -251,10 +252,10 @@ impl Project {
                 common.set_port(common.port().wrapping_add(1));
             }
             if address.port() != 0 && addresses.values().any(|taken| *taken == address) {
-                return Err(format!(
-                    "two APIs would listen on {address}. Give {id} an address of its own in \
-                     {SETTINGS}: [http] {id} = \"127.0.0.1:PORT\"."
-                ));
+                return Err(HttpAddressError::SameAddress {
+                    address,
+                    api: id.to_owned(),
+                });
             }
             addresses.insert(id.to_owned(), address);
         }
@@ -268,15 +269,15 @@ fn check_keys(project: &Project) -> Problems {
     if let Some(KeySource::Url(url)) = &project.jwks
         && let Err(wrong) = safety::key_set(url, &project.allow_remote)
     {
-        problems.error(0, wrong);
+        problems.error(0, wrong.to_string());
     }
     problems
 }
 
 /// Checks a value by this rule, after all sources: the command line may allow its host.
-fn check_value(
+fn check_value<E: Display>(
     given: Option<&mut SourcedValue>,
-    rule: impl Fn(&str, &BTreeSet<String>) -> Result<String, String>,
+    rule: impl Fn(&str, &BTreeSet<String>) -> Result<String, E>,
     allowed: &BTreeSet<String>,
 ) -> Problems {
     let Some(given) = given else {
@@ -285,7 +286,7 @@ fn check_value(
     let problems = Problems::new(given.source.clone());
     match rule(&given.value, allowed) {
         Ok(url) => given.value = url,
-        Err(wrong) => problems.error(0, wrong),
+        Err(wrong) => problems.error(0, wrong.to_string()),
     }
     problems
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::error::AddressError;
 use crate::redaction::without_login;
 
 /// Whether a host name or address is this machine. Names are not resolved.
@@ -25,32 +26,28 @@ pub fn is_this_machine(host: &str) -> bool {
 ///
 /// # Errors
 /// Which server is wrong, why, and what to write.
-pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), String> {
+pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), AddressError> {
     let mut any = false;
     for server in servers.split(',').map(str::trim).filter(|s| !s.is_empty()) {
         any = true;
         let bare = server.rsplit_once("://").map_or(server, |(_, rest)| rest);
         let Some((host, port)) = bare.rsplit_once(':').filter(|(host, _)| !host.is_empty()) else {
-            return Err(format!(
-                "the broker '{server}' has no port. Write host:port."
-            ));
+            return Err(AddressError::BrokerWithoutPort(server.to_owned()));
         };
         if !port.parse::<u16>().is_ok_and(|port| port > 0) {
-            return Err(format!(
-                "the broker '{server}' has the port '{port}'. Write a number from 1 to 65535."
-            ));
+            return Err(AddressError::BrokerPort {
+                server: server.to_owned(),
+                port: port.to_owned(),
+            });
         }
         if !is_this_machine(host) && !allowed.contains(host) {
-            return Err(format!(
-                "the broker {host} is not this machine. Name a local one in usher.toml under \
-                 [kafka], or say --allow-remote {host} if that is meant."
-            ));
+            return Err(AddressError::RemoteBroker(host.to_owned()));
         }
     }
     if any {
         Ok(())
     } else {
-        Err("the list of brokers is empty. Write host:port.".into())
+        Err(AddressError::NoBroker)
     }
 }
 
@@ -59,30 +56,22 @@ pub fn broker_list(servers: &str, allowed: &BTreeSet<String>) -> Result<(), Stri
 ///
 /// # Errors
 /// What is wrong and what to write.
-pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, String> {
-    let shape = "Write the address alone, such as \"http://127.0.0.1:9324\".";
+pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, AddressError> {
     let url = url.trim_end_matches('/');
     let authority = url
         .strip_prefix("http://")
         .or_else(|| url.strip_prefix("https://"));
     let Some(authority) = authority.filter(|rest| !rest.contains(['/', '?', '#', '@', ' '])) else {
-        return Err(format!(
-            "the endpoint '{url}' is not an address that can be called. {shape}"
-        ));
+        return Err(AddressError::Endpoint(url.to_owned()));
     };
     let host = without_port(authority);
     let port = authority.strip_prefix(host).unwrap_or_default();
     if host.is_empty() || !(port.is_empty() || port[1..].parse::<u16>().is_ok_and(|port| port > 0))
     {
-        return Err(format!(
-            "the endpoint '{url}' has no host, or no port from 1 to 65535. {shape}"
-        ));
+        return Err(AddressError::EndpointPort(url.to_owned()));
     }
     if !is_this_machine(host) && !allowed.contains(host) {
-        return Err(format!(
-            "the endpoint {host} is not this machine. Name a local one, or say --allow-remote \
-             {host} if that is meant."
-        ));
+        return Err(AddressError::RemoteEndpoint(host.to_owned()));
     }
     Ok(url.to_owned())
 }
@@ -91,29 +80,21 @@ pub(super) fn endpoint(url: &str, allowed: &BTreeSet<String>) -> Result<String, 
 ///
 /// # Errors
 /// What is wrong and what to write.
-pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), String> {
+pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), AddressError> {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = without_port(authority);
     if host.is_empty() || authority.contains(['@', ' ']) || url.parse::<http::Uri>().is_err() {
-        return Err(format!(
-            "jwks: '{url}' is not an address. Write it such as \
-             \"https://issuer.example/.well-known/jwks.json\"."
-        ));
+        return Err(AddressError::Keys(url.to_owned()));
     }
     if is_this_machine(host) {
         return Ok(());
     }
     if !allowed.contains(host) {
-        return Err(format!(
-            "jwks: {host} is not this machine. Say --allow-remote {host} if its keys are to be \
-             used."
-        ));
+        return Err(AddressError::RemoteKeys(host.to_owned()));
     }
     if url.starts_with("http://") {
-        return Err(format!(
-            "jwks: keys that come from {host} in plain text could be forged. Write https://."
-        ));
+        return Err(AddressError::PlainKeys(host.to_owned()));
     }
     Ok(())
 }
@@ -122,22 +103,14 @@ pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), Strin
 ///
 /// # Errors
 /// What is wrong and what to write, without the URL, which may contain a password.
-pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, String> {
+pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, AddressError> {
     if url.starts_with("rediss://") {
-        return Err(
-            "usher speaks to Redis without TLS only. Give it an address that begins with \
-             redis://, of a tunnel if need be."
-                .into(),
-        );
+        return Err(AddressError::RedisOverTls);
     }
     let rest = url.strip_prefix("redis://").unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest.contains('@') && !authority.contains('@') {
-        return Err(
-            "the password in the address of Redis has a /, ? or # in it. Write %2F, %3F or %23 \
-             for it."
-                .into(),
-        );
+        return Err(AddressError::RedisPassword);
     }
     let host = without_port(
         authority
@@ -145,15 +118,10 @@ pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, Str
             .map_or(authority, |(_, host)| host),
     );
     if host.is_empty() {
-        return Err(
-            "the address of Redis is not one. Write it such as \"redis://127.0.0.1:6379\".".into(),
-        );
+        return Err(AddressError::Redis);
     }
     if !is_this_machine(host) && !allowed.contains(host) {
-        return Err(format!(
-            "the Redis {host} is not this machine. Name a local one, or say --allow-remote {host} \
-             if that is meant."
-        ));
+        return Err(AddressError::RemoteRedis(host.to_owned()));
     }
     Ok(url.to_owned())
 }
@@ -337,7 +305,7 @@ mod tests {
             assert!(
                 !["user", "ses", "ame@"]
                     .iter()
-                    .any(|piece| why.contains(piece)),
+                    .any(|piece| why.to_string().contains(piece)),
                 "{why}"
             );
         }

@@ -3,13 +3,21 @@
 use super::is_this_machine;
 use crate::redaction::without_login;
 
+/// The text in place of a port is none.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("the port '{written}' is no port. Write a number from 1 to 65535")]
+pub struct InvalidPort {
+    /// The text.
+    pub written: String,
+}
+
 /// A server that a value names: in a URL, or as `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LocalServer {
     /// One of this machine's names, as written.
     pub host: String,
-    /// The port, written or the scheme's default. `Err`: the text in its place, if not a port.
-    pub port: Result<u16, String>,
+    /// The port, written or the scheme's default.
+    pub port: Result<u16, InvalidPort>,
     /// The scheme is that of HTTP or a web socket.
     pub is_http: bool,
 }
@@ -66,11 +74,14 @@ fn server(text: &str, scheme: Option<&str>) -> Option<LocalServer> {
         return None;
     }
     let port = match (port, scheme) {
-        (Some(port), Some(_)) => port
-            .parse::<u16>()
-            .ok()
-            .filter(|n| *n > 0)
-            .ok_or_else(|| port.to_owned()),
+        (Some(port), Some(_)) => {
+            port.parse::<u16>()
+                .ok()
+                .filter(|n| *n > 0)
+                .ok_or_else(|| InvalidPort {
+                    written: port.to_owned(),
+                })
+        }
         // Without a scheme, only a numeric port makes it a server.
         (Some(port), None) => Ok(port.parse::<u16>().ok().filter(|n| *n > 0)?),
         (None, scheme) => Ok(PORTS.iter().find(|(name, _)| Some(*name) == scheme)?.1),
@@ -87,7 +98,7 @@ fn server(text: &str, scheme: Option<&str>) -> Option<LocalServer> {
 mod tests {
     use super::*;
 
-    fn found(value: &str) -> Vec<(String, Result<u16, String>)> {
+    fn found(value: &str) -> Vec<(String, Result<u16, InvalidPort>)> {
         local_servers(value)
             .into_iter()
             .map(|server| (server.host, server.port))
@@ -119,7 +130,12 @@ mod tests {
     fn an_invalid_port_is_kept_as_written() {
         assert_eq!(
             found("redis://127.0.0.1:99999"),
-            [("127.0.0.1".to_owned(), Err("99999".to_owned()))]
+            [(
+                "127.0.0.1".to_owned(),
+                Err(InvalidPort {
+                    written: "99999".to_owned()
+                })
+            )]
         );
     }
 

@@ -8,10 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use super::calls::{FOR_EACH, call, for_each, unknown_function};
 use super::dynamic_references;
 use super::scope::Scope;
+use super::usage::UsageError;
 use crate::document::{Entry, Kind, Node, did_you_mean};
 
 /// The value of a call, or what the function takes instead of its arguments.
-type Evaluated = Result<Node, String>;
+type Evaluated = Result<Node, UsageError>;
 
 /// The value with every function in it evaluated.
 pub(super) fn resolve(node: &Node, scope: &Scope<'_>) -> Node {
@@ -60,14 +61,14 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
     };
     Ok(match entry.key.as_str() {
         "Ref" => {
-            let name = argument.text().ok_or("Ref takes a name: `!Ref Name`")?;
+            let name = argument.text().ok_or(UsageError::Ref)?;
             scope.reference(name, line)
         }
         "Fn::GetAtt" => get_att(entry, scope)?,
         "Fn::Sub" => sub(entry, scope)?,
         "Fn::If" => {
             let [condition, _, _] = argument.items() else {
-                return Err("Fn::If takes [ConditionName, value if true, value if false]".into());
+                return Err(UsageError::If);
             };
             match scope.branch(entry) {
                 Some(value) => resolve(value, scope),
@@ -88,7 +89,7 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
                 }
                 _ => None,
             };
-            let joined = join(&arguments()).ok_or("Fn::Join takes [delimiter, [values]]")?;
+            let joined = join(&arguments()).ok_or(UsageError::Join)?;
             Node::scalar(line, joined)
         }
         "Fn::Split" => {
@@ -96,7 +97,7 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
             let texts: Vec<Option<&str>> = given.iter().map(Node::text).collect();
             let parts = match texts[..] {
                 [Some(delimiter), Some(text)] if !delimiter.is_empty() => text.split(delimiter),
-                _ => return Err("Fn::Split takes [delimiter, text]".into()),
+                _ => return Err(UsageError::Split),
             };
             let parts = parts.map(|part| Node::scalar(line, part));
             Node::list(line, parts.collect())
@@ -111,7 +112,7 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
                 },
             ] = &given[..]
             else {
-                return Err("Fn::Select takes [index, [values]]".into());
+                return Err(UsageError::Select);
             };
             let number = index.text().and_then(|i| i.parse::<usize>().ok());
             let item = number.and_then(|number| items.get(number));
@@ -133,7 +134,7 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
             let given = resolve(argument, scope);
             Node::scalar(
                 line,
-                STANDARD.encode(given.text().ok_or("Fn::Base64 takes text")?),
+                STANDARD.encode(given.text().ok_or(UsageError::Base64)?),
             )
         }
         "Fn::ImportValue" => {
@@ -153,45 +154,40 @@ fn evaluate(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
             Node::list(line, zones.into())
         }
         "Fn::Length" | "Fn::ToJsonString" if !scope.extended => {
-            let usage = "needs the transform AWS::LanguageExtensions. List it under Transform, \
-                before SAM's";
-            return Err(usage.into());
+            return Err(UsageError::LanguageExtensions);
         }
         "Fn::Length" => match resolve(argument, scope).kind {
             Kind::List(items) => Node::scalar(line, items.len().to_string()),
-            _ => return Err("takes a list".into()),
+            _ => return Err(UsageError::Length),
         },
         "Fn::ToJsonString" => match resolve(argument, scope) {
             value if matches!(value.kind, Kind::List(_) | Kind::Map(_)) => {
                 Node::scalar(line, value.to_json().to_string())
             }
-            _ => return Err("takes a list or a mapping".into()),
+            _ => return Err(UsageError::ToJsonString),
         },
-        "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => {
-            let usage = "conditions are written under Conditions and used by name through Fn::If";
-            return Err(usage.into());
-        }
-        "Fn::Transform" => {
-            return Err("runs a macro that only the service has; write its result instead".into());
-        }
+        "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => return Err(UsageError::Condition),
+        "Fn::Transform" => return Err(UsageError::Macro),
         other if other.starts_with(FOR_EACH) => for_each(entry, scope.problems),
         _ => unknown_function(entry, scope.problems),
     })
 }
 
 fn get_att(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
-    let usage = "Fn::GetAtt takes a resource and its attribute: `!GetAtt Name.Arn`";
     match (&entry.value.kind, entry.value.items()) {
         (Kind::Scalar(text), _) => {
-            let (name, attribute) = text.split_once('.').ok_or(usage)?;
+            let (name, attribute) = text.split_once('.').ok_or(UsageError::GetAtt)?;
             Ok(scope.attribute(name, attribute, entry.line))
         }
         (_, [name, attribute]) => {
             let attribute = resolve(attribute, scope);
-            let (name, attribute) = name.text().zip(attribute.text()).ok_or(usage)?;
+            let (name, attribute) = name
+                .text()
+                .zip(attribute.text())
+                .ok_or(UsageError::GetAtt)?;
             Ok(scope.attribute(name, attribute, entry.line))
         }
-        _ => Err(usage.into()),
+        _ => Err(UsageError::GetAtt),
     }
 }
 
@@ -203,14 +199,11 @@ fn find_in_map(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
     let keys: Vec<Node> = keys.iter().map(|key| resolve(key, scope)).collect();
     let texts: Option<Vec<&str>> = keys.iter().map(Node::text).collect();
     let Some([map, top, second]) = texts.as_deref() else {
-        let more = if entry.value.items().len() > 3 {
-            ". A DefaultValue needs the transform AWS::LanguageExtensions"
+        return Err(if entry.value.items().len() > 3 {
+            UsageError::FindInMapDefault
         } else {
-            ""
-        };
-        return Err(format!(
-            "takes [MapName, TopLevelKey, SecondLevelKey]{more}"
-        ));
+            UsageError::FindInMap
+        });
     };
     let mut at = scope.root.get("Mappings");
     for (key, inside) in [
@@ -248,14 +241,12 @@ fn sub(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
         [text, own] if matches!(own.kind, Kind::Map(_)) => (text.text(), Some(own)),
         _ => (entry.value.text(), None),
     };
-    let mut rest = text.ok_or("Fn::Sub takes text, or [text, {Name: value}]")?;
+    let mut rest = text.ok_or(UsageError::Sub)?;
     let own = own.map(|own| resolve(own, scope));
     let mut out = String::new();
     while let Some((before, after)) = rest.split_once("${") {
         out.push_str(before);
-        let (name, after) = after
-            .split_once('}')
-            .ok_or("a ${ has no closing }; a literal one is written ${!Name}")?;
+        let (name, after) = after.split_once('}').ok_or(UsageError::SubWithoutEnd)?;
         rest = after;
         let name = name.trim();
         if let Some(literal) = name.strip_prefix('!') {
@@ -272,11 +263,7 @@ fn sub(entry: &Entry, scope: &Scope<'_>) -> Evaluated {
         match value.text() {
             Some(value) => out.push_str(value),
             None if value.kind == Kind::Null => {}
-            None => {
-                return Err(format!(
-                    "${{{name}}} is a list; join it first with Fn::Join"
-                ));
-            }
+            None => return Err(UsageError::ListInSub(name.to_owned())),
         }
     }
     out.push_str(rest);

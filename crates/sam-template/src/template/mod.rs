@@ -40,6 +40,7 @@ mod scope;
 mod shapes;
 mod sqs;
 mod unapplied;
+mod usage;
 
 #[cfg(test)]
 mod sam_lists_tests;

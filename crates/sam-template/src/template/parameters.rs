@@ -7,6 +7,24 @@ use regex::Regex;
 use crate::document::{Kind, Node, Problems, Reader, did_you_mean, listed};
 use crate::project::{Project, SourcedValue};
 
+/// A constraint that a value does not satisfy. The text follows "but".
+#[derive(Debug, PartialEq, thiserror::Error)]
+enum ConstraintError {
+    #[error("its Type is Number. Give digits")]
+    NotANumber,
+    #[error("it must be {}", between(*.low, *.high, ""))]
+    Value { low: Option<f64>, high: Option<f64> },
+    #[error("it must be {} long", between(*.low, *.high, " characters"))]
+    Length { low: Option<f64>, high: Option<f64> },
+    #[error("allowed are {}", .0.join(", "))]
+    NotAllowed(Vec<String>),
+    /// The value is secret, and its allowed values with it.
+    #[error("allowed are only its AllowedValues")]
+    SecretNotAllowed,
+    #[error("it must match {0}")]
+    Pattern(String),
+}
+
 /// Parameters with their values.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
@@ -170,34 +188,34 @@ fn stored_value(
     Node::scalar(line, key)
 }
 
-fn check(kind: &str, value: &str, reader: &Reader<'_>, secret: bool) -> Result<(), String> {
+fn check(
+    kind: &str,
+    value: &str,
+    reader: &Reader<'_>,
+    secret: bool,
+) -> Result<(), ConstraintError> {
     if matches!(kind, "Number" | "List<Number>") {
-        let wrong = |_| "its Type is Number. Give digits".to_owned();
-        let number: f64 = value.parse().map_err(wrong)?;
+        let number: f64 = value.parse().map_err(|_| ConstraintError::NotANumber)?;
         // The check of shapes reports a bound that is not a number.
         let bound = |key: &str| reader.get(key)?.text()?.parse::<f64>().ok();
         let (low, high) = (bound("MinValue"), bound("MaxValue"));
         if low.is_some_and(|low| number < low) || high.is_some_and(|high| number > high) {
-            return Err(format!("it must be {}", between(low, high, "")));
+            return Err(ConstraintError::Value { low, high });
         }
     }
     let length = value.chars().count() as f64;
     let bound = |key: &str| reader.number(key, 0..=4096).map(|n| n as f64);
     let (low, high) = (bound("MinLength"), bound("MaxLength"));
     if low.is_some_and(|low| length < low) || high.is_some_and(|high| length > high) {
-        return Err(format!(
-            "it must be {} long",
-            between(low, high, " characters")
-        ));
+        return Err(ConstraintError::Length { low, high });
     }
     let allowed = reader.texts("AllowedValues");
     if !allowed.is_empty() && !allowed.contains(&value) {
-        let listed = if secret {
-            "only its AllowedValues".to_owned()
+        return Err(if secret {
+            ConstraintError::SecretNotAllowed
         } else {
-            allowed.join(", ")
-        };
-        return Err(format!("allowed are {listed}"));
+            ConstraintError::NotAllowed(allowed.into_iter().map(str::to_owned).collect())
+        });
     }
     let Some(pattern) = reader.text("AllowedPattern") else {
         return Ok(());
@@ -205,7 +223,7 @@ fn check(kind: &str, value: &str, reader: &Reader<'_>, secret: bool) -> Result<(
     // CloudFormation matches the whole value, with Java's regular expressions, which have a few
     // features more.
     match Regex::new(&format!("^(?:{pattern})$")) {
-        Ok(regex) if !regex.is_match(value) => Err(format!("it must match {pattern}")),
+        Ok(regex) if !regex.is_match(value) => Err(ConstraintError::Pattern(pattern.to_owned())),
         Ok(_) => Ok(()),
         Err(_) => {
             let message = "AllowedPattern uses a feature that is not checked here.";

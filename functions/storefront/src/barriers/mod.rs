@@ -8,4 +8,4 @@ mod own;
 mod requested;
 
 pub use own::OwnBarriers;
-pub use requested::{BarrierPoll, append_requested};
+pub use requested::{BarrierError, BarrierPoll, append_requested};

@@ -10,12 +10,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use shared::message::{Barrier, Nonce};
-use shared::store::Store;
+use shared::store::{Store, StoreError};
 
-use crate::kafka::{PublishOrders, Published};
+use crate::kafka::{BrokerError, PublishOrders, Published};
 
 /// Minimum time between two polls of one process.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Why the requested barriers were not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum BarrierError {
+    /// The requests cannot be claimed, or released.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The offsets of the topic cannot be read.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+}
 
 /// When this process polled last.
 #[derive(Debug, Default)]
@@ -40,11 +51,8 @@ pub async fn append_requested(
     publisher: &Arc<dyn PublishOrders>,
     topic: &str,
     token: Nonce,
-) -> Result<usize, String> {
-    let partitions = store
-        .claim_barriers(topic, token)
-        .await
-        .map_err(|error| error.to_string())?;
+) -> Result<usize, BarrierError> {
+    let partitions = store.claim_barriers(topic, token).await?;
     if partitions.is_empty() {
         return Ok(0);
     }
@@ -59,10 +67,7 @@ pub async fn append_requested(
                 partition,
                 "the orders' topic has no such partition any more"
             );
-            store
-                .pass_barrier(topic, partition, token)
-                .await
-                .map_err(|error| error.to_string())?;
+            store.pass_barrier(topic, partition, token).await?;
             continue;
         }
         match publisher

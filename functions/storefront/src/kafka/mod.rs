@@ -12,7 +12,23 @@ use std::ops::Range;
 
 pub(crate) use config::client_config;
 pub use producer::KafkaOrders;
+use rdkafka::error::KafkaError;
 use shared::message::{Barrier, OrderNumber};
+use tokio::task::JoinError;
+
+/// Why a request to the brokers failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The circuit breaker is open, and another request probes the brokers.
+    #[error("the brokers are unreachable")]
+    Unreachable,
+    /// The client's error.
+    #[error(transparent)]
+    Client(#[from] KafkaError),
+    /// The task of the request ended before it.
+    #[error(transparent)]
+    Task(#[from] JoinError),
+}
 
 /// Outcome of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +56,7 @@ pub type LogRanges = BTreeMap<i32, Range<i64>>;
 pub trait PublishOrders: Send + Sync {
     /// Whether the brokers are reachable, as far as is known. Takes a fraction of a second at most;
     /// the error is the reason.
-    async fn ready(&self) -> Result<(), String>;
+    async fn ready(&self) -> Result<(), BrokerError>;
 
     /// Publishes an encoded `OrderRequested`, keyed by its number, within the delivery timeout.
     async fn publish(&self, order: OrderNumber, message: &str) -> Published;
@@ -52,5 +68,5 @@ pub trait PublishOrders: Send + Sync {
     async fn append_barrier(&self, partition: i32, barrier: &Barrier) -> Published;
 
     /// Offsets of all partitions of the orders' topic, at least one; the error is the reason.
-    async fn logs(&self) -> Result<LogRanges, String>;
+    async fn logs(&self) -> Result<LogRanges, BrokerError>;
 }

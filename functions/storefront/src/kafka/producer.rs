@@ -13,7 +13,7 @@ use shared::message::{Barrier, OrderNumber};
 
 use super::circuit_breaker::CircuitBreaker;
 use super::config::client_config;
-use super::{LogRanges, PublishOrders, Published};
+use super::{BrokerError, LogRanges, PublishOrders, Published};
 use crate::settings::KafkaSecurity;
 
 /// Timeout of a probe, and so of a request while the circuit breaker is open.
@@ -112,17 +112,15 @@ impl KafkaOrders {
         request: impl FnOnce(&FutureProducer<BreakerContext>, &str) -> Result<T, KafkaError>
         + Send
         + 'static,
-    ) -> Result<T, String> {
+    ) -> Result<T, BrokerError> {
         let producer = self.producer();
         let topic = self.topic.clone();
-        match tokio::task::spawn_blocking(move || request(&producer, &topic)).await {
-            Ok(result) => result.map_err(|e| e.to_string()),
-            Err(e) => Err(e.to_string()),
-        }
+        let request = tokio::task::spawn_blocking(move || request(&producer, &topic));
+        Ok(request.await??)
     }
 
     /// The offset behind the last record of a partition.
-    async fn end(&self, topic: String, partition: i32) -> Result<i64, String> {
+    async fn end(&self, topic: String, partition: i32) -> Result<i64, BrokerError> {
         self.blocking(move |producer, _| {
             let client = producer.client();
             let (_, end) = client.fetch_watermarks(&topic, partition, OFFSETS_TIMEOUT)?;
@@ -170,7 +168,7 @@ impl KafkaOrders {
                         offset,
                         appended_ms: appended_ms.unwrap_or(0),
                     },
-                    Err(error) => Published::Unknown(error),
+                    Err(error) => Published::Unknown(error.to_string()),
                 }
             }
             Ok(Ok(Err((error, _)))) => {
@@ -198,12 +196,12 @@ fn create(
 
 #[async_trait::async_trait]
 impl PublishOrders for KafkaOrders {
-    async fn ready(&self) -> Result<(), String> {
+    async fn ready(&self) -> Result<(), BrokerError> {
         if !self.breaker.is_open() {
             return Ok(());
         }
         let Some(_probe) = self.breaker.probe() else {
-            return Err("the brokers are unreachable".to_owned());
+            return Err(BrokerError::Unreachable);
         };
         self.blocking(|producer, topic| {
             let client = producer.client();
@@ -230,7 +228,7 @@ impl PublishOrders for KafkaOrders {
         self.send(&self.topic, Some(partition), None, value).await
     }
 
-    async fn logs(&self) -> Result<LogRanges, String> {
+    async fn logs(&self) -> Result<LogRanges, BrokerError> {
         self.blocking(|producer, topic| {
             let client = producer.client();
             let metadata = client.fetch_metadata(Some(topic), Timeout::After(OFFSETS_TIMEOUT))?;

@@ -56,7 +56,7 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
         return Err(problem.clone());
     }
     app.publisher.ready().await.map_err(|why| {
-        tracing::warn!(why, "cannot publish; orders are refused");
+        tracing::warn!(%why, "cannot publish; orders are refused");
         Problem::unavailable("orders cannot be taken at the moment; try again")
     })?;
     let idempotency = key.map(|key| (key, body_hash(&selection)));

@@ -122,7 +122,7 @@ async fn append(app: &App, partitions: Vec<i32>) -> Result<Barriers, Problem> {
 async fn logs(app: &App) -> Result<LogRanges, Problem> {
     app.publisher.logs().await.map_err(|error| {
         tracing::error!(
-            error,
+            %error,
             "cannot read the offsets of the orders' topic; the gate stays closed"
         );
         brokers_needed()

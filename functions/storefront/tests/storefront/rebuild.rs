@@ -6,7 +6,7 @@ use redis::aio::MultiplexedConnection;
 use serde_json::json;
 use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::sale::Status;
-use storefront::kafka::{LogRanges, PublishOrders, Published};
+use storefront::kafka::{BrokerError, LogRanges, PublishOrders, Published};
 use testkit::servers::redis_url;
 use testkit::until;
 
@@ -66,7 +66,7 @@ struct Copying {
 
 #[async_trait::async_trait]
 impl PublishOrders for Copying {
-    async fn ready(&self) -> Result<(), String> {
+    async fn ready(&self) -> Result<(), BrokerError> {
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl PublishOrders for Copying {
         self.then.append_barrier(partition, barrier).await
     }
 
-    async fn logs(&self) -> Result<LogRanges, String> {
+    async fn logs(&self) -> Result<LogRanges, BrokerError> {
         self.then.logs().await
     }
 }

@@ -13,7 +13,7 @@ use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::store::Arrival;
 use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
-use storefront::kafka::{KafkaOrders, LogRanges, PublishOrders, Published};
+use storefront::kafka::{BrokerError, KafkaOrders, LogRanges, PublishOrders, Published};
 use storefront::{App, Settings};
 use testkit::{servers, until};
 
@@ -163,7 +163,7 @@ impl Scripted {
 
 #[async_trait::async_trait]
 impl PublishOrders for Scripted {
-    async fn ready(&self) -> Result<(), String> {
+    async fn ready(&self) -> Result<(), BrokerError> {
         Ok(())
     }
 
@@ -208,7 +208,7 @@ impl PublishOrders for Scripted {
         }
     }
 
-    async fn logs(&self) -> Result<LogRanges, String> {
+    async fn logs(&self) -> Result<LogRanges, BrokerError> {
         Ok(self
             .ends
             .lock()

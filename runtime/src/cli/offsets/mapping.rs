@@ -83,28 +83,41 @@ pub(super) fn mapping<'a>(
     })
 }
 
+/// Why no partition is selected.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum PartitionError {
+    #[error("{mapping} reads several topics. Write the partition as TOPIC-{written}")]
+    SeveralTopics { mapping: String, written: String },
+    #[error("{mapping} has no partition {written}. It has: {known}")]
+    Unknown {
+        mapping: String,
+        written: String,
+        known: String,
+    },
+}
+
 /// The partition written as `3` or `topic-3`.
 pub(super) fn select_partition<'a>(
     mapping: &KafkaMapping,
     all: &'a [GroupPosition],
     written: &str,
-) -> Result<&'a GroupPosition, String> {
+) -> Result<&'a GroupPosition, PartitionError> {
     let number = written.parse::<i32>().ok();
     if number.is_some() && mapping.topics.len() > 1 {
-        return Err(format!(
-            "{} reads several topics. Write the partition as TOPIC-{written}",
-            mapping.id
-        ));
+        return Err(PartitionError::SeveralTopics {
+            mapping: mapping.id.clone(),
+            written: written.to_owned(),
+        });
     }
     let found = all
         .iter()
         .find(|standing| number == Some(standing.partition) || standing.name() == written);
     found.ok_or_else(|| {
         let names: Vec<String> = all.iter().map(GroupPosition::name).collect();
-        format!(
-            "{} has no partition {written}. It has: {}",
-            mapping.id,
-            names.join(", ")
-        )
+        PartitionError::Unknown {
+            mapping: mapping.id.clone(),
+            written: written.to_owned(),
+            known: names.join(", "),
+        }
     })
 }

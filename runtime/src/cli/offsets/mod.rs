@@ -61,7 +61,7 @@ fn list(arguments: &ListOffsets) -> Result<ExitCode, CommandError> {
             }
             Err(why) => {
                 troubled = true;
-                let _ = writeln!(out, "  {}", line(&why));
+                let _ = writeln!(out, "  {}", line(&why.to_string()));
             }
         }
     }
@@ -148,7 +148,7 @@ fn seek(arguments: &SeekOffsets) -> Result<ExitCode, CommandError> {
             .map_err(CommandError::failure)?;
         match standing.seek(to) {
             Ok(to) => rows.push(PositionRow::to(standing.clone(), to)),
-            Err(why) => wrong.push(why),
+            Err(why) => wrong.push(why.to_string()),
         }
     }
     if !wrong.is_empty() {
@@ -212,7 +212,12 @@ fn send_change(host: &ControlClient, change: &PositionChange) -> Result<String, 
     }
 }
 
-fn parse_target(written: &str) -> Result<SeekTarget, String> {
+/// The text is no target of a seek.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--to {0}: write beginning, end, an offset, or a time such as 2026-01-31T09:00:00Z")]
+struct NoTarget(String);
+
+fn parse_target(written: &str) -> Result<SeekTarget, NoTarget> {
     match written {
         "beginning" => return Ok(SeekTarget::Beginning),
         "end" => return Ok(SeekTarget::End),
@@ -224,12 +229,7 @@ fn parse_target(written: &str) -> Result<SeekTarget, String> {
     let time = written
         .parse::<Timestamp>()
         .map(|time| SeekTarget::Time(time.as_millisecond()));
-    time.map_err(|_| {
-        format!(
-            "--to {written}: write beginning, end, an offset, or a time such as \
-             2026-01-31T09:00:00Z"
-        )
-    })
+    time.map_err(|_| NoTarget(written.to_owned()))
 }
 
 #[cfg(test)]
@@ -247,6 +247,7 @@ mod tests {
         assert!(
             parse_target("yesterday")
                 .unwrap_err()
+                .to_string()
                 .contains("2026-01-31T09:00:00Z")
         );
     }

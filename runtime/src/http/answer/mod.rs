@@ -4,6 +4,7 @@
 //! 200; [`v1`]: REST APIs, where an answer always describes a response. A description that cannot
 //! be sent is an error, as on the services.
 
+mod error;
 mod v1;
 mod v2;
 
@@ -13,6 +14,8 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
+
+pub(super) use error::AnswerError;
 
 use crate::listener::Reply;
 use sam_template::model::ApiKind;
@@ -27,20 +30,20 @@ const CONNECTION: [&str; 5] = [
 ];
 
 /// The response, or why the answer is malformed (for the log). `accept` is the client's header.
-pub(super) fn decode(answer: &Bytes, kind: &ApiKind, accept: &str) -> Result<Reply, String> {
+pub(super) fn decode(answer: &Bytes, kind: &ApiKind, accept: &str) -> Result<Reply, AnswerError> {
     match kind {
         ApiKind::Http | ApiKind::FunctionUrl => v2::decode(answer),
         ApiKind::Rest(rest) => v1::decode(answer, &rest.binary_media_types, accept),
     }
 }
 
-fn parse(answer: &[u8]) -> Result<Value, String> {
-    strict_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))
+fn parse(answer: &[u8]) -> Result<Value, AnswerError> {
+    strict_json::from_slice(answer).map_err(AnswerError::NotJson)
 }
 
 /// The response with the status, body and headers that the answer describes. `is_base64`: the body
 /// may be base64.
-fn described(answer: &Value, status: StatusCode, is_base64: bool) -> Result<Reply, String> {
+fn described(answer: &Value, status: StatusCode, is_base64: bool) -> Result<Reply, AnswerError> {
     let is_base64 = is_base64 && answer["isBase64Encoded"].as_bool() == Some(true);
     let mut reply = Response::new(Full::new(body(&answer["body"], is_base64)?));
     *reply.status_mut() = status;
@@ -51,48 +54,50 @@ fn described(answer: &Value, status: StatusCode, is_base64: bool) -> Result<Repl
 }
 
 /// A final status, as a number or as text.
-fn status(value: &Value) -> Result<StatusCode, String> {
+fn status(value: &Value) -> Result<StatusCode, AnswerError> {
     let number = value
         .as_u64()
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
     number
         .filter(|n| (200..600).contains(n))
         .and_then(|n| StatusCode::from_u16(u16::try_from(n).ok()?).ok())
-        .ok_or_else(|| format!("statusCode is {value}, not a status from 200 to 599"))
+        .ok_or_else(|| AnswerError::Status(value.clone()))
 }
 
 /// Text, or the bytes of its base64.
-fn body(value: &Value, is_base64: bool) -> Result<Bytes, String> {
+fn body(value: &Value, is_base64: bool) -> Result<Bytes, AnswerError> {
     let text = match value {
         Value::Null => return Ok(Bytes::new()),
         Value::String(text) => text,
-        other => return Err(format!("body must be text, not {other}")),
+        other => return Err(AnswerError::BodyKind(other.clone())),
     };
     if !is_base64 {
         return Ok(Bytes::copy_from_slice(text.as_bytes()));
     }
     let decoded = base64::engine::general_purpose::STANDARD.decode(text);
-    decoded
-        .map(Bytes::from)
-        .map_err(|error| format!("body is not base64: {error}"))
+    decoded.map(Bytes::from).map_err(AnswerError::NotBase64)
 }
 
-fn append(name: &str, value: &Value, into: &mut HeaderMap) -> Result<(), String> {
+fn append(name: &str, value: &Value, into: &mut HeaderMap) -> Result<(), AnswerError> {
     if CONNECTION.contains(&name.to_ascii_lowercase().as_str()) || value.is_null() {
         return Ok(());
     }
     let header =
-        HeaderName::try_from(name).map_err(|_| format!("'{name}' cannot name a header"))?;
+        HeaderName::try_from(name).map_err(|_| AnswerError::HeaderName(name.to_owned()))?;
     into.append(header, header_value(name, value)?);
     Ok(())
 }
 
-fn header_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
+fn header_value(name: &str, value: &Value) -> Result<HeaderValue, AnswerError> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(_) | Value::Bool(_) => value.to_string(),
-        _ => return Err(format!("the value of {name} must be text, not {value}")),
+        _ => {
+            return Err(AnswerError::HeaderKind {
+                name: name.to_owned(),
+                value: value.clone(),
+            });
+        }
     };
-    HeaderValue::try_from(text.as_str())
-        .map_err(|_| format!("the value of {name} cannot be sent as a header"))
+    HeaderValue::try_from(text.as_str()).map_err(|_| AnswerError::HeaderValue(name.to_owned()))
 }

@@ -6,11 +6,11 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
 use super::super::media::accepts;
-use super::{append, described, parse, status};
+use super::{AnswerError, append, described, parse, status};
 use crate::listener::{Reply, set_header};
 
 /// The fields of an answer; one with any other field is malformed.
-const FIELDS: [&str; 5] = [
+pub(super) const FIELDS: [&str; 5] = [
     "statusCode",
     "headers",
     "multiValueHeaders",
@@ -18,20 +18,17 @@ const FIELDS: [&str; 5] = [
     "isBase64Encoded",
 ];
 
-pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<Reply, String> {
+pub(super) fn decode(
+    answer: &Bytes,
+    binary: &[String],
+    accept: &str,
+) -> Result<Reply, AnswerError> {
     let value = parse(answer)?;
     let Value::Object(fields) = &value else {
-        return Err(
-            "a REST API takes an object with statusCode, headers, multiValueHeaders, body and \
-             isBase64Encoded"
-                .into(),
-        );
+        return Err(AnswerError::NotAnObject);
     };
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-        return Err(format!(
-            "a REST API takes no field {unknown}; it takes {}",
-            FIELDS.join(", ")
-        ));
+        return Err(AnswerError::UnknownField(unknown.clone()));
     }
     let status = match &value["statusCode"] {
         Value::Null => StatusCode::OK,
@@ -47,10 +44,10 @@ pub(super) fn decode(answer: &Bytes, binary: &[String], accept: &str) -> Result<
 }
 
 /// Lists of values replace the single value of the same name.
-fn many(fields: Option<&Map<String, Value>>, into: &mut HeaderMap) -> Result<(), String> {
+fn many(fields: Option<&Map<String, Value>>, into: &mut HeaderMap) -> Result<(), AnswerError> {
     for (name, values) in fields.into_iter().flatten() {
         let Value::Array(values) = values else {
-            return Err(format!("multiValueHeaders {name} must be a list"));
+            return Err(AnswerError::HeaderList(name.clone()));
         };
         if let Ok(header) = HeaderName::try_from(name.as_str()) {
             into.remove(header);
@@ -69,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    fn read(answer: &str) -> Result<Reply, String> {
+    fn read(answer: &str) -> Result<Reply, AnswerError> {
         decode(
             &Bytes::copy_from_slice(answer.as_bytes()),
             &["image/*".into()],

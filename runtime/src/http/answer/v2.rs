@@ -6,11 +6,11 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, SET_COOKIE};
 use serde_json::Value;
 
-use super::{described, header_value, parse, status};
+use super::{AnswerError, described, header_value, parse, status};
 use crate::listener::{Reply, json_reply, set_header};
 
 /// The response, or why the answer is malformed (for the log).
-pub(super) fn decode(answer: &Bytes) -> Result<Reply, String> {
+pub(super) fn decode(answer: &Bytes) -> Result<Reply, AnswerError> {
     if answer.is_empty() {
         return Ok(inferred(""));
     }
@@ -26,7 +26,7 @@ fn inferred(body: &str) -> Reply {
     json_reply(StatusCode::OK, body.to_owned())
 }
 
-fn response(value: &Value) -> Result<Reply, String> {
+fn response(value: &Value) -> Result<Reply, AnswerError> {
     let status = status(&value["statusCode"])?;
     let mut reply = described(value, status, true)?;
     for cookie in value["cookies"].as_array().into_iter().flatten() {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    fn read(answer: &str) -> Result<Reply, String> {
+    fn read(answer: &str) -> Result<Reply, AnswerError> {
         decode(&Bytes::copy_from_slice(answer.as_bytes()))
     }
 

@@ -68,7 +68,7 @@ impl AsyncSettings {
                 )
             }
             EventDestination::Function(id) => {
-                return Err(DestinationError::Unavailable(format!("{id} is no queue")));
+                return Err(DestinationError::NotAQueue(id.clone()));
             }
         };
         let failure_record = FailureRecord {

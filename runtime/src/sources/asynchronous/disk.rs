@@ -1,7 +1,7 @@
 //! The file of events. It is reopened after an error, because the database refuses all operations
 //! from then on.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +15,7 @@ use redb::{
     WriteTransaction,
 };
 
+use super::error::{EventStoreError, FileError, OpenError, OtherFormat};
 use super::store::{EventChange, Stored};
 use crate::state;
 use event_sources::asynchronous::{AcceptedEvent, EventId};
@@ -26,7 +27,7 @@ pub(super) const FILE: &str = "events.redb";
 const LOCK: &str = "events.lock";
 
 /// Format of the tables. A file of another format is refused.
-const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 1;
 
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 /// [`AcceptedEvent`] as JSON.
@@ -53,7 +54,7 @@ pub(super) struct Disk {
     /// `None` after an error, until a request reopens it.
     database: Option<Database>,
     /// Earliest time of the next attempt, and the last error.
-    pause: Option<(Instant, String)>,
+    pause: Option<(Instant, EventStoreError)>,
 }
 
 impl Disk {
@@ -65,9 +66,8 @@ impl Disk {
     pub(super) fn open(
         folder: &Path,
         open_database: OpenDatabase,
-    ) -> Result<(Self, Vec<(EventId, AcceptedEvent)>), String> {
+    ) -> Result<(Self, Vec<(EventId, AcceptedEvent)>), OpenError> {
         let file = folder.join(FILE);
-        let shown = file.display().to_string();
         let open = || {
             state::create(folder)?;
             let lock = state::lock(&folder.join(LOCK))?;
@@ -78,7 +78,7 @@ impl Disk {
             })?;
             // releases the space of a long backlog
             if let Err(error) = catch_panic(|| Ok(database.compact().map_err(redb::Error::from)?)) {
-                tracing::warn!("{shown} keeps its size: {error}");
+                tracing::warn!("{} keeps its size: {error}", file.display());
             }
             // makes the directory entry of a new file durable
             File::open(folder)?.sync_all()?;
@@ -96,42 +96,26 @@ impl Disk {
                 },
                 entries,
             )),
-            Err(Broken::InUse) => Err(format!(
-                "{shown} is in use: another usher runs this project. End it, or give this one a \
-                 folder \
-                 of its own with --state"
-            )),
-            Err(Broken::Damaged(why)) => Err(format!(
-                "{shown} is damaged ({why}). Name another folder with --state; or move the file \
-                 away, \
-                 which gives up the events in it"
-            )),
-            Err(Broken::Format(why)) => Err(format!(
-                "{shown} {why}. Use the version of usher that wrote it, or name another folder \
-                 with \
-                 --state"
-            )),
-            Err(Broken::Other(why)) => Err(format!(
-                "cannot keep accepted events in {shown}: {why}. Repair that, or name another \
-                 folder \
-                 with --state"
-            )),
+            Err(why) => Err(OpenError::new(file, why)),
         }
     }
 
     /// Applies all changes or none, durably. Idempotent. After an error they may have been applied.
-    pub(super) fn change(&mut self, changes: &[&EventChange]) -> Result<(), String> {
+    pub(super) fn change(&mut self, changes: &[&EventChange]) -> Result<(), EventStoreError> {
         self.with(|database| commit(database, changes))
     }
 
     /// Reads an event.
-    pub(super) fn read(&mut self, id: EventId) -> Result<Option<Stored>, String> {
+    pub(super) fn read(&mut self, id: EventId) -> Result<Option<Stored>, EventStoreError> {
         self.with(|database| read(database, id))
     }
 
     /// Runs an operation; after an error once more on the reopened file, since the old database
     /// would refuse it.
-    fn with<T>(&mut self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, String> {
+    fn with<T>(
+        &mut self,
+        work: impl Fn(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, EventStoreError> {
         if let Some((until, why)) = &self.pause
             && Instant::now() < *until
         {
@@ -153,80 +137,29 @@ impl Disk {
                 (self.database, self.pause) = (Some(database), None);
                 Ok(done)
             }
-            Err(broken) => {
-                let why = format!(
-                    "{} cannot be used: {broken}. Events are refused until it can",
-                    self.file.display()
-                );
+            Err(why) => {
+                let why = EventStoreError::Unusable {
+                    file: self.file.clone(),
+                    why,
+                };
                 self.pause = Some((Instant::now() + PAUSE.max(started.elapsed()), why.clone()));
                 Err(why)
             }
         }
     }
 
-    fn reopen(&self) -> Result<Database, Broken> {
+    fn reopen(&self) -> Result<Database, FileError> {
         if identity(&self.file).ok() != Some(self.identity) {
-            return Err(Broken::Other(
-                "it was moved away or replaced; put it back, or restart usher".into(),
-            ));
+            return Err(FileError::Replaced);
         }
         catch_panic(|| Ok((self.open_database)(&self.file, false)?))
     }
 }
 
 /// Runs an operation and turns a panic of the database about a damaged file into an error.
-fn catch_panic<T>(work: impl FnOnce() -> Result<T, Broken>) -> Result<T, Broken> {
+fn catch_panic<T>(work: impl FnOnce() -> Result<T, FileError>) -> Result<T, FileError> {
     let done = catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err(Broken::Damaged("reading it caused a panic".into())))
-}
-
-/// Why the file cannot be used.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error("another usher has it")]
-    InUse,
-    #[error("it is damaged: {0}")]
-    Damaged(String),
-    #[error("it {0}")]
-    Format(String),
-    #[error("{0}")]
-    Other(String),
-}
-
-impl From<redb::Error> for Broken {
-    fn from(error: redb::Error) -> Self {
-        match &error {
-            redb::Error::DatabaseAlreadyOpen => Self::InUse,
-            redb::Error::Corrupted(why) => Self::Damaged(why.clone()),
-            redb::Error::UpgradeRequired(version) => {
-                Self::Format(format!("has format {version} of its database"))
-            }
-            redb::Error::Io(io)
-                if matches!(
-                    io.kind(),
-                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                Self::Damaged(io.to_string())
-            }
-            _ => Self::Other(error.to_string()),
-        }
-    }
-}
-
-impl From<TryLockError> for Broken {
-    fn from(error: TryLockError) -> Self {
-        match error {
-            TryLockError::WouldBlock => Self::InUse,
-            TryLockError::Error(error) => error.into(),
-        }
-    }
-}
-
-impl From<io::Error> for Broken {
-    fn from(error: io::Error) -> Self {
-        Self::Other(error.to_string())
-    }
+    done.unwrap_or_else(|_| Err(FileError::Damaged("reading it caused a panic".into())))
 }
 
 /// Opens the file without faults.
@@ -249,7 +182,7 @@ fn identity(file: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-fn prepare(database: &Database) -> Result<(), Broken> {
+fn prepare(database: &Database) -> Result<(), FileError> {
     let write = || -> Result<u64, redb::Error> {
         let transaction = database.begin_write()?;
         let format = {
@@ -266,13 +199,11 @@ fn prepare(database: &Database) -> Result<(), Broken> {
     };
     match write()? {
         FORMAT => Ok(()),
-        other => Err(Broken::Format(format!(
-            "has format {other}, and this usher reads format {FORMAT}"
-        ))),
+        other => Err(FileError::Format(OtherFormat::Tables(other))),
     }
 }
 
-fn entries(database: &Database) -> Result<Vec<(EventId, AcceptedEvent)>, Broken> {
+fn entries(database: &Database) -> Result<Vec<(EventId, AcceptedEvent)>, FileError> {
     let read = || -> Result<Vec<(EventId, Vec<u8>)>, redb::Error> {
         let table = database.begin_read()?.open_table(ENTRIES)?;
         table
@@ -287,7 +218,7 @@ fn entries(database: &Database) -> Result<Vec<(EventId, AcceptedEvent)>, Broken>
         Ok((
             id,
             strict_json::from_slice(&bytes)
-                .map_err(|error| Broken::Damaged(format!("event {id}: {error}")))?,
+                .map_err(|error| FileError::Damaged(format!("event {id}: {error}")))?,
         ))
     };
     read()?.into_iter().map(parse).collect()

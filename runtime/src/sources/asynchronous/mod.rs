@@ -15,6 +15,7 @@ mod dead_letters;
 mod deliveries;
 mod disk;
 mod driver;
+mod error;
 mod kind;
 mod queue;
 mod record;
@@ -25,6 +26,7 @@ mod store;
 mod store_tests;
 
 pub use driver::AsyncDriver;
+pub use error::{EventStoreError, FileError, OpenError, OtherFormat};
 pub use kind::{AsyncEventSource, AsyncSourceKind};
 pub use queue::{AsyncEvent, AsyncQueue, MAX_EVENT, NotAccepted, open};
 pub use settings::AsyncSettings;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::driver::AsyncDriver;
+use super::error::{EventStoreError, OpenError};
 use super::settings::AsyncSettings;
 use super::stats::EventHealth;
 use super::store::{EventChange, EventStore};
@@ -51,7 +52,7 @@ pub enum NotAccepted {
     Full,
     /// The event cannot be written to disk.
     #[error("the event cannot be stored: {0}")]
-    Store(String),
+    Store(#[source] EventStoreError),
 }
 
 /// Accepts events. Cheap to clone.
@@ -75,7 +76,10 @@ pub(super) struct Shared {
 ///
 /// # Errors
 /// The folder cannot be used, or another host uses it.
-pub fn open(folder: &Path, settings: &AsyncSettings) -> Result<(AsyncQueue, AsyncDriver), String> {
+pub fn open(
+    folder: &Path,
+    settings: &AsyncSettings,
+) -> Result<(AsyncQueue, AsyncDriver), OpenError> {
     let (store, found, _) = EventStore::open(folder)?;
     log_found(&found, &settings.policies);
     let (inputs, arriving) = mpsc::unbounded_channel();

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::disk::{Disk, OpenDatabase, open_file};
+use super::error::{EventStoreError, OpenError};
 use event_sources::asynchronous::{AcceptedEvent, EventId};
 
 /// Pause before failed changes are repeated while no request arrives.
@@ -45,8 +46,11 @@ pub(super) struct Stored {
 }
 
 enum Request {
-    Change(Vec<EventChange>, oneshot::Sender<Result<(), String>>),
-    Read(EventId, oneshot::Sender<Result<Stored, String>>),
+    Change(
+        Vec<EventChange>,
+        oneshot::Sender<Result<(), EventStoreError>>,
+    ),
+    Read(EventId, oneshot::Sender<Result<Stored, EventStoreError>>),
 }
 
 /// Events of an earlier run, by age.
@@ -61,22 +65,20 @@ impl EventStore {
     ///
     /// # Errors
     /// The file that cannot be used, the reason and the remedy.
-    pub(super) fn open(folder: &Path) -> Result<(Self, StoredEvents, JoinHandle<()>), String> {
+    pub(super) fn open(folder: &Path) -> Result<(Self, StoredEvents, JoinHandle<()>), OpenError> {
         Self::open_with(folder, open_file())
     }
 
     pub(super) fn open_with(
         folder: &Path,
         open: OpenDatabase,
-    ) -> Result<(Self, StoredEvents, JoinHandle<()>), String> {
+    ) -> Result<(Self, StoredEvents, JoinHandle<()>), OpenError> {
         let (disk, found) = Disk::open(folder, open)?;
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new()
             .name("events".into())
             .spawn(move || serve(disk, &receiver));
-        let thread = thread
-            .map_err(|error| format!("cannot start the thread that keeps events: {error}"))?;
-        Ok((Self(sender), found, thread))
+        Ok((Self(sender), found, thread.map_err(OpenError::Thread)?))
     }
 
     /// Applies these changes atomically, before any later request. The returned future resolves
@@ -84,7 +86,7 @@ impl EventStore {
     pub(super) fn change(
         &self,
         changes: Vec<EventChange>,
-    ) -> impl Future<Output = Result<(), String>> + use<> {
+    ) -> impl Future<Output = Result<(), EventStoreError>> + use<> {
         let (reply, answer) = oneshot::channel();
         let sent = self.0.send(Request::Change(changes, reply));
         async move {
@@ -97,15 +99,15 @@ impl EventStore {
     }
 
     /// Reads an event.
-    pub(super) async fn read(&self, id: EventId) -> Result<Stored, String> {
+    pub(super) async fn read(&self, id: EventId) -> Result<Stored, EventStoreError> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Request::Read(id, reply)).or_else(|_| gone())?;
         answer.await.unwrap_or_else(|_| gone())
     }
 }
 
-fn gone<T>() -> Result<T, String> {
-    Err("the store of events has ended".into())
+fn gone<T>() -> Result<T, EventStoreError> {
+    Err(EventStoreError::Ended)
 }
 
 fn serve(mut disk: Disk, requests: &Receiver<Request>) {
@@ -154,7 +156,7 @@ fn serve(mut disk: Disk, requests: &Receiver<Request>) {
         for (id, reply) in reads {
             let stored = disk
                 .read(id)
-                .and_then(|stored| stored.ok_or_else(|| format!("there is no event {id}")));
+                .and_then(|stored| stored.ok_or(EventStoreError::NoEvent(id)));
             drop(reply.send(stored));
         }
         if last {

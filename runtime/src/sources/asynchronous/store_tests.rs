@@ -64,7 +64,7 @@ async fn acknowledged_events_survive_a_reopen_privately() {
         .change(vec![EventChange::Remove(1), update])
         .await
         .unwrap();
-    let busy = EventStore::open(&state).map(drop).unwrap_err();
+    let busy = EventStore::open(&state).map(drop).unwrap_err().to_string();
     assert!(
         busy.contains("another usher runs this project") && busy.contains("--state"),
         "{busy}"
@@ -127,7 +127,7 @@ async fn a_full_disk_loses_no_acknowledged_change() {
             store.change(add(id)).await.unwrap();
         }
         broken.store(fault as u8, Ordering::SeqCst);
-        let why = store.change(add(4)).await.unwrap_err();
+        let why = store.change(add(4)).await.unwrap_err().to_string();
         assert!(why.contains("no space") && why.contains(FILE), "{why}");
         // two changes without a waiting caller: an ended event and an attempt
         drop(store.change(vec![EventChange::Remove(1)]));
@@ -178,18 +178,21 @@ async fn a_failing_disk_keeps_its_lock_and_identity() {
     let (store, _, _) = EventStore::open_with(folder.path(), faulty(&broken)).unwrap();
     broken.store(Fault::Write as u8, Ordering::SeqCst);
     store.change(add(1)).await.unwrap_err();
-    let busy = EventStore::open(folder.path()).map(drop).unwrap_err();
+    let busy = EventStore::open(folder.path())
+        .map(drop)
+        .unwrap_err()
+        .to_string();
     assert!(busy.contains("another usher runs this project"), "{busy}");
     std::fs::rename(&file, &away).unwrap();
     broken.store(Fault::None as u8, Ordering::SeqCst);
     // during the pause requests fail with the last error
-    let mut why = store.change(add(2)).await.unwrap_err();
+    let mut why = store.change(add(2)).await.unwrap_err().to_string();
     for _ in 0..100 {
         if !why.contains("no space") {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
-        why = store.change(add(2)).await.unwrap_err();
+        why = store.change(add(2)).await.unwrap_err().to_string();
     }
     assert!(why.contains("put it back") && !file.exists(), "{why}");
     std::fs::rename(&away, &file).unwrap();
@@ -216,6 +219,7 @@ fn a_damaged_file_is_named_and_unchanged() {
                 thread.join().unwrap();
             }
             Err(why) => {
+                let why = why.to_string();
                 seen += 1;
                 assert!(why.contains(FILE) && why.contains("--state"), "{why}");
             }
@@ -223,7 +227,10 @@ fn a_damaged_file_is_named_and_unchanged() {
     }
     assert!(seen > 0, "nothing was damaged");
     std::fs::write(&file, b"no database").unwrap();
-    let why = EventStore::open(folder.path()).map(drop).unwrap_err();
+    let why = EventStore::open(folder.path())
+        .map(drop)
+        .unwrap_err()
+        .to_string();
     assert!(
         why.contains("is damaged") && why.contains("gives up the events in it"),
         "{why}"

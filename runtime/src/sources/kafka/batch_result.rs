@@ -1,5 +1,6 @@
 //! The result of a batch of Kafka records.
 
+use event_sources::ResponseError;
 use event_sources::stream::{Partition, StreamBatchResult, failed_records};
 
 use crate::invocation::{Rejected, Response};
@@ -13,6 +14,6 @@ pub fn batch_result(
     result: &Result<Response, Rejected>,
     partial: bool,
     partition: impl Fn(&str) -> Option<Partition>,
-) -> (StreamBatchResult, Option<String>) {
+) -> (StreamBatchResult, Option<ResponseError>) {
     mapping::batch_result(result, partial, |answer| failed_records(answer, partition))
 }

@@ -67,7 +67,7 @@ impl Cluster<'_> {
         let work = move || probe(&servers, &security, &topics, BROKER_TIMEOUT);
         let missing = match tokio::task::spawn_blocking(work).await {
             Ok(Ok(missing)) => missing,
-            Ok(Err(why)) => return vec![Finding::fail(why)],
+            Ok(Err(why)) => return vec![Finding::fail(why.to_string())],
             Err(error) => return vec![Finding::fail(error.to_string())],
         };
         let mappings = self.mappings.iter();

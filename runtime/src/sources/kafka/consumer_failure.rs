@@ -1,7 +1,11 @@
 //! Why a mapping needs a new consumer.
 
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::supervision::TaskError;
+
 /// The reason that ended a run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum ConsumerFailure {
     /// Another consumer with the same member name took over: of another process, or the mapping's
     /// own next one while a broker was unavailable.
@@ -20,7 +24,16 @@ pub(super) enum ConsumerFailure {
     /// The driver has ended: the host is shutting down.
     #[error("its driver has ended")]
     Stopped,
-    /// Any other error.
-    #[error("{0}")]
-    Other(String),
+    /// librdkafka reports a fatal error.
+    #[error("its consumer failed ({code}: {why})")]
+    Fatal { code: RDKafkaErrorCode, why: String },
+    /// The polling thread ended, although nothing had stopped it.
+    #[error("its polling thread ended")]
+    PollingEnded,
+    /// The polling thread panicked.
+    #[error("its polling thread panicked")]
+    PollingPanicked,
+    /// A task of the driver ended without a result.
+    #[error(transparent)]
+    Task(#[from] TaskError),
 }

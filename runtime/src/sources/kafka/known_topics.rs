@@ -53,6 +53,33 @@ pub(super) struct KnownTopics {
     counted: Mutex<BTreeMap<(String, i32), Offset>>,
 }
 
+/// Why the file of topics cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KnownTopicsError {
+    /// It cannot be read, or is damaged.
+    #[error(
+        "{}, which has the ids of the topics that were read, cannot be used ({error}). Remove it: \
+         a topic that was deleted and created again since then is not detected",
+        file.display()
+    )]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// The reason.
+        #[source]
+        error: io::Error,
+    },
+    /// It cannot be written.
+    #[error("{} cannot be written: {error}", file.display())]
+    NotWritten {
+        /// The file.
+        file: PathBuf,
+        /// The reason.
+        #[source]
+        error: io::Error,
+    },
+}
+
 /// An id in the format of the file.
 fn formatted(id: Option<u128>) -> Option<String> {
     id.map(|id| format!("{id:032x}"))
@@ -63,7 +90,11 @@ impl KnownTopics {
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.
-    pub(super) fn open(folder: Option<&Path>, mapping: &str, group: &str) -> Result<Self, String> {
+    pub(super) fn open(
+        folder: Option<&Path>,
+        mapping: &str,
+        group: &str,
+    ) -> Result<Self, KnownTopicsError> {
         let digest = Sha256::digest(format!("{mapping}\n{group}"));
         let file = folder
             .map(|folder| folder.join(format!("kafka-topics-{}.json", hex::encode(&digest[..8]))));
@@ -74,16 +105,13 @@ impl KnownTopics {
         };
         let content = match file.as_ref().map(std::fs::read) {
             None => Ok(none()),
-            Some(Ok(bytes)) => strict_json::from_slice(&bytes).map_err(|error| error.to_string()),
+            Some(Ok(bytes)) => strict_json::from_slice(&bytes).map_err(io::Error::from),
             Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(none()),
-            Some(Err(error)) => Err(error.to_string()),
+            Some(Err(error)) => Err(error),
         };
-        let content = content.map_err(|why| {
-            let file = file.as_deref().unwrap_or(Path::new("")).display();
-            format!(
-                "{file}, which has the ids of the topics that were read, cannot be used ({why}). \
-                 Remove it: a topic that was deleted and created again since then is not detected"
-            )
+        let content = content.map_err(|error| KnownTopicsError::Unreadable {
+            file: file.clone().unwrap_or_default(),
+            error,
         })?;
         Ok(Self {
             file,
@@ -139,7 +167,12 @@ impl KnownTopics {
     ///
     /// # Errors
     /// The file cannot be written; the id is kept in memory.
-    pub(super) fn store(&self, cluster: &str, topic: &str, id: Option<u128>) -> Result<(), String> {
+    pub(super) fn store(
+        &self,
+        cluster: &str,
+        topic: &str,
+        id: Option<u128>,
+    ) -> Result<(), KnownTopicsError> {
         let content = {
             let mut content = lock(&self.content);
             let cluster = content.cluster_key(cluster).to_owned();
@@ -155,8 +188,10 @@ impl KnownTopics {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        state::replace(file, &content)
-            .map_err(|error| format!("{} cannot be written: {error}", file.display()))
+        state::replace(file, &content).map_err(|error| KnownTopicsError::NotWritten {
+            file: file.clone(),
+            error,
+        })
     }
 }
 
@@ -256,7 +291,10 @@ mod tests {
             r#"{"mapping":"PollerCommands","group":"group","clusters":[]}"#,
         ] {
             std::fs::write(&file, damaged).unwrap();
-            assert!(open().unwrap_err().contains("Remove it"), "{damaged}");
+            assert!(
+                open().unwrap_err().to_string().contains("Remove it"),
+                "{damaged}"
+            );
         }
     }
 }

@@ -8,15 +8,70 @@
 use std::time::Duration;
 
 use event_sources::stream::{Offset, Partition, Position};
+use rdkafka::error::KafkaError;
 use tokio::sync::oneshot;
 
 use super::KafkaEventSource;
 use super::consumer::partition;
-use super::positions::group_positions;
+use super::positions::{LookupError, OffsetError, group_positions};
 use crate::sources::position::{PositionAction, PositionChange};
+use crate::supervision::TaskError;
 
 /// Time limit of a move.
 const TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Why a running mapping does not move its group.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    /// The mapping does not read the topic.
+    #[error("mapping {mapping} does not read topic {topic}")]
+    OtherTopic {
+        /// Logical id.
+        mapping: String,
+        /// Name.
+        topic: String,
+    },
+    /// The topic does not have the partition.
+    #[error("topic {topic} has no partition {partition}")]
+    NoPartition {
+        /// Name.
+        topic: String,
+        /// Partition number.
+        partition: i32,
+    },
+    /// The positions of the group are unknown.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The group may not continue there.
+    #[error(transparent)]
+    Offset(#[from] OffsetError),
+    /// The record to skip is not the next one.
+    #[error("the next record of the partition is {next}, not {record}. Skip that one, or seek")]
+    NotNext {
+        /// The next record.
+        next: Offset,
+        /// The record to skip.
+        record: Offset,
+    },
+    /// Another host, or none, reads the partition.
+    #[error("the partition is not assigned to this host; move it at the host that has it")]
+    NotAssigned,
+    /// An earlier move has not ended.
+    #[error("another move of the partition is in progress")]
+    InProgress,
+    /// The consumer cannot seek.
+    #[error("the consumer cannot read from there: {0}")]
+    Seek(#[source] KafkaError),
+    /// The run of the mapping has ended.
+    #[error("mapping {0} is restarting or ending; check with usher offsets list and try again")]
+    Gone(String),
+    /// The mapping did not respond; the move may have happened.
+    #[error("no response within {} s; check with usher offsets list", TIMEOUT.as_secs())]
+    Timeout,
+    /// The task of the request ended without a result.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+}
 
 /// A request to the driver, with the offsets that the brokers have.
 #[derive(Debug)]
@@ -28,7 +83,7 @@ pub(super) struct PositionMove {
     /// The committed offset, at least the first offset of the log.
     pub(super) committed: Offset,
     /// Receives the effect, or why nothing changed.
-    pub(super) answer: oneshot::Sender<Result<String, String>>,
+    pub(super) answer: oneshot::Sender<Result<String, MoveError>>,
 }
 
 /// The effect of a move.
@@ -46,7 +101,7 @@ impl PositionMove {
     ///
     /// # Errors
     /// The record to skip is not the next one.
-    pub(super) fn target(&self, position: Position) -> Result<MoveTarget, String> {
+    pub(super) fn target(&self, position: Position) -> Result<MoveTarget, MoveError> {
         let record = self.offset;
         match (
             self.action,
@@ -58,16 +113,13 @@ impl PositionMove {
             (_, None, next) if next == record => Ok(MoveTarget::Offset(record + 1)),
             (_, held, next) => {
                 let next = held.unwrap_or(next);
-                Err(format!(
-                    "the next record of the partition is {next}, not {record}. Skip that one, or \
-                     seek"
-                ))
+                Err(MoveError::NotNext { next, record })
             }
         }
     }
 
     /// Responds with the effect, or why nothing changed.
-    pub(super) fn respond(self, effect: Result<String, String>) {
+    pub(super) fn respond(self, effect: Result<String, MoveError>) {
         // the request may have timed out
         let _ = self.answer.send(effect);
     }
@@ -78,26 +130,22 @@ impl KafkaEventSource {
     ///
     /// # Errors
     /// The move was refused, or the mapping does not respond.
-    pub(super) async fn move_group(&self, change: &PositionChange) -> Result<String, String> {
+    pub(super) async fn move_group(&self, change: &PositionChange) -> Result<String, MoveError> {
         let mapping = self.mapping();
         let target_partition = partition(&mapping.topics, &change.topic, change.partition);
-        let target_partition = target_partition.ok_or_else(|| {
-            format!(
-                "mapping {} does not read topic {}",
-                mapping.id, change.topic
-            )
+        let target_partition = target_partition.ok_or_else(|| MoveError::OtherTopic {
+            mapping: mapping.id.clone(),
+            topic: change.topic.clone(),
         })?;
         let own = mapping.clone();
         let found = tokio::task::spawn_blocking(move || group_positions(&own)).await;
-        let all = found.unwrap_or_else(|error| Err(error.to_string()))?;
+        let all = found.map_err(TaskError::from)??;
         let position = all
             .iter()
             .find(|one| one.topic == change.topic && one.partition == change.partition);
-        let position = position.ok_or_else(|| {
-            format!(
-                "topic {} has no partition {}",
-                change.topic, change.partition
-            )
+        let position = position.ok_or_else(|| MoveError::NoPartition {
+            topic: change.topic.clone(),
+            partition: change.partition,
         })?;
         match change.action {
             PositionAction::Seek => position.seek(change.offset)?,
@@ -115,20 +163,10 @@ impl KafkaEventSource {
             committed,
             answer,
         };
-        let gone = || {
-            format!(
-                "mapping {} is restarting or ending; check with usher offsets list and try again",
-                mapping.id
-            )
-        };
+        let gone = || MoveError::Gone(mapping.id.clone());
         self.moves.send(request).await.map_err(|_| gone())?;
         let effect = tokio::time::timeout(TIMEOUT, effect).await;
-        let effect = effect.map_err(|_| {
-            format!(
-                "no response within {} s; check with usher offsets list",
-                TIMEOUT.as_secs()
-            )
-        })?;
+        let effect = effect.map_err(|_| MoveError::Timeout)?;
         effect.map_err(|_| gone())?
     }
 }
@@ -142,7 +180,7 @@ mod tests {
         offset: Offset,
         first_held: Option<Offset>,
         next: Option<Offset>,
-    ) -> Result<MoveTarget, String> {
+    ) -> Result<MoveTarget, MoveError> {
         let partition = Partition {
             topic: 0,
             number: 0,
@@ -161,22 +199,20 @@ mod tests {
     fn only_the_next_record_may_be_skipped() {
         let skip =
             |offset, first_held, next| target(PositionAction::Skip, offset, first_held, next);
-        assert_eq!(skip(7, Some(7), Some(5)), Ok(MoveTarget::Discard));
-        assert!(
-            skip(8, Some(7), Some(5))
-                .unwrap_err()
-                .contains("is 7, not 8")
-        );
-        assert_eq!(skip(9, None, Some(9)), Ok(MoveTarget::Offset(10)));
-        assert_eq!(skip(5, None, None), Ok(MoveTarget::Offset(6)));
-        assert!(skip(5, None, Some(9)).unwrap_err().contains("is 9, not 5"));
+        let refused =
+            |offset, first_held, next| skip(offset, first_held, next).unwrap_err().to_string();
+        assert_eq!(skip(7, Some(7), Some(5)).unwrap(), MoveTarget::Discard);
+        assert!(refused(8, Some(7), Some(5)).contains("is 7, not 8"));
+        assert_eq!(skip(9, None, Some(9)).unwrap(), MoveTarget::Offset(10));
+        assert_eq!(skip(5, None, None).unwrap(), MoveTarget::Offset(6));
+        assert!(refused(5, None, Some(9)).contains("is 9, not 5"));
     }
 
     #[test]
     fn a_seek_may_target_any_offset() {
         assert_eq!(
-            target(PositionAction::Seek, 3, Some(7), Some(5)),
-            Ok(MoveTarget::Offset(3))
+            target(PositionAction::Seek, 3, Some(7), Some(5)).unwrap(),
+            MoveTarget::Offset(3)
         );
     }
 }

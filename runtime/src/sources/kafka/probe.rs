@@ -17,6 +17,53 @@ use crate::lock::lock;
 /// Time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
+/// Why a cluster cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// It does not respond, or librdkafka refuses the configuration.
+    #[error(
+        "Kafka at {servers} does not answer ({error}). Start it, or name another in usher.toml"
+    )]
+    Unreachable {
+        /// Bootstrap servers.
+        servers: String,
+        /// The reason.
+        #[source]
+        error: KafkaError,
+    },
+    /// A key or certificate cannot be parsed.
+    #[error("no client for Kafka at {servers}: {why}. Check the secrets that usher.toml names")]
+    Secret {
+        /// Bootstrap servers.
+        servers: String,
+        /// What librdkafka reports.
+        why: String,
+    },
+    /// The cluster rejects the login.
+    #[error(
+        "Kafka at {servers} does not accept the login ({reason}). Check the secret that usher.toml \
+         names for it"
+    )]
+    Login {
+        /// Bootstrap servers.
+        servers: String,
+        /// What the cluster reports.
+        reason: String,
+    },
+    /// The certificates of one side are not trusted by the other.
+    #[error(
+        "Kafka at {servers} and this host do not trust each other ({reason}). Check the \
+         certificates that usher.toml names: SERVER_ROOT_CA_CERTIFICATE for a broker of a private \
+         authority, CLIENT_CERTIFICATE_TLS_AUTH if the broker requires client certificates"
+    )]
+    Certificate {
+        /// Bootstrap servers.
+        servers: String,
+        /// What librdkafka reports.
+        reason: String,
+    },
+}
+
 /// Returns the topics that the cluster does not have. Blocks for `patience` at most.
 ///
 /// # Errors
@@ -26,12 +73,11 @@ pub fn probe(
     security: &KafkaSecurity,
     topics: &[String],
     patience: Duration,
-) -> Result<Vec<String>, String> {
-    let unreachable = |error: &dyn std::fmt::Display| {
-        format!(
-            "Kafka at {bootstrap_servers} does not answer ({error}). Start it, or name another in \
-             usher.toml"
-        )
+) -> Result<Vec<String>, ProbeError> {
+    let servers = || bootstrap_servers.to_owned();
+    let unreachable = |error| ProbeError::Unreachable {
+        servers: servers(),
+        error,
     };
     let mut config = ClientConfig::new();
     settings::connection(bootstrap_servers, security, &mut config);
@@ -41,12 +87,11 @@ pub fn probe(
         config
             .create_with_context(context)
             .map_err(|error| match error {
-                // a key or certificate that cannot be parsed
-                KafkaError::ClientCreation(why) if security.tls => format!(
-                    "no client for Kafka at {bootstrap_servers}: {why}. Check the secrets that \
-                     usher.toml names"
-                ),
-                other => unreachable(&other),
+                KafkaError::ClientCreation(why) if security.tls => ProbeError::Secret {
+                    servers: servers(),
+                    why,
+                },
+                other => unreachable(other),
             })?;
     let until = Instant::now() + patience;
     let metadata = loop {
@@ -56,11 +101,11 @@ pub fn probe(
                 // polling runs the error callback of the context
                 while consumer.poll(Duration::from_millis(10)).is_some() {}
                 let refused = lock(&consumer.context().refused).take();
-                if let Some(why) = refused {
-                    return Err(format!("Kafka at {bootstrap_servers} {why}"));
+                if let Some(refused) = refused {
+                    return Err(refused(servers()));
                 }
                 if Instant::now() >= until {
-                    return Err(unreachable(&error));
+                    return Err(unreachable(error));
                 }
             }
         }
@@ -73,31 +118,30 @@ pub fn probe(
         .collect())
 }
 
+/// Makes the error from the bootstrap servers.
+type Refusal = Box<dyn FnOnce(String) -> ProbeError + Send>;
+
 /// Context of a consumer without logs. Keeps why the cluster rejected the login or certificate.
 #[derive(Default)]
 struct ProbeContext {
-    refused: Mutex<Option<String>>,
+    refused: Mutex<Option<Refusal>>,
 }
 
 impl ClientContext for ProbeContext {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let why = match error.rdkafka_error_code() {
+        let reason = reason.to_owned();
+        let refusal: Refusal = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Authentication) => {
-                format!(
-                    "does not accept the login ({reason}). Check the secret that usher.toml names \
-                     for it"
-                )
+                Box::new(|servers| ProbeError::Login { servers, reason })
             }
-            Some(RDKafkaErrorCode::SSL) => format!(
-                "and this host do not trust each other ({reason}). Check the certificates that \
-                 usher.toml names: SERVER_ROOT_CA_CERTIFICATE for a broker of a private authority, \
-                 CLIENT_CERTIFICATE_TLS_AUTH if the broker requires client certificates"
-            ),
+            Some(RDKafkaErrorCode::SSL) => {
+                Box::new(|servers| ProbeError::Certificate { servers, reason })
+            }
             _ => return,
         };
-        lock(&self.refused).get_or_insert(why);
+        lock(&self.refused).get_or_insert(refusal);
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) const FIRST_RECORD: Duration = Duration::from_secs(3);
 
 /// Why records or offsets cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
+pub enum ReadError {
     /// The consumer could not be created.
     #[error(transparent)]
     Consumer(#[from] KafkaError),

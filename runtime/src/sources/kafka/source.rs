@@ -5,6 +5,7 @@
 //! reports a fatal error, or the polling thread panicked. The next run has a new consumer and
 //! starts from the last commit.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Mutex};
@@ -13,21 +14,50 @@ use std::time::Instant;
 
 use event_sources::kafka::Membership;
 use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
 use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::consumer::{ConsumerEvent, MappingConsumer, MappingContext};
 use super::consumer_failure::ConsumerFailure;
 use super::driver::KafkaDriver;
-use super::known_topics::KnownTopics;
+use super::known_topics::{KnownTopics, KnownTopicsError};
 use super::moves::PositionMove;
 use super::poller::{self, PollerCommands};
 use super::status::MappingProgress;
 use super::{CHUNKS_AHEAD, KafkaLimits, LEAVING, monitor, settings};
-use crate::destinations::DestinationClient;
+use crate::destinations::{DestinationClient, DestinationError};
 use crate::invocation::Invoker;
 use crate::lock::lock;
 use crate::sources::tuned::TunedSettings;
+
+/// Why a mapping cannot start, or why a run of it ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    /// There is no client of its destination.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    /// The file of topics cannot be read.
+    #[error(transparent)]
+    KnownTopics(#[from] KnownTopicsError),
+    /// librdkafka refuses a setting.
+    #[error("no consumer: {0}")]
+    Settings(#[source] KafkaError),
+    /// librdkafka refuses the topics.
+    #[error("cannot subscribe to {topics:?}: {error}")]
+    Subscription {
+        topics: Vec<String>,
+        #[source]
+        error: KafkaError,
+    },
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
+    #[error(transparent)]
+    Consumer(#[from] ConsumerFailure),
+    /// Found when the consumer was closed.
+    #[error("its polling thread panicked")]
+    PollingPanicked,
+}
 
 /// What the runs of a mapping share.
 pub(super) struct KafkaSource {
@@ -61,13 +91,12 @@ impl KafkaSource {
         limits: KafkaLimits,
         invoker: Invoker,
         moves: mpsc::Receiver<PositionMove>,
-    ) -> Result<Arc<Self>, String> {
+    ) -> Result<Arc<Self>, RunError> {
         let destination = mapping
             .on_failure
             .as_ref()
             .map(|to| DestinationClient::new(to, settings::cluster(&mapping), limits.sqs.as_ref()))
-            .transpose()
-            .map_err(|why| why.to_string())?;
+            .transpose()?;
         let known = KnownTopics::open(limits.state.as_deref(), &mapping.id, &mapping.group)?;
         let source = Self {
             progress: Arc::new(MappingProgress::new(&mapping)),
@@ -84,7 +113,7 @@ impl KafkaSource {
         Ok(Arc::new(source))
     }
 
-    fn subscribe(&self) -> Result<Subscribed, String> {
+    fn subscribe(&self) -> Result<Subscribed, RunError> {
         let (events, received) = mpsc::channel(CHUNKS_AHEAD);
         let context = MappingContext::new(
             self.mapping.clone(),
@@ -95,11 +124,14 @@ impl KafkaSource {
         let member = lock(&self.membership).name(&self.limits.host_id);
         let consumer: MappingConsumer = settings::client(&self.mapping, &member)
             .create_with_context(context)
-            .map_err(|error| format!("no consumer: {error}"))?;
+            .map_err(RunError::Settings)?;
         let topics: Vec<&str> = self.mapping.topics.iter().map(String::as_str).collect();
         consumer
             .subscribe(&topics)
-            .map_err(|error| format!("cannot subscribe to {topics:?}: {error}"))?;
+            .map_err(|error| RunError::Subscription {
+                topics: self.mapping.topics.clone(),
+                error,
+            })?;
         let consumer = Arc::new(consumer);
         consumer.context().belongs_to(&consumer);
         Ok(Subscribed {
@@ -122,7 +154,7 @@ impl KafkaSource {
         self: Arc<Self>,
         tuned: TunedSettings,
         stopping: watch::Receiver<bool>,
-    ) -> Result<(), String> {
+    ) -> Result<(), RunError> {
         let first = lock(&self.first).take();
         let Subscribed {
             consumer,
@@ -131,8 +163,7 @@ impl KafkaSource {
         } = first.map_or_else(|| self.subscribe(), Ok)?;
         self.progress.reset();
         let stop = Arc::new(AtomicBool::new(false));
-        let cannot_start = |error| format!("cannot start a thread: {error}");
-        let _monitor = monitor::start(self.clone(), events).map_err(cannot_start)?;
+        let _monitor = monitor::start(self.clone(), events).map_err(RunError::Thread)?;
         let (commands, received_commands) = std_mpsc::channel();
         let (ending, polling) = oneshot::channel();
         let name = Self::polling_name(&self.mapping.id);
@@ -152,7 +183,7 @@ impl KafkaSource {
                 ));
             }
         });
-        let thread = thread.map_err(cannot_start)?;
+        let thread = thread.map_err(RunError::Thread)?;
         let commands = PollerCommands {
             commands,
             thread: thread.thread().clone(),
@@ -184,9 +215,7 @@ impl KafkaSource {
             }
             _ => {}
         }
-        driven
-            .map_err(|failure| failure.to_string())
-            .inspect_err(|why| self.progress.run_failed(why))?;
+        driven.inspect_err(|why| self.progress.run_failed(&why.to_string()))?;
         closed
     }
 }
@@ -211,13 +240,13 @@ struct OpenConsumer {
 impl OpenConsumer {
     /// Ends the polling thread and closes the consumer, which blocks. Waits [`LEAVING`] at most:
     /// everything is committed, and the broker removes a member without heartbeats.
-    async fn leave(&mut self) -> Result<(), String> {
+    async fn leave(&mut self) -> Result<(), RunError> {
         let Some(left) = self.close()? else {
             return Ok(());
         };
         match tokio::time::timeout(LEAVING, left).await {
             Ok(Ok(true)) => Ok(()),
-            Ok(_) => Err("its polling thread panicked".to_owned()),
+            Ok(_) => Err(RunError::PollingPanicked),
             Err(_) => {
                 tracing::warn!(
                     mapping = self.mapping,
@@ -232,7 +261,7 @@ impl OpenConsumer {
 
     /// Starts to close both. Resolves to true if the polling thread ended without a panic. `None`:
     /// closed before.
-    fn close(&mut self) -> Result<Option<oneshot::Receiver<bool>>, String> {
+    fn close(&mut self) -> Result<Option<oneshot::Receiver<bool>>, RunError> {
         self.stop.store(true, Ordering::Relaxed);
         let Some((polling, consumer)) = self.owned.take() else {
             return Ok(None);
@@ -249,7 +278,7 @@ impl OpenConsumer {
                 // the receiver is dropped after the time limit
                 let _ = left.send(polled.is_ok());
             });
-        thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+        thread.map_err(RunError::Thread)?;
         Ok(Some(leaving))
     }
 }

@@ -17,6 +17,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use sam_template::model::StartingPosition;
 
 use super::consumer::{MappingConsumer, MappingContext, partition};
+use super::known_topics::KnownTopicsError;
 use super::reader::{by_partition, partitions};
 
 /// Time limit of a request to the brokers. Short: a host that shuts down waits for it.
@@ -47,7 +48,7 @@ pub(super) struct StartOffsets {
     /// Topic, partition and the anomaly that needs an alarm.
     pub(super) findings: Vec<(String, i32, LogAnomaly)>,
     /// Why the ids of the topics could not be stored.
-    pub(super) ids_not_stored: Option<String>,
+    pub(super) ids_not_stored: Option<KnownTopicsError>,
 }
 
 /// Sets and commits the offset of every partition in `assigned` that does not continue at its

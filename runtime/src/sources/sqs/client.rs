@@ -64,6 +64,20 @@ pub enum SqsError {
     Other(String),
 }
 
+/// The endpoint does not respond.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "SQS at {endpoint} does not answer ({error}). Start it, or name another in usher.toml under \
+     [endpoints]"
+)]
+pub struct SqsUnreachable {
+    /// Its URL.
+    pub endpoint: String,
+    /// The reason.
+    #[source]
+    pub error: SqsError,
+}
+
 impl From<BuildError> for SqsError {
     /// A request lacks a part.
     fn from(error: BuildError) -> Self {
@@ -123,15 +137,11 @@ impl Sqs {
     ///
     /// # Errors
     /// It does not answer.
-    pub async fn probe(&self) -> Result<(), String> {
+    pub async fn probe(&self) -> Result<(), SqsUnreachable> {
         let answer = self.client.list_queues().max_results(1).send().await;
-        answer.map(drop).map_err(|error| {
-            format!(
-                "SQS at {} does not answer ({}). Start it, or name another in usher.toml under \
-                 [endpoints]",
-                self.endpoint,
-                convert(&error)
-            )
+        answer.map(drop).map_err(|error| SqsUnreachable {
+            endpoint: self.endpoint.clone(),
+            error: convert(&error),
         })
     }
 

@@ -51,7 +51,7 @@ impl SourceKind for SqsSourceKind {
             };
             let problems = match sqs.probe().await {
                 Ok(()) => queues::missing(&sqs, app).await,
-                Err(problem) => vec![problem],
+                Err(problem) => vec![problem.to_string()],
             };
             problems.into_iter().map(Finding::fail).collect()
         }

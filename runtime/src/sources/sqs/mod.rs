@@ -30,13 +30,13 @@ use std::time::Duration;
 
 use crate::invocation::{Invoker, MAX_PAYLOAD};
 pub(crate) use client::POLL;
-pub use client::{Sqs, SqsError};
+pub use client::{Sqs, SqsError, SqsUnreachable};
 pub use dead_letters::DeadLetter;
 pub use event_source::SqsEventSource;
 use event_sources::queue::QueueSettings;
 pub use kind::SqsSourceKind;
 pub use outgoing::OutgoingMessage;
-pub use queues::{ensure, missing};
+pub use queues::{QueueError, ensure, missing};
 use sam_template::model::{Queue, SqsMapping};
 use status::SqsProgress;
 pub use status::SqsStatus;

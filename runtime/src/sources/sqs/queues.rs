@@ -12,6 +12,33 @@ use sam_template::model::{Application, Destination, Queue, Redrive};
 
 const REDRIVE: &str = "RedrivePolicy";
 
+/// Why a queue is not as in the template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// It cannot be created.
+    #[error("queue {queue} cannot be created at {endpoint}: {error}")]
+    NotCreated {
+        /// Name.
+        queue: String,
+        /// URL of the server.
+        endpoint: String,
+        /// The reason.
+        #[source]
+        error: SqsError,
+    },
+    /// Its attributes cannot be changed.
+    #[error("queue {queue} cannot be changed at {endpoint}: {error}")]
+    NotChanged {
+        /// Name.
+        queue: String,
+        /// URL of the server.
+        endpoint: String,
+        /// The reason.
+        #[source]
+        error: SqsError,
+    },
+}
+
 /// Creates or updates every queue. Idempotent, also with several hosts at once.
 ///
 /// All queues exist before the first redrive policy is set, so that their order does not matter and
@@ -19,16 +46,25 @@ const REDRIVE: &str = "RedrivePolicy";
 ///
 /// # Errors
 /// Which queue cannot be created or changed, and why.
-pub async fn ensure(sqs: &Sqs, queues: &[Queue]) -> Result<(), String> {
+pub async fn ensure(sqs: &Sqs, queues: &[Queue]) -> Result<(), QueueError> {
+    let endpoint = || sqs.endpoint().to_owned();
     for queue in queues {
         create(sqs, queue)
             .await
-            .map_err(|error| explain(sqs, queue, "created", &error))?;
+            .map_err(|error| QueueError::NotCreated {
+                queue: queue.name.clone(),
+                endpoint: endpoint(),
+                error,
+            })?;
     }
     for queue in queues {
         update(sqs, queue)
             .await
-            .map_err(|error| explain(sqs, queue, "changed", &error))?;
+            .map_err(|error| QueueError::NotChanged {
+                queue: queue.name.clone(),
+                endpoint: endpoint(),
+                error,
+            })?;
     }
     Ok(())
 }
@@ -77,14 +113,6 @@ pub async fn missing(sqs: &Sqs, app: &Application) -> Vec<String> {
         }
     }
     problems
-}
-
-fn explain(sqs: &Sqs, queue: &Queue, what: &str, error: &SqsError) -> String {
-    format!(
-        "queue {} cannot be {what} at {}: {error}",
-        queue.name,
-        sqs.endpoint()
-    )
 }
 
 async fn create(sqs: &Sqs, queue: &Queue) -> Result<(), SqsError> {

@@ -31,7 +31,8 @@ pub(super) async fn check(app: &Application, options: &HostOptions) -> Result<()
     problems.extend(
         app.apis
             .iter()
-            .filter_map(|api| http::check(api, options.keys.is_some()).err()),
+            .filter_map(|api| http::check(api, options.keys.is_some()).err())
+            .map(|open| open.to_string()),
     );
     problems.extend(missing(app, &options.endpoints(app)).await);
     if problems.is_empty() {
@@ -89,11 +90,12 @@ pub async fn keys(project: &Project, app: &Application) -> Result<Option<KeyStor
         let unchecked = app
             .apis
             .iter()
-            .filter_map(|api| http::check(api, false).err());
+            .filter_map(|api| http::check(api, false).err())
+            .map(|open| open.to_string());
         return Err(unchecked.collect());
     };
     let loaded = KeyStore::load(source, RefreshIntervals::default()).await;
-    loaded.map(Some).map_err(|wrong| vec![wrong])
+    loaded.map(Some).map_err(|wrong| vec![wrong.to_string()])
 }
 
 /// Settings that the running host would refuse; a sentence each.

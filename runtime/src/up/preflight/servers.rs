@@ -10,7 +10,7 @@ use crate::listener::{Endpoint, Listener};
 use crate::reachable::accepts;
 use crate::sources;
 use sam_template::model::Application;
-use sam_template::project::{LocalServer, local_servers};
+use sam_template::project::{InvalidPort, LocalServer, local_servers};
 
 /// Everything that the application needs and that is not there, a sentence each. Logs what does not
 /// stop the start.
@@ -73,8 +73,8 @@ async fn servers(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
         });
         let by = at.collect::<Vec<_>>().join("; ");
         let wrong = match &server.port {
-            Err(text) => format!(
-                "the port '{text}' of {} ({by}) is no port. Write a number from 1 to 65535",
+            Err(InvalidPort { written }) => format!(
+                "the port '{written}' of {} ({by}) is no port. Write a number from 1 to 65535",
                 server.host
             ),
             Ok(_) if accepts(&server).await => continue,

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use opentelemetry::trace::{
     Link, SpanContext, SpanId, SpanKind as OtelKind, Status, TraceFlags, TraceId, TraceState,
@@ -33,10 +33,24 @@ use crate::telemetry::{AttributeValue, Span, SpanKind, TraceContext};
 /// Maximum bytes of a response.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
+/// Why the collector accepted no span.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExportError {
+    /// It refused the request.
+    #[error("the collector responded with {0}")]
+    Refused(StatusCode),
+    /// It did not respond in time.
+    #[error("the collector did not respond within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// The connection failed.
+    #[error("{}", chain(&**.0))]
+    Connection(#[from] BoxError),
+}
+
 /// Sends spans.
 pub(super) trait SpanExporter: Send + Sync + 'static {
     /// Returns how many of the spans were refused, or why none was accepted.
-    fn export(&self, spans: Vec<Span>) -> impl Future<Output = Result<u64, String>> + Send;
+    fn export(&self, spans: Vec<Span>) -> impl Future<Output = Result<u64, ExportError>> + Send;
 }
 
 /// Exports to a collector by OTLP over HTTP.
@@ -83,7 +97,7 @@ impl OtlpExporter {
         }
     }
 
-    async fn post(&self, body: Vec<u8>) -> Result<u64, BoxError> {
+    async fn post(&self, body: Vec<u8>) -> Result<u64, ExportError> {
         let mut connection = self.connection.lock().await;
         let response = connection
             .send(Method::POST, &self.path, &self.headers, body.into())
@@ -92,10 +106,11 @@ impl OtlpExporter {
         // Read to its end, else the connection could not be reused.
         let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES)
             .collect()
-            .await?
+            .await
+            .map_err(ExportError::Connection)?
             .to_bytes();
         if !status.is_success() {
-            return Err(format!("the collector responded with {status}").into());
+            return Err(ExportError::Refused(status));
         }
         // A collector that responds with 200 and another body has accepted all spans.
         let response = ExportTraceServiceResponse::decode(body).unwrap_or_default();
@@ -106,7 +121,7 @@ impl OtlpExporter {
 }
 
 impl SpanExporter for OtlpExporter {
-    async fn export(&self, spans: Vec<Span>) -> Result<u64, String> {
+    async fn export(&self, spans: Vec<Span>) -> Result<u64, ExportError> {
         let spans = spans
             .into_iter()
             .map(|span| span_data(span, &self.scope))
@@ -114,11 +129,8 @@ impl SpanExporter for OtlpExporter {
         let resource_spans = group_spans_by_resource_and_scope(spans, &self.resource);
         let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
         match tokio::time::timeout(self.timeout, self.post(body)).await {
-            Ok(result) => result.map_err(|error| chain(&*error)),
-            Err(_) => Err(format!(
-                "the collector did not respond within {} ms",
-                self.timeout.as_millis()
-            )),
+            Ok(result) => result,
+            Err(_) => Err(ExportError::Timeout(self.timeout)),
         }
     }
 }

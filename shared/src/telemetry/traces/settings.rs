@@ -74,22 +74,32 @@ impl TraceSettings {
     }
 }
 
-/// Authority and path to post to, or what is wrong. A wrong address is not printed: it may contain a
-/// password.
-fn endpoint(text: &str) -> Result<(Authority, String), &'static str> {
-    const WRONG: &str = "is not such an address (not shown, it may contain a password)";
-    let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| WRONG)?;
+/// Why an endpoint is refused. The address is not printed: it may contain a password.
+#[derive(Debug, thiserror::Error)]
+enum EndpointError {
+    #[error("is not such an address (not shown, it may contain a password)")]
+    NoAddress,
+    #[error("requires TLS, which is not built in")]
+    Tls,
+    #[error("contains a user, which would not be sent to the collector")]
+    User,
+}
+
+/// Authority and path to post to.
+fn endpoint(text: &str) -> Result<(Authority, String), EndpointError> {
+    use EndpointError::NoAddress;
+    let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| NoAddress)?;
     match uri.scheme_str() {
-        Some("https") => return Err("requires TLS, which is not built in"),
+        Some("https") => return Err(EndpointError::Tls),
         Some("http") if uri.query().is_none() => {}
-        _ => return Err(WRONG),
+        _ => return Err(NoAddress),
     }
-    let authority = uri.authority().ok_or(WRONG)?;
+    let authority = uri.authority().ok_or(NoAddress)?;
     if authority.as_str().contains('@') {
-        return Err("contains a user, which would not be sent to the collector");
+        return Err(EndpointError::User);
     }
     if authority.host().is_empty() || !has_valid_port(authority) {
-        return Err(WRONG);
+        return Err(NoAddress);
     }
     let path = format!("{}{PATH}", uri.path().trim_end_matches('/'));
     Ok((authority.clone(), path))
@@ -131,12 +141,11 @@ fn header(pair: &str) -> Option<(HeaderName, HeaderValue)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Problems;
 
-    fn read(vars: &[(&str, &str)]) -> Result<Option<TraceSettings>, String> {
+    fn read(vars: &[(&str, &str)]) -> Result<Option<TraceSettings>, Problems> {
         let reader = Reader::new(vars.iter().copied());
-        reader
-            .finish(|| TraceSettings::read(&reader, "storefront"))
-            .map_err(|problems| problems.to_string())
+        reader.finish(|| TraceSettings::read(&reader, "storefront"))
     }
 
     #[test]
@@ -200,7 +209,8 @@ mod tests {
             ("TRACE_FLUSH_MS", "soon"),
             ("OTEL_TRACES_SAMPLER", "mine"),
         ])
-        .expect_err("problems");
+        .expect_err("problems")
+        .to_string();
         for variable in [
             ENDPOINT,
             "TLS",

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::export::SpanExporter;
+use http::StatusCode;
+
+use super::export::{ExportError, SpanExporter};
 use super::{TraceSettings, Tracer};
 use crate::config::Reader;
 use crate::naming::Names;
@@ -33,11 +35,11 @@ impl Received {
 struct TestExporter(Collector, Received);
 
 impl SpanExporter for TestExporter {
-    async fn export(&self, spans: Vec<Span>) -> Result<u64, String> {
+    async fn export(&self, spans: Vec<Span>) -> Result<u64, ExportError> {
         self.1.0.fetch_add(spans.len(), Ordering::SeqCst);
         match self.0 {
             Collector::Accepts => Ok(0),
-            Collector::Refuses => Err("refused by the test".to_owned()),
+            Collector::Refuses => Err(ExportError::Refused(StatusCode::SERVICE_UNAVAILABLE)),
             Collector::Hangs => std::future::pending().await,
         }
     }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::backlog::{Backlog, CollectorChange, NextStep};
-use super::export::{OtlpExporter, SpanExporter};
+use super::export::{ExportError, OtlpExporter, SpanExporter};
 use super::settings::TraceSettings;
 use super::shutdown::ShutdownSignal;
 use crate::naming::Names;
@@ -214,11 +214,11 @@ impl TracerState {
     }
 }
 
-fn log_change(change: Option<CollectorChange>, result: &Result<u64, String>) {
+fn log_change(change: Option<CollectorChange>, result: &Result<u64, ExportError>) {
     match (change, result) {
         (Some(CollectorChange::Unavailable), Err(error)) => {
             tracing::warn!(
-                error,
+                %error,
                 "spans are not exported; they are dropped until the collector accepts them again"
             );
         }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use lambda_batch::KafkaBatch;
 use serde_json::json;
 use shared::message::{Barrier, OrderNumber};
-use storefront::kafka::{LogRanges, PublishOrders, Published};
+use storefront::kafka::{BrokerError, LogRanges, PublishOrders, Published};
 
 /// Log-append time of all records.
 const APPENDED_MS: i64 = 1_800_000_000_000;
@@ -72,7 +72,7 @@ impl Log {
 
 #[async_trait::async_trait]
 impl PublishOrders for Log {
-    async fn ready(&self) -> Result<(), String> {
+    async fn ready(&self) -> Result<(), BrokerError> {
         Ok(())
     }
 
@@ -115,7 +115,7 @@ impl PublishOrders for Log {
         }
     }
 
-    async fn logs(&self) -> Result<LogRanges, String> {
+    async fn logs(&self) -> Result<LogRanges, BrokerError> {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(LogRanges::from([(0, 0..records.len() as i64)]))
     }

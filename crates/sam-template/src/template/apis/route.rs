@@ -11,6 +11,21 @@ use crate::model::{Api, ApiKind, Application, Route};
 
 const METHODS: &str = "ANY, GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS";
 
+/// Why an API does not accept a path. The text follows the path.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum PathError {
+    #[error("must begin with /.")]
+    NotAbsolute,
+    #[error("mixes text and a parameter in one segment. Write /{{name}}/.")]
+    MixedSegment,
+    #[error("has a parameter without a name. Write {{name}}.")]
+    Unnamed,
+    #[error("has something after {{name+}}, which takes all the rest. Put it last.")]
+    AfterGreedy,
+    #[error("names a parameter twice. Give each its own name.")]
+    NamedTwice,
+}
+
 /// Adds a route, unless the API has one that matches the same requests.
 pub(super) fn add(route: Route, api: &mut Api, reader: &Reader<'_>, line: usize) {
     let same = |r: &&Route| r.method == route.method && shape(&r.path) == shape(&route.path);
@@ -59,12 +74,12 @@ pub(super) fn check_path(path: &str, key: &str, reader: &Reader<'_>) -> bool {
     valid.is_ok()
 }
 
-fn validate_path(path: &str) -> Result<(), &'static str> {
+fn validate_path(path: &str) -> Result<(), PathError> {
     if path == "$default" {
         return Ok(());
     }
     let Some(inner) = path.strip_prefix('/') else {
-        return Err("must begin with /.");
+        return Err(PathError::NotAbsolute);
     };
     let segments: Vec<&str> = inner.split('/').collect();
     let mut names = Vec::new();
@@ -73,18 +88,18 @@ fn validate_path(path: &str) -> Result<(), &'static str> {
             continue;
         }
         let Some(name) = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) else {
-            return Err("mixes text and a parameter in one segment. Write /{name}/.");
+            return Err(PathError::MixedSegment);
         };
         let greedy = name.ends_with('+');
         let name = name.trim_end_matches('+');
         if name.is_empty() || name.contains(['{', '}']) {
-            return Err("has a parameter without a name. Write {name}.");
+            return Err(PathError::Unnamed);
         }
         if greedy && at + 1 < segments.len() {
-            return Err("has something after {name+}, which takes all the rest. Put it last.");
+            return Err(PathError::AfterGreedy);
         }
         if names.contains(&name) {
-            return Err("names a parameter twice. Give each its own name.");
+            return Err(PathError::NamedTwice);
         }
         names.push(name);
     }

@@ -22,6 +22,33 @@ const KINDS: [(&str, &str); 5] = [
     ("SERVER_ROOT_CA_CERTIFICATE", r#"{"certificate": ".."}"#),
 ];
 
+/// Why credentials cannot be used. The text names the file, and contains nothing of the secret.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AccessError {
+    #[error(
+        "{0} is no way to reach Kafka from here. There are {names}",
+        names = KINDS.map(|(name, _)| name).join(", ")
+    )]
+    UnknownKind(String),
+    #[error("{file}, the secret for {kind}, has no {field}. It holds JSON: {shape}")]
+    Missing {
+        file: String,
+        kind: String,
+        field: &'static str,
+        shape: &'static str,
+    },
+    /// Only the line: the text of the parser's error quotes the secret.
+    #[error("{file}, the secret for {kind}, is not JSON of texts (line {line}). Write {shape}")]
+    NotJson {
+        file: String,
+        kind: String,
+        line: usize,
+        shape: &'static str,
+    },
+    #[error("{0} would be a second login. Keep one")]
+    SecondLogin(String),
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Content {
@@ -76,30 +103,29 @@ pub(super) fn of_template(
 ///
 /// # Errors
 /// The file and what is wrong with it, without its contents.
-pub(super) fn read(access: &[(String, SecretCopy)]) -> Result<KafkaSecurity, String> {
+pub(super) fn read(access: &[(String, SecretCopy)]) -> Result<KafkaSecurity, AccessError> {
     let mut security = KafkaSecurity {
         tls: !access.is_empty(),
         ..KafkaSecurity::default()
     };
     for (kind, secret) in access {
-        let file = &secret.file;
         let Some((_, shape)) = KINDS.iter().find(|(name, _)| name == kind) else {
-            let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-            return Err(format!(
-                "{kind} is no way to reach Kafka from here. There are {}",
-                names.join(", ")
-            ));
+            return Err(AccessError::UnknownKind(kind.clone()));
         };
-        let misses = |what: &str| {
-            format!("{file}, the secret for {kind}, has no {what}. It holds JSON: {shape}")
+        let misses = |field| AccessError::Missing {
+            file: secret.file.clone(),
+            kind: kind.clone(),
+            field,
+            shape,
         };
-        let content: Content = strict_json::from_str(secret.text.reveal()).map_err(|error| {
-            format!(
-                "{file}, the secret for {kind}, is not JSON of texts (line {}). Write {shape}",
-                error.line()
-            )
-        })?;
-        let pem = |text: Option<String>, marker: &str, what: &str| {
+        let content: Content =
+            strict_json::from_str(secret.text.reveal()).map_err(|error| AccessError::NotJson {
+                file: secret.file.clone(),
+                kind: kind.clone(),
+                line: error.line(),
+                shape,
+            })?;
+        let pem = |text: Option<String>, marker: &str, what| {
             text.filter(|pem| pem.contains(marker))
                 .ok_or_else(|| misses(what))
         };
@@ -119,8 +145,8 @@ pub(super) fn read(access: &[(String, SecretCopy)]) -> Result<KafkaSecurity, Str
                     key_password: password.map(SecretText::new),
                 });
             }
-            _ if security.login.is_some() => {
-                return Err(format!("{kind} would be a second login. Keep one"));
+            login if security.login.is_some() => {
+                return Err(AccessError::SecondLogin(login.to_owned()));
             }
             login => {
                 let mechanism = match login {
@@ -144,7 +170,7 @@ pub(super) fn read(access: &[(String, SecretCopy)]) -> Result<KafkaSecurity, Str
 mod tests {
     use super::*;
 
-    fn one(kind: &str, text: &str) -> Result<KafkaSecurity, String> {
+    fn one(kind: &str, text: &str) -> Result<KafkaSecurity, AccessError> {
         read(&[(
             kind.to_owned(),
             SecretCopy {
@@ -205,6 +231,7 @@ mod tests {
             ("VIRTUAL_HOST", "{}", "is no way to reach Kafka"),
         ] {
             let wrong = one(kind, text).unwrap_err();
+            let wrong = wrong.to_string();
             assert!(wrong.contains(words) && !wrong.contains("hush"), "{wrong}");
         }
     }

@@ -48,7 +48,7 @@ pub(super) fn read(
     match broker_list(servers, &project.allow_remote) {
         Ok(()) => Some((servers.to_owned(), security)),
         Err(wrong) => {
-            reader.error_on(line, &wrong);
+            reader.error_on(line, &wrong.to_string());
             None
         }
     }

@@ -10,14 +10,15 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::queue::{AsyncEvent, AsyncQueue, MAX_EVENT};
+use super::error::EventStoreError;
+use super::queue::{AsyncEvent, AsyncQueue, MAX_EVENT, NotAccepted};
 use super::store::{Answered, EventChange};
 use crate::clock::now;
-use crate::destinations::Delivered;
+use crate::destinations::{Delivered, DestinationError};
 use crate::invocation::{Invoker, Rejected, Request, Response, error_text};
 use crate::lock::lock;
 use crate::observation::Repeats;
-use crate::supervision::panic_text;
+use crate::supervision::TaskError;
 use crate::waiting::{turned, until};
 use event_sources::Millis;
 use event_sources::asynchronous::{
@@ -25,12 +26,26 @@ use event_sources::asynchronous::{
     EventStage,
 };
 
+/// Why a record of an event is not delivered.
+#[derive(Debug, thiserror::Error)]
+enum DeliveryError {
+    /// The event cannot be read.
+    #[error(transparent)]
+    Store(#[from] EventStoreError),
+    /// The queue accepts nothing.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    /// The function accepts no event.
+    #[error(transparent)]
+    Function(#[from] NotAccepted),
+}
+
 /// The result of a task of the driver.
 enum TaskResult {
     Attempt(EventId, Result<Response, Rejected>),
     /// The event cannot be read from the store.
-    Unreadable(EventId, String),
-    Delivery(EventId, EventDestination, Result<Delivered, String>),
+    Unreadable(EventId, EventStoreError),
+    Delivery(EventId, EventDestination, Result<Delivered, DeliveryError>),
 }
 
 /// Processes accepted events. A clone that runs after a panic continues with the same events.
@@ -68,7 +83,7 @@ impl AsyncDriver {
         invoker: Invoker,
         mut shutdown: watch::Receiver<bool>,
         max_drain: Duration,
-    ) -> Result<(), String> {
+    ) -> Result<(), TaskError> {
         let mut arriving = self.arriving.lock().await;
         let mut run = Run {
             queue: self.queue.clone(),
@@ -88,7 +103,7 @@ impl AsyncDriver {
             tokio::select! {
                 Some(ended) = run.tasks.join_next() => match ended {
                     Ok(ended) => run.ended(ended),
-                    Err(error) => return Err(panic_text(error)),
+                    Err(error) => return Err(error.into()),
                 },
                 Some(input) = arriving.recv() => run.step(input),
                 () = until(wake.map(instant)) => run.step(AsyncInput::Tick),
@@ -201,8 +216,7 @@ impl Run {
                 let stored = queue.0.store.read(id).await?;
                 let settings = &queue.0.settings;
                 let EventDestination::Function(function) = &target else {
-                    let sent = settings.send(&target, &entry, &stored).await;
-                    return sent.map_err(|why| why.to_string());
+                    return Ok(settings.send(&target, &entry, &stored).await?);
                 };
                 let mut documents = settings.documents(&entry, &stored, MAX_EVENT).into_iter();
                 let payload = Bytes::from(documents.next().unwrap_or_default());
@@ -211,11 +225,8 @@ impl Run {
                     payload,
                     trace_id: entry.trace_id.clone(),
                 };
-                queue
-                    .accept(event)
-                    .await
-                    .map(|_| Delivered::default())
-                    .map_err(|why| why.to_string())
+                queue.accept(event).await?;
+                Ok(Delivered::default())
             };
             let sent = sent.await;
             TaskResult::Delivery(id, target, sent)
@@ -237,7 +248,7 @@ impl Run {
                 tracing::error!(
                     alarm = "event_unreadable",
                     event = id,
-                    why,
+                    %why,
                     "an event cannot be read"
                 );
                 AsyncInput::Finished(id, AttemptResult::NotBegun)

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use event_sources::asynchronous::{AcceptedEvent, AttemptResult, EventDestination, EventId};
 
-use super::Run;
+use super::{DeliveryError, Run};
 use crate::destinations::Delivered;
 use crate::invocation::{Outcome, Rejected, Response};
 use crate::sources::asynchronous::deliveries::describe;
@@ -17,7 +17,7 @@ impl Run {
         &mut self,
         id: EventId,
         target: &EventDestination,
-        sent: &Result<Delivered, String>,
+        sent: &Result<Delivered, DeliveryError>,
     ) {
         let Some(entry) = self.entry(id) else {
             return;
@@ -46,7 +46,8 @@ impl Run {
                 }
             }
             Err(why) => {
-                if let Some(times) = self.refused.failed(Instant::now(), target.clone(), why) {
+                let text = why.to_string();
+                if let Some(times) = self.refused.failed(Instant::now(), target.clone(), &text) {
                     tracing::error!(
                         alarm = "destination_refuses",
                         times,

@@ -37,7 +37,7 @@ pub(super) enum ConsumerEvent {
     Lost(Vec<Partition>),
     /// The result of a seek to this offset. Records from before the seek were sent before this
     /// event.
-    Sought(Partition, Offset, Result<(), String>),
+    Sought(Partition, Offset, KafkaResult<()>),
     CommitFailed(Vec<Partition>),
     /// The positions of these partitions are not in their logs, for this reason. Another consumer
     /// has to determine them once the records in memory are done.

@@ -38,7 +38,7 @@ use crate::sources::kafka::source::KafkaSource;
 use crate::sources::kafka::status::MappingProgress;
 use crate::sources::kafka::{encode, settings};
 use crate::sources::tuned::TunedSettings;
-use crate::supervision::panic_text;
+use crate::supervision::TaskError;
 use crate::waiting::{turned, until};
 
 /// Interval of status updates.
@@ -139,11 +139,9 @@ impl KafkaDriver {
                 // the consumer has a sender too: this channel stays open when the thread ends
                 Some(event) = events.recv() => self.handle_event(event),
                 ended = &mut polling => {
-                    let failed = |why: &str| ConsumerFailure::Other(why.to_owned());
-                    let ended = ended
-                        .unwrap_or_else(|_| Err(failed("its polling thread panicked")));
+                    let ended = ended.unwrap_or(Err(ConsumerFailure::PollingPanicked));
                     self.finish(patience).await;
-                    break Err(ended.err().unwrap_or_else(|| failed("its polling thread ended")));
+                    break Err(ended.err().unwrap_or(ConsumerFailure::PollingEnded));
                 }
                 Some(ended) = self.tasks.join_next() => if let Err(failure) = self.ended(ended) {
                     break Err(failure);
@@ -223,7 +221,7 @@ impl KafkaDriver {
                 self.delivered(partition, delivery, &result);
             }
             Ok(Completion::Move(requested, committed)) => self.moved(requested, committed),
-            Err(error) => return Err(ConsumerFailure::Other(panic_text(error))),
+            Err(error) => return Err(TaskError::from(error).into()),
         }
         Ok(())
     }

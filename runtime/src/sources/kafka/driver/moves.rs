@@ -6,7 +6,7 @@ use rdkafka::error::KafkaResult;
 
 use super::{Completion, KafkaDriver};
 use crate::sources::kafka::consumer::commit;
-use crate::sources::kafka::moves::{MoveTarget, PositionMove};
+use crate::sources::kafka::moves::{MoveError, MoveTarget, PositionMove};
 use crate::sources::kafka::poller::PollerCommand;
 use crate::sources::position::PositionAction;
 
@@ -14,12 +14,10 @@ impl KafkaDriver {
     /// Starts a move, or refuses it.
     pub(super) fn begin_move(&mut self, requested: PositionMove) {
         let Some(position) = self.machine.position(requested.partition) else {
-            let why = "the partition is not assigned to this host; move it at the host that has it";
-            return requested.respond(Err(why.to_owned()));
+            return requested.respond(Err(MoveError::NotAssigned));
         };
         if self.moving.contains_key(&requested.partition) {
-            let why = "another move of the partition is in progress";
-            return requested.respond(Err(why.to_owned()));
+            return requested.respond(Err(MoveError::InProgress));
         }
         let offset = match requested.target(position) {
             Ok(MoveTarget::Discard) => return self.skip(requested),
@@ -51,17 +49,11 @@ impl KafkaDriver {
     }
 
     /// Handles the result of a seek of the polling thread.
-    pub(super) fn sought(
-        &mut self,
-        partition: Partition,
-        offset: Offset,
-        result: Result<(), String>,
-    ) {
+    pub(super) fn sought(&mut self, partition: Partition, offset: Offset, result: KafkaResult<()>) {
         let requested = self.moving.remove(&partition);
         if let Err(why) = result {
             if let Some(requested) = requested {
-                let why = format!("the consumer cannot read from there: {why}");
-                requested.respond(Err(why));
+                requested.respond(Err(MoveError::Seek(why)));
             }
             return;
         }

@@ -23,7 +23,7 @@ use rdkafka::error::KafkaResult;
 use tokio::sync::mpsc::Sender;
 
 use crate::sources::kafka::consumer::ConsumerEvent;
-use crate::sources::kafka::reader::{self, partitions};
+use crate::sources::kafka::reader::{self, ReadError, partitions};
 use crate::sources::kafka::silent::SilentContext;
 use crate::sources::kafka::source::KafkaSource;
 use crate::sources::kafka::start_offsets::{self, PATIENCE, cluster, id};
@@ -87,14 +87,14 @@ impl GroupMonitor {
     /// Returns events for the driver. The consumer reports a cluster that does not respond.
     fn check(&mut self) -> Vec<ConsumerEvent> {
         let inspected = self.client().and_then(|client| {
-            let inspected = self.inspect(&client).map_err(|error| error.to_string())?;
+            let inspected = self.inspect(&client)?;
             self.client = Some(client);
             Ok(inspected)
         });
         let (events, unsettled) = inspected.unwrap_or_else(|error| {
             tracing::debug!(
                 mapping = self.source.mapping.id,
-                error,
+                %error,
                 "the group and its topics cannot be checked"
             );
             self.unassigned.reset();
@@ -136,14 +136,11 @@ impl GroupMonitor {
         Ok((events, unsettled))
     }
 
-    fn client(&mut self) -> Result<BaseConsumer<SilentContext>, String> {
-        match self.client.take() {
-            Some(client) => Ok(client),
-            None => Ok(reader::consumer(
-                &self.source.mapping,
-                &self.source.mapping.group,
-            )?),
-        }
+    fn client(&mut self) -> Result<BaseConsumer<SilentContext>, ReadError> {
+        self.client.take().map_or_else(
+            || reader::consumer(&self.source.mapping, &self.source.mapping.group),
+            Ok,
+        )
     }
 
     /// Topics that were recreated since they were read.

@@ -156,7 +156,6 @@ impl Poller<'_> {
             rdkafka::Offset::Offset(offset),
             SEEK,
         );
-        let sought = sought.map_err(|error| error.to_string());
         if sought.is_ok() {
             // a read error concerned the old position
             self.errors.revoked(partition, self.context);

@@ -133,7 +133,7 @@ impl Poller<'_> {
         if let Some((code, why)) = self.consumer.client().fatal_error() {
             return Err(match code {
                 RDKafkaErrorCode::FencedInstanceId => ConsumerFailure::Fenced,
-                code => ConsumerFailure::Other(format!("its consumer failed ({code}: {why})")),
+                code => ConsumerFailure::Fatal { code, why },
             });
         }
         if let Some(partition) = partition

@@ -12,6 +12,7 @@ use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use sam_template::model::KafkaMapping;
 
+use super::DirectMoveError;
 use crate::destinations::DestinationClient;
 use crate::sources::kafka::consumer::partition;
 use crate::sources::kafka::discards::{Discarded, FailureContext, failure_records};
@@ -19,6 +20,7 @@ use crate::sources::kafka::reader::{PATIENCE, consumer, read_as};
 use crate::sources::kafka::silent::SilentContext;
 use crate::sources::kafka::{encode, settings};
 use crate::sources::sqs::Sqs;
+use crate::supervision::TaskError;
 
 /// Time limit for the members of a stopped host to expire: longer than a session.
 const SESSION: Duration = Duration::from_secs(15);
@@ -32,7 +34,7 @@ pub fn seek(
     topic: &str,
     partition: i32,
     offset: i64,
-) -> Result<(), String> {
+) -> Result<(), DirectMoveError> {
     let consumer = consumer(mapping, &mapping.group)?;
     wait_until_empty(&consumer, &mapping.group)?;
     commit(&consumer, topic, partition, offset)
@@ -48,10 +50,10 @@ pub async fn skip(
     (function_arn, sqs): (String, Option<Sqs>),
     (topic, number): (String, i32),
     (committed, record): (i64, i64),
-) -> Result<String, String> {
+) -> Result<String, DirectMoveError> {
     let owned = mapping.clone();
     let topic_name = topic.clone();
-    let found = tokio::task::spawn_blocking(move || {
+    let found = tokio::task::spawn_blocking(move || -> Result<_, DirectMoveError> {
         let consumer = consumer(&owned, &owned.group)?;
         wait_until_empty(&consumer, &owned.group)?;
         match read_as(
@@ -64,26 +66,28 @@ pub async fn skip(
             Ok(found) => Ok(found.into_iter().next()),
             // operators skip records that cannot be read
             Err(_) if record == committed => Ok(None),
-            Err(why) => Err(why.to_string()),
+            Err(error) => Err(error.into()),
         }
     });
-    let found: Option<Found> = found.await.unwrap_or_else(|error| Err(error.to_string()))?;
+    let found: Option<Found> = found.await.map_err(TaskError::from)??;
     if let Some(next) = found
         .as_ref()
         .map(|found| found.offset)
         .filter(|next| *next != record)
     {
-        return Err(format!(
-            "the next record of {topic}-{number} is {next}, not {record}. Skip that one, or seek"
-        ));
+        return Err(DirectMoveError::NotNext {
+            topic,
+            partition: number,
+            next,
+            record,
+        });
     }
     let to = match (&found, &mapping.on_failure) {
         (Some(found), Some(destination)) => {
             let destination =
-                DestinationClient::new(destination, settings::cluster(mapping), sqs.as_ref())
-                    .map_err(|error| error.to_string())?;
+                DestinationClient::new(destination, settings::cluster(mapping), sqs.as_ref())?;
             let target = partition(&mapping.topics, &topic, number)
-                .ok_or_else(|| format!("the mapping does not read topic {topic}"))?;
+                .ok_or_else(|| DirectMoveError::OtherTopic(topic.clone()))?;
             let context = FailureContext {
                 mapping,
                 function_arn: &function_arn,
@@ -95,9 +99,7 @@ pub async fn skip(
     };
     let owned = mapping.clone();
     let committed = tokio::task::spawn_blocking(move || seek(&owned, &topic, number, record + 1));
-    committed
-        .await
-        .unwrap_or_else(|error| Err(error.to_string()))?;
+    committed.await.map_err(TaskError::from)??;
     Ok(to)
 }
 
@@ -133,7 +135,7 @@ async fn deliver(
     partition: Partition,
     destination: &DestinationClient,
     found: &Found,
-) -> Result<String, String> {
+) -> Result<String, DirectMoveError> {
     let mapping = context.mapping;
     let slice = Slice {
         partition,
@@ -151,9 +153,14 @@ async fn deliver(
         now: Timestamp::now(),
     };
     let records = failure_records(context, &discarded, destination.is_topic());
-    let delivered = destination.deliver(records).await.map_err(|why| {
-        format!("{destination} takes no failure records ({why}); nothing was skipped")
-    })?;
+    let delivered =
+        destination
+            .deliver(records)
+            .await
+            .map_err(|error| DirectMoveError::NotDelivered {
+                destination: destination.to_string(),
+                error: Box::new(error),
+            })?;
     Ok(match delivered.refused.first() {
         None => format!("its failure record is in {destination}"),
         Some(refused) => format!(
@@ -163,12 +170,18 @@ async fn deliver(
     })
 }
 
-fn wait_until_empty(consumer: &BaseConsumer<SilentContext>, group: &str) -> Result<(), String> {
+fn wait_until_empty(
+    consumer: &BaseConsumer<SilentContext>,
+    group: &str,
+) -> Result<(), DirectMoveError> {
     let until = Instant::now() + SESSION;
     loop {
         let groups = consumer
             .fetch_group_list(Some(group), PATIENCE)
-            .map_err(|error| format!("group {group}: {error}"))?;
+            .map_err(|error| DirectMoveError::Group {
+                group: group.to_owned(),
+                error,
+            })?;
         let members: usize = groups
             .groups()
             .iter()
@@ -178,10 +191,10 @@ fn wait_until_empty(consumer: &BaseConsumer<SilentContext>, group: &str) -> Resu
             return Ok(());
         }
         if Instant::now() >= until {
-            return Err(format!(
-                "group {group} has {members} members: a host reads with it. Name its control \
-                 address (--control, or control in usher.toml), or stop it first"
-            ));
+            return Err(DirectMoveError::HasMembers {
+                group: group.to_owned(),
+                members,
+            });
         }
         std::thread::sleep(Duration::from_millis(500));
     }
@@ -192,11 +205,14 @@ fn commit(
     topic: &str,
     partition: i32,
     offset: i64,
-) -> Result<(), String> {
+) -> Result<(), DirectMoveError> {
     let mut list = TopicPartitionList::new();
     let added = list.add_partition_offset(topic, partition, Offset::Offset(offset));
     let committed = added.and_then(|()| consumer.commit(&list, CommitMode::Sync));
-    committed.map_err(|error| {
-        format!("the brokers reject the offset {offset} of {topic}-{partition}: {error}")
+    committed.map_err(|error| DirectMoveError::Rejected {
+        topic: topic.to_owned(),
+        partition,
+        offset,
+        error,
     })
 }

@@ -4,17 +4,18 @@
 //! move if no host runs.
 
 mod direct;
+mod error;
 
 use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use sam_template::model::KafkaMapping;
 use serde::Serialize;
 
 use super::reader::{
-    FIRST_RECORD, PATIENCE, by_partition, consumer, first_record, partitions, watermarks,
+    FIRST_RECORD, PATIENCE, ReadError, by_partition, consumer, first_record, partitions, watermarks,
 };
 pub use direct::{seek, skip};
+pub use error::{DirectMoveError, LookupError, OffsetError};
 
 /// Position of a group in one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,15 +63,15 @@ impl GroupPosition {
     ///
     /// # Errors
     /// The offset is outside of the log, or the group has never read the partition.
-    pub fn seek(&self, to: i64) -> Result<i64, String> {
+    pub fn seek(&self, to: i64) -> Result<i64, OffsetError> {
         self.read_before()?;
         if !(self.start..=self.end).contains(&to) {
-            return Err(format!(
-                "{} has the offsets {} to {}, not {to}",
-                self.name(),
-                self.start,
-                self.end
-            ));
+            return Err(OffsetError::OutsideLog {
+                partition: self.name(),
+                start: self.start,
+                end: self.end,
+                to,
+            });
         }
         Ok(to)
     }
@@ -81,32 +82,28 @@ impl GroupPosition {
     /// # Errors
     /// The group has passed the record, the log ends before it, or the group has never read the
     /// partition.
-    pub fn skip(&self, record: i64) -> Result<i64, String> {
+    pub fn skip(&self, record: i64) -> Result<i64, OffsetError> {
         let committed = self.read_before()?.max(self.start);
         if record < committed {
-            return Err(format!(
-                "the group has passed {record} of {} already: it is at {committed}",
-                self.name()
-            ));
+            return Err(OffsetError::Passed {
+                partition: self.name(),
+                record,
+                committed,
+            });
         }
         if record >= self.end {
-            return Err(format!(
-                "{} has no record {record} yet: it ends at {}",
-                self.name(),
-                self.end
-            ));
+            return Err(OffsetError::NotWritten {
+                partition: self.name(),
+                record,
+                end: self.end,
+            });
         }
         Ok(record + 1)
     }
 
-    fn read_before(&self) -> Result<i64, String> {
-        self.committed.ok_or_else(|| {
-            format!(
-                "the group has never read {}; StartingPosition determines where it begins. Start \
-                 the mapping once",
-                self.name()
-            )
-        })
+    fn read_before(&self) -> Result<i64, OffsetError> {
+        self.committed
+            .ok_or_else(|| OffsetError::NeverRead(self.name()))
     }
 }
 
@@ -114,8 +111,11 @@ impl GroupPosition {
 ///
 /// # Errors
 /// The cluster does not respond, or does not have a topic.
-pub fn group_positions(mapping: &KafkaMapping) -> Result<Vec<GroupPosition>, String> {
-    let failed = |error: KafkaError| format!("Kafka at {}: {error}", mapping.bootstrap_servers);
+pub fn group_positions(mapping: &KafkaMapping) -> Result<Vec<GroupPosition>, LookupError> {
+    let failed = |error| LookupError::Brokers {
+        servers: mapping.bootstrap_servers.clone(),
+        error,
+    };
     let consumer = consumer(mapping, &mapping.group)?;
     let mut list = TopicPartitionList::new();
     for topic in &mapping.topics {
@@ -124,10 +124,10 @@ pub fn group_positions(mapping: &KafkaMapping) -> Result<Vec<GroupPosition>, Str
             list.add_partition(topic, partition);
         }
         if list.count() == before {
-            return Err(format!(
-                "Kafka at {} has no topic {topic}",
-                mapping.bootstrap_servers
-            ));
+            return Err(LookupError::NoTopic {
+                servers: mapping.bootstrap_servers.clone(),
+                topic: topic.clone(),
+            });
         }
     }
     let committed = consumer.committed_offsets(list, PATIENCE).map_err(failed)?;
@@ -156,15 +156,16 @@ pub fn lag(mapping: &KafkaMapping, position: &GroupPosition) -> Option<i64> {
     if lag == 0 {
         return Some(0);
     }
-    let next = consumer(mapping, &mapping.group).and_then(|consumer| {
+    let next = || -> Result<Option<i64>, ReadError> {
+        let consumer = consumer(mapping, &mapping.group)?;
         first_record(
             &consumer,
             (&position.topic, position.partition),
             position.end - lag,
             FIRST_RECORD,
         )
-    });
-    match next {
+    };
+    match next() {
         Ok(next) => Some(next.map_or(0, |next| (position.end - next).max(0))),
         Err(why) => {
             tracing::debug!(%why, "the lag may count transaction markers");
@@ -181,14 +182,17 @@ pub fn resolve(
     mapping: &KafkaMapping,
     position: &GroupPosition,
     target: SeekTarget,
-) -> Result<i64, String> {
+) -> Result<i64, LookupError> {
     let at = match target {
         SeekTarget::Beginning => return Ok(position.start),
         SeekTarget::End => return Ok(position.end),
         SeekTarget::Offset(offset) => return Ok(offset),
         SeekTarget::Time(at) => at,
     };
-    let failed = |error: KafkaError| format!("Kafka at {}: {error}", mapping.bootstrap_servers);
+    let failed = |error| LookupError::Brokers {
+        servers: mapping.bootstrap_servers.clone(),
+        error,
+    };
     let consumer = consumer(mapping, &mapping.group)?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(&position.topic, position.partition, Offset::Offset(at))
@@ -220,26 +224,50 @@ mod tests {
             [Some(10), Some(12), Some(20)]
         );
         for outside in [-1, 9, 21] {
-            assert!(at.seek(outside).unwrap_err().contains("10 to 20"));
+            assert!(
+                at.seek(outside)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("10 to 20")
+            );
         }
     }
 
     #[test]
     fn a_never_read_partition_is_refused() {
         let never = position(None);
-        assert!(never.seek(10).unwrap_err().contains("StartingPosition"));
-        assert!(never.skip(10).unwrap_err().contains("never read orders-3"));
+        assert!(
+            never
+                .seek(10)
+                .unwrap_err()
+                .to_string()
+                .contains("StartingPosition")
+        );
+        assert!(
+            never
+                .skip(10)
+                .unwrap_err()
+                .to_string()
+                .contains("never read orders-3")
+        );
         assert_eq!(never.lag(), None);
     }
 
     #[test]
     fn a_skip_passes_one_unread_record() {
         assert_eq!(position(Some(12)).skip(12), Ok(13));
-        assert!(position(Some(12)).skip(11).unwrap_err().contains("already"));
+        assert!(
+            position(Some(12))
+                .skip(11)
+                .unwrap_err()
+                .to_string()
+                .contains("already")
+        );
         assert!(
             position(Some(12))
                 .skip(20)
                 .unwrap_err()
+                .to_string()
                 .contains("ends at 20")
         );
         // the records up to 10 were deleted before they were read

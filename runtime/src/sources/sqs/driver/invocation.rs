@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_sources::InvocationId;
 use event_sources::queue::{MessageKey, QueueBatchResult, failed_messages};
+use event_sources::{InvocationId, ResponseError};
 use tokio::sync::Notify;
 
 use super::{SqsDriver, TaskResult};
@@ -91,7 +91,11 @@ impl SqsDriver {
     }
 
     /// The messages of the batch that the answer names as failed.
-    fn failed(&self, batch: &[MessageKey], answer: &[u8]) -> Result<Vec<MessageKey>, String> {
+    fn failed(
+        &self,
+        batch: &[MessageKey],
+        answer: &[u8],
+    ) -> Result<Vec<MessageKey>, ResponseError> {
         let ids: Vec<(&str, MessageKey)> = batch
             .iter()
             .filter_map(|key| Some((self.held.get(key)?.id.as_str(), *key)))

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::invocation::{Rejected, Response, error_text};
 use crate::observation::Repeats;
 use crate::sources::tuned::TunedSettings;
-use crate::supervision::panic_text;
+use crate::supervision::TaskError;
 use crate::waiting::{turned, until};
 use event_sources::InvocationId;
 use event_sources::health::SourceWatch;
@@ -93,7 +93,7 @@ impl SqsDriver {
     ///
     /// # Errors
     /// A task panicked.
-    pub(super) async fn run(mut self, mut tuned: TunedSettings) -> Result<(), String> {
+    pub(super) async fn run(mut self, mut tuned: TunedSettings) -> Result<(), TaskError> {
         let mut shutdown = self.stopping.clone();
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(QueueInput::Tick);
@@ -105,7 +105,7 @@ impl SqsDriver {
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(ended) => self.ended(ended),
                     // the queue delivers the messages again
-                    Err(error) => return Err(panic_text(error)),
+                    Err(error) => return Err(error.into()),
                 },
                 Some(id) = self.begun.recv() => self.step(QueueInput::Begun(id)),
                 Ok(()) = tuned.changed() => {
@@ -269,7 +269,7 @@ impl SqsDriver {
                     if received == Err(SqsError::NoQueue)
                         && let Err(why) = queues::ensure(sqs, queues).await
                     {
-                        received = Err(SqsError::Other(why));
+                        received = Err(SqsError::Other(why.to_string()));
                     }
                     TaskResult::Receive(id, received)
                 });
