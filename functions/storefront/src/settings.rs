@@ -4,11 +4,15 @@
 use std::time::Duration;
 
 use shared::cache::CacheSettings;
-use shared::config::{Problems, Reader, Secret, Url};
+use shared::config::{Execution, Problems, Reader, Secret, Url};
 use shared::message::CallInstance;
 use shared::naming::Names;
 use shared::sale::Windows;
 use shared::telemetry::traces::TraceSettings;
+
+/// Requests of one process that share a connection to Postgres, beyond `DB_CONNECTIONS`. Most
+/// requests need none, or hold one for milliseconds; an order is reserved and published without it.
+const REQUESTS_PER_CONNECTION: u32 = 4;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
@@ -92,11 +96,12 @@ impl Settings {
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         reader.finish(|| {
             let names = reader.names();
+            let execution = Execution::read(reader);
             Self {
                 redis: reader.redis_url("REDIS_GATE_URL"),
                 cache: CacheSettings::read(reader),
                 database: reader.postgres_url("DATABASE_URL"),
-                connections: reader.integer_or("DB_CONNECTIONS", 1..=100, 2),
+                connections: execution.connections(reader, REQUESTS_PER_CONNECTION),
                 brokers: reader.brokers("KAFKA_BROKERS"),
                 security: security(reader),
                 topic: names.topic(&reader.text_or("ORDERS_TOPIC", "order-create")),
@@ -109,7 +114,7 @@ impl Settings {
                 ),
                 webhook_tolerance: reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300),
                 waiting: waiting(reader),
-                calls: calls(reader, &names),
+                calls: calls(reader, &names, execution),
                 traces: TraceSettings::read(reader, "storefront"),
                 names,
             }
@@ -153,12 +158,12 @@ fn waiting(reader: &Reader) -> WaitSettings {
     }
 }
 
-fn calls(reader: &Reader, names: &Names) -> CallSettings {
+fn calls(reader: &Reader, names: &Names, execution: Execution) -> CallSettings {
     CallSettings {
         enabled: reader.switch_or("API_CALLS_ENABLED", false),
         topic: names.topic(&reader.text_or("API_CALLS_TOPIC", "api-call")),
         queue: reader.integer_or("API_CALL_QUEUE", 1..=1_000_000, 10_000),
-        flush: reader.milliseconds_or("API_CALL_FLUSH_MS", 0..=5_000, 0),
+        flush: execution.flush(reader.milliseconds_or("API_CALL_FLUSH_MS", 0..=5_000, 0)),
         instance: reader
             .optional_text("AWS_LAMBDA_LOG_STREAM_NAME")
             .and_then(|name| CallInstance::new(name).ok()),

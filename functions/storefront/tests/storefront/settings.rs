@@ -30,6 +30,27 @@ fn everything_that_is_wrong_is_named_at_once() {
     }
 }
 
+#[test]
+fn a_process_of_many_requests_waits_for_no_delivery() {
+    let read = |concurrency| {
+        let vars = [
+            ("ENV_PREFIX", "demo"),
+            ("REDIS_GATE_URL", "redis://127.0.0.1:1"),
+            ("REDIS_CACHE_URL", "redis://127.0.0.1:1"),
+            ("DATABASE_URL", "postgres://127.0.0.1/usher"),
+            ("KAFKA_BROKERS", "127.0.0.1:1"),
+            ("PAYMENT_WEBHOOK_SECRET", "sixteen bytes or more"),
+            ("API_CALL_FLUSH_MS", "100"),
+            ("DB_CONNECTIONS", "2"),
+            ("AWS_LAMBDA_MAX_CONCURRENCY", concurrency),
+        ];
+        let settings = Settings::read(&Reader::new(vars)).expect("valid");
+        (settings.calls.flush.as_millis(), settings.connections)
+    };
+    assert_eq!(read("1"), (100, 2), "the process may be frozen");
+    assert_eq!(read("64"), (0, 18));
+}
+
 /// Without a reader of changes a long cache would serve stale programs.
 #[test]
 fn a_process_that_hears_of_no_change_may_not_remember_for_long() {
