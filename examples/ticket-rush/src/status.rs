@@ -81,4 +81,11 @@ impl HostStatus {
         let instances = self.functions.iter().flat_map(|f| &f.instances);
         instances.filter_map(|i| i.pid)
     }
+
+    /// Process ids of the instances of a function.
+    pub fn processes_of(&self, function: &str) -> impl Iterator<Item = u32> + '_ {
+        let named = self.functions.iter().find(|f| f.function == function);
+        let instances = named.into_iter().flat_map(|f| &f.instances);
+        instances.filter_map(|i| i.pid)
+    }
 }

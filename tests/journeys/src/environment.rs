@@ -91,6 +91,7 @@ impl TestEnvironment {
             prefix,
             servers,
             checkout,
+            template: None,
         };
         let db = testkit::postgres::pool(&environment.prefix);
         let client_log = ClientLog::create(&folder.path().join("log"))?;
