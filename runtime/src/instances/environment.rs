@@ -103,6 +103,7 @@ mod tests {
             timeout: Duration::from_secs(3),
             memory_mb: 256,
             concurrency: None,
+            managed: None,
             environment: [
                 ("TABLE".to_owned(), "orders".to_owned()),
                 ("AWS_SECRET_ACCESS_KEY".to_owned(), "real".to_owned()),

@@ -8,6 +8,7 @@
 
 mod clusters;
 mod env_vars;
+mod functions;
 mod overrides;
 mod safety;
 mod samconfig;
@@ -25,6 +26,7 @@ use crate::model::location::{is_account, is_region};
 use crate::model::{Application, Diagnostic, KeySource, Location};
 
 pub use clusters::{LocalCluster, SecretCopy};
+pub use functions::LocalFunction;
 pub use safety::{broker_list, is_this_machine, remote_hosts};
 pub use servers::{LocalServer, local_servers};
 pub use setting_changes::{HOST, SettingChange, setting_changes};
@@ -75,6 +77,8 @@ pub struct Project {
     /// `[schedules]`: expressions that replace the template's, by schedule. Only here may a rate be
     /// in seconds.
     pub schedules: BTreeMap<String, String>,
+    /// `[functions]`: how functions run on this machine, by logical id.
+    pub functions: BTreeMap<String, LocalFunction>,
     /// `allow_remote`: other machines that may be contacted.
     pub allow_remote: BTreeSet<String>,
     /// `--env-vars`: values of declared variables, by function; `Parameters` is for all functions.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::{Project, SETTINGS, SourcedValue, clusters, read_toml, setting_changes};
+use super::{Project, SETTINGS, SourcedValue, clusters, functions, read_toml, setting_changes};
 use crate::document::{Kind, Node, Problems, Reader};
 use crate::model::KeySource;
 
 const KNOWN: &str = "control settings stack region account profile concurrency http jwks \
-    parameters kafka endpoints resolve secrets schedules allow_remote";
+    parameters kafka endpoints resolve secrets schedules functions allow_remote";
 
 /// Reads the file if it exists.
 pub(super) fn read(file: &Path, project: &mut Project) -> Problems {
@@ -69,6 +69,7 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &Problems) 
         project.redis = given(&endpoints, "redis");
     }
     schedules(&reader, project);
+    project.functions = functions::read(&reader);
     resolve(&reader, folder, project);
 }
 

@@ -74,6 +74,7 @@ pub(super) fn function(id: &str) -> Function {
         timeout: TIMEOUT,
         memory_mb: 128,
         concurrency: None,
+        managed: None,
         environment: BTreeMap::new(),
         logging: Logging::default(),
     }
