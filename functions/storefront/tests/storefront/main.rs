@@ -3,6 +3,7 @@
 mod api_calls;
 mod catching_up;
 mod changes;
+mod classes;
 mod create;
 mod emission;
 mod gaps;
