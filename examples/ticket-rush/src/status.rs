@@ -22,6 +22,8 @@ pub struct FunctionStatus {
     pub invocations: u64,
     /// Failed invocations.
     pub errors: u64,
+    /// Invocations refused at the concurrency limit.
+    pub throttles: u64,
     /// Its processes.
     pub instances: Vec<InstanceStatus>,
 }
