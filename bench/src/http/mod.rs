@@ -18,11 +18,9 @@ use crate::cpu::Reading;
 use crate::environment::BenchEnvironment;
 use crate::figures::{compared, group, heading};
 use crate::resources::{Connections, ports, pss_bytes};
-use model::Model;
+use model::{FUNCTION, Model};
 use rush::{Responses, buyers, rush};
 
-/// The function that takes orders.
-const FUNCTION: &str = "Storefront";
 const WARM_UP: Duration = Duration::from_secs(2);
 const ORDER: [Model; 4] = [
     Model::Classic,

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use journeys::{Settings, TestEnvironment, until};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use ticket_rush::api::{Answer, ApiClient, Buyer, PlacedOrder, SeatSelection};
+use ticket_rush::application::ManagedFunction;
 use ticket_rush::host::StatusClient;
 use ticket_rush::status::FunctionStatus;
 use tokio::task::JoinSet;
@@ -192,6 +193,21 @@ async fn throttles(status: &StatusClient, class: Class) -> Result<u64> {
 
 #[tokio::test]
 async fn every_class_is_answered_while_another_is_occupied() -> Result<()> {
+    each_class_occupied(Vec::new()).await
+}
+
+#[tokio::test]
+async fn classes_stay_apart_where_a_process_serves_many_requests() -> Result<()> {
+    let managed = Class::ALL.map(|class| ManagedFunction {
+        function: class.function(),
+        max_concurrency: 2,
+        instances: 1,
+    });
+    each_class_occupied(managed.to_vec()).await
+}
+
+/// Every class takes two requests at a time. `managed`: functions with one process for both.
+async fn each_class_occupied(managed: Vec<ManagedFunction>) -> Result<()> {
     let parameters = [
         ("StorefrontConcurrency", "2"),
         ("StorefrontLookupsConcurrency", "2"),
@@ -205,6 +221,7 @@ async fn every_class_is_answered_while_another_is_occupied() -> Result<()> {
     let parameters = parameters.map(|(name, value)| (name, value.to_owned()));
     let env = TestEnvironment::with(Settings {
         parameters: parameters.to_vec(),
+        managed: Some(managed),
         ..Settings::default()
     })
     .await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use journeys::{Settings, TestEnvironment, until};
 use ticket_rush::api::SeatSelection;
+use ticket_rush::application::ManagedFunction;
 
 /// Number of waiting buyers, and of orders that storefront takes at a time.
 const WAITING: usize = 4;
@@ -13,6 +14,21 @@ const NO_ORDER: &str = "4611686018427387905";
 
 #[tokio::test]
 async fn waiting_buyers_leave_concurrency_for_orders() -> Result<()> {
+    one_of_four_waits(Vec::new()).await
+}
+
+/// All four requests are at the same time in the one process.
+#[tokio::test]
+async fn waiting_buyers_share_their_process_with_orders() -> Result<()> {
+    let storefront = ManagedFunction {
+        function: "Storefront",
+        max_concurrency: WAITING as u32,
+        instances: 1,
+    };
+    one_of_four_waits(vec![storefront]).await
+}
+
+async fn one_of_four_waits(managed: Vec<ManagedFunction>) -> Result<()> {
     // No order is stored, so every wait lasts for its whole time.
     let parameters = vec![
         ("StorefrontConcurrency", WAITING.to_string()),
@@ -20,6 +36,7 @@ async fn waiting_buyers_leave_concurrency_for_orders() -> Result<()> {
     ];
     let env = TestEnvironment::with(Settings {
         parameters,
+        managed: Some(managed),
         ..Settings::default()
     })
     .await?;
