@@ -23,6 +23,9 @@ use sam_template::model::Application;
 /// Instances of a function at most, where neither the template nor usher.toml sets a limit.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 16;
 
+/// Name of the component that applies deadlines and other times of all processes.
+const TICKER: &str = "function timers";
+
 /// Limits of the pool.
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
@@ -96,13 +99,14 @@ impl Pool {
                 function: function.clone(),
             })
         });
+        let ticker = options.parts.component(TICKER);
         let settings = MachineSettings {
             processes: options.processes,
             idle: options.idle,
             freeze: options.faults.freeze,
         };
         Arc::new(Self {
-            driver: Driver::new(settings, runners.collect(), options.open_files),
+            driver: Driver::new(settings, runners.collect(), options.open_files, ticker),
             drain: options.drain,
             faults: options.faults,
             received: AtomicU64::new(0),
