@@ -29,7 +29,7 @@ const TICKER: &str = "function timers";
 /// Limits of the pool.
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
-    /// Instances at most of a function without `ReservedConcurrentExecutions`.
+    /// Instances at most of a function without a limit of its own.
     pub default_concurrency: usize,
     /// An instance idle for so long is stopped.
     pub idle: Duration,
@@ -88,11 +88,13 @@ impl Pool {
             let executable = executables.get(&function.id)?.clone();
             let part = options.parts.component(format!("function {}", function.id));
             part.started(Instant::now());
-            let reserved = function.concurrency.map(|limit| limit as usize);
+            let limit = function.max_instances().map(|limit| limit as usize);
             Some(Runner {
                 executable,
-                limit: reserved.unwrap_or(options.default_concurrency),
-                log: options.logs.of(&function.id, &function.logging),
+                limit: limit.unwrap_or(options.default_concurrency),
+                log: options
+                    .logs
+                    .of(&function.id, &function.logging, function.initialization()),
                 observer: options.observations.of(&function.id),
                 part,
                 freed: Notify::new(),

@@ -32,7 +32,7 @@ use sam_template::model::Function;
 
 use self::invocations::PendingInvocation;
 
-pub(super) use instance::Instance;
+pub(super) use instance::{Completion, Instance};
 pub(super) use invocations::Assignment;
 
 /// A function with all that its processes use.
