@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -94,9 +95,11 @@ impl Tuner {
                 (log.set)(text)?;
             }
             (Setting::Concurrency, SettingValue::Number(limit)) => {
-                if let Some(limit) = std::num::NonZeroUsize::new(*limit as usize) {
+                let events = next.max_invocations(&change.target) as usize;
+                let limits = NonZeroUsize::new(*limit as usize).zip(NonZeroUsize::new(events));
+                if let Some((limit, events)) = limits {
                     self.pool.set_limit(&change.target, limit);
-                    self.events.limit(&change.target, limit);
+                    self.events.limit(&change.target, events);
                 }
             }
             _ => {}

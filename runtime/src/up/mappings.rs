@@ -32,9 +32,8 @@ impl MappingStarter<'_> {
     /// Invocations of a function at one time at most.
     fn concurrency(&self, function: &str) -> usize {
         let function = self.app.functions.get(function);
-        let reserved = function.and_then(|function| function.concurrency);
         let default = self.options.pool.default_concurrency;
-        reserved.map_or(default, |limit| limit as usize)
+        function.map_or(default, |function| function.max_invocations(default))
     }
 
     /// Starts every enabled mapping.
