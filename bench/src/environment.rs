@@ -23,7 +23,8 @@ pub(crate) struct BenchEnvironment {
     pub api: ApiClient,
     pub db: PgPool,
     keys: Keys,
-    folder: PathBuf,
+    /// Folder of the run's files.
+    pub folder: PathBuf,
 }
 
 impl BenchEnvironment {
@@ -43,6 +44,7 @@ impl BenchEnvironment {
             servers: Servers::from_env(),
             prefix,
             checkout,
+            template: None,
         };
         let keys = prepare(&environment, |_| ()).await?;
         let db = Self::database(&environment)?;

@@ -13,6 +13,22 @@ pub(crate) fn figure(name: &str, value: f64, unit: &str) {
     println!("  {name:<44} {value:>12.digits$} {unit}");
 }
 
+/// Prints the names of the columns of [`compared`] figures.
+pub(crate) fn heading(columns: &[&str]) {
+    let columns: Vec<String> = columns.iter().map(|name| format!(" {name:>12}")).collect();
+    println!("  {:<44}{}", "", columns.concat());
+}
+
+/// Prints one figure of several runs, a column each.
+pub(crate) fn compared(name: &str, values: &[f64], unit: &str) {
+    let column = |value: &f64| {
+        let digits = if value.abs() >= 100.0 { 0 } else { 2 };
+        format!(" {value:>12.digits$}")
+    };
+    let columns: Vec<String> = values.iter().map(column).collect();
+    println!("  {name:<44}{} {unit}", columns.concat());
+}
+
 /// Describes the machine, on which every figure depends.
 pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);

@@ -3,7 +3,7 @@
 //!
 //! | file | measures |
 //! |---|---|
-//! | `http` | orders accepted over HTTP: reserved in Redis and acknowledged by Kafka |
+//! | `http` | orders accepted over HTTP by the storefront, one request in a process and many |
 //! | `create` | orders stored from a preloaded topic, by order-create under `usher` and by `bare` |
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
 //! | `isolation` | a function beside one that hangs, crashes in a loop or floods its log |
@@ -12,7 +12,7 @@
 //! | `filling` | a gate that lost its state, filled from Postgres |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `throughput` | the rate at which a host handles a topic |
-//! | `cpu` | CPU seconds of processes, from /proc |
+//! | `cpu`, `resources` | CPU seconds, memory and connections of processes, from /proc |
 //!
 //! Figures of different runs differ by a factor of 1.4 and more on a busy machine: compare within
 //! one run.
@@ -29,6 +29,7 @@ mod filling;
 mod http;
 mod isolation;
 mod preload;
+mod resources;
 mod throughput;
 
 use std::process::ExitCode;
@@ -43,10 +44,10 @@ struct Cli {
     /// What to measure.
     #[arg(value_enum, default_value = "all")]
     what: What,
-    /// Seconds of the HTTP run.
+    /// Seconds of each of the four HTTP runs; 3 for a short look.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Clients of the HTTP run.
+    /// Clients of each HTTP run.
     #[arg(long, default_value_t = 24)]
     clients: usize,
     /// Orders in the preloaded topic.

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::sources;
-use sam_template::model::Application;
+use sam_template::model::{Application, Function};
 
 /// Descriptors of the host for one process of a function: two pipes, a listener, connections, some
 /// spare.
@@ -28,18 +28,22 @@ pub(crate) struct Needs {
     pub(crate) processes: u64,
     /// Files of all sources together.
     sources: u64,
+    /// Connections of processes that take several events at a time, beyond one for each process.
+    further_calls: u64,
 }
 
 impl Needs {
-    /// `default_concurrency`: processes of a function without reserved concurrency.
+    /// `default_concurrency`: processes of a function without a limit of its own.
     pub(crate) fn of(app: &Application, default_concurrency: usize) -> Self {
-        let processes =
-            |reserved: Option<u32>| reserved.map_or(default_concurrency as u64, u64::from);
+        let processes = |function: &Function| {
+            let own = function.max_instances();
+            own.map_or(default_concurrency as u64, u64::from)
+        };
+        let functions = app.functions.values();
         Self {
-            processes: app
-                .functions
-                .values()
-                .map(|function| processes(function.concurrency))
+            processes: functions.clone().map(processes).sum(),
+            further_calls: functions
+                .map(|function| processes(function) * u64::from(function.per_instance() - 1))
                 .sum(),
             sources: sources::planned(app)
                 .iter()
@@ -53,9 +57,14 @@ impl Needs {
         OWN + self.sources
     }
 
+    /// Descriptors for all processes.
+    fn of_processes(&self) -> u64 {
+        self.processes * PER_PROCESS + self.further_calls
+    }
+
     /// The limit that is enough for every process, and for as many connections, 256 at least.
     pub(crate) fn sufficient_limit(&self) -> u64 {
-        let processes = self.processes * PER_PROCESS;
+        let processes = self.of_processes();
         // connections get at least a quarter
         let connections = self
             .processes
@@ -84,14 +93,18 @@ pub(crate) fn plan(limit: u64, needs: &Needs) -> DescriptorPlan {
     let limit = limit.min(MAX_LIMIT);
     let rest = limit.saturating_sub(needs.own()).max(16);
     let connections = rest
-        .saturating_sub(needs.processes * PER_PROCESS)
+        .saturating_sub(needs.of_processes())
         .clamp((rest / 4).min(MAX_CONNECTIONS), MAX_CONNECTIONS);
     let control = (connections / 4).clamp(2, 32);
+    let for_processes = rest - connections;
+    let processes = (for_processes * needs.processes)
+        .checked_div(needs.of_processes())
+        .unwrap_or(for_processes / PER_PROCESS);
     DescriptorPlan {
         limit,
         connections: (connections - control) as usize,
         control: control as usize,
-        processes: ((rest - connections) / PER_PROCESS).max(1) as usize,
+        processes: processes.max(1) as usize,
     }
 }
 
@@ -164,22 +177,26 @@ pub(crate) fn is_shortage(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    fn needs(processes: u64) -> Needs {
+    fn needs(processes: u64, further_calls: u64) -> Needs {
         Needs {
             processes,
             sources: 56,
+            further_calls,
         }
     }
 
     #[test]
     fn the_plan_stays_below_the_limit() {
         for limit in [64, 128, 256, 1024, 4096, 20_000, 1 << 20, u64::MAX] {
-            for processes in [1, 16, 130, 2_000] {
-                let plan = plan(limit, &needs(processes));
-                let parts =
-                    (plan.connections + plan.control) as u64 + plan.processes as u64 * PER_PROCESS;
+            for (processes, calls) in [(1, 0), (16, 0), (130, 0), (2_000, 0), (8, 504)] {
+                let needs = needs(processes, calls);
+                let plan = plan(limit, &needs);
+                let one = needs.of_processes() / processes;
+                // one process is always allowed
+                let of_processes = (plan.processes as u64 - 1) * one + PER_PROCESS;
+                let parts = (plan.connections + plan.control) as u64 + of_processes;
                 assert!(
-                    parts + needs(processes).own() <= plan.limit.max(144 + OWN),
+                    parts + needs.own() <= plan.limit.max(144 + OWN),
                     "{limit} {processes} {plan:?}"
                 );
                 assert!(
@@ -198,7 +215,11 @@ mod tests {
     fn the_sufficient_limit_is_sufficient() {
         for sources in [0, 56, 552] {
             for processes in 1..10_000 {
-                let needs = Needs { processes, sources };
+                let needs = Needs {
+                    processes,
+                    sources,
+                    further_calls: processes * (processes % 3),
+                };
                 let plan = plan(needs.sufficient_limit(), &needs);
                 assert!(
                     plan.processes as u64 >= processes && plan.connections + plan.control >= 256,

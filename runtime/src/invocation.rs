@@ -128,6 +128,8 @@ pub struct ConcurrencyLimit {
     pub function: String,
     /// Processes of it at one time at most.
     pub limit: usize,
+    /// Invocations that each of them takes at one time.
+    pub per_instance: usize,
     /// The limit is `ReservedConcurrentExecutions` of the template; else of usher.toml, a setting
     /// or the default.
     pub reserved: bool,
@@ -139,14 +141,26 @@ impl fmt::Display for ConcurrencyLimit {
         let Self {
             function,
             limit,
+            per_instance,
             reserved,
         } = self;
         let instances = if *limit == 1 { "instance" } else { "instances" };
         match (limit, reserved) {
-            (0, _) => write!(
+            (0, true) => write!(
                 f,
                 "{function} may not run: its ReservedConcurrentExecutions is 0. Raise it, or take \
                  it away"
+            ),
+            (0, false) => write!(
+                f,
+                "{function} may not run: its MaxExecutionEnvironments is 0. Raise it, or take it \
+                 away"
+            ),
+            _ if *per_instance > 1 => write!(
+                f,
+                "{function} is at its limit of {limit} {instances} with {per_instance} \
+                 invocations each. Raise it with usher set {function} concurrency=N, or by \
+                 instances and max-concurrency under [functions.{function}] in usher.toml"
             ),
             (_, true) => write!(
                 f,

@@ -26,6 +26,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(45);
 pub struct Environment {
     /// Checkout and programs.
     pub checkout: Checkout,
+    /// Another template than the checkout's; its folder holds the `usher.toml` that is read.
+    pub template: Option<PathBuf>,
     /// Environment prefix.
     pub prefix: String,
     /// Servers.
@@ -67,8 +69,11 @@ impl Environment {
             .args(arguments)
             .stdin(Stdio::null())
             .args(["--sqs-endpoint", &servers.sqs_endpoint])
-            .args(["--redis-endpoint", &servers.cache_url])
-            .arg("--parameter-overrides");
+            .args(["--redis-endpoint", &servers.cache_url]);
+        if let Some(template) = &self.template {
+            usher.arg("--template").arg(template);
+        }
+        usher.arg("--parameter-overrides");
         let own = [
             ("EnvPrefix", &self.prefix),
             ("DatabaseUrl", &servers.database_url),

@@ -8,6 +8,7 @@
 //! | [`locks`] | one run at a time per data folder and per environment |
 //! | [`shutdown`] | the signals that end a run |
 //! | [`topics`] | creation and removal of Kafka topics |
+//! | [`application`] | a copy of the application whose functions run in chosen execution models |
 //! | [`host`] | `usher` as a child process: invoke, up, stop, kill |
 //! | [`kill`] | killing a function while it handles an event |
 //! | [`status`] | the status document of `usher` |
@@ -19,6 +20,7 @@
 //! It uses no code of the system: it sends what any client would send.
 
 pub mod api;
+pub mod application;
 pub mod client_log;
 pub mod host;
 pub mod keys;

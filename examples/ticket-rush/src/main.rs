@@ -68,5 +68,6 @@ fn environment(prefix: &str) -> Result<Environment> {
         state: checkout.root.join(".aws-sam/usher"),
         log: checkout.data().join("usher.log"),
         checkout,
+        template: None,
     })
 }

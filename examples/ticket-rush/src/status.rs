@@ -22,6 +22,8 @@ pub struct FunctionStatus {
     pub invocations: u64,
     /// Failed invocations.
     pub errors: u64,
+    /// Invocations refused at the concurrency limit.
+    pub throttles: u64,
     /// Its processes.
     pub instances: Vec<InstanceStatus>,
 }
@@ -79,6 +81,13 @@ impl HostStatus {
     /// Process ids of all instances.
     pub fn processes(&self) -> impl Iterator<Item = u32> + '_ {
         let instances = self.functions.iter().flat_map(|f| &f.instances);
+        instances.filter_map(|i| i.pid)
+    }
+
+    /// Process ids of the instances of a function.
+    pub fn processes_of(&self, function: &str) -> impl Iterator<Item = u32> + '_ {
+        let named = self.functions.iter().find(|f| f.function == function);
+        let instances = named.into_iter().flat_map(|f| &f.instances);
         instances.filter_map(|i| i.pid)
     }
 }

@@ -1,5 +1,7 @@
 //! Wires api-data-collector: settings, adapter, handler.
 
+use std::sync::Arc;
+
 use api_data_collector::{Collector, Settings};
 use lambda_batch::KafkaBatch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -7,9 +9,10 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    let collector = &Collector::open(settings)?;
-    let batch = |event: LambdaEvent<KafkaBatch>| async move {
-        Ok::<_, Error>(collector.handle(&event.payload).await)
+    let collector = Arc::new(Collector::open(settings)?);
+    let batch = move |event: LambdaEvent<KafkaBatch>| {
+        let collector = collector.clone();
+        async move { Ok::<_, Error>(collector.handle(&event.payload).await) }
     };
-    lambda_runtime::run(service_fn(batch)).await
+    lambda_runtime::run_concurrent(service_fn(batch)).await
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::api_calls::Caps;
-use shared::config::{Problems, Reader, Url};
+use shared::config::{Execution, Problems, Reader, Url};
 use shared::naming::Names;
 
 /// A day, in seconds.
@@ -46,7 +46,7 @@ impl Settings {
         reader.finish(|| Self {
             names: reader.names(),
             database: reader.postgres_url("DATABASE_URL"),
-            connections: reader.integer_or("DB_CONNECTIONS", 1..=100, 2),
+            connections: Execution::read(reader).connections(reader, 1),
             caps: Caps {
                 routes: reader.integer_or("API_ROUTES_PER_MINUTE", 1..=10_000, 100),
                 clients: reader.integer_or("API_CLIENTS_PER_MINUTE", 1..=10_000, 50),

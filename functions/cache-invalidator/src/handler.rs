@@ -1,7 +1,7 @@
 //! One batch: for each program the floor is raised, then every instance is notified.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lambda_batch::{BatchProcessor, BatchResponse, HandlerError, SqsBatch, SqsMessage};
@@ -36,28 +36,35 @@ struct Progress {
 
 impl Invalidator {
     /// With real adapters; Redis is connected to when first used.
-    pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
+    pub fn open(settings: Settings) -> Result<Arc<Self>, lambda_runtime::Error> {
         let link = settings.streams.link()?;
         let shared = SharedCache::new(link.clone(), settings.names.clone());
         let evicted = settings.streams.evicted_announcer(link, &settings.names);
-        Ok(Self {
+        Ok(Arc::new(Self {
             settings,
             shared,
             evicted,
-        })
+        }))
     }
 
     /// Handles a batch and returns the messages to deliver again. For all others, no cache holds
     /// an older version, and every instance is notified.
-    pub async fn handle(&self, batch: &SqsBatch, deadline: SystemTime) -> BatchResponse<String> {
+    pub async fn handle(
+        self: &Arc<Self>,
+        batch: &SqsBatch,
+        deadline: SystemTime,
+    ) -> BatchResponse<String> {
         let began = Instant::now();
         let open = changes::greatest(batch, &self.settings.streams.changed);
         let programs = open.len() as u64;
-        let progress = Mutex::new(Progress {
+        let progress = Arc::new(Mutex::new(Progress {
             open,
             ..Progress::default()
-        });
-        let message = async |message: &SqsMessage| self.message(message, &progress).await;
+        }));
+        // The handler owns what it uses: with borrowed values the future would not be `Send`.
+        let (invalidator, of_batch) = (self.clone(), progress.clone());
+        let message =
+            async move |message: &SqsMessage| invalidator.message(message, &of_batch).await;
         let ledger = BatchProcessor::new(message).ledger(batch, deadline).await;
         let failed = ledger.counts().failed;
         let progress = lock(&progress);

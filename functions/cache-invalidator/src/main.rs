@@ -7,10 +7,13 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    let invalidator = &Invalidator::open(settings)?;
-    let batch = |event: LambdaEvent<SqsBatch>| async move {
-        let deadline = event.context.deadline();
-        Ok::<_, Error>(invalidator.handle(&event.payload, deadline).await)
+    let invalidator = Invalidator::open(settings)?;
+    let batch = move |event: LambdaEvent<SqsBatch>| {
+        let invalidator = invalidator.clone();
+        async move {
+            let deadline = event.context.deadline();
+            Ok::<_, Error>(invalidator.handle(&event.payload, deadline).await)
+        }
     };
-    lambda_runtime::run(service_fn(batch)).await
+    lambda_runtime::run_concurrent(service_fn(batch)).await
 }

@@ -1,6 +1,7 @@
 //! Batches of the queue over real Redis: floors, redelivery and notifications.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cache_invalidator::{Invalidator, Settings};
@@ -32,7 +33,7 @@ impl TestEnvironment {
         }
     }
 
-    fn invalidator(&self, url: &str) -> Invalidator {
+    fn invalidator(&self, url: &str) -> Arc<Invalidator> {
         let vars = [
             ("ENV_PREFIX", self.names.prefix()),
             ("REDIS_CACHE_URL", url),

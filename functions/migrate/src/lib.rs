@@ -1,6 +1,6 @@
 //! Migrate: creates or updates the schema and tables of an environment, by `shared::store`.
 
-use shared::config::{Problems, Reader, Url};
+use shared::config::{Execution, Problems, Reader, Url};
 use shared::naming::Names;
 
 /// Settings of one process.
@@ -10,6 +10,9 @@ pub struct Settings {
     pub names: Names,
     /// The database.
     pub database: Url,
+    /// Maximum number of connections to it. Migrations run one after the other: an invocation uses
+    /// one connection.
+    pub connections: u32,
 }
 
 impl Settings {
@@ -18,6 +21,7 @@ impl Settings {
         reader.finish(|| Self {
             names: reader.names(),
             database: reader.postgres_url("DATABASE_URL"),
+            connections: Execution::read(reader).concurrency,
         })
     }
 }

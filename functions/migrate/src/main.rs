@@ -12,9 +12,14 @@ use shared::store::Store;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    // Migrations run one after the other, so one connection is enough.
-    let store = &Store::connect(settings.database.as_str(), &settings.names, 1)?;
-    let run =
-        |_: LambdaEvent<IgnoredAny>| async move { store.migrate().await.map_err(Error::from) };
-    lambda_runtime::run(service_fn(run)).await
+    let store = Store::connect(
+        settings.database.as_str(),
+        &settings.names,
+        settings.connections,
+    )?;
+    let run = move |_: LambdaEvent<IgnoredAny>| {
+        let store = store.clone();
+        async move { store.migrate().await.map_err(Error::from) }
+    };
+    lambda_runtime::run_concurrent(service_fn(run)).await
 }

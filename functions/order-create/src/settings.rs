@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::config::{Problems, Reader, Url};
+use shared::config::{Execution, Problems, Reader, Url};
 use shared::naming::Names;
 use shared::telemetry::traces::TraceSettings;
 
@@ -30,7 +30,7 @@ impl Settings {
             names: reader.names(),
             redis: reader.redis_url("REDIS_GATE_URL"),
             database: reader.postgres_url("DATABASE_URL"),
-            connections: reader.integer_or("DB_CONNECTIONS", 1..=100, 2),
+            connections: Execution::read(reader).connections(reader, 1),
             min_pay_window: min_pay_window(reader),
             traces: TraceSettings::read(reader, "order-create"),
         })

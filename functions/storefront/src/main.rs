@@ -1,14 +1,19 @@
-//! Reads the settings, opens the adapters and answers one request after another.
+//! Reads the settings, opens the adapters and answers requests.
 
-use lambda_http::{Error, service_fn};
+use std::sync::Arc;
+
+use lambda_http::{Error, Request, service_fn};
 use storefront::{App, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    let app = App::open(settings)?;
-    let run = lambda_http::run(service_fn(|request| async {
-        Ok::<_, Error>(app.answer(request).await)
-    }));
+    let app = Arc::new(App::open(settings)?);
+    let handler = app.clone();
+    let answer = move |request: Request| {
+        let app = handler.clone();
+        async move { Ok::<_, Error>(app.answer(request).await) }
+    };
+    let run = lambda_http::run_concurrent(service_fn(answer));
     app.tracer.serve(run).await
 }

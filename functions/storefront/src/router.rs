@@ -51,6 +51,16 @@ impl App {
     /// Routes one call to its handler.
     pub async fn serve(&self, call: &Call) -> Result<Reply, Problem> {
         let (route, _) = Route::find(&call.method, &call.path)?;
+        self.settings
+            .classes
+            .admit(route.class())
+            .inspect_err(|problem| {
+                tracing::error!(
+                    path = call.path,
+                    why = problem.detail,
+                    "the template sends a request to a function of another class; it is refused"
+                );
+            })?;
         if let Some(parameters) = route.parameters() {
             call.only(parameters)?;
         }

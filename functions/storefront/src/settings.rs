@@ -4,17 +4,21 @@
 use std::time::Duration;
 
 use shared::cache::CacheSettings;
-use shared::config::{Problems, Reader, Secret, Url};
+use shared::config::{Execution, Problems, Reader, Secret, Url};
 use shared::message::CallInstance;
 use shared::naming::Names;
 use shared::sale::Windows;
 use shared::telemetry::traces::TraceSettings;
+
+use crate::http::{RequestClass, ServedClasses};
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Names of the environment's topics, keys and tables.
     pub names: Names,
+    /// Classes of requests that this function serves.
+    pub classes: ServedClasses,
     /// Redis of the gate.
     pub redis: Url,
     /// Caches of programs, and the stream that announces their changes.
@@ -34,6 +38,7 @@ pub struct Settings {
     /// Ticket limit of one buyer, for programs that set none.
     pub user_limit: u32,
     /// Keys of the payment provider's signatures: the current one, and the next during a rotation.
+    /// None where payments are not served.
     pub webhook_secrets: Vec<Secret>,
     /// Maximum difference between this clock and the timestamp of a signed notification.
     pub webhook_tolerance: Duration,
@@ -92,29 +97,52 @@ impl Settings {
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         reader.finish(|| {
             let names = reader.names();
+            let execution = Execution::read(reader);
+            let classes = classes(reader);
             Self {
+                classes,
                 redis: reader.redis_url("REDIS_GATE_URL"),
                 cache: CacheSettings::read(reader),
                 database: reader.postgres_url("DATABASE_URL"),
-                connections: reader.integer_or("DB_CONNECTIONS", 1..=100, 2),
+                connections: execution.connections(reader, requests_per_connection(classes)),
                 brokers: reader.brokers("KAFKA_BROKERS"),
                 security: security(reader),
                 topic: names.topic(&reader.text_or("ORDERS_TOPIC", "order-create")),
                 windows: windows(reader),
                 user_limit: reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6),
-                webhook_secrets: reader.secrets(
-                    "PAYMENT_WEBHOOK_SECRET",
-                    &["PAYMENT_WEBHOOK_SECRET_NEXT"],
-                    16,
-                ),
+                webhook_secrets: webhook_secrets(reader, classes),
                 webhook_tolerance: reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300),
                 waiting: waiting(reader),
-                calls: calls(reader, &names),
+                calls: calls(reader, &names, execution),
                 traces: TraceSettings::read(reader, "storefront"),
                 names,
             }
         })
     }
+}
+
+fn classes(reader: &Reader) -> ServedClasses {
+    let (allowed, default) = (ServedClasses::ALLOWED, ServedClasses::All);
+    reader.parsed_or("REQUEST_CLASS", allowed, default, |text| text.parse().ok())
+}
+
+/// Requests of one process that share a connection to Postgres. Most orders and look-ups need none:
+/// programs are cached, and orders are reserved and published without it. Payments and operators
+/// need one each, and a query of an operator may be slow.
+const fn requests_per_connection(classes: ServedClasses) -> u32 {
+    match classes {
+        ServedClasses::All | ServedClasses::Only(RequestClass::Orders | RequestClass::Lookups) => 4,
+        ServedClasses::Only(RequestClass::Payments | RequestClass::Operators) => 1,
+    }
+}
+
+/// Only the function that verifies notifications needs the keys, and only it is given them.
+fn webhook_secrets(reader: &Reader, classes: ServedClasses) -> Vec<Secret> {
+    if !classes.includes(RequestClass::Payments) {
+        return Vec::new();
+    }
+    let next = ["PAYMENT_WEBHOOK_SECRET_NEXT"];
+    reader.secrets("PAYMENT_WEBHOOK_SECRET", &next, 16)
 }
 
 fn windows(reader: &Reader) -> Windows {
@@ -153,12 +181,12 @@ fn waiting(reader: &Reader) -> WaitSettings {
     }
 }
 
-fn calls(reader: &Reader, names: &Names) -> CallSettings {
+fn calls(reader: &Reader, names: &Names, execution: Execution) -> CallSettings {
     CallSettings {
         enabled: reader.switch_or("API_CALLS_ENABLED", false),
         topic: names.topic(&reader.text_or("API_CALLS_TOPIC", "api-call")),
         queue: reader.integer_or("API_CALL_QUEUE", 1..=1_000_000, 10_000),
-        flush: reader.milliseconds_or("API_CALL_FLUSH_MS", 0..=5_000, 0),
+        flush: execution.flush(reader.milliseconds_or("API_CALL_FLUSH_MS", 0..=5_000, 0)),
         instance: reader
             .optional_text("AWS_LAMBDA_LOG_STREAM_NAME")
             .and_then(|name| CallInstance::new(name).ok()),

@@ -1,5 +1,7 @@
 //! Wires the stream-bridge: one run for each tick, or a single run until SIGTERM.
 
+use std::sync::Arc;
+
 use lambda_batch::Tick;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use stream_bridge::{Bridge, Mode, Settings, Stop};
@@ -11,14 +13,17 @@ async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
     let mode = settings.mode;
     let timeout = settings.timeout;
-    let bridge = &Bridge::open(settings).await?;
+    let bridge = Arc::new(Bridge::open(settings).await?);
     match mode {
         Mode::Lambda => {
-            let tick = |event: LambdaEvent<Tick>| async move {
-                // Not the deadline of the event: another machine's clock set it.
-                Ok::<_, Error>(bridge.tick(&event.payload, timeout).await?)
+            let tick = move |event: LambdaEvent<Tick>| {
+                let bridge = bridge.clone();
+                async move {
+                    // Not the deadline of the event: another machine's clock set it.
+                    Ok::<_, Error>(bridge.tick(&event.payload, timeout).await?)
+                }
             };
-            lambda_runtime::run(service_fn(tick)).await?;
+            lambda_runtime::run_concurrent(service_fn(tick)).await?;
         }
         Mode::AlwaysOn => {
             let mut terminate = signal(SignalKind::terminate())?;

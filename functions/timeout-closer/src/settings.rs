@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::cache::ProgramStreams;
-use shared::config::{Problems, Reader, Url};
+use shared::config::{Execution, Problems, Reader, Url};
 use shared::naming::Names;
 use shared::telemetry::traces::TraceSettings;
 
@@ -47,7 +47,7 @@ impl Settings {
                 redis: reader.redis_url("REDIS_GATE_URL"),
                 streams: ProgramStreams::read(reader),
                 database: reader.postgres_url("DATABASE_URL"),
-                connections: reader.integer_or("DB_CONNECTIONS", 1..=100, 2),
+                connections: Execution::read(reader).connections(reader, 1),
                 timeout: reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 55),
                 topic: names.topic(&reader.text_or("ORDERS_TOPIC", "order-create")),
                 claim_limit: reader.integer_or("CLAIM_LIMIT", 1..=10_000, 256),

@@ -107,6 +107,14 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
         function.timeout.as_secs(),
         function.memory_mb
     );
+    if let Some(managed) = &function.managed {
+        let _ = writeln!(
+            out,
+            "  managed instances: {} processes at most, {} invocations each",
+            shown(function.max_instances(), "default"),
+            managed.max_concurrency
+        );
+    }
     if !function.qualifiers.is_empty() {
         let qualifiers: Vec<&str> = function.qualifiers.iter().map(String::as_str).collect();
         let _ = writeln!(out, "  versions and aliases {}", qualifiers.join(", "));

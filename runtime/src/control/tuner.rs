@@ -2,6 +2,7 @@
 //! to mapping, pool or log.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -89,9 +90,11 @@ impl Tuner {
                 (log.set)(text)?;
             }
             (Setting::Concurrency, SettingValue::Number(limit)) => {
-                if let Some(limit) = std::num::NonZeroUsize::new(*limit as usize) {
+                let events = next.max_invocations(&change.target) as usize;
+                let limits = NonZeroUsize::new(*limit as usize).zip(NonZeroUsize::new(events));
+                if let Some((limit, events)) = limits {
                     self.pool.set_limit(&change.target, limit);
-                    self.sources.limit(&change.target, limit);
+                    self.sources.limit(&change.target, events);
                 }
             }
             _ => {}

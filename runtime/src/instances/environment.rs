@@ -57,7 +57,10 @@ pub(super) fn build(
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        (
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            function.initialization().word().to_owned(),
+        ),
         ("AWS_LAMBDA_LOG_GROUP_NAME", group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
         ("AWS_REGION", function.location.region.clone()),
@@ -71,6 +74,10 @@ pub(super) fn build(
         ("_HANDLER", function.handler.clone()),
     ];
     environment.extend(reserved.map(|(name, value)| (name.to_owned(), value)));
+    if let Some(managed) = &function.managed {
+        let name = "AWS_LAMBDA_MAX_CONCURRENCY".to_owned();
+        environment.insert(name, managed.max_concurrency.to_string());
+    }
     environment
 }
 
@@ -87,7 +94,7 @@ fn logging(logging: &Logging) -> impl Iterator<Item = (String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sam_template::model::{Code, Location, LogFormat, LogLevel, Logging};
+    use sam_template::model::{Code, Location, LogFormat, LogLevel, Logging, ManagedInstances};
     use std::collections::BTreeSet;
     use std::time::Duration;
 
@@ -103,6 +110,7 @@ mod tests {
             timeout: Duration::from_secs(3),
             memory_mb: 256,
             concurrency: None,
+            managed: None,
             environment: [
                 ("TABLE".to_owned(), "orders".to_owned()),
                 ("AWS_SECRET_ACCESS_KEY".to_owned(), "real".to_owned()),
@@ -189,6 +197,30 @@ mod tests {
         ]
         .map(|name| built[name].as_str());
         assert_eq!((format, level, group), ("JSON", "DEBUG", "shop/all"));
+    }
+
+    #[test]
+    fn managed_instances_are_told_their_concurrency() {
+        let (kind, concurrency) = (
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            "AWS_LAMBDA_MAX_CONCURRENCY",
+        );
+        let classic = built(&[(concurrency, "9")]);
+        assert_eq!(classic[kind], "on-demand");
+        assert!(!classic.contains_key(concurrency));
+        let managed = Some(ManagedInstances {
+            max_concurrency: 64,
+            max_instances: None,
+        });
+        let built = with(
+            &Function {
+                managed,
+                ..function()
+            },
+            &[],
+        );
+        assert_eq!(built[kind], "lambda-managed-instances");
+        assert_eq!(built[concurrency], "64");
     }
 
     #[test]

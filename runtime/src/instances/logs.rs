@@ -18,7 +18,7 @@ use super::process::{Memory, memory};
 use super::records::{self, LogLine};
 use super::tail::{LogTail, LogTails};
 use crate::terminal;
-use sam_template::model::Logging;
+use sam_template::model::{Initialization, Logging};
 
 /// Queued lines of one function at most.
 const QUEUE_PER_FUNCTION: usize = 4_096;
@@ -38,6 +38,7 @@ struct Entry {
 struct LogSource {
     function: String,
     logging: Logging,
+    initialization: Initialization,
     waiting: AtomicUsize,
     dropped: AtomicUsize,
     dropped_bytes: AtomicUsize,
@@ -108,10 +109,16 @@ impl Logs {
         LogTail::new(self.tails.clone(), request_id)
     }
 
-    pub(super) fn of(&self, function: &str, logging: &Logging) -> FunctionLog {
+    pub(super) fn of(
+        &self,
+        function: &str,
+        logging: &Logging,
+        initialization: Initialization,
+    ) -> FunctionLog {
         let source = LogSource {
             function: function.to_owned(),
             logging: logging.clone(),
+            initialization,
             ..LogSource::default()
         };
         FunctionLog {
@@ -194,16 +201,24 @@ impl Entry {
     /// The lines of text of this entry.
     fn lines(&self) -> Vec<Cow<'_, str>> {
         let id = self.request_id.as_deref().unwrap_or("-");
-        let peak = if let LogLine::Report { pid: Some(pid), .. } = self.line {
-            memory(pid, Memory::Peak)
-        } else {
-            None
+        let LogSource {
+            logging,
+            initialization,
+            ..
+        } = &*self.source;
+        let peak = match self.line {
+            LogLine::Report { pid: Some(pid), .. }
+                if *initialization == Initialization::OnDemand =>
+            {
+                memory(pid, Memory::Peak)
+            }
+            _ => None,
         };
-        let logging = &self.source.logging;
         if logging.is_json() {
-            return records::json(&self.line, id, self.at, peak, logging);
+            return records::json(&self.line, id, self.at, peak, (logging, *initialization));
         }
-        records::text(&self.line, id, peak).into_iter().collect()
+        let line = records::text(&self.line, id, peak, *initialization);
+        line.into_iter().collect()
     }
 }
 
@@ -270,7 +285,7 @@ mod tests {
             sender,
             tails: Arc::default(),
         }
-        .of("Quiet", &logging);
+        .of("Quiet", &logging, Initialization::OnDemand);
         let line =
             |level: &str| format!(r#"{{"level":"{level}","timestamp":"2026-11-29T10:00:00Z"}}"#);
         for text in [
@@ -297,7 +312,7 @@ mod tests {
             sender,
             tails: Arc::default(),
         }
-        .of("Loud", &Logging::default());
+        .of("Loud", &Logging::default(), Initialization::OnDemand);
         for n in 0..QUEUE_PER_FUNCTION + 7 {
             log.write(
                 None,
@@ -333,7 +348,7 @@ mod tests {
     fn a_line_that_panics_the_writer_loses_no_other() {
         let (sender, written) = channel();
         let (logs, end) = Logs::with_end(Fragile(sender));
-        let log = logs.of("F", &Logging::default());
+        let log = logs.of("F", &Logging::default(), Initialization::OnDemand);
         for text in ["one", "bad", "two"] {
             log.write(None, LogLine::Output { text: text.into() });
         }

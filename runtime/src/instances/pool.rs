@@ -23,10 +23,13 @@ use sam_template::model::Application;
 /// Instances of a function at most, where neither the template nor usher.toml sets a limit.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 16;
 
+/// Name of the component that applies deadlines and other times of all processes.
+const TICKER: &str = "function timers";
+
 /// Limits of the pool.
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
-    /// Instances at most of a function without `ReservedConcurrentExecutions`.
+    /// Instances at most of a function without a limit of its own.
     pub default_concurrency: usize,
     /// An instance idle for so long is stopped.
     pub idle: Duration,
@@ -85,24 +88,27 @@ impl Pool {
             let executable = executables.get(&function.id)?.clone();
             let part = options.parts.component(format!("function {}", function.id));
             part.started(Instant::now());
-            let reserved = function.concurrency.map(|limit| limit as usize);
+            let limit = function.max_instances().map(|limit| limit as usize);
             Some(Runner {
                 executable,
-                limit: reserved.unwrap_or(options.default_concurrency),
-                log: options.logs.of(&function.id, &function.logging),
+                limit: limit.unwrap_or(options.default_concurrency),
+                log: options
+                    .logs
+                    .of(&function.id, &function.logging, function.initialization()),
                 observer: options.observations.of(&function.id),
                 part,
                 freed: Notify::new(),
                 function: function.clone(),
             })
         });
+        let ticker = options.parts.component(TICKER);
         let settings = MachineSettings {
             processes: options.processes,
             idle: options.idle,
             freeze: options.faults.freeze,
         };
         Arc::new(Self {
-            driver: Driver::new(settings, runners.collect(), options.open_files),
+            driver: Driver::new(settings, runners.collect(), options.open_files, ticker),
             drain: options.drain,
             faults: options.faults,
             received: AtomicU64::new(0),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::failure::{TIMED_OUT, TOO_LARGE};
 use crate::invocation::{FunctionError, Outcome};
-use sam_template::model::{LogLevel, Logging};
+use sam_template::model::{Initialization, LogLevel, Logging};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,11 +130,13 @@ impl PhaseStatus {
     }
 }
 
-/// The line as text, if it has a text form. Output of the function is not copied.
+/// The line as text, if it has a text form. Output of the function is not copied. On managed
+/// instances a report has the duration only: memory and initialisation are of several invocations.
 pub(super) fn text<'l>(
     line: &'l LogLine,
     id: &str,
     peak_bytes: Option<u64>,
+    initialization: Initialization,
 ) -> Option<Cow<'l, str>> {
     Some(match line {
         LogLine::Output { text } | LogLine::Failure { text } => Cow::Borrowed(text.as_str()),
@@ -157,17 +159,19 @@ pub(super) fn text<'l>(
             status,
             ..
         } => {
-            let mut line = format!(
-                "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {} ms\t\
-                 Memory Size: {memory_mb} MB",
-                ms(*duration),
-                billed(*duration, *init)
-            );
-            if let Some(peak) = peak_bytes {
-                let _ = write!(line, "\tMax Memory Used: {} MB", megabytes(peak));
-            }
-            if let Some(init) = init {
-                let _ = write!(line, "\tInit Duration: {:.2} ms", ms(*init));
+            let mut line = format!("REPORT RequestId: {id}\tDuration: {:.2} ms", ms(*duration));
+            if initialization == Initialization::OnDemand {
+                let billed = billed(*duration, *init);
+                let _ = write!(
+                    line,
+                    "\tBilled Duration: {billed} ms\tMemory Size: {memory_mb} MB"
+                );
+                if let Some(peak) = peak_bytes {
+                    let _ = write!(line, "\tMax Memory Used: {} MB", megabytes(peak));
+                }
+                if let Some(init) = init {
+                    let _ = write!(line, "\tInit Duration: {:.2} ms", ms(*init));
+                }
             }
             line.push_str(&status.suffix());
             Cow::Owned(line)
@@ -176,21 +180,23 @@ pub(super) fn text<'l>(
 }
 
 /// The JSON records of a line that the configured levels include. Output of the function stays as
-/// it is.
+/// it is. On managed instances there is no `platform.runtimeDone`, and a report has the duration
+/// only ("Lambda Telemetry API Event schema reference").
 pub(super) fn json<'l>(
     line: &'l LogLine,
     id: &str,
     at: Timestamp,
     peak_bytes: Option<u64>,
-    logging: &Logging,
+    (logging, initialization): (&Logging, Initialization),
 ) -> Vec<Cow<'l, str>> {
+    let is_on_demand = initialization == Initialization::OnDemand;
     let mut records = Vec::new();
     let mut add = |level, kind, record: Value| {
         if level >= logging.system {
             records.push(Cow::Owned(platform(at, kind, &record)));
         }
     };
-    let mut init = json!({ "initializationType": "on-demand", "phase": "init" });
+    let mut init = json!({ "initializationType": initialization.word(), "phase": "init" });
     match line {
         LogLine::Output { text } => return vec![Cow::Borrowed(text.as_str())],
         LogLine::Failure { text } => {
@@ -213,6 +219,7 @@ pub(super) fn json<'l>(
             let record = json!({ "requestId": id, "version": "$LATEST" });
             add(LogLevel::Info, "platform.start", record);
         }
+        LogLine::End { .. } if !is_on_demand => {}
         LogLine::End {
             duration,
             status,
@@ -233,16 +240,16 @@ pub(super) fn json<'l>(
             status,
             ..
         } => {
-            let mut metrics = json!({
-                "durationMs": rounded(*duration),
-                "billedDurationMs": billed(*duration, *init),
-                "memorySizeMB": memory_mb,
-            });
-            if let Some(peak) = peak_bytes {
+            let mut metrics = json!({ "durationMs": rounded(*duration) });
+            if is_on_demand {
+                metrics["billedDurationMs"] = Value::from(billed(*duration, *init));
+                metrics["memorySizeMB"] = Value::from(*memory_mb);
+            }
+            if let Some(peak) = peak_bytes.filter(|_| is_on_demand) {
                 metrics["maxMemoryUsedMB"] = Value::from(megabytes(peak));
             }
-            if let Some(init) = init {
-                metrics["initDurationMs"] = Value::from(rounded(*init));
+            if let Some(init) = init.filter(|_| is_on_demand) {
+                metrics["initDurationMs"] = Value::from(rounded(init));
             }
             let record = status.in_record(json!({ "requestId": id, "metrics": metrics }));
             add(status.level(LogLevel::Info), "platform.report", record);

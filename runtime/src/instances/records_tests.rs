@@ -2,6 +2,7 @@ use super::*;
 use sam_template::model::LogFormat;
 
 const ID: &str = "8f5";
+const ON_DEMAND: Initialization = Initialization::OnDemand;
 
 fn logging(system: LogLevel) -> Logging {
     Logging {
@@ -24,8 +25,13 @@ fn report(status: PhaseStatus) -> LogLine {
 }
 
 fn lines(line: &LogLine, system: LogLevel) -> Vec<Value> {
+    lines_of(line, system, ON_DEMAND)
+}
+
+fn lines_of(line: &LogLine, system: LogLevel, kind: Initialization) -> Vec<Value> {
     let at = "2026-11-29T10:00:00.123456Z".parse().unwrap();
-    let lines = json(line, ID, at, Some(3 * 1024 * 1024 + 1), &logging(system));
+    let peak = Some(3 * 1024 * 1024 + 1);
+    let lines = json(line, ID, at, peak, (&logging(system), kind));
     lines
         .iter()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -34,7 +40,7 @@ fn lines(line: &LogLine, system: LogLevel) -> Vec<Value> {
 
 #[test]
 fn a_report_has_duration_init_memory_and_what_went_wrong() {
-    let line = text(&report(PhaseStatus::Success), ID, Some(1))
+    let line = text(&report(PhaseStatus::Success), ID, Some(1), ON_DEMAND)
         .unwrap()
         .into_owned();
     assert_eq!(
@@ -46,6 +52,7 @@ fn a_report_has_duration_init_memory_and_what_went_wrong() {
         &report(PhaseStatus::Error("Runtime.ExitError".into())),
         ID,
         None,
+        ON_DEMAND,
     )
     .unwrap()
     .into_owned();
@@ -74,6 +81,33 @@ fn platform_records_have_the_documented_shape() {
     );
     let failed = lines(&report(PhaseStatus::Timeout), LogLevel::Info).remove(0);
     assert_eq!(failed["record"]["status"], "timeout");
+}
+
+#[test]
+fn a_report_of_managed_instances_has_the_duration_alone() {
+    let kind = Initialization::ManagedInstances;
+    let report = report(PhaseStatus::Timeout);
+    let line = text(&report, ID, Some(1), kind).unwrap();
+    assert_eq!(
+        line,
+        "REPORT RequestId: 8f5\tDuration: 1.23 ms\tStatus: timeout"
+    );
+    let record = lines_of(&report, LogLevel::Debug, kind).remove(0);
+    assert_eq!(
+        record["record"]["metrics"],
+        serde_json::json!({ "durationMs": 1.23 })
+    );
+    let end = LogLine::End {
+        duration: Duration::ZERO,
+        status: PhaseStatus::Success,
+        bytes: 2,
+    };
+    assert!(lines_of(&end, LogLevel::Debug, kind).is_empty());
+    let start = lines_of(&LogLine::InitStart, LogLevel::Debug, kind).remove(0);
+    assert_eq!(
+        start["record"]["initializationType"],
+        "lambda-managed-instances"
+    );
 }
 
 #[test]

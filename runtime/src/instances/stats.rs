@@ -26,6 +26,8 @@ pub struct FunctionStats {
     pub queued: usize,
     /// Processes at one time at most.
     pub limit: usize,
+    /// Invocations that each of them takes at one time: 1, but on managed instances.
+    pub per_instance: usize,
     /// Its processes.
     pub instances: Vec<InstanceStats>,
 }

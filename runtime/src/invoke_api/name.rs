@@ -83,6 +83,7 @@ mod tests {
             timeout: Duration::from_secs(3),
             memory_mb: 128,
             concurrency: None,
+            managed: None,
             environment: BTreeMap::new(),
             logging: sam_template::model::Logging::default(),
         }

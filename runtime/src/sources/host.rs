@@ -39,8 +39,8 @@ impl SourceHost<'_> {
     /// Invocations of a function at one time at most.
     pub fn concurrency(&self, function: &str) -> usize {
         let function = self.app.functions.get(function);
-        let reserved = function.and_then(|function| function.concurrency);
-        reserved.map_or(self.concurrency, |limit| limit as usize)
+        let default = self.concurrency;
+        function.map_or(default, |function| function.max_invocations(default))
     }
 
     /// Timeout of a function; zero if there is no such function.

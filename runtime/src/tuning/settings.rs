@@ -57,6 +57,8 @@ pub struct TunableSettings {
     values: BTreeMap<(String, Setting), SettingView>,
     /// Function of each mapping, and the `MaximumConcurrency` of its own.
     sources: BTreeMap<String, (String, Option<u32>)>,
+    /// Invocations that one process of each function takes at one time.
+    per_instance: BTreeMap<String, u32>,
     /// Topics of each Kafka mapping, and its paused partitions.
     partitions: BTreeMap<String, (Vec<String>, BTreeSet<Partition>)>,
     changes: Recent<AppliedChange>,
@@ -72,6 +74,7 @@ impl TunableSettings {
         let mut settings = Self {
             values: BTreeMap::new(),
             sources: BTreeMap::new(),
+            per_instance: BTreeMap::new(),
             partitions: BTreeMap::new(),
             changes: Recent::new(MAX_CHANGES),
             gathers,
@@ -98,8 +101,10 @@ impl TunableSettings {
             );
         }
         for (id, function) in &app.functions {
-            let max = function.concurrency.unwrap_or(concurrency as u32);
-            if function.concurrency != Some(0) {
+            let per_instance = function.per_instance();
+            settings.per_instance.insert(id.clone(), per_instance);
+            let max = function.max_instances().unwrap_or(concurrency as u32);
+            if max > 0 {
                 let max = SettingValue::Number(max);
                 settings.insert(id, SettingTarget::Function, Setting::Concurrency, max);
             }
@@ -264,10 +269,17 @@ impl TunableSettings {
         self.value(target, setting)?.number()
     }
 
+    /// Invocations of a function at one time at most: those of all its processes.
+    pub fn max_invocations(&self, function: &str) -> u32 {
+        let instances = self.number(function, Setting::Concurrency).unwrap_or(0);
+        let each = self.per_instance.get(function).copied().unwrap_or(1);
+        instances.saturating_mul(each)
+    }
+
     /// The settings in force of a mapping.
     pub fn for_source(&self, mapping: &str) -> Option<SourceSettings> {
         let (function, own) = self.sources.get(mapping)?;
-        let concurrency = self.number(function, Setting::Concurrency).unwrap_or(0);
+        let concurrency = self.max_invocations(function);
         let partitions = self.partitions.get(mapping);
         Some(SourceSettings {
             batch_size: self.number(mapping, Setting::BatchSize)? as usize,

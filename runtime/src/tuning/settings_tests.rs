@@ -25,6 +25,7 @@ fn app() -> Application {
         timeout: Duration::from_secs(3),
         memory_mb: 128,
         concurrency: None,
+        managed: None,
         environment: BTreeMap::new(),
         logging: sam_template::model::Logging::default(),
         place: "template.yaml:1".into(),

@@ -47,6 +47,7 @@ impl Invoke for FakeFunctions {
                 return Err(Rejected::Throttled(ConcurrencyLimit {
                     function: request.function,
                     limit: 1,
+                    per_instance: 1,
                     reserved: true,
                 }));
             }

@@ -67,6 +67,7 @@ fn throttled(limit: usize) -> Rejected {
     Rejected::Throttled(ConcurrencyLimit {
         function: "Echo".into(),
         limit,
+        per_instance: 1,
         reserved: true,
     })
 }

@@ -83,6 +83,7 @@ fn result(failure: &str) -> Result<Response, Rejected> {
             return Err(Rejected::Throttled(ConcurrencyLimit {
                 function: "F".into(),
                 limit: 1,
+                per_instance: 1,
                 reserved: true,
             }));
         }

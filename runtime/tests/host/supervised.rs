@@ -18,11 +18,12 @@ use crate::support::{application, executables, options};
 use crate::up::up_options;
 
 /// Every kind of component.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "API Api",
     "Invoke API",
     "asynchronous events",
     "function Echo",
+    "function timers",
     "live page",
     "mapping EchoEvents",
     "mapping EchoMessages",

@@ -59,6 +59,7 @@ pub(crate) fn function(environment: &[(&str, &str)]) -> Function {
         timeout: Duration::from_secs(30),
         memory_mb: 128,
         concurrency: None,
+        managed: None,
         environment: environment
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))

@@ -24,6 +24,7 @@
 //!
 //! Secrets, and passwords in URLs, are never printed.
 
+mod execution;
 mod problems;
 mod reader;
 mod values;
@@ -31,6 +32,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use execution::Execution;
 pub use problems::{Problem, Problems};
 pub use reader::Reader;
 pub use values::{Secret, Url};

@@ -102,7 +102,7 @@ impl Reader {
     }
 
     /// Several methods may read the same variable.
-    fn refuse_once(&self, variable: &str, wrong: &str, allowed: &str) {
+    fn refuse_once(&self, variable: &str, wrong: impl Display, allowed: impl Display) {
         if self.accepts(&[variable]) {
             self.refuse(variable, wrong, allowed);
         }
@@ -170,7 +170,7 @@ impl Reader {
             return default;
         };
         parse(&text).unwrap_or_else(|| {
-            self.refuse(variable, format_args!("is {text:?}"), allowed);
+            self.refuse_once(variable, format_args!("is {text:?}"), allowed);
             default
         })
     }

@@ -11,6 +11,7 @@ use sqlx::Row;
 use sqlx::postgres::PgPool;
 use tempfile::TempDir;
 use ticket_rush::api::{ApiClient, Buyer, PlacedOrder, SeatSelection};
+use ticket_rush::application::{self, ManagedFunction};
 use ticket_rush::client_log::ClientLog;
 use ticket_rush::host::{Environment, Host, free_address};
 use ticket_rush::keys::Keys;
@@ -31,6 +32,9 @@ pub struct Settings {
     pub parameters: Vec<(&'static str, String)>,
     /// Brokers, if not the shared ones.
     pub brokers: Option<String>,
+    /// Functions of which a process handles several invocations at a time, all others one. `None`:
+    /// as in usher.toml.
+    pub managed: Option<Vec<ManagedFunction>>,
 }
 
 /// An environment with keys, topics and tables, for `usher` to run in.
@@ -90,6 +94,10 @@ impl TestEnvironment {
             log: folder.path().join("usher.log"),
             prefix,
             servers,
+            template: settings
+                .managed
+                .map(|managed| application::write(&checkout, folder.path(), &managed))
+                .transpose()?,
             checkout,
         };
         let db = testkit::postgres::pool(&environment.prefix);

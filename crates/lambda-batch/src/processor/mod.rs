@@ -37,6 +37,10 @@ pub use parker::{NoParker, NotParked, Parker};
 /// All handler calls run on the task that polls [`Self::process`]. A handler that blocks its
 /// thread delays the others: move such work to `tokio::task::spawn_blocking`.
 ///
+/// `lambda_runtime::run_concurrent` requires a `Send` future. The future of [`Self::process`] is
+/// one if the handler owns what it uses: an async fn, or an `async move` closure over an `Arc`. For
+/// a closure that borrows, the compiler cannot prove it.
+///
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use lambda_batch::{BatchProcessor, Outcome, SqsBatch, SqsMessage};

@@ -263,4 +263,11 @@ fn processing_is_send() {
     let batch = kafka(&[1]);
     let processor = processor(handle);
     assert!(block_on(send(processor.process(&batch, DEADLINE))).is_empty());
+    let shared = Arc::new(AtomicU64::new(0));
+    let processor = self::processor(async move |_: KafkaRecord<'_>| {
+        shared.fetch_add(1, Ordering::Relaxed);
+        pause().await;
+        Outcome::Done
+    });
+    assert!(block_on(send(processor.process(&batch, DEADLINE))).is_empty());
 }

@@ -8,6 +8,7 @@ pub mod http;
 pub mod keys;
 pub mod location;
 pub mod logging;
+pub mod managed;
 pub mod qualified;
 pub mod security;
 pub mod sqs;
@@ -30,6 +31,7 @@ pub use http::{
 pub use keys::KeySource;
 pub use location::Location;
 pub use logging::{LogFormat, LogLevel, Logging};
+pub use managed::{Initialization, ManagedInstances};
 pub use security::KafkaSecurity;
 pub use sqs::{Queue, Redrive, SqsMapping};
 
@@ -128,13 +130,53 @@ pub struct Function {
     pub timeout: Duration,
     /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, MB. Default 128.
     pub memory_mb: u32,
-    /// `ReservedConcurrentExecutions`: concurrent instances; `None`: the host's limit; 0: switched
-    /// off.
+    /// `ReservedConcurrentExecutions`: concurrent executions; `None`: none is reserved; 0:
+    /// switched off.
     pub concurrency: Option<u32>,
+    /// It runs on Lambda Managed Instances; `None`: a process takes one invocation at a time.
+    pub managed: Option<ManagedInstances>,
     /// The template's environment variables, resolved.
     pub environment: BTreeMap<String, String>,
     /// `LoggingConfig`: format and levels of the function's log.
     pub logging: Logging,
+}
+
+impl Function {
+    /// Invocations that one process takes at one time.
+    pub fn per_instance(&self) -> u32 {
+        let managed = self.managed.as_ref();
+        managed.map_or(1, |managed| managed.max_concurrency)
+    }
+
+    /// How its processes are started.
+    pub fn initialization(&self) -> Initialization {
+        match self.managed {
+            Some(_) => Initialization::ManagedInstances,
+            None => Initialization::OnDemand,
+        }
+    }
+
+    /// Invocations at one time at most, where the host's limit of processes is `default`.
+    pub fn max_invocations(&self, default: usize) -> usize {
+        let instances = self.max_instances().map_or(default, |max| max as usize);
+        instances * self.per_instance() as usize
+    }
+
+    /// Processes at one time at most; `None`: the host's limit; 0: switched off.
+    ///
+    /// `ReservedConcurrentExecutions` counts invocations. A process takes [`Self::per_instance`] of
+    /// them, so that it is applied in whole processes.
+    pub fn max_instances(&self) -> Option<u32> {
+        if self.concurrency == Some(0) {
+            return Some(0);
+        }
+        let own = self
+            .managed
+            .as_ref()
+            .and_then(|managed| managed.max_instances);
+        let reserved = self.concurrency;
+        own.or_else(|| reserved.map(|reserved| reserved.div_ceil(self.per_instance())))
+    }
 }
 
 /// A function of the template that this host cannot run.

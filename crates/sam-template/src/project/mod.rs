@@ -10,6 +10,7 @@ mod clusters;
 mod declared_sources;
 mod env_vars;
 mod error;
+mod functions;
 mod overrides;
 mod safety;
 mod samconfig;
@@ -31,6 +32,7 @@ use error::LocationError;
 
 pub use clusters::{LocalCluster, SecretCopy};
 pub use error::{AddressError, HttpAddressError};
+pub use functions::LocalFunction;
 pub use safety::{broker_list, is_this_machine, remote_hosts};
 pub use servers::{InvalidPort, LocalServer, local_servers};
 pub use setting_changes::{HOST, SettingChange, setting_changes};
@@ -83,6 +85,8 @@ pub struct Project {
     pub schedules: BTreeMap<String, String>,
     /// `[sources]`: sources of events that a template cannot declare.
     pub sources: Vec<DeclaredSource>,
+    /// `[functions]`: how functions run on this machine, by logical id.
+    pub functions: BTreeMap<String, LocalFunction>,
     /// `allow_remote`: other machines that may be contacted.
     pub allow_remote: BTreeSet<String>,
     /// `--env-vars`: values of declared variables, by function; `Parameters` is for all functions.

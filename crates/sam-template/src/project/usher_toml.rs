@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::{
-    Project, SETTINGS, SourcedValue, clusters, declared_sources, read_toml, setting_changes,
+    Project, SETTINGS, SourcedValue, clusters, declared_sources, functions, read_toml,
+    setting_changes,
 };
 use crate::document::{Kind, Node, Problems, Reader};
 use crate::model::KeySource;
 
 const KNOWN: &str = "control settings stack region account profile concurrency http jwks \
-    parameters kafka endpoints resolve secrets schedules sources allow_remote";
+    parameters kafka endpoints resolve secrets schedules functions sources allow_remote";
 
 /// Reads the file if it exists.
 pub(super) fn read(file: &Path, project: &mut Project) -> Problems {
@@ -72,6 +73,7 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &Problems) 
     }
     schedules(&reader, project);
     project.sources = declared_sources::read(&reader);
+    project.functions = functions::read(&reader);
     resolve(&reader, folder, project);
 }
 

@@ -164,6 +164,7 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &Problems) -> Opt
         ..Application::default()
     };
     functions::read(&scope, &folder, &mut application);
+    functions::apply_overrides(&scope, &mut application);
     environment::apply(&scope, &mut application);
     queues::read(&scope, &mut application);
     event_invoke::read(&scope, &mut application);

@@ -9,6 +9,7 @@ mod fixture;
 mod functions;
 mod kafka_mistakes;
 mod kinds;
+mod managed;
 mod mistakes;
 mod names;
 mod queue_mistakes;

@@ -25,8 +25,8 @@ use crate::output;
 
 /// Key of the payment provider, as in usher.toml.
 pub(crate) const WEBHOOK_SECRET: &str = "for-this-machine-only";
-/// Maximum number of requests in flight: fewer than storefront has processes, so that the host
-/// refuses none.
+/// Maximum number of requests in flight: no more than the concurrency of payments, the smallest one
+/// that buyers use, so that the host refuses none.
 const MAX_IN_FLIGHT: usize = 24;
 /// Lifetime of tokens, longer than the demo.
 const TOKEN_LIFETIME: Duration = Duration::from_mins(30);

@@ -198,18 +198,23 @@ impl TestEnvironment {
     }
 }
 
-/// A Kafka event with one partition and offsets from 0.
+/// A Kafka event with partition 0 and offsets from 0.
 pub(crate) fn event(values: &[Option<Vec<u8>>]) -> KafkaBatch {
+    event_of(0, values)
+}
+
+/// A Kafka event with one partition and offsets from 0.
+pub(crate) fn event_of(partition: u32, values: &[Option<Vec<u8>>]) -> KafkaBatch {
     let records: Vec<Value> = values
         .iter()
         .enumerate()
         .map(|(offset, value)| {
             let value = value.as_ref().map(|bytes| base64_simd::STANDARD.encode_to_string(bytes));
-            json!({"topic": "t-order-create", "partition": 0, "offset": offset, "timestamp": 1_763_800_000_000_u64 + offset as u64,
+            json!({"topic": "t-order-create", "partition": partition, "offset": offset, "timestamp": 1_763_800_000_000_u64 + offset as u64,
                    "timestampType": "LOG_APPEND_TIME", "key": null, "value": value, "headers": []})
         })
         .collect();
-    let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "localhost:9092", "records": {"t-order-create-0": records}});
+    let event = json!({"eventSource": "SelfManagedKafka", "bootstrapServers": "localhost:9092", "records": {format!("t-order-create-{partition}"): records}});
     serde_json::from_str(&event.to_string()).expect("a Kafka event")
 }
 

@@ -1,5 +1,6 @@
-//! Requests, routes, replies and problems.
+//! Requests, routes, their classes, replies and problems.
 
+mod class;
 mod cursor;
 mod fields;
 mod problem;
@@ -8,6 +9,7 @@ mod request;
 mod route;
 mod time;
 
+pub use class::{RequestClass, ServedClasses, UnknownClass};
 pub(crate) use cursor::Cursor;
 pub use fields::{FieldError, Fields};
 pub use problem::Problem;

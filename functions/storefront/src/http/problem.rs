@@ -84,6 +84,12 @@ impl Problem {
         Self::new(422, "invalid_order", title, detail)
     }
 
+    /// 421: the template sends the request to a function of another class.
+    pub fn misdirected(detail: impl Display) -> Self {
+        let title = "The request reached the wrong function";
+        Self::new(421, "misdirected_request", title, detail)
+    }
+
     /// 503: a server is unavailable. Seats that are still held expire.
     pub fn unavailable(detail: impl Display) -> Self {
         Self::new(503, "unavailable", "Temporarily unavailable", detail).retry_after(2)

@@ -1,6 +1,6 @@
 //! Routes of the API, as in template.yaml.
 
-use super::Problem;
+use super::{Problem, RequestClass};
 
 /// A route with its path parameters as text, which its handler parses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub enum Route {
 type Row = (&'static str, &'static str, fn(String) -> Route);
 
 /// The methods of one path are in alphabetical order.
-const ROUTES: [Row; 21] = [
+const ROUTES: [Row; Route::COUNT] = [
     ("POST", "/programs", |_| Route::CreateProgram),
     ("GET", "/programs/{id}", Route::Program),
     ("PATCH", "/programs/{id}", Route::UpdateProgram),
@@ -78,6 +78,9 @@ const ROUTES: [Row; 21] = [
 ];
 
 impl Route {
+    /// Number of routes.
+    pub const COUNT: usize = 21;
+
     /// Finds the route and its path in template.yaml, which is the same for every order and
     /// program. `path` excludes the stage.
     pub fn find(method: &str, path: &str) -> Result<(Self, &'static str), Problem> {
@@ -101,6 +104,32 @@ impl Route {
             Problem::new(405, "method_not_allowed", "Method not allowed", detail)
                 .with("allowed", allowed),
         )
+    }
+
+    /// The class that the route belongs to. Its function in template.yaml has the route, and the
+    /// settings that the handler needs.
+    pub const fn class(&self) -> RequestClass {
+        match self {
+            Self::CreateOrder(_) | Self::CancelOrder(_) => RequestClass::Orders,
+            Self::Program(_) | Self::Seats(_) | Self::Order(_) | Self::Orders => {
+                RequestClass::Lookups
+            }
+            Self::Payment => RequestClass::Payments,
+            Self::CreateProgram
+            | Self::UpdateProgram(_)
+            | Self::StopSale(_)
+            | Self::ResumeSale(_)
+            | Self::Payments
+            | Self::RefundedPayment(_)
+            | Self::ApiCalls
+            | Self::ApiStatistics
+            | Self::ParkedList
+            | Self::Parked(_)
+            | Self::ReplayParked(_)
+            | Self::DiscardParked(_)
+            | Self::Gaps
+            | Self::CloseGap(_) => RequestClass::Operators,
+        }
     }
 
     /// The query parameters that the handler reads. `None` if all are accepted: the payment

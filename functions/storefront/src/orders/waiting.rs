@@ -1,8 +1,9 @@
 //! Waits until an accepted order is stored, for a request with `?wait=`.
 //!
-//! A waiting instance serves no other request. So at most a share of the instances waits, counted
-//! in the gate over all of them, and none waits while order-create is stalled. A request that gets
-//! no place is answered 202 at once.
+//! A waiting request occupies concurrency of its function: a whole instance, where an instance
+//! serves one request at a time. So at most a share of the concurrency waits, counted in the gate
+//! over all instances, and no request waits while order-create is stalled. A request that gets no
+//! place is answered 202 at once.
 
 use std::time::Duration;
 

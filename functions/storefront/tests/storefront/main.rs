@@ -3,6 +3,8 @@
 mod api_calls;
 mod catching_up;
 mod changes;
+mod classes;
+mod concurrent;
 mod create;
 mod emission;
 mod gaps;

@@ -7,6 +7,7 @@ use storefront::Settings;
 fn everything_that_is_wrong_is_named_at_once() {
     let vars = [
         ("ENV_PREFIX", "Demo!"),
+        ("REQUEST_CLASS", "buyers"),
         ("REDIS_GATE_URL", "http://127.0.0.1"),
         ("REDIS_CACHE_URL", "http://127.0.0.1"),
         ("PROGRAM_CACHE_READER", "sometimes"),
@@ -28,6 +29,29 @@ fn everything_that_is_wrong_is_named_at_once() {
     for name in vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]) {
         assert!(problems.contains(name), "{name} is not named:\n{problems}");
     }
+}
+
+#[test]
+fn a_process_of_many_requests_waits_for_no_delivery() {
+    let read = |class, concurrency| {
+        let vars = [
+            ("ENV_PREFIX", "demo"),
+            ("REQUEST_CLASS", class),
+            ("REDIS_GATE_URL", "redis://127.0.0.1:1"),
+            ("REDIS_CACHE_URL", "redis://127.0.0.1:1"),
+            ("DATABASE_URL", "postgres://127.0.0.1/usher"),
+            ("KAFKA_BROKERS", "127.0.0.1:1"),
+            ("PAYMENT_WEBHOOK_SECRET", "sixteen bytes or more"),
+            ("API_CALL_FLUSH_MS", "100"),
+            ("DB_CONNECTIONS", "2"),
+            ("AWS_LAMBDA_MAX_CONCURRENCY", concurrency),
+        ];
+        let settings = Settings::read(&Reader::new(vars)).expect("valid");
+        (settings.calls.flush.as_millis(), settings.connections)
+    };
+    assert_eq!(read("all", "1"), (100, 2), "the process may be frozen");
+    assert_eq!(read("orders", "64"), (0, 18));
+    assert_eq!(read("operators", "8"), (0, 9), "each may run a slow query");
 }
 
 /// Without a reader of changes a long cache would serve stale programs.
@@ -53,4 +77,33 @@ fn a_process_that_hears_of_no_change_may_not_remember_for_long() {
         "{problems}"
     );
     assert!(Settings::read(&Reader::new(vars("true"))).is_ok());
+}
+
+#[test]
+fn only_a_function_that_serves_payments_has_their_keys() {
+    let keys = |class: &'static str, secret: &'static str| {
+        let vars = [
+            ("ENV_PREFIX", "demo"),
+            ("REQUEST_CLASS", class),
+            ("REDIS_GATE_URL", "redis://127.0.0.1:1"),
+            ("REDIS_CACHE_URL", "redis://127.0.0.1:1"),
+            ("DATABASE_URL", "postgres://127.0.0.1/usher"),
+            ("KAFKA_BROKERS", "127.0.0.1:1"),
+            ("PAYMENT_WEBHOOK_SECRET", secret),
+        ];
+        let settings = Settings::read(&Reader::new(vars));
+        settings.map(|settings| settings.webhook_secrets.len())
+    };
+    for (class, with_key) in [("", 1), ("all", 1), ("payments", 1), ("lookups", 0)] {
+        let found = keys(class, "sixteen bytes or more");
+        assert_eq!(found.expect("valid"), with_key, "{class}");
+        let missing = keys(class, "").map_err(|problems| problems.to_string());
+        match missing {
+            Ok(keys) => assert_eq!((keys, with_key), (0, 0), "{class}"),
+            Err(problems) => assert!(
+                with_key == 1 && problems.contains("PAYMENT_WEBHOOK_SECRET"),
+                "{class}: {problems}"
+            ),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::listener::budget::BudgetStats;
 use crate::observation::{Durations, Exposition, Histogram, MetricKind, Observations};
 use crate::supervision::ComponentStatus;
 
-const FUNCTIONS: [Family<FunctionStats>; 8] = [
+const FUNCTIONS: [Family<FunctionStats>; 9] = [
     ("invocations_total", "Invocations that ended.", |f| {
         total(f.invocations)
     }),
@@ -47,6 +47,11 @@ const FUNCTIONS: [Family<FunctionStats>; 8] = [
     ("concurrency_limit", "Processes at one time at most.", |f| {
         count(f.limit)
     }),
+    (
+        "instance_concurrency",
+        "Invocations that a process takes at one time.",
+        |f| count(f.per_instance),
+    ),
 ];
 
 const CONNECTIONS: [Family<BudgetStats>; 5] = [

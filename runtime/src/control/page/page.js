@@ -17,12 +17,13 @@ function functions(status) {
     const busy = f.instances.reduce((sum, instance) => sum + instance.in_flight.length, 0);
     const flights = f.instances.flatMap((instance) => instance.in_flight);
     const records = flights.reduce((sum, flight) => sum + flight.records, 0);
+    const each = f.per_instance > 1 ? ` with ${number(f.per_instance)} invocations each` : "";
     const inFlight = records ? `, ${plural(records, "record")} in flight` : "";
     fillCard(node, {
       title: f.function,
       pill: busy ? `${number(busy)} running` : "idle",
       kind: busy ? "good" : "",
-      under: `${plural(f.instances.length, "instance")} of at most ${number(f.limit)}${inFlight}`,
+      under: `${plural(f.instances.length, "instance")} of at most ${number(f.limit)}${each}${inFlight}`,
       pairs: [
         ["Invoked", number(f.invocations)],
         ["Errors", number(f.errors), f.errors > 0],
@@ -35,7 +36,8 @@ function functions(status) {
       const states = ["starting", "idle", "busy", "stopping"];
       const known = states.includes(instance.state) ? instance.state : "";
       mark(dot, known);
-      const title = `instance ${instance.id}, process ${instance.pid ?? "–"}: ${known}`;
+      const running = f.per_instance > 1 ? `, ${number(instance.in_flight.length)} running` : "";
+      const title = `instance ${instance.id}, process ${instance.pid ?? "–"}: ${known}${running}`;
       if (dot.title !== title) {
         dot.title = title;
         dot.setAttribute("aria-label", title);

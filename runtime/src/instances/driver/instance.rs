@@ -57,7 +57,8 @@ async fn run(driver: Arc<Driver>, id: ProcessId) -> End {
 
 async fn start(driver: &Arc<Driver>, id: ProcessId) -> io::Result<(Process, Listener)> {
     let runner = driver.runner(id.function);
-    let listener = runtime_api::bind().await.map_err(|error| error.source)?;
+    let bound = runtime_api::bind(runner.function.per_instance() as usize);
+    let listener = bound.await.map_err(|error| error.source)?;
     let stream = format!("[$LATEST]{:08x}", id.number);
     // a variable that is not UTF-8 cannot be passed on
     let host = std::env::vars_os()
@@ -94,6 +95,16 @@ async fn start(driver: &Arc<Driver>, id: ProcessId) -> io::Result<(Process, List
     Ok((process, listener))
 }
 
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::instances) enum Completion {
+    Accepted,
+    /// Its invocation has failed already: it ran out of time, on managed instances.
+    Late,
+    /// No such invocation is in flight. It may have been answered before.
+    Unknown,
+}
+
 /// A handle of one process. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(in crate::instances) struct Instance {
@@ -119,18 +130,23 @@ impl Instance {
         receiver
     }
 
-    /// An answer arrived. False: no such invocation is in flight (it is late, or answered before).
+    /// An answer arrived.
     pub(in crate::instances) fn complete(
         &self,
         request_id: &str,
         invocation: Option<&str>,
         outcome: Outcome,
-    ) -> bool {
+    ) -> Completion {
         self.driver.change(|machine, now| {
-            let found = machine.in_flight(self.id, request_id, invocation);
-            found
-                .map(|found| machine.step(now, Input::Responded(self.id, found, outcome)))
-                .is_some()
+            if let Some(found) = machine.in_flight(self.id, request_id, invocation) {
+                machine.step(now, Input::Responded(self.id, found, outcome));
+                return Completion::Accepted;
+            }
+            if machine.take_late(self.id, request_id, invocation) {
+                Completion::Late
+            } else {
+                Completion::Unknown
+            }
         })
     }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::logs::FunctionLog;
 use super::machine::{Action, Input, InvocationId, Machine, MachineSettings, ProcessId};
@@ -26,13 +26,13 @@ use super::reaper::Reaper;
 use crate::clock::epoch_ms;
 use crate::lock::lock;
 use crate::observation::{Ended, FunctionObserver};
-use crate::supervision::Component;
+use crate::supervision::{Component, supervise};
 use crate::waiting::until;
 use sam_template::model::Function;
 
 use self::invocations::PendingInvocation;
 
-pub(super) use instance::Instance;
+pub(super) use instance::{Completion, Instance};
 pub(super) use invocations::Assignment;
 
 /// A function with all that its processes use.
@@ -86,11 +86,13 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// `runners` by logical id. Must be called within a tokio runtime.
+    /// `runners` by logical id; `ticker`: the task that applies what is due, as a component of the
+    /// host. Must be called within a tokio runtime.
     pub(super) fn new(
         settings: MachineSettings,
         runners: Vec<Runner>,
         open_files: Option<u64>,
+        ticker: Component,
     ) -> Arc<Self> {
         let functions = runners.iter();
         let functions = functions.map(|runner| (runner.function.clone(), runner.limit));
@@ -110,7 +112,9 @@ impl Driver {
             changed: Notify::new(),
             ended: Notify::new(),
         });
-        driver.runtime.spawn(driver.clone().tick());
+        driver
+            .runtime
+            .spawn(supervise_ticks(driver.clone(), ticker));
         driver
     }
 
@@ -279,4 +283,20 @@ impl Driver {
             signal(pid, one);
         }
     }
+}
+
+/// Runs the ticker until the last process has ended after a drain. Without it no deadline would be
+/// applied, so that it starts again after a panic.
+async fn supervise_ticks(driver: Arc<Driver>, ticker: Component) {
+    // never stopped from outside: the ticker ends by itself
+    let (_running, stopping) = watch::channel(false);
+    let start = || {
+        let driver = driver.clone();
+        async move {
+            driver.tick().await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    };
+    // an error would mean that it was stopped
+    let _ = supervise(ticker, stopping, start).await;
 }

@@ -23,7 +23,7 @@ impl Machine {
         // queued jobs came first
         if state.limit > 0
             && state.queue.is_empty()
-            && let Some(number) = state.idle.pop()
+            && let Some(number) = state.take_call()
         {
             return self.deliver(ProcessId { function, number }, job);
         }
@@ -87,6 +87,11 @@ impl Machine {
             !is_lost
         });
         process.early_calls -= lost;
+        let waiting = state.idle.iter().filter(|idle| **idle == id.number);
+        let calls = waiting.count() + process.early_calls;
+        let events = calls + process.in_flight.len() + process.late.len();
+        let events = process.max_events.map_or(events, |max| events.min(max));
+        process.concurrency = process.concurrency.max(events);
         self.offer_when_ready(id);
     }
 
@@ -112,16 +117,23 @@ impl Machine {
             return;
         }
         process.early_calls = 0;
-        let events = waiting + calls + process.in_flight.len();
-        process.concurrency = process.concurrency.max(events);
         process.idle_since = Some(now);
-        process.return_by = None;
+        if !process.is_ready() && process.max_events.is_some() {
+            process.is_opening = true;
+            process.return_by = Some(now + RETURN_TIMEOUT);
+        }
         if !process.is_ready() {
             let duration = now.saturating_duration_since(process.since.unwrap_or(now));
             process.init = Some(duration);
             process.ready_since = Some(now);
             let status = PhaseStatus::Success;
             self.log(id.function, None, LogLine::InitEnd { duration, status });
+        }
+        if let Some(process) = self.process(id)
+            && process.expected_calls(waiting + calls) == 0
+        {
+            process.return_by = None;
+            process.is_opening = false;
         }
         for _ in 0..calls {
             self.offer(id);
@@ -143,11 +155,30 @@ impl Machine {
             return;
         }
         if (draining || state.processes.len() > state.limit) && !process.is_busy() {
-            self.stop(id);
-        } else if let Some(job) = state.queue.pop_front() {
+            return self.stop(id);
+        }
+        state.idle.push(id.number);
+        self.fill(id);
+    }
+
+    /// Delivers queued jobs to calls of a process that wait, as far as it has room.
+    pub(super) fn fill(&mut self, id: ProcessId) {
+        loop {
+            let state = &mut self.functions[id.function];
+            let Some(process) = state.processes.get(&id.number) else {
+                return;
+            };
+            let able = process.end().is_none() && process.has_room();
+            if state.queue.is_empty() || !able || state.is_surplus(id.number) {
+                return;
+            }
+            if !state.forget_call(id.number) {
+                return;
+            }
+            let Some(job) = state.queue.pop_front() else {
+                return;
+            };
             self.deliver(id, job);
-        } else {
-            state.idle.push(id.number);
         }
     }
 
@@ -155,7 +186,7 @@ impl Machine {
         let freeze = self.settings.freeze;
         if let Some(process) = self.process(id)
             && freeze
-            && process.concurrency <= 1
+            && !process.outlives_deadlines()
             && !process.is_busy()
             && process.end().is_none()
         {
@@ -221,5 +252,7 @@ impl Machine {
             self.wake_at(now + RETURN_TIMEOUT);
         }
         self.close(id.function, pid, entry, outcome, true);
+        // a runtime may have more calls than it may have invocations
+        self.fill(id);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::model_for_tests::function;
+use super::model_for_tests::{function, managed};
 use super::*;
 use crate::instances::failure::End;
 
@@ -20,13 +20,26 @@ struct Case {
 impl Case {
     /// Two functions with two processes each, and a limit for all.
     fn new(processes: usize) -> Self {
+        Self::with(processes, ["A", "B"].map(function), false)
+    }
+
+    /// One function on managed instances with two processes, each for so many invocations.
+    fn managed(max: usize) -> Self {
+        let function = Function {
+            managed: Some(managed(max)),
+            ..function("A")
+        };
+        Self::with(9, [function], true)
+    }
+
+    fn with<const N: usize>(processes: usize, functions: [Function; N], freeze: bool) -> Self {
         let now = Instant::now();
         let settings = MachineSettings {
             processes,
             idle: Duration::from_mins(1),
-            freeze: false,
+            freeze,
         };
-        let functions = ["A", "B"].map(|id| (function(id), 2));
+        let functions = functions.map(|function| (function, 2));
         let machine = Machine::new(settings, functions.into_iter(), now);
         Self { machine, now }
     }
@@ -37,8 +50,12 @@ impl Case {
         let actions = std::iter::from_fn(|| self.machine.next_action());
         let shown = actions.filter_map(|action| match action {
             Action::Start(id) => Some(format!("start {}", id.number)),
+            Action::Deliver(id, job) if id.number > 1 => {
+                Some(format!("deliver {job} {}", id.number))
+            }
             Action::Deliver(_, job) => Some(format!("deliver {job}")),
             Action::Kill(id) => Some(format!("kill {}", id.number)),
+            Action::Freeze(id) => Some(format!("freeze {}", id.number)),
             Action::Reply(job, Ok(outcome)) => {
                 let error = outcome.error().map(|error| error.error_type.clone());
                 Some(format!("reply {job} {}", error.unwrap_or_default()))
@@ -165,4 +182,131 @@ fn a_runtime_that_connects_again_takes_one_event() {
     case.step(Input::NextCalled(A1, 1));
     assert_eq!(case.submit(0, "b"), ["deliver b"]);
     assert_eq!(case.wait(3_000), ["kill 1"], "a deadline ends the process");
+}
+
+/// Starts a process of the managed function, with so many calls that wait.
+fn opened(case: &mut Case, number: u64, calls: usize) -> Vec<String> {
+    case.step(Input::Started(id(0, number), 7));
+    let calls = (1..=calls).map(|open| case.step(Input::NextCalled(id(0, number), open)));
+    calls.flatten().collect()
+}
+
+fn respond(case: &mut Case, number: u64, job: &str) -> Vec<String> {
+    let answer = Outcome::Answer(bytes::Bytes::new());
+    case.step(Input::Responded(id(0, number), job.into(), answer))
+}
+
+#[test]
+fn a_managed_process_is_filled_before_another_starts() {
+    let mut case = Case::managed(3);
+    assert_eq!(case.submit(0, "a"), ["start 1"]);
+    for job in ["b", "c"] {
+        assert!(
+            case.submit(0, job).is_empty(),
+            "the first start covers {job}"
+        );
+    }
+    assert_eq!(case.submit(0, "d"), ["start 2"]);
+    assert_eq!(
+        opened(&mut case, 1, 3),
+        ["deliver a", "deliver b", "deliver c"]
+    );
+    // its calls are more than it may have events
+    assert!(case.step(Input::NextCalled(A1, 1)).is_empty());
+    assert_eq!(opened(&mut case, 2, 1), ["deliver d 2"]);
+    assert!(
+        case.submit(0, "e").is_empty(),
+        "the second has not called again"
+    );
+    let mut answered = respond(&mut case, 1, "b");
+    answered.sort();
+    assert_eq!(answered, ["deliver e", "reply b "]);
+}
+
+#[test]
+fn the_next_event_goes_to_the_process_with_the_fewest() {
+    let mut case = Case::managed(2);
+    for job in ["a", "b", "c"] {
+        case.submit(0, job);
+    }
+    assert_eq!(opened(&mut case, 1, 2), ["deliver a", "deliver b"]);
+    assert_eq!(opened(&mut case, 2, 2), ["deliver c 2"]);
+    respond(&mut case, 1, "a");
+    respond(&mut case, 1, "b");
+    case.step(Input::NextCalled(A1, 1));
+    case.step(Input::NextCalled(A1, 2));
+    assert_eq!(case.submit(0, "d"), ["deliver d"]);
+    assert_eq!(case.submit(0, "e"), ["deliver e"], "the oldest of equals");
+    assert_eq!(case.submit(0, "f"), ["deliver f 2"]);
+}
+
+#[test]
+fn a_managed_process_outlives_a_deadline_and_its_late_answer() {
+    let mut case = Case::managed(2);
+    case.submit(0, "a");
+    assert_eq!(
+        opened(&mut case, 1, 1),
+        ["deliver a"],
+        "not frozen, and no other"
+    );
+    assert_eq!(case.wait(3_000), ["reply a Sandbox.Timedout"]);
+    assert!(case.machine.in_flight(A1, "a", None).is_none());
+    assert!(!case.machine.take_late(A1, "a", Some("other")));
+    assert!(case.machine.take_late(A1, "a", Some("a")));
+    assert!(!case.machine.take_late(A1, "a", None), "true once");
+}
+
+#[test]
+fn a_sequential_runtime_on_managed_instances_gets_a_second_process() {
+    let mut case = Case::managed(8);
+    case.submit(0, "a");
+    case.submit(0, "b");
+    assert_eq!(opened(&mut case, 1, 1), ["deliver a"]);
+    assert!(case.wait(199).is_empty(), "further calls may arrive");
+    assert_eq!(case.wait(1), ["start 2"]);
+}
+
+#[test]
+fn a_managed_initialisation_has_more_time_and_is_not_repeated() {
+    let mut case = Case::managed(2);
+    for job in ["a", "b"] {
+        case.submit(0, job);
+    }
+    case.step(Input::Started(A1, 7));
+    assert!(case.wait(129_999).is_empty());
+    assert_eq!(case.wait(1), ["kill 1"]);
+    let ended = case.step(Input::Exited(A1, End::Killed));
+    let both = ["reply a Sandbox.Timedout", "reply b Sandbox.Timedout"];
+    assert_eq!(ended, both, "what waited for this process alone");
+}
+
+#[test]
+fn a_crash_fails_every_event_of_a_managed_process() {
+    let mut case = Case::managed(2);
+    for job in ["a", "b"] {
+        case.submit(0, job);
+    }
+    opened(&mut case, 1, 2);
+    let ended = case.step(Input::Exited(A1, End::Exited("exit status 1".into())));
+    let both = ["reply a Runtime.ExitError", "reply b Runtime.ExitError"];
+    assert_eq!(ended, both);
+}
+
+#[test]
+fn a_managed_process_above_a_lowered_limit_drains_and_ends() {
+    let mut case = Case::managed(2);
+    for job in ["a", "b", "c"] {
+        case.submit(0, job);
+    }
+    opened(&mut case, 1, 2);
+    opened(&mut case, 2, 2);
+    assert!(case.step(Input::Limit(0, 1)).is_empty(), "both are busy");
+    assert!(
+        case.submit(0, "d").is_empty(),
+        "the second has a call, and ends"
+    );
+    assert_eq!(respond(&mut case, 2, "c"), ["reply c "]);
+    assert_eq!(case.step(Input::NextCalled(id(0, 2), 2)), ["kill 2"]);
+    respond(&mut case, 1, "a");
+    assert_eq!(case.step(Input::NextCalled(A1, 1)), ["deliver d"]);
 }

@@ -9,6 +9,9 @@ use crate::instances::failure::End;
 
 /// Time for initialisation before the process is started once more (Lambda's limit).
 pub(super) const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for initialisation on managed instances: the function's timeout within these bounds
+/// ("Understanding the Lambda Managed Instances execution environment").
+const MANAGED_INIT_TIMEOUT: [Duration; 2] = [Duration::from_secs(130), Duration::from_secs(900)];
 
 impl Machine {
     /// Applies everything that is due, and notes when the next is.
@@ -54,12 +57,18 @@ impl Machine {
             }
             Phase::Running if is_ready => self.check_ready(id),
             Phase::Running => {
-                let (since, is_repeated) = (process.since, process.is_repeated);
+                let since = process.since;
+                let (is_repeated, is_managed) = (process.is_repeated, process.max_events.is_some());
                 let timeout = self.functions[id.function].function.timeout;
-                let limit = if is_repeated { timeout } else { INIT_TIMEOUT };
+                let [least, most] = MANAGED_INIT_TIMEOUT;
+                let (limit, reported) = match timeout.clamp(least, most) {
+                    managed if is_managed => (managed, managed),
+                    _ if is_repeated => (timeout, timeout),
+                    _ => (INIT_TIMEOUT, timeout),
+                };
                 match since.map(|since| since + limit) {
                     Some(at) if now < at => self.wake_at(at),
-                    Some(_) => self.end(id, End::TimedOut(timeout)),
+                    Some(_) => self.end(id, End::TimedOut(reported)),
                     None => {}
                 }
             }
@@ -81,12 +90,17 @@ impl Machine {
         let in_flight = process.in_flight.iter();
         let late = in_flight.filter(|(_, entry)| now >= entry.started + timeout);
         let late: Vec<InvocationId> = late.map(|(id, _)| id.clone()).collect();
-        if !late.is_empty() && process.concurrency <= 1 {
+        if !late.is_empty() && !process.outlives_deadlines() {
             return self.end(id, End::TimedOut(timeout));
         }
         for invocation in late {
             let process = self.process(id);
-            if let Some(entry) = process.and_then(|one| one.finish(&invocation, true, now)) {
+            let finished = process.and_then(|process| {
+                let entry = process.finish(&invocation, true, now)?;
+                process.remember_late(invocation.clone(), entry.job.request_id.clone());
+                Some(entry)
+            });
+            if let Some(entry) = finished {
                 let outcome = End::TimedOut(timeout).outcome(&entry.job.request_id);
                 self.close(id.function, pid, entry, outcome, false);
             }
@@ -94,6 +108,7 @@ impl Machine {
         if let Some(first) = first {
             self.wake_at(first);
         }
+        self.fill(id);
         self.check_return(id);
     }
 
@@ -101,7 +116,8 @@ impl Machine {
     /// process that has been idle for long.
     fn check_return(&mut self, id: ProcessId) {
         let (now, idle) = (self.now, self.settings.idle);
-        let draining = self.drain.is_some();
+        let surplus = self.functions[id.function].is_surplus(id.number);
+        let ending = self.drain.is_some() || surplus;
         let Some(process) = self.process(id) else {
             return;
         };
@@ -110,11 +126,12 @@ impl Machine {
             Some(at) if now < at => self.wake_at(at),
             Some(_) => {
                 process.return_by = None;
+                process.is_opening = false;
                 self.start_if_needed(id.function, None);
                 self.check_return(id);
             }
             None if process.is_busy() => {}
-            None if draining || now >= idle_until => self.stop(id),
+            None if ending || now >= idle_until => self.stop(id),
             None => self.wake_at(idle_until),
         }
     }

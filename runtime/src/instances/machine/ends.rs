@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Machine;
 use super::due::INIT_TIMEOUT;
-use super::events::{Action, ProcessId};
+use super::events::{Action, Job, ProcessId};
 use super::process::{InFlight, Phase};
 use crate::instances::failure::End;
 use crate::instances::records::{LogLine, PhaseStatus};
@@ -102,7 +102,16 @@ impl Machine {
         let on_purpose = matches!(why, End::Stopped) && process.init_error.is_none();
         let failed_start = !process.is_ready() && !on_purpose && !why.is_of_host();
         // otherwise a function that cannot start would be started for ever
-        if failed_start && let Some(job) = self.functions[id.function].queue.pop_front() {
+        let state = &mut self.functions[id.function];
+        let alone = state.processes.is_empty();
+        let waited_for_it = match process.max_events {
+            _ if !failed_start => 0,
+            Some(max) if alone => max,
+            _ => 1,
+        };
+        let failed = waited_for_it.min(state.queue.len());
+        let failed: Vec<Job> = state.queue.drain(..failed).collect();
+        for job in failed {
             let outcome = outcome(&job.request_id);
             self.answer(id.function, job, outcome, Duration::ZERO, None);
         }
@@ -123,6 +132,7 @@ impl Machine {
             // what the first start called for is void
             process.extensions.clear();
             process.early_calls = 0;
+            process.concurrency = 0;
         }
         let (duration, status) = (INIT_TIMEOUT, PhaseStatus::Timeout);
         self.log(id.function, None, LogLine::InitEnd { duration, status });

@@ -24,8 +24,7 @@ pub(super) struct Shortage {
 pub(super) struct FunctionState {
     pub(super) function: Function,
     pub(super) limit: usize,
-    /// Processes by number, once for each call that waits. Last in, first out: the warmest works,
-    /// the others may become idle and end.
+    /// Processes by number, once for each call that waits. [`Self::take_call`] chooses among them.
     pub(super) idle: Vec<u64>,
     /// First in, first out.
     pub(super) queue: VecDeque<Job>,
@@ -53,16 +52,76 @@ impl FunctionState {
         }
     }
 
-    /// Processes that have not finished their initialisation.
-    pub(super) fn starting(&self) -> usize {
-        let processes = self.processes.values();
-        processes.filter(|process| !process.is_ready()).count()
+    /// On managed instances: invocations of one process at one time at most.
+    pub(super) fn max_events(&self) -> Option<usize> {
+        let managed = self.function.managed.as_ref()?;
+        Some(managed.max_concurrency as usize)
     }
 
-    /// So many jobs are more than the processes that will soon call for one.
+    /// Jobs that the processes take which have not finished their initialisation.
+    pub(super) fn starting(&self) -> usize {
+        let processes = self.processes.values();
+        let starting = processes.filter(|process| !process.is_ready());
+        starting.map(|process| process.expected_calls(0)).sum()
+    }
+
+    /// So many jobs are more than processes will soon call for.
     pub(super) fn is_uncovered(&self, jobs: usize) -> bool {
-        let expected = |process: &&ProcessState| !process.is_ready() || process.return_by.is_some();
-        jobs > self.processes.values().filter(expected).count()
+        let processes = self.processes.iter();
+        let expected = processes.map(|(number, process)| {
+            let waiting = self.idle.iter().filter(|idle| *idle == number);
+            process.expected_calls(waiting.count())
+        });
+        jobs > expected.sum()
+    }
+
+    /// Takes the call that receives the next job.
+    ///
+    /// A process that takes one invocation at a time: the call that came last, so that the warmest
+    /// process works, and the others may become idle and end. On managed instances: a call of the
+    /// process with the fewest invocations in flight, the oldest of equals, so that processes share
+    /// the load, and one is enough for a low one.
+    pub(super) fn take_call(&mut self) -> Option<u64> {
+        if self.function.managed.is_none() {
+            return self.idle.pop();
+        }
+        let processes = self.processes.iter();
+        let able = processes.filter(|(number, process)| {
+            process.has_room() && self.idle.contains(number) && !self.is_surplus(**number)
+        });
+        let least = able.min_by_key(|(number, process)| (process.in_flight.len(), **number));
+        let number = *least?.0;
+        self.forget_call(number);
+        Some(number)
+    }
+
+    /// Removes one waiting call of a process.
+    pub(super) fn forget_call(&mut self, number: u64) -> bool {
+        let at = self.idle.iter().rposition(|idle| *idle == number);
+        at.map(|at| self.idle.remove(at)).is_some()
+    }
+
+    /// The process is above a limit that was lowered: it receives nothing more, and ends when it
+    /// has finished. The oldest are kept.
+    pub(super) fn is_surplus(&self, number: u64) -> bool {
+        if self.processes.len() <= self.limit {
+            return false;
+        }
+        let processes = self.processes.iter();
+        let mut kept = processes
+            .filter(|(_, process)| process.end().is_none())
+            .take(self.limit);
+        kept.all(|(kept, _)| *kept != number)
+    }
+
+    /// A waiting call may receive a job now.
+    fn has_free_call(&self) -> bool {
+        let free = |number: &u64| {
+            self.processes
+                .get(number)
+                .is_some_and(ProcessState::has_room)
+        };
+        self.idle.iter().any(free)
     }
 
     /// What keeps the function from starting a process now.
@@ -83,7 +142,7 @@ impl FunctionState {
     }
 
     pub(super) fn is_available(&self) -> bool {
-        let free = !self.idle.is_empty() || self.may_start();
+        let free = self.has_free_call() || self.may_start();
         !self.is_uncovered(self.queue.len() + 1) || (free && self.queue.is_empty())
     }
 
@@ -101,10 +160,18 @@ impl FunctionState {
     }
 
     pub(super) fn throttled(&self) -> Rejected {
+        let function = &self.function;
+        let managed = function.managed.as_ref();
+        let own = managed.is_some_and(|managed| managed.max_instances.is_some());
+        let reserved = function
+            .concurrency
+            .filter(|reserved| *reserved == 0 || !own);
+        let reserved = reserved.and_then(|_| function.max_instances());
         Rejected::Throttled(ConcurrencyLimit {
-            function: self.function.id.clone(),
+            function: function.id.clone(),
             limit: self.limit,
-            reserved: self.function.concurrency.map(|limit| limit as usize) == Some(self.limit),
+            per_instance: function.per_instance() as usize,
+            reserved: reserved.map(|limit| limit as usize) == Some(self.limit),
         })
     }
 
@@ -114,6 +181,7 @@ impl FunctionState {
             function: self.function.id.clone(),
             queued: self.queue.len(),
             limit: self.limit,
+            per_instance: self.function.per_instance() as usize,
             instances: processes
                 .map(|(number, process)| process.stats(*number, now))
                 .collect(),

@@ -207,6 +207,10 @@ impl Machine {
     fn set_limit(&mut self, function: usize, limit: usize) {
         self.functions[function].limit = limit;
         while self.start_if_needed(function, None) {}
+        let processes = self.functions[function].processes.keys();
+        for number in processes.copied().collect::<Vec<_>>() {
+            self.fill(ProcessId { function, number });
+        }
         // the longest idle first
         for number in self.functions[function].idle.clone() {
             let state = &self.functions[function];
@@ -274,15 +278,35 @@ impl Machine {
     }
 
     /// The request that a line of output most likely belongs to: the only one in flight, else the
-    /// last one. (A pipe is read later than the answer that followed what was written to it.)
+    /// last one. (A pipe is read later than the answer that followed what was written to it.) On
+    /// managed instances none: the line may be of any of several.
     pub(super) fn current_request(&self, id: ProcessId) -> Option<Arc<str>> {
         let process = self.read(id)?;
+        if process.max_events.is_some() {
+            return None;
+        }
         let mut in_flight = process.in_flight.values();
         match (in_flight.next(), in_flight.next()) {
             (None, _) => process.last_request.clone(),
             (Some(entry), None) => Some(entry.job.request_id.clone()),
             (Some(_), Some(_)) => None,
         }
+    }
+
+    /// Whether an answer belongs to an invocation that ran out of time; true once for each.
+    pub(super) fn take_late(
+        &mut self,
+        id: ProcessId,
+        request_id: &str,
+        invocation: Option<&str>,
+    ) -> bool {
+        let late = self.process(id).map(|process| &mut process.late);
+        late.is_some_and(|late| {
+            let at = late.iter().position(|(known, request)| {
+                **request == *request_id && invocation.is_none_or(|id| *id == **known)
+            });
+            at.and_then(|at| late.remove(at)).is_some()
+        })
     }
 
     /// Whether a registered extension has requested its first event.

@@ -9,11 +9,13 @@ use super::*;
 use crate::faults::Kill;
 use crate::instances::failure::End;
 use crate::invocation::{FunctionError, Outcome};
-use sam_template::model::{Code, Location, Logging};
+use sam_template::model::{Code, Location, Logging, ManagedInstances};
 
 const PROCESSES: usize = 3;
 const TIMEOUT: Duration = Duration::from_secs(3);
 const SHORTAGE: i32 = 24;
+/// Invocations that a process of the third function takes at one time.
+const MANAGED: usize = 3;
 
 /// How an invocation must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +31,10 @@ pub(super) struct Child {
     pub(super) calls: usize,
     pub(super) extensions: BTreeMap<String, bool>,
     pub(super) delivered: BTreeMap<InvocationId, (Instant, Option<Kill>)>,
-    /// It has called for several events at a time.
+    /// It has called for several events at a time, or is on managed instances.
     concurrent: bool,
+    /// Invocations at one time at most.
+    max: usize,
     frozen: bool,
     pub(super) init_failed: bool,
     /// What the signal that it was sent means for its invocations.
@@ -41,7 +45,7 @@ pub(super) struct Model {
     pub(super) machine: Machine,
     pub(super) now: Instant,
     pub(super) next_id: u64,
-    pub(super) limits: [usize; 2],
+    pub(super) limits: [usize; 3],
     /// Starts that were requested.
     pub(super) starting: BTreeSet<ProcessId>,
     pub(super) children: BTreeMap<ProcessId, Child>,
@@ -51,7 +55,7 @@ pub(super) struct Model {
     pub(super) open: BTreeMap<InvocationId, Option<Kill>>,
     pub(super) given_up: BTreeSet<InvocationId>,
     expected: BTreeMap<InvocationId, Expected>,
-    backs_off: [Option<Instant>; 2],
+    backs_off: [Option<Instant>; 3],
     pub(super) drained: bool,
     /// Invocations may fail without being delivered: a process was never ready.
     never_ready: bool,
@@ -74,8 +78,16 @@ pub(super) fn function(id: &str) -> Function {
         timeout: TIMEOUT,
         memory_mb: 128,
         concurrency: None,
+        managed: None,
         environment: BTreeMap::new(),
         logging: Logging::default(),
+    }
+}
+
+pub(super) fn managed(max: usize) -> ManagedInstances {
+    ManagedInstances {
+        max_concurrency: max as u32,
+        max_instances: None,
     }
 }
 
@@ -90,9 +102,13 @@ pub(super) fn function_error(error_type: &str) -> FunctionError {
 impl Model {
     pub(super) fn new(freeze: bool) -> Self {
         let now = Instant::now();
-        let limits = [2, 3];
-        let functions = ["A", "B"].iter().zip(limits);
-        let functions = functions.map(|(id, limit)| (function(id), limit));
+        let limits = [2, 3, 2];
+        let managed = Function {
+            managed: Some(managed(MANAGED)),
+            ..function("C")
+        };
+        let functions = [function("A"), function("B"), managed];
+        let functions = functions.into_iter().zip(limits);
         let settings = MachineSettings {
             processes: PROCESSES,
             idle: Duration::from_mins(1),
@@ -109,7 +125,7 @@ impl Model {
             open: BTreeMap::new(),
             given_up: BTreeSet::new(),
             expected: BTreeMap::new(),
-            backs_off: [None; 2],
+            backs_off: [None; 3],
             drained: false,
             never_ready: false,
         }
@@ -189,6 +205,7 @@ impl Model {
         child.calls -= 1;
         child.delivered.insert(invocation, (self.now, kill));
         assert!(child.delivered.len() == 1 || child.concurrent);
+        assert!(child.delivered.len() <= child.max, "more than it may take");
     }
 
     fn signalled(&mut self, id: ProcessId) {
@@ -255,7 +272,13 @@ impl Model {
     pub(super) fn start(&mut self, number: usize) {
         if let Some(id) = pick(self.starting.clone(), number) {
             self.starting.remove(&id);
-            self.children.insert(id, Child::default());
+            let is_managed = id.function == 2;
+            let child = Child {
+                concurrent: is_managed,
+                max: if is_managed { MANAGED } else { usize::MAX },
+                ..Child::default()
+            };
+            self.children.insert(id, child);
             self.backs_off[id.function] = None;
             self.input(Input::Started(id, 1));
         }

@@ -35,7 +35,7 @@ fn event() -> impl Strategy<Value = Event> {
     let kill = prop::option::weighted(0.1, prop::sample::select(vec![Kill::Early, Kill::Late]));
     let start_by = prop::option::weighted(0.2, 0..2_000_u64);
     prop_oneof![
-        12 => (0..2_usize, any::<bool>(), start_by, kill)
+        12 => (0..3_usize, any::<bool>(), start_by, kill)
             .prop_map(|(function, queue, by, kill)| Event::Submit(function, queue, by, kill)),
         1 => one.clone().prop_map(Event::GiveUp),
         10 => one.clone().prop_map(Event::Start),
@@ -48,9 +48,11 @@ fn event() -> impl Strategy<Value = Event> {
         1 => one.clone().prop_map(Event::InitFails),
         4 => (one.clone(), prop::bool::weighted(0.1))
             .prop_map(|(one, fault)| Event::Exit(one, fault)),
-        1 => (0..2_usize, 1..4_usize).prop_map(|(function, limit)| Event::Limit(function, limit)),
+        1 => (0..3_usize, 1..4_usize).prop_map(|(function, limit)| Event::Limit(function, limit)),
         5 => (0..400_u64).prop_map(Event::Wait),
         2 => (400..15_000_u64).prop_map(Event::Wait),
+        // the longest initialisation on managed instances
+        1 => Just(Event::Wait(130_000)),
         1 => prop::bool::weighted(0.1)
             .prop_flat_map(|drains| if drains { 0..5_000_u64 } else { 5_000..5_001 })
             .prop_map(|ms| if ms < 5_000 { Event::Drain(ms) } else { Event::Wait(1) }),
@@ -78,7 +80,8 @@ impl Model {
                 if let Some(id) = pick(self.open.keys().cloned(), number) {
                     self.given_up.insert(id.clone());
                     self.input(Input::GivenUp(0, id.clone()));
-                    self.input(Input::GivenUp(1, id));
+                    self.input(Input::GivenUp(1, id.clone()));
+                    self.input(Input::GivenUp(2, id));
                 }
             }
             Event::Start(number) => self.start(number),

@@ -1,6 +1,6 @@
 //! The state of one process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,10 @@ pub(super) struct ProcessState {
     pub(super) phase: Phase,
     /// `None` until the executable runs.
     pub(super) pid: Option<u32>,
+    /// On managed instances: invocations at one time at most. A deadline then fails the invocation
+    /// and not the process, initialisation is not repeated, and the process is never frozen. `None`:
+    /// it takes one at a time, or as many as it calls for.
+    pub(super) max_events: Option<usize>,
     /// The executable was started twice, since its first initialisation took too long.
     pub(super) is_repeated: bool,
     /// When the executable was started.
@@ -63,6 +67,11 @@ pub(super) struct ProcessState {
     /// Invocations that it takes at one time: the most that it called for. With more than one, a
     /// deadline fails the invocation and not the process, and the process is not frozen.
     pub(super) concurrency: usize,
+    /// On managed instances: the first calls are arriving, up to [`Self::max_events`].
+    pub(super) is_opening: bool,
+    /// On managed instances: invocations whose deadline has passed and that were not answered since,
+    /// with their request ids. The function still works on them.
+    pub(super) late: VecDeque<(InvocationId, Arc<str>)>,
     pub(super) frozen: bool,
     pub(super) invocations: u64,
     pub(super) errors: u64,
@@ -75,6 +84,44 @@ impl ProcessState {
 
     pub(super) fn is_busy(&self) -> bool {
         !self.in_flight.is_empty()
+    }
+
+    /// A deadline fails the invocation alone.
+    pub(super) fn outlives_deadlines(&self) -> bool {
+        self.max_events.is_some() || self.concurrency > 1
+    }
+
+    /// It may receive one more invocation.
+    pub(super) fn has_room(&self) -> bool {
+        self.max_events.is_none_or(|max| self.in_flight.len() < max)
+    }
+
+    /// Jobs that it will soon call for, where so many of its calls wait already.
+    pub(super) fn expected_calls(&self, waiting: usize) -> usize {
+        let most = self.max_events.unwrap_or(1);
+        if !self.is_ready() {
+            return most;
+        }
+        if self.return_by.is_none() {
+            return 0;
+        }
+        let all = if self.is_opening {
+            most
+        } else {
+            self.concurrency
+        };
+        all.saturating_sub(waiting + self.in_flight.len() + self.late.len())
+    }
+
+    /// Its deadline has passed: the function works on, and holds the place of one invocation.
+    pub(super) fn remember_late(&mut self, invocation: InvocationId, request_id: Arc<str>) {
+        let Some(max) = self.max_events else {
+            return;
+        };
+        self.late.push_back((invocation, request_id));
+        if self.late.len() > max {
+            self.late.pop_front();
+        }
     }
 
     /// It neither works nor is about to call for its next event.
@@ -92,7 +139,8 @@ impl ProcessState {
 
     /// Its first initialisation took too long: it is ended, and started once more.
     pub(super) fn starts_again(&self) -> bool {
-        matches!(self.end(), Some(End::TimedOut(_))) && !self.is_ready() && !self.is_repeated
+        let repeats = !self.is_repeated && self.max_events.is_none();
+        matches!(self.end(), Some(End::TimedOut(_))) && !self.is_ready() && repeats
     }
 
     /// Removes an invocation that ends.

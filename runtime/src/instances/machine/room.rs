@@ -38,6 +38,7 @@ impl Machine {
         let number = state.last_number;
         let process = ProcessState {
             phase: Phase::Paused(at.unwrap_or(self.now)),
+            max_events: state.max_events(),
             ..ProcessState::default()
         };
         state.processes.insert(number, process);

@@ -56,7 +56,7 @@ async fn registered(call: Call<'_>) -> Result<Reply, ExtensionError> {
     let name = name.ok_or_else(|| {
         ExtensionError::new("Extension.InvalidExtensionName", "Empty extension name")
     })?;
-    check(&body)?;
+    check(&body, instance.function().managed.is_some())?;
     // the first request of a connection that was open before may have been sent before
     // initialisation ended
     let sent_before = connection.is_first.then_some(connection.opened);
@@ -76,8 +76,9 @@ async fn registered(call: Call<'_>) -> Result<Reply, ExtensionError> {
     Ok(json_answer(response, answer.to_string().into()))
 }
 
-/// Checks the events of a registration: an extension within the process may name INVOKE only.
-fn check(body: &[u8]) -> Result<(), ExtensionError> {
+/// Checks the events of a registration: an extension within the process may name INVOKE only, and
+/// none on managed instances, where several invocations run at one time.
+fn check(body: &[u8], is_managed: bool) -> Result<(), ExtensionError> {
     #[derive(Deserialize, Default)]
     #[serde(rename_all = "camelCase", default)]
     struct Register {
@@ -95,7 +96,12 @@ fn check(body: &[u8]) -> Result<(), ExtensionError> {
         let why = "configurationKeys are deprecated; use environment variables instead";
         return Err(ExtensionError::new(FORMAT, why));
     }
-    for event in events.into_iter().flatten() {
+    let events = events.unwrap_or_default();
+    if is_managed && !events.is_empty() {
+        let why = "No events allowed for internal extensions";
+        return Err(ExtensionError::new("Extension.InvalidEventType", why));
+    }
+    for event in events {
         let why = match event.as_str() {
             "INVOKE" => continue,
             "SHUTDOWN" => "ShutdownEventNotSupportedForInternalExtension",
@@ -191,7 +197,7 @@ mod tests {
     use super::*;
 
     fn kind(body: &str) -> Option<(&'static str, String)> {
-        check(body.as_bytes())
+        check(body.as_bytes(), false)
             .err()
             .map(|ExtensionError(kind, message)| (kind, message))
     }
@@ -232,6 +238,13 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn on_managed_instances_a_registration_names_no_event() {
+        let refused = |body: &str| check(body.as_bytes(), true).is_err();
+        assert!(!refused(r#"{"events":[]}"#) && !refused("{}"));
+        assert!(refused(r#"{"events":["INVOKE"]}"#) && refused(r#"{"events":["SHUTDOWN"]}"#));
     }
 
     #[test]

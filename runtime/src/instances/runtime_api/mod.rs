@@ -13,7 +13,7 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use self::call::{Call, accepted, json_answer, refuse};
-use super::driver::{Assignment, Instance};
+use super::driver::{Assignment, Completion, Instance};
 use super::environment::arn;
 use super::failure::{self, MAX_RESPONSE};
 use super::machine::Input;
@@ -23,19 +23,19 @@ use crate::invocation::{FunctionError, Outcome};
 use crate::listener::budget::ConnectionBudget;
 use crate::listener::{BindError, ConnectionInfo, Endpoint, Listener, ListenerPolicy, Reply};
 
-/// Connections of one process at most: one for each event that it takes at a time, and some more.
-const MAX_CONNECTIONS: usize = 64;
+/// Connections of one process at most, beyond one for each event that it takes at a time.
+const FURTHER_CONNECTIONS: usize = 63;
 
 const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 
-/// Opens the port of one process. Its clients may be stopped, or busy between two requests, for any
-/// time.
-pub(super) async fn bind() -> Result<Listener, BindError> {
+/// Opens the port of one process that takes so many events at a time. Its clients may be stopped, or
+/// busy between two requests, for any time.
+pub(super) async fn bind(events: usize) -> Result<Listener, BindError> {
     let listener = Listener::bind(Endpoint::loopback("Runtime API")).await?;
     Ok(listener
         .with_budget(ConnectionBudget::new(
             "Runtime API",
-            MAX_CONNECTIONS,
+            events + FURTHER_CONNECTIONS,
             usize::MAX,
         ))
         .with_policy(ListenerPolicy {
@@ -140,7 +140,10 @@ async fn answer(call: Call<'_>, id: &str) -> Reply {
     }
     let outcome = Outcome::Error(failure::response_too_large());
     instance.complete(id, invocation.as_deref(), outcome);
-    instance.apply(Input::Stop);
+    // other invocations of a process on managed instances go on
+    if instance.function().managed.is_none() {
+        instance.apply(Input::Stop);
+    }
     refuse(
         StatusCode::PAYLOAD_TOO_LARGE,
         "RequestEntityTooLarge",
@@ -162,12 +165,13 @@ async fn reported(call: Call<'_>) -> FunctionError {
 }
 
 fn settle(instance: &Instance, id: &str, invocation: Option<&str>, outcome: Outcome) -> Reply {
-    if instance.complete(id, invocation, outcome) {
-        return accepted();
+    match instance.complete(id, invocation, outcome) {
+        Completion::Accepted => accepted(),
+        Completion::Late => refuse(StatusCode::GONE, "InvokeTimeout", "Invoke timeout"),
+        Completion::Unknown => refuse(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestID",
+            "no such invocation is in flight: late, or answered before",
+        ),
     }
-    refuse(
-        StatusCode::BAD_REQUEST,
-        "InvalidRequestID",
-        "no such invocation is in flight: late, or answered before",
-    )
 }

@@ -36,9 +36,7 @@ impl AsyncSettings {
             let policy = EventInvokePolicy {
                 max_retries: config.max_retries,
                 max_age: config.max_age.as_millis() as Millis,
-                concurrency: function
-                    .concurrency
-                    .map_or(concurrency, |limit| limit as usize),
+                concurrency: function.max_invocations(concurrency),
                 on_success: config.on_success.map(target).into_iter().collect(),
                 on_failure: config
                     .on_failure

@@ -6,7 +6,7 @@ use http::uri::{Authority, Uri};
 use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-use crate::config::Reader;
+use crate::config::{Execution, Reader};
 use crate::telemetry::Sampler;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -55,6 +55,7 @@ impl TraceSettings {
         });
         let timeout = reader.milliseconds_or("OTEL_EXPORTER_OTLP_TIMEOUT", 100..=60_000, 10_000);
         let flush = reader.milliseconds_or("TRACE_FLUSH_MS", 0..=5_000, 500);
+        let flush = Execution::read(reader).flush(flush);
         let sampler = Sampler::read(reader);
         let named = ["OTEL_SERVICE_NAME", "AWS_LAMBDA_FUNCTION_NAME"]
             .iter()

@@ -159,7 +159,7 @@ impl TestEnvironment {
     }
 
     /// A cache-invalidator to kill.
-    pub(crate) fn invalidator(&self) -> Invalidator {
+    pub(crate) fn invalidator(&self) -> Arc<Invalidator> {
         let settings = cache_invalidator::Settings::read(&Reader::new(self.vars.clone()))
             .expect("settings of a test are valid");
         Invalidator::open(settings).expect("opens")

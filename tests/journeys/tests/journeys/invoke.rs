@@ -29,11 +29,23 @@ fn events(env: &TestEnvironment, folder: &str) -> Result<Vec<(String, PathBuf)>>
 #[tokio::test]
 async fn every_http_event_has_its_documented_answer() -> Result<()> {
     let env = TestEnvironment::new().await?;
-    let mut files = events(&env, "storefront")?;
+    let mut files = Vec::new();
+    for (function, folder) in [
+        ("Storefront", "storefront"),
+        ("StorefrontLookups", "storefront-lookups"),
+        ("StorefrontPayments", "storefront-payments"),
+        ("StorefrontOperators", "storefront-operators"),
+    ] {
+        let of_folder = events(&env, folder)?.into_iter();
+        files.extend(of_folder.map(|(name, file)| (name, function, file)));
+    }
     // The first event creates the program of the others; the second one changes its first version.
-    files.sort_by_key(|(name, _)| (name != "program-create", name != "program-update"));
-    for (name, file) in files {
-        let (code, answer) = env.invoke("Storefront", &file).await?;
+    files.sort_by_key(|(name, ..)| {
+        let others = (name != "program-create", name != "program-update");
+        (others, name.clone())
+    });
+    for (name, function, file) in files {
+        let (code, answer) = env.invoke(function, &file).await?;
         assert_eq!(code, 0, "{name}: {answer}");
         let status = answer["statusCode"]
             .as_u64()

@@ -1,6 +1,7 @@
 //! Journeys through `usher` with the shipped programs: HTTP, Kafka, Postgres, Redis and back.
 
 mod calls;
+mod classes;
 mod configuration;
 mod demo;
 mod faults;

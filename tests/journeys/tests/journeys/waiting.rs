@@ -1,18 +1,34 @@
-//! Buyers who wait for their order leave instances for other requests.
+//! Buyers who wait for their order leave concurrency for the orders of others.
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use journeys::{Settings, TestEnvironment, until};
 use ticket_rush::api::SeatSelection;
+use ticket_rush::application::ManagedFunction;
 
-/// Number of waiting buyers, and of instances of storefront.
+/// Number of waiting buyers, and of orders that storefront takes at a time.
 const WAITING: usize = 4;
 /// The number of no order: a payment for it is recorded as unmatched.
 const NO_ORDER: &str = "4611686018427387905";
 
 #[tokio::test]
-async fn waiting_buyers_leave_instances_for_payments() -> Result<()> {
+async fn waiting_buyers_leave_concurrency_for_orders() -> Result<()> {
+    one_of_four_waits(Vec::new()).await
+}
+
+/// All four requests are at the same time in the one process.
+#[tokio::test]
+async fn waiting_buyers_share_their_process_with_orders() -> Result<()> {
+    let storefront = ManagedFunction {
+        function: "Storefront",
+        max_concurrency: WAITING as u32,
+        instances: 1,
+    };
+    one_of_four_waits(vec![storefront]).await
+}
+
+async fn one_of_four_waits(managed: Vec<ManagedFunction>) -> Result<()> {
     // No order is stored, so every wait lasts for its whole time.
     let parameters = vec![
         ("StorefrontConcurrency", WAITING.to_string()),
@@ -20,6 +36,7 @@ async fn waiting_buyers_leave_instances_for_payments() -> Result<()> {
     ];
     let env = TestEnvironment::with(Settings {
         parameters,
+        managed: Some(managed),
         ..Settings::default()
     })
     .await?;
@@ -55,19 +72,7 @@ async fn waiting_buyers_leave_instances_for_payments() -> Result<()> {
         Ok((env.published().await? >= WAITING as i64).then_some(()))
     })
     .await?;
-    loop {
-        let paid = env.api.pay(NO_ORDER, "p1", 1000).await;
-        if first.is_finished() {
-            bail!(
-                "no payment was answered before a wait timed out: {} {}",
-                paid.http,
-                paid.body
-            );
-        }
-        if paid.http == 200 {
-            break;
-        }
-    }
+    assert_eq!(env.api.pay(NO_ORDER, "p1", 1000).await.http, 200);
     for other in others {
         let answer = other.await?;
         assert_eq!(

@@ -1,6 +1,7 @@
 //! `AWS::Serverless::Function` without its triggers.
 
 mod code;
+mod managed;
 mod skipped;
 
 use std::collections::BTreeMap;
@@ -15,10 +16,13 @@ use crate::document::{Reader, hint, is_name, listed};
 use crate::model::qualified::{LATEST, function_name};
 use crate::model::{Application, Function};
 
+pub(super) use managed::apply_overrides;
+
 pub(super) const KIND: &str = "AWS::Serverless::Function";
 
 pub(super) const READ: &str = "FunctionName Runtime PackageType CodeUri Handler Timeout MemorySize \
-    Environment ReservedConcurrentExecutions LoggingConfig";
+    Environment ReservedConcurrentExecutions LoggingConfig CapacityProviderConfig \
+    FunctionScalingConfig";
 
 /// Runtimes of native executables.
 const NATIVE: [&str; 3] = ["provided.al2023", "provided.al2", "provided"];
@@ -48,6 +52,7 @@ pub(super) fn read(scope: &Scope<'_>, folder: &Path, application: &mut Applicati
         }
     }
     skipped::check(application, scope);
+    managed::check_long_hand(scope);
 }
 
 /// The logical id of a function that is named by name, ARN or logical id, with any qualifier.
@@ -102,6 +107,9 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path) -> Option<Function
     check_alias(resource, scope);
     let code = code::read(resource, &reader, scope, folder);
     let concurrency = reader.number("ReservedConcurrentExecutions", 0..=100_000);
+    let bounds = managed::bounds(&reader);
+    let memory = reader.number("MemorySize", bounds.memory_mb.clone());
+    let memory_mb = memory.unwrap_or(128) as u32;
     let function = Function {
         id: resource.id.clone(),
         name: name.map_or_else(|| scope.name_of(&resource.id), str::to_owned),
@@ -110,9 +118,10 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path) -> Option<Function
         code: code?,
         place: format!("{}:{}", scope.problems.file(), reader.line("CodeUri")),
         handler: reader.text("Handler").unwrap_or("bootstrap").to_owned(),
-        timeout: Duration::from_secs(reader.number("Timeout", 1..=900).unwrap_or(3) as u64),
-        memory_mb: reader.number("MemorySize", 128..=10_240).unwrap_or(128) as u32,
+        timeout: Duration::from_secs(reader.number("Timeout", bounds.timeout).unwrap_or(3) as u64),
+        memory_mb,
         concurrency: concurrency.map(|n| n as u32),
+        managed: managed::read(resource, &reader, scope, memory_mb),
         environment: variables(&reader),
         logging: logging::read(&reader),
     };
