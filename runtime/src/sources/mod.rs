@@ -20,6 +20,7 @@ pub mod sqs;
 mod status;
 mod tuned;
 
+pub use asynchronous::AsyncQueue;
 pub use error::{KindError, PositionError, SourceError};
 pub use host::{SourceHost, open_events};
 pub use kind::{OpenedSources, PlannedSource, SourceKind};
@@ -27,7 +28,7 @@ pub(crate) use planned::probed_servers;
 pub use planned::{contradictions, dead_letter_stores, planned, probe, tunable};
 pub use position::{PositionAction, PositionChange};
 pub use registry::{KindStatus, Sources};
-pub use source::{EventSource, supervised};
+pub use source::EventSource;
 pub use status::{MetricColumn, MetricFamily, SourceMetric, SourceStatus, SourceSubject};
 pub use tuned::{SettingsSender, TunedSettings};
 
