@@ -1,5 +1,5 @@
-//! A kind of source that only this file knows appears in status, metrics, health and settings, and its
-//! dead letters are counted.
+//! A kind of source that only this file knows appears in status, metrics, health, settings and
+//! dead letters.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, mpsc};
