@@ -111,6 +111,25 @@ async fn a_lost_event_is_red() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_has_a_card_with_its_next_firing() {
+    look_at_a_page(|browser| {
+        browser.wait_for(
+            "(async () => {
+                const [schedule] = (await (await fetch('/_usher/status')).json()).schedules;
+                const cards = [...document.querySelectorAll('#sources .card')];
+                const card = cards.find((c) => c.querySelector('.title').textContent === schedule.schedule);
+                if (!card) return false;
+                return card.querySelector('.under').textContent.endsWith(`→ ${schedule.function}`)
+                    && schedule.next_ms > Date.now() - 60000 && /Next in\\s*\\d/.test(card.innerText);
+            })()",
+        );
+        browser.look(1280, 900, "light");
+        browser.picture_to("page-schedule.png");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_value_leaves_its_field() {
     look_at_a_page(|browser| {
         browser.wait_for("document.body?.dataset.ready === 'true'");
@@ -152,7 +171,7 @@ async fn the_state_of_a_source_is_its_colour() {
             let partition = json!({ "topic": "t", "partition": 0, "lag": lag, "health": health });
             let mapping = json!({ "mapping": "M", "group": "g", "function": "F", "partitions": [partition], "health": health, "records_lost": 0,
                 "records_done": 0, "batches": 0, "failed_batches": 0, "records_discarded": 0 });
-            let status = json!({ "mappings": [mapping], "queues": [], "events": [] });
+            let status = json!({ "mappings": [mapping], "queues": [], "events": [], "schedules": [] });
             let draw = format!(
                 "import('/_usher/sources.js').then((m) => {{
                     const section = document.getElementById('sources').cloneNode(true);
