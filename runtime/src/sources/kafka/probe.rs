@@ -82,7 +82,10 @@ pub fn probe(
     let mut config = ClientConfig::new();
     settings::connection(bootstrap_servers, security, &mut config);
     config.set("allow.auto.create.topics", "false");
-    let context = ProbeContext::default();
+    let context = ProbeContext {
+        servers: servers(),
+        refused: Mutex::default(),
+    };
     let consumer: BaseConsumer<ProbeContext> =
         config
             .create_with_context(context)
@@ -102,7 +105,7 @@ pub fn probe(
                 while consumer.poll(Duration::from_millis(10)).is_some() {}
                 let refused = lock(&consumer.context().refused).take();
                 if let Some(refused) = refused {
-                    return Err(refused(servers()));
+                    return Err(refused);
                 }
                 if Instant::now() >= until {
                     return Err(unreachable(error));
@@ -118,27 +121,20 @@ pub fn probe(
         .collect())
 }
 
-/// Makes the error from the bootstrap servers.
-type Refusal = Box<dyn FnOnce(String) -> ProbeError + Send>;
-
 /// Context of a consumer without logs. Keeps why the cluster rejected the login or certificate.
-#[derive(Default)]
 struct ProbeContext {
-    refused: Mutex<Option<Refusal>>,
+    servers: String,
+    refused: Mutex<Option<ProbeError>>,
 }
 
 impl ClientContext for ProbeContext {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let reason = reason.to_owned();
-        let refusal: Refusal = match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::Authentication) => {
-                Box::new(|servers| ProbeError::Login { servers, reason })
-            }
-            Some(RDKafkaErrorCode::SSL) => {
-                Box::new(|servers| ProbeError::Certificate { servers, reason })
-            }
+        let (servers, reason) = (self.servers.clone(), reason.to_owned());
+        let refusal = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Authentication) => ProbeError::Login { servers, reason },
+            Some(RDKafkaErrorCode::SSL) => ProbeError::Certificate { servers, reason },
             _ => return,
         };
         lock(&self.refused).get_or_insert(refusal);
