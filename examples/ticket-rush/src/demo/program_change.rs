@@ -1,7 +1,7 @@
-//! Changes the program during the sale: every instance of storefront must serve the new version,
-//! and none may return to the old one.
+//! Changes the program during the sale: every instance of storefront that shows programs must serve
+//! the new version, and none may return to the old one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -27,8 +27,11 @@ const PRICE_INCREASE_CENTS: i64 = 500;
 /// Versions that an instance served.
 #[derive(Debug, Clone, Copy, Default)]
 struct Served {
-    /// The last old version, and when its request was sent, counted from the change.
-    old: Option<(u64, Duration)>,
+    /// The last old version.
+    old: Option<u64>,
+    /// When the last request that was answered with the old version was sent, counted from the
+    /// change. `None` if it was sent before the change.
+    old_at: Option<Duration>,
     /// The first new version, and when it was answered, counted from the change.
     new: Option<(u64, Duration)>,
     /// It served an old version to a request sent after it had served the new one.
@@ -54,9 +57,12 @@ impl VersionWatch {
             served.new.get_or_insert((version, after));
             return;
         }
-        let since = sent.saturating_duration_since(self.changed);
+        served.old = Some(version);
+        let Some(since) = sent.checked_duration_since(self.changed) else {
+            return;
+        };
         served.went_back |= served.new.is_some_and(|(_, at)| since > at);
-        served.old = Some((version, since));
+        served.old_at = Some(since);
         self.last_old = self.last_old.max(sent);
     }
 
@@ -82,6 +88,7 @@ pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool>
     let version = version.context("cannot read the program")?;
     let price = before["categories"][2]["price_cents"].as_i64();
     let price = price.context("the program has no balcony")?;
+    let read_before = read_by_instances(rush).await;
     let change = json!({
         "version": version, "title": "Winter concert, extra choir",
         "categories": [{ "no": 2, "price_cents": price + PRICE_INCREASE_CENTS }],
@@ -110,27 +117,52 @@ pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool>
         instances: BTreeMap::new(),
         last_old: now,
     };
+    for (sent, answered, answer) in &read_before {
+        watch.record(*sent, *answered, answer);
+    }
     output::done(&format!(
         "the program has changed: version {version} -> {new}, the balcony costs \
          {PRICE_INCREASE_CENTS} cents more"
     ));
     while !watch.is_settled() && now.elapsed() < TIMEOUT {
-        let mut reads = JoinSet::new();
-        for _ in 0..READS {
-            let rush = rush.clone();
-            reads.spawn(async move {
-                let sent = Instant::now();
-                let answer = rush.api.program(&rush.program).await;
-                (sent, Instant::now(), answer)
-            });
-        }
-        for (sent, answered, answer) in reads.join_all().await {
+        for (sent, answered, answer) in concurrent_reads(rush).await {
             watch.record(sent, answered, &answer);
         }
         // The buyers, not these reads, must produce the load.
         sleep(Duration::from_millis(10)).await;
     }
     Ok(report(&watch))
+}
+
+/// One answer, with the times of its request and of itself.
+type Read = (Instant, Instant, Answer);
+
+/// [`READS`] requests for the program at the same time.
+async fn concurrent_reads(rush: &Rush) -> Vec<Read> {
+    let mut reads = JoinSet::new();
+    for _ in 0..READS {
+        let rush = rush.clone();
+        reads.spawn(async move {
+            let sent = Instant::now();
+            let answer = rush.api.program(&rush.program).await;
+            (sent, Instant::now(), answer)
+        });
+    }
+    reads.join_all().await
+}
+
+/// Reads the program until [`MIN_INSTANCES`] instances have answered: they remember this version
+/// when it changes.
+async fn read_by_instances(rush: &Rush) -> Vec<Read> {
+    let began = Instant::now();
+    let mut reads = Vec::new();
+    let mut instances = BTreeSet::new();
+    while instances.len() < MIN_INSTANCES && began.elapsed() < TIMEOUT {
+        let answers = concurrent_reads(rush).await;
+        instances.extend(answers.iter().filter_map(|(.., a)| a.instance.clone()));
+        reads.extend(answers);
+    }
+    reads
 }
 
 fn report(watch: &VersionWatch) -> bool {
@@ -140,15 +172,15 @@ fn report(watch: &VersionWatch) -> bool {
     };
     show(["INSTANCE", "SERVED", "SERVES", "AFTER"]);
     for (instance, served) in watch.instances.iter().take(6) {
-        let version = |seen: Option<(u64, Duration)>| {
-            seen.map_or("-".to_owned(), |(version, _)| format!("version {version}"))
-        };
+        let version =
+            |seen: Option<u64>| seen.map_or("-".to_owned(), |version| format!("version {version}"));
         let after = served.new.map(|(_, at)| format!("{} ms", at.as_millis()));
         let after = after.as_deref().unwrap_or("-");
-        show([instance, &version(served.old), &version(served.new), after]);
+        let new = served.new.map(|(version, _)| version);
+        show([instance, &version(served.old), &version(new), after]);
     }
-    let old = watch.instances.values().filter_map(|served| served.old);
-    let old = match old.map(|(_, at)| at.as_millis()).max() {
+    let old = watch.instances.values().filter_map(|served| served.old_at);
+    let old = match old.map(|at| at.as_millis()).max() {
         None => "no old version was served after the change".to_owned(),
         Some(ms) => {
             format!("the last request answered with the old one was sent {ms} ms after the change")

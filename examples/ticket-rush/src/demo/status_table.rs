@@ -11,7 +11,7 @@ const MAX_IDS: usize = 6;
 pub(crate) fn show(status: &HostStatus) {
     output::line(&format!("usher is process {}; functions:", status.pid));
     output::line(&format!(
-        "  {:<14} {:>9} {:>12} {:>7}  {}",
+        "  {:<19} {:>9} {:>12} {:>7}  {}",
         "FUNCTION", "PROCESSES", "INVOCATIONS", "ERRORS", "PROCESS IDS"
     ));
     for f in &status.functions {
@@ -24,7 +24,7 @@ pub(crate) fn show(status: &HostStatus) {
             shown.push("...".to_owned());
         }
         output::line(&format!(
-            "  {:<14} {:>9} {:>12} {:>7}  {}",
+            "  {:<19} {:>9} {:>12} {:>7}  {}",
             f.function,
             pids.len(),
             f.invocations,

@@ -1,5 +1,7 @@
 //! Settings: all problems named at once.
 
+use std::collections::BTreeMap;
+
 use shared::config::Reader;
 use storefront::Settings;
 
@@ -105,5 +107,46 @@ fn only_a_function_that_serves_payments_has_their_keys() {
                 "{class}: {problems}"
             ),
         }
+    }
+}
+
+/// The parameters of usher.toml, and its functions with many requests in a process.
+fn settings_of_this_machine() -> (BTreeMap<String, u32>, BTreeMap<String, [u32; 2]>) {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../usher.toml");
+    let text = std::fs::read_to_string(file).expect("usher.toml");
+    let (mut parameters, mut functions) = (BTreeMap::new(), BTreeMap::new());
+    let mut table = "";
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            table = name.trim_end_matches(']');
+        }
+        let number = line.split_once(" = ");
+        let Some((name, Ok(number))) = number.map(|(name, value)| (name, value.parse())) else {
+            continue;
+        };
+        match (table.strip_prefix("functions."), name) {
+            (None, _) if table == "parameters" => {
+                parameters.insert(name.to_owned(), number);
+            }
+            (Some(function), "max-concurrency") => {
+                functions.entry(function.to_owned()).or_insert([1, 1])[0] = number;
+            }
+            (Some(function), "instances") => {
+                functions.entry(function.to_owned()).or_insert([1, 1])[1] = number;
+            }
+            _ => {}
+        }
+    }
+    (parameters, functions)
+}
+
+/// The share of requests that may wait is computed from the parameter.
+#[test]
+fn a_share_on_this_machine_is_processes_times_requests() {
+    let (parameters, functions) = settings_of_this_machine();
+    assert!(functions.contains_key("Storefront"), "{functions:?}");
+    for (function, [requests, processes]) in functions {
+        let share = parameters.get(&format!("{function}Concurrency"));
+        assert_eq!(share, Some(&(requests * processes)), "{function}");
     }
 }
