@@ -310,3 +310,26 @@ fn a_managed_process_above_a_lowered_limit_drains_and_ends() {
     respond(&mut case, 1, "a");
     assert_eq!(case.step(Input::NextCalled(A1, 1)), ["deliver d"]);
 }
+
+#[test]
+fn calls_before_readiness_show_that_a_process_takes_several() {
+    let mut case = Case::with(9, [function("A")], true);
+    case.submit(0, "a");
+    case.step(Input::Started(A1, 7));
+    let registered = case.machine.register(A1, "e".into(), "e".into(), None);
+    assert_eq!(registered, Ok(()));
+    case.step(Input::NextCalled(A1, 1));
+    case.step(Input::NextCalled(A1, 2));
+    // the clients of both are gone, and one calls again
+    case.step(Input::NextCalled(A1, 1));
+    assert_eq!(
+        case.step(Input::ExtensionReady(A1, "e".into())),
+        ["deliver a"]
+    );
+    respond(&mut case, 1, "a");
+    let frozen = case.step(Input::NextCalled(A1, 1));
+    assert!(
+        frozen.is_empty(),
+        "{frozen:?}: the other task would stand still"
+    );
+}

@@ -42,12 +42,6 @@ impl ReadError {
     }
 }
 
-impl From<ReadError> for String {
-    fn from(error: ReadError) -> Self {
-        error.to_string()
-    }
-}
-
 /// A consumer that reads the offsets of this group and commits them while the group has no members.
 pub(crate) fn consumer(
     mapping: &KafkaMapping,
