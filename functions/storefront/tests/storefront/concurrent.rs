@@ -9,7 +9,7 @@ use lambda_http::{Body, Request};
 use serde_json::{Value, json};
 use shared::message::{Barrier, OrderNumber, OrderRequested};
 use storefront::App;
-use storefront::kafka::{LogRanges, PublishOrders, Published};
+use storefront::kafka::{BrokerError, LogRanges, PublishOrders, Published};
 use testkit::until;
 use tokio::sync::Barrier as Rendezvous;
 use tokio::task::JoinSet;
@@ -43,7 +43,7 @@ impl Overlapping {
 
 #[async_trait::async_trait]
 impl PublishOrders for Overlapping {
-    async fn ready(&self) -> Result<(), String> {
+    async fn ready(&self) -> Result<(), BrokerError> {
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl PublishOrders for Overlapping {
         self.records.append_barrier(partition, barrier).await
     }
 
-    async fn logs(&self) -> Result<LogRanges, String> {
+    async fn logs(&self) -> Result<LogRanges, BrokerError> {
         self.records.logs().await
     }
 }
