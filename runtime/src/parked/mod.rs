@@ -25,7 +25,7 @@ use futures::future::{BoxFuture, join_all};
 use serde::Serialize;
 
 use crate::client::InvokeClient;
-pub use route::{QueueOrigin, SourceReturn, reason};
+pub use route::{QueueOrigin, SourceReturn};
 pub use stores::{DeadLetterStores, SearchedStores, StoreList};
 
 /// Why a store cannot be read, or a dead letter not be replayed. Each kind of source has errors of

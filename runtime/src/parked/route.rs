@@ -1,4 +1,4 @@
-//! The source of a dead letter in a queue. Pure, but for the returns of the kinds.
+//! The source of a dead letter in a queue: a redrive policy names it, or a kind claims the message.
 
 use std::fmt;
 
@@ -120,7 +120,7 @@ fn queue_of(sources: &QueueSources, dead: &DeadLetter) -> Result<String, RouteEr
 }
 
 /// Why the message is a dead letter, as far as it contains that.
-pub fn reason(dead: &DeadLetter) -> String {
+pub(super) fn reason(dead: &DeadLetter) -> String {
     let body: Value = strict_json::from_str(&dead.body).unwrap_or_default();
     if let Some(condition) = body["requestContext"]["condition"].as_str() {
         let attempts = body["requestContext"]["approximateInvokeCount"].as_u64();
