@@ -1,9 +1,12 @@
 //! Events with a field `do`: one command an invocation.
 //!
-//! `echo`, `fail`, `print`, `record`, `context`, `register`, `exit`, `panic`, `hang`, `sleep`,
-//! `big`, `environment`, `spawn` (a child process), `call` (another function, over the Invoke API).
+//! `echo`, `fail`, `print`, `record`, `record-later` (after the answer), `context`, `register`,
+//! `exit`, `panic`, `hang`, `sleep`, `meet` (waits until so many invocations have begun), `big`,
+//! `environment`, `spawn` (a child process), `call` (another function, over the Invoke API).
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
 use lambda_runtime::{Context, Error};
 use serde_json::{Value, json};
@@ -31,6 +34,17 @@ pub(crate) async fn run(event: Value, context: Context) -> Result<Value, Error> 
         "record" => {
             record(text_or(&event["text"], ""))?;
             Ok(Value::Null)
+        }
+        "record-later" => {
+            tokio::spawn(async move {
+                sleep(&event).await;
+                record(text_or(&event["text"], ""))
+            });
+            Ok(Value::Null)
+        }
+        "meet" => {
+            meet(&event).await?;
+            Ok(json!({ "pid": std::process::id() }))
         }
         "context" => {
             let custom = context.client_context.map(|context| context.custom);
@@ -70,4 +84,18 @@ pub(crate) async fn run(event: Value, context: Context) -> Result<Value, Error> 
         }
         other => Err(format!("unknown command {other:?}").into()),
     }
+}
+
+/// Records itself in a folder, and waits until `of` invocations have, and the file `until` exists.
+async fn meet(event: &Value) -> Result<(), Error> {
+    let folder = Path::new(text_or(&event["folder"], ""));
+    std::fs::write(folder.join(event["id"].to_string()), "")?;
+    let others = event["of"].as_u64().unwrap_or_default() as usize;
+    let until = event["until"].as_str();
+    while std::fs::read_dir(folder)?.count() < others
+        || until.is_some_and(|file| !Path::new(file).exists())
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
 }

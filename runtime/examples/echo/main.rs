@@ -6,6 +6,7 @@
 //! | `ON_START` | `exit`, `hang`, `error`, `extension-error`: initialisation fails in this way |
 //! | | `register`, `extension-calls`, `graceful`: calls of the Extensions API (`extensions`) |
 //! | | `two-at-a-time`: two invocations at once, without the runtime library (`by_hand`) |
+//! | `SEQUENTIAL` | one event at a time on managed instances as well |
 //! | `EXTENSION` | registers an internal extension, which records SIGTERM |
 //! | `ALWAYS` | `hang`, `exit`, `flood`: every invocation does this |
 //! | `RECORD_TO` | the file to which lines are appended |
@@ -48,7 +49,11 @@ async fn main() -> Result<(), Error> {
     if std::env::var_os("EXTENSION").is_some() {
         extensions::record_sigterm().await?;
     }
-    lambda_runtime::run(service_fn(handle)).await
+    if std::env::var_os("SEQUENTIAL").is_some() {
+        return lambda_runtime::run(service_fn(handle)).await;
+    }
+    // one event at a time, but on managed instances
+    lambda_runtime::run_concurrent(service_fn(handle)).await
 }
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {

@@ -31,6 +31,13 @@ impl Definition {
             ("Timeout", format!("{:?}", function.timeout)),
             ("MemorySize", function.memory_mb.to_string()),
             ("LoggingConfig", format!("{:?}", function.logging)),
+            (
+                "CapacityProviderConfig",
+                format!(
+                    "{:?}",
+                    function.managed.as_ref().map(|own| own.max_concurrency)
+                ),
+            ),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), fingerprint(run, &value)));
         let variables = function.environment.iter();
@@ -88,6 +95,8 @@ fn fingerprint(run: &str, value: &str) -> String {
 mod tests {
     use std::time::Duration;
 
+    use sam_template::model::ManagedInstances;
+
     use super::*;
     use crate::invoke_api::function_fixture as function;
 
@@ -101,11 +110,16 @@ mod tests {
                 .is_empty()
         );
         other.timeout = Duration::from_secs(9);
+        other.managed = Some(ManagedInstances {
+            max_concurrency: 8,
+            max_instances: None,
+        });
         other
             .environment
             .insert("TABLE".to_owned(), "secret-value".to_owned());
         let [one, other] = [&one, &other].map(|function| Definition::of(function, None, "r"));
-        assert_eq!(one.differences(&other), ["Timeout", "variable TABLE"]);
+        let changed = ["CapacityProviderConfig", "Timeout", "variable TABLE"];
+        assert_eq!(one.differences(&other), changed);
         assert!(
             !serde_json::to_string(&other)
                 .unwrap()

@@ -11,9 +11,9 @@
 //! that requested them. `stats` is the snapshot of it all; `reaper` ends the processes of a host
 //! that was killed.
 //!
-//! Guarantees: an invocation is answered exactly once, whatever the process does; it runs no longer
-//! than the function's timeout; a crash fails only the invocation in flight; no process outlives
-//! the host.
+//! Guarantees: an invocation is answered exactly once, whatever the process does, and after the
+//! function's timeout at the latest; a crash fails what that process had in flight, and nothing
+//! else; no process outlives the host.
 
 mod driver;
 mod environment;

@@ -39,6 +39,7 @@ mod kafka_security;
 mod killed;
 mod lag;
 mod logging;
+mod managed_instances;
 mod mixed_load;
 mod offsets;
 mod offsets_fixture;

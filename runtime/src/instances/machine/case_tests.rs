@@ -267,6 +267,19 @@ fn a_sequential_runtime_on_managed_instances_gets_a_second_process() {
 }
 
 #[test]
+fn answers_do_not_hide_that_a_runtime_is_sequential() {
+    let mut case = Case::managed(8);
+    for job in ["a", "b", "c"] {
+        case.submit(0, job);
+    }
+    assert_eq!(opened(&mut case, 1, 1), ["deliver a"]);
+    case.wait(150);
+    assert_eq!(respond(&mut case, 1, "a"), ["reply a "]);
+    assert_eq!(case.step(Input::NextCalled(A1, 1)), ["deliver b"]);
+    assert_eq!(case.wait(50), ["start 2"]);
+}
+
+#[test]
 fn a_managed_initialisation_has_more_time_and_is_not_repeated() {
     let mut case = Case::managed(2);
     for job in ["a", "b"] {
@@ -309,4 +322,27 @@ fn a_managed_process_above_a_lowered_limit_drains_and_ends() {
     assert_eq!(case.step(Input::NextCalled(id(0, 2), 2)), ["kill 2"]);
     respond(&mut case, 1, "a");
     assert_eq!(case.step(Input::NextCalled(A1, 1)), ["deliver d"]);
+}
+
+#[test]
+fn calls_before_readiness_show_that_a_process_takes_several() {
+    let mut case = Case::with(9, [function("A")], true);
+    case.submit(0, "a");
+    case.step(Input::Started(A1, 7));
+    let registered = case.machine.register(A1, "e".into(), "e".into(), None);
+    assert_eq!(registered, Ok(()));
+    case.step(Input::NextCalled(A1, 1));
+    case.step(Input::NextCalled(A1, 2));
+    // the clients of both are gone, and one calls again
+    case.step(Input::NextCalled(A1, 1));
+    assert_eq!(
+        case.step(Input::ExtensionReady(A1, "e".into())),
+        ["deliver a"]
+    );
+    respond(&mut case, 1, "a");
+    let frozen = case.step(Input::NextCalled(A1, 1));
+    assert!(
+        frozen.is_empty(),
+        "{frozen:?}: the other task would stand still"
+    );
 }

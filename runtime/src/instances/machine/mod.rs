@@ -8,8 +8,9 @@
 //! `events` the inputs and actions.
 //!
 //! Guarantees, which the model test checks: an invocation is answered exactly once; there are never
-//! more processes than the limits allow; a frozen process receives nothing; no process of a
-//! function starts while it backs off, or after a drain.
+//! more processes than the limits allow, and never more invocations in one than it may take; a
+//! frozen process receives nothing; no process of a function starts while it backs off, or after a
+//! drain.
 
 mod calls;
 #[cfg(test)]
