@@ -2,7 +2,7 @@ use super::*;
 use std::collections::BTreeSet;
 
 use crate::sources::tunable;
-use sam_template::model::{Code, Function, Location, SqsMapping};
+use sam_template::model::{Code, Function, Location, ManagedInstances, SqsMapping};
 
 fn app() -> Application {
     let queue = |id: &str, name: &str| SqsMapping {
@@ -75,6 +75,24 @@ fn an_applied_change_is_kept_with_its_author() {
         .map(|change| (change.at_ms, change.who))
         .collect();
     assert_eq!(who, [(9, "page".to_owned()), (7, "cli".to_owned())]);
+}
+
+#[test]
+fn a_mapping_has_the_places_of_all_processes_of_its_function() {
+    let mut app = app();
+    app.sqs[0].max_concurrency = None;
+    app.functions.get_mut("F").unwrap().managed = Some(ManagedInstances {
+        max_concurrency: 8,
+        max_instances: Some(2),
+    });
+    let mut settings = TunableSettings::new(&app, 16, "info", Duration::ZERO);
+    let places = |settings: &TunableSettings| settings.for_source("Plain").unwrap().concurrency;
+    assert_eq!(places(&settings), 16);
+    settings
+        .apply(7, "cli", &change("F", "concurrency", "3"))
+        .unwrap();
+    assert_eq!(places(&settings), 24);
+    assert_eq!(settings.max_invocations("F"), 24);
 }
 
 #[test]

@@ -1,20 +1,21 @@
 //! Components that panic are restarted, reported meanwhile, and stop no other.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use sam_template::model::{Schedule, ScheduleKind};
+use sam_template::model::{Function, Schedule, ScheduleKind};
 use serde_json::{Value, json};
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
-use usher::instances::PoolOptions;
+use usher::instances::{Pool, PoolOptions};
 use usher::supervision::ComponentRegistry;
 use usher::up;
 
 use crate::http_fixture::{api, route};
 use crate::kafka_fixture::{KafkaFixture, values};
 use crate::sqs_fixture::SqsFixture;
-use crate::support::{application, executables, options};
+use crate::support::{application, error, executables, function, invoke, options};
 use crate::up::up_options;
 
 /// Every kind of component.
@@ -126,6 +127,29 @@ async fn a_panic_stops_no_other_component() {
     .await;
     stop.send(()).unwrap();
     host.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn deadlines_hold_after_the_timers_have_panicked() {
+    const TIMERS: &str = "function timers";
+    let parts = ComponentRegistry::panicking(vec![TIMERS.to_owned()]);
+    let options = PoolOptions {
+        parts: parts.clone(),
+        ..options().0
+    };
+    let function = Function {
+        timeout: Duration::from_secs(1),
+        ..function(&[])
+    };
+    let pool = Pool::new(&application(function), &executables(), &options);
+    eventually("the timers have started again", async || {
+        let parts = parts.status(Instant::now());
+        let timers = parts.iter().find(|part| part.part == TIMERS)?;
+        (timers.restarts > 0).then_some(())
+    })
+    .await;
+    let (kind, _) = error(&invoke(&pool, json!({"do": "hang"})).await);
+    assert_eq!(kind, "Sandbox.Timedout");
 }
 
 fn every_second() -> Schedule {

@@ -39,6 +39,18 @@ fn a_capacity_provider_makes_a_function_managed() {
 }
 
 #[test]
+fn no_execution_environment_switches_a_function_off() {
+    let properties = "MemorySize: 2048\nFunctionScalingConfig: {MaxExecutionEnvironments: 0}";
+    let application = good(&managed("", properties), "");
+    assert_eq!(application.functions["Worker"].max_instances(), Some(0));
+    let warned = warnings(&application);
+    assert!(
+        warned.contains(":11: function Worker: it never runs"),
+        "{warned}"
+    );
+}
+
+#[test]
 fn without_a_number_a_process_takes_eight_for_each_vcpu() {
     let of = |config: &str, memory: u32| {
         let text = managed(config, &format!("MemorySize: {memory}"));

@@ -247,7 +247,8 @@ impl Machine {
         let Some(entry) = process.finish(invocation, failed, now) else {
             return;
         };
-        if process.end().is_none() {
+        // answers do not prolong the wait for first calls that may never come
+        if process.end().is_none() && !process.is_opening {
             process.return_by = Some(now + RETURN_TIMEOUT);
             self.wake_at(now + RETURN_TIMEOUT);
         }

@@ -267,6 +267,19 @@ fn a_sequential_runtime_on_managed_instances_gets_a_second_process() {
 }
 
 #[test]
+fn answers_do_not_hide_that_a_runtime_is_sequential() {
+    let mut case = Case::managed(8);
+    for job in ["a", "b", "c"] {
+        case.submit(0, job);
+    }
+    assert_eq!(opened(&mut case, 1, 1), ["deliver a"]);
+    case.wait(150);
+    assert_eq!(respond(&mut case, 1, "a"), ["reply a "]);
+    assert_eq!(case.step(Input::NextCalled(A1, 1)), ["deliver b"]);
+    assert_eq!(case.wait(50), ["start 2"]);
+}
+
+#[test]
 fn a_managed_initialisation_has_more_time_and_is_not_repeated() {
     let mut case = Case::managed(2);
     for job in ["a", "b"] {

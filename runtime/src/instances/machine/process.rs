@@ -62,7 +62,7 @@ pub(super) struct ProcessState {
     pub(super) in_flight: BTreeMap<InvocationId, InFlight>,
     pub(super) last_request: Option<Arc<str>>,
     pub(super) idle_since: Option<Instant>,
-    /// It has answered, and its next call is expected by then.
+    /// Calls are expected by then: it has answered, or its first calls are arriving.
     pub(super) return_by: Option<Instant>,
     /// Invocations that it takes at one time: the most that it called for. With more than one, a
     /// deadline fails the invocation and not the process, and the process is not frozen.

@@ -130,6 +130,10 @@ fn one(resource: &Resource, scope: &Scope<'_>, folder: &Path) -> Option<Function
         let message = "it never runs with ReservedConcurrentExecutions: 0. HTTP answers 503, \
             schedules are dropped, records of Kafka wait.";
         reader.warn("ReservedConcurrentExecutions", message);
+    } else if sound && function.max_instances() == Some(0) {
+        let message = "it never runs with MaxExecutionEnvironments: 0. HTTP answers 503, schedules \
+            are dropped, records of Kafka wait.";
+        reader.warn("FunctionScalingConfig", message);
     }
     sound.then_some(function)
 }
