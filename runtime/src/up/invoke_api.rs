@@ -8,7 +8,7 @@ use crate::host_file::{HostFile, HostFileGuard};
 use crate::ids::new_id;
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
-use crate::sources::asynchronous::AsyncQueue;
+use crate::sources::AsyncQueue;
 use sam_template::model::Application;
 
 /// Where the AWS SDK of every language finds the address of Lambda before it derives AWS's own.
@@ -36,8 +36,10 @@ pub(super) fn host_file(app: &Application, options: &HostOptions, address: Socke
 /// Writes the file into the state folder.
 pub(super) fn write(file: &HostFile, options: &HostOptions) -> Result<HostFileGuard, StartError> {
     let folder = options.state.path();
-    file.write(folder)
-        .map_err(|error| StartError(format!("cannot write to {}: {error}", folder.display())))
+    file.write(folder).map_err(|source| StartError::HostFile {
+        folder: folder.to_owned(),
+        source,
+    })
 }
 
 /// The state of the Invoke API.
