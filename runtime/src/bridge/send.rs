@@ -41,10 +41,10 @@ pub(super) async fn send_all(
                         endpoint: sqs.endpoint().to_owned(),
                     });
                 }
-                Err(SqsError::Other(why)) if attempt == 0 => {
+                Err(why) if attempt == 0 => {
                     tracing::warn!(queue, "messages cannot be sent; the bridge retries: {why}");
                 }
-                Err(SqsError::Other(why)) => tracing::debug!(queue, why, "a retry failed"),
+                Err(why) => tracing::debug!(queue, %why, "a retry failed"),
             }
             if left.is_empty() {
                 break;

@@ -85,7 +85,7 @@ fn a_mapping_has_the_places_of_all_processes_of_its_function() {
         max_concurrency: 8,
         max_instances: Some(2),
     });
-    let mut settings = TunableSettings::new(&app, 16, "info", Duration::ZERO);
+    let mut settings = TunableSettings::new(tunable(&app), &app, 16, "info", false);
     let places = |settings: &TunableSettings| settings.for_source("Plain").unwrap().concurrency;
     assert_eq!(places(&settings), 16);
     settings

@@ -38,6 +38,20 @@ fn refuses_the_message(code: &str, message: &str) -> bool {
     too_long || code.contains("InvalidMessageContents") || code.contains("MessageTooLong")
 }
 
+/// Codes with which the service refuses a caller ("Common Errors" in the SQS API reference, and
+/// `InvalidSecurity` of its actions). By protocol, a code has a prefix, or `Exception` at its end.
+const DENIED: [&str; 9] = [
+    "AccessDenied",
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "MissingAuthenticationToken",
+    "NotAuthorized",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClient",
+];
+
 /// HTTP status with which a server or proxy refuses a large request.
 const PAYLOAD_TOO_LARGE: u16 = 413;
 
@@ -59,6 +73,9 @@ pub enum SqsError {
     /// The queue refuses this message for its size or characters. A retry would fail as well.
     #[error("the queue refuses the message: {0}")]
     Refused(String),
+    /// The server answers, and refuses the caller.
+    #[error("{0}")]
+    Denied(String),
     /// Any other error.
     #[error("{0}")]
     Other(String),
@@ -258,17 +275,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     if let Some(code) = error.code() {
-        // the code differs by protocol
-        if code.ends_with("QueueDoesNotExist") || code.ends_with("NonExistentQueue") {
-            return SqsError::NoQueue;
-        }
-        let message = error.message().unwrap_or("no reason given");
-        let why = format!("{code}: {message}");
-        return if refuses_the_message(code, message) {
-            SqsError::Refused(why)
-        } else {
-            SqsError::Other(why)
-        };
+        return answered(code, error.message().unwrap_or("no reason given"));
     }
     if error
         .raw_response()
@@ -281,4 +288,44 @@ where
         cause = deeper;
     }
     SqsError::Other(cause.to_string())
+}
+
+/// Classifies an error of the service.
+fn answered(code: &str, message: &str) -> SqsError {
+    // the code differs by protocol
+    if code.ends_with("QueueDoesNotExist") || code.ends_with("NonExistentQueue") {
+        return SqsError::NoQueue;
+    }
+    let why = format!("{code}: {message}");
+    if refuses_the_message(code, message) {
+        SqsError::Refused(why)
+    } else if DENIED.iter().any(|denied| code.contains(denied)) {
+        SqsError::Denied(why)
+    } else {
+        SqsError::Other(why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_caller_differs_from_a_failed_call() {
+        for code in [
+            "AccessDeniedException",
+            "com.amazonaws.sqs#KmsAccessDenied",
+            "UnrecognizedClientException",
+        ] {
+            assert_eq!(
+                answered(code, "no"),
+                SqsError::Denied(format!("{code}: no"))
+            );
+        }
+        for code in ["ThrottlingException", "InternalFailure"] {
+            assert_eq!(answered(code, "no"), SqsError::Other(format!("{code}: no")));
+        }
+        let missing = "AWS.SimpleQueueService.NonExistentQueue";
+        assert_eq!(answered(missing, "no"), SqsError::NoQueue);
+    }
 }
