@@ -8,6 +8,7 @@ use std::io;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::sources;
 use sam_template::model::Application;
 
 /// Descriptors of the host for one process of a function: two pipes, a listener, connections, some
@@ -15,10 +16,6 @@ use sam_template::model::Application;
 const PER_PROCESS: u64 = 8;
 /// Descriptors for the host's log, files, listeners and outgoing connections.
 const OWN: u64 = 64;
-/// Connections of consumer and producer to brokers, and pipes between threads.
-const PER_KAFKA_MAPPING: u64 = 24;
-/// Requests to a queue at one time.
-const PER_QUEUE_MAPPING: u64 = 8;
 /// Connections at most: functions of one machine cannot use more.
 const MAX_CONNECTIONS: u64 = 8_192;
 /// The highest limit that the host uses.
@@ -29,8 +26,8 @@ const MAX_LIMIT: u64 = 1 << 20;
 pub(crate) struct Needs {
     /// Processes of all functions together.
     pub(crate) processes: u64,
-    kafka: u64,
-    queues: u64,
+    /// Files of all sources together.
+    sources: u64,
 }
 
 impl Needs {
@@ -44,13 +41,16 @@ impl Needs {
                 .values()
                 .map(|function| processes(function.concurrency))
                 .sum(),
-            kafka: app.kafka.iter().filter(|mapping| mapping.enabled).count() as u64,
-            queues: app.sqs.iter().filter(|mapping| mapping.enabled).count() as u64,
+            sources: sources::planned(app)
+                .iter()
+                .filter(|source| source.enabled)
+                .map(|source| source.files)
+                .sum(),
         }
     }
 
     fn own(&self) -> u64 {
-        OWN + self.kafka * PER_KAFKA_MAPPING + self.queues * PER_QUEUE_MAPPING
+        OWN + self.sources
     }
 
     /// The limit that is enough for every process, and for as many connections, 256 at least.
@@ -167,8 +167,7 @@ mod tests {
     fn needs(processes: u64) -> Needs {
         Needs {
             processes,
-            kafka: 2,
-            queues: 1,
+            sources: 56,
         }
     }
 
@@ -197,13 +196,9 @@ mod tests {
 
     #[test]
     fn the_sufficient_limit_is_sufficient() {
-        for (kafka, queues) in [(0, 0), (2, 1), (20, 9)] {
+        for sources in [0, 56, 552] {
             for processes in 1..10_000 {
-                let needs = Needs {
-                    processes,
-                    kafka,
-                    queues,
-                };
+                let needs = Needs { processes, sources };
                 let plan = plan(needs.sufficient_limit(), &needs);
                 assert!(
                     plan.processes as u64 >= processes && plan.connections + plan.control >= 256,

@@ -42,6 +42,7 @@ pub mod listener;
 mod lock;
 pub mod observation;
 pub mod parked;
+mod reachable;
 pub mod sources;
 pub mod state;
 pub mod supervision;

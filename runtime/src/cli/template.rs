@@ -8,13 +8,9 @@ use super::error::CommandError;
 use super::prepare;
 use super::settings::print;
 use super::shown;
+use crate::sources::KINDS;
 use crate::terminal;
-use event_sources::filter::Filters;
-use sam_template::model::sqs::name_of;
-use sam_template::model::{
-    Application, Code, Destination, Function, KafkaMapping, LogFormat, Logging, Queue, SqsMapping,
-    Tool,
-};
+use sam_template::model::{Application, Code, Function, LogFormat, Logging, Tool};
 use sam_template::project::Project;
 use sam_template::redaction;
 
@@ -32,8 +28,8 @@ fn draw(application: &Application, project: &Project) -> Result<String, CommandE
         "stack {}\nregion {}, account {}\n",
         application.stack, location.region, location.account
     );
-    if let Some(endpoint) = &application.sqs_endpoint {
-        let _ = writeln!(out, "SQS at {endpoint}");
+    for server in KINDS.iter().filter_map(|kind| kind.server(application)) {
+        let _ = writeln!(out, "{server}");
     }
     for function in application.functions.values() {
         draw_function(&mut out, function, application);
@@ -45,22 +41,8 @@ fn draw(application: &Application, project: &Project) -> Result<String, CommandE
             skipped.name, skipped.reason
         );
     }
-    for mapping in &application.kafka {
-        draw_mapping(&mut out, mapping);
-    }
-    for queue in &application.queues {
-        draw_queue(&mut out, queue);
-    }
-    for mapping in &application.sqs {
-        draw_sqs(&mut out, mapping);
-    }
-    for schedule in &application.schedules {
-        let state = if schedule.enabled { "" } else { " (disabled)" };
-        let _ = writeln!(
-            out,
-            "\nschedule {}{state} -> {}\n  {} {}",
-            schedule.id, schedule.function, schedule.expression, schedule.timezone
-        );
+    for kind in KINDS {
+        kind.describe(application, &mut out);
     }
     let addresses = project
         .http_addresses(application)
@@ -156,97 +138,4 @@ fn draw_function(out: &mut String, function: &Function, application: &Applicatio
         let value = redaction::variable(name, value, &application.secrets);
         let _ = writeln!(out, "  {name}={}", terminal::line(&value));
     }
-}
-
-fn draw_mapping(out: &mut String, mapping: &KafkaMapping) {
-    let state = if mapping.enabled { "" } else { " (disabled)" };
-    let retries = shown(mapping.max_retries, "unlimited");
-    let _ = writeln!(out, "\nKafka {}{state} -> {}", mapping.id, mapping.function);
-    let _ = writeln!(
-        out,
-        "  {} at {}, group {}",
-        mapping.topics.join(", "),
-        mapping.bootstrap_servers,
-        mapping.group
-    );
-    let _ = writeln!(
-        out,
-        "  batch {}, window {} s, partial responses {}, bisect {}, retries {retries}",
-        mapping.batch_size,
-        mapping.batching_window.as_secs(),
-        mapping.partial_responses,
-        mapping.bisect
-    );
-    if let Some(age) = mapping.max_age {
-        let _ = writeln!(
-            out,
-            "  records older than {} s are discarded",
-            age.as_secs()
-        );
-    }
-    if let Some(destination) = &mapping.on_failure {
-        let to = match destination {
-            Destination::Sqs(arn) => format!("queue {}", name_of(arn)),
-            Destination::KafkaTopic(topic) => format!("topic {topic}"),
-        };
-        let _ = writeln!(out, "  discarded records go to the {to}");
-    }
-    let security = &mapping.security;
-    if security.tls {
-        let login = security
-            .login
-            .as_ref()
-            .map(|login| format!(", {} as {}", login.mechanism, login.username));
-        let certificate = if security.certificate.is_some() {
-            ", client certificate"
-        } else {
-            ""
-        };
-        let _ = writeln!(out, "  TLS{}{certificate}", login.unwrap_or_default());
-    }
-    draw_filters(out, mapping.filters.as_ref());
-}
-
-fn draw_filters(out: &mut String, filters: Option<&Filters>) {
-    for pattern in filters.map(Filters::sources).unwrap_or_default() {
-        let _ = writeln!(out, "  filter {pattern}");
-    }
-}
-
-fn draw_queue(out: &mut String, queue: &Queue) {
-    let _ = writeln!(out, "\nqueue {} ({})", queue.id, queue.name);
-    let attributes: Vec<String> = queue
-        .attributes
-        .iter()
-        .map(|(name, value)| format!("{name} {value}"))
-        .collect();
-    let _ = writeln!(out, "  {}", attributes.join(", "));
-    if let Some(redrive) = &queue.redrive {
-        let _ = writeln!(
-            out,
-            "  after {} receives to {}",
-            redrive.max_receives,
-            redrive.target_name()
-        );
-    }
-}
-
-fn draw_sqs(out: &mut String, mapping: &SqsMapping) {
-    let state = if mapping.enabled { "" } else { " (disabled)" };
-    let concurrency = shown(mapping.max_concurrency, "the function's");
-    let _ = writeln!(
-        out,
-        "\nSQS {}{state} -> {}\n  {}",
-        mapping.id,
-        mapping.function,
-        mapping.queue_name()
-    );
-    let _ = writeln!(
-        out,
-        "  batch {}, window {} s, partial responses {}, concurrency {concurrency}",
-        mapping.batch_size,
-        mapping.batching_window.as_secs(),
-        mapping.partial_responses
-    );
-    draw_filters(out, mapping.filters.as_ref());
 }

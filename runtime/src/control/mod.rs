@@ -30,8 +30,7 @@ use crate::instances::Pool;
 use crate::listener::budget::ConnectionBudget;
 use crate::listener::{Listener, ListenerClosed};
 use crate::observation::Observations;
-use crate::sources::asynchronous::AsyncQueue;
-use crate::sources::{kafka, sqs};
+use crate::sources::Sources;
 use crate::supervision::ComponentRegistry;
 use sam_template::model::Application;
 
@@ -49,14 +48,10 @@ pub struct ControlState {
     pub pool: Arc<Pool>,
     /// What happened.
     pub observations: Observations,
-    /// The Kafka mappings.
-    pub kafka: Vec<kafka::KafkaView>,
-    /// The mappings of queues.
-    pub sqs: Vec<sqs::SqsView>,
+    /// The sources of events.
+    pub sources: Sources,
     /// Keys for the JWT authorizers.
     pub keys: Option<Arc<KeyStore>>,
-    /// Asynchronous events.
-    pub events: AsyncQueue,
     /// Connections of all ports but the Runtime API's.
     pub(crate) budgets: Vec<ConnectionBudget>,
     /// Components of the host.

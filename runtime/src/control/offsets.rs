@@ -1,7 +1,7 @@
 //! `POST /_usher/offsets`: moves of a mapping's consumer group that an operator requests.
 
 use super::ControlState;
-use crate::sources::kafka::PositionChange;
+use crate::sources::{PositionChange, PositionError};
 
 /// Moves the group. Returns what became of the record or the partition.
 ///
@@ -11,7 +11,7 @@ pub(super) async fn change(
     state: &ControlState,
     who: &str,
     change: &PositionChange,
-) -> Result<String, String> {
+) -> Result<String, PositionError> {
     let PositionChange {
         mapping,
         topic,
@@ -19,10 +19,10 @@ pub(super) async fn change(
         action,
         offset,
     } = change;
-    let watch = state.kafka.iter().find(|watch| watch.id() == mapping);
-    let watch = watch.ok_or_else(|| format!("this host runs no Kafka mapping {mapping}"))?;
-    let became = watch.change_position(change).await;
+    let became = state.sources.change_position(change.clone()).await;
     let text = match &became {
+        // no group was named
+        Err(PositionError::NoPositions(_)) => return became,
         Ok(became) => format!("an operator moved the group; {became}"),
         Err(why) => format!("an operator's move of the group is refused: {why}"),
     };

@@ -188,7 +188,8 @@ async fn change(
         match strict_json::from_slice(&body) {
             Ok(change) => offsets::change(state, &who, &change)
                 .await
-                .map(|became| json!({ "became": became })),
+                .map(|became| json!({ "became": became }))
+                .map_err(|why| why.to_string()),
             Err(error) => return invalid(format!("not a move of a consumer group: {error}")),
         }
     } else {

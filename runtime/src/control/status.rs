@@ -1,5 +1,6 @@
 //! `GET /_usher/status`: what runs, how far the sources are, what is in flight.
 
+use std::any::Any;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -8,9 +9,10 @@ use super::ControlState;
 use crate::http::{KeyStatus, KeyStore};
 use crate::instances::{FunctionStats, Memory, memory};
 use crate::listener::budget::{BudgetStats, ConnectionBudget};
-use crate::sources::asynchronous::AsyncStats;
-use crate::sources::kafka::{self, MappingStatus};
-use crate::sources::sqs::{self, SqsStatus};
+use crate::sources::EventSource;
+use crate::sources::asynchronous::{AsyncEventSource, AsyncStats};
+use crate::sources::kafka::{KafkaEventSource, MappingStatus};
+use crate::sources::sqs::{SqsEventSource, SqsStatus};
 use crate::supervision::ComponentStatus;
 use sam_template::model::SkippedFunction;
 
@@ -59,11 +61,20 @@ pub(super) fn snapshot(state: &ControlState) -> HostStatus {
         memory_bytes: memory(std::process::id(), Memory::Resident).unwrap_or_default(),
         functions: state.pool.stats().functions,
         skipped: state.app.skipped.iter().map(skipped).collect(),
-        mappings: state.kafka.iter().map(kafka::KafkaView::status).collect(),
-        queues: state.sqs.iter().map(sqs::SqsView::status).collect(),
-        events: state.events.stats(),
+        mappings: of_kind(state, KafkaEventSource::snapshot),
+        queues: of_kind(state, SqsEventSource::snapshot),
+        events: of_kind(state, AsyncEventSource::stats).concat(),
         connections: state.budgets.iter().map(ConnectionBudget::stats).collect(),
         parts: state.parts.status(Instant::now()),
         keys: state.keys.as_deref().map(KeyStore::status),
     }
+}
+
+/// Snapshots of the sources of one kind.
+fn of_kind<S: EventSource, T>(state: &ControlState, snapshot: fn(&S) -> T) -> Vec<T> {
+    let of_kind = state.sources.iter().filter_map(|source| {
+        let source: &dyn Any = &**source;
+        source.downcast_ref::<S>()
+    });
+    of_kind.map(snapshot).collect()
 }

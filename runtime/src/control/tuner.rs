@@ -1,18 +1,15 @@
 //! Changes settings of a running host: the pure rules validate a change, and the tuner applies it
 //! to mapping, pool or log.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use tokio::sync::watch;
-
 use crate::clock::epoch_ms;
 use crate::instances::Pool;
 use crate::lock::lock;
-use crate::sources::asynchronous::AsyncQueue;
-use crate::tuning::{AppliedChange, Setting, SettingValue, SourceSettings, TunableSettings};
+use crate::sources::Sources;
+use crate::tuning::{AppliedChange, Setting, SettingValue, TunableSettings};
 use sam_template::project::SettingChange;
 
 /// Sets a new log filter, or returns why it is invalid.
@@ -39,25 +36,23 @@ impl fmt::Debug for LogSwitch {
 #[derive(Debug)]
 pub struct Tuner {
     settings: Mutex<TunableSettings>,
-    sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
+    sources: Sources,
     pool: Arc<Pool>,
-    events: AsyncQueue,
     log: Option<LogSwitch>,
 }
 
 impl Tuner {
-    /// `sources`: the senders of settings to each mapping, by logical id.
+    /// Changes these settings of these sources, pool and log.
     pub fn new(
         settings: TunableSettings,
-        sources: BTreeMap<String, watch::Sender<Option<SourceSettings>>>,
-        (pool, events): (Arc<Pool>, AsyncQueue),
+        sources: Sources,
+        pool: Arc<Pool>,
         log: Option<LogSwitch>,
     ) -> Self {
         Self {
             settings: Mutex::new(settings),
             sources,
             pool,
-            events,
             log,
         }
     }
@@ -96,17 +91,15 @@ impl Tuner {
             (Setting::Concurrency, SettingValue::Number(limit)) => {
                 if let Some(limit) = std::num::NonZeroUsize::new(*limit as usize) {
                     self.pool.set_limit(&change.target, limit);
-                    self.events.limit(&change.target, limit);
+                    self.sources.limit(&change.target, limit);
                 }
             }
             _ => {}
         }
         *settings = next;
         for mapping in settings.mappings() {
-            if let Some((source, new)) = self.sources.get(mapping).zip(settings.for_source(mapping))
-            {
-                // a mapping is notified only if its settings differ
-                source.send_if_modified(|now| now.replace(new.clone()) != Some(new));
+            if let Some(new) = settings.for_source(mapping) {
+                self.sources.tune(mapping, &new);
             }
         }
         let target = &change.target;

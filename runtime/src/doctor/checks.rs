@@ -7,6 +7,7 @@ use std::process::Command;
 use super::{Finding, Severity, redis};
 use crate::descriptors::{Needs, allowed_at_most};
 use crate::instances::DEFAULT_CONCURRENCY;
+use crate::sources::{self, SourceSubject};
 use crate::{build, up};
 use sam_template::model::{Application, Code};
 use sam_template::project::Project;
@@ -27,7 +28,10 @@ pub struct DoctorInput<'a> {
 /// Runs all checks. The findings are in the order in which to resolve them.
 pub async fn run_checks(subject: &DoctorInput<'_>) -> Vec<Finding> {
     let DoctorInput { project, app, .. } = subject;
-    let sources = app.kafka.len() + app.sqs.len();
+    let sources = sources::planned(app)
+        .iter()
+        .filter(|source| source.subject == SourceSubject::Mapping)
+        .count();
     let read = format!(
         "template and usher.toml: {} functions, {sources} sources, {} queues",
         app.functions.len(),
@@ -47,10 +51,14 @@ pub async fn run_checks(subject: &DoctorInput<'_>) -> Vec<Finding> {
         BTreeMap::new()
     });
     let endpoints = up::endpoints(app, &http, project.control);
+    let (missing, others): (Vec<_>, Vec<_>) = up::probe(app, &endpoints)
+        .await
+        .into_iter()
+        .partition(|finding| finding.severity == Severity::Fail);
+    let missing = missing.into_iter().map(|finding| finding.text).collect();
     let passed = "servers respond and ports are free";
-    let missing = up::missing(app, &endpoints).await;
     found.extend(Finding::each(passed, Severity::Fail, missing));
-    found.extend(topics(app).await);
+    found.extend(others);
     found.extend(redis::servers(app).await);
     found.extend(match up::keys(project, app).await {
         Ok(None) => Vec::new(),
@@ -148,28 +156,6 @@ fn version(program: &str, folder: &Path) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     let first = text.lines().next().unwrap_or(program);
     output.status.success().then(|| first.to_owned())
-}
-
-/// Topics that do not exist. Clusters that do not respond are found by the preflight checks.
-async fn topics(app: &Application) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-        let topics = up::needed_topics(mapping);
-        let place = &mapping.bootstrap_servers;
-        let passed = format!("{}: topic {} at {place}", mapping.id, topics.join(", "));
-        let Ok(missing) = up::missing_topics(place, &mapping.security, topics).await else {
-            continue;
-        };
-        let problem = |topic| {
-            format!(
-                "there is no topic {topic} at {place}. It is read as soon as it exists; create \
-                 it, or name another"
-            )
-        };
-        let problems = missing.into_iter().map(problem).collect();
-        found.extend(Finding::each(&passed, Severity::Warn, problems));
-    }
-    found
 }
 
 /// Checks the hard limit of open files, to which `usher up` raises its own limit.

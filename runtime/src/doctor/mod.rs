@@ -37,20 +37,23 @@ impl Finding {
         Self { severity, text }
     }
 
-    fn ok(text: impl Into<String>) -> Self {
+    /// A check that passed.
+    pub fn ok(text: impl Into<String>) -> Self {
         Self::new(Severity::Ok, text)
     }
 
-    fn warn(text: impl Into<String>) -> Self {
+    /// Something that will not work as intended.
+    pub fn warn(text: impl Into<String>) -> Self {
         Self::new(Severity::Warn, text)
     }
 
-    fn fail(text: impl Into<String>) -> Self {
+    /// Why the application will not start.
+    pub fn fail(text: impl Into<String>) -> Self {
         Self::new(Severity::Fail, text)
     }
 
     /// One passed check if there are no problems, else a finding for each problem.
-    fn each(passed: &str, severity: Severity, problems: Vec<String>) -> Vec<Self> {
+    pub fn each(passed: &str, severity: Severity, problems: Vec<String>) -> Vec<Self> {
         if problems.is_empty() {
             return vec![Self::ok(passed)];
         }

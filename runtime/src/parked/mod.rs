@@ -19,6 +19,7 @@ mod partition_progress;
 mod queue;
 mod records;
 mod route;
+mod store_list;
 mod stores;
 mod streams;
 mod topic;
@@ -29,6 +30,7 @@ use serde::Serialize;
 use crate::client::InvokeClient;
 use crate::sources::sqs::Sqs;
 pub use route::{RecordRange, ReturnRoute, reason, route};
+pub use store_list::StoreList;
 pub use stores::{DeadLetterStore, EventOrigin, QueueSources, StoreKind, stores};
 use streams::Streams;
 

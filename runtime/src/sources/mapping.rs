@@ -1,58 +1,17 @@
-//! What the event source mappings of Kafka and SQS have in common: their handle, and how the end of
-//! an invocation becomes the result of its batch.
+//! What the event source mappings of Kafka and SQS have in common: how the end of an invocation
+//! becomes the result of its batch, and how filters are printed.
+
+use std::fmt::Write as _;
 
 use event_sources::BatchResult;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use event_sources::filter::Filters;
 
 use crate::invocation::{Outcome, Rejected, Response};
-use crate::supervision::{ComponentRegistry, supervise};
-use crate::tuning::SourceSettings;
 
-/// A running mapping.
-#[derive(Debug)]
-pub struct MappingHandle<V> {
-    id: String,
-    /// Reads its status. Outlives the handle.
-    pub view: V,
-    /// Sends changed settings to it.
-    pub tune: watch::Sender<Option<SourceSettings>>,
-    task: JoinHandle<Result<(), String>>,
-}
-
-impl<V> MappingHandle<V> {
-    /// Starts a mapping as a component. `run` creates the future of each run; settings of an
-    /// earlier run apply to the next one as well.
-    pub(crate) fn start<F>(
-        id: &str,
-        parts: &ComponentRegistry,
-        view: V,
-        shutdown: watch::Receiver<bool>,
-        mut run: impl FnMut(watch::Receiver<Option<SourceSettings>>) -> F + Send + 'static,
-    ) -> Self
-    where
-        F: Future<Output = Result<(), String>> + Send + 'static,
-    {
-        let (tune, tuned) = watch::channel(None);
-        let part = parts.component(format!("mapping {id}"));
-        // a copy has not seen any settings that were sent
-        let run = move || run(tuned.clone());
-        Self {
-            id: id.to_owned(),
-            view,
-            tune,
-            task: tokio::spawn(supervise(part, shutdown, run)),
-        }
-    }
-
-    /// Waits until the mapping has drained.
-    ///
-    /// # Errors
-    /// The mapping could not drain.
-    pub async fn ended(self) -> Result<(), String> {
-        self.task
-            .await
-            .unwrap_or_else(|error| Err(format!("mapping {}: {error}", self.id)))
+/// Adds the filters of a mapping, a line each, as `usher template` prints them.
+pub(crate) fn describe_filters(out: &mut String, filters: Option<&Filters>) {
+    for pattern in filters.map(Filters::sources).unwrap_or_default() {
+        let _ = writeln!(out, "  filter {pattern}");
     }
 }
 

@@ -12,8 +12,11 @@
 
 mod backoff;
 mod registry;
+mod stage;
 mod supervise;
 
 pub use backoff::{Backoff, FIRST_PAUSE, LONGEST_PAUSE, STEADY};
 pub use registry::{Component, ComponentRegistry, ComponentStatus};
+pub use stage::DrainStage;
+pub use supervise::ComponentError;
 pub(crate) use supervise::{panic_text, supervise, with_fault};

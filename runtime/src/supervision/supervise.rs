@@ -1,6 +1,7 @@
 //! Runs a component, and restarts it when it ends.
 
 use std::any::Any;
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -13,20 +14,53 @@ use crate::waiting::turned;
 /// Time before a panic on purpose: the component is working by then.
 const PANIC_DELAY: Duration = Duration::from_secs(1);
 
+/// Why a component failed during the drain, when it is not restarted.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// It ended with an error.
+    #[error("{part}: {why}")]
+    Failed {
+        /// Name of the component.
+        part: String,
+        /// The reason.
+        #[source]
+        why: Box<dyn Error + Send + Sync>,
+    },
+    /// It panicked.
+    #[error("{part}: {why}")]
+    Panicked {
+        /// Name of the component.
+        part: String,
+        /// The panic, as a clause.
+        why: String,
+    },
+}
+
+impl ComponentError {
+    /// The reason, without the name of the component.
+    fn reason(&self) -> String {
+        match self {
+            Self::Failed { why, .. } => why.to_string(),
+            Self::Panicked { why, .. } => why.clone(),
+        }
+    }
+}
+
 /// Runs a component until its future succeeds, or has drained after `stopping` turned true (or its
 /// sender was dropped). `start` creates the future of each start. After an error or a panic the
 /// component is restarted after a pause. Dropping this future ends the component.
 ///
 /// # Errors
 /// Why the component failed during the drain, when it is not restarted.
-pub(crate) async fn supervise<S, F>(
+pub(crate) async fn supervise<S, F, E>(
     part: Component,
     mut stopping: watch::Receiver<bool>,
     mut start: S,
-) -> Result<(), String>
+) -> Result<(), ComponentError>
 where
     S: FnMut() -> F,
-    F: Future<Output = Result<(), String>> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
 {
     let mut backoff = Backoff::default();
     // dropping the set aborts its task
@@ -36,14 +70,22 @@ where
         part.started(begun);
         task.spawn(with_fault(part.clone(), start()));
         let ended = task.join_next().await.unwrap_or(Ok(Ok(())));
-        let why = match ended {
+        let name = part.name().to_owned();
+        let error = match ended {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(why)) => why,
-            Err(error) => panic_text(error),
+            Ok(Err(why)) => ComponentError::Failed {
+                part: name,
+                why: why.into(),
+            },
+            Err(error) => ComponentError::Panicked {
+                part: name,
+                why: panic_text(error),
+            },
         };
+        let why = error.reason();
         part.ended(&why);
         if *stopping.borrow() || stopping.has_changed().is_err() {
-            return Err(format!("{}: {why}", part.name()));
+            return Err(error);
         }
         let pause = backoff.pause(begun.elapsed());
         tracing::error!(
@@ -106,7 +148,7 @@ mod tests {
             let run = runs.fetch_add(1, Ordering::Relaxed);
             async move {
                 match run {
-                    0 => Err("no luck".to_owned()),
+                    0 => Err("no luck"),
                     1 => panic!("on purpose {run}"),
                     _ => Ok(()),
                 }
@@ -128,7 +170,7 @@ mod tests {
         let supervised = supervise(
             ComponentRegistry::default().component("part"),
             stopping,
-            || async { Err("always".to_owned()) },
+            || async { Err("always") },
         );
         let supervised = tokio::spawn(supervised);
         stop.send(true).unwrap();

@@ -12,10 +12,12 @@
 mod file;
 mod partitions;
 mod settings;
+mod source;
 mod value;
 
 pub use event_sources::SourceSettings;
 pub use file::changes_between;
 pub use sam_template::project::{HOST, SettingChange};
 pub use settings::{AppliedChange, SettingView, TunableSettings};
+pub use source::TunableSource;
 pub use value::{Setting, SettingTarget, SettingValue};

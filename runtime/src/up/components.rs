@@ -1,70 +1,126 @@
-//! Sets of components: supervised tasks that run until the host drains.
+//! The components of a host: declared, started in order, drained in stages.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use crate::supervision::{ComponentRegistry, supervise};
+use crate::supervision::{ComponentError, ComponentRegistry, DrainStage, supervise};
 
 /// Interval at which a drain logs the components that it waits for.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Components that drain together.
+/// What one run of a component ends with.
+type RunResult = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// A run of a component, which ends after the flag turned true.
+type StartRun = Box<dyn FnMut(watch::Receiver<bool>) -> BoxFuture<'static, RunResult> + Send>;
+
+/// A component that a host declares: supervised, and restarted when it ends by itself.
+pub(super) struct HostComponent {
+    name: String,
+    drain: DrainStage,
+    start: StartRun,
+}
+
+impl fmt::Debug for HostComponent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:?})", self.name, self.drain)
+    }
+}
+
+impl HostComponent {
+    /// `start` creates the future of each run. It resolves once the flag that it receives has turned
+    /// true and the component has drained; an error, or a panic, is followed by another run.
+    pub(super) fn new<F, E>(
+        name: impl Into<String>,
+        drain: DrainStage,
+        mut start: impl FnMut(watch::Receiver<bool>) -> F + Send + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>> + 'static,
+    {
+        Self {
+            name: name.into(),
+            drain,
+            start: Box::new(move |stopping| {
+                let run = start(stopping);
+                async move { run.await.map_err(Into::into) }.boxed()
+            }),
+        }
+    }
+}
+
+/// The components that run. Dropping it ends them without a drain.
 #[derive(Debug)]
-pub(super) struct ComponentSet {
-    registry: ComponentRegistry,
-    stopping: watch::Receiver<bool>,
-    tasks: JoinSet<Result<(), String>>,
+pub(super) struct RunningComponents {
+    stop: watch::Sender<bool>,
+    /// By stage.
+    sets: [(DrainStage, ComponentSet); DrainStage::START_ORDER.len()],
+}
+
+impl RunningComponents {
+    /// Starts components in the order of their stages.
+    pub(super) fn start(mut components: Vec<HostComponent>, registry: &ComponentRegistry) -> Self {
+        let (stop, stopping) = watch::channel(false);
+        let mut sets = DrainStage::START_ORDER.map(|stage| (stage, ComponentSet::default()));
+        DrainStage::sort(&mut components, |component| component.drain);
+        for HostComponent {
+            name,
+            drain,
+            mut start,
+        } in components
+        {
+            let part = registry.component(name.as_str());
+            let stopping = stopping.clone();
+            let run = supervise(part, stopping.clone(), move || start(stopping.clone()));
+            let set = sets.iter_mut().find(|(stage, _)| *stage == drain);
+            if let Some((_, set)) = set {
+                set.spawn(name, run);
+            }
+        }
+        Self { stop, sets }
+    }
+
+    /// The drain begins: every component stops to accept work.
+    pub(super) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until every component of this stage has drained.
+    pub(super) async fn drained(&mut self, stage: DrainStage) {
+        for (_, set) in self.sets.iter_mut().filter(|(of, _)| *of == stage) {
+            set.drained().await;
+        }
+    }
+}
+
+/// Components that drain together.
+#[derive(Debug, Default)]
+struct ComponentSet {
+    tasks: JoinSet<Result<(), ComponentError>>,
     names: HashMap<Id, String>,
 }
 
 impl ComponentSet {
-    /// A set of components that are registered, and end after `stopping` turned true.
-    pub(super) fn new(registry: &ComponentRegistry, stopping: &watch::Receiver<bool>) -> Self {
-        Self {
-            registry: registry.clone(),
-            stopping: stopping.clone(),
-            tasks: JoinSet::new(),
-            names: HashMap::new(),
-        }
-    }
-
-    /// Turns true when the host drains.
-    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
-        self.stopping.clone()
-    }
-
-    /// Starts a component. `name` is for messages.
-    pub(super) fn start(
+    fn spawn(
         &mut self,
-        name: impl Into<String>,
-        component: impl Future<Output = Result<(), String>> + Send + 'static,
+        name: String,
+        component: impl Future<Output = Result<(), ComponentError>> + Send + 'static,
     ) {
-        self.names
-            .insert(self.tasks.spawn(component).id(), name.into());
-    }
-
-    /// Starts a component that is restarted whenever it ends before the host drains.
-    pub(super) fn supervise<S, F>(&mut self, name: &str, run: S)
-    where
-        S: FnMut() -> F + Send + 'static,
-        F: Future<Output = Result<(), String>> + Send + 'static,
-    {
-        let component = self.registry.component(name);
-        self.start(name, supervise(component, self.stopping(), run));
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.tasks.len()
+        self.names.insert(self.tasks.spawn(component).id(), name);
     }
 
     /// Waits for every component. Logs each that failed, and after [`LOG_INTERVAL`] those it waits
     /// for.
-    pub(super) async fn drained(&mut self) {
+    async fn drained(&mut self) {
         let started = Instant::now();
         let mut next_log = started + LOG_INTERVAL;
         while !self.tasks.is_empty() {
@@ -89,11 +145,14 @@ impl ComponentSet {
     }
 
     /// Why a component failed, if it did.
-    fn failure(&mut self, ended: Result<(Id, Result<(), String>), JoinError>) -> Option<String> {
+    fn failure(
+        &mut self,
+        ended: Result<(Id, Result<(), ComponentError>), JoinError>,
+    ) -> Option<String> {
         match ended {
             Ok((id, result)) => {
                 self.names.remove(&id);
-                result.err()
+                result.err().map(|error| error.to_string())
             }
             Err(error) => {
                 let name = self.names.remove(&error.id()).unwrap_or_default();
@@ -102,3 +161,7 @@ impl ComponentSet {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "components_tests.rs"]
+mod tests;

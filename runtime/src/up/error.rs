@@ -1,6 +1,32 @@
 //! Why a host did not start.
 
-/// One message with everything that is missing or cannot work.
+use std::io;
+use std::path::PathBuf;
+
+use crate::listener::BindError;
+use crate::sources::SourceError;
+
+/// Why a host did not start. Nothing runs then.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(pub String);
+pub enum StartError {
+    /// Everything that is missing or contradicts itself, a sentence each.
+    #[error("{}", .0.join("\n"))]
+    Preflight(Vec<String>),
+    /// A port cannot be opened.
+    #[error(transparent)]
+    Port(#[from] BindError),
+    /// A source cannot be opened.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The host file cannot be written into the state folder.
+    #[error("cannot write to {}: {source}", folder.display())]
+    HostFile {
+        /// The state folder.
+        folder: PathBuf,
+        /// What the system reported.
+        source: io::Error,
+    },
+    /// Settings of usher.toml that are refused, a sentence each.
+    #[error("{}", .0.join("\n"))]
+    Settings(Vec<String>),
+}

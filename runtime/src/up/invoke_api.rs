@@ -36,8 +36,10 @@ pub(super) fn host_file(app: &Application, options: &HostOptions, address: Socke
 /// Writes the file into the state folder.
 pub(super) fn write(file: &HostFile, options: &HostOptions) -> Result<HostFileGuard, StartError> {
     let folder = options.state.path();
-    file.write(folder)
-        .map_err(|error| StartError(format!("cannot write to {}: {error}", folder.display())))
+    file.write(folder).map_err(|source| StartError::HostFile {
+        folder: folder.to_owned(),
+        source,
+    })
 }
 
 /// The state of the Invoke API.

@@ -24,14 +24,13 @@ impl Ports {
         options: &HostOptions,
         capacity: &Capacity,
     ) -> Result<Self, StartError> {
-        let failed = |error: BindError| StartError(error.to_string());
         let mut apis = Vec::new();
         for endpoint in options.endpoints(app) {
-            let listener = Listener::bind(endpoint).await.map_err(failed)?;
+            let listener = Listener::bind(endpoint).await?;
             apis.push(listener.with_budget(capacity.public.clone()));
         }
         let control = options.control.and_then(|_| apis.pop());
-        let invoke_api = bind_invoke_api(options.invoke).await.map_err(failed)?;
+        let invoke_api = bind_invoke_api(options.invoke).await?;
         Ok(Self {
             invoke_api: invoke_api.with_budget(capacity.public.clone()),
             apis,

@@ -15,13 +15,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Applies what the file says at the start.
 ///
 /// # Errors
-/// Every refused setting, in one message.
+/// Every refused setting.
 pub(super) fn begin(tuner: &Tuner, changes: &[SettingChange]) -> Result<(), StartError> {
     let refused = apply(tuner, &[], changes);
     if refused.is_empty() {
         Ok(())
     } else {
-        Err(StartError(refused.join("\n")))
+        Err(StartError::Settings(refused))
     }
 }
 

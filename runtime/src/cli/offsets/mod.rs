@@ -21,8 +21,9 @@ use super::prepare;
 use super::settings::print;
 use crate::client::{ControlClient, ControlReply};
 use crate::instances;
-use crate::sources::kafka::{GroupPosition, PositionAction, PositionChange, SeekTarget, positions};
+use crate::sources::kafka::{GroupPosition, SeekTarget, positions};
 use crate::sources::sqs::Sqs;
+use crate::sources::{PositionAction, PositionChange};
 use crate::terminal::line;
 
 /// Path of a running host.

@@ -14,6 +14,7 @@
 mod deliveries;
 mod disk;
 mod driver;
+mod kind;
 mod queue;
 mod record;
 mod settings;
@@ -23,6 +24,7 @@ mod store;
 mod store_tests;
 
 pub use driver::AsyncDriver;
+pub use kind::{AsyncEventSource, AsyncSourceKind};
 pub use queue::{AsyncEvent, AsyncQueue, MAX_EVENT, NotAccepted, open};
 pub use settings::AsyncSettings;
 pub use stats::AsyncStats;

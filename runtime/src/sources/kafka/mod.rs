@@ -4,6 +4,7 @@
 //!
 //! | module | task |
 //! |---|---|
+//! | `kind`, `event_source` | what an application has of Kafka; one opened mapping, for the host |
 //! | `source` | one run of a mapping: creates the consumer, the polling thread and the driver |
 //! | `consumer` | callbacks of librdkafka: rebalances and errors become events for the driver |
 //! | `start_offsets`, `known_topics` | start offsets of a group; ids of the topics that were read |
@@ -28,11 +29,15 @@ mod batch_result;
 mod buffer;
 #[cfg(test)]
 mod buffer_tests;
+mod checks;
 mod consumer;
 mod consumer_failure;
+mod describe;
 mod discards;
 mod driver;
 mod encode;
+mod event_source;
+mod kind;
 pub(crate) mod reader;
 
 mod known_topics;
@@ -50,25 +55,18 @@ mod start_offsets;
 mod status;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use sam_template::model::KafkaMapping;
-use tokio::sync::{mpsc, watch};
-
-use crate::invocation::Invoker;
-use crate::sources::mapping::MappingHandle;
 use crate::sources::sqs::Sqs;
 use crate::supervision::ComponentRegistry;
 pub use batch_result::batch_result;
-use moves::PositionMove;
-pub use positions::{GroupPosition, PositionAction, PositionChange, SeekTarget};
+pub use event_source::KafkaEventSource;
+pub use kind::KafkaSourceKind;
+pub use positions::{GroupPosition, SeekTarget};
 pub use probe::probe;
 pub(crate) use record::OriginalRecord;
-pub(crate) use settings::{SERVICE_WINDOW, cluster};
+pub(crate) use settings::cluster;
 pub(crate) use silent::{DeliveryResults, SilentContext};
-use source::KafkaSource;
-use status::MappingProgress;
 pub use status::{MappingStatus, PartitionStatus};
 
 /// Time limit for closing the consumer of a drained mapping. Usually one exchange with the broker
@@ -105,59 +103,4 @@ pub struct KafkaLimits {
     /// The host's state folder, which keeps the ids of topics. `None`: they are kept in memory
     /// only.
     pub state: Option<PathBuf>,
-}
-
-/// A running mapping.
-pub type KafkaHandle = MappingHandle<KafkaView>;
-
-/// Reads the status of a mapping and sends it moves. Outlives the mapping's handle.
-#[derive(Debug, Clone)]
-pub struct KafkaView {
-    mapping: KafkaMapping,
-    progress: Arc<MappingProgress>,
-    moves: mpsc::Sender<PositionMove>,
-}
-
-impl KafkaView {
-    /// A snapshot of counters, positions and health.
-    pub fn status(&self) -> MappingStatus {
-        self.progress.snapshot()
-    }
-}
-
-/// Starts a mapping, which drains when `shutdown` turns true. A new consumer replaces one that
-/// failed.
-///
-/// # Errors
-/// A destination has no endpoint, librdkafka refuses a setting, or a state file cannot be read.
-pub fn start(
-    mapping: KafkaMapping,
-    limits: &KafkaLimits,
-    invoker: Invoker,
-    shutdown: watch::Receiver<bool>,
-) -> Result<KafkaHandle, String> {
-    let id = mapping.id.clone();
-    let (moves, requested) = mpsc::channel(MOVES);
-    let source = KafkaSource::new(
-        mapping,
-        limits.clone(),
-        invoker,
-        requested,
-        shutdown.clone(),
-    )
-    .map_err(|why| format!("mapping {id}: {why}"))?;
-    let view = KafkaView {
-        mapping: source.mapping.clone(),
-        progress: source.progress.clone(),
-        moves,
-    };
-    limits.parts.add_thread(KafkaSource::polling_name(&id));
-    let run = move |tuned| source.clone().run(tuned);
-    Ok(MappingHandle::start(
-        &id,
-        &limits.parts,
-        view,
-        shutdown,
-        run,
-    ))
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 use event_sources::stream::{Offset, Partition, Position};
 use tokio::sync::oneshot;
 
-use super::KafkaView;
+use super::KafkaEventSource;
 use super::consumer::partition;
-use super::positions::{PositionAction, PositionChange, group_positions};
+use super::positions::group_positions;
+use crate::sources::position::{PositionAction, PositionChange};
 
 /// Time limit of a move.
 const TIMEOUT: Duration = Duration::from_secs(6);
@@ -72,26 +73,22 @@ impl PositionMove {
     }
 }
 
-impl KafkaView {
-    /// Logical id of the mapping.
-    pub(crate) fn id(&self) -> &str {
-        &self.mapping.id
-    }
-
+impl KafkaEventSource {
     /// Moves the group in a partition of this host. Returns the effect as text.
     ///
     /// # Errors
     /// The move was refused, or the mapping does not respond.
-    pub(crate) async fn change_position(&self, change: &PositionChange) -> Result<String, String> {
-        let target_partition = partition(&self.mapping.topics, &change.topic, change.partition);
+    pub(super) async fn move_group(&self, change: &PositionChange) -> Result<String, String> {
+        let mapping = self.mapping();
+        let target_partition = partition(&mapping.topics, &change.topic, change.partition);
         let target_partition = target_partition.ok_or_else(|| {
             format!(
                 "mapping {} does not read topic {}",
-                self.mapping.id, change.topic
+                mapping.id, change.topic
             )
         })?;
-        let mapping = self.mapping.clone();
-        let found = tokio::task::spawn_blocking(move || group_positions(&mapping)).await;
+        let own = mapping.clone();
+        let found = tokio::task::spawn_blocking(move || group_positions(&own)).await;
         let all = found.unwrap_or_else(|error| Err(error.to_string()))?;
         let position = all
             .iter()
@@ -121,7 +118,7 @@ impl KafkaView {
         let gone = || {
             format!(
                 "mapping {} is restarting or ending; check with usher offsets list and try again",
-                self.mapping.id
+                mapping.id
             )
         };
         self.moves.send(request).await.map_err(|_| gone())?;

@@ -27,7 +27,7 @@ use super::{CHUNKS_AHEAD, KafkaLimits, LEAVING, monitor, settings};
 use crate::destinations::DestinationClient;
 use crate::invocation::Invoker;
 use crate::lock::lock;
-use crate::tuning::SourceSettings;
+use crate::sources::tuned::TunedSettings;
 
 /// What the runs of a mapping share.
 pub(super) struct KafkaSource {
@@ -38,7 +38,6 @@ pub(super) struct KafkaSource {
     pub(super) progress: Arc<MappingProgress>,
     /// Moves that operators request; locked by the current run.
     moves: tokio::sync::Mutex<mpsc::Receiver<PositionMove>>,
-    pub(super) shutdown: watch::Receiver<bool>,
     membership: Mutex<Membership>,
     pub(super) known: Arc<KnownTopics>,
     /// The consumer of the first run, created by `new`: an error of librdkafka fails the start.
@@ -62,7 +61,6 @@ impl KafkaSource {
         limits: KafkaLimits,
         invoker: Invoker,
         moves: mpsc::Receiver<PositionMove>,
-        shutdown: watch::Receiver<bool>,
     ) -> Result<Arc<Self>, String> {
         let destination = mapping
             .on_failure
@@ -78,7 +76,6 @@ impl KafkaSource {
             destination,
             invoker,
             moves: tokio::sync::Mutex::new(moves),
-            shutdown,
             membership: Mutex::default(),
             known: Arc::new(known),
             first: Mutex::default(),
@@ -117,13 +114,14 @@ impl KafkaSource {
         format!("polling {mapping}")
     }
 
-    /// Runs until the host drains.
+    /// Runs until the host drains: `stopping` turns true.
     ///
     /// # Errors
     /// The consumer failed.
     pub(super) async fn run(
         self: Arc<Self>,
-        tuned: watch::Receiver<Option<SourceSettings>>,
+        tuned: TunedSettings,
+        stopping: watch::Receiver<bool>,
     ) -> Result<(), String> {
         let first = lock(&self.first).take();
         let Subscribed {
@@ -167,12 +165,14 @@ impl KafkaSource {
         };
         let driver = KafkaDriver::new(self.clone(), consumer, commands);
         let mut moves = self.moves.lock().await;
-        let driven = driver.run(received, polling, tuned, &mut moves).await;
+        let driven = driver
+            .run(received, polling, (tuned, &mut moves), stopping.clone())
+            .await;
         let closed = open.leave().await;
         match driven {
             // the batches in flight are committed, and the host needs no further consumer
             Err(ConsumerFailure::Unassigned(_) | ConsumerFailure::InvalidPosition(_))
-                if *self.shutdown.borrow() =>
+                if *stopping.borrow() =>
             {
                 return closed;
             }

@@ -7,12 +7,14 @@
 //! logged and not repeated.
 
 mod handover;
+mod kind;
 mod missed;
 mod payload;
 
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,11 +26,12 @@ use tokio::task::JoinSet;
 
 use crate::lock::lock;
 use crate::sources::asynchronous::AsyncQueue;
-use crate::supervision::{ComponentRegistry, supervise};
+use crate::supervision::{ComponentError, ComponentRegistry, supervise};
 use sam_template::model::Schedule;
 
 use missed::LastRunFile;
 
+pub use kind::ScheduleSourceKind;
 pub use sam_template::schedule::{Expression, ScheduleError, instant, zone};
 
 /// Maximum sleep between two looks at the clock, so that a laptop that slept fires on time.
@@ -41,35 +44,62 @@ const MAX_DELAY: Duration = Duration::from_mins(1);
 /// bounded.
 const MAX_UNFINISHED: usize = 100;
 
-/// Fires every enabled schedule until `shutdown` turns true. Each is a component of its own, so
-/// that a failing one delays no other.
-///
-/// `last_run_file` keeps when a host last ran; firings missed since then are logged once.
-pub async fn run(
-    schedules: Vec<Schedule>,
-    queue: AsyncQueue,
-    last_run_file: Option<&Path>,
+/// Fires every enabled schedule. Each is a component of its own, so that a failing one delays no
+/// other.
+#[derive(Debug)]
+pub struct ScheduleEventSource {
+    firings: Arc<[Firing]>,
+    last_run: Option<LastRunFile>,
     parts: ComponentRegistry,
-    shutdown: watch::Receiver<bool>,
-) {
-    let start = Timestamp::now();
-    let mut running = JoinSet::new();
-    let last_run = last_run_file.map(LastRunFile::at);
-    let last = last_run.as_ref().and_then(LastRunFile::read);
-    for schedule in schedules.into_iter().filter(|schedule| schedule.enabled) {
-        let part = parts.component(format!("schedule {}", schedule.id));
-        let firing = Firing {
+}
+
+impl ScheduleEventSource {
+    /// Schedules that count from now. `last_run_file` keeps when a host last ran; firings missed
+    /// since then are logged once.
+    pub fn new(
+        schedules: impl IntoIterator<Item = Schedule>,
+        queue: &AsyncQueue,
+        last_run_file: Option<&Path>,
+        parts: ComponentRegistry,
+    ) -> Self {
+        let start = Timestamp::now();
+        let last_run = last_run_file.map(LastRunFile::at);
+        let last = last_run.as_ref().and_then(LastRunFile::read);
+        let enabled = schedules.into_iter().filter(|schedule| schedule.enabled);
+        let firing = |schedule| Firing {
             schedule,
             start,
             last,
             handled: Arc::default(),
             queue: queue.clone(),
-            shutdown: shutdown.clone(),
         };
-        running.spawn(supervise(part, shutdown.clone(), move || {
-            firing.clone().run()
-        }));
+        Self {
+            firings: enabled.map(firing).collect(),
+            last_run,
+            parts,
+        }
     }
+
+    /// Fires until `shutdown` turns true, or no schedule fires again.
+    pub fn fire(&self, shutdown: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+        let mut running = JoinSet::new();
+        for firing in self.firings.iter().cloned() {
+            let part = self
+                .parts
+                .component(format!("schedule {}", firing.schedule.id));
+            let stopping = shutdown.clone();
+            let run = move || firing.clone().run(stopping.clone());
+            running.spawn(supervise(part, shutdown.clone(), run));
+        }
+        wait_for_all(running, self.last_run.clone())
+    }
+}
+
+/// Waits until every schedule has ended. Stores the time meanwhile, and when the last one has ended.
+async fn wait_for_all(
+    mut running: JoinSet<Result<(), ComponentError>>,
+    last_run: Option<LastRunFile>,
+) {
     if running.is_empty() {
         return;
     }
@@ -82,7 +112,7 @@ pub async fn run(
                 Some(Ok(Ok(()))) => {}
                 Some(Ok(Err(why))) => tracing::error!("{why}"),
                 Some(Err(error)) => tracing::error!(%error, "a schedule ended"),
-                None => break,
+                None => return,
             },
             () = tokio::time::sleep(MAX_SLEEP) => {}
         }
@@ -100,11 +130,11 @@ struct Firing {
     /// Time up to which this host has fired the schedule. A run after a panic continues there.
     handled: Arc<Mutex<Option<Timestamp>>>,
     queue: AsyncQueue,
-    shutdown: watch::Receiver<bool>,
 }
 
 impl Firing {
-    async fn run(mut self) -> Result<(), String> {
+    /// Fires until `shutdown` turns true, or the schedule does not fire again.
+    async fn run(self, mut shutdown: watch::Receiver<bool>) -> Result<(), Infallible> {
         let schedule = self.schedule.clone();
         let (expression, zone) = match (
             Expression::parse(&schedule.expression),
@@ -138,11 +168,11 @@ impl Firing {
             .next(beat, last, &zone)
             .filter(|due| !is_over(due))
         {
-            if !wait_until(due, &mut self.shutdown).await {
+            if !wait_until(due, &mut shutdown).await {
                 break;
             }
             while handing_over.try_join_next().is_some() {}
-            last = self.fire(due, &mut handing_over);
+            last = self.fire(due, &mut handing_over, &shutdown);
             *lock(&self.handled) = Some(last);
         }
         while handing_over.join_next().await.is_some() {}
@@ -172,7 +202,12 @@ impl Firing {
 
     /// Fires, unless it is too late or too many events wait. Returns the time up to which the
     /// schedule is done.
-    fn fire(&self, due: Timestamp, handing_over: &mut JoinSet<()>) -> Timestamp {
+    fn fire(
+        &self,
+        due: Timestamp,
+        handing_over: &mut JoinSet<()>,
+        shutdown: &watch::Receiver<bool>,
+    ) -> Timestamp {
         let schedule = &self.schedule;
         let now = Timestamp::now();
         if now.duration_since(due) > jiff::SignedDuration::try_from(MAX_DELAY).unwrap_or_default() {
@@ -193,13 +228,13 @@ impl Firing {
             return due;
         }
         let firing = self.clone();
+        let shutdown = shutdown.clone();
         handing_over.spawn(async move {
             let firing = &firing;
             let accept = |event| async move {
                 let taken = firing.queue.accept(event).await;
                 taken.inspect_err(|why| firing.not_fired(&why.to_string()))
             };
-            let shutdown = firing.shutdown.clone();
             handover::deliver(
                 &firing.schedule,
                 due,

@@ -14,8 +14,11 @@
 mod client;
 mod dead_letters;
 mod depth;
+mod describe;
 mod driver;
 mod encode;
+mod event_source;
+mod kind;
 mod outgoing;
 mod queues;
 mod settlement;
@@ -25,15 +28,12 @@ pub(crate) mod text;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use crate::invocation::{Invoker, MAX_PAYLOAD};
-use crate::sources::mapping::MappingHandle;
-use crate::supervision::ComponentRegistry;
 pub use client::{Sqs, SqsError};
 pub use dead_letters::DeadLetter;
-use driver::SqsDriver;
+pub use event_source::SqsEventSource;
 use event_sources::queue::QueueSettings;
+pub use kind::SqsSourceKind;
 pub use outgoing::OutgoingMessage;
 pub use queues::{ensure, missing};
 use sam_template::model::{Queue, SqsMapping};
@@ -63,48 +63,6 @@ pub struct SqsLimits {
     pub visibility: Duration,
     /// Maximum time of a drain.
     pub drain: Duration,
-    /// Registry of the components of the host.
-    pub parts: ComponentRegistry,
-}
-
-/// A running mapping.
-pub type SqsHandle = MappingHandle<SqsView>;
-
-/// A view of a mapping, for the status.
-#[derive(Debug, Clone)]
-pub struct SqsView(Arc<SqsProgress>);
-
-impl SqsView {
-    /// The current status.
-    pub fn status(&self) -> SqsStatus {
-        self.0.snapshot()
-    }
-}
-
-/// Starts a mapping. It drains when `shutdown` turns true. `queues` are the template's; they are
-/// created again if the server loses them.
-pub fn start(
-    mapping: SqsMapping,
-    limits: &SqsLimits,
-    sqs: Sqs,
-    queues: Arc<[Queue]>,
-    invoker: Invoker,
-    shutdown: watch::Receiver<bool>,
-) -> SqsHandle {
-    let source = Arc::new(SqsSource {
-        settings: settings(&mapping, limits),
-        drain: limits.drain,
-        progress: Arc::new(SqsProgress::new(&mapping)),
-        mapping,
-        sqs,
-        queues,
-        invoker,
-        shutdown: shutdown.clone(),
-    });
-    let id = source.mapping.id.clone();
-    let view = SqsView(source.progress.clone());
-    let run = move |tuned| SqsDriver::new(source.clone()).run(tuned);
-    MappingHandle::start(&id, &limits.parts, view, shutdown, run)
 }
 
 /// What the runs of a mapping share.
@@ -117,8 +75,6 @@ struct SqsSource {
     queues: Arc<[Queue]>,
     invoker: Invoker,
     progress: Arc<SqsProgress>,
-    /// Turns true when the host drains.
-    shutdown: watch::Receiver<bool>,
 }
 
 fn settings(mapping: &SqsMapping, limits: &SqsLimits) -> QueueSettings {

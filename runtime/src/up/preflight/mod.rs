@@ -5,18 +5,17 @@
 
 mod servers;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::http::{self, KeyStore, RefreshIntervals};
+use crate::sources;
 use crate::tuning::{TunableSettings, changes_between};
 use crate::up::error::StartError;
 use crate::up::options::HostOptions;
 use sam_template::model::{Api, Application};
 use sam_template::project::{Project, SETTINGS, SettingChange};
 
-pub use servers::missing;
-pub(crate) use servers::{missing_topics, needed_topics};
+pub use servers::{missing, probe};
 
 pub(super) async fn check(app: &Application, options: &HostOptions) -> Result<(), StartError> {
     let changes = options
@@ -38,7 +37,7 @@ pub(super) async fn check(app: &Application, options: &HostOptions) -> Result<()
     if problems.is_empty() {
         return Ok(());
     }
-    Err(StartError(problems.join("\n")))
+    Err(StartError::Preflight(problems))
 }
 
 fn executables(app: &Application, options: &HostOptions) -> Vec<String> {
@@ -73,26 +72,7 @@ pub fn contradictions(
         .map(|function| format!("function {}: Timeout must be 1 to 900 s", function.id))
         .collect();
     problems.extend(refused_settings(app, changes, concurrency));
-    let no_function = |id: &str, function: &str| {
-        let known = app.functions.contains_key(function);
-        (!known).then(|| format!("mapping {id}: there is no function {function}"))
-    };
-    let mut groups = BTreeSet::new();
-    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-        problems.extend(no_function(&mapping.id, &mapping.function));
-        for topic in &mapping.topics {
-            if !groups.insert((&mapping.group, topic)) {
-                problems.push(format!(
-                    "mapping {}: another mapping reads topic {topic} as group {}; give each a \
-                     ConsumerGroupId of its own",
-                    mapping.id, mapping.group
-                ));
-            }
-        }
-    }
-    for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
-        problems.extend(no_function(&mapping.id, &mapping.function));
-    }
+    problems.extend(sources::contradictions(app));
     problems
 }
 

@@ -1,110 +1,40 @@
-//! Checks the brokers, servers and ports around the application, before the build and at the start.
+//! Checks the servers and ports around the application, before the build and at the start.
 //!
 //! A server of a function's variable passes if it accepts a connection: its protocol and its
 //! credentials concern the function only. The checks connect to this machine only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use tokio::net::TcpStream;
-
+use crate::doctor::{Finding, Severity};
 use crate::listener::{Endpoint, Listener};
-use crate::sources::{kafka, sqs};
-use sam_template::model::{Application, Destination, KafkaMapping, KafkaSecurity};
+use crate::reachable::accepts;
+use crate::sources;
+use sam_template::model::Application;
 use sam_template::project::{LocalServer, local_servers};
 
-/// Time for a broker to list its topics.
-const BROKER_TIMEOUT: Duration = Duration::from_secs(8);
-/// Time for a server to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Everything that the application needs and that is not there, a sentence each.
+/// Everything that the application needs and that is not there, a sentence each. Logs what does not
+/// stop the start.
 pub async fn missing(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
-    let (brokers, queues, servers) =
-        tokio::join!(brokers(app), queues(app), servers(app, endpoints));
-    let mut problems: Vec<String> = brokers.into_iter().chain(queues).chain(servers).collect();
-    for endpoint in endpoints {
-        problems.extend(
-            Listener::bind(*endpoint)
-                .await
-                .err()
-                .map(|error| error.to_string()),
-        );
-    }
-    problems
-}
-
-/// Checks every cluster once. Missing topics get a warning only: they may be created later.
-async fn brokers(app: &Application) -> Vec<String> {
-    let mut clusters: Vec<(&str, &KafkaSecurity, Vec<String>)> = Vec::new();
-    for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-        let topics = needed_topics(mapping);
-        let servers = mapping.bootstrap_servers.as_str();
-        let security = &mapping.security;
-        match clusters
-            .iter_mut()
-            .find(|cluster| (cluster.0, cluster.1) == (servers, security))
-        {
-            Some(cluster) => cluster.2.extend(topics),
-            None => clusters.push((servers, security, topics)),
-        }
-    }
     let mut problems = Vec::new();
-    for (servers, security, topics) in clusters {
-        let local: Vec<LocalServer> = local_servers(servers);
-        if !local.is_empty() && !any_accepts(&local).await {
-            problems.push(format!(
-                "Kafka at {servers} does not answer (nothing listens there). Start it, or name \
-                 another in usher.toml"
-            ));
-            continue;
-        }
-        match missing_topics(servers, security, topics).await {
-            Ok(missing) if missing.is_empty() => {}
-            Ok(missing) => tracing::warn!(
-                ?missing,
-                "topics do not exist yet; they are read as soon as they do"
-            ),
-            Err(problem) => problems.push(problem),
+    for Finding { severity, text } in probe(app, endpoints).await {
+        match severity {
+            Severity::Ok => {}
+            Severity::Warn => tracing::warn!("{text}"),
+            Severity::Fail => problems.push(text),
         }
     }
     problems
 }
 
-/// The topics that a mapping reads, and the one that receives its failure records.
-pub(crate) fn needed_topics(mapping: &KafkaMapping) -> Vec<String> {
-    let mut topics = mapping.topics.clone();
-    if let Some(Destination::KafkaTopic(topic)) = &mapping.on_failure {
-        topics.push(topic.clone());
+/// Checks the servers of the sources, those that functions name, and the ports of the host.
+pub async fn probe(app: &Application, endpoints: &[Endpoint]) -> Vec<Finding> {
+    let (mut found, servers) = tokio::join!(sources::probe(app), servers(app, endpoints));
+    found.extend(servers.into_iter().map(Finding::fail));
+    for endpoint in endpoints {
+        let refused = Listener::bind(*endpoint).await.err();
+        found.extend(refused.map(|error| Finding::fail(error.to_string())));
     }
-    topics
-}
-
-/// The topics that a cluster does not have.
-///
-/// # Errors
-/// The cluster does not respond, or rejects the login or certificate.
-pub(crate) async fn missing_topics(
-    servers: &str,
-    security: &KafkaSecurity,
-    topics: Vec<String>,
-) -> Result<Vec<String>, String> {
-    let servers = servers.to_owned();
-    let security = security.clone();
-    let probe = move || kafka::probe(&servers, &security, &topics, BROKER_TIMEOUT);
-    let probed = tokio::task::spawn_blocking(probe).await;
-    probed.unwrap_or_else(|error| Err(error.to_string()))
-}
-
-/// Checks SQS once, if the application uses it, and the queues that the template does not create.
-async fn queues(app: &Application) -> Vec<String> {
-    let Some(sqs) = sqs::Sqs::of(app).filter(|_| app.uses_sqs()) else {
-        return Vec::new();
-    };
-    match sqs.probe().await {
-        Ok(()) => sqs::missing(&sqs, app).await,
-        Err(problem) => vec![problem],
-    }
+    found
 }
 
 /// Checks every server of this machine that a function's variable names. One that speaks HTTP may
@@ -114,18 +44,13 @@ async fn servers(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
         .iter()
         .map(|endpoint| endpoint.address.port())
         .collect();
-    let brokers: Vec<LocalServer> = app
-        .kafka
-        .iter()
-        .filter(|mapping| mapping.enabled)
-        .flat_map(|mapping| local_servers(&mapping.bootstrap_servers))
-        .collect();
+    let probed = sources::probed_servers(app);
     let mut named_by: BTreeMap<LocalServer, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
     for function in app.functions.values() {
         for (variable, value) in &function.environment {
             let named = local_servers(value).into_iter();
             for server in named.filter(|server| {
-                !brokers.contains(server)
+                !probed.contains(server)
                     && !server
                         .port
                         .as_ref()
@@ -166,22 +91,4 @@ async fn servers(app: &Application, endpoints: &[Endpoint]) -> Vec<String> {
         }
     }
     problems
-}
-
-async fn any_accepts(servers: &[LocalServer]) -> bool {
-    for server in servers {
-        if accepts(server).await {
-            return true;
-        }
-    }
-    false
-}
-
-async fn accepts(server: &LocalServer) -> bool {
-    let Ok(port) = server.port else { return false };
-    let host = server.host.trim_start_matches('[').trim_end_matches(']');
-    matches!(
-        tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect((host, port))).await,
-        Ok(Ok(_))
-    )
 }

@@ -53,6 +53,11 @@ struct Run {
 }
 
 impl AsyncDriver {
+    /// Accepts the events that it processes.
+    pub fn queue(&self) -> AsyncQueue {
+        self.queue.clone()
+    }
+
     /// Runs until `shutdown` turns true and all tasks have ended, or `max_drain` is over. Other
     /// events stay on disk.
     ///

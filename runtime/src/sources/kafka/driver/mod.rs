@@ -37,8 +37,8 @@ use crate::sources::kafka::poller::PollerCommands;
 use crate::sources::kafka::source::KafkaSource;
 use crate::sources::kafka::status::MappingProgress;
 use crate::sources::kafka::{encode, settings};
+use crate::sources::tuned::TunedSettings;
 use crate::supervision::panic_text;
-use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
 
 /// Interval of status updates.
@@ -107,7 +107,7 @@ impl KafkaDriver {
         }
     }
 
-    /// Runs until the host shuts down; then completes and commits the batches in flight, until the
+    /// Runs until `stopping` turns true; then completes and commits the batches in flight, until the
     /// drain is over. `polling` resolves with the reason when the polling thread ends, and
     /// fails if it panicked.
     ///
@@ -118,10 +118,9 @@ impl KafkaDriver {
         mut self,
         mut events: mpsc::Receiver<ConsumerEvent>,
         mut polling: oneshot::Receiver<Result<(), ConsumerFailure>>,
-        mut tuned: watch::Receiver<Option<SourceSettings>>,
-        moves: &mut mpsc::Receiver<PositionMove>,
+        (mut tuned, moves): (TunedSettings, &mut mpsc::Receiver<PositionMove>),
+        mut stopping: watch::Receiver<bool>,
     ) -> Result<(), ConsumerFailure> {
-        let mut shutdown = self.source.shutdown.clone();
         let patience = self.source.limits.drain;
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut updated = Instant::now();
@@ -159,7 +158,7 @@ impl KafkaDriver {
                 }
                 Some(requested) = moves.recv() => self.begin_move(requested),
                 () = tokio::time::sleep_until(wake.into()) => self.step(StreamInput::Tick),
-                () = turned(&mut shutdown), if deadline.is_none() => {
+                () = turned(&mut stopping), if deadline.is_none() => {
                     deadline = Some(tokio::time::Instant::now() + patience);
                     self.step(StreamInput::Drain);
                 }

@@ -8,7 +8,7 @@ use super::{Completion, KafkaDriver};
 use crate::sources::kafka::consumer::commit;
 use crate::sources::kafka::moves::{MoveTarget, PositionMove};
 use crate::sources::kafka::poller::PollerCommand;
-use crate::sources::kafka::positions::PositionAction;
+use crate::sources::position::PositionAction;
 
 impl KafkaDriver {
     /// Starts a move, or refuses it.

@@ -9,7 +9,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use sam_template::model::KafkaMapping;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::reader::{
     FIRST_RECORD, PATIENCE, by_partition, consumer, first_record, partitions, watermarks,
@@ -43,32 +43,6 @@ pub enum SeekTarget {
     Offset(i64),
     /// The first record at or after this time, milliseconds since 1970.
     Time(i64),
-}
-
-/// A move that an operator requests from a running host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PositionChange {
-    /// Logical id of the mapping.
-    pub mapping: String,
-    /// One of its topics.
-    pub topic: String,
-    /// Partition number.
-    pub partition: i32,
-    /// Kind of the move.
-    pub action: PositionAction,
-    /// The next offset to read, or the record to skip.
-    pub offset: i64,
-}
-
-/// Kind of a move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PositionAction {
-    /// Read from an offset.
-    Seek,
-    /// Skip the next record.
-    Skip,
 }
 
 impl GroupPosition {

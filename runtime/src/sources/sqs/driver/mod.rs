@@ -19,8 +19,8 @@ use super::{SqsSource, encode, queues};
 use crate::clock::Clock;
 use crate::invocation::{Rejected, Response, error_text};
 use crate::observation::Repeats;
+use crate::sources::tuned::TunedSettings;
 use crate::supervision::panic_text;
-use crate::tuning::SourceSettings;
 use crate::waiting::{turned, until};
 use event_sources::InvocationId;
 use event_sources::health::SourceWatch;
@@ -64,10 +64,12 @@ pub(super) struct SqsDriver {
     begun: mpsc::UnboundedReceiver<InvocationId>,
     /// True while an operator pauses the mapping. Cancels requests that wait for the function.
     paused: watch::Sender<bool>,
+    /// Turns true when the host drains.
+    stopping: watch::Receiver<bool>,
 }
 
 impl SqsDriver {
-    pub(super) fn new(source: Arc<SqsSource>) -> Self {
+    pub(super) fn new(source: Arc<SqsSource>, stopping: watch::Receiver<bool>) -> Self {
         let (begins, begun) = mpsc::unbounded_channel();
         Self {
             machine: QueueMachine::new(source.settings.clone()),
@@ -82,6 +84,7 @@ impl SqsDriver {
             begins,
             begun,
             paused: watch::Sender::new(false),
+            stopping,
         }
     }
 
@@ -90,11 +93,8 @@ impl SqsDriver {
     ///
     /// # Errors
     /// A task panicked.
-    pub(super) async fn run(
-        mut self,
-        mut tuned: watch::Receiver<Option<SourceSettings>>,
-    ) -> Result<(), String> {
-        let mut shutdown = self.source.shutdown.clone();
+    pub(super) async fn run(mut self, mut tuned: TunedSettings) -> Result<(), String> {
+        let mut shutdown = self.stopping.clone();
         let mut deadline: Option<tokio::time::Instant> = None;
         self.step(QueueInput::Tick);
         self.report_overview();
@@ -250,7 +250,7 @@ impl SqsDriver {
         match action {
             QueueAction::Receive { id, max, wait } => {
                 let source = self.source.clone();
-                let mut shutdown = source.shutdown.clone();
+                let mut shutdown = self.stopping.clone();
                 let mut paused = self.paused.subscribe();
                 self.tasks.spawn(async move {
                     tokio::select! {
