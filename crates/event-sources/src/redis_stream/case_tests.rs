@@ -318,3 +318,17 @@ fn a_drain_ends_what_has_begun_and_drops_the_rest() {
     assert_eq!(case.step(RedisStreamInput::Settled(keys(&[0]))), []);
     assert!(case.machine.is_idle() && case.machine.wake().is_none());
 }
+
+#[test]
+fn an_entry_that_comes_back_is_retried() {
+    let mut case = Case::with(settings(), &[entry(0)]);
+    case.wake();
+    case.step(RedisStreamInput::Held(keys(&[0])));
+    let back = DeliveredEntry {
+        deliveries: 3,
+        ..entry(0)
+    };
+    assert_eq!(case.step(RedisStreamInput::Read(vec![back])), []);
+    let parked = vec![((9_000, 0), ParkReason::RetriesExhausted(3))];
+    assert_eq!(case.finish(1, &[0]), [RedisStreamAction::Park(parked)]);
+}
