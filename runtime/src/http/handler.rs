@@ -118,7 +118,7 @@ impl ApiHandler {
             })?;
             let body = connection.read_body(body, MAX_BODY).await?;
             let trace_id = trace_id(head, now);
-            let payload = event::build(&event::EventSource {
+            let payload = event::build(&event::EventParts {
                 api: &self.api,
                 head,
                 connection: &connection,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use sam_template::model::Application;
+use sam_template::document::nearest;
+use sam_template::model::{Application, DeclaredSource};
 use sam_template::project::LocalServer;
 
 use super::KINDS;
@@ -33,7 +34,30 @@ pub fn contradictions(app: &Application) -> Vec<String> {
         }));
         problems.extend(kind.contradictions(app));
     }
+    problems.extend(unknown_types(app));
     problems
+}
+
+/// Sources that usher.toml declares with a type that no kind has.
+fn unknown_types(app: &Application) -> Vec<String> {
+    let known: Vec<&str> = KINDS
+        .iter()
+        .filter_map(|kind| kind.declared_type())
+        .collect();
+    let unknown = app
+        .declared
+        .iter()
+        .filter(|source| !known.contains(&source.kind.as_str()));
+    let problem = |source: &DeclaredSource| {
+        let hint = match nearest(&source.kind, known.iter().copied()) {
+            Some(near) => format!("Did you mean {near}?"),
+            None if known.is_empty() => "This host has none.".to_owned(),
+            None => format!("There is {}.", known.join(", ")),
+        };
+        let message = format!("{} is no type of source. {hint}", source.kind);
+        source.problem("type", &message).to_string()
+    };
+    unknown.map(problem).collect()
 }
 
 /// Servers of this machine that [`probe`] checks.
@@ -46,4 +70,61 @@ pub(crate) fn probed_servers(app: &Application) -> BTreeSet<LocalServer> {
 pub async fn probe(app: &Application) -> Vec<Finding> {
     let probes = KINDS.iter().map(|kind| kind.probe(app));
     futures::future::join_all(probes).await.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sam_template::document::{Entry, Node};
+    use sam_template::template::source_events;
+
+    use super::*;
+
+    #[test]
+    fn each_event_type_belongs_to_one_kind() {
+        let types = KINDS.iter().flat_map(|kind| kind.event_types());
+        let mut types: Vec<&str> = types.copied().collect();
+        types.sort_unstable();
+        let mut events: Vec<&str> = source_events().collect();
+        events.sort_unstable();
+        assert_eq!(types, events);
+    }
+
+    #[test]
+    fn kinds_differ_in_name_section_and_declared_type() {
+        let names: BTreeSet<&str> = KINDS.iter().map(|kind| kind.name()).collect();
+        let sections: BTreeSet<&str> = KINDS.iter().map(|kind| kind.section()).collect();
+        assert_eq!((names.len(), sections.len()), (KINDS.len(), KINDS.len()));
+        let types: Vec<&str> = KINDS
+            .iter()
+            .filter_map(|kind| kind.declared_type())
+            .collect();
+        let different: BTreeSet<&str> = types.iter().copied().collect();
+        assert_eq!(different.len(), types.len());
+    }
+
+    #[test]
+    fn an_unknown_type_is_reported_with_its_line() {
+        let table = Node::map(
+            3,
+            vec![Entry::new("type", 4, Node::scalar(4, "NoSuchThing"))],
+        );
+        let app = Application {
+            declared: vec![DeclaredSource {
+                id: "cache".into(),
+                kind: "NoSuchThing".into(),
+                function: "Worker".into(),
+                enabled: true,
+                table,
+                file: "usher.toml".into(),
+            }],
+            ..Application::default()
+        };
+        let problems = contradictions(&app);
+        assert!(
+            problems[0].starts_with("usher.toml:4: [sources] cache: NoSuchThing is no type"),
+            "{problems:?}"
+        );
+    }
 }

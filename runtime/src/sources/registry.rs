@@ -21,7 +21,8 @@ pub struct Sources(Arc<[OpenedSource]>);
 
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+        let names = self.iter().map(|source| source.component());
+        f.debug_list().entries(names).finish()
     }
 }
 

@@ -1,7 +1,6 @@
 //! One opened source of events, and how the host runs it.
 
 use std::any::Any;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::tuning::SourceSettings;
 ///
 /// The host runs it as a component ([`supervised`]): [`EventSource::run`] is called again after an
 /// error or a panic, and continues with what the run before had not finished. No two runs overlap.
-pub trait EventSource: Any + fmt::Debug + Send + Sync {
+pub trait EventSource: Any + Send + Sync {
     /// Name of the component, such as `mapping Worker.Orders`. Unique in the host.
     fn component(&self) -> String;
 

@@ -1,6 +1,6 @@
 //! The components of a host: declared, started in order, drained in stages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -62,15 +62,14 @@ impl HostComponent {
 #[derive(Debug)]
 pub(super) struct RunningComponents {
     stop: watch::Sender<bool>,
-    /// By stage.
-    sets: [(DrainStage, ComponentSet); DrainStage::START_ORDER.len()],
+    sets: BTreeMap<DrainStage, ComponentSet>,
 }
 
 impl RunningComponents {
     /// Starts components in the order of their stages.
     pub(super) fn start(mut components: Vec<HostComponent>, registry: &ComponentRegistry) -> Self {
         let (stop, stopping) = watch::channel(false);
-        let mut sets = DrainStage::START_ORDER.map(|stage| (stage, ComponentSet::default()));
+        let mut sets: BTreeMap<DrainStage, ComponentSet> = BTreeMap::new();
         DrainStage::sort(&mut components, |component| component.drain);
         for HostComponent {
             name,
@@ -81,10 +80,7 @@ impl RunningComponents {
             let part = registry.component(name.as_str());
             let stopping = stopping.clone();
             let run = supervise(part, stopping.clone(), move || start(stopping.clone()));
-            let set = sets.iter_mut().find(|(stage, _)| *stage == drain);
-            if let Some((_, set)) = set {
-                set.spawn(name, run);
-            }
+            sets.entry(drain).or_default().spawn(name, run);
         }
         Self { stop, sets }
     }
@@ -96,7 +92,7 @@ impl RunningComponents {
 
     /// Waits until every component of this stage has drained.
     pub(super) async fn drained(&mut self, stage: DrainStage) {
-        for (_, set) in self.sets.iter_mut().filter(|(of, _)| *of == stage) {
+        if let Some(set) = self.sets.get_mut(&stage) {
             set.drained().await;
         }
     }

@@ -52,7 +52,7 @@ async fn every_record_is_processed_in_order_and_committed() {
         );
     }
     eventually("the status counts every record", async || {
-        (running.handle.view.status().records_done == 1_200).then_some(())
+        (running.source.snapshot().records_done == 1_200).then_some(())
     })
     .await;
     running.drain().await;
@@ -181,7 +181,7 @@ async fn exhausted_retries_discard_only_the_failing_record() {
     })
     .await;
     eventually("one record is discarded", async || {
-        (running.handle.view.status().records_discarded == 1).then_some(())
+        (running.source.snapshot().records_discarded == 1).then_some(())
     })
     .await;
     running.drain().await;

@@ -102,7 +102,7 @@ async fn a_missing_queue_blocks_only_its_partition() {
     fixture.produce(0, &["always-fail".to_owned()]).await;
     let running = fixture.start();
     eventually("it is given up", async || {
-        (running.handle.view.status().failed_batches == 1).then_some(())
+        (running.source.snapshot().failed_batches == 1).then_some(())
     })
     .await;
     fixture.produce(0, &values(1..2)).await;
@@ -114,7 +114,7 @@ async fn a_missing_queue_blocks_only_its_partition() {
         fixture.seen()
     );
     let why = eventually("the status says why", async || {
-        running.handle.view.status().destination_problem
+        running.source.snapshot().destination_problem
     })
     .await;
     assert!(why.contains(&name) && why.contains("partition 0"), "{why}");
@@ -126,7 +126,7 @@ async fn a_missing_queue_blocks_only_its_partition() {
         "Unhandled"
     );
     fixture.eventually_seen(4).await;
-    assert_eq!(running.handle.view.status().destination_problem, None);
+    assert_eq!(running.source.snapshot().destination_problem, None);
     running.drain().await;
     assert_eq!(
         (fixture.committed(0).await, fixture.committed(1).await),
@@ -212,7 +212,7 @@ async fn filtered_records_cost_no_invocation_and_are_committed() {
     })
     .await;
     assert_eq!(
-        running.handle.view.status().records_filtered,
+        running.source.snapshot().records_filtered,
         4,
         "three filtered by value, and one that is not JSON"
     );

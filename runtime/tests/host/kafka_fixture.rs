@@ -12,12 +12,11 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sam_template::model::{Function, KafkaKind, KafkaMapping, KafkaSecurity, StartingPosition};
 use tempfile::TempDir;
 use testkit::eventually;
-use tokio::sync::watch;
 use usher::instances::Pool;
-use usher::sources::kafka::{self, KafkaHandle, KafkaLimits};
+use usher::sources::kafka::{KafkaEventSource, KafkaLimits};
 use usher::supervision::ComponentRegistry;
 
-use crate::support::{function, pool};
+use crate::support::{self, function, pool};
 
 /// A topic, a function that appends each record to a file, and a mapping between them.
 pub(crate) struct KafkaFixture {
@@ -28,17 +27,7 @@ pub(crate) struct KafkaFixture {
     pub(crate) limits: KafkaLimits,
 }
 
-pub(crate) struct Running {
-    pub(crate) handle: KafkaHandle,
-    stop: watch::Sender<bool>,
-}
-
-impl Running {
-    pub(crate) async fn drain(self) {
-        self.stop.send(true).unwrap();
-        self.handle.ended().await.unwrap();
-    }
-}
+pub(crate) type Running = support::Running<KafkaEventSource>;
 
 impl KafkaFixture {
     pub(crate) async fn new(partitions: i32) -> Self {
@@ -98,15 +87,9 @@ impl KafkaFixture {
     }
 
     pub(crate) fn start(&self) -> Running {
-        let (stop, stopping) = watch::channel(false);
-        let handle = kafka::start(
-            self.mapping.clone(),
-            &self.limits,
-            self.pool.clone(),
-            stopping,
-        )
-        .unwrap();
-        Running { handle, stop }
+        let invoker = self.pool.clone();
+        let source = KafkaEventSource::open(self.mapping.clone(), &self.limits, invoker);
+        Running::start(source.unwrap(), &self.limits.parts)
     }
 
     pub(crate) async fn produce(&self, partition: i32, values: &[String]) {

@@ -59,13 +59,13 @@ async fn create_again(fixture: &KafkaFixture) {
 
 async fn assigned(running: &Running) {
     eventually("it has its partition", async || {
-        (running.handle.view.status().partitions.len() == 1).then_some(())
+        (running.source.snapshot().partitions.len() == 1).then_some(())
     })
     .await;
 }
 
 fn deleted(running: &Running) -> u64 {
-    running.handle.view.status().records_deleted_unread
+    running.source.snapshot().records_deleted_unread
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,7 +108,7 @@ async fn records_deleted_while_reading_are_named() {
     fixture.produce(0, &vec![large; LARGE]).await;
     let running = fixture.start();
     eventually("the function has the first record", async || {
-        (running.handle.view.status().batches > 0).then_some(())
+        (running.source.snapshot().batches > 0).then_some(())
     })
     .await;
     // librdkafka stands still, and has reported where; had it fetched on, it would find out itself,
@@ -117,9 +117,8 @@ async fn records_deleted_while_reading_are_named() {
     let mut since = Instant::now();
     while held == 0 || since.elapsed() < Duration::from_secs(6) {
         let now = running
-            .handle
-            .view
-            .status()
+            .source
+            .snapshot()
             .partitions
             .iter()
             .map(|partition| partition.held)
@@ -172,10 +171,7 @@ async fn a_recreated_topic_is_read_from_its_start() {
     fixture.produce(0, &values(3..5)).await;
     let running = fixture.start();
     let seen = fixture.eventually_seen(5).await;
-    assert_eq!(
-        (seen[3].1, running.handle.view.status().logs_replaced),
-        (0, 1)
-    );
+    assert_eq!((seen[3].1, running.source.snapshot().logs_replaced), (0, 1));
     // while the host runs
     create_again(&fixture).await;
     fixture.produce(0, &values(5..6)).await;
@@ -205,7 +201,7 @@ async fn a_longer_topic_created_again_loses_nothing() {
     })
     .await;
     eventually("it is said", async || {
-        (running.handle.view.status().logs_replaced > 0).then_some(())
+        (running.source.snapshot().logs_replaced > 0).then_some(())
     })
     .await;
     running.drain().await;
@@ -333,7 +329,7 @@ async fn a_mapping_that_gets_nothing_joins_as_another() {
     );
     let owned: usize = hosts
         .iter()
-        .map(|host| host.handle.view.status().partitions.len())
+        .map(|host| host.source.snapshot().partitions.len())
         .sum();
     assert_eq!(
         (owned, parts.map(|registry| part(&registry).restarts)),

@@ -31,7 +31,7 @@ fn part(registry: &ComponentRegistry) -> ComponentStatus {
 }
 
 fn owns(running: &Running) -> usize {
-    running.handle.view.status().partitions.len()
+    running.source.snapshot().partitions.len()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,7 +45,7 @@ async fn a_fenced_mapping_rejoins() {
     .await;
     // another consumer with the same member name
     let second = fixture.start_registered(&ComponentRegistry::default());
-    let health = || serde_json::to_value(first.handle.view.status()).unwrap()["health"].clone();
+    let health = || serde_json::to_value(first.source.snapshot()).unwrap()["health"].clone();
     let stuck = eventually("its source is stuck", async || {
         Some(health()).filter(|health| health["state"] == "stuck")
     })
@@ -95,7 +95,7 @@ async fn a_panic_of_the_polling_thread_loses_nothing() {
     );
     fixture.produce(0, &values(10..20)).await;
     eventually("every record is done", async || {
-        (running.handle.view.status().partitions.first()?.position == Some(20)).then_some(())
+        (running.source.snapshot().partitions.first()?.position == Some(20)).then_some(())
     })
     .await;
     running.drain().await;

@@ -29,7 +29,7 @@ async fn kafka_retries_are_counted_whatever_the_message() {
     fixture.produce(0, &["good".to_owned()]).await;
     let running = fixture.start();
     let seen = fixture.eventually_seen(1).await;
-    let status = running.handle.view.status();
+    let status = running.source.snapshot();
     running.drain().await;
     assert_eq!(
         (
@@ -48,10 +48,10 @@ async fn sqs_failures_are_left_whatever_the_message() {
     fixture.send(&failing()).await;
     let running = fixture.start();
     eventually("both failed", async || {
-        (running.handle.view.status().failed == 2).then_some(())
+        (running.source.snapshot().failed == 2).then_some(())
     })
     .await;
-    assert_eq!(running.handle.view.status().released, 0);
+    assert_eq!(running.source.snapshot().released, 0);
     running.drain().await;
 }
 

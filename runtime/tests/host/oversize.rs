@@ -95,7 +95,7 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
         (fixture.committed(0).await == Some(3)).then_some(())
     })
     .await;
-    let status = running.handle.view.status();
+    let status = running.source.snapshot();
     running.drain().await;
     assert_eq!(
         (
@@ -161,7 +161,7 @@ async fn a_refused_failure_record_blocks_nothing() {
         (fixture.committed(0).await == Some(2)).then_some(())
     })
     .await;
-    let status = running.handle.view.status();
+    let status = running.source.snapshot();
     running.drain().await;
     assert_eq!(
         (status.records_lost, status.problem),

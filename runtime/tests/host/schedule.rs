@@ -1,5 +1,6 @@
 //! Schedules in real time.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use testkit::eventually;
 use tokio::sync::{mpsc, oneshot, watch};
 use usher::instances::PoolOptions;
 use usher::invocation::{FunctionError, Invoke, Outcome, Rejected, Request, Response};
-use usher::sources::{asynchronous, schedule};
+use usher::sources::asynchronous;
+use usher::sources::schedule::ScheduleEventSource;
 use usher::supervision::ComponentRegistry;
 use usher::up;
 
@@ -54,6 +56,22 @@ fn queue(invoker: FailsOnce, stopping: &watch::Receiver<bool>) -> asynchronous::
     queue
 }
 
+/// Fires these schedules until none fires again.
+fn fire(
+    schedules: Vec<Schedule>,
+    queue: &asynchronous::AsyncQueue,
+    last_run_file: Option<&Path>,
+    stopping: &watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
+    ScheduleEventSource::new(
+        schedules,
+        queue,
+        last_run_file,
+        ComponentRegistry::default(),
+    )
+    .fire(stopping)
+}
+
 fn every_second(arn: &str) -> Schedule {
     Schedule {
         id: "F.Tick".into(),
@@ -81,13 +99,7 @@ async fn a_failed_run_is_retried_without_delaying_others() {
     let (sent, mut seen) = mpsc::unbounded_channel();
     let (stop, stopping) = watch::channel(false);
     let events = queue(FailsOnce(sent, false.into()), &stopping);
-    let running = tokio::spawn(schedule::run(
-        vec![schedule, disabled],
-        events,
-        None,
-        ComponentRegistry::default(),
-        stopping,
-    ));
+    let running = tokio::spawn(fire(vec![schedule, disabled], &events, None, &stopping));
 
     let mut events = Vec::new();
     while events.len() < 4 {
@@ -120,13 +132,7 @@ async fn context_attributes_reach_the_function_replaced() {
     let (stop, stopping) = watch::channel(false);
     let events = queue(FailsOnce(sent, true.into()), &stopping);
     let before = jiff::Timestamp::now();
-    let running = tokio::spawn(schedule::run(
-        vec![schedule],
-        events,
-        None,
-        ComponentRegistry::default(),
-        stopping,
-    ));
+    let running = tokio::spawn(fire(vec![schedule], &events, None, &stopping));
     let first = seen.recv().await.unwrap();
     let second = seen.recv().await.unwrap();
     assert_eq!(
@@ -170,14 +176,7 @@ async fn nothing_fires_before_the_start_date_or_after_the_end_date() {
     let (_stop, stopping) = watch::channel(false);
     let events = queue(FailsOnce(sent, true.into()), &stopping);
     // ends without a drain: no firing is left
-    schedule::run(
-        vec![schedule],
-        events.clone(),
-        Some(&memory),
-        ComponentRegistry::default(),
-        stopping,
-    )
-    .await;
+    fire(vec![schedule], &events, Some(&memory), &stopping).await;
     eventually("what was fired has run", async || {
         events
             .stats()

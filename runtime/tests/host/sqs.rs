@@ -86,7 +86,7 @@ async fn only_failed_messages_are_redelivered() {
     let running = fixture.start();
     let seen = fixture.eventually_done(10).await;
     fixture.eventually_empty().await;
-    let status = running.handle.view.status();
+    let status = running.source.snapshot();
     running.drain().await;
     for seen in seen.iter().filter(|seen| seen.done) {
         assert_eq!(
@@ -184,7 +184,7 @@ async fn filtered_messages_are_deleted_without_invocation() {
     fixture.eventually_done(2).await;
     fixture.eventually_empty().await;
     let status = eventually("the status says so", async || {
-        Some(running.handle.view.status()).filter(|status| status.deleted == 4)
+        Some(running.source.snapshot()).filter(|status| status.deleted == 4)
     })
     .await;
     running.drain().await;
@@ -239,7 +239,7 @@ async fn a_drain_leaves_no_hidden_message() {
     fixture.send(&[format!("busy:{folder}")]).await;
     let running = fixture.start();
     eventually("it is at the function", async || {
-        (running.handle.view.status().in_flight == 1).then_some(())
+        (running.source.snapshot().in_flight == 1).then_some(())
     })
     .await;
     let drained = tokio::spawn(running.drain());

@@ -14,13 +14,13 @@ use sam_template::model::{Function, Queue, Redrive, SqsMapping};
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::eventually;
-use tokio::sync::watch;
 use usher::instances::Pool;
-use usher::sources::sqs::{self, Sqs, SqsHandle, SqsLimits};
+use usher::invocation::Invoker;
+use usher::sources::sqs::{self, Sqs, SqsEventSource, SqsLimits};
 use usher::supervision::ComponentRegistry;
 
 use crate::kafka_fixture::{random, recording};
-use crate::support::{invoke, pool};
+use crate::support::{self, invoke, pool};
 
 /// Visibility timeout: short enough for a redelivery within a test, long enough for a process to
 /// start on a busy machine.
@@ -54,17 +54,7 @@ pub(crate) struct Seen {
     pub(crate) body: String,
 }
 
-pub(crate) struct Running {
-    pub(crate) handle: SqsHandle,
-    stop: watch::Sender<bool>,
-}
-
-impl Running {
-    pub(crate) async fn drain(self) {
-        self.stop.send(true).unwrap();
-        self.handle.ended().await.unwrap();
-    }
-}
+pub(crate) type Running = support::Running<SqsEventSource>;
 
 pub(crate) fn queue(name: &str, redrive: Option<Redrive>) -> Queue {
     let fifo = sam_template::model::sqs::is_fifo(name);
@@ -145,7 +135,6 @@ impl SqsFixture {
             timeout: Duration::from_secs(1),
             visibility: VISIBILITY,
             drain: Duration::from_secs(20),
-            parts: ComponentRegistry::default(),
         };
         // warm, so that the duration of a cold start does not matter
         invoke(&pool, json!({ "do": "echo" })).await;
@@ -170,17 +159,19 @@ impl SqsFixture {
     }
 
     pub(crate) fn start(&self) -> Running {
-        let (stop, stopping) = watch::channel(false);
+        self.start_with(self.pool.clone())
+    }
+
+    pub(crate) fn start_with(&self, invoker: Invoker) -> Running {
         let queues = self.queues.clone().into();
-        let handle = sqs::start(
+        let source = SqsEventSource::new(
             self.mapping.clone(),
             &self.limits,
             self.sqs.clone(),
             queues,
-            self.pool.clone(),
-            stopping,
+            invoker,
         );
-        Running { handle, stop }
+        Running::start(source, &ComponentRegistry::default())
     }
 
     pub(crate) fn url(&self, queue: &str) -> String {

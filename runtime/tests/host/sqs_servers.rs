@@ -123,14 +123,14 @@ async fn an_outage_of_the_server_loses_nothing() {
     fixture.eventually_empty().await;
     server.script("stop");
     eventually("the status says so", async || {
-        running.handle.view.status().problem
+        running.source.snapshot().problem
     })
     .await;
     server.script("start");
     fixture.send(&["three", "four"]).await;
     fixture.eventually_done(4).await;
     fixture.eventually_empty().await;
-    assert_eq!(running.handle.view.status().problem, None);
+    assert_eq!(running.source.snapshot().problem, None);
     running.drain().await;
 }
 

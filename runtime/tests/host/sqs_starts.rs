@@ -42,7 +42,7 @@ async fn a_busy_function_leaves_its_messages_in_the_queue() {
     fixture.send(&["patient"]).await;
     let running = fixture.start();
     let reason = eventually("it is said", async || {
-        running.handle.view.status().health.reason
+        running.source.snapshot().health.reason
     })
     .await;
     assert!(reason.contains("busy with other events"), "{reason}");
@@ -77,7 +77,7 @@ async fn a_slow_start_loses_no_message() {
     let running = fixture.start();
     let seen = fixture.eventually_done(1).await;
     fixture.eventually_empty().await;
-    let status = running.handle.view.status();
+    let status = running.source.snapshot();
     running.drain().await;
     assert_eq!(
         (seen.len(), seen[0].receives, status.released, status.failed),
@@ -114,7 +114,7 @@ async fn a_drain_invokes_what_was_received() {
     fixture.send(&["received"]).await;
     let running = fixture.start();
     eventually("it is received", async || {
-        (running.handle.view.status().received == 1).then_some(())
+        (running.source.snapshot().received == 1).then_some(())
     })
     .await;
     running.drain().await;

@@ -10,9 +10,13 @@ use std::time::Duration;
 use sam_template::model::{Application, Code, Function, Location, Logging};
 use tempfile::TempDir;
 use testkit::process::KillOnDrop;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
+use usher::sources::{EventSource, supervised};
 use usher::state::StateFolder;
+use usher::supervision::{ComponentError, ComponentRegistry};
 
 /// The executable of `examples/echo`.
 pub(crate) fn echo_function() -> PathBuf {
@@ -144,6 +148,31 @@ pub(crate) fn error(response: &Response) -> (String, String) {
         Outcome::Error(error) | Outcome::Interrupted(error) => {
             (error.error_type.clone(), error.message.clone())
         }
+    }
+}
+
+/// A source that runs without a host.
+pub(crate) struct Running<S> {
+    pub(crate) source: Arc<S>,
+    stop: watch::Sender<bool>,
+    ended: JoinHandle<Result<(), ComponentError>>,
+}
+
+impl<S: EventSource> Running<S> {
+    pub(crate) fn start(source: S, parts: &ComponentRegistry) -> Self {
+        let source = Arc::new(source);
+        let (stop, stopping) = watch::channel(false);
+        let ended = tokio::spawn(supervised(source.clone(), parts, stopping));
+        Self {
+            source,
+            stop,
+            ended,
+        }
+    }
+
+    pub(crate) async fn drain(self) {
+        self.stop.send(true).unwrap();
+        self.ended.await.unwrap().unwrap();
     }
 }
 

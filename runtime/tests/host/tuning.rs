@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use testkit::eventually;
-use tokio::sync::watch;
 use usher::invocation::{Invoke, Rejected, Request, Response};
-use usher::sources::sqs;
+use usher::sources::EventSource as _;
 use usher::tuning::SourceSettings;
 
 use crate::kafka_fixture;
@@ -22,14 +21,13 @@ fn tune(running: &kafka_fixture::Running, paused: bool) {
         paused,
         ..SourceSettings::default()
     };
-    running.handle.tune.send(Some(settings)).unwrap();
+    running.source.tune(&settings);
 }
 
 fn held(running: &kafka_fixture::Running) -> usize {
     running
-        .handle
-        .view
-        .status()
+        .source
+        .snapshot()
         .partitions
         .iter()
         .map(|partition| partition.held)
@@ -201,16 +199,7 @@ async fn a_mapping_paused_while_busy_requests_nothing() {
     let fixture = SqsFixture::new().await;
     let busy = Arc::new(Busy::default());
     let waiting = busy.waiting.clone();
-    let (stop, stopping) = watch::channel(false);
-    let queues = fixture.queues.clone().into();
-    let handle = sqs::start(
-        fixture.mapping.clone(),
-        &fixture.limits,
-        fixture.sqs.clone(),
-        queues,
-        busy,
-        stopping,
-    );
+    let running = fixture.start_with(busy);
     let callers = async |count: usize| {
         eventually("so many requests wait for the function", async || {
             (waiting.load(Ordering::SeqCst) == count).then_some(())
@@ -224,13 +213,12 @@ async fn a_mapping_paused_while_busy_requests_nothing() {
             paused,
             ..SourceSettings::default()
         };
-        handle.tune.send(Some(settings)).unwrap();
+        running.source.tune(&settings);
     };
     callers(1).await;
     pause(true);
     callers(0).await;
     pause(false);
     callers(1).await;
-    stop.send(true).unwrap();
-    handle.ended().await.unwrap();
+    running.drain().await;
 }

@@ -4,10 +4,11 @@ use sam_template::model::KafkaMapping;
 use testkit::eventually;
 use testkit::net::free_address;
 use tokio::sync::oneshot;
+use usher::state::StateFolder;
 use usher::up;
 
 use crate::kafka_fixture::{KafkaFixture, recording, values};
-use crate::support::{application, claimed, executables, options};
+use crate::support::{application, claimed, executables, options, state};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn up_serves_its_status_and_drains_when_told() {
@@ -82,6 +83,43 @@ async fn all_missing_servers_are_reported_in_one_message() {
             "{part:?} is missing from: {message}"
         );
     }
+}
+
+/// The host file is written after everything else was opened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_start_leaves_nothing_running() {
+    let fixture = KafkaFixture::new(1).await;
+    let mut app = application(recording(&fixture.folder));
+    app.kafka.push(fixture.mapping.clone());
+    let control = free_address();
+    let folder = state();
+    let options = || up::HostOptions {
+        state: StateFolder::claim(&folder).unwrap(),
+        ..up_options(control)
+    };
+    let first = options();
+    let host_file = folder.join("host.json");
+    std::fs::create_dir(&host_file).unwrap();
+    let refused = up::run(app.clone(), first, std::future::pending()).await;
+    assert!(
+        matches!(refused, Err(up::StartError::HostFile { .. })),
+        "{refused:?}"
+    );
+    std::fs::remove_dir(&host_file).unwrap();
+    fixture.produce(0, &values(0..5)).await;
+    // ports, stored events and the member of the group are free for the same host
+    let (stop, stopped) = oneshot::channel::<()>();
+    let host = tokio::spawn(up::run(app, options(), async move { drop(stopped.await) }));
+    fixture.eventually_seen(5).await;
+    let url = format!("http://{control}/_usher/status");
+    let status: serde_json::Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
+    let parts = status["parts"].as_array().unwrap();
+    assert!(
+        parts.iter().all(|part| part["restarts"] == 0),
+        "no orphan took the place of a part: {parts:?}"
+    );
+    stop.send(()).unwrap();
+    host.await.unwrap().unwrap();
 }
 
 pub(crate) fn up_options(control: std::net::SocketAddr) -> up::HostOptions {

@@ -43,6 +43,15 @@ impl Problems {
         self.add(|found| &mut found.errors, line, message.into());
     }
 
+    /// Reports an error about another file, which this one contradicts.
+    pub fn other_file(&self, error: Diagnostic) {
+        self.count_failure();
+        let list = &mut self.found.borrow_mut().errors;
+        if !list.contains(&error) {
+            list.push(error);
+        }
+    }
+
     /// Reports a value of a kind that its key does not take. Several checks read one value; the
     /// first message is kept.
     pub fn wrong_kind(&self, line: usize, key: &str, message: impl Into<String>) {
@@ -110,14 +119,14 @@ impl Problems {
     /// The warnings by line.
     ///
     /// # Errors
-    /// Every error by line, when there is one.
+    /// Every error by line, when there is one; those about other files last.
     pub fn finish(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
         let Found {
             mut errors,
             mut warnings,
             ..
         } = self.found.into_inner();
-        errors.sort_by_key(|d| d.line);
+        errors.sort_by_key(|d| (d.file != self.file, d.line));
         warnings.sort_by_key(|d| d.line);
         if errors.is_empty() {
             Ok(warnings)

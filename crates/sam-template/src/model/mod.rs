@@ -3,6 +3,7 @@
 //! `template` and `project` build it; every other module only reads it.
 
 pub mod asynchronous;
+pub mod declared;
 pub mod http;
 pub mod keys;
 pub mod location;
@@ -22,6 +23,7 @@ use serde::Serialize;
 use event_sources::filter::Filters;
 
 pub use asynchronous::{EventInvokeConfig, EventTarget};
+pub use declared::DeclaredSource;
 pub use http::{
     Api, ApiKind, Cors, JwtAuthorizer, PreflightMock, RestApi, Route, Throttle, Throttling,
 };
@@ -57,6 +59,8 @@ pub struct Application {
     pub event_invoke: BTreeMap<String, EventInvokeConfig>,
     /// Schedules (rules and `EventBridge` Scheduler).
     pub schedules: Vec<Schedule>,
+    /// Sources of events of other types, which usher.toml declares for functions that run.
+    pub declared: Vec<DeclaredSource>,
     /// HTTP APIs, REST APIs and function URLs.
     pub apis: Vec<Api>,
     /// Values that must never be printed: `NoEcho` parameters and resolved secrets.

@@ -7,6 +7,7 @@
 //! allowed.
 
 mod clusters;
+mod declared_sources;
 mod env_vars;
 mod overrides;
 mod safety;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use crate::document::{Node, Problems, listed, parse_toml};
 use crate::model::location::{is_account, is_region};
-use crate::model::{Application, Diagnostic, KeySource, Location};
+use crate::model::{Application, DeclaredSource, Diagnostic, KeySource, Location};
 
 pub use clusters::{LocalCluster, SecretCopy};
 pub use safety::{broker_list, is_this_machine, remote_hosts};
@@ -75,6 +76,8 @@ pub struct Project {
     /// `[schedules]`: expressions that replace the template's, by schedule. Only here may a rate be
     /// in seconds.
     pub schedules: BTreeMap<String, String>,
+    /// `[sources]`: sources of events that a template cannot declare.
+    pub sources: Vec<DeclaredSource>,
     /// `allow_remote`: other machines that may be contacted.
     pub allow_remote: BTreeSet<String>,
     /// `--env-vars`: values of declared variables, by function; `Parameters` is for all functions.

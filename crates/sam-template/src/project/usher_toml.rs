@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use super::{Project, SETTINGS, SourcedValue, clusters, read_toml, setting_changes};
+use super::{
+    Project, SETTINGS, SourcedValue, clusters, declared_sources, read_toml, setting_changes,
+};
 use crate::document::{Kind, Node, Problems, Reader};
 use crate::model::KeySource;
 
 const KNOWN: &str = "control settings stack region account profile concurrency http jwks \
-    parameters kafka endpoints resolve secrets schedules allow_remote";
+    parameters kafka endpoints resolve secrets schedules sources allow_remote";
 
 /// Reads the file if it exists.
 pub(super) fn read(file: &Path, project: &mut Project) -> Problems {
@@ -69,6 +71,7 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &Problems) 
         project.redis = given(&endpoints, "redis");
     }
     schedules(&reader, project);
+    project.sources = declared_sources::read(&reader);
     resolve(&reader, folder, project);
 }
 
@@ -211,6 +214,26 @@ mod tests {
         );
         assert_eq!(project.redis.unwrap().source, "usher.toml line 17");
         assert_eq!(project.schedules["Sweeper.Tick"], "rate(1 second)");
+    }
+
+    #[test]
+    fn the_reference_lists_every_key() {
+        let page = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/reference/usher-toml.md"
+        );
+        let page = std::fs::read_to_string(page).unwrap();
+        let rows = page.lines().take_while(|line| !line.starts_with("## "));
+        let keys: Vec<&str> = rows
+            .filter_map(|row| row.strip_prefix("| ")?.split(" | ").next())
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .map(|key| key.trim_matches(['[', ']']).trim_end_matches(".NAME"))
+            .collect();
+        let mut known: Vec<&str> = KNOWN.split_whitespace().collect();
+        let mut listed = keys.clone();
+        known.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(listed, known);
     }
 
     #[test]

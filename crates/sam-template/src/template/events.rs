@@ -12,6 +12,12 @@ use crate::model::Application;
 /// Event types of SAM that this host runs.
 pub(super) const RUN: &str = "Api, HttpApi, MSK, Schedule, ScheduleV2, SelfManagedKafka, SQS";
 
+/// Event types that become sources of events: all that run, except those of APIs.
+pub fn source_events() -> impl Iterator<Item = &'static str> {
+    let is_api = |kind: &&str| matches!(*kind, "Api" | "HttpApi");
+    RUN.split(", ").filter(move |kind| !is_api(kind))
+}
+
 /// Reads every trigger into the application.
 pub(super) fn read(scope: &Scope<'_>, application: &mut Application) {
     apis::read(scope, application);

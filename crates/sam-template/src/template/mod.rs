@@ -15,6 +15,7 @@
 mod apis;
 mod calls;
 mod conditions;
+mod declared;
 mod dynamic_references;
 mod environment;
 mod event_invoke;
@@ -50,6 +51,8 @@ use crate::document::{Node, Problems, Reader, parse_json, parse_yaml};
 use crate::model::{Application, Diagnostic};
 use crate::project::{Project, TEMPLATES, in_folder};
 use crate::redaction;
+
+pub use events::source_events;
 
 /// The transform that this host applies.
 const SAM: &str = "AWS::Serverless-2016-10-31";
@@ -174,6 +177,7 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &Problems) -> Opt
         api.location = scope.location.clone();
     }
     kafka::checks::check_names(&scope, &application);
+    declared::read(&scope, &mut application);
     Some(application)
 }
 

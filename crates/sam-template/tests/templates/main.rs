@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod apis;
+mod declared;
 mod evaluation;
 mod fixture;
 mod functions;

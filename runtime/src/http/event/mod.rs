@@ -20,7 +20,7 @@ use crate::listener::{ConnectionInfo, without_port};
 use sam_template::model::{Api, ApiKind};
 
 /// What an event is built from.
-pub(super) struct EventSource<'r> {
+pub(super) struct EventParts<'r> {
     pub(super) api: &'r Api,
     pub(super) head: &'r Head,
     pub(super) connection: &'r ConnectionInfo,
@@ -34,7 +34,7 @@ pub(super) struct EventSource<'r> {
     pub(super) now: Timestamp,
 }
 
-impl EventSource<'_> {
+impl EventParts<'_> {
     /// The first header of this name; empty without one.
     fn header(&self, name: impl http::header::AsHeaderName) -> Cow<'_, str> {
         self.head.headers.get(name).map(text).unwrap_or_default()
@@ -68,7 +68,7 @@ impl EventSource<'_> {
 }
 
 /// The event as JSON.
-pub(super) fn build(parts: &EventSource<'_>) -> serde_json::Result<Bytes> {
+pub(super) fn build(parts: &EventParts<'_>) -> serde_json::Result<Bytes> {
     let event = match &parts.api.kind {
         ApiKind::Http | ApiKind::FunctionUrl => v2::build(parts),
         ApiKind::Rest(rest) => {
@@ -83,7 +83,7 @@ pub(super) fn build(parts: &EventSource<'_>) -> serde_json::Result<Bytes> {
 }
 
 /// Every header in the order received, and those that the services add. Names are in lower case.
-fn forwarded(parts: &EventSource<'_>) -> Vec<(String, String)> {
+fn forwarded(parts: &EventParts<'_>) -> Vec<(String, String)> {
     let source_ip = parts.source_ip();
     let chain = match parts.header("x-forwarded-for") {
         before if before.is_empty() => source_ip,

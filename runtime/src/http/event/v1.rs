@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::decode;
-use super::{EventSource, base64, forwarded, present};
+use super::{EventParts, base64, forwarded, present};
 
 type Texts = BTreeMap<String, String>;
 type Lists = BTreeMap<String, Vec<String>>;
@@ -31,7 +31,7 @@ struct Event<'r> {
 }
 
 /// The event as JSON. `is_binary`: the body's content type is one of the API's binary media types.
-pub(super) fn build(parts: &EventSource<'_>, is_binary: bool) -> serde_json::Result<Vec<u8>> {
+pub(super) fn build(parts: &EventParts<'_>, is_binary: bool) -> serde_json::Result<Vec<u8>> {
     let pairs = forwarded(parts).into_iter();
     let headers = lists(pairs.map(|(name, value)| (capitalised(&name), value)));
     let query = lists(decode::query(parts.query()));
@@ -58,7 +58,7 @@ pub(super) fn build(parts: &EventSource<'_>, is_binary: bool) -> serde_json::Res
     })
 }
 
-fn context(parts: &EventSource<'_>) -> Value {
+fn context(parts: &EventParts<'_>) -> Value {
     let api = parts.api;
     let domain = parts.domain();
     json!({

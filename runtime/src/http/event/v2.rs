@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::authorizer::Granted;
 use super::super::{decode, media};
-use super::{EventSource, base64, forwarded, present, text};
+use super::{EventParts, base64, forwarded, present, text};
 use sam_template::model::ApiKind;
 
 type Texts = BTreeMap<String, String>;
@@ -68,7 +68,7 @@ struct Http<'r> {
 }
 
 /// The event as JSON.
-pub(super) fn build(parts: &EventSource<'_>) -> serde_json::Result<Vec<u8>> {
+pub(super) fn build(parts: &EventParts<'_>) -> serde_json::Result<Vec<u8>> {
     let (body, is_base64_encoded) = body(parts.body, &parts.header(CONTENT_TYPE));
     let route = parts.found.route;
     let route_key = match route.path.as_str() {
@@ -149,7 +149,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Names in lower case, several values joined by commas, without cookies.
-fn headers(parts: &EventSource<'_>) -> Texts {
+fn headers(parts: &EventParts<'_>) -> Texts {
     let headers = forwarded(parts).into_iter();
     joined(headers.filter(|(name, _)| name != COOKIE.as_str()))
 }

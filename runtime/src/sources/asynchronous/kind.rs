@@ -1,6 +1,5 @@
 //! The asynchronous events of all functions as one source.
 
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,12 +53,6 @@ pub struct AsyncEventSource {
     driver: AsyncDriver,
     invoker: Invoker,
     drain: Duration,
-}
-
-impl fmt::Debug for AsyncEventSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncEventSource").finish_non_exhaustive()
-    }
 }
 
 impl AsyncEventSource {

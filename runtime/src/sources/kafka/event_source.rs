@@ -1,6 +1,5 @@
 //! One opened mapping, as the host sees it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use event_sources::health::SourceHealth;
@@ -28,14 +27,6 @@ pub struct KafkaEventSource {
     runs: Arc<KafkaSource>,
     pub(super) moves: mpsc::Sender<PositionMove>,
     settings: SettingsSender,
-}
-
-impl fmt::Debug for KafkaEventSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KafkaEventSource")
-            .field("mapping", &self.runs.mapping)
-            .finish_non_exhaustive()
-    }
 }
 
 impl KafkaEventSource {

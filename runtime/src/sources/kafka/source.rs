@@ -191,6 +191,16 @@ impl KafkaSource {
     }
 }
 
+impl Drop for KafkaSource {
+    /// Closes a consumer that no run took: another source could not be opened. A thread of its own,
+    /// because closing blocks ([`LEAVING`]).
+    fn drop(&mut self) {
+        if let Some(first) = lock(&self.first).take() {
+            std::thread::spawn(move || drop(first));
+        }
+    }
+}
+
 /// An open consumer and the thread that polls it.
 struct OpenConsumer {
     mapping: String,

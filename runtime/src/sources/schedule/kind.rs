@@ -92,7 +92,7 @@ impl EventSource for ScheduleEventSource {
         &self,
         mut stopping: watch::Receiver<bool>,
     ) -> BoxFuture<'static, Result<(), SourceError>> {
-        let fired = self.fire(stopping.clone());
+        let fired = self.fire(&stopping);
         async move {
             fired.await;
             // there may be no schedule that fires again

@@ -81,7 +81,7 @@ impl ScheduleEventSource {
     }
 
     /// Fires until `shutdown` turns true, or no schedule fires again.
-    pub fn fire(&self, shutdown: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    pub fn fire(&self, shutdown: &watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
         let mut running = JoinSet::new();
         for firing in self.firings.iter().cloned() {
             let part = self

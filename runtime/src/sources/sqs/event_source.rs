@@ -1,6 +1,5 @@
 //! One opened mapping, as the host sees it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
@@ -25,14 +24,6 @@ use crate::tuning::SourceSettings;
 pub struct SqsEventSource {
     runs: Arc<SqsSource>,
     settings: SettingsSender,
-}
-
-impl fmt::Debug for SqsEventSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqsEventSource")
-            .field("mapping", &self.runs.mapping)
-            .finish_non_exhaustive()
-    }
 }
 
 impl SqsEventSource {
