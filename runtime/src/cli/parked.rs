@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::arguments::ApplicationArguments;
@@ -14,7 +15,8 @@ use super::shown;
 use crate::client::InvokeClient;
 use crate::clock::epoch_ms;
 use crate::observation::shortened;
-use crate::parked::{self, DeadLetterStore, DeadLetterView};
+use crate::parked::{self, DeadLetterError, DeadLetterStore, DeadLetterView};
+use crate::sources;
 use crate::terminal::{block, line};
 use sam_template::model::Application;
 
@@ -31,8 +33,13 @@ pub(super) fn run(command: &ParkedCommand) -> Result<ExitCode, CommandError> {
 
 fn list(source: &ApplicationArguments) -> Result<ExitCode, CommandError> {
     let (_, app) = prepare::application(source)?;
-    let counted = prepare::runtime()?
-        .block_on(async { parked::counted(&app, &parked::streams(&app).await).await });
+    let stores = sources::dead_letter_stores(&app);
+    let counted = prepare::runtime()?.block_on(async {
+        let found = stores.search().await;
+        let mut counted = parked::counted(stores.stores.iter().chain(&found.stores)).await;
+        counted.extend(found.failed);
+        counted
+    });
     if counted.is_empty() {
         return print(
             "no place for dead letters: the application has no redrive policies, on-failure \
@@ -65,9 +72,8 @@ fn peek(arguments: &PeekArguments) -> Result<Vec<DeadLetterView>, CommandError> 
     let (_, app) = prepare::application(&arguments.source)?;
     prepare::runtime()?.block_on(async {
         let store = find(&arguments.name, &app).await?;
-        parked::peek(&app, &store, arguments.limit.into())
-            .await
-            .map_err(CommandError::failure)
+        let peeked = store.peek(arguments.limit.into()).await;
+        peeked.map_err(|why| CommandError::failure(why.to_string()))
     })
 }
 
@@ -119,14 +125,13 @@ fn replay(arguments: &ReplayArguments) -> Result<ExitCode, CommandError> {
     let replayed = prepare::runtime()?.block_on(async {
         let store = find(&arguments.place.name, &app).await?;
         if let Some(host) = host.as_ref().filter(|_| arguments.place.source.decides()) {
-            let functions = store
-                .functions()
-                .iter()
-                .filter_map(|origin| app.functions.get(&origin.function));
+            let functions = store.functions().into_iter();
+            let functions = functions.filter_map(|id| app.functions.get(id));
             running_host::check_all(host, functions).await?;
         }
-        let work = parked::replay(&app, &store, arguments.place.limit.into(), host.as_ref());
-        work.await.map_err(CommandError::failure)
+        let work = store.replay(arguments.place.limit.into(), host.as_ref());
+        work.await
+            .map_err(|why| CommandError::failure(why.to_string()))
     })?;
     let stayed = replayed.stayed.iter().fold(String::new(), |text, why| {
         text + "stays: " + &line(why) + "\n"
@@ -143,19 +148,19 @@ fn replay(arguments: &ReplayArguments) -> Result<ExitCode, CommandError> {
     ))
 }
 
-async fn find(name: &str, app: &Application) -> Result<DeadLetterStore, CommandError> {
-    let stores = parked::stores(app);
-    let mut names: Vec<String> = stores.iter().map(|store| store.name.clone()).collect();
-    if let Some(found) = stores.into_iter().find(|store| store.name == name) {
+async fn find(name: &str, app: &Application) -> Result<Arc<dyn DeadLetterStore>, CommandError> {
+    let stores = sources::dead_letter_stores(app);
+    let failed = |why: DeadLetterError| CommandError::failure(why.to_string());
+    if let Some(found) = stores.find(name).await.map_err(failed)? {
         return Ok(found);
     }
-    let failed = CommandError::failure;
-    if let Some(found) = parked::stream(app, name).await.map_err(failed)? {
-        return Ok(found);
+    let found = stores.search().await;
+    if let Some(why) = found.failed.into_iter().find_map(|failed| failed.problem) {
+        return Err(CommandError::failure(why));
     }
-    names.extend(parked::streams(app).await.map_err(failed)?);
     let message = format!("no source of the application fails to {name}.");
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let names = stores.stores.iter().chain(&found.stores);
+    let names: Vec<&str> = names.map(|store| store.name()).collect();
     Err(CommandError::unknown(
         &message,
         name,

@@ -4,49 +4,59 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use crate::parked::{self, StoreCount};
+use crate::parked::{self, DeadLetterStores, SearchedStores, StoreCount};
+use crate::sources;
 use sam_template::model::Application;
 
 /// Maximum age of the counts.
 const COUNTS_MAX_AGE: Duration = Duration::from_secs(4);
 
-/// Maximum age of the list of streams, which takes a scan of the whole Redis.
-const STREAMS_MAX_AGE: Duration = Duration::from_secs(60);
+/// Maximum age of a search for stores, such as a scan of a whole Redis.
+const SEARCH_MAX_AGE: Duration = Duration::from_secs(60);
 
 /// The cached counts.
-#[derive(Debug, Default)]
-pub(super) struct DeadLetterCounts(Mutex<Cached>);
+#[derive(Debug)]
+pub(super) struct DeadLetterCounts {
+    stores: DeadLetterStores,
+    cached: Mutex<Cached>,
+}
 
 #[derive(Debug, Default)]
 struct Cached {
     counts: Option<(Instant, Vec<StoreCount>)>,
-    streams: Option<(Instant, Result<Vec<String>, String>)>,
+    searched: Option<(Instant, SearchedStores)>,
 }
 
 impl DeadLetterCounts {
-    /// The number of dead letters in each queue, topic and stream.
-    pub(super) async fn get(&self, app: &Application) -> Vec<StoreCount> {
-        let mut cached = self.0.lock().await;
+    pub(super) fn of(app: &Application) -> Self {
+        Self {
+            stores: sources::dead_letter_stores(app),
+            cached: Mutex::default(),
+        }
+    }
+
+    /// The number of dead letters in each store.
+    pub(super) async fn get(&self) -> Vec<StoreCount> {
+        let mut cached = self.cached.lock().await;
         if let Some((at, counts)) = &cached.counts
             && at.elapsed() < COUNTS_MAX_AGE
         {
             return counts.clone();
         }
-        // a Redis that was unavailable is tried again soon
-        let max_age = |streams: &Result<_, _>| match streams {
-            Ok(_) => STREAMS_MAX_AGE,
-            Err(_) => COUNTS_MAX_AGE,
+        // a server that was unavailable is tried again soon
+        let max_age = |searched: &SearchedStores| match searched.failed.as_slice() {
+            [] => SEARCH_MAX_AGE,
+            _ => COUNTS_MAX_AGE,
         };
-        let streams = match cached
-            .streams
-            .take()
-            .filter(|(at, streams)| at.elapsed() < max_age(streams))
-        {
+        let recent = cached.searched.take();
+        let recent = recent.filter(|(at, searched)| at.elapsed() < max_age(searched));
+        let (searched_at, searched) = match recent {
             Some(recent) => recent,
-            None => (Instant::now(), parked::streams(app).await),
+            None => (Instant::now(), self.stores.search().await),
         };
-        let counts = parked::counted(app, &streams.1).await;
-        cached.streams = Some(streams);
+        let mut counts = parked::counted(self.stores.stores.iter().chain(&searched.stores)).await;
+        counts.extend(searched.failed.iter().cloned());
+        cached.searched = Some((searched_at, searched));
         cached.counts = Some((Instant::now(), counts.clone()));
         counts
     }

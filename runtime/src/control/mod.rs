@@ -70,7 +70,7 @@ pub(crate) async fn serve(
     listener: Listener,
     state: Arc<ControlState>,
 ) -> Result<(), ListenerClosed> {
-    let dead_letters = Arc::new(DeadLetterCounts::default());
+    let dead_letters = Arc::new(DeadLetterCounts::of(&state.app));
     let handle = move |request, connection| {
         let state = state.clone();
         let dead_letters = dead_letters.clone();

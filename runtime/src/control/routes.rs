@@ -104,7 +104,7 @@ async fn show(
             let answer = json!({ "settings": settings.views(), "changes": settings.changes() });
             json(StatusCode::OK, &answer)
         }
-        "/_usher/parked" => json(StatusCode::OK, &dead_letters.get(&state.app).await),
+        "/_usher/parked" => json(StatusCode::OK, &dead_letters.get().await),
         "/_usher/token" => json(StatusCode::OK, &json!({ "token": state.token })),
         "/metrics" => text(
             "text/plain; version=0.0.4; charset=utf-8",

@@ -1,163 +1,219 @@
-//! Dead letters in a queue.
+//! Dead letters in a queue: of the queues that redrive to it, and of sources that fail to it.
 
 use std::time::Duration;
 
-use super::route::{RecordRange, ReturnRoute, reason, route};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::route::{ReturnRoute, reason, route};
 use super::stores::QueueSources;
-use super::{DeadLetterView, ReplaySummary, records};
-use crate::client::{InvokeClient, InvokeReply};
-use crate::sources::sqs::{DeadLetter, Sqs};
+use super::{DeadLetterError, DeadLetterStore, DeadLetterView, ReplaySummary};
+use crate::client::InvokeClient;
+use crate::sources::sqs::client::{Sqs, SqsError};
+use crate::sources::sqs::dead_letters::DeadLetter;
 
 /// How long received dead letters stay hidden from other consumers.
 const VISIBILITY: Duration = Duration::from_secs(60);
 
-pub(super) async fn peek(
-    sqs: &Sqs,
-    queue: &str,
-    sources: &QueueSources,
-    limit: usize,
-) -> Result<Vec<DeadLetterView>, String> {
-    let mut dead_letters: Vec<DeadLetter> = Vec::new();
-    let mut read = Ok(());
-    while dead_letters.len() < limit {
-        let left = limit - dead_letters.len();
-        match sqs.receive_dead_letters(queue, left, VISIBILITY).await {
-            Ok(more) if more.is_empty() => break,
-            Ok(more) => dead_letters.extend(more),
-            Err(error) => {
-                read = Err(format!("queue {queue}: {error}"));
-                break;
+/// A queue that holds dead letters.
+#[derive(Debug)]
+pub(super) struct QueueStore {
+    name: String,
+    sources: QueueSources,
+    /// `None`: the application names no SQS endpoint.
+    sqs: Option<Sqs>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum QueueError {
+    #[error("no SQS endpoint is set: name one in usher.toml under [endpoints]")]
+    NoEndpoint,
+    #[error("queue {queue}: {error}")]
+    Queue { queue: String, error: SqsError },
+    #[error("an earlier one of its group stays")]
+    GroupStays,
+}
+
+impl DeadLetterStore for QueueStore {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn sources(&self) -> String {
+        let queues = self.sources.queues.iter();
+        let queues = queues.map(|name| format!("queue {name}"));
+        let others = self.sources.origins.iter();
+        let others = others.flat_map(|origin| origin.sources());
+        queues.chain(others).collect::<Vec<_>>().join(", ")
+    }
+
+    fn functions(&self) -> Vec<&str> {
+        let origins = self.sources.origins.iter();
+        origins.flat_map(|origin| origin.functions()).collect()
+    }
+
+    fn count(&self) -> BoxFuture<'_, Result<u64, DeadLetterError>> {
+        async { Ok(self.sqs()?.count(&self.name).await?) }.boxed()
+    }
+
+    fn peek(&self, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetterView>, DeadLetterError>> {
+        async move {
+            let dead_letters = self.read(limit).await?;
+            Ok(dead_letters.iter().map(|dead| self.view(dead)).collect())
+        }
+        .boxed()
+    }
+
+    fn replay<'a>(
+        &'a self,
+        limit: usize,
+        host: Option<&'a InvokeClient>,
+    ) -> BoxFuture<'a, Result<ReplaySummary, DeadLetterError>> {
+        async move {
+            let mut replay = QueueReplay {
+                store: self,
+                sqs: self.sqs()?,
+                host,
+                summary: ReplaySummary::default(),
+                staying: Vec::new(),
+            };
+            let outcome = replay.run(limit).await;
+            let QueueReplay {
+                summary, staying, ..
+            } = replay;
+            self.sqs()?.release_dead_letters(&self.name, &staying).await;
+            outcome?;
+            Ok(summary)
+        }
+        .boxed()
+    }
+}
+
+impl QueueStore {
+    pub(super) fn new(name: String, sources: QueueSources, sqs: Option<Sqs>) -> Self {
+        Self { name, sources, sqs }
+    }
+
+    fn sqs(&self) -> Result<&Sqs, QueueError> {
+        self.sqs.as_ref().ok_or(QueueError::NoEndpoint)
+    }
+
+    fn failed(&self, error: SqsError) -> QueueError {
+        let queue = self.name.clone();
+        QueueError::Queue { queue, error }
+    }
+
+    async fn receive(&self, max: usize) -> Result<Vec<DeadLetter>, QueueError> {
+        let received = self
+            .sqs()?
+            .receive_dead_letters(&self.name, max, VISIBILITY);
+        received.await.map_err(|error| self.failed(error))
+    }
+
+    async fn read(&self, limit: usize) -> Result<Vec<DeadLetter>, QueueError> {
+        let mut dead_letters: Vec<DeadLetter> = Vec::new();
+        let mut read = Ok(());
+        while dead_letters.len() < limit {
+            match self.receive(limit - dead_letters.len()).await {
+                Ok(more) if more.is_empty() => break,
+                Ok(more) => dead_letters.extend(more),
+                Err(error) => {
+                    read = Err(error);
+                    break;
+                }
             }
         }
-    }
-    // released also after an error
-    if let Some(why) = sqs.release_dead_letters(queue, &dead_letters).await {
-        tracing::warn!(queue, "some dead letters stay hidden for a minute: {why}");
-    }
-    read?;
-    Ok(dead_letters
-        .iter()
-        .map(|dead| view(sources, dead))
-        .collect())
-}
-
-fn view(sources: &QueueSources, dead: &DeadLetter) -> DeadLetterView {
-    let back_to = match route(sources, dead) {
-        Ok(ReturnRoute::Queue(queue)) => format!("queue {queue}"),
-        Ok(ReturnRoute::Event(function, _)) => format!("function {function}, as an event"),
-        Ok(ReturnRoute::Records(ranges)) => {
-            let ranges: Vec<String> = ranges.iter().map(RecordRange::to_string).collect();
-            ranges.join(", ")
+        // released also after an error
+        let released = self.sqs()?.release_dead_letters(&self.name, &dead_letters);
+        if let Some(why) = released.await {
+            let queue = &self.name;
+            tracing::warn!(queue, "some dead letters stay hidden for a minute: {why}");
         }
-        Err(why) => format!("nowhere: {why}"),
-    };
-    DeadLetterView {
-        id: dead.id.clone(),
-        sent_ms: dead.sent_ms,
-        reason: reason(dead),
-        back_to,
-        body: dead.body.clone(),
+        read.map(|()| dead_letters)
+    }
+
+    fn view(&self, dead: &DeadLetter) -> DeadLetterView {
+        let back_to = match route(&self.sources, dead) {
+            Ok(ReturnRoute::Queue(queue)) => format!("queue {queue}"),
+            Ok(ReturnRoute::Source(source)) => source.to(),
+            Err(why) => format!("nowhere: {why}"),
+        };
+        DeadLetterView {
+            id: dead.id.clone(),
+            sent_ms: dead.sent_ms,
+            reason: reason(dead),
+            back_to,
+            body: dead.body.clone(),
+        }
     }
 }
 
-pub(super) async fn replay(
-    sqs: &Sqs,
-    queue: &str,
-    sources: &QueueSources,
-    limit: usize,
-    host: Option<&InvokeClient>,
-) -> Result<ReplaySummary, String> {
-    let mut summary = ReplaySummary::default();
-    let mut staying: Vec<DeadLetter> = Vec::new();
-    let mut tried = 0;
-    let mut outcome = Ok(());
-    // a dead letter that fails again during the replay returns to this queue: one attempt each
-    let count = sqs
-        .count(queue)
-        .await
-        .map_err(|error| format!("queue {queue}: {error}"))?;
-    let limit = limit.min(count as usize);
-    while tried < limit {
-        let left = limit - tried;
-        let dead_letters = match sqs.receive_dead_letters(queue, left, VISIBILITY).await {
-            Ok(dead_letters) if dead_letters.is_empty() => break,
-            Ok(dead_letters) => dead_letters,
-            Err(error) => {
-                outcome = Err(format!("queue {queue}: {error}"));
+/// A replay of the dead letters of one queue.
+struct QueueReplay<'a> {
+    store: &'a QueueStore,
+    sqs: &'a Sqs,
+    host: Option<&'a InvokeClient>,
+    summary: ReplaySummary,
+    staying: Vec<DeadLetter>,
+}
+
+impl QueueReplay<'_> {
+    async fn run(&mut self, limit: usize) -> Result<(), QueueError> {
+        // a dead letter that fails again during the replay returns to this queue: one attempt each
+        let count = self.sqs.count(&self.store.name).await;
+        let count = count.map_err(|error| self.store.failed(error))?;
+        let mut left = limit.min(count as usize);
+        while left > 0 {
+            let dead_letters = self.store.receive(left).await?;
+            if dead_letters.is_empty() {
                 break;
+            }
+            left = left.saturating_sub(dead_letters.len());
+            for dead in dead_letters {
+                self.try_one(dead).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_one(&mut self, dead: DeadLetter) {
+        let records = match self.replay(&dead).await {
+            Ok(records) => records,
+            Err(why) => {
+                self.summary.stayed.push(format!("{}: {why}", dead.id));
+                self.staying.push(dead);
+                return;
             }
         };
-        for dead in dead_letters {
-            tried += 1;
-            // a later message of the same group would overtake the one that stays
-            let blocked =
-                dead.group.is_some() && staying.iter().any(|other| other.group == dead.group);
-            let returned = if blocked {
-                Err("an earlier one of its group stays".to_owned())
-            } else {
-                replay_one(sqs, sources, &dead, host).await
-            };
-            match returned {
-                Ok(count) => {
-                    summary.dead_letters += 1;
-                    summary.records += count;
-                    let deleted = std::slice::from_ref(&dead);
-                    if let Some(why) = sqs.delete_dead_letters(queue, deleted).await {
-                        summary.stayed.push(format!(
-                            "{} is back at its source, but could not be deleted here: {why}",
-                            dead.id
-                        ));
-                    }
-                }
-                Err(why) => {
-                    summary.stayed.push(format!("{}: {why}", dead.id));
-                    staying.push(dead);
-                }
-            }
-        }
-    }
-    sqs.release_dead_letters(queue, &staying).await;
-    outcome.map(|()| summary)
-}
-
-/// Returns the number of records that the source accepted.
-async fn replay_one(
-    sqs: &Sqs,
-    sources: &QueueSources,
-    dead: &DeadLetter,
-    host: Option<&InvokeClient>,
-) -> Result<u64, String> {
-    match route(sources, dead)? {
-        ReturnRoute::Queue(queue) => sqs
-            .resend(&queue, dead)
+        self.summary.dead_letters += 1;
+        self.summary.records += records;
+        let deleted = std::slice::from_ref(&dead);
+        if let Some(why) = self
+            .sqs
+            .delete_dead_letters(&self.store.name, deleted)
             .await
-            .map(|()| 1)
-            .map_err(|error| format!("queue {queue}: {error}")),
-        ReturnRoute::Records(ranges) => records::append_again(ranges).await,
-        ReturnRoute::Event(function, payload) => {
-            submit_event(&function, payload, host).await.map(|()| 1)
+        {
+            self.summary.stayed.push(format!(
+                "{} is back at its source, but could not be deleted here: {why}",
+                dead.id
+            ));
         }
     }
-}
 
-/// Submits the event to the running host, which stores it on disk before it responds.
-async fn submit_event(
-    function: &str,
-    payload: String,
-    host: Option<&InvokeClient>,
-) -> Result<(), String> {
-    let response = match host {
-        Some(host) => host.invoke(function, payload.into(), true, false).await,
-        None => InvokeReply::Unreachable,
-    };
-    match response {
-        InvokeReply::Answer(_) => Ok(()),
-        InvokeReply::Refused(why) => Err(format!("the running host refuses the event: {why}")),
-        InvokeReply::Unreachable => {
-            Err("events need a running host. Start one with `usher up`".to_owned())
+    /// Returns the number of records that the source accepted.
+    async fn replay(&self, dead: &DeadLetter) -> Result<u64, DeadLetterError> {
+        // a later message of the same group would overtake the one that stays
+        let mut staying = self.staying.iter();
+        if dead.group.is_some() && staying.any(|other| other.group == dead.group) {
+            return Err(QueueError::GroupStays.into());
         }
-        InvokeReply::Broken(why) => Err(format!(
-            "the host stopped responding ({why}); it may have accepted the event"
-        )),
+        match route(&self.store.sources, dead)? {
+            ReturnRoute::Queue(queue) => {
+                let sent = self.sqs.resend(&queue, dead).await;
+                sent.map_err(|error| QueueError::Queue { queue, error })?;
+                Ok(1)
+            }
+            ReturnRoute::Source(source) => source.replay(self.host).await,
+        }
     }
 }

@@ -1,151 +1,124 @@
-//! The queues, topics and streams that hold dead letters.
+//! The stores of an application: what its kinds of sources add, and what is searched for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use sam_template::model::sqs::name_of;
-use sam_template::model::{Application, Destination, EventTarget, KafkaMapping};
+use futures::future::join_all;
 
-use super::streams;
-use crate::instances::arn;
+use super::queue::QueueStore;
+use super::streams::StreamSearch;
+use super::{DeadLetterError, DeadLetterStore, QueueOrigin, StoreCount, StoreSearch};
+use crate::sources::sqs::client::Sqs;
 
-/// A queue, topic or stream that holds dead letters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetterStore {
-    /// Its name.
-    pub name: String,
-    /// Queue, topic or stream, with the sources whose dead letters it holds.
-    pub kind: StoreKind,
-}
-
-/// The kind of a store, with what a replay needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreKind {
-    /// A queue.
-    Queue(QueueSources),
-    /// A topic that is the on-failure destination of a mapping.
-    Topic {
-        /// One of the mappings: it has the addresses and credentials of the cluster.
-        mapping: Box<KafkaMapping>,
-        /// Source topics of the mappings, without duplicates.
-        back_to: Vec<String>,
-    },
-    /// A stream that holds the entries that the consumer groups of another stream parked.
-    Stream {
-        /// URL of its Redis.
-        url: String,
-    },
+/// Collects the places where the sources of an application leave dead letters.
+#[derive(Debug, Default)]
+pub struct StoreList {
+    queues: BTreeMap<String, QueueSources>,
+    stores: Vec<Arc<dyn DeadLetterStore>>,
+    searches: Vec<Arc<dyn StoreSearch>>,
 }
 
 /// The sources whose dead letters a queue receives.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct QueueSources {
+#[derive(Debug, Default)]
+pub(super) struct QueueSources {
     /// Queues whose redrive policy targets it.
-    pub queues: Vec<String>,
-    /// Kafka mappings whose on-failure destination it is.
-    pub mappings: Vec<KafkaMapping>,
-    /// Functions whose discarded asynchronous events it receives.
-    pub functions: Vec<EventOrigin>,
+    pub(super) queues: Vec<String>,
+    /// Sources that send failure records to it, one for each kind.
+    pub(super) origins: Vec<Box<dyn QueueOrigin>>,
 }
 
-/// A function whose discarded asynchronous events a queue receives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventOrigin {
-    /// Logical id.
-    pub function: String,
-    /// As failure records contain it.
-    pub arn: String,
+impl StoreList {
+    /// Adds a store.
+    pub fn add(&mut self, store: impl DeadLetterStore + 'static) {
+        self.stores.push(Arc::new(store));
+    }
+
+    /// The queue `to` receives messages of the queue `from` by a redrive policy.
+    pub fn add_redrive(&mut self, from: &str, to: &str) {
+        let sources = self.queues.entry(to.to_owned()).or_default();
+        sources.queues.push(from.to_owned());
+    }
+
+    /// A queue receives failure records, or dead letters, of these sources.
+    pub fn add_origin(&mut self, queue: &str, origin: impl QueueOrigin + 'static) {
+        let sources = self.queues.entry(queue.to_owned()).or_default();
+        sources.origins.push(Box::new(origin));
+    }
+
+    /// Adds stores that are found at run time.
+    pub fn add_search(&mut self, search: impl StoreSearch + 'static) {
+        self.searches.push(Arc::new(search));
+    }
+
+    /// Adds the dead-letter streams of a Redis, which are found at run time.
+    pub fn add_streams(&mut self, url: &str) {
+        self.add_search(StreamSearch::at(url));
+    }
+
+    /// `sqs`: the server of the queues.
+    pub(crate) fn complete(self, sqs: Option<&Sqs>) -> DeadLetterStores {
+        let queue = |(name, sources)| -> Arc<dyn DeadLetterStore> {
+            Arc::new(QueueStore::new(name, sources, sqs.cloned()))
+        };
+        let queues = self.queues.into_iter().map(queue);
+        DeadLetterStores {
+            stores: queues.chain(self.stores).collect(),
+            searches: self.searches,
+        }
+    }
 }
 
-impl DeadLetterStore {
-    /// The functions whose discarded events it receives.
-    pub fn functions(&self) -> &[EventOrigin] {
-        match &self.kind {
-            StoreKind::Queue(sources) => &sources.functions,
-            StoreKind::Topic { .. } | StoreKind::Stream { .. } => &[],
-        }
-    }
-
-    /// The sources whose dead letters it holds, as text.
-    pub fn from(&self) -> String {
-        match &self.kind {
-            StoreKind::Stream { .. } => format!("stream {}", streams::source(&self.name)),
-            StoreKind::Queue(sources) => {
-                let queues = sources.queues.iter().map(|name| format!("queue {name}"));
-                let topics = sources.mappings.iter().flat_map(|mapping| &mapping.topics);
-                let topics = topics.map(|topic| format!("topic {topic}"));
-                let events = sources.functions.iter();
-                let events = events.map(|origin| format!("events of {}", origin.function));
-                queues
-                    .chain(topics)
-                    .chain(events)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            }
-            StoreKind::Topic { back_to, .. } => format!("topic {}", back_to.join(", ")),
-        }
-    }
+/// The stores of an application.
+#[derive(Debug)]
+pub struct DeadLetterStores {
+    /// Those that the template names: queues, then others.
+    pub stores: Vec<Arc<dyn DeadLetterStore>>,
+    searches: Vec<Arc<dyn StoreSearch>>,
 }
 
-/// The queues and topics that the template names as redrive targets, on-failure destinations or
-/// dead-letter queues of asynchronous events.
-pub fn stores(app: &Application) -> Vec<DeadLetterStore> {
-    let mut queues: BTreeMap<&str, QueueSources> = BTreeMap::new();
-    let mut topics: BTreeMap<(&str, &str), (&KafkaMapping, Vec<String>)> = BTreeMap::new();
-    for queue in &app.queues {
-        if let Some(redrive) = &queue.redrive {
-            let sources = queues.entry(redrive.target_name()).or_default();
-            sources.queues.push(queue.name.clone());
-        }
-    }
-    for mapping in &app.kafka {
-        match &mapping.on_failure {
-            Some(Destination::Sqs(arn)) => {
-                let sources = queues.entry(name_of(arn)).or_default();
-                sources.mappings.push(mapping.clone());
-            }
-            Some(Destination::KafkaTopic(topic)) => {
-                let (_, back_to) = topics
-                    .entry((topic, &mapping.bootstrap_servers))
-                    .or_insert((mapping, Vec::new()));
-                for topic in &mapping.topics {
-                    if !back_to.contains(topic) {
-                        back_to.push(topic.clone());
-                    }
+/// The result of the searches.
+#[derive(Debug, Default)]
+pub struct SearchedStores {
+    /// What was found.
+    pub stores: Vec<Arc<dyn DeadLetterStore>>,
+    /// Takes the place of stores that could not be found.
+    pub failed: Vec<StoreCount>,
+}
+
+impl DeadLetterStores {
+    /// Searches for the stores that the template does not name. May be slow.
+    pub async fn search(&self) -> SearchedStores {
+        let searched = join_all(self.searches.iter().map(|search| search.all())).await;
+        let mut found = SearchedStores::default();
+        for (search, result) in self.searches.iter().zip(searched) {
+            match result {
+                Ok(stores) => found.stores.extend(stores),
+                Err(why) => {
+                    let sources = search.sources().to_owned();
+                    let failed = StoreCount::new(search.name(), sources, Err(why));
+                    found.failed.push(failed);
                 }
             }
-            None => {}
         }
+        found
     }
-    for (id, config) in &app.event_invoke {
-        let Some(function) = app.functions.get(id) else {
-            continue;
-        };
-        let discarded_to = config.on_failure.iter().filter_map(|target| match target {
-            EventTarget::Queue(arn) => Some(arn),
-            EventTarget::Function(_) => None,
-        });
-        for queue in discarded_to.chain(&config.dead_letters) {
-            let origins = &mut queues.entry(name_of(queue)).or_default().functions;
-            if !origins.iter().any(|known| known.function == *id) {
-                origins.push(EventOrigin {
-                    function: id.clone(),
-                    arn: arn(function),
-                });
+
+    /// The store of this name.
+    ///
+    /// # Errors
+    /// The template names no such store, and a server that may have one does not respond.
+    pub async fn find(
+        &self,
+        name: &str,
+    ) -> Result<Option<Arc<dyn DeadLetterStore>>, DeadLetterError> {
+        if let Some(store) = self.stores.iter().find(|store| store.name() == name) {
+            return Ok(Some(store.clone()));
+        }
+        for search in &self.searches {
+            if let Some(found) = search.named(name).await? {
+                return Ok(Some(found));
             }
         }
+        Ok(None)
     }
-    let queues = queues.into_iter().map(|(name, sources)| DeadLetterStore {
-        name: name.to_owned(),
-        kind: StoreKind::Queue(sources),
-    });
-    let topics = topics
-        .into_iter()
-        .map(|((name, _), (mapping, back_to))| DeadLetterStore {
-            name: name.to_owned(),
-            kind: StoreKind::Topic {
-                mapping: Box::new(mapping.clone()),
-                back_to,
-            },
-        });
-    queues.chain(topics).collect()
 }

@@ -20,14 +20,15 @@ pub mod sqs;
 mod status;
 mod tuned;
 
+pub use asynchronous::AsyncQueue;
 pub use error::{KindError, PositionError, SourceError};
 pub use host::{SourceHost, open_events};
 pub use kind::{OpenedSources, PlannedSource, SourceKind};
 pub(crate) use planned::probed_servers;
-pub use planned::{contradictions, planned, probe};
+pub use planned::{contradictions, dead_letter_stores, planned, probe};
 pub use position::{PositionAction, PositionChange};
 pub use registry::Sources;
-pub use source::{EventSource, supervised};
+pub use source::EventSource;
 pub use status::{MetricFamily, SourceMetric, SourceStatus, SourceSubject};
 pub use tuned::{SettingsSender, TunedSettings};
 

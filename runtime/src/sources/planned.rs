@@ -8,8 +8,10 @@ use sam_template::project::LocalServer;
 
 use super::KINDS;
 use super::kind::PlannedSource;
+use super::sqs::client::Sqs;
 use super::status::SourceSubject;
 use crate::doctor::Finding;
+use crate::parked::{DeadLetterStores, StoreList};
 
 /// The sources of every kind, disabled ones included. Pure.
 pub fn planned(app: &Application) -> Vec<PlannedSource> {
@@ -70,6 +72,19 @@ pub(crate) fn probed_servers(app: &Application) -> BTreeSet<LocalServer> {
 pub async fn probe(app: &Application) -> Vec<Finding> {
     let probes = KINDS.iter().map(|kind| kind.probe(app));
     futures::future::join_all(probes).await.concat()
+}
+
+/// The places where the sources of an application leave dead letters, and the streams of its Redis,
+/// to which others may have parked entries. Pure.
+pub fn dead_letter_stores(app: &Application) -> DeadLetterStores {
+    let mut list = StoreList::default();
+    for kind in KINDS {
+        kind.dead_letters(app, &mut list);
+    }
+    if let Some(url) = &app.redis_endpoint {
+        list.add_streams(url);
+    }
+    list.complete(Sqs::of(app).as_ref())
 }
 
 #[cfg(test)]

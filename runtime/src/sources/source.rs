@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -10,12 +9,12 @@ use tokio::sync::watch;
 use super::error::{PositionError, SourceError};
 use super::position::PositionChange;
 use super::status::SourceStatus;
-use crate::supervision::{ComponentError, ComponentRegistry, DrainStage, supervise};
+use crate::supervision::DrainStage;
 use crate::tuning::SourceSettings;
 
 /// A source of events that was opened: it reads from somewhere and invokes functions.
 ///
-/// The host runs it as a component ([`supervised`]): [`EventSource::run`] is called again after an
+/// The host runs it as a component ([`crate::supervision`]): [`EventSource::run`] is called again after an
 /// error or a panic, and continues with what the run before had not finished. No two runs overlap.
 pub trait EventSource: Any + Send + Sync {
     /// Name of the component, such as `mapping Worker.Orders`. Unique in the host.
@@ -62,18 +61,4 @@ pub trait EventSource: Any + Send + Sync {
     ) -> BoxFuture<'_, Result<String, PositionError>> {
         Box::pin(async move { Err(PositionError::NoPositions(change.mapping)) })
     }
-}
-
-/// Runs a source as a component, until it has drained after `stopping` turned true. A run that
-/// fails is followed by another one. Dropping the future ends the source without a drain.
-///
-/// # Errors
-/// The source could not drain.
-pub fn supervised(
-    source: Arc<dyn EventSource>,
-    parts: &ComponentRegistry,
-    stopping: watch::Receiver<bool>,
-) -> impl Future<Output = Result<(), ComponentError>> + Send + 'static {
-    let part = parts.component(source.component());
-    supervise(part, stopping.clone(), move || source.run(stopping.clone()))
 }

@@ -18,5 +18,5 @@ mod supervise;
 pub use backoff::{Backoff, FIRST_PAUSE, LONGEST_PAUSE, STEADY};
 pub use registry::{Component, ComponentRegistry, ComponentStatus};
 pub use stage::DrainStage;
-pub use supervise::ComponentError;
-pub(crate) use supervise::{panic_text, supervise, with_fault};
+pub use supervise::{ComponentError, supervise};
+pub(crate) use supervise::{panic_text, with_fault};

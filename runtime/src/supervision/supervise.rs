@@ -52,7 +52,7 @@ impl ComponentError {
 ///
 /// # Errors
 /// Why the component failed during the drain, when it is not restarted.
-pub(crate) async fn supervise<S, F, E>(
+pub async fn supervise<S, F, E>(
     part: Component,
     mut stopping: watch::Receiver<bool>,
     mut start: S,

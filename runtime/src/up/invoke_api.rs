@@ -8,7 +8,7 @@ use crate::host_file::{HostFile, HostFileGuard};
 use crate::ids::new_id;
 use crate::invocation::Invoker;
 use crate::invoke_api::{self, InvokeApi};
-use crate::sources::asynchronous::AsyncQueue;
+use crate::sources::AsyncQueue;
 use sam_template::model::Application;
 
 /// Where the AWS SDK of every language finds the address of Lambda before it derives AWS's own.

@@ -13,7 +13,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use sam_template::model::{self, Destination};
 use serde_json::{Value, json};
 use testkit::eventually;
-use usher::parked;
+use usher::sources;
 
 use crate::kafka_fixture::{KafkaFixture, random};
 
@@ -121,8 +121,8 @@ async fn an_oversize_failure_record_goes_without_its_payload() {
     assert_eq!(found[1].key(), Some(&b"buyer 7"[..]));
 
     let app = application(&fixture);
-    let store = parked::stores(&app).remove(0);
-    let replayed = parked::replay(&app, &store, 10, None).await.unwrap();
+    let store = sources::dead_letter_stores(&app).stores.remove(0);
+    let replayed = store.replay(10, None).await.unwrap();
     assert_eq!((replayed.dead_letters, &replayed.stayed), (2, &Vec::new()));
     let back = fixture.eventually_in(&source, 5).await;
     assert_eq!(
@@ -192,10 +192,10 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
         produce(&source, &dead, None, &dead_letter.to_string()).await;
     }
     let app = application(&source);
-    let store = parked::stores(&app).remove(0);
-    let count = async || parked::counted(&app, &Ok(Vec::new())).await[0].count;
+    let store = sources::dead_letter_stores(&app).stores.remove(0);
+    let count = async || store.count().await.unwrap();
     for (back, stays) in [(2, 1), (0, 1)] {
-        let replayed = parked::replay(&app, &store, 10, None).await.unwrap();
+        let replayed = store.replay(10, None).await.unwrap();
         assert_eq!(
             (replayed.dead_letters, replayed.stayed.len(), count().await),
             (back, 1, stays)
@@ -207,7 +207,7 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
         );
     }
     assert_eq!(
-        parked::peek(&app, &store, 10).await.unwrap()[0].id,
+        store.peek(10).await.unwrap()[0].id,
         "0-1",
         "what stays is shown"
     );
@@ -220,7 +220,7 @@ async fn one_oversize_dead_letter_keeps_no_other_back() {
         .as_ref()
         .unwrap();
     eventually("the topic takes it", async || {
-        let replayed = parked::replay(&app, &store, 10, None).await.unwrap();
+        let replayed = store.replay(10, None).await.unwrap();
         (replayed.dead_letters == 1 && replayed.stayed.is_empty()).then_some(())
     })
     .await;

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use sam_template::model::{self, Destination};
 use serde_json::json;
 use testkit::eventually;
-use usher::parked::{self, ReplaySummary};
+use usher::parked::ReplaySummary;
+use usher::sources;
 
 use crate::operations_fixture::Application;
 use crate::support::{add_function, usher_up};
@@ -94,17 +95,17 @@ async fn records_of_a_failure_record_are_appended_again() {
     queues
         .send(&[failure_record(1, 2), failure_record(90, 91)])
         .await;
-    let store = parked::stores(&app).remove(0);
-    assert_eq!(store.name, name);
-    assert_eq!(parked::counted(&app, &Ok(Vec::new())).await[0].count, 2);
-    let seen = parked::peek(&app, &store, 10).await.unwrap();
+    let store = sources::dead_letter_stores(&app).stores.remove(0);
+    assert_eq!(store.name(), name);
+    assert_eq!(store.count().await.unwrap(), 2);
+    let seen = store.peek(10).await.unwrap();
     assert!(
         seen.iter()
             .any(|dead| dead.reason == "RetryAttemptsExhausted"
                 && dead.back_to.ends_with("1 offsets 1 to 2")),
         "{seen:?}"
     );
-    let replayed = parked::replay(&app, &store, 10, None).await.unwrap();
+    let replayed = store.replay(10, None).await.unwrap();
     assert_eq!(
         (
             replayed.dead_letters,
@@ -156,24 +157,21 @@ async fn a_topics_dead_letters_are_replayed_in_order() {
         &source,
         Destination::KafkaTopic(dead.mapping.topics[0].clone()),
     );
-    let store = parked::stores(&app).remove(0);
-    let seen = parked::peek(&app, &store, 10).await.unwrap();
+    let store = sources::dead_letter_stores(&app).stores.remove(0);
+    let seen = store.peek(10).await.unwrap();
     assert_eq!(
         (seen.len(), seen[0].body.as_str(), seen[0].reason.as_str()),
         (3, "a", "RetriesExhausted")
     );
     for (limit, left) in [(2, 1), (10, 0), (10, 0)] {
-        let before = parked::counted(&app, &Ok(Vec::new())).await[0].count;
+        let before = store.count().await.unwrap();
         let expected = ReplaySummary {
             dead_letters: before - left,
             records: before - left,
             stayed: Vec::new(),
         };
-        assert_eq!(
-            parked::replay(&app, &store, limit, None).await.unwrap(),
-            expected
-        );
-        assert_eq!(parked::counted(&app, &Ok(Vec::new())).await[0].count, left);
+        assert_eq!(store.replay(limit, None).await.unwrap(), expected);
+        assert_eq!(store.count().await.unwrap(), left);
     }
     let running = source.start();
     let values: Vec<String> = source

@@ -14,9 +14,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use usher::instances::{Logs, Pool, PoolOptions};
 use usher::invocation::{Invoke, Outcome, Request, Response};
-use usher::sources::{EventSource, supervised};
+use usher::sources::EventSource;
 use usher::state::StateFolder;
-use usher::supervision::{ComponentError, ComponentRegistry};
+use usher::supervision::{ComponentError, ComponentRegistry, supervise};
 
 /// The executable of `examples/echo`.
 pub(crate) fn echo_function() -> PathBuf {
@@ -162,7 +162,13 @@ impl<S: EventSource> Running<S> {
     pub(crate) fn start(source: S, parts: &ComponentRegistry) -> Self {
         let source = Arc::new(source);
         let (stop, stopping) = watch::channel(false);
-        let ended = tokio::spawn(supervised(source.clone(), parts, stopping));
+        let part = parts.component(source.component());
+        let runs = source.clone();
+        let start = {
+            let stopping = stopping.clone();
+            move || runs.run(stopping.clone())
+        };
+        let ended = tokio::spawn(supervise(part, stopping, start));
         Self {
             source,
             stop,

@@ -10,9 +10,11 @@ use sam_template::model::Application;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::dead_letters;
 use super::driver::AsyncDriver;
 use super::stats::AsyncStats;
 use crate::invocation::Invoker;
+use crate::parked::StoreList;
 use crate::sources::error::SourceError;
 use crate::sources::host::SourceHost;
 use crate::sources::kind::{OpenedSources, PlannedSource, SourceKind};
@@ -35,6 +37,10 @@ impl SourceKind for AsyncSourceKind {
 
     fn planned(&self, _: &Application) -> Vec<PlannedSource> {
         Vec::new()
+    }
+
+    fn dead_letters(&self, app: &Application, stores: &mut StoreList) {
+        dead_letters::add(app, stores);
     }
 
     fn open<'a>(&'a self, host: &'a SourceHost<'a>) -> BoxFuture<'a, OpenedSources> {

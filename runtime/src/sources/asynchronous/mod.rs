@@ -4,13 +4,14 @@
 //! file of `disk`, the machine of [`event_sources::asynchronous`] decides when it is attempted,
 //! retried or discarded, `driver` executes that, `record` creates the documents for destinations
 //! and `deliveries` sends them. `settings` derives the policies from the template, `stats` counts
-//! events and classifies their health.
+//! events and classifies their health. `dead_letters` brings discarded events back.
 //!
 //! - An accepted event is on disk. It is invoked at least once, or discarded by the rules of its
 //!   function, also across restarts of the host.
 //! - It leaves the disk only after its destinations have received it.
 //! - A function receives no more events at a time than it may have instances.
 
+mod dead_letters;
 mod deliveries;
 mod disk;
 mod driver;

@@ -1,6 +1,5 @@
 //! Checks of clusters before the start.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sam_template::model::{Application, Destination, KafkaMapping, KafkaSecurity};
@@ -14,7 +13,7 @@ use crate::reachable::any_accepts;
 /// Time for a broker to list its topics.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// A cluster, its mappings, and the topics that it does not have.
+/// A cluster and its mappings.
 struct Cluster<'a> {
     servers: &'a str,
     security: &'a KafkaSecurity,
@@ -25,13 +24,7 @@ struct Cluster<'a> {
 pub(super) async fn findings(app: &Application) -> Vec<Finding> {
     let mut found = Vec::new();
     for cluster in clusters(app) {
-        match cluster.missing_topics().await {
-            Ok(missing) => {
-                let mappings = cluster.mappings.iter();
-                found.extend(mappings.flat_map(|mapping| topics(mapping, &missing)));
-            }
-            Err(problem) => found.push(Finding::fail(problem)),
-        }
+        found.extend(cluster.findings().await);
     }
     found
 }
@@ -57,30 +50,28 @@ fn clusters(app: &Application) -> Vec<Cluster<'_>> {
 }
 
 impl Cluster<'_> {
-    /// The topics that it does not have.
-    ///
-    /// # Errors
-    /// It does not respond, or rejects the login or certificate.
-    async fn missing_topics(&self) -> Result<BTreeSet<String>, String> {
+    /// Whether it responds and accepts the login, and the topics of each mapping.
+    async fn findings(&self) -> Vec<Finding> {
         let local = local_servers(self.servers);
         if !local.is_empty() && !any_accepts(&local).await {
-            return Err(format!(
+            return vec![Finding::fail(format!(
                 "Kafka at {} does not answer (nothing listens there). Start it, or name another in \
                  usher.toml",
                 self.servers
-            ));
+            ))];
         }
         let servers = self.servers.to_owned();
         let security = self.security.clone();
-        let topics: Vec<String> = self
-            .mappings
-            .iter()
-            .flat_map(|mapping| needed_topics(mapping))
-            .collect();
+        let topics = self.mappings.iter().flat_map(|one| needed_topics(one));
+        let topics: Vec<String> = topics.collect();
         let work = move || probe(&servers, &security, &topics, BROKER_TIMEOUT);
-        let probed = tokio::task::spawn_blocking(work).await;
-        let missing = probed.unwrap_or_else(|error| Err(error.to_string()))?;
-        Ok(missing.into_iter().collect())
+        let missing = match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(missing)) => missing,
+            Ok(Err(why)) => return vec![Finding::fail(why)],
+            Err(error) => return vec![Finding::fail(error.to_string())],
+        };
+        let mappings = self.mappings.iter();
+        mappings.flat_map(|one| of_topics(one, &missing)).collect()
     }
 }
 
@@ -93,8 +84,8 @@ fn needed_topics(mapping: &KafkaMapping) -> Vec<String> {
     topics
 }
 
-/// The finding of a mapping's topics, given those that its cluster does not have.
-fn topics(mapping: &KafkaMapping, missing: &BTreeSet<String>) -> Vec<Finding> {
+/// The findings of a mapping's topics, given those that its cluster does not have.
+fn of_topics(mapping: &KafkaMapping, missing: &[String]) -> Vec<Finding> {
     let topics = needed_topics(mapping);
     let place = &mapping.bootstrap_servers;
     let passed = format!("{}: topic {} at {place}", mapping.id, topics.join(", "));
@@ -104,6 +95,6 @@ fn topics(mapping: &KafkaMapping, missing: &BTreeSet<String>) -> Vec<Finding> {
              name another"
         )
     };
-    let absent = topics.iter().filter(|topic| missing.contains(*topic));
+    let absent = topics.iter().filter(|topic| missing.contains(topic));
     Finding::each(&passed, Severity::Warn, absent.map(problem).collect())
 }

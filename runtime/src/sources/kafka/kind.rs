@@ -9,8 +9,9 @@ use sam_template::model::{Application, KafkaMapping};
 use sam_template::project::local_servers;
 
 use super::settings::SERVICE_WINDOW;
-use super::{KafkaEventSource, KafkaLimits, checks, describe};
+use super::{KafkaEventSource, KafkaLimits, checks, dead_letters, describe};
 use crate::doctor::Finding;
+use crate::parked::StoreList;
 use crate::sources::error::SourceError;
 use crate::sources::host::SourceHost;
 use crate::sources::kind::{OpenedSources, PlannedSource, SourceKind};
@@ -65,6 +66,10 @@ impl SourceKind for KafkaSourceKind {
 
     fn probe<'a>(&'a self, app: &'a Application) -> BoxFuture<'a, Vec<Finding>> {
         checks::findings(app).boxed()
+    }
+
+    fn dead_letters(&self, app: &Application, stores: &mut StoreList) {
+        dead_letters::add(app, stores);
     }
 
     fn describe(&self, app: &Application, out: &mut String) {

@@ -16,8 +16,8 @@
 //! Beside them, `monitor` checks topics and group every few seconds, `read_errors` reports errors
 //! of the consumer, `status` collects counters and health, `moves` executes an operator's seek or
 //! skip in a running mapping, and `consumer_failure` lists why a run ends. `probe`, `positions` and
-//! `reader` serve commands that run without a mapping. `settings` has the configuration of
-//! librdkafka.
+//! `reader` serve commands that run without a mapping, `dead_letters` brings discarded records back.
+//! `settings` has the configuration of librdkafka.
 //!
 //! Guarantees:
 //! - Each record is processed at least once, in order within its partition.
@@ -32,6 +32,7 @@ mod buffer_tests;
 mod checks;
 mod consumer;
 mod consumer_failure;
+mod dead_letters;
 mod describe;
 mod discards;
 mod driver;

@@ -21,11 +21,38 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// Time limit of [`first_record`]: a partition that cannot be read has none.
 pub(crate) const FIRST_RECORD: Duration = Duration::from_secs(3);
 
+/// Why records or offsets cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// The consumer could not be created.
+    #[error(transparent)]
+    Consumer(#[from] KafkaError),
+    #[error("topic {topic}: {error}")]
+    Topic { topic: String, error: KafkaError },
+    #[error("topic {topic}: no record within {} s", .patience.as_secs())]
+    NoRecord { topic: String, patience: Duration },
+}
+
+impl ReadError {
+    pub(crate) fn of(topic: &str) -> impl Fn(KafkaError) -> Self {
+        move |error| Self::Topic {
+            topic: topic.to_owned(),
+            error,
+        }
+    }
+}
+
+impl From<ReadError> for String {
+    fn from(error: ReadError) -> Self {
+        error.to_string()
+    }
+}
+
 /// A consumer that reads the offsets of this group and commits them while the group has no members.
 pub(crate) fn consumer(
     mapping: &KafkaMapping,
     group: &str,
-) -> Result<BaseConsumer<SilentContext>, String> {
+) -> Result<BaseConsumer<SilentContext>, ReadError> {
     cluster(mapping)
         .set("group.id", group)
         .set("enable.auto.commit", "false")
@@ -33,7 +60,7 @@ pub(crate) fn consumer(
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
         .create_with_context(SilentContext)
-        .map_err(|error| error.to_string())
+        .map_err(ReadError::Consumer)
 }
 
 /// First offset and end of a partition's log.
@@ -41,10 +68,10 @@ pub(crate) fn watermarks(
     consumer: &BaseConsumer<SilentContext>,
     topic: &str,
     partition: i32,
-) -> Result<(i64, i64), String> {
+) -> Result<(i64, i64), ReadError> {
     consumer
         .fetch_watermarks(topic, partition, PATIENCE)
-        .map_err(|error| format!("topic {topic}: {error}"))
+        .map_err(ReadError::of(topic))
 }
 
 /// The partitions of a topic.
@@ -91,7 +118,7 @@ pub(crate) fn read(
     first: i64,
     last: i64,
     limit: usize,
-) -> Result<Vec<OwnedMessage>, String> {
+) -> Result<Vec<OwnedMessage>, ReadError> {
     read_as(consumer, (topic, partition), first..=last, limit, owned)
 }
 
@@ -106,7 +133,7 @@ pub(crate) fn read_as<T>(
     offsets: RangeInclusive<i64>,
     limit: usize,
     convert: impl Fn(&BorrowedMessage<'_>) -> T,
-) -> Result<Vec<T>, String> {
+) -> Result<Vec<T>, ReadError> {
     assign(consumer, topic, partition, *offsets.start())?;
     let mut found = Vec::new();
     while found.len() < limit
@@ -131,7 +158,7 @@ pub(crate) fn first_record(
     (topic, partition): (&str, i32),
     from: i64,
     patience: Duration,
-) -> Result<Option<i64>, String> {
+) -> Result<Option<i64>, ReadError> {
     assign(consumer, topic, partition, from)?;
     Ok(next(consumer, topic, patience)?.map(|message| message.offset()))
 }
@@ -142,11 +169,11 @@ fn assign(
     topic: &str,
     partition: i32,
     from: i64,
-) -> Result<(), String> {
+) -> Result<(), ReadError> {
     let mut list = TopicPartitionList::new();
     let added = list.add_partition_offset(topic, partition, Offset::Offset(from));
     let assigned = added.and_then(|()| consumer.assign(&list));
-    assigned.map_err(|error| format!("topic {topic}: {error}"))
+    assigned.map_err(ReadError::of(topic))
 }
 
 /// The next record. `None`: the log has no further one.
@@ -154,7 +181,7 @@ fn next<'c>(
     consumer: &'c BaseConsumer<SilentContext>,
     topic: &str,
     patience: Duration,
-) -> Result<Option<BorrowedMessage<'c>>, String> {
+) -> Result<Option<BorrowedMessage<'c>>, ReadError> {
     let deadline = Instant::now() + patience;
     while Instant::now() < deadline {
         match consumer.poll(Duration::from_millis(200)) {
@@ -167,10 +194,10 @@ fn next<'c>(
             None => {}
         }
     }
-    Err(format!(
-        "topic {topic}: no record within {} s",
-        patience.as_secs()
-    ))
+    Err(ReadError::NoRecord {
+        topic: topic.to_owned(),
+        patience,
+    })
 }
 
 /// One record of a partition. `None`: the topic has deleted it.
@@ -179,7 +206,7 @@ pub(crate) fn read_one(
     topic: &str,
     partition: i32,
     offset: i64,
-) -> Result<Option<OwnedMessage>, String> {
+) -> Result<Option<OwnedMessage>, ReadError> {
     let (low, high) = watermarks(consumer, topic, partition)?;
     if offset < low || offset >= high {
         return Ok(None);

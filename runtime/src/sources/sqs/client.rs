@@ -18,6 +18,11 @@ use aws_sdk_sqs::types::{
 use sam_template::model::sqs::DEFAULT_VISIBILITY;
 use sam_template::model::{Application, Location};
 
+/// Maximum wait of one request for messages. The service's pollers wait 20 s. A host that is
+/// stopped or killed leaves its last request open, and the server may answer it with a message that
+/// is then hidden until its visibility timeout. Two seconds keep a drain, and that gap, short.
+pub(crate) const POLL: Duration = Duration::from_secs(2);
+
 /// Timeout of a connection attempt.
 const CONNECT: Duration = Duration::from_secs(2);
 
@@ -92,7 +97,7 @@ impl Sqs {
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT)
-                    .operation_timeout(super::POLL + ANSWER)
+                    .operation_timeout(POLL + ANSWER)
                     .build(),
             )
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())

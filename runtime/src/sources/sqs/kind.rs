@@ -10,6 +10,7 @@ use sam_template::model::{Application, Queue, SqsMapping};
 use super::client::Sqs;
 use super::{SqsEventSource, SqsLimits, describe, queues};
 use crate::doctor::Finding;
+use crate::parked::StoreList;
 use crate::sources::error::SourceError;
 use crate::sources::host::SourceHost;
 use crate::sources::kind::{OpenedSources, PlannedSource, SourceKind};
@@ -55,6 +56,14 @@ impl SourceKind for SqsSourceKind {
             problems.into_iter().map(Finding::fail).collect()
         }
         .boxed()
+    }
+
+    fn dead_letters(&self, app: &Application, stores: &mut StoreList) {
+        for queue in &app.queues {
+            if let Some(redrive) = &queue.redrive {
+                stores.add_redrive(&queue.name, redrive.target_name());
+            }
+        }
     }
 
     fn server(&self, app: &Application) -> Option<String> {

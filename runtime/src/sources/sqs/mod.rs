@@ -11,8 +11,8 @@
 //!   begun, so that no receive is counted without an invocation.
 //! - The mapping waits for an endpoint that does not answer. A drain finishes received messages.
 
-mod client;
-mod dead_letters;
+pub(crate) mod client;
+pub(crate) mod dead_letters;
 mod depth;
 mod describe;
 mod driver;
@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::invocation::{Invoker, MAX_PAYLOAD};
+pub(crate) use client::POLL;
 pub use client::{Sqs, SqsError};
 pub use dead_letters::DeadLetter;
 pub use event_source::SqsEventSource;
@@ -39,11 +40,6 @@ pub use queues::{ensure, missing};
 use sam_template::model::{Queue, SqsMapping};
 use status::SqsProgress;
 pub use status::SqsStatus;
-
-/// Maximum wait of one request for messages. The service's pollers wait 20 s. A host that is
-/// stopped or killed leaves its last request open, and the server may answer it with a message that
-/// is then hidden until its visibility timeout. Two seconds keep a drain, and that gap, short.
-pub(crate) const POLL: Duration = Duration::from_secs(2);
 
 /// Maximum of concurrent requests of one mapping.
 const MAX_RECEIVES: usize = 10;

@@ -137,10 +137,13 @@ impl GroupMonitor {
     }
 
     fn client(&mut self) -> Result<BaseConsumer<SilentContext>, String> {
-        self.client.take().map_or_else(
-            || reader::consumer(&self.source.mapping, &self.source.mapping.group),
-            Ok,
-        )
+        match self.client.take() {
+            Some(client) => Ok(client),
+            None => Ok(reader::consumer(
+                &self.source.mapping,
+                &self.source.mapping.group,
+            )?),
+        }
     }
 
     /// Topics that were recreated since they were read.

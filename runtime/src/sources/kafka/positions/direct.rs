@@ -64,7 +64,7 @@ pub async fn skip(
             Ok(found) => Ok(found.into_iter().next()),
             // operators skip records that cannot be read
             Err(_) if record == committed => Ok(None),
-            Err(why) => Err(why),
+            Err(why) => Err(why.to_string()),
         }
     });
     let found: Option<Found> = found.await.unwrap_or_else(|error| Err(error.to_string()))?;

@@ -167,7 +167,7 @@ pub fn lag(mapping: &KafkaMapping, position: &GroupPosition) -> Option<i64> {
     match next {
         Ok(next) => Some(next.map_or(0, |next| (position.end - next).max(0))),
         Err(why) => {
-            tracing::debug!(why, "the lag may count transaction markers");
+            tracing::debug!(%why, "the lag may count transaction markers");
             Some(lag)
         }
     }

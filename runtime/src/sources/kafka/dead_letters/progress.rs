@@ -13,6 +13,14 @@ const PREFIX: &str = "stays ";
 /// (`offset.metadata.max.bytes` of the brokers, 4,096).
 pub(super) const MAX_STAYING: usize = 200;
 
+/// The committed metadata is of another program.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("partition {partition}: the committed metadata is not in usher's format: '{metadata}'")]
+pub(super) struct ForeignMetadata {
+    partition: i32,
+    metadata: String,
+}
+
 /// Dead letters of one partition that wait for a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PartitionProgress {
@@ -36,15 +44,13 @@ impl PartitionProgress {
         committed: Option<i64>,
         metadata: &str,
         (low, end): (i64, i64),
-    ) -> Result<Self, String> {
+    ) -> Result<Self, ForeignMetadata> {
         let first = committed.map_or(low, |offset| offset.clamp(low, end));
         let offsets = metadata.strip_prefix(PREFIX).unwrap_or(metadata);
         let read = |text: &str| {
-            text.parse::<i64>().map_err(|_| {
-                format!(
-                    "partition {partition}: the committed metadata is not in usher's format: \
-                     '{metadata}'"
-                )
+            text.parse::<i64>().map_err(|_| ForeignMetadata {
+                partition,
+                metadata: metadata.to_owned(),
             })
         };
         let offsets: BTreeSet<i64> = offsets
@@ -121,6 +127,7 @@ mod tests {
         assert!(
             PartitionProgress::read(7, Some(5), "by hand", (0, 9))
                 .unwrap_err()
+                .to_string()
                 .contains("partition 7")
         );
     }
