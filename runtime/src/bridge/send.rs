@@ -36,10 +36,10 @@ pub(super) async fn send_all(
                 Err(SqsError::NoQueue) => {
                     return Err(format!("there is no queue {queue} at {}", sqs.endpoint()));
                 }
-                Err(SqsError::Other(why)) if attempt == 0 => {
+                Err(why) if attempt == 0 => {
                     tracing::warn!(queue, "messages cannot be sent; the bridge retries: {why}");
                 }
-                Err(SqsError::Other(why)) => tracing::debug!(queue, why, "a retry failed"),
+                Err(why) => tracing::debug!(queue, %why, "a retry failed"),
             }
             if left.is_empty() {
                 break;

@@ -38,6 +38,20 @@ fn refuses_the_message(code: &str, message: &str) -> bool {
     too_long || code.contains("InvalidMessageContents") || code.contains("MessageTooLong")
 }
 
+/// Codes with which the service refuses a caller ("Common Errors" in the SQS API reference, and
+/// `InvalidSecurity` of its actions). By protocol, a code has a prefix, or `Exception` at its end.
+const DENIED: [&str; 9] = [
+    "AccessDenied",
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "MissingAuthenticationToken",
+    "NotAuthorized",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClient",
+];
+
 /// HTTP status with which a server or proxy refuses a large request.
 const PAYLOAD_TOO_LARGE: u16 = 413;
 
@@ -59,6 +73,9 @@ pub enum SqsError {
     /// The queue refuses this message for its size or characters. A retry would fail as well.
     #[error("the queue refuses the message: {0}")]
     Refused(String),
+    /// The server answers, and refuses the caller.
+    #[error("{0}")]
+    Denied(String),
     /// Any other error.
     #[error("{0}")]
     Other(String),
@@ -256,6 +273,8 @@ where
         let why = format!("{code}: {message}");
         return if refuses_the_message(code, message) {
             SqsError::Refused(why)
+        } else if DENIED.iter().any(|denied| code.contains(denied)) {
+            SqsError::Denied(why)
         } else {
             SqsError::Other(why)
         };
@@ -271,4 +290,38 @@ where
         cause = deeper;
     }
     SqsError::Other(cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::config::http::HttpResponse;
+    use aws_sdk_sqs::error::ErrorMetadata;
+    use aws_sdk_sqs::operation::receive_message::ReceiveMessageError;
+    use aws_sdk_sqs::primitives::SdkBody;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_caller_differs_from_a_failed_call() {
+        let error = |code: &str| {
+            let answer = ErrorMetadata::builder().code(code).message("no").build();
+            let error = ReceiveMessageError::generic(answer);
+            let response = HttpResponse::new(400.try_into().unwrap(), SdkBody::empty());
+            convert(&SdkError::service_error(error, response))
+        };
+        for code in [
+            "AccessDeniedException",
+            "com.amazonaws.sqs#KmsAccessDenied",
+            "UnrecognizedClientException",
+        ] {
+            assert_eq!(error(code), SqsError::Denied(format!("{code}: no")));
+        }
+        for code in ["ThrottlingException", "InternalFailure"] {
+            assert_eq!(error(code), SqsError::Other(format!("{code}: no")));
+        }
+        assert_eq!(
+            error("AWS.SimpleQueueService.NonExistentQueue"),
+            SqsError::NoQueue
+        );
+    }
 }

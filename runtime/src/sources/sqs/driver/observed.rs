@@ -31,6 +31,11 @@ impl SqsDriver {
             SqsError::NoQueue => SourceProblem::missing(format!(
                 "{endpoint} has no queue {queue}. Create it; the mapping reads it once it exists"
             )),
+            SqsError::Denied(why) => SourceProblem::stuck(format!(
+                "{endpoint} does not let this host read {queue}: {why}. Allow it \
+                 sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility and \
+                 sqs:GetQueueAttributes"
+            )),
             why => SourceProblem::away(format!(
                 "{queue} at {endpoint} cannot be read: {why}. The mapping retries until it can"
             )),
