@@ -7,7 +7,7 @@ use crate::Millis;
 
 /// The entries of one invocation, in the order in which they were read.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct EntryBatch {
     pub(super) keys: Vec<EntryKey>,
     bytes: usize,
     /// When the first entry was read.
@@ -16,7 +16,7 @@ pub(super) struct Batch {
     pub(super) failures: u32,
 }
 
-impl Batch {
+impl EntryBatch {
     /// A batch of entries that failed.
     pub(super) fn failed(keys: Vec<EntryKey>, failures: u32) -> Self {
         Self {
@@ -36,11 +36,11 @@ impl Batch {
 /// Adds an entry to the open batch. If it does not fit, the batch moves to `closed` and a new one
 /// opens, which accepts any size: an entry beyond the limit travels alone.
 pub(super) fn add(
-    open: &mut Batch,
+    open: &mut EntryBatch,
     (key, size): (EntryKey, usize),
     now: Millis,
     settings: &RedisStreamSettings,
-    closed: &mut VecDeque<Batch>,
+    closed: &mut VecDeque<EntryBatch>,
 ) {
     let fits = open.keys.len() < settings.batch_size
         && settings.envelope + open.bytes + size <= settings.max_payload;

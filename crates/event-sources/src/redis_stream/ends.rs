@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::batch::Batch;
+use super::batch::EntryBatch;
 use super::machine::RedisStreamMachine;
 use super::table::EntryState;
 use super::{EntryKey, ParkReason, RedisStreamAction, RedisStreamBatchResult};
@@ -95,7 +95,7 @@ impl RedisStreamMachine {
         if !keys.is_empty() {
             let failures = failures.saturating_add(1);
             let due = self.pause(now, failures);
-            self.retries.push((due, Batch::failed(keys, failures)));
+            self.retries.push((due, EntryBatch::failed(keys, failures)));
         }
     }
 
@@ -171,7 +171,7 @@ impl RedisStreamMachine {
 
     /// Drops everything: the group no longer contains it.
     pub(super) fn recreated(&mut self) {
-        self.open = Batch::default();
+        self.open = EntryBatch::default();
         self.closed.clear();
         self.retries.clear();
         self.unsettled.clear();
@@ -185,7 +185,7 @@ impl RedisStreamMachine {
     /// Drops everything that has not begun: the group keeps it.
     pub(super) fn drain(&mut self) {
         self.draining = true;
-        self.open = Batch::default();
+        self.open = EntryBatch::default();
         self.closed.clear();
         self.retries.clear();
         self.table

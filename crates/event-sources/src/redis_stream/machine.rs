@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::batch::{Batch, add};
+use super::batch::{EntryBatch, add};
 use super::table::{EntryState, EntryTable};
 use super::{
     DeliveredEntry, EntryContent, EntryKey, ParkReason, RedisStreamAction, RedisStreamInput,
@@ -17,12 +17,12 @@ pub struct RedisStreamMachine {
     pub(super) settings: RedisStreamSettings,
     pub(super) table: EntryTable,
     /// The batch being gathered. Without a window it is empty between steps.
-    pub(super) open: Batch,
+    pub(super) open: EntryBatch,
     /// Batches that wait for a permit.
-    pub(super) closed: VecDeque<Batch>,
-    pub(super) in_flight: BTreeMap<InvocationId, Batch>,
+    pub(super) closed: VecDeque<EntryBatch>,
+    pub(super) in_flight: BTreeMap<InvocationId, EntryBatch>,
     /// Failed batches, each with the time of its next attempt.
-    pub(super) retries: Vec<(Millis, Batch)>,
+    pub(super) retries: Vec<(Millis, EntryBatch)>,
     next_id: InvocationId,
     reading: bool,
     /// Earliest time of the next read.
@@ -57,7 +57,7 @@ impl RedisStreamMachine {
         Self {
             settings,
             table: EntryTable::default(),
-            open: Batch::default(),
+            open: EntryBatch::default(),
             closed: VecDeque::new(),
             in_flight: BTreeMap::new(),
             retries: Vec::new(),
@@ -255,7 +255,7 @@ impl RedisStreamMachine {
         }
     }
 
-    fn refuse_old(&mut self, now: Millis, batch: &mut Batch) {
+    fn refuse_old(&mut self, now: Millis, batch: &mut EntryBatch) {
         let Some(max_age) = self.settings.max_age else {
             return;
         };
