@@ -41,11 +41,7 @@ pub(super) fn start() -> LogSwitch {
         .with(filter)
         .with(lines)
         .init();
-    let set = move |text: &str| {
-        let filter = EnvFilter::try_new(text)
-            .map_err(|error| format!("log must be a level, such as info or debug ({error})"))?;
-        handle.reload(filter).map_err(|error| error.to_string())
-    };
+    let set = move |text: &str| Ok(handle.reload(EnvFilter::try_new(text)?)?);
     LogSwitch {
         now,
         set: Arc::new(set),

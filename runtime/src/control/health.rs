@@ -8,17 +8,7 @@ use event_sources::health::{SourceHealth, SourceState};
 use serde::Serialize;
 
 use super::status::HostStatus;
-use crate::sources::kafka::{MappingStatus, PartitionStatus};
-
-const RECORDS_LOST: &str = "records were given up for their size, and no destination holds them; \
-                            the log names each";
-const RECORDS_DELETED_UNREAD: &str = "records were deleted from their topic before they were read \
-                                      (retention, or DeleteRecords); the log names their offsets. \
-                                      Raise retention.ms of the topic, or have the mapping keep up";
-const LOGS_REPLACED: &str = "partitions have another log than before (a topic that was created \
-                             again, or a log that was cut) and were read from its start; the log \
-                             names each";
-const EVENTS_LOST: &str = "asynchronous events were given up without a record; the log names each";
+use crate::sources::{SourceStatus, SourceSubject};
 
 /// `GET /health`: 200 when well, else 503.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -33,7 +23,7 @@ pub(super) struct Health {
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Alarm {
-    /// A mapping or a function.
+    /// A source.
     of: String,
     alarm: String,
 }
@@ -47,6 +37,8 @@ struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     function: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<String>,
     /// The state of a source.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,23 +50,14 @@ struct Problem {
     why: String,
 }
 
-/// The source of a problem.
-#[derive(Debug, Clone, Copy)]
-enum Source<'a> {
-    Mapping(&'a str),
-    Events(&'a str),
-}
-
 impl Problem {
-    fn of(source: Source<'_>, health: &SourceHealth) -> Option<Self> {
-        let (mapping, function) = match source {
-            Source::Mapping(mapping) => (Some(mapping.to_owned()), None),
-            Source::Events(function) => (None, Some(function.to_owned())),
-        };
+    fn of(source: &SourceStatus, health: &SourceHealth) -> Option<Self> {
         let why = health.problem()?;
+        let id = |subject| (source.subject == subject).then(|| source.id.clone());
         Some(Self {
-            mapping,
-            function,
+            mapping: id(SourceSubject::Mapping),
+            function: id(SourceSubject::Function),
+            schedule: id(SourceSubject::Schedule),
             part: None,
             state: Some(health.state),
             since_ms: Some(health.since_ms),
@@ -90,15 +73,8 @@ impl Health {
 }
 
 pub(super) fn assess(status: &HostStatus) -> Health {
-    let kafka = status.mappings.iter().flat_map(of_mapping);
-    let queues = status
-        .queues
-        .iter()
-        .filter_map(|queue| Problem::of(Source::Mapping(&queue.mapping), &queue.health));
-    let events = status
-        .events
-        .iter()
-        .filter_map(|events| Problem::of(Source::Events(&events.function), &events.health));
+    let sources = status.sources.iter();
+    let sources = sources.flat_map(|(_, source)| of_source(source));
     let parts = status.parts.iter().filter_map(|part| {
         let why = part.problem.clone()?;
         Some(Problem {
@@ -107,7 +83,7 @@ pub(super) fn assess(status: &HostStatus) -> Health {
             ..Problem::default()
         })
     });
-    let problems: Vec<Problem> = kafka.chain(queues).chain(events).chain(parts).collect();
+    let problems: Vec<Problem> = sources.chain(parts).collect();
     Health {
         status: if problems.is_empty() {
             "ok"
@@ -119,16 +95,13 @@ pub(super) fn assess(status: &HostStatus) -> Health {
     }
 }
 
-/// A problem for each unwell partition, or one for the mapping where its reason is of no partition.
-fn of_mapping(mapping: &MappingStatus) -> Vec<Problem> {
-    let source = Source::Mapping(&mapping.mapping);
-    let (worst, others): (Vec<&PartitionStatus>, Vec<&PartitionStatus>) = mapping
-        .partitions
-        .iter()
-        .partition(|partition| partition.health.state == mapping.health.state);
-    let of = |partition: &PartitionStatus| Problem::of(source, &partition.health);
+/// A problem for each unwell part, or one for the source where its reason is of no part.
+fn of_source(source: &SourceStatus) -> Vec<Problem> {
+    let is_worst = |part: &&SourceHealth| part.state == source.health.state;
+    let (worst, others): (Vec<_>, Vec<_>) = source.parts.iter().partition(is_worst);
+    let of = |health: &SourceHealth| Problem::of(source, health);
     let mut problems: Vec<Problem> = worst.into_iter().filter_map(of).collect();
-    let own = Problem::of(source, &mapping.health);
+    let own = of(&source.health);
     let reason = own.as_ref().map(|own| &own.why);
     if !problems.iter().any(|problem| Some(&problem.why) == reason) {
         problems = own.into_iter().collect();
@@ -141,24 +114,16 @@ fn of_mapping(mapping: &MappingStatus) -> Vec<Problem> {
 
 /// Losses since the start, and keys that cannot be refreshed.
 fn alarms(status: &HostStatus) -> Vec<Alarm> {
-    let mut alarms = Vec::new();
-    let mut add = |of: &str, count: u64, text: &str| {
-        if count > 0 {
-            alarms.push(Alarm {
-                of: of.to_owned(),
-                alarm: format!("{count} {text}"),
-            });
-        }
+    let of_source = |source: &SourceStatus| {
+        let of = source.id.clone();
+        let alarms = source.alarms.clone().into_iter();
+        alarms.map(move |alarm| Alarm {
+            of: of.clone(),
+            alarm,
+        })
     };
-    for mapping in &status.mappings {
-        add(&mapping.mapping, mapping.records_lost, RECORDS_LOST);
-        let deleted = mapping.records_deleted_unread;
-        add(&mapping.mapping, deleted, RECORDS_DELETED_UNREAD);
-        add(&mapping.mapping, mapping.logs_replaced, LOGS_REPLACED);
-    }
-    for events in &status.events {
-        add(&events.function, events.lost, EVENTS_LOST);
-    }
+    let sources = status.sources.iter();
+    let sources = sources.flat_map(|(_, source)| of_source(source));
     let keys = status.keys.iter().filter_map(|keys| {
         let problem = keys.problem.as_deref()?;
         Some(Alarm {
@@ -166,32 +131,39 @@ fn alarms(status: &HostStatus) -> Vec<Alarm> {
             alarm: format!("keys for tokens stay as they were: {problem}"),
         })
     });
-    alarms.extend(keys);
-    alarms
+    sources.chain(keys).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::{KINDS, KindStatus};
     use crate::supervision::ComponentStatus;
+
+    fn host(sources: impl IntoIterator<Item = SourceStatus>) -> HostStatus {
+        let of_kind = |source| -> KindStatus { (KINDS[0], source) };
+        HostStatus {
+            sources: sources.into_iter().map(of_kind).collect(),
+            ..HostStatus::default()
+        }
+    }
+
+    fn health(state: SourceState, reason: &str) -> SourceHealth {
+        SourceHealth {
+            state,
+            reason: Some(reason.to_owned()),
+            ..SourceHealth::default()
+        }
+    }
 
     #[test]
     fn a_source_that_does_not_answer_is_named() {
-        let health = SourceHealth {
-            state: SourceState::Away,
-            reason: Some("Kafka is away".into()),
-            ..SourceHealth::default()
+        let away = SourceStatus {
+            id: "Orders".into(),
+            health: health(SourceState::Away, "Kafka is away"),
+            ..SourceStatus::default()
         };
-        let away = MappingStatus {
-            mapping: "Orders".into(),
-            health,
-            ..MappingStatus::default()
-        };
-        let status = HostStatus {
-            mappings: vec![MappingStatus::default(), away],
-            ..HostStatus::default()
-        };
-        let health = assess(&status);
+        let health = assess(&host([SourceStatus::default(), away]));
         assert_eq!(
             (
                 health.is_well(),
@@ -204,75 +176,39 @@ mod tests {
     }
 
     #[test]
-    fn every_unwell_partition_is_named_and_one_that_is_behind_is_not() {
-        let partition = |state: SourceState, reason: &str| {
-            let health = SourceHealth {
-                state,
-                reason: Some(reason.to_owned()),
-                ..SourceHealth::default()
-            };
-            PartitionStatus {
-                health,
-                ..PartitionStatus::default()
-            }
-        };
-        let partitions = vec![
-            partition(SourceState::Behind, "slow"),
-            partition(SourceState::Stuck, "one"),
-            partition(SourceState::Failing, "two"),
-            partition(SourceState::Stuck, "three"),
+    fn every_unwell_part_is_named_and_one_that_is_behind_is_not() {
+        let parts = vec![
+            health(SourceState::Behind, "slow"),
+            health(SourceState::Stuck, "one"),
+            health(SourceState::Failing, "two"),
+            health(SourceState::Stuck, "three"),
         ];
-        let health = SourceHealth::of_parts(partitions.iter().map(|partition| &partition.health));
-        let mapping = MappingStatus {
-            mapping: "Orders".into(),
-            health,
-            partitions,
-            ..MappingStatus::default()
+        let source = SourceStatus {
+            id: "Orders".into(),
+            health: SourceHealth::of_parts(&parts),
+            parts,
+            ..SourceStatus::default()
         };
-        let health = assess(&HostStatus {
-            mappings: vec![mapping],
-            ..HostStatus::default()
-        });
-        assert_eq!(
-            health
-                .problems
-                .iter()
-                .map(|problem| problem.why.as_str())
-                .collect::<Vec<_>>(),
-            ["one", "three", "two"]
-        );
+        let problems = assess(&host([source])).problems;
+        let reasons: Vec<&str> = problems.iter().map(|problem| &*problem.why).collect();
+        assert_eq!(reasons, ["one", "three", "two"]);
     }
 
     #[test]
     fn what_was_lost_is_named_and_leaves_the_host_well() {
-        let lost = MappingStatus {
-            mapping: "Orders".into(),
-            records_lost: 2,
-            ..MappingStatus::default()
+        let mut lost = SourceStatus {
+            id: "Orders".into(),
+            ..SourceStatus::default()
         };
-        let health = assess(&HostStatus {
-            mappings: vec![lost],
-            ..HostStatus::default()
-        });
-        assert!(
-            health.is_well()
-                && health.alarms[0].of == "Orders"
-                && health.alarms[0].alarm.starts_with("2 records")
-        );
-        let deleted = MappingStatus {
-            records_deleted_unread: 40,
-            logs_replaced: 3,
-            ..MappingStatus::default()
+        lost.add_loss(2, "records were lost");
+        lost.add_loss(0, "others were lost");
+        let health = assess(&host([lost]));
+        let alarm = Alarm {
+            of: "Orders".into(),
+            alarm: "2 records were lost".into(),
         };
-        let alarms = assess(&HostStatus {
-            mappings: vec![deleted],
-            ..HostStatus::default()
-        })
-        .alarms;
-        assert!(
-            alarms[0].alarm.starts_with("40 records were deleted")
-                && alarms[1].alarm.starts_with("3 partitions")
-        );
+        assert!(health.is_well());
+        assert_eq!(health.alarms, [alarm]);
     }
 
     #[test]

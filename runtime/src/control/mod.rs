@@ -16,6 +16,8 @@
 mod dead_letters;
 mod guard;
 mod health;
+#[cfg(test)]
+mod made_up_kind_tests;
 mod metrics;
 mod offsets;
 mod page;

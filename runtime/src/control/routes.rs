@@ -1,5 +1,7 @@
 //! The response to each path and method.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, StatusCode};
@@ -184,30 +186,25 @@ async fn change(
         }
     };
     let invalid = |text: String| message(StatusCode::BAD_REQUEST, &text);
-    let changed = if path == OFFSETS {
-        match strict_json::from_slice(&body) {
-            Ok(change) => offsets::change(state, &who, &change)
-                .await
-                .map(|became| json!({ "became": became }))
-                .map_err(|why| why.to_string()),
-            Err(error) => return invalid(format!("not a move of a consumer group: {error}")),
-        }
-    } else {
-        match strict_json::from_slice(&body) {
-            Ok(request) => {
-                let change = state.tuner.apply(&who, &request);
-                change.map(|change| json!({ "change": change }))
-            }
-            Err(error) => {
-                return invalid(format!(
-                    "not a change ({error}): target, setting and value, all text"
-                ));
-            }
-        }
-    };
-    match changed {
-        Ok(answer) => json(StatusCode::OK, &answer),
-        Err(why) => message(StatusCode::UNPROCESSABLE_ENTITY, &why),
+    if path == OFFSETS {
+        return match strict_json::from_slice(&body) {
+            Ok(change) => changed("became", offsets::change(state, &who, &change).await),
+            Err(error) => invalid(format!("not a move of a consumer group: {error}")),
+        };
+    }
+    match strict_json::from_slice(&body) {
+        Ok(request) => changed("change", state.tuner.apply(&who, &request)),
+        Err(error) => invalid(format!(
+            "not a change ({error}): target, setting and value, all text"
+        )),
+    }
+}
+
+/// The response to a change: what it returned, under this name, or why nothing changed.
+fn changed(name: &str, result: Result<impl Serialize, impl Display>) -> Reply {
+    match result {
+        Ok(changed) => json(StatusCode::OK, &json!({ name: changed })),
+        Err(why) => message(StatusCode::UNPROCESSABLE_ENTITY, &why.to_string()),
     }
 }
 

@@ -1,18 +1,16 @@
 //! `GET /_usher/status`: what runs, how far the sources are, what is in flight.
 
-use std::any::Any;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::ControlState;
 use crate::http::{KeyStatus, KeyStore};
 use crate::instances::{FunctionStats, Memory, memory};
 use crate::listener::budget::{BudgetStats, ConnectionBudget};
-use crate::sources::EventSource;
-use crate::sources::asynchronous::{AsyncEventSource, AsyncStats};
-use crate::sources::kafka::{KafkaEventSource, MappingStatus};
-use crate::sources::sqs::{SqsEventSource, SqsStatus};
+use crate::sources::{KINDS, KindStatus};
 use crate::supervision::ComponentStatus;
 use sam_template::model::SkippedFunction;
 
@@ -27,11 +25,9 @@ pub(super) struct HostStatus {
     pub(super) functions: Vec<FunctionStats>,
     /// Functions of the template that this host cannot run.
     pub(super) skipped: Vec<SkippedStatus>,
-    /// Kafka mappings.
-    pub(super) mappings: Vec<MappingStatus>,
-    pub(super) queues: Vec<SqsStatus>,
-    /// Asynchronous events, by function.
-    pub(super) events: Vec<AsyncStats>,
+    /// The sources of events: an array for each kind, under the name of its section.
+    #[serde(flatten, serialize_with = "sections")]
+    pub(super) sources: Vec<KindStatus>,
     /// Connections, by budget.
     pub(super) connections: Vec<BudgetStats>,
     /// Components of the host.
@@ -61,20 +57,20 @@ pub(super) fn snapshot(state: &ControlState) -> HostStatus {
         memory_bytes: memory(std::process::id(), Memory::Resident).unwrap_or_default(),
         functions: state.pool.stats().functions,
         skipped: state.app.skipped.iter().map(skipped).collect(),
-        mappings: of_kind(state, KafkaEventSource::snapshot),
-        queues: of_kind(state, SqsEventSource::snapshot),
-        events: of_kind(state, AsyncEventSource::stats).concat(),
+        sources: state.sources.statuses(),
         connections: state.budgets.iter().map(ConnectionBudget::stats).collect(),
         parts: state.parts.status(Instant::now()),
         keys: state.keys.as_deref().map(KeyStore::status),
     }
 }
 
-/// Snapshots of the sources of one kind.
-fn of_kind<S: EventSource, T>(state: &ControlState, snapshot: fn(&S) -> T) -> Vec<T> {
-    let of_kind = state.sources.iter().filter_map(|source| {
-        let source: &dyn Any = &**source;
-        source.downcast_ref::<S>()
-    });
-    of_kind.map(snapshot).collect()
+/// Every kind has its section, with or without sources.
+fn sections<S: Serializer>(sources: &[KindStatus], serializer: S) -> Result<S::Ok, S::Error> {
+    let empty = KINDS.iter().map(|kind| (kind.section(), Vec::new()));
+    let mut sections: BTreeMap<&str, Vec<&Value>> = empty.collect();
+    for (kind, status) in sources {
+        let section = sections.entry(kind.section()).or_default();
+        section.push(&status.entry);
+    }
+    sections.serialize(serializer)
 }

@@ -84,7 +84,7 @@ pub trait SourceKind: fmt::Debug + Sync {
 pub type OpenedSources = Result<Vec<Arc<dyn EventSource>>, SourceError>;
 
 /// A source as the application describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct PlannedSource {
     /// Logical id.
     pub id: String,

@@ -25,11 +25,11 @@ pub use error::{KindError, PositionError, SourceError};
 pub use host::{SourceHost, open_events};
 pub use kind::{OpenedSources, PlannedSource, SourceKind};
 pub(crate) use planned::probed_servers;
-pub use planned::{contradictions, dead_letter_stores, planned, probe};
+pub use planned::{contradictions, dead_letter_stores, planned, probe, tunable};
 pub use position::{PositionAction, PositionChange};
-pub use registry::Sources;
+pub use registry::{KindStatus, Sources};
 pub use source::EventSource;
-pub use status::{MetricFamily, SourceMetric, SourceStatus, SourceSubject};
+pub use status::{MetricColumn, MetricFamily, SourceMetric, SourceStatus, SourceSubject};
 pub use tuned::{SettingsSender, TunedSettings};
 
 /// Every kind of source, in the order in which sources are opened and reported.

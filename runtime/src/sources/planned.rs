@@ -12,10 +12,17 @@ use super::sqs::client::Sqs;
 use super::status::SourceSubject;
 use crate::doctor::Finding;
 use crate::parked::{DeadLetterStores, StoreList};
+use crate::tuning::TunableSource;
 
 /// The sources of every kind, disabled ones included. Pure.
 pub fn planned(app: &Application) -> Vec<PlannedSource> {
     KINDS.iter().flat_map(|kind| kind.planned(app)).collect()
+}
+
+/// The settings of every enabled source that may change while it runs. Pure.
+pub fn tunable(app: &Application) -> Vec<TunableSource> {
+    let enabled = planned(app).into_iter().filter(|source| source.enabled);
+    enabled.filter_map(|source| source.settings).collect()
 }
 
 /// What contradicts itself or the application, a sentence each. Pure.

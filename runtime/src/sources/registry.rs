@@ -15,6 +15,9 @@ use crate::tuning::SourceSettings;
 /// An opened source and its kind.
 type OpenedSource = (&'static dyn SourceKind, Arc<dyn EventSource>);
 
+/// The status of a source, and its kind.
+pub type KindStatus = (&'static dyn SourceKind, SourceStatus);
+
 /// The opened sources of a host. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Sources(Arc<[OpenedSource]>);
@@ -56,7 +59,7 @@ impl Sources {
     }
 
     /// A snapshot of every source, with its kind.
-    pub fn statuses(&self) -> Vec<(&'static dyn SourceKind, SourceStatus)> {
+    pub fn statuses(&self) -> Vec<KindStatus> {
         let of = |(kind, source): &OpenedSource| {
             let kind = *kind;
             source

@@ -1,6 +1,5 @@
 //! One opened source of events, and how the host runs it.
 
-use std::any::Any;
 use std::num::NonZeroUsize;
 
 use futures::future::BoxFuture;
@@ -16,7 +15,7 @@ use crate::tuning::SourceSettings;
 ///
 /// The host runs it as a component ([`crate::supervision`]): [`EventSource::run`] is called again after an
 /// error or a panic, and continues with what the run before had not finished. No two runs overlap.
-pub trait EventSource: Any + Send + Sync {
+pub trait EventSource: Send + Sync {
     /// Name of the component, such as `mapping Worker.Orders`. Unique in the host.
     fn component(&self) -> String;
 

@@ -55,3 +55,50 @@ pub struct MetricFamily {
     /// Its text of help.
     pub help: &'static str,
 }
+
+/// A family, and its value in the snapshot `T` of one source; `None`: the source has no sample.
+pub type MetricColumn<T> = (MetricFamily, fn(&T) -> Option<f64>);
+
+impl MetricFamily {
+    /// A family of this name, with its text of help.
+    pub const fn new(name: &'static str, help: &'static str) -> Self {
+        Self { name, help }
+    }
+
+    /// `usher_KIND_up` of a kind of mappings.
+    pub(crate) const fn up(name: &'static str) -> Self {
+        let help = "0 while the mapping is failing, stuck, missing or away, else 1.";
+        Self { name, help }
+    }
+}
+
+impl SourceMetric {
+    /// The samples of one snapshot, in these columns and with these labels.
+    pub fn table<T>(
+        of: &T,
+        labels: &[(&'static str, &str)],
+        columns: &'static [MetricColumn<T>],
+    ) -> Vec<Self> {
+        let labels = labels
+            .iter()
+            .map(|(name, text)| (*name, (*text).to_owned()));
+        let labels: Vec<(&str, String)> = labels.collect();
+        let sample = |(family, value): &'static MetricColumn<T>| {
+            Some(Self {
+                family,
+                labels: labels.clone(),
+                value: value(of)?,
+            })
+        };
+        columns.iter().filter_map(sample).collect()
+    }
+}
+
+impl SourceStatus {
+    /// Adds an alarm if something was lost: its number, and the text.
+    pub fn add_loss(&mut self, count: u64, text: &str) {
+        if count > 0 {
+            self.alarms.push(format!("{count} {text}"));
+        }
+    }
+}

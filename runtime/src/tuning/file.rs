@@ -45,12 +45,7 @@ mod tests {
 
     #[test]
     fn a_removed_entry_restores_the_initial_value() {
-        let settings = TunableSettings::new(
-            &Application::default(),
-            1,
-            "info",
-            std::time::Duration::ZERO,
-        );
+        let settings = TunableSettings::new([], &Application::default(), 1, "info", false);
         assert_eq!(
             changes_between(&[change("log", "debug")], &[], &settings),
             [change("log", "info")]
@@ -71,12 +66,7 @@ mod tests {
 
     #[test]
     fn a_window_comes_before_the_size_needing_it() {
-        let settings = TunableSettings::new(
-            &Application::default(),
-            1,
-            "info",
-            std::time::Duration::ZERO,
-        );
+        let settings = TunableSettings::new([], &Application::default(), 1, "info", false);
         let order = |changes: &[SettingChange]| {
             changes_between(&[], changes, &settings)
                 .iter()

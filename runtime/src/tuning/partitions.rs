@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use event_sources::stream::Partition;
 
+use super::ValueError;
+
 /// Parses a list such as `0,3` or `orders-0,orders-3`. `none` and an empty text mean no partition;
 /// `+3` adds a partition to `now`, `-3` removes one.
 ///
@@ -13,7 +15,7 @@ pub(super) fn parse_list(
     text: &str,
     now: &BTreeSet<Partition>,
     topics: &[String],
-) -> Result<BTreeSet<Partition>, String> {
+) -> Result<BTreeSet<Partition>, ValueError> {
     let text = text.trim();
     if let Some(added) = text.strip_prefix('+') {
         let mut partitions = now.clone();
@@ -35,7 +37,7 @@ pub(super) fn parse_list(
         .collect()
 }
 
-fn parse_one(text: &str, topics: &[String]) -> Result<Partition, String> {
+fn parse_one(text: &str, topics: &[String]) -> Result<Partition, ValueError> {
     let number = |text: &str| text.parse::<i32>().ok().filter(|number| *number >= 0);
     if let (Some(number), [_]) = (number(text), topics) {
         return Ok(Partition { topic: 0, number });
@@ -47,13 +49,9 @@ fn parse_one(text: &str, topics: &[String]) -> Result<Partition, String> {
             number: number(text)?,
         })
     });
-    named.ok_or_else(|| {
-        let shape = if topics.len() == 1 {
-            "numbers of partitions, such as 0,3"
-        } else {
-            "TOPIC-NUMBER of its topics"
-        };
-        format!("must be {shape}, or none; not '{text}'")
+    named.ok_or_else(|| match topics {
+        [_] => ValueError::Partitions(text.to_owned()),
+        _ => ValueError::PartitionsOfTopics(text.to_owned()),
     })
 }
 
@@ -119,12 +117,14 @@ mod tests {
         assert!(
             parse_list("x", &BTreeSet::new(), &several[..1])
                 .unwrap_err()
+                .to_string()
                 .contains("such as 0,3")
         );
         for wrong in ["3", "c-1", "a--1", "a-x"] {
             assert!(
                 parse_list(wrong, &BTreeSet::new(), &several)
                     .unwrap_err()
+                    .to_string()
                     .contains("TOPIC-NUMBER"),
                 "{wrong}"
             );

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    HOST, Setting, SettingChange, SettingTarget, SettingValue, SourceSettings, partitions,
+    BatchSettings, HOST, Setting, SettingChange, SettingError, SettingTarget, SettingValue,
+    SourceSettings, TunableSource, partitions,
 };
 use crate::observation::Recent;
 use event_sources::stream::Partition;
@@ -15,9 +16,6 @@ use sam_template::model::Application;
 
 /// Applied changes that are kept.
 const MAX_CHANGES: usize = 50;
-
-/// Messages that one receive of SQS returns at most, which bounds a batch without a window.
-const ONE_RECEIVE: u32 = 10;
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,85 +53,85 @@ pub struct SettingView {
 #[derive(Debug, Clone)]
 pub struct TunableSettings {
     values: BTreeMap<(String, Setting), SettingView>,
-    /// Function of each mapping, and the `MaximumConcurrency` of its own.
-    sources: BTreeMap<String, (String, Option<u32>)>,
-    /// Topics of each Kafka mapping, and its paused partitions.
-    partitions: BTreeMap<String, (Vec<String>, BTreeSet<Partition>)>,
+    sources: BTreeMap<String, TunedSource>,
     changes: Recent<AppliedChange>,
-    /// How long a Kafka mapping without a window gathers records.
-    gathers: Duration,
+    aws_timing: bool,
+}
+
+#[derive(Debug, Clone)]
+struct TunedSource {
+    initial: TunableSource,
+    paused_partitions: BTreeSet<Partition>,
 }
 
 impl TunableSettings {
-    /// The settings of an application. `concurrency`: instances of a function that reserves none;
-    /// `log`: the log directives in force; `gathers`: how long a Kafka mapping without a window
-    /// gathers records.
-    pub fn new(app: &Application, concurrency: usize, log: &str, gathers: Duration) -> Self {
+    /// The settings of these sources, of the functions of an application and of the host.
+    /// `concurrency`: instances of a function that reserves none; `log`: the log directives in
+    /// force; `aws_timing`: a source without a window has that of the service.
+    pub fn new(
+        sources: impl IntoIterator<Item = TunableSource>,
+        app: &Application,
+        concurrency: usize,
+        log: &str,
+        aws_timing: bool,
+    ) -> Self {
         let mut settings = Self {
             values: BTreeMap::new(),
             sources: BTreeMap::new(),
-            partitions: BTreeMap::new(),
             changes: Recent::new(MAX_CHANGES),
-            gathers,
+            aws_timing,
         };
-        for mapping in app.kafka.iter().filter(|mapping| mapping.enabled) {
-            let id = &mapping.id;
-            let batches = (mapping.batch_size, mapping.batching_window);
-            let function = (mapping.function.as_str(), None);
-            settings.source(id, SettingTarget::Kafka, batches, function);
-            let paused = (mapping.topics.clone(), BTreeSet::new());
-            let none = SettingValue::Text(partitions::format_list(&paused.1, &paused.0));
-            settings.insert(id, SettingTarget::Kafka, Setting::PausedPartitions, none);
-            settings.partitions.insert(id.clone(), paused);
-        }
-        for mapping in app.sqs.iter().filter(|mapping| mapping.enabled) {
-            let fifo = mapping.fifo();
-            let batches = (mapping.batch_size, mapping.batching_window);
-            let function = (mapping.function.as_str(), mapping.max_concurrency);
-            settings.source(
-                &mapping.id,
-                SettingTarget::Queue { fifo },
-                batches,
-                function,
-            );
+        for source in sources {
+            settings.add_source(source);
         }
         for (id, function) in &app.functions {
             let max = function.concurrency.unwrap_or(concurrency as u32);
             if function.concurrency != Some(0) {
                 let max = SettingValue::Number(max);
-                settings.insert(id, SettingTarget::Function, Setting::Concurrency, max);
+                settings.insert(id, &SettingTarget::Function, Setting::Concurrency, max);
             }
         }
         let log = SettingValue::Text(log.to_owned());
-        settings.insert(HOST, SettingTarget::Host, Setting::Log, log);
+        settings.insert(HOST, &SettingTarget::Host, Setting::Log, log);
         settings
     }
 
-    fn source(
-        &mut self,
-        id: &str,
-        subject: SettingTarget,
-        (size, window): (u32, Duration),
-        (function, max_concurrency): (&str, Option<u32>),
-    ) {
-        let window = SettingValue::Number(window.as_secs() as u32);
-        self.insert(id, subject, Setting::BatchSize, SettingValue::Number(size));
-        self.insert(id, subject, Setting::BatchingWindow, window);
-        self.insert(id, subject, Setting::Paused, SettingValue::Flag(false));
-        let source = (function.to_owned(), max_concurrency);
-        self.sources.insert(id.to_owned(), source);
+    fn add_source(&mut self, source: TunableSource) {
+        let id = &source.id;
+        let subject = SettingTarget::Source(source.subject.clone());
+        let paused_partitions = BTreeSet::new();
+        let mut values = vec![
+            (Setting::BatchSize, SettingValue::Number(source.batch_size)),
+            (
+                Setting::BatchingWindow,
+                SettingValue::Number(source.window.as_secs() as u32),
+            ),
+            (Setting::Paused, SettingValue::Flag(false)),
+        ];
+        if let Some(units) = &source.units {
+            let none = SettingValue::Text(partitions::format_list(&paused_partitions, units));
+            values.push((Setting::PausedPartitions, none));
+        }
+        for (setting, value) in values {
+            self.insert(id, &subject, setting, value);
+        }
+        let tuned = TunedSource {
+            initial: source.clone(),
+            paused_partitions,
+        };
+        self.sources.insert(source.id, tuned);
     }
 
     fn insert(
         &mut self,
         target: &str,
-        subject: SettingTarget,
+        subject: &SettingTarget,
         setting: Setting,
         value: SettingValue,
     ) {
         let view = SettingView {
             target: target.to_owned(),
-            subject,
+            subject: subject.clone(),
             setting,
             initial: value.clone(),
             value,
@@ -150,30 +148,36 @@ impl TunableSettings {
         at_ms: u64,
         who: &str,
         request: &SettingChange,
-    ) -> Result<Option<AppliedChange>, String> {
+    ) -> Result<Option<AppliedChange>, SettingError> {
         let target = &request.target;
-        let (subject, setting) = self.find(request)?;
-        let refused = |why: String| format!("{} of {target} {why}.", setting.name());
-        let of_mapping = self.partitions.get(target);
-        let (new, paused) = match of_mapping.filter(|_| setting == Setting::PausedPartitions) {
-            Some((topics, now)) => {
-                let paused =
-                    partitions::parse_list(&request.value, now, topics).map_err(refused)?;
-                let written = partitions::format_list(&paused, topics);
+        let setting = self.find(request)?;
+        let refused = |error| SettingError::Value {
+            target: target.clone(),
+            setting,
+            error,
+        };
+        let of_source = self.sources.get(target);
+        let units = of_source
+            .filter(|_| setting == Setting::PausedPartitions)
+            .and_then(|source| Some((source.initial.units.as_ref()?, &source.paused_partitions)));
+        let (new, paused) = match units {
+            Some((units, now)) => {
+                let paused = partitions::parse_list(&request.value, now, units).map_err(refused)?;
+                let written = partitions::format_list(&paused, units);
                 (SettingValue::Text(written), Some(paused))
             }
             None => (setting.read(&request.value).map_err(refused)?, None),
         };
-        if let SettingTarget::Queue { fifo } = subject {
-            self.queue_takes(target, fifo, setting, &new)?;
+        if let Some(source) = of_source {
+            self.check_batch(source, setting, &new)?;
         }
         let known = self.values.get_mut(&(target.clone(), setting));
         let Some(view) = known.filter(|view| view.value != new) else {
             return Ok(None);
         };
         let old = std::mem::replace(&mut view.value, new.clone());
-        if let Some(((_, now), paused)) = self.partitions.get_mut(target).zip(paused) {
-            *now = paused;
+        if let Some((source, paused)) = self.sources.get_mut(target).zip(paused) {
+            source.paused_partitions = paused;
         }
         let change = AppliedChange {
             at_ms,
@@ -187,73 +191,60 @@ impl TunableSettings {
         Ok(Some(change))
     }
 
-    fn find(&self, request: &SettingChange) -> Result<(SettingTarget, Setting), String> {
+    fn find(&self, request: &SettingChange) -> Result<Setting, SettingError> {
         let target = &request.target;
         let all = self.values.values();
-        let known: Vec<&SettingView> = all.clone().filter(|view| view.target == *target).collect();
+        let known: Vec<Setting> = all
+            .clone()
+            .filter(|view| view.target == *target)
+            .map(|view| view.setting)
+            .collect();
         if known.is_empty() {
-            let mut names: Vec<&str> = all.map(|view| view.target.as_str()).collect();
+            let mut names: Vec<String> = all.map(|view| view.target.clone()).collect();
             names.dedup();
-            let hint = nearest(target, names.iter().copied())
-                .map(|near| format!(" Did you mean {near}?"))
-                .unwrap_or_default();
-            return Err(format!(
-                "there is nothing called {target} to set.{hint} There is: {}.",
-                names.join(", ")
-            ));
+            return Err(SettingError::UnknownTarget {
+                target: target.clone(),
+                nearest: nearest(target, names.iter().map(String::as_str)).map(str::to_owned),
+                known: names,
+            });
         }
-        let view = known
+        let setting = known
             .iter()
-            .find(|view| view.setting.name() == request.setting);
-        view.map(|view| (view.subject, view.setting))
-            .ok_or_else(|| {
-                let names: Vec<&str> = known.iter().map(|view| view.setting.name()).collect();
-                format!(
-                    "{target} has no setting {}. It has: {}.",
-                    request.setting,
-                    names.join(", ")
-                )
+            .find(|setting| setting.name() == request.setting);
+        setting
+            .copied()
+            .ok_or_else(|| SettingError::UnknownSetting {
+                target: target.clone(),
+                setting: request.setting.clone(),
+                known: known.iter().map(|setting| setting.name()).collect(),
             })
     }
 
-    /// The template's rules for batches of a queue.
-    fn queue_takes(
+    /// Applies the rule of the source's kind to its batches.
+    fn check_batch(
         &self,
-        target: &str,
-        fifo: bool,
-        setting: Setting,
+        source: &TunedSource,
+        changed: Setting,
         new: &SettingValue,
-    ) -> Result<(), String> {
+    ) -> Result<(), SettingError> {
+        let target = &source.initial.id;
         let value = |of: Setting| {
-            if of == setting {
+            let now = if of == changed {
                 new.number()
             } else {
                 self.number(target, of)
-            }
-        };
-        let size = value(Setting::BatchSize).unwrap_or_default();
-        let window = value(Setting::BatchingWindow).unwrap_or_default();
-        if fifo && size > ONE_RECEIVE {
-            return Err(format!(
-                "{target}: a FIFO queue gives at most 10 messages to a batch, not {size}."
-            ));
-        }
-        if fifo && window > 0 {
-            return Err(format!(
-                "{target}: batches of a FIFO queue are not gathered over time."
-            ));
-        }
-        if size > ONE_RECEIVE && window == 0 {
-            let first = if setting == Setting::BatchSize {
-                "Set batching-window first, to 1 or more"
-            } else {
-                "Set batch-size first, to 10 or less"
             };
-            return Err(format!(
-                "{target}: a batch of more than 10 messages needs time to gather. {first}."
-            ));
-        }
-        Ok(())
+            now.unwrap_or_default()
+        };
+        let batches = BatchSettings {
+            size: value(Setting::BatchSize),
+            window: value(Setting::BatchingWindow),
+            changed,
+        };
+        (source.initial.rule)(batches).map_err(|error| SettingError::Batch {
+            target: target.clone(),
+            error,
+        })
     }
 
     fn value(&self, target: &str, setting: Setting) -> Option<&SettingValue> {
@@ -264,26 +255,47 @@ impl TunableSettings {
         self.value(target, setting)?.number()
     }
 
-    /// The settings in force of a mapping.
-    pub fn for_source(&self, mapping: &str) -> Option<SourceSettings> {
-        let (function, own) = self.sources.get(mapping)?;
-        let concurrency = self.number(function, Setting::Concurrency).unwrap_or(0);
-        let partitions = self.partitions.get(mapping);
+    /// The settings in force of a source.
+    pub fn for_source(&self, id: &str) -> Option<SourceSettings> {
+        let TunedSource {
+            initial,
+            paused_partitions,
+        } = self.sources.get(id)?;
+        let concurrency = self
+            .number(&initial.function, Setting::Concurrency)
+            .unwrap_or(0);
+        let own = initial.max_concurrency;
         Some(SourceSettings {
-            batch_size: self.number(mapping, Setting::BatchSize)? as usize,
-            window: match self.number(mapping, Setting::BatchingWindow)? {
-                0 if partitions.is_some() => self.gathers,
+            batch_size: self.number(id, Setting::BatchSize)? as usize,
+            window: match self.number(id, Setting::BatchingWindow)? {
+                0 if self.aws_timing => initial.service_window,
                 seconds => Duration::from_secs(seconds.into()),
             },
             concurrency: own.map_or(concurrency, |own| own.min(concurrency)) as usize,
-            paused: self.value(mapping, Setting::Paused) == Some(&SettingValue::Flag(true)),
-            paused_partitions: partitions.map_or_else(BTreeSet::new, |(_, paused)| paused.clone()),
+            paused: self.value(id, Setting::Paused) == Some(&SettingValue::Flag(true)),
+            paused_partitions: paused_partitions.clone(),
         })
     }
 
-    /// Logical ids of all mappings.
-    pub fn mappings(&self) -> impl Iterator<Item = &str> {
-        self.sources.keys().map(String::as_str)
+    /// The settings in force of every source, by logical id.
+    pub fn sources(&self) -> BTreeMap<String, SourceSettings> {
+        let sources = self.sources.keys();
+        sources
+            .filter_map(|id| Some((id.clone(), self.for_source(id)?)))
+            .collect()
+    }
+
+    /// The limit in force of the instances of a function.
+    pub fn concurrency(&self, function: &str) -> Option<u32> {
+        self.number(function, Setting::Concurrency)
+    }
+
+    /// The log directives in force.
+    pub fn log(&self) -> Option<&str> {
+        match self.value(HOST, Setting::Log)? {
+            SettingValue::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// The change that restores the value with which the host started.

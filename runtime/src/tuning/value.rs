@@ -4,23 +4,25 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
+use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
+use super::ValueError;
+
+/// Maximum length of a log filter.
+const MAX_DIRECTIVES: usize = 500;
+
 /// The kinds of targets that have settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SettingTarget {
-    /// A mapping of a Kafka topic.
-    Kafka,
-    /// A mapping of a queue.
-    Queue {
-        /// It keeps the order within message groups.
-        fifo: bool,
-    },
     /// A function.
     Function,
     /// The host.
     Host,
+    /// A source, as its kind calls it ([`super::TunableSource::subject`]).
+    #[serde(untagged)]
+    Source(Value),
 }
 
 /// A setting that may change while the host runs.
@@ -33,7 +35,7 @@ pub enum Setting {
     BatchingWindow,
     /// Whether the mapping invokes nothing.
     Paused,
-    /// Partitions of which a Kafka mapping invokes nothing.
+    /// Partitions of which a source invokes nothing.
     PausedPartitions,
     /// Instances at one time at most (`ReservedConcurrentExecutions`).
     Concurrency,
@@ -92,7 +94,7 @@ impl Setting {
     ///
     /// # Errors
     /// The values that are accepted.
-    pub fn read(self, text: &str) -> Result<SettingValue, String> {
+    pub fn read(self, text: &str) -> Result<SettingValue, ValueError> {
         match self {
             Self::BatchSize => number(text, 1..=10_000),
             Self::BatchingWindow => number(text.strip_suffix('s').unwrap_or(text), 0..=300),
@@ -100,32 +102,35 @@ impl Setting {
             Self::Paused => match text {
                 "true" | "yes" | "on" => Ok(SettingValue::Flag(true)),
                 "false" | "no" | "off" => Ok(SettingValue::Flag(false)),
-                other => Err(format!("must be true or false, not '{other}'")),
+                other => Err(ValueError::Flag(other.to_owned())),
             },
             // `TunableSettings` parses it, since the partitions depend on the mapping
             Self::PausedPartitions => Ok(SettingValue::Text(text.trim().to_owned())),
             Self::Log => match text.trim() {
-                "" => Err("must name a level, such as info or debug".to_owned()),
-                text if text.len() > 500 => Err("is too long: 500 characters at most".to_owned()),
-                text if EnvFilter::try_new(text).is_err() => Err(format!(
-                    "must be a level, such as info or debug, or directives such as \
-                     info,usher=debug, not '{text}'"
-                )),
+                "" => Err(ValueError::NoLevel),
+                text if text.len() > MAX_DIRECTIVES => Err(ValueError::TooLong {
+                    max: MAX_DIRECTIVES,
+                }),
+                text if EnvFilter::try_new(text).is_err() => {
+                    Err(ValueError::Directives(text.to_owned()))
+                }
                 text => Ok(SettingValue::Text(text.to_owned())),
             },
         }
     }
 }
 
-fn number(text: &str, bounds: RangeInclusive<u32>) -> Result<SettingValue, String> {
+fn number(text: &str, bounds: RangeInclusive<u32>) -> Result<SettingValue, ValueError> {
     let number = text
         .trim()
         .parse()
         .ok()
         .filter(|number| bounds.contains(number));
-    let low = bounds.start();
-    let high = bounds.end();
     number
         .map(SettingValue::Number)
-        .ok_or_else(|| format!("must be a whole number from {low} to {high}, not '{text}'"))
+        .ok_or_else(|| ValueError::Number {
+            low: *bounds.start(),
+            high: *bounds.end(),
+            text: text.to_owned(),
+        })
 }

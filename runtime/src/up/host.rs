@@ -1,7 +1,7 @@
 //! A host whose parts are opened and whose components do not run yet.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::capacity::Capacity;
 use super::error::StartError;
@@ -118,11 +118,12 @@ impl Host {
 
 fn initial_settings(app: &Application, options: &HostOptions) -> TunableSettings {
     let log = options.log.as_ref().map_or("", |log| &log.now);
-    let planned = sources::planned(app).into_iter();
-    let windows = planned.filter_map(|source| Some(source.settings?.service_window));
-    let gathers = windows
-        .max()
-        .filter(|_| options.aws_timing)
-        .unwrap_or(Duration::ZERO);
-    TunableSettings::new(app, options.pool.default_concurrency, log, gathers)
+    let concurrency = options.pool.default_concurrency;
+    TunableSettings::new(
+        sources::tunable(app),
+        app,
+        concurrency,
+        log,
+        options.aws_timing,
+    )
 }

@@ -131,7 +131,7 @@ pub(super) fn parts(out: &mut Exposition, status: &HostStatus) {
         out,
         "usher",
         &status.connections,
-        |p| [("ports", &p.ports)],
+        |p| [("ports", p.ports)],
         &CONNECTIONS,
     );
     table(

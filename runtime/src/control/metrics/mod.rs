@@ -5,8 +5,6 @@ mod host;
 mod printed;
 mod sources;
 
-use std::fmt::Display;
-
 use super::status::HostStatus;
 use crate::observation::{Exposition, MetricKind, Observations};
 
@@ -15,7 +13,7 @@ pub(super) fn render(status: &HostStatus, observations: &Observations) -> String
     host::process(&mut out, status);
     host::functions(&mut out, &status.functions);
     host::durations(&mut out, observations);
-    sources::sources(&mut out, status);
+    sources::sources(&mut out, &status.sources);
     host::parts(&mut out, status);
     printed::printed(&mut out, &observations.series());
     out.finish()
@@ -30,19 +28,15 @@ fn table<T, const LABELS: usize>(
     out: &mut Exposition,
     prefix: &str,
     items: &[T],
-    labels: fn(&T) -> [(&'static str, &dyn Display); LABELS],
+    labels: fn(&T) -> [(&'static str, &str); LABELS],
     families: &[Family<T>],
 ) {
     for (name, help, value) in families {
         let name = format!("{prefix}_{name}");
         out.family(&name, MetricKind::of(&name), help);
         for item in items {
-            let labels = labels(item).map(|(label, text)| (label, text.to_string()));
-            let labels = labels
-                .each_ref()
-                .map(|(label, text)| (*label, text.as_str()));
             if let Some(value) = value(item) {
-                out.sample(&name, &labels, value);
+                out.sample(&name, &labels(item), value);
             }
         }
     }

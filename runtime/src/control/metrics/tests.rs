@@ -6,7 +6,7 @@ use serde_json::json;
 use super::exposition::check;
 use super::*;
 use crate::instances::FunctionStats;
-use crate::sources::sqs::SqsStatus;
+use crate::sources::sqs::{SqsSourceKind, SqsStatus};
 
 /// A line in the embedded metric format with one metric and these dimensions.
 fn line(
@@ -96,8 +96,11 @@ fn an_unknown_depth_of_a_queue_is_no_sample() {
         waiting,
         ..SqsStatus::default()
     };
+    let queues = [queue("New", None), queue("Empty", Some(0))];
     let status = HostStatus {
-        queues: vec![queue("New", None), queue("Empty", Some(0))],
+        sources: queues
+            .map(|queue| (&SqsSourceKind as _, queue.into()))
+            .into(),
         ..HostStatus::default()
     };
     let text = render(&status, &Observations::default());

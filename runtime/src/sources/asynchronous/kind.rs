@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sam_template::model::Application;
-use serde_json::json;
 use tokio::sync::watch;
 
 use super::dead_letters;
@@ -19,7 +18,7 @@ use crate::sources::error::SourceError;
 use crate::sources::host::SourceHost;
 use crate::sources::kind::{OpenedSources, PlannedSource, SourceKind};
 use crate::sources::source::EventSource;
-use crate::sources::status::{SourceStatus, SourceSubject};
+use crate::sources::status::SourceStatus;
 use crate::supervision::DrainStage;
 
 /// Asynchronous events. Every function has some; none is planned by the application.
@@ -86,16 +85,7 @@ impl EventSource for AsyncEventSource {
     }
 
     fn status(&self) -> Vec<SourceStatus> {
-        let status = |stats: AsyncStats| SourceStatus {
-            id: stats.function.clone(),
-            subject: SourceSubject::Function,
-            health: stats.health.clone(),
-            parts: Vec::new(),
-            alarms: Vec::new(),
-            metrics: Vec::new(),
-            entry: json!(stats),
-        };
-        self.stats().into_iter().map(status).collect()
+        self.stats().into_iter().map(SourceStatus::from).collect()
     }
 
     fn limit(&self, function: &str, limit: NonZeroUsize) {

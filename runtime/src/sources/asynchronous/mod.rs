@@ -4,7 +4,7 @@
 //! file of `disk`, the machine of [`event_sources::asynchronous`] decides when it is attempted,
 //! retried or discarded, `driver` executes that, `record` creates the documents for destinations
 //! and `deliveries` sends them. `settings` derives the policies from the template, `stats` counts
-//! events and classifies their health. `dead_letters` brings discarded events back.
+//! events and classifies their health, `report` is what the host shows. `dead_letters` brings discarded events back.
 //!
 //! - An accepted event is on disk. It is invoked at least once, or discarded by the rules of its
 //!   function, also across restarts of the host.
@@ -18,6 +18,7 @@ mod driver;
 mod kind;
 mod queue;
 mod record;
+mod report;
 mod settings;
 mod stats;
 mod store;

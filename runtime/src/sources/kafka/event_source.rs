@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use event_sources::health::SourceHealth;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sam_template::model::KafkaMapping;
-use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
 use super::moves::PositionMove;
@@ -17,7 +15,7 @@ use crate::invocation::Invoker;
 use crate::sources::error::{PositionError, SourceError};
 use crate::sources::position::PositionChange;
 use crate::sources::source::EventSource;
-use crate::sources::status::{SourceStatus, SourceSubject};
+use crate::sources::status::SourceStatus;
 use crate::sources::tuned::SettingsSender;
 use crate::supervision::DrainStage;
 use crate::tuning::SourceSettings;
@@ -83,21 +81,7 @@ impl EventSource for KafkaEventSource {
     }
 
     fn status(&self) -> Vec<SourceStatus> {
-        let status = self.snapshot();
-        let parts: Vec<SourceHealth> = status
-            .partitions
-            .iter()
-            .map(|partition| partition.health.clone())
-            .collect();
-        vec![SourceStatus {
-            id: status.mapping.clone(),
-            subject: SourceSubject::Mapping,
-            health: status.health.clone(),
-            parts,
-            alarms: Vec::new(),
-            metrics: Vec::new(),
-            entry: json!(status),
-        }]
+        vec![self.snapshot().into()]
     }
 
     fn tune(&self, settings: &SourceSettings) {

@@ -18,7 +18,7 @@ use crate::sources::kind::{OpenedSources, PlannedSource, SourceKind};
 use crate::sources::source::EventSource;
 use crate::sources::sqs::Sqs;
 use crate::sources::status::SourceSubject;
-use crate::tuning::{SettingTarget, TunableSource};
+use crate::tuning::{BatchSettings, TunableSource};
 
 /// Bytes of records that all mappings together buffer.
 const BUFFER_BYTES: usize = 256 * 1024 * 1024;
@@ -102,12 +102,15 @@ fn planned(mapping: &KafkaMapping) -> PlannedSource {
         files: FILES,
         servers: local_servers(&mapping.bootstrap_servers),
         settings: Some(TunableSource {
-            subject: SettingTarget::Kafka,
+            id: mapping.id.clone(),
+            function: mapping.function.clone(),
+            subject: "kafka".into(),
             batch_size: mapping.batch_size,
             window: mapping.batching_window,
             service_window: SERVICE_WINDOW,
             max_concurrency: None,
             units: Some(mapping.topics.clone()),
+            rule: BatchSettings::independent,
         }),
     }
 }

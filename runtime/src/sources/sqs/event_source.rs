@@ -5,7 +5,6 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sam_template::model::{Queue, SqsMapping};
-use serde_json::json;
 use tokio::sync::watch;
 
 use super::client::Sqs;
@@ -15,7 +14,7 @@ use super::{SqsLimits, SqsSource, settings};
 use crate::invocation::Invoker;
 use crate::sources::error::SourceError;
 use crate::sources::source::EventSource;
-use crate::sources::status::{SourceStatus, SourceSubject};
+use crate::sources::status::SourceStatus;
 use crate::sources::tuned::SettingsSender;
 use crate::supervision::DrainStage;
 use crate::tuning::SourceSettings;
@@ -77,16 +76,7 @@ impl EventSource for SqsEventSource {
     }
 
     fn status(&self) -> Vec<SourceStatus> {
-        let status = self.snapshot();
-        vec![SourceStatus {
-            id: status.mapping.clone(),
-            subject: SourceSubject::Mapping,
-            health: status.health.clone(),
-            parts: Vec::new(),
-            alarms: Vec::new(),
-            metrics: Vec::new(),
-            entry: json!(status),
-        }]
+        vec![self.snapshot().into()]
     }
 
     fn tune(&self, settings: &SourceSettings) {

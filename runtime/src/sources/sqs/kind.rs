@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sam_template::model::{Application, Queue, SqsMapping};
+use serde_json::json;
 
 use super::client::Sqs;
-use super::{SqsEventSource, SqsLimits, describe, queues};
+use super::{SqsEventSource, SqsLimits, batches, describe, queues};
 use crate::doctor::Finding;
 use crate::parked::StoreList;
 use crate::sources::error::SourceError;
@@ -16,7 +17,7 @@ use crate::sources::host::SourceHost;
 use crate::sources::kind::{OpenedSources, PlannedSource, SourceKind};
 use crate::sources::source::EventSource;
 use crate::sources::status::SourceSubject;
-use crate::tuning::{SettingTarget, TunableSource};
+use crate::tuning::TunableSource;
 
 /// Requests to a queue at one time.
 const FILES: u64 = 8;
@@ -99,14 +100,15 @@ fn planned(mapping: &SqsMapping) -> PlannedSource {
         files: FILES,
         servers: Vec::new(),
         settings: Some(TunableSource {
-            subject: SettingTarget::Queue {
-                fifo: mapping.fifo(),
-            },
+            id: mapping.id.clone(),
+            function: mapping.function.clone(),
+            subject: json!({ "queue": { "fifo": mapping.fifo() } }),
             batch_size: mapping.batch_size,
             window: mapping.batching_window,
             service_window: Duration::ZERO,
             max_concurrency: mapping.max_concurrency,
             units: None,
+            rule: batches::rule(mapping.fifo()),
         }),
     }
 }

@@ -3,7 +3,8 @@
 //! `queues` creates the queues that the template declares. A message passes through these files in
 //! this order: `client` receives it, `encode` writes it as JSON, `driver` feeds the machine of
 //! [`event_sources::queue`] and invokes the function, `settlement` deletes, hides or releases it.
-//! `status` holds the progress, `depth` requests the number of waiting messages.
+//! `status` holds the progress, `report` is what the host shows of it, `depth` requests the number of
+//! waiting messages.
 //!
 //! - A message is deleted only after its function processed it. Failed messages are left to the
 //!   queue's visibility timeout and redrive policy.
@@ -11,6 +12,7 @@
 //!   begun, so that no receive is counted without an invocation.
 //! - The mapping waits for an endpoint that does not answer. A drain finishes received messages.
 
+mod batches;
 pub(crate) mod client;
 pub(crate) mod dead_letters;
 mod depth;
@@ -21,6 +23,7 @@ mod event_source;
 mod kind;
 mod outgoing;
 mod queues;
+mod report;
 mod settlement;
 mod status;
 pub(crate) mod text;

@@ -5,8 +5,6 @@
 
 mod servers;
 
-use std::time::Duration;
-
 use crate::http::{self, KeyStore, RefreshIntervals};
 use crate::sources;
 use crate::tuning::{TunableSettings, changes_between};
@@ -102,7 +100,7 @@ fn refused_settings(
     changes: &[SettingChange],
     concurrency: usize,
 ) -> Vec<String> {
-    let mut settings = TunableSettings::new(app, concurrency, "", Duration::ZERO);
+    let mut settings = TunableSettings::new(sources::tunable(app), app, concurrency, "", false);
     let changes = changes_between(&[], changes, &settings);
     let refused = changes
         .iter()

@@ -1,11 +1,12 @@
 //! Status of a mapping: counters, positions and health. `progress` collects them, `owned` has the
-//! state of an assigned partition, `problems` has the texts.
+//! state of an assigned partition, `problems` has the texts, `report` is what the host shows.
 
 mod owned;
 mod problems;
 mod progress;
 #[cfg(test)]
 mod progress_tests;
+mod report;
 
 use event_sources::health::SourceHealth;
 use event_sources::stream::Offset;
