@@ -1,5 +1,5 @@
-//! A kind of source that only this file knows appears in status, metrics, health, settings and dead
-//! letters.
+//! A kind of source that only this file knows appears in status, metrics, health, settings and
+//! dead letters.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, mpsc};

@@ -13,8 +13,9 @@ use crate::tuning::SourceSettings;
 
 /// A source of events that was opened: it reads from somewhere and invokes functions.
 ///
-/// The host runs it as a component ([`crate::supervision`]): [`EventSource::run`] is called again after an
-/// error or a panic, and continues with what the run before had not finished. No two runs overlap.
+/// The host runs it as a component ([`crate::supervision`]): [`EventSource::run`] is called again
+/// after an error or a panic, and continues with what the run before had not finished. No two runs
+/// overlap.
 pub trait EventSource: Send + Sync {
     /// Name of the component, such as `mapping Worker.Orders`. Unique in the host.
     fn component(&self) -> String;

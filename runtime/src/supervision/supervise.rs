@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -63,24 +64,11 @@ where
     E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
 {
     let mut backoff = Backoff::default();
-    // dropping the set aborts its task
-    let mut task = JoinSet::new();
     loop {
         let begun = Instant::now();
         part.started(begun);
-        task.spawn(with_fault(part.clone(), start()));
-        let ended = task.join_next().await.unwrap_or(Ok(Ok(())));
-        let name = part.name().to_owned();
-        let error = match ended {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(why)) => ComponentError::Failed {
-                part: name,
-                why: why.into(),
-            },
-            Err(error) => ComponentError::Panicked {
-                part: name,
-                why: panic_text(error),
-            },
+        let Err(error) = run_once(&part, &mut start).await else {
+            return Ok(());
         };
         let why = error.reason();
         part.ended(&why);
@@ -100,6 +88,30 @@ where
             () = turned(&mut stopping) => return Ok(()),
         }
         tracing::info!(part = part.name(), "{} starts again", part.name());
+    }
+}
+
+/// Starts a component, and waits until it ends. A panic in `start` is one of the component.
+async fn run_once<S, F, E>(part: &Component, start: &mut S) -> Result<(), ComponentError>
+where
+    S: FnMut() -> F,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Box<dyn Error + Send + Sync>> + Send + 'static,
+{
+    let name = || part.name().to_owned();
+    let panicked = |why| ComponentError::Panicked { part: name(), why };
+    let run = catch_unwind(AssertUnwindSafe(start))
+        .map_err(|panic| panicked(format!("it panicked: {}", panic_message(&*panic))))?;
+    // dropping the set aborts its task
+    let mut task = JoinSet::new();
+    task.spawn(with_fault(part.clone(), run));
+    match task.join_next().await {
+        None | Some(Ok(Ok(()))) => Ok(()),
+        Some(Ok(Err(why))) => Err(ComponentError::Failed {
+            part: name(),
+            why: why.into(),
+        }),
+        Some(Err(error)) => Err(panicked(panic_text(error))),
     }
 }
 
@@ -146,10 +158,11 @@ mod tests {
         let runs = Arc::new(AtomicUsize::new(0));
         let start = || {
             let run = runs.fetch_add(1, Ordering::Relaxed);
+            assert_ne!(run, 1, "before the future exists");
             async move {
                 match run {
                     0 => Err("no luck"),
-                    1 => panic!("on purpose {run}"),
+                    2 => panic!("on purpose {run}"),
                     _ => Ok(()),
                 }
             }
@@ -160,7 +173,7 @@ mod tests {
         let status = registry.status(Instant::now()).remove(0);
         assert_eq!(
             (status.restarts, status.problem.as_deref()),
-            (2, Some("it panicked: on purpose 1"))
+            (3, Some("it panicked: on purpose 2"))
         );
     }
 

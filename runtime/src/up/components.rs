@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -24,15 +23,9 @@ type StartRun = Box<dyn FnMut(watch::Receiver<bool>) -> BoxFuture<'static, RunRe
 
 /// A component that a host declares: supervised, and restarted when it ends by itself.
 pub(super) struct HostComponent {
-    name: String,
-    drain: DrainStage,
+    pub(super) name: String,
+    pub(super) drain: DrainStage,
     start: StartRun,
-}
-
-impl fmt::Debug for HostComponent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:?})", self.name, self.drain)
-    }
 }
 
 impl HostComponent {

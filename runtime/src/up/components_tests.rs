@@ -20,28 +20,6 @@ fn component(name: &'static str, drain: DrainStage, events: &Events) -> HostComp
     })
 }
 
-fn names(components: &[HostComponent]) -> Vec<&str> {
-    components.iter().map(|one| one.name.as_str()).collect()
-}
-
-#[test]
-fn work_is_taken_before_it_is_created() {
-    use DrainStage::{AfterFunctions, BeforeFunctions, WithFunctions};
-    let events = Events::default();
-    let mut all = [
-        component("page", AfterFunctions, &events),
-        component("topic", BeforeFunctions, &events),
-        component("stored events", WithFunctions, &events),
-        component("API", BeforeFunctions, &events),
-        component("Invoke API", WithFunctions, &events),
-    ];
-    DrainStage::sort(&mut all, |one| one.drain);
-    assert_eq!(
-        names(&all),
-        ["stored events", "Invoke API", "topic", "API", "page"]
-    );
-}
-
 /// A runtime of one thread starts tasks in the order in which they were spawned.
 #[tokio::test]
 async fn stages_drain_one_after_another() {

@@ -118,3 +118,7 @@ fn control_port(host: &Host, listener: &Listener) -> HostComponent {
         control::serve(listener.clone(), state.clone())
     })
 }
+
+#[cfg(test)]
+#[path = "declared_tests.rs"]
+mod tests;

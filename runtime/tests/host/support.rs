@@ -158,7 +158,7 @@ pub(crate) struct Running<S> {
     ended: JoinHandle<Result<(), ComponentError>>,
 }
 
-impl<S: EventSource> Running<S> {
+impl<S: EventSource + 'static> Running<S> {
     pub(crate) fn start(source: S, parts: &ComponentRegistry) -> Self {
         let source = Arc::new(source);
         let (stop, stopping) = watch::channel(false);

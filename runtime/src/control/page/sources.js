@@ -1,4 +1,4 @@
-// Sources of events with their health: Kafka mappings, queues, asynchronous events.
+// Sources of events with their health: Kafka mappings, queues, asynchronous events, schedules.
 
 import {
   ago, card, clock, duration, element, fillCard, list, mark, number, sync, write,
@@ -89,6 +89,24 @@ function events(source, bad) {
   };
 }
 
+function schedule(source) {
+  return {
+    under: `${source.expression} ${source.timezone} → ${source.function}`,
+    pairs: [
+      ["Next in", source.next_ms === null ? UNKNOWN : duration(Math.max(0, source.next_ms - Date.now()))],
+      ["Missed", number(source.missed), source.missed > 0],
+    ],
+  };
+}
+
+// The pill of a source that is well, where `reading` does not fit.
+function wellPill(draw, source) {
+  if (draw === events) return source.lost > 0 ? [`${number(source.lost)} lost`, "bad"] : ["running", "good"];
+  if (draw !== schedule) return null;
+  if (source.problem) return ["not fired", "bad"];
+  return source.next_ms === null ? ["over", ""] : ["waiting", "good"];
+}
+
 // A function whose events were shown once stays, so that cards do not appear and disappear.
 const shown = new Set();
 const hasEvents = (e) => e.waiting + e.running + e.delivering + e.lost > 0 || (e.health && e.health.state !== "ok");
@@ -99,13 +117,12 @@ export function sources(section, status, paused, now) {
     ...status.mappings.map((m) => ({ key: m.mapping, title: m.mapping, source: m, draw: kafka })),
     ...status.queues.map((q) => ({ key: q.mapping, title: q.mapping, source: q, draw: queue })),
     ...status.events.filter((e) => shown.has(e.function)).map((e) => ({ key: `events of ${e.function}`, title: e.function, source: e, draw: events })),
+    ...status.schedules.map((s) => ({ key: `schedule ${s.schedule}`, title: s.schedule, source: s, draw: schedule })),
   ];
   list(section, ".cards", all, (s) => s.key, () => card(element("ul", { className: "partitions" })), (node, { key, title, source, draw }) => {
     const state = stateOf(source, paused.has(key));
     let [pill, kind] = pillOf(state);
-    if (draw === events && state === "ok") {
-      [pill, kind] = source.lost > 0 ? [`${number(source.lost)} lost`, "bad"] : ["running", "good"];
-    }
+    if (state === "ok") [pill, kind] = wellPill(draw, source) ?? [pill, kind];
     const problem = trouble(source, state, now);
     fillCard(node, { ...draw(source, kind === "bad"), title, pill, kind, problem });
     sync(node.querySelector(".partitions"), source.partitions ?? [], (p) => `${p.topic}/${p.partition}`, () => element("li", {}, element("span"), element("b")), partition);

@@ -107,6 +107,7 @@ impl EventSource for ScheduleEventSource {
     }
 
     fn status(&self) -> Vec<SourceStatus> {
-        Vec::new()
+        let snapshots = self.snapshots().into_iter();
+        snapshots.map(SourceStatus::from).collect()
     }
 }

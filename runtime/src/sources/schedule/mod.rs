@@ -10,13 +10,14 @@ mod handover;
 mod kind;
 mod missed;
 mod payload;
+mod status;
 
 #[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,15 +25,16 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::lock::lock;
 use crate::sources::asynchronous::AsyncQueue;
 use crate::supervision::{ComponentError, ComponentRegistry, supervise};
 use sam_template::model::Schedule;
 
 use missed::LastRunFile;
+use status::ScheduleProgress;
 
 pub use kind::ScheduleSourceKind;
 pub use sam_template::schedule::{Expression, ScheduleError, instant, zone};
+pub use status::ScheduleStatus;
 
 /// Maximum sleep between two looks at the clock, so that a laptop that slept fires on time.
 const MAX_SLEEP: Duration = Duration::from_mins(1);
@@ -70,7 +72,7 @@ impl ScheduleEventSource {
             schedule,
             start,
             last,
-            handled: Arc::default(),
+            progress: Arc::default(),
             queue: queue.clone(),
         };
         Self {
@@ -78,6 +80,12 @@ impl ScheduleEventSource {
             last_run,
             parts,
         }
+    }
+
+    /// A snapshot of every schedule.
+    pub fn snapshots(&self) -> Vec<ScheduleStatus> {
+        let snapshot = |firing: &Firing| firing.progress.snapshot(&firing.schedule);
+        self.firings.iter().map(snapshot).collect()
     }
 
     /// Fires until `shutdown` turns true, or no schedule fires again.
@@ -127,8 +135,8 @@ struct Firing {
     start: Timestamp,
     /// When an earlier host last ran.
     last: Option<Timestamp>,
-    /// Time up to which this host has fired the schedule. A run after a panic continues there.
-    handled: Arc<Mutex<Option<Timestamp>>>,
+    /// A run after a panic continues there.
+    progress: Arc<ScheduleProgress>,
     queue: AsyncQueue,
 }
 
@@ -155,26 +163,26 @@ impl Firing {
             ),
             None => (self.start, self.start),
         };
-        let handled = *lock(&self.handled);
+        let handled = self.progress.handled();
         if handled.is_none() {
-            *lock(&self.handled) = Some(begin);
+            self.progress.set_handled(begin);
             self.log_missed(&expression, &zone);
         }
         let mut last = handled.unwrap_or(begin);
         // concurrent, so that a firing that the queue refuses delays no other
         let mut handing_over = JoinSet::new();
         let is_over = |due: &Timestamp| schedule.end.is_some_and(|end| *due > end);
-        while let Some(due) = expression
-            .next(beat, last, &zone)
-            .filter(|due| !is_over(due))
-        {
+        let next = |last| expression.next(beat, last, &zone);
+        while let Some(due) = next(last).filter(|due| !is_over(due)) {
+            self.progress.set_next(Some(due));
             if !wait_until(due, &mut shutdown).await {
                 break;
             }
             while handing_over.try_join_next().is_some() {}
             last = self.fire(due, &mut handing_over, &shutdown);
-            *lock(&self.handled) = Some(last);
+            self.progress.set_handled(last);
         }
+        self.progress.set_next(None);
         while handing_over.join_next().await.is_some() {}
         Ok(())
     }
@@ -183,6 +191,7 @@ impl Firing {
         let missed = self.last.map_or(0, |last| {
             missed::count(&self.schedule, expression, zone, last, self.start)
         });
+        self.progress.add_missed(missed);
         if missed > 0 {
             let count = missed::format_count(missed);
             tracing::warn!(
@@ -193,9 +202,10 @@ impl Firing {
         }
     }
 
-    /// Reports to the health of the function why the schedule is not fired.
+    /// Reports, also to the health of the function, why the schedule is not fired.
     fn not_fired(&self, why: &str) {
         let Schedule { id, function, .. } = &self.schedule;
+        self.progress.not_fired(why);
         let why = format!("schedule {id} is not fired: {why}");
         self.queue.not_created(function, &why);
     }
@@ -216,6 +226,7 @@ impl Firing {
                 %due,
                 "missed while this machine slept; missed times are not repeated"
             );
+            self.progress.add_missed(1);
             return now;
         }
         if self.queue.unfinished(&schedule.function) >= MAX_UNFINISHED {
@@ -233,7 +244,9 @@ impl Firing {
             let firing = &firing;
             let accept = |event| async move {
                 let taken = firing.queue.accept(event).await;
-                taken.inspect_err(|why| firing.not_fired(&why.to_string()))
+                taken
+                    .inspect(|_| firing.progress.fired())
+                    .inspect_err(|why| firing.not_fired(&why.to_string()))
             };
             handover::deliver(
                 &firing.schedule,
