@@ -9,6 +9,7 @@
 //! | `EXTENSION` | registers an internal extension, which records SIGTERM |
 //! | `ALWAYS` | `hang`, `exit`, `flood`: every invocation does this |
 //! | `RECORD_TO` | the file to which lines are appended |
+//! | `ITEMS` | every event holds numbered items (`items`); this folder says what happens to them |
 //!
 //! Events: `commands` lists those with a field `do`; `records` lists the values of Kafka records
 //! and the bodies of SQS messages. A request to an HTTP API is answered with 200 and its own body.
@@ -16,6 +17,7 @@
 mod by_hand;
 mod commands;
 mod extensions;
+mod items;
 mod records;
 
 use std::io::Write;
@@ -60,6 +62,9 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             println!("{}", "flood ".repeat(100));
         },
         _ => {}
+    }
+    if let Some(folder) = std::env::var_os("ITEMS") {
+        return items::handle(folder.as_ref(), &event).await;
     }
     if event.get("records").is_some() {
         return records::kafka(&event).await;

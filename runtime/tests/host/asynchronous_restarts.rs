@@ -61,47 +61,6 @@ impl Host {
             .body(event.to_string());
         Some(request.send().await.ok()?.status().as_u16())
     }
-
-    fn seen(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("seen")).unwrap_or_default()
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accepted_events_survive_a_kill() {
-    let host = Host::new();
-    let mut process = host.start();
-    let marker = host.folder.path().join("marker");
-    let hangs = message(&format!("hang-once:{}", marker.display()));
-    eventually("the first event is accepted", async || {
-        host.send(&hangs).await.filter(|status| *status == 202)
-    })
-    .await;
-    eventually("it is being worked on", async || {
-        marker.exists().then_some(())
-    })
-    .await;
-    for n in 0..20 {
-        assert_eq!(host.send(&message(&format!("event-{n}"))).await, Some(202));
-    }
-    process.kill().unwrap();
-    process.wait().unwrap();
-    assert_eq!(host.seen(), "", "the function had one instance, which hung");
-
-    let mut process = host.start();
-    eventually("all have run", async || {
-        let seen = host.seen();
-        ((0..20).all(|n| seen.contains(&format!("done event-{n}\n"))) && seen.contains("hang-once"))
-            .then_some(())
-    })
-    .await;
-    process.kill().unwrap();
-    process.wait().unwrap();
-    assert_eq!(
-        host.seen().lines().count(),
-        21,
-        "none ran twice: they ended before the second death"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -32,63 +32,6 @@ async fn a_drain_during_the_first_assignment_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_record_is_processed_in_order_and_committed() {
-    let fixture = KafkaFixture::new(4).await;
-    for partition in 0..4 {
-        fixture.produce(partition, &values(0..300)).await;
-    }
-    let running = fixture.start();
-    let seen = fixture.eventually_seen(1_200).await;
-    for partition in 0..4 {
-        let offsets: Vec<i64> = seen
-            .iter()
-            .filter(|r| r.0 == partition)
-            .map(|r| r.1)
-            .collect();
-        assert_eq!(
-            offsets,
-            (0..300).collect::<Vec<_>>(),
-            "partition {partition}"
-        );
-    }
-    eventually("the status counts every record", async || {
-        (running.source.snapshot().records_done == 1_200).then_some(())
-    })
-    .await;
-    running.drain().await;
-    for partition in 0..4 {
-        assert_eq!(fixture.committed(partition).await, Some(300));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failed_record_blocks_only_its_own_partition() {
-    let fixture = KafkaFixture::new(2).await;
-    let others = values(100..120);
-    let mut values = values(0..20);
-    values[7] = format!("partial-once:{}", fixture.marker("seven"));
-    fixture.produce(0, &values).await;
-    fixture.produce(1, &others).await;
-    let running = fixture.start();
-    let seen = fixture.eventually_seen(40).await;
-    running.drain().await;
-    let offsets = |partition| {
-        seen.iter()
-            .filter(|r| r.0 == partition)
-            .map(|r| r.1)
-            .collect::<Vec<_>>()
-    };
-    // the function processed the records after the failed one; the retry starts at it
-    let mut first = offsets(0);
-    let before = first.drain(..7).collect::<Vec<_>>();
-    assert_eq!(before, (0..7).collect::<Vec<_>>());
-    assert_eq!(first.iter().filter(|offset| **offset == 7).count(), 1);
-    assert!(first.iter().all(|offset| *offset >= 7), "{first:?}");
-    assert_eq!(offsets(1), (0..20).collect::<Vec<_>>());
-    assert_eq!(fixture.committed(0).await, Some(20));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_or_crashed_batch_is_retried() {
     let fixture = KafkaFixture::new(1).await;
     let mut values = values(0..30);
@@ -128,23 +71,6 @@ async fn a_hanging_batch_times_out_and_is_retried() {
     let seen = fixture.eventually_seen(2).await;
     running.drain().await;
     assert_eq!(seen.iter().map(|r| r.1).collect::<Vec<_>>(), [0, 1]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restarted_host_continues_without_repeats() {
-    let fixture = KafkaFixture::new(1).await;
-    fixture.produce(0, &values(0..10)).await;
-    let running = fixture.start();
-    fixture.eventually_seen(10).await;
-    running.drain().await;
-    fixture.produce(0, &values(10..20)).await;
-    let running = fixture.start();
-    let seen = fixture.eventually_seen(20).await;
-    running.drain().await;
-    assert_eq!(
-        seen.iter().map(|r| r.1).collect::<Vec<_>>(),
-        (0..20).collect::<Vec<_>>()
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,6 +59,7 @@ mod shortage;
 mod skipped_functions;
 mod something_is_stuck;
 mod source_states;
+mod source_suite;
 mod sources_fixture;
 mod sqs;
 mod sqs_fixture;

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::eventually;
 use testkit::net::free_address;
-use usher::sources::sqs::Sqs;
 
 use crate::kafka_fixture::random;
 use crate::sqs_fixture::{client, endpoint};
@@ -206,11 +205,6 @@ Resources:
             .send()
             .await
             .unwrap();
-    }
-
-    /// Messages in its queue, hidden ones included.
-    pub(crate) async fn left(&self) -> u64 {
-        Sqs::at(&endpoint()).count(&self.queue).await.unwrap()
     }
 
     /// What the function recorded.

@@ -2,35 +2,11 @@
 
 use rdkafka::producer::Producer as _;
 use testkit::eventually;
-use testkit::kafka::PrivateKafka;
 use tokio::task::block_in_place;
 
 use crate::kafka_fixture::{KafkaFixture, random, values};
 use crate::sources_fixture::{Host, PATIENCE, create_topic, delete_topic, send, transaction};
 use crate::sqs_fixture::{arn, client, endpoint};
-
-const UP: &str = "usher_kafka_up{mapping=\"Worker.Orders\"}";
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deleted_topic_is_missing_until_created_again() {
-    let fixture = KafkaFixture::new(1).await;
-    let mut host = Host::of(&fixture, &[]);
-    host.up().await;
-    fixture.produce(0, &values(0..1)).await;
-    host.eventually_seen("value 0").await;
-    let topic = &fixture.mapping.topics[0];
-    delete_topic(&fixture, topic).await;
-    let source = host.eventually_unwell("mappings", "missing").await;
-    let reason = source["health"]["reason"].as_str().unwrap();
-    assert!(
-        reason.contains(topic.as_str()) && reason.contains("Create"),
-        "{reason}"
-    );
-    assert_eq!(host.metric(UP).await, Some(0.0));
-    create_topic(&fixture, topic).await;
-    host.eventually_well("mappings").await;
-    assert_eq!(host.metric(UP).await, Some(1.0));
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_open_transaction_makes_a_source_stuck() {
@@ -163,21 +139,6 @@ async fn a_disabled_function_makes_its_source_stuck() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unavailable_broker_makes_a_source_away() {
-    let kafka = PrivateKafka::start();
-    let fixture = KafkaFixture::at(kafka.brokers(), 1).await;
-    let mut host = Host::of(&fixture, &[]);
-    host.up().await;
-    fixture.produce(0, &values(0..1)).await;
-    host.eventually_seen("value 0").await;
-    kafka.kill();
-    host.eventually_unwell("mappings", "away").await;
-    assert_eq!(host.metric(UP).await, Some(0.0));
-    kafka.start_again();
-    host.eventually_well("mappings").await;
-}
-
 /// A host whose function reads a queue that its template does not make, as `Worker.Jobs`.
 async fn reading_a_queue(queue: &str) -> Host {
     client(&endpoint())
@@ -193,26 +154,6 @@ async fn reading_a_queue(queue: &str) -> Host {
     let mut host = Host::with(&events, "", &format!("[endpoints]\nsqs = '{}'", endpoint()));
     host.up().await;
     host
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deleted_queue_is_missing_until_created_again() {
-    let queue = format!("host-{}", random());
-    let sqs = client(&endpoint());
-    let url = format!("{}/000000000000/{queue}", endpoint());
-    let host = reading_a_queue(&queue).await;
-    host.eventually_well("queues").await;
-    sqs.delete_queue().queue_url(&url).send().await.unwrap();
-    let source = host.eventually_unwell("queues", "missing").await;
-    assert!(
-        source["health"]["reason"]
-            .as_str()
-            .unwrap()
-            .contains(&queue),
-        "{source}"
-    );
-    sqs.create_queue().queue_name(&queue).send().await.unwrap();
-    host.eventually_well("queues").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

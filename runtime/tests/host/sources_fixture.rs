@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -25,6 +27,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Host {
     pub(crate) folder: TempDir,
     pub(crate) control: SocketAddr,
+    /// Where the Invoke API is served.
+    invoke: SocketAddr,
     process: Option<KillOnDrop>,
 }
 
@@ -32,7 +36,7 @@ impl Host {
     /// The function `Worker` with these events, at 10 spaces, and these further resources, at 2.
     /// `settings`: more of usher.toml.
     pub(crate) fn with(events: &str, resources: &str, settings: &str) -> Self {
-        let control = free_address();
+        let folder = project("");
         let template = format!(
             "\
 Transform: AWS::Serverless-2016-10-31
@@ -42,26 +46,27 @@ Resources:
     Properties:
       Runtime: provided.al2023
       CodeUri: built
-      Environment: {{Variables: {{RECORD_TO: seen}}}}
+      Environment: {{Variables: {{RECORD_TO: '{}'}}}}
       Events:
 {events}
 {resources}
-"
+",
+            folder.path().join("seen").display()
         );
-        let folder = project("");
-        let template = template.replace(
-            "RECORD_TO: seen",
-            &format!("RECORD_TO: '{}'", folder.path().join("seen").display()),
-        );
-        std::fs::write(folder.path().join("template.yaml"), template).unwrap();
-        std::fs::write(
-            folder.path().join("usher.toml"),
-            format!("control = '{control}'\n{settings}\n"),
-        )
-        .unwrap();
+        Self::at(folder, &template, settings)
+    }
+
+    /// A host in this folder, which holds the echo function. `settings`: more of usher.toml.
+    pub(crate) fn at(folder: TempDir, template: &str, settings: &str) -> Self {
+        let control = free_address();
+        let path = folder.path();
+        std::fs::write(path.join("template.yaml"), template).unwrap();
+        let settings = format!("control = '{control}'\n{settings}\n");
+        std::fs::write(path.join("usher.toml"), settings).unwrap();
         Self {
             folder,
             control,
+            invoke: free_address(),
             process: None,
         }
     }
@@ -120,7 +125,7 @@ Resources:
     /// Starts the host and waits until it answers.
     pub(crate) async fn up(&mut self) {
         let log = std::fs::File::create(self.path().join("log")).unwrap();
-        let mut usher = self.command(&["up", "--listen", "127.0.0.1:0"]);
+        let mut usher = self.command(&["up", "--listen", &self.invoke.to_string()]);
         self.process = Some(KillOnDrop(
             usher
                 .stdout(log.try_clone().unwrap())
@@ -132,6 +137,35 @@ Resources:
             reqwest::get(self.url("/health")).await.ok().map(drop)
         })
         .await;
+    }
+
+    /// What the host has printed since its start.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path().join("log")).unwrap_or_default()
+    }
+
+    /// Ends the host at once, as SIGKILL does.
+    pub(crate) fn kill(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// Requests a drain.
+    pub(crate) fn terminate(&self) {
+        let process = self.process.as_ref().expect("it is up");
+        let pid = Pid::from_raw(process.0.id().cast_signed());
+        kill(pid, Signal::SIGTERM).unwrap();
+    }
+
+    /// How the host ended, once it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let process = self.process.as_mut().expect("it was up");
+        process.0.try_wait().unwrap()
+    }
+
+    /// Where a function of the host is invoked.
+    pub(crate) fn function(&self, name: &str) -> String {
+        let Self { invoke, .. } = self;
+        format!("http://{invoke}/2015-03-31/functions/{name}/invocations")
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -173,17 +207,26 @@ Resources:
     /// The first source of this kind in the status (`mappings`, `queues`, `events`), once it is in
     /// this state.
     pub(crate) async fn eventually(&self, kind: &str, state: &str) -> Value {
+        self.eventually_where(state, |status| status[kind][0].clone())
+            .await
+    }
+
+    /// The source that `find` returns of the status, once it is in this state.
+    pub(crate) async fn eventually_where(
+        &self,
+        state: &str,
+        find: impl Fn(&Value) -> Value,
+    ) -> Value {
         let deadline = std::time::Instant::now() + Duration::from_mins(2);
         loop {
-            let source = self.json("/_usher/status").await[kind][0].clone();
+            let source = find(&self.json("/_usher/status").await);
             if source["health"]["state"] == state {
                 return source;
             }
-            let log = || std::fs::read_to_string(self.path().join("log")).unwrap_or_default();
             assert!(
                 std::time::Instant::now() < deadline,
                 "never {state}: {source:#}\n{}",
-                log()
+                self.log()
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -13,7 +13,7 @@ use usher::up;
 
 use crate::kafka_fixture::{random, recording};
 use crate::sqs_fixture::{SqsFixture, arn, endpoint, queue};
-use crate::support::{self, add_function, application, claimed, executables, options, usher_up};
+use crate::support::{self, add_function, application, claimed, executables, options};
 
 /// A project whose function reads the queue of a fixture.
 pub(crate) fn project(fixture: &SqsFixture) -> TempDir {
@@ -31,31 +31,6 @@ pub(crate) fn project(fixture: &SqsFixture) -> TempDir {
         fixture.folder.path().join("seen").display(),
     );
     support::project(&template)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_host_loses_nothing() {
-    let fixture = SqsFixture::new().await;
-    let folder = project(&fixture);
-    let mut all: Vec<String> = (0..20).map(|n| format!("message {n}")).collect();
-    all[3] = format!("hang-once:{}", fixture.marker("three"));
-    fixture.send(&all).await;
-    let host = usher_up(folder.path(), &["--sqs-endpoint", &fixture.endpoint]);
-    eventually("a message is being worked on", async || {
-        Path::new(&fixture.marker("three")).exists().then_some(())
-    })
-    .await;
-    drop(host);
-    let host = usher_up(folder.path(), &["--sqs-endpoint", &fixture.endpoint]);
-    eventually("every message is done", async || {
-        let seen = fixture.seen();
-        all.iter()
-            .all(|body| seen.iter().any(|seen| seen.done && seen.body == *body))
-            .then_some(())
-    })
-    .await;
-    fixture.eventually_empty().await;
-    drop(host);
 }
 
 /// An SQS server of one test, which it may stop.

@@ -35,41 +35,6 @@ fn held(running: &kafka_fixture::Running) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_paused_source_reads_nothing_until_resumed() {
-    let mut application = Application::new();
-    application.up().await;
-    application.said(&["pause", "Echo.Jobs"]);
-    // a request that was out when it was paused still brings what comes within its wait
-    eventually("the last request for messages is over", async || {
-        application.send(&application.queue, "early").await;
-        let status = application.get("/_usher/status").await;
-        ["receives", "in_flight", "held"]
-            .iter()
-            .all(|what| status["queues"][0][what] == 0)
-            .then_some(())
-    })
-    .await;
-    let before = application.left().await;
-    application.send(&application.queue, "late").await;
-    eventually("the message waits in its queue", async || {
-        (application.left().await == before + 1).then_some(())
-    })
-    .await;
-    assert!(!application.seen().contains("late"));
-    application.said(&["resume", "Echo.Jobs"]);
-    eventually("the function sees it", async || {
-        application.seen().contains("late").then_some(())
-    })
-    .await;
-    let told = application.said(&["settings"]);
-    assert!(
-        told.contains("Echo.Jobs paused: false -> true")
-            && told.contains("Echo.Jobs paused: true -> false"),
-        "{told}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_of_usher_toml_apply_unless_invalid() {
     let mut application = Application::new();
     application.settings("[settings.Echo]\nconcurrency = 3");

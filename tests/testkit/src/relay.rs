@@ -1,10 +1,11 @@
-//! A TCP relay in front of a server: it can redirect new connections and silence existing ones.
+//! A TCP relay in front of a server: it can redirect new connections, and silence or close existing
+//! ones.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -14,6 +15,7 @@ pub struct Relay {
     address: SocketAddr,
     target: Arc<AtomicU16>,
     silenced: watch::Sender<()>,
+    disconnected: watch::Sender<()>,
 }
 
 impl Relay {
@@ -26,16 +28,26 @@ impl Relay {
         let silenced = watch::Sender::new(());
         let current = target.clone();
         let silence = silenced.clone();
+        let disconnected = watch::Sender::new(());
+        let disconnect = disconnected.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let port = current.load(Ordering::SeqCst);
-                tokio::spawn(forward(client, port, silence.subscribe()));
+                let forwarding = forward(client, port, silence.subscribe());
+                let mut disconnect = disconnect.subscribe();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = forwarding => {}
+                        _ = disconnect.changed() => {}
+                    }
+                });
             }
         });
         Self {
             address,
             target,
             silenced,
+            disconnected,
         }
     }
 
@@ -52,6 +64,11 @@ impl Relay {
     /// Existing connections stay open but forward nothing any more. New ones work.
     pub fn silence(&self) {
         self.silenced.send_replace(());
+    }
+
+    /// Closes existing connections. New ones work.
+    pub fn disconnect(&self) {
+        self.disconnected.send_replace(());
     }
 }
 
@@ -77,6 +94,19 @@ pub async fn refusing_redis(error: &'static str) -> u16 {
     port
 }
 
+/// Starts a server that answers every HTTP request with this status and this JSON document. Returns
+/// its port.
+pub async fn refusing_http(status: u16, document: &'static str) -> u16 {
+    let listener = listener().await;
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(refuse_requests(client, status, document));
+        }
+    });
+    port
+}
+
 async fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port")
 }
@@ -89,6 +119,33 @@ async fn refuse(client: TcpStream, error: &str) -> std::io::Result<()> {
         if line.first() == Some(&b'*') {
             writer.write_all(format!("-{error}\r\n").as_bytes()).await?;
         }
+    }
+    Ok(())
+}
+
+/// One answer per request: a head that ends with an empty line, and a body of its length.
+async fn refuse_requests(client: TcpStream, status: u16, document: &str) -> std::io::Result<()> {
+    let (reader, mut writer) = client.into_split();
+    let mut reader = BufReader::new(reader);
+    let mut line = String::new();
+    let mut body = 0;
+    while reader.read_line(&mut line).await? > 0 {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            body = value.trim().parse().unwrap_or_default();
+        }
+        if line.trim_end().is_empty() {
+            reader.read_exact(&mut vec![0; body]).await?;
+            let length = document.len();
+            let head = format!(
+                "HTTP/1.1 {status} Refused\r\ncontent-type: application/x-amz-json-1.0\r\n\
+                 content-length: {length}\r\n\r\n"
+            );
+            writer.write_all((head + document).as_bytes()).await?;
+            body = 0;
+        }
+        line.clear();
     }
     Ok(())
 }
