@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::batch::EntryBatch;
-use super::machine::RedisStreamMachine;
+use super::machine::{Mode, RedisStreamMachine};
 use super::table::EntryState;
 use super::{EntryKey, ParkReason, RedisStreamAction, RedisStreamBatchResult};
 use crate::{InvocationId, Millis};
@@ -105,7 +105,7 @@ impl RedisStreamMachine {
         let mut kept = Vec::new();
         for key in keys {
             match self.table.get_mut(key) {
-                Some(entry) if entry.state != EntryState::Lost && !self.draining => {
+                Some(entry) if entry.state != EntryState::Lost && self.mode != Mode::Drains => {
                     entry.state = state;
                     kept.push(key);
                 }
@@ -184,7 +184,7 @@ impl RedisStreamMachine {
 
     /// Drops everything that has not begun: the group keeps it.
     pub(super) fn drain(&mut self) {
-        self.draining = true;
+        self.mode = Mode::Drains;
         self.open = EntryBatch::default();
         self.closed.clear();
         self.retries.clear();

@@ -11,6 +11,26 @@ use super::{
 };
 use crate::{InvocationId, Millis, backoff, millis};
 
+/// Whether other consumers, or a read of this one, could take over what this consumer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HoldState {
+    /// Its idle time was restarted in time.
+    Held,
+    /// A request to hold it is open.
+    Open,
+    /// A request failed: its idle time may be over. A read would take it over from this consumer
+    /// itself, and count a delivery.
+    Unsure,
+}
+
+/// Whether the mapping reads and starts invocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Runs,
+    Paused,
+    Drains,
+}
+
 /// The state of one mapping.
 #[derive(Debug)]
 pub struct RedisStreamMachine {
@@ -33,20 +53,16 @@ pub struct RedisStreamMachine {
     pub(super) start_at: Millis,
     /// Consecutive batches that were not invoked.
     pub(super) refusals: u32,
-    /// When all entries are held again, and whether that request is open.
+    /// When all entries are held again.
     hold_at: Millis,
-    holding: bool,
+    hold: HoldState,
     /// Consecutive failed requests to hold entries.
     hold_failures: u32,
-    /// A request failed since all entries were held: their idle time may be over. A read would take
-    /// them over from this consumer itself, and count a delivery.
-    unsure: bool,
     /// Entries whose acknowledgement or parking failed, and when it is repeated.
     pub(super) unsettled: BTreeSet<EntryKey>,
     pub(super) settle_at: Millis,
     settle_failures: u32,
-    paused: bool,
-    pub(super) draining: bool,
+    pub(super) mode: Mode,
     /// Actions of the current step.
     pub(super) actions: Vec<RedisStreamAction>,
 }
@@ -68,14 +84,12 @@ impl RedisStreamMachine {
             start_at: Millis::MIN,
             refusals: 0,
             hold_at: Millis::MAX,
-            holding: false,
+            hold: HoldState::Held,
             hold_failures: 0,
-            unsure: false,
             unsettled: BTreeSet::new(),
             settle_at: Millis::MIN,
             settle_failures: 0,
-            paused: false,
-            draining: false,
+            mode: Mode::Runs,
             actions: Vec::new(),
         }
     }
@@ -88,18 +102,18 @@ impl RedisStreamMachine {
                 self.reading = false;
                 self.read_failures = self.read_failures.saturating_add(1);
                 self.read_at = self.pause(now, self.read_failures);
-                self.unsure = true;
+                if self.hold == HoldState::Held {
+                    self.hold = HoldState::Unsure;
+                }
                 self.hold_at = self.hold_at.min(self.read_at);
             }
             RedisStreamInput::Held(lost) => {
-                self.holding = false;
-                self.unsure = false;
+                self.hold = HoldState::Held;
                 self.hold_failures = 0;
                 self.lost(&lost);
             }
             RedisStreamInput::HoldFailed => {
-                self.holding = false;
-                self.unsure = true;
+                self.hold = HoldState::Unsure;
                 self.hold_failures = self.hold_failures.saturating_add(1);
                 self.hold_at = self.pause(now, self.hold_failures);
             }
@@ -125,7 +139,13 @@ impl RedisStreamMachine {
             RedisStreamInput::Finished(id, result) => self.finished(now, id, result),
             RedisStreamInput::Tuned(tuned) => {
                 self.settings.tune(&tuned);
-                self.paused = tuned.paused;
+                if self.mode != Mode::Drains {
+                    self.mode = if tuned.paused {
+                        Mode::Paused
+                    } else {
+                        Mode::Runs
+                    };
+                }
             }
             RedisStreamInput::Drain => self.drain(),
             RedisStreamInput::Tick => {}
@@ -141,7 +161,7 @@ impl RedisStreamMachine {
 
     /// When the next [`RedisStreamInput::Tick`] is due. `None`: nothing is due.
     pub fn wake(&self) -> Option<Millis> {
-        let gathers = !self.open.keys.is_empty() && !self.draining;
+        let gathers = !self.open.keys.is_empty() && self.mode != Mode::Drains;
         let starts = !self.closed.is_empty() && self.may_start();
         let reads = self.may_read() && self.room() > 0;
         let retry = self.retries.iter().map(|(due, _)| *due).min();
@@ -151,7 +171,7 @@ impl RedisStreamMachine {
             reads.then_some(self.read_at),
             retry,
             (!self.unsettled.is_empty()).then_some(self.settle_at),
-            (self.holds_entries() && !self.holding).then_some(self.hold_at),
+            (self.holds_entries() && self.hold != HoldState::Open).then_some(self.hold_at),
         ];
         due.into_iter()
             .flatten()
@@ -177,11 +197,13 @@ impl RedisStreamMachine {
         self.read_failures = 0;
         if !entries.is_empty() && self.table.is_empty() {
             self.hold_at = now.saturating_add(millis(self.settings.hold_interval));
-            self.unsure = false;
+            if self.hold == HoldState::Unsure {
+                self.hold = HoldState::Held;
+            }
         }
         let mut settled = Vec::new();
         for entry in entries {
-            if self.draining {
+            if self.mode == Mode::Drains {
                 continue;
             }
             if let Some(held) = self.table.get_mut(entry.key) {
@@ -273,11 +295,11 @@ impl RedisStreamMachine {
     }
 
     fn hold_all(&mut self, now: Millis) {
-        if !self.holding && self.holds_entries() && now >= self.hold_at {
+        if self.hold != HoldState::Open && self.holds_entries() && now >= self.hold_at {
             let held = self.table.iter();
             let held = held.filter(|(_, entry)| entry.state != EntryState::Lost);
             let counts = held.map(|(key, entry)| (key, entry.attempt)).collect();
-            self.holding = true;
+            self.hold = HoldState::Open;
             self.hold_at = now.saturating_add(millis(self.settings.hold_interval));
             self.actions.push(RedisStreamAction::Hold(counts));
         }
@@ -299,12 +321,12 @@ impl RedisStreamMachine {
     }
 
     fn may_start(&self) -> bool {
-        !self.paused && !self.draining && self.in_flight.len() < self.settings.concurrency
+        self.mode == Mode::Runs && self.in_flight.len() < self.settings.concurrency
     }
 
     fn may_read(&self) -> bool {
-        let sure = !self.holding && !self.unsure;
-        !self.reading && !self.paused && !self.draining && (sure || !self.holds_entries())
+        let sure = self.hold == HoldState::Held || !self.holds_entries();
+        !self.reading && self.mode == Mode::Runs && sure
     }
 
     /// Whether any entry must be kept from other consumers.
