@@ -5,6 +5,7 @@ pub mod filter;
 pub mod health;
 pub mod kafka;
 pub mod queue;
+pub mod redis_stream;
 mod response;
 mod settings;
 pub mod stream;

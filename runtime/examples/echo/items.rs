@@ -1,8 +1,8 @@
 //! Numbered items of any source, for the suite that every source passes: files in the folder
 //! `ITEMS` select what happens to an item, and the file `log` in it says what did.
 //!
-//! An item is the value of a Kafka record, the body of a message, or the field `item` of another
-//! event. It reads `SOURCE-UNIT.NUMBER`: order is kept within a unit, if the source keeps any.
+//! An item is the value of a Kafka record, the body of a message, or the field `item` of an
+//! entry or of another event. It reads `SOURCE-UNIT.NUMBER`: order is kept within a unit, if the source keeps any.
 //!
 //! | file | effect |
 //! |---|---|
@@ -76,8 +76,11 @@ fn items(event: &Value) -> Result<Vec<(Option<Value>, String)>, Error> {
     }
     if let Some(messages) = event["Records"].as_array() {
         let item = |message: &Value| {
-            let body = text_or(&message["body"], "").to_owned();
-            (Some(message["messageId"].clone()), body)
+            let body = text_or(&message["body"], "");
+            // an entry of a Redis stream has the item in a field
+            let entry: Value = serde_json::from_str(body).unwrap_or_default();
+            let item = text_or(&entry["fields"]["item"], body).to_owned();
+            (Some(message["messageId"].clone()), item)
         };
         return Ok(messages.iter().map(item).collect());
     }

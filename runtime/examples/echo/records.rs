@@ -6,9 +6,11 @@
 //! | `always-fail...` (Kafka) | the invocation fails |
 //! | `always-partial...` | the record is reported as failed |
 //! | `fail-with:M` | the invocation fails with the message M |
-//! | `wait-for:F` (Kafka) | waits until the file F exists |
+//! | `wait-for:F` | waits until the file F exists |
 //! | `busy:F` (SQS) | waits for a second message, then records how many were in progress |
 //! | `dump` | records the JSON of the record in place of its value |
+//!
+//! In an entry of a Redis stream, the field `body` takes the place of the message's body.
 //!
 //! Each processed Kafka record appends `topic-partition offset value` to `RECORD_TO`, each SQS
 //! message `id receives batch-size done|failed body`.
@@ -37,12 +39,7 @@ pub(crate) async fn kafka(event: &Value) -> Result<Value, Error> {
             if let Some(message) = value.strip_prefix("fail-with:") {
                 return Err(message.into());
             }
-            while value
-                .strip_prefix("wait-for:")
-                .is_some_and(|file| !Path::new(file).exists())
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            wait_for(&value).await;
             if value.starts_with("always-partial") || misbehaves(&value).await? {
                 let item = json!({ "partition": partition, "offset": offset });
                 failures.push(json!({ "itemIdentifier": item }));
@@ -64,6 +61,9 @@ pub(crate) async fn sqs(messages: &[Value]) -> Result<Value, Error> {
     for message in messages {
         let id = text_or(&message["messageId"], "");
         let body = text_or(&message["body"], "");
+        let entry: Value = serde_json::from_str(body).unwrap_or_default();
+        let body = text_or(&entry["fields"]["body"], body);
+        wait_for(body).await;
         let receives = text_or(&message["attributes"]["ApproximateReceiveCount"], "");
         if let Some(message) = body.strip_prefix("fail-with:") {
             return Err(message.into());
@@ -81,6 +81,16 @@ pub(crate) async fn sqs(messages: &[Value]) -> Result<Value, Error> {
         record(&format!("{id} {receives} {} {end} {line}", messages.len()))?;
     }
     Ok(json!({ "batchItemFailures": failures }))
+}
+
+/// Waits for the file that the value names, if it does.
+async fn wait_for(value: &str) {
+    while value
+        .strip_prefix("wait-for:")
+        .is_some_and(|file| !Path::new(file).exists())
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// True: the record is reported as failed. `crash` and `hang` do not return.

@@ -13,6 +13,7 @@ mod kind;
 pub mod mapping;
 mod planned;
 mod position;
+pub mod redis_streams;
 mod registry;
 pub mod schedule;
 mod source;
@@ -38,4 +39,5 @@ pub static KINDS: &[&dyn SourceKind] = &[
     &sqs::SqsSourceKind,
     &asynchronous::AsyncSourceKind,
     &schedule::ScheduleSourceKind,
+    &redis_streams::RedisStreamSourceKind,
 ];

@@ -53,6 +53,8 @@ mod page_truth;
 mod pages;
 mod parked;
 mod raw_kafka;
+mod redis_streams;
+mod redis_streams_fixture;
 mod schedule;
 mod semantics;
 mod semantics_queue;

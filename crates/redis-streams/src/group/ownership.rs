@@ -19,6 +19,12 @@ pub struct GroupState {
     pub lag: Option<u64>,
     /// Age of the oldest pending entry.
     pub oldest_pending: Option<Duration>,
+    /// The last entry that was delivered.
+    pub last_delivered: EntryId,
+    /// Entries after [`Self::last_delivered`] that were removed from the stream, by trimming or
+    /// deletion, before the group received them. 0 if Redis cannot compute it: before the first
+    /// delivery of a group, or while earlier entries remain.
+    pub removed: u64,
 }
 
 impl GroupReader {
@@ -53,15 +59,45 @@ impl GroupReader {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let call = self.call(&scripts::GROUP_HOLD).arg(ids);
+        let mut call = self.call(&scripts::GROUP_HOLD);
+        for id in ids {
+            call.push(*id);
+            call.push("");
+        }
         self.flags(call, ids.len()).await
+    }
+
+    /// As [`Self::hold`], and stores the count of deliveries of each: the consumer attempts an
+    /// entry several times.
+    pub async fn hold_counted(&self, entries: &[(EntryId, u32)]) -> Result<Vec<bool>, LinkError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut call = self.call(&scripts::GROUP_HOLD);
+        for (id, deliveries) in entries {
+            call.push(*id);
+            call.push(*deliveries);
+        }
+        self.flags(call, entries.len()).await
     }
 
     /// Leaves the group and returns held entries: other consumers may take them over immediately,
     /// and this delivery does not count. Returns their number.
     pub async fn leave(&self) -> Result<u64, LinkError> {
+        self.give_back(true).await
+    }
+
+    /// Returns what an earlier run of a consumer of this name held, for instance one that was
+    /// killed: any consumer may take it over immediately. Its delivery counts, since the entry may
+    /// have ended that run. Returns the number of entries. Call it before the first read.
+    pub async fn return_earlier(&self) -> Result<u64, LinkError> {
+        self.give_back(false).await
+    }
+
+    async fn give_back(&self, undo_delivery: bool) -> Result<u64, LinkError> {
         let idle_ms = self.settings.idle.as_millis() as u64;
         let call = self.call(&scripts::GROUP_LEAVE).arg(idle_ms);
+        let call = call.arg(u8::from(undo_delivery));
         self.link.run(call).await?.parse()
     }
 
@@ -72,6 +108,8 @@ impl GroupReader {
             pending: reply.parse()?,
             lag: reply.parse_optional()?,
             oldest_pending: reply.parse_optional()?.map(Duration::from_millis),
+            last_delivered: reply.parse()?,
+            removed: reply.parse()?,
         })
     }
 

@@ -104,19 +104,28 @@ impl GroupReader {
     /// One attempt: first entries of dead consumers, if a take-over is due; else new entries,
     /// waiting at most `block`. May be empty.
     pub async fn read(&mut self, block: Duration) -> Result<Vec<Delivery>, LinkError> {
+        self.read_up_to(self.settings.batch, block).await
+    }
+
+    /// As [`Self::read`], with at most `max` entries in place of [`GroupSettings::batch`].
+    pub async fn read_up_to(
+        &mut self,
+        max: usize,
+        block: Duration,
+    ) -> Result<Vec<Delivery>, LinkError> {
         if !self.created {
             self.create().await?;
         }
         if Instant::now() >= self.take_over_at {
-            let entries = self.take_over().await?;
+            let entries = self.take_over_up_to(max).await?;
             if !entries.is_empty() {
                 return Ok(entries);
             }
         }
         let read = if self.settings.ordered {
-            self.read_in_order(block).await?
+            self.read_in_order(max, block).await?
         } else {
-            self.read_new(block).await?
+            self.read_new(max, block).await?
         };
         match read {
             Read::Entries(entries) => return Ok(entries),
@@ -149,10 +158,10 @@ impl GroupReader {
         Ok(())
     }
 
-    async fn read_new(&mut self, block: Duration) -> Result<Read, LinkError> {
+    async fn read_new(&mut self, max: usize, block: Duration) -> Result<Read, LinkError> {
         let options = StreamReadOptions::default()
             .group(&self.group, &self.consumer)
-            .count(self.settings.batch)
+            .count(max)
             .block(block_ms(block));
         let command = Cmd::xread_options(&[&self.key], &[">"], &options);
         let (value, _) = self.blocking.run(command, block, None).await?;
@@ -171,8 +180,8 @@ impl GroupReader {
         Ok(Read::Entries(stream.nested()?.rest(entry)?))
     }
 
-    async fn read_in_order(&mut self, block: Duration) -> Result<Read, LinkError> {
-        let call = self.call(&scripts::GROUP_NEXT).arg(self.settings.batch);
+    async fn read_in_order(&mut self, max: usize, block: Duration) -> Result<Read, LinkError> {
+        let call = self.call(&scripts::GROUP_NEXT).arg(max);
         let mut reply = self.link.run(call.clone()).await?;
         let mut answer = reply.next_word()?;
         if answer.as_deref() == Some("NONE") {

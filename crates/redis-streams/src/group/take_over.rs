@@ -11,8 +11,11 @@ impl GroupReader {
     /// Takes over what other consumers have held for the idle time. [`Self::read`] calls it several
     /// times within the idle time.
     pub async fn take_over(&mut self) -> Result<Vec<Delivery>, LinkError> {
+        self.take_over_up_to(self.settings.batch).await
+    }
+
+    pub(super) async fn take_over_up_to(&mut self, max: usize) -> Result<Vec<Delivery>, LinkError> {
         let GroupSettings {
-            batch,
             idle,
             max_deliveries,
             forget,
@@ -21,7 +24,7 @@ impl GroupReader {
         let call = self
             .call(&scripts::GROUP_TAKE_OVER)
             .arg(idle.as_millis() as u64)
-            .arg(*batch)
+            .arg(max)
             .arg(*max_deliveries)
             .arg(self.take_over_from)
             .arg(forget.as_millis() as u64);

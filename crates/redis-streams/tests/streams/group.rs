@@ -277,3 +277,59 @@ async fn the_state_reports_pending_and_lag() {
         (0, Some(3), None)
     );
 }
+
+#[tokio::test]
+async fn a_stored_count_of_deliveries_survives_a_take_over() {
+    let environment = TestEnvironment::open();
+    environment.publish(0..2).await;
+    let mut first = environment.consumer_with(
+        "first",
+        GroupSettings {
+            max_deliveries: 9,
+            ..settings()
+        },
+    );
+    let entries = ids(&await_entries(&mut first).await);
+    let counts = [(entries[0], 4), (entries[1], 1)];
+    assert_eq!(first.hold_counted(&counts).await, Ok(vec![true, true]));
+    assert_eq!(first.hold(&entries).await, Ok(vec![true, true]));
+    let mut second = environment.consumer_with(
+        "second",
+        GroupSettings {
+            max_deliveries: 9,
+            ..settings()
+        },
+    );
+    let taken = await_entries(&mut second).await;
+    let counts: Vec<u32> = taken.iter().map(|taken| taken.deliveries).collect();
+    assert_eq!(counts, [5, 2]);
+    let lost = first.hold_counted(&[(entries[0], 1)]).await;
+    assert_eq!(lost, Ok(vec![false]), "another consumer has it");
+}
+
+#[tokio::test]
+async fn entries_removed_before_their_delivery_are_counted() {
+    let environment = TestEnvironment::open();
+    let mut reader = environment.consumer("one");
+    assert_eq!(read(&mut reader).await, []);
+    let all = environment.publish(0..10).await;
+    let first = reader.read_up_to(2, Duration::from_millis(50)).await;
+    let first = ids(&first.expect("Redis runs"));
+    reader.ack(&first).await.expect("Redis runs");
+    let removed = async || {
+        let state = reader.state().await.expect("Redis runs");
+        (state.last_delivered, state.removed)
+    };
+    assert_eq!(removed().await, (all[1], 0));
+    let key = environment.key();
+    let _: u64 = environment.query(&["XTRIM", &key, "MAXLEN", "9"]).await;
+    assert_eq!(removed().await, (all[1], 0), "that one was processed");
+    let _: u64 = environment.query(&["XTRIM", &key, "MAXLEN", "5"]).await;
+    assert_eq!(removed().await, (all[1], 3));
+    let _: u64 = environment.query(&["XTRIM", &key, "MAXLEN", "0"]).await;
+    assert_eq!(removed().await, (all[1], 8));
+    environment.publish(10..11).await;
+    assert_eq!(numbers(&await_entries(&mut reader).await), [10]);
+    let state = reader.state().await.expect("Redis runs");
+    assert_eq!(state.removed, 0, "they lie before the last delivery");
+}

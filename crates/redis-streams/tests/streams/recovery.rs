@@ -137,3 +137,26 @@ async fn reading_continues_after_an_outage() {
     environment.publish(1..2).await;
     assert_eq!(reading.await.expect("no panic"), (vec![1], 0));
 }
+
+#[tokio::test]
+async fn a_restarted_consumer_continues_at_once() {
+    let environment = TestEnvironment::open();
+    environment.publish(0..3).await;
+    let slow = || GroupSettings {
+        idle: Duration::from_secs(600),
+        ..settings()
+    };
+    let mut killed = environment.consumer_with("one", slow());
+    let entries = await_entries(&mut killed).await;
+    killed.ack(&ids(&entries[..1])).await.expect("Redis runs");
+    drop(killed);
+    let mut restarted = environment.consumer_with("one", slow());
+    assert_eq!(restarted.return_earlier().await, Ok(2));
+    let again = restarted.read_up_to(1, Duration::from_millis(50)).await;
+    let again = again.expect("Redis runs");
+    assert_eq!(numbers(&again), [1], "no more than requested");
+    assert_eq!(again[0].deliveries, 2, "the delivery before counts");
+    assert_eq!(numbers(&await_entries(&mut restarted).await), [2]);
+    let nothing = environment.consumer_with("other", slow());
+    assert_eq!(nothing.return_earlier().await, Ok(0));
+}

@@ -6,7 +6,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `kafka`, `sqs`, `asynchronous`, `schedule` | the sources |
+//! | `kafka`, `sqs`, `asynchronous`, `schedule`, `redis_streams` | the sources |
 //! | `case` | a host with a source, and its function |
 //! | `items` | what happens to the items at the function, and what did |
 //! | `handling` | promises about items: none is lost, order, failures, drain |
@@ -24,6 +24,7 @@ mod items;
 mod kafka;
 mod operating;
 mod page;
+mod redis_streams;
 mod schedule;
 mod sqs;
 
@@ -53,6 +54,10 @@ macro_rules! for_each_source {
             },
             {
                 type $source = $crate::source_suite::schedule::Schedule;
+                $value
+            },
+            {
+                type $source = $crate::source_suite::redis_streams::RedisStream;
                 $value
             },
         ]
