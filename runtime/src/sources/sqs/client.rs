@@ -265,19 +265,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     if let Some(code) = error.code() {
-        // the code differs by protocol
-        if code.ends_with("QueueDoesNotExist") || code.ends_with("NonExistentQueue") {
-            return SqsError::NoQueue;
-        }
-        let message = error.message().unwrap_or("no reason given");
-        let why = format!("{code}: {message}");
-        return if refuses_the_message(code, message) {
-            SqsError::Refused(why)
-        } else if DENIED.iter().any(|denied| code.contains(denied)) {
-            SqsError::Denied(why)
-        } else {
-            SqsError::Other(why)
-        };
+        return answered(code, error.message().unwrap_or("no reason given"));
     }
     if error
         .raw_response()
@@ -292,36 +280,42 @@ where
     SqsError::Other(cause.to_string())
 }
 
+/// Classifies an error of the service.
+fn answered(code: &str, message: &str) -> SqsError {
+    // the code differs by protocol
+    if code.ends_with("QueueDoesNotExist") || code.ends_with("NonExistentQueue") {
+        return SqsError::NoQueue;
+    }
+    let why = format!("{code}: {message}");
+    if refuses_the_message(code, message) {
+        SqsError::Refused(why)
+    } else if DENIED.iter().any(|denied| code.contains(denied)) {
+        SqsError::Denied(why)
+    } else {
+        SqsError::Other(why)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use aws_sdk_sqs::config::http::HttpResponse;
-    use aws_sdk_sqs::error::ErrorMetadata;
-    use aws_sdk_sqs::operation::receive_message::ReceiveMessageError;
-    use aws_sdk_sqs::primitives::SdkBody;
-
     use super::*;
 
     #[test]
     fn a_refused_caller_differs_from_a_failed_call() {
-        let error = |code: &str| {
-            let answer = ErrorMetadata::builder().code(code).message("no").build();
-            let error = ReceiveMessageError::generic(answer);
-            let response = HttpResponse::new(400.try_into().unwrap(), SdkBody::empty());
-            convert(&SdkError::service_error(error, response))
-        };
         for code in [
             "AccessDeniedException",
             "com.amazonaws.sqs#KmsAccessDenied",
             "UnrecognizedClientException",
         ] {
-            assert_eq!(error(code), SqsError::Denied(format!("{code}: no")));
+            assert_eq!(
+                answered(code, "no"),
+                SqsError::Denied(format!("{code}: no"))
+            );
         }
         for code in ["ThrottlingException", "InternalFailure"] {
-            assert_eq!(error(code), SqsError::Other(format!("{code}: no")));
+            assert_eq!(answered(code, "no"), SqsError::Other(format!("{code}: no")));
         }
-        assert_eq!(
-            error("AWS.SimpleQueueService.NonExistentQueue"),
-            SqsError::NoQueue
-        );
+        let missing = "AWS.SimpleQueueService.NonExistentQueue";
+        assert_eq!(answered(missing, "no"), SqsError::NoQueue);
     }
 }

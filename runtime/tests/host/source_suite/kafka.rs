@@ -154,7 +154,8 @@ impl SourceUnderTest for Topic {
     }
 
     async fn send(&self, _host: &Host, items: &[String]) {
-        for partition in 0..self.planned.lock().unwrap().len() {
+        let partitions = self.planned.lock().unwrap().len();
+        for partition in 0..partitions {
             let unit = format!("{}-{partition}.", self.name);
             let of = items.iter().filter(|item| item.starts_with(&unit));
             let values: Vec<String> = of.cloned().collect();

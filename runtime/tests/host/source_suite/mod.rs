@@ -326,13 +326,12 @@ pub(crate) fn keep(promise: Promise, runs: Vec<Run>) {
     let mut checks = Vec::new();
     for run in runs {
         let source = run.source;
-        match run.exempt {
-            Some(reason) => println!("{promise:?}: {source} is exempt: {reason}"),
-            None => {
-                let thread = std::thread::Builder::new().name(source.to_owned());
-                checks.push((source, thread.spawn(run.check).unwrap()));
-            }
+        if let Some(reason) = run.exempt {
+            println!("{promise:?}: {source} is exempt: {reason}");
+            continue;
         }
+        let thread = std::thread::Builder::new().name(source.to_owned());
+        checks.push((source, thread.spawn(run.check).unwrap()));
     }
     let broken: Vec<&str> = checks
         .into_iter()

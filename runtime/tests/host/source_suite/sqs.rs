@@ -28,7 +28,8 @@ pub(crate) type FifoQueue = Queue<true>;
 pub(crate) struct Queue<const FIFO: bool> {
     setup: Setup,
     name: String,
-    queue: String,
+    /// The name of the queue, with its suffix.
+    full_name: String,
     /// In front of the server, if the test has an outage of the server.
     relay: Option<Relay>,
     /// Items that are planned, by group.
@@ -73,7 +74,7 @@ impl<const FIFO: bool> Queue<FIFO> {
     }
 
     fn url(&self) -> String {
-        format!("{}/000000000000/{}", endpoint(), self.queue)
+        format!("{}/000000000000/{}", endpoint(), self.full_name)
     }
 
     fn endpoint(&self) -> String {
@@ -104,7 +105,7 @@ impl<const FIFO: bool> Queue<FIFO> {
         }
         let hidden = self.setup.timeout + 1;
         attributes.insert(QueueAttributeName::VisibilityTimeout, hidden.to_string());
-        create(&self.queue, attributes).await;
+        create(&self.full_name, attributes).await;
     }
 }
 
@@ -134,7 +135,7 @@ impl<const FIFO: bool> SourceUnderTest for Queue<FIFO> {
         };
         let queue = Self {
             setup,
-            queue: format!("{name}{}", Self::suffix()),
+            full_name: format!("{name}{}", Self::suffix()),
             name,
             relay,
             planned: Mutex::default(),
@@ -157,7 +158,7 @@ impl<const FIFO: bool> SourceUnderTest for Queue<FIFO> {
             BatchSize: {}
             FunctionResponseTypes: [ReportBatchItemFailures]
 ",
-            arn(&self.queue),
+            arn(&self.full_name),
             self.setup.batch
         );
         Declaration {
@@ -219,7 +220,7 @@ impl<const FIFO: bool> SourceUnderTest for Queue<FIFO> {
     }
 
     async fn is_empty(&self) -> bool {
-        count(&self.queue).await == 0
+        count(&self.full_name).await == 0
     }
 
     async fn dead_letters(&self) -> u64 {
@@ -227,7 +228,7 @@ impl<const FIFO: bool> SourceUnderTest for Queue<FIFO> {
     }
 
     fn state_in(&self, outage: Outage) -> (&'static str, [String; 2]) {
-        let queue = self.queue.clone();
+        let queue = self.full_name.clone();
         match outage {
             Outage::Absent | Outage::Deleted => ("missing", [queue, "Create".into()]),
             Outage::Unreadable => ("stuck", [queue, "sqs:ReceiveMessage".into()]),
