@@ -81,8 +81,7 @@ impl EventSource for RedisStreamSource {
 
     fn run(&self, stopping: watch::Receiver<bool>) -> BoxFuture<'static, Result<(), SourceError>> {
         let driver = RedisStreamDriver::new(self.runs.clone(), stopping);
-        let run = driver.run(self.settings.of_run());
-        async move { run.await.map_err(SourceError::ended) }.boxed()
+        driver.run(self.settings.of_run()).boxed()
     }
 
     fn drain(&self) -> DrainStage {

@@ -25,6 +25,7 @@ use super::source::RedisStreamRuns;
 use crate::clock::Clock;
 use crate::invocation::{Rejected, Response, error_text};
 use crate::observation::Repeats;
+use crate::sources::error::SourceError;
 use crate::sources::tuned::TunedSettings;
 use crate::supervision::panic_text;
 use crate::waiting::{turned, until};
@@ -127,7 +128,7 @@ impl RedisStreamDriver {
     ///
     /// # Errors
     /// A task panicked.
-    pub(super) async fn run(mut self, mut tuned: TunedSettings) -> Result<(), String> {
+    pub(super) async fn run(mut self, mut tuned: TunedSettings) -> Result<(), SourceError> {
         let mut stopping = self.stopping.clone();
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut state_due = Some(tokio::time::Instant::now() + STATE_INTERVAL);
@@ -142,7 +143,7 @@ impl RedisStreamDriver {
                     }
                     Ok(ended) => self.ended(ended),
                     // the entries stay pending, and the next run continues with them
-                    Err(error) => return Err(panic_text(error)),
+                    Err(error) => return Err(SourceError::ended(panic_text(error))),
                 },
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
