@@ -76,7 +76,7 @@ mod tests {
         let (size, problems) =
             source.read("batch-size", |table| table.number("batch-size", 1..=10));
         assert_eq!((size, problems), (Some(7), vec![]));
-        let (_, problems) = source.read("batch-sizes", |_| ());
+        let ((), problems) = source.read("batch-sizes", |_| ());
         assert_eq!((problems.len(), problems[0].line), (1, 4));
         assert!(
             problems[0].message.contains("Did you mean batch-sizes?"),
