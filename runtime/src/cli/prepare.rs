@@ -36,9 +36,14 @@ pub(super) fn check(template: &Path, arguments: &Arguments) -> (Project, Applica
         let checked = template::check(template, &project);
         application = checked.0;
         found.extend(checked.1.iter().map(ToString::to_string));
-        // Settings of functions that are not run have no effect.
+        // Settings of functions that are not run, and of their sources, have no effect.
         project.setting_changes.retain(|change| {
-            let function = change.target.split('.').next().unwrap_or_default();
+            let target = change.target.as_str();
+            let declared = project.sources.iter().find(|source| source.id == target);
+            let function = match declared {
+                Some(source) => source.function.as_str(),
+                None => target.split('.').next().unwrap_or_default(),
+            };
             !application.skipped.contains_key(function)
         });
     }
@@ -96,4 +101,34 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
         .enable_all()
         .build();
     runtime.map_err(|error| CommandError::failure(format!("cannot start threads: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use sam_template::project::SETTINGS;
+
+    use super::*;
+
+    const TEMPLATE: &str = "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Off:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: worker, Handler: app.run, Runtime: python3.13}
+";
+
+    #[test]
+    fn settings_of_what_does_not_run_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let template = folder.path().join("template.yaml");
+        std::fs::write(&template, TEMPLATE).unwrap();
+        let settings = "[sources.changes]\ntype = 'RedisStream'\nfunction = 'Off'\n\
+                        [settings.changes]\npaused = true\n[settings.Off]\nconcurrency = 2\n\
+                        [settings.other]\npaused = true\n";
+        std::fs::write(folder.path().join(SETTINGS), settings).unwrap();
+        let (project, application, _) = check(&template, &Arguments::default());
+        assert!(application.skipped.contains_key("Off"));
+        let left = project.setting_changes.iter();
+        let left: Vec<&str> = left.map(|change| change.target.as_str()).collect();
+        assert_eq!(left, ["other"]);
+    }
 }

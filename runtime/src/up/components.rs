@@ -55,6 +55,8 @@ impl HostComponent {
 #[derive(Debug)]
 pub(super) struct RunningComponents {
     stop: watch::Sender<bool>,
+    /// Stays false: a component that observes the drain is restarted in it as well.
+    _observe: watch::Sender<bool>,
     sets: BTreeMap<DrainStage, ComponentSet>,
 }
 
@@ -62,6 +64,7 @@ impl RunningComponents {
     /// Starts components in the order of their stages.
     pub(super) fn start(mut components: Vec<HostComponent>, registry: &ComponentRegistry) -> Self {
         let (stop, stopping) = watch::channel(false);
+        let (observe, observing) = watch::channel(false);
         let mut sets: BTreeMap<DrainStage, ComponentSet> = BTreeMap::new();
         DrainStage::sort(&mut components, |component| component.drain);
         for HostComponent {
@@ -71,14 +74,21 @@ impl RunningComponents {
         } in components
         {
             let part = registry.component(name.as_str());
-            let stopping = stopping.clone();
+            let stopping = match drain {
+                DrainStage::AfterFunctions => observing.clone(),
+                DrainStage::BeforeFunctions | DrainStage::WithFunctions => stopping.clone(),
+            };
             let run = supervise(part, stopping.clone(), move || start(stopping.clone()));
             sets.entry(drain).or_default().spawn(name, run);
         }
-        Self { stop, sets }
+        Self {
+            stop,
+            _observe: observe,
+            sets,
+        }
     }
 
-    /// The drain begins: every component stops to accept work.
+    /// The drain begins: every component but those that observe it stops to accept work.
     pub(super) fn stop(&self) {
         self.stop.send_replace(true);
     }

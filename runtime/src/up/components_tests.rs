@@ -1,5 +1,7 @@
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::mpsc;
+
 use super::*;
 use crate::lock::lock;
 use crate::waiting::turned;
@@ -43,4 +45,23 @@ async fn stages_drain_one_after_another() {
     assert!(lock(&events).contains(&"topic drains".to_owned()));
     running.drained(DrainStage::WithFunctions).await;
     assert!(lock(&events).contains(&"stored events drains".to_owned()));
+}
+
+#[tokio::test]
+async fn an_observer_of_the_drain_is_restarted_in_it() {
+    let (fail, failing) = watch::channel(false);
+    let (started, mut runs) = mpsc::unbounded_channel();
+    let observer = HostComponent::new("page", DrainStage::AfterFunctions, move |_| {
+        started.send(()).unwrap();
+        let mut failing = failing.clone();
+        async move {
+            failing.changed().await?;
+            Err::<(), Box<dyn Error + Send + Sync>>("no luck".into())
+        }
+    });
+    let running = RunningComponents::start(vec![observer], &ComponentRegistry::default());
+    runs.recv().await.unwrap();
+    running.stop();
+    fail.send_replace(true);
+    assert!(runs.recv().await.is_some(), "its failure ended it");
 }

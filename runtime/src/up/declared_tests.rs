@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use sam_template::model::Application;
 use sam_template::project::{Arguments, Project};
@@ -62,6 +63,11 @@ async fn what_takes_work_starts_first_and_drains_later() {
     let host = Host::prepare(application(folder.path()), options)
         .await
         .unwrap();
+    let known = host.registry().status(Instant::now());
+    assert!(
+        known.iter().any(|part| part.part == "schedule Worker.Tick"),
+        "`usher up --panic` may name it: {known:?}"
+    );
     let mut all = components(&host);
     DrainStage::sort(&mut all, |one| one.drain);
     let all: Vec<(&str, DrainStage)> = all

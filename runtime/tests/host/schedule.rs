@@ -67,7 +67,7 @@ fn fire(
         schedules,
         queue,
         last_run_file,
-        ComponentRegistry::default(),
+        &ComponentRegistry::default(),
     )
     .fire(stopping)
 }

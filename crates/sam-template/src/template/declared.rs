@@ -9,13 +9,15 @@ use crate::project::HOST;
 /// Adds the declared sources of functions that run. One whose function has a false condition, or
 /// is not run by this host, may be declared, so that usher.toml need not follow the parameters.
 pub(super) fn read(scope: &Scope<'_>, application: &mut Application) {
+    // a function with an invalid definition has been reported
+    let complete = !scope.problems.has_errors();
     for source in &scope.project.sources {
         if let Some(problem) = name_clash(source, application) {
             scope.problems.other_file(problem);
         }
         if application.functions.contains_key(&source.function) {
             application.declared.push(source.clone());
-        } else if let Some(problem) = unknown_function(source, scope, application) {
+        } else if complete && let Some(problem) = unknown_function(source, scope, application) {
             scope.problems.other_file(problem);
         }
     }
@@ -50,11 +52,7 @@ fn unknown_function(
     let name = &source.function;
     let declared = scope.root.get("Resources").and_then(|all| all.get(name));
     let kind = declared.and_then(|resource| resource.get("Type")?.text());
-    // A function with an invalid definition has been reported.
-    if kind == Some(functions::KIND)
-        || application.skipped.contains_key(name)
-        || scope.problems.has_errors()
-    {
+    if kind == Some(functions::KIND) || application.skipped.contains_key(name) {
         return None;
     }
     let known = application.functions.keys().map(String::as_str);

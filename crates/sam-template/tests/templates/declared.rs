@@ -1,6 +1,6 @@
 //! Sources of events that usher.toml declares.
 
-use crate::fixture::{ENDPOINT, assert_reported, function, good};
+use crate::fixture::{ENDPOINT, assert_reported, complaints, function, good};
 
 const DECLARED: &str = "[sources.cache]\ntype = 'Stream'\nfunction = 'Worker'\n";
 
@@ -65,4 +65,14 @@ fn mistakes_in_declared_sources_are_reported_with_their_line() {
             "[sources] cache has no type",
         ),
     ]);
+}
+
+#[test]
+fn a_mistake_hides_no_later_one() {
+    let settings = "[sources.Worker]\ntype = 'Stream'\nfunction = 'Worker'\n\
+                    [sources.a]\ntype = 'Stream'\nfunction = 'Absent'\n\
+                    [sources.b]\ntype = 'Stream'\nfunction = 'Missing'\n";
+    let problems = complaints(&function(""), settings);
+    let lines: Vec<usize> = problems.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [1, 6, 9], "{problems:?}");
 }

@@ -225,7 +225,10 @@ impl Drop for KafkaSource {
     /// because closing blocks ([`LEAVING`]).
     fn drop(&mut self) {
         if let Some(first) = lock(&self.first).take() {
-            std::thread::spawn(move || drop(first));
+            let name = format!("close {}", self.mapping.id);
+            let thread = std::thread::Builder::new().name(name);
+            // without a thread it is closed here: a panic in a destructor can abort the process
+            let _ = thread.spawn(move || drop(first));
         }
     }
 }

@@ -76,7 +76,7 @@ impl SourceKind for ScheduleSourceKind {
             enabled.cloned(),
             &host.queue(),
             Some(&host.state.join(SCHEDULES_FIRED)),
-            host.parts.clone(),
+            &host.parts,
         );
         let opened: Vec<Arc<dyn EventSource>> = vec![Arc::new(source)];
         async move { Ok(opened) }.boxed()

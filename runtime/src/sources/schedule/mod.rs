@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::sources::asynchronous::AsyncQueue;
-use crate::supervision::{ComponentError, ComponentRegistry, supervise};
+use crate::supervision::{Component, ComponentError, ComponentRegistry, supervise};
 use sam_template::model::Schedule;
 
 use missed::LastRunFile;
@@ -52,7 +52,6 @@ const MAX_UNFINISHED: usize = 100;
 pub struct ScheduleEventSource {
     firings: Arc<[Firing]>,
     last_run: Option<LastRunFile>,
-    parts: ComponentRegistry,
 }
 
 impl ScheduleEventSource {
@@ -62,13 +61,14 @@ impl ScheduleEventSource {
         schedules: impl IntoIterator<Item = Schedule>,
         queue: &AsyncQueue,
         last_run_file: Option<&Path>,
-        parts: ComponentRegistry,
+        parts: &ComponentRegistry,
     ) -> Self {
         let start = Timestamp::now();
         let last_run = last_run_file.map(LastRunFile::at);
         let last = last_run.as_ref().and_then(LastRunFile::read);
         let enabled = schedules.into_iter().filter(|schedule| schedule.enabled);
-        let firing = |schedule| Firing {
+        let firing = |schedule: Schedule| Firing {
+            part: parts.component(format!("schedule {}", schedule.id)),
             schedule,
             start,
             last,
@@ -78,7 +78,6 @@ impl ScheduleEventSource {
         Self {
             firings: enabled.map(firing).collect(),
             last_run,
-            parts,
         }
     }
 
@@ -92,9 +91,7 @@ impl ScheduleEventSource {
     pub fn fire(&self, shutdown: &watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
         let mut running = JoinSet::new();
         for firing in self.firings.iter().cloned() {
-            let part = self
-                .parts
-                .component(format!("schedule {}", firing.schedule.id));
+            let part = firing.part.clone();
             let stopping = shutdown.clone();
             let run = move || firing.clone().run(stopping.clone());
             running.spawn(supervise(part, shutdown.clone(), run));
@@ -130,6 +127,7 @@ async fn wait_for_all(
 /// One schedule and its progress.
 #[derive(Debug, Clone)]
 struct Firing {
+    part: Component,
     schedule: Schedule,
     /// Start of this host.
     start: Timestamp,
