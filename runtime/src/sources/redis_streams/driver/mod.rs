@@ -338,9 +338,15 @@ impl RedisStreamDriver {
         self.step(RedisStreamInput::Settled(keys));
     }
 
-    /// A request succeeded. The source is well again once no other kind fails.
+    /// A request succeeded. The source is well again once no other kind fails. Without entries,
+    /// there is nothing to hold or settle, and no such request would succeed.
     fn request_succeeded(&mut self, kind: RequestKind) {
-        let errors = self.failures.over(&kind);
+        let mut errors = self.failures.over(&kind);
+        if self.held.is_empty() {
+            for kind in [RequestKind::Hold, RequestKind::Settle] {
+                errors = errors.or(self.failures.over(&kind));
+            }
+        }
         if self.failures.is_empty() {
             self.progress.problem(None);
         }
