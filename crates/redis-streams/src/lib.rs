@@ -8,6 +8,6 @@ mod scripts;
 
 pub use broadcast::{BroadcastReader, Gap, Received};
 pub use entry::{Entry, EntryId};
-pub use group::{Delivery, GroupCounts, GroupReader, GroupSettings, GroupState};
+pub use group::{Delivery, GroupCounts, GroupReader, GroupSettings, GroupState, Hold};
 pub use publisher::{Bounds, Published, Publisher};
 pub use redis_link::{InvalidArgument, Link, LinkError};

@@ -55,6 +55,7 @@ mod parked;
 mod raw_kafka;
 mod redis_streams;
 mod redis_streams_fixture;
+mod redis_streams_outages;
 mod schedule;
 mod semantics;
 mod semantics_queue;

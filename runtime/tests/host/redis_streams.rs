@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 use testkit::eventually;
-use testkit::redis::PrivateRedis;
 
 use crate::redis_streams_fixture::{SOURCE, StreamFixture};
 
@@ -282,50 +281,6 @@ async fn entries_that_are_trimmed_unread_are_an_alarm() {
         fixture.host.seen().contains("entry 4").then_some(())
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restarted_redis_is_away_and_then_read_on() {
-    let mut redis = PrivateRedis::start(&[]);
-    let mut fixture = StreamFixture::at(&redis.url(), &testkit::prefix(), "");
-    fixture.add(&["before"]);
-    fixture.host.up().await;
-    fixture.eventually_done(1).await;
-    fixture.eventually_empty().await;
-    redis.run(&["SAVE"]);
-    redis.kill();
-    let away = fixture.host.eventually("streams", "away").await;
-    assert!(
-        away["problem"].to_string().contains("cannot be read"),
-        "{away}"
-    );
-    redis.start_again();
-    fixture.host.eventually("streams", "ok").await;
-    fixture.add(&["after"]);
-    let seen = fixture.eventually_done(2).await;
-    assert_eq!(seen.len(), 2, "{seen:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_of_another_type_is_stuck_until_it_is_removed() {
-    let mut fixture = StreamFixture::new("");
-    fixture.host.up().await;
-    fixture.add(&["before"]);
-    fixture.eventually_done(1).await;
-    fixture.eventually_empty().await;
-    let _: String = fixture.redis(&["SET", &fixture.key(), "text"]);
-    let stuck = fixture.host.eventually("streams", "stuck").await;
-    assert!(
-        stuck["problem"].to_string().contains("another type"),
-        "{stuck}"
-    );
-    let refused = fixture.host.usher(&["doctor"]);
-    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert!(said.contains("is a string, not a stream"), "{said}");
-    let _: u64 = fixture.redis(&["DEL", &fixture.key()]);
-    fixture.add(&["after"]);
-    fixture.eventually_done(2).await;
-    fixture.host.eventually("streams", "ok").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

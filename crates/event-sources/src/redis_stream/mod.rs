@@ -4,9 +4,8 @@
 //!
 //! The driver executes requests for entries ([`RedisStreamAction::Read`]) and invocations, and
 //! reports their results. `machine` decides when to read and what happens next to each entry,
-//! `ends` derives what
-//! becomes of an entry, `batch` forms batches, `table` holds the entries with the state of each, `settings` and this
-//! file describe the interface.
+//! `ends` derives what becomes of an entry, `batch` forms batches, `table` holds the entries with
+//! the state of each, `settings` and this file describe the interface.
 //!
 //! A group delivers an entry to one consumer and keeps it pending for that consumer until it is
 //! acknowledged. This consumer retries by itself, in memory, and restarts the idle time of what it

@@ -8,4 +8,4 @@ mod types;
 pub use ownership::GroupState;
 pub use reader::GroupReader;
 pub(super) use reader::wait_for_entry;
-pub use types::{Delivery, GroupCounts, GroupSettings};
+pub use types::{Delivery, GroupCounts, GroupSettings, Hold};

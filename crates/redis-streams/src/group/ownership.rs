@@ -4,9 +4,10 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use redis::cmd;
-use redis_link::{Call, LinkError};
+use redis_link::{LinkError, Reply};
 
 use super::reader::GroupReader;
+use super::types::Hold;
 use crate::{EntryId, scripts};
 
 /// Progress of a group.
@@ -50,55 +51,89 @@ impl GroupReader {
             call.push(*id);
             call.push(reason.to_string());
         }
-        self.flags(call, entries.len()).await
+        let mut reply = self.link.run(call).await?;
+        entries
+            .iter()
+            .map(|_| Ok(reply.parse::<u8>()? == 1))
+            .collect()
     }
 
     /// Restarts the idle time of entries; call it while handling takes long. Returns for each, in
-    /// order, whether this consumer still holds it.
+    /// order, whether this consumer still holds it. One that was deleted from the stream meanwhile
+    /// counts as held for the last time: this consumer has the only copy.
     pub async fn hold(&self, ids: &[EntryId]) -> Result<Vec<bool>, LinkError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut call = self.call(&scripts::GROUP_HOLD);
-        for id in ids {
-            call.push(*id);
-            call.push("");
-        }
-        self.flags(call, ids.len()).await
+        let entries = ids.iter().map(|id| (*id, None)).collect();
+        let held = self.hold_all(entries).await?;
+        Ok(held.into_iter().map(|held| held != Hold::Gone).collect())
     }
 
-    /// As [`Self::hold`], and stores the count of deliveries of each: the consumer attempts an
-    /// entry several times.
-    pub async fn hold_counted(&self, entries: &[(EntryId, u32)]) -> Result<Vec<bool>, LinkError> {
+    /// Restarts the idle time of entries, and stores the count of deliveries of each: the consumer
+    /// attempts an entry several times.
+    pub async fn hold_counted(&self, entries: &[(EntryId, u32)]) -> Result<Vec<Hold>, LinkError> {
+        let entries = entries.iter().map(|(id, count)| (*id, Some(*count)));
+        self.hold_all(entries.collect()).await
+    }
+
+    async fn hold_all(&self, entries: Vec<(EntryId, Option<u32>)>) -> Result<Vec<Hold>, LinkError> {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
         let mut call = self.call(&scripts::GROUP_HOLD);
-        for (id, deliveries) in entries {
+        for (id, deliveries) in &entries {
             call.push(*id);
-            call.push(*deliveries);
+            call.push(deliveries.map_or_else(String::new, |count| count.to_string()));
         }
-        self.flags(call, entries.len()).await
+        let mut reply = self.link.run(call).await?;
+        let held = entries.iter().map(|(id, _)| match reply.parse::<u8>()? {
+            1 => Ok(Hold::Held),
+            2 => {
+                self.alarm_lost(*id);
+                Ok(Hold::Deleted)
+            }
+            _ => Ok(Hold::Gone),
+        });
+        held.collect()
     }
 
     /// Leaves the group and returns held entries: other consumers may take them over immediately,
     /// and this delivery does not count. Returns their number.
     pub async fn leave(&self) -> Result<u64, LinkError> {
-        self.give_back(true).await
+        let (returned, _) = self.give_back(true).await?;
+        Ok(returned)
     }
 
     /// Returns what an earlier run of a consumer of this name held, for instance one that was
     /// killed: any consumer may take it over immediately. Its delivery counts, since the entry may
     /// have ended that run. Returns the number of entries. Call it before the first read.
-    pub async fn return_earlier(&self) -> Result<u64, LinkError> {
-        self.give_back(false).await
+    pub async fn return_earlier(&mut self) -> Result<u64, LinkError> {
+        let (returned, lost) = self.give_back(false).await?;
+        self.counts.lost += lost;
+        Ok(returned)
     }
 
-    async fn give_back(&self, undo_delivery: bool) -> Result<u64, LinkError> {
+    /// Gives the numbers of entries that were returned, and of those that were deleted from the
+    /// stream.
+    async fn give_back(&self, undo_delivery: bool) -> Result<(u64, u64), LinkError> {
         let idle_ms = self.settings.idle.as_millis() as u64;
         let call = self.call(&scripts::GROUP_LEAVE).arg(idle_ms);
         let call = call.arg(u8::from(undo_delivery));
-        self.link.run(call).await?.parse()
+        let mut reply = self.link.run(call).await?;
+        let returned = reply.parse()?;
+        let lost: Vec<EntryId> = reply.rest(Reply::parse)?;
+        for id in &lost {
+            self.alarm_lost(*id);
+        }
+        Ok((returned, lost.len() as u64))
+    }
+
+    /// A pending entry is gone from the stream.
+    pub(super) fn alarm_lost(&self, id: EntryId) {
+        tracing::error!(
+            alarm = "stream_entries_lost",
+            stream = %self.key,
+            %id,
+            "a pending entry was deleted from the stream before it was handled"
+        );
     }
 
     /// Reads the progress of the group.
@@ -111,12 +146,5 @@ impl GroupReader {
             last_delivered: reply.parse()?,
             removed: reply.parse()?,
         })
-    }
-
-    async fn flags(&self, call: Call, entries: usize) -> Result<Vec<bool>, LinkError> {
-        let mut reply = self.link.run(call).await?;
-        (0..entries)
-            .map(|_| Ok(reply.parse::<u8>()? == 1))
-            .collect()
     }
 }

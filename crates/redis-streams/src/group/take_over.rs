@@ -56,12 +56,7 @@ impl GroupReader {
             );
         }
         for id in &lost {
-            tracing::error!(
-                alarm = "stream_entries_lost",
-                stream = %self.key,
-                %id,
-                "a pending entry was deleted from the stream before it was handled"
-            );
+            self.alarm_lost(*id);
         }
         self.counts.parked += parked.len() as u64;
         self.counts.lost += lost.len() as u64;

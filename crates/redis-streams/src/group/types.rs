@@ -59,6 +59,18 @@ impl Delivery {
     }
 }
 
+/// What became of an entry that a consumer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// This consumer holds it.
+    Held,
+    /// It is acknowledged, or another consumer has taken it over.
+    Gone,
+    /// It was deleted from the stream by other means, and the group no longer has it. This raises
+    /// the alarm `stream_entries_lost`.
+    Deleted,
+}
+
 /// Events of a consumer since it was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GroupCounts {
@@ -66,8 +78,8 @@ pub struct GroupCounts {
     pub taken_over: u64,
     /// Entries parked because they were delivered too often.
     pub parked: u64,
-    /// Pending entries that were deleted from the stream by other means. Each raises the alarm
-    /// `stream_entries_lost`.
+    /// Pending entries that were deleted from the stream by other means, found by a take-over or by
+    /// a restart. Each raises the alarm `stream_entries_lost`.
     pub lost: u64,
     /// Dead consumers deleted.
     pub deleted: u64,

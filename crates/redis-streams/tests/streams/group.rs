@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use redis_streams::{EntryId, GroupSettings};
+use redis_streams::{EntryId, GroupSettings, Hold};
 use tokio::time::Instant;
 
 use crate::environment::{
@@ -291,7 +291,10 @@ async fn a_stored_count_of_deliveries_survives_a_take_over() {
     );
     let entries = ids(&await_entries(&mut first).await);
     let counts = [(entries[0], 4), (entries[1], 1)];
-    assert_eq!(first.hold_counted(&counts).await, Ok(vec![true, true]));
+    assert_eq!(
+        first.hold_counted(&counts).await,
+        Ok(vec![Hold::Held, Hold::Held])
+    );
     assert_eq!(first.hold(&entries).await, Ok(vec![true, true]));
     let mut second = environment.consumer_with(
         "second",
@@ -304,7 +307,7 @@ async fn a_stored_count_of_deliveries_survives_a_take_over() {
     let counts: Vec<u32> = taken.iter().map(|taken| taken.deliveries).collect();
     assert_eq!(counts, [5, 2]);
     let lost = first.hold_counted(&[(entries[0], 1)]).await;
-    assert_eq!(lost, Ok(vec![false]), "another consumer has it");
+    assert_eq!(lost, Ok(vec![Hold::Gone]), "another consumer has it");
 }
 
 #[tokio::test]
@@ -332,4 +335,21 @@ async fn entries_removed_before_their_delivery_are_counted() {
     assert_eq!(numbers(&await_entries(&mut reader).await), [10]);
     let state = reader.state().await.expect("Redis runs");
     assert_eq!(state.removed, 0, "they lie before the last delivery");
+}
+
+#[tokio::test]
+async fn a_held_entry_that_was_deleted_is_reported() {
+    let environment = TestEnvironment::open();
+    let all = environment.publish(0..2).await;
+    let mut reader = environment.consumer("one");
+    await_entries(&mut reader).await;
+    let key = environment.key();
+    let _: u64 = environment
+        .query(&["XDEL", &key, &all[0].to_string()])
+        .await;
+    let counts = [(all[0], 2), (all[1], 2)];
+    let held = reader.hold_counted(&counts).await;
+    assert_eq!(held, Ok(vec![Hold::Deleted, Hold::Held]));
+    let held = reader.hold_counted(&counts).await;
+    assert_eq!(held, Ok(vec![Hold::Gone, Hold::Held]), "reported once");
 }

@@ -157,6 +157,23 @@ async fn a_restarted_consumer_continues_at_once() {
     assert_eq!(numbers(&again), [1], "no more than requested");
     assert_eq!(again[0].deliveries, 2, "the delivery before counts");
     assert_eq!(numbers(&await_entries(&mut restarted).await), [2]);
-    let nothing = environment.consumer_with("other", slow());
+    let mut nothing = environment.consumer_with("other", slow());
     assert_eq!(nothing.return_earlier().await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_restarted_consumer_reports_what_was_deleted_meanwhile() {
+    let environment = TestEnvironment::open();
+    let all = environment.publish(0..3).await;
+    let mut killed = environment.consumer("one");
+    await_entries(&mut killed).await;
+    drop(killed);
+    let key = environment.key();
+    let _: u64 = environment.query(&["XTRIM", &key, "MAXLEN", "1"]).await;
+    let mut restarted = environment.consumer("one");
+    assert_eq!(restarted.return_earlier().await, Ok(1));
+    assert_eq!(restarted.counts().lost, 2);
+    let again = await_entries(&mut restarted).await;
+    assert_eq!(ids(&again), all[2..]);
+    assert_eq!(restarted.counts().lost, 2, "reported once");
 }

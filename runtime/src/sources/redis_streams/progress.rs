@@ -38,7 +38,7 @@ pub(super) struct RedisStreamStatus {
     pub parked: u64,
     /// Taken over from consumers that were silent.
     pub taken_over: u64,
-    /// Lost: removed from the stream while they were pending, and not held by this host.
+    /// Lost: removed from the stream while they were pending.
     pub lost: u64,
     /// Lost: removed from the stream before the group received them.
     pub removed: u64,

@@ -14,7 +14,7 @@ use event_sources::health::SourceWatch;
 use event_sources::redis_stream::{
     DeliveredEntry, EntryContent, EntryKey, RedisStreamInput, RedisStreamMachine,
 };
-use redis_streams::{Delivery, EntryId, GroupReader, GroupState, LinkError};
+use redis_streams::{Delivery, EntryId, GroupReader, GroupState, Hold, LinkError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -64,11 +64,11 @@ enum TaskResult {
     Read(Box<Consumer>, Result<Vec<Delivery>, LinkError>),
     /// No read was made: the host drains, or the source was paused while the function was busy.
     NotRead(Box<Consumer>),
-    /// The entries, and whether this consumer holds each. `all`: these were all entries.
+    /// The entries, and what became of each. `all`: these were all entries.
     Held {
         all: bool,
         keys: Vec<EntryKey>,
-        held: Result<Vec<bool>, LinkError>,
+        held: Result<Vec<Hold>, LinkError>,
     },
     Acknowledged(Vec<EntryKey>, Result<u64, LinkError>),
     /// The entries, and whether this consumer parked each.
@@ -293,7 +293,7 @@ impl RedisStreamDriver {
         }
     }
 
-    fn hold_ended(&mut self, all: bool, keys: Vec<EntryKey>, held: Result<Vec<bool>, LinkError>) {
+    fn hold_ended(&mut self, all: bool, keys: Vec<EntryKey>, held: Result<Vec<Hold>, LinkError>) {
         let held = match held {
             Ok(held) => held,
             Err(why) => {
@@ -306,7 +306,10 @@ impl RedisStreamDriver {
             }
         };
         self.request_succeeded(RequestKind::Hold);
-        let lost = keys.into_iter().zip(held).filter(|(_, held)| !held);
+        let deleted = held.iter().filter(|held| **held == Hold::Deleted).count();
+        self.progress.count(|status| status.lost += deleted as u64);
+        let lost = keys.into_iter().zip(held);
+        let lost = lost.filter(|(_, held)| *held != Hold::Held);
         let lost: Vec<EntryKey> = lost.map(|(key, _)| key).collect();
         for key in &lost {
             self.held.remove(key);
@@ -335,9 +338,15 @@ impl RedisStreamDriver {
         self.step(RedisStreamInput::Settled(keys));
     }
 
-    /// A request succeeded. The source is well again once no other kind fails.
+    /// A request succeeded. The source is well again once no other kind fails. Without entries,
+    /// there is nothing to hold or settle, and no such request would succeed.
     fn request_succeeded(&mut self, kind: RequestKind) {
-        let errors = self.failures.over(&kind);
+        let mut errors = self.failures.over(&kind);
+        if self.held.is_empty() {
+            for kind in [RequestKind::Hold, RequestKind::Settle] {
+                errors = errors.or(self.failures.over(&kind));
+            }
+        }
         if self.failures.is_empty() {
             self.progress.problem(None);
         }

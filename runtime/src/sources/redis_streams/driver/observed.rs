@@ -9,7 +9,7 @@ use redis_streams::{GroupState, LinkError};
 use super::{RedisStreamDriver, id};
 
 /// Errors of Redis that an operator must repair, each with the remedy.
-const REMEDIES: [(&str, &str); 5] = [
+const REMEDIES: [(&str, &str); 6] = [
     (
         "WRONGTYPE",
         "The key holds another type: name the key of a stream, or remove it",
@@ -22,6 +22,11 @@ const REMEDIES: [(&str, &str); 5] = [
     (
         "NOPERM",
         "The user may not run this command: extend its ACL",
+    ),
+    // NOPERM within a script
+    (
+        "THE USER EXECUTING THE SCRIPT",
+        "The user may not run a command of this script: extend its ACL",
     ),
     (
         "AUTHENTICATIONFAILED",

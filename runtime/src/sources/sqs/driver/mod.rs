@@ -348,6 +348,8 @@ impl SqsDriver {
 /// Waits until the function can begin soon. The status names the reason of a wait.
 async fn ready(source: &SqsSource) {
     let (function, progress) = (&source.mapping.function, &source.progress);
+    // an earlier wait may have ended with a pause
+    progress.observe(|watch, _| watch.blocked(None));
     let mut free = std::pin::pin!(source.invoker.ready(function));
     tokio::select! {
         biased;
