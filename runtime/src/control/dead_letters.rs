@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join;
 use tokio::sync::Mutex;
 
 use crate::parked::{self, DeadLetterStores, SearchedStores, StoreCount};
@@ -43,20 +44,23 @@ impl DeadLetterCounts {
         {
             return counts.clone();
         }
-        // a server that was unavailable is tried again soon
-        let max_age = |searched: &SearchedStores| match searched.failed.as_slice() {
-            [] => SEARCH_MAX_AGE,
-            _ => COUNTS_MAX_AGE,
-        };
         let recent = cached.searched.take();
-        let recent = recent.filter(|(at, searched)| at.elapsed() < max_age(searched));
+        let recent = recent.filter(|(at, _)| at.elapsed() < SEARCH_MAX_AGE);
         let (searched_at, searched) = match recent {
             Some(recent) => recent,
             None => (Instant::now(), self.stores.search().await),
         };
-        let mut counts = parked::counted(self.stores.stores.iter().chain(&searched.stores)).await;
-        counts.extend(searched.failed.iter().cloned());
-        cached.searched = Some((searched_at, searched));
+        let (mut counts, mut found) = join(
+            parked::counted(&self.stores.stores),
+            parked::counted(&searched.stores),
+        )
+        .await;
+        found.extend(searched.failed.iter().cloned());
+        // after a failure the next counts search again, with a new connection
+        if found.iter().all(|store| store.problem.is_none()) {
+            cached.searched = Some((searched_at, searched));
+        }
+        counts.extend(found);
         cached.counts = Some((Instant::now(), counts.clone()));
         counts
     }

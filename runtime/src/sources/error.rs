@@ -27,21 +27,21 @@ pub enum SourceError {
 
 impl SourceError {
     /// One source cannot be opened.
-    pub fn not_opened(subject: impl Into<String>, why: impl Into<KindError>) -> Self {
+    pub fn not_opened(subject: impl Into<String>, why: impl Error + Send + Sync + 'static) -> Self {
         Self::NotOpened {
             subject: subject.into(),
-            why: why.into(),
+            why: Box::new(why),
         }
     }
 
     /// What the sources of a kind have in common cannot be prepared.
-    pub fn not_prepared(why: impl Into<KindError>) -> Self {
-        Self::NotPrepared(why.into())
+    pub fn not_prepared(why: impl Error + Send + Sync + 'static) -> Self {
+        Self::NotPrepared(Box::new(why))
     }
 
     /// A run ended, or could not drain.
-    pub fn ended(why: impl Into<KindError>) -> Self {
-        Self::Ended(why.into())
+    pub fn ended(why: impl Error + Send + Sync + 'static) -> Self {
+        Self::Ended(Box::new(why))
     }
 }
 
@@ -59,7 +59,7 @@ pub enum PositionError {
 
 impl PositionError {
     /// The source refused the change, or it failed.
-    pub fn refused(why: impl Into<KindError>) -> Self {
-        Self::Refused(why.into())
+    pub fn refused(why: impl Error + Send + Sync + 'static) -> Self {
+        Self::Refused(Box::new(why))
     }
 }

@@ -52,6 +52,7 @@ mod page;
 mod page_truth;
 mod pages;
 mod parked;
+mod parked_streams;
 mod raw_kafka;
 mod redis_streams;
 mod redis_streams_fixture;

@@ -200,6 +200,28 @@ async fn the_state_of_a_source_is_its_colour() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_of_any_kind_has_a_card_of_its_fields() {
+    look_at_a_page(|browser| {
+        browser.wait_for("document.body?.dataset.ready === 'true'");
+        let health = json!({ "state": "ok", "since_ms": 1, "reason": null, "last_error": null, "oldest_waiting_ms": null, "last_progress_ms": null });
+        let stream = json!({ "mapping": "cache", "function": "F", "stream": "shows", "lag": null, "received": 1200, "taken_over": 3, "problem": null, "health": health });
+        let status = json!({ "mappings": [], "queues": [], "events": [], "schedules": [], "functions": [{ "function": "F" }], "streams": [stream] });
+        let drawn = browser.value(&format!(
+            "import('/_usher/sources.js').then((m) => {{
+                const section = document.getElementById('sources').cloneNode(true);
+                section.querySelector('.cards').replaceChildren();
+                m.sources(section, {status}, new Set(['cache']), Date.now());
+                return [...section.querySelectorAll('.card')].map((card) =>
+                    [...card.querySelectorAll('.title, .pill, .under, dl div')].map((part) => part.textContent));
+            }})"
+        ));
+        let card = ["cache", "paused", "stream shows → F", "Lag–", "Received1,200", "Taken over3"];
+        assert_eq!(drawn, json!([card]));
+    })
+    .await;
+}
+
 /// The card of the mapping and the header are red, and the lag is that of the status: the poison
 /// record and the 20 behind it.
 const POISONED: &str = "(async () => {

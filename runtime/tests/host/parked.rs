@@ -188,7 +188,7 @@ async fn a_topics_dead_letters_are_replayed_in_order() {
 const REQUEST_ID: usize = 36;
 
 /// Runs `usher` in this project and returns its output and error output.
-fn usher(project: &std::path::Path, arguments: &[&str]) -> String {
+pub(crate) fn usher(project: &std::path::Path, arguments: &[&str]) -> String {
     let mut usher = Command::new(env!("CARGO_BIN_EXE_usher"));
     let output = usher
         .args(arguments)

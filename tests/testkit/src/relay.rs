@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 pub struct Relay {
     address: SocketAddr,
     target: Arc<AtomicU16>,
+    accepted: Arc<AtomicUsize>,
     silenced: watch::Sender<()>,
     disconnected: watch::Sender<()>,
 }
@@ -25,13 +26,15 @@ impl Relay {
         let listener = listener().await;
         let address = listener.local_addr().expect("an address");
         let target = Arc::new(AtomicU16::new(port));
+        let accepted = Arc::new(AtomicUsize::new(0));
         let silenced = watch::Sender::new(());
-        let current = target.clone();
+        let (current, count) = (target.clone(), accepted.clone());
         let silence = silenced.clone();
         let disconnected = watch::Sender::new(());
         let disconnect = disconnected.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
                 let port = current.load(Ordering::SeqCst);
                 let forwarding = forward(client, port, silence.subscribe());
                 let mut disconnect = disconnect.subscribe();
@@ -46,9 +49,15 @@ impl Relay {
         Self {
             address,
             target,
+            accepted,
             silenced,
             disconnected,
         }
+    }
+
+    /// Connections that were accepted since the start.
+    pub fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
     }
 
     /// The port that clients connect to.

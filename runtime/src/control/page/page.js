@@ -50,7 +50,7 @@ function functions(status) {
 function attention(health) {
   const items = [
     ...health.problems.map((p) => ({
-      of: p.mapping ?? p.function ?? p.part ?? "host",
+      of: p.mapping ?? p.function ?? p.schedule ?? p.part ?? "host",
       kind: p.state ?? "problem",
       since: p.since_ms,
       text: p.problem,

@@ -1,4 +1,5 @@
-// Sources of events with their health: Kafka mappings, queues, asynchronous events, schedules.
+// Sources of events with their health: Kafka mappings, queues, asynchronous events, schedules, and any
+// other kind by the fields of its entries.
 
 import {
   ago, card, clock, duration, element, fillCard, list, mark, number, sync, write,
@@ -99,6 +100,28 @@ function schedule(source) {
   };
 }
 
+// A source of another kind: its texts, and its counts in their order.
+const NAMES = ["mapping", "schedule", "function", "problem"];
+
+function other(source) {
+  const fields = Object.entries(source).filter(([name]) => !NAMES.includes(name));
+  const texts = fields.filter(([, value]) => typeof value === "string");
+  const counts = fields.filter(([, value]) => value === null || typeof value === "number");
+  const term = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+  return {
+    under: `${texts.map((text) => text.join(" ")).join(", ")} → ${source.function}`,
+    pairs: counts.map(([name, count]) => [term(name), number(count)]),
+  };
+}
+
+// Sources in the sections of other kinds. Every source has a health; functions and parts have none.
+const SECTIONS = ["mappings", "queues", "events", "schedules"];
+const others = (status) =>
+  Object.entries(status)
+    .filter(([section, entries]) => !SECTIONS.includes(section) && Array.isArray(entries))
+    .flatMap(([, entries]) => entries.filter((entry) => entry.health))
+    .map((source) => ({ source, name: source.mapping ?? source.schedule ?? source.function }));
+
 // The pill of a source that is well, where `reading` does not fit.
 function wellPill(draw, source) {
   if (draw === events) return source.lost > 0 ? [`${number(source.lost)} lost`, "bad"] : ["running", "good"];
@@ -118,6 +141,7 @@ export function sources(section, status, paused, now) {
     ...status.queues.map((q) => ({ key: q.mapping, title: q.mapping, source: q, draw: queue })),
     ...status.events.filter((e) => shown.has(e.function)).map((e) => ({ key: `events of ${e.function}`, title: e.function, source: e, draw: events })),
     ...status.schedules.map((s) => ({ key: `schedule ${s.schedule}`, title: s.schedule, source: s, draw: schedule })),
+    ...others(status).map(({ source, name }) => ({ key: name, title: name, source, draw: other })),
   ];
   list(section, ".cards", all, (s) => s.key, () => card(element("ul", { className: "partitions" })), (node, { key, title, source, draw }) => {
     const state = stateOf(source, paused.has(key));

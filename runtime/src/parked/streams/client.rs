@@ -45,7 +45,8 @@ pub(super) enum StreamError {
     },
 }
 
-/// A connection to the Redis of the streams.
+/// A connection to the Redis of the streams. Cheap to clone: clones share the connection.
+#[derive(Debug, Clone)]
 pub(super) struct Streams {
     connection: MultiplexedConnection,
     /// Host and port, for messages: the URL may contain a password.

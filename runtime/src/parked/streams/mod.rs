@@ -28,11 +28,6 @@ impl StreamSearch {
         let url = url.to_owned();
         Self { url }
     }
-
-    fn store(&self, name: String) -> Arc<dyn DeadLetterStore> {
-        let url = self.url.clone();
-        Arc::new(StreamStore { url, name })
-    }
 }
 
 impl StoreSearch for StreamSearch {
@@ -46,8 +41,10 @@ impl StoreSearch for StreamSearch {
 
     fn all(&self) -> BoxFuture<'_, Result<Vec<Arc<dyn DeadLetterStore>>, DeadLetterError>> {
         async {
-            let found = Streams::at(&self.url).await?.found().await?;
-            Ok(found.into_iter().map(|name| self.store(name)).collect())
+            let mut redis = Streams::at(&self.url).await?;
+            let found = redis.found().await?;
+            let stores = found.into_iter().map(|name| store(&redis, name));
+            Ok(stores.collect())
         }
         .boxed()
     }
@@ -57,17 +54,24 @@ impl StoreSearch for StreamSearch {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Arc<dyn DeadLetterStore>>, DeadLetterError>> {
         async move {
-            let exists = Streams::at(&self.url).await?.has(name).await?;
-            Ok(exists.then(|| self.store(name.to_owned())))
+            let mut redis = Streams::at(&self.url).await?;
+            let exists = redis.has(name).await?;
+            Ok(exists.then(|| store(&redis, name.to_owned())))
         }
         .boxed()
     }
 }
 
+fn store(redis: &Streams, name: String) -> Arc<dyn DeadLetterStore> {
+    let redis = redis.clone();
+    Arc::new(StreamStore { redis, name })
+}
+
 /// A stream that holds the entries that the consumer groups of another stream parked.
 #[derive(Debug)]
 struct StreamStore {
-    url: String,
+    /// The connection that found it: many streams of a Redis share one.
+    redis: Streams,
     name: String,
 }
 
@@ -81,15 +85,11 @@ impl DeadLetterStore for StreamStore {
     }
 
     fn count(&self) -> BoxFuture<'_, Result<u64, DeadLetterError>> {
-        async { Ok(Streams::at(&self.url).await?.count(&self.name).await?) }.boxed()
+        async { Ok(self.redis.clone().count(&self.name).await?) }.boxed()
     }
 
     fn peek(&self, limit: usize) -> BoxFuture<'_, Result<Vec<DeadLetterView>, DeadLetterError>> {
-        async move {
-            let mut redis = Streams::at(&self.url).await?;
-            Ok(redis.peek(&self.name, limit).await?)
-        }
-        .boxed()
+        async move { Ok(self.redis.clone().peek(&self.name, limit).await?) }.boxed()
     }
 
     fn replay<'a>(
@@ -97,10 +97,6 @@ impl DeadLetterStore for StreamStore {
         limit: usize,
         _host: Option<&'a InvokeClient>,
     ) -> BoxFuture<'a, Result<ReplaySummary, DeadLetterError>> {
-        async move {
-            let mut redis = Streams::at(&self.url).await?;
-            Ok(redis.replay(&self.name, limit).await?)
-        }
-        .boxed()
+        async move { Ok(self.redis.clone().replay(&self.name, limit).await?) }.boxed()
     }
 }

@@ -27,7 +27,7 @@ use crate::invocation::{Rejected, Response, error_text};
 use crate::observation::Repeats;
 use crate::sources::error::SourceError;
 use crate::sources::tuned::TunedSettings;
-use crate::supervision::panic_text;
+use crate::supervision::TaskError;
 use crate::waiting::{turned, until};
 
 /// Pause between two requests for the progress of the group.
@@ -143,7 +143,7 @@ impl RedisStreamDriver {
                     }
                     Ok(ended) => self.ended(ended),
                     // the entries stay pending, and the next run continues with them
-                    Err(error) => return Err(SourceError::ended(panic_text(error))),
+                    Err(error) => return Err(SourceError::ended(TaskError::from(error))),
                 },
                 Ok(()) = tuned.changed() => {
                     let settings = tuned.borrow_and_update().clone();
