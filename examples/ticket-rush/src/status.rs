@@ -24,6 +24,10 @@ pub struct FunctionStatus {
     pub errors: u64,
     /// Invocations refused at the concurrency limit.
     pub throttles: u64,
+    /// Processes at one time at most.
+    pub limit: usize,
+    /// Invocations that each of them takes at one time.
+    pub per_instance: usize,
     /// Its processes.
     pub instances: Vec<InstanceStatus>,
 }
@@ -84,10 +88,15 @@ impl HostStatus {
         instances.filter_map(|i| i.pid)
     }
 
+    /// Finds a function.
+    pub fn function(&self, function: &str) -> Option<&FunctionStatus> {
+        self.functions.iter().find(|f| f.function == function)
+    }
+
     /// Process ids of the instances of a function.
     pub fn processes_of(&self, function: &str) -> impl Iterator<Item = u32> + '_ {
-        let named = self.functions.iter().find(|f| f.function == function);
-        let instances = named.into_iter().flat_map(|f| &f.instances);
+        let instances = self.function(function).into_iter();
+        let instances = instances.flat_map(|f| &f.instances);
         instances.filter_map(|i| i.pid)
     }
 }

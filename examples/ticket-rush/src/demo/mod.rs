@@ -121,7 +121,7 @@ async fn run_sale(
     };
     let changed = async {
         half.notified().await;
-        program_change::during_the_rush(&rush, &seller).await
+        program_change::during_the_rush(&rush, &seller, &status_client).await
     };
     let (injected, (), changed) = tokio::try_join!(inject, served, changed)?;
     let correct = injected && changed;

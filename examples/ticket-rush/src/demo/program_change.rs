@@ -7,15 +7,18 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use ticket_rush::api::{Answer, Buyer};
+use ticket_rush::host::StatusClient;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::buyer::Rush;
 use crate::output;
 
-/// Minimum number of instances that must serve the new version.
-const MIN_INSTANCES: usize = 3;
-/// Number of concurrent reads, so that several instances answer.
+/// The function that shows programs.
+const FUNCTION: &str = "StorefrontLookups";
+/// Instances of it that must serve the new version, where so many answer the reads.
+const INSTANCES: usize = 3;
+/// Number of concurrent reads, so that several instances answer where each takes few requests.
 const READS: usize = 8;
 /// How long the reads continue after the last answer with the old version.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
@@ -41,6 +44,8 @@ struct Served {
 struct VersionWatch {
     changed: Instant,
     version: u64,
+    /// Instances that must serve it.
+    expected: usize,
     instances: BTreeMap<String, Served>,
     last_old: Instant,
 }
@@ -76,19 +81,24 @@ impl VersionWatch {
     }
 
     fn is_settled(&self) -> bool {
-        self.renewed() >= MIN_INSTANCES && self.last_old.elapsed() >= SETTLE_TIME
+        self.renewed() >= self.expected && self.last_old.elapsed() >= SETTLE_TIME
     }
 }
 
 /// Changes the title and a price, then observes the versions served. Returns whether they are
 /// correct.
-pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool> {
+pub(crate) async fn during_the_rush(
+    rush: &Rush,
+    seller: &Buyer,
+    status_client: &StatusClient,
+) -> Result<bool> {
     let before = rush.api.program(&rush.program).await.body;
     let version = before["version"].as_u64();
     let version = version.context("cannot read the program")?;
     let price = before["categories"][2]["price_cents"].as_i64();
     let price = price.context("the program has no balcony")?;
-    let read_before = read_by_instances(rush).await;
+    let expected = expected_instances(status_client).await?;
+    let read_before = read_by_instances(rush, expected).await;
     let change = json!({
         "version": version, "title": "Winter concert, extra choir",
         "categories": [{ "no": 2, "price_cents": price + PRICE_INCREASE_CENTS }],
@@ -114,6 +124,7 @@ pub(crate) async fn during_the_rush(rush: &Rush, seller: &Buyer) -> Result<bool>
     let mut watch = VersionWatch {
         changed: now,
         version: new,
+        expected,
         instances: BTreeMap::new(),
         last_old: now,
     };
@@ -151,13 +162,27 @@ async fn concurrent_reads(rush: &Rush) -> Vec<Read> {
     reads.join_all().await
 }
 
-/// Reads the program until [`MIN_INSTANCES`] instances have answered: they remember this version
-/// when it changes.
-async fn read_by_instances(rush: &Rush) -> Vec<Read> {
+/// Instances that must serve the new version.
+async fn expected_instances(status_client: &StatusClient) -> Result<usize> {
+    let status = status_client.status().await?;
+    let function = status.function(FUNCTION);
+    let function = function.context("the host has no function of look-ups")?;
+    Ok(reached_instances(function.limit, function.per_instance))
+}
+
+/// How many instances the reads reach, [`INSTANCES`] at most: a process that takes many requests
+/// answers all of them.
+fn reached_instances(limit: usize, per_instance: usize) -> usize {
+    READS.div_ceil(per_instance).min(limit).min(INSTANCES)
+}
+
+/// Reads the program until so many instances have answered: they remember this version when it
+/// changes.
+async fn read_by_instances(rush: &Rush, expected: usize) -> Vec<Read> {
     let began = Instant::now();
     let mut reads = Vec::new();
     let mut instances = BTreeSet::new();
-    while instances.len() < MIN_INSTANCES && began.elapsed() < TIMEOUT {
+    while instances.len() < expected && began.elapsed() < TIMEOUT {
         let answers = concurrent_reads(rush).await;
         instances.extend(answers.iter().filter_map(|(.., a)| a.instance.clone()));
         reads.extend(answers);
@@ -190,16 +215,33 @@ fn report(watch: &VersionWatch) -> bool {
     let renewed = watch.renewed();
     let back = watch.count(|served| served.went_back);
     let behind = seen - renewed;
-    let correct = renewed >= MIN_INSTANCES && back == 0;
+    let correct = renewed >= watch.expected && back == 0;
     let failed = if correct {
         String::new()
     } else {
         format!(
-            "; {back} returned to the old one, {behind} never served it; at least {MIN_INSTANCES} \
-             must"
+            "; {back} returned to the old one, {behind} never served it; at least {} must",
+            watch.expected
         )
     };
     let result =
         format!("{renewed} of {seen} observed instances serve the new version; {old}{failed}");
     output::checked(correct, &result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_may_answer_all_reads() {
+        assert_eq!(reached_instances(64, 1), INSTANCES);
+        assert_eq!(reached_instances(2, 1), 2);
+        assert_eq!(reached_instances(1, 64), 1);
+        assert_eq!(
+            reached_instances(4, 16),
+            1,
+            "one is filled before another starts"
+        );
+    }
 }

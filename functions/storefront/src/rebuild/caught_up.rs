@@ -57,7 +57,7 @@ pub(super) async fn create_has_passed(app: &App, barriers: &str) -> Result<bool,
 }
 
 /// Whether order-create has passed, in each partition, the header's barrier or this process' own
-/// one. Appends one where it has passed neither and Kafka holds none.
+/// one behind it. Appends one where it has passed neither and Kafka holds no such one.
 async fn has_passed_own(
     app: &App,
     header: Option<&Barriers>,
@@ -65,7 +65,7 @@ async fn has_passed_own(
 ) -> Result<bool, Problem> {
     // A partition that is not listed no longer exists, nor do its records.
     let logs = logs(app).await?;
-    let own = app.barriers.kept(&logs);
+    let own = app.barriers.kept(header, &logs);
     let passed = |partition: i32| {
         header.is_some_and(|header| header.is_passed(partition, progress))
             || own.0.contains_key(&partition) && own.is_passed(partition, progress)

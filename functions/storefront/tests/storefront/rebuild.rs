@@ -11,8 +11,8 @@ use testkit::servers::redis_url;
 use testkit::until;
 
 use crate::support::{
-    Scripted, call, free, keyed, open_with, order_when_open, pass_barriers, problem, program,
-    settings, store, two,
+    Scripted, another, call, free, keyed, open_with, order_when_open, pass_barriers, problem,
+    program, settings, store, two,
 };
 
 pub(crate) async fn redis() -> MultiplexedConnection {
@@ -295,4 +295,35 @@ async fn progress_on_a_recreated_topic_opens_nothing() {
     // Order-create comes to the barrier in the new topic, and so past all that stood before it.
     pass_barriers(&app, &publisher).await;
     order_when_open(&app, &id, "bob").await;
+}
+
+/// A barrier of an earlier filling stands before the orders that a later one waits for.
+#[tokio::test]
+async fn an_earlier_barrier_opens_no_later_filling() {
+    let publisher = Scripted::new([]);
+    publisher.ends.lock().expect("whole").insert(0, 0);
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    lose(&app).await;
+    assert_eq!(
+        problem(app.serve(&two(&id, "alice")).await),
+        (503, "loading")
+    );
+    pass_barriers(&app, &publisher).await;
+    assert_eq!(order_when_open(&app, &id, "alice").await, json!([0, 1]));
+    // Her order is in Kafka and not stored when another instance begins the next filling.
+    *publisher.ends.lock().expect("whole").entry(0).or_default() += 1;
+    lose(&app).await;
+    let other = another(&app, &[]);
+    assert_eq!(
+        problem(other.serve(&two(&id, "bob")).await),
+        (503, "loading")
+    );
+    let barriers = publisher.barriers.lock().expect("whole").len();
+    assert_eq!(barriers, 2, "each filling has its own");
+    assert_eq!(problem(app.serve(&two(&id, "bob")).await), (503, "loading"));
+    let message = publisher.sent.lock().expect("whole")[0].clone();
+    store(&app, &message, 1).await;
+    pass_barriers(&app, &publisher).await;
+    assert_eq!(order_when_open(&app, &id, "bob").await, json!([2, 3]));
 }
