@@ -217,10 +217,13 @@ impl Machine {
         }
     }
 
-    /// The process has no open call: the job goes another way.
-    pub(super) fn undelivered(&mut self, id: ProcessId, invocation: &InvocationId) {
+    /// The process had no open call: the job goes another way.
+    pub(super) fn undelivered(&mut self, id: ProcessId, invocation: &InvocationId, open: usize) {
         let state = &mut self.functions[id.function];
-        state.idle.retain(|idle| *idle != id.number);
+        let waiting = state.idle.iter().filter(|idle| **idle == id.number).count();
+        for _ in open..waiting {
+            state.forget_call(id.number);
+        }
         let Some(process) = state.processes.get_mut(&id.number) else {
             return;
         };

@@ -346,3 +346,17 @@ fn calls_before_readiness_show_that_a_process_takes_several() {
         "{frozen:?}: the other task would stand still"
     );
 }
+
+#[test]
+fn a_call_that_arrives_during_a_failed_delivery_waits() {
+    let mut case = Case::new(9);
+    case.submit(0, "a");
+    opened(&mut case, 1, 1);
+    respond(&mut case, 1, "a");
+    case.step(Input::NextCalled(A1, 1));
+    assert_eq!(case.submit(0, "b"), ["deliver b"]);
+    // the client of that call was gone, and the runtime calls again before this is known
+    case.step(Input::NextCalled(A1, 1));
+    let again = case.step(Input::Undelivered(A1, "b".into(), 1));
+    assert_eq!(again, ["deliver b"]);
+}

@@ -115,7 +115,7 @@ impl Machine {
             Input::GivenUp(function, id) => self.given_up(function, &id),
             Input::Started(id, pid) => self.started(id, pid),
             Input::NextCalled(id, open) => self.next_called(id, open),
-            Input::Undelivered(id, invocation) => self.undelivered(id, &invocation),
+            Input::Undelivered(id, invocation, open) => self.undelivered(id, &invocation, open),
             Input::Responded(id, invocation, outcome) => self.responded(id, &invocation, outcome),
             Input::ExtensionReady(id, extension) => self.extension_ready(id, &extension),
             Input::InitFailed(id, error) => self.init_failed(id, error),
