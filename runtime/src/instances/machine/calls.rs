@@ -182,6 +182,15 @@ impl Machine {
         }
     }
 
+    /// Delivers queued jobs to every process of a function that has room: one that was above a
+    /// lowered limit may take them now.
+    pub(super) fn fill_all(&mut self, function: usize) {
+        let processes = self.functions[function].processes.keys();
+        for number in processes.copied().collect::<Vec<_>>() {
+            self.fill(ProcessId { function, number });
+        }
+    }
+
     fn freeze_if_idle(&mut self, id: ProcessId) {
         let freeze = self.settings.freeze;
         if let Some(process) = self.process(id)

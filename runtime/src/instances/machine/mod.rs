@@ -20,6 +20,8 @@ mod ends;
 mod events;
 mod function;
 #[cfg(test)]
+mod limit_tests;
+#[cfg(test)]
 mod model_for_tests;
 #[cfg(test)]
 mod model_tests;
@@ -207,11 +209,8 @@ impl Machine {
     /// Changes the concurrency limit. A busy process above it ends with its next call.
     fn set_limit(&mut self, function: usize, limit: usize) {
         self.functions[function].limit = limit;
+        self.fill_all(function);
         while self.start_if_needed(function, None) {}
-        let processes = self.functions[function].processes.keys();
-        for number in processes.copied().collect::<Vec<_>>() {
-            self.fill(ProcessId { function, number });
-        }
         // the longest idle first
         for number in self.functions[function].idle.clone() {
             let state = &self.functions[function];
