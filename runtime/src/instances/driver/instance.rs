@@ -122,9 +122,9 @@ impl Instance {
         let (call, receiver) = oneshot::channel();
         self.driver.change(|machine, now| {
             if let Some(started) = lock(&self.driver.started).get_mut(&self.id) {
-                started.calls.retain(|call| !call.is_closed());
                 started.calls.push(call);
-                machine.step(now, Input::NextCalled(self.id, started.calls.len()));
+                let open = started.open_calls();
+                machine.step(now, Input::NextCalled(self.id, open));
             }
         });
         receiver

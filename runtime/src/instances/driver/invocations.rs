@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use tokio::sync::oneshot;
 
-use super::{Driver, lock};
+use super::{Driver, Started, lock};
 use crate::clock::epoch_ms;
 use crate::faults::Kill;
 use crate::ids::new_id;
@@ -109,7 +109,11 @@ impl Driver {
             );
             if let Some(assignment) = undelivered {
                 accepted.request = Some(assignment.request);
-                self.apply(Input::Undelivered(id, invocation.clone()));
+                self.change(|machine, now| {
+                    let mut started = lock(&self.started);
+                    let open = started.get_mut(&id).map_or(0, Started::open_calls);
+                    machine.step(now, Input::Undelivered(id, invocation.clone(), open));
+                });
             } else {
                 if let Some(begun) = begun {
                     begun.notify_one();

@@ -59,6 +59,14 @@ struct Started {
     calls: Vec<oneshot::Sender<Assignment>>,
 }
 
+impl Started {
+    /// Forgets calls whose clients are gone, and counts the others.
+    fn open_calls(&mut self) -> usize {
+        self.calls.retain(|call| !call.is_closed());
+        self.calls.len()
+    }
+}
+
 #[derive(Debug)]
 struct State {
     machine: Machine,

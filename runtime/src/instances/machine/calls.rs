@@ -182,6 +182,15 @@ impl Machine {
         }
     }
 
+    /// Delivers queued jobs to every process of a function that has room: one that was above a
+    /// lowered limit may take them now.
+    pub(super) fn fill_all(&mut self, function: usize) {
+        let processes = self.functions[function].processes.keys();
+        for number in processes.copied().collect::<Vec<_>>() {
+            self.fill(ProcessId { function, number });
+        }
+    }
+
     fn freeze_if_idle(&mut self, id: ProcessId) {
         let freeze = self.settings.freeze;
         if let Some(process) = self.process(id)
@@ -217,10 +226,13 @@ impl Machine {
         }
     }
 
-    /// The process has no open call: the job goes another way.
-    pub(super) fn undelivered(&mut self, id: ProcessId, invocation: &InvocationId) {
+    /// The process had no open call: the job goes another way.
+    pub(super) fn undelivered(&mut self, id: ProcessId, invocation: &InvocationId, open: usize) {
         let state = &mut self.functions[id.function];
-        state.idle.retain(|idle| *idle != id.number);
+        let waiting = state.idle.iter().filter(|idle| **idle == id.number).count();
+        for _ in open..waiting {
+            state.forget_call(id.number);
+        }
         let Some(process) = state.processes.get_mut(&id.number) else {
             return;
         };

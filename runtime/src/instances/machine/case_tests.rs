@@ -6,25 +6,25 @@ use super::model_for_tests::{function, managed};
 use super::*;
 use crate::instances::failure::End;
 
-const A1: ProcessId = ProcessId {
+pub(super) const A1: ProcessId = ProcessId {
     function: 0,
     number: 1,
 };
 
 /// A machine, its time, and what it did.
-struct Case {
-    machine: Machine,
+pub(super) struct Case {
+    pub(super) machine: Machine,
     now: Instant,
 }
 
 impl Case {
     /// Two functions with two processes each, and a limit for all.
-    fn new(processes: usize) -> Self {
+    pub(super) fn new(processes: usize) -> Self {
         Self::with(processes, ["A", "B"].map(function), false)
     }
 
     /// One function on managed instances with two processes, each for so many invocations.
-    fn managed(max: usize) -> Self {
+    pub(super) fn managed(max: usize) -> Self {
         let function = Function {
             managed: Some(managed(max)),
             ..function("A")
@@ -45,7 +45,7 @@ impl Case {
     }
 
     /// Applies an input; returns the actions without log lines and notifications.
-    fn step(&mut self, input: Input) -> Vec<String> {
+    pub(super) fn step(&mut self, input: Input) -> Vec<String> {
         self.machine.step(self.now, input);
         let actions = std::iter::from_fn(|| self.machine.next_action());
         let shown = actions.filter_map(|action| match action {
@@ -66,7 +66,7 @@ impl Case {
         shown.collect()
     }
 
-    fn submit(&mut self, function: usize, id: &str) -> Vec<String> {
+    pub(super) fn submit(&mut self, function: usize, id: &str) -> Vec<String> {
         let job = Job {
             id: id.into(),
             request_id: id.into(),
@@ -78,13 +78,13 @@ impl Case {
         self.step(Input::Submit(function, job))
     }
 
-    fn wait(&mut self, ms: u64) -> Vec<String> {
+    pub(super) fn wait(&mut self, ms: u64) -> Vec<String> {
         self.now += Duration::from_millis(ms);
         self.step(Input::Tick)
     }
 }
 
-fn id(function: usize, number: u64) -> ProcessId {
+pub(super) fn id(function: usize, number: u64) -> ProcessId {
     ProcessId { function, number }
 }
 
@@ -185,13 +185,13 @@ fn a_runtime_that_connects_again_takes_one_event() {
 }
 
 /// Starts a process of the managed function, with so many calls that wait.
-fn opened(case: &mut Case, number: u64, calls: usize) -> Vec<String> {
+pub(super) fn opened(case: &mut Case, number: u64, calls: usize) -> Vec<String> {
     case.step(Input::Started(id(0, number), 7));
     let calls = (1..=calls).map(|open| case.step(Input::NextCalled(id(0, number), open)));
     calls.flatten().collect()
 }
 
-fn respond(case: &mut Case, number: u64, job: &str) -> Vec<String> {
+pub(super) fn respond(case: &mut Case, number: u64, job: &str) -> Vec<String> {
     let answer = Outcome::Answer(bytes::Bytes::new());
     case.step(Input::Responded(id(0, number), job.into(), answer))
 }
@@ -306,25 +306,6 @@ fn a_crash_fails_every_event_of_a_managed_process() {
 }
 
 #[test]
-fn a_managed_process_above_a_lowered_limit_drains_and_ends() {
-    let mut case = Case::managed(2);
-    for job in ["a", "b", "c"] {
-        case.submit(0, job);
-    }
-    opened(&mut case, 1, 2);
-    opened(&mut case, 2, 2);
-    assert!(case.step(Input::Limit(0, 1)).is_empty(), "both are busy");
-    assert!(
-        case.submit(0, "d").is_empty(),
-        "the second has a call, and ends"
-    );
-    assert_eq!(respond(&mut case, 2, "c"), ["reply c "]);
-    assert_eq!(case.step(Input::NextCalled(id(0, 2), 2)), ["kill 2"]);
-    respond(&mut case, 1, "a");
-    assert_eq!(case.step(Input::NextCalled(A1, 1)), ["deliver d"]);
-}
-
-#[test]
 fn calls_before_readiness_show_that_a_process_takes_several() {
     let mut case = Case::with(9, [function("A")], true);
     case.submit(0, "a");
@@ -345,4 +326,18 @@ fn calls_before_readiness_show_that_a_process_takes_several() {
         frozen.is_empty(),
         "{frozen:?}: the other task would stand still"
     );
+}
+
+#[test]
+fn a_call_that_arrives_during_a_failed_delivery_waits() {
+    let mut case = Case::new(9);
+    case.submit(0, "a");
+    opened(&mut case, 1, 1);
+    respond(&mut case, 1, "a");
+    case.step(Input::NextCalled(A1, 1));
+    assert_eq!(case.submit(0, "b"), ["deliver b"]);
+    // the client of that call was gone, and the runtime calls again before this is known
+    case.step(Input::NextCalled(A1, 1));
+    let again = case.step(Input::Undelivered(A1, "b".into(), 1));
+    assert_eq!(again, ["deliver b"]);
 }

@@ -116,7 +116,9 @@ impl Machine {
     /// process that has been idle for long.
     fn check_return(&mut self, id: ProcessId) {
         let (now, idle) = (self.now, self.settings.idle);
-        let surplus = self.functions[id.function].is_surplus(id.number);
+        let state = &self.functions[id.function];
+        // without a call that waits it may still do what follows its answer
+        let surplus = state.is_surplus(id.number) && state.idle.contains(&id.number);
         let ending = self.drain.is_some() || surplus;
         let Some(process) = self.process(id) else {
             return;

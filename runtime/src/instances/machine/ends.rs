@@ -88,6 +88,7 @@ impl Machine {
         };
         self.running -= 1;
         self.actions.push_back(Action::Ended(id));
+        self.fill_all(id.function);
         if matches!(why, End::Shortage(_)) {
             return self.start_failed(id.function, &why);
         }

@@ -48,8 +48,9 @@ pub(in crate::instances) enum Input {
     Started(ProcessId, u32),
     /// The runtime requests an event. So many of its calls wait now; clients of others are gone.
     NextCalled(ProcessId, usize),
-    /// No call of the process waits: its client is gone.
-    Undelivered(ProcessId, InvocationId),
+    /// The clients of the calls of the process were gone. So many calls wait now: those that arrived
+    /// meanwhile.
+    Undelivered(ProcessId, InvocationId, usize),
     /// The function answered.
     Responded(ProcessId, InvocationId, Outcome),
     /// The extension with this identifier requests an event.

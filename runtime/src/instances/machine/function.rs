@@ -117,9 +117,8 @@ impl FunctionState {
     /// A waiting call may receive a job now.
     fn has_free_call(&self) -> bool {
         let free = |number: &u64| {
-            self.processes
-                .get(number)
-                .is_some_and(ProcessState::has_room)
+            let process = self.processes.get(number);
+            process.is_some_and(ProcessState::has_room) && !self.is_surplus(*number)
         };
         self.idle.iter().any(free)
     }

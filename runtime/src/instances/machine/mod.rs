@@ -20,6 +20,8 @@ mod ends;
 mod events;
 mod function;
 #[cfg(test)]
+mod limit_tests;
+#[cfg(test)]
 mod model_for_tests;
 #[cfg(test)]
 mod model_tests;
@@ -115,7 +117,7 @@ impl Machine {
             Input::GivenUp(function, id) => self.given_up(function, &id),
             Input::Started(id, pid) => self.started(id, pid),
             Input::NextCalled(id, open) => self.next_called(id, open),
-            Input::Undelivered(id, invocation) => self.undelivered(id, &invocation),
+            Input::Undelivered(id, invocation, open) => self.undelivered(id, &invocation, open),
             Input::Responded(id, invocation, outcome) => self.responded(id, &invocation, outcome),
             Input::ExtensionReady(id, extension) => self.extension_ready(id, &extension),
             Input::InitFailed(id, error) => self.init_failed(id, error),
@@ -207,11 +209,8 @@ impl Machine {
     /// Changes the concurrency limit. A busy process above it ends with its next call.
     fn set_limit(&mut self, function: usize, limit: usize) {
         self.functions[function].limit = limit;
+        self.fill_all(function);
         while self.start_if_needed(function, None) {}
-        let processes = self.functions[function].processes.keys();
-        for number in processes.copied().collect::<Vec<_>>() {
-            self.fill(ProcessId { function, number });
-        }
         // the longest idle first
         for number in self.functions[function].idle.clone() {
             let state = &self.functions[function];

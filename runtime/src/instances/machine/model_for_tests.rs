@@ -200,7 +200,7 @@ impl Model {
             }
             return self
                 .machine
-                .step(self.now, Input::Undelivered(id, invocation));
+                .step(self.now, Input::Undelivered(id, invocation, 0));
         }
         child.calls -= 1;
         child.delivered.insert(invocation, (self.now, kill));
