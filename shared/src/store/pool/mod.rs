@@ -1,7 +1,5 @@
 //! The connection pool. Every wait for Postgres is bounded.
 //!
-//!
-//!
 //! 1. [`Pool`] lends a [`PooledConnection`]. A connection that was idle is pinged first, for at
 //!    most [`PING`].
 //! 2. [`BoundedConnection`] runs the statements. If Postgres is silent for longer than the limit,
@@ -27,15 +25,20 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{
     PgConnectOptions, PgPool, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo,
     Postgres,
 };
 use sqlx::{Connection, Either, Error, Execute, Executor, SqlStr};
+use tokio::sync::Semaphore;
 
 /// Maximum wait for a connection: long enough for a short queue, short enough to report an outage
 /// soon.
 const ACQUIRE: Duration = Duration::from_secs(3);
+/// Connections that are opened at the same time. A login costs CPU time: many at once on one thread
+/// would all take longer than [`ACQUIRE`], be given up, and begin again.
+const OPENING: usize = 4;
 /// A connection idle for longer is pinged before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// Maximum time of such a ping: the delay that a silent idle connection can cause.
@@ -49,6 +52,7 @@ const RETURN: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     connections: PgPool,
+    opening: Arc<Semaphore>,
     /// Maximum silence of Postgres during a statement.
     limit: Duration,
     distrust: IdleDistrust,
@@ -81,6 +85,7 @@ impl Pool {
             .connect_lazy_with(options);
         Self {
             connections,
+            opening: Arc::new(Semaphore::new(OPENING)),
             limit,
             distrust,
         }
@@ -97,12 +102,25 @@ impl Pool {
 
     /// A connection for several statements.
     pub(super) async fn acquire(&self) -> Result<PooledConnection, Error> {
-        let connection = self.connections.acquire().await?;
+        let connection = tokio::time::timeout(ACQUIRE, self.idle_or_opened());
+        let connection = connection.await.unwrap_or(Err(Error::PoolTimedOut))?;
         Ok(PooledConnection::new(BoundedConnection::new(
             connection,
             self.limit,
             self.distrust.clone(),
         )))
+    }
+
+    /// An idle connection, or a new one when fewer than [`OPENING`] are being opened.
+    async fn idle_or_opened(&self) -> Result<PoolConnection<Postgres>, Error> {
+        let connections = &self.connections;
+        let is_full = connections.size() >= connections.options().get_max_connections();
+        let _opening = if connections.num_idle() == 0 && !is_full {
+            self.opening.acquire().await.ok()
+        } else {
+            None
+        };
+        connections.acquire().await
     }
 
     /// A connection with an open transaction. Dropping it without [`PooledConnection::commit`]
@@ -175,5 +193,45 @@ impl IdleDistrust {
     fn covers(&self, idle_for: Duration) -> bool {
         let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|at| at.elapsed() <= idle_for)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::future::join_all;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn few_connections_are_opened_at_the_same_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let opened = Arc::new(AtomicUsize::new(0));
+        let server = tokio::spawn({
+            let opened = opened.clone();
+            async move {
+                // accepts, and never answers
+                let mut connections = Vec::new();
+                while let Ok((connection, _)) = listener.accept().await {
+                    opened.fetch_add(1, Ordering::Relaxed);
+                    connections.push(connection);
+                }
+            }
+        });
+        let options = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(port);
+        let pool = Pool::new(options, 32, ACQUIRE);
+        let acquired = join_all((0..32).map(|_| pool.acquire())).await;
+        assert!(
+            acquired
+                .iter()
+                .all(|one| matches!(one, Err(Error::PoolTimedOut)))
+        );
+        assert_eq!(opened.load(Ordering::Relaxed), OPENING);
+        server.abort();
     }
 }
