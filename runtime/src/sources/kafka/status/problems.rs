@@ -3,15 +3,15 @@
 use event_sources::health::SourceWatch;
 use event_sources::stream::Offset;
 
-/// The brokers are unavailable.
-pub(super) fn away_text(whole: &SourceWatch) -> String {
+/// The brokers are unavailable. librdkafka's error names one of them, or only their number.
+pub(super) fn away_text(servers: &str, whole: &SourceWatch) -> String {
     let error = whole
         .last_error()
         .map(|error| format!(" ({})", error.error))
         .unwrap_or_default();
     format!(
-        "Kafka is away{error}; records wait there. Start it, or correct its address or login in \
-         usher.toml"
+        "Kafka is away{error}; records wait there. Start it at {servers}, or correct its address \
+         or login in usher.toml"
     )
 }
 

@@ -20,6 +20,8 @@ use crate::lock::lock;
 #[derive(Debug)]
 pub(in crate::sources::kafka) struct MappingProgress {
     pub(in crate::sources::kafka) away: AtomicBool,
+    /// Bootstrap servers, for texts.
+    servers: String,
     observed: Mutex<Observed>,
 }
 
@@ -63,6 +65,7 @@ impl MappingProgress {
         };
         Self {
             away: AtomicBool::new(false),
+            servers: mapping.bootstrap_servers.clone(),
             observed: Mutex::new(Observed {
                 status,
                 whole: SourceWatch::new(now()),
@@ -275,7 +278,7 @@ impl MappingProgress {
         let away = self
             .away
             .load(Ordering::Relaxed)
-            .then(|| SourceProblem::away(away_text(&observed.whole)));
+            .then(|| SourceProblem::away(away_text(&self.servers, &observed.whole)));
         for (partition, owned) in &mut observed.owned {
             let log = observed.logs.get(partition).copied().unwrap_or_default();
             owned.watch.waits(now, owned.waiting(now, log));
