@@ -30,7 +30,7 @@ local function find_best(cat, layout, count)
   for first, run in string.gmatch(bytes:sub(row_start + 1, row_start + row_len), '()(0+)') do
     if #run >= count and (not shortest or #run < shortest) then best, shortest = first, #run end
   end
-  local chunk = { no = no, bytes = bytes, at = {}, letter = letters:sub(found, found) }
+  local chunk = { no = no, map = { bytes = bytes, letter = letters:sub(found, found) }, at = {} }
   for n = 1, count do chunk.at[n] = row_start + best + n - 1 end
   return chunk
 end

@@ -80,7 +80,7 @@ if mode == 'seats' then
   local taken = {}
   for _, chunk in ipairs(chunks) do
     for n, place in ipairs(chunk.at) do
-      if chunk.bytes:byte(place) ~= 48 then taken[#taken + 1] = chosen[chunk.nth[n]] end
+      if chunk.map.bytes:byte(place) ~= 48 then taken[#taken + 1] = chosen[chunk.nth[n]] end
     end
   end
   if #taken > 0 then return { 'TAKEN', table.concat(taken, ',') } end

@@ -26,8 +26,9 @@ local function chunk_seats(layout, chunk)
 end
 
 -- Reads the chunks of ascending seats. nil and 'NOSEAT' if a seat is not of this category, nil and
--- 'DAMAGED' if a chunk is missing: writing into a missing chunk would create a wrong one.
-local function open_seats(cat, layout, seats)
+-- 'DAMAGED' if a chunk is missing: writing into a missing chunk would create a wrong one. `known`
+-- keeps the maps of chunks between calls of one script, so that each is read once.
+local function open_seats(cat, layout, seats, known)
   local chunks = {}
   for n, seat in ipairs(seats) do
     local nth = seat - layout.first
@@ -35,9 +36,14 @@ local function open_seats(cat, layout, seats)
     local no = math.floor(nth / layout.span)
     local chunk = chunks[#chunks]
     if not chunk or chunk.no ~= no then
-      local bytes = redis.call('GET', chunk_key(cat, no)) or ''
-      if #bytes ~= chunk_seats(layout, no) then return nil, 'DAMAGED' end
-      chunk = { no = no, bytes = bytes, at = {}, nth = {} }
+      local key = chunk_key(cat, no)
+      local map = known and known[key]
+      if not map then
+        map = { bytes = redis.call('GET', key) or '' }
+        if #map.bytes ~= chunk_seats(layout, no) then return nil, 'DAMAGED' end
+        if known then known[key] = map end
+      end
+      chunk = { no = no, map = map, at = {}, nth = {} }
       chunks[#chunks + 1] = chunk
     end
     chunk.at[#chunk.at + 1] = nth - no * layout.span + 1
@@ -73,7 +79,8 @@ end
 -- count. `at` lists ascending positions; none has that byte already.
 local function set_seats(cat, layout, chunk, at, byte)
   if #at == 0 then return end
-  local old, row_len = chunk.bytes, layout.row_len
+  local map, row_len = chunk.map, layout.row_len
+  local old = map.bytes
   local parts, done, freed, n = {}, 0, 0, 1
   while n <= #at do
     local first = n
@@ -87,15 +94,14 @@ local function set_seats(cat, layout, chunk, at, byte)
   end
   parts[#parts + 1] = old:sub(done + 1)
   local new = table.concat(parts)
-  chunk.bytes = new
+  map.bytes = new
   for _, place in ipairs(at) do
     if byte == '0' then freed = freed + 1 elseif old:byte(place) == 48 then freed = freed - 1 end
   end
 
   -- Only the rows of `at` change. Taking seats shortens the longest run only if one of these rows
   -- had it.
-  local letter = chunk.letter
-    or redis.call('GETRANGE', longest_key(cat), chunk.no, chunk.no)
+  local letter = map.letter or redis.call('GETRANGE', longest_key(cat), chunk.no, chunk.no)
   local run = (letter:byte() or 65) - 65
   local scanned, touched, last_row = byte == '0' and new or old, 0, -1
   for _, place in ipairs(at) do
@@ -114,8 +120,8 @@ local function set_seats(cat, layout, chunk, at, byte)
   end
   local now_letter = run_letter(now_run)
   -- A missing string stays missing: reserve reports it, and the program is filled again.
+  if letter ~= '' then map.letter = now_letter end
   if letter ~= '' and now_letter ~= letter then
-    chunk.letter = now_letter
     redis.call('SETRANGE', longest_key(cat), chunk.no, now_letter)
   end
   if freed ~= 0 then redis.call('HINCRBY', head_key, 'free:' .. cat, freed) end
