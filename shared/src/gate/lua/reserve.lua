@@ -109,5 +109,8 @@ redis.call('HSET', resv, unpack({
   'seats', list, 'price', price, 'key', key, 'attempt', 1, 'message', message,
 }))
 if key ~= '' then remember(user, key, owner .. ':' .. body_hash, key_ttl) end
-delay_put(timeouts, order, timeout_job(nonce), now_up + window)
+local due = now_up + window
+if delay_schedule(timeouts, { order }, { timeout_job(nonce) }, { due })[1] == 0 then
+  delay_put(timeouts, order, timeout_job(nonce), due)
+end
 return { 'HELD', owner, list, message, '1' }
