@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
+use super::verified::VerifiedTokens;
+
 /// RSA keys by key id. HTTP APIs accept RSA signatures only.
 pub(super) struct KeySet {
     keys: BTreeMap<String, VerificationKey>,
+    verified: VerifiedTokens,
 }
 
 pub(super) struct VerificationKey {
@@ -62,12 +65,20 @@ impl KeySet {
                 "holds no RSA signing key with a kid, and HTTP APIs take no others.".into(),
             );
         }
-        Ok(Self { keys })
+        Ok(Self {
+            keys,
+            verified: VerifiedTokens::default(),
+        })
     }
 
     /// Key ids, sorted.
     pub(super) fn names(&self) -> Vec<String> {
         self.keys.keys().cloned().collect()
+    }
+
+    /// Tokens that these keys verified.
+    pub(super) fn verified_tokens(&self) -> &VerifiedTokens {
+        &self.verified
     }
 
     pub(super) fn find(&self, kid: &str) -> Option<&VerificationKey> {
