@@ -7,15 +7,13 @@
 
 use std::collections::HashSet;
 
-use tokio::task::JoinSet;
-
-use crate::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, SettleTo, Settled};
+use crate::gate::{Gate, GateError, OrderAt, ProgramRef, SETTLE_GROUP, Settle, SettleTo, Settled};
 use crate::message::OrderNumber;
 use crate::sale::Status;
 use crate::store::{OrderRow, Store, StoreError};
 
-/// Settle calls in flight at once, over one connection.
-const CONCURRENCY: usize = 64;
+/// Rows whose settle calls are in flight at once.
+const CONCURRENCY: usize = 4 * SETTLE_GROUP;
 
 /// The settle call for a row; `None` if the row has no program, since the gate then never held the
 /// order.
@@ -80,7 +78,7 @@ const MAX_ROUNDS: u32 = 8;
 /// function checks afterwards whether the row has changed, and settles by the newer version. The
 /// last process to check finds the last version.
 ///
-/// If the gate answers none of 64 calls in flight, the remaining rows count as failed without a
+/// If the gate answers none of the calls in flight, the remaining rows count as failed without a
 /// call: an outage costs the caller one response timeout, however many rows there are.
 ///
 /// # Errors
@@ -153,24 +151,22 @@ pub async fn reconcile(
     Ok(report)
 }
 
-/// Concurrently: the calls share a connection and need a round trip or two together.
-async fn settle_all(
+async fn settle_all<'a>(
     gate: &Gate,
-    rows: &[OrderRow],
-) -> Vec<(OrderRow, Result<Option<Settled>, GateError>)> {
-    let mut tasks = JoinSet::new();
-    for row in rows {
-        let gate = gate.clone();
-        let row = row.clone();
-        tasks.spawn(async move {
-            let answer = match settle_of(&row) {
-                Some(settle) => gate.settle(&settle).await.map(Some),
-                None => Ok(None),
-            };
-            (row, answer)
-        });
-    }
-    tasks.join_all().await
+    rows: &'a [OrderRow],
+) -> Vec<(&'a OrderRow, Result<Option<Settled>, GateError>)> {
+    let (known, settles): (Vec<&OrderRow>, Vec<Settle>) = rows
+        .iter()
+        .filter_map(|row| Some((row, settle_of(row)?)))
+        .unzip();
+    let settled = gate.settle_all(&settles).await.into_iter();
+    let mut results: Vec<_> = known
+        .into_iter()
+        .zip(settled.map(|result| result.map(Some)))
+        .collect();
+    let unknown = rows.iter().filter(|row| row.program.is_none());
+    results.extend(unknown.map(|row| (row, Ok(None))));
+    results
 }
 
 #[cfg(test)]

@@ -6,15 +6,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use futures::StreamExt;
-use futures::stream;
 use shared::gate::{Gate, OrderAt, ProgramRef, Settle, SettleTo, Settled};
 use shared::message::OrderNumber;
 use shared::reconcile::{Reconciled, reconcile, settle_of};
 use shared::store::{Decision, OrderRow, Store, StoreError, StoredBatch, StoredOrder};
-
-/// Orders settled at the same time over one connection, which pipelines them.
-const CONCURRENCY: usize = 512;
 
 /// Counts of a settled batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -161,17 +156,11 @@ struct SettledOrders {
     displaced: BTreeSet<OrderNumber>,
 }
 
-/// Settles orders concurrently: they share a connection, and so a few round trips.
 async fn settle_all(gate: &Gate, orders: Vec<Settle>) -> SettledOrders {
     let mut settled = SettledOrders::default();
     let mut first_error = None;
-    let mut results = stream::iter(orders)
-        .map(|settle| async move {
-            let result = gate.settle(&settle).await;
-            (settle.at.order, result)
-        })
-        .buffer_unordered(CONCURRENCY);
-    while let Some((number, result)) = results.next().await {
+    let results = gate.settle_all(&orders).await;
+    for (number, result) in orders.iter().map(|settle| settle.at.order).zip(results) {
         match result {
             Ok(Settled::Done { displaced, .. }) => settled
                 .displaced

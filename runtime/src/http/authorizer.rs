@@ -1,7 +1,7 @@
 //! JWT authorizers: checks that a token may use a route.
 //!
 //! The form is checked first ([`token`]); then the signature, with the key that the token names,
-//! RSA only; then the claims: `iss`, `aud` (`client_id` only where there is no `aud`), `exp`,
+//! RSA only, once for each token ([`super::verified`]); then the claims: `iss`, `aud` (`client_id` only where there is no `aud`), `exp`,
 //! `nbf`, `iat`, and at least one of the route's scopes. A registered claim of another type than in
 //! RFC 7519 is rejected, never treated as absent. Time is a parameter.
 
@@ -12,12 +12,13 @@ use serde_json::{Map, Value};
 use super::invalid_token::InvalidToken;
 use super::keys::KeySet;
 use super::token::{self, Members, texts};
+use super::verified::Claims;
 use sam_template::model::JwtAuthorizer;
 
 /// A valid token.
 #[derive(Debug, PartialEq)]
 pub(super) struct Granted {
-    pub(super) claims: Map<String, Value>,
+    pub(super) claims: Claims,
     /// The route's scopes that the token has; `None`: the route requires none.
     pub(super) scopes: Option<Vec<String>>,
 }
@@ -52,7 +53,9 @@ pub(super) fn check(
         .map(without_bearer)
         .filter(|token| !token.is_empty())
         .ok_or(Denied::Missing)?;
-    let claims = verified(token, keys)?;
+    let claims = keys
+        .verified_tokens()
+        .get_or_verify(token, || verified(token, keys))?;
     check_claims(&claims, authorizer, now)?;
     let scopes = match scopes {
         [] => None,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
+use super::verified::VerifiedTokens;
+
 /// Why a document has no usable keys. The text follows the source's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
@@ -27,6 +29,7 @@ pub enum KeySetError {
 /// RSA keys by key id. HTTP APIs accept RSA signatures only.
 pub(super) struct KeySet {
     keys: BTreeMap<String, VerificationKey>,
+    verified: VerifiedTokens,
 }
 
 pub(super) struct VerificationKey {
@@ -83,12 +86,20 @@ impl KeySet {
         if keys.is_empty() {
             return Err(KeySetError::NoKey);
         }
-        Ok(Self { keys })
+        Ok(Self {
+            keys,
+            verified: VerifiedTokens::default(),
+        })
     }
 
     /// Key ids, sorted.
     pub(super) fn names(&self) -> Vec<String> {
         self.keys.keys().cloned().collect()
+    }
+
+    /// Tokens that these keys verified.
+    pub(super) fn verified_tokens(&self) -> &VerifiedTokens {
+        &self.verified
     }
 
     pub(super) fn find(&self, kid: &str) -> Option<&VerificationKey> {

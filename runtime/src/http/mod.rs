@@ -29,6 +29,7 @@ mod refusal;
 mod router;
 mod throttle;
 mod token;
+mod verified;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -49,7 +49,7 @@ pub use connection::Gate;
 pub use filling::{
     Epoch, FillBegun, FillClaim, FillGrant, FillStart, InstallState, LiveOrder, Merged, NamedOrder,
 };
-pub use orders::{Abandoned, Accepted, Settle, SettleTo, Settled};
+pub use orders::{Abandoned, Accepted, SETTLE_GROUP, Settle, SettleTo, Settled};
 pub use read::{Availability, Reservation, Taken, TakenPage};
 pub use redis_link::LinkError as GateError;
 pub use reserve::{HoldRequest, Reserved};

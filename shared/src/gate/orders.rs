@@ -1,11 +1,18 @@
 //! Accepting, abandoning and settling orders.
 
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+
 use crate::message::{CategoryNo, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
-use redis_link::{Call, LinkError};
+use redis_link::{Call, LinkError, Reply};
 
 use super::connection::Gate;
 use super::scripts;
 use super::types::{OrderAt, ReservationState, read_owners, seat_list};
+
+/// Orders of one settle call at most, so that a call takes about a millisecond of the server.
+pub const SETTLE_GROUP: usize = 128;
 
 /// The result of accepting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,41 +152,96 @@ impl Gate {
     /// Applies the state of one order in Postgres. May be repeated; the last call wins, except over
     /// a tombstone.
     pub async fn settle(&self, settle: &Settle) -> Result<Settled, LinkError> {
-        let (category, seats) = match &settle.seats {
-            Some((category, seats)) => (category.to_string(), seat_list(seats)),
-            None => (String::new(), String::new()),
-        };
-        let (to, due, forget) = match settle.to {
-            SettleTo::Live { due_in_ms } => (
-                "live",
-                due_in_ms.map(|ms| ms.to_string()).unwrap_or_default(),
-                false,
-            ),
-            SettleTo::Gone { forget_key } => ("gone", String::new(), forget_key),
-        };
-        let call = Call::new(&scripts::SETTLE, &self.head_key(settle.at.program))
-            .arg(settle.at.order.to_string())
-            .arg(settle.at.nonce.to_string())
-            .arg(settle.user.as_ref().map_or("", UserId::as_str))
-            .arg(settle.key.as_ref().map_or("", IdempotencyKey::as_str))
-            .arg(category)
-            .arg(seats)
-            .arg(to)
-            .arg(due)
-            .arg(u8::from(forget));
-        let mut reply = self.link.run(call).await?;
-        match reply.word()?.as_str() {
-            "DONE" => {
-                let freed = reply.parse()?;
-                let mut displaced = Vec::with_capacity(reply.remaining());
-                read_owners(&mut reply, &mut displaced)?;
-                Ok(Settled::Done { displaced, freed })
-            }
-            "TOMB" => Ok(Settled::Tombstoned),
-            "UNKNOWN" => Ok(Settled::SeatsUnknown),
-            "NOSEAT" => Ok(Settled::NoSuchSeat),
-            "ABSENT" => Ok(Settled::NotInstalled),
-            other => Err(reply.unexpected(other)),
+        let mut settled = self.settle_group(&[settle]).await?;
+        settled.pop().ok_or_else(|| unanswered(0, 1))
+    }
+
+    /// As [`Gate::settle`], for many orders: one call for every [`SETTLE_GROUP`] orders of a
+    /// program, all at the same time. The results are in the order of `settles`; an error of a call
+    /// is that of each of its orders.
+    pub async fn settle_all(&self, settles: &[Settle]) -> Vec<Result<Settled, LinkError>> {
+        let mut programs: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, settle) in settles.iter().enumerate() {
+            let key = self.head_key(settle.at.program);
+            programs.entry(key).or_default().push(at);
         }
+        let groups = programs.values().flat_map(|all| all.chunks(SETTLE_GROUP));
+        let calls = groups.map(|group| async move {
+            let of_group: Vec<&Settle> = group.iter().map(|at| &settles[*at]).collect();
+            let results = match self.settle_group(&of_group).await {
+                Ok(settled) => settled.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error); group.len()],
+            };
+            group.iter().copied().zip(results).collect::<Vec<_>>()
+        });
+        let mut results: Vec<_> = join_all(calls).await.into_iter().flatten().collect();
+        results.sort_by_key(|(at, _)| *at);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// One call for orders of one program: at least one, at most [`SETTLE_GROUP`].
+    async fn settle_group(&self, settles: &[&Settle]) -> Result<Vec<Settled>, LinkError> {
+        let Some(first) = settles.first() else {
+            return Ok(Vec::new());
+        };
+        let mut call = Call::new(&scripts::SETTLE, &self.head_key(first.at.program));
+        for settle in settles {
+            add(&mut call, settle);
+        }
+        let mut replies = self.link.run(call).await?;
+        let settled = replies.rest(|replies| read(&mut replies.nested()?))?;
+        if settled.len() == settles.len() {
+            Ok(settled)
+        } else {
+            Err(unanswered(settled.len(), settles.len()))
+        }
+    }
+}
+
+fn unanswered(found: usize, expected: usize) -> LinkError {
+    LinkError::Protocol(format!(
+        "gate/settle: {found} results for {expected} orders"
+    ))
+}
+
+/// Adds the arguments of one order.
+fn add(call: &mut Call, settle: &Settle) {
+    let (category, seats) = match &settle.seats {
+        Some((category, seats)) => (category.to_string(), seat_list(seats)),
+        None => (String::new(), String::new()),
+    };
+    let (to, due, forget) = match settle.to {
+        SettleTo::Live { due_in_ms } => (
+            "live",
+            due_in_ms.map(|ms| ms.to_string()).unwrap_or_default(),
+            false,
+        ),
+        SettleTo::Gone { forget_key } => ("gone", String::new(), forget_key),
+    };
+    call.push(settle.at.order.to_string());
+    call.push(settle.at.nonce.to_string());
+    call.push(settle.user.as_ref().map_or("", UserId::as_str));
+    call.push(settle.key.as_ref().map_or("", IdempotencyKey::as_str));
+    call.push(category);
+    call.push(seats);
+    call.push(to);
+    call.push(due);
+    call.push(u8::from(forget));
+}
+
+/// Reads the result of one order.
+fn read(reply: &mut Reply) -> Result<Settled, LinkError> {
+    match reply.word()?.as_str() {
+        "DONE" => {
+            let freed = reply.parse()?;
+            let mut displaced = Vec::with_capacity(reply.remaining());
+            read_owners(reply, &mut displaced)?;
+            Ok(Settled::Done { displaced, freed })
+        }
+        "TOMB" => Ok(Settled::Tombstoned),
+        "UNKNOWN" => Ok(Settled::SeatsUnknown),
+        "NOSEAT" => Ok(Settled::NoSuchSeat),
+        "ABSENT" => Ok(Settled::NotInstalled),
+        other => Err(reply.unexpected(other)),
     }
 }

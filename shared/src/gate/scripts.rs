@@ -3,7 +3,7 @@
 use delay_queue::FRAGMENTS as DELAY_FRAGMENTS;
 use redis_link::SERVER_FRAGMENT;
 
-const FRAGMENTS: [(&str, &str); 10] = [
+const FRAGMENTS: [(&str, &str); 9] = [
     DELAY_FRAGMENTS[0],
     DELAY_FRAGMENTS[1],
     SERVER_FRAGMENT,
@@ -12,7 +12,6 @@ const FRAGMENTS: [(&str, &str); 10] = [
     ("gate/remember", include_str!("lua/remember.lua")),
     ("gate/seats", include_str!("lua/seats.lua")),
     ("gate/best", include_str!("lua/best.lua")),
-    ("gate/live", include_str!("lua/live.lua")),
     ("gate/many", include_str!("lua/many.lua")),
 ];
 

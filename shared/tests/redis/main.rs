@@ -15,4 +15,5 @@ mod model;
 mod orders;
 mod outage;
 mod reserve;
+mod settled_together;
 mod waiting;

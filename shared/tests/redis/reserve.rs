@@ -322,7 +322,7 @@ async fn every_key_has_its_documented_lifetime() {
         environment.entry(at).await.expect("an entry") as i64,
         30_000,
     );
-    for lasting in ["head", "owner", "user:alice", "runs:0", "seats:0:0"] {
+    for lasting in ["head", "owner", "user:alice", "longest:0", "seats:0:0"] {
         assert_eq!(
             ttl(&environment.program_key(lasting)).await,
             -1,

@@ -25,8 +25,8 @@ pub(crate) struct Hall {
     pub head: HashMap<String, String>,
     /// Bytes of each category, chunks joined, and the lengths of the chunks.
     pub seats: BTreeMap<i64, Vec<Vec<u8>>>,
-    /// Free counts and longest runs by category.
-    pub runs: BTreeMap<i64, HashMap<String, i64>>,
+    /// By category, a letter for each chunk: its longest run of free seats within a row.
+    pub longest: BTreeMap<i64, Vec<u8>>,
     /// Owner of each seat.
     pub owners: BTreeMap<i64, Owner>,
 }
@@ -84,7 +84,7 @@ async fn hall(redis: &mut MultiplexedConnection, env: &str, program: &Program) -
         .hgetall(format!("{base}:head"))
         .hgetall(format!("{base}:owner"));
     for category in &program.categories {
-        reads.hgetall(format!("{base}:runs:{}", category.no));
+        reads.get(format!("{base}:longest:{}", category.no));
         for chunk in 0..chunks(category) {
             reads.get(format!("{base}:seats:{}:{chunk}", category.no));
         }
@@ -110,8 +110,9 @@ async fn hall(redis: &mut MultiplexedConnection, env: &str, program: &Program) -
         );
     }
     for category in &program.categories {
-        hall.runs
-            .insert(category.no, redis::from_redis_value(next()?)?);
+        let letters: Option<Vec<u8>> = redis::from_redis_value(next()?)?;
+        hall.longest
+            .insert(category.no, letters.unwrap_or_default());
         let mut maps = Vec::new();
         for _ in 0..chunks(category) {
             let bytes: Option<Vec<u8>> = redis::from_redis_value(next()?)?;

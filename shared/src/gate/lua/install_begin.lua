@@ -44,9 +44,9 @@ local function is_complete()
     for no = 0, category.layout.chunks - 1 do
       local size = redis.call('STRLEN', chunk_key(category.cat, no))
       if size ~= chunk_seats(category.layout, no) then return false end
-      local runs_key = program_root .. 'runs:' .. category.cat
-      if redis.call('HEXISTS', runs_key, 'r' .. no) == 0 then return false end
     end
+    local letters = redis.call('STRLEN', longest_key(category.cat))
+    if letters ~= category.layout.chunks then return false end
   end
   return true
 end
@@ -116,8 +116,9 @@ for _, its in pairs(reservations) do
   end
 end
 for _, category in ipairs(categories) do
-  local layout, runs_key, free = category.layout, program_root .. 'runs:' .. category.cat, 0
-  redis.call('DEL', runs_key)
+  local layout, letters, free = category.layout, {}, 0
+  -- The counts of an earlier version.
+  redis.call('DEL', program_root .. 'runs:' .. category.cat)
   for no = 0, layout.chunks - 1 do
     local size, bytes, run = chunk_seats(layout, no), nil, layout.row_len
     local at = category.kept[no] or {}
@@ -133,12 +134,13 @@ for _, category in ipairs(categories) do
       end
       parts[#parts + 1] = string.rep('0', size - done)
       bytes = table.concat(parts)
-      run = longest_run(bytes, 1, size, layout.row_len, layout.row_len)
+      run = longest_run(bytes, 1, size, layout.row_len, MAX_RUN)
     end
     redis.call('SET', chunk_key(category.cat, no), bytes)
-    redis.call('HSET', runs_key, 'f' .. no, size - #at, 'r' .. no, run)
+    letters[no + 1] = run_letter(run)
     free = free + size - #at
   end
+  redis.call('SET', longest_key(category.cat), table.concat(letters))
   redis.call('HSET', head_key, 'free:' .. category.cat, free)
   redis.call('HSET', head_key, 'layout:' .. category.cat, category.text)
 end

@@ -91,7 +91,7 @@ for cat, seats in pairs(seats_of) do
   for _, chunk in ipairs(opened[cat]) do
     local at = {}
     for _, place in ipairs(chunk.at) do
-      if chunk.bytes:byte(place) ~= 49 then at[#at + 1] = place end
+      if chunk.map.bytes:byte(place) ~= 49 then at[#at + 1] = place end
     end
     set_seats(cat, layouts[cat], chunk, at, '1')
   end

@@ -11,9 +11,15 @@ local function remember(user, key, named, ttl)
   local index = keys_key(user)
   redis.call('SET', idem_key(user, key), named, 'PX', ttl)
   redis.call('ZADD', index, string.format('%.0f', now_up + ttl), key)
-  if redis.call('PTTL', index) < ttl then redis.call('PEXPIRE', index, ttl) end
-  redis.call('ZREMRANGEBYSCORE', index, '-inf', now)
-  local excess = redis.call('ZCARD', index) - MAX_KEYS
+  local count = redis.call('ZCARD', index)
+  -- GT changes only a key that has a lifetime.
+  if count == 1 then
+    redis.call('PEXPIRE', index, ttl)
+  else
+    redis.call('PEXPIRE', index, ttl, 'GT')
+  end
+  if count <= MAX_KEYS then return end
+  local excess = count - redis.call('ZREMRANGEBYSCORE', index, '-inf', now) - MAX_KEYS
   if excess <= 0 then return end
   for _, old in ipairs(redis.call('ZRANGE', index, 0, -1)) do
     local its = redis.call('GET', idem_key(user, old))

@@ -80,7 +80,7 @@ if mode == 'seats' then
   local taken = {}
   for _, chunk in ipairs(chunks) do
     for n, place in ipairs(chunk.at) do
-      if chunk.bytes:byte(place) ~= 48 then taken[#taken + 1] = chosen[chunk.nth[n]] end
+      if chunk.map.bytes:byte(place) ~= 48 then taken[#taken + 1] = chosen[chunk.nth[n]] end
     end
   end
   if #taken > 0 then return { 'TAKEN', table.concat(taken, ',') } end
@@ -109,5 +109,8 @@ redis.call('HSET', resv, unpack({
   'seats', list, 'price', price, 'key', key, 'attempt', 1, 'message', message,
 }))
 if key ~= '' then remember(user, key, owner .. ':' .. body_hash, key_ttl) end
-delay_put(timeouts, order, timeout_job(nonce), now_up + window)
+local due = now_up + window
+if delay_schedule(timeouts, { order }, { timeout_job(nonce) }, { due })[1] == 0 then
+  delay_put(timeouts, order, timeout_job(nonce), due)
+end
 return { 'HELD', owner, list, message, '1' }

@@ -1,6 +1,10 @@
 -- The seat map of a category: chunks of whole rows, one byte for each seat ('0' free, '1' taken,
--- '2' blocked). The hash `runs:<cat>` has for each chunk the number of free seats (f<chunk>) and
--- the longest run of free seats within a row (r<chunk>). Needs gate/keys.
+-- '2' blocked). The string `longest:<cat>` has one letter for each chunk: the longest run of free
+-- seats within a row, 'A' for none to 'U' for 20 or more, so that one search of one string finds
+-- the first chunk with room for an order, however large the hall is. Needs gate/keys.
+
+-- Seats of one order at most; longer runs are not told apart.
+local MAX_RUN = 20
 
 -- Parses the layout 'first:rows:row_len:chunk_rows:chunks' of a header. nil if there is none.
 local function layout_of(text)
@@ -13,14 +17,18 @@ local function layout_of(text)
   }
 end
 
+local function longest_key(cat) return program_root .. 'longest:' .. cat end
+local function run_letter(run) return string.char(65 + math.min(run, MAX_RUN)) end
+
 local function chunk_key(cat, chunk) return program_root .. 'seats:' .. cat .. ':' .. chunk end
 local function chunk_seats(layout, chunk)
   return math.min(layout.span, layout.seats - chunk * layout.span)
 end
 
 -- Reads the chunks of ascending seats. nil and 'NOSEAT' if a seat is not of this category, nil and
--- 'DAMAGED' if a chunk is missing: writing into a missing chunk would create a wrong one.
-local function open_seats(cat, layout, seats)
+-- 'DAMAGED' if a chunk is missing: writing into a missing chunk would create a wrong one. `known`
+-- keeps the maps of chunks between calls of one script, so that each is read once.
+local function open_seats(cat, layout, seats, known)
   local chunks = {}
   for n, seat in ipairs(seats) do
     local nth = seat - layout.first
@@ -28,9 +36,14 @@ local function open_seats(cat, layout, seats)
     local no = math.floor(nth / layout.span)
     local chunk = chunks[#chunks]
     if not chunk or chunk.no ~= no then
-      local bytes = redis.call('GET', chunk_key(cat, no)) or ''
-      if #bytes ~= chunk_seats(layout, no) then return nil, 'DAMAGED' end
-      chunk = { no = no, bytes = bytes, at = {}, nth = {} }
+      local key = chunk_key(cat, no)
+      local map = known and known[key]
+      if not map then
+        map = { bytes = redis.call('GET', key) or '' }
+        if #map.bytes ~= chunk_seats(layout, no) then return nil, 'DAMAGED' end
+        if known then known[key] = map end
+      end
+      chunk = { no = no, map = map, at = {}, nth = {} }
       chunks[#chunks + 1] = chunk
     end
     chunk.at[#chunk.at + 1] = nth - no * layout.span + 1
@@ -62,11 +75,12 @@ local function longest_run(bytes, from, to, row_len, enough)
   return best
 end
 
--- Writes one byte at some positions of a chunk and updates its free count, its longest run and the
--- header's free count. `at` lists ascending positions; none has that byte already.
+-- Writes one byte at some positions of a chunk and updates its longest run and the header's free
+-- count. `at` lists ascending positions; none has that byte already.
 local function set_seats(cat, layout, chunk, at, byte)
   if #at == 0 then return end
-  local old, row_len = chunk.bytes, layout.row_len
+  local map, row_len = chunk.map, layout.row_len
+  local old = map.bytes
   local parts, done, freed, n = {}, 0, 0, 1
   while n <= #at do
     local first = n
@@ -80,22 +94,22 @@ local function set_seats(cat, layout, chunk, at, byte)
   end
   parts[#parts + 1] = old:sub(done + 1)
   local new = table.concat(parts)
-  chunk.bytes = new
+  map.bytes = new
   for _, place in ipairs(at) do
     if byte == '0' then freed = freed + 1 elseif old:byte(place) == 48 then freed = freed - 1 end
   end
 
   -- Only the rows of `at` change. Taking seats shortens the longest run only if one of these rows
   -- had it.
-  local runs_key = program_root .. 'runs:' .. cat
-  local run = tonumber(redis.call('HGET', runs_key, 'r' .. chunk.no)) or 0
+  local letter = map.letter or redis.call('GETRANGE', longest_key(cat), chunk.no, chunk.no)
+  local run = (letter:byte() or 65) - 65
   local scanned, touched, last_row = byte == '0' and new or old, 0, -1
   for _, place in ipairs(at) do
     local row = math.floor((place - 1) / row_len)
     if row ~= last_row then
       last_row = row
       local from, to = row * row_len + 1, (row + 1) * row_len
-      touched = math.max(touched, longest_run(scanned, from, to, row_len, row_len))
+      touched = math.max(touched, longest_run(scanned, from, to, row_len, MAX_RUN))
     end
   end
   local now_run = run
@@ -104,9 +118,11 @@ local function set_seats(cat, layout, chunk, at, byte)
   elseif touched >= run then
     now_run = longest_run(new, 1, #new, row_len, run)
   end
-  if now_run ~= run then redis.call('HSET', runs_key, 'r' .. chunk.no, now_run) end
-  if freed ~= 0 then
-    redis.call('HINCRBY', runs_key, 'f' .. chunk.no, freed)
-    redis.call('HINCRBY', head_key, 'free:' .. cat, freed)
+  local now_letter = run_letter(now_run)
+  -- A missing string stays missing: reserve reports it, and the program is filled again.
+  if letter ~= '' then map.letter = now_letter end
+  if letter ~= '' and now_letter ~= letter then
+    redis.call('SETRANGE', longest_key(cat), chunk.no, now_letter)
   end
+  if freed ~= 0 then redis.call('HINCRBY', head_key, 'free:' .. cat, freed) end
 end

@@ -8,6 +8,10 @@ use crate::tables::{Category, Order, Program};
 
 const FREE: u8 = b'0';
 const TAKEN: u8 = b'1';
+/// The letter of a chunk without a free seat; each seat of its longest run adds one.
+const LONGEST_NONE: u8 = b'A';
+/// Seats of one order at most: longer runs have its letter.
+const MAX_LONGEST: i64 = 20;
 
 fn seats_of(order: &Order) -> impl Iterator<Item = (&str, i64)> {
     let program = order.program.as_deref().unwrap_or("?");
@@ -170,20 +174,23 @@ fn category_agrees(
             .flat_map(|row| row.split(|b| *b != FREE))
             .map(|run| run.len() as i64)
             .collect();
-        let free = runs.iter().sum();
+        let free: i64 = runs.iter().sum();
         let longest = runs.iter().max().copied().unwrap_or(0);
         free_in_all += free;
-        for (field, counted) in [(format!("f{chunk}"), free), (format!("r{chunk}"), longest)] {
-            let kept = hall
-                .runs
-                .get(&category.no)
-                .and_then(|r| r.get(&field))
-                .copied();
-            check.look(
-                (kept != Some(counted))
-                    .then(|| format!("{place}: {field} is {kept:?}, counted {counted}")),
+        let kept = hall
+            .longest
+            .get(&category.no)
+            .and_then(|letters| letters.get(chunk))
+            .copied();
+        let counted = LONGEST_NONE + longest.min(MAX_LONGEST) as u8;
+        check.look((kept != Some(counted)).then(|| {
+            let kept = kept.map_or_else(
+                || "missing".to_owned(),
+                |letter: u8| char::from(letter).to_string(),
             );
-        }
+            let counted = char::from(counted);
+            format!("{place}: the longest run of chunk {chunk} is {kept}, counted {counted}")
+        }));
         first += in_chunk;
     }
     let kept = hall

@@ -70,7 +70,6 @@ async fn finds_a_held_seat_without_an_order() -> Result<()> {
     let mut sale = SaleFixture::clean().await?;
     sale.redis("SET", "program:7:seats:0:0", &["11110000"])
         .await?;
-    sale.redis("HSET", "program:7:runs:0", &["f0", "4"]).await?;
     sale.redis("HSET", "program:7:head", &["free:0", "4"])
         .await?;
     sale.redis(

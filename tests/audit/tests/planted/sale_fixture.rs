@@ -57,8 +57,7 @@ impl SaleFixture {
             .await?;
         self.redis("SET", "program:7:seats:0:0", &["11100000"])
             .await?;
-        self.redis("HSET", "program:7:runs:0", &["f0", "5", "r0", "4"])
-            .await?;
+        self.redis("SET", "program:7:longest:0", &["E"]).await?;
         self.redis("HSET", "program:7:owner", &["0", &a, "1", &a, "2", &b])
             .await?;
         self.redis("HSET", "program:7:user:ann", &["101", "2"])
@@ -131,7 +130,7 @@ impl SaleFixture {
         for key in [
             "program:7:head",
             "program:7:seats:0:0",
-            "program:7:runs:0",
+            "program:7:longest:0",
             "program:7:owner",
             "program:7:user:ann",
         ] {
