@@ -42,7 +42,7 @@ impl std::fmt::Debug for KeySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeySet")
             .field("kids", &self.keys.keys())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

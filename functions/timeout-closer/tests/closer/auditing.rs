@@ -13,7 +13,7 @@ impl TestEnvironment {
             .await;
     }
 
-    /// The letters of the longest runs of category 0, one for each chunk: 'A' is none.
+    /// The longest runs of category 0, a character for each chunk: 'A' is none.
     async fn plant_longest(&self, letters: &str) {
         let key = self.program_key("longest:0");
         let _: String = self.redis(&["SET", &key, letters]).await;

@@ -9,7 +9,7 @@
 --       without an owner: Postgres decides), then seat, owner, repeated
 --       | CLOSED (not open, or filled on another server: the program will be filled again)
 --       | NOSEAT (the header has no such chunk)
---       | DAMAGED (the chunk, or the letters of the longest runs, are missing or have another size:
+--       | DAMAGED (the chunk, or the string of the longest runs, is missing or has another size:
 --       the header is marked, and the next request fills the program again)
 -- Cost  the owners of at most 2048 seats, and a count of bits of every chunk. About 1 ms.
 -- Idempotent. No reservation can run between the reads and the writes.

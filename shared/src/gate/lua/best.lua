@@ -1,5 +1,5 @@
 -- The best adjacent seats: the front-most row with enough adjacent free seats, and in it the
--- shortest run that is long enough. Reads two strings: the letters of the chunks, and one chunk.
+-- shortest run that is long enough. Reads two strings: the longest runs, and one chunk.
 -- Needs gate/seats.
 
 -- The chunk and the positions in it. nil if no row has so many; nil and 'DAMAGED' if the chunk
