@@ -25,7 +25,7 @@ pub(crate) struct Hall {
     pub head: HashMap<String, String>,
     /// Bytes of each category, chunks joined, and the lengths of the chunks.
     pub seats: BTreeMap<i64, Vec<Vec<u8>>>,
-    /// By category, a letter for each chunk: its longest run of free seats within a row.
+    /// By category, a character for each chunk: its longest run of free seats within a row.
     pub longest: BTreeMap<i64, Vec<u8>>,
     /// Owner of each seat.
     pub owners: BTreeMap<i64, Owner>,
