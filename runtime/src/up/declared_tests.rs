@@ -66,7 +66,7 @@ async fn what_takes_work_starts_first_and_drains_later() {
     let known = host.registry().status(Instant::now());
     assert!(
         known.iter().any(|part| part.part == "schedule Worker.Tick"),
-        "`usher up --panic` may name it: {known:?}"
+        "`--panic` may name it: {known:?}"
     );
     let mut all = components(&host);
     DrainStage::sort(&mut all, |one| one.drain);
