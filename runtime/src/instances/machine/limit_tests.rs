@@ -4,14 +4,20 @@ use super::case_tests::{A1, Case, id, opened, respond};
 use super::*;
 use crate::instances::failure::End;
 
-#[test]
-fn a_managed_process_above_a_lowered_limit_drains_and_ends() {
+/// Two processes for two jobs each: the first has two jobs, the second one and a call that waits.
+fn two_processes() -> Case {
     let mut case = Case::managed(2);
     for job in ["a", "b", "c"] {
         case.submit(0, job);
     }
     opened(&mut case, 1, 2);
     opened(&mut case, 2, 2);
+    case
+}
+
+#[test]
+fn a_managed_process_above_a_lowered_limit_drains_and_ends() {
+    let mut case = two_processes();
     assert!(case.step(Input::Limit(0, 1)).is_empty(), "both are busy");
     assert!(
         case.submit(0, "d").is_empty(),
@@ -25,12 +31,7 @@ fn a_managed_process_above_a_lowered_limit_drains_and_ends() {
 
 #[test]
 fn a_crash_leaves_its_place_to_a_process_above_a_lowered_limit() {
-    let mut case = Case::managed(2);
-    for job in ["a", "b", "c"] {
-        case.submit(0, job);
-    }
-    opened(&mut case, 1, 2);
-    opened(&mut case, 2, 2);
+    let mut case = two_processes();
     case.step(Input::Limit(0, 1));
     assert!(case.submit(0, "d").is_empty(), "the first has no room");
     assert!(!case.machine.is_available(0));
@@ -40,12 +41,7 @@ fn a_crash_leaves_its_place_to_a_process_above_a_lowered_limit() {
 
 #[test]
 fn a_call_of_a_process_above_a_lowered_limit_is_not_available() {
-    let mut case = Case::managed(2);
-    for job in ["a", "b", "c"] {
-        case.submit(0, job);
-    }
-    opened(&mut case, 1, 2);
-    opened(&mut case, 2, 2);
+    let mut case = two_processes();
     case.wait(200);
     assert!(case.machine.is_available(0));
     case.step(Input::Limit(0, 1));
@@ -56,12 +52,7 @@ fn a_call_of_a_process_above_a_lowered_limit_is_not_available() {
 
 #[test]
 fn a_raised_limit_starts_no_process_where_calls_wait() {
-    let mut case = Case::managed(2);
-    for job in ["a", "b", "c"] {
-        case.submit(0, job);
-    }
-    opened(&mut case, 1, 2);
-    opened(&mut case, 2, 2);
+    let mut case = two_processes();
     case.wait(200);
     case.step(Input::Limit(0, 1));
     assert!(case.submit(0, "d").is_empty());

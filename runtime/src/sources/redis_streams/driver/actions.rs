@@ -5,6 +5,7 @@ use std::time::Duration;
 use event_sources::redis_stream::{EntryKey, ParkReason, RedisStreamAction};
 
 use super::{HeldContent, RedisStreamDriver, TaskResult, id};
+use crate::sources::mapping::function_ready;
 use crate::sources::redis_streams::source::RedisStreamRuns;
 use crate::waiting::turned;
 
@@ -93,20 +94,7 @@ impl RedisStreamDriver {
 
 /// Waits until the function can begin soon. The status names the reason of a wait.
 async fn ready(source: &RedisStreamRuns) {
-    let (function, progress) = (&source.mapping.function, &source.progress);
-    // an earlier wait may have ended with a pause
-    progress.observe(|watch, _| watch.blocked(None));
-    let mut free = std::pin::pin!(source.invoker.ready(function));
-    tokio::select! {
-        biased;
-        () = &mut free => return,
-        () = std::future::ready(()) => {}
-    }
-    let why = format!(
-        "every instance of {function} is busy with other events, so no entry is read. Raise its \
-         concurrency limit, or repair what does not end"
-    );
-    progress.observe(|watch, _| watch.blocked(Some(why)));
-    free.await;
-    progress.observe(|watch, _| watch.blocked(None));
+    let function = &source.mapping.function;
+    let report = |why| source.progress.observe(|watch, _| watch.blocked(why));
+    function_ready(&source.invoker, function, "no entry is read", report).await;
 }

@@ -19,6 +19,7 @@ use super::{SqsSource, encode, queues};
 use crate::clock::Clock;
 use crate::invocation::{Rejected, Response, error_text};
 use crate::observation::Repeats;
+use crate::sources::mapping::function_ready;
 use crate::sources::tuned::TunedSettings;
 use crate::supervision::TaskError;
 use crate::waiting::{turned, until};
@@ -347,20 +348,7 @@ impl SqsDriver {
 
 /// Waits until the function can begin soon. The status names the reason of a wait.
 async fn ready(source: &SqsSource) {
-    let (function, progress) = (&source.mapping.function, &source.progress);
-    // an earlier wait may have ended with a pause
-    progress.observe(|watch, _| watch.blocked(None));
-    let mut free = std::pin::pin!(source.invoker.ready(function));
-    tokio::select! {
-        biased;
-        () = &mut free => return,
-        () = std::future::ready(()) => {}
-    }
-    let why = format!(
-        "every instance of {function} is busy with other events, so no message is received. Raise \
-         its concurrency limit, or repair what does not end"
-    );
-    progress.observe(|watch, _| watch.blocked(Some(why)));
-    free.await;
-    progress.observe(|watch, _| watch.blocked(None));
+    let function = &source.mapping.function;
+    let report = |why| source.progress.observe(|watch, _| watch.blocked(why));
+    function_ready(&source.invoker, function, "no message is received", report).await;
 }
