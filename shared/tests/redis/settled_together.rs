@@ -159,3 +159,28 @@ async fn every_order_of_a_large_call_has_its_own_result() {
     assert_eq!(results[300], Ok(Settled::NoSuchSeat));
     assert_eq!(environment.free().await, 800 - 400);
 }
+
+/// A fault of one process can give two orders the same number.
+#[tokio::test]
+async fn tickets_follow_the_order_settled_last_of_two_with_one_number() {
+    let environment = TestEnvironment::open(&[(2, 20)]).await;
+    let accepted = order(&environment, 1);
+    let request = environment.request(accepted, "ann", chosen(&[0]));
+    environment.gate.reserve(&request).await.expect("answers");
+    let accept = environment.gate.accept(accepted, 0, 1, 0, 600_000);
+    accept.await.expect("answers");
+    let other = OrderAt {
+        nonce: nonce(9),
+        ..accepted
+    };
+    let tickets = environment.program_key("user:ann");
+    for (settle, count) in [
+        (row(other, "ann", &[1, 2], UNPAID), "2"),
+        (settle_to(accepted, UNPAID), "1"),
+    ] {
+        let settled = environment.gate.settle(&settle).await.expect("answers");
+        assert!(matches!(settled, Settled::Done { .. }), "{settled:?}");
+        let found = environment.hash(&tickets).await;
+        assert_eq!(found[&accepted.order.to_string()], count);
+    }
+}

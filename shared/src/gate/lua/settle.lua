@@ -150,16 +150,19 @@ local function settle_live(o)
   read_reservation(o)
   if not o.seats then return { 'UNKNOWN' } end
   owners_of(o.seats)
-  local displaced, owned = {}, owns_all(o)
-  if not owned then
+  local displaced = {}
+  if not owns_all(o) then
     local chunks, problem = open_of(o)
     if not chunks then return { problem == 'DAMAGED' and 'ABSENT' or problem } end
     displaced = take_seats(o, chunks)
   end
-  -- The step that reserved these seats counted them as the buyer's.
-  local counted = owned and o.ours and o.state == 'accepted'
-  if o.user ~= '' and not counted then
-    redis.call('HSET', user_key(o.user), o.order, #o.seats)
+  -- Reserve counted these seats as the buyer's, unless another order of this number has counted
+  -- its own since.
+  if o.user ~= '' then
+    local tickets, count = user_key(o.user), tostring(#o.seats)
+    if redis.call('HGET', tickets, o.order) ~= count then
+      redis.call('HSET', tickets, o.order, count)
+    end
   end
   set_timeout(o)
   -- The reservation stays one more hour for late requests.
