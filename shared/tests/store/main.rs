@@ -23,3 +23,4 @@ mod payment_book;
 mod poison;
 mod races;
 mod reconciling;
+mod usual;
