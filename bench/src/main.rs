@@ -29,6 +29,7 @@ mod filling;
 mod http;
 mod isolation;
 mod preload;
+mod reserved;
 mod resources;
 mod throughput;
 
