@@ -10,6 +10,7 @@
 //! | `change` | from the commit of a program change until no reader serves the previous version |
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
 //! | `filling` | a gate that lost its state, filled from Postgres |
+//! | `gate` | the scripts of the gate, by the figures of a Redis of its own |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `throughput` | the rate at which a host handles a topic |
 //! | `cpu`, `resources` | CPU seconds, memory and connections of processes, from /proc |
@@ -26,6 +27,7 @@ mod environment;
 mod events;
 mod figures;
 mod filling;
+mod gate;
 mod http;
 mod isolation;
 mod preload;
@@ -84,6 +86,7 @@ enum What {
     Isolation,
     Change,
     Filling,
+    Gate,
     Delay,
     Events,
     Latency,
@@ -118,6 +121,9 @@ async fn run(cli: &Cli) -> Result<()> {
     }
     if asked(What::Filling) {
         filling::run(cli.seats).await?;
+    }
+    if asked(What::Gate) {
+        gate::run().await?;
     }
     if asked(What::Delay) {
         delay::run(cli.entries).await?;
