@@ -6,12 +6,14 @@
 //! | `http` | orders accepted over HTTP by the storefront, one request in a process and many |
 //! | `create` | orders stored from a preloaded topic, by order-create under `usher` and by `bare` |
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
+//! | `orders_peers` | the sale in Spring: orders stored from the same topic |
 //! | `isolation` | a function beside one that hangs, crashes in a loop or floods its log |
 //! | `change` | from the commit of a program change until no reader serves the previous version |
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
 //! | `filling` | a gate that lost its state, filled from Postgres |
-//! | `delay` | the delay queue: scheduling, draining, lateness |
+//! | `delay` | the delay queue and its peers: scheduling, draining, lateness, memory |
 //! | `throughput` | the rate at which a host handles a topic |
+//! | `peers`, `redis_server` | programs of `bench/peers`; a Redis server of a measurement's own |
 //! | `cpu`, `resources` | CPU seconds, memory and connections of processes, from /proc |
 //!
 //! Figures of different runs differ by a factor of 1.4 and more on a busy machine: compare within
@@ -28,7 +30,10 @@ mod figures;
 mod filling;
 mod http;
 mod isolation;
+mod orders_peers;
+mod peers;
 mod preload;
+mod redis_server;
 mod resources;
 mod throughput;
 

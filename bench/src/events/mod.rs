@@ -103,9 +103,9 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         );
     }
     for peer in peers::ALL {
-        match peers::run(peer, &site, events).await? {
-            Ok(run) => show(run, peer.name, limit),
-            Err(why) => println!("  {:<44} not measured: {why}", peer.name),
+        match peer.build(&site.checkout).await? {
+            Ok(built) => show(peers::run(&built, &site, events).await?, peer.name, limit),
+            Err(why) => peer.print_skipped(&why),
         }
     }
     site.strike().await
