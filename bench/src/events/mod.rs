@@ -18,7 +18,7 @@ use anyhow::Result;
 use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::topics::{PARTITIONS, ensure, remove};
 
-use crate::figures::{figure, group};
+use crate::figures::{figure, group, note};
 use crate::preload::fill_events;
 use crate::throughput::Run;
 
@@ -105,7 +105,7 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     for peer in peers::ALL {
         match peers::run(peer, &site, events).await? {
             Ok(run) => show(run, peer.name, limit),
-            Err(why) => println!("  {:<44} not measured: {why}", peer.name),
+            Err(why) => note(&format!("{} is not measured: {why}", peer.name)),
         }
     }
     site.strike().await
