@@ -11,6 +11,7 @@
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
 //! | `filling` | a gate that lost its state, filled from Postgres |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
+//! | `growth` | cost beside more and more pending entries and stored orders |
 //! | `throughput` | the rate at which a host handles a topic |
 //! | `cpu`, `resources` | CPU seconds, memory and connections of processes, from /proc |
 //! | `servers`, `counters` | processes and counters of the servers |
@@ -29,6 +30,7 @@ mod environment;
 mod events;
 mod figures;
 mod filling;
+mod growth;
 mod http;
 mod isolation;
 mod parts;
@@ -109,6 +111,7 @@ enum What {
     Delay,
     Events,
     Latency,
+    Growth,
 }
 
 #[tokio::main]
@@ -151,5 +154,6 @@ async fn run(cli: &Cli) -> Result<()> {
     parts.run("delay", delay::run(cli.entries)).await;
     parts.run("events", events::run(cli.events)).await;
     parts.run("latency", events::latency(cli.singles)).await;
+    parts.run("growth", growth::run(cli.quick)).await;
     parts.finish(cli.write.as_deref())
 }

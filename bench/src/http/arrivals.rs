@@ -104,7 +104,7 @@ pub(crate) async fn arrive(
         accepted += responses.accepted() + before;
         measured.add(responses)?;
     }
-    let seconds = (Instant::now() - shared.start).as_secs_f64();
+    let seconds = shared.start.elapsed().as_secs_f64() - schedule.warm_up.as_secs_f64();
     clock
         .join()
         .map_err(|_| anyhow!("the thread that keeps the time has panicked"))?;
@@ -113,7 +113,7 @@ pub(crate) async fn arrive(
         measured,
         accepted,
         unsent: all - issued.max(first),
-        seconds: seconds - schedule.warm_up.as_secs_f64(),
+        seconds: seconds.max(f64::EPSILON),
     })
 }
 

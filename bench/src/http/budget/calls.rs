@@ -1,9 +1,11 @@
 //! System calls per accepted order.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::components::{Component, processes};
@@ -19,50 +21,23 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// Calls that are listed by name.
 const TOP: usize = 6;
 
+/// Calls by component.
+type Calls = BTreeMap<Component, SystemCalls>;
+
 pub(super) async fn run(sale: &mut Sale<'_>, quick: bool) -> Result<()> {
-    let load = Duration::from_secs(if quick { 2 } else { 6 });
+    let load = Duration::from_secs(if quick { 2 } else { 8 });
+    let span = load + 2 * MARGIN;
     group(
         "System calls of an accepted order",
         &format!(
-            "counted by strace in a window of their own, open loop at {RATE} orders/s, one \
-             component after the other, without those of an idle window of the same length"
+            "counted by strace in a window of their own, open loop at {RATE} orders/s, without \
+             those of an idle window of the same length"
         ),
     );
-    heading(&["calls", "idle, per s"]);
-    let status = sale.watch.status().await?;
-    let components: BTreeMap<_, _> = processes(&status)
-        .into_iter()
-        .filter(|(component, _)| *component != Component::OtherFunctions)
-        .collect();
-    for (component, pids) in components {
-        let Some((calls, idle, accepted)) = trace(sale, &pids, load).await? else {
-            note("not measured: there is no strace, or it may not trace other processes");
-            return Ok(());
-        };
-        let net = |all: u64, idle: u64| (all as f64 - idle as f64) / accepted;
-        let seconds = (load + 2 * MARGIN).as_secs_f64();
-        let values = [net(calls.all(), idle.all()), idle.all() as f64 / seconds];
-        compared(component.name(), &values, "");
-        for (name, n) in calls.top(TOP) {
-            let before = idle.of(name);
-            let values = [net(n, before), before as f64 / seconds];
-            compared(&format!("  {name}"), &values, "");
-        }
-    }
-    Ok(())
-}
-
-/// Calls under load, calls of an idle window, and the number of accepted orders.
-async fn trace(
-    sale: &mut Sale<'_>,
-    pids: &[u32],
-    load: Duration,
-) -> Result<Option<(SystemCalls, SystemCalls, f64)>> {
-    let table = sale.env.folder.join("strace");
-    let span = load + 2 * MARGIN;
-    let Some(idle) = count(pids, span, &table).await else {
-        return Ok(None);
-    };
+    let mut processes = processes(&sale.watch.status().await?);
+    processes.remove(&Component::OtherFunctions);
+    let idle = count_all(&processes, span, &sale.env.folder).await;
+    let folder = sale.env.folder.clone();
     let schedule = Schedule {
         rate: RATE,
         warm_up: Duration::ZERO,
@@ -73,8 +48,40 @@ async fn trace(
         sleep(MARGIN).await;
         sale.orders(schedule).await
     };
-    let (calls, arrived) = tokio::join!(count(pids, span, &table), orders);
+    let (calls, arrived) = tokio::join!(count_all(&processes, span, &folder), orders);
     let accepted = arrived?.accepted as f64;
     sale.stored().await?;
-    Ok(calls.map(|calls| (calls, idle, accepted)))
+    if calls.is_empty() {
+        note("not measured: there is no strace, or it may not trace other processes");
+        return Ok(());
+    }
+    heading(&["calls", "idle, per s"]);
+    for (component, calls) in &calls {
+        let idle = idle.get(component).cloned().unwrap_or_default();
+        let row = |name: &str, calls: u64, idle: u64| {
+            let net = (calls as f64 - idle as f64) / accepted;
+            compared(name, &[net, idle as f64 / span.as_secs_f64()], "");
+        };
+        row(component.name(), calls.all(), idle.all());
+        for (name, count) in calls.top(TOP) {
+            row(&format!("  {name}"), count, idle.of(name));
+        }
+    }
+    Ok(())
+}
+
+/// Counts the calls of each component, all at the same time. Those that cannot be traced are left
+/// out.
+async fn count_all(
+    processes: &BTreeMap<Component, Vec<u32>>,
+    span: Duration,
+    folder: &Path,
+) -> Calls {
+    let mut counts = JoinSet::new();
+    for (n, (component, pids)) in processes.iter().enumerate() {
+        let (component, pids) = (*component, pids.clone());
+        let table = folder.join(format!("strace-{n}"));
+        counts.spawn(async move { Some((component, count(&pids, span, &table).await?)) });
+    }
+    counts.join_all().await.into_iter().flatten().collect()
 }
