@@ -9,6 +9,7 @@
 //! | `isolation` | a function beside one that hangs, crashes in a loop or floods its log |
 //! | `change` | from the commit of a program change until no reader serves the previous version |
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
+//! | `sqs` | messages of a queue to an empty function, beside a bare loop |
 //! | `filling` | a gate that lost its state, filled from Postgres |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `throughput` | the rate at which a host handles a topic |
@@ -17,6 +18,7 @@
 //! Figures of different runs differ by a factor of 1.4 and more on a busy machine: compare within
 //! one run.
 
+mod application;
 mod bare;
 mod change;
 mod cpu;
@@ -30,6 +32,7 @@ mod http;
 mod isolation;
 mod preload;
 mod resources;
+mod sqs;
 mod throughput;
 
 use std::process::ExitCode;
@@ -73,6 +76,10 @@ struct Cli {
     #[arg(long, default_value_t = 500,
         value_parser = clap::value_parser!(u32).range(100..=100_000))]
     singles: u32,
+    /// Messages of the no-op function's queue.
+    #[arg(long, default_value_t = 10_000,
+        value_parser = clap::value_parser!(u32).range(1_000..=1_000_000))]
+    messages: u32,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +93,8 @@ enum What {
     Delay,
     Events,
     Latency,
+    Topics,
+    Sqs,
 }
 
 #[tokio::main]
@@ -126,6 +135,12 @@ async fn run(cli: &Cli) -> Result<()> {
     }
     if asked(What::Latency) {
         events::latency(cli.singles).await?;
+    }
+    if asked(What::Topics) {
+        events::topics(cli.events / 4).await?;
+    }
+    if asked(What::Sqs) {
+        sqs::run(cli.messages).await?;
     }
     Ok(())
 }
