@@ -9,6 +9,7 @@
 //! | `isolation` | a function beside one that hangs, crashes in a loop or floods its log |
 //! | `change` | from the commit of a program change until no reader serves the previous version |
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
+//! | `sqs` | messages of a queue to an empty function, beside a bare loop |
 //! | `filling` | a gate that lost its state, filled from Postgres |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `growth` | cost beside more and more pending entries and stored orders |
@@ -20,6 +21,7 @@
 //! Figures of different runs differ by a factor of 1.4 and more on a busy machine: compare within
 //! one run.
 
+mod application;
 mod bare;
 mod change;
 mod counters;
@@ -39,6 +41,7 @@ mod provenance;
 mod report;
 mod resources;
 mod servers;
+mod sqs;
 mod throughput;
 
 use std::path::PathBuf;
@@ -97,6 +100,10 @@ struct Cli {
     #[arg(long, default_value_t = 500, default_value_if("quick", IsPresent, "200"),
         value_parser = clap::value_parser!(u32).range(100..=100_000))]
     singles: u32,
+    /// Messages of the no-op function's queue.
+    #[arg(long, default_value_t = 10_000, default_value_if("quick", IsPresent, "3000"),
+        value_parser = clap::value_parser!(u32).range(1_000..=1_000_000))]
+    messages: u32,
 }
 
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +118,8 @@ enum What {
     Delay,
     Events,
     Latency,
+    Topics,
+    Sqs,
     Growth,
 }
 
@@ -154,6 +163,8 @@ async fn run(cli: &Cli) -> Result<()> {
     parts.run("delay", delay::run(cli.entries)).await;
     parts.run("events", events::run(cli.events)).await;
     parts.run("latency", events::latency(cli.singles)).await;
+    parts.run("topics", events::topics(cli.events / 4)).await;
+    parts.run("sqs", sqs::run(cli.messages)).await;
     parts.run("growth", growth::run(cli.quick)).await;
     parts.finish(cli.write.as_deref())
 }
