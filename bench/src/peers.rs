@@ -12,6 +12,8 @@ use ticket_rush::locations::Checkout;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::figures::note;
+
 /// Maximum time of a peer.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -89,7 +91,7 @@ impl Peer {
 
     /// Prints that it was not measured.
     pub(crate) fn print_skipped(self, why: &NotBuilt) {
-        println!("  {:<44} not measured: {why}", self.name);
+        note(&format!("{} is not measured: {why}", self.name));
     }
 }
 
