@@ -13,7 +13,7 @@ use crate::environment::BenchEnvironment;
 use crate::figures::{compared, figure, group, heading};
 use crate::preload::{Program, fill, programs};
 use crate::throughput::{Run, through_usher};
-use crate::{bare, preload, reserved};
+use crate::{bare, orders_peers, preload, reserved};
 
 /// Batches of order-create that are handled at the same time, and tasks of the bare loader.
 pub(crate) const WORKERS: usize = 4;
@@ -60,6 +60,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let unit = "of the bare loader";
     figure("rate of accepted orders", ratio(Run::rate), unit);
     figure("CPU of accepted orders", ratio(Run::cpu_per_million), unit);
+    orders_peers::store(&env, &topic, u64::from(2 * half), runs[0]).await?;
     env.strike().await
 }
 
