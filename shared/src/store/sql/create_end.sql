@@ -7,9 +7,10 @@
 -- The commit does not wait for the disk: if it is lost, the sweep settles the orders once more.
 -- Cost: one look-up per order. Payments are read only while any waits for its order. Idempotent.
 WITH open AS (
-    SELECT o.number
-    FROM orders o JOIN UNNEST($2::bigint[], $3::bigint[]) AS w (number, version) USING (number)
-    WHERE o.version > w.version
+    -- A subquery and no join: a plan made while the table is small would read all of it, later too.
+    SELECT w.number
+    FROM UNNEST($2::bigint[], $3::bigint[]) AS w (number, version)
+    WHERE (SELECT o.version FROM orders o WHERE o.number = w.number) > w.version
     UNION ALL
     SELECT p.order_number FROM payments p
     WHERE p.status = 'unmatched' AND p.order_number = ANY ($2)
