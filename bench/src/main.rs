@@ -6,14 +6,16 @@
 //! | `http` | orders accepted over HTTP: maximum rate, latency at constant rates, cost of an order |
 //! | `create` | orders stored from a preloaded topic, by order-create under `usher` and by `bare` |
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
+//! | `orders_peers` | the sale in Spring: orders stored from the same topic |
 //! | `isolation` | a function beside one that hangs, crashes in a loop or floods its log |
 //! | `change` | from the commit of a program change until no reader serves the previous version |
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
 //! | `sqs` | messages of a queue to an empty function, beside a bare loop |
 //! | `filling` | a gate that lost its state, filled from Postgres |
-//! | `delay` | the delay queue: scheduling, draining, lateness |
+//! | `delay` | the delay queue and its peers: scheduling, draining, lateness, memory |
 //! | `growth` | cost beside more and more pending entries and stored orders |
 //! | `throughput` | the rate at which a host handles a topic |
+//! | `peers`, `redis_server` | programs of `bench/peers`; a Redis server of a measurement's own |
 //! | `cpu`, `resources` | CPU seconds, memory and connections of processes, from /proc |
 //! | `servers`, `counters` | processes and counters of the servers |
 //! | `parts`, `figures`, `report` | runs the parts; prints and records figures; renders the page |
@@ -35,9 +37,12 @@ mod filling;
 mod growth;
 mod http;
 mod isolation;
+mod orders_peers;
 mod parts;
+mod peers;
 mod preload;
 mod provenance;
+mod redis_server;
 mod report;
 mod resources;
 mod servers;
