@@ -31,8 +31,8 @@ kills: ## kill the host 200 times at seeded times under load; KILL_SEED repeats 
 mixed: ## one host under valid and every kind of invalid input for 600 s; MIXED_SECONDS sets the time
 	@MIXED_SECONDS=$(or $(MIXED_SECONDS),600) scripts/test --test host counts_agree_under_a_mixed_load -- --nocapture
 
-bench: ## the benchmarks
-	@scripts/run bench
+bench: ## the benchmarks; QUICK=1 for a short look, PART=http for one, WRITE=1 to write docs/benchmarks.md
+	@scripts/run bench $(or $(PART),all) $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(WRITE)),--write docs)
 
 lint: ## format, clippy, documentation, scripts, style, template, rules
 	@scripts/lint

@@ -11,7 +11,7 @@ use crate::environment::BenchEnvironment;
 use crate::figures::{figure, group};
 use crate::preload::{Program, fill, programs};
 use crate::throughput::through_usher;
-use crate::{bare, preload};
+use crate::{bare, orders_peers, preload};
 
 /// Processes of order-create, and tasks of the bare loader.
 pub(crate) const WORKERS: usize = 2;
@@ -79,6 +79,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
         ours.rate() / limit.rate(),
         "of the bare loader",
     );
+    orders_peers::store(&env, &topic, u64::from(orders), ours).await?;
     env.strike().await
 }
 

@@ -57,7 +57,7 @@ impl Connections {
 }
 
 /// Inodes of the sockets of a process.
-fn sockets(pid: u32) -> Vec<String> {
+pub(crate) fn sockets(pid: u32) -> Vec<String> {
     let files = fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd"));
     let targets = files.into_iter().flatten().flatten();
     let targets = targets.filter_map(|file| fs::read_link(file.path()).ok());

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use ticket_rush::host::StatusClient;
+use ticket_rush::status::HostStatus;
 use tokio::time::sleep;
 
 use crate::cpu::Reading;
@@ -29,29 +30,35 @@ impl Run {
     }
 }
 
-/// Observes a host while its function handles `all` records of a topic. One part in `warm` of them
-/// is warm-up.
+/// Observes a host while its function handles `all` records of a topic, or messages of a queue. One
+/// part in `warm` of them is warm-up.
 pub(crate) async fn through_usher(
     watch: &StatusClient,
     function: &str,
     all: u64,
     warm: u64,
 ) -> Result<Run> {
+    through_functions(watch, all, warm, |status| status.done(function)).await
+}
+
+/// As [`through_usher`], for what `done` counts.
+pub(crate) async fn through_functions(
+    watch: &StatusClient,
+    all: u64,
+    warm: u64,
+    done: impl Fn(&HostStatus) -> u64,
+) -> Result<Run> {
     let mut last = 0;
     let mut moved = Instant::now();
     let mut start = None;
     loop {
-        let now = watch
-            .status()
-            .await?
-            .mapping(function)
-            .map_or(0, |mapping| mapping.records_done);
+        let now = done(&watch.status().await?);
         if now != last {
             (last, moved) = (now, Instant::now());
         }
         ensure!(
             moved.elapsed() < STALLED,
-            "{function} did nothing for {} s at {now} of {all}",
+            "nothing was done for {} s at {now} of {all}",
             STALLED.as_secs()
         );
         if start.is_none() && now >= all / warm {

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use delay_queue::{DelayQueue, Due, Job, NewEntry, Shard, Worker, WorkerSettings};
+use delay_queue::{DelayQueue, Due, Job, Shard, Worker, WorkerSettings};
 use lambda_batch::Outcome;
 use tokio::sync::mpsc;
 
-use super::{BULK, LEASE_MS, entry, id};
+use super::{BULK, LEASE_MS, id, schedule};
 
 /// Maximum time of a run.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -46,12 +46,7 @@ pub(super) async fn at_one_instant(
 ) -> Result<Duration> {
     let instant = SystemTime::now() + lead;
     let due = Due::At(instant.duration_since(UNIX_EPOCH)?.as_millis() as u64);
-    for start in (0..entries).step_by(BULK) {
-        let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32))
-            .map(|n| entry(n, Shard::of_id(&id(n)), due))
-            .collect();
-        queue.schedule_many(&some).await?;
-    }
+    schedule::many(queue, entries, due, |n| Shard::of_id(&id(n))).await?;
     ensure!(
         SystemTime::now() < instant,
         "scheduling took longer than {lead:?}"

@@ -12,22 +12,21 @@ use hdrhistogram::Histogram;
 use lambda_batch::Outcome;
 use tokio::sync::Notify;
 
-use super::{BULK, entry, id};
+use super::{BULK, PACE, entry, id};
 
-/// Entries per second, and duration.
-pub(super) const PACE: u32 = 500;
-const SECONDS: u32 = 10;
-const TOTAL: u32 = PACE * SECONDS;
 /// Time between scheduling and the first due entry.
 const LEAD_MS: u64 = 4000;
 
-/// Microseconds of lateness, of the machine and of the worker, measured at the same time so that
-/// the same load affects both.
-pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram<u64>)> {
+/// Microseconds of lateness of this many entries, of the machine and of the worker, measured at the
+/// same time so that the same load affects both.
+pub(crate) async fn run(
+    queue: &DelayQueue,
+    total: u32,
+) -> Result<(Histogram<u64>, Histogram<u64>)> {
     let first_ms = now_us() / 1000 + LEAD_MS;
     let due_ms = move |n: u32| first_ms + u64::from(n) * 1000 / u64::from(PACE);
-    for start in (0..TOTAL).step_by(BULK) {
-        let some: Vec<NewEntry> = (start..start + BULK as u32)
+    for start in (0..total).step_by(BULK) {
+        let some: Vec<NewEntry> = (start..total.min(start + BULK as u32))
             .map(|n| entry(n, Shard::of_id(&id(n)), Due::At(due_ms(n))))
             .collect();
         queue.schedule_many(&some).await?;
@@ -36,7 +35,7 @@ pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram
         now_us() / 1000 < first_ms,
         "scheduling took longer than {LEAD_MS} ms"
     );
-    let sleeper = thread::spawn(move || sleep_until_each((0..TOTAL).map(due_ms)));
+    let sleeper = thread::spawn(move || sleep_until_each((0..total).map(due_ms)));
 
     let late = Arc::new(Mutex::new(Histogram::<u64>::new(3)?));
     let all = Arc::new(Notify::new());
@@ -47,16 +46,16 @@ pub(super) async fn run(queue: &DelayQueue) -> Result<(Histogram<u64>, Histogram
         let mut late = of_handler.lock().unwrap_or_else(PoisonError::into_inner);
         // An early entry would be a bug, which an absurd figure shows.
         late.saturating_record(now_us.checked_sub(job.due_ms * 1000).unwrap_or(u64::MAX));
-        if late.len() == u64::from(TOTAL) {
+        if late.len() == u64::from(total) {
             last.notify_one();
         }
         std::future::ready(Outcome::Done)
     })?;
-    let patience = Duration::from_secs(u64::from(SECONDS) + 60);
+    let patience = Duration::from_secs(u64::from(total / PACE) + 60);
     let tally = tokio::time::timeout(patience, worker.run(all.notified()))
         .await
         .context("not all entries came")?;
-    ensure!(tally.done == u64::from(TOTAL), "{tally:?} of {TOTAL}");
+    ensure!(tally.done == u64::from(total), "{tally:?} of {total}");
     let machine = sleeper
         .join()
         .map_err(|_| anyhow::anyhow!("the sleeping thread panicked"))??;

@@ -1,103 +1,157 @@
-//! The delay queue: scheduling, draining, lateness.
+//! The delay queue beside its peers, each on an empty Redis server of its own with the same
+//! settings.
 //!
 //! | file | measures |
 //! |---|---|
+//! | `own` | all of it for the delay queue, with these three: |
 //! | `schedule` | entries scheduled per second |
 //! | `drain` | due entries claimed, handled and acknowledged per second, by calls and by a worker |
 //! | `lateness` | delay from due to handled, beside the delay of the machine itself |
+//! | `peers` | the same for BullMQ, asynq and Redisson |
 
 mod drain;
-mod lateness;
+mod goals;
+pub(crate) mod lateness;
+mod own;
+mod peers;
 mod schedule;
 
-use std::time::Duration;
+use anyhow::Result;
+use delay_queue::{Due, NewEntry, Shard};
+use serde::Deserialize;
+use ticket_rush::locations::Checkout;
 
-use anyhow::{Context, Result};
-use delay_queue::{DelayQueue, Due, NewEntry, Shard};
-use redis_link::Link;
-use shared::naming::Names;
-use ticket_rush::locations::Servers;
-use ticket_rush::remove;
-
-use crate::figures::{figure, group};
+use crate::figures::{compared, figure, group, heading};
+use crate::redis_server::Persistence;
+use own::Own;
+use peers::PeerRun;
 
 /// Entries per bulk call.
 const BULK: usize = 500;
 const LEASE_MS: u64 = 30_000;
+/// Entries due one after the other, and how many in a second.
+const PACED: u32 = 5000;
+pub(crate) const PACE: u32 = 500;
 
+/// The figures of one system: also the line that a peer prints.
+#[derive(Debug, Deserialize)]
+struct Report {
+    /// Scheduled per second, one a call and many.
+    singles: f64,
+    bulk: Option<f64>,
+    /// Bytes of Redis for each waiting entry.
+    bytes: f64,
+    /// Handled per second when all are due.
+    drain: f64,
+    /// From the time at which all are due until the last is handled.
+    burst_ms: f64,
+    /// At 50, 99 and 99.9 %; negative when early.
+    late_ms: Option<[f64; 3]>,
+    /// Entries that were handled more than once.
+    repeated: u64,
+}
+
+/// Measures with and without persistence.
 pub(crate) async fn run(entries: u32) -> Result<()> {
-    let servers = Servers::from_env();
-    let prefix = format!("bench-delay-{:06x}", rand::random::<u32>() >> 8);
-    let names = Names::new(&prefix).map_err(|e| anyhow::anyhow!("{e}"))?;
-    let link = Link::open(&servers.redis_url, Duration::from_secs(10))?;
-    let queue =
-        |name: &str| DelayQueue::new(link.clone(), names.prefix(), name).context("a queue's name");
-    let shard = Shard::new(0).context("a shard")?;
+    let checkout = Checkout::find()?;
+    let folder = checkout.data().join("bench");
+    let mut built = Vec::new();
+    for peer in peers::ALL {
+        built.push(peer.build(&checkout).await?);
+    }
+    for (persistence, paced) in [(Persistence::EverySecond, PACED), (Persistence::Off, 0)] {
+        let own = own::run(&folder, persistence, entries, paced).await?;
+        let mut runs = Vec::new();
+        for peer in &built {
+            runs.extend(peer.runs(&folder, persistence, entries, paced).await?);
+        }
+        print(persistence, entries, &own, &runs);
+        for peer in &built {
+            peer.print_if_skipped();
+        }
+    }
+    Ok(())
+}
+
+fn print(persistence: Persistence, entries: u32, own: &Own, runs: &[PeerRun]) {
     group(
-        "Delay queue",
+        &format!("Delay queue, {}", persistence.label()),
         &format!(
-            "{entries} entries, bodies of 40 bytes, leases acknowledged; Redis with its own \
-             persistence on, one process beside it"
+            "{entries} entries with bodies of 30 to 40 bytes; a Redis server for each column, \
+             without snapshots; worker and clients in one process, BullMQ's worker in a second; \
+             usher, BullMQ and asynq acknowledge each entry, Redisson's elements are gone when \
+             polled, one at a time or 1,000"
         ),
     );
-    let per_second = |count: u32, took: Duration| f64::from(count) / took.as_secs_f64();
-
-    let took = schedule::singly(&queue("singles")?, shard, entries).await?;
+    let reports: Vec<&Report> = std::iter::once(&own.report)
+        .chain(runs.iter().map(|run| &run.report))
+        .collect();
+    let columns: Vec<&str> = std::iter::once("usher")
+        .chain(runs.iter().map(|run| run.column))
+        .collect();
+    heading(&columns);
+    let row = |name: &str, unit: &str, value: &dyn Fn(&Report) -> Option<f64>| {
+        let cells = reports.iter().map(|report| value(report));
+        let cells: Vec<f64> = cells.map(|cell| cell.unwrap_or(f64::NAN)).collect();
+        compared(name, &cells, unit);
+    };
+    row("schedule, one a call", "entries/s", &|r| Some(r.singles));
+    row("schedule, many a call", "entries/s", &|r| r.bulk);
+    row("drain by a worker", "entries/s", &|r| Some(r.drain));
+    row("due at one instant: until the last", "ms", &|r| {
+        Some(r.burst_ms)
+    });
+    for (n, name) in ["p50", "p99", "p99.9"].into_iter().enumerate() {
+        if let Some(machine) = &own.sleeper_late_ms {
+            row(&format!("lateness at {PACE}/s, {name}"), "ms", &|r| {
+                r.late_ms.map(|late| late[n])
+            });
+            figure(
+                &format!("  of a thread that only sleeps, {name}"),
+                machine[n],
+                "ms",
+            );
+        }
+    }
+    row("Redis memory of a waiting entry", "bytes", &|r| {
+        Some(r.bytes)
+    });
+    row("handled more than once", "entries", &|r| {
+        Some(r.repeated as f64)
+    });
     figure(
-        &format!("schedule, one a call, {} clients", schedule::CLIENTS),
-        per_second(entries, took),
+        &format!("usher: drain of one shard, claim {BULK}, acknowledge"),
+        own.by_calls,
         "entries/s",
     );
-    let bulk = queue("bulk")?;
-    let bulk_took = schedule::many(&bulk, entries, |_| shard).await?;
     figure(
-        &format!("schedule, {BULK} a call"),
-        per_second(entries, bulk_took),
-        "entries/s",
-    );
-    let took = drain::by_verbs(&bulk, shard, entries).await?;
-    figure(
-        &format!("drain, one shard: claim {BULK}, acknowledge"),
-        per_second(entries, took),
-        "entries/s",
-    );
-
-    let spread = queue("spread")?;
-    schedule::many(&spread, entries, |n| Shard::of_id(&id(n))).await?;
-    let took = drain::by_worker(&spread, entries).await?;
-    figure(
-        "drain, all shards: a worker",
-        per_second(entries, took),
-        "entries/s",
-    );
-    let took = drain::at_one_instant(
-        &queue("instant")?,
-        entries,
-        bulk_took * 5 + Duration::from_secs(2),
-    )
-    .await?;
-    figure(
-        "due at one instant: until the last is handled",
-        took.as_secs_f64() * 1e3,
+        &format!(
+            "usher: {} due at one instant, until acknowledged",
+            own::AT_ONCE
+        ),
+        own.at_once_ms,
         "ms",
     );
-
-    let (machine, worker) = lateness::run(&queue("paced")?).await?;
-    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
-        let ms =
-            |late: &hdrhistogram::Histogram<u64>| late.value_at_quantile(quantile) as f64 / 1000.0;
-        figure(
-            &format!("lateness {name} at {}/s, to the handler", lateness::PACE),
-            ms(&worker),
-            "ms",
-        );
-        figure(
-            &format!("  of a thread that only sleeps, {name}"),
-            ms(&machine),
-            "ms",
-        );
-    }
-    remove::keys(&servers, &prefix).await
+    let acknowledging = || runs.iter().filter(|run| run.acknowledges);
+    let best = |value: fn(&Report) -> f64| {
+        acknowledging()
+            .map(|run| value(&run.report))
+            .reduce(f64::max)
+    };
+    let ratio = |name: &str, value: fn(&Report) -> f64| {
+        if let Some(best) = best(value) {
+            figure(
+                &format!("{name}: usher to the best of BullMQ and asynq"),
+                value(&own.report) / best,
+                "",
+            );
+        }
+    };
+    ratio("schedule one", |r| r.singles);
+    ratio("schedule many", |r| r.bulk.unwrap_or(r.singles));
+    ratio("drain", |r| r.drain);
+    ratio("burst", |r| 1.0 / r.burst_ms);
+    goals::goals(persistence, own, runs);
 }
 
 fn id(n: u32) -> String {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::{BULK, entry};
 
 /// Clients that schedule one entry per call.
-pub(super) const CLIENTS: u32 = 32;
+const CLIENTS: u32 = 32;
 
 /// One entry per call, many clients over one connection.
 pub(super) async fn singly(queue: &DelayQueue, shard: Shard, entries: u32) -> Result<Duration> {
@@ -35,16 +35,17 @@ pub(super) async fn singly(queue: &DelayQueue, shard: Shard, entries: u32) -> Re
     Ok(began.elapsed())
 }
 
-/// Many entries per call, due at once.
+/// Many entries per call.
 pub(super) async fn many(
     queue: &DelayQueue,
     entries: u32,
+    due: Due,
     shard: impl Fn(u32) -> Shard,
 ) -> Result<Duration> {
     let began = Instant::now();
     for start in (0..entries).step_by(BULK) {
         let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32))
-            .map(|n| entry(n, shard(n), Due::In(0)))
+            .map(|n| entry(n, shard(n), due))
             .collect();
         queue.schedule_many(&some).await?;
     }

@@ -1,102 +1,77 @@
 //! The function under `usher`.
 
-use std::fs;
-use std::path::PathBuf;
-
-use anyhow::{Context, Result, ensure};
-use ticket_rush::host::{Host, free_address};
-use tokio::process::Command;
+use anyhow::{Result, ensure};
 
 use super::{INSTANCES, Site, WARM};
+use crate::application::{Application, folder, managed, template};
 use crate::throughput::{Run, through_usher};
 
-/// A running host, with the folder of its log.
-pub(super) struct Running {
-    pub(super) host: Host,
-    folder: PathBuf,
+/// How the function runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Model {
+    /// A process for each batch in flight.
+    Classic,
+    /// As on Lambda Managed Instances: so many processes, with so many batches each.
+    Managed(u32, u32),
 }
 
-/// Starts `bench/events`. `latencies`: name of the file in the folder to write latencies to.
-/// `neighbour`: what a second function does.
-pub(super) async fn start(
-    site: &Site,
-    group: &str,
-    batch: u32,
-    latencies: Option<&str>,
-    neighbour: &str,
-) -> Result<Running> {
-    let folder = site
-        .checkout
-        .data()
-        .join("bench")
-        .join(format!("{}-{group}", site.topic));
-    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let latencies = latencies
-        .map(|name| folder.join(name).display().to_string())
-        .unwrap_or_default();
-    let mut usher = Command::new(site.checkout.program("usher")?);
-    usher
-        .current_dir(site.checkout.root.join("bench/events"))
-        .args(["up", "--no-build", "--profile", site.checkout.profile()]);
-    usher
-        .env("CARGO_TARGET_DIR", site.checkout.target())
-        .env("RUST_LOG", "warn");
+/// One run.
+#[derive(Debug, Clone)]
+pub(super) struct Setup<'s> {
+    /// Maximum records of a batch.
+    pub(super) batch: u32,
+    pub(super) model: Model,
+    /// Name of the file in the run's folder to write latencies to.
+    pub(super) latencies: Option<&'s str>,
+    /// What a second function does.
+    pub(super) neighbour: &'s str,
+}
+
+impl Setup<'_> {
+    /// The function alone, in a process for each batch in flight.
+    pub(super) fn classic(batch: u32) -> Self {
+        Self {
+            batch,
+            model: Model::Classic,
+            latencies: None,
+            neighbour: "none",
+        }
+    }
+}
+
+/// Starts `bench/events`.
+pub(super) async fn start(site: &Site, setup: &Setup<'_>) -> Result<Application> {
+    let name = format!("{}-{:06x}", site.topic, rand::random::<u32>() >> 8);
+    let latencies = setup.latencies.map(|file| {
+        let folder = folder(&site.checkout, &name);
+        folder.join(file).display().to_string()
+    });
+    let settings = match setup.model {
+        Model::Classic => String::new(),
+        Model::Managed(processes, batches) => managed("Noop", processes, batches),
+    };
     let parameters = [
         ("Brokers", site.brokers.clone()),
         ("Topic", site.topic.clone()),
-        ("Group", format!("{}-{group}", site.topic)),
-        ("BatchSize", batch.to_string()),
+        ("Group", name.clone()),
+        ("BatchSize", setup.batch.to_string()),
         ("Instances", INSTANCES.to_string()),
-        ("LatencyTo", latencies),
-        ("Neighbour", neighbour.to_owned()),
+        ("LatencyTo", latencies.unwrap_or_default()),
+        ("Neighbour", setup.neighbour.to_owned()),
     ];
-    usher.arg("--parameter-overrides");
-    usher.args(
-        parameters
-            .iter()
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| format!("{name}={value}")),
-    );
-    let control = free_address(([127, 0, 0, 1], 0).into())?;
-    let host = Host::start(usher, control, None, &folder.join("usher.log")).await?;
-    Ok(Running { host, folder })
+    let template = template(&site.checkout, "events")?;
+    Application::start(&site.checkout, &name, &template, &settings, &parameters).await
 }
 
-impl Running {
-    /// Path of a file in its folder.
-    pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    /// Stops it and removes its folder. Keeps the log if it did not stop cleanly.
-    pub(super) async fn stop(self) -> Result<()> {
-        self.host.stop().await?;
-        fs::remove_dir_all(&self.folder).context("the run's folder cannot be removed")
-    }
-}
-
-pub(super) async fn run(site: &Site, events: u64, batch: u32) -> Result<Run> {
-    beside(site, events, batch, "none").await
-}
-
-/// As [`run`], beside another function that does `neighbour`.
-pub(super) async fn beside(site: &Site, events: u64, batch: u32, neighbour: &str) -> Result<Run> {
-    let group = format!(
-        "usher-{batch}-{neighbour}-{:06x}",
-        rand::random::<u32>() >> 8
-    );
-    let running = start(site, &group, batch, None, neighbour).await?;
+/// Handles all events of the topic.
+pub(super) async fn run(site: &Site, events: u64, setup: &Setup<'_>) -> Result<Run> {
+    let running = start(site, setup).await?;
     let run = through_usher(&running.host.status_client(), "Noop", events, WARM).await?;
-    let other = running
-        .host
-        .status_client()
-        .status()
-        .await?
-        .mapping("Neighbour")
-        .map(|mapping| mapping.records_done);
+    let status = running.host.status_client().status().await?;
+    let other = status.done("Neighbour");
     ensure!(
-        other.unwrap_or(0) == 0,
-        "the other function did not misbehave: {other:?} records are done"
+        other == 0,
+        "the other function did not misbehave: {other} records are done"
     );
     running.stop().await?;
     Ok(run)

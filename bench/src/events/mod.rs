@@ -7,23 +7,28 @@
 //! | `peers` | Watermill (Go) and a Spring Kafka batch listener, which handle events in-process |
 //! | `neighbours` | the function beside another that hangs, crashes in a loop or floods its log |
 //! | `latency` | latency of one event on an idle system |
+//! | `topics` | what a host costs with more topics and functions |
 
 mod bare;
 mod host;
-mod latency;
+pub(crate) mod latency;
 mod neighbours;
 mod peers;
+mod topics;
 
 use anyhow::Result;
 use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::topics::{PARTITIONS, ensure, remove};
 
-use crate::figures::{figure, group};
+use self::host::{Model, Setup};
+use crate::figures::{figure, goal, group};
 use crate::preload::fill_events;
+use crate::report::Bound;
 use crate::throughput::Run;
 
 pub(crate) use latency::run as latency;
 pub(crate) use neighbours::run as neighbours;
+pub(crate) use topics::run as topics;
 
 /// Bytes of a value.
 pub(crate) const VALUE: usize = 300;
@@ -31,6 +36,8 @@ pub(crate) const VALUE: usize = 300;
 const BATCHES: [u32; 3] = [100, 1_000, 10_000];
 /// Processes of the function.
 const INSTANCES: u32 = 2;
+/// Batches that a process handles at a time in the managed model: one of each partition.
+const PER_PROCESS: u32 = PARTITIONS as u32;
 /// The first events, one part in this many, are warm-up for all.
 const WARM: u64 = 4;
 
@@ -84,7 +91,8 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     let configuration = format!(
         "{events} events of {VALUE} bytes in {PARTITIONS} partitions, lz4, one broker; the first \
          quarter is warm-up; usher: {INSTANCES} \
-         processes of one function, lambda-batch decodes, memory is kept between events (MALLOC_ \
+         processes of one function, or, managed, one with {PER_PROCESS} batches at a time; \
+         lambda-batch decodes, memory is kept between events (MALLOC_ \
          variables of bench/events); CPU: of the host and its functions, or of the peer, without \
          the broker"
     );
@@ -95,18 +103,45 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     let events = u64::from(events);
     let limit = bare::run(&site, events).await?;
     show(limit, "rdkafka consumer, in its own process", limit);
+    let mut classic = Vec::new();
     for batch in BATCHES {
-        show(
-            host::run(&site, events, batch).await?,
-            &format!("usher, batches of {batch}"),
-            limit,
-        );
+        let setup = Setup::classic(batch);
+        let run = host::run(&site, events, &setup).await?;
+        show(run, &format!("usher, batches of {batch}"), limit);
+        classic.push((batch, run.rate()));
+    }
+    for batch in BATCHES {
+        let setup = Setup {
+            model: Model::Managed(1, PER_PROCESS),
+            ..Setup::classic(batch)
+        };
+        let run = host::run(&site, events, &setup).await?;
+        show(run, &format!("usher, managed, batches of {batch}"), limit);
     }
     for peer in peers::ALL {
-        match peers::run(peer, &site, events).await? {
-            Ok(run) => show(run, peer.name, limit),
-            Err(why) => println!("  {:<44} not measured: {why}", peer.name),
+        match peer.build(&site.checkout).await? {
+            Ok(built) => {
+                let run = peers::run(&built, &site, events).await?;
+                show(run, peer.name, limit);
+                if peer.name == peers::SPRING.name {
+                    goals(&classic, run.rate());
+                }
+            }
+            Err(why) => peer.print_skipped(&why),
         }
     }
     site.strike().await
+}
+
+/// Goals against the batch listener of Spring.
+fn goals(classic: &[(u32, f64)], spring: f64) {
+    for (batch, rate) in classic {
+        let bound = match batch {
+            100 => 0.5,
+            10_000 => 1.0,
+            _ => continue,
+        };
+        let name = format!("Kafka events, batches of {batch}, to Spring's batch listener");
+        goal(&name, rate / spring, Bound::AtLeast(bound), "times");
+    }
 }

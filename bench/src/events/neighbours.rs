@@ -3,7 +3,8 @@
 
 use anyhow::Result;
 
-use super::{INSTANCES, Site, VALUE, host};
+use super::host::{self, Setup};
+use super::{INSTANCES, Site, VALUE};
 use crate::figures::{figure, group};
 
 /// Maximum records of a batch.
@@ -29,12 +30,17 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         "A function beside another that misbehaves, on one host",
         &configuration,
     );
-    let first = host::run(&site, events, BATCH).await?.rate();
+    let own = Setup::classic(BATCH);
+    let first = host::run(&site, events, &own).await?.rate();
     let mut beside = Vec::new();
     for (what, _) in NEIGHBOURS {
-        beside.push(host::beside(&site, events, BATCH, what).await?.rate());
+        let setup = Setup {
+            neighbour: what,
+            ..own.clone()
+        };
+        beside.push(host::run(&site, events, &setup).await?.rate());
     }
-    let alone = f64::midpoint(first, host::run(&site, events, BATCH).await?.rate());
+    let alone = f64::midpoint(first, host::run(&site, events, &own).await?.rate());
     figure("alone", alone, "events/s");
     for ((_, words), rate) in NEIGHBOURS.iter().zip(beside) {
         figure(words, rate, "events/s");

@@ -11,6 +11,9 @@ pub struct HostStatus {
     pub functions: Vec<FunctionStatus>,
     /// Kafka event source mappings.
     pub mappings: Vec<MappingStatus>,
+    /// SQS event source mappings.
+    #[serde(default)]
+    pub queues: Vec<QueueStatus>,
 }
 
 /// Status of a function.
@@ -63,6 +66,15 @@ pub struct MappingStatus {
     pub partitions: Vec<PartitionStatus>,
 }
 
+/// Status of an SQS event source mapping.
+#[derive(Debug, Clone, Deserialize)]
+pub struct QueueStatus {
+    /// Logical id of its function.
+    pub function: String,
+    /// Messages that are done and deleted.
+    pub deleted: u64,
+}
+
 /// Status of a partition.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PartitionStatus {
@@ -80,6 +92,13 @@ impl HostStatus {
     /// Finds the mapping of a function.
     pub fn mapping(&self, function: &str) -> Option<&MappingStatus> {
         self.mappings.iter().find(|m| m.function == function)
+    }
+
+    /// Records and messages that a function has completed.
+    pub fn done(&self, function: &str) -> u64 {
+        let records = self.mapping(function).map_or(0, |one| one.records_done);
+        let queues = self.queues.iter().filter(|one| one.function == function);
+        records + queues.map(|one| one.deleted).sum::<u64>()
     }
 
     /// Process ids of all instances.

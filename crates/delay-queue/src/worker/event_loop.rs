@@ -216,7 +216,7 @@ impl<'w, H: Handler> EventLoop<'w, H> {
             return;
         }
         let reached = self.clock.reached_ms(self.micros(Instant::now()));
-        let shards = self.due.begin_claim(reached);
+        let shards = self.due.begin_claim(reached, slots);
         if !shards.is_empty() {
             self.claiming = true;
             let queue = self.worker.queue.clone();

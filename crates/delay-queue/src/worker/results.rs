@@ -35,8 +35,10 @@ impl<H: Handler> EventLoop<'_, H> {
             } => {
                 self.claiming = false;
                 let claimed = self.pause_on_error(result);
-                self.due
-                    .end_claim(claimed.as_ref().map_or(&[], |claimed| &claimed.next));
+                match &claimed {
+                    Some(claimed) => self.due.end_claim(&claimed.next, claimed.now_ms),
+                    None => self.due.end_claim(&[], 0),
+                }
                 if let Some(claimed) = claimed {
                     let sent_us = self.micros(sent);
                     let received_us = self.micros(received);

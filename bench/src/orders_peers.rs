@@ -1,0 +1,132 @@
+//! The sale in Spring, beside order-create: `bench/peers/orders-spring`.
+
+use anyhow::{Result, ensure};
+use serde::Deserialize;
+use sqlx::Row;
+
+use crate::create::{BATCH, WORKERS};
+use crate::environment::BenchEnvironment;
+use crate::figures::figure;
+use crate::peers::{Built, MAVEN, Peer};
+use crate::throughput::Run;
+
+const SPRING: Peer = Peer {
+    name: "Spring Boot 4 listeners",
+    folder: "orders-spring",
+    needs: MAVEN,
+};
+/// Orders that a listener without batches stores: it needs some ten seconds for them.
+const FEW: u64 = 8_000;
+
+/// A way to store orders in Spring.
+struct Store {
+    name: &'static str,
+    profile: &'static str,
+    listeners: usize,
+    max_poll: usize,
+    max_orders: u64,
+}
+
+const STORES: [Store; 3] = [
+    Store {
+        name: "Spring, a transaction an order, 1 listener",
+        profile: "store-records",
+        listeners: 1,
+        max_poll: 500,
+        max_orders: FEW,
+    },
+    Store {
+        name: "Spring, a transaction an order, 4 listeners",
+        profile: "store-records",
+        listeners: 4,
+        max_poll: 500,
+        max_orders: FEW,
+    },
+    Store {
+        name: "Spring, batches and batched inserts, tuned",
+        profile: "store-batches",
+        listeners: WORKERS,
+        max_poll: BATCH,
+        max_orders: u64::MAX,
+    },
+];
+
+/// The last line that the peer prints.
+#[derive(Deserialize)]
+struct Report {
+    events: u64,
+    seconds: f64,
+    cpu_seconds: f64,
+}
+
+/// Stores the orders of a topic in the ways of Spring, and prints their figures beside `ours`. The
+/// tables have the columns and indexes of those that order-create writes.
+pub(crate) async fn store(
+    env: &BenchEnvironment,
+    topic: &str,
+    orders: u64,
+    ours: Run,
+) -> Result<()> {
+    let built = match SPRING.build(&env.environment.checkout).await? {
+        Ok(built) => built,
+        Err(why) => {
+            SPRING.print_skipped(&why);
+            return Ok(());
+        }
+    };
+    for way in &STORES {
+        let run = way.run(&built, env, topic, orders).await?;
+        figure(way.name, run.rate(), "orders/s");
+        figure("  its CPU", run.cpu_per_million(), "s per million orders");
+        figure(
+            "  order-create to it: rate",
+            ours.rate() / run.rate(),
+            "times",
+        );
+        let cpu = ours.cpu_per_million() / run.cpu_per_million();
+        figure("  order-create to it: CPU of an order", cpu, "times");
+    }
+    Ok(())
+}
+
+impl Store {
+    async fn run(
+        &self,
+        built: &Built,
+        env: &BenchEnvironment,
+        topic: &str,
+        orders: u64,
+    ) -> Result<Run> {
+        sqlx::raw_sql(include_str!("sql/spring_tables.sql"))
+            .execute(&env.db)
+            .await?;
+        let orders = orders.min(self.max_orders);
+        let servers = &env.environment.servers;
+        let schema = env.environment.prefix.replace('-', "_");
+        let settings = [
+            ("PROFILE", self.profile),
+            ("BROKERS", &servers.brokers),
+            ("TOPIC", topic),
+            ("EVENTS", &orders.to_string()),
+            ("DATABASE_URL", &servers.database_url),
+            ("SCHEMA", &schema),
+            ("LISTENERS", &self.listeners.to_string()),
+            ("MAX_POLL", &self.max_poll.to_string()),
+        ];
+        let report: Report = built.report(&settings).await?;
+        let stored: i64 = sqlx::query("SELECT count(*) FROM spring_orders")
+            .fetch_one(&env.db)
+            .await?
+            .try_get(0)?;
+        ensure!(
+            stored >= orders as i64,
+            "{} stored {stored} of {orders}",
+            self.name
+        );
+        Ok(Run {
+            done: report.events,
+            seconds: report.seconds,
+            cpu: report.cpu_seconds,
+        })
+    }
+}
