@@ -21,13 +21,7 @@ pub(crate) fn group(name: &str, configuration: &str) {
 pub(crate) fn figure(name: &str, value: f64, unit: &str) {
     let digits = digits(value);
     println!("  {name:<44} {value:>12.digits$} {unit}");
-    record(|group| {
-        // After compared figures, single ones are a table of their own.
-        if group.tables.last().is_none_or(|t| !t.columns.is_empty()) {
-            group.tables.push(Table::default());
-        }
-        add(group, name, &[value], unit);
-    });
+    record(|group| add(group, false, row(name, &[value], unit)));
 }
 
 /// Prints the names of the columns of [`compared`] figures.
@@ -54,12 +48,7 @@ pub(crate) fn compared(name: &str, values: &[f64], unit: &str) {
     };
     let columns: Vec<String> = values.iter().map(column).collect();
     println!("  {name:<44}{} {unit}", columns.concat());
-    record(|group| {
-        if group.tables.is_empty() {
-            group.tables.push(Table::default());
-        }
-        add(group, name, values, unit);
-    });
+    record(|group| add(group, true, row(name, values, unit)));
 }
 
 /// Prints a remark on the group: what was not measured, and why.
@@ -116,13 +105,50 @@ fn record(change: impl FnOnce(&mut Group)) {
     }
 }
 
-fn add(group: &mut Group, name: &str, values: &[f64], unit: &str) {
-    if let Some(table) = group.tables.last_mut() {
-        let finite = |value: &f64| Some(*value).filter(|value| value.is_finite());
-        table.rows.push(Row {
-            name: name.to_owned(),
-            values: values.iter().map(finite).collect(),
-            unit: unit.to_owned(),
+/// Adds a row to the last table with or without columns: single figures between compared ones are
+/// a table of their own.
+fn add(group: &mut Group, columns: bool, row: Row) {
+    let fits = |table: &Table| table.columns.is_empty() != columns;
+    let at = group.tables.iter().rposition(fits);
+    match at.map(|at| &mut group.tables[at]) {
+        Some(table) => table.rows.push(row),
+        None => group.tables.push(Table {
+            columns: Vec::new(),
+            rows: vec![row],
+        }),
+    }
+}
+
+fn row(name: &str, values: &[f64], unit: &str) -> Row {
+    let finite = |value: &f64| Some(*value).filter(|value| value.is_finite());
+    Row {
+        name: name.to_owned(),
+        values: values.iter().map(finite).collect(),
+        unit: unit.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_figures_between_compared_ones_are_a_table_of_their_own() {
+        let mut group = Group::default();
+        group.tables.push(Table {
+            columns: vec!["ours".to_owned(), "theirs".to_owned()],
+            rows: Vec::new(),
         });
+        add(&mut group, true, row("rate", &[2.0, 1.0], "1/s"));
+        add(&mut group, false, row("ratio", &[2.0], ""));
+        add(&mut group, true, row("memory", &[1.0, f64::NAN], "bytes"));
+        add(&mut group, false, row("difference", &[1.0], "1/s"));
+        let names = |table: &Table| {
+            let names = table.rows.iter().map(|row| row.name.clone());
+            names.collect::<Vec<_>>()
+        };
+        let tables: Vec<_> = group.tables.iter().map(names).collect();
+        assert_eq!(tables, [["rate", "memory"], ["ratio", "difference"]]);
+        assert_eq!(group.tables[0].rows[1].values, [Some(1.0), None]);
     }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use anyhow::{Context, Result};
 
 /// Commands that run a script or a function.
 const SCRIPTS: [&str; 6] = [
@@ -21,7 +19,6 @@ const SCRIPTS: [&str; 6] = [
 pub(crate) struct RedisCounters {
     /// Calls by command, those from scripts included.
     calls: BTreeMap<String, u64>,
-    /// Microseconds of all commands but those that run scripts, since their time includes it.
     reads: u64,
     received_bytes: u64,
     sent_bytes: u64,
@@ -44,22 +41,14 @@ pub(crate) struct RedisWork {
 }
 
 impl RedisCounters {
-    /// Reads the counters of a server, `redis://host:port`.
+    /// Reads the counters of a server.
     pub(crate) async fn read(url: &str) -> Result<Self> {
-        let address = url.strip_prefix("redis://").unwrap_or(url);
-        let address = address.split('/').next().unwrap_or(address);
-        let stream = TcpStream::connect(address).await;
-        let mut stream = BufReader::new(stream.with_context(|| format!("no Redis at {url}"))?);
-        stream.write_all(b"INFO everything\r\n").await?;
-        let mut line = String::new();
-        stream.read_line(&mut line).await?;
-        let length = line.trim_end().strip_prefix('$');
-        let length = length.and_then(|length| length.parse::<usize>().ok());
-        let length = length.with_context(|| format!("INFO was answered with {}", line.trim()))?;
-        ensure!(length < 1 << 20, "INFO has {length} bytes");
-        let mut text = vec![0; length];
-        stream.read_exact(&mut text).await?;
-        Ok(Self::parse(&String::from_utf8_lossy(&text)))
+        let client = redis::Client::open(url)?;
+        let connection = client.get_multiplexed_async_connection().await;
+        let mut connection = connection.with_context(|| format!("no Redis at {url}"))?;
+        let mut info = redis::cmd("INFO");
+        let info: String = info.arg("everything").query_async(&mut connection).await?;
+        Ok(Self::parse(&info))
     }
 
     fn parse(info: &str) -> Self {

@@ -19,7 +19,7 @@ const LEAD_MS: u64 = 4000;
 
 /// Microseconds of lateness of this many entries, of the machine and of the worker, measured at the
 /// same time so that the same load affects both.
-pub(super) async fn run(
+pub(crate) async fn run(
     queue: &DelayQueue,
     total: u32,
 ) -> Result<(Histogram<u64>, Histogram<u64>)> {

@@ -10,7 +10,8 @@
 //! | `peers` | the same for BullMQ, asynq and Redisson |
 
 mod drain;
-mod lateness;
+mod goals;
+pub(crate) mod lateness;
 mod own;
 mod peers;
 mod schedule;
@@ -30,7 +31,7 @@ const BULK: usize = 500;
 const LEASE_MS: u64 = 30_000;
 /// Entries due one after the other, and how many in a second.
 const PACED: u32 = 5000;
-const PACE: u32 = 500;
+pub(crate) const PACE: u32 = 500;
 
 /// The figures of one system: also the line that a peer prints.
 #[derive(Debug, Deserialize)]
@@ -150,6 +151,7 @@ fn print(persistence: Persistence, entries: u32, own: &Own, runs: &[PeerRun]) {
     ratio("schedule many", |r| r.bulk.unwrap_or(r.singles));
     ratio("drain", |r| r.drain);
     ratio("burst", |r| 1.0 / r.burst_ms);
+    goals::goals(persistence, own, runs);
 }
 
 fn id(n: u32) -> String {

@@ -16,7 +16,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::host::{self, Setup};
 use super::{Site, bare};
 use crate::application::Application;
-use crate::figures::{figure, group};
+use crate::figures::{figure, goal, group};
+use crate::report::Bound;
 use crate::throughput::STALLED;
 
 /// Interval of events.
@@ -65,6 +66,8 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     }
     figure("added by host and Runtime API, p50", ours.0 - bare.0, "ms");
     figure("added by host and Runtime API, p99", ours.1 - bare.1, "ms");
+    let name = "one Kafka event on an idle system, p99";
+    goal(name, ours.1, Bound::AtMost(10.0), "ms");
     Ok(())
 }
 

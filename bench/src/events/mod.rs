@@ -21,8 +21,9 @@ use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::topics::{PARTITIONS, ensure, remove};
 
 use self::host::{Model, Setup};
-use crate::figures::{figure, group, note};
+use crate::figures::{figure, goal, group};
 use crate::preload::fill_events;
+use crate::report::Bound;
 use crate::throughput::Run;
 
 pub(crate) use latency::run as latency;
@@ -102,10 +103,12 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     let events = u64::from(events);
     let limit = bare::run(&site, events).await?;
     show(limit, "rdkafka consumer, in its own process", limit);
+    let mut classic = Vec::new();
     for batch in BATCHES {
         let setup = Setup::classic(batch);
         let run = host::run(&site, events, &setup).await?;
         show(run, &format!("usher, batches of {batch}"), limit);
+        classic.push((batch, run.rate()));
     }
     for batch in BATCHES {
         let setup = Setup {
@@ -117,9 +120,28 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     }
     for peer in peers::ALL {
         match peer.build(&site.checkout).await? {
-            Ok(built) => show(peers::run(&built, &site, events).await?, peer.name, limit),
+            Ok(built) => {
+                let run = peers::run(&built, &site, events).await?;
+                show(run, peer.name, limit);
+                if peer.name == peers::SPRING.name {
+                    goals(&classic, run.rate());
+                }
+            }
             Err(why) => peer.print_skipped(&why),
         }
     }
     site.strike().await
+}
+
+/// Goals against the batch listener of Spring.
+fn goals(classic: &[(u32, f64)], spring: f64) {
+    for (batch, rate) in classic {
+        let bound = match batch {
+            100 => 0.5,
+            10_000 => 1.0,
+            _ => continue,
+        };
+        let name = format!("Kafka events, batches of {batch}, to Spring's batch listener");
+        goal(&name, rate / spring, Bound::AtLeast(bound), "times");
+    }
 }

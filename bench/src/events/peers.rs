@@ -8,18 +8,20 @@ use crate::peers::{Built, MAVEN, Peer};
 use crate::throughput::Run;
 
 /// The measured peers.
-pub(super) const ALL: [Peer; 2] = [
-    Peer {
-        name: "Watermill 1.5 (Go), router, in its process",
-        folder: "watermill",
-        needs: &[&["go", "version"]],
-    },
-    Peer {
-        name: "Spring Kafka 4 batch listener, in its process",
-        folder: "spring",
-        needs: MAVEN,
-    },
-];
+pub(super) const ALL: [Peer; 2] = [WATERMILL, SPRING];
+
+const WATERMILL: Peer = Peer {
+    name: "Watermill 1.5 (Go), router, in its process",
+    folder: "watermill",
+    needs: &[&["go", "version"]],
+};
+
+/// The batch listener.
+pub(super) const SPRING: Peer = Peer {
+    name: "Spring Kafka 4 batch listener, in its process",
+    folder: "spring",
+    needs: MAVEN,
+};
 
 /// The last line that a peer prints.
 #[derive(Deserialize)]

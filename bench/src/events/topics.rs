@@ -11,8 +11,9 @@ use ticket_rush::topics::{PARTITIONS, ensure, remove};
 use super::VALUE;
 use crate::application::Application;
 use crate::cpu::Reading;
-use crate::figures::{compared, group, heading};
+use crate::figures::{compared, goal, group, heading};
 use crate::preload::fill_events;
+use crate::report::Bound;
 use crate::resources::pss_bytes;
 use crate::throughput::{Run, through_functions};
 
@@ -60,6 +61,11 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     row("memory of all functions", "MiB", &|m| m.functions);
     row("host, idle", "% of a core", &|m| m.idle_host);
     row("functions, idle", "% of a core", &|m| m.idle_functions);
+    if let (Some(count), Some(most)) = (COUNTS.last(), all.last()) {
+        let name = format!("CPU of an idle host and its functions, {count} topics");
+        let idle = most.idle_host + most.idle_functions;
+        goal(&name, idle, Bound::AtMost(1.0), "% of a core");
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use ticket_rush::remove;
 
 use super::draw;
 use crate::counters::redis::RedisCounters;
-use crate::delay::lateness;
+use crate::delay::{PACE, lateness};
 use crate::figures::{compared, group, heading};
 
 const SIZES: [u32; 3] = [10_000, 100_000, 1_000_000];
@@ -50,7 +50,7 @@ pub(super) async fn run(quick: bool) -> Result<()> {
             "entries due in an hour, over all shards; beside them {SINGLES} are scheduled one at a \
              time, {DUE} due ones claimed and acknowledged {BULK} at a time, and {PACED} awaited \
              by a worker at {}/s; Redis with its append-only file",
-            lateness::PACE
+            PACE
         ),
     );
     let names: Vec<String> = sizes.iter().map(|size| format!("{size} pending")).collect();
