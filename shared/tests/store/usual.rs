@@ -51,7 +51,7 @@ async fn next_offset(env: &Environment) -> i64 {
 }
 
 #[tokio::test]
-async fn a_usual_batch_is_one_statement() {
+async fn a_usual_batch_is_stored_and_ended_by_a_statement_each() {
     with(|env| async move {
         begun(&env).await;
         let (counter, counted) = counted(&env).await;

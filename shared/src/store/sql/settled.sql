@@ -5,13 +5,16 @@
 -- the batches stay as well: the gate may have been settled by them before it was settled by the
 -- versions given. Idempotent.
 -- Locks: the dirty orders, ascending by number. Cost: one look-up per order, and one row version
--- per dirty order.
-WITH settled AS (
-    SELECT w.number, w.version FROM UNNEST($1::bigint[], $2::bigint[]) AS w (number, version)
+-- per dirty order. The commit is not awaited on disk: if Postgres crashes before it is written, the
+-- marks are back, and the sweep settles the gate once more.
+WITH without_flush AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+settled AS (
+    SELECT w.number, w.version
+    FROM UNNEST($1::bigint[], $2::bigint[]) AS w (number, version), without_flush
 ),
 known AS (
     SELECT o.number FROM orders o JOIN settled w USING (number)
-    WHERE o.dirty AND o.version = w.version
+    WHERE o.dirty IS NOT FALSE AND o.version = w.version
     ORDER BY o.number
     FOR UPDATE OF o
 ),
