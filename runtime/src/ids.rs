@@ -10,14 +10,19 @@ pub(crate) fn new_id() -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let text = hex::encode(bytes);
-    format!(
-        "{}-{}-{}-{}-{}",
+    let parts = [
         &text[..8],
         &text[8..12],
         &text[12..16],
         &text[16..20],
-        &text[20..]
-    )
+        &text[20..],
+    ];
+    parts.join("-")
+}
+
+/// 32 hexadecimal digits, as API Gateway's request ids are here.
+pub(crate) fn new_hex_id() -> String {
+    hex::encode(rand::random::<[u8; 16]>())
 }
 
 /// A trace id in X-Ray's form, not sampled.

@@ -18,7 +18,7 @@ use super::refusal::ApiRefusal;
 use super::router::{RouteMatch, Router};
 use super::throttle::Buckets;
 use super::{MAX_BODY, UnguardedRoute, answer, check, cors, decode, event, preflight};
-use crate::ids::new_id;
+use crate::ids::{new_hex_id, new_id};
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
 use crate::listener::{ConnectionInfo, Reply, header_text, set_header};
 use crate::lock::lock;
@@ -67,7 +67,7 @@ impl ApiHandler {
         request: Request<Incoming>,
         connection: ConnectionInfo,
     ) -> Reply {
-        let request_id = format!("{:032x}", rand::random::<u128>());
+        let request_id = new_hex_id();
         let (head, body) = request.into_parts();
         let mut reply = match &self.api.cors {
             Some(cors) if cors::is_preflight(&head.method, &head.headers) => {
@@ -309,8 +309,8 @@ fn token_of(head: &Head, source: &str) -> Result<Option<String>, Denied> {
 /// The caller's trace id, or a new one.
 fn trace_id(head: &Head, now: Timestamp) -> String {
     let new = || {
-        let random = rand::random::<u128>() >> 32;
-        format!("Root=1-{:08x}-{random:024x}", now.as_second())
+        let random = hex::encode(rand::random::<[u8; 12]>());
+        format!("Root=1-{:08x}-{random}", now.as_second())
     };
     header_text(&head.headers, "x-amzn-trace-id").map_or_else(new, str::to_owned)
 }

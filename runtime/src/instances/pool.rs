@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::driver::{Driver, Runner};
+use super::environment::arn;
 use super::logs::Logs;
 use super::machine::{Input, MachineSettings};
 use super::stats::PoolStats;
@@ -90,6 +91,7 @@ impl Pool {
             part.started(Instant::now());
             let limit = function.max_instances().map(|limit| limit as usize);
             Some(Runner {
+                arn: arn(function),
                 executable,
                 limit: limit.unwrap_or(options.default_concurrency),
                 log: options

@@ -83,6 +83,26 @@ pub(crate) fn same_secret(a: &[u8], b: &[u8]) -> bool {
 
 /// `host`, `host:port` or `[address]:port`, without a user.
 fn is_host(text: &[u8]) -> bool {
+    is_plain_host(text) || is_authority(text)
+}
+
+/// A name or an IPv4 address, with a port or without. Nearly every request has such a host, and an
+/// authority is parsed from a copy.
+fn is_plain_host(text: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else {
+        return false;
+    };
+    let (host, port) = text.split_once(':').unwrap_or((text, ""));
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    !host.is_empty() && host.bytes().all(in_name) && is_port(port)
+}
+
+/// Empty, or a number that a port may have.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || (text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok())
+}
+
+fn is_authority(text: &[u8]) -> bool {
     let Ok(authority) = Authority::try_from(text) else {
         return false;
     };
@@ -95,11 +115,7 @@ fn is_host(text: &[u8]) -> bool {
             .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
         None => !host.is_empty(),
     };
-    named
-        && port.is_some_and(|port| {
-            port.bytes().all(|b| b.is_ascii_digit())
-                && (port.is_empty() || port.parse::<u16>().is_ok())
-        })
+    named && port.is_some_and(is_port)
 }
 
 #[cfg(test)]
@@ -159,6 +175,13 @@ mod tests {
                     "{bad}"
                 );
             }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_plain_host_is_an_authority(text in "[a-zA-Z0-9.-]{1,20}(:[0-9]{0,6})?") {
+            proptest::prop_assert_eq!(is_plain_host(text.as_bytes()), is_authority(text.as_bytes()));
         }
     }
 

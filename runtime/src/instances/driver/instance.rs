@@ -117,6 +117,10 @@ impl Instance {
         &self.driver.runner(self.id.function).function
     }
 
+    pub(in crate::instances) fn function_arn(&self) -> &str {
+        &self.driver.runner(self.id.function).arn
+    }
+
     /// A `next` call of the runtime. The channel closes when the process has ended.
     pub(in crate::instances) fn next(&self) -> oneshot::Receiver<Assignment> {
         let (call, receiver) = oneshot::channel();

@@ -39,6 +39,7 @@ pub(super) use invocations::Assignment;
 #[derive(Debug)]
 pub(super) struct Runner {
     pub(super) function: Function,
+    pub(super) arn: String,
     pub(super) executable: PathBuf,
     /// The concurrency limit at the start.
     pub(super) limit: usize,

@@ -7,6 +7,7 @@
 mod call;
 mod extensions;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use http::header::HeaderName;
@@ -15,7 +16,6 @@ use hyper::body::Incoming;
 
 use self::call::{Call, accepted, json_answer, refuse};
 use super::driver::{Assignment, Completion, Instance};
-use super::environment::arn;
 use super::failure::{self, MAX_RESPONSE};
 use super::machine::Input;
 use super::peer;
@@ -123,16 +123,16 @@ async fn next(instance: &Instance) -> Reply {
         invocation,
         deadline_ms,
     } = assignment;
-    let mut invoked = arn(instance.function());
+    let mut invoked = Cow::Borrowed(instance.function_arn());
     if let Some(qualifier) = request.qualifier {
-        invoked.extend([":", &qualifier]);
+        invoked.to_mut().extend([":", &qualifier]);
     }
     let trace_id = request.trace_id.unwrap_or_else(new_trace_id);
     let mut response = Response::builder()
         .header(AWS_REQUEST_ID, &*request_id)
         .header(INVOCATION_ID, &*invocation)
         .header(DEADLINE_MS, deadline_ms)
-        .header(FUNCTION_ARN, invoked)
+        .header(FUNCTION_ARN, &*invoked)
         .header(TRACE_ID, trace_id);
     if let Some(context) = request.client_context {
         response = response.header(CLIENT_CONTEXT, context);
