@@ -12,14 +12,16 @@ use hdrhistogram::Histogram;
 use lambda_batch::Outcome;
 use tokio::sync::Notify;
 
-use super::{BULK, PACE, entry, id};
+use super::{BULK, entry, id};
 
+/// Entries per second.
+pub(crate) const PACE: u32 = 500;
 /// Time between scheduling and the first due entry.
 const LEAD_MS: u64 = 4000;
 
 /// Microseconds of lateness of this many entries, of the machine and of the worker, measured at the
 /// same time so that the same load affects both.
-pub(super) async fn run(
+pub(crate) async fn run(
     queue: &DelayQueue,
     total: u32,
 ) -> Result<(Histogram<u64>, Histogram<u64>)> {
