@@ -2,7 +2,8 @@
 
 use super::own::Own;
 use super::peers::PeerRun;
-use super::{PACE, Persistence, Report, own};
+use super::lateness::PACE;
+use super::{Persistence, Report, own};
 use crate::figures::goal;
 use crate::report::Bound::{AtLeast, AtMost};
 

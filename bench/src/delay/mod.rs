@@ -23,15 +23,19 @@ use ticket_rush::locations::Checkout;
 
 use crate::figures::{compared, figure, group, heading};
 use crate::redis_server::Persistence;
+use lateness::PACE;
 use own::Own;
 use peers::PeerRun;
 
 /// Entries per bulk call.
 const BULK: usize = 500;
 const LEASE_MS: u64 = 30_000;
-/// Entries due one after the other, and how many in a second.
+/// Entries due one after the other.
 const PACED: u32 = 5000;
-pub(crate) const PACE: u32 = 500;
+const QUICK_PACED: u32 = 1000;
+
+/// Of lateness.
+const QUANTILES: [&str; 3] = ["p50", "p99", "p99.9"];
 
 /// The figures of one system: also the line that a peer prints.
 #[derive(Debug, Deserialize)]
@@ -51,15 +55,20 @@ struct Report {
     repeated: u64,
 }
 
-/// Measures with and without persistence.
-pub(crate) async fn run(entries: u32) -> Result<()> {
+/// Measures with and without persistence; for a quick look only with it.
+pub(crate) async fn run(entries: u32, quick: bool) -> Result<()> {
     let checkout = Checkout::find()?;
     let folder = checkout.data().join("bench");
     let mut built = Vec::new();
     for peer in peers::ALL {
         built.push(peer.build(&checkout).await?);
     }
-    for (persistence, paced) in [(Persistence::EverySecond, PACED), (Persistence::Off, 0)] {
+    let runs = if quick {
+        vec![(Persistence::EverySecond, QUICK_PACED)]
+    } else {
+        vec![(Persistence::EverySecond, PACED), (Persistence::Off, 0)]
+    };
+    for (persistence, paced) in runs {
         let own = own::run(&folder, persistence, entries, paced).await?;
         let mut runs = Vec::new();
         for peer in &built {
@@ -101,16 +110,11 @@ fn print(persistence: Persistence, entries: u32, own: &Own, runs: &[PeerRun]) {
     row("due at one instant: until the last", "ms", &|r| {
         Some(r.burst_ms)
     });
-    for (n, name) in ["p50", "p99", "p99.9"].into_iter().enumerate() {
-        if let Some(machine) = &own.sleeper_late_ms {
+    if own.report.late_ms.is_some() {
+        for (n, name) in QUANTILES.into_iter().enumerate() {
             row(&format!("lateness at {PACE}/s, {name}"), "ms", &|r| {
                 r.late_ms.map(|late| late[n])
             });
-            figure(
-                &format!("  of a thread that only sleeps, {name}"),
-                machine[n],
-                "ms",
-            );
         }
     }
     row("Redis memory of a waiting entry", "bytes", &|r| {
@@ -119,6 +123,13 @@ fn print(persistence: Persistence, entries: u32, own: &Own, runs: &[PeerRun]) {
     row("handled more than once", "entries", &|r| {
         Some(r.repeated as f64)
     });
+    for (name, late) in QUANTILES
+        .into_iter()
+        .zip(own.sleeper_late_ms.into_iter().flatten())
+    {
+        let name = format!("lateness of a thread that only sleeps, {name}");
+        figure(&name, late, "ms");
+    }
     figure(
         &format!("usher: drain of one shard, claim {BULK}, acknowledge"),
         own.by_calls,
@@ -132,25 +143,6 @@ fn print(persistence: Persistence, entries: u32, own: &Own, runs: &[PeerRun]) {
         own.at_once_ms,
         "ms",
     );
-    let acknowledging = || runs.iter().filter(|run| run.acknowledges);
-    let best = |value: fn(&Report) -> f64| {
-        acknowledging()
-            .map(|run| value(&run.report))
-            .reduce(f64::max)
-    };
-    let ratio = |name: &str, value: fn(&Report) -> f64| {
-        if let Some(best) = best(value) {
-            figure(
-                &format!("{name}: usher to the best of BullMQ and asynq"),
-                value(&own.report) / best,
-                "",
-            );
-        }
-    };
-    ratio("schedule one", |r| r.singles);
-    ratio("schedule many", |r| r.bulk.unwrap_or(r.singles));
-    ratio("drain", |r| r.drain);
-    ratio("burst", |r| 1.0 / r.burst_ms);
     goals::goals(persistence, own, runs);
 }
 
