@@ -36,11 +36,15 @@ pub(crate) fn heading(columns: &[&str]) {
     });
 }
 
-/// Prints one figure of several runs, a column each.
+/// Prints one figure of several runs, a column each. NaN stands for a run without this figure.
 pub(crate) fn compared(name: &str, values: &[f64], unit: &str) {
     let column = |value: &f64| {
         let digits = digits(*value);
-        format!(" {value:>12.digits$}")
+        if value.is_nan() {
+            format!(" {:>12}", "-")
+        } else {
+            format!(" {value:>12.digits$}")
+        }
     };
     let columns: Vec<String> = values.iter().map(column).collect();
     println!("  {name:<44}{} {unit}", columns.concat());
