@@ -1,5 +1,7 @@
 //! Why a task ended without a result.
 
+use std::any::Any;
+
 use tokio::task::JoinError;
 
 use super::supervise::panic_message;
@@ -18,8 +20,15 @@ pub enum TaskError {
 impl From<JoinError> for TaskError {
     fn from(error: JoinError) -> Self {
         match error.try_into_panic() {
-            Ok(panic) => Self::Panicked(panic_message(&*panic).to_owned()),
+            Ok(panic) => panic.into(),
             Err(error) => Self::Cancelled(error),
         }
+    }
+}
+
+/// The value of a panic.
+impl From<Box<dyn Any + Send>> for TaskError {
+    fn from(panic: Box<dyn Any + Send>) -> Self {
+        Self::Panicked(panic_message(&*panic).to_owned())
     }
 }

@@ -18,7 +18,7 @@ use rdkafka::error::KafkaError;
 use sam_template::model::KafkaMapping;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::consumer::{ConsumerEvent, MappingConsumer, MappingContext};
+use super::consumer::{ConsumerEvent, MappingConsumer, MappingContext, wake_polling_thread};
 use super::consumer_failure::ConsumerFailure;
 use super::driver::KafkaDriver;
 use super::known_topics::{KnownTopics, KnownTopicsError};
@@ -122,9 +122,10 @@ impl KafkaSource {
             self.known.clone(),
         );
         let member = lock(&self.membership).name(&self.limits.host_id);
-        let consumer: MappingConsumer = settings::client(&self.mapping, &member)
+        let mut consumer: MappingConsumer = settings::client(&self.mapping, &member)
             .create_with_context(context)
             .map_err(RunError::Settings)?;
+        wake_polling_thread(&mut consumer);
         let topics: Vec<&str> = self.mapping.topics.iter().map(String::as_str).collect();
         consumer
             .subscribe(&topics)
@@ -269,6 +270,7 @@ impl OpenConsumer {
         let Some((polling, consumer)) = self.owned.take() else {
             return Ok(None);
         };
+        polling.thread().unpark();
         let (left, leaving) = oneshot::channel();
         // a thread: the runtime would wait for a blocking task when it ends
         let thread = std::thread::Builder::new()

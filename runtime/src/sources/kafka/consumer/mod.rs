@@ -4,23 +4,26 @@
 //! partitions.
 
 mod rebalance;
+mod statistics;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::thread::Thread;
 
 use event_sources::kafka::FetchPositions;
 use event_sources::stream::{Offset, Partition};
+use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Statistics, TopicPartitionList};
 use sam_template::model::KafkaMapping;
 use tokio::sync::mpsc::Sender;
 
+use self::statistics::ConsumerStatistics;
 use crate::lock::lock;
 use crate::sources::kafka::buffer::Chunk;
 use crate::sources::kafka::known_topics::KnownTopics;
@@ -51,6 +54,17 @@ pub(super) enum ConsumerEvent {
 
 pub(super) type MappingConsumer = BaseConsumer<MappingContext>;
 
+/// Wakes the polling thread when the consumer's own queue receives something: a rebalance, an error,
+/// the result of a commit, statistics. Called before the consumer is shared.
+pub(super) fn wake_polling_thread(consumer: &mut MappingConsumer) {
+    let polling = consumer.context().polling.clone();
+    consumer.set_nonempty_callback(move || {
+        if let Some(thread) = polling.get() {
+            thread.unpark();
+        }
+    });
+}
+
 /// Receives the callbacks of librdkafka.
 pub(super) struct MappingContext {
     pub(super) mapping: KafkaMapping,
@@ -64,6 +78,10 @@ pub(super) struct MappingContext {
     changes: Mutex<Vec<AssignmentChange>>,
     /// librdkafka's text for the last error.
     reason: Mutex<Option<String>>,
+    /// The thread that polls, once it runs.
+    pub(super) polling: Arc<OnceLock<Thread>>,
+    /// A poll handled an event, which it does not return.
+    handled: AtomicBool,
 }
 
 /// A change of the assignment.
@@ -89,6 +107,8 @@ impl MappingContext {
             own: OnceLock::new(),
             changes: Mutex::default(),
             reason: Mutex::default(),
+            polling: Arc::default(),
+            handled: AtomicBool::new(false),
         }
     }
 
@@ -105,6 +125,11 @@ impl MappingContext {
     /// Takes the changes since the last call.
     pub(super) fn changes(&self) -> Vec<AssignmentChange> {
         std::mem::take(&mut *lock(&self.changes))
+    }
+
+    /// Whether a poll handled an event since the last call. It handles one at a time.
+    pub(super) fn has_handled(&self) -> bool {
+        self.handled.swap(false, Ordering::Relaxed)
     }
 
     fn change(&self, change: AssignmentChange) {
@@ -169,21 +194,25 @@ impl ClientContext for MappingContext {
         *lock(&self.reason) = Some(reason.to_owned());
     }
 
-    fn stats(&self, statistics: Statistics) {
-        // the bootstrap entry and the coordinator are logical brokers without an id
-        if statistics
-            .brokers
-            .values()
-            .any(|broker| broker.nodeid >= 0 && broker.state == "UP")
-        {
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.handled.store(true, Ordering::Relaxed);
+        let statistics: ConsumerStatistics<'_> = match strict_json::from_slice(statistics) {
+            Ok(statistics) => statistics,
+            Err(error) => {
+                return tracing::debug!(
+                    mapping = %self.mapping.id,
+                    %error,
+                    "librdkafka's statistics cannot be read"
+                );
+            }
+        };
+        if statistics.is_connected() {
             self.set_away(false);
         }
         let mut fetched = lock(&self.fetched);
-        for topic in statistics.topics.values() {
+        for (name, topic) in &statistics.topics {
             for state in topic.partitions.values() {
-                let Some(partition) =
-                    partition(&self.mapping.topics, &topic.topic, state.partition)
-                else {
+                let Some(partition) = partition(&self.mapping.topics, name, state.partition) else {
                     continue;
                 };
                 self.progress.set_log_end(
@@ -205,6 +234,7 @@ impl ConsumerContext for MappingContext {
         kind: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
+        self.handled.store(true, Ordering::Relaxed);
         match kind {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
             _ => self.revoke(consumer, list),
@@ -212,6 +242,7 @@ impl ConsumerContext for MappingContext {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        self.handled.store(true, Ordering::Relaxed);
         if let Err(error) = result
             && error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset)
         {

@@ -116,6 +116,6 @@ impl KafkaDriver {
         self.progress.count(|status| status.batches += 1);
         let invoker = self.source.invoker.clone();
         self.tasks
-            .spawn(async move { Completion::Invocation(id, invoker.invoke(request, true).await) });
+            .run(async move { Completion::Invocation(id, invoker.invoke(request, true).await) });
     }
 }

@@ -10,7 +10,8 @@ use crate::sources::kafka::poller::PollerCommand;
 impl KafkaDriver {
     pub(super) fn handle_event(&mut self, event: ConsumerEvent) {
         match event {
-            ConsumerEvent::Records(partition, chunk) => self.accept(partition, chunk),
+            // frequent: the status follows at the next interval
+            ConsumerEvent::Records(partition, chunk) => return self.accept(partition, chunk),
             ConsumerEvent::Assigned(partitions) => {
                 tracing::info!(
                     mapping = self.source.mapping.id,

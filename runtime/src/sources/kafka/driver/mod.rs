@@ -12,6 +12,7 @@ mod events;
 mod invalid_positions;
 mod moves;
 mod result;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use event_sources::stream::{Offset, Partition, Slice, StreamInput, StreamMachine
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::KafkaResult;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
 
+use self::tasks::Tasks;
 use crate::clock::Clock;
 use crate::destinations::{Delivered, DestinationError};
 use crate::invocation::{Rejected, Response};
@@ -41,8 +42,12 @@ use crate::sources::tuned::TunedSettings;
 use crate::supervision::TaskError;
 use crate::waiting::{turned, until};
 
-/// Interval of status updates.
+/// Minimum time between two updates of the status.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The same while nothing happens: what the polling thread and the monitor report, and the age of
+/// what waits.
+const IDLE_STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The result of a task of the driver.
 enum Completion {
@@ -60,7 +65,7 @@ pub(super) struct KafkaDriver {
     buffer: Buffer,
     consumer: Arc<MappingConsumer>,
     commands: PollerCommands,
-    tasks: JoinSet<Completion>,
+    tasks: Tasks<Completion>,
     history: AttemptHistory,
     /// The current delivery of each partition; results of earlier ones are ignored.
     deliveries: BTreeMap<Partition, u64>,
@@ -93,7 +98,7 @@ impl KafkaDriver {
             buffer: Buffer::default(),
             consumer,
             commands,
-            tasks: JoinSet::new(),
+            tasks: Tasks::new(),
             history: AttemptHistory::default(),
             deliveries: BTreeMap::new(),
             next_delivery: 0,
@@ -124,6 +129,8 @@ impl KafkaDriver {
         let patience = self.source.limits.drain;
         let mut deadline: Option<tokio::time::Instant> = None;
         let mut updated = Instant::now();
+        // something has happened since
+        let mut changed = false;
         let result = loop {
             if deadline.is_some() && self.machine.is_idle() && self.deliveries.is_empty() {
                 break Ok(());
@@ -132,7 +139,12 @@ impl KafkaDriver {
                 self.finish(patience).await;
                 break Err(why);
             }
-            let status_due = Instant::now() + STATUS_INTERVAL;
+            let status_due = updated
+                + if changed {
+                    STATUS_INTERVAL
+                } else {
+                    IDLE_STATUS_INTERVAL
+                };
             let wake = self.machine.wake().map(|at| self.clock.instant(at));
             let wake = wake.map_or(status_due, |at| at.min(status_due));
             tokio::select! {
@@ -143,7 +155,7 @@ impl KafkaDriver {
                     self.finish(patience).await;
                     break Err(ended.err().unwrap_or(ConsumerFailure::PollingEnded));
                 }
-                Some(ended) = self.tasks.join_next() => if let Err(failure) = self.ended(ended) {
+                Some(ended) = self.tasks.next() => if let Err(failure) = self.ended(ended) {
                     break Err(failure);
                 },
                 Ok(()) = tuned.changed() => {
@@ -168,9 +180,11 @@ impl KafkaDriver {
                     break Ok(());
                 }
             }
+            changed |= Instant::now() < status_due;
             if updated.elapsed() >= STATUS_INTERVAL {
                 self.progress.update(self.machine.overview());
                 updated = Instant::now();
+                changed = false;
             }
         };
         let done = self.step_for_commit(StreamInput::Flush);
@@ -200,7 +214,7 @@ impl KafkaDriver {
         self.step(StreamInput::Drain);
         let deadline = tokio::time::Instant::now() + patience;
         while !self.batches.is_empty() {
-            let ended = tokio::time::timeout_at(deadline, self.tasks.join_next()).await;
+            let ended = tokio::time::timeout_at(deadline, self.tasks.next()).await;
             let Ok(Some(Ok(()))) = ended.map(|ended| ended.map(|ended| self.ended(ended))) else {
                 return;
             };
@@ -208,10 +222,7 @@ impl KafkaDriver {
     }
 
     /// Handles the end of a task. A panic ends the run: the task's batch has no result.
-    fn ended(
-        &mut self,
-        ended: Result<Completion, tokio::task::JoinError>,
-    ) -> Result<(), ConsumerFailure> {
+    fn ended(&mut self, ended: Result<Completion, TaskError>) -> Result<(), ConsumerFailure> {
         match ended {
             Ok(Completion::Invocation(id, result)) => {
                 let finish = self.classify(id, &result);
@@ -221,7 +232,7 @@ impl KafkaDriver {
                 self.delivered(partition, delivery, &result);
             }
             Ok(Completion::Move(requested, committed)) => self.moved(requested, committed),
-            Err(error) => return Err(TaskError::from(error).into()),
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }

@@ -32,12 +32,19 @@ pub(super) use commands::{PollerCommand, PollerCommands};
 /// A chunk of this size in bytes is sent to the driver.
 const CHUNK_BYTES: usize = 512 * 1024;
 
+/// A chunk has room for a batch, and for so many records where batches are smaller: each chunk costs
+/// a switch between threads.
+const CHUNK_RECORDS: usize = 500;
+
 /// A smaller chunk is sent when its first record has waited this long.
 const CHUNK_WAIT: Duration = Duration::from_millis(5);
 
-/// How long the thread sleeps without records. A record or a command wakes it, a rebalance does
-/// not.
+/// How long the thread sleeps after a round without records. A record, a command or an event of the
+/// consumer wakes it.
 const REST: Duration = Duration::from_millis(20);
+
+/// The same after [`EMPTY`] such rounds: no partition has a gap to skip then.
+const LONG_REST: Duration = Duration::from_millis(500);
 
 /// A partition whose queue was empty in so many consecutive rounds was read to its end.
 const EMPTY: u32 = 3;
@@ -58,7 +65,7 @@ struct Poller<'a> {
     consumer: &'a MappingConsumer,
     context: &'a Arc<MappingContext>,
     /// Maximum of records in a chunk.
-    batch: usize,
+    chunk_records: usize,
     queues: BTreeMap<Partition, Queue>,
     paused: BTreeSet<Partition>,
     open: BTreeMap<Partition, Chunk>,
@@ -86,7 +93,7 @@ pub(super) fn poll(
     let mut poller = Poller {
         consumer,
         context: consumer.context(),
-        batch,
+        chunk_records: batch.max(CHUNK_RECORDS),
         queues: BTreeMap::new(),
         paused: BTreeSet::new(),
         open: BTreeMap::new(),
@@ -96,15 +103,21 @@ pub(super) fn poll(
         free: Vec::new(),
         errors: ReadErrors::default(),
     };
+    let _ = poller.context.polling.set(std::thread::current());
     let started = Instant::now();
+    let mut quiet: u32 = 0;
     while !stop.load(Ordering::Relaxed) {
         assert!(
             !panic_on_purpose || started.elapsed() < PANIC_DELAY,
             "on purpose: --panic"
         );
         poller.execute(commands)?;
-        if !poller.turn()? {
-            std::thread::park_timeout(REST);
+        if poller.turn()? {
+            quiet = 0;
+        } else {
+            quiet = quiet.saturating_add(1);
+            let rest = if quiet > EMPTY { LONG_REST } else { REST };
+            std::thread::park_timeout(rest);
         }
     }
     Ok(())
@@ -112,11 +125,11 @@ pub(super) fn poll(
 
 impl Poller<'_> {
     /// One round: reads the available messages and sends full or old chunks. True if it read
-    /// something.
+    /// something, or handled an event of the consumer, behind which there may be others.
     fn turn(&mut self) -> Result<bool, ConsumerFailure> {
         let own = self.consumer.poll(Duration::ZERO);
         self.apply_changes();
-        let mut busy = own.is_some();
+        let mut busy = own.is_some() || self.context.has_handled();
         if let Some(message) = own {
             self.take_own(message)?;
         }

@@ -26,7 +26,9 @@ impl Poller<'_> {
                     continue;
                 }
                 let before = taken;
-                for message in (0..self.batch).map_while(|_| queue.fetched.poll(Duration::ZERO)) {
+                for message in
+                    (0..self.chunk_records).map_while(|_| queue.fetched.poll(Duration::ZERO))
+                {
                     taken += 1;
                     if self.take(*partition, &queue.start, message)? {
                         break;
@@ -102,14 +104,14 @@ impl Poller<'_> {
             self.send_chunk(partition)?;
         }
         let context = self.context;
-        let batch = self.batch;
+        let limit = self.chunk_records;
         let chunk = self.chunk(partition);
         if !append(chunk, start, &message, context) {
             context
                 .progress
                 .count(|status| status.records_filtered += 1);
         }
-        let full = chunk.bytes() >= CHUNK_BYTES || chunk.len() >= batch;
+        let full = chunk.bytes() >= CHUNK_BYTES || chunk.len() >= limit;
         if full {
             self.send_chunk(partition)?;
         }

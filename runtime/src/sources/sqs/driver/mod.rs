@@ -5,7 +5,7 @@ mod observed;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::{Message as Received, MessageSystemAttributeName};
 use tokio::sync::{mpsc, watch};
@@ -28,6 +28,9 @@ use event_sources::health::SourceWatch;
 use event_sources::queue::{
     MessageKey, QueueAction, QueueInput, QueueMachine, QueueMessage, ReceiveId,
 };
+
+/// Minimum time between two updates of the status, each of which looks at every held message.
+const STATUS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A received message that is not settled.
 struct HeldMessage {
@@ -100,8 +103,12 @@ impl SqsDriver {
         self.step(QueueInput::Tick);
         self.report_overview();
         let mut depth = DepthPoller::default();
+        let mut reported = Instant::now();
+        // something has happened since
+        let mut changed = false;
         while deadline.is_none() || !self.tasks.is_empty() {
             let wake = self.machine.wake().map(|at| self.clock.instant(at).into());
+            let report = changed.then(|| (reported + STATUS_INTERVAL).into());
             tokio::select! {
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(ended) => self.ended(ended),
@@ -118,6 +125,7 @@ impl SqsDriver {
                     }
                 }
                 () = until(wake) => self.step(QueueInput::Tick),
+                () = until(report) => {}
                 found = depth.next(&self.source.sqs, self.source.mapping.queue_name()),
                     if deadline.is_none() => self.depth_received(found),
                 () = turned(&mut shutdown), if deadline.is_none() => {
@@ -133,8 +141,14 @@ impl SqsDriver {
                     return Ok(());
                 }
             }
-            self.report_overview();
+            changed = true;
+            if reported.elapsed() >= STATUS_INTERVAL {
+                self.report_overview();
+                reported = Instant::now();
+                changed = false;
+            }
         }
+        self.report_overview();
         Ok(())
     }
 
