@@ -11,7 +11,7 @@ use super::blocking::BlockingConnection;
 use super::failover::{error_needs_reconnect, refusal, refused};
 use super::script::Call;
 use super::shared_connection::SharedConnection;
-use super::{LinkError, Reply, address};
+use super::{LinkError, Reply, address, library};
 
 /// Connections that one exchange may try: the kept one may be dead, and a restarting server may
 /// refuse the next.
@@ -106,26 +106,69 @@ impl Link {
             .ok_or_else(|| LinkError::no_answer(what))
     }
 
-    /// Runs the calls; loads missing scripts and repeats the calls that needed them.
+    /// Runs the calls; loads missing functions and scripts, and repeats the calls that needed them.
     async fn run_loading(&self, calls: &[Call]) -> Result<Vec<Value>, LinkError> {
         let deadline = Instant::now() + self.response_timeout;
-        let commands = pipeline(calls.iter().map(|call| call.command.clone()));
+        let as_scripts = self.connection.without_functions();
+        let commands = pipeline(calls.iter().map(|call| match as_scripts {
+            true => call.as_script(),
+            false => call.command(),
+        }));
         let mut values = self.exchange(&commands, deadline).await?;
+        self.load_functions(calls, &mut values, deadline).await?;
+
+        // A function that cannot be loaded runs as the script that it is made of.
         let missed: Vec<usize> = (0..values.len())
-            .filter(|n| is_noscript(&values[*n]))
+            .filter(|n| {
+                let has_function = calls[*n].script.library().is_some();
+                is_noscript(&values[*n]) || has_function && library::is_missing(&values[*n])
+            })
             .collect();
-        if missed.is_empty() {
-            return Ok(values);
-        }
         let again = pipeline(missed.iter().flat_map(|n| calls[*n].loading()));
-        let repeated = self.exchange(&again, deadline).await?;
-        for (n, value) in missed
-            .into_iter()
-            .zip(repeated.into_iter().skip(1).step_by(2))
-        {
+        for (n, (_, value)) in missed.into_iter().zip(self.pairs(&again, deadline).await?) {
             values[n] = value;
         }
         Ok(values)
+    }
+
+    /// Loads the functions that the server lacks, and repeats their calls.
+    async fn load_functions(
+        &self,
+        calls: &[Call],
+        values: &mut [Value],
+        deadline: Instant,
+    ) -> Result<(), LinkError> {
+        let libraries = (0..values.len())
+            .filter(|n| library::is_missing(&values[*n]))
+            .filter_map(|n| Some((n, calls[n].script.library()?)));
+        let (missed, again): (Vec<usize>, Vec<[Cmd; 2]>) = libraries
+            .map(|(n, library)| (n, calls[n].loading_function(library)))
+            .unzip();
+        let again = pipeline(again.into_iter().flatten());
+        for (n, (loaded, value)) in missed.into_iter().zip(self.pairs(&again, deadline).await?) {
+            if library::has_none(&loaded) || library::has_none(&value) {
+                self.connection.set_without_functions();
+            }
+            values[n] = value;
+        }
+        Ok(())
+    }
+
+    /// One round trip of commands in pairs; none without commands.
+    async fn pairs(
+        &self,
+        commands: &Pipeline,
+        deadline: Instant,
+    ) -> Result<Vec<(Value, Value)>, LinkError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut replies = self.exchange(commands, deadline).await?.into_iter();
+        let mut pairs = Vec::with_capacity(replies.len() / 2);
+        while let (Some(first), Some(second)) = (replies.next(), replies.next()) {
+            pairs.push((first, second));
+        }
+        Ok(pairs)
     }
 
     /// One round trip. Replaces a connection that is dead, silent, or leads to an unusable server,

@@ -6,6 +6,7 @@ mod connection;
 mod error;
 mod eviction;
 mod failover;
+mod library;
 mod reply;
 mod script;
 mod shared_connection;

@@ -72,6 +72,8 @@ pub(super) struct SharedConnection {
     config: AsyncConnectionConfig,
     current: Mutex<Generation>,
     generations: watch::Sender<u64>,
+    /// The server of the current connection has no functions.
+    without_functions: AtomicBool,
 }
 
 impl SharedConnection {
@@ -83,6 +85,21 @@ impl SharedConnection {
             config,
             current: Mutex::new(first),
             generations: watch::Sender::new(0),
+            without_functions: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether calls must run as scripts. A new connection tries functions again.
+    pub(super) fn without_functions(&self) -> bool {
+        self.without_functions.load(Ordering::Relaxed)
+    }
+
+    /// Records that the server has no functions.
+    pub(super) fn set_without_functions(&self) {
+        if !self.without_functions.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                "this Redis has no functions for this user; scripts run instead, a little slower"
+            );
         }
     }
 
@@ -119,6 +136,7 @@ impl SharedConnection {
             let start = Instant::now().max(current.started + RECONNECT_INTERVAL);
             *current = Generation::new(next, start, self.client.clone(), self.config.clone());
         }
+        self.without_functions.store(false, Ordering::Relaxed);
         self.generations.send_replace(next);
     }
 

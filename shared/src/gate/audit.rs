@@ -111,17 +111,20 @@ impl Gate {
                 if TimeoutJob::parse(&pairs.word()?).is_ok_and(|job| job.program != program.id) {
                     continue;
                 }
-                let mut read = cmd("HMGET");
-                read.arg(
-                    self.names
-                        .shard_key(program.shard, format_args!("resv:{order}")),
-                )
-                .arg(&["program", "seats"]);
-                reads.push(read);
+                reads.push(self.reservation_call(program.shard, &order));
             }
-            for mut reservation in self.link.read("reserved_seats", reads).await? {
-                if reservation.word()? == program.id.to_string() {
-                    seats.extend(parse_seats(&reservation.word()?)?);
+            for reservation in self.link.run_all(reads).await? {
+                let mut reservation = reservation?;
+                if reservation.remaining() == 0 {
+                    continue;
+                }
+                // nonce, program, user, category, seats
+                let mut words = [const { String::new() }; 5];
+                for word in &mut words {
+                    *word = reservation.word()?;
+                }
+                if words[1] == program.id.to_string() {
+                    seats.extend(parse_seats(&words[4])?);
                 }
             }
             if from == 0 {

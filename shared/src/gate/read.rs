@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use redis::cmd;
 
 use crate::message::{
-    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, UserId,
+    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, Shard, UserId,
 };
 use crate::sale::Category;
 use redis_link::{Call, LinkError, Reply};
@@ -85,30 +85,11 @@ pub struct TakenPage {
 impl Gate {
     /// The reservation of an order number, under any nonce.
     pub async fn reservation(&self, order: OrderNumber) -> Result<Option<Reservation>, LinkError> {
-        let key = self
-            .names
-            .shard_key(order.shard(), format_args!("resv:{order}"));
-        let fields = [
-            "nonce",
-            "program",
-            "user",
-            "category",
-            "seats",
-            "price",
-            "key",
-            "attempt",
-            "state",
-            "partition",
-            "offset",
-            "appended",
-            "message",
-        ];
-        let mut command = cmd("HMGET");
-        command.arg(key).arg(&fields);
-        let mut reply = self.link.read_one("reservation", command).await?;
-        let Some(nonce) = reply.parse_optional()? else {
+        let call = self.reservation_call(order.shard(), &order.to_string());
+        let mut reply = self.link.run(call).await?;
+        if reply.remaining() == 0 {
             return Ok(None);
-        };
+        }
         let damaged =
             |e| LinkError::Protocol(format!("the reservation of order {order} is damaged: {e}"));
         let key = |key: String| {
@@ -117,7 +98,7 @@ impl Gate {
         };
         // In the order of the reply.
         Ok(Some(Reservation {
-            nonce,
+            nonce: reply.parse()?,
             program: reply.parse()?,
             user: UserId::new(reply.word()?).map_err(damaged)?,
             category: CategoryNo::new(reply.parse()?).map_err(damaged)?,
@@ -128,6 +109,12 @@ impl Gate {
             state: ReservationState::read(&mut reply)?,
             message: reply.word()?,
         }))
+    }
+
+    /// Reads the reservation of an order number.
+    pub(super) fn reservation_call(&self, shard: Shard, order: &str) -> Call {
+        let key = self.names.shard_key(shard, format_args!("resv:{order}"));
+        Call::new(&scripts::RESERVATION, &key)
     }
 
     /// The state of a program in the gate.

@@ -141,7 +141,17 @@ impl Gate {
             .arg(&request.message_tail);
         let mut reply = self.link.run(call).await?;
         let word = reply.word()?;
-        read(&word, &mut reply)
+        if word != "NEW" {
+            return read(&word, &mut reply);
+        }
+        let seats = reply.word()?;
+        Ok(Reserved::Held {
+            order: request.order,
+            nonce: request.nonce,
+            message: format!("{}{seats}{}", request.message_head, request.message_tail),
+            seats: parse_seats(&seats)?,
+            attempt: 1,
+        })
     }
 
     /// Finds the earlier order of a client's key without reserving seats; `None` if the key is new.

@@ -3,11 +3,12 @@
 use delay_queue::FRAGMENTS as DELAY_FRAGMENTS;
 use redis_link::SERVER_FRAGMENT;
 
-const FRAGMENTS: [(&str, &str); 9] = [
+const FRAGMENTS: [(&str, &str); 10] = [
     DELAY_FRAGMENTS[0],
     DELAY_FRAGMENTS[1],
     SERVER_FRAGMENT,
     ("gate/keys", include_str!("lua/keys.lua")),
+    ("gate/reservation", include_str!("lua/reservation.lua")),
     ("gate/earlier", include_str!("lua/earlier.lua")),
     ("gate/remember", include_str!("lua/remember.lua")),
     ("gate/seats", include_str!("lua/seats.lua")),
@@ -29,6 +30,7 @@ redis_link::scripts! {
     INSTALL_KEYS = "install_keys";
     INSTALL_OPEN = "install_open";
     LOOK = "look";
+    RESERVATION = "reservation_read";
     AUDIT = "audit";
     TICKETS = "tickets";
     WAIT_BEGIN = "wait_begin";
@@ -50,7 +52,7 @@ mod tests {
                 {
                     assert_eq!(first, "#!lua", "{name}");
                 }
-                "gate/look" => assert_eq!(first, "#!lua flags=no-writes"),
+                "gate/look" | "gate/reservation_read" => assert_eq!(first, "#!lua flags=no-writes"),
                 name => assert_eq!(first, "#!lua flags=allow-oom", "{name}"),
             }
         }

@@ -7,6 +7,7 @@
 #[cfg(feature = "cache")]
 mod cache;
 mod cluster;
+mod earlier_version;
 mod environment;
 mod failover;
 mod install;
@@ -15,5 +16,6 @@ mod model;
 mod orders;
 mod outage;
 mod reserve;
+mod server_change;
 mod settled_together;
 mod waiting;

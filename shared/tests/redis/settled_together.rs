@@ -41,12 +41,13 @@ async fn prepare(environment: &TestEnvironment) -> Vec<Settle> {
         (4, "dan", [6, 7]),
         (5, "eve", [8, 9]),
         (6, "fay", [10, 11]),
+        (13, "lee", [14, 15]),
     ] {
         let mut request = environment.request(at(n), user, chosen(&seats));
         request.idempotency = Some((idem("k"), "aa".into()));
         environment.gate.reserve(&request).await.expect("answers");
     }
-    for n in [1, 2, 6] {
+    for n in [1, 2, 6, 13] {
         let accepted = environment.gate.accept(at(n), 0, n.into(), 0, 600_000);
         accepted.await.expect("answers");
     }
@@ -75,6 +76,9 @@ async fn prepare(environment: &TestEnvironment) -> Vec<Settle> {
         row(at(12), "kim", &[21, 22], UNPAID),
         // by the data of its reservation
         settle_to(at(6), UNPAID),
+        // the same, and ended
+        settle_to(at(13), UNPAID),
+        settle_to(at(13), GONE),
     ]
 }
 

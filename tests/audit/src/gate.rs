@@ -159,8 +159,10 @@ async fn other_key(
         return Ok(());
     };
     if let Some(order) = rest.strip_prefix("resv:") {
-        let state: Option<String> = redis.hget(key, "state").await?;
-        if let Some(state) = state {
+        // A line of words, the state first.
+        let text: Option<String> = redis.get(key).await?;
+        if let Some(state) = text.as_deref().and_then(|text| text.split(' ').next()) {
+            let state = state.to_owned();
             gate.reservations
                 .insert(order.to_owned(), Reservation { state });
         }

@@ -1,8 +1,11 @@
 -- Redis' clock in milliseconds, the only one that decides. Due times are compared with the time
 -- rounded down and computed from the time rounded up, so no entry is ever early.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local now_up = clock[1] * 1000 + math.ceil(clock[2] / 1000)
+local clock, now, now_up
+--@call
+clock = redis.call('TIME')
+now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+now_up = clock[1] * 1000 + math.ceil(clock[2] / 1000)
+--@end
 
 -- '+250': 250 ms from now; '@1795371222316': that time. nil for any other text.
 local function due_at(text)
@@ -13,7 +16,7 @@ end
 
 -- A count or a number of milliseconds, from decimal digits. nil for any other text.
 local function whole(text)
-  if not string.match(text or '', '^%d+$') or #text > 15 then return nil end
+  if not string.find(text or '', '^%d+$') or #text > 15 then return nil end
   return tonumber(text)
 end
 

@@ -64,13 +64,14 @@ local function delay_reschedule(queue, id, due)
   return true
 end
 
--- Adds or replaces an entry.
+-- Adds or replaces an entry: a replaced one loses its lease and its attempts.
 local function delay_put(queue, id, body, due)
-  if not delay_reschedule(queue, id, due) then
-    redis.call('ZADD', queue.due, due, id)
-    delay_wake(queue, { [id] = due })
+  if redis.call('ZADD', queue.due, due, id) == 0 then
+    redis.call('HDEL', queue.lease, id)
+    redis.call('HDEL', queue.tries, id)
   end
   redis.call('HSET', queue.job, id, body)
+  delay_wake(queue, { [id] = due })
 end
 
 -- Removes an entry and its lease. Returns whether it existed.

@@ -12,6 +12,7 @@
 --@include delay/entry
 --@include link/server
 --@include gate/keys
+--@include gate/reservation
 local order, nonce, attempt = ARGV[1], ARGV[2], ARGV[3]
 local head = redis.call('HMGET', head_key, 'state', 'replid')
 if head[1] ~= 'open' or head[2] ~= server_replid() then return { 'REFUSED' } end
@@ -21,9 +22,9 @@ if attempt ~= 'any' and not whole(attempt) then
 end
 
 local resv = resv_key(order)
-local f = redis.call('HMGET', resv, 'nonce', 'state', 'partition', 'offset', 'appended', 'attempt')
-if f[1] ~= nonce then return { 'MISSING' } end
-if f[2] ~= 'held' then return { 'FOUND', f[2], f[3] or '', f[4] or '', f[5] or '' } end
-if attempt ~= 'any' and attempt ~= f[6] then return { 'REFUSED' } end
-redis.call('HSET', resv, 'state', 'abandoning')
+local r = read_reservation(resv)
+if not r or r.nonce ~= nonce then return { 'MISSING' } end
+if r.state ~= 'held' then return { 'FOUND', state_words(r) } end
+if attempt ~= 'any' and attempt ~= r.attempt then return { 'REFUSED' } end
+redis.call('SET', resv, with_state(r, 'abandoning', '', r.attempt))
 return { 'WASHELD' }

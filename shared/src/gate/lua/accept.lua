@@ -6,9 +6,11 @@
 -- Gives YES | FOUND state partition offset appended | MISSING (no such reservation, or no header)
 -- Cost  O(log n) for the entry. Works while the gate is being filled.
 -- Idempotent: repeated, it returns FOUND accepted and changes nothing.
+--@function
 --@include delay/clock
 --@include delay/entry
 --@include gate/keys
+--@include gate/reservation
 local order, nonce, partition, offset, appended = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if redis.call('HEXISTS', head_key, 'state') == 0 then return { 'MISSING' } end
 local due_ms = whole(ARGV[6])
@@ -19,10 +21,10 @@ end
 if not due_ms then return bad('the time until payment is due must be a number of ms') end
 
 local resv = resv_key(order)
-local f = redis.call('HMGET', resv, 'nonce', 'state', 'partition', 'offset', 'appended')
-if f[1] ~= nonce then return { 'MISSING' } end
-if f[2] ~= 'held' then return { 'FOUND', f[2], f[3] or '', f[4] or '', f[5] or '' } end
-local place = { 'partition', partition, 'offset', offset, 'appended', appended }
-redis.call('HSET', resv, 'state', 'accepted', unpack(place))
+local r = read_reservation(resv)
+if not r or r.nonce ~= nonce then return { 'MISSING' } end
+if r.state ~= 'held' then return { 'FOUND', state_words(r) } end
+local place = partition .. ':' .. offset .. ':' .. appended
+redis.call('SET', resv, with_state(r, 'accepted', place, r.attempt))
 delay_put(timeouts, order, timeout_job(nonce), now_up + due_ms)
 return { 'YES' }

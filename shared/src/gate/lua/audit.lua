@@ -69,7 +69,7 @@ end
 if #disowned > 0 then redis.call('HDEL', owner_key, unpack(disowned)) end
 
 local counts = 0
-local letter = run_letter(longest_run(bytes, 1, size, layout.row_len, MAX_RUN))
+local letter = run_letter(longest_run(bytes, layout.row_len))
 if redis.call('GETRANGE', longest_key(cat), no, no) ~= letter then
   counts = counts + 1
   redis.call('SETRANGE', longest_key(cat), no, letter)

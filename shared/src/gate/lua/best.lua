@@ -2,8 +2,15 @@
 -- shortest run that is long enough. Reads two strings: the longest runs, and one chunk.
 -- Needs gate/seats.
 
--- The chunk and the positions in it. nil if no row has so many; nil and 'DAMAGED' if the chunk
--- contradicts the counts.
+-- The place behind a run of free seats that begins at `at`, at most `limit`.
+local function run_end(bytes, at, limit)
+  local taken = string.find(bytes, '1', at, true) or limit
+  local blocked = string.find(bytes, '2', at, true) or limit
+  return math.min(taken, blocked, limit)
+end
+
+-- The map of the chunk and the first place in it. nil if no row has so many; nil and 'DAMAGED' if
+-- the chunk contradicts the counts.
 local function find_best(cat, layout, count)
   local letters = redis.call('GET', longest_key(cat)) or ''
   if #letters ~= layout.chunks then return nil, 'DAMAGED' end
@@ -12,25 +19,15 @@ local function find_best(cat, layout, count)
   local no = found - 1
 
   local bytes, row_len = redis.call('GET', chunk_key(cat, no)) or '', layout.row_len
-  local pattern, from = string.rep('0', count), 1
-  local row_start
-  repeat
-    local at = string.find(bytes, pattern, from, true)
-    if not at or #bytes ~= chunk_seats(layout, no) then return nil, 'DAMAGED' end
-    local start = math.floor((at - 1) / row_len) * row_len
-    -- A run across two rows does not count.
-    if at + count - 1 <= start + row_len then
-      row_start = start
-    else
-      from = start + row_len + 1
-    end
-  until row_start
-
+  local at, row = find_run(bytes, row_len, count, 1)
+  if not at or #bytes ~= chunk_seats(layout, no) then return nil, 'DAMAGED' end
+  local pattern, limit = string.rep('0', count), (row + 1) * row_len + 1
   local best, shortest
-  for first, run in string.gmatch(bytes:sub(row_start + 1, row_start + row_len), '()(0+)') do
-    if #run >= count and (not shortest or #run < shortest) then best, shortest = first, #run end
+  while at and at + count <= limit do
+    local behind = run_end(bytes, at + count, limit)
+    if not shortest or behind - at < shortest then best, shortest = at, behind - at end
+    if shortest == count then break end
+    at = string.find(bytes, pattern, behind, true)
   end
-  local chunk = { no = no, map = { bytes = bytes, letter = letters:sub(found, found) }, at = {} }
-  for n = 1, count do chunk.at[n] = row_start + best + n - 1 end
-  return chunk
+  return new_map(cat, layout, no, bytes, letters:sub(found, found)), best
 end

@@ -17,6 +17,7 @@
 --@include delay/entry
 --@include link/server
 --@include gate/keys
+--@include gate/reservation
 --@include gate/seats
 local loader, ends, grant, lease_ms = ARGV[1], ARGV[2], ARGV[3], whole(ARGV[4])
 local replid = server_replid()
@@ -78,10 +79,10 @@ local function reservation_of(owner)
   if known then return known end
   local order, nonce = string.match(owner, '^(%d+):(%x+)$')
   known = { order = order, nonce = nonce, seats = 0 }
-  local f = order and redis.call('HMGET', resv_key(order), 'nonce', 'state', 'user') or {}
-  if f[1] == nonce then
-    known.user = f[3]
-    known.keeps = f[2] == 'held' or f[2] == 'accepted' or f[2] == 'abandoning'
+  local r = order and read_reservation(resv_key(order))
+  if r and r.nonce == nonce then
+    known.user = parse_rest(r).user
+    known.keeps = r.state == 'held' or r.state == 'accepted' or r.state == 'abandoning'
   end
   reservations[owner] = known
   return known
@@ -134,7 +135,7 @@ for _, category in ipairs(categories) do
       end
       parts[#parts + 1] = string.rep('0', size - done)
       bytes = table.concat(parts)
-      run = longest_run(bytes, 1, size, layout.row_len, MAX_RUN)
+      run = longest_run(bytes, layout.row_len)
     end
     redis.call('SET', chunk_key(category.cat, no), bytes)
     letters[no + 1] = run_letter(run)

@@ -31,7 +31,7 @@ end
 
 for at = 3, #ARGV, 6 do
   local named = ARGV[at + 2] .. ':' .. ARGV[at + 3] .. ':' .. ARGV[at + 4]
-  remember(ARGV[at], ARGV[at + 1], named, whole(ARGV[at + 5]))
+  remember(ARGV[at], ARGV[at + 1], named, ARGV[at + 5])
 end
 redis.call('HSET', head_key, 'lease', string.format('%.0f', now_up + lease_ms))
 return { 1 }

@@ -12,6 +12,7 @@
 --@include delay/entry
 --@include link/server
 --@include gate/keys
+--@include gate/reservation
 --@include gate/seats
 --@include gate/many
 local head = redis.call('HMGET', head_key, 'state', 'epoch', 'replid')
@@ -72,12 +73,14 @@ for _, o in ipairs(orders) do
     holder[seat] = o.me
   end
 end
-local opened = {}
+local maps = {}
 for cat, seats in pairs(seats_of) do
   table.sort(seats)
-  local chunks = open_seats(cat, layouts[cat], seats)
+  local chunks = open_seats(cat, layouts[cat], seats, maps)
   if not chunks then return { 'STALE' } end
-  opened[cat] = chunks
+  for _, chunk in ipairs(chunks) do
+    for _, place in ipairs(chunk.at) do set_seat(chunk.map, place, TAKEN) end
+  end
 end
 
 -- Nothing above this line writes, nothing below it can fail.
@@ -88,24 +91,18 @@ for cat, seats in pairs(seats_of) do
     if owner and owner ~= first[seat] then displace(owner) end
     if owner ~= holder[seat] then owners[#owners + 1], owners[#owners + 2] = seat, holder[seat] end
   end
-  for _, chunk in ipairs(opened[cat]) do
-    local at = {}
-    for _, place in ipairs(chunk.at) do
-      if chunk.map.bytes:byte(place) ~= 49 then at[#at + 1] = place end
-    end
-    set_seats(cat, layouts[cat], chunk, at, '1')
-  end
   in_slices('HSET', owner_key, owners)
 end
+write_maps(maps)
 local survivors = #resvs > 0 and redis.call('EXISTS', unpack(resvs)) or 0
 local entries = #ids > 0 and redis.call('HMGET', timeouts.job, unpack(ids)) or {}
 local due_ids, bodies, dues = {}, {}, {}
 for n, o in ipairs(orders) do
   redis.call('HSET', user_key(o.user), o.order, #o.seats)
-  if survivors > 0 and redis.call('HGET', resvs[n], 'nonce') == o.nonce then
-    redis.call('HSET', resvs[n], 'state', 'stored')
-    redis.call('HDEL', resvs[n], 'message')
-    redis.call('PEXPIRE', resvs[n], (o.due_ms or 0) + 3600000)
+  local r = survivors > 0 and read_reservation(resvs[n])
+  if r and r.nonce == o.nonce then
+    local ttl = digits_of((o.due_ms or 0) + 3600000)
+    redis.call('SET', resvs[n], without_message(r), 'PX', ttl)
   end
   -- An entry of another order with the same number is not changed.
   local job = timeout_job(o.nonce)

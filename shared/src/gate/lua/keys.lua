@@ -1,16 +1,24 @@
 -- Derives every key of a script from KEYS[1], the header `<env>:{sNN}:program:<id>:head`, so all
 -- share its hash tag. Needs delay/clock and delay/entry. Order numbers, nonces and offsets stay
 -- strings: Lua numbers lose digits above 2^53.
-local head_key = KEYS[1]
-local shard_root, program_id = string.match(head_key, '^(.-:{s%d%d}:)program:(%d+):head$')
-if not shard_root then return bad('the key must be the header of a program') end
-
-local program_root = head_key:sub(1, -5)
-local owner_key = program_root .. 'owner'
-local claim_key = program_root .. 'claim'
--- The programs of the shard that are being filled.
-local filling_key = shard_root .. 'filling'
-local timeouts = delay_queue(shard_root .. 'delay:order-timeout:due')
+-- The programs of the shard that are being filled have `filling_key`.
+local head_key, shard_root, program_id, program_root, owner_key, claim_key, filling_key, timeouts
+--@call
+-- A function keeps them from its last call.
+if KEYS[1] ~= head_key then
+  head_key = KEYS[1]
+  shard_root, program_id = string.match(head_key, '^(.-:{s%d%d}:)program:(%d+):head$')
+  if not shard_root then
+    head_key = nil
+    return bad('the key must be the header of a program')
+  end
+  program_root = head_key:sub(1, -5)
+  owner_key = program_root .. 'owner'
+  claim_key = program_root .. 'claim'
+  filling_key = shard_root .. 'filling'
+  timeouts = delay_queue(shard_root .. 'delay:order-timeout:due')
+end
+--@end
 
 local function user_key(user) return program_root .. 'user:' .. user end
 local function resv_key(order) return shard_root .. 'resv:' .. order end
@@ -35,18 +43,20 @@ local function timeout_of_another(order, nonce)
   return body and body ~= timeout_job(nonce)
 end
 
-local function is_order(text) return string.match(text or '', '^[1-9]%d*$') and #text <= 19 end
-local function is_nonce(text) return string.match(text or '', '^[0-9a-f]+$') and #text == 32 end
-local function is_number(text) return string.match(text or '', '^%-?%d+$') and #text <= 20 end
+local function is_order(text) return string.find(text or '', '^[1-9]%d*$') and #text <= 19 end
+local function is_nonce(text) return string.find(text or '', '^[0-9a-f]+$') and #text == 32 end
+local function is_number(text) return string.find(text or '', '^%-?%d+$') and #text <= 20 end
 
--- '3,4,5' as numbers. nil unless they are 1 to 20 and ascending.
+-- '3,4,5' as numbers, and as the texts of the numbers. nil unless they are 1 to 20, ascending,
+-- without leading zeros.
 local function seat_list(text)
-  local seats, last = {}, -1
-  if not string.match(text or '', '^%d[%d,]*$') then return nil end
+  local seats, names, last = {}, {}, -1
+  if not string.find(text or '', '^%d[%d,]*$') then return nil end
   for digits in string.gmatch(text, '%d+') do
-    local seat = tonumber(digits)
-    if seat <= last or #seats == 20 then return nil end
-    seats[#seats + 1], last = seat, seat
+    local seat, n = tonumber(digits), #seats + 1
+    if seat <= last or n > 20 or n ~= 1 and digits:byte() == 48 then return nil end
+    seats[n], names[n], last = seat, digits, seat
   end
-  return seats
+  if names[1] ~= tostring(seats[1]) then return nil end
+  return seats, names
 end

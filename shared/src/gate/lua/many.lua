@@ -29,3 +29,11 @@ local function delay_put_many(queue, ids, bodies, dues)
   in_slices('HSET', queue.job, job)
   delay_wake(queue, changed)
 end
+
+-- delay_cancel for many entries.
+local function delay_cancel_many(queue, ids)
+  in_slices('ZREM', queue.due, ids)
+  in_slices('HDEL', queue.job, ids)
+  in_slices('HDEL', queue.lease, ids)
+  in_slices('HDEL', queue.tries, ids)
+end

@@ -9,6 +9,7 @@
 --@include delay/entry
 --@include link/server
 --@include gate/keys
+--@include gate/reservation
 --@include gate/earlier
 local user, key, body_hash, window = ARGV[1], ARGV[2], ARGV[3], whole(ARGV[4])
 local head = redis.call('HMGET', head_key, 'state', 'replid')

@@ -3,7 +3,7 @@
 -- Keys of one buyer in one program. Only keys of live orders may exceed it.
 local MAX_KEYS = 32
 
--- Stores `named` (`order:nonce:hash`) for a key, for `ttl` ms. Beyond MAX_KEYS it deletes the
+-- Stores `named` (`order:nonce:hash`) for a key, for `ttl` ms (digits). Beyond MAX_KEYS it deletes the
 -- oldest keys of ended orders; order-create still rejects a second order of such a key as a
 -- duplicate. The key of an order with tickets or a reservation stays: a repeated request must find
 -- that order. Cost: O(log n); beyond MAX_KEYS also three commands for each older live order.

@@ -6,17 +6,19 @@
 --       price, 8 ticket limit of the user, 9 idempotency key or '', 10 hash of the body or '', 11
 --       publish window ms, 12 lifetime of the key ms, 13 message up to the seats, 14 message after
 --       them
--- Gives HELD order:nonce seats message attempt
+-- Gives NEW seats | HELD order:nonce seats message attempt (a repeat)
 --       | AGAIN order:nonce seats message attempt state partition offset appended
 --       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | TAKEN seats | NOSEAT
 --       | LIMIT have | LOADING | REBUILD | INUSE
 -- Cost  one chunk for the best seats, the chunks of the seats for chosen ones; the buyer's keys if
 --       they are too many (gate/remember). Refused under memory pressure, before any write.
 -- Idempotent by order and nonce (the same seats) and by the client's key (its earlier order).
+--@function
 --@include delay/clock
 --@include delay/entry
 --@include link/server
 --@include gate/keys
+--@include gate/reservation
 --@include gate/earlier
 --@include gate/remember
 --@include gate/seats
@@ -28,7 +30,7 @@ local message_head, message_tail = ARGV[13], ARGV[14]
 
 local layout_field, free_field = 'layout:' .. (cat or ''), 'free:' .. (cat or '')
 local head = redis.call('HMGET', head_key, 'state', 'replid', layout_field, free_field)
-if not head[1] or head[2] ~= server_replid() then return { 'REBUILD' } end
+if not head[1] or not is_on_server(head[2], now) then return { 'REBUILD' } end
 if head[1] ~= 'open' then return { 'LOADING' } end
 
 if not is_order(order) then return bad('the order number must be 1 to 19 digits') end
@@ -42,9 +44,9 @@ if not key or not string.match(body_hash or '-', '^%x*$') then
   return bad('the body hash must be hex digits')
 end
 if not message_tail then return bad('14 arguments are required') end
-local chosen, count
+local chosen, names, count
 if mode == 'seats' then
-  chosen = seat_list(ARGV[6])
+  chosen, names = seat_list(ARGV[6])
   count = chosen and #chosen
 elseif mode == 'best' then
   count = whole(ARGV[6])
@@ -59,11 +61,12 @@ local owner = order .. ':' .. nonce
 local earlier = earlier_order(user, key, body_hash, window, owner)
 if earlier then return earlier end
 
-local resv = resv_key(order)
-local in_use = redis.call('HGET', resv, 'nonce')
-if in_use == nonce then return stored('HELD', owner, resv) end
-local ended = redis.call('EXISTS', tomb_key(order)) == 1
-if in_use or ended or timeout_of_another(order, nonce) then return { 'INUSE' } end
+local resv, tomb = resv_key(order), tomb_key(order)
+if redis.call('EXISTS', resv, tomb) > 0 then
+  local r = read_reservation(resv)
+  if r and r.nonce == nonce then return stored('HELD', owner, r) end
+  return { 'INUSE' }
+end
 
 -- The sum of the hash, not a counter: deleting an ended order twice is harmless.
 local have = 0
@@ -72,45 +75,56 @@ if have + count > limit then return { 'LIMIT', have } end
 
 local layout = layout_of(head[3])
 if not layout then return { 'NOSEAT' } end
-local chunks, seats = nil, {}
+local maps = {}
 if mode == 'seats' then
-  local problem
-  chunks, problem = open_seats(cat, layout, chosen)
+  local chunks, problem = open_seats(cat, layout, chosen, maps)
   if not chunks then return { problem == 'DAMAGED' and 'REBUILD' or problem } end
   local taken = {}
   for _, chunk in ipairs(chunks) do
     for n, place in ipairs(chunk.at) do
-      if chunk.map.bytes:byte(place) ~= 48 then taken[#taken + 1] = chosen[chunk.nth[n]] end
+      if seat_code(chunk.map, place) ~= FREE then taken[#taken + 1] = chosen[chunk.nth[n]] end
+      set_seat(chunk.map, place, TAKEN)
     end
   end
   if #taken > 0 then return { 'TAKEN', table.concat(taken, ',') } end
-  seats = chosen
 else
   local free = tonumber(head[4]) or 0
   if free == 0 then return { 'SOLDOUT' } end
-  local chunk, problem = find_best(cat, layout, count)
-  if problem then return { 'REBUILD' } end
-  if not chunk then return { 'NOTADJACENT', free } end
-  chunks = { chunk }
-  local offset = layout.first + chunk.no * layout.span - 1
-  for n, place in ipairs(chunk.at) do seats[n] = offset + place end
+  local map, first = find_best(cat, layout, count)
+  if not map then
+    -- The second value says why: the map is damaged.
+    if first then return { 'REBUILD' } end
+    return { 'NOTADJACENT', free }
+  end
+  local before = layout.first + map.no * layout.span - 1
+  names = {}
+  for n = 1, count do
+    set_seat(map, first + n - 1, TAKEN)
+    names[n] = digits_of(before + first + n - 1)
+  end
+  maps[1] = map
 end
 
--- Nothing above this line writes (except for a repeat), nothing below it can fail.
-for _, chunk in ipairs(chunks) do set_seats(cat, layout, chunk, chunk.at, '1') end
-local owners = {}
-for _, seat in ipairs(seats) do owners[#owners + 1], owners[#owners + 2] = seat, owner end
-redis.call('HSET', owner_key, unpack(owners))
-redis.call('HSET', user_key(user), order, count)
-local list = table.concat(seats, ',')
-local message = message_head .. list .. message_tail
-redis.call('HSET', resv, unpack({
-  'state', 'held', 'nonce', nonce, 'program', program_id, 'user', user, 'category', cat,
-  'seats', list, 'price', price, 'key', key, 'attempt', 1, 'message', message,
-}))
-if key ~= '' then remember(user, key, owner .. ':' .. body_hash, key_ttl) end
-local due = now_up + window
-if delay_schedule(timeouts, { order }, { timeout_job(nonce) }, { due })[1] == 0 then
-  delay_put(timeouts, order, timeout_job(nonce), due)
+-- The timeout entry is the first write: one of another order with this number refuses it.
+local due = string.format('%.0f', now_up + window)
+if redis.call('ZADD', timeouts.due, 'NX', due, order) == 0 then
+  if timeout_of_another(order, nonce) then return { 'INUSE' } end
+  delay_reschedule(timeouts, order, due)
+else
+  delay_wake(timeouts, { [order] = due })
 end
-return { 'HELD', owner, list, message, '1' }
+redis.call('HSET', timeouts.job, order, timeout_job(nonce))
+
+-- Nothing below this line can fail.
+write_maps(maps)
+local owners = {}
+for n, seat in ipairs(names) do owners[2 * n - 1], owners[2 * n] = seat, owner end
+redis.call('HSET', owner_key, unpack(owners))
+redis.call('HSET', user_key(user), order, digits_of(count))
+local list = table.concat(names, ',')
+redis.call('SET', resv, table.concat({
+  'held 1  ', nonce, ' ', program_id, ' ', cat, ' ', price, ' ', list, ' ', user, ' ', key, '\n',
+  message_head, list, message_tail,
+}))
+if key ~= '' then remember(user, key, owner .. ':' .. body_hash, ARGV[12]) end
+return { 'NEW', list }

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Applies the states of orders in Postgres to the gate, one after the other.
+-- Applies the states of orders in Postgres to the gate, one after the other. What the orders of a
+-- call have in common is read once before and written once after them.
 -- live  The order gets its seats, whichever order holds them here; its timeout is due in the time
 --       given, or there is none. A tombstone prevents it.
 -- gone  The seats it owns are freed, its tickets, reservation and entry are deleted, and a
@@ -13,20 +14,23 @@
 -- Cost  about 5 us for an accepted order that owns its seats; for others the chunks of their seats,
 --       once for each call, and O(log n) for the entry.
 -- Idempotent: repeated, it changes nothing. Works while the gate is being filled.
+--@function
 --@include delay/clock
 --@include delay/entry
 --@include gate/keys
+--@include gate/reservation
 --@include gate/seats
 --@include gate/many
 if #ARGV == 0 or #ARGV % 9 ~= 0 or #ARGV > 4500 then
   return bad('nine arguments are required for each of at most 500 orders')
 end
-local orders, live_tombs, live_orders, live_seats = {}, {}, {}, {}
+local orders = {}
 for at = 1, #ARGV, 9 do
+  local seats, names = seat_list(ARGV[at + 5])
   local o = {
-    order = ARGV[at], nonce = ARGV[at + 1], user = ARGV[at + 2], key = ARGV[at + 3],
-    cat = ARGV[at + 4], seats = seat_list(ARGV[at + 5]), lives = ARGV[at + 6] == 'live',
-    due_ms = whole(ARGV[at + 7]), forgets = ARGV[at + 8] == '1',
+    order = ARGV[at], nonce = ARGV[at + 1], me = ARGV[at] .. ':' .. ARGV[at + 1],
+    user = ARGV[at + 2], key = ARGV[at + 3], cat = ARGV[at + 4], seats = seats, names = names,
+    lives = ARGV[at + 6] == 'live', due_ms = whole(ARGV[at + 7]), forgets = ARGV[at + 8] == '1',
   }
   if not is_order(o.order) or not is_nonce(o.nonce) then
     return bad('order and nonce are required')
@@ -37,23 +41,69 @@ for at = 1, #ARGV, 9 do
   end
   if not o.seats and ARGV[at + 5] ~= '' then return bad('seats must be 1 to 20, ascending') end
   if o.seats and not string.match(o.cat, '^%d+$') then return bad('seats require a category') end
-  o.me = o.order .. ':' .. o.nonce
   orders[#orders + 1] = o
-  if o.lives then
-    live_orders[#live_orders + 1] = o.order
-    live_tombs[#live_tombs + 1] = tomb_key(o.order)
-    for _, seat in ipairs(o.seats or {}) do live_seats[#live_seats + 1] = seat end
-  end
 end
-local installed = redis.call('HEXISTS', head_key, 'state') == 1
+if redis.call('HEXISTS', head_key, 'state') == 0 then
+  local absent = {}
+  for n = 1, #orders do absent[n] = { 'ABSENT' } end
+  return absent
+end
 
--- What several orders of the call need is read once: layouts, chunks, owners of seats, tombstones.
-local layouts, maps, owners, tombs = {}, {}, {}, {}
-for n, owner in ipairs(in_slices('HMGET', owner_key, live_seats)) do
-  owners[live_seats[n]] = owner
+-- What the gate has: tombstones, reservations, owners of seats, layouts, chunks, timeout entries.
+-- The orders of the call change these tables; the last part of the script writes the differences.
+local tombs, reservations, owners, layouts, maps = {}, {}, {}, {}, {}
+local old_owners, entries = {}, {}
+
+local numbers, tomb_keys, resv_keys = {}, {}, {}
+for n, o in ipairs(orders) do
+  numbers[n], tomb_keys[n], resv_keys[n] = o.order, tomb_key(o.order), resv_key(o.order)
 end
-if #live_tombs > 0 then
-  for n, nonce in ipairs(redis.call('MGET', unpack(live_tombs))) do tombs[live_orders[n]] = nonce end
+for n, nonce in ipairs(redis.call('MGET', unpack(tomb_keys))) do tombs[numbers[n]] = nonce end
+local texts, missing = redis.call('MGET', unpack(resv_keys)), {}
+for n, text in ipairs(texts) do
+  reservations[numbers[n]] = parse_reservation(text)
+  if not text then missing[#missing + 1] = n end
+end
+-- MGET does not read the hashes of an earlier version.
+if #missing > 0 and redis.call('EXISTS', unpack(resv_keys)) > #orders - #missing then
+  for _, n in ipairs(missing) do reservations[numbers[n]] = read_reservation(resv_keys[n]) end
+end
+
+local seats_of_all, unchecked = {}, {}
+for _, o in ipairs(orders) do
+  local r = reservations[o.order]
+  local names = o.names
+  if not names and r and r.nonce == o.nonce then
+    names = select(2, seat_list(parse_rest(r).seats))
+  end
+  for _, seat in ipairs(names or {}) do seats_of_all[#seats_of_all + 1] = seat end
+end
+for n, owner in ipairs(in_slices('HMGET', owner_key, seats_of_all)) do
+  owners[seats_of_all[n]], old_owners[seats_of_all[n]] = owner, owner
+end
+
+-- Milliseconds by which the entry of an accepted order may differ from what Postgres says: the
+-- closer asks Postgres before it closes an order.
+local TOLERANCE = 1000
+
+-- Accepting wrote the entry of this reservation, due when the order's message says.
+for n, due in ipairs(redis.call('ZMSCORE', timeouts.due, unpack(numbers))) do
+  local o, r = orders[n], reservations[numbers[n]]
+  o.was_put = o.lives and o.due_ms and r and r.nonce == o.nonce and r.state == 'accepted' and due
+    and math.abs(due - now_up - o.due_ms) <= TOLERANCE
+  if not o.was_put then unchecked[#unchecked + 1] = o.order end
+end
+for n, body in ipairs(in_slices('HMGET', timeouts.job, unchecked)) do
+  entries[unchecked[n]] = { body = body }
+end
+
+-- The entry of another order with the same number is not changed.
+local function set_timeout(o, due)
+  local entry = entries[o.order] or { body = redis.call('HGET', timeouts.job, o.order) }
+  entries[o.order] = entry
+  local body = timeout_job(o.nonce)
+  if entry.body and entry.body ~= body then return end
+  entry.body, entry.due, entry.changed = due and body, due, true
 end
 
 local function layout_for(cat)
@@ -61,30 +111,6 @@ local function layout_for(cat)
     layouts[cat] = layout_of(redis.call('HGET', head_key, 'layout:' .. cat)) or false
   end
   return layouts[cat]
-end
-
-local function owners_of(seats)
-  for _, seat in ipairs(seats) do
-    if owners[seat] == nil then
-      for n, owner in ipairs(redis.call('HMGET', owner_key, unpack(seats))) do
-        owners[seats[n]] = owner
-      end
-      return
-    end
-  end
-end
-
--- Reads the order's reservation, and takes from it what the caller does not know. A reservation
--- under another nonce belongs to another order and is not changed.
-local function read_reservation(o)
-  o.resv = resv_key(o.order)
-  local f = redis.call('HMGET', o.resv, 'nonce', 'user', 'key', 'category', 'seats', 'state')
-  o.named, o.reserved_by, o.ours, o.state = f[1], f[2], f[1] == o.nonce, f[6]
-  if o.ours then
-    if o.user == '' then o.user = f[2] end
-    if o.key == '' then o.key = f[3] end
-    if not o.seats then o.cat, o.seats = f[4], seat_list(f[5]) end
-  end
 end
 
 -- The opened chunks of the order's seats; nil, or nil and why they cannot be used.
@@ -95,61 +121,49 @@ local function open_of(o)
   return open_seats(o.cat, layout, o.seats, maps)
 end
 
--- Milliseconds by which the entry of an accepted order may differ from what Postgres says: the
--- closer asks Postgres before it closes an order.
-local TOLERANCE = 1000
-
-local function set_timeout(o)
-  -- Accepting wrote the entry of this reservation, due when the order's message says.
-  if o.due_ms and o.ours and o.state == 'accepted' then
-    local due = tonumber(redis.call('ZSCORE', timeouts.due, o.order) or nil)
-    if due and math.abs(due - now_up - o.due_ms) <= TOLERANCE then return end
-  end
-  if timeout_of_another(o.order, o.nonce) then return end
-  if o.due_ms then
-    delay_put(timeouts, o.order, timeout_job(o.nonce), now_up + o.due_ms)
-  else
-    delay_cancel(timeouts, o.order)
-  end
-end
-
 -- Gives the order its seats, and returns the orders that held them, each once.
 local function take_seats(o, chunks)
-  local displaced, seen, taken = {}, {}, {}
-  for _, seat in ipairs(o.seats) do
+  local displaced, seen = {}, {}
+  for _, seat in ipairs(o.names) do
     local owner = owners[seat]
-    if owner ~= o.me then
-      taken[#taken + 1], taken[#taken + 2] = seat, o.me
-      owners[seat] = o.me
-      if owner and not seen[owner] then
-        seen[owner] = true
-        displaced[#displaced + 1] = owner
-      end
+    if owner and owner ~= o.me and not seen[owner] then
+      seen[owner] = true
+      displaced[#displaced + 1] = owner
     end
+    owners[seat] = o.me
   end
   for _, chunk in ipairs(chunks) do
-    local at = {}
-    for _, place in ipairs(chunk.at) do
-      if chunk.map.bytes:byte(place) ~= 49 then at[#at + 1] = place end
-    end
-    set_seats(o.cat, layouts[o.cat], chunk, at, '1')
+    for _, place in ipairs(chunk.at) do set_seat(chunk.map, place, TAKEN) end
   end
-  redis.call('HSET', owner_key, unpack(taken))
   return displaced
 end
 
 local function owns_all(o)
-  for _, seat in ipairs(o.seats) do
+  for _, seat in ipairs(o.names) do
     if owners[seat] ~= o.me then return false end
   end
   return true
 end
 
+-- The order's reservation; nil for none. Completes what the caller does not know. A reservation
+-- under another nonce belongs to another order and is not changed.
+local function own_reservation(o)
+  local r = reservations[o.order]
+  if not r or r.nonce ~= o.nonce then return nil end
+  if o.user ~= '' and o.seats and not o.forgets then return r end
+  parse_rest(r)
+  if o.user == '' then o.user = r.user end
+  if o.key == '' then o.key = r.key end
+  if not o.seats then
+    o.cat, o.seats, o.names = r.category, seat_list(r.seats)
+  end
+  return r
+end
+
 local function settle_live(o)
   if tombs[o.order] == o.nonce then return { 'TOMB' } end
-  read_reservation(o)
+  local r = own_reservation(o)
   if not o.seats then return { 'UNKNOWN' } end
-  owners_of(o.seats)
   local displaced = {}
   if not owns_all(o) then
     local chunks, problem = open_of(o)
@@ -159,50 +173,50 @@ local function settle_live(o)
   -- Reserve counted these seats as the buyer's, unless another order of this number has counted
   -- its own since.
   if o.user ~= '' then
-    local tickets, count = user_key(o.user), tostring(#o.seats)
-    if redis.call('HGET', tickets, o.order) ~= count then
+    local tickets, count = user_key(o.user), digits_of(#o.seats)
+    if not r or redis.call('HGET', tickets, o.order) ~= count then
       redis.call('HSET', tickets, o.order, count)
     end
   end
-  set_timeout(o)
+  if not (o.was_put and r and r.state == 'accepted') then
+    set_timeout(o, o.due_ms and now_up + o.due_ms)
+  end
   -- The reservation stays one more hour for late requests.
-  if o.ours then
-    if o.state ~= 'stored' then
-      redis.call('HSET', o.resv, 'state', 'stored')
-      redis.call('HDEL', o.resv, 'message')
-    end
-    redis.call('PEXPIRE', o.resv, (o.due_ms or 0) + 3600000)
+  if r then
+    local ttl = digits_of((o.due_ms or 0) + 3600000)
+    redis.call('SET', resv_key(o.order), without_message(r), 'PX', ttl)
+    r.state = 'stored'
   end
   return { 'DONE', '0', unpack(displaced) }
 end
 
 local function settle_gone(o)
-  read_reservation(o)
+  local r = own_reservation(o)
   local chunks, problem = open_of(o)
   if problem == 'DAMAGED' then return { 'ABSENT' } end
-  local freed, disowned = 0, {}
-  if chunks then owners_of(o.seats) end
+  local freed = 0
   for _, chunk in ipairs(chunks or {}) do
-    local at = {}
     for n, place in ipairs(chunk.at) do
-      local seat = o.seats[chunk.nth[n]]
+      local seat = o.names[chunk.nth[n]]
       if owners[seat] == o.me then
-        at[#at + 1], disowned[#disowned + 1] = place, seat
+        set_seat(chunk.map, place, FREE)
         owners[seat] = false
+        freed = freed + 1
       end
     end
-    set_seats(o.cat, layouts[o.cat], chunk, at, '0')
-    freed = freed + #at
   end
-  if #disowned > 0 then redis.call('HDEL', owner_key, unpack(disowned)) end
   -- Delete the tickets, unless another order of this number has replaced them.
-  if o.user ~= '' and (o.ours or o.named == false or o.reserved_by ~= o.user) then
+  local named = reservations[o.order]
+  if o.user ~= '' and (r or not named or parse_rest(named).user ~= o.user) then
     redis.call('HDEL', user_key(o.user), o.order)
   end
   redis.call('SET', tomb_key(o.order), o.nonce, 'EX', 3600)
   tombs[o.order] = o.nonce
-  if o.ours then redis.call('DEL', o.resv) end
-  if not timeout_of_another(o.order, o.nonce) then delay_cancel(timeouts, o.order) end
+  if r then
+    redis.call('DEL', resv_key(o.order))
+    reservations[o.order] = nil
+  end
+  set_timeout(o, nil)
   if o.forgets and o.user ~= '' and o.key ~= '' then
     local idem = idem_key(o.user, o.key)
     local named = redis.call('GET', idem)
@@ -215,11 +229,29 @@ local function settle_gone(o)
 end
 
 local replies = {}
-for n, o in ipairs(orders) do
-  if not installed then
-    replies[n] = { 'ABSENT' }
-  else
-    replies[n] = o.lives and settle_live(o) or settle_gone(o)
+for n, o in ipairs(orders) do replies[n] = o.lives and settle_live(o) or settle_gone(o) end
+
+local taken, disowned = {}, {}
+for seat, owner in pairs(owners) do
+  if owner ~= old_owners[seat] then
+    if owner then
+      taken[#taken + 1], taken[#taken + 2] = seat, owner
+    else
+      disowned[#disowned + 1] = seat
+    end
   end
 end
+in_slices('HSET', owner_key, taken)
+in_slices('HDEL', owner_key, disowned)
+write_maps(maps)
+local put, bodies, dues, cancelled = {}, {}, {}, {}
+for order, entry in pairs(entries) do
+  if entry.changed and entry.due then
+    put[#put + 1], bodies[#bodies + 1], dues[#dues + 1] = order, entry.body, entry.due
+  elseif entry.changed then
+    cancelled[#cancelled + 1] = order
+  end
+end
+delay_put_many(timeouts, put, bodies, dues)
+delay_cancel_many(timeouts, cancelled)
 return replies

@@ -11,6 +11,7 @@
 --@include delay/clock
 --@include delay/entry
 --@include gate/keys
+--@include gate/reservation
 local user = ARGV[1]
 if not user or user == '' or #ARGV % 3 ~= 1 then
   return bad('a user, then order, read count, count are required')
@@ -20,10 +21,10 @@ for at = 2, #ARGV, 3 do
   local order, seen, count = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if count ~= '' and not whole(count) then return bad('a count must be a number, or empty') end
   if (redis.call('HGET', tickets, order) or '') == seen then
-    local f = redis.call('HMGET', resv_key(order), 'user', 'state', 'seats')
-    local reserved = f[1] == user
-    if reserved and f[2] ~= 'stored' then
-      local seats = seat_list(f[3])
+    local r = read_reservation(resv_key(order))
+    local reserved = r and parse_rest(r).user == user
+    if reserved and r.state ~= 'stored' then
+      local seats = seat_list(r.seats)
       count = seats and tostring(#seats) or seen
     elseif reserved and count == '' then
       count = seen

@@ -132,12 +132,7 @@ impl Model {
             Some(_) => return Reserved::NumberInUse,
             None => {}
         }
-        if self.tombs.contains_key(&at.order)
-            || self
-                .entries
-                .get(&at.order)
-                .is_some_and(|nonce| *nonce != at.nonce)
-        {
+        if self.tombs.contains_key(&at.order) {
             return Reserved::NumberInUse;
         }
         let (cat, count) = match want {
@@ -172,6 +167,10 @@ impl Model {
                 (_, Some(seats)) => seats,
             },
         };
+        let entry = self.entries.get(&at.order);
+        if entry.is_some_and(|nonce| *nonce != at.nonce) {
+            return Reserved::NumberInUse;
+        }
         for n in &seats {
             self.owners.insert(*n, (at.order, at.nonce));
         }

@@ -239,7 +239,7 @@ async fn finds_what_a_finished_run_left_over() -> Result<()> {
     let mut sale = SaleFixture::clean().await?;
     sale.redis("ZADD", "delay:order-timeout:due", &["5", "103"])
         .await?;
-    sale.redis("HSET", "resv:105", &["state", "accepted"])
+    sale.redis("SET", "resv:105", &["accepted 1 0:3:4 "])
         .await?;
     sale.sql("UPDATE orders SET dirty = true WHERE number = 101")
         .await?;

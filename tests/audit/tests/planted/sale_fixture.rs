@@ -64,8 +64,8 @@ impl SaleFixture {
             .await?;
         self.redis("HSET", "program:7:user:bob", &["102", "1"])
             .await?;
-        self.redis("HSET", "resv:101", &["state", "stored"]).await?;
-        self.redis("HSET", "resv:102", &["state", "stored"]).await
+        self.redis("SET", "resv:101", &["stored 1 0:1:2 "]).await?;
+        self.redis("SET", "resv:102", &["stored 1 0:2:3 "]).await
     }
 
     /// Runs SQL in the environment's schema.

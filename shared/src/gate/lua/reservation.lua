@@ -1,0 +1,61 @@
+-- A reservation is one string, so that one command reads or replaces it: a line of words, then the
+-- message of the order.
+--   state attempt place nonce program category price seats user key
+-- `place` is partition:offset:appended once the order is accepted, and empty before. `key` is empty
+-- without a client's key. A stored order has no message. No word contains a space.
+
+-- The reservation of a text: state, attempt, place and nonce. nil for none.
+local function parse_reservation(text)
+  local state, attempt, place, words, nonce, rest =
+    string.match(text or '', '^(%l+) (%d+) (%S*) ()(%x+) ()')
+  if not state then return nil end
+  return {
+    text = text, state = state, attempt = attempt, place = place, nonce = nonce,
+    words = words, rest = rest,
+  }
+end
+
+-- Adds the other words.
+local function parse_rest(r)
+  r.program, r.category, r.price, r.seats, r.user, r.key =
+    string.match(r.text, '^(%d+) (%d+) (%d+) ([%d,]+) (%S+) (%S*)\n', r.rest)
+  return r
+end
+
+local function message_at(r) return string.find(r.text, '\n', r.rest, true) + 1 end
+
+-- A hash holds a reservation that an earlier version has written.
+local HASH = {
+  'state', 'attempt', 'nonce', 'program', 'category', 'price', 'seats', 'user', 'key',
+  'partition', 'offset', 'appended', 'message',
+}
+local function of_hash(key)
+  local f = redis.call('HMGET', key, unpack(HASH))
+  if not f[1] or not f[3] then return nil end
+  local place = f[10] and table.concat({ f[10], f[11], f[12] }, ':') or ''
+  table.insert(f, 3, place)
+  return table.concat(f, ' ', 1, 10) .. '\n' .. (f[14] or '')
+end
+
+local function read_reservation(key)
+  local text = redis.pcall('GET', key)
+  if type(text) == 'table' then text = of_hash(key) end
+  return parse_reservation(text)
+end
+
+-- The text of a reservation in another state.
+local function with_state(r, state, place, attempt)
+  return state .. ' ' .. attempt .. ' ' .. place .. ' ' .. r.text:sub(r.words)
+end
+
+-- The text of a stored one, which needs no message.
+local function without_message(r)
+  local words = r.text:sub(r.words, message_at(r) - 1)
+  return 'stored ' .. r.attempt .. ' ' .. r.place .. ' ' .. words
+end
+
+-- state, partition, offset, appended
+local function state_words(r)
+  local partition, offset, appended = string.match(r.place, '^(.*):(.*):(.*)$')
+  return r.state, partition or '', offset or '', appended or ''
+end

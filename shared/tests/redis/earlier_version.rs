@@ -1,0 +1,43 @@
+//! Reservations that an earlier version has written.
+
+use shared::gate::{Accepted, ReservationState, SettleTo, Settled};
+
+use super::environment::{TestEnvironment, best, settle_to};
+
+#[tokio::test]
+async fn a_reservation_of_an_earlier_version_goes_on() {
+    let environment = TestEnvironment::open(&[(1, 20)]).await;
+    for accepts in [true, false] {
+        let at = environment.order();
+        environment.held(at, "alice", best(2)).await;
+        let found = environment.gate.reservation(at.order).await;
+        let found = found.expect("answers").expect("a reservation");
+        // Earlier versions wrote a hash.
+        let key = environment.key(&format!("resv:{}", at.order));
+        let seats: Vec<String> = found.seats.iter().map(ToString::to_string).collect();
+        let (nonce, seats) = (at.nonce.to_string(), seats.join(","));
+        let () = environment.query(&["DEL", &key]).await;
+        let fields = ["state", "held", "nonce", &nonce, "program", "17"];
+        let order = ["user", "alice", "category", "0", "seats", &seats];
+        let rest = ["price", "4200", "key", "", "attempt", "1"];
+        let message = ["message", &found.message];
+        let hash = [&["HSET", &key][..], &fields, &order, &rest, &message].concat();
+        let _: u32 = environment.query(&hash).await;
+        let read = environment.gate.reservation(at.order).await;
+        assert_eq!(read, Ok(Some(found.clone())));
+
+        if accepts {
+            let accepted = environment.gate.accept(at, 1, 2, 3, 60_000).await;
+            assert_eq!(accepted, Ok(Accepted::Yes));
+        }
+        let unpaid = SettleTo::Live {
+            due_in_ms: Some(60_000),
+        };
+        let settled = environment.gate.settle(&settle_to(at, unpaid)).await;
+        assert!(matches!(settled, Ok(Settled::Done { .. })), "{settled:?}");
+        let stored = environment.gate.reservation(at.order).await;
+        let stored = stored.expect("answers").expect("a reservation");
+        assert_eq!(stored.state, ReservationState::Stored);
+        assert_eq!((stored.seats, stored.message), (found.seats, String::new()));
+    }
+}
