@@ -51,15 +51,16 @@ struct Report {
     repeated: u64,
 }
 
-/// Measures with and without persistence.
-pub(crate) async fn run(entries: u32) -> Result<()> {
+/// Measures with and without persistence; `quick`: only with it.
+pub(crate) async fn run(entries: u32, quick: bool) -> Result<()> {
     let checkout = Checkout::find()?;
     let folder = checkout.data().join("bench");
     let mut built = Vec::new();
     for peer in peers::ALL {
         built.push(peer.build(&checkout).await?);
     }
-    for (persistence, paced) in [(Persistence::EverySecond, PACED), (Persistence::Off, 0)] {
+    let settings = [(Persistence::EverySecond, PACED), (Persistence::Off, 0)];
+    for (persistence, paced) in settings.into_iter().take(if quick { 1 } else { 2 }) {
         let own = own::run(&folder, persistence, entries, paced).await?;
         let mut runs = Vec::new();
         for peer in &built {
