@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::arrivals::{Arrived, Schedule};
+use super::arrivals::{Arrived, PATIENCE, Schedule};
 use super::sale::{CONNECTIONS, Sale, WARM_UP};
 use crate::cpu::Reading;
 use crate::environment::BenchEnvironment;
@@ -90,6 +90,7 @@ async fn measure(sale: &mut Sale<'_>, rate: u32, span: Duration) -> Result<Step>
         warm_up: WARM_UP,
         span,
         connections: CONNECTIONS,
+        patience: PATIENCE,
     };
     let (host, own) = (Reading::of_host(&sale.watch).await?, Reading::own());
     let arrived = sale.orders(schedule).await?;

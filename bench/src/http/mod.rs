@@ -27,7 +27,7 @@ use anyhow::Result;
 
 /// Measures orders over HTTP: `clients` in a closed loop, then constant rates, `seconds` each.
 pub(crate) async fn run(clients: usize, seconds: u64, quick: bool) -> Result<()> {
-    closed::run(clients, seconds).await?;
+    closed::run(clients, seconds, quick).await?;
     curve::run(seconds, quick).await?;
     peers::run(seconds, quick).await?;
     budget::run(seconds, quick).await

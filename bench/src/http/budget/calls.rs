@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::components::{Component, processes};
 use crate::counters::system_calls::{SystemCalls, count};
 use crate::figures::{compared, group, heading, note};
-use crate::http::arrivals::Schedule;
+use crate::http::arrivals::{PATIENCE, Schedule};
 use crate::http::sale::{CONNECTIONS, Sale};
 
 /// Orders per second: far below what a traced system reaches.
@@ -43,6 +43,7 @@ pub(super) async fn run(sale: &mut Sale<'_>, quick: bool) -> Result<()> {
         warm_up: Duration::ZERO,
         span: load,
         connections: CONNECTIONS,
+        patience: PATIENCE,
     };
     let orders = async {
         sleep(MARGIN).await;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio::time::sleep;
 
-use super::arrivals::Schedule;
+use super::arrivals::{PATIENCE, Schedule};
 use super::sale::{CONNECTIONS, Sale, WARM_UP};
 use crate::environment::BenchEnvironment;
 use crate::figures::{compared, goal, group, heading, note};
@@ -82,6 +82,7 @@ pub(super) async fn run(seconds: u64, quick: bool) -> Result<()> {
         warm_up: WARM_UP,
         span,
         connections: CONNECTIONS,
+        patience: PATIENCE,
     };
     sale.orders(schedule(200, WARM_UP)).await?; // processes start, connections open
     sale.stored().await?;
