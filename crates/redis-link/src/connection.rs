@@ -110,9 +110,12 @@ impl Link {
     async fn run_loading(&self, calls: &[Call]) -> Result<Vec<Value>, LinkError> {
         let deadline = Instant::now() + self.response_timeout;
         let as_scripts = self.connection.without_functions();
-        let commands = pipeline(calls.iter().map(|call| match as_scripts {
-            true => call.as_script(),
-            false => call.command(),
+        let commands = pipeline(calls.iter().map(|call| {
+            if as_scripts {
+                call.as_script()
+            } else {
+                call.command()
+            }
         }));
         let mut values = self.exchange(&commands, deadline).await?;
         self.load_functions(calls, &mut values, deadline).await?;

@@ -40,11 +40,12 @@ impl Library {
             .map(|flag| format!("'{flag}'"))
             .collect();
         let flags = flags.join(", ");
-        source.push_str(&format!(
+        let function = format!(
             "local function main(KEYS, ARGV)\n{each_call}{own}end\n\
              redis.register_function{{\n  function_name = '{name}', callback = main, \
              flags = {{ {flags} }},\n}}\n"
-        ));
+        );
+        source.push_str(&function);
         Self { name, source }
     }
 
