@@ -16,7 +16,8 @@ async fn main() -> Result<(), Error> {
     let handler = app.clone();
     let answer = move |event: LambdaEvent<HttpEvent>| {
         let app = handler.clone();
-        async move { Ok::<_, Error>(app.answer(event.payload).await) }
+        // On the heap: the runtime moves it through several layers.
+        Box::pin(async move { Ok::<_, Error>(app.answer(event.payload).await) })
     };
     let run = lambda_runtime::run_concurrent(service_fn(answer));
     app.tracer.serve(run).await

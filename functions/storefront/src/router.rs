@@ -61,6 +61,15 @@ impl App {
             call.only(parameters)?;
         }
         match route {
+            Route::CreateOrder(program) => orders::create(self, &program, call).await,
+            // On the heap: the future of an order has its own size, not that of the largest handler.
+            other => Box::pin(self.serve_other(other, call)).await,
+        }
+    }
+
+    /// Routes of which few requests are part of a rush.
+    async fn serve_other(&self, route: Route, call: &Call) -> Result<Reply, Problem> {
+        match route {
             Route::CreateProgram => programs::create(self, call).await,
             Route::Program(id) => programs::get(self, &id).await,
             Route::UpdateProgram(id) => programs::update(self, &id, call).await,

@@ -108,6 +108,17 @@ impl<T: ProgramSource> ProgramCache<T> {
     /// Reads a program.
     pub async fn find(&self, id: ProgramId) -> Result<Found, T::Error> {
         let requested = DualInstant::now();
+        if let Some(kept) = self.memory.get(&id).await
+            && self.may_serve(id, &kept)
+        {
+            return kept.found;
+        }
+        // On the heap, since it is large and few requests need it.
+        Box::pin(self.load_or_join(id, requested)).await
+    }
+
+    /// Joins a load that serves a request of time `requested`, or begins one.
+    async fn load_or_join(&self, id: ProgramId, requested: DualInstant) -> Result<Found, T::Error> {
         loop {
             let entry = self.memory.entry(id);
             let loaded = entry

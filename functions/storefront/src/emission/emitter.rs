@@ -7,20 +7,21 @@ use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
 use shared::api_calls::ApiCall;
 use shared::message::CallInstance;
 use shared::naming::Names;
 use shared::telemetry::MetricLine;
 
 use super::counter::{DeliveryCounter, DeliveryCounts};
-use crate::kafka::client_config;
+use crate::kafka::{PolledProducer, client_config};
 use crate::settings::Settings;
 
 /// Delivery timeout. An older call is of little use, and its place in the queue is needed.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long calls are gathered where no answer waits for them.
-const LINGER_MS: &str = "20";
+/// How long calls are gathered where no answer waits for them. They take one request to the broker
+/// then, as each of these times has one partition. The collector gathers them for a second.
+const LINGER_MS: &str = "100";
 
 /// Publishes calls; drops those that find the queue full.
 pub struct Emitter {
@@ -30,7 +31,7 @@ pub struct Emitter {
     flush: Duration,
     config: ClientConfig,
     counter: Arc<DeliveryCounter>,
-    producer: Mutex<Arc<ThreadedProducer<DeliveryContext>>>,
+    producer: Mutex<Arc<PolledProducer<DeliveryContext>>>,
 }
 
 /// Counts deliveries, on the producer's thread.
@@ -64,6 +65,7 @@ impl Emitter {
             )
             .set("queue.buffering.max.messages", calls.queue.to_string())
             .set("compression.type", "lz4")
+            .set("sticky.partitioning.linger.ms", LINGER_MS)
             // An answer that waits for a delivery waits for this one.
             .set(
                 "linger.ms",
@@ -110,8 +112,9 @@ impl Emitter {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         self.counter.queued();
-        if let Err((error, _)) =
-            producer.send(BaseRecord::<(), [u8]>::to(&self.topic).payload(&message))
+        if let Err((error, _)) = producer
+            .client()
+            .send(BaseRecord::<(), [u8]>::to(&self.topic).payload(&message))
         {
             self.counter.completed(false);
             tracing::debug!(%error, "dropped a call");
@@ -131,12 +134,12 @@ impl Emitter {
     }
 
     /// Replaces a producer after a fatal error; its outstanding calls count as dropped.
-    fn replace_if_fatal(&self, used: &ThreadedProducer<DeliveryContext>) {
-        let Some((code, reason)) = used.client().fatal_error() else {
+    fn replace_if_fatal(&self, used: &PolledProducer<DeliveryContext>) {
+        let Some((code, reason)) = used.client().client().fatal_error() else {
             return;
         };
         let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.client().fatal_error().is_none() {
+        if current.client().client().fatal_error().is_none() {
             return;
         }
         tracing::warn!(
@@ -145,11 +148,7 @@ impl Emitter {
             "the producer of calls had a fatal error; creating another"
         );
         match create(&self.config, &self.counter) {
-            Ok(producer) => {
-                let old = std::mem::replace(&mut *current, producer);
-                // Dropping it blocks for a while.
-                std::thread::spawn(move || drop(old));
-            }
+            Ok(producer) => *current = producer,
             Err(error) => {
                 tracing::error!(%error, "cannot create a new producer of calls; calls are dropped");
             }
@@ -160,10 +159,8 @@ impl Emitter {
 fn create(
     config: &ClientConfig,
     counter: &Arc<DeliveryCounter>,
-) -> Result<Arc<ThreadedProducer<DeliveryContext>>, KafkaError> {
-    config
-        .create_with_context(DeliveryContext(counter.clone()))
-        .map(Arc::new)
+) -> Result<Arc<PolledProducer<DeliveryContext>>, KafkaError> {
+    PolledProducer::create(config, DeliveryContext(counter.clone())).map(Arc::new)
 }
 
 fn random_instance() -> CallInstance {

@@ -6,14 +6,16 @@ use std::time::Duration;
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::util::Timeout;
 use shared::message::{Barrier, OrderNumber};
+use tokio::sync::oneshot;
 
 use super::circuit_breaker::CircuitBreaker;
 use super::config::client_config;
-use super::{BrokerError, LogRanges, PublishOrders, Published};
+use super::{BrokerError, LogRanges, PolledProducer, PublishOrders, Published};
 use crate::settings::KafkaSecurity;
 
 /// Timeout of a probe, and so of a request while the circuit breaker is open.
@@ -30,18 +32,43 @@ pub struct KafkaOrders {
     topic: String,
     delivery: Duration,
     breaker: Arc<CircuitBreaker>,
-    producer: Mutex<FutureProducer<BreakerContext>>,
+    producer: Mutex<Arc<PolledProducer<OrdersContext>>>,
 }
 
-/// Opens the circuit breaker when librdkafka reports all brokers down.
-struct BreakerContext(Arc<CircuitBreaker>);
+/// Opens the circuit breaker when librdkafka reports all brokers down, and hands each delivery to
+/// the request that waits for it.
+struct OrdersContext(Arc<CircuitBreaker>);
 
-impl ClientContext for BreakerContext {
+/// Where the broker appended a record.
+struct Delivery {
+    partition: i32,
+    offset: i64,
+    appended_ms: Option<i64>,
+}
+
+impl ClientContext for OrdersContext {
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(Code::AllBrokersDown) {
             self.0.open();
         }
         tracing::warn!(%error, reason, "librdkafka reports an error");
+    }
+}
+
+impl ProducerContext for OrdersContext {
+    type DeliveryOpaque = Box<oneshot::Sender<Result<Delivery, KafkaError>>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, request: Self::DeliveryOpaque) {
+        let delivery = match result {
+            Ok(record) => Ok(Delivery {
+                partition: record.partition(),
+                offset: record.offset(),
+                appended_ms: record.timestamp().to_millis(),
+            }),
+            Err((error, _)) => Err(error.clone()),
+        };
+        // Fails if the request has ended: nothing is left to be done.
+        let _ = request.send(delivery);
     }
 }
 
@@ -77,7 +104,7 @@ impl KafkaOrders {
         })
     }
 
-    fn producer(&self) -> FutureProducer<BreakerContext> {
+    fn producer(&self) -> Arc<PolledProducer<OrdersContext>> {
         self.producer
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -85,13 +112,13 @@ impl KafkaOrders {
     }
 
     /// Replaces a producer after a fatal error.
-    fn replace_if_fatal(&self, used: &FutureProducer<BreakerContext>) {
-        let Some((code, reason)) = used.client().fatal_error() else {
+    fn replace_if_fatal(&self, used: &PolledProducer<OrdersContext>) {
+        let Some((code, reason)) = used.client().client().fatal_error() else {
             return;
         };
         let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         // Another request may have replaced it already.
-        if current.client().fatal_error().is_some() {
+        if current.client().client().fatal_error().is_some() {
             tracing::error!(
                 ?code,
                 reason,
@@ -109,13 +136,13 @@ impl KafkaOrders {
     /// Runs a blocking request to the brokers outside the event loop.
     async fn blocking<T: Send + 'static>(
         &self,
-        request: impl FnOnce(&FutureProducer<BreakerContext>, &str) -> Result<T, KafkaError>
+        request: impl FnOnce(&BaseProducer<OrdersContext>, &str) -> Result<T, KafkaError>
         + Send
         + 'static,
     ) -> Result<T, BrokerError> {
         let producer = self.producer();
         let topic = self.topic.clone();
-        let request = tokio::task::spawn_blocking(move || request(&producer, &topic));
+        let request = tokio::task::spawn_blocking(move || request(producer.client(), &topic));
         Ok(request.await??)
     }
 
@@ -139,22 +166,20 @@ impl KafkaOrders {
         value: Option<&[u8]>,
     ) -> Published {
         let producer = self.producer();
-        let mut record = FutureRecord::<[u8], [u8]>::to(topic);
+        let (sender, delivery) = oneshot::channel();
+        let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, Box::new(sender));
         record.partition = partition;
         record.key = key;
         record.payload = value;
-        let delivery = match producer.send_result(record) {
-            Ok(delivery) => delivery,
-            Err((error, _)) => {
-                self.replace_if_fatal(&producer);
-                return Published::Refused(error.to_string());
-            }
-        };
+        if let Err((error, _)) = producer.client().send(record) {
+            self.replace_if_fatal(&producer);
+            return Published::Refused(error.to_string());
+        }
         match tokio::time::timeout(self.delivery + SLACK, delivery).await {
             Ok(Ok(Ok(delivery))) => {
                 self.breaker.close();
                 let partition = delivery.partition;
-                let appended_ms = delivery.timestamp.to_millis();
+                let appended_ms = delivery.appended_ms;
                 let offset = if appended_ms.is_some() && delivery.offset >= 0 {
                     Ok(delivery.offset)
                 } else {
@@ -171,7 +196,7 @@ impl KafkaOrders {
                     Err(error) => Published::Unknown(error.to_string()),
                 }
             }
-            Ok(Ok(Err((error, _)))) => {
+            Ok(Ok(Err(error))) => {
                 if error.rdkafka_error_code() == Some(Code::MessageTimedOut) {
                     self.breaker.open();
                 }
@@ -190,8 +215,8 @@ impl KafkaOrders {
 fn create(
     config: &ClientConfig,
     breaker: &Arc<CircuitBreaker>,
-) -> Result<FutureProducer<BreakerContext>, KafkaError> {
-    config.create_with_context(BreakerContext(breaker.clone()))
+) -> Result<Arc<PolledProducer<OrdersContext>>, KafkaError> {
+    PolledProducer::create(config, OrdersContext(breaker.clone())).map(Arc::new)
 }
 
 #[async_trait::async_trait]

@@ -75,6 +75,7 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
         idempotency,
         trace,
     };
+    // What few orders need is on the heap, so that the future of all others is small.
     for _ in 0..MAX_ROUNDS {
         // Only an earlier request's void order leads to another round: one publish per request
         // bounds the time that its buyer waits.
@@ -82,24 +83,26 @@ pub async fn create(app: &App, program: &str, call: &Call) -> Result<Reply, Prob
         let repeated = matches!(&reservation, Reservation::Held(held) if held.attempt > 1);
         let (earlier, state) = match reservation {
             Reservation::Held(held) => (false, publish::publish(app, &held, place).await?),
-            Reservation::Abandoning(held) => (true, publish::fence(app, &held).await?),
+            Reservation::Abandoning(held) => (true, Box::pin(publish::fence(app, &held)).await?),
             Reservation::Accepted(held) => (true, OrderState::Accepted(held.request)),
-            Reservation::Stored { order, nonce } => (true, state::stored(app, order, nonce).await?),
+            Reservation::Stored { order, nonce } => {
+                (true, Box::pin(state::stored(app, order, nonce)).await?)
+            }
         };
         let state = match state {
             // The earlier order may be a void row that the gate has lost; publishing it again does
             // not revive it.
-            OrderState::Accepted(request) => {
-                waiting::wait(app, request, wait, earlier || repeated).await
+            OrderState::Accepted(request) if earlier || repeated || !wait.is_zero() => {
+                Box::pin(waiting::wait(app, request, wait, earlier || repeated)).await
             }
-            stored @ OrderState::Row(_) => stored,
+            state => state,
         };
         let row = match state {
             OrderState::Accepted(request) => return Ok(view::accepted(&request)),
             OrderState::Row(row) if row.status == Status::Void => row,
             OrderState::Row(row) => return view::placed(&row),
         };
-        settle(app, &row).await;
+        Box::pin(settle(app, &row)).await;
         if !earlier {
             return Err(Problem::publish_failed());
         }

@@ -5,6 +5,9 @@
 //! taken the order further. Only an abandoned order is fenced in Postgres, whose row then decides.
 //! If the gate or Postgres is unavailable, the request stops: the reservation's delay entry
 //! completes the order.
+//!
+//! The steps after a publish that was not acknowledged are on the heap, so that the future of an
+//! ordinary order is small.
 
 use std::time::SystemTime;
 
@@ -54,12 +57,12 @@ pub async fn publish(
         // An earlier attempt may have reached the broker; a first one that was refused has not.
         Published::Refused(why) if held.attempt == 1 => {
             tracing::warn!(%order, why, "the producer refused the order; its seats are released");
-            abandon(app, held, true).await
+            Box::pin(abandon(app, held, true)).await
         }
         Published::Refused(why) | Published::Unknown(why) => {
             tracing::warn!(%order, why, "the outcome of the publish is unknown; the order is \
                                          abandoned");
-            abandon(app, held, false).await
+            Box::pin(abandon(app, held, false)).await
         }
     }
 }
@@ -89,10 +92,10 @@ async fn accept(
         }
         // order-create has stored it already.
         Accepted::Found(ReservationState::Stored) | Accepted::Missing => {
-            stored(app, order, nonce).await
+            Box::pin(stored(app, order, nonce)).await
         }
         // The timeout-closer has given up on this request.
-        Accepted::Found(ReservationState::Abandoning) => fence(app, held).await,
+        Accepted::Found(ReservationState::Abandoning) => Box::pin(fence(app, held)).await,
     }
 }
 

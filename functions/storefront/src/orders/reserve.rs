@@ -69,36 +69,44 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
     let mut filled = false;
     let mut numbers = 0;
     loop {
-        let answer = match &request.offer {
+        let (answer, own) = match &request.offer {
             Ok(quote) => {
-                let hold = reservation(app, request, quote, program).await?;
-                app.gate.reserve(&hold).await?
+                let (message, hold) = reservation(app, request, quote, program).await?;
+                (app.gate.reserve(&hold).await?, Some(message))
             }
-            Err(problem) => recall(app, request, program)
-                .await?
-                .ok_or_else(|| problem.clone())?,
+            Err(problem) => {
+                let recalled = recall(app, request, program).await?;
+                (recalled.ok_or_else(|| problem.clone())?, None)
+            }
         };
-        let (order, nonce, message, attempt, state) = match answer {
+        let (order, nonce, seats, message, attempt, state) = match answer {
             Reserved::Held {
                 order,
                 nonce,
+                seats,
                 message,
                 attempt,
-                ..
-            } => (order, nonce, message, attempt, ReservationState::Held),
+            } => (
+                order,
+                nonce,
+                seats,
+                message,
+                attempt,
+                ReservationState::Held,
+            ),
             Reserved::Again {
                 order,
                 nonce,
                 state,
+                seats,
                 message,
                 attempt,
-                ..
-            } => (order, nonce, message, attempt, state),
+            } => (order, nonce, seats, message, attempt, state),
             Reserved::Ended { order, nonce } => return Ok(Reservation::Stored { order, nonce }),
             Reserved::Loading | Reserved::Rebuild if filled => return Err(Problem::loading()),
             Reserved::Loading | Reserved::Rebuild => {
                 filled = true;
-                rebuild::open(app, &request.program).await?;
+                Box::pin(rebuild::open(app, &request.program)).await?;
                 continue;
             }
             Reserved::NumberInUse if numbers < MAX_NUMBERS => {
@@ -110,10 +118,14 @@ pub async fn reserve(app: &App, request: &ReserveRequest) -> Result<Reservation,
         if state == ReservationState::Stored {
             return Ok(Reservation::Stored { order, nonce });
         }
-        let parsed = strict_json::from_str(&message).map_err(|e| {
-            tracing::error!(%order, error = %e, "cannot parse the message that the gate holds");
-            Problem::unknown(order)
-        })?;
+        let parsed = match own.filter(|own| own.order == order && own.nonce == nonce) {
+            // The message of this request: only its seats are the gate's.
+            Some(own) => OrderRequested { seats, ..own },
+            None => strict_json::from_str(&message).map_err(|e| {
+                tracing::error!(%order, error = %e, "cannot parse the message that the gate holds");
+                Problem::unknown(order)
+            })?,
+        };
         let held = HeldOrder {
             at: OrderAt {
                 order,
@@ -164,14 +176,14 @@ fn pay_ms(request: &ReserveRequest) -> u64 {
     request.program.pay_window_ms.max(0) as u64
 }
 
-/// A reservation with a new number and nonce. The gate replaces them by those of an earlier request
-/// with the same key.
+/// A reservation with a new number and nonce, and its message without seats. The gate replaces
+/// number and nonce by those of an earlier request with the same key.
 async fn reservation(
     app: &App,
     request: &ReserveRequest,
     quote: &Quote,
     program: ProgramRef,
-) -> Result<HoldRequest, Problem> {
+) -> Result<(OrderRequested, HoldRequest), Problem> {
     let now_ms = app.gate.now_ms().await?;
     let pay_ms = pay_ms(request);
     let order = OrderNumber::compose(now_ms, program.shard, rand::random()).map_err(|e| {
@@ -195,7 +207,7 @@ async fn reservation(
         trace: request.trace.clone(),
     };
     let (message_head, message_tail) = around_seats(&message);
-    Ok(HoldRequest {
+    let hold = HoldRequest {
         program,
         order,
         nonce: message.nonce,
@@ -208,7 +220,8 @@ async fn reservation(
         idem_ttl_ms: key_ttl_ms(request.program.pay_window_ms),
         message_head,
         message_tail,
-    })
+    };
+    Ok((message, hold))
 }
 
 /// The encoded message before and after its seats, which the gate inserts.

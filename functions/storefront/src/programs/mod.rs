@@ -36,7 +36,7 @@ pub async fn find_at_least(
     if seen.is_none_or(|seen| seen <= program.version) {
         return Ok(program);
     }
-    let program = app.programs.find_committed(program.id).await?;
+    let program = Box::pin(app.programs.find_committed(program.id)).await?;
     program.ok_or_else(|| missing(id))
 }
 
