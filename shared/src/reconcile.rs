@@ -2,7 +2,7 @@
 //!
 //! [`settle_of`] derives the settle call from a row; pure. [`reconcile`] runs it for many rows,
 //! then clears the dirty flag of those whose version is unchanged. Every change of a row sets the
-//! flag, so a failure here costs only time: the sweep repeats it. So a gate that is away is part of
+//! flag or lists the row in a batch, so a failure here costs only time: the sweep repeats it. So a gate that is away is part of
 //! the result, not an error, and never a reason to repeat the change.
 
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use crate::gate::{Gate, GateError, OrderAt, ProgramRef, SETTLE_GROUP, Settle, SettleTo, Settled};
 use crate::message::OrderNumber;
 use crate::sale::Status;
-use crate::store::{OrderRow, Store, StoreError};
+use crate::store::{OrderRow, Store, StoreError, UnsettledBatch};
 
 /// Rows whose settle calls are in flight at once.
 const CONCURRENCY: usize = 4 * SETTLE_GROUP;
@@ -88,18 +88,34 @@ pub async fn reconcile(
     store: &Store,
     rows: &[OrderRow],
 ) -> Result<Reconciled, StoreError> {
+    reconcile_batches(gate, store, rows, &[]).await
+}
+
+/// As [`reconcile`], for rows of which some are listed by batches instead of their dirty flags.
+/// Ends the batches; orders that are not settled become dirty. If none is settled, or one changes
+/// too often, the batches stay for the sweep: a row each is cheaper than a change of each order.
+///
+/// # Errors
+/// As [`reconcile`]. The batches stay.
+pub async fn reconcile_batches(
+    gate: &Gate,
+    store: &Store,
+    rows: &[OrderRow],
+    batches: &[UnsettledBatch],
+) -> Result<Reconciled, StoreError> {
     let mut report = Reconciled::default();
     let mut seen: HashSet<OrderNumber> = HashSet::new();
     let mut rows = rows.to_vec();
     let mut settled = HashSet::new();
     let mut rounds = 0;
+    let mut overtaken = false;
     while !rows.is_empty() {
         let mut clean = Vec::with_capacity(rows.len());
         let mut displaced = Vec::new();
-        let mut batches = rows.chunks(CONCURRENCY);
-        while let Some(batch) = batches.next() {
+        let mut groups = rows.chunks(CONCURRENCY);
+        while let Some(group) = groups.next() {
             let mut unanswered = Vec::new();
-            for (row, answer) in settle_all(gate, batch).await {
+            for (row, answer) in settle_all(gate, group).await {
                 match answer {
                     Ok(Some(Settled::Done {
                         displaced: others, ..
@@ -118,24 +134,26 @@ pub async fn reconcile(
                     Err(e) => report.failed.push((row.number, e)),
                 }
             }
-            if unanswered.len() == batch.len()
+            if unanswered.len() == group.len()
                 && let Some((_, error)) = unanswered.first().cloned()
             {
-                let skipped = batches.by_ref().flatten();
+                let skipped = groups.by_ref().flatten();
                 unanswered.extend(skipped.map(|row| (row.number, error.clone())));
             }
             report.failed.extend(unanswered);
         }
         settled.extend(clean.iter().map(|(number, _)| *number));
-        // If every settled version was still dirty, no row has changed.
+        let complete = report.failed.is_empty() && report.waiting.is_empty();
+        let ended = if complete { batches } else { &[] };
         let mut newer = Vec::new();
-        if !clean.is_empty()
-            && store.clear_dirty(&clean).await? < clean.len() as u64
-            && rounds < MAX_ROUNDS
-        {
-            rounds += 1;
-            newer = store.newer_orders(&clean).await?;
+        if !clean.is_empty() {
+            newer = store.settled(&clean, ended).await?;
         }
+        if rounds == MAX_ROUNDS && !newer.is_empty() {
+            overtaken = true;
+            newer.clear();
+        }
+        rounds += u32::from(!newer.is_empty());
         seen.extend(rows.iter().map(|row| row.number));
         // Once each: two rows that claim the same seat would displace each other forever.
         displaced.retain(|order| seen.insert(*order));
@@ -148,7 +166,27 @@ pub async fn reconcile(
         report.displaced.extend(displaced);
     }
     report.settled = settled.len();
+    if !overtaken && report.settled > 0 {
+        end_batches(store, batches, &report).await?;
+    }
     Ok(report)
+}
+
+/// Ends batches of which some orders are not settled: these become dirty.
+async fn end_batches(
+    store: &Store,
+    batches: &[UnsettledBatch],
+    report: &Reconciled,
+) -> Result<(), StoreError> {
+    let failed = report.failed.iter().map(|(number, _)| *number);
+    let unsettled: Vec<OrderNumber> = failed.chain(report.waiting.iter().copied()).collect();
+    if unsettled.is_empty() {
+        return Ok(());
+    }
+    for batch in batches {
+        store.clear_batch(*batch, &unsettled).await?;
+    }
+    Ok(())
 }
 
 async fn settle_all<'a>(

@@ -1,12 +1,23 @@
 //! Closes orders whose time to pay is over.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+
+use sqlx::{FromRow, Row};
 
 use super::columns::column;
 use super::retry::retry_conflicts;
-use super::{OrderRow, Store, StoreError};
+use super::{OrderRow, Store, StoreError, UnsettledBatch};
 use crate::message::{Nonce, OrderNumber};
 use crate::sale::Status;
+
+/// The decisions about some orders.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Closings {
+    /// One per order, in the order of the request.
+    pub decisions: Vec<Closing>,
+    /// Lists the orders that were closed by this call, until the gate is settled by them.
+    pub unsettled: Vec<UnsettledBatch>,
+}
 
 /// The decision about one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,54 +54,59 @@ pub enum CloseDecision {
 
 impl Store {
     /// Closes those of the orders that are unpaid, overdue and without a waiting payment, then
-    /// reads each order in a fresh statement. Returns one decision per order, in the same order.
-    pub async fn close_due(
-        &self,
-        orders: &[(OrderNumber, Nonce)],
-    ) -> Result<Vec<Closing>, StoreError> {
-        self.close_once(orders).await?;
-        let closings = self.closings(orders).await?;
-        if !closings.iter().any(Closing::is_due) {
-            return Ok(closings);
+    /// reads each order in a fresh statement.
+    pub async fn close_due(&self, orders: &[(OrderNumber, Nonce)]) -> Result<Closings, StoreError> {
+        let mut unsettled = Vec::new();
+        unsettled.extend(self.close_once(orders).await?);
+        let mut decisions = self.closings(orders).await?;
+        if decisions.iter().any(Closing::is_due) {
+            // Between the UPDATE and the SELECT, order-create may have committed an order, or its
+            // time may have ended. The second UPDATE finds it. What remains then is locked by
+            // another transaction.
+            unsettled.extend(self.close_once(orders).await?);
+            decisions = self.closings(orders).await?;
         }
-        // Between the UPDATE and the SELECT, order-create may have committed an order, or its time
-        // may have ended. The second UPDATE finds it. What remains then is locked by another
-        // transaction.
-        self.close_once(orders).await?;
-        self.closings(orders).await
+        Ok(Closings {
+            decisions,
+            unsettled,
+        })
     }
 
-    async fn close_once(&self, orders: &[(OrderNumber, Nonce)]) -> Result<(), StoreError> {
+    async fn close_once(
+        &self,
+        orders: &[(OrderNumber, Nonce)],
+    ) -> Result<Option<UnsettledBatch>, StoreError> {
         let numbers = column(orders, |(number, _)| *number);
         let nonces = column(orders, |(_, nonce)| *nonce);
         let close = || {
-            sqlx::query(include_str!("sql/close_due.sql"))
+            sqlx::query_scalar(include_str!("sql/close_due.sql"))
                 .bind(&numbers)
                 .bind(&nonces)
-                .execute(&self.pool)
+                .fetch_optional(&self.pool)
         };
-        retry_conflicts(close).await.map(drop)
+        Ok(retry_conflicts(close).await?.map(UnsettledBatch))
     }
 
     async fn closings(&self, orders: &[(OrderNumber, Nonce)]) -> Result<Vec<Closing>, StoreError> {
-        let numbers = column(orders, |(number, _)| *number);
-        let waiting: Vec<OrderNumber> =
-            sqlx::query_scalar(include_str!("sql/payments_waiting.sql"))
-                .bind(&numbers)
-                .fetch_one(&self.pool)
-                .await?;
-        let waiting: HashSet<_> = waiting.into_iter().collect();
-        let rows = self.orders(&numbers).await?;
-        let rows: HashMap<OrderNumber, OrderRow> =
-            rows.into_iter().map(|row| (row.number, row)).collect();
+        let found = sqlx::query(include_str!("sql/orders_closing.sql"))
+            .bind(column(orders, |(number, _)| *number))
+            .fetch_all(&self.pool)
+            .await?;
+        let mut rows = HashMap::with_capacity(found.len());
+        for found in &found {
+            let row = OrderRow::from_row(found)?;
+            rows.insert(row.number, (row, found.try_get("payment_waiting")?));
+        }
         let closings = orders.iter().map(|&(number, nonce)| {
-            let row = rows.get(&number).cloned();
-            let decision = decide(row.as_ref(), nonce, waiting.contains(&number));
+            let (row, payment_waiting) = match rows.get(&number) {
+                Some((row, waiting)) => (Some(row), *waiting),
+                None => (None, false),
+            };
             Closing {
                 number,
                 nonce,
-                decision,
-                row,
+                decision: decide(row, nonce, payment_waiting),
+                row: row.cloned(),
             }
         });
         Ok(closings.collect())

@@ -20,8 +20,8 @@
 //!
 //! Guarantees:
 //! - Every change of an order is one conditional UPDATE, without a read before it.
-//! - Every change leaves the order *dirty* until the gate is settled by it ([`Store::clear_dirty`],
-//!   [`Store::clear_batch`]).
+//! - Every change leaves the order *dirty*, or listed in a batch, until the gate is settled by it
+//!   ([`Store::settled`], [`Store::clear_dirty`], [`Store::clear_batch`]).
 //! - If a change finds no row, a later statement finds out why. If that answer contradicts the
 //!   change, the change is repeated (`retry`).
 //! - Writers lock orders ascending by number, then seats. Deadlocks and serialization failures are
@@ -64,7 +64,7 @@ pub use arrival::Arrival;
 pub use barriers::BarrierWait;
 pub use batch_result::{BatchResult, Unfinished};
 pub use cancel::Cancel;
-pub use close::{CloseDecision, Closing};
+pub use close::{CloseDecision, Closing, Closings};
 pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};

@@ -59,17 +59,28 @@ pub struct Paid {
 }
 
 impl Store {
-    /// Records a payment; unpaid -> paid in the same transaction if the amount equals the order's.
-    /// Idempotent.
+    /// Records a payment; unpaid -> paid in the same statement if the amount equals the order's and
+    /// no other payment waits for it. Idempotent.
     pub async fn pay(&self, payment: &Payment) -> Result<Paid, StoreError> {
+        let paid = retry_conflicts(|| self.pay_once(payment)).await?;
+        if paid.is_some() {
+            return Ok(Paid {
+                result: PaymentResult::Applied,
+                row: paid,
+            });
+        }
         let new = retry_conflicts(|| self.record(payment)).await?;
+        let mut result = if new {
+            PaymentResult::Unmatched
+        } else {
+            self.outcome(payment, new).await?
+        };
         let mut stale = StaleReadRetry::default();
         loop {
-            let mut result = self.outcome(payment, new).await?;
             if result == PaymentResult::Unmatched {
-                // The order may have been committed after this payment's transaction looked for it,
-                // and its transaction may have looked for payments before this one was committed. A
-                // fresh statement sees both.
+                // The order may have been committed since this payment looked for it, and its
+                // transaction may have looked for payments before this one was committed. A fresh
+                // statement sees both.
                 self.match_payments(&[payment.order]).await?;
                 result = self.outcome(payment, new).await?;
             }
@@ -90,25 +101,33 @@ impl Store {
         }
     }
 
-    /// Records a payment and matches it with its order, in one transaction. Returns whether this
-    /// call inserted the row.
+    /// Pays an unpaid order that no other payment waits for. Else changes nothing.
+    async fn pay_once(&self, payment: &Payment) -> Result<Option<OrderRow>, sqlx::Error> {
+        sqlx::query_as(include_str!("sql/pay.sql"))
+            .bind(&payment.reference)
+            .bind(payment.order)
+            .bind(payment.amount)
+            .fetch_optional(&self.pool)
+            .await
+    }
+
+    /// Records a payment, unmatched, or to be refunded if its reference belongs to another one.
+    /// Returns whether this call inserted the row.
     async fn record(&self, payment: &Payment) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let first = bind(include_str!("sql/payment_record.sql"), payment)
-            .execute(&mut *tx)
-            .await?;
-        let new = if first.rows_affected() > 0 {
-            apply(&mut tx, &[payment.order]).await?;
-            true
-        } else {
-            bind(include_str!("sql/payment_reused.sql"), payment)
-                .execute(&mut *tx)
+        for sql in [
+            include_str!("sql/payment_record.sql"),
+            include_str!("sql/payment_reused.sql"),
+        ] {
+            if bind(sql, payment)
+                .execute(&self.pool)
                 .await?
                 .rows_affected()
                 > 0
-        };
-        tx.commit().await?;
-        Ok(new)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Reads the result of a recorded payment. `new`: this call inserted its row.
@@ -144,8 +163,21 @@ impl Store {
     }
 
     async fn match_once(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut connection = self.pool.acquire().await?;
+        let waiting: Vec<OrderNumber> =
+            sqlx::query_scalar(include_str!("sql/payments_waiting.sql"))
+                .bind(numbers)
+                .fetch_one(&mut *connection)
+                .await?;
+        // Nearly always. A payment that is committed later looks for its order after its commit.
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
         // Each of the two statements is atomic, so no transaction is needed.
-        apply(&mut *self.pool.acquire().await?, numbers).await
+        apply(&mut connection, &waiting).await
     }
 }
 

@@ -54,6 +54,27 @@ impl Store {
         Ok(retry_conflicts(clear).await?.rows_affected())
     }
 
+    /// Records that the gate is settled by these versions: clears the dirty flags of orders that
+    /// still have them, and ends the batches unless one of the orders has changed. Returns the rows
+    /// of those that have.
+    pub async fn settled(
+        &self,
+        versions: &[(OrderNumber, i64)],
+        batches: &[UnsettledBatch],
+    ) -> Result<Vec<OrderRow>, StoreError> {
+        let numbers = column(versions, |(number, _)| *number);
+        let versions = column(versions, |(_, version)| *version);
+        let batches = column(batches, |batch| batch.0);
+        let settled = || {
+            sqlx::query_as(include_str!("sql/settled.sql"))
+                .bind(&numbers)
+                .bind(&versions)
+                .bind(&batches)
+                .fetch_all(&self.pool)
+        };
+        retry_conflicts(settled).await
+    }
+
     /// Ends a batch: the gate is settled by all its orders except `failed`, which become dirty.
     pub async fn clear_batch(
         &self,

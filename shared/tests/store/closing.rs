@@ -118,7 +118,12 @@ async fn every_order_gets_its_close_decision() {
             unknown,
             foreign,
         ];
-        let answers = env.store.close_due(&asked).await.expect("postgres");
+        let answers = env
+            .store
+            .close_due(&asked)
+            .await
+            .expect("postgres")
+            .decisions;
         assert_eq!(
             answers
                 .iter()
@@ -143,7 +148,8 @@ async fn every_order_gets_its_close_decision() {
             0
         );
         // Closed stays closed, and says so again.
-        let again = env.store.close_due(&asked[..1]).await.expect("postgres");
+        let again = env.store.close_due(&asked[..1]).await;
+        let again = again.expect("postgres").decisions;
         assert_eq!(again[0].decision, CloseDecision::Closed);
         assert_eq!(
             again[0].row,

@@ -108,7 +108,7 @@ async fn an_order_that_falls_due_meanwhile_is_closed() {
         env.make_overdue(one.order).await;
         meeting.leave().await;
         assert_eq!(
-            close.await.expect("ran").expect("postgres")[0].decision,
+            close.await.expect("ran").expect("postgres").decisions[0].decision,
             CloseDecision::Closed
         );
         env.check_invariants().await;
@@ -120,9 +120,9 @@ async fn an_order_that_falls_due_meanwhile_is_closed() {
 async fn a_payment_whose_order_is_stored_meanwhile_applies() {
     with(|env| async move {
         let one = order("alice", 7, &[1]);
-        // A payment looks for its order twice, by two statements each. The fourth is the last
-        // before the result.
-        let mut meeting = Meeting::at(&env, "payments", 4).await;
+        // A recorded payment looks for its order by two statements. The second is the last before
+        // the result.
+        let mut meeting = Meeting::at(&env, "payments", 2).await;
         let pay = tokio::spawn({
             let store = env.store.clone();
             let payment = payment("a", &one);

@@ -107,3 +107,25 @@ async fn every_statement_fits_schema_and_contract() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn every_index_has_its_reason_in_the_docs() {
+    with(|env| async move {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/postgres.md");
+        let docs = std::fs::read_to_string(docs).expect("the reference of the tables");
+        let sql = "SELECT indexname::text FROM pg_indexes WHERE schemaname = $1 ORDER BY 1";
+        let indexes: Vec<String> = sqlx::query_scalar(sql)
+            .bind(env.names.schema())
+            .fetch_all(&env.raw)
+            .await
+            .expect("the indexes");
+        let (_, section) = docs.split_once("\n## Indexes\n").expect("the section");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let missing = indexes
+            .iter()
+            .filter(|index| !section.contains(&format!("`{index}`")));
+        assert_eq!(missing.collect::<Vec<_>>(), Vec::<&String>::new());
+        assert!(indexes.len() > 30, "{indexes:?}");
+    })
+    .await;
+}

@@ -59,7 +59,7 @@ async fn pay_and_close_never_both_win() {
             let asked = [(order.order, order.nonce)];
             let (paid, closed) = tokio::join!(env.store.pay(&payment), env.store.close_due(&asked));
             let paid = paid.expect("postgres").result;
-            let closed = closed.expect("postgres")[0].decision;
+            let closed = closed.expect("postgres").decisions[0].decision;
             match env.status(order.order).await {
                 Status::Paid => assert_eq!(paid, PaymentResult::Applied),
                 Status::Closed => assert_eq!(

@@ -10,6 +10,7 @@
 //! | [`relay`] | a TCP relay that redirects or silences connections |
 //! | [`kafka`], [`redis`] | private servers that a test may stop, kill and damage |
 //! | [`postgres`], [`sqs`] | clients of the shared servers |
+//! | [`statements`] | a TCP relay that counts the statements sent to Postgres |
 
 pub mod cleanup;
 pub mod kafka;
@@ -20,6 +21,7 @@ pub mod redis;
 pub mod relay;
 pub mod servers;
 pub mod sqs;
+pub mod statements;
 pub mod wait;
 
 pub use cleanup::with_cleanup;

@@ -58,13 +58,6 @@ pub async fn receive(app: &App, call: &Call) -> Result<Reply, Problem> {
     if let (PaymentResult::Applied, Some(row)) = (paid.result, &paid.row) {
         settle(app, row).await;
     }
-    if paid.result == PaymentResult::Unmatched {
-        // order-create and this payment each look for the other after their own commit; neither saw
-        // the other before.
-        for row in app.store.match_payments(&[order]).await? {
-            settle(app, &row).await;
-        }
-    }
     tracing::info!(%order, result, "payment");
     Ok(Reply::ok(json!({ "result": result })))
 }

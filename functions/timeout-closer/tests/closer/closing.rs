@@ -1,12 +1,12 @@
 //! Stored orders whose timeout entries are due.
 
 use futures::future::join_all;
-use shared::gate::Reserved;
+use shared::gate::{Reserved, TimeoutJob};
 use shared::message::{Cents, Nonce};
 use shared::sale::Status;
 use shared::store::{Payment, PaymentResult};
 
-use crate::environment::{APPENDED_MS, tick, with};
+use crate::environment::{APPENDED_MS, hall, tick, with};
 
 #[tokio::test]
 async fn an_overdue_order_is_closed_and_frees_seats() {
@@ -268,6 +268,39 @@ async fn an_unreadable_entry_fails_no_other() {
         assert_eq!(env.free().await, 10);
         let stats = queue.stats(env.program.shard).await.expect("Redis runs");
         assert_eq!((stats.waiting, stats.leased, stats.parked), (0, 0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closed_orders_are_marked_until_they_are_settled() {
+    with(1, |env| async move {
+        let absent = env.store.create_program(hall(1), None);
+        let absent = absent.await.expect("created");
+        let mut stuck = env.request("alice", &[0]);
+        stuck.program = absent.id;
+        env.create(Some(&stuck), 0, APPENDED_MS).await;
+        let job = TimeoutJob {
+            program: stuck.program,
+            nonce: stuck.nonce,
+        };
+        let queue = env.gate.timeouts();
+        let (id, due) = (stuck.order.to_string(), delay_queue::Due::At(1));
+        queue
+            .schedule(env.program.shard, &id, &job.body(), due)
+            .await
+            .expect("Redis runs");
+        let order = env.unpaid("bob", &[3, 4], 1).await;
+        env.overdue(&order).await;
+        env.run("DELETE FROM unsettled; UPDATE orders SET pay_by = now() - interval '1 second'")
+            .await;
+        let report = env.tick().await;
+        assert_eq!((report.claimed, report.outcome.closed), (2, 2));
+        let dirty = env.store.dirty(None, 10).await.expect("Postgres runs");
+        let dirty: Vec<_> = dirty.iter().map(|row| row.number).collect();
+        assert_eq!(dirty, [stuck.order], "its program is not in the gate");
+        assert_eq!(env.store.counts().await.expect("Postgres runs").dirty, 1);
+        assert_eq!(env.free().await, 10);
     })
     .await;
 }

@@ -5,32 +5,30 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Either, Error, Execute, Executor, SqlStr};
 use tokio::time::timeout;
 
-use super::{IdleDistrust, unfit};
+use super::open::OpenConnection;
+use super::unfit;
 
 /// Runs statements as [`sqlx::PgConnection`] does, each bounded; see [`super`].
 #[derive(Debug)]
 pub(crate) struct BoundedConnection {
     /// `None` once it is closed.
-    kept: Option<PoolConnection<Postgres>>,
+    kept: Option<OpenConnection>,
     limit: Duration,
-    distrust: IdleDistrust,
+    /// The last statement has ended: no answer of Postgres is to come. False after an error as
+    /// well, since the end of the statement follows it.
+    at_rest: bool,
 }
 
 impl BoundedConnection {
-    pub(super) fn new(
-        connection: PoolConnection<Postgres>,
-        limit: Duration,
-        distrust: IdleDistrust,
-    ) -> Self {
+    pub(super) fn new(connection: OpenConnection, limit: Duration) -> Self {
         Self {
             kept: Some(connection),
             limit,
-            distrust,
+            at_rest: true,
         }
     }
 
@@ -43,8 +41,9 @@ impl BoundedConnection {
     where
         E: 'q + Execute<'q, Postgres>,
     {
-        let connection = self.kept.as_deref_mut().ok_or_else(unfit::closed)?;
-        let mut answers = connection.fetch_many(query);
+        let open = self.kept.as_mut().ok_or_else(unfit::closed)?;
+        self.at_rest = false;
+        let mut answers = open.connection.fetch_many(query);
         let mut found = Vec::new();
         let result = loop {
             match timeout(self.limit, answers.next()).await {
@@ -58,20 +57,21 @@ impl BoundedConnection {
         self.examined(result)
     }
 
-    /// Takes the connection out, to return it to the pool.
-    pub(super) fn take(&mut self) -> Option<PoolConnection<Postgres>> {
-        self.kept.take()
+    /// Takes the connection out, to return it to the pool, and whether it is at rest.
+    pub(super) fn take(&mut self) -> (Option<OpenConnection>, bool) {
+        (self.kept.take(), self.at_rest)
     }
 
     /// Closes the connection if the error makes it unusable.
     fn examined<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
-        if let Err(error) = &result
-            && unfit::is_unfit(error)
-        {
-            self.distrust.begin();
-            // Detached from the pool first: the pool would wait for an answer before it closes the
-            // socket.
-            drop(self.kept.take().map(PoolConnection::detach));
+        match &result {
+            Ok(_) => self.at_rest = true,
+            Err(error) if unfit::is_unfit(error) => {
+                if let Some(open) = self.kept.take() {
+                    open.distrust_others();
+                }
+            }
+            Err(_) => {}
         }
         result
     }
@@ -114,8 +114,10 @@ impl<'c> Executor<'c> for &'c mut BoundedConnection {
         'c: 'e,
     {
         Box::pin(async move {
-            let connection = self.kept.as_deref_mut().ok_or_else(unfit::closed)?;
-            let statement = timeout(self.limit, connection.prepare_with(sql, parameters)).await;
+            let open = self.kept.as_mut().ok_or_else(unfit::closed)?;
+            self.at_rest = false;
+            let statement = open.connection.prepare_with(sql, parameters);
+            let statement = timeout(self.limit, statement).await;
             let statement = statement.unwrap_or_else(|_| Err(unfit::silent(self.limit)));
             self.examined(statement)
         })

@@ -1,37 +1,46 @@
 //! The connection pool. Every wait for Postgres is bounded.
 //!
-//! 1. [`Pool`] lends a [`PooledConnection`]. A connection that was idle is pinged first, for at
-//!    most [`PING`].
+//! 1. [`Pool`] lends a [`PooledConnection`], the one returned last (`idle`), or a new one. A
+//!    connection that was idle for longer than [`TRUSTED_IDLE`] is pinged first, for at most
+//!    [`PING`].
 //! 2. [`BoundedConnection`] runs the statements. If Postgres is silent for longer than the limit,
 //!    or its answer means that the connection is unusable (`unfit`), the connection and its socket
 //!    are closed at once. A statement whose answer is lost may have been executed.
-//! 3. Dropping the [`PooledConnection`] rolls back an open transaction and returns the connection
-//!    to the pool within [`RETURN`], or closes it.
+//! 3. Dropping the [`PooledConnection`] returns the connection at once if its last statement has
+//!    ended. Else it is returned after a rollback, or after the answers that are still to come,
+//!    within [`RETURN`], or closed.
 //!
-//! A connection that is silent or unfit makes all connections that are idle at that time suspect:
-//! they lead to the same server, and are closed when their turn comes. So replacing a server costs
+//! When a connection is silent or unfit, all connections that are idle at that time are closed as
+//! well, since they lead to the same server. So replacing a server costs
 //! each busy connection one statement, and the idle ones none.
+//!
+//! sqlx's own pool is not used: it awaits an answer from Postgres for every connection that is
+//! returned, which doubles the round trips of single statements, and lends the connection that was
+//! idle for longest, so that none is ever idle for long.
 
 mod connection;
+mod idle;
+mod open;
 mod pooled;
 mod unfit;
 
 pub(crate) use connection::BoundedConnection;
 pub(crate) use pooled::PooledConnection;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{
-    PgConnectOptions, PgPool, PgPoolOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo,
-    Postgres,
-};
+use sqlx::postgres::{PgConnectOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Connection, Either, Error, Execute, Executor, SqlStr};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use idle::IdleConnections;
+use open::OpenConnection;
 
 /// Maximum wait for a connection: long enough for a short queue, short enough to report an outage
 /// soon.
@@ -43,51 +52,51 @@ const OPENING: usize = 4;
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// Maximum time of such a ping: the delay that a silent idle connection can cause.
 const PING: Duration = Duration::from_secs(1);
-/// Connections idle for longer are closed.
-const IDLE: Duration = Duration::from_mins(1);
 /// Maximum time of the rollback, and of the last ping, of a returned connection.
 const RETURN: Duration = Duration::from_secs(2);
 
 /// A bounded, lazy pool. Clones share the connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
-    connections: PgPool,
-    opening: Arc<Semaphore>,
+    places: Arc<Places>,
     /// Maximum silence of Postgres during a statement.
     limit: Duration,
-    distrust: IdleDistrust,
+}
+
+/// What the clones of a pool share.
+///
+/// A connection is opened only by the holder of a slot that finds no idle connection. So lent, idle
+/// and opening connections together never exceed the slots.
+struct Places {
+    options: PgConnectOptions,
+    /// One permit per connection that may be lent. Closed with the pool.
+    slots: Arc<Semaphore>,
+    max: u32,
+    opening: Semaphore,
+    idle: IdleConnections,
+}
+
+/// Without the options, which contain a password.
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut places = f.debug_struct("Places");
+        places.field("max", &self.max).finish_non_exhaustive()
+    }
 }
 
 impl Pool {
     /// Connects on first use. `limit`: see [`Self::within`].
     pub(super) fn new(options: PgConnectOptions, connections: u32, limit: Duration) -> Self {
-        let distrust = IdleDistrust::default();
-        let distrusted = distrust.clone();
-        let connections = PgPoolOptions::new()
-            .max_connections(connections.max(1))
-            .acquire_timeout(ACQUIRE)
-            .idle_timeout(IDLE)
-            .test_before_acquire(false)
-            .before_acquire(move |connection, meta| {
-                let distrust = distrusted.clone();
-                Box::pin(async move {
-                    if distrust.covers(meta.idle_for) {
-                        return Ok(false);
-                    }
-                    if meta.idle_for > TRUSTED_IDLE {
-                        let pong = tokio::time::timeout(PING, connection.ping()).await;
-                        pong.unwrap_or_else(|_| Err(unfit::silent(PING)))
-                            .inspect_err(|_| distrust.begin())?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options);
+        let max = connections.max(1);
         Self {
-            connections,
-            opening: Arc::new(Semaphore::new(OPENING)),
+            places: Arc::new(Places {
+                options,
+                slots: Arc::new(Semaphore::new(max as usize)),
+                max,
+                opening: Semaphore::new(OPENING),
+                idle: IdleConnections::default(),
+            }),
             limit,
-            distrust,
         }
     }
 
@@ -102,25 +111,10 @@ impl Pool {
 
     /// A connection for several statements.
     pub(super) async fn acquire(&self) -> Result<PooledConnection, Error> {
-        let connection = tokio::time::timeout(ACQUIRE, self.idle_or_opened());
-        let connection = connection.await.unwrap_or(Err(Error::PoolTimedOut))?;
-        Ok(PooledConnection::new(BoundedConnection::new(
-            connection,
-            self.limit,
-            self.distrust.clone(),
-        )))
-    }
-
-    /// An idle connection, or a new one when fewer than [`OPENING`] are being opened.
-    async fn idle_or_opened(&self) -> Result<PoolConnection<Postgres>, Error> {
-        let connections = &self.connections;
-        let is_full = connections.size() >= connections.options().get_max_connections();
-        let _opening = if connections.num_idle() == 0 && !is_full {
-            self.opening.acquire().await.ok()
-        } else {
-            None
-        };
-        connections.acquire().await
+        let connection = timeout(ACQUIRE, idle_or_opened(&self.places)).await;
+        let connection = connection.unwrap_or(Err(Error::PoolTimedOut))?;
+        let connection = BoundedConnection::new(connection, self.limit);
+        Ok(PooledConnection::new(connection))
     }
 
     /// A connection with an open transaction. Dropping it without [`PooledConnection::commit`]
@@ -133,8 +127,51 @@ impl Pool {
 
     /// Closes all connections once they are returned.
     pub(super) async fn close(&self) {
-        self.connections.close().await;
+        let places = &self.places;
+        // Fails only if the pool is closed.
+        let all = places.slots.acquire_many(places.max).await;
+        places.slots.close();
+        for connection in places.idle.take_all() {
+            let _ = timeout(RETURN, connection.close()).await;
+        }
+        drop(all);
     }
+}
+
+/// A place in the pool.
+type Slot = tokio::sync::OwnedSemaphorePermit;
+
+/// An idle connection that answers, or a new one when fewer than [`OPENING`] are being opened.
+async fn idle_or_opened(places: &Arc<Places>) -> Result<OpenConnection, Error> {
+    let slots = places.slots.clone();
+    let mut slot = slots.acquire_owned().await.map_err(|_| Error::PoolClosed)?;
+    slot = match idle(places, slot).await {
+        Ok(connection) => return Ok(connection),
+        Err(slot) => slot,
+    };
+    let _opening = places.opening.acquire().await;
+    // One may have been returned meanwhile.
+    match idle(places, slot).await {
+        Ok(connection) => Ok(connection),
+        Err(slot) => OpenConnection::open(places, slot).await,
+    }
+}
+
+/// The connection that was returned last and answers. The others before it are closed. Gives the
+/// slot back if there is none.
+async fn idle(places: &Arc<Places>, slot: Slot) -> Result<OpenConnection, Slot> {
+    while let Some(mut idle) = places.idle.take() {
+        let idle_for = idle.since.elapsed();
+        if idle_for > TRUSTED_IDLE {
+            let pong = timeout(PING, idle.connection.ping()).await;
+            if !matches!(pong, Ok(Ok(()))) {
+                places.idle.distrust();
+                continue;
+            }
+        }
+        return Ok(OpenConnection::lend(idle, places, slot));
+    }
+    Err(slot)
 }
 
 /// Each statement takes a connection of its own.
@@ -176,23 +213,6 @@ impl<'p> Executor<'p> for &Pool {
     {
         let pool = self.clone();
         Box::pin(async move { pool.acquire().await?.prepare_with(sql, parameters).await })
-    }
-}
-
-/// The time at which idle connections became suspect. Shared by the pool.
-#[derive(Debug, Clone, Default)]
-struct IdleDistrust(Arc<Mutex<Option<Instant>>>);
-
-impl IdleDistrust {
-    /// Makes all connections suspect that are idle now and stay so.
-    fn begin(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    /// Whether a connection that has been idle for this long is suspect.
-    fn covers(&self, idle_for: Duration) -> bool {
-        let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_some_and(|at| at.elapsed() <= idle_for)
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::ops::{Deref, DerefMut};
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::Postgres;
-use sqlx::{Error, Executor};
+use sqlx::{Connection, Error, Executor};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use super::open::OpenConnection;
 use super::{BoundedConnection, RETURN};
 
 /// A connection, with or without a transaction, until dropped.
@@ -56,44 +55,30 @@ impl DerefMut for PooledConnection {
 
 impl Drop for PooledConnection {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else {
+        let (Some(connection), at_rest) = self.connection.take() else {
             return;
         };
-        let returning = Returning(Some(connection));
-        let open = self.open;
+        if at_rest && !self.open {
+            connection.give_back();
+        } else if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(end_and_give_back(connection, self.open));
+        }
         // Without a runtime nothing can be sent, so the socket closes.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(returning.run(open));
-        }
     }
 }
 
-/// A connection on its way back. If dropped early it is closed instead of left to the pool, which
-/// would wait for its answers forever.
-struct Returning(Option<PoolConnection<Postgres>>);
-
-impl Returning {
-    async fn run(mut self, open: bool) {
-        if open {
-            let Some(connection) = self.0.as_deref_mut() else {
-                return;
-            };
-            if !matches!(
-                timeout(RETURN, connection.execute("ROLLBACK")).await,
-                Ok(Ok(_))
-            ) {
-                return;
-            }
+/// Ends what is under way on a connection, then returns it. Closes it if that takes longer than
+/// [`RETURN`] or fails.
+async fn end_and_give_back(mut open: OpenConnection, in_transaction: bool) {
+    let ended = async {
+        if in_transaction {
+            open.connection.execute("ROLLBACK").await?;
+        } else {
+            open.connection.ping().await?;
         }
-        if let Some(mut connection) = self.0.take() {
-            // The future owns the connection, so a timeout closes it.
-            let _ = timeout(RETURN, connection.return_to_pool()).await;
-        }
-    }
-}
-
-impl Drop for Returning {
-    fn drop(&mut self) {
-        drop(self.0.take().map(PoolConnection::detach));
+        Ok::<(), Error>(())
+    };
+    if matches!(timeout(RETURN, ended).await, Ok(Ok(()))) {
+        open.give_back();
     }
 }

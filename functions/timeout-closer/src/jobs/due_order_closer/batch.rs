@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use delay_queue::Claim;
+use lambda_batch::ErrorClass;
 use shared::gate::{Gate, GateError, OrderAt, ProgramRef, Settle, Settled, TimeoutJob};
 use shared::message::{Nonce, OrderNumber};
-use shared::reconcile::{Reconciled, reconcile};
+use shared::reconcile::{Reconciled, reconcile_batches};
 use shared::store::{
     BarrierWait, CloseDecision, Closing, Fence, Fenced, OrderRow, Progress, StoreError,
+    UnsettledBatch,
 };
 
 use super::decision::{CloseAction, Evidence, decide};
@@ -23,10 +25,11 @@ use crate::report::ClosingCounts;
 pub(super) struct Batch<'a> {
     closer: &'a Closer,
     began: SystemTime,
-    /// Progress of order-create, read before any row. Order-create moves it in the transaction that
-    /// stores the rows, so an order that it has passed and that has no row never gets one.
+    /// Progress of order-create, read before the rows of orders that seemed to have none.
+    /// Order-create moves it in the transaction that stores the rows, so an order that it has
+    /// passed and that has no row never gets one.
     progress: Vec<Progress>,
-    /// Orders behind which order-create has passed a barrier. Read before any row as well.
+    /// Orders behind which order-create has passed a barrier. Read before those rows as well.
     behind_barriers: HashSet<(OrderNumber, Nonce)>,
     counts: ClosingCounts,
     summary: LogSummary,
@@ -34,6 +37,8 @@ pub(super) struct Batch<'a> {
     to_settle: Vec<(Claim, OrderRow)>,
     /// Of these, the orders that this batch closed.
     closed: HashSet<OrderNumber>,
+    /// Lists the closed orders for the sweep until the gate is settled by them.
+    unsettled: Vec<UnsettledBatch>,
     to_acknowledge: Vec<Claim>,
     to_postpone: Vec<(Claim, RetryDelay)>,
     /// Accepted orders for which a barrier is requested.
@@ -41,21 +46,21 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Reads the progress of order-create.
-    pub(super) async fn begin(closer: &'a Closer) -> Result<Self, JobError> {
-        Ok(Self {
+    pub(super) fn new(closer: &'a Closer) -> Self {
+        Self {
             closer,
             began: SystemTime::now(),
-            progress: closer.store.progress(&closer.settings.topic).await?,
+            progress: Vec::new(),
             behind_barriers: HashSet::new(),
             counts: ClosingCounts::default(),
             summary: LogSummary::default(),
             to_settle: Vec::new(),
             closed: HashSet::new(),
+            unsettled: Vec::new(),
             to_acknowledge: Vec::new(),
             to_postpone: Vec::new(),
             barriers: Vec::new(),
-        })
+        }
     }
 
     /// Handles every entry. An entry that fails is logged and left to its lease.
@@ -74,10 +79,8 @@ impl<'a> Batch<'a> {
                 Err(error) => self.fail(&claim.id, &error),
             }
         }
-        let numbers: Vec<OrderNumber> = entries.keys().copied().collect();
-        self.behind_barriers = self.closer.store.behind_barriers(&numbers).await?;
         let orders = entries.values().map(|(_, at)| (at.order, at.nonce));
-        for closing in self.close(orders.collect()).await {
+        for closing in self.decisions(orders.collect()).await? {
             if let Some((claim, at)) = entries.remove(&closing.number) {
                 let id = claim.id.clone();
                 if let Err(error) = self.handle(claim, at, closing).await {
@@ -91,14 +94,60 @@ impl<'a> Batch<'a> {
         finished.map(|()| counts.add(self.counts))
     }
 
-    /// Closes overdue orders in one transaction. If that fails, one by one, so that one bad row
-    /// does not block the others. Orders missing from the answer have failed.
-    async fn close(&mut self, orders: Vec<(OrderNumber, Nonce)>) -> Vec<Closing> {
+    /// Closes overdue orders and decides about each. Orders missing from the answer have failed.
+    async fn decisions(
+        &mut self,
+        orders: Vec<(OrderNumber, Nonce)>,
+    ) -> Result<Vec<Closing>, StoreError> {
+        let mut decisions = self.close(orders).await?;
+        let without_row = |closing: &Closing| closing.decision == CloseDecision::NoRow;
+        let missing = decisions.extract_if(.., |closing| without_row(closing));
+        let missing: Vec<_> = missing
+            .map(|closing| (closing.number, closing.nonce))
+            .collect();
+        // Rarely. What order-create has passed counts only if the row is looked for afterwards.
+        if !missing.is_empty() {
+            match self.decisions_without_row(missing).await {
+                Ok(late) => decisions.extend(late),
+                // The closed orders are settled all the same.
+                Err(error) => {
+                    tracing::warn!(%error, "orders without a row are left to their leases")
+                }
+            }
+        }
+        Ok(decisions)
+    }
+
+    /// Reads how far order-create has come, then closes orders that seemed to have no row.
+    async fn decisions_without_row(
+        &mut self,
+        orders: Vec<(OrderNumber, Nonce)>,
+    ) -> Result<Vec<Closing>, StoreError> {
+        let store = &self.closer.store;
+        let numbers: Vec<OrderNumber> = orders.iter().map(|(number, _)| *number).collect();
+        self.progress = store.progress(&self.closer.settings.topic).await?;
+        self.behind_barriers = store.behind_barriers(&numbers).await?;
+        self.close(orders).await
+    }
+
+    /// Closes overdue orders in one statement. If that fails, one by one, so that one bad row does
+    /// not block the others. Orders missing from the answer have failed.
+    ///
+    /// # Errors
+    /// Postgres is unavailable.
+    async fn close(
+        &mut self,
+        orders: Vec<(OrderNumber, Nonce)>,
+    ) -> Result<Vec<Closing>, StoreError> {
         if orders.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         match self.closer.store.close_due(&orders).await {
-            Ok(closed) => return closed,
+            Ok(closed) => {
+                self.unsettled.extend(closed.unsettled);
+                return Ok(closed.decisions);
+            }
+            Err(error) if error.class == ErrorClass::Unavailable => return Err(error),
             Err(error) => {
                 tracing::warn!(
                     %error, orders = orders.len(),
@@ -106,14 +155,17 @@ impl<'a> Batch<'a> {
                 );
             }
         }
-        let mut closed = Vec::with_capacity(orders.len());
+        let mut decisions = Vec::with_capacity(orders.len());
         for order in orders {
             match self.closer.store.close_due(&[order]).await {
-                Ok(one) => closed.extend(one),
+                Ok(one) => {
+                    self.unsettled.extend(one.unsettled);
+                    decisions.extend(one.decisions);
+                }
                 Err(error) => self.summary.failed(&order.0.to_string(), &error),
             }
         }
-        closed
+        Ok(decisions)
     }
 
     fn fail(&mut self, id: &str, error: &dyn std::fmt::Display) {
@@ -265,7 +317,7 @@ impl<'a> Batch<'a> {
         let topic = &self.closer.settings.topic;
         store.request_barriers(topic, &self.barriers).await?;
         let rows: Vec<OrderRow> = self.to_settle.iter().map(|(_, row)| row.clone()).collect();
-        let settled = reconcile(gate, store, &rows).await;
+        let settled = reconcile_batches(gate, store, &rows, &self.unsettled).await;
         self.trace(&rows, &settled);
         let report = settled?;
         let failed: HashSet<OrderNumber> = report.failed.iter().map(|(order, _)| *order).collect();

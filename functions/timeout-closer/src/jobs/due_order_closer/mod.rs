@@ -1,6 +1,6 @@
 //! Closes the orders whose timeout entries are due.
 //!
-//! A [`Batch`] of claimed entries closes its overdue unpaid orders in one transaction. Where an
+//! A [`Batch`] of claimed entries closes its overdue unpaid orders in one statement. Where an
 //! order has no row, the gate says how far the order has come; [`decide`] then fences it, in a
 //! second transaction, or postpones the entry. Afterwards the row decides: the gate is settled by
 //! it, and the entry is acknowledged.
@@ -37,7 +37,7 @@ pub(crate) async fn run(
         let began_ms = *began_ms.get_or_insert(claimed.now_ms);
         let is_last = claimed.claims.iter().all(|claim| claim.due_ms > began_ms);
         report.claimed += claimed.claims.len() as u64;
-        let batch = Batch::begin(closer).await?;
+        let batch = Batch::new(closer);
         batch.run(claimed.claims, &mut report.outcome).await?;
         if is_last {
             return Ok(());
