@@ -1,20 +1,22 @@
 //! Orders stored from a preloaded topic: by order-create under `usher`, then by the bare loader,
-//! from the same records.
+//! from the same records. The gate has reserved and accepted the first half of the orders, as in a
+//! sale; the other half it does not know, as after a loss.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use shared::message::{ProgramId, Shard};
 use sqlx::Row;
 use ticket_rush::prepare::orders_topic;
 
 use crate::environment::BenchEnvironment;
-use crate::figures::{figure, group};
+use crate::figures::{compared, figure, group, heading};
 use crate::preload::{Program, fill, programs};
-use crate::throughput::through_usher;
-use crate::{bare, orders_peers, preload};
+use crate::throughput::{Run, through_usher};
+use crate::{bare, orders_peers, preload, reserved};
 
-/// Processes of order-create, and tasks of the bare loader.
-pub(crate) const WORKERS: usize = 2;
+/// Batches of order-create that are handled at the same time, and tasks of the bare loader.
+pub(crate) const WORKERS: usize = 4;
 /// Maximum records of a batch, for both.
 pub(crate) const BATCH: usize = 2000;
 /// The function.
@@ -25,13 +27,10 @@ pub(crate) const WARM: u64 = 10;
 pub(crate) async fn run(orders: u32) -> Result<()> {
     let mut env = BenchEnvironment::set("create").await?;
     env.environment.schedules = false; // order-create alone
+    let half = orders / 2;
     let programs = open_programs(&env, orders).await?;
-    let topic = orders_topic(&env.environment.prefix);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
-    let brokers = env.environment.servers.brokers.clone();
-    let filled = topic.clone();
-    tokio::task::spawn_blocking(move || fill(&brokers, &filled, orders, &programs, now)).await??;
-
+    reserved::reserve(&env, half, &programs, now).await?;
     let sizes = [
         ("OrderCreateConcurrency", WORKERS.to_string()),
         ("OrderCreateBatchSize", BATCH.to_string()),
@@ -39,48 +38,61 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     env.environment
         .parameters
         .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
-    let host = env.environment.up().await?;
-    let ours = through_usher(&host.status_client(), FUNCTION, u64::from(orders), WARM).await?;
-    host.stop().await?;
-    let stored: i64 = sqlx::query("SELECT count(*) FROM orders WHERE status = 'unpaid'")
-        .fetch_one(&env.db)
-        .await?
-        .try_get(0)?;
-    ensure!(
-        stored == i64::from(orders),
-        "{stored} of {orders} orders were stored"
-    );
+    let mut runs = Vec::with_capacity(3);
+    for part in [0..half, half..2 * half] {
+        runs.push(stored(&env, &programs, part, now).await?);
+    }
 
-    let limit = bare::run(&env, &topic, u64::from(orders), WORKERS, BATCH).await?;
+    let topic = orders_topic(&env.environment.prefix);
+    runs.push(bare::run(&env, &topic, u64::from(2 * half), WORKERS, BATCH).await?);
     let configuration = format!(
-        "{orders} orders of 2 seats in {} partitions, batches of {BATCH}, {WORKERS} workers, both \
+        "{half} orders of 2 seats in {} partitions each, batches of {BATCH}, {WORKERS} at a time, \
          into the same tables and indexes",
         ticket_rush::topics::PARTITIONS
     );
     group("Orders from Kafka to Postgres", &configuration);
-    figure(
-        "order-create under usher (with seats settled in Redis)",
-        ours.rate(),
-        "orders/s",
-    );
-    figure(
-        "  CPU of usher and functions",
-        ours.cpu_per_million(),
-        "s per million orders",
-    );
-    figure("bare loader: rdkafka, UNNEST", limit.rate(), "orders/s");
-    figure(
-        "  CPU of the loader",
-        limit.cpu_per_million(),
-        "s per million orders",
-    );
-    figure(
-        "ratio of the rates",
-        ours.rate() / limit.rate(),
-        "of the bare loader",
-    );
-    orders_peers::store(&env, &topic, u64::from(orders), ours).await?;
+    heading(&["accepted", "unknown", "bare loader"]);
+    let of = |value: fn(Run) -> f64| runs.iter().map(|run| value(*run)).collect::<Vec<_>>();
+    compared("rate", &of(Run::rate), "orders/s");
+    let cpu = "CPU of usher and functions, or the loader";
+    compared(cpu, &of(Run::cpu_per_million), "s per million orders");
+    let ratio = |value: fn(Run) -> f64| value(runs[0]) / value(runs[2]);
+    let unit = "of the bare loader";
+    figure("rate of accepted orders", ratio(Run::rate), unit);
+    figure("CPU of accepted orders", ratio(Run::cpu_per_million), unit);
+    orders_peers::store(&env, &topic, u64::from(2 * half), runs[0]).await?;
     env.strike().await
+}
+
+/// Fills the topic with a part of the orders, and measures a host that stores them.
+async fn stored(
+    env: &BenchEnvironment,
+    programs: &[Program],
+    part: std::ops::Range<u32>,
+    now: u64,
+) -> Result<Run> {
+    let environment = &env.environment;
+    let (orders, all) = (part.len() as u64, i64::from(part.end));
+    let (brokers, topic) = (
+        &environment.servers.brokers,
+        orders_topic(&environment.prefix),
+    );
+    let (brokers, programs) = (brokers.clone(), programs.to_vec());
+    tokio::task::spawn_blocking(move || fill(&brokers, &topic, part, &programs, now)).await??;
+    let host = environment.up().await?;
+    let run = through_usher(&host.status_client(), FUNCTION, orders, WARM).await?;
+    host.stop().await?;
+    let row = sqlx::query(
+        "SELECT (SELECT count(*) FROM orders WHERE status = 'unpaid' AND NOT dirty),
+                (SELECT count(*) FROM unsettled)",
+    );
+    let row = row.fetch_one(&env.db).await?;
+    let found: (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    ensure!(
+        found == (all, 0),
+        "orders stored and settled, and batches that are not: {found:?} of {all}"
+    );
+    Ok(run)
 }
 
 /// Creates programs with enough seats for the orders, through the API.
@@ -93,9 +105,10 @@ pub(crate) async fn open_programs(env: &BenchEnvironment, orders: u32) -> Result
             .bind(&id)
             .fetch_one(&env.db)
             .await?;
+        let shard: i64 = row.try_get(0)?;
         opened.push(Program {
-            id,
-            shard: row.try_get(0)?,
+            id: id.parse::<ProgramId>()?,
+            shard: Shard::new(shard.try_into().context("a shard")?)?,
         });
     }
     host.stop().await?;

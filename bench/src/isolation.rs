@@ -54,7 +54,7 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
     let brokers = env.environment.servers.brokers.clone();
     let prefix = env.environment.prefix.clone();
     tokio::task::spawn_blocking(move || {
-        fill(&brokers, &orders_topic(&prefix), orders, &programs, now)?;
+        fill(&brokers, &orders_topic(&prefix), 0..orders, &programs, now)?;
         fill_calls(&brokers, &calls_topic(&prefix), CALLS, now)
     })
     .await??;

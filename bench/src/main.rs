@@ -12,6 +12,7 @@
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
 //! | `sqs` | messages of a queue to an empty function, beside a bare loop |
 //! | `filling` | a gate that lost its state, filled from Postgres |
+//! | `gate` | the scripts of the gate, by the figures of a Redis of its own |
 //! | `delay` | the delay queue and its peers: scheduling, draining, lateness, memory |
 //! | `growth` | cost beside more and more pending entries and stored orders |
 //! | `throughput` | the rate at which a host handles a topic |
@@ -34,6 +35,7 @@ mod environment;
 mod events;
 mod figures;
 mod filling;
+mod gate;
 mod growth;
 mod http;
 mod isolation;
@@ -44,6 +46,7 @@ mod preload;
 mod provenance;
 mod redis_server;
 mod report;
+mod reserved;
 mod resources;
 mod servers;
 mod sqs;
@@ -120,6 +123,7 @@ enum What {
     Isolation,
     Change,
     Filling,
+    Gate,
     Delay,
     Events,
     Latency,
@@ -168,6 +172,7 @@ async fn run(cli: &Cli) -> Result<()> {
     parts.run("isolation", isolation).await;
     parts.run("change", change::run(cli.changes)).await;
     parts.run("filling", filling::run(cli.seats)).await;
+    parts.run("gate", gate::run()).await;
     parts.run("delay", delay::run(cli.entries, cli.quick)).await;
     parts.run("events", events::run(cli.events)).await;
     parts.run("latency", events::latency(cli.singles)).await;

@@ -1,5 +1,6 @@
 //! Fills topics before a consumer reads them.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -7,16 +8,23 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use serde_json::json;
+use shared::message::{
+    BodyHash, CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, ProgramId,
+    SeatIndex, Shard, UserId,
+};
 use ticket_rush::topics::PARTITIONS;
 
 /// Maximum seats of a program.
 pub(crate) const SEATS: u32 = 200_000;
 
+/// Time to pay of an order.
+const PAY_WINDOW_MS: u64 = 3_600_000;
+
 /// A program to order from.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
-    pub id: String,
-    pub shard: i64,
+    pub id: ProgramId,
+    pub shard: Shard,
 }
 
 /// Number of programs for this many orders of two seats.
@@ -24,18 +32,22 @@ pub(crate) fn programs(orders: u32) -> u32 {
     (2 * orders).div_ceil(SEATS)
 }
 
-/// Writes `orders` messages as storefront sends them: keyed by order number, two seats each.
+/// Writes orders as storefront sends them: keyed by order number, two seats each; to the partitions
+/// in turn.
 pub(crate) fn fill(
     brokers: &str,
     topic: &str,
-    orders: u32,
+    orders: Range<u32>,
     programs: &[Program],
     now_ms: u64,
 ) -> Result<()> {
     write(
         brokers,
         topic,
-        (0..orders).map(|n| order(n, programs, now_ms)),
+        orders.map(|n| {
+            let order = order(n, programs, now_ms)?;
+            Ok((order.order.to_string(), serde_json::to_string(&order)?))
+        }),
     )
 }
 
@@ -44,7 +56,7 @@ pub(crate) fn fill_calls(brokers: &str, topic: &str, calls: u32, now_ms: u64) ->
     write(
         brokers,
         topic,
-        (0..calls).map(|n| (n.to_string(), call(n, now_ms))),
+        (0..calls).map(|n| Ok((n.to_string(), call(n, now_ms)))),
     )
 }
 
@@ -53,7 +65,7 @@ pub(crate) fn fill_events(brokers: &str, topic: &str, events: u32, size: usize) 
     write(
         brokers,
         topic,
-        (0..events).map(|n| (n.to_string(), event(n, size))),
+        (0..events).map(|n| Ok((n.to_string(), event(n, size)))),
     )
 }
 
@@ -61,7 +73,7 @@ pub(crate) fn fill_events(brokers: &str, topic: &str, events: u32, size: usize) 
 fn write(
     brokers: &str,
     topic: &str,
-    messages: impl Iterator<Item = (String, String)>,
+    messages: impl Iterator<Item = Result<(String, String)>>,
 ) -> Result<()> {
     let mut settings = ClientConfig::new();
     settings
@@ -71,7 +83,8 @@ fn write(
         .set("compression.type", "lz4");
     let producer: ThreadedProducer<DefaultProducerContext> =
         settings.create().context("Kafka's settings are wrong")?;
-    for (n, (key, value)) in messages.enumerate() {
+    for (n, message) in messages.enumerate() {
+        let (key, value) = message?;
         let mut record = BaseRecord::to(topic)
             .partition(n as i32 % PARTITIONS)
             .key(&key)
@@ -128,28 +141,36 @@ fn call(n: u32, now_ms: u64) -> String {
     .to_string()
 }
 
-/// One message. Order number: milliseconds since 2024, shard, 16 bits that make it unique.
-fn order(n: u32, programs: &[Program], now_ms: u64) -> (String, String) {
+/// One order. Its number: milliseconds since 2024, shard, 16 bits that make it unique.
+pub(crate) fn order(n: u32, programs: &[Program], now_ms: u64) -> Result<OrderRequested> {
     let program = &programs[(2 * n / SEATS) as usize];
-    let millisecond = now_ms - 1_704_067_200_000 + u64::from(n >> 16);
-    let number = millisecond << 22 | (program.shard as u64) << 16 | u64::from(n & 0xffff);
     let seat = 2 * n % SEATS;
-    let message = json!({
-        "v": 1, "order": number.to_string(), "nonce": format!("{:032x}", u128::from(n) + 1),
-            "user": format!("buyer-{}", n % 50_000),
-        "program": program.id, "category": 0, "seats": [seat, seat + 1],
-            "unit_price_cents": 1000, "amount_cents": 2000,
-        "idempotency_key": format!("key-{n}"), "pay_by_ms": now_ms + 3_600_000,
-        "trace": format!("00-{:032x}-{:016x}-01", u128::from(n) + 1, u64::from(n) + 1),
-    });
-    (number.to_string(), message.to_string())
+    let price = Cents::new(1_000)?;
+    Ok(OrderRequested {
+        v: 1,
+        order: OrderNumber::compose(now_ms + u64::from(n >> 16), program.shard, n as u16)?,
+        nonce: Nonce::new((u128::from(n) + 1).to_be_bytes()),
+        user: UserId::new(format!("buyer-{}", n % 50_000))?,
+        program: program.id,
+        category: CategoryNo::new(0)?,
+        seats: vec![SeatIndex::new(seat)?, SeatIndex::new(seat + 1)?],
+        unit_price_cents: price,
+        amount_cents: price.times(2)?,
+        idempotency_key: Some(IdempotencyKey::new(format!("key-{n}"))?),
+        idempotency_hash: Some(BodyHash::new([n as u8; 32])),
+        pay_by_ms: (now_ms + PAY_WINDOW_MS) as i64,
+        trace: Some(format!(
+            "00-{:032x}-{:016x}-01",
+            u128::from(n) + 1,
+            u64::from(n) + 1
+        )),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use shared::api_calls::ApiCall;
-    use shared::message::OrderRequested;
 
     #[test]
     fn every_event_is_json_of_its_size() {
@@ -168,23 +189,17 @@ mod tests {
     }
 
     #[test]
-    fn every_message_is_one_that_create_reads() {
-        let programs = [
-            Program {
-                id: "7".to_owned(),
-                shard: 3,
-            },
-            Program {
-                id: "8".to_owned(),
-                shard: 63,
-            },
-        ];
+    fn every_order_is_valid_and_has_its_own_number() {
+        let program = |id, shard| Program {
+            id: ProgramId::new(id).expect("valid"),
+            shard: Shard::new(shard).expect("valid"),
+        };
+        let programs = [program(7, 3), program(8, 63)];
         let mut numbers = std::collections::BTreeSet::new();
         for n in (0..200_000).step_by(977) {
-            let (number, value) = order(n, &programs, 1_795_000_000_000);
-            let read: OrderRequested = serde_json::from_str(&value).expect("a valid message");
-            assert_eq!(read.order.to_string(), number);
-            assert!(numbers.insert(number), "numbers are unique");
+            let order = order(n, &programs, 1_795_000_000_000).expect("values within bounds");
+            order.check().expect("a valid message");
+            assert!(numbers.insert(order.order), "numbers are unique");
         }
         assert_eq!(super::programs(200_000), 2);
     }

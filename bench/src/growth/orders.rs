@@ -75,7 +75,8 @@ async fn measure(stored: u32) -> Result<(Run, Vec<TableSize>)> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
     let brokers = env.environment.servers.brokers.clone();
     let topic = orders_topic(&env.environment.prefix);
-    tokio::task::spawn_blocking(move || fill(&brokers, &topic, ORDERS, &programs, now)).await??;
+    tokio::task::spawn_blocking(move || fill(&brokers, &topic, 0..ORDERS, &programs, now))
+        .await??;
     let sizes = [
         ("OrderCreateConcurrency", WORKERS.to_string()),
         ("OrderCreateBatchSize", BATCH.to_string()),

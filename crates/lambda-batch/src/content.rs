@@ -35,6 +35,9 @@ pub(super) fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, BadConten
 
 /// Whether JSON text has a NUL, bare or escaped. `\\u0000` is a backslash followed by `u0000`.
 fn has_nul(json: &str) -> bool {
+    if memchr::memchr2(0, b'\\', json.as_bytes()).is_none() {
+        return false;
+    }
     let escaped = |at: usize| {
         json.as_bytes()[..at]
             .iter()

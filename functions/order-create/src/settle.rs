@@ -1,10 +1,11 @@
-//! After the commit: waiting payments are matched with their orders, then every order of the batch
-//! is settled in the gate.
+//! After the commit: every order of the batch is settled in the gate. Then one statement ends the
+//! batch, unless an order has changed meanwhile or a payment waits for one; those are settled once
+//! more.
 //!
 //! No error here fails the batch. Orders that are not settled stay listed for the sweep: the whole
 //! batch if the gate settled none, else each order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use shared::gate::{Gate, OrderAt, ProgramRef, Settle, SettleTo, Settled};
 use shared::message::OrderNumber;
@@ -39,65 +40,58 @@ async fn try_settle(
     store: &Store,
     stored: &StoredBatch<'_>,
 ) -> Result<Settling, StoreError> {
-    if stored.orders.is_empty() {
+    let orders = &stored.orders;
+    if orders.is_empty() {
         return Ok(Settling::default());
     }
-    let numbers: Vec<OrderNumber> = stored.orders.iter().map(|order| order.row.number).collect();
-    let paid = store.match_payments(&numbers).await?;
-    let newer: HashMap<OrderNumber, OrderRow> =
-        paid.into_iter().map(|row| (row.number, row)).collect();
-
-    let requests: Vec<Settle> = stored
-        .orders
-        .iter()
-        .filter_map(|order| settle_request(order, &newer))
-        .collect();
-    let settled = settle_all(gate, requests).await;
-    if settled.failed.len() == numbers.len() {
+    let requests = orders.iter().filter_map(settle_request).collect();
+    let SettledOrders {
+        mut failed,
+        displaced,
+    } = settle_all(gate, requests).await;
+    let numbers: Vec<_> = orders.iter().map(|order| order.row.number).collect();
+    if failed.len() == orders.len() {
         // The gate is unavailable. One row for the whole batch is cheaper than a change of each
         // order.
         return Ok(Settling {
-            unsettled: numbers.len(),
-            paid: newer.len(),
+            unsettled: failed.len(),
+            paid: store.match_payments(&numbers).await?.len(),
         });
     }
-    let holders = stored
-        .orders
-        .iter()
-        .filter_map(|order| match &order.decision {
-            Decision::Rejected { holders } => Some(holders.iter().map(|holder| holder.number)),
-            _ => None,
-        });
+    let version = |order: &StoredOrder<'_>| (order.row.number, order.row.version);
+    let known: Vec<_> = orders.iter().map(version).collect();
+    let open = if failed.is_empty() {
+        store.end_batches(&stored.unsettled, &known).await?
+    } else {
+        numbers
+    };
+    let mut paid = 0;
+    if !open.is_empty() {
+        paid = store.match_payments(&open).await?.len();
+        // Orders that have changed since. Without this, an order that was paid and settled before
+        // it was settled here would have a timeout again.
+        let changed = store.newer_orders(&known).await?;
+        failed.extend(settle_rows(gate, store, &changed).await?);
+        let failed: Vec<OrderNumber> = failed.iter().copied().collect();
+        for (at, batch) in stored.unsettled.iter().enumerate() {
+            let unsettled = if at == 0 { &failed[..] } else { &[] };
+            store.clear_batch(*batch, unsettled).await?;
+        }
+    }
+    let holders = orders.iter().filter_map(|order| match &order.decision {
+        Decision::Rejected { holders } => Some(holders.iter().map(|holder| holder.number)),
+        _ => None,
+    });
     // Orders that hold seats which orders of the batch requested, and those that lost their seats to
     // them in the gate.
-    let others: BTreeSet<OrderNumber> = holders.flatten().chain(settled.displaced).collect();
-    let mut failed = settled.failed;
-    let version = |row: &OrderRow| (row.number, row.version);
-    let rows = stored.orders.iter().map(|order| &order.row);
-    let known: Vec<_> = rows
-        .map(|row| version(newer.get(&row.number).unwrap_or(row)))
-        .collect();
-    // Orders that have changed since. Without this, an order that was paid and settled in between
-    // would have a timeout again.
-    let changed = store.newer_orders(&known).await?;
-    failed.extend(settle_rows(gate, store, &changed).await?);
-    let failed: Vec<OrderNumber> = failed.into_iter().collect();
-    for (at, batch) in stored.unsettled.iter().enumerate() {
-        let unsettled = if at == 0 { &failed[..] } else { &[] };
-        store.clear_batch(*batch, unsettled).await?;
-    }
-    let mut clean: Vec<_> = newer.values().map(version).collect();
-    clean.retain(|(number, _)| !failed.contains(number));
-    if !clean.is_empty() {
-        store.clear_dirty(&clean).await?;
-    }
+    let others: BTreeSet<OrderNumber> = holders.flatten().chain(displaced).collect();
     if !others.is_empty() {
         let others: Vec<OrderNumber> = others.into_iter().collect();
         settle_rows(gate, store, &store.orders(&others).await?).await?;
     }
     Ok(Settling {
         unsettled: failed.len(),
-        paid: newer.len(),
+        paid,
     })
 }
 
@@ -119,10 +113,7 @@ async fn settle_rows(
 }
 
 /// The request that settles an order.
-fn settle_request(
-    order: &StoredOrder<'_>,
-    newer: &HashMap<OrderNumber, OrderRow>,
-) -> Option<Settle> {
+fn settle_request(order: &StoredOrder<'_>) -> Option<Settle> {
     let StoredOrder {
         request,
         decision,
@@ -130,7 +121,7 @@ fn settle_request(
     } = order;
     // Other content under the row's own nonce: the live order itself must not be removed.
     if *decision != Decision::Conflict || row.nonce == request.nonce {
-        return settle_of(newer.get(&row.number).unwrap_or(row));
+        return settle_of(row);
     }
     // The number belongs to another order: only the reservation of this request is removed.
     let program = ProgramRef {

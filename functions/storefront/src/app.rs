@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_http::Error;
+use lambda_runtime::Error;
 use redis_link::Eviction;
 use shared::cache::{Announcer, ProgramCache, follow};
 use shared::gate::Gate;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use lambda_http::{Error, Request, service_fn};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use storefront::http::HttpEvent;
 use storefront::{App, Settings};
 
 // One thread in both models. Measured by `bench http` with two processes of 64 requests on two cores:
@@ -13,10 +14,10 @@ async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
     let app = Arc::new(App::open(settings)?);
     let handler = app.clone();
-    let answer = move |request: Request| {
+    let answer = move |event: LambdaEvent<HttpEvent>| {
         let app = handler.clone();
-        async move { Ok::<_, Error>(app.answer(request).await) }
+        async move { Ok::<_, Error>(app.answer(event.payload).await) }
     };
-    let run = lambda_http::run_concurrent(service_fn(answer));
+    let run = lambda_runtime::run_concurrent(service_fn(answer));
     app.tracer.serve(run).await
 }

@@ -2,14 +2,12 @@
 
 use std::time::{Instant, SystemTime};
 
-use lambda_http::http::{HeaderValue, Response};
-use lambda_http::{Body, Request};
 use shared::message::Nonce;
 use shared::sale::ProgramStatus;
 
 use crate::app::App;
 use crate::emission::Caller;
-use crate::http::{Call, Problem, Reply, Route, now_ms};
+use crate::http::{Call, HttpEvent, HttpResponse, Problem, Reply, Route, now_ms};
 use crate::{api_calls, barriers, gaps, orders, parked, payments, programs, traces};
 
 /// Response header with the identity of the process that answered.
@@ -18,10 +16,10 @@ pub const INSTANCE_HEADER: &str = "x-instance-id";
 impl App {
     /// Answers one request of the gateway and publishes the API call. Every failure becomes an
     /// error response.
-    pub async fn answer(&self, request: Request) -> Response<Body> {
-        let caller = Caller::read(&request, now_ms());
+    pub async fn answer(&self, event: HttpEvent) -> HttpResponse {
+        let caller = Caller::read(&event, now_ms());
         let began = SystemTime::now();
-        let mut call = Call::read(request);
+        let mut call = event.call;
         let place = self.tracer.position(call.traceparent());
         call.span = place.map(|place| place.context);
         self.append_requested_barriers();
@@ -32,12 +30,10 @@ impl App {
             self.tracer.record([span]);
         }
         let mut response = Reply::response(answer);
-        if let Ok(instance) = HeaderValue::from_str(&self.instance) {
-            response.headers_mut().insert(INSTANCE_HEADER, instance);
-        }
+        let instance = self.instance.clone().into();
+        response.headers.push((INSTANCE_HEADER, instance));
         if let Some(emitter) = &self.emitter {
-            let status = response.status().as_u16();
-            emitter.emit(&caller.answered(&call, status, emitter.instance()));
+            emitter.emit(&caller.answered(&call, response.status, emitter.instance()));
         }
         let delivered = async {
             if let Some(emitter) = &self.emitter {

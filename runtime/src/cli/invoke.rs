@@ -1,6 +1,6 @@
 //! `usher invoke`: sends one event to one function.
 
-use std::io::Read as _;
+use std::io::{BufWriter, Read as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &InvokeArguments) -> Result<ExitCode, CommandError>
     }
     let only = vec![function.id.clone()];
     let executables = prepare::binaries(&application, &project, &arguments.build, &only)?;
-    let (logs, log_end) = Logs::with_end(std::io::stderr());
+    let (logs, log_end) = Logs::with_end(BufWriter::new(std::io::stderr()));
     let options = PoolOptions {
         logs,
         ..PoolOptions::default()

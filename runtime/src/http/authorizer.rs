@@ -253,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn a_token_verified_earlier_expires() {
+        let jwks = r#"{"keys":[{"kty":"RSA","kid":"k","n":"AQAB","e":"AQAB"}]}"#;
+        let keys = KeySet::parse(jwks).unwrap();
+        let claims = json!({"iss": "https://i/", "aud": "a", "exp": 200});
+        let verified = claims.as_object().unwrap().clone();
+        let kept = keys
+            .verified_tokens()
+            .get_or_verify("t", || Ok::<_, ()>(verified));
+        assert!(kept.is_ok());
+        let check = |now| check(Some("Bearer t"), &authorizer(), &[], &keys, now).map(drop);
+        assert_eq!(check(199), Ok(()));
+        assert_eq!(check(200), Err(Denied::Invalid(InvalidToken::Expired)));
+    }
+
+    #[test]
     fn scopes_are_read_from_either_claim() {
         for value in [
             json!({"scope": "a b"}),

@@ -22,6 +22,7 @@ use crate::ids::new_id;
 use crate::invocation::{self, Invoker, MAX_PAYLOAD, Outcome};
 use crate::listener::{ConnectionInfo, Reply, header_text, set_header};
 use crate::lock::lock;
+use crate::run_to_end::RunToEnd;
 use sam_template::model::{Api, ApiKind, Route};
 
 /// What all requests to one API share.
@@ -257,7 +258,7 @@ impl ApiHandler {
         accept: &str,
     ) -> Result<Reply, RefusedCall> {
         let invoker = Arc::clone(&self.invoker);
-        let running = tokio::spawn(async move { invoker.invoke(request, false).await });
+        let running = RunToEnd::new(async move { invoker.invoke(request, false).await });
         let response = tokio::time::timeout(route.timeout, running)
             .await
             .map_err(|_| {

@@ -3,13 +3,17 @@
 //! One thread writes. Its queue is bounded per function: a function that floods the log loses its
 //! own lines, with a line that counts them, and never another function's. No function waits for a
 //! slow terminal.
+//!
+//! The thread writes what has arrived, and then pauses: under load, one wake-up of the thread and
+//! one write serve many lines. Without the pause each line costs both.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,6 +26,15 @@ use sam_template::model::{Initialization, Logging};
 
 /// Queued lines of one function at most.
 const QUEUE_PER_FUNCTION: usize = 4_096;
+
+/// Queued lines of one function that end the writer's pause.
+const ENDS_PAUSE: usize = QUEUE_PER_FUNCTION / 4;
+
+/// Time between two writes. A line that arrives after a longer silence is written at once.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Bytes of one write.
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// Bytes of a line at most; the rest of a longer one follows as lines of its own.
 pub(super) const MAX_LINE: usize = 64 * 1024;
@@ -48,6 +61,7 @@ struct LogSource {
 #[derive(Debug, Clone)]
 pub struct Logs {
     sender: Sender<Entry>,
+    writer: Thread,
     tails: Arc<LogTails>,
 }
 
@@ -68,6 +82,7 @@ impl LogFlush {
 pub(super) struct FunctionLog {
     source: Arc<LogSource>,
     sender: Sender<Entry>,
+    writer: Thread,
 }
 
 impl Logs {
@@ -82,7 +97,7 @@ impl Logs {
         let (writing, written) = channel();
         let tails = Arc::new(LogTails::default());
         let collecting = tails.clone();
-        std::thread::spawn(move || {
+        let thread = thread::spawn(move || {
             // a panic loses only the line that caused it
             while catch_unwind(AssertUnwindSafe(|| {
                 write_all(&receiver, &collecting, &mut out);
@@ -96,12 +111,17 @@ impl Logs {
             }
             drop::<Sender<()>>(writing);
         });
-        (Self { sender, tails }, LogFlush(written))
+        let logs = Self {
+            sender,
+            writer: thread.thread().clone(),
+            tails,
+        };
+        (logs, LogFlush(written))
     }
 
     /// Writes to standard output.
     pub fn stdout() -> Self {
-        Self::to(std::io::stdout())
+        Self::to(BufWriter::with_capacity(WRITE_BYTES, std::io::stdout()))
     }
 
     /// Collects the last lines of an invocation, which must not have started.
@@ -124,6 +144,7 @@ impl Logs {
         FunctionLog {
             source: Arc::new(source),
             sender: self.sender.clone(),
+            writer: self.writer.clone(),
         }
     }
 }
@@ -137,7 +158,8 @@ impl FunctionLog {
             LogLine::Output { text } => text.len(),
             _ => 0,
         };
-        if source.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE_PER_FUNCTION {
+        let waiting = source.waiting.fetch_add(1, Ordering::Relaxed);
+        if waiting >= QUEUE_PER_FUNCTION {
             source.waiting.fetch_sub(1, Ordering::Relaxed);
             source.dropped.fetch_add(1, Ordering::Relaxed);
             source.dropped_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -151,6 +173,9 @@ impl FunctionLog {
         };
         // an error means that the thread has ended, because standard output is closed
         let _ = self.sender.send(entry);
+        if waiting == ENDS_PAUSE {
+            self.writer.unpark();
+        }
     }
 }
 
@@ -187,6 +212,7 @@ fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write)
         if out.flush().is_err() {
             return;
         }
+        thread::park_timeout(PAUSE);
     }
 }
 
@@ -223,141 +249,5 @@ impl Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use sam_template::model::{LogFormat, LogLevel};
-
-    fn entry(line: LogLine) -> Entry {
-        let source = LogSource {
-            function: "Echo".into(),
-            ..LogSource::default()
-        };
-        Entry {
-            source: Arc::new(source),
-            request_id: Some("8f5".into()),
-            line,
-            at: Timestamp::now(),
-        }
-    }
-
-    #[test]
-    fn a_line_names_its_function_and_request() {
-        let (sender, receiver) = channel();
-        sender
-            .send(entry(LogLine::Output {
-                text: "hello".into(),
-            }))
-            .unwrap();
-        drop(sender);
-        let mut out = Vec::new();
-        write_all(&receiver, &LogTails::default(), &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), "Echo 8f5 | hello\n");
-    }
-
-    #[test]
-    fn control_characters_are_escaped_and_json_stays() {
-        let (sender, receiver) = channel();
-        let json = "{\"a\":\"\u{9b}2J\u{202e}\"}";
-        for text in ["\x1b[2Jhello\rbye", json] {
-            sender
-                .send(entry(LogLine::Output { text: text.into() }))
-                .unwrap();
-        }
-        drop(sender);
-        let mut out = Vec::new();
-        write_all(&receiver, &LogTails::default(), &mut out);
-        let text = String::from_utf8(out).unwrap();
-        assert_eq!(
-            text,
-            "Echo 8f5 | \\u001b[2Jhello\\rbye\nEcho 8f5 | {\"a\":\"\\u009b2J\\u202e\"}\n"
-        );
-    }
-
-    #[test]
-    fn lines_below_the_functions_level_are_excluded() {
-        let (sender, receiver) = channel();
-        let logging = Logging {
-            format: Some(LogFormat::Json),
-            application: LogLevel::Warn,
-            ..Logging::default()
-        };
-        let log = Logs {
-            sender,
-            tails: Arc::default(),
-        }
-        .of("Quiet", &logging, Initialization::OnDemand);
-        let line =
-            |level: &str| format!(r#"{{"level":"{level}","timestamp":"2026-11-29T10:00:00Z"}}"#);
-        for text in [
-            line("info"),
-            line("warn"),
-            "plain".to_owned(),
-            line("error"),
-        ] {
-            log.write(None, LogLine::Output { text });
-        }
-        drop(log);
-        let mut out = Vec::new();
-        write_all(&receiver, &LogTails::default(), &mut out);
-        let expected = ["warn", "error"]
-            .map(|level| format!("Quiet - | {}\n", line(level)))
-            .concat();
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_flood_loses_its_own_lines_with_a_count() {
-        let (sender, receiver) = channel();
-        let log = Logs {
-            sender,
-            tails: Arc::default(),
-        }
-        .of("Loud", &Logging::default(), Initialization::OnDemand);
-        for n in 0..QUEUE_PER_FUNCTION + 7 {
-            log.write(
-                None,
-                LogLine::Output {
-                    text: n.to_string(),
-                },
-            );
-        }
-        drop(log);
-        let mut out = Vec::new();
-        write_all(&receiver, &LogTails::default(), &mut out);
-        let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("(7 lines dropped"), "{}", &text[..200]);
-        assert_eq!(text.lines().count(), QUEUE_PER_FUNCTION + 1);
-    }
-
-    /// Panics at one line.
-    struct Fragile(Sender<String>);
-
-    impl Write for Fragile {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            assert!(!text.contains("bad"), "on purpose");
-            let _ = self.0.send(text);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_line_that_panics_the_writer_loses_no_other() {
-        let (sender, written) = channel();
-        let (logs, end) = Logs::with_end(Fragile(sender));
-        let log = logs.of("F", &Logging::default(), Initialization::OnDemand);
-        for text in ["one", "bad", "two"] {
-            log.write(None, LogLine::Output { text: text.into() });
-        }
-        drop((log, logs));
-        end.wait(Duration::from_secs(10));
-        let text: String = written.try_iter().collect();
-        assert!(
-            text.contains("one") && text.contains("two") && !text.contains("bad"),
-            "{text}"
-        );
-    }
-}
+#[path = "logs_tests.rs"]
+mod tests;

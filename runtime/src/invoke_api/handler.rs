@@ -15,6 +15,7 @@ use crate::ids::new_id;
 use crate::invocation::{self, MAX_PAYLOAD};
 use crate::listener::body::BodyError;
 use crate::listener::{ConnectionInfo, Reply, header_text};
+use crate::run_to_end::RunToEnd;
 use crate::sources::asynchronous::{AsyncEvent, MAX_EVENT};
 use sam_template::model::qualified::{LATEST, PUBLISHED};
 
@@ -114,7 +115,7 @@ async fn invoke(
     let request_id = request.request_id.as_deref().filter(|_| tail);
     let tail = request_id.map(|id| api.logs.tail(id));
     let invoker = api.invoker.clone();
-    let running = tokio::spawn(async move { invoker.invoke(request, false).await });
+    let running = RunToEnd::new(async move { invoker.invoke(request, false).await });
     let response = running
         .await
         .map_err(|error| ApiError::Service(error.to_string()))??;

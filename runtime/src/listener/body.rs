@@ -51,30 +51,31 @@ async fn collect(
         .unwrap_or(max)
         .min(max);
     let mut bytes = BytesMut::with_capacity(expected.min(UNRESERVED_BYTES));
-    loop {
+    // the end of a body of known length is no frame to wait for
+    while !body.is_end_stream() {
         permit.wait_for_client(Instant::now());
         let frame = body.frame().await;
         if !permit.start_request() {
             return Err(BodyError::Broken("the connection is being closed".into()));
         }
-        match frame {
-            None => return Ok(bytes.freeze()),
+        let frame = match frame {
+            None => break,
             Some(Err(error)) => return Err(BodyError::Broken(error.to_string())),
-            Some(Ok(frame)) => {
-                let Ok(data) = frame.into_data() else {
-                    continue;
-                };
-                if bytes.len() + data.len() > max {
-                    return Err(BodyError::TooLarge);
-                }
-                permit
-                    .reserve_bytes(data.len(), Instant::now())
-                    .map_err(|_| BodyError::NoRoom)?;
-                if bytes.len() + data.len() > bytes.capacity() {
-                    bytes.reserve(data.len().max(expected.saturating_sub(bytes.len())));
-                }
-                bytes.extend_from_slice(&data);
-            }
+            Some(Ok(frame)) => frame,
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if bytes.len() + data.len() > max {
+            return Err(BodyError::TooLarge);
         }
+        permit
+            .reserve_bytes(data.len(), Instant::now())
+            .map_err(|_| BodyError::NoRoom)?;
+        if bytes.len() + data.len() > bytes.capacity() {
+            bytes.reserve(data.len().max(expected.saturating_sub(bytes.len())));
+        }
+        bytes.extend_from_slice(&data);
     }
+    Ok(bytes.freeze())
 }

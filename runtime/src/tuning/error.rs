@@ -74,6 +74,14 @@ pub enum ValueError {
         /// The value.
         text: String,
     },
+    /// No time, or out of bounds.
+    #[error("must be seconds from 0 to {high}, or milliseconds such as 20ms, not '{text}'")]
+    Window {
+        /// Largest number of seconds.
+        high: u32,
+        /// The value.
+        text: String,
+    },
     /// Neither true nor false.
     #[error("must be true or false, not '{0}'")]
     Flag(String),

@@ -20,7 +20,10 @@ pub fn changes_between(
         .collect();
     changes.extend(after.iter().filter(|new| !before.contains(new)).cloned());
     changes.sort_by_key(|change| {
-        let rank = match (change.setting.as_str(), change.value.trim_end_matches('s')) {
+        let rank = match (
+            change.setting.as_str(),
+            change.value.trim_end_matches(['m', 's']),
+        ) {
             ("batching-window", "0") => 2,
             ("batching-window", _) => 0,
             _ => 1,

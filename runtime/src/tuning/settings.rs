@@ -107,10 +107,7 @@ impl TunableSettings {
         let paused_partitions = BTreeSet::new();
         let mut values = vec![
             (Setting::BatchSize, SettingValue::Number(source.batch_size)),
-            (
-                Setting::BatchingWindow,
-                SettingValue::Number(source.window.as_secs() as u32),
-            ),
+            (Setting::BatchingWindow, SettingValue::time(source.window)),
             (Setting::Paused, SettingValue::Flag(false)),
         ];
         if let Some(units) = &source.units {
@@ -234,16 +231,17 @@ impl TunableSettings {
     ) -> Result<(), SettingError> {
         let target = &source.initial.id;
         let value = |of: Setting| {
-            let now = if of == changed {
-                new.number()
+            if of == changed {
+                Some(new)
             } else {
-                self.number(target, of)
-            };
-            now.unwrap_or_default()
+                self.value(target, of)
+            }
         };
+        let size = value(Setting::BatchSize).and_then(SettingValue::number);
+        let window = value(Setting::BatchingWindow).and_then(SettingValue::duration);
         let batches = BatchSettings {
-            size: value(Setting::BatchSize),
-            window: value(Setting::BatchingWindow),
+            size: size.unwrap_or_default(),
+            window: window.unwrap_or_default(),
             changed,
         };
         (source.initial.rule)(batches).map_err(|error| SettingError::Batch {
@@ -277,9 +275,9 @@ impl TunableSettings {
         let own = initial.max_concurrency;
         Some(SourceSettings {
             batch_size: self.number(id, Setting::BatchSize)? as usize,
-            window: match self.number(id, Setting::BatchingWindow)? {
-                0 if self.aws_timing => initial.service_window,
-                seconds => Duration::from_secs(seconds.into()),
+            window: match self.value(id, Setting::BatchingWindow)?.duration()? {
+                Duration::ZERO if self.aws_timing => initial.service_window,
+                window => window,
             },
             concurrency: own.map_or(concurrency, |own| own.min(concurrency)) as usize,
             paused: self.value(id, Setting::Paused) == Some(&SettingValue::Flag(true)),

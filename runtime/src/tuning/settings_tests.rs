@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 use std::collections::BTreeSet;
 
@@ -114,6 +116,8 @@ fn a_refused_change_says_why_and_has_no_effect() {
         ("Ordered", "batch-size", "11", "FIFO"),
         ("Ordered", "batching-window", "1", "FIFO"),
         ("Plain", "batching-window", "301", "from 0 to 300"),
+        ("Plain", "batching-window", "300001ms", "from 0 to 300"),
+        ("Plain", "batching-window", "20m", "such as 20ms"),
         ("Plain", "paused", "maybe", "true or false"),
         (HOST, "log", " ", "must name a level"),
     ];
@@ -125,6 +129,30 @@ fn a_refused_change_says_why_and_has_no_effect() {
         assert!(why.contains(words), "{why}");
     }
     assert_eq!((settings.views(), settings.changes()), (before, vec![]));
+}
+
+#[test]
+fn a_window_may_be_shorter_than_a_second() {
+    let mut settings = settings();
+    for (value, window_ms, shown) in [
+        ("20ms", 20, json!("20ms")),
+        ("1500ms", 1_500, json!("1500ms")),
+        ("2000ms", 2_000, json!(2)),
+        ("3s", 3_000, json!(3)),
+        ("0", 0, json!(0)),
+    ] {
+        settings
+            .apply(0, "cli", &change("Plain", "batching-window", value))
+            .unwrap();
+        let source = settings.for_source("Plain").unwrap();
+        assert_eq!(source.window, Duration::from_millis(window_ms), "{value}");
+        let views = serde_json::to_value(settings.views()).unwrap();
+        let views = views.as_array().unwrap();
+        let view = views.iter().find(|view| {
+            (&view["target"], &view["setting"]) == (&json!("Plain"), &json!("batching-window"))
+        });
+        assert_eq!(view.unwrap()["value"], shown, "{value}");
+    }
 }
 
 #[test]

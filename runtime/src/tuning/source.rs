@@ -18,7 +18,7 @@ pub struct TunableSource {
     pub subject: Value,
     /// Records or messages in one invocation at most.
     pub batch_size: u32,
-    /// Longest wait for a full batch, whole seconds.
+    /// Longest wait for a full batch, whole milliseconds.
     pub window: Duration,
     /// The window that replaces one of zero with the service's timing (`--aws-timing`).
     pub service_window: Duration,
@@ -43,8 +43,8 @@ pub type BatchRefusal = Box<dyn Error + Send + Sync>;
 pub struct BatchSettings {
     /// Records or messages in one invocation at most.
     pub size: u32,
-    /// Longest wait for a full batch, seconds.
-    pub window: u32,
+    /// Longest wait for a full batch.
+    pub window: Duration,
     /// The setting that changes.
     pub changed: Setting,
 }

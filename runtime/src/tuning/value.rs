@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
@@ -31,7 +32,7 @@ pub enum SettingTarget {
 pub enum Setting {
     /// Records or messages in one invocation at most (`BatchSize`).
     BatchSize,
-    /// Seconds to wait for a full batch (`MaximumBatchingWindowInSeconds`).
+    /// Time to wait for a full batch (`MaximumBatchingWindowInSeconds`), to the millisecond here.
     BatchingWindow,
     /// Whether the mapping invokes nothing.
     Paused,
@@ -43,12 +44,18 @@ pub enum Setting {
     Log,
 }
 
+/// The longest batching window, milliseconds: as in a template.
+const MAX_WINDOW_MS: u32 = 300_000;
+
 /// The value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum SettingValue {
-    /// A count, or seconds.
+    /// A count.
     Number(u32),
+    /// A time in milliseconds. Written as a number of seconds if it is whole, else as `20ms`.
+    #[serde(serialize_with = "serialize_time")]
+    Milliseconds(u32),
     /// Yes or no.
     Flag(bool),
     /// Text.
@@ -59,13 +66,37 @@ impl fmt::Display for SettingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => number.fmt(f),
+            Self::Milliseconds(ms) if ms % 1_000 == 0 => (ms / 1_000).fmt(f),
+            Self::Milliseconds(ms) => write!(f, "{ms}ms"),
             Self::Flag(flag) => flag.fmt(f),
             Self::Text(text) => text.fmt(f),
         }
     }
 }
 
+fn serialize_time<S: Serializer>(ms: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    if ms % 1_000 == 0 {
+        serializer.serialize_u32(ms / 1_000)
+    } else {
+        serializer.collect_str(&SettingValue::Milliseconds(*ms))
+    }
+}
+
 impl SettingValue {
+    /// The value of a time, rounded down to milliseconds.
+    pub fn time(time: Duration) -> Self {
+        Self::Milliseconds(u32::try_from(time.as_millis()).unwrap_or(u32::MAX))
+    }
+
+    /// The value, if it is a time.
+    pub fn duration(&self) -> Option<Duration> {
+        if let Self::Milliseconds(ms) = self {
+            Some(Duration::from_millis((*ms).into()))
+        } else {
+            None
+        }
+    }
+
     /// The value, if it is a number.
     pub fn number(&self) -> Option<u32> {
         if let Self::Number(number) = self {
@@ -97,7 +128,7 @@ impl Setting {
     pub fn read(self, text: &str) -> Result<SettingValue, ValueError> {
         match self {
             Self::BatchSize => number(text, 1..=10_000),
-            Self::BatchingWindow => number(text.strip_suffix('s').unwrap_or(text), 0..=300),
+            Self::BatchingWindow => window(text),
             Self::Concurrency => number(text, 1..=1_000),
             Self::Paused => match text {
                 "true" | "yes" | "on" => Ok(SettingValue::Flag(true)),
@@ -118,6 +149,24 @@ impl Setting {
             },
         }
     }
+}
+
+/// Whole seconds, as `2` or `2s`, or milliseconds, as `20ms`.
+fn window(text: &str) -> Result<SettingValue, ValueError> {
+    let text = text.trim();
+    let (digits, unit_ms) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(digits), _) => (digits, 1),
+        (None, Some(digits)) => (digits, 1_000),
+        (None, None) => (text, 1_000),
+    };
+    let ms = digits.trim().parse::<u32>().ok();
+    let ms = ms.and_then(|number| number.checked_mul(unit_ms));
+    ms.filter(|ms| *ms <= MAX_WINDOW_MS)
+        .map(SettingValue::Milliseconds)
+        .ok_or_else(|| ValueError::Window {
+            high: MAX_WINDOW_MS / 1_000,
+            text: text.to_owned(),
+        })
 }
 
 fn number(text: &str, bounds: RangeInclusive<u32>) -> Result<SettingValue, ValueError> {

@@ -23,6 +23,6 @@ pub use values::{
     CategoryNo, Cents, IdempotencyKey, MAX_SEATS_PER_ORDER, Nonce, OrderNumber, ProgramId,
     ProgramVersion, SeatIndex, Shard, TraceId, UserId,
 };
-pub(crate) use values::{as_string, checked_json, word_value};
+pub(crate) use values::{Parsed, as_string, checked_json, word_value};
 #[cfg(feature = "postgres")]
 pub(crate) use values::{from_digits, number_values};

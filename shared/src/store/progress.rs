@@ -26,10 +26,12 @@ from_row!(ProgressMark {
 pub(crate) struct PartitionRange<'a> {
     pub(crate) topic: &'a str,
     pub(crate) partition: i32,
-    first_offset: i64,
+    pub(crate) first_offset: i64,
     first_appended_ms: Option<i64>,
-    next_offset: i64,
-    appended_ms: Option<i64>,
+    /// Behind the last offset.
+    pub(crate) next_offset: i64,
+    /// Greatest log-append time, ms since 1970.
+    pub(crate) appended_ms: Option<i64>,
     /// An earlier part of the same batch has records of this partition.
     continues: bool,
 }
@@ -38,16 +40,17 @@ impl<'a> PartitionRange<'a> {
     /// The records of a part of a batch, by partition, ascending.
     pub(crate) fn of<M>(arrivals: &[Arrival<'a, M>], part: Range<usize>) -> Vec<Self> {
         let (before, rest) = arrivals.split_at(part.start);
+        let of = |arrival: &Arrival<'a, M>| (arrival.topic, arrival.partition);
         let mut seen: BTreeMap<(&str, i32), Self> = BTreeMap::new();
-        for arrival in &rest[..part.len()] {
-            let of = |other: &Arrival<'a, M>| (other.topic, other.partition);
-            let first = || {
-                Self::first(
-                    arrival,
-                    before.iter().any(|earlier| of(earlier) == of(arrival)),
-                )
-            };
-            seen.entry(of(arrival)).or_insert_with(first).add(arrival);
+        // The records of a partition follow each other.
+        for run in rest[..part.len()].chunk_by(|one, next| of(one) == of(next)) {
+            let continues = || before.iter().any(|earlier| of(earlier) == of(&run[0]));
+            let range = seen
+                .entry(of(&run[0]))
+                .or_insert_with(|| Self::first(&run[0], continues()));
+            for arrival in run {
+                range.add(arrival);
+            }
         }
         seen.into_values().collect()
     }

@@ -25,3 +25,4 @@ mod poison;
 mod races;
 mod reconciling;
 mod statements;
+mod usual;

@@ -205,12 +205,16 @@ pub(crate) fn event(values: &[Option<Vec<u8>>]) -> KafkaBatch {
 
 /// A Kafka event with one partition and offsets from 0.
 pub(crate) fn event_of(partition: u32, values: &[Option<Vec<u8>>]) -> KafkaBatch {
-    let records: Vec<Value> = values
-        .iter()
-        .enumerate()
+    event_at(partition, 0, values)
+}
+
+/// A Kafka event with one partition and offsets from `first`.
+pub(crate) fn event_at(partition: u32, first: u64, values: &[Option<Vec<u8>>]) -> KafkaBatch {
+    let records: Vec<Value> = (first..)
+        .zip(values)
         .map(|(offset, value)| {
             let value = value.as_ref().map(|bytes| base64_simd::STANDARD.encode_to_string(bytes));
-            json!({"topic": "t-order-create", "partition": partition, "offset": offset, "timestamp": 1_763_800_000_000_u64 + offset as u64,
+            json!({"topic": "t-order-create", "partition": partition, "offset": offset, "timestamp": 1_763_800_000_000_u64 + offset,
                    "timestampType": "LOG_APPEND_TIME", "key": null, "value": value, "headers": []})
         })
         .collect();

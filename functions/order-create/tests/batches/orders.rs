@@ -8,7 +8,7 @@ use shared::message::IdempotencyKey;
 use shared::sale::Status;
 use shared::store::Payment;
 
-use crate::environment::{event, message, with};
+use crate::environment::{event, event_at, message, with};
 
 #[tokio::test]
 async fn an_order_paid_before_it_is_settled_has_no_timeout() {
@@ -157,6 +157,48 @@ async fn an_early_payment_is_applied() {
             .expect("redis")
             .waiting;
         assert_eq!(waiting, 0);
+        assert_eq!(env.store.counts().await.expect("postgres").dirty, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_batch_behind_the_progress_is_settled_by_its_newest_rows() {
+    with("", |env| async move {
+        let first = env.order("alice", &[1]);
+        let [quiet, early, racing] =
+            [("bob", 2), ("carol", 3), ("racer", 4)].map(|(user, seat)| env.order(user, &[seat]));
+        for order in [&first, &quiet, &early, &racing] {
+            env.reserve(order).await;
+        }
+        assert!(env.handle(&[Some(message(&first))]).await.is_empty());
+        let payment = Payment {
+            reference: "p".into(),
+            order: early.order,
+            amount: early.amount_cents,
+        };
+        env.store.pay(&payment).await.expect("postgres");
+        // Paid and settled between the commit of order-create and its settling.
+        let pay = "CREATE FUNCTION pay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                     UPDATE orders SET status = 'paid', version = version + 1, dirty = false WHERE number = NEW.number;
+                     RETURN NULL; END $$;
+                   CREATE CONSTRAINT TRIGGER pay AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+                     FOR EACH ROW WHEN (NEW.user_id = 'racer') EXECUTE FUNCTION pay()";
+        env.run(pay).await;
+        let values = [&quiet, &early, &racing].map(|order| Some(message(order)));
+        let response = env.creator.handle(&event_at(0, 1, &values)).await;
+        assert!(response.is_empty());
+        for (order, status) in [
+            (&quiet, Status::Unpaid),
+            (&early, Status::Paid),
+            (&racing, Status::Paid),
+        ] {
+            assert_eq!(env.status(order).await, Some(status));
+            assert_eq!(env.state(order).await, Some(ReservationState::Stored));
+        }
+        let timeouts = env.gate.timeouts();
+        let stats = timeouts.stats(env.program.shard).await.expect("redis");
+        assert_eq!(stats.waiting, 2, "paid orders have no timeout");
         assert_eq!(env.store.counts().await.expect("postgres").dirty, 0);
     })
     .await;

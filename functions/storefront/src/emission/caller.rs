@@ -3,13 +3,11 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use lambda_http::request::RequestContext;
-use lambda_http::{Request, RequestExt};
 use shared::api_calls::ApiCall;
 use shared::message::{CallClient, CallId, CallInstance, CallMethod, CallRoute, CallUrl, TraceId};
 use shared::telemetry::TraceContext;
 
-use crate::http::{Call, Route};
+use crate::http::{Call, HttpEvent, Route};
 
 /// Route of requests to an unknown path.
 const NO_ROUTE: &str = "/*";
@@ -27,22 +25,18 @@ pub struct Caller {
 impl Caller {
     /// Reads a request that arrives now, at `at_ms` (milliseconds since 1970). Address and client
     /// come from the gateway, not from headers.
-    pub fn read(request: &Request, at_ms: u64) -> Self {
-        let context = request.request_context_ref();
-        let (ip, agent) = match context {
-            Some(RequestContext::ApiGatewayV2(context)) => (
-                context.http.source_ip.as_deref(),
-                context.http.user_agent.as_deref(),
-            ),
-            _ => (None, None),
-        };
-        let ip = ip.and_then(|ip| ip.parse::<IpAddr>().ok());
+    pub fn read(event: &HttpEvent, at_ms: u64) -> Self {
+        let ip = event
+            .source_ip
+            .as_deref()
+            .and_then(|ip| ip.parse::<IpAddr>().ok());
+        let query = Some(&event.raw_query).filter(|query| !query.is_empty());
         Self {
             began: Instant::now(),
             at_ms,
             ip: ip.map(|ip| ip.to_canonical()),
-            client: CallClient::of_user_agent(agent),
-            query: request.uri().query().map(str::to_owned),
+            client: CallClient::of_user_agent(event.user_agent.as_deref()),
+            query: query.cloned(),
         }
     }
 

@@ -43,9 +43,9 @@ impl Fields {
     }
 
     /// Adds one value of the request; a second value of the same name makes both unreadable.
-    pub(super) fn add(&mut self, name: &str, value: Result<String, FieldError>) {
+    pub(super) fn add(&mut self, name: String, value: Result<String, FieldError>) {
         self.0
-            .entry(name.to_owned())
+            .entry(name)
             .and_modify(|first| *first = Err(FieldError::Repeated))
             .or_insert(value);
     }
@@ -55,7 +55,7 @@ impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Fields {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(values: I) -> Self {
         let mut fields = Self::default();
         for (name, value) in values {
-            fields.add(name.as_ref(), Ok(value.into()));
+            fields.add(name.as_ref().to_owned(), Ok(value.into()));
         }
         fields
     }

@@ -2,6 +2,7 @@
 
 mod class;
 mod cursor;
+mod event;
 mod fields;
 mod problem;
 mod reply;
@@ -11,6 +12,7 @@ mod time;
 
 pub use class::{RequestClass, ServedClasses, UnknownClass};
 pub(crate) use cursor::Cursor;
+pub use event::{HttpEvent, HttpResponse};
 pub use fields::{FieldError, Fields};
 pub use problem::Problem;
 pub use reply::Reply;

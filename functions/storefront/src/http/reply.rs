@@ -1,11 +1,10 @@
 //! Successful answers, and their conversion to responses.
 
-use lambda_http::Body;
-use lambda_http::http::Response;
-use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
-use super::Problem;
+use super::{HttpResponse, Problem};
 
 /// A successful answer.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,34 +62,47 @@ impl Reply {
     }
 
     /// The response for a reply or a problem.
-    pub fn response(result: Result<Self, Problem>) -> Response<Body> {
-        let (status, kind, optional, body) = match result {
+    pub fn response(result: Result<Self, Problem>) -> HttpResponse {
+        let (status, kind, optional, retry_after, body) = match result {
             Ok(reply) => {
-                let optional = (LOCATION, reply.location, reply.retry_after);
-                (reply.status, "application/json", optional, reply.body)
+                let location = reply.location.map(|path| ("location", path));
+                (
+                    reply.status,
+                    "application/json",
+                    location,
+                    reply.retry_after,
+                    reply.body,
+                )
             }
             Err(problem) => {
                 let body = problem.body();
                 // RFC 9110, section 15.5.6: an answer of 405 names the methods.
                 let allowed = body["allowed"].as_str().filter(|_| problem.status == 405);
-                let optional = (ALLOW, allowed.map(str::to_owned), problem.retry_after);
-                (problem.status, "application/problem+json", optional, body)
+                let allowed = allowed.map(|methods| ("allow", methods.to_owned()));
+                (
+                    problem.status,
+                    "application/problem+json",
+                    allowed,
+                    problem.retry_after,
+                    body,
+                )
             }
         };
-        let mut response = Response::builder()
-            .status(status)
-            .header(CONTENT_TYPE, kind)
-            .header(CACHE_CONTROL, "no-store");
-        let (name, value, retry_after) = optional;
-        if let Some(value) = value {
-            response = response.header(name, value);
+        let optional = optional.map(|(name, value)| (name, Cow::from(value)));
+        let retry_after = retry_after.map(|seconds| ("retry-after", seconds.to_string().into()));
+        let fixed = [
+            ("content-type", kind.into()),
+            ("cache-control", "no-store".into()),
+        ];
+        HttpResponse {
+            status,
+            headers: fixed
+                .into_iter()
+                .chain(optional)
+                .chain(retry_after)
+                .collect(),
+            body: body.to_string(),
+            is_base64_encoded: false,
         }
-        if let Some(seconds) = retry_after {
-            response = response.header(RETRY_AFTER, seconds);
-        }
-        // Cannot fail: statuses are constants, locations are made of digits.
-        response
-            .body(Body::Text(body.to_string()))
-            .unwrap_or_else(|_| Response::new(Body::Empty))
     }
 }

@@ -4,14 +4,12 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::message::IdempotencyKey;
 use shared::telemetry::TraceContext;
 
-use super::{FieldError, Fields, Problem};
+use super::{Fields, Problem};
 use crate::identity::Claims;
 
 /// Maximum size of a body: the largest program has 100 categories of 100 characters.
@@ -60,45 +58,6 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads a request.
-    pub fn read(request: Request) -> Self {
-        let claims = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref(),
-            _ => None,
-        };
-        let claims = claims.and_then(|authorizer| authorizer.jwt.as_ref());
-        let mut query = Fields::default();
-        for (name, value) in request
-            .query_string_parameters_ref()
-            .into_iter()
-            .flat_map(|query| query.iter())
-        {
-            // The decoder of the event replaces bytes that are not UTF-8 by this character, which
-            // no parameter may contain.
-            let readable = !value.contains(char::REPLACEMENT_CHARACTER);
-            let value = readable.then(|| value.to_owned());
-            query.add(name, value.ok_or(FieldError::NotUtf8));
-        }
-        let mut headers = Fields::default();
-        for (name, value) in request.headers() {
-            let value = value.to_str().map(str::to_owned);
-            headers.add(name.as_str(), value.map_err(|_| FieldError::NotAscii));
-        }
-        Self {
-            method: request.method().as_str().to_owned(),
-            path: request.raw_http_path().to_owned(),
-            query,
-            headers,
-            claims: Claims::new(claims.map(|jwt| jwt.claims.clone()).unwrap_or_default()),
-            span: None,
-            body: match request.into_body() {
-                Body::Text(text) => text.into_bytes(),
-                Body::Binary(bytes) => bytes,
-                _ => Vec::new(),
-            },
-        }
-    }
-
     /// Parses the body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.body.len() > MAX_BODY_BYTES {

@@ -4,11 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lambda_http::http::Response;
-use lambda_http::{Body, Request};
 use serde_json::{Value, json};
 use shared::message::{Barrier, OrderNumber, OrderRequested};
 use storefront::App;
+use storefront::http::{HttpEvent, HttpResponse};
 use storefront::kafka::{BrokerError, LogRanges, PublishOrders, Published};
 use testkit::until;
 use tokio::sync::Barrier as Rendezvous;
@@ -75,7 +74,7 @@ fn trace(n: usize) -> String {
 }
 
 /// The order of one seat by a buyer, as the gateway sends it.
-fn order(program: &str, n: usize) -> Request {
+fn order(program: &str, n: usize) -> HttpEvent {
     let path = format!("/programs/{program}/orders");
     let buyer = json!({"jwt": {"claims": {"sub": format!("buyer-{n}")}, "scopes": null}});
     let event = json!({
@@ -96,13 +95,13 @@ fn order(program: &str, n: usize) -> Request {
         },
         "body": json!({"category": 0, "count": 1}).to_string(), "isBase64Encoded": false,
     });
-    lambda_http::request::from_str(&event.to_string()).expect("an event of the gateway")
+    serde_json::from_str(&event.to_string()).expect("an event of the gateway")
 }
 
 /// The status of a response, and its body.
-fn read(response: &Response<Body>) -> (u16, Value) {
-    let body = serde_json::from_slice(response.body()).expect("JSON");
-    (response.status().as_u16(), body)
+fn read(response: &HttpResponse) -> (u16, Value) {
+    let body = serde_json::from_str(&response.body).expect("JSON");
+    (response.status, body)
 }
 
 /// The orders of all buyers at the same time. `None` for a request that panicked.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lambda_http::Request;
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -13,6 +12,7 @@ use shared::api_calls::ApiCall;
 use shared::message::UserId;
 use storefront::App;
 use storefront::emission::DeliveryCounts;
+use storefront::http::HttpEvent;
 
 use crate::support::{Scripted, create_topic_of, free, open_with_settings, program, settings, two};
 
@@ -23,7 +23,7 @@ fn request(
     query: &str,
     sub: Option<&str>,
     body: Option<&Value>,
-) -> Request {
+) -> HttpEvent {
     let authorizer = sub.map(|sub| json!({"jwt": {"claims": {"sub": sub}, "scopes": null}}));
     let event = json!({
         "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path,
@@ -40,7 +40,7 @@ fn request(
         },
         "body": body.map(ToString::to_string), "isBase64Encoded": false,
     });
-    lambda_http::request::from_str(&event.to_string()).expect("an event of the gateway")
+    serde_json::from_str(&event.to_string()).expect("an event of the gateway")
 }
 
 /// The calls in the topic, once there are so many.
@@ -100,7 +100,7 @@ async fn every_request_leaves_one_call_whatever_its_answer() {
         (request("GET", "/nowhere/x%20y", "", None, None), 404),
         (request("BREW", "/orders", "", Some("alice"), None), 405),
     ] {
-        assert_eq!(app.answer(request).await.status(), status);
+        assert_eq!(app.answer(request).await.status, status);
     }
     let calls = calls(&app, 6);
     let seen: BTreeMap<(String, u16), &ApiCall> = calls
@@ -162,7 +162,7 @@ async fn without_brokers_calls_are_dropped_and_orders_go_on() {
             Some(buyer),
             Some(&json!({"category": 0, "count": 2})),
         );
-        assert_eq!(app.answer(order).await.status(), 202);
+        assert_eq!(app.answer(order).await.status, 202);
     }
     assert_eq!(free(&app, &id).await, 2);
     assert_eq!(publisher.sent.lock().expect("whole").len(), 4);

@@ -1,9 +1,9 @@
 //! An unreadable value is refused and never treated as absent: every header, query parameter, path
 //! segment, claim and body member that a route reads, in events as the gateway sends them.
 
-use lambda_http::Request;
 use serde_json::{Value, json};
 use storefront::App;
+use storefront::http::HttpEvent;
 
 use crate::support::{Scripted, free, open_with, program};
 
@@ -31,7 +31,7 @@ impl<'a> RawRequest<'a> {
         }
     }
 
-    pub(crate) fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> HttpEvent {
         let route = format!("{} {}", self.method, self.path);
         let event = json!({
             "version": "2.0", "routeKey": route, "rawPath": self.path, "rawQueryString": self.query,
@@ -47,11 +47,11 @@ impl<'a> RawRequest<'a> {
             },
             "body": self.body, "isBase64Encoded": false,
         });
-        lambda_http::request::from_str(&event.to_string()).expect("an event of the gateway")
+        serde_json::from_str(&event.to_string()).expect("an event of the gateway")
     }
 
     pub(crate) async fn status(&self, app: &App) -> u16 {
-        app.answer(self.request()).await.status().as_u16()
+        app.answer(self.request()).await.status
     }
 }
 

@@ -174,7 +174,7 @@ function settings(current, now) {
   sync($("settings").querySelector(".groups"), targets, (t) => t.target, group, (node, t) => {
     write(node.querySelector(".title"), t.target);
     sync(node.querySelector(".group-rows"), t.all, (s) => s.setting, setting, (row, s) => {
-      const unit = s.setting === "batching-window" ? ", seconds" : "";
+      const unit = s.setting === "batching-window" ? ", seconds or 20ms" : "";
       const initial = String(s.value) === String(s.initial) ? "" : ` (at the start ${s.initial})`;
       const label = row.querySelector("label");
       write(label, s.setting === "paused" ? (s.value ? "paused" : "reading") : `${s.setting}${unit}${initial}`);

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub(super) use error::AnswerError;
 
@@ -41,14 +41,24 @@ fn parse(answer: &[u8]) -> Result<Value, AnswerError> {
     strict_json::from_slice(answer).map_err(AnswerError::NotJson)
 }
 
-/// The response with the status, body and headers that the answer describes. `is_base64`: the body
-/// may be base64.
-fn described(answer: &Value, status: StatusCode, is_base64: bool) -> Result<Reply, AnswerError> {
-    let is_base64 = is_base64 && answer["isBase64Encoded"].as_bool() == Some(true);
-    let mut reply = Response::new(Full::new(body(&answer["body"], is_base64)?));
+/// The fields of an answer that describes a response.
+type Fields = Map<String, Value>;
+
+/// The response with the status, body and headers that the answer describes, which are moved out of
+/// it. `is_base64`: the body may be base64.
+fn described(
+    answer: &mut Fields,
+    status: StatusCode,
+    is_base64: bool,
+) -> Result<Reply, AnswerError> {
+    let is_base64 = is_base64 && answer.get("isBase64Encoded") == Some(&Value::Bool(true));
+    let body = answer.remove("body").unwrap_or_default();
+    let mut reply = Response::new(Full::new(bytes(body, is_base64)?));
     *reply.status_mut() = status;
-    for (name, value) in answer["headers"].as_object().into_iter().flatten() {
-        append(name, value, reply.headers_mut())?;
+    if let Some(Value::Object(headers)) = answer.remove("headers") {
+        for (name, value) in headers {
+            append(&name, value, reply.headers_mut())?;
+        }
     }
     Ok(reply)
 }
@@ -65,21 +75,22 @@ fn status(value: &Value) -> Result<StatusCode, AnswerError> {
 }
 
 /// Text, or the bytes of its base64.
-fn body(value: &Value, is_base64: bool) -> Result<Bytes, AnswerError> {
-    let text = match value {
+fn bytes(body: Value, is_base64: bool) -> Result<Bytes, AnswerError> {
+    let text = match body {
         Value::Null => return Ok(Bytes::new()),
         Value::String(text) => text,
-        other => return Err(AnswerError::BodyKind(other.clone())),
+        other => return Err(AnswerError::BodyKind(other)),
     };
     if !is_base64 {
-        return Ok(Bytes::copy_from_slice(text.as_bytes()));
+        return Ok(Bytes::from(text));
     }
     let decoded = base64::engine::general_purpose::STANDARD.decode(text);
     decoded.map(Bytes::from).map_err(AnswerError::NotBase64)
 }
 
-fn append(name: &str, value: &Value, into: &mut HeaderMap) -> Result<(), AnswerError> {
-    if CONNECTION.contains(&name.to_ascii_lowercase().as_str()) || value.is_null() {
+fn append(name: &str, value: Value, into: &mut HeaderMap) -> Result<(), AnswerError> {
+    let mut of_connection = CONNECTION.iter();
+    if of_connection.any(|header| name.eq_ignore_ascii_case(header)) || value.is_null() {
         return Ok(());
     }
     let header =
@@ -88,16 +99,16 @@ fn append(name: &str, value: &Value, into: &mut HeaderMap) -> Result<(), AnswerE
     Ok(())
 }
 
-fn header_value(name: &str, value: &Value) -> Result<HeaderValue, AnswerError> {
+fn header_value(name: &str, value: Value) -> Result<HeaderValue, AnswerError> {
     let text = match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text,
         Value::Number(_) | Value::Bool(_) => value.to_string(),
         _ => {
             return Err(AnswerError::HeaderKind {
                 name: name.to_owned(),
-                value: value.clone(),
+                value,
             });
         }
     };
-    HeaderValue::try_from(text.as_str()).map_err(|_| AnswerError::HeaderValue(name.to_owned()))
+    HeaderValue::try_from(text).map_err(|_| AnswerError::HeaderValue(name.to_owned()))
 }

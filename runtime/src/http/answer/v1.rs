@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::media::accepts;
-use super::{AnswerError, append, described, parse, status};
+use super::{AnswerError, Fields, append, described, parse, status};
 use crate::listener::{Reply, set_header};
 
 /// The fields of an answer; one with any other field is malformed.
@@ -23,20 +23,21 @@ pub(super) fn decode(
     binary: &[String],
     accept: &str,
 ) -> Result<Reply, AnswerError> {
-    let value = parse(answer)?;
-    let Value::Object(fields) = &value else {
+    let Value::Object(mut fields) = parse(answer)? else {
         return Err(AnswerError::NotAnObject);
     };
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         return Err(AnswerError::UnknownField(unknown.clone()));
     }
-    let status = match &value["statusCode"] {
-        Value::Null => StatusCode::OK,
-        given => status(given)?,
+    let status = match fields.get("statusCode") {
+        None | Some(Value::Null) => StatusCode::OK,
+        Some(given) => status(given)?,
     };
     // base64 is decoded only for a binary media type that the client accepts
-    let mut reply = described(&value, status, accepts(binary, accept))?;
-    many(value["multiValueHeaders"].as_object(), reply.headers_mut())?;
+    let mut reply = described(&mut fields, status, accepts(binary, accept))?;
+    if let Some(Value::Object(lists)) = fields.remove("multiValueHeaders") {
+        many(lists, reply.headers_mut())?;
+    }
     if !reply.headers().contains_key(CONTENT_TYPE) {
         set_header(&mut reply, CONTENT_TYPE, "application/json");
     }
@@ -44,16 +45,16 @@ pub(super) fn decode(
 }
 
 /// Lists of values replace the single value of the same name.
-fn many(fields: Option<&Map<String, Value>>, into: &mut HeaderMap) -> Result<(), AnswerError> {
-    for (name, values) in fields.into_iter().flatten() {
+fn many(lists: Fields, into: &mut HeaderMap) -> Result<(), AnswerError> {
+    for (name, values) in lists {
         let Value::Array(values) = values else {
-            return Err(AnswerError::HeaderList(name.clone()));
+            return Err(AnswerError::HeaderList(name));
         };
         if let Ok(header) = HeaderName::try_from(name.as_str()) {
             into.remove(header);
         }
         for value in values {
-            append(name, value, into)?;
+            append(&name, value, into)?;
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, SET_COOKIE};
 use serde_json::Value;
 
-use super::{AnswerError, described, header_value, parse, status};
+use super::{AnswerError, Fields, described, header_value, parse, status};
 use crate::listener::{Reply, json_reply, set_header};
 
 /// The response, or why the answer is malformed (for the log).
@@ -14,24 +14,28 @@ pub(super) fn decode(answer: &Bytes) -> Result<Reply, AnswerError> {
     if answer.is_empty() {
         return Ok(inferred(""));
     }
-    let value = parse(answer)?;
-    match &value {
-        Value::Object(fields) if fields.contains_key("statusCode") => response(&value),
+    match parse(answer)? {
+        Value::Object(mut fields) => match fields.remove("statusCode") {
+            Some(given) => response(fields, &given),
+            None => Ok(inferred(answer.clone())),
+        },
         Value::String(text) => Ok(inferred(text)),
-        _ => Ok(inferred(&String::from_utf8_lossy(answer))),
+        _ => Ok(inferred(answer.clone())),
     }
 }
 
-fn inferred(body: &str) -> Reply {
-    json_reply(StatusCode::OK, body.to_owned())
+fn inferred(body: impl Into<Bytes>) -> Reply {
+    json_reply(StatusCode::OK, body)
 }
 
-fn response(value: &Value) -> Result<Reply, AnswerError> {
-    let status = status(&value["statusCode"])?;
-    let mut reply = described(value, status, true)?;
-    for cookie in value["cookies"].as_array().into_iter().flatten() {
-        let cookie = header_value("cookies", cookie)?;
-        reply.headers_mut().append(SET_COOKIE, cookie);
+fn response(mut fields: Fields, given: &Value) -> Result<Reply, AnswerError> {
+    let status = status(given)?;
+    let mut reply = described(&mut fields, status, true)?;
+    if let Some(Value::Array(cookies)) = fields.remove("cookies") {
+        for cookie in cookies {
+            let cookie = header_value("cookies", cookie)?;
+            reply.headers_mut().append(SET_COOKIE, cookie);
+        }
     }
     if !reply.headers().contains_key(CONTENT_TYPE) && status != StatusCode::NO_CONTENT {
         set_header(&mut reply, CONTENT_TYPE, "text/plain;charset=UTF-8");

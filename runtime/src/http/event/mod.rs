@@ -82,27 +82,33 @@ pub(super) fn build(parts: &EventParts<'_>) -> serde_json::Result<Bytes> {
     event.map(Bytes::from)
 }
 
+/// Headers that the services add, in place of what the client sent under these names.
+const ADDED: [&str; 4] = [
+    "x-forwarded-for",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-amzn-trace-id",
+];
+
 /// Every header in the order received, and those that the services add. Names are in lower case.
-fn forwarded(parts: &EventParts<'_>) -> Vec<(String, String)> {
+fn forwarded<'r>(parts: &'r EventParts<'r>) -> impl Iterator<Item = (&'r str, Cow<'r, str>)> {
     let source_ip = parts.source_ip();
     let chain = match parts.header("x-forwarded-for") {
         before if before.is_empty() => source_ip,
         before => format!("{before}, {source_ip}"),
     };
     let port = parts.connection.server.port().to_string();
-    let added = [
-        ("x-forwarded-for", chain),
-        ("x-forwarded-port", port),
-        ("x-forwarded-proto", "http".to_owned()),
-        ("x-amzn-trace-id", parts.trace_id.to_owned()),
+    let values = [
+        chain.into(),
+        port.into(),
+        "http".into(),
+        parts.trace_id.into(),
     ];
     let headers = parts.head.headers.iter();
-    let kept = headers.filter(|(name, _)| added.iter().all(|(added, _)| name != added));
-    let mut headers: Vec<(String, String)> = kept
-        .map(|(name, value)| (name.to_string(), text(value).into_owned()))
-        .collect();
-    headers.extend(added.map(|(name, value)| (name.to_owned(), value)));
-    headers
+    let received = headers.map(|(name, value)| (name.as_str(), text(value)));
+    received
+        .filter(|(name, _)| !ADDED.contains(name))
+        .chain(ADDED.into_iter().zip(values))
 }
 
 /// Bytes that are not UTF-8 become U+FFFD, as everywhere in the event: a received header is never

@@ -32,8 +32,8 @@ struct Event<'r> {
 
 /// The event as JSON. `is_binary`: the body's content type is one of the API's binary media types.
 pub(super) fn build(parts: &EventParts<'_>, is_binary: bool) -> serde_json::Result<Vec<u8>> {
-    let pairs = forwarded(parts).into_iter();
-    let headers = lists(pairs.map(|(name, value)| (capitalised(&name), value)));
+    let pairs = forwarded(parts);
+    let headers = lists(pairs.map(|(name, value)| (capitalised(name), value.into_owned())));
     let query = lists(decode::query(parts.query()));
     let body = (!parts.body.is_empty()).then(|| {
         if is_binary {

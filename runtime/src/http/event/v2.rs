@@ -1,20 +1,24 @@
 //! Payload format 2.0, as HTTP APIs and function URLs send it. An absent value is omitted.
+//!
+//! Every request takes this path: the event is written from borrowed parts, once.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, USER_AGENT};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::super::authorizer::Granted;
 use super::super::{decode, media};
 use super::{EventParts, base64, forwarded, present, text};
 use sam_template::model::ApiKind;
 
-type Texts = BTreeMap<String, String>;
+/// Bytes of an event beyond the request's body, as far as most events go.
+const USUAL_BYTES: usize = 2 * 1024;
 
-/// Typed, because a [`Value`] copies the body and the headers once more.
+type Texts<'r> = BTreeMap<Cow<'r, str>, Cow<'r, str>>;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Event<'r> {
@@ -24,16 +28,16 @@ struct Event<'r> {
     raw_query_string: &'r str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cookies: Vec<String>,
-    headers: Texts,
+    headers: Texts<'r>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    query_string_parameters: Texts,
+    query_string_parameters: Texts<'r>,
     request_context: Context<'r>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    path_parameters: Option<&'r Texts>,
+    path_parameters: Option<&'r BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    stage_variables: Option<&'r Texts>,
+    stage_variables: Option<&'r BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<String>,
+    body: Option<Cow<'r, str>>,
     is_base64_encoded: bool,
 }
 
@@ -46,7 +50,7 @@ struct Context<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     authentication: Option<()>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    authorizer: Option<Value>,
+    authorizer: Option<Authorizer<'r>>,
     domain_name: &'r str,
     domain_prefix: &'r str,
     http: Http<'r>,
@@ -67,6 +71,18 @@ struct Http<'r> {
     user_agent: Cow<'r, str>,
 }
 
+#[derive(Serialize)]
+struct Authorizer<'r> {
+    jwt: Jwt<'r>,
+}
+
+#[derive(Serialize)]
+struct Jwt<'r> {
+    #[serde(serialize_with = "claims")]
+    claims: &'r Map<String, Value>,
+    scopes: Option<&'r [String]>,
+}
+
 /// The event as JSON.
 pub(super) fn build(parts: &EventParts<'_>) -> serde_json::Result<Vec<u8>> {
     let (body, is_base64_encoded) = body(parts.body, &parts.header(CONTENT_TYPE));
@@ -77,14 +93,14 @@ pub(super) fn build(parts: &EventParts<'_>) -> serde_json::Result<Vec<u8>> {
     };
     let api = parts.api;
     let domain = parts.domain();
-    serde_json::to_vec(&Event {
+    let event = Event {
         version: "2.0",
         route_key: &route_key,
         raw_path: parts.path,
         raw_query_string: parts.query(),
         cookies: cookies(&parts.head.headers),
         headers: headers(parts),
-        query_string_parameters: joined(decode::query(parts.query())),
+        query_string_parameters: query(parts.query()),
         request_context: Context {
             account_id: &api.location.account,
             api_id: &api.id,
@@ -109,18 +125,21 @@ pub(super) fn build(parts: &EventParts<'_>) -> serde_json::Result<Vec<u8>> {
         stage_variables: present(&api.variables),
         body,
         is_base64_encoded,
-    })
+    };
+    let mut bytes = Vec::with_capacity(parts.body.len() + USUAL_BYTES);
+    serde_json::to_writer(&mut bytes, &event)?;
+    Ok(bytes)
 }
 
 /// A body is text where its content type says so and it is UTF-8. Any other body, also one without
 /// a content type, is base64.
-fn body(body: &[u8], content_type: &str) -> (Option<String>, bool) {
+fn body<'r>(body: &'r [u8], content_type: &str) -> (Option<Cow<'r, str>>, bool) {
     if body.is_empty() {
         return (None, false);
     }
     match std::str::from_utf8(body) {
-        Ok(text) if is_text(content_type) => (Some(text.to_owned()), false),
-        _ => (Some(base64(body)), true),
+        Ok(text) if is_text(content_type) => (Some(text.into()), false),
+        _ => (Some(base64(body).into()), true),
     }
 }
 
@@ -149,17 +168,23 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Names in lower case, several values joined by commas, without cookies.
-fn headers(parts: &EventParts<'_>) -> Texts {
-    let headers = forwarded(parts).into_iter();
-    joined(headers.filter(|(name, _)| name != COOKIE.as_str()))
+fn headers<'r>(parts: &'r EventParts<'r>) -> Texts<'r> {
+    let headers = forwarded(parts).filter(|(name, _)| *name != COOKIE.as_str());
+    joined(headers.map(|(name, value)| (name.into(), value)))
+}
+
+fn query<'r>(text: &str) -> Texts<'r> {
+    let pairs = decode::query(text).into_iter();
+    joined(pairs.map(|(name, value)| (name.into(), value.into())))
 }
 
 /// Values of one name joined by commas, in the order received.
-fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> Texts {
+fn joined<'r>(pairs: impl Iterator<Item = (Cow<'r, str>, Cow<'r, str>)>) -> Texts<'r> {
     let mut out = Texts::new();
     for (name, value) in pairs {
         out.entry(name)
             .and_modify(|held| {
+                let held = held.to_mut();
                 held.push(',');
                 held.push_str(&value);
             })
@@ -168,24 +193,28 @@ fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> Texts {
     out
 }
 
-/// HTTP APIs pass every claim on as text; lists as `[a b]`.
-fn authorizer(granted: &Granted) -> Value {
-    let claims: Map<String, Value> = granted
-        .claims
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::String(claim(value))))
-        .collect();
-    json!({ "jwt": { "claims": claims, "scopes": granted.scopes } })
+fn authorizer(granted: &Granted) -> Authorizer<'_> {
+    Authorizer {
+        jwt: Jwt {
+            claims: &granted.claims,
+            scopes: granted.scopes.as_deref(),
+        },
+    }
 }
 
-fn claim(value: &Value) -> String {
+/// HTTP APIs pass every claim on as text; lists as `[a b]`.
+fn claims<S: Serializer>(claims: &Map<String, Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(claims.iter().map(|(name, value)| (name, claim(value))))
+}
+
+fn claim(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => format!(
-            "[{}]",
-            items.iter().map(claim).collect::<Vec<_>>().join(" ")
-        ),
-        other => other.to_string(),
+        Value::String(text) => text.into(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(claim).collect();
+            format!("[{}]", items.join(" ")).into()
+        }
+        other => other.to_string().into(),
     }
 }
 
@@ -202,7 +231,7 @@ mod tests {
             "application/xml",
             "application/a+json",
         ] {
-            assert_eq!(body(b"{}", text), (Some("{}".to_owned()), false), "{text}");
+            assert_eq!(body(b"{}", text), (Some("{}".into()), false), "{text}");
         }
         for binary in [
             "",
@@ -212,15 +241,11 @@ mod tests {
             "multipart/form-data",
             "json",
         ] {
-            assert_eq!(
-                body(b"{}", binary),
-                (Some("e30=".to_owned()), true),
-                "{binary}"
-            );
+            assert_eq!(body(b"{}", binary), (Some("e30=".into()), true), "{binary}");
         }
         assert_eq!(
             body(b"\xff", "text/plain"),
-            (Some("/w==".to_owned()), true),
+            (Some("/w==".into()), true),
             "not UTF-8"
         );
         assert_eq!(body(b"", ""), (None, false), "no body at all");

@@ -1,6 +1,7 @@
 //! Requests of a process and responses to it, as both of its APIs have them.
 
 use bytes::Bytes;
+use http::header::{AsHeaderName, CONTENT_TYPE, HeaderValue};
 use http::response::Builder;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
@@ -41,7 +42,7 @@ impl<'c> Call<'c> {
 
     /// Bytes that are not UTF-8 become U+FFFD: an invocation id that cannot be read must match
     /// none.
-    pub(super) fn header(&self, name: &str) -> Option<String> {
+    pub(super) fn header(&self, name: impl AsHeaderName) -> Option<String> {
         Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()).into_owned())
     }
 
@@ -58,7 +59,7 @@ impl<'c> Call<'c> {
 /// Completes a response that has headers.
 pub(super) fn json_answer(response: Builder, body: Bytes) -> Reply {
     response
-        .header("Content-Type", "application/json")
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .body(Full::new(body))
         .unwrap_or_else(|error| {
             let status = StatusCode::INTERNAL_SERVER_ERROR;

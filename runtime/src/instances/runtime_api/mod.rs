@@ -9,6 +9,7 @@ mod extensions;
 
 use std::net::SocketAddr;
 
+use http::header::HeaderName;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -26,7 +27,13 @@ use crate::listener::{BindError, ConnectionInfo, Endpoint, Listener, ListenerPol
 /// Connections of one process at most, beyond one for each event that it takes at a time.
 const FURTHER_CONNECTIONS: usize = 63;
 
-const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
+// parsed once: every invocation sends them
+const AWS_REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
+const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invocation-id");
+const DEADLINE_MS: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
+const FUNCTION_ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
+const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
+const CLIENT_CONTEXT: HeaderName = HeaderName::from_static("lambda-runtime-client-context");
 
 /// Opens the port of one process that takes so many events at a time. Its clients may be stopped, or
 /// busy between two requests, for any time.
@@ -122,13 +129,13 @@ async fn next(instance: &Instance) -> Reply {
     }
     let trace_id = request.trace_id.unwrap_or_else(new_trace_id);
     let mut response = Response::builder()
-        .header("Lambda-Runtime-Aws-Request-Id", &*request_id)
-        .header("Lambda-Runtime-Invocation-Id", &*invocation)
-        .header("Lambda-Runtime-Deadline-Ms", deadline_ms)
-        .header("Lambda-Runtime-Invoked-Function-Arn", invoked)
-        .header("Lambda-Runtime-Trace-Id", trace_id);
+        .header(AWS_REQUEST_ID, &*request_id)
+        .header(INVOCATION_ID, &*invocation)
+        .header(DEADLINE_MS, deadline_ms)
+        .header(FUNCTION_ARN, invoked)
+        .header(TRACE_ID, trace_id);
     if let Some(context) = request.client_context {
-        response = response.header("Lambda-Runtime-Client-Context", context);
+        response = response.header(CLIENT_CONTEXT, context);
     }
     json_answer(response, request.payload)
 }

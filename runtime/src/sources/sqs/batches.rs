@@ -25,14 +25,14 @@ fn fifo_batches(settings: BatchSettings) -> Result<(), BatchRefusal> {
     if settings.size > ONE_RECEIVE {
         return Err(BatchError::FifoSize(settings.size).into());
     }
-    if settings.window > 0 {
+    if !settings.window.is_zero() {
         return Err(BatchError::FifoWindow.into());
     }
     Ok(())
 }
 
 fn batches(settings: BatchSettings) -> Result<(), BatchRefusal> {
-    if settings.size <= ONE_RECEIVE || settings.window > 0 {
+    if settings.size <= ONE_RECEIVE || !settings.window.is_zero() {
         return Ok(());
     }
     let first = if settings.changed == Setting::BatchSize {

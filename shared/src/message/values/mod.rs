@@ -5,11 +5,13 @@ mod macros;
 
 mod identity;
 mod numbers;
+mod parsed;
 mod text;
 
 pub(crate) use macros::{as_string, checked_json, word_value};
 #[cfg(feature = "postgres")]
 pub(crate) use macros::{from_digits, number_values};
+pub(crate) use parsed::Parsed;
 
 pub use identity::{BodyHash, CallId, Nonce, OrderNumber, ProgramId, Shard, TraceId};
 pub use numbers::{CategoryNo, Cents, ProgramVersion, SeatIndex};

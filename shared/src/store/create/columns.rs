@@ -2,6 +2,7 @@
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
+use sqlx::{Postgres, Row};
 
 use super::plan::Request;
 use crate::message::{OrderNumber, ProgramId, SeatIndex};
@@ -17,17 +18,28 @@ pub(super) async fn insert(
     requests: &[Request<'_>],
     pay_by: impl Fn(i64) -> i64,
 ) -> Result<Vec<OrderNumber>, StoreError> {
+    let inserted = orders(sqlx::query(sql), requests, pay_by)
+        .fetch_one(connection)
+        .await?;
+    Ok(inserted.try_get(0)?)
+}
+
+/// Binds $1 to $14 of a statement over orders.
+pub(super) fn orders<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    requests: &[Request<'_>],
+    pay_by: impl Fn(i64) -> i64,
+) -> Query<'q, Postgres, PgArguments> {
     let orders = || requests.iter().map(|request| request.order);
-    let seats: Vec<SeatIndex> = orders().flat_map(|order| order.seats.clone()).collect();
-    let mut last_seats = column(orders(), |order| order.seats.len() as i32);
-    let mut first_seats = Vec::with_capacity(last_seats.len());
-    let mut before = 0;
-    for last in &mut last_seats {
-        first_seats.push(before + 1);
-        before += *last;
-        *last = before;
+    let mut seats: Vec<SeatIndex> = Vec::with_capacity(2 * requests.len());
+    let mut first_seats = Vec::with_capacity(requests.len());
+    let mut last_seats = Vec::with_capacity(requests.len());
+    for order in orders() {
+        first_seats.push(seats.len() as i32 + 1);
+        seats.extend(&order.seats);
+        last_seats.push(seats.len() as i32);
     }
-    let query = sqlx::query_scalar(sql)
+    query
         .bind(column(orders(), |order| order.order))
         .bind(column(orders(), |order| order.nonce))
         .bind(column(orders(), |order| &order.user))
@@ -41,8 +53,7 @@ pub(super) async fn insert(
         .bind(column(orders(), |order| order.idempotency_key.as_ref()))
         .bind(column(orders(), |order| pay_by(order.pay_by_ms)))
         .bind(column(orders(), |order| order.trace.as_deref()))
-        .bind(column(orders(), |order| order.idempotency_hash));
-    Ok(query.fetch_one(connection).await?)
+        .bind(column(orders(), |order| order.idempotency_hash))
 }
 
 /// A row of `order_seats`.
@@ -60,10 +71,7 @@ pub(super) fn seats_of(requests: &[Request<'_>]) -> Vec<Seat> {
 }
 
 /// A statement over seats.
-pub(super) fn query(
-    sql: &'static str,
-    seats: &[Seat],
-) -> Query<'static, sqlx::Postgres, PgArguments> {
+pub(super) fn query(sql: &'static str, seats: &[Seat]) -> Query<'static, Postgres, PgArguments> {
     sqlx::query(sql)
         .bind(column(seats, |(program, ..)| *program))
         .bind(column(seats, |(_, seat, _)| *seat))

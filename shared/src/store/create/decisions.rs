@@ -122,8 +122,8 @@ fn found(row: &OrderRow, request: Request<'_>, stored: &mut StoredBatch<'_>) -> 
     Decision::Conflict
 }
 
-/// The row that this transaction inserted.
-fn new_row(request: &OrderRequested, now_ms: i64, pay_by_ms: i64) -> OrderRow {
+/// The row that was inserted.
+pub(super) fn new_row(request: &OrderRequested, now_ms: i64, pay_by_ms: i64) -> OrderRow {
     OrderRow {
         number: request.order,
         nonce: request.nonce,

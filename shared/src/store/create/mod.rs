@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! arrivals --plan--> first request of each number, repeated requests, unreadable records
-//!          --transaction--> (1) orders (2) seats (3) rejections (4) duplicates, parked records
-//!                           (5) progress; commit
+//!          --usual--> one statement, if all are new orders behind the progress; else
+//!          --transaction--> (1) progress locked (2) orders (3) seats (4) rejections (5) duplicates,
+//!                           parked records (6) progress advanced; commit
 //! ```
 //!
 //! A batch that fails because of its data is bisected until the failing record is found and parked.
@@ -13,8 +14,10 @@
 mod advance;
 mod columns;
 mod decisions;
+mod end;
 mod plan;
 mod transaction;
+mod usual;
 
 use super::{Arrival, BatchResult, OffsetRange, OrderRow, Store, StoreError, Unfinished};
 use crate::message::{Nonce, OrderNumber, OrderRequested};
@@ -25,7 +28,7 @@ use lambda_batch::{BatchPart, BatchTransaction, Reason, commit_prefix};
 pub struct StoredBatch<'a> {
     /// Every order that was stored or found, once. The caller settles the gate by all of them.
     pub orders: Vec<StoredOrder<'a>>,
-    /// Lists the orders for the sweep until [`Store::clear_batch`].
+    /// Lists the orders for the sweep until [`Store::end_batches`] or [`Store::clear_batch`].
     pub unsettled: Vec<UnsettledBatch>,
     /// Positions of parked records, and the reasons. The records are stored in `parked`.
     pub parked: Vec<(usize, Reason)>,

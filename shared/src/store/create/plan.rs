@@ -71,6 +71,12 @@ impl<'a> CreatePlan<'a> {
             seen: PartitionRange::of(arrivals, part.records.clone()),
         }
     }
+
+    /// Whether each record is an order, and the only one of its number in the part.
+    pub(super) fn has_new_orders_only(&self) -> bool {
+        let others = self.repeats.len() + self.unreadable.len() + self.barriers.len();
+        others == 0 && !self.firsts.is_empty()
+    }
 }
 
 /// The token of a barrier. Progress moves over a barrier, which is neither stored nor parked.

@@ -1,12 +1,13 @@
-//! Stores one part of a batch in one READ COMMITTED transaction of separate statements. Each sees
-//! what the previous ones wrote and what other transactions committed meanwhile.
+//! Stores one part of a batch. A part that is not a usual one ([`super::usual`]) takes one READ
+//! COMMITTED transaction of separate statements. Each sees what the previous ones wrote and what
+//! other transactions committed meanwhile.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use lambda_batch::ErrorClass;
 use sqlx::Row;
 
-use super::advance::advance_progress;
+use super::advance::{advance_progress, lock_progress};
 use super::columns::{self, Seat};
 use super::decisions::{RowOutcome, RowOutcomes, decide_all};
 use super::plan::{CreatePlan, Request};
@@ -24,7 +25,11 @@ impl Store {
         plan: &CreatePlan<'a>,
         min_pay_ms: u64,
     ) -> Result<StoredBatch<'a>, StoreError> {
+        if let Some(stored) = self.store_usual(plan, min_pay_ms).await? {
+            return Ok(stored);
+        }
         let mut tx = self.pool.begin().await?;
+        let marks = lock_progress(&mut tx, plan).await?;
         let now_ms: i64 = sqlx::query_scalar(include_str!("../sql/clock.sql"))
             .fetch_one(&mut *tx)
             .await?;
@@ -54,14 +59,14 @@ impl Store {
                 .await?;
             committed.unsettled.push(UnsettledBatch(id));
         }
-        advance_progress(&mut tx, plan, &mut committed).await?;
+        advance_progress(&mut tx, plan, &marks, &mut committed).await?;
         barriers::pass(&mut *tx, &plan.barriers).await?;
         tx.commit().await?;
         Ok(committed)
     }
 }
 
-/// Statements 1 to 3: inserts new orders and reads existing ones. Returns the requests that are
+/// Statements 2 to 4: inserts new orders and reads existing ones. Returns the requests that are
 /// neither: their keys are taken.
 async fn insert_or_find<'a>(
     tx: &mut BoundedConnection,
@@ -91,7 +96,7 @@ async fn insert_or_find<'a>(
     find(tx, rest, outcomes).await
 }
 
-/// Statement 3: rejects orders that did not get all their seats.
+/// Statement 4: rejects orders that did not get all their seats.
 async fn reject(
     tx: &mut BoundedConnection,
     seats: &[Seat],
@@ -146,7 +151,7 @@ async fn find<'a>(
     Ok(requests)
 }
 
-/// Statement 4: rejects requests whose key belongs to another order.
+/// Statement 5: rejects requests whose key belongs to another order.
 async fn store_duplicates(
     tx: &mut BoundedConnection,
     mut requests: Vec<Request<'_>>,

@@ -1,4 +1,4 @@
--- order-create, statement 4: stores as rejected the orders whose request (user, program, key)
+-- order-create, statement 5: stores as rejected the orders whose request (user, program, key)
 -- already is another order.
 -- Arguments and result: as of create_orders.
 -- If the other order is void or rejected since, duplicate_of is null. Repeating it inserts nothing.

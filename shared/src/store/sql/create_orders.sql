@@ -1,4 +1,4 @@
--- order-create, statement 1: inserts the orders of a batch that have no row.
+-- order-create, statement 2: inserts the orders of a batch that have no row.
 -- Arguments: one array per column, one entry per order: $1 number, $2 nonce, $3 user, $4 program,
 -- $5 category, $6 and $8 the first and last position (from 1) of its seats in $7, the seats of all
 -- orders; $9 unit price, $10 amount, $11 key or null, $12 pay_by ms, $13 trace or null, $14 hash of

@@ -1,4 +1,4 @@
--- order-create, statement 3, first half: the seats that were refused, and their holders.
+-- order-create, statement 4, first half: the seats that were refused, and their holders.
 -- Arguments: as of create_seats. Result: one row per refused seat: order_number, the holder's
 -- number and nonce (both null if the holder has just freed it; the seat is refused all the same).
 SELECT w.order_number, h.number AS holder, h.nonce AS holder_nonce

@@ -1,4 +1,4 @@
--- order-create, statement 3, second half: rejects orders of this transaction and frees the seats
+-- order-create, statement 4, second half: rejects orders of this transaction and frees the seats
 -- that they got.
 -- Arguments: $1 numbers. Result: rows affected = seats freed. Idempotent.
 WITH rejected AS (

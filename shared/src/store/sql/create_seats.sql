@@ -1,4 +1,4 @@
--- order-create, statement 2: assigns the seats to the orders that statement 1 inserted.
+-- order-create, statement 3: assigns the seats to the orders that statement 2 inserted.
 -- Arguments: arrays with one entry per seat: $1 program, $2 seat, $3 order number.
 -- Result: rows affected; fewer than the seats given if other orders hold some.
 -- Locks: ascending by (program, seat). Among orders of one batch the lowest number has the seat.

@@ -1,4 +1,4 @@
--- order-create, statement 5, second half: advances the partitions, never backwards.
+-- order-create, statement 6: advances the partitions, never backwards.
 -- Arguments: arrays with one entry per partition: $1 topic, $2 partition, $3 incarnation, $4 next
 -- offset, $5 greatest log-append time ms or null.
 -- Result: rows affected. Idempotent.

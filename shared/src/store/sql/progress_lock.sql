@@ -1,4 +1,4 @@
--- order-create, statement 5, first half: reads the progress of each partition and locks it until
+-- order-create, statement 1: reads the progress of each partition and locks it until
 -- the commit.
 -- Arguments: arrays with one entry per partition: $1 topic, $2 partition. Result: one row per
 -- recorded partition. Locks ascending.
