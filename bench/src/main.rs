@@ -6,7 +6,7 @@
 //! | `http` | orders accepted over HTTP: maximum rate, latency at constant rates, cost of an order |
 //! | `create` | orders stored from a preloaded topic, by order-create under `usher` and by `bare` |
 //! | `bare` | the limit: rdkafka to Postgres with nothing in between |
-//! | `orders_peers` | the sale in Spring: orders stored from the same topic |
+//! | `orders_peers` | the sale in Spring: the same orders stored, the same requests accepted |
 //! | `isolation` | a function beside one that hangs, crashes in a loop or floods its log |
 //! | `change` | from the commit of a program change until no reader serves the previous version |
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |

@@ -1,17 +1,24 @@
-//! The sale in Spring, beside order-create: `bench/peers/orders-spring`.
+//! The sale in Spring, beside order-create and the storefront: `bench/peers/orders-spring`.
 
-use anyhow::{Result, ensure};
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use sqlx::Row;
+use ticket_rush::host::free_address;
+use ticket_rush::locations::{Checkout, Servers};
+use ticket_rush::remove;
+use ticket_rush::topics::{self, PARTITIONS};
 
 use crate::create::{BATCH, WORKERS};
 use crate::environment::BenchEnvironment;
 use crate::figures::figure;
-use crate::peers::{Built, MAVEN, Peer};
+use crate::peers::{Built, MAVEN, NotBuilt, Peer, Serving};
 use crate::throughput::Run;
 
-const SPRING: Peer = Peer {
-    name: "Spring Boot 4 listeners",
+/// The peer.
+pub(crate) const SPRING: Peer = Peer {
+    name: "Spring Boot 4",
     folder: "orders-spring",
     needs: MAVEN,
 };
@@ -129,4 +136,82 @@ impl Store {
             cpu: report.cpu_seconds,
         })
     }
+}
+
+/// A way to accept orders in Spring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Accept {
+    pub name: &'static str,
+    profile: &'static str,
+    /// Seats of the hall.
+    pub seats: u32,
+}
+
+/// Reads the whole map of unsold seats for each order, and holds a thread until Kafka has
+/// acknowledged it.
+pub(crate) const MAP: Accept = Accept {
+    name: "Spring, seat map read as a whole, latch",
+    profile: "accept-map",
+    seats: 6_000,
+};
+/// Costs the same in every hall, and no thread waits.
+pub(crate) const RUNS: Accept = Accept {
+    name: "Spring, constant script, asynchronous",
+    profile: "accept-runs",
+    seats: 10_000_000,
+};
+
+/// Spring, accepting the requests that the storefront accepts: the same path, body and status.
+/// It does not check tokens, limits or repeated requests.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    serving: Serving,
+    servers: Servers,
+    prefix: String,
+    topic: String,
+    pub address: SocketAddr,
+}
+
+impl Accepting {
+    /// Starts it, with a full hall.
+    pub(crate) async fn start(built: &Built, way: Accept) -> Result<Self> {
+        let servers = Servers::from_env();
+        let prefix = format!("bench-spring-{:06x}", rand::random::<u32>() >> 8);
+        let topic = format!("{prefix}-orders");
+        topics::ensure(&servers.brokers, &topic, PARTITIONS).await?;
+        let address = free_address(([127, 0, 0, 1], 0).into())?;
+        let settings = [
+            ("PROFILE", way.profile),
+            ("BROKERS", &servers.brokers),
+            ("TOPIC", &topic),
+            ("REDIS_URL", &servers.redis_url),
+            ("PREFIX", &prefix),
+            ("SEATS", &way.seats.to_string()),
+            ("ADDRESS", &address.to_string()),
+        ];
+        Ok(Self {
+            serving: built.serve(&settings).await?,
+            servers,
+            prefix,
+            topic,
+            address,
+        })
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> Result<u32> {
+        self.serving.id().context("Spring has ended")
+    }
+
+    /// Ends it and deletes its data.
+    pub(crate) async fn stop(self) -> Result<()> {
+        self.serving.stop().await?;
+        topics::remove(&self.servers.brokers, &self.topic).await?;
+        remove::keys(&self.servers, &self.prefix).await
+    }
+}
+
+/// Builds the peer, unless something is missing.
+pub(crate) async fn build() -> Result<Result<Built, NotBuilt>> {
+    SPRING.build(&Checkout::find()?).await
 }

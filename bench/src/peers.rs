@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 use ticket_rush::locations::Checkout;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::figures::note;
@@ -113,6 +114,25 @@ impl Built {
         }
     }
 
+    /// Starts it with these environment variables as a server, which prints a line when it is
+    /// ready and runs until it is stopped.
+    pub(crate) async fn serve(&self, settings: &[(&str, &str)]) -> Result<Serving> {
+        let mut child = self
+            .command("run", settings)
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{} does not start", self.peer.name))?;
+        let output = child.stdout.take().context("its output")?;
+        let mut lines = BufReader::new(output).lines();
+        let first = timeout(PATIENCE, lines.next_line())
+            .await
+            .with_context(|| format!("{} does not become ready", self.peer.name))??;
+        if first.is_none() {
+            bail!("{} ended with {}", self.peer.name, child.wait().await?);
+        }
+        Ok(Serving { child })
+    }
+
     fn command(&self, verb: &str, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(&self.script);
         command
@@ -122,6 +142,24 @@ impl Built {
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
+    }
+}
+
+/// A peer that serves requests; it is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    child: Child,
+}
+
+impl Serving {
+    /// Its process id.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Ends it.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.child.kill().await.context("a peer cannot be stopped")
     }
 }
 

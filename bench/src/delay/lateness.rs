@@ -12,8 +12,10 @@ use hdrhistogram::Histogram;
 use lambda_batch::Outcome;
 use tokio::sync::Notify;
 
-use super::{BULK, PACE, entry, id};
+use super::{BULK, entry, id};
 
+/// Entries per second.
+pub(crate) const PACE: u32 = 500;
 /// Time between scheduling and the first due entry.
 const LEAD_MS: u64 = 4000;
 

@@ -10,7 +10,6 @@
 //! | `peers` | the same for BullMQ, asynq and Redisson |
 
 mod drain;
-mod goals;
 pub(crate) mod lateness;
 mod own;
 mod peers;
@@ -21,17 +20,22 @@ use delay_queue::{Due, NewEntry, Shard};
 use serde::Deserialize;
 use ticket_rush::locations::Checkout;
 
-use crate::figures::{compared, figure, group, heading};
+use crate::figures::{compared, figure, goal, group, heading};
 use crate::redis_server::Persistence;
+use crate::report::Bound;
+use lateness::PACE;
 use own::Own;
 use peers::PeerRun;
 
 /// Entries per bulk call.
 const BULK: usize = 500;
 const LEASE_MS: u64 = 30_000;
-/// Entries due one after the other, and how many in a second.
+/// Entries due one after the other.
 const PACED: u32 = 5000;
-pub(crate) const PACE: u32 = 500;
+const QUICK_PACED: u32 = 1000;
+
+/// Of lateness.
+const QUANTILES: [&str; 3] = ["p50", "p99", "p99.9"];
 
 /// The figures of one system: also the line that a peer prints.
 #[derive(Debug, Deserialize)]
@@ -51,7 +55,7 @@ struct Report {
     repeated: u64,
 }
 
-/// Measures with and without persistence; `quick`: only with it.
+/// Measures with and without persistence; for a quick look only with it.
 pub(crate) async fn run(entries: u32, quick: bool) -> Result<()> {
     let checkout = Checkout::find()?;
     let folder = checkout.data().join("bench");
@@ -59,8 +63,12 @@ pub(crate) async fn run(entries: u32, quick: bool) -> Result<()> {
     for peer in peers::ALL {
         built.push(peer.build(&checkout).await?);
     }
-    let settings = [(Persistence::EverySecond, PACED), (Persistence::Off, 0)];
-    for (persistence, paced) in settings.into_iter().take(if quick { 1 } else { 2 }) {
+    let runs = if quick {
+        vec![(Persistence::EverySecond, QUICK_PACED)]
+    } else {
+        vec![(Persistence::EverySecond, PACED), (Persistence::Off, 0)]
+    };
+    for (persistence, paced) in runs {
         let own = own::run(&folder, persistence, entries, paced).await?;
         let mut runs = Vec::new();
         for peer in &built {
@@ -102,16 +110,11 @@ fn print(persistence: Persistence, entries: u32, own: &Own, runs: &[PeerRun]) {
     row("due at one instant: until the last", "ms", &|r| {
         Some(r.burst_ms)
     });
-    for (n, name) in ["p50", "p99", "p99.9"].into_iter().enumerate() {
-        if let Some(machine) = &own.sleeper_late_ms {
+    if own.report.late_ms.is_some() {
+        for (n, name) in QUANTILES.into_iter().enumerate() {
             row(&format!("lateness at {PACE}/s, {name}"), "ms", &|r| {
                 r.late_ms.map(|late| late[n])
             });
-            figure(
-                &format!("  of a thread that only sleeps, {name}"),
-                machine[n],
-                "ms",
-            );
         }
     }
     row("Redis memory of a waiting entry", "bytes", &|r| {
@@ -120,6 +123,13 @@ fn print(persistence: Persistence, entries: u32, own: &Own, runs: &[PeerRun]) {
     row("handled more than once", "entries", &|r| {
         Some(r.repeated as f64)
     });
+    for (name, late) in QUANTILES
+        .into_iter()
+        .zip(own.sleeper_late_ms.into_iter().flatten())
+    {
+        let name = format!("lateness of a thread that only sleeps, {name}");
+        figure(&name, late, "ms");
+    }
     figure(
         &format!("usher: drain of one shard, claim {BULK}, acknowledge"),
         own.by_calls,
@@ -133,26 +143,45 @@ fn print(persistence: Persistence, entries: u32, own: &Own, runs: &[PeerRun]) {
         own.at_once_ms,
         "ms",
     );
-    let acknowledging = || runs.iter().filter(|run| run.acknowledges);
+    goals(own, runs);
+}
+
+/// The goals of the delay queue.
+fn goals(own: &Own, runs: &[PeerRun]) {
     let best = |value: fn(&Report) -> f64| {
-        acknowledging()
-            .map(|run| value(&run.report))
-            .reduce(f64::max)
+        let acknowledging = runs.iter().filter(|run| run.acknowledges);
+        acknowledging.map(|run| value(&run.report)).reduce(f64::max)
     };
     let ratio = |name: &str, value: fn(&Report) -> f64| {
         if let Some(best) = best(value) {
-            figure(
-                &format!("{name}: usher to the best of BullMQ and asynq"),
-                value(&own.report) / best,
-                "",
-            );
+            let name = format!("{name}, times the best of BullMQ and asynq");
+            goal(&name, value(&own.report) / best, Bound::AtLeast(3.5), "");
         }
     };
-    ratio("schedule one", |r| r.singles);
-    ratio("schedule many", |r| r.bulk.unwrap_or(r.singles));
-    ratio("drain", |r| r.drain);
+    ratio("schedule", |r| r.singles.max(r.bulk.unwrap_or(0.0)));
+    ratio("schedule, one a call", |r| r.singles);
+    ratio("acknowledged drain", |r| r.drain);
     ratio("burst", |r| 1.0 / r.burst_ms);
-    goals::goals(persistence, own, runs);
+    if let Some([_, p99, p999]) = own.report.late_ms {
+        goal("lateness p99", p99, Bound::AtMost(2.0), "ms");
+        goal("lateness p99.9", p999, Bound::AtMost(5.0), "ms");
+    }
+    let drain = own.report.drain;
+    goal(
+        "drain by a worker",
+        drain,
+        Bound::AtLeast(100_000.0),
+        "entries/s",
+    );
+    let name = format!("{} due at one instant", own::AT_ONCE);
+    goal(&name, own.at_once_ms, Bound::AtMost(1000.0), "ms");
+    let bytes = own.report.bytes;
+    goal(
+        "memory of a waiting entry",
+        bytes,
+        Bound::AtMost(240.0),
+        "bytes",
+    );
 }
 
 fn id(n: u32) -> String {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::{BULK, entry};
 
 /// Clients that schedule one entry per call.
-const CLIENTS: u32 = 32;
+const CLIENTS: u32 = 100;
 
 /// One entry per call, many clients over one connection.
 pub(super) async fn singly(queue: &DelayQueue, shard: Shard, entries: u32) -> Result<Duration> {

@@ -13,7 +13,7 @@ use ticket_rush::remove;
 
 use super::draw;
 use crate::counters::redis::RedisCounters;
-use crate::delay::{PACE, lateness};
+use crate::delay::lateness::{self, PACE};
 use crate::figures::{compared, group, heading};
 
 const SIZES: [u32; 3] = [10_000, 100_000, 1_000_000];

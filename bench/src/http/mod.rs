@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `closed` | the maximum rate, by clients that wait for each answer, of both execution models |
 //! | `curve` | latency at constant rates: an open loop |
+//! | `peers` | the same for Spring |
 //! | `budget` | CPU of each component, and counts of its work, per accepted order |
 //! | `sale`, `orders` | a running sale; prepared requests |
 //! | `arrivals`, `rush` | requests at a constant rate; clients that wait |
@@ -16,6 +17,7 @@ mod closed;
 mod curve;
 mod model;
 mod orders;
+mod peers;
 pub(crate) mod responses;
 mod rush;
 mod sale;
@@ -27,5 +29,6 @@ use anyhow::Result;
 pub(crate) async fn run(clients: usize, seconds: u64, quick: bool) -> Result<()> {
     closed::run(clients, seconds, quick).await?;
     curve::run(seconds, quick).await?;
+    peers::run(seconds, quick).await?;
     budget::run(seconds, quick).await
 }

@@ -24,11 +24,20 @@ pub(super) fn buyers(env: &BenchEnvironment) -> Result<Vec<Buyer>> {
 
 /// One request of each buyer for two best seats of a program, as the bytes that are sent.
 pub(super) fn requests(server: SocketAddr, program: &str, buyers: &[Buyer]) -> Arc<[Vec<u8>]> {
+    prepared(server, program, buyers.iter().map(|buyer| &*buyer.token))
+}
+
+/// The same for each token.
+pub(super) fn prepared<'t>(
+    server: SocketAddr,
+    program: &str,
+    tokens: impl Iterator<Item = &'t str>,
+) -> Arc<[Vec<u8>]> {
     let mut body = json!(SeatSelection::Best(2));
     body["category"] = json!(0);
     let body = body.to_string();
-    let request = |buyer: &Buyer| {
-        let (token, length) = (&buyer.token, body.len());
+    let request = |token: &str| {
+        let length = body.len();
         format!(
             "POST /programs/{program}/orders?wait=0 HTTP/1.1\r\nHost: {server}\r\n\
              Authorization: Bearer {token}\r\nContent-Type: application/json\r\n\
@@ -36,5 +45,5 @@ pub(super) fn requests(server: SocketAddr, program: &str, buyers: &[Buyer]) -> A
         )
         .into_bytes()
     };
-    buyers.iter().map(request).collect()
+    tokens.map(request).collect()
 }

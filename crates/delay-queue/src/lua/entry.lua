@@ -35,20 +35,32 @@ local function delay_schedule(queue, ids, bodies, dues)
     end
     return { new }
   end
-  local scores = redis.call('ZMSCORE', queue.due, unpack(ids))
-  local flags, added, due, job = {}, {}, {}, {}
+  local due, job, flags = {}, {}, {}
   for n, id in ipairs(ids) do
-    flags[n] = 0
-    if not scores[n] and not added[id] then
-      added[id], flags[n] = dues[n], 1
-      due[#due + 1], due[#due + 2] = dues[n], id
-      job[#job + 1], job[#job + 2] = id, bodies[n]
+    due[n * 2 - 1], due[n * 2] = dues[n], id
+    job[n * 2 - 1], job[n * 2] = id, bodies[n]
+    flags[n] = 1
+  end
+  local new = redis.call('ZADD', queue.due, 'NX', unpack(due))
+  if new < #ids then
+    -- Some exist, or one id is given twice: only entries that were stored before have a body.
+    local known, seen = redis.call('HMGET', queue.job, unpack(ids)), {}
+    job = {}
+    for n, id in ipairs(ids) do
+      if known[n] or seen[id] then
+        flags[n] = 0
+      else
+        seen[id] = true
+        job[#job + 1], job[#job + 2] = id, bodies[n]
+      end
     end
   end
-  if #due > 0 then
-    redis.call('ZADD', queue.due, unpack(due))
+  if #job > 0 then
     redis.call('HSET', queue.job, unpack(job))
-    delay_wake(queue, added)
+    local first = redis.call('ZRANGE', queue.due, 0, 0)[1]
+    for n, id in ipairs(ids) do
+      if id == first and flags[n] == 1 then delay_wake(queue, { [id] = dues[n] }) end
+    end
   end
   return flags
 end

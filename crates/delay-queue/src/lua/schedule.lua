@@ -9,9 +9,16 @@
 --@include delay/entry
 if #ARGV == 0 or #ARGV % 3 ~= 0 then return bad('expected id, body, due for each entry') end
 local ids, bodies, dues = {}, {}, {}
+local text, due
 for at = 1, #ARGV, 3 do
-  local due = due_at(ARGV[at + 2])
-  if not due then return bad('due must be +ms or @ms') end
-  ids[#ids + 1], bodies[#bodies + 1], dues[#dues + 1] = ARGV[at], ARGV[at + 1], due
+  -- Entries of a call are often due at the same time.
+  if ARGV[at + 2] ~= text then
+    text = ARGV[at + 2]
+    due = due_at(text)
+    if not due then return bad('due must be +ms or @ms') end
+    due = string.format('%.0f', due)
+  end
+  local n = #ids + 1
+  ids[n], bodies[n], dues[n] = ARGV[at], ARGV[at + 1], due
 end
 return delay_schedule(delay_queue(KEYS[1]), ids, bodies, dues)

@@ -7,7 +7,8 @@
 //! 2. The worker sleeps until then ([`timer`]). [`notifications`] wake it when an earlier entry is
 //!    scheduled. A blocking command would not do: Redis checks their timeouts up to 100 ms late.
 //! 3. It claims no more entries than it has free slots, so that no claimed entry waits for a slot
-//!    while its lease runs.
+//!    while its lease runs. While many entries are due, a claim takes many of a few shards, the
+//!    earliest first, instead of a few of each shard.
 //! 4. Handlers run concurrently; the leases of slow ones are extended. A handler whose lease is
 //!    lost is stopped at its next `await`.
 //! 5. [`disposition`] turns a handler's outcome into an acknowledgement, a retry or a park;
