@@ -10,8 +10,9 @@ use sqlx::Row;
 use ticket_rush::prepare::orders_topic;
 
 use crate::environment::BenchEnvironment;
-use crate::figures::{compared, figure, group, heading};
+use crate::figures::{compared, figure, goal, group, heading};
 use crate::preload::{Program, fill, programs};
+use crate::report::Bound;
 use crate::throughput::{Run, through_usher};
 use crate::{bare, orders_peers, preload, reserved};
 
@@ -60,6 +61,15 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let unit = "of the bare loader";
     figure("rate of accepted orders", ratio(Run::rate), unit);
     figure("CPU of accepted orders", ratio(Run::cpu_per_million), unit);
+    let name = "order-create, seats settled, to the bare loader: rate";
+    goal(name, ratio(Run::rate), Bound::AtLeast(0.8), "times");
+    let name = "order-create, seats settled, to the bare loader: CPU of an order";
+    goal(
+        name,
+        ratio(Run::cpu_per_million),
+        Bound::AtMost(2.0),
+        "times",
+    );
     orders_peers::store(&env, &topic, u64::from(2 * half), runs[0]).await?;
     env.strike().await
 }

@@ -10,7 +10,6 @@
 //! | `peers` | the same for BullMQ, asynq and Redisson |
 
 mod drain;
-mod goals;
 pub(crate) mod lateness;
 mod own;
 mod peers;
@@ -21,8 +20,9 @@ use delay_queue::{Due, NewEntry, Shard};
 use serde::Deserialize;
 use ticket_rush::locations::Checkout;
 
-use crate::figures::{compared, figure, group, heading};
+use crate::figures::{compared, figure, goal, group, heading};
 use crate::redis_server::Persistence;
+use crate::report::Bound;
 use lateness::PACE;
 use own::Own;
 use peers::PeerRun;
@@ -143,7 +143,45 @@ fn print(persistence: Persistence, entries: u32, own: &Own, runs: &[PeerRun]) {
         own.at_once_ms,
         "ms",
     );
-    goals::goals(persistence, own, runs);
+    goals(own, runs);
+}
+
+/// The goals of the delay queue.
+fn goals(own: &Own, runs: &[PeerRun]) {
+    let best = |value: fn(&Report) -> f64| {
+        let acknowledging = runs.iter().filter(|run| run.acknowledges);
+        acknowledging.map(|run| value(&run.report)).reduce(f64::max)
+    };
+    let ratio = |name: &str, value: fn(&Report) -> f64| {
+        if let Some(best) = best(value) {
+            let name = format!("{name}, times the best of BullMQ and asynq");
+            goal(&name, value(&own.report) / best, Bound::AtLeast(3.5), "");
+        }
+    };
+    ratio("schedule", |r| r.singles.max(r.bulk.unwrap_or(0.0)));
+    ratio("schedule, one a call", |r| r.singles);
+    ratio("acknowledged drain", |r| r.drain);
+    ratio("burst", |r| 1.0 / r.burst_ms);
+    if let Some([_, p99, p999]) = own.report.late_ms {
+        goal("lateness p99", p99, Bound::AtMost(2.0), "ms");
+        goal("lateness p99.9", p999, Bound::AtMost(5.0), "ms");
+    }
+    let drain = own.report.drain;
+    goal(
+        "drain by a worker",
+        drain,
+        Bound::AtLeast(100_000.0),
+        "entries/s",
+    );
+    let name = format!("{} due at one instant", own::AT_ONCE);
+    goal(&name, own.at_once_ms, Bound::AtMost(1000.0), "ms");
+    let bytes = own.report.bytes;
+    goal(
+        "memory of a waiting entry",
+        bytes,
+        Bound::AtMost(240.0),
+        "bytes",
+    );
 }
 
 fn id(n: u32) -> String {

@@ -11,7 +11,8 @@ mod server;
 
 use anyhow::{Result, ensure};
 
-use crate::figures::{compared, figure, group, heading};
+use crate::figures::{compared, figure, goal, group, heading};
+use crate::report::Bound;
 use sale::Sale;
 use server::{Counted, Server};
 
@@ -55,6 +56,11 @@ pub(crate) async fn run() -> Result<()> {
     compared("mean", &mean, "us");
     let commands = columns(|counted| counted.commands / counted.calls);
     compared("commands of an order", &commands, "");
+    for (seats, counted) in HALLS.iter().zip(&reserved).skip(1) {
+        let name = |quantile| format!("reserve in a hall of {seats} seats, {quantile}");
+        goal(&name("p50"), counted.p50, Bound::AtMost(30.0), "us");
+        goal(&name("p99"), counted.p99, Bound::AtMost(60.0), "us");
+    }
 
     server.clear().await?;
     let sale = Sale::open(&server.url, SETTLED).await?;

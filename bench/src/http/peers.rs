@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::arrivals::{Arrived, Schedule, arrive};
+use super::arrivals::{Arrived, PATIENCE, Schedule, arrive};
 use super::orders::{ACCEPTED, prepared};
 use super::sale::{CONNECTIONS, WARM_UP};
 use crate::cpu::Reading;
@@ -74,6 +74,7 @@ async fn rates(built: &Built, way: Accept, rates: &[u32], span: Duration) -> Res
         warm_up: WARM_UP,
         span,
         connections: CONNECTIONS,
+        patience: PATIENCE,
     };
     let mut within = true;
     // Before the first rate, to compile what is used often.
