@@ -111,7 +111,7 @@ impl<'a> Batch<'a> {
                 Ok(late) => decisions.extend(late),
                 // The closed orders are settled all the same.
                 Err(error) => {
-                    tracing::warn!(%error, "orders without a row are left to their leases")
+                    tracing::warn!(%error, "orders without a row are left to their leases");
                 }
             }
         }
