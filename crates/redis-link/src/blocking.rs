@@ -57,7 +57,7 @@ impl BlockingConnection {
                 Some((open, _)) => open,
                 None => connect.await?,
             };
-            let call = then.as_ref().map(|call| call.as_script());
+            let call = then.as_ref().map(Call::as_script);
             let commands = pipeline([command].into_iter().chain(call));
             let mut values = exchange(&mut open, &commands).await?;
             if let (Some(call), true) = (&then, values.last().is_some_and(is_noscript)) {

@@ -110,10 +110,12 @@ impl Link {
     async fn run_loading(&self, calls: &[Call]) -> Result<Vec<Value>, LinkError> {
         let deadline = Instant::now() + self.response_timeout;
         let as_scripts = self.connection.without_functions();
-        let commands = pipeline(calls.iter().map(|call| match as_scripts {
-            true => call.as_script(),
-            false => call.command(),
-        }));
+        let command = if as_scripts {
+            Call::as_script
+        } else {
+            Call::command
+        };
+        let commands = pipeline(calls.iter().map(command));
         let mut values = self.exchange(&commands, deadline).await?;
         self.load_functions(calls, &mut values, deadline).await?;
 

@@ -21,11 +21,11 @@ impl Library {
     pub(crate) fn new(script: &str, hash: &str, own: &str, fragments: &[&str]) -> Self {
         let name = format!("usher_{}_{}", script.replace('/', "_"), &hash[..16]);
         let (shebang, own) = own.split_once('\n').unwrap_or((own, ""));
-        let mut source = format!("#!lua name={name}\n");
+        let mut once = String::new();
         let mut each_call = String::new();
         for line in fragments.iter().flat_map(|text| sections(text)) {
             let target = match line {
-                Line::Once(_) => &mut source,
+                Line::Once(_) => &mut once,
                 Line::EachCall(_) => &mut each_call,
             };
             let (Line::Once(text) | Line::EachCall(text)) = line;
@@ -40,11 +40,11 @@ impl Library {
             .map(|flag| format!("'{flag}'"))
             .collect();
         let flags = flags.join(", ");
-        source.push_str(&format!(
-            "local function main(KEYS, ARGV)\n{each_call}{own}end\n\
+        let source = format!(
+            "#!lua name={name}\n{once}local function main(KEYS, ARGV)\n{each_call}{own}end\n\
              redis.register_function{{\n  function_name = '{name}', callback = main, \
              flags = {{ {flags} }},\n}}\n"
-        ));
+        );
         Self { name, source }
     }
 

@@ -11,8 +11,9 @@
 --       '', 9 '1' to delete the idempotency key (gone only); repeated, for at most 500 orders
 -- Gives for each order: DONE seats-freed displaced-order:nonce ... | TOMB | UNKNOWN (seats) |
 --       NOSEAT | ABSENT (no header, or a damaged map); only DONE changed anything
--- Cost  about 5 us for an accepted order that owns its seats; for others the chunks of their seats,
---       once for each call, and O(log n) for the entry.
+-- Cost  two commands for an order with a reservation that owns its seats, one for an order without
+--       one; for an ended order up to seven; the other commands once for each call, and each chunk
+--       of the seats that change.
 -- Idempotent: repeated, it changes nothing. Works while the gate is being filled.
 --@function
 --@include delay/clock
