@@ -21,7 +21,7 @@ use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::topics::{PARTITIONS, ensure, remove};
 
 use self::host::{Model, Setup};
-use crate::figures::{figure, group, note};
+use crate::figures::{figure, group};
 use crate::preload::fill_events;
 use crate::throughput::Run;
 
