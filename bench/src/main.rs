@@ -10,6 +10,7 @@
 //! | `change` | from the commit of a program change until no reader serves the previous version |
 //! | `events` | events from Kafka to an empty function, beside alternatives; latency of one event |
 //! | `filling` | a gate that lost its state, filled from Postgres |
+//! | `sale` | stored orders: looked up, paid, cancelled, closed |
 //! | `delay` | the delay queue: scheduling, draining, lateness |
 //! | `throughput` | the rate at which a host handles a topic |
 //! | `cpu`, `resources` | CPU seconds, memory and connections of processes, from /proc |
@@ -30,6 +31,7 @@ mod http;
 mod isolation;
 mod preload;
 mod resources;
+mod sale;
 mod throughput;
 
 use std::process::ExitCode;
@@ -58,6 +60,10 @@ struct Cli {
     #[arg(long, default_value_t = 200_000,
         value_parser = clap::value_parser!(u32).range(1_000..=200_000))]
     seats: u32,
+    /// Stored orders that are looked up, paid, cancelled and closed.
+    #[arg(long, default_value_t = 100_000,
+        value_parser = clap::value_parser!(u32).range(50_000..=5_000_000))]
+    stored: u32,
     /// Entries of the delay queue.
     #[arg(long, default_value_t = 50_000,
         value_parser = clap::value_parser!(u32).range(1_000..=2_000_000))]
@@ -83,6 +89,7 @@ enum What {
     Isolation,
     Change,
     Filling,
+    Sale,
     Delay,
     Events,
     Latency,
@@ -117,6 +124,9 @@ async fn run(cli: &Cli) -> Result<()> {
     }
     if asked(What::Filling) {
         filling::run(cli.seats).await?;
+    }
+    if asked(What::Sale) {
+        sale::run(cli.stored).await?;
     }
     if asked(What::Delay) {
         delay::run(cli.entries).await?;
