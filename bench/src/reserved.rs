@@ -13,8 +13,7 @@ use ticket_rush::topics::PARTITIONS;
 use tokio::task::JoinSet;
 
 use crate::environment::BenchEnvironment;
-use crate::preload::Program;
-use crate::preload::order;
+use crate::preload::{Program, order};
 
 /// Orders in progress at the same time.
 const LANES: u32 = 48;

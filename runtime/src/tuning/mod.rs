@@ -23,4 +23,4 @@ pub use file::changes_between;
 pub use sam_template::project::{HOST, SettingChange};
 pub use settings::{AppliedChange, SettingView, TunableSettings};
 pub use source::{BatchRefusal, BatchRule, BatchSettings, TunableSource};
-pub use value::{Setting, SettingTarget, SettingValue};
+pub use value::{Milliseconds, Setting, SettingTarget, SettingValue};

@@ -47,15 +47,42 @@ pub enum Setting {
 /// The longest batching window, milliseconds: as in a template.
 const MAX_WINDOW_MS: u32 = 300_000;
 
+/// A time in milliseconds. Written as a number of seconds if it is whole, else as `20ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Milliseconds(u32);
+
+impl Milliseconds {
+    fn whole_seconds(self) -> Option<u32> {
+        self.0.is_multiple_of(1_000).then_some(self.0 / 1_000)
+    }
+}
+
+impl fmt::Display for Milliseconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.whole_seconds() {
+            Some(seconds) => seconds.fmt(f),
+            None => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+impl Serialize for Milliseconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.whole_seconds() {
+            Some(seconds) => serializer.serialize_u32(seconds),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
 /// The value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum SettingValue {
     /// A count.
     Number(u32),
-    /// A time in milliseconds. Written as a number of seconds if it is whole, else as `20ms`.
-    #[serde(serialize_with = "serialize_time")]
-    Milliseconds(u32),
+    /// A time.
+    Time(Milliseconds),
     /// Yes or no.
     Flag(bool),
     /// Text.
@@ -66,31 +93,24 @@ impl fmt::Display for SettingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => number.fmt(f),
-            Self::Milliseconds(ms) if ms % 1_000 == 0 => (ms / 1_000).fmt(f),
-            Self::Milliseconds(ms) => write!(f, "{ms}ms"),
+            Self::Time(time) => time.fmt(f),
             Self::Flag(flag) => flag.fmt(f),
             Self::Text(text) => text.fmt(f),
         }
     }
 }
 
-fn serialize_time<S: Serializer>(ms: &u32, serializer: S) -> Result<S::Ok, S::Error> {
-    if ms % 1_000 == 0 {
-        serializer.serialize_u32(ms / 1_000)
-    } else {
-        serializer.collect_str(&SettingValue::Milliseconds(*ms))
-    }
-}
-
 impl SettingValue {
     /// The value of a time, rounded down to milliseconds.
     pub fn time(time: Duration) -> Self {
-        Self::Milliseconds(u32::try_from(time.as_millis()).unwrap_or(u32::MAX))
+        Self::Time(Milliseconds(
+            u32::try_from(time.as_millis()).unwrap_or(u32::MAX),
+        ))
     }
 
     /// The value, if it is a time.
     pub fn duration(&self) -> Option<Duration> {
-        if let Self::Milliseconds(ms) = self {
+        if let Self::Time(Milliseconds(ms)) = self {
             Some(Duration::from_millis((*ms).into()))
         } else {
             None
@@ -162,7 +182,7 @@ fn window(text: &str) -> Result<SettingValue, ValueError> {
     let ms = digits.trim().parse::<u32>().ok();
     let ms = ms.and_then(|number| number.checked_mul(unit_ms));
     ms.filter(|ms| *ms <= MAX_WINDOW_MS)
-        .map(SettingValue::Milliseconds)
+        .map(|ms| SettingValue::Time(Milliseconds(ms)))
         .ok_or_else(|| ValueError::Window {
             high: MAX_WINDOW_MS / 1_000,
             text: text.to_owned(),
