@@ -22,29 +22,27 @@ static LATENCIES: LazyLock<Option<String>> = LazyLock::new(|| {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     if std::env::var("SOURCE").is_ok_and(|source| source == "sqs") {
-        lambda_runtime::run_concurrent(service_fn(messages)).await
+        let function = |event: LambdaEvent<SqsBatch>| async move { messages(&event.payload) };
+        lambda_runtime::run_concurrent(service_fn(function)).await
     } else {
-        lambda_runtime::run_concurrent(service_fn(records)).await
+        let function = |event: LambdaEvent<KafkaBatch>| async move { records(&event.payload) };
+        lambda_runtime::run_concurrent(service_fn(function)).await
     }
 }
 
-async fn records(event: LambdaEvent<KafkaBatch>) -> Result<(), Error> {
-    let values = event.payload.records().map(|record| match record.value {
+fn records(batch: &KafkaBatch) -> Result<(), Error> {
+    let values = batch.records().map(|record| match record.value {
         Payload::Bytes(value) => value,
         _ => b"",
     });
     handle(values)
 }
 
-async fn messages(event: LambdaEvent<SqsBatch>) -> Result<(), Error> {
-    let bodies = event
-        .payload
-        .messages
-        .iter()
-        .map(|message| match &message.body {
-            MessageBody::Text(body) => body.as_bytes(),
-            MessageBody::Bad { .. } => b"",
-        });
+fn messages(batch: &SqsBatch) -> Result<(), Error> {
+    let bodies = batch.messages.iter().map(|message| match &message.body {
+        MessageBody::Text(body) => body.as_bytes(),
+        MessageBody::Bad { .. } => b"",
+    });
     handle(bodies)
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn run(events: u32) -> Result<()> {
             IDLE.as_secs()
         ),
     );
-    let columns = COUNTS.map(|count| format!("{count}"));
+    let columns = COUNTS.map(|count| count.to_string());
     heading(&columns.each_ref().map(String::as_str));
     let row = |name: &str, unit: &str, value: &dyn Fn(&Measured) -> f64| {
         let values: Vec<f64> = all.iter().map(value).collect();
