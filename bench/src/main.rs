@@ -13,6 +13,7 @@
 //! | `sqs` | messages of a queue to an empty function, beside a bare loop |
 //! | `filling` | a gate that lost its state, filled from Postgres |
 //! | `gate` | the scripts of the gate, by the figures of a Redis of its own |
+//! | `sale` | stored orders: looked up, paid, cancelled, closed |
 //! | `delay` | the delay queue and its peers: scheduling, draining, lateness, memory |
 //! | `growth` | cost beside more and more pending entries and stored orders |
 //! | `throughput` | the rate at which a host handles a topic |
@@ -48,6 +49,7 @@ mod redis_server;
 mod report;
 mod reserved;
 mod resources;
+mod sale;
 mod servers;
 mod sqs;
 mod throughput;
@@ -92,6 +94,10 @@ struct Cli {
     #[arg(long, default_value_t = 200_000, default_value_if("quick", IsPresent, "20000"),
         value_parser = clap::value_parser!(u32).range(1_000..=200_000))]
     seats: u32,
+    /// Stored orders that are looked up, paid, cancelled and closed.
+    #[arg(long, default_value_t = 100_000, default_value_if("quick", IsPresent, "50000"),
+        value_parser = clap::value_parser!(u32).range(50_000..=5_000_000))]
+    stored: u32,
     /// Entries of the delay queue.
     #[arg(long, default_value_t = 50_000, default_value_if("quick", IsPresent, "20000"),
         value_parser = clap::value_parser!(u32).range(1_000..=2_000_000))]
@@ -124,6 +130,7 @@ enum What {
     Change,
     Filling,
     Gate,
+    Sale,
     Delay,
     Events,
     Latency,
@@ -173,6 +180,7 @@ async fn run(cli: &Cli) -> Result<()> {
     parts.run("change", change::run(cli.changes)).await;
     parts.run("filling", filling::run(cli.seats)).await;
     parts.run("gate", gate::run()).await;
+    parts.run("sale", sale::run(cli.stored)).await;
     parts.run("delay", delay::run(cli.entries, cli.quick)).await;
     parts.run("events", events::run(cli.events)).await;
     parts.run("latency", events::latency(cli.singles)).await;

@@ -88,9 +88,10 @@ impl RedisCounters {
         for (command, calls) in &self.calls {
             let before = before.calls.get(command).copied().unwrap_or(0);
             let calls = calls.saturating_sub(before);
-            match SCRIPTS.contains(&command.as_str()) {
-                true => work.scripts += calls,
-                false => work.commands += calls,
+            if SCRIPTS.contains(&command.as_str()) {
+                work.scripts += calls;
+            } else {
+                work.commands += calls;
             }
         }
         work
