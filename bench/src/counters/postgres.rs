@@ -1,4 +1,4 @@
-//! Counters of a PostgreSQL database.
+//! Counters of a Postgres database.
 
 use anyhow::Result;
 use sqlx::{PgPool, Row};
@@ -13,7 +13,7 @@ pub(crate) struct PostgresCounters {
     deleted: i64,
     wal_bytes: i64,
     wal_syncs: i64,
-    /// `None` without the extension pg_stat_statements.
+    /// `None` without the extension `pg_stat_statements`.
     statements: Option<i64>,
 }
 

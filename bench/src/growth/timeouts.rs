@@ -49,8 +49,7 @@ pub(super) async fn run(quick: bool) -> Result<()> {
         &format!(
             "entries due in an hour, over all shards; beside them {SINGLES} are scheduled one at a \
              time, {DUE} due ones claimed and acknowledged {BULK} at a time, and {PACED} awaited \
-             by a worker at {}/s; Redis with its append-only file",
-            PACE
+             by a worker at {PACE}/s; Redis with its append-only file"
         ),
     );
     let names: Vec<String> = sizes.iter().map(|size| format!("{size} pending")).collect();

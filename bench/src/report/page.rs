@@ -116,13 +116,13 @@ fn free_name(title: &str, drawings: &[(String, String)]) -> String {
     }
     let slug = slug.trim_end_matches('-');
     let taken = |name: &String| drawings.iter().any(|(known, _)| known == name);
-    (1..)
-        .map(|n| match n {
-            1 => format!("{slug}.svg"),
-            n => format!("{slug}-{n}.svg"),
-        })
-        .find(|name| !taken(name))
-        .unwrap_or_default()
+    let mut name = format!("{slug}.svg");
+    let mut number = 1;
+    while taken(&name) {
+        number += 1;
+        name = format!("{slug}-{number}.svg");
+    }
+    name
 }
 
 /// Where, when and how the parts were measured: one row for all parts that agree.

@@ -28,7 +28,7 @@ use counts::Counts;
 
 /// Orders per second.
 const RATES: [u32; 2] = [500, 1_000];
-/// PostgreSQL publishes the counters of a session within this time.
+/// Postgres publishes the counters of a session within this time.
 const PUBLISHED: Duration = Duration::from_millis(1_500);
 
 /// Work between two readings.
