@@ -159,8 +159,11 @@ async fn other_key(
         return Ok(());
     };
     if let Some(order) = rest.strip_prefix("resv:") {
-        // A line of words, the state first.
-        let text: Option<String> = redis.get(key).await?;
+        // A line of words, the state first. An earlier version wrote a hash.
+        let text: Option<String> = match redis.get(key).await {
+            Err(error) if error.code() == Some("WRONGTYPE") => redis.hget(key, "state").await?,
+            text => text?,
+        };
         if let Some(state) = text.as_deref().and_then(|text| text.split(' ').next()) {
             let state = state.to_owned();
             gate.reservations

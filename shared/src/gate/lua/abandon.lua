@@ -26,5 +26,5 @@ local r = read_reservation(resv)
 if not r or r.nonce ~= nonce then return { 'MISSING' } end
 if r.state ~= 'held' then return { 'FOUND', state_words(r) } end
 if attempt ~= 'any' and attempt ~= r.attempt then return { 'REFUSED' } end
-redis.call('SET', resv, with_state(r, 'abandoning', '', r.attempt))
+change_state(resv, r, 'abandoning', '', r.attempt)
 return { 'WASHELD' }

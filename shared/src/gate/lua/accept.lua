@@ -25,6 +25,6 @@ local r = read_reservation(resv)
 if not r or r.nonce ~= nonce then return { 'MISSING' } end
 if r.state ~= 'held' then return { 'FOUND', state_words(r) } end
 local place = partition .. ':' .. offset .. ':' .. appended
-redis.call('SET', resv, with_state(r, 'accepted', place, r.attempt))
+change_state(resv, r, 'accepted', place, r.attempt)
 delay_put(timeouts, order, timeout_job(nonce), now_up + due_ms)
 return { 'YES' }

@@ -22,8 +22,8 @@ local function earlier_order(user, key, body_hash, window, owner)
   if not r or r.nonce ~= its_nonce then return { 'ENDED', its_owner } end
   if its_owner == owner then return stored('HELD', owner, r) end
   if r.state == 'held' then
-    r = parse_reservation(with_state(r, 'held', '', r.attempt + 1))
-    redis.call('SET', resv, r.text)
+    r.attempt = tostring(r.attempt + 1)
+    change_state(resv, r, 'held', '', r.attempt)
     delay_put(timeouts, its_order, timeout_job(its_nonce), now_up + window)
   end
   return stored('AGAIN', its_owner, r)

@@ -101,8 +101,7 @@ for n, o in ipairs(orders) do
   redis.call('HSET', user_key(o.user), o.order, #o.seats)
   local r = survivors > 0 and read_reservation(resvs[n])
   if r and r.nonce == o.nonce then
-    local ttl = digits_of((o.due_ms or 0) + 3600000)
-    redis.call('SET', resvs[n], without_message(r), 'PX', ttl)
+    mark_stored(resvs[n], r, digits_of((o.due_ms or 0) + 3600000))
   end
   -- An entry of another order with the same number is not changed.
   local job = timeout_job(o.nonce)

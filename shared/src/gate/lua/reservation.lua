@@ -39,19 +39,38 @@ end
 
 local function read_reservation(key)
   local text = redis.pcall('GET', key)
-  if type(text) == 'table' then text = of_hash(key) end
-  return parse_reservation(text)
+  if type(text) ~= 'table' then return parse_reservation(text) end
+  local r = parse_reservation(of_hash(key))
+  if r then r.is_hash = true end
+  return r
 end
 
--- The text of a reservation in another state.
-local function with_state(r, state, place, attempt)
-  return state .. ' ' .. attempt .. ' ' .. place .. ' ' .. r.text:sub(r.words)
+-- Stores another state. A hash stays a hash: during a deployment, instances of the earlier version
+-- still read it.
+local function change_state(key, r, state, place, attempt)
+  if not r.is_hash then
+    local text = state .. ' ' .. attempt .. ' ' .. place .. ' ' .. r.text:sub(r.words)
+    redis.call('SET', key, text)
+    return
+  end
+  redis.call('HSET', key, 'state', state, 'attempt', attempt)
+  local partition, offset, appended = string.match(place, '^(.*):(.*):(.*)$')
+  if partition then
+    redis.call('HSET', key, 'partition', partition, 'offset', offset, 'appended', appended)
+  end
 end
 
--- The text of a stored one, which needs no message.
-local function without_message(r)
-  local words = r.text:sub(r.words, message_at(r) - 1)
-  return 'stored ' .. r.attempt .. ' ' .. r.place .. ' ' .. words
+-- Stores the state `stored` for `ttl` ms. A stored order needs no message.
+local function mark_stored(key, r, ttl)
+  if not r.is_hash then
+    local words = r.text:sub(r.words, message_at(r) - 1)
+    local text = 'stored ' .. r.attempt .. ' ' .. r.place .. ' ' .. words
+    redis.call('SET', key, text, 'PX', ttl)
+    return
+  end
+  redis.call('HSET', key, 'state', 'stored')
+  redis.call('HDEL', key, 'message')
+  redis.call('PEXPIRE', key, ttl)
 end
 
 -- state, partition, offset, appended

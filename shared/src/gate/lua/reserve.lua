@@ -43,6 +43,7 @@ end
 if not key or not string.match(body_hash or '-', '^%x*$') then
   return bad('the body hash must be hex digits')
 end
+if string.find(user .. key, '%s') then return bad('user and key must have no white space') end
 if not message_tail then return bad('14 arguments are required') end
 local chosen, names, count
 if mode == 'seats' then

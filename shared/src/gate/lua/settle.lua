@@ -184,8 +184,7 @@ local function settle_live(o)
   end
   -- The reservation stays one more hour for late requests.
   if r then
-    local ttl = digits_of((o.due_ms or 0) + 3600000)
-    redis.call('SET', resv_key(o.order), without_message(r), 'PX', ttl)
+    mark_stored(resv_key(o.order), r, digits_of((o.due_ms or 0) + 3600000))
     r.state = 'stored'
   end
   return { 'DONE', '0', unpack(displaced) }

@@ -241,6 +241,8 @@ async fn finds_what_a_finished_run_left_over() -> Result<()> {
         .await?;
     sale.redis("SET", "resv:105", &["accepted 1 0:3:4 "])
         .await?;
+    // As an earlier version wrote it.
+    sale.redis("HSET", "resv:106", &["state", "held"]).await?;
     sale.sql("UPDATE orders SET dirty = true WHERE number = 101")
         .await?;
     sale.sql("INSERT INTO unsettled VALUES ('{102}')").await?;
@@ -251,6 +253,7 @@ async fn finds_what_a_finished_run_left_over() -> Result<()> {
     for detail in [
         "delay entry order-timeout 103",
         "order 105: reservation accepted",
+        "order 106: reservation held",
         "order 101 (paid) is dirty",
         "order 102 was stored, and the gate is not settled by it",
         "t-0@9: not JSON",

@@ -141,6 +141,7 @@ impl SaleFixture {
             "resv:101",
             "resv:102",
             "resv:105",
+            "resv:106",
             "delay:order-timeout:due",
         ] {
             self.redis("DEL", key, &[]).await?;
