@@ -42,7 +42,10 @@ async fn a_reservation_of_an_earlier_version_goes_on() {
         // Instances of the earlier version still run during a deployment.
         let fields = environment.hash(&key).await;
         assert_eq!(fields["state"], "stored");
-        assert_eq!(fields.get("offset").map(String::as_str), accepts.then_some("2"));
+        assert_eq!(
+            fields.get("offset").map(String::as_str),
+            accepts.then_some("2")
+        );
         let lifetime_ms: i64 = environment.query(&["PTTL", &key]).await;
         assert!(lifetime_ms > 3_600_000, "{lifetime_ms}");
     }
