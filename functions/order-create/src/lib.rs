@@ -1,9 +1,9 @@
 //! Order-create: stores requested orders from Kafka in Postgres, then settles them in the gate.
 //!
 //! ```text
-//! event --Arrival--> records --store--> rows, in one transaction
+//! event --Arrival--> records --store--> rows, in one statement or transaction
+//!       --settle--> gate settled, waiting payments applied
 //!       --handler--> partial batch response
-//!       --settle--> waiting payments applied, gate settled
 //! ```
 //!
 //! Promises:

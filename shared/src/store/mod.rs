@@ -8,7 +8,7 @@
 //! | [`migrate`](Store::migrate) | schema and tables; safe to repeat and to run concurrently |
 //! | `programs`, `program_changes` | what is on sale, and its changes |
 //! | `outbox` | program changes that are committed and not yet published |
-//! | [`create`] | a batch of requested orders, in one transaction ([`Store::store_orders`]) |
+//! | [`create`] | a batch of requested orders, in one statement or transaction ([`Store::store_orders`]) |
 //! | `payments`, `cancel`, `fence`, `close` | one conditional change each |
 //! | `payment_book` | payments for operators, and their refunds |
 //! | `sweep` | overdue and dirty orders that a crash left |
@@ -21,11 +21,11 @@
 //! Guarantees:
 //! - Every change of an order is one conditional UPDATE, without a read before it.
 //! - Every change leaves the order *dirty*, or listed in a batch, until the gate is settled by it
-//!   ([`Store::settled`], [`Store::clear_dirty`], [`Store::clear_batch`]).
+//!   ([`Store::settled`], [`Store::end_batches`], [`Store::clear_batch`]).
 //! - If a change finds no row, a later statement finds out why. If that answer contradicts the
 //!   change, the change is repeated (`retry`).
-//! - Writers lock orders ascending by number, then seats. Deadlocks and serialization failures are
-//!   repeated here.
+//! - Writers lock orders ascending by number, then seats; `create` locks its progress before.
+//!   Deadlocks and serialization failures are repeated here.
 //! - An orphaned transaction ends: every connection carries timeouts and keepalives.
 //! - Every wait for Postgres is bounded (`pool`). A connection that does not answer, or whose
 //!   server takes no writes (SQLSTATE 25006, 57P0x), is closed and replaced. A commit whose answer

@@ -21,6 +21,7 @@ mod outage;
 mod parked;
 mod paying;
 mod payment_book;
+mod plans;
 mod poison;
 mod races;
 mod reconciling;

@@ -2,7 +2,8 @@
 -- Arguments: $1 number, $2 user. Result: the row, only if this statement changed it. Idempotent.
 WITH o AS (
     UPDATE orders SET status = 'cancelled', version = version + 1, dirty = true, updated_at = now()
-    WHERE number = $1 AND user_id = $2 AND status = 'unpaid'
+    -- See pay.sql.
+    WHERE number = $1 AND user_id = $2 AND (status = 'unpaid') IS NOT FALSE
     RETURNING *
 ),
 freed AS (

@@ -15,7 +15,7 @@ WITH due AS (
 ),
 closed AS (
     UPDATE orders o SET status = 'closed', version = o.version + 1, updated_at = now()
-    FROM due WHERE o.number = due.number AND o.status = 'unpaid'
+    FROM due WHERE o.number = due.number
     RETURNING o.number, o.program, o.seats
 ),
 freed AS (

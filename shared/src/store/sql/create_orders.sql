@@ -7,7 +7,7 @@
 -- missing.
 -- Locks: the new rows, ascending by number. They are not dirty: `create_unsettled` lists them for
 -- the sweep, in one row per batch.
--- Cost: one heap row and at most five index entries per order. Repeating it inserts nothing.
+-- Cost: one heap row and at most four index entries per order. Repeating it inserts nothing.
 WITH stored AS (
 INSERT INTO orders (number, nonce, user_id, program, category, seats, unit_price_cents,
                     amount_cents, idempotency_key, status, pay_by, dirty, trace, idempotency_hash)

@@ -3,7 +3,8 @@
 -- Arguments: $1 numbers. Result: rows affected = seats freed. Idempotent.
 WITH rejected AS (
     UPDATE orders SET status = 'rejected', reason = 'seats_taken'
-    WHERE number = ANY ($1::bigint[]) AND status = 'unpaid'
+    -- See pay.sql.
+    WHERE number = ANY ($1::bigint[]) AND (status = 'unpaid') IS NOT FALSE
     RETURNING number, program, seats
 )
 DELETE FROM order_seats s USING rejected r

@@ -6,7 +6,9 @@
 -- waited for.
 WITH payable AS (
     SELECT o.number FROM orders o
-    WHERE o.number = $2 AND o.status = 'unpaid' AND o.amount_cents = $3
+    -- Not `= 'unpaid'` alone: a plan made while few orders are unpaid would read the index of all
+    -- of them, later too.
+    WHERE o.number = $2 AND (o.status = 'unpaid') IS NOT FALSE AND o.amount_cents = $3
       AND NOT EXISTS (
           SELECT FROM payments p WHERE p.order_number = o.number AND p.status = 'unmatched')
     FOR UPDATE
@@ -18,7 +20,7 @@ recorded AS (
 ),
 o AS (
     UPDATE orders c SET status = 'paid', version = c.version + 1, dirty = true, updated_at = now()
-    FROM recorded WHERE c.number = recorded.order_number AND c.status = 'unpaid'
+    FROM recorded WHERE c.number = recorded.order_number
     RETURNING c.*
 )
 SELECT o.number, o.nonce, o.user_id, o.program, o.category, o.seats, o.unit_price_cents,

@@ -6,18 +6,20 @@ WITH waiting AS (
     SELECT DISTINCT ON (p.order_number) p.order_number, p.reference
     FROM payments p JOIN orders o ON o.number = p.order_number
     WHERE p.order_number = ANY ($1::bigint[]) AND p.status = 'unmatched'
-        AND o.status = 'unpaid' AND o.amount_cents = p.amount_cents
+        -- See pay.sql.
+        AND (o.status = 'unpaid') IS NOT FALSE AND o.amount_cents = p.amount_cents
     ORDER BY p.order_number, p.received_at, p.reference
 ),
 payable AS (
     SELECT o.number FROM orders o
-    WHERE o.number IN (SELECT w.order_number FROM waiting w) AND o.status = 'unpaid'
+    WHERE o.number IN (SELECT w.order_number FROM waiting w)
+      AND (o.status = 'unpaid') IS NOT FALSE
     ORDER BY o.number
     FOR UPDATE
 ),
 o AS (
     UPDATE orders c SET status = 'paid', version = c.version + 1, dirty = true, updated_at = now()
-    FROM payable WHERE c.number = payable.number AND c.status = 'unpaid'
+    FROM payable WHERE c.number = payable.number
     RETURNING c.*
 ),
 applied AS (

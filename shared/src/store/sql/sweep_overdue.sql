@@ -14,7 +14,7 @@ WITH due AS (
 ),
 o AS (
     UPDATE orders c SET status = 'closed', version = c.version + 1, dirty = true, updated_at = now()
-    FROM due WHERE c.number = due.number AND c.status = 'unpaid'
+    FROM due WHERE c.number = due.number
     RETURNING c.*
 ),
 freed AS (

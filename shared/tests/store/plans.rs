@@ -1,0 +1,102 @@
+//! The plan that Postgres keeps for a prepared statement. Connections live for half an hour, and a
+//! sale may store most of its orders in that time, so a plan that is good for few orders stays in use
+//! for many.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::environment::{Environment, with};
+
+/// Statements that change orders by number, with the types and values of their arguments, and how
+/// often they read the index of unpaid orders: closing may, for those that are overdue.
+const BY_NUMBER: [(&str, &str, &str, usize); 5] = [
+    (
+        include_str!("../../src/store/sql/pay.sql"),
+        "text, bigint, bigint",
+        "'r', 1, 1",
+        0,
+    ),
+    (
+        include_str!("../../src/store/sql/cancel.sql"),
+        "bigint, text",
+        "1, 'alice'",
+        0,
+    ),
+    (
+        include_str!("../../src/store/sql/close_due.sql"),
+        "bigint[], bytea[]",
+        "'{1}', '{a}'",
+        1,
+    ),
+    (
+        include_str!("../../src/store/sql/payments_apply.sql"),
+        "bigint[]",
+        "'{1}'",
+        0,
+    ),
+    (
+        include_str!("../../src/store/sql/create_reject.sql"),
+        "bigint[]",
+        "'{1}'",
+        0,
+    ),
+];
+
+#[tokio::test]
+async fn no_plan_reads_all_unpaid_orders() {
+    with(|env| async move {
+        // None is unpaid when the plans are made, as before a sale.
+        env.run(
+            "INSERT INTO orders (number, nonce, status)
+                SELECT n, decode(lpad(to_hex(n), 32, '0'), 'hex'), 'void'
+                FROM generate_series(1, 1000) n;
+             ANALYZE orders",
+        )
+        .await;
+        for (sql, types, values, reads) in BY_NUMBER {
+            let plan = plan(&env, sql, types, values).await;
+            let found = plan.matches("orders_overdue").count();
+            assert!(found <= reads, "{sql}\n{plan}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_plan_reads_all_orders_for_each() {
+    with(|env| async move {
+        // As few as Postgres collects statistics about.
+        env.run(
+            "INSERT INTO orders (number, nonce, status)
+                SELECT n, decode(lpad(to_hex(n), 32, '0'), 'hex'), 'void'
+                FROM generate_series(1, 60) n;
+             ANALYZE orders",
+        )
+        .await;
+        let sql = include_str!("../../src/store/sql/create_end.sql");
+        let types = "bigint[], bigint[], bigint[]";
+        let plan = plan(&env, sql, types, "'{1}', '{1}', '{1}'").await;
+        assert!(!plan.contains("Seq Scan on orders"), "{plan}");
+    })
+    .await;
+}
+
+/// The plan for any arguments.
+async fn plan(env: &Environment, sql: &str, types: &str, values: &str) -> String {
+    let mut connection = env.raw.acquire().await.expect("a connection");
+    let prepare = format!(
+        "SET plan_cache_mode = force_generic_plan;
+         DEALLOCATE ALL;
+         PREPARE planned ({types}) AS {sql}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(prepare))
+        .execute(&mut *connection)
+        .await
+        .expect("a statement");
+    let explain = format!("EXPLAIN EXECUTE planned ({values})");
+    let lines = sqlx::raw_sql(AssertSqlSafe(explain))
+        .fetch_all(&mut *connection)
+        .await
+        .expect("a plan");
+    let lines = lines.iter().map(|line| line.get::<String, _>(0));
+    lines.collect::<Vec<_>>().join("\n")
+}
