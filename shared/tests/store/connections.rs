@@ -147,7 +147,7 @@ async fn full_server() -> u16 {
             error.extend((4 + fields.len() as u32).to_be_bytes());
             error.extend(fields);
             let _ = client.write_all(&error).await;
-            let _ = client.read(&mut [0; 1024]).await;
+            let _ = client.read_to_end(&mut Vec::new()).await;
         }
     });
     port
