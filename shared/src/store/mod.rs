@@ -1,5 +1,5 @@
-//! Postgres, the source of truth. Only this module reads or writes it; `docs/reference/postgres.md` describes
-//! its tables.
+//! Postgres, the source of truth. Only this module reads or writes it;
+//! `docs/reference/postgres.md` describes its tables.
 //!
 //! The files, in the order of an order's life:
 //!

@@ -54,7 +54,8 @@ pub enum PaymentResult {
 pub struct Paid {
     /// Result of the payment.
     pub result: PaymentResult,
-    /// The current order, if it is stored. The caller settles the gate by it, whatever the result.
+    /// The current order, if it is stored. If the payment is applied, the caller settles the gate
+    /// by it.
     pub row: Option<OrderRow>,
 }
 
@@ -70,11 +71,12 @@ impl Store {
             });
         }
         let new = retry_conflicts(|| self.record(payment)).await?;
-        let mut result = if new {
+        let found = if new {
             PaymentResult::Unmatched
         } else {
             self.outcome(payment, new).await?
         };
+        let mut result = found;
         let mut stale = StaleReadRetry::default();
         loop {
             if result == PaymentResult::Unmatched {
@@ -89,9 +91,12 @@ impl Store {
             if stale.is_due(result == PaymentResult::Unmatched && row.is_some()) {
                 continue;
             }
-            let known = !new && !matches!(result, PaymentResult::ReferenceReused { .. });
+            // A payment that an interrupted call has recorded, and this one has matched, is no
+            // duplicate: the caller settles the gate.
+            let unchanged =
+                !new && result == found && !matches!(result, PaymentResult::ReferenceReused { .. });
             return Ok(Paid {
-                result: if known {
+                result: if unchanged {
                     PaymentResult::Duplicate
                 } else {
                     result

@@ -5,8 +5,8 @@ use super::retry::retry_conflicts;
 use super::{OrderRow, Store, StoreError, UnsettledBatch};
 use crate::message::{OrderNumber, ProgramId, SeatIndex};
 
-/// Until then the function that listed a batch settles it itself. Adopting a batch too early only costs
-/// work.
+/// Until then the function that committed a batch settles it. Adopting a batch too early only
+/// costs work.
 const ADOPT_AFTER_MS: i64 = 10_000;
 /// Maximum batches adopted by one call.
 const MAX_ADOPTED: i64 = 20;
@@ -20,8 +20,8 @@ impl Store {
     }
 
     /// At most `limit` dirty orders with numbers above `after`, ascending. The caller settles the
-    /// gate by them, then calls [`Store::settled`]. Batches that were left unsettled for ten seconds
-    /// become dirty first.
+    /// gate by them, then calls [`Store::settled`]. Batches that were left unsettled for ten
+    /// seconds become dirty first.
     pub async fn dirty(
         &self,
         after: Option<OrderNumber>,

@@ -8,6 +8,8 @@ use shared::store::{Store, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use testkit::relay::Relay;
 use testkit::servers::database_url;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::environment::{Environment, MIN_PAY_MS, arrival, order, with};
 
@@ -128,6 +130,56 @@ async fn a_closed_pool_lends_no_connection() {
             .expect("all connections are returned");
         let error = look(&store).await.expect_err("closed");
         assert_eq!(error.class, ErrorClass::Unavailable, "{error}");
+    })
+    .await;
+}
+
+/// Starts a server that has no session free. Returns its port.
+async fn full_server() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            // The client's first message has at least its length and its kind.
+            let _ = client.read_exact(&mut [0; 8]).await;
+            let fields = b"SFATAL\0VFATAL\0C53300\0Mtoo many clients\0\0";
+            let mut error = vec![b'E'];
+            error.extend((4 + fields.len() as u32).to_be_bytes());
+            error.extend(fields);
+            let _ = client.write_all(&error).await;
+            let _ = client.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_leaves_the_returned_connections() {
+    with(|env| async move {
+        let (relay, store) = counted(&env, 2).await;
+        look(&store).await.expect("postgres");
+        relay.redirect(full_server().await);
+        let mut lock = env.raw.begin().await.expect("postgres");
+        sqlx::query("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            .execute(&mut *lock)
+            .await
+            .expect("locked");
+        let looks = [(); 2].map(|()| {
+            let store = store.clone();
+            tokio::spawn(async move { look(&store).await })
+        });
+        let refused = async {
+            while relay.accepted() < 3 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), refused)
+            .await
+            .expect("the second connection is tried again");
+        lock.rollback().await.expect("postgres");
+        for look in looks {
+            look.await.expect("no panic").expect("one after the other");
+        }
     })
     .await;
 }

@@ -15,15 +15,20 @@ pub(crate) fn payment(reference: &str, order: &OrderRequested) -> Payment {
     }
 }
 
-/// A payment whose transaction missed the order.
+/// A payment that missed its order.
 pub(crate) async fn insert_unmatched(env: &Environment, reference: &str, order: &OrderRequested) {
+    record_only(env, &payment(reference, order)).await;
+}
+
+/// A payment that was recorded by a call that was then interrupted.
+async fn record_only(env: &Environment, payment: &Payment) {
     sqlx::query(
         "INSERT INTO payments (reference, order_number, amount_cents, status) \
          VALUES ($1, $2, $3, 'unmatched')",
     )
-    .bind(reference)
-    .bind(order.order.get())
-    .bind(order.amount_cents.get())
+    .bind(&payment.reference)
+    .bind(payment.order.get())
+    .bind(payment.amount.get())
     .execute(&env.raw)
     .await
     .expect("statement");
@@ -52,6 +57,29 @@ async fn a_payment_pays_its_order_once() {
             (PaymentResult::ToRefund, Some(Status::Paid))
         );
         assert_eq!(env.row(one.order).await.version, 2, "one change");
+        env.check_invariants().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_repeated_payment_completes_an_interrupted_one() {
+    with(|env| async move {
+        let [one, two] = [1, 2].map(|seat| order("alice", 7, &[seat]));
+        env.create(&[one.clone(), two.clone()]).await;
+        let less = Payment {
+            amount: Cents::new(1).expect("amount"),
+            ..payment("b", &two)
+        };
+        for (interrupted, result, status) in [
+            (&payment("a", &one), PaymentResult::Applied, Status::Paid),
+            (&less, PaymentResult::AmountDiffers, Status::Unpaid),
+        ] {
+            record_only(&env, interrupted).await;
+            for result in [result, PaymentResult::Duplicate] {
+                assert_eq!(pay(&env, interrupted).await, (result, Some(status)));
+            }
+        }
         env.check_invariants().await;
     })
     .await;

@@ -11,8 +11,8 @@
 //!    within [`RETURN`], or closed.
 //!
 //! When a connection is silent or unfit, all connections that are idle at that time are closed as
-//! well, since they lead to the same server. So replacing a server costs
-//! each busy connection one statement, and the idle ones none.
+//! well, since they lead to the same server. So replacing a server costs each busy connection one
+//! statement, and the idle ones at most one together.
 //!
 //! sqlx's own pool is not used: it awaits an answer from Postgres for every connection that is
 //! returned, which doubles the round trips of single statements, and lends the connection that was
@@ -29,18 +29,20 @@ pub(crate) use pooled::PooledConnection;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use sqlx::postgres::{PgConnectOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
+use sqlx::postgres::{
+    PgConnectOptions, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres,
+};
 use sqlx::{Connection, Either, Error, Execute, Executor, SqlStr};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use idle::IdleConnections;
-use open::OpenConnection;
+use open::{OpenConnection, is_passing};
 
 /// Maximum wait for a connection: long enough for a short queue, short enough to report an outage
 /// soon.
@@ -48,6 +50,8 @@ const ACQUIRE: Duration = Duration::from_secs(3);
 /// Connections that are opened at the same time. A login costs CPU time: many at once on one thread
 /// would all take longer than [`ACQUIRE`], be given up, and begin again.
 const OPENING: usize = 4;
+/// First pause before another attempt to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// A connection idle for longer is pinged before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// Maximum time of such a ping: the delay that a silent idle connection can cause.
@@ -142,6 +146,7 @@ impl Pool {
 type Slot = tokio::sync::OwnedSemaphorePermit;
 
 /// An idle connection that answers, or a new one when fewer than [`OPENING`] are being opened.
+/// Tries again while the server accepts no other connection: the caller bounds the time.
 async fn idle_or_opened(places: &Arc<Places>) -> Result<OpenConnection, Error> {
     let slots = places.slots.clone();
     let mut slot = slots.acquire_owned().await.map_err(|_| Error::PoolClosed)?;
@@ -150,10 +155,27 @@ async fn idle_or_opened(places: &Arc<Places>) -> Result<OpenConnection, Error> {
         Err(slot) => slot,
     };
     let _opening = places.opening.acquire().await;
-    // One may have been returned meanwhile.
-    match idle(places, slot).await {
-        Ok(connection) => Ok(connection),
-        Err(slot) => OpenConnection::open(places, slot).await,
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // One may have been returned meanwhile.
+        slot = match idle(places, slot).await {
+            Ok(connection) => return Ok(connection),
+            Err(slot) => slot,
+        };
+        match PgConnection::connect_with(&places.options).await {
+            Ok(connection) => {
+                return Ok(OpenConnection::new(
+                    connection,
+                    Instant::now(),
+                    places,
+                    slot,
+                ));
+            }
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Err(error),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(ACQUIRE / 5);
     }
 }
 
@@ -169,7 +191,12 @@ async fn idle(places: &Arc<Places>, slot: Slot) -> Result<OpenConnection, Slot> 
                 continue;
             }
         }
-        return Ok(OpenConnection::lend(idle, places, slot));
+        return Ok(OpenConnection::new(
+            idle.connection,
+            idle.opened,
+            places,
+            slot,
+        ));
     }
     Err(slot)
 }

@@ -162,7 +162,13 @@ impl<'a> Batch<'a> {
                     self.unsettled.extend(one.unsettled);
                     decisions.extend(one.decisions);
                 }
-                Err(error) => self.summary.failed(&order.0.to_string(), &error),
+                Err(error) => {
+                    self.summary.failed(&order.0.to_string(), &error);
+                    if error.class == ErrorClass::Unavailable {
+                        // Each of the others would wait as long. Those closed so far are settled.
+                        break;
+                    }
+                }
             }
         }
         Ok(decisions)
