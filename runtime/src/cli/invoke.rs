@@ -21,8 +21,8 @@ use sam_template::document::nearest;
 use sam_template::model::qualified::function_name;
 use sam_template::model::{Application, Function};
 
-/// Longest wait for the function's last lines of output.
-const LAST_LINES: Duration = Duration::from_secs(2);
+/// Longest wait for the last lines of functions.
+pub(super) const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Prints the response to standard output, everything else to standard error. A function error is
 /// exit code 1.

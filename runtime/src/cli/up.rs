@@ -8,11 +8,12 @@ use tokio::sync::oneshot;
 
 use super::arguments::{Switch, UpArguments};
 use super::error::CommandError;
+use super::invoke::LAST_LINES;
 use super::prepare;
 use super::stop_signals::StopSignals;
 use crate::control::LogSwitch;
 use crate::descriptors;
-use crate::instances::{DEFAULT_CONCURRENCY, PoolOptions};
+use crate::instances::{DEFAULT_CONCURRENCY, Logs, PoolOptions};
 use crate::invoke_api::{InvokeToken, MIN_TOKEN_LENGTH};
 use crate::state::StateFolder;
 use crate::supervision::ComponentRegistry;
@@ -80,7 +81,9 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
     if !panics.is_empty() {
         tracing::warn!("faults on purpose: a panic in {}", panics.join(", "));
     }
+    let (logs, log_end) = Logs::stdout();
     let mut pool = PoolOptions {
+        logs,
         faults: arguments.faults.plan(),
         parts: ComponentRegistry::panicking(panics.clone()),
         default_concurrency: concurrency,
@@ -110,7 +113,11 @@ pub(super) fn run(arguments: &UpArguments, log: LogSwitch) -> Result<ExitCode, C
         invoke: listen.map_or(InvokeAt::Anywhere, InvokeAt::Given),
         token,
     };
-    runtime.block_on(serve(application, options, arguments.until_stdin_closes))
+    runtime.block_on(serve(application, options, arguments.until_stdin_closes))?;
+    // with its tasks: they may hold the log
+    drop(runtime);
+    log_end.wait(LAST_LINES);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Parses an address.
@@ -168,7 +175,7 @@ async fn serve(
     application: Application,
     options: HostOptions,
     until_stdin_closes: bool,
-) -> Result<ExitCode, CommandError> {
+) -> Result<(), CommandError> {
     let mut signals = StopSignals::listen(until_stdin_closes)?;
     let (stop, stopping) = oneshot::channel();
     let second_signal = async {
@@ -182,7 +189,7 @@ async fn serve(
     };
     tokio::select! {
         ended = up::run(application, options, stopping) => {
-            ended.map(|()| ExitCode::SUCCESS).map_err(|error| CommandError::configuration(error.to_string()))
+            ended.map_err(|error| CommandError::configuration(error.to_string()))
         }
         () = second_signal => Err(CommandError::failure("second signal: stopped without draining; \
             unfinished records will be read again")),

@@ -4,8 +4,9 @@
 //! own lines, with a line that counts them, and never another function's. No function waits for a
 //! slow terminal.
 //!
-//! The thread writes what has arrived, and then pauses: under load, one wake-up of the thread and
-//! one write serve many lines. Without the pause each line costs both.
+//! To the standard output of a host, the thread writes what has arrived, and then pauses: under
+//! load, one wake-up of the thread and one write serve many lines. Without the pause each line
+//! costs both.
 
 use std::borrow::Cow;
 use std::io::{BufWriter, Write};
@@ -92,7 +93,17 @@ impl Logs {
     }
 
     /// The same, for a program that must not end before the last line is written.
-    pub fn with_end(mut out: impl Write + Send + 'static) -> (Self, LogFlush) {
+    pub fn with_end(out: impl Write + Send + 'static) -> (Self, LogFlush) {
+        Self::start(out, Duration::ZERO)
+    }
+
+    /// The same for standard output, with a pause after each write.
+    pub fn stdout() -> (Self, LogFlush) {
+        let out = BufWriter::with_capacity(WRITE_BYTES, std::io::stdout());
+        Self::start(out, PAUSE)
+    }
+
+    fn start(mut out: impl Write + Send + 'static, pause: Duration) -> (Self, LogFlush) {
         let (sender, receiver) = channel();
         let (writing, written) = channel();
         let tails = Arc::new(LogTails::default());
@@ -100,7 +111,7 @@ impl Logs {
         let thread = thread::spawn(move || {
             // a panic loses only the line that caused it
             while catch_unwind(AssertUnwindSafe(|| {
-                write_all(&receiver, &collecting, &mut out);
+                write_all(&receiver, &collecting, &mut out, pause);
             }))
             .is_err()
             {
@@ -117,11 +128,6 @@ impl Logs {
             tails,
         };
         (logs, LogFlush(written))
-    }
-
-    /// Writes to standard output.
-    pub fn stdout() -> Self {
-        Self::to(BufWriter::with_capacity(WRITE_BYTES, std::io::stdout()))
     }
 
     /// Collects the last lines of an invocation, which must not have started.
@@ -179,7 +185,7 @@ impl FunctionLog {
     }
 }
 
-fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write) {
+fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write, pause: Duration) {
     while let Ok(first) = receiver.recv() {
         let mut next = Some(first);
         while let Some(entry) = next {
@@ -212,7 +218,7 @@ fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write)
         if out.flush().is_err() {
             return;
         }
-        thread::park_timeout(PAUSE);
+        thread::park_timeout(pause);
     }
 }
 

@@ -24,7 +24,7 @@ fn a_line_names_its_function_and_request() {
         .unwrap();
     drop(sender);
     let mut out = Vec::new();
-    write_all(&receiver, &LogTails::default(), &mut out);
+    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
     assert_eq!(String::from_utf8(out).unwrap(), "Echo 8f5 | hello\n");
 }
 
@@ -39,7 +39,7 @@ fn control_characters_are_escaped_and_json_stays() {
     }
     drop(sender);
     let mut out = Vec::new();
-    write_all(&receiver, &LogTails::default(), &mut out);
+    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
     let text = String::from_utf8(out).unwrap();
     assert_eq!(
         text,
@@ -72,7 +72,7 @@ fn lines_below_the_functions_level_are_excluded() {
     }
     drop(log);
     let mut out = Vec::new();
-    write_all(&receiver, &LogTails::default(), &mut out);
+    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
     let expected = ["warn", "error"]
         .map(|level| format!("Quiet - | {}\n", line(level)))
         .concat();
@@ -98,7 +98,7 @@ fn a_flood_loses_its_own_lines_with_a_count() {
     }
     drop(log);
     let mut out = Vec::new();
-    write_all(&receiver, &LogTails::default(), &mut out);
+    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("(7 lines dropped"), "{}", &text[..200]);
     assert_eq!(text.lines().count(), QUEUE_PER_FUNCTION + 1);
@@ -126,7 +126,7 @@ fn lines_that_wait_are_written_together() {
     }
     drop(sender);
     let mut out = Flushes::default();
-    write_all(&receiver, &LogTails::default(), &mut out);
+    write_all(&receiver, &LogTails::default(), &mut out, Duration::ZERO);
     assert_eq!(out.0, 1);
 }
 

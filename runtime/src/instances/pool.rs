@@ -59,7 +59,7 @@ impl Default for PoolOptions {
             processes: usize::MAX,
             open_files: None,
             drain: Duration::from_secs(20),
-            logs: Logs::stdout(),
+            logs: Logs::stdout().0,
             faults: FaultPlan::default(),
             observations: Observations::default(),
             parts: ComponentRegistry::default(),

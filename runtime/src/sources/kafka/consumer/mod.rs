@@ -80,7 +80,8 @@ pub(super) struct MappingContext {
     reason: Mutex<Option<String>>,
     /// The thread that polls, once it runs.
     pub(super) polling: Arc<OnceLock<Thread>>,
-    /// A poll handled an event, which it does not return.
+    /// A poll handled an event that it does not return: a rebalance, the result of a commit,
+    /// statistics, a line of librdkafka's log.
     handled: AtomicBool,
 }
 
@@ -180,6 +181,7 @@ impl MappingContext {
 
 impl ClientContext for MappingContext {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.handled.store(true, Ordering::Relaxed);
         tracing::debug!(mapping = %self.mapping.id, facility, "{message}");
     }
 
@@ -199,10 +201,10 @@ impl ClientContext for MappingContext {
         let statistics: ConsumerStatistics<'_> = match strict_json::from_slice(statistics) {
             Ok(statistics) => statistics,
             Err(error) => {
-                return tracing::debug!(
+                return tracing::warn!(
                     mapping = %self.mapping.id,
                     %error,
-                    "librdkafka's statistics cannot be read"
+                    "librdkafka's statistics cannot be read; the lag of the mapping is not updated"
                 );
             }
         };
