@@ -7,7 +7,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseRecord, ProducerContext};
 use shared::api_calls::ApiCall;
 use shared::message::CallInstance;
 use shared::naming::Names;
@@ -19,8 +19,8 @@ use crate::settings::Settings;
 
 /// Delivery timeout. An older call is of little use, and its place in the queue is needed.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long calls are gathered where no answer waits for them. They take one request to the broker
-/// then, as each of these times has one partition. The collector gathers them for a second.
+/// How long calls are gathered where no answer waits for them. They are appended to one partition
+/// meanwhile, so one request to the broker takes all of them.
 const LINGER_MS: &str = "100";
 
 /// Publishes calls; drops those that find the queue full.
@@ -66,7 +66,7 @@ impl Emitter {
             .set("queue.buffering.max.messages", calls.queue.to_string())
             .set("compression.type", "lz4")
             .set("sticky.partitioning.linger.ms", LINGER_MS)
-            // An answer that waits for a delivery waits for this one.
+            // An answer that waits for its delivery does not wait for further calls.
             .set(
                 "linger.ms",
                 if calls.flush.is_zero() {
@@ -135,11 +135,12 @@ impl Emitter {
 
     /// Replaces a producer after a fatal error; its outstanding calls count as dropped.
     fn replace_if_fatal(&self, used: &PolledProducer<DeliveryContext>) {
-        let Some((code, reason)) = used.client().client().fatal_error() else {
+        let now = Instant::now();
+        let Some((code, reason)) = used.replaceable(now) else {
             return;
         };
         let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.client().client().fatal_error().is_none() {
+        if current.replaceable(now).is_none() {
             return;
         }
         tracing::warn!(

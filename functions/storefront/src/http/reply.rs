@@ -63,46 +63,80 @@ impl Reply {
 
     /// The response for a reply or a problem.
     pub fn response(result: Result<Self, Problem>) -> HttpResponse {
-        let (status, kind, optional, retry_after, body) = match result {
+        match result {
             Ok(reply) => {
                 let location = reply.location.map(|path| ("location", path));
-                (
-                    reply.status,
-                    "application/json",
-                    location,
-                    reply.retry_after,
-                    reply.body,
-                )
+                let kind = "application/json";
+                response(reply.status, kind, location, reply.retry_after, &reply.body)
             }
             Err(problem) => {
                 let body = problem.body();
                 // RFC 9110, section 15.5.6: an answer of 405 names the methods.
                 let allowed = body["allowed"].as_str().filter(|_| problem.status == 405);
                 let allowed = allowed.map(|methods| ("allow", methods.to_owned()));
-                (
-                    problem.status,
-                    "application/problem+json",
-                    allowed,
-                    problem.retry_after,
-                    body,
-                )
+                let kind = "application/problem+json";
+                response(problem.status, kind, allowed, problem.retry_after, &body)
             }
-        };
-        let optional = optional.map(|(name, value)| (name, Cow::from(value)));
-        let retry_after = retry_after.map(|seconds| ("retry-after", seconds.to_string().into()));
-        let fixed = [
-            ("content-type", kind.into()),
-            ("cache-control", "no-store".into()),
-        ];
-        HttpResponse {
-            status,
-            headers: fixed
-                .into_iter()
-                .chain(optional)
-                .chain(retry_after)
-                .collect(),
-            body: body.to_string(),
-            is_base64_encoded: false,
+        }
+    }
+}
+
+fn response(
+    status: u16,
+    kind: &'static str,
+    header: Option<(&'static str, String)>,
+    retry_after: Option<u32>,
+    body: &Value,
+) -> HttpResponse {
+    let mut headers = vec![
+        ("content-type", Cow::from(kind)),
+        ("cache-control", "no-store".into()),
+    ];
+    headers.extend(header.map(|(name, value)| (name, value.into())));
+    headers.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string().into())));
+    HttpResponse {
+        status,
+        headers,
+        body: body.to_string(),
+        is_base64_encoded: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_becomes_a_response_with_its_headers() {
+        let reply = Reply::at(202, "/orders/7".to_owned(), json!({"order": "7"})).retry_after(1);
+        let response = Reply::response(Ok(reply));
+        assert_eq!(
+            (response.status, response.body.as_str()),
+            (202, r#"{"order":"7"}"#)
+        );
+        for (name, value) in [
+            ("content-type", Some("application/json")),
+            ("cache-control", Some("no-store")),
+            ("location", Some("/orders/7")),
+            ("retry-after", Some("1")),
+            ("allow", None),
+        ] {
+            assert_eq!(response.header(name), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_405_names_the_allowed_methods() {
+        for (status, allow) in [(405, Some("GET, POST")), (409, None)] {
+            let problem =
+                Problem::new(status, "code", "Title", "detail").with("allowed", "GET, POST");
+            let response = Reply::response(Err(problem));
+            assert_eq!(response.status, status);
+            assert_eq!(response.header("allow"), allow);
+            let kind = response.header("content-type");
+            assert_eq!(kind, Some("application/problem+json"));
+            assert_eq!(response.header("location"), None);
+            assert_eq!(response.header("retry-after"), None);
         }
     }
 }

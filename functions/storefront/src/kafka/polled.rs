@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext, PurgeConfig};
+use rdkafka::types::RDKafkaErrorCode;
 
 /// How long one poll of the thread lasts. It returns only at its end, so a dropped producer is
 /// closed after this time at most.
@@ -16,11 +17,17 @@ use rdkafka::producer::{BaseProducer, Producer, ProducerContext, PurgeConfig};
 /// 1 % of a core for each producer, also for an idle one.
 const POLL_TIME: Duration = Duration::from_secs(5);
 
+/// Minimum age of a producer that is replaced. Without permission to write, for example, each new
+/// producer fails as soon as it has connected: requests would create them without end, and each
+/// keeps its threads for [`POLL_TIME`] after it is dropped.
+const MIN_AGE: Duration = Duration::from_secs(1);
+
 /// A producer with its thread. Deliveries and errors reach the context on that thread, as soon as
 /// they occur.
 pub(crate) struct PolledProducer<C: ProducerContext + 'static> {
     producer: Arc<BaseProducer<C>>,
     closed: Arc<AtomicBool>,
+    created: Instant,
 }
 
 impl<C: ProducerContext + 'static> PolledProducer<C> {
@@ -38,12 +45,24 @@ impl<C: ProducerContext + 'static> PolledProducer<C> {
                 }
             })
             .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
-        Ok(Self { producer, closed })
+        Ok(Self {
+            producer,
+            closed,
+            created: Instant::now(),
+        })
     }
 
     /// The producer, to send with.
     pub(crate) fn client(&self) -> &BaseProducer<C> {
         &self.producer
+    }
+
+    /// The fatal error for which another producer should replace this one at time `now`. `None` if
+    /// it has none, or if it was created less than [`MIN_AGE`] ago.
+    pub(crate) fn replaceable(&self, now: Instant) -> Option<(RDKafkaErrorCode, String)> {
+        let error = self.producer.client().fatal_error()?;
+        let age = now.saturating_duration_since(self.created);
+        (age >= MIN_AGE).then_some(error)
     }
 }
 
@@ -60,7 +79,9 @@ impl<C: ProducerContext + 'static> Drop for PolledProducer<C> {
 mod tests {
     use rdkafka::ClientContext;
     use rdkafka::message::DeliveryResult;
+    use rdkafka::mocking::MockCluster;
     use rdkafka::producer::BaseRecord;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use tokio::sync::oneshot;
 
     use super::*;
@@ -77,16 +98,42 @@ mod tests {
         }
     }
 
+    fn send(producer: &PolledProducer<Deliveries>) -> oneshot::Receiver<bool> {
+        let (sender, delivered) = oneshot::channel();
+        let record = BaseRecord::<(), str, _>::with_opaque_to("topic", Box::new(sender));
+        let queued = producer.client().send(record.payload("message"));
+        assert!(queued.is_ok());
+        delivered
+    }
+
     #[tokio::test]
     async fn outstanding_messages_of_a_dropped_producer_fail() {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", "127.0.0.1:9"); // nothing listens there
         let producer = PolledProducer::create(&config, Deliveries).expect("valid settings");
-        let (sender, delivered) = oneshot::channel();
-        let record = BaseRecord::<(), str, _>::with_opaque_to("topic", Box::new(sender));
-        let queued = producer.client().send(record.payload("message"));
-        assert!(queued.is_ok());
+        let delivered = send(&producer);
+        let later = producer.created + MIN_AGE;
+        assert_eq!(producer.replaceable(later), None, "no fatal error");
         drop(producer);
         assert_eq!(delivered.await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn a_new_producer_that_fails_is_not_replaced() {
+        let brokers = MockCluster::new(1).expect("brokers in this process");
+        brokers.request_errors(
+            RDKafkaApiKey::InitProducerId,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED],
+        );
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", brokers.bootstrap_servers())
+            .set("enable.idempotence", "true");
+        let producer = PolledProducer::create(&config, Deliveries).expect("valid settings");
+        assert_eq!(send(&producer).await, Ok(false));
+        let replaceable = |age| producer.replaceable(producer.created + age);
+        assert_eq!(replaceable(MIN_AGE / 2), None);
+        let (code, _) = replaceable(MIN_AGE).expect("a fatal error");
+        assert_eq!(code, RDKafkaErrorCode::ClusterAuthorizationFailed);
     }
 }

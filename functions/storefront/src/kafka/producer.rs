@@ -1,7 +1,7 @@
 //! Publisher over librdkafka: idempotent, acks=all, with a bounded delivery time.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
@@ -113,12 +113,13 @@ impl KafkaOrders {
 
     /// Replaces a producer after a fatal error.
     fn replace_if_fatal(&self, used: &PolledProducer<OrdersContext>) {
-        let Some((code, reason)) = used.client().client().fatal_error() else {
+        let now = Instant::now();
+        let Some((code, reason)) = used.replaceable(now) else {
             return;
         };
         let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         // Another request may have replaced it already.
-        if current.client().client().fatal_error().is_some() {
+        if current.replaceable(now).is_some() {
             tracing::error!(
                 ?code,
                 reason,

@@ -1,6 +1,6 @@
 //! Every request leaves a call behind, and none waits for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -137,9 +137,31 @@ async fn every_request_leaves_one_call_whatever_its_answer() {
     );
     assert_eq!(accepted.instance.as_str(), "log/7");
     assert!(accepted.duration_us > 0);
-    let ids: std::collections::BTreeSet<String> =
-        calls.iter().map(|call| call.id.to_string()).collect();
+    let ids: BTreeSet<String> = calls.iter().map(|call| call.id.to_string()).collect();
     assert_eq!(ids.len(), 6);
+}
+
+#[tokio::test]
+async fn a_process_of_several_requests_sends_gathered_calls() {
+    let settings = settings(&[
+        ("API_CALLS_ENABLED", "true"),
+        ("API_CALL_FLUSH_MS", "5000"),
+        ("AWS_LAMBDA_MAX_CONCURRENCY", "8"),
+    ]);
+    assert!(settings.calls.flush.is_zero(), "no answer waits");
+    create_topic_of(&settings, &settings.calls.topic).await;
+    let app = open_with_settings(settings, Scripted::new([])).await;
+    for number in 0..3 {
+        let path = format!("/nowhere/{number}");
+        let answer = app.answer(request("GET", &path, "", None, None)).await;
+        assert_eq!(answer.status, 404);
+    }
+    let urls: BTreeSet<String> = calls(&app, 3)
+        .iter()
+        .map(|call| call.url.as_str().to_owned())
+        .collect();
+    let sent = (0..3).map(|number| format!("/nowhere/{number}"));
+    assert_eq!(urls, sent.collect());
 }
 
 #[tokio::test]
