@@ -1,5 +1,5 @@
 // The worker's process: `worker.mjs QUEUE PORT CONCURRENCY COUNT`. It sends one message when it is connected and one, its report,
-// when each of COUNT jobs was handled. Completed jobs are removed.
+// when each of COUNT jobs was handled, with the time at which the worker began. Completed jobs are removed.
 import { Worker } from 'bullmq';
 import IORedis from 'ioredis';
 import { now } from './clock.mjs';
@@ -21,6 +21,8 @@ async function handle({ data: { n, due } }) {
   if (handled === count) setImmediate(report, at);
 }
 
+process.on('disconnect', () => process.exit(1)); // the process that measures has ended
+const began = now();
 const worker = new Worker(name, handle, {
   connection: new IORedis({ host: '127.0.0.1', port, maxRetriesPerRequest: null }),
   concurrency,
@@ -34,5 +36,5 @@ async function report(last) {
   await worker.close(); // completes the jobs that it holds
   const sorted = late.sort();
   const quantile = q => sorted[Math.min(count - 1, Math.floor(count * q))];
-  process.send({ last, repeated, late: [quantile(0.5), quantile(0.99), quantile(0.999)] }, () => process.exit(0));
+  process.send({ began, last, repeated, late: [quantile(0.5), quantile(0.99), quantile(0.999)] }, () => process.exit(0));
 }

@@ -5,10 +5,10 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 
-/** Orders as rows of the same columns that order-create fills. */
+/** Orders as rows. As those of order-create, they are in no index of orders that Redis has yet to receive. */
 final class Rows {
     static final String ORDER = "INSERT INTO spring_orders (number, nonce, user_id, program, category, seats, unit_price_cents,"
-        + " amount_cents, idempotency_key, status, pay_by) VALUES (?, ?, ?, ?, ?, ?::int[], ?, ?, ?, 'unpaid', ?)";
+        + " amount_cents, idempotency_key, status, pay_by, dirty) VALUES (?, ?, ?, ?, ?, ?::int[], ?, ?, ?, 'unpaid', ?, false)";
     static final String SEAT = "INSERT INTO spring_order_seats (program, seat, order_number) VALUES (?, ?, ?)";
 
     private Rows() {}
