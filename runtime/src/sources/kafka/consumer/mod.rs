@@ -281,3 +281,26 @@ pub(super) fn commit(
 ) -> KafkaResult<()> {
     consumer.commit(&list(topics, offsets)?, mode)
 }
+
+#[cfg(test)]
+mod tests {
+    use sam_template::model::KafkaKind;
+
+    use super::*;
+    use crate::sources::kafka::discards::tests::mapping;
+
+    #[test]
+    fn events_that_no_poll_returns_are_noted() {
+        let mapping = mapping(KafkaKind::SelfManaged);
+        let known = KnownTopics::open(None, &mapping.id, &mapping.group).unwrap();
+        let progress = Arc::new(MappingProgress::new(&mapping));
+        let (events, _received) = tokio::sync::mpsc::channel(1);
+        let context = MappingContext::new(mapping, events, progress, Arc::new(known));
+        assert!(!context.has_handled());
+        context.log(RDKafkaLogLevel::Error, "FAIL", "connection refused");
+        assert!(context.has_handled(), "a line of the log");
+        context.stats_raw(br#"{"brokers":{},"topics":{}}"#);
+        assert!(context.has_handled(), "statistics");
+        assert!(!context.has_handled(), "each is noted once");
+    }
+}
