@@ -25,20 +25,12 @@ pub(crate) const FUNCTION: &str = "OrderCreate";
 /// The first orders, one part in this many, are warm-up, for both.
 pub(crate) const WARM: u64 = 10;
 
-pub(crate) async fn run(orders: u32) -> Result<()> {
-    let mut env = BenchEnvironment::set("create").await?;
-    env.environment.schedules = false; // order-create alone
+pub(crate) async fn run(orders: u32, quick: bool) -> Result<()> {
+    let env = environment("create").await?;
     let half = orders / 2;
     let programs = open_programs(&env, orders).await?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
     reserved::reserve(&env, half, &programs, now).await?;
-    let sizes = [
-        ("OrderCreateConcurrency", WORKERS.to_string()),
-        ("OrderCreateBatchSize", BATCH.to_string()),
-    ];
-    env.environment
-        .parameters
-        .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
     let mut runs = Vec::with_capacity(3);
     for part in [0..half, half..2 * half] {
         runs.push(stored(&env, &programs, part, now).await?);
@@ -70,8 +62,22 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
         Bound::AtMost(2.0),
         "times",
     );
-    orders_peers::store(&env, &topic, u64::from(2 * half), runs[0]).await?;
-    env.strike().await
+    let spring = orders_peers::store(&env, &topic, u64::from(2 * half), runs[0], quick).await;
+    env.strike().await?;
+    spring
+}
+
+/// An environment in which order-create works alone, with [`WORKERS`] and [`BATCH`].
+pub(crate) async fn environment(name: &str) -> Result<BenchEnvironment> {
+    let mut env = BenchEnvironment::set(name).await?;
+    env.environment.schedules = false;
+    let sizes = [
+        ("OrderCreateConcurrency", WORKERS.to_string()),
+        ("OrderCreateBatchSize", BATCH.to_string()),
+    ];
+    let sizes = sizes.map(|(name, value)| (name.to_owned(), value));
+    env.environment.parameters.extend(sizes);
+    Ok(env)
 }
 
 /// Fills the topic with a part of the orders, and measures a host that stores them.

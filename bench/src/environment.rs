@@ -15,6 +15,8 @@ use ticket_rush::locations::{Checkout, Servers};
 use ticket_rush::prepare::prepare;
 use ticket_rush::remove::remove;
 
+use crate::leftovers::{self, Leftover};
+
 const TOKEN: Duration = Duration::from_hours(1);
 
 /// Names of keys, topic and tables, and connections to read them.
@@ -46,6 +48,7 @@ impl BenchEnvironment {
             checkout,
             template: None,
         };
+        leftovers::note(Leftover::Environment(environment.prefix.clone()));
         let keys = prepare(&environment, |_| ()).await?;
         let db = Self::database(&environment)?;
         let api = ApiClient::new(

@@ -18,6 +18,7 @@ use ticket_rush::locations::Servers;
 use ticket_rush::remove;
 
 use crate::figures::{figure, group};
+use crate::leftovers::{self, Leftover};
 
 /// Seats of a row.
 const ROW: u32 = 500;
@@ -29,6 +30,7 @@ pub(crate) async fn run(orders: u32) -> Result<()> {
     let servers = Servers::from_env();
     let prefix = format!("bench-filling-{:06x}", rand::random::<u32>() >> 8);
     let names = Names::new(&prefix).map_err(|e| anyhow::anyhow!("{e}"))?;
+    leftovers::note(Leftover::Environment(prefix.clone()));
     let store = Store::connect(&servers.database_url, &names, 4)?;
     store.migrate().await?;
     let options: PgConnectOptions = servers.database_url.parse()?;

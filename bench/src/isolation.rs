@@ -7,8 +7,7 @@ use anyhow::{Result, ensure};
 use sqlx::{Connection, PgConnection, Row};
 use ticket_rush::prepare::{calls_topic, orders_topic};
 
-use crate::create::{BATCH, FUNCTION, WARM, WORKERS, open_programs};
-use crate::environment::BenchEnvironment;
+use crate::create::{BATCH, FUNCTION, WARM, WORKERS, environment, open_programs};
 use crate::figures::{figure, group};
 use crate::preload::{fill, fill_calls};
 use crate::throughput::{Run, through_usher};
@@ -47,8 +46,7 @@ fn rate(runs: &[Run]) -> f64 {
 }
 
 async fn once(orders: u32, hanging: bool) -> Result<Run> {
-    let mut env = BenchEnvironment::set("isolation").await?;
-    env.environment.schedules = false; // nothing else works beside them
+    let mut env = environment("isolation").await?;
     let programs = open_programs(&env, orders).await?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
     let brokers = env.environment.servers.brokers.clone();
@@ -58,14 +56,8 @@ async fn once(orders: u32, hanging: bool) -> Result<Run> {
         fill_calls(&brokers, &calls_topic(&prefix), CALLS, now)
     })
     .await??;
-    let sizes = [
-        ("OrderCreateConcurrency", WORKERS.to_string()),
-        ("OrderCreateBatchSize", BATCH.to_string()),
-        ("ApiDataCollectorEnabled", hanging.to_string()),
-    ];
-    env.environment
-        .parameters
-        .extend(sizes.map(|(name, value)| (name.to_owned(), value)));
+    let collector = ("ApiDataCollectorEnabled".to_owned(), hanging.to_string());
+    env.environment.parameters.push(collector);
 
     // Each batch of the collector waits for this lock, fails, is delivered again, and waits again.
     let mut lock = PgConnection::connect_with(&env.db.connect_options()).await?;

@@ -2,9 +2,9 @@
 //! its tools are missing, the measurement says so and skips it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
@@ -59,7 +59,7 @@ pub(crate) struct Built {
 }
 
 impl Peer {
-    /// Builds it, unless something is missing.
+    /// Builds it, unless something is missing, or nothing has changed since the last time.
     pub(crate) async fn build(self, checkout: &Checkout) -> Result<Result<Built, NotBuilt>> {
         for tool in self.needs {
             let found = Command::new(tool[0])
@@ -81,12 +81,17 @@ impl Peer {
             script: sources.join("run"),
             output,
         };
+        let stamp = built.output.join("built");
+        if changed(&stamp).is_some_and(|at| newest(&sources).is_some_and(|last| last < at)) {
+            return Ok(Ok(built));
+        }
         let ended = built.command("build", &[]).output().await?;
         if !ended.status.success() {
             let line = last_line(&ended.stderr).or_else(|| last_line(&ended.stdout));
             let line = line.unwrap_or_else(|| ended.status.to_string());
             return Ok(Err(NotBuilt::BuildFailed(line)));
         }
+        std::fs::write(&stamp, "").with_context(|| stamp.display().to_string())?;
         Ok(Ok(built))
     }
 
@@ -161,6 +166,24 @@ impl Serving {
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.child.kill().await.context("a peer cannot be stopped")
     }
+}
+
+/// The last change of a file.
+fn changed(file: &Path) -> Option<SystemTime> {
+    file.metadata().ok()?.modified().ok()
+}
+
+/// The last change within a folder. Files that were removed count by the change of their folder.
+fn newest(folder: &Path) -> Option<SystemTime> {
+    let within = std::fs::read_dir(folder).ok()?.flatten().map(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            newest(&path)
+        } else {
+            changed(&path)
+        }
+    });
+    within.chain([changed(folder)]).max().flatten()
 }
 
 fn last_line(output: &[u8]) -> Option<String> {

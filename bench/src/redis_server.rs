@@ -30,7 +30,7 @@ impl Persistence {
     }
 }
 
-/// The server; it is killed when this is dropped.
+/// The server; it is killed and its files are deleted when this is dropped.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     child: Child,
@@ -89,10 +89,14 @@ impl RedisServer {
         self.port
     }
 
+    /// Its address for clients.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
     /// A connection to it.
     pub(crate) fn link(&self) -> Result<Link> {
-        let url = format!("redis://127.0.0.1:{}", self.port);
-        Ok(Link::open(&url, Duration::from_secs(10))?)
+        Ok(Link::open(&self.url(), Duration::from_secs(10))?)
     }
 
     /// Bytes that its allocator has given out.
@@ -104,10 +108,15 @@ impl RedisServer {
         Ok(line.context("used_memory in INFO")?.trim().parse()?)
     }
 
-    /// Ends it and deletes its files.
+    /// Ends it, and deletes its files when this returns.
     pub(crate) async fn stop(mut self) -> Result<()> {
-        self.child.kill().await.context("redis-server")?;
-        std::fs::remove_dir_all(&self.folder)
-            .with_context(|| format!("{} cannot be removed", self.folder.display()))
+        self.child.kill().await.context("redis-server")
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        // It writes no more, even if it has not ended yet: its files are open and without a name.
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

@@ -1,4 +1,4 @@
-//! Runs the parts of a run, one after the other, and writes what they have measured.
+//! Runs parts one after the other, and writes what they have measured.
 
 use std::fs;
 use std::future::Future;
@@ -9,13 +9,13 @@ use anyhow::{Context, Result, bail};
 use ticket_rush::locations::Checkout;
 
 use crate::figures::take_groups;
-use crate::provenance;
 use crate::report::page::{DRAWINGS, page};
 use crate::report::{Part, Provenance, Record};
+use crate::{leftovers, provenance};
 
 /// A run of some parts.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub(crate) struct Runner {
     /// The only part to run; `None` for all.
     only: Option<String>,
     file: PathBuf,
@@ -23,7 +23,7 @@ pub(crate) struct Parts {
     record: Record,
 }
 
-impl Parts {
+impl Runner {
     /// Begins a run of one part, or of all, that is recorded in `file`.
     pub(crate) fn begin(only: Option<String>, file: PathBuf) -> Self {
         let provenance = provenance::current();
@@ -39,7 +39,8 @@ impl Parts {
         }
     }
 
-    /// Runs a part, if it is to run. A part that fails leaves the others what they are.
+    /// Runs a part, if it is to run. After one that fails the others run, without what it has left
+    /// on the servers.
     pub(crate) async fn run(&mut self, name: &str, part: impl Future<Output = Result<()>>) {
         if self.only.as_deref().is_some_and(|only| only != name) {
             return;
@@ -49,7 +50,9 @@ impl Parts {
         let error = error.map(|error| format!("{error:#}"));
         if let Some(error) = &error {
             eprintln!("bench {name}: {error}");
+            leftovers::remove_all().await;
         }
+        leftovers::forget();
         let seconds = began.elapsed().as_secs_f64();
         println!("\n  {name} took {seconds:.0} s");
         self.record.parts.push(Part {

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::cpu::Reading;
 use crate::figures::{compared, group, heading};
+use crate::leftovers::{self, Leftover};
 
 /// Operations of a kind, in total.
 const OPERATIONS: usize = 8_000;
@@ -67,6 +68,7 @@ pub(crate) async fn run(stored: u32) -> Result<()> {
     let servers = Servers::from_env();
     let prefix = format!("bench-sale-{:06x}", rand::random::<u32>() >> 8);
     let names = Names::new(&prefix).map_err(|e| anyhow::anyhow!("{e}"))?;
+    leftovers::note(Leftover::Environment(prefix.clone()));
     let store = Store::connect(&servers.database_url, &names, LANES as u32)?;
     store.migrate().await?;
     let options: PgConnectOptions = servers.database_url.parse()?;

@@ -56,19 +56,19 @@ pub(super) async fn at_one_instant(
 }
 
 async fn handled(queue: &DelayQueue, entries: u32) -> Result<()> {
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (handled, mut completions) = mpsc::unbounded_channel();
     let settings = WorkerSettings {
         concurrency: 4 * BULK,
         batch: 2 * BULK,
         ..WorkerSettings::default()
     };
     let worker = Worker::new(queue.clone(), settings, move |_: Job| {
-        let _ = tell.send(());
+        let _ = handled.send(());
         std::future::ready(Outcome::Done)
     })?;
     let all = async move {
         for _ in 0..entries {
-            told.recv().await;
+            completions.recv().await;
         }
     };
     // The last handler stops the worker, which acknowledges the rest before it ends.

@@ -41,8 +41,10 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         let stop = stop.clone();
         move || listen(&site, &stop)
     });
-    // Both have joined their groups by then. Earlier events count as warm-up anyway.
-    send(&site, events).await?;
+    // Events that come before host and consumer have joined their groups wait. They are warm-up.
+    send(&site, WARM).await?;
+    written(&running, WARM).await?;
+    send(&site, events - WARM).await?;
     let ours = written(&running, events).await?;
     stop.store(true, Ordering::Relaxed);
     let bare = bare.await??;

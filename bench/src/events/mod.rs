@@ -22,6 +22,7 @@ use ticket_rush::topics::{PARTITIONS, ensure, remove};
 
 use self::host::{Model, Setup};
 use crate::figures::{figure, goal, group};
+use crate::leftovers::{self, Leftover};
 use crate::preload::fill_events;
 use crate::report::Bound;
 use crate::throughput::Run;
@@ -34,6 +35,7 @@ pub(crate) use topics::run as topics;
 pub(crate) const VALUE: usize = 300;
 /// Batch sizes: the default, and two for throughput.
 const BATCHES: [u32; 3] = [100, 1_000, 10_000];
+const QUICK_BATCHES: [u32; 2] = [100, 10_000];
 /// Processes of the function.
 const INSTANCES: u32 = 2;
 /// Batches that a process handles at a time in the managed model: one of each partition.
@@ -63,6 +65,7 @@ impl Site {
     async fn set(name: &str) -> Result<Self> {
         let topic = format!("bench-{name}-{:06x}", rand::random::<u32>() >> 8);
         let brokers = Servers::from_env().brokers;
+        leftovers::note(Leftover::Topic(topic.clone()));
         ensure(&brokers, &topic, PARTITIONS).await?;
         Ok(Self {
             checkout: Checkout::find()?,
@@ -85,16 +88,17 @@ impl Site {
     }
 }
 
-/// Measures throughput.
-pub(crate) async fn run(events: u32) -> Result<()> {
+/// Measures throughput; for a quick look with fewer sizes of batches.
+pub(crate) async fn run(events: u32, quick: bool) -> Result<()> {
+    let batches: &[u32] = if quick { &QUICK_BATCHES } else { &BATCHES };
     let site = Site::filled("events", events).await?;
     let configuration = format!(
         "{events} events of {VALUE} bytes in {PARTITIONS} partitions, lz4, one broker; the first \
          quarter is warm-up; usher: {INSTANCES} \
          processes of one function, or, managed, one with {PER_PROCESS} batches at a time; \
          lambda-batch decodes, memory is kept between events (MALLOC_ \
-         variables of bench/events); CPU: of the host and its functions, or of the peer, without \
-         the broker"
+         variables of bench/events); Spring: 2 listeners, polls of at most 5,000; CPU: of the host \
+         and its functions, or of the peer, without the broker"
     );
     group(
         "Events from Kafka to a function that does nothing",
@@ -104,13 +108,13 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     let limit = bare::run(&site, events).await?;
     show(limit, "rdkafka consumer, in its own process", limit);
     let mut classic = Vec::new();
-    for batch in BATCHES {
+    for batch in batches.iter().copied() {
         let setup = Setup::classic(batch);
         let run = host::run(&site, events, &setup).await?;
         show(run, &format!("usher, batches of {batch}"), limit);
         classic.push((batch, run.rate()));
     }
-    for batch in BATCHES {
+    for batch in batches.iter().copied() {
         let setup = Setup {
             model: Model::Managed(1, PER_PROCESS),
             ..Setup::classic(batch)
@@ -118,19 +122,23 @@ pub(crate) async fn run(events: u32) -> Result<()> {
         let run = host::run(&site, events, &setup).await?;
         show(run, &format!("usher, managed, batches of {batch}"), limit);
     }
+    let mut failed = Ok(());
     for peer in peers::ALL {
         match peer.build(&site.checkout).await? {
-            Ok(built) => {
-                let run = peers::run(&built, &site, events).await?;
-                show(run, peer.name, limit);
-                if peer.name == peers::SPRING.name {
-                    goals(&classic, run.rate());
+            Ok(built) => match peers::run(&built, &site, events).await {
+                Ok(run) => {
+                    show(run, peer.name, limit);
+                    if peer.name == peers::SPRING.name {
+                        goals(&classic, run.rate());
+                    }
                 }
-            }
+                Err(error) => failed = failed.and(Err(error)),
+            },
             Err(why) => peer.print_skipped(&why),
         }
     }
-    site.strike().await
+    site.strike().await?;
+    failed
 }
 
 /// Goals against the batch listener of Spring.

@@ -12,6 +12,7 @@ use super::VALUE;
 use crate::application::Application;
 use crate::cpu::Reading;
 use crate::figures::{compared, goal, group, heading};
+use crate::leftovers::{self, Leftover};
 use crate::preload::fill_events;
 use crate::report::Bound;
 use crate::resources::pss_bytes;
@@ -21,6 +22,7 @@ use crate::throughput::{Run, through_functions};
 const COUNTS: [u32; 3] = [1, 10, 50];
 /// Time in which an idle host is observed, after a pause in which the last commits are made.
 const IDLE: Duration = Duration::from_secs(10);
+const QUICK_IDLE: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_secs(2);
 /// One event in so many is warm-up.
 const WARM: u64 = 4;
@@ -35,10 +37,16 @@ struct Measured {
     idle_functions: f64,
 }
 
-pub(crate) async fn run(events: u32) -> Result<()> {
+/// Measures with each number of topics; for a quick look without the highest.
+pub(crate) async fn run(events: u32, quick: bool) -> Result<()> {
+    let (counts, idle) = if quick {
+        (&COUNTS[..2], QUICK_IDLE)
+    } else {
+        (&COUNTS[..], IDLE)
+    };
     let mut all = Vec::new();
-    for count in COUNTS {
-        all.push(measure(count, events).await?);
+    for count in counts {
+        all.push(measure(*count, events, idle).await?);
     }
     group(
         "A host with more topics and functions",
@@ -46,11 +54,11 @@ pub(crate) async fn run(events: u32) -> Result<()> {
             "{events} events of {VALUE} bytes in all, spread over the topics, each with \
              {PARTITIONS} partitions and a function of its own with one process; batches of 100; \
              then {} s without an event",
-            IDLE.as_secs()
+            idle.as_secs()
         ),
     );
-    let columns = COUNTS.map(|count| count.to_string());
-    heading(&columns.each_ref().map(String::as_str));
+    let columns: Vec<String> = counts.iter().map(ToString::to_string).collect();
+    heading(&columns.iter().map(String::as_str).collect::<Vec<_>>());
     let row = |name: &str, unit: &str, value: &dyn Fn(&Measured) -> f64| {
         let values: Vec<f64> = all.iter().map(value).collect();
         compared(name, &values, unit);
@@ -61,7 +69,7 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     row("memory of all functions", "MiB", &|m| m.functions);
     row("host, idle", "% of a core", &|m| m.idle_host);
     row("functions, idle", "% of a core", &|m| m.idle_functions);
-    if let (Some(count), Some(most)) = (COUNTS.last(), all.last()) {
+    if let (Some(count), Some(most)) = (counts.last(), all.last()) {
         let name = format!("CPU of an idle host and its functions, {count} topics");
         let idle = most.idle_host + most.idle_functions;
         goal(&name, idle, Bound::AtMost(1.0), "% of a core");
@@ -69,13 +77,14 @@ pub(crate) async fn run(events: u32) -> Result<()> {
     Ok(())
 }
 
-async fn measure(count: u32, events: u32) -> Result<Measured> {
+async fn measure(count: u32, events: u32, idle: Duration) -> Result<Measured> {
     let checkout = Checkout::find()?;
     let brokers = Servers::from_env().brokers;
     let name = format!("bench-topics-{count}-{:06x}", rand::random::<u32>() >> 8);
     let topics: Vec<String> = (0..count).map(|n| format!("{name}-{n}")).collect();
     let each = events / count;
     for topic in &topics {
+        leftovers::note(Leftover::Topic(topic.clone()));
         ensure(&brokers, topic, PARTITIONS).await?;
         let (brokers, topic) = (brokers.clone(), topic.clone());
         tokio::task::spawn_blocking(move || fill_events(&brokers, &topic, each, VALUE)).await??;
@@ -96,7 +105,7 @@ async fn measure(count: u32, events: u32) -> Result<Measured> {
     let functions = || Reading::of(processes.iter().copied());
     let (before_host, before_functions) = (host(), functions());
     let clock = Instant::now();
-    tokio::time::sleep(IDLE).await;
+    tokio::time::sleep(idle).await;
     let percent = |seconds: f64| 100.0 * seconds / clock.elapsed().as_secs_f64();
     let mebibytes = |bytes: u64| bytes as f64 / 1_048_576.0;
     let measured = Measured {

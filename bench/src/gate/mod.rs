@@ -10,6 +10,7 @@ mod sale;
 mod server;
 
 use anyhow::{Result, ensure};
+use ticket_rush::locations::Checkout;
 
 use crate::figures::{compared, figure, goal, group, heading};
 use crate::report::Bound;
@@ -21,8 +22,10 @@ const HALLS: [u32; 3] = [6_000, 60_000, 600_000];
 /// The hall whose orders are accepted and settled.
 const SETTLED: u32 = 60_000;
 
-pub(crate) async fn run() -> Result<()> {
-    let folder = std::env::temp_dir();
+/// Measures all halls; for a quick look without the largest.
+pub(crate) async fn run(quick: bool) -> Result<()> {
+    let halls = if quick { &HALLS[..2] } else { &HALLS[..] };
+    let folder = Checkout::find()?.data().join("bench");
     let server = Server::start(&folder).await?;
     group(
         "Gate: reserve",
@@ -36,7 +39,7 @@ pub(crate) async fn run() -> Result<()> {
         ),
     );
     let mut reserved = Vec::new();
-    for seats in HALLS {
+    for seats in halls.iter().copied() {
         server.clear().await?;
         let sale = Sale::open(&server.url, seats).await?;
         server.reset().await?;
@@ -48,7 +51,8 @@ pub(crate) async fn run() -> Result<()> {
         );
         reserved.push(server.counted().await?);
     }
-    heading(&["6,000 seats", "60,000 seats", "600,000 seats"]);
+    let names: Vec<String> = halls.iter().map(|seats| format!("{seats} seats")).collect();
+    heading(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let columns = |value: fn(&Counted) -> f64| reserved.iter().map(value).collect::<Vec<_>>();
     compared("p50", &columns(|counted| counted.p50), "us");
     compared("p99", &columns(|counted| counted.p99), "us");
@@ -56,7 +60,7 @@ pub(crate) async fn run() -> Result<()> {
     compared("mean", &mean, "us");
     let commands = columns(|counted| counted.commands / counted.calls);
     compared("commands of an order", &commands, "");
-    for (seats, counted) in HALLS.iter().zip(&reserved).skip(1) {
+    for (seats, counted) in halls.iter().zip(&reserved).skip(1) {
         let name = |quantile| format!("reserve in a hall of {seats} seats, {quantile}");
         goal(&name("p50"), counted.p50, Bound::AtMost(30.0), "us");
         goal(&name("p99"), counted.p99, Bound::AtMost(60.0), "us");
@@ -105,7 +109,7 @@ pub(crate) async fn run() -> Result<()> {
         (stored - empty) / orders,
         "bytes",
     );
-    Ok(())
+    server.stop().await
 }
 
 fn print(name: &str, counted: &Counted, orders: f64) {

@@ -2,21 +2,18 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use redis_link::Link;
-use ticket_rush::host::free_address;
 
-/// How long the server may take to start.
-const START: Duration = Duration::from_secs(20);
+use crate::redis_server::{Persistence, RedisServer};
+
 /// Functions run as `fcall`, scripts as `evalsha`.
 const RUNS: [&str; 2] = ["fcall", "evalsha"];
 
-/// A server without persistence on a free port. It ends with this value.
+/// A server without persistence. It ends with this value.
 pub(super) struct Server {
-    child: Child,
+    redis: RedisServer,
     link: Link,
     pub(super) url: String,
 }
@@ -36,27 +33,20 @@ pub(super) struct Counted {
 
 impl Server {
     pub(super) async fn start(folder: &Path) -> Result<Self> {
-        let port = free_address(([127, 0, 0, 1], 0).into())?.port().to_string();
-        let child = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no"])
-            .args(["--latency-tracking-info-percentiles", "50 99"])
-            .arg("--dir")
-            .arg(folder)
-            .stdout(Stdio::null())
-            .spawn()
-            .context("redis-server does not start")?;
-        let url = format!("redis://127.0.0.1:{port}");
-        let link = Link::open(&url, Duration::from_secs(5))?;
-        let server = Self { child, link, url };
-        tokio::time::timeout(START, async {
-            while server.text(&["PING"]).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        })
-        .await
-        .context("redis-server does not answer")?;
+        let redis = RedisServer::start(folder, Persistence::Off).await?;
+        let server = Self {
+            link: redis.link()?,
+            url: redis.url(),
+            redis,
+        };
+        let percentiles = "latency-tracking-info-percentiles";
+        let setting = ["CONFIG", "SET", percentiles, "50 99"];
+        server.text(&setting).await?;
         Ok(server)
+    }
+
+    pub(super) async fn stop(self) -> Result<()> {
+        self.redis.stop().await
     }
 
     pub(super) async fn clear(&self) -> Result<()> {
@@ -69,8 +59,7 @@ impl Server {
 
     /// Bytes that the data occupy, with the server's own structures.
     pub(super) async fn bytes(&self) -> Result<f64> {
-        let info = self.text(&["INFO", "memory"]).await?;
-        number(&info, "used_memory:").context("no used_memory")
+        Ok(self.redis.used_memory(&self.link).await? as f64)
     }
 
     pub(super) async fn counted(&self) -> Result<Counted> {
@@ -113,13 +102,6 @@ impl Server {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
         Ok(self.link.read_one("bench", command).await?.word()?)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

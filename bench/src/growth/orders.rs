@@ -8,14 +8,12 @@ use sqlx::{PgPool, Row};
 use ticket_rush::prepare::orders_topic;
 
 use super::draw;
-use crate::create::{BATCH, FUNCTION, WARM, WORKERS, open_programs};
-use crate::environment::BenchEnvironment;
+use crate::create::{BATCH, FUNCTION, WARM, WORKERS, environment, open_programs};
 use crate::figures::{compared, figure, group, heading, note};
 use crate::preload::fill;
 use crate::throughput::{Run, through_usher};
 
 const SIZES: [u32; 2] = [100_000, 1_000_000];
-const QUICK_SIZES: [u32; 2] = [20_000, 100_000];
 /// Orders that order-create stores beside them.
 const ORDERS: u32 = 40_000;
 
@@ -27,10 +25,9 @@ struct TableSize {
     indexes: Vec<(String, f64)>,
 }
 
-pub(super) async fn run(quick: bool) -> Result<()> {
-    let sizes = if quick { QUICK_SIZES } else { SIZES };
-    let mut runs = Vec::new();
-    for size in std::iter::once(0).chain(sizes) {
+pub(super) async fn run() -> Result<()> {
+    let mut runs = vec![measure(0).await?];
+    for size in SIZES {
         runs.push(measure(size).await?);
     }
     group(
@@ -41,7 +38,9 @@ pub(super) async fn run(quick: bool) -> Result<()> {
         ),
     );
     let names = std::iter::once("none".to_owned());
-    let names: Vec<String> = names.chain(sizes.map(|n| format!("{n} stored"))).collect();
+    let names: Vec<String> = names
+        .chain(SIZES.iter().map(|n| format!("{n} stored")))
+        .collect();
     heading(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let of = |value: fn(Run) -> f64| runs.iter().map(|(run, _)| value(*run)).collect::<Vec<_>>();
     let rates = of(Run::rate);
@@ -51,7 +50,7 @@ pub(super) async fn run(quick: bool) -> Result<()> {
         "order-create beside stored orders",
         "orders stored before",
         "orders/s",
-        &sizes,
+        &SIZES,
         &[("stored by order-create", rates[1..].to_vec())],
     );
     if let Some((_, tables)) = runs.first() {
@@ -62,8 +61,7 @@ pub(super) async fn run(quick: bool) -> Result<()> {
 
 /// A run beside `stored` orders, and the sizes of the tables at its end.
 async fn measure(stored: u32) -> Result<(Run, Vec<TableSize>)> {
-    let mut env = BenchEnvironment::set("growth").await?;
-    env.environment.schedules = false; // order-create alone
+    let env = environment("growth").await?;
     let programs = open_programs(&env, ORDERS).await?;
     sqlx::query(include_str!("../sql/growth_orders.sql"))
         .bind(i64::from(stored))
@@ -77,12 +75,6 @@ async fn measure(stored: u32) -> Result<(Run, Vec<TableSize>)> {
     let topic = orders_topic(&env.environment.prefix);
     tokio::task::spawn_blocking(move || fill(&brokers, &topic, 0..ORDERS, &programs, now))
         .await??;
-    let sizes = [
-        ("OrderCreateConcurrency", WORKERS.to_string()),
-        ("OrderCreateBatchSize", BATCH.to_string()),
-    ];
-    let sizes = sizes.map(|(name, value)| (name.to_owned(), value));
-    env.environment.parameters.extend(sizes);
     let host = env.environment.up().await?;
     let run = through_usher(&host.status_client(), FUNCTION, u64::from(ORDERS), WARM).await?;
     host.stop().await?;

@@ -15,6 +15,7 @@ use super::draw;
 use crate::counters::redis::RedisCounters;
 use crate::delay::lateness::{self, PACE};
 use crate::figures::{compared, group, heading};
+use crate::leftovers::{self, Leftover};
 
 const SIZES: [u32; 3] = [10_000, 100_000, 1_000_000];
 /// Entries of a bulk call, and of a claim.
@@ -26,6 +27,7 @@ const LEASE_MS: u64 = 30_000;
 const HOUR_MS: u64 = 3_600_000;
 /// Entries whose lateness is measured.
 const PACED: u32 = 2_500;
+const QUICK_PACED: u32 = 500;
 
 /// One size.
 struct Measured {
@@ -39,16 +41,20 @@ struct Measured {
 }
 
 pub(super) async fn run(quick: bool) -> Result<()> {
-    let sizes = if quick { &SIZES[..2] } else { &SIZES[..] };
+    let (sizes, paced) = if quick {
+        (&SIZES[..2], QUICK_PACED)
+    } else {
+        (&SIZES[..], PACED)
+    };
     let mut measured = Vec::new();
     for size in sizes {
-        measured.push(measure(*size).await?);
+        measured.push(measure(*size, paced).await?);
     }
     group(
         "The delay queue as its pending entries grow",
         &format!(
             "entries due in an hour, over all shards; beside them {SINGLES} are scheduled one at a \
-             time, {DUE} due ones claimed and acknowledged {BULK} at a time, and {PACED} awaited \
+             time, {DUE} due ones claimed and acknowledged {BULK} at a time, and {paced} awaited \
              by a worker at {PACE}/s; Redis with its append-only file"
         ),
     );
@@ -76,9 +82,10 @@ pub(super) async fn run(quick: bool) -> Result<()> {
     Ok(())
 }
 
-async fn measure(pending: u32) -> Result<Measured> {
+async fn measure(pending: u32, paced: u32) -> Result<Measured> {
     let servers = Servers::from_env();
     let prefix = format!("bench-growth-{:06x}", rand::random::<u32>() >> 8);
+    leftovers::note(Leftover::Keys(prefix.clone()));
     let names = Names::new(&prefix).map_err(|e| anyhow::anyhow!("{e}"))?;
     let link = Link::open(&servers.redis_url, Duration::from_secs(10))?;
     let queue = DelayQueue::new(link, names.prefix(), "grown").context("a queue's name")?;
@@ -100,7 +107,7 @@ async fn measure(pending: u32) -> Result<Measured> {
     }
     schedule(&queue, "due", DUE, Due::In(0)).await?;
     let (claim, drained) = drain(&queue).await?;
-    let late = lateness::run(&queue, PACED).await?.1;
+    let late = lateness::run(&queue, paced).await?.1;
     remove::keys(&servers, &prefix).await?;
     let ms = |quantile| late.value_at_quantile(quantile) as f64 / 1e3;
     Ok(Measured {

@@ -50,6 +50,21 @@ pub(crate) struct Arrived {
     pub seconds: f64,
 }
 
+impl Arrived {
+    /// Milliseconds within which this part of the measured requests was accepted. A request that
+    /// was refused or not sent has waited without end, so that refusing does not shorten latencies.
+    pub(crate) fn milliseconds(&self, quantile: f64) -> f64 {
+        let accepted = self.measured.accepted() as f64;
+        let all = accepted + (self.measured.refused + self.unsent) as f64;
+        let among_accepted = quantile * all / accepted;
+        if among_accepted <= 1.0 {
+            self.measured.milliseconds(among_accepted)
+        } else {
+            f64::INFINITY
+        }
+    }
+}
+
 impl Schedule {
     /// The time of a request, from the start.
     fn due(&self, n: u64) -> Duration {
@@ -247,6 +262,23 @@ mod tests {
             .latencies_us
             .count_between(200_000, u64::MAX);
         assert!(waited >= 100, "{waited} requests waited");
+    }
+
+    #[test]
+    fn refused_and_unsent_requests_wait_without_end() {
+        let mut measured = Responses::none().expect("a histogram");
+        measured.latencies_us.record_n(1_000, 90).expect("counted");
+        measured.latencies_us.record_n(9_000, 6).expect("counted");
+        measured.refused = 1;
+        let arrived = Arrived {
+            measured,
+            accepted: 96,
+            unsent: 3,
+            seconds: 1.0,
+        };
+        let whole = |quantile| arrived.milliseconds(quantile).round();
+        assert_eq!([whole(0.5), whole(0.9), whole(0.95)], [1.0, 1.0, 9.0]);
+        assert!(arrived.milliseconds(0.99).is_infinite());
     }
 
     #[tokio::test]

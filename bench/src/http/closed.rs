@@ -131,7 +131,8 @@ fn print(clients: usize, seconds: u64, runs: usize, models: &[&Measured; 2]) {
     group(
         "Reserve and publish over HTTP",
         &format!(
-            "{clients} clients, one order of 2 best seats a request, order-create running beside; \
+            "closed loop: {clients} clients, one order of 2 best seats a request, each after the \
+             response to the one before; order-create running beside; \
              {seconds} s a run, {runs} of each model"
         ),
     );

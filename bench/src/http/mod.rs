@@ -5,8 +5,8 @@
 //! |---|---|
 //! | `closed` | the maximum rate, by clients that wait for each answer, of both execution models |
 //! | `curve` | latency at constant rates: an open loop |
-//! | `peers` | the same for Spring |
 //! | `budget` | CPU of each component, and counts of its work, per accepted order |
+//! | `peers` | latency at constant rates of Spring |
 //! | `sale`, `orders` | a running sale; prepared requests |
 //! | `arrivals`, `rush` | requests at a constant rate; clients that wait |
 //! | `wire`, `responses` | a client of HTTP/1.1; what it received |
@@ -29,6 +29,6 @@ use anyhow::Result;
 pub(crate) async fn run(clients: usize, seconds: u64, quick: bool) -> Result<()> {
     closed::run(clients, seconds, quick).await?;
     curve::run(seconds, quick).await?;
-    peers::run(seconds, quick).await?;
-    budget::run(seconds, quick).await
+    budget::run(seconds, quick).await?;
+    peers::run(seconds, quick).await
 }

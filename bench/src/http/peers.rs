@@ -25,7 +25,8 @@ pub(super) async fn run(seconds: u64, quick: bool) -> Result<()> {
     group(
         "Orders at a constant rate: Spring",
         &format!(
-            "the same requests and clients, {seconds} s a rate; a hall of {} seats whose unsold \
+            "the same requests and clients, {seconds} s a rate, after as long at half of the first \
+             rate, in which Java compiles what is used often; a hall of {} seats whose unsold \
              seats are read for every order while the request's thread waits for Kafka, as the \
              system that this one replaces did; and a tuned way, with a script of constant cost \
              and no waiting thread. Neither checks tokens, limits or repeated requests; nothing \
@@ -85,7 +86,7 @@ async fn rates(built: &Built, way: Accept, rates: &[u32], span: Duration) -> Res
         let arrived = arrive(spring.address, requests.clone(), ACCEPTED, schedule(*rate)).await?;
         let cpu = Reading::of([spring.process()?]).since(&before);
         print(way, *rate, &arrived, cpu);
-        within = arrived.unsent == 0 && arrived.measured.milliseconds(0.99) <= LIMIT_MS;
+        within = arrived.milliseconds(0.99) <= LIMIT_MS;
         if !within {
             let name = way.name;
             note(&format!("{name}: p99 is above {LIMIT_MS} ms at {rate}/s"));
@@ -102,9 +103,9 @@ fn print(way: Accept, rate: u32, arrived: &Arrived, cpu: f64) {
     } = arrived;
     let values = [
         measured.accepted() as f64 / arrived.seconds,
-        measured.milliseconds(0.5),
-        measured.milliseconds(0.99),
-        measured.milliseconds(0.999),
+        arrived.milliseconds(0.5),
+        arrived.milliseconds(0.99),
+        arrived.milliseconds(0.999),
         cpu * 1e6 / arrived.accepted.max(1) as f64,
         measured.refused as f64,
         *unsent as f64,

@@ -31,7 +31,9 @@ pub(super) async fn run(server: &ElasticMq, messages: usize) -> Result<()> {
     queue.remove().await?;
     let queue = created(server).await?;
     let running = start(&queue, MAPPING, Some(FILE)).await?;
-    send(&queue, messages).await?;
+    send(&queue, WARM).await?;
+    written(&running, WARM).await?;
+    send(&queue, messages - WARM).await?;
     let ours = quantiles(&written(&running, messages).await?)?;
     running.stop().await?;
     queue.remove().await?;

@@ -31,6 +31,7 @@ const WARM: u64 = 4;
 const SENDERS: usize = 8;
 /// Latencies that are measured.
 const SINGLES: usize = 200;
+const QUICK_SINGLES: usize = 50;
 /// Requests for messages of one mapping at a time at most.
 const MAX_RECEIVES: usize = 10;
 
@@ -73,7 +74,13 @@ const MAPPINGS: [Mapping; 3] = [
     },
 ];
 
-pub(crate) async fn run(messages: u32) -> Result<()> {
+/// Measures all mappings; for a quick look the first.
+pub(crate) async fn run(messages: u32, quick: bool) -> Result<()> {
+    let (mappings, singles) = if quick {
+        (&MAPPINGS[..1], QUICK_SINGLES)
+    } else {
+        (&MAPPINGS[..], SINGLES)
+    };
     let messages = u64::from(messages);
     let server = ElasticMq::start(&Checkout::find()?).await?;
     group(
@@ -84,7 +91,7 @@ pub(crate) async fn run(messages: u32) -> Result<()> {
              CPU: of the host and its functions, or of the bare loop, without the server"
         ),
     );
-    for mapping in MAPPINGS {
+    for mapping in mappings.iter().copied() {
         let queue = filled(&server, messages).await?;
         let limit = bare::run(&queue, messages, mapping.receives()).await?;
         queue.remove().await?;
@@ -102,7 +109,7 @@ pub(crate) async fn run(messages: u32) -> Result<()> {
         );
         figure("  of the bare loop's rate", ours.rate() / limit.rate(), "");
     }
-    latency::run(&server, SINGLES).await?;
+    latency::run(&server, singles).await?;
     server.stop().await
 }
 

@@ -43,25 +43,10 @@ impl Component {
         Self::LoadGenerator,
         Self::Machine,
     ];
-    /// The host and what it runs.
-    pub(super) const OWN: [Self; 4] = [
-        Self::Usher,
-        Self::Storefront,
-        Self::OrderCreate,
-        Self::OtherFunctions,
-    ];
-    /// Everything but the load generator.
-    pub(super) const SYSTEM: [Self; 9] = [
-        Self::Usher,
-        Self::Storefront,
-        Self::OrderCreate,
-        Self::OtherFunctions,
-        Self::GATE,
-        Self::CACHE,
-        Self::POSTGRES,
-        Self::KAFKA,
-        Self::Server(Server::Sqs),
-    ];
+    /// The first of all: the host and what it runs.
+    pub(super) const OWN: &'static [Self] = Self::ALL.split_at(4).0;
+    /// The first of all: everything but the load generator and the machine.
+    pub(super) const SYSTEM: &'static [Self] = Self::ALL.split_at(9).0;
 
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -139,8 +139,8 @@ fn print_times(measured: &[Measured], idle: &Window, seconds: u64) {
     for component in Component::ALL {
         row(component.name(), &[component]);
     }
-    row("usher and all functions", &Component::OWN);
-    row("usher, functions and servers", &Component::SYSTEM);
+    row("usher and all functions", Component::OWN);
+    row("usher, functions and servers", Component::SYSTEM);
     note(
         "what an idle system uses in the same time is subtracted; the last column states it, per \
          second",
@@ -153,7 +153,7 @@ fn print_times(measured: &[Measured], idle: &Window, seconds: u64) {
     }
     let Some(last) = measured.last() else { return };
     let goals: [(&str, &[Component], f64); 4] = [
-        ("usher and functions", &Component::OWN, 250.0),
+        ("usher and functions", Component::OWN, 250.0),
         ("Redis", &[Component::GATE, Component::CACHE], 120.0),
         ("PostgreSQL", &[Component::POSTGRES], 100.0),
         ("Kafka", &[Component::KAFKA], 80.0),
