@@ -2,8 +2,8 @@
 //!
 //! [`settle_of`] derives the settle call from a row; pure. [`reconcile`] runs it for many rows,
 //! then clears the dirty flag of those whose version is unchanged. Every change of a row sets the
-//! flag or lists the row in a batch, so a failure here costs only time: the sweep repeats it. So a
-//! gate that is away is part of the result, not an error, and never a reason to repeat the change.
+//! flag or lists the row in a batch, so a failure here costs only time: the sweep repeats it. So a gate that is away is part of
+//! the result, not an error, and never a reason to repeat the change.
 
 use std::collections::HashSet;
 

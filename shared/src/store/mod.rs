@@ -1,5 +1,5 @@
-//! Postgres, the source of truth. Only this module reads or writes it;
-//! `docs/reference/postgres.md` describes its tables.
+//! Postgres, the source of truth. Only this module reads or writes it; `docs/reference/postgres.md` describes
+//! its tables.
 //!
 //! The files, in the order of an order's life:
 //!
@@ -21,7 +21,7 @@
 //! Guarantees:
 //! - Every change of an order is one conditional UPDATE, without a read before it.
 //! - Every change leaves the order *dirty*, or listed in a batch, until the gate is settled by it
-//!   ([`Store::settled`], [`Store::end_batches`], [`Store::clear_batch`]).
+//!   ([`Store::settled`], [`Store::clear_dirty`], [`Store::clear_batch`]).
 //! - If a change finds no row, a later statement finds out why. If that answer contradicts the
 //!   change, the change is repeated (`retry`).
 //! - Writers lock orders ascending by number, then seats. Deadlocks and serialization failures are

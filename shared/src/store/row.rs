@@ -38,7 +38,7 @@ pub struct OrderRow {
     pub pay_by_ms: Option<i64>,
     /// `pay_by` minus the clock of Postgres when the row was read, ms. Negative if it has passed.
     pub remaining_ms: Option<i64>,
-    /// Raised by every change. [`super::Store::settled`] compares it.
+    /// Raised by every change. `clear_dirty` compares it.
     pub version: i64,
     /// When it was stored, milliseconds since 1970.
     pub created_at_ms: i64,

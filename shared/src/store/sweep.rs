@@ -5,8 +5,8 @@ use super::retry::retry_conflicts;
 use super::{OrderRow, Store, StoreError, UnsettledBatch};
 use crate::message::{OrderNumber, ProgramId, SeatIndex};
 
-/// Until then the function that committed a batch settles it. Adopting a batch too early only
-/// costs work.
+/// Until then order-create itself settles a committed batch. Adopting a batch too early only costs
+/// work.
 const ADOPT_AFTER_MS: i64 = 10_000;
 /// Maximum batches adopted by one call.
 const MAX_ADOPTED: i64 = 20;
@@ -20,8 +20,8 @@ impl Store {
     }
 
     /// At most `limit` dirty orders with numbers above `after`, ascending. The caller settles the
-    /// gate by them, then calls [`Store::settled`]. Batches that were left unsettled for ten
-    /// seconds become dirty first.
+    /// gate by them, then calls [`Store::clear_dirty`]. Batches that order-create left unsettled
+    /// for ten seconds become dirty first.
     pub async fn dirty(
         &self,
         after: Option<OrderNumber>,
@@ -39,6 +39,19 @@ impl Store {
             .bind(after)
             .bind(i64::from(limit));
         Ok(query.fetch_all(&self.pool).await?)
+    }
+
+    /// Clears the dirty flag of orders that still have these versions. Returns how many.
+    pub async fn clear_dirty(&self, settled: &[(OrderNumber, i64)]) -> Result<u64, StoreError> {
+        let numbers = column(settled, |(number, _)| *number);
+        let versions = column(settled, |(_, version)| *version);
+        let clear = || {
+            sqlx::query(include_str!("sql/dirty_clear.sql"))
+                .bind(&numbers)
+                .bind(&versions)
+                .execute(&self.pool)
+        };
+        Ok(retry_conflicts(clear).await?.rows_affected())
     }
 
     /// Records that the gate is settled by these versions: clears the dirty flags of orders that

@@ -1,5 +1,4 @@
--- Makes orders dirty whose batches order-create or timeout-closer left unsettled: it crashed, or
--- the gate was away.
+-- Makes orders dirty whose batches order-create left unsettled: it crashed, or the gate was away.
 -- Arguments: $1 minimum age of a batch, ms; $2 maximum batches. Result: rows affected. Idempotent.
 WITH stale AS (
     DELETE FROM unsettled WHERE id IN (
