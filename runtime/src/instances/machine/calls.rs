@@ -154,7 +154,7 @@ impl Machine {
         if process.end().is_some() {
             return;
         }
-        if (draining || state.processes.len() > state.limit) && !process.is_busy() {
+        if (draining || state.is_surplus(id.number)) && !process.is_busy() {
             return self.stop(id);
         }
         state.idle.push(id.number);

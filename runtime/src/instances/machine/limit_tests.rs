@@ -72,3 +72,22 @@ fn a_process_above_a_lowered_limit_works_on_after_its_answer() {
     assert!(case.wait(1_000).is_empty(), "it may do more than answer");
     assert_eq!(case.step(Input::NextCalled(id(0, 2), 1)), ["kill 2"]);
 }
+
+#[test]
+fn a_lowered_limit_ends_no_more_processes_than_it_must() {
+    for second_first in [false, true] {
+        let mut case = two_processes();
+        case.step(Input::Limit(0, 1));
+        for (process, job) in [(1, "a"), (1, "b"), (2, "c")] {
+            respond(&mut case, process, job);
+        }
+        // The one that is ended has not exited yet when the other calls.
+        let mut calls = [(A1, vec![]), (id(0, 2), vec!["kill 2"])];
+        if second_first {
+            calls.reverse();
+        }
+        for (process, expected) in calls {
+            assert_eq!(case.step(Input::NextCalled(process, 2)), expected);
+        }
+    }
+}
