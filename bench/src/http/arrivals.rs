@@ -276,8 +276,8 @@ mod tests {
             unsent: 3,
             seconds: 1.0,
         };
-        let whole = |quantile| arrived.milliseconds(quantile).round();
-        assert_eq!([whole(0.5), whole(0.9), whole(0.95)], [1.0, 1.0, 9.0]);
+        let whole = |quantile| arrived.milliseconds(quantile).round() as u64;
+        assert_eq!([whole(0.5), whole(0.9), whole(0.95)], [1, 1, 9]);
         assert!(arrived.milliseconds(0.99).is_infinite());
     }
 
