@@ -37,15 +37,8 @@ pub(super) fn check(template: &Path, arguments: &Arguments) -> (Project, Applica
         application = checked.0;
         found.extend(checked.1.iter().map(ToString::to_string));
         // Settings of functions that are not run, and of their sources, have no effect.
-        project.setting_changes.retain(|change| {
-            let target = change.target.as_str();
-            let declared = project.sources.iter().find(|source| source.id == target);
-            let function = match declared {
-                Some(source) => source.function.as_str(),
-                None => target.split('.').next().unwrap_or_default(),
-            };
-            !application.skipped.contains_key(function)
-        });
+        let changes = &mut project.setting_changes;
+        changes.retain(|change| !application.leaves_out(&change.target));
     }
     // The template states which of the project's values are secrets.
     let found = redacted(&found, &application);
@@ -125,6 +118,15 @@ Resources:
   Off:
     Type: AWS::Serverless::Function
     Properties: {CodeUri: worker, Handler: app.run, Runtime: python3.13}
+  Never:
+    Type: AWS::Serverless::Function
+    Condition: Disabled
+    Properties: {CodeUri: worker, Handler: bootstrap, Runtime: provided.al2023}
+  NeverRecords:
+    Type: AWS::Lambda::EventSourceMapping
+    Condition: Disabled
+    Properties: {FunctionName: !Ref Never, Topics: [records]}
+Conditions: {Disabled: !Equals [a, b]}
 ";
 
     #[test]
@@ -134,6 +136,8 @@ Resources:
         std::fs::write(&template, TEMPLATE).unwrap();
         let settings = "[sources.changes]\ntype = 'RedisStream'\nfunction = 'Off'\n\
                         [settings.changes]\npaused = true\n[settings.Off]\nconcurrency = 2\n\
+                        [settings.Never]\nconcurrency = 2\n[settings.NeverRecords]\npaused = \
+                        true\n[settings.'Never.Tick']\npaused = true\n\
                         [settings.other]\npaused = true\n";
         std::fs::write(folder.path().join(SETTINGS), settings).unwrap();
         let (project, application, _) = check(&template, &Arguments::default());

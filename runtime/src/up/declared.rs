@@ -76,9 +76,9 @@ fn http_api(host: &Host, api: &Api, listener: &Listener) -> HostComponent {
 
 fn settings_file(host: &Host) -> Option<HostComponent> {
     let (file, changes) = host.options.settings.clone()?;
-    let tuner = host.tuner.clone();
+    let (tuner, app) = (host.tuner.clone(), host.app.clone());
     let component = HostComponent::new("settings of usher.toml", AfterFunctions, move |_| {
-        let followed = settings::follow(file.clone(), tuner.clone(), changes.clone());
+        let followed = settings::follow(file.clone(), tuner.clone(), app.clone(), changes.clone());
         async move {
             followed.await;
             Ok::<(), Infallible>(())

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::error::StartError;
 use crate::control::Tuner;
 use crate::tuning::changes_between;
+use sam_template::model::Application;
 use sam_template::project::{SETTINGS, SettingChange, setting_changes};
 
 /// Interval between two checks of the file.
@@ -35,8 +36,14 @@ fn apply(tuner: &Tuner, before: &[SettingChange], after: &[SettingChange]) -> Ve
         .collect()
 }
 
-/// Follows the file for ever. A file with an error changes nothing and is logged once.
-pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<SettingChange>) {
+/// Follows the file for ever. A file with an error changes nothing and is logged once. What the
+/// application leaves out has no settings.
+pub(super) async fn follow(
+    file: PathBuf,
+    tuner: Arc<Tuner>,
+    app: Application,
+    mut known: Vec<SettingChange>,
+) {
     // the file may have been edited since `known` was read
     let mut stamp = None;
     loop {
@@ -47,7 +54,8 @@ pub(super) async fn follow(file: PathBuf, tuner: Arc<Tuner>, mut known: Vec<Sett
         }
         stamp = now;
         match setting_changes(&file) {
-            Ok(changes) => {
+            Ok(mut changes) => {
+                changes.retain(|change| !app.leaves_out(&change.target));
                 // the tuner logs what it refuses; a refused setting counts as known, so that it is
                 // logged once
                 apply(&tuner, &known, &changes);

@@ -67,6 +67,9 @@ pub struct Application {
     pub apis: Vec<Api>,
     /// Values that must never be printed: `NoEcho` parameters and resolved secrets.
     pub secrets: BTreeSet<String>,
+    /// Functions and sources that are declared and do not run: their condition is false, or this
+    /// host cannot run the function. Logical ids, and ids of usher.toml.
+    pub left_out: BTreeSet<String>,
     /// Parts of the template that this host does not run, each with its line.
     pub warnings: Vec<Diagnostic>,
 }
@@ -83,6 +86,13 @@ pub struct Diagnostic {
 }
 
 impl Application {
+    /// Whether a function, or a source by its id (`Function.Event` for an event of a function), is
+    /// declared and does not run.
+    pub fn leaves_out(&self, id: &str) -> bool {
+        let function = id.split('.').next().unwrap_or_default();
+        self.left_out.contains(id) || self.left_out.contains(function)
+    }
+
     /// Whether any queue, mapping or destination needs SQS.
     pub fn uses_sqs(&self) -> bool {
         let letters = self

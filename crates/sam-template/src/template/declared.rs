@@ -1,8 +1,10 @@
 //! Sources of events that usher.toml declares: their functions and names, in the application.
 
+use super::events::MAPPING;
 use super::functions;
 use super::parameters::did_you_mean_or;
 use super::scope::Scope;
+use crate::document::Node;
 use crate::model::{Application, DeclaredSource, Diagnostic};
 use crate::project::HOST;
 
@@ -19,6 +21,24 @@ pub(super) fn read(scope: &Scope<'_>, application: &mut Application) {
             application.declared.push(source.clone());
         } else if complete && let Some(problem) = unknown_function(source, scope, application) {
             scope.problems.other_file(problem);
+        } else {
+            application.left_out.insert(source.id.clone());
+        }
+    }
+    note_left_out(scope, application);
+}
+
+/// Notes the functions and mappings of the template that are not in the application.
+fn note_left_out(scope: &Scope<'_>, application: &mut Application) {
+    let resources = scope.root.get("Resources").map_or(&[][..], Node::entries);
+    for resource in resources {
+        let kind = resource.value.get("Type").and_then(Node::text);
+        let id = &resource.key;
+        let runs = application.functions.contains_key(id)
+            || application.kafka.iter().any(|mapping| mapping.id == *id)
+            || application.sqs.iter().any(|mapping| mapping.id == *id);
+        if kind.is_some_and(|kind| [functions::KIND, MAPPING].contains(&kind)) && !runs {
+            application.left_out.insert(id.clone());
         }
     }
 }

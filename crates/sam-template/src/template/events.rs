@@ -9,6 +9,8 @@ use super::{apis, functions, kafka, schedules, sqs};
 use crate::document::{Entry, Kind, Node, Reader, did_you_mean};
 use crate::model::Application;
 
+pub(super) const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+
 /// Event types of SAM that this host runs.
 pub(super) const RUN: &str = "Api, HttpApi, MSK, Schedule, ScheduleV2, SelfManagedKafka, SQS";
 
@@ -38,7 +40,7 @@ pub(super) fn read(scope: &Scope<'_>, application: &mut Application) {
     // An API without routes is not served.
     application.apis.retain(|api| !api.routes.is_empty());
     apis::read_function_urls(scope, application);
-    for resource in scope.of_kind("AWS::Lambda::EventSourceMapping") {
+    for resource in scope.of_kind(MAPPING) {
         mapping(resource, scope, application);
     }
 }

@@ -1,5 +1,6 @@
 //! One resource of the template.
 
+use super::events::MAPPING;
 use crate::document::{Node, Problems, Reader};
 
 /// A resource whose condition holds.
@@ -30,7 +31,7 @@ pub(super) fn name_in_messages(kind: &str, id: &str) -> String {
     match kind {
         "AWS::Serverless::Function" => format!("function {id}"),
         "AWS::SQS::Queue" => format!("queue {id}"),
-        "AWS::Lambda::EventSourceMapping" => format!("mapping {id}"),
+        MAPPING => format!("mapping {id}"),
         "AWS::ApiGatewayV2::Api" | "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => {
             format!("API {id}")
         }

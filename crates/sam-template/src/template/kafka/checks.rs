@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::events::MAPPING;
 use super::super::parameters::did_you_mean_or;
 use super::super::scope::Scope;
 use crate::model::{Application, Destination, KafkaMapping};
@@ -16,7 +17,6 @@ const RETRIES_WITH_DESTINATION: u32 = 10;
 /// from the template's cluster. Names with a colon are ARNs or addresses of clusters, and a mapping
 /// whose condition is false may be named.
 pub(in crate::template) fn check_names(scope: &Scope<'_>, application: &Application) {
-    const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
     let known = || application.kafka.iter().map(|mapping| mapping.id.as_str());
     let is_mapping = |id: &str| {
         let resource = || scope.root.get("Resources")?.get(id)?.get("Type")?.text();
