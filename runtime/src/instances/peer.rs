@@ -4,8 +4,7 @@
 use std::net::{SocketAddr, SocketAddrV4};
 
 /// False if the kernel reports that the socket `peer`, connected to `local`, belongs to another
-/// user. True where that cannot be read (no /proc, not IPv4). Blocks: the kernel visits its whole
-/// table of connections for each read, which takes milliseconds.
+/// user. True where that cannot be read (no /proc, not IPv4).
 pub(super) fn is_same_user(peer: SocketAddr, local: SocketAddr) -> bool {
     let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
         return true;

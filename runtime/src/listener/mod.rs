@@ -94,9 +94,8 @@ pub(crate) struct ListenerPolicy {
     /// Whether heads, bodies, responses and idle connections have a time limit. False: the clients
     /// are the host's own functions, which may be stopped or busy between two requests.
     pub(crate) time_limits: bool,
-    /// Whether a connection between these addresses (client, server) is served at all. Runs on a
-    /// thread, and may block.
-    pub(crate) admits: Option<fn(SocketAddr, SocketAddr) -> bool>,
+    /// Whether a connection between these addresses (client, server) is served at all.
+    pub(crate) admits: fn(SocketAddr, SocketAddr) -> bool,
 }
 
 impl Default for ListenerPolicy {
@@ -104,7 +103,7 @@ impl Default for ListenerPolicy {
         Self {
             drain: None,
             time_limits: true,
-            admits: None,
+            admits: |_, _| true,
         }
     }
 }
@@ -232,12 +231,8 @@ impl Listener {
     async fn admit(&self, stream: TcpStream) -> Option<Connection> {
         let client = stream.peer_addr().ok()?;
         let server = stream.local_addr().ok()?;
-        if let Some(admits) = self.policy.admits {
-            let admitted = tokio::task::spawn_blocking(move || admits(client, server)).await;
-            // an error is a panic of the check
-            if !admitted.unwrap_or(false) {
-                return None;
-            }
+        if !(self.policy.admits)(client, server) {
+            return None;
         }
         let opened = std::time::Instant::now();
         let (permit, closed) = self.budget.acquire().await;

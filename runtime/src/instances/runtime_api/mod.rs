@@ -47,7 +47,7 @@ pub(super) async fn bind(events: usize) -> Result<Listener, BindError> {
         ))
         .with_policy(ListenerPolicy {
             time_limits: false,
-            admits: Some(is_own_user),
+            admits: is_own_user,
             ..ListenerPolicy::default()
         }))
 }
