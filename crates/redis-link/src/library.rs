@@ -1,6 +1,6 @@
 //! A script as a function of the server.
 //!
-//! Redis compiles a script once, but creates every function in its text anew for each call. The
+//! Redis compiles a script once, but creates every function of its text in each call. The
 //! text of a function library is evaluated once, when it is loaded; each call then runs one
 //! function. The variables of the library belong to the server's process: Redis neither stores nor
 //! replicates them, and a restart or a full resynchronisation with a primary loads the library

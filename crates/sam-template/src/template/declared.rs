@@ -1,8 +1,8 @@
 //! Sources of events that usher.toml declares: their functions and names, in the application.
 
-use super::events::MAPPING;
 use super::functions;
 use super::parameters::did_you_mean_or;
+use super::resource::MAPPING;
 use super::scope::Scope;
 use crate::document::Node;
 use crate::model::{Application, DeclaredSource, Diagnostic};

@@ -2,14 +2,13 @@
 
 use super::calls::{FOR_EACH, call, for_each};
 use super::function_event::FunctionEvent;
+use super::resource::MAPPING;
 use super::resources::Resource;
 use super::scope::Scope;
 use super::shapes::table;
 use super::{apis, functions, kafka, schedules, sqs};
 use crate::document::{Entry, Kind, Node, Reader, did_you_mean};
 use crate::model::Application;
-
-pub(super) const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 
 /// Event types of SAM that this host runs.
 pub(super) const RUN: &str = "Api, HttpApi, MSK, Schedule, ScheduleV2, SelfManagedKafka, SQS";

@@ -1,7 +1,8 @@
 //! One resource of the template.
 
-use super::events::MAPPING;
 use crate::document::{Node, Problems, Reader};
+
+pub(super) const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 
 /// A resource whose condition holds.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::events::MAPPING;
 use super::super::parameters::did_you_mean_or;
+use super::super::resource::MAPPING;
 use super::super::scope::Scope;
 use crate::model::{Application, Destination, KafkaMapping};
 
