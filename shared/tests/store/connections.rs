@@ -3,37 +3,16 @@
 use std::time::Duration;
 
 use lambda_batch::ErrorClass;
-use shared::message::UserId;
-use shared::store::{Store, StoreError};
-use sqlx::postgres::PgConnectOptions;
-use testkit::relay::Relay;
-use testkit::servers::database_url;
+use shared::store::StoreError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::environment::{Environment, MIN_PAY_MS, arrival, order, with};
-
-/// A store behind a relay that counts its connections.
-async fn counted(env: &Environment, connections: u32) -> (Relay, Store) {
-    let options: PgConnectOptions = database_url().parse().expect("a database URL");
-    let relay = Relay::start(options.get_port()).await;
-    let url = database_url().replace(
-        &format!(":{}/", options.get_port()),
-        &format!(":{}/", relay.port()),
-    );
-    let store = Store::connect(&url, &env.names, connections).expect("a database URL");
-    (relay, store)
-}
-
-async fn look(store: &Store) -> Result<(), StoreError> {
-    let user = UserId::new("alice").expect("user");
-    store.orders_of(&user, None, 1).await.map(drop)
-}
+use crate::environment::{MIN_PAY_MS, arrival, look, order, with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_share_the_connections() {
     with(|env| async move {
-        let (relay, store) = counted(&env, 3).await;
+        let (relay, store) = env.behind_relay(3).await;
         let callers: Vec<_> = (0..40)
             .map(|_| {
                 let store = store.clone();
@@ -56,7 +35,7 @@ async fn callers_share_the_connections() {
 #[tokio::test]
 async fn statements_in_turn_use_one_connection() {
     with(|env| async move {
-        let (relay, store) = counted(&env, 8).await;
+        let (relay, store) = env.behind_relay(8).await;
         for _ in 0..20 {
             look(&store).await.expect("postgres");
         }
@@ -68,7 +47,7 @@ async fn statements_in_turn_use_one_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_statement_leaves_its_connection_usable() {
     with(|env| async move {
-        let (relay, store) = counted(&env, 1).await;
+        let (relay, store) = env.behind_relay(1).await;
         env.run(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '53100'; END $$;
@@ -91,7 +70,7 @@ async fn a_refused_statement_leaves_its_connection_usable() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abandoned_statement_ends_before_the_next() {
     with(|env| async move {
-        let (relay, store) = counted(&env, 1).await;
+        let (relay, store) = env.behind_relay(1).await;
         let mut lock = env.raw.begin().await.expect("postgres");
         sqlx::query("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
             .execute(&mut *lock)
@@ -123,7 +102,7 @@ async fn an_abandoned_statement_ends_before_the_next() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_pool_lends_no_connection() {
     with(|env| async move {
-        let (_relay, store) = counted(&env, 2).await;
+        let (_relay, store) = env.behind_relay(2).await;
         look(&store).await.expect("postgres");
         tokio::time::timeout(Duration::from_secs(20), store.disconnect())
             .await
@@ -156,7 +135,7 @@ async fn full_server() -> u16 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_server_leaves_the_returned_connections() {
     with(|env| async move {
-        let (relay, store) = counted(&env, 2).await;
+        let (relay, store) = env.behind_relay(2).await;
         look(&store).await.expect("postgres");
         relay.redirect(full_server().await);
         let mut lock = env.raw.begin().await.expect("postgres");

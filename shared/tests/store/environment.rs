@@ -9,9 +9,11 @@ use shared::message::{
 };
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, Status};
-use shared::store::{Arrival, OrderRow, Store, StoredBatch};
+use shared::store::{Arrival, OrderRow, Store, StoreError, StoredBatch};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 use testkit::postgres::drop_schema;
+use testkit::relay::Relay;
 use testkit::servers::database_url;
 use testkit::with_cleanup;
 
@@ -80,8 +82,20 @@ impl Environment {
             .expect("a number")
     }
 
-    pub(crate) async fn run(&self, sql: &'static str) {
-        sqlx::raw_sql(sql)
+    /// A relay in front of Postgres, and a store with this many connections behind it.
+    pub(crate) async fn behind_relay(&self, connections: u32) -> (Relay, Store) {
+        let options: PgConnectOptions = database_url().parse().expect("a database URL");
+        let relay = Relay::start(options.get_port()).await;
+        let url = database_url().replace(
+            &format!(":{}/", options.get_port()),
+            &format!(":{}/", relay.port()),
+        );
+        let store = Store::connect(&url, &self.names, connections).expect("a database URL");
+        (relay, store)
+    }
+
+    pub(crate) async fn run(&self, sql: &str) {
+        sqlx::raw_sql(AssertSqlSafe(sql))
             .execute(&self.raw)
             .await
             .expect("statement");
@@ -259,4 +273,10 @@ pub(crate) fn decisions(stored: &StoredBatch<'_>) -> Vec<(OrderNumber, String)> 
         .collect();
     all.sort();
     all
+}
+
+/// Any statement that only reads.
+pub(crate) async fn look(store: &Store) -> Result<(), StoreError> {
+    let user = UserId::new("alice").expect("user");
+    store.orders_of(&user, None, 1).await.map(drop)
 }

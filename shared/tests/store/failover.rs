@@ -4,36 +4,18 @@
 use std::time::{Duration, Instant};
 
 use lambda_batch::ErrorClass;
-use shared::message::UserId;
-use shared::store::{Store, StoreError};
-use sqlx::postgres::PgConnectOptions;
+use shared::store::Store;
 use sqlx::{Postgres, Transaction};
 use testkit::relay::Relay;
-use testkit::servers::database_url;
 
-use crate::environment::{Environment, MIN_PAY_MS, arrival, order, with};
+use crate::environment::{Environment, MIN_PAY_MS, arrival, look, order, with};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A relay in front of Postgres, and a store with this many connections behind it. The
-/// environment's own store is disconnected.
+/// As [`Environment::behind_relay`]; the environment's own store is disconnected.
 async fn behind_relay(env: &Environment, connections: u32) -> (Relay, Store) {
     env.store.disconnect().await;
-    let options: PgConnectOptions = database_url().parse().expect("a database URL");
-    let relay = Relay::start(options.get_port()).await;
-    let url = database_url().replace(
-        &format!(":{}/", options.get_port()),
-        &format!(":{}/", relay.port()),
-    );
-    let store = Store::connect(&url, &env.names, connections).expect("a database URL");
-    (relay, store)
-}
-
-async fn look(store: &Store) -> Result<(), StoreError> {
-    store
-        .orders_of(&UserId::new("alice").expect("user"), None, 1)
-        .await
-        .map(drop)
+    env.behind_relay(connections).await
 }
 
 impl Environment {

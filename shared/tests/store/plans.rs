@@ -41,17 +41,22 @@ const BY_NUMBER: [(&str, &str, &str, usize); 5] = [
     ),
 ];
 
+/// Stores ended orders, and collects statistics about them.
+async fn ended_orders(env: &Environment, count: u32) {
+    env.run(&format!(
+        "INSERT INTO orders (number, nonce, status)
+            SELECT n, decode(lpad(to_hex(n), 32, '0'), 'hex'), 'void'
+            FROM generate_series(1, {count}) n;
+         ANALYZE orders",
+    ))
+    .await;
+}
+
 #[tokio::test]
 async fn no_plan_reads_all_unpaid_orders() {
     with(|env| async move {
         // None is unpaid when the plans are made, as before a sale.
-        env.run(
-            "INSERT INTO orders (number, nonce, status)
-                SELECT n, decode(lpad(to_hex(n), 32, '0'), 'hex'), 'void'
-                FROM generate_series(1, 1000) n;
-             ANALYZE orders",
-        )
-        .await;
+        ended_orders(&env, 1000).await;
         for (sql, types, values, reads) in BY_NUMBER {
             let plan = plan(&env, sql, types, values).await;
             let found = plan.matches("orders_overdue").count();
@@ -65,13 +70,7 @@ async fn no_plan_reads_all_unpaid_orders() {
 async fn no_plan_reads_all_orders_for_each() {
     with(|env| async move {
         // As few as Postgres collects statistics about.
-        env.run(
-            "INSERT INTO orders (number, nonce, status)
-                SELECT n, decode(lpad(to_hex(n), 32, '0'), 'hex'), 'void'
-                FROM generate_series(1, 60) n;
-             ANALYZE orders",
-        )
-        .await;
+        ended_orders(&env, 60).await;
         let sql = include_str!("../../src/store/sql/create_end.sql");
         let types = "bigint[], bigint[], bigint[]";
         let plan = plan(&env, sql, types, "'{1}', '{1}', '{1}'").await;
