@@ -4,11 +4,12 @@
 -- ARGV  id, token, repeated; at most 500 entries
 -- Gives 1 (done) or 0 (the lease is not the caller's: nothing changed) per entry
 -- Cost  O(log n) per entry. Repeated, it returns 0 and changes nothing.
+--@function
 --@include delay/clock
 --@include delay/entry
 --@include delay/fence
 local queue = delay_queue(KEYS[1])
-local flags, held = held_groups(queue, 2)
+local flags, held = held_groups(queue, ARGV, 2)
 if not flags then return bad('expected id, token for each entry') end
 if #held > 0 then
   local ids = {}

@@ -6,6 +6,7 @@
 --       none); then id, body, attempt (from 1), due, repeated
 -- Cost  O(log n + entries). A repeated call claims other entries; the first ones are due again when
 --       their leases end.
+--@function
 --@include delay/clock
 --@include delay/entry
 local limit, lease_ms, token = whole(ARGV[1]), whole(ARGV[2]), ARGV[3]
@@ -31,7 +32,7 @@ if #found > 0 then
   local has_tries = redis.call('EXISTS', queue.tries) == 1
   local leases = has_leases and redis.call('HMGET', queue.lease, unpack(ids)) or {}
   local tries = has_tries and redis.call('HMGET', queue.tries, unpack(ids)) or {}
-  local until_ms, ends, taken = string.format('%.0f', now_up + lease_ms), {}, {}
+  local until_ms, ends, taken = string.format('%d', now_up + lease_ms), {}, {}
   for n, id in ipairs(ids) do
     local attempt, due = '1', found[n * 2]
     if leases[n] or tries[n] then

@@ -3,8 +3,9 @@
 local clock, now, now_up
 --@call
 clock = redis.call('TIME')
-now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-now_up = clock[1] * 1000 + math.ceil(clock[2] / 1000)
+local clock_ms, clock_rest = clock[1] * 1000, clock[2] / 1000
+now = clock_ms + math.floor(clock_rest)
+now_up = clock_ms + math.ceil(clock_rest)
 --@end
 
 -- '+250': 250 ms from now; '@1795371222316': that time. nil for any other text.

@@ -12,7 +12,7 @@
 --@include delay/parked_set
 local MAX_PARKED = 10000
 local queue = delay_queue(KEYS[1])
-local flags, held, leases = held_groups(queue, 3)
+local flags, held, leases = held_groups(queue, ARGV, 3)
 if not flags then return bad('expected id, token, reason for each entry') end
 local left = MAX_PARKED - redis.call('ZCARD', queue.base .. 'parked')
 for _, at in ipairs(held) do

@@ -8,7 +8,7 @@
 --@include delay/entry
 --@include delay/fence
 local queue = delay_queue(KEYS[1])
-local flags, held, leases = held_groups(queue, 3)
+local flags, held, leases = held_groups(queue, ARGV, 3)
 if not flags then return bad('expected id, token, pause for each entry') end
 for at = 3, #ARGV, 3 do
   if not whole(ARGV[at]) then return bad('the pause must be a number of ms') end

@@ -5,6 +5,7 @@
 -- Gives 1 (new) or 0 (existed) per entry
 -- Cost  O(log n) per entry. Refused under memory pressure, before anything is written.
 -- Idempotent: repeated, it returns 0 and changes nothing.
+--@function
 --@include delay/clock
 --@include delay/entry
 if #ARGV == 0 or #ARGV % 3 ~= 0 then return bad('expected id, body, due for each entry') end
@@ -16,7 +17,7 @@ for at = 1, #ARGV, 3 do
     text = ARGV[at + 2]
     due = due_at(text)
     if not due then return bad('due must be +ms or @ms') end
-    due = string.format('%.0f', due)
+    due = string.format('%d', due)
   end
   local n = #ids + 1
   ids[n], bodies[n], dues[n] = ARGV[at], ARGV[at + 1], due

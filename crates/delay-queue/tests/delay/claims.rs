@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use delay_queue::{
     Claim, Claimed, DelayQueue, Due, Entry, Fenced, NewEntry, Scheduled, Shard, Stats,
 };
+use testkit::redis::PrivateRedis;
 
 use crate::environment::{PAST, TestEnvironment, claim, shard};
 
@@ -197,4 +198,17 @@ async fn a_claim_returns_the_next_due_time() {
         .expect("answers");
     let claimed = queue.claim(&shards, 10, 1000).await.expect("answers");
     assert_eq!((claimed.claims.len(), claimed.next_due_ms), (0, Some(soon)));
+}
+
+#[tokio::test]
+async fn without_functions_the_same_scripts_run() {
+    let server = PrivateRedis::start(&["--rename-command", "FCALL", ""]);
+    let queue = TestEnvironment::at(server.url()).queue_with_entry().await;
+    let held = claim(&queue, 60_000).await;
+    assert_eq!((&*held.id, &*held.body, held.attempt), ("a", "body", 1));
+    assert_eq!(queue.ack(&held).await, Ok(Fenced::Done));
+    assert_eq!(queue.ack(&held).await, Ok(Fenced::Stale));
+    let statistics = server.query::<String>(&["INFO", "commandstats"]);
+    assert!(!statistics.contains("cmdstat_fcall"), "{statistics}");
+    assert!(statistics.contains("cmdstat_evalsha"), "{statistics}");
 }
