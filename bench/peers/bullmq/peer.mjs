@@ -14,9 +14,10 @@ const PORT = Number(process.env.PORT);
 const ENTRIES = Number(process.env.ENTRIES);
 const PACED = Number(process.env.PACED);
 const PACE = 500;
-/** Jobs of one addBulk, and adds that wait for their answer at the same time. */
+/** Jobs of one addBulk; adds, and calls of addBulk, that wait for their answer at the same time. */
 const BULK = 1000;
 const WINDOW = 100;
+const BULK_WINDOW = 4;
 /** Jobs that the worker handles at the same time. */
 const CONCURRENCY = 100;
 const HOUR_MS = 3_600_000;
@@ -30,10 +31,16 @@ function job(n, due) {
 }
 
 async function addBulk(queue, count, due) {
-  for (let start = 0; start < count; start += BULK) {
-    const length = Math.min(BULK, count - start);
-    await queue.addBulk(Array.from({ length }, (_, n) => job(start + n, due(start + n))));
-  }
+  let next = 0;
+  const client = async () => {
+    while (next < count) {
+      const start = next;
+      const length = Math.min(BULK, count - start);
+      next += length;
+      await queue.addBulk(Array.from({ length }, (_, n) => job(start + n, due(start + n))));
+    }
+  };
+  await Promise.all(Array.from({ length: BULK_WINDOW }, client));
 }
 
 async function addSingly(queue, count, due) {

@@ -45,7 +45,7 @@ pub(super) async fn run(
     let bytes = server.used_memory(&link).await?.saturating_sub(before) as f64 / f64::from(entries);
 
     let calls = queue("calls")?;
-    schedule::many(&calls, entries, Due::In(0), |_| shard).await?;
+    schedule::many(&calls, entries, Due::In(0), move |_| shard).await?;
     let by_calls = drain::by_verbs(&calls, shard, entries).await?;
 
     let queue_of_worker = queue("worker")?;

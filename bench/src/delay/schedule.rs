@@ -1,5 +1,7 @@
 //! Scheduling.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -10,6 +12,8 @@ use super::{BULK, entry};
 
 /// Clients that schedule one entry per call.
 const CLIENTS: u32 = 100;
+/// Clients that schedule many entries per call, as many as BullMQ's bulk phase has.
+const BULK_CLIENTS: usize = 4;
 
 /// One entry per call, many clients over one connection.
 pub(super) async fn singly(queue: &DelayQueue, shard: Shard, entries: u32) -> Result<Duration> {
@@ -35,19 +39,36 @@ pub(super) async fn singly(queue: &DelayQueue, shard: Shard, entries: u32) -> Re
     Ok(began.elapsed())
 }
 
-/// Many entries per call.
+/// Many entries per call, [`BULK_CLIENTS`] over one connection.
 pub(super) async fn many(
     queue: &DelayQueue,
     entries: u32,
     due: Due,
-    shard: impl Fn(u32) -> Shard,
+    shard: impl Fn(u32) -> Shard + Copy + Send + 'static,
 ) -> Result<Duration> {
     let began = Instant::now();
-    for start in (0..entries).step_by(BULK) {
-        let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32))
-            .map(|n| entry(n, shard(n), due))
-            .collect();
-        queue.schedule_many(&some).await?;
+    let next = Arc::new(AtomicU32::new(0));
+    let mut clients = JoinSet::new();
+    for _ in 0..BULK_CLIENTS {
+        let queue = queue.clone();
+        let next = next.clone();
+        clients.spawn(async move {
+            loop {
+                let start = next.fetch_add(BULK as u32, Ordering::Relaxed);
+                if start >= entries {
+                    return Ok::<_, anyhow::Error>(());
+                }
+                let some: Vec<NewEntry> = (start..entries.min(start + BULK as u32))
+                    .map(|n| entry(n, shard(n), due))
+                    .collect();
+                queue.schedule_many(&some).await?;
+            }
+        });
     }
+    clients
+        .join_all()
+        .await
+        .into_iter()
+        .collect::<Result<()>>()?;
     Ok(began.elapsed())
 }
