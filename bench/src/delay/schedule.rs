@@ -12,7 +12,7 @@ use super::{BULK, entry};
 
 /// Clients that schedule one entry per call.
 const CLIENTS: u32 = 100;
-/// Clients that schedule many entries per call, as many as BullMQ's bulk phase has.
+/// Clients that schedule many entries per call; the bulk phase of `BullMQ` has as many.
 const BULK_CLIENTS: usize = 4;
 
 /// One entry per call, many clients over one connection.
