@@ -10,7 +10,7 @@ const FRAGMENTS: [(&str, &str); 10] = [
     ("gate/keys", include_str!("lua/keys.lua")),
     ("gate/reservation", include_str!("lua/reservation.lua")),
     ("gate/earlier", include_str!("lua/earlier.lua")),
-    ("gate/remember", include_str!("lua/remember.lua")),
+    ("gate/idems", include_str!("lua/idems.lua")),
     ("gate/seats", include_str!("lua/seats.lua")),
     ("gate/best", include_str!("lua/best.lua")),
     ("gate/many", include_str!("lua/many.lua")),

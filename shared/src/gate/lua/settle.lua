@@ -20,6 +20,7 @@
 --@include delay/entry
 --@include gate/keys
 --@include gate/reservation
+--@include gate/idems
 --@include gate/seats
 --@include gate/many
 if #ARGV == 0 or #ARGV % 9 ~= 0 or #ARGV > 4500 then
@@ -218,12 +219,7 @@ local function settle_gone(o)
   end
   set_timeout(o, nil)
   if o.forgets and o.user ~= '' and o.key ~= '' then
-    local idem = idem_key(o.user, o.key)
-    local named = redis.call('GET', idem)
-    if named and named:sub(1, #o.me + 1) == o.me .. ':' then
-      redis.call('DEL', idem)
-      redis.call('ZREM', keys_key(o.user), o.key)
-    end
+    forget(o.user, o.key, o.me)
   end
   return { 'DONE', tostring(freed) }
 end
