@@ -57,7 +57,10 @@ impl<'a> MessageRest<'a> {
         let (hash, trace) = rest.split_once(' ')?;
         Some(Self {
             pay_by_ms: pay_by.parse().ok()?,
-            hash: optional(hash)?,
+            hash: match hash {
+                "" => None,
+                hash => Some(hash.parse().ok()?),
+            },
             trace: Some(trace).filter(|trace| !trace.is_empty()),
         })
     }
@@ -136,14 +139,6 @@ impl Reservation {
         }
         Some(reservation)
     }
-}
-
-/// `Some(None)` for an empty text, `None` for an invalid one.
-fn optional<T: std::str::FromStr>(text: &str) -> Option<Option<T>> {
-    if text.is_empty() {
-        return Some(None);
-    }
-    text.parse().ok().map(Some)
 }
 
 #[cfg(test)]
