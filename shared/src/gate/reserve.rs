@@ -136,12 +136,15 @@ impl Gate {
             .arg(request.want.category().get())
             .arg(mode)
             .arg(seats)
-            .arg(request.unit_price.get())
-            .arg(request.user_limit)
+            .arg(format!(
+                "{} {} {} {}",
+                request.unit_price.get(),
+                request.user_limit,
+                request.publish_window_ms,
+                request.idem_ttl_ms
+            ))
             .arg(key)
             .arg(body_hash)
-            .arg(request.publish_window_ms)
-            .arg(request.idem_ttl_ms)
             .arg(rest.text());
         let mut reply = self.link.run(call).await?;
         let word = reply.word()?;

@@ -3,7 +3,7 @@
 use delay_queue::FRAGMENTS as DELAY_FRAGMENTS;
 use redis_link::SERVER_FRAGMENT;
 
-const FRAGMENTS: [(&str, &str); 10] = [
+const FRAGMENTS: [(&str, &str); 11] = [
     DELAY_FRAGMENTS[0],
     DELAY_FRAGMENTS[1],
     SERVER_FRAGMENT,
@@ -13,6 +13,7 @@ const FRAGMENTS: [(&str, &str); 10] = [
     ("gate/idems", include_str!("lua/idems.lua")),
     ("gate/seats", include_str!("lua/seats.lua")),
     ("gate/best", include_str!("lua/best.lua")),
+    ("gate/terms", include_str!("lua/terms.lua")),
     ("gate/many", include_str!("lua/many.lua")),
 ];
 

@@ -49,15 +49,18 @@ end
 -- command; two more for each live order beyond MAX_KEYS.
 local function remember(user, key, named, ttl, text)
   local ends = now_up + ttl
-  local last, lines = string.match(text or '', '^(%d+)\n(.*)$')
-  local from, behind = find_idem(text, key)
-  if from then
-    local offset = #last + 1
-    lines = lines:sub(1, from - offset - 1) .. lines:sub(behind - offset)
+  local line = key .. ' ' .. named .. ' ' .. digits_of(ends) .. '\n'
+  if not text then
+    local last = digits_of(ends)
+    redis.call('SET', idems_key(user), last .. '\n' .. line, 'PXAT', last)
+    return
   end
-  lines = key .. ' ' .. named .. ' ' .. digits_of(ends) .. '\n' .. (lines or '')
+  local from, behind = find_idem(text, key)
+  if from then text = text:sub(1, from - 1) .. text:sub(behind) end
+  local last, lines = string.match(text, '^(%d+)\n(.*)$')
+  lines = line .. lines
   if #lines > MAX_KEYS * MIN_LINE then lines = trimmed(user, lines) end
-  last = digits_of(math.max(ends, tonumber(last) or 0))
+  last = digits_of(math.max(ends, tonumber(last)))
   redis.call('SET', idems_key(user), last .. '\n' .. lines, 'PXAT', last)
 end
 

@@ -68,9 +68,8 @@ local function seat_list(text)
   if not string.find(text or '', '^%d[%d,]*$') then return nil end
   for digits in string.gmatch(text, '%d+') do
     local seat, n = tonumber(digits), #seats + 1
-    if seat <= last or n > 20 or n ~= 1 and digits:byte() == 48 then return nil end
+    if seat <= last or n > 20 or digits:byte() == 48 and #digits > 1 then return nil end
     seats[n], names[n], last = seat, digits, seat
   end
-  if names[1] ~= tostring(seats[1]) then return nil end
   return seats, names
 end

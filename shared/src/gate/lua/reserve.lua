@@ -2,9 +2,9 @@
 -- Reserves seats for a buyer: seats, owner, tickets, reservation, key and timeout entry, or
 -- nothing.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
--- ARGV  1 order, 2 nonce, 3 user, 4 category, 5 'seats' | 'best', 6 '3,4,5' | how many, 7 unit
---       price, 8 ticket limit of the user, 9 idempotency key or '', 10 hash of the body or '', 11
---       publish window ms, 12 lifetime of the key ms, 13 what else the message has
+-- ARGV  1 order, 2 nonce, 3 user, 4 category, 5 'seats' | 'best', 6 '3,4,5' | how many, 7 the terms
+--       of the sale: unit price, ticket limit of the user, publish window ms, lifetime of the key
+--       ms, 8 idempotency key or '', 9 hash of the body or '', 10 what else the message has
 --       (gate/reservation)
 -- Gives NEW seats | HELD order:nonce reservation (a repeat) | AGAIN order:nonce reservation
 --       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | TAKEN seats | NOSEAT
@@ -22,28 +22,24 @@
 --@include gate/earlier
 --@include gate/seats
 --@include gate/best
+--@include gate/terms
 local order, nonce, user, cat, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local price, limit, key, body_hash = ARGV[7], whole(ARGV[8]), ARGV[9], ARGV[10]
-local window, key_ttl = whole(ARGV[11]), whole(ARGV[12])
-local message = ARGV[13]
+local key, body_hash, message = ARGV[8], ARGV[9], ARGV[10]
 
-local layout_field, free_field = 'layout:' .. (cat or ''), 'free:' .. (cat or '')
-local head = redis.call('HMGET', head_key, 'state', 'replid', layout_field, free_field)
+local fields = fields_of(cat)
+local head = redis.call('HMGET', head_key, 'state', 'replid', fields.layout, fields.free)
 if not head[1] or not is_on_server(head[2], now) then return { 'REBUILD' } end
 if head[1] ~= 'open' then return { 'LOADING' } end
 
 if not is_order(order) then return bad('the order number must be 1 to 19 digits') end
 if not is_nonce(nonce) then return bad('the nonce must be 32 hex digits') end
-if not user or user == '' then return bad('a user is required') end
-if not whole(price) or not limit then return bad('price and limit must be numbers') end
-if not window or window < 1 or not key_ttl or key_ttl < 1 then
-  return bad('publish window and key time must be numbers of ms')
+local terms = terms_of(ARGV[7])
+if not terms then return bad('the terms must be four numbers, the times at least 1 ms') end
+if not string.find(user or '', '^%S+$') or not string.find(key or ' ', '^%S*$') then
+  return bad('user and key must have no white space')
 end
-if not key or not string.match(body_hash or '-', '^%x*$') then
-  return bad('the body hash must be hex digits')
-end
-if string.find(user .. key, '%s') then return bad('user and key must have no white space') end
-if not message then return bad('13 arguments are required') end
+if not string.find(body_hash or '-', '^%x*$') then return bad('the body hash must be hex digits') end
+if not message then return bad('10 arguments are required') end
 local chosen, names, count
 if mode == 'seats' then
   chosen, names = seat_list(ARGV[6])
@@ -66,7 +62,7 @@ else
   idems = found[3]
   -- The client's key first: a repeated request must find its order, also when no seat is free.
   local named = named_by(idems, key, found[4])
-  local earlier = earlier_order(named, body_hash, window, owner)
+  local earlier = earlier_order(named, body_hash, terms.window, owner)
   if earlier then return earlier end
 end
 if found[1] or found[2] then
@@ -78,7 +74,7 @@ end
 -- The sum of the hash, not a counter: deleting an ended order twice is harmless.
 local have = 0
 for _, tickets in ipairs(redis.call('HVALS', user_key(user))) do have = have + tickets end
-if have + count > limit then return { 'LIMIT', have } end
+if have + count > terms.limit then return { 'LIMIT', have } end
 
 local layout = layout_of(head[3])
 if not layout then return { 'NOSEAT' } end
@@ -107,7 +103,7 @@ else
 end
 
 -- The timeout entry is the first write: one of another order with this number refuses it.
-local due = digits_of(now_up + window)
+local due = digits_of(now_up + terms.window)
 if redis.call('ZADD', timeouts.due, 'NX', due, order) == 0 then
   if timeout_of_another(order, nonce) then return { 'INUSE' } end
   delay_reschedule(timeouts, order, due)
@@ -121,8 +117,7 @@ for n, seat in ipairs(names) do owners[2 * n - 1], owners[2 * n] = seat, owner e
 redis.call('HSET', owner_key, unpack(owners))
 redis.call('HSET', user_key(user), order, digits_of(count))
 local list = table.concat(names, ',')
-redis.call('SET', resv, table.concat({
-  'held 1 ', nonce, program_id, cat, price, list, user, key .. '\n' .. message,
-}, ' '))
-if key ~= '' then remember(user, key, owner .. ':' .. body_hash, key_ttl, idems) end
+local place = ' ' .. program_id .. ' ' .. cat .. ' ' .. terms.price .. ' ' .. list .. ' '
+redis.call('SET', resv, 'held 1  ' .. nonce .. place .. user .. ' ' .. key .. '\n' .. message)
+if key ~= '' then remember(user, key, owner .. ':' .. body_hash, terms.key_ttl, idems) end
 return { 'NEW', list }
