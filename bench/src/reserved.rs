@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use shared::gate::{Accepted, Gate, HoldRequest, OrderAt, ProgramRef, Reserved};
-use shared::message::OrderRequested;
+use shared::message::{BodyHash, OrderRequested};
 use shared::naming::Names;
 use shared::sale::SeatSelection;
 use ticket_rush::topics::PARTITIONS;
@@ -55,9 +55,6 @@ async fn accept(gate: &Gate, order: &OrderRequested, n: u32) -> Result<()> {
         shard: order.order.shard(),
     };
     let key = order.idempotency_key.clone().context("a key")?;
-    let message = serde_json::to_string(order)?;
-    let (head, rest) = message.split_once("\"seats\":[").context("seats")?;
-    let (_, tail) = rest.split_once(']').context("the end of the seats")?;
     let request = HoldRequest {
         program,
         order: order.order,
@@ -69,11 +66,11 @@ async fn accept(gate: &Gate, order: &OrderRequested, n: u32) -> Result<()> {
         },
         unit_price: order.unit_price_cents,
         user_limit: 1_000,
-        idempotency: Some((key, "00".repeat(32))),
+        idempotency: Some((key, BodyHash::new([0; 32]))),
         publish_window_ms: LATER_MS,
         idem_ttl_ms: LATER_MS,
-        message_head: format!("{head}\"seats\":["),
-        message_tail: format!("]{tail}"),
+        pay_by_ms: order.pay_by_ms,
+        trace: order.trace.clone(),
     };
     let reserved = gate.reserve(&request).await?;
     ensure!(matches!(reserved, Reserved::Held { .. }), "{reserved:?}");

@@ -10,8 +10,8 @@ use shared::gate::{
     Reserved, SETTLE_GROUP, Settle, SettleTo, Settled,
 };
 use shared::message::{
-    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex,
-    Shard, UserId,
+    BodyHash, CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion,
+    SeatIndex, Shard, UserId,
 };
 use shared::naming::Names;
 use shared::sale::{Category, Layout, Program, ProgramStatus, SeatSelection};
@@ -166,7 +166,7 @@ fn row(order: &Sold) -> Result<Settle> {
     })
 }
 
-/// The request of order `n`, with a message as long as storefront's.
+/// The request of order `n`, with as long words as storefront's.
 fn request(program: &Program, n: u32, started_ms: u64) -> Result<(OrderAt, HoldRequest)> {
     // The low bits of a number are random; here they count.
     let at = OrderAt {
@@ -180,14 +180,10 @@ fn request(program: &Program, n: u32, started_ms: u64) -> Result<(OrderAt, HoldR
     };
     let user = buyer(n)?;
     let key = format!("{:032x}", rand::random::<u128>());
-    let hash = format!("{n:064x}");
-    let message_head = format!(
-        r#"{{"v":1,"order":"{}","nonce":"{}","user":"{user}","program":"{}","category":0,"seats":["#,
-        at.order, at.nonce, program.id
-    );
-    let message_tail = format!(
-        r#"],"unit_price_cents":4200,"amount_cents":8400,"idempotency_key":"{key}","idempotency_hash":"{hash}","pay_by_ms":{},"trace":"00-{:032x}-{:016x}-01"}}"#,
-        started_ms + PAY_WINDOW_MS,
+    let mut hash = [0; 32];
+    hash[28..].copy_from_slice(&n.to_be_bytes());
+    let trace = format!(
+        "00-{:032x}-{:016x}-01",
         rand::random::<u128>(),
         rand::random::<u64>()
     );
@@ -199,11 +195,11 @@ fn request(program: &Program, n: u32, started_ms: u64) -> Result<(OrderAt, HoldR
         want: SeatSelection::best(CategoryNo::new(0)?, SEATS_OF_ORDER).context("a selection")?,
         unit_price: Cents::new(4_200)?,
         user_limit: program.user_limit,
-        idempotency: Some((IdempotencyKey::new(key)?, hash)),
+        idempotency: Some((IdempotencyKey::new(key)?, BodyHash::new(hash))),
         publish_window_ms: 30_000,
         idem_ttl_ms: PAY_WINDOW_MS + 86_400_000,
-        message_head,
-        message_tail,
+        pay_by_ms: (started_ms + PAY_WINDOW_MS) as i64,
+        trace: Some(trace),
     };
     Ok((at, request))
 }

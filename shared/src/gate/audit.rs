@@ -9,6 +9,7 @@ use redis_link::{Call, LinkError};
 
 use super::connection::Gate;
 use super::read::Taken;
+use super::reservation::Reservation;
 use super::scripts;
 use super::types::{ProgramRef, TimeoutJob, parse_seats};
 
@@ -105,26 +106,26 @@ impl Gate {
             let mut reply = self.link.read_one("reserved_seats", scan).await?;
             from = reply.parse()?;
             let mut pairs = reply.nested()?;
-            let mut reads = Vec::new();
+            let (mut orders, mut reads) = (Vec::<OrderNumber>::new(), Vec::new());
             while let Some(order) = pairs.next_word()? {
                 // A reservation counts even if the body of its entry cannot be parsed.
                 if TimeoutJob::parse(&pairs.word()?).is_ok_and(|job| job.program != program.id) {
                     continue;
                 }
-                reads.push(self.reservation_call(program.shard, &order));
+                // Only an order number has a reservation.
+                if let Ok(order) = order.parse() {
+                    reads.push(self.reservation_call(program.shard, order));
+                    orders.push(order);
+                }
             }
-            for reservation in self.link.run_all(reads).await? {
+            for (order, reservation) in orders.into_iter().zip(self.link.run_all(reads).await?) {
                 let mut reservation = reservation?;
                 if reservation.remaining() == 0 {
                     continue;
                 }
-                // nonce, program, user, category, seats
-                let mut words = [const { String::new() }; 5];
-                for word in &mut words {
-                    *word = reservation.word()?;
-                }
-                if words[1] == program.id.to_string() {
-                    seats.extend(parse_seats(&words[4])?);
+                let reservation = Reservation::read(order, &reservation.word()?)?;
+                if reservation.program == program.id {
+                    seats.extend(reservation.seats);
                 }
             }
             if from == 0 {

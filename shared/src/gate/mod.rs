@@ -36,6 +36,7 @@ mod install;
 mod orders;
 mod queue_shard;
 mod read;
+mod reservation;
 mod reserve;
 mod scripts;
 mod seat_rows;
@@ -50,8 +51,9 @@ pub use filling::{
     Epoch, FillBegun, FillClaim, FillGrant, FillStart, InstallState, LiveOrder, Merged, NamedOrder,
 };
 pub use orders::{Abandoned, Accepted, SETTLE_GROUP, Settle, SettleTo, Settled};
-pub use read::{Availability, Reservation, Taken, TakenPage};
+pub use read::{Availability, Taken, TakenPage};
 pub use redis_link::LinkError as GateError;
+pub use reservation::Reservation;
 pub use reserve::{HoldRequest, Reserved};
 pub use tickets::{BuyerPage, BuyerTickets, StoredTickets, TicketCount};
 pub use types::{OrderAt, ProgramRef, ReservationState, TIMEOUT_QUEUE, TimeoutJob};

@@ -4,41 +4,15 @@ use std::collections::HashMap;
 
 use redis::cmd;
 
-use crate::message::{
-    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, SeatIndex, Shard, UserId,
-};
+use crate::message::{CategoryNo, Nonce, OrderNumber, SeatIndex, Shard};
 use crate::sale::Category;
 use redis_link::{Call, LinkError, Reply};
 
 use super::connection::Gate;
 use super::filling::InstallState;
-use super::types::{ProgramRef, ReservationState, parse_owner, parse_seats};
+use super::reservation::Reservation;
+use super::types::{ProgramRef, parse_owner, parse_seats};
 use super::{scripts, seat_rows};
-
-/// A stored reservation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reservation {
-    /// Its nonce.
-    pub nonce: Nonce,
-    /// Its program.
-    pub program: ProgramId,
-    /// The buyer.
-    pub user: UserId,
-    /// The category.
-    pub category: CategoryNo,
-    /// The seats.
-    pub seats: Vec<SeatIndex>,
-    /// Price of one ticket.
-    pub unit_price: Cents,
-    /// The client's key.
-    pub key: Option<IdempotencyKey>,
-    /// The latest attempt to publish.
-    pub attempt: u32,
-    /// Its state.
-    pub state: ReservationState,
-    /// The encoded message; empty once stored.
-    pub message: String,
-}
 
 /// The free seats of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,34 +59,16 @@ pub struct TakenPage {
 impl Gate {
     /// The reservation of an order number, under any nonce.
     pub async fn reservation(&self, order: OrderNumber) -> Result<Option<Reservation>, LinkError> {
-        let call = self.reservation_call(order.shard(), &order.to_string());
+        let call = self.reservation_call(order.shard(), order);
         let mut reply = self.link.run(call).await?;
         if reply.remaining() == 0 {
             return Ok(None);
         }
-        let damaged =
-            |e| LinkError::Protocol(format!("the reservation of order {order} is damaged: {e}"));
-        let key = |key: String| {
-            let key = Some(key).filter(|key| !key.is_empty());
-            key.map(IdempotencyKey::new).transpose()
-        };
-        // In the order of the reply.
-        Ok(Some(Reservation {
-            nonce: reply.parse()?,
-            program: reply.parse()?,
-            user: UserId::new(reply.word()?).map_err(damaged)?,
-            category: CategoryNo::new(reply.parse()?).map_err(damaged)?,
-            seats: parse_seats(&reply.word()?)?,
-            unit_price: Cents::new(reply.parse()?).map_err(damaged)?,
-            key: key(reply.word()?).map_err(damaged)?,
-            attempt: reply.parse()?,
-            state: ReservationState::read(&mut reply)?,
-            message: reply.word()?,
-        }))
+        Reservation::read(order, &reply.word()?).map(Some)
     }
 
     /// Reads the reservation of an order number.
-    pub(super) fn reservation_call(&self, shard: Shard, order: &str) -> Call {
+    pub(super) fn reservation_call(&self, shard: Shard, order: OrderNumber) -> Call {
         let key = self.names.shard_key(shard, format_args!("resv:{order}"));
         Call::new(&scripts::RESERVATION, &key)
     }

@@ -1,10 +1,11 @@
 //! Reserving seats for a buyer.
 
-use crate::message::{Cents, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
+use crate::message::{BodyHash, Cents, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
 use crate::sale::SeatSelection;
 use redis_link::{Call, LinkError, Reply};
 
 use super::connection::Gate;
+use super::reservation::{MessageRest, Reservation, message};
 use super::scripts;
 use super::types::{ProgramRef, ReservationState, parse_owner, parse_seats, seat_list};
 
@@ -25,17 +26,16 @@ pub struct HoldRequest {
     pub unit_price: Cents,
     /// How many live tickets of this program the buyer may have.
     pub user_limit: u32,
-    /// The client's key, and a hash of the request's body in hex digits: a key with another body is
-    /// refused.
-    pub idempotency: Option<(IdempotencyKey, String)>,
+    /// The client's key, and the hash of the request's body: a key with another body is refused.
+    pub idempotency: Option<(IdempotencyKey, BodyHash)>,
     /// When the timeout entry of an unpublished reservation is due, ms.
     pub publish_window_ms: u64,
     /// Lifetime of the client's key, ms.
     pub idem_ttl_ms: u64,
-    /// The encoded message up to and including `"seats":[`.
-    pub message_head: String,
-    /// The encoded message from `]` to its end.
-    pub message_tail: String,
+    /// End of the promised time to pay, ms since 1970, for the message.
+    pub pay_by_ms: i64,
+    /// W3C traceparent of the request, for the message: visible characters.
+    pub trace: Option<String>,
 }
 
 /// What became of a request. Only `Held` and `Again` mean that seats are held.
@@ -121,8 +121,13 @@ impl Gate {
             SeatSelection::Best { count, .. } => ("best", count.to_string()),
         };
         let (key, body_hash) = match &request.idempotency {
-            Some((key, hash)) => (key.as_str(), hash.as_str()),
-            None => ("", ""),
+            Some((key, hash)) => (key.as_str(), hash.to_string()),
+            None => ("", String::new()),
+        };
+        let rest = MessageRest {
+            pay_by_ms: request.pay_by_ms,
+            hash: request.idempotency.as_ref().map(|(_, hash)| *hash),
+            trace: request.trace.as_deref(),
         };
         let call = Call::new(&scripts::RESERVE, &self.head_key(request.program))
             .arg(request.order.to_string())
@@ -131,25 +136,40 @@ impl Gate {
             .arg(request.want.category().get())
             .arg(mode)
             .arg(seats)
-            .arg(request.unit_price.get())
-            .arg(request.user_limit)
+            .arg(format!(
+                "{} {} {} {}",
+                request.unit_price.get(),
+                request.user_limit,
+                request.publish_window_ms,
+                request.idem_ttl_ms
+            ))
             .arg(key)
             .arg(body_hash)
-            .arg(request.publish_window_ms)
-            .arg(request.idem_ttl_ms)
-            .arg(&request.message_head)
-            .arg(&request.message_tail);
+            .arg(rest.text());
         let mut reply = self.link.run(call).await?;
         let word = reply.word()?;
         if word != "NEW" {
             return read(&word, &mut reply);
         }
-        let seats = reply.word()?;
+        let reserved = Reservation {
+            nonce: request.nonce,
+            program: request.program.id,
+            user: request.user.clone(),
+            category: request.want.category(),
+            seats: parse_seats(&reply.word()?)?,
+            unit_price: request.unit_price,
+            key: request.idempotency.as_ref().map(|(key, _)| key.clone()),
+            attempt: 1,
+            state: ReservationState::Held,
+            message: String::new(),
+        };
+        let message = message(request.order, &reserved, rest)
+            .ok_or_else(|| reply.unexpected("seats whose price is out of bounds"))?;
         Ok(Reserved::Held {
             order: request.order,
             nonce: request.nonce,
-            message: format!("{}{seats}{}", request.message_head, request.message_tail),
-            seats: parse_seats(&seats)?,
+            message,
+            seats: reserved.seats,
             attempt: 1,
         })
     }
@@ -163,13 +183,13 @@ impl Gate {
         &self,
         program: ProgramRef,
         user: &UserId,
-        (key, body_hash): (&IdempotencyKey, &str),
+        (key, body_hash): (&IdempotencyKey, BodyHash),
         publish_window_ms: u64,
     ) -> Result<Option<Reserved>, LinkError> {
         let call = Call::new(&scripts::RECALL, &self.head_key(program))
             .arg(user.as_str())
             .arg(key.as_str())
-            .arg(body_hash)
+            .arg(body_hash.to_string())
             .arg(publish_window_ms);
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {
@@ -183,9 +203,13 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
     Ok(match word {
         "HELD" | "AGAIN" => {
             let (order, nonce) = parse_owner(&reply.word()?)?;
-            let seats = parse_seats(&reply.word()?)?;
-            let message = reply.word()?;
-            let attempt = reply.parse()?;
+            let Reservation {
+                state,
+                seats,
+                message,
+                attempt,
+                ..
+            } = Reservation::read(order, &reply.word()?)?;
             if word == "HELD" {
                 Reserved::Held {
                     order,
@@ -198,7 +222,7 @@ fn read(word: &str, reply: &mut Reply) -> Result<Reserved, LinkError> {
                 Reserved::Again {
                     order,
                     nonce,
-                    state: ReservationState::read(reply)?,
+                    state,
                     seats,
                     message,
                     attempt,

@@ -3,16 +3,17 @@
 use delay_queue::FRAGMENTS as DELAY_FRAGMENTS;
 use redis_link::SERVER_FRAGMENT;
 
-const FRAGMENTS: [(&str, &str); 10] = [
+const FRAGMENTS: [(&str, &str); 11] = [
     DELAY_FRAGMENTS[0],
     DELAY_FRAGMENTS[1],
     SERVER_FRAGMENT,
     ("gate/keys", include_str!("lua/keys.lua")),
     ("gate/reservation", include_str!("lua/reservation.lua")),
     ("gate/earlier", include_str!("lua/earlier.lua")),
-    ("gate/remember", include_str!("lua/remember.lua")),
+    ("gate/idems", include_str!("lua/idems.lua")),
     ("gate/seats", include_str!("lua/seats.lua")),
     ("gate/best", include_str!("lua/best.lua")),
+    ("gate/terms", include_str!("lua/terms.lua")),
     ("gate/many", include_str!("lua/many.lua")),
 ];
 

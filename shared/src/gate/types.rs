@@ -83,23 +83,30 @@ pub enum ReservationState {
 }
 
 impl ReservationState {
-    /// Four words: state, partition, offset, appended.
-    pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
-        let state = reply.word()?;
-        let partition = reply.parse_optional()?;
-        let offset = reply.parse_optional()?;
-        let appended = reply.parse_optional()?;
-        match (state.as_str(), partition, offset, appended) {
-            ("held", ..) => Ok(Self::Held),
-            ("abandoning", ..) => Ok(Self::Abandoning),
-            ("stored", ..) => Ok(Self::Stored),
-            ("accepted", Some(partition), Some(offset), Some(appended_ms)) => Ok(Self::Accepted {
-                partition,
-                offset,
-                appended_ms,
-            }),
-            _ => Err(reply.unexpected(&format!("a reservation in state {state:?}"))),
+    /// Two words of a reservation: state, and `partition:offset:appended`.
+    pub(super) fn parse(state: &str, place: &str) -> Option<Self> {
+        match state {
+            "held" => Some(Self::Held),
+            "abandoning" => Some(Self::Abandoning),
+            "stored" => Some(Self::Stored),
+            "accepted" => {
+                let (partition, rest) = place.split_once(':')?;
+                let (offset, appended) = rest.split_once(':')?;
+                Some(Self::Accepted {
+                    partition: partition.parse().ok()?,
+                    offset: offset.parse().ok()?,
+                    appended_ms: appended.parse().ok()?,
+                })
+            }
+            _ => None,
         }
+    }
+
+    /// The two words of a reply.
+    pub(super) fn read(reply: &mut Reply) -> Result<Self, LinkError> {
+        let (state, place) = (reply.word()?, reply.word()?);
+        Self::parse(&state, &place)
+            .ok_or_else(|| reply.unexpected(&format!("a reservation in state {state:?}")))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Reservations that an earlier version has written.
 
-use shared::gate::{Accepted, ReservationState, SettleTo, Settled};
+use shared::gate::{Accepted, ReservationState, Reserved, Settle, SettleTo, Settled};
 
-use super::environment::{TestEnvironment, best, settle_to};
+use super::environment::{TestEnvironment, best, hash, idem, settle_to, uid};
 
 #[tokio::test]
 async fn a_reservation_of_an_earlier_version_goes_on() {
@@ -49,4 +49,51 @@ async fn a_reservation_of_an_earlier_version_goes_on() {
         let lifetime_ms: i64 = environment.query(&["PTTL", &key]).await;
         assert!(lifetime_ms > 3_600_000, "{lifetime_ms}");
     }
+}
+
+#[tokio::test]
+async fn a_key_of_an_earlier_version_finds_its_order() {
+    let environment = TestEnvironment::open(&[(1, 20)]).await;
+    let at = environment.order();
+    environment.held(at, "alice", best(2)).await;
+    // The earlier version stored a key each, and the whole message in the reservation.
+    let (owner, body) = (format!("{}:{}", at.order, at.nonce), hash(7));
+    let key = environment.key("idem:17:5:alice:click");
+    let () = environment
+        .query(&["SET", &key, &format!("{owner}:{body}")])
+        .await;
+    let reservation = environment.key(&format!("resv:{}", at.order));
+    let text: String = environment.query(&["GET", &reservation]).await;
+    let (line, _) = text.split_once('\n').expect("a line");
+    let sent = r#"{"seats":[0,1]}"#;
+    let () = environment
+        .query(&["SET", &reservation, &format!("{line}\n{sent}")])
+        .await;
+
+    let mut request = environment.request(environment.order(), "alice", best(2));
+    request.idempotency = Some((idem("click"), body));
+    match environment.gate.reserve(&request).await {
+        Ok(Reserved::Again {
+            order,
+            message,
+            attempt: 2,
+            ..
+        }) => assert_eq!((order, message.as_str()), (at.order, sent)),
+        other => panic!("{other:?}"),
+    }
+    let (program, click) = (environment.at_program(), idem("click"));
+    let recalled = environment
+        .gate
+        .recall(program, &request.user, (&click, hash(8)), 30_000)
+        .await;
+    assert_eq!(recalled, Ok(Some(Reserved::KeyReused)));
+    let refused = Settle {
+        user: Some(uid("alice")),
+        key: Some(click),
+        ..settle_to(at, SettleTo::Gone { forget_key: true })
+    };
+    let settled = environment.gate.settle(&refused).await;
+    assert!(matches!(settled, Ok(Settled::Done { freed: 2, .. })));
+    let left: u32 = environment.query(&["EXISTS", &key]).await;
+    assert_eq!(left, 0);
 }

@@ -11,8 +11,8 @@ use shared::gate::{
     Reserved, Settle, SettleTo,
 };
 use shared::message::{
-    CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion, SeatIndex,
-    Shard, UserId,
+    BodyHash, CategoryNo, Cents, IdempotencyKey, Nonce, OrderNumber, ProgramId, ProgramVersion,
+    SeatIndex, Shard, UserId,
 };
 use shared::naming::Names;
 use shared::sale::{Category, Layout, Program, ProgramStatus, SeatSelection};
@@ -20,6 +20,10 @@ use testkit::redis::remove_keys;
 use testkit::servers::redis_url;
 
 pub(crate) const ENDS: &str = r#"{"0":12}"#;
+
+/// Of every message.
+pub(crate) const PAY_BY_MS: i64 = 1_795_372_122_316;
+pub(crate) const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 pub(crate) struct TestEnvironment {
     pub(crate) gate: Gate,
@@ -124,8 +128,8 @@ impl TestEnvironment {
             idempotency: None,
             publish_window_ms: 30_000,
             idem_ttl_ms: 90_000_000,
-            message_head: r#"{"seats":["#.into(),
-            message_tail: "]}".into(),
+            pay_by_ms: PAY_BY_MS,
+            trace: Some(TRACE.into()),
         }
     }
 
@@ -275,6 +279,10 @@ pub(crate) fn category(n: u16) -> CategoryNo {
 
 pub(crate) fn uid(text: &str) -> UserId {
     UserId::new(text).expect("a valid user")
+}
+
+pub(crate) fn hash(n: u8) -> BodyHash {
+    BodyHash::new([n; 32])
 }
 
 pub(crate) fn idem(text: &str) -> IdempotencyKey {

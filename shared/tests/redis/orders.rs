@@ -5,7 +5,9 @@ use shared::gate::{
     Abandoned, Accepted, OrderAt, ReservationState, Reserved, Settle, SettleTo, Settled, TimeoutJob,
 };
 
-use super::environment::{TestEnvironment, best, category, chosen, seat, settle_to, uid};
+use super::environment::{
+    TestEnvironment, best, category, chosen, hash, idem, seat, settle_to, uid,
+};
 
 const GONE: SettleTo = SettleTo::Gone { forget_key: true };
 
@@ -77,7 +79,7 @@ async fn only_the_latest_attempt_abandons() {
     let environment = TestEnvironment::open(&[(1, 10)]).await;
     let at = environment.order();
     let mut request = environment.request(at, "alice", best(2));
-    request.idempotency = Some((super::environment::idem("k"), "aa".into()));
+    request.idempotency = Some((idem("k"), hash(0xaa)));
     environment.gate.reserve(&request).await.expect("answers");
     request.order = environment.order().order;
     assert!(matches!(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::gate::{OrderAt, Settle, SettleTo, Settled};
 
 use crate::environment::{
-    TestEnvironment, best, category, chosen, idem, nonce, number, seat, settle_to, uid,
+    TestEnvironment, best, category, chosen, hash, idem, nonce, number, seat, settle_to, uid,
 };
 
 const GONE: SettleTo = SettleTo::Gone { forget_key: true };
@@ -44,7 +44,7 @@ async fn prepare(environment: &TestEnvironment) -> Vec<Settle> {
         (13, "lee", [14, 15]),
     ] {
         let mut request = environment.request(at(n), user, chosen(&seats));
-        request.idempotency = Some((idem("k"), "aa".into()));
+        request.idempotency = Some((idem("k"), hash(0xaa)));
         environment.gate.reserve(&request).await.expect("answers");
     }
     for n in [1, 2, 6, 13] {
@@ -100,6 +100,13 @@ async fn contents(environment: &TestEnvironment) -> BTreeMap<String, Vec<String>
                     .collect()
             }
             "zset" => environment.query(&["ZRANGE", &key, "0", "-1"]).await,
+            // The keys of a buyer, without their ends.
+            _ if key.contains(":idems:") => {
+                let text: String = environment.query(&["GET", &key]).await;
+                let lines = text.lines().skip(1);
+                let named = lines.filter_map(|line| line.rsplit_once(' '));
+                named.map(|(named, _)| named.to_owned()).collect()
+            }
             _ => vec![environment.query(&["GET", &key]).await],
         };
         words.sort();

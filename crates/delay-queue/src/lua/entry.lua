@@ -18,8 +18,9 @@ end
 
 -- Wakes sleeping workers through the channel `...:wake` if one of the changed entries (id -> due)
 -- is now the earliest of the shard. Messages are not stored: a worker claims once after
--- subscribing.
+-- subscribing. A queue without such workers has `quiet`.
 local function delay_wake(queue, changed)
+  if queue.quiet then return end
   local due = changed[redis.call('ZRANGE', queue.due, 0, 0)[1] or '']
   if due then redis.call('PUBLISH', queue.base .. 'wake', string.format('%.0f', due)) end
 end

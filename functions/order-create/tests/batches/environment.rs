@@ -11,7 +11,7 @@ use shared::gate::{
     Epoch, FillBegun, FillClaim, FillStart, Gate, HoldRequest, ProgramRef, ReservationState,
     Reserved,
 };
-use shared::message::{Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
+use shared::message::{BodyHash, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program, SeatSelection, Status};
 use shared::store::Store;
@@ -149,11 +149,11 @@ impl TestEnvironment {
             idempotency: order
                 .idempotency_key
                 .clone()
-                .map(|key| (key, "00".to_owned())),
+                .map(|key| (key, BodyHash::new([0; 32]))),
             publish_window_ms: 30_000,
             idem_ttl_ms: 60_000,
-            message_head: "{\"seats\":[".into(),
-            message_tail: "]}".into(),
+            pay_by_ms: order.pay_by_ms,
+            trace: order.trace.clone(),
         };
         let held = self.gate.reserve(&wish).await.expect("redis");
         assert!(matches!(held, Reserved::Held { .. }), "{held:?}");

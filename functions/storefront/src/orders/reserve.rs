@@ -155,11 +155,10 @@ async fn recall(
     let Some((key, hash)) = &request.idempotency else {
         return Ok(None);
     };
-    let hash = hash.to_string();
     let window_ms = publish_window_ms(app, request);
     Ok(app
         .gate
-        .recall(program, &request.user, (key, &hash), window_ms)
+        .recall(program, &request.user, (key, *hash), window_ms)
         .await?)
 }
 
@@ -206,7 +205,6 @@ async fn reservation(
         pay_by_ms: now_ms.saturating_add(pay_ms) as i64,
         trace: request.trace.clone(),
     };
-    let (message_head, message_tail) = around_seats(&message);
     let hold = HoldRequest {
         program,
         order,
@@ -215,25 +213,13 @@ async fn reservation(
         want: request.want.clone(),
         unit_price: quote.unit_price,
         user_limit: request.program.user_limit,
-        idempotency: idempotency.map(|(key, hash)| (key.clone(), hash.to_string())),
+        idempotency: request.idempotency.clone(),
         publish_window_ms: publish_window_ms(app, request),
         idem_ttl_ms: key_ttl_ms(request.program.pay_window_ms),
-        message_head,
-        message_tail,
+        pay_by_ms: message.pay_by_ms,
+        trace: message.trace.clone(),
     };
     Ok((message, hold))
-}
-
-/// The encoded message before and after its seats, which the gate inserts.
-fn around_seats(request: &OrderRequested) -> (String, String) {
-    const SEATS: &str = r#""seats":["#;
-    let text = serde_json::to_string(request).unwrap_or_else(|_| unreachable!("a message is JSON"));
-    // Quotes inside a string are escaped, so the first occurrence is the member.
-    let at = text
-        .find(SEATS)
-        .unwrap_or_else(|| unreachable!("a message has seats"))
-        + SEATS.len();
-    (text[..at].to_owned(), text[at..].to_owned())
 }
 
 fn refused(no: &Reserved, limit: u32) -> Problem {
@@ -264,45 +250,5 @@ fn refused(no: &Reserved, limit: u32) -> Problem {
         }
         Reserved::NoSuchSeat => Problem::invalid_order("the program has no such seat"),
         _ => Problem::unavailable("the order could not be numbered; try again"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use shared::message::{CategoryNo, Cents, ProgramId, Shard};
-
-    #[test]
-    fn seats_inserted_into_a_message_read_back() {
-        let request = OrderRequested {
-            v: 1,
-            order: OrderNumber::compose(1_800_000_000_000, Shard::new(3).expect("valid"), 9)
-                .expect("valid"),
-            nonce: Nonce::new([1; 16]),
-            user: UserId::new(r#""seats":["#).expect("quotes are visible characters"),
-            program: ProgramId::new(5).expect("valid"),
-            category: CategoryNo::new(0).expect("valid"),
-            seats: vec![],
-            unit_price_cents: Cents::new(50).expect("valid"),
-            amount_cents: Cents::new(100).expect("valid"),
-            idempotency_key: None,
-            idempotency_hash: None,
-            pay_by_ms: 1_800_000_900_000,
-            trace: None,
-        };
-        let (head, tail) = around_seats(&request);
-        let read: OrderRequested =
-            serde_json::from_str(&format!("{head}3,4{tail}")).expect("a valid message");
-        assert_eq!(
-            read.seats.iter().map(|s| s.get()).collect::<Vec<_>>(),
-            [3, 4]
-        );
-        assert_eq!(
-            OrderRequested {
-                seats: vec![],
-                ..read
-            },
-            request
-        );
     }
 }

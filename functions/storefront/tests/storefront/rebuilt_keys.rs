@@ -89,7 +89,7 @@ async fn a_rejected_duplicate_names_its_original() {
     for key in keys(&mut redis, app.settings.names.prefix())
         .await
         .into_iter()
-        .filter(|key| key.contains(":idem:"))
+        .filter(|key| key.contains(":idems:"))
     {
         let _: u64 = redis::cmd("DEL")
             .arg(key)

@@ -65,12 +65,6 @@ impl TestEnvironment {
     }
 
     async fn reserve_selection(&self, request: &OrderRequested, want: SeatSelection) -> Reserved {
-        let text = serde_json::to_string(&OrderRequested {
-            seats: vec![],
-            ..request.clone()
-        })
-        .expect("JSON");
-        let (head, tail) = text.split_once("\"seats\":[").expect("a message has seats");
         let reserve = HoldRequest {
             program: self.at_program(),
             order: request.order,
@@ -82,8 +76,8 @@ impl TestEnvironment {
             idempotency: None,
             publish_window_ms: 900_000,
             idem_ttl_ms: 900_000,
-            message_head: format!("{head}\"seats\":["),
-            message_tail: tail.to_owned(),
+            pay_by_ms: request.pay_by_ms,
+            trace: request.trace.clone(),
         };
         self.gate.reserve(&reserve).await.expect("Redis runs")
     }

@@ -3,7 +3,7 @@
 -- follow. The timeout entry stays, in case the caller does not finish.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
 -- ARGV  1 order, 2 nonce, 3 the caller's attempt, or 'any'
--- Gives WASHELD | FOUND state partition offset appended | MISSING | REFUSED (the gate is closed,
+-- Gives WASHELD | FOUND state place | MISSING | REFUSED (the gate is closed,
 --       missing or filled on another server, so its data may be old; or a later attempt is in
 --       flight)
 -- Cost  O(1)
@@ -24,7 +24,7 @@ end
 local resv = resv_key(order)
 local r = read_reservation(resv)
 if not r or r.nonce ~= nonce then return { 'MISSING' } end
-if r.state ~= 'held' then return { 'FOUND', state_words(r) } end
+if r.state ~= 'held' then return { 'FOUND', r.state, r.place } end
 if attempt ~= 'any' and attempt ~= r.attempt then return { 'REFUSED' } end
 change_state(resv, r, 'abandoning', '', r.attempt)
 return { 'WASHELD' }

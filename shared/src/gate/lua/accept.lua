@@ -3,7 +3,7 @@
 -- payment is due.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
 -- ARGV  1 order, 2 nonce, 3 partition, 4 offset, 5 log-append time ms, 6 payment due in ms
--- Gives YES | FOUND state partition offset appended | MISSING (no such reservation, or no header)
+-- Gives YES | FOUND state place | MISSING (no such reservation, or no header)
 -- Cost  O(log n) for the entry. Works while the gate is being filled.
 -- Idempotent: repeated, it returns FOUND accepted and changes nothing.
 --@function
@@ -23,7 +23,7 @@ if not due_ms then return bad('the time until payment is due must be a number of
 local resv = resv_key(order)
 local r = read_reservation(resv)
 if not r or r.nonce ~= nonce then return { 'MISSING' } end
-if r.state ~= 'held' then return { 'FOUND', state_words(r) } end
+if r.state ~= 'held' then return { 'FOUND', r.state, r.place } end
 local place = partition .. ':' .. offset .. ':' .. appended
 change_state(resv, r, 'accepted', place, r.attempt)
 delay_put(timeouts, order, timeout_job(nonce), now_up + due_ms)

@@ -1,18 +1,10 @@
 -- The order of a client's idempotency key. Needs delay/clock, delay/entry, gate/keys and
 -- gate/reservation.
 
--- A reply with a stored reservation: owner, seats, message, attempt, state, position in Kafka.
-local function stored(word, owner, r)
-  return {
-    word, owner, parse_rest(r).seats, r.text:sub(message_at(r)), r.attempt, state_words(r),
-  }
-end
-
--- The reply for a key that was used before; nil for a new one, or none (''). `owner` is the
+-- The reply for a key that was used before, for order:nonce:hash (nil: for none). `owner` is the
 -- caller's order:nonce. For an order that is still held, the caller gets a new attempt to publish
 -- it, within `window` ms.
-local function earlier_order(user, key, body_hash, window, owner)
-  local named = key ~= '' and redis.call('GET', idem_key(user, key))
+local function earlier_order(named, body_hash, window, owner)
   if not named then return nil end
   local its_order, its_nonce, its_hash = string.match(named, '^(%d+):(%x+):(%x*)$')
   -- The hash is '' for a key restored from a row of an earlier version: any body matches.
@@ -20,11 +12,10 @@ local function earlier_order(user, key, body_hash, window, owner)
   local its_owner, resv = its_order .. ':' .. its_nonce, resv_key(its_order)
   local r = read_reservation(resv)
   if not r or r.nonce ~= its_nonce then return { 'ENDED', its_owner } end
-  if its_owner == owner then return stored('HELD', owner, r) end
+  if its_owner == owner then return { 'HELD', owner, r.text } end
   if r.state == 'held' then
-    r.attempt = tostring(r.attempt + 1)
-    change_state(resv, r, 'held', '', r.attempt)
+    change_state(resv, r, 'held', '', tostring(r.attempt + 1))
     delay_put(timeouts, its_order, timeout_job(its_nonce), now_up + window)
   end
-  return stored('AGAIN', its_owner, r)
+  return { 'AGAIN', its_owner, r.text }
 end

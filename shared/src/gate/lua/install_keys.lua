@@ -4,15 +4,15 @@
 -- ARGV  1 loader, 2 lease ms, then user, key, order, nonce, hash of the body or '' (unknown: any
 --       body matches), lifetime of the key ms, repeated
 -- Gives 1, or 0: the filling is not the caller's (nothing changed)
--- Cost  six commands for each key, and those of gate/remember for a buyer with too many. Refused
+-- Cost  two commands for each key, and those of gate/idems for a buyer with too many. Refused
 --       under memory pressure, before any write. Idempotent. The order of Postgres replaces the one
 --       stored here: order-create would reject any other as its duplicate. Run it after all live
---       orders are merged: gate/remember drops keys of other orders.
+--       orders are merged: gate/idems drops keys of other orders.
 --@include delay/clock
 --@include delay/entry
 --@include link/server
 --@include gate/keys
---@include gate/remember
+--@include gate/idems
 local head = redis.call('HMGET', head_key, 'state', 'epoch', 'replid')
 if head[1] ~= 'loading' or head[2] ~= ARGV[1] or head[3] ~= server_replid() then return { 0 } end
 local lease_ms = whole(ARGV[2])
@@ -31,7 +31,8 @@ end
 
 for at = 3, #ARGV, 6 do
   local named = ARGV[at + 2] .. ':' .. ARGV[at + 3] .. ':' .. ARGV[at + 4]
-  remember(ARGV[at], ARGV[at + 1], named, ARGV[at + 5])
+  local idems = redis.call('GET', idems_key(ARGV[at]))
+  remember(ARGV[at], ARGV[at + 1], named, whole(ARGV[at + 5]), idems)
 end
 redis.call('HSET', head_key, 'lease', string.format('%.0f', now_up + lease_ms))
 return { 1 }

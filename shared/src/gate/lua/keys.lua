@@ -17,20 +17,27 @@ if KEYS[1] ~= head_key then
   claim_key = program_root .. 'claim'
   filling_key = shard_root .. 'filling'
   timeouts = delay_queue(shard_root .. 'delay:order-timeout:due')
+  -- timeout-closer runs by the clock; no worker sleeps until an order's timeout.
+  timeouts.quiet = true
 end
 --@end
+
+-- Redis and `..` write a number with up to 17 digits, which takes several times as long. Exact below
+-- 2^53.
+local function digits_of(number) return string.format('%d', number) end
 
 local function user_key(user) return program_root .. 'user:' .. user end
 local function resv_key(order) return shard_root .. 'resv:' .. order end
 local function tomb_key(order) return shard_root .. 'tomb:' .. order end
 
--- User and key may contain ':', so the length of the user is part of the key.
-local function idem_key(user, key)
+-- The idempotency keys of a buyer in this program.
+local function idems_key(user) return shard_root .. 'idems:' .. program_id .. ':' .. user end
+
+-- One idempotency key as an earlier version stored it. User and key may contain ':', so the length
+-- of the user is part of the name.
+local function old_idem_key(user, key)
   return shard_root .. 'idem:' .. program_id .. ':' .. #user .. ':' .. user .. ':' .. key
 end
-
--- The index of a buyer's keys in this program.
-local function keys_key(user) return shard_root .. 'keys:' .. program_id .. ':' .. user end
 
 -- The body of an order's timeout entry.
 local function timeout_job(nonce)
@@ -47,6 +54,13 @@ local function is_order(text) return string.find(text or '', '^[1-9]%d*$') and #
 local function is_nonce(text) return string.find(text or '', '^[0-9a-f]+$') and #text == 32 end
 local function is_number(text) return string.find(text or '', '^%-?%d+$') and #text <= 20 end
 
+-- The texts of the numbers of a list that was checked before.
+local function names_of(text)
+  local names = {}
+  for digits in string.gmatch(text, '%d+') do names[#names + 1] = digits end
+  return names
+end
+
 -- '3,4,5' as numbers, and as the texts of the numbers. nil unless they are 1 to 20, ascending,
 -- without leading zeros.
 local function seat_list(text)
@@ -54,9 +68,8 @@ local function seat_list(text)
   if not string.find(text or '', '^%d[%d,]*$') then return nil end
   for digits in string.gmatch(text, '%d+') do
     local seat, n = tonumber(digits), #seats + 1
-    if seat <= last or n > 20 or n ~= 1 and digits:byte() == 48 then return nil end
+    if seat <= last or n > 20 or digits:byte() == 48 and #digits > 1 then return nil end
     seats[n], names[n], last = seat, digits, seat
   end
-  if names[1] ~= tostring(seats[1]) then return nil end
   return seats, names
 end

@@ -1,8 +1,8 @@
--- A reservation is one string, so that one command reads or replaces it: a line of words, then the
--- message of the order.
+-- A reservation is one string, so that one command reads or replaces it: a line of words, then what
+-- the message of the order has besides (`pay_by hash trace`; an earlier version wrote the message).
 --   state attempt place nonce program category price seats user key
 -- `place` is partition:offset:appended once the order is accepted, and empty before. `key` is empty
--- without a client's key. A stored order has no message. No word contains a space.
+-- without a client's key. A stored order has nothing behind the line. No word contains a space.
 
 -- The reservation of a text: state, attempt, place and nonce. nil for none.
 local function parse_reservation(text)
@@ -22,7 +22,8 @@ local function parse_rest(r)
   return r
 end
 
-local function message_at(r) return string.find(r.text, '\n', r.rest, true) + 1 end
+-- The text of its seats alone.
+local function seats_of(r) return string.match(r.text, '^%d+ %d+ %d+ (%S+)', r.rest) end
 
 -- A hash holds a reservation that an earlier version has written.
 local HASH = {
@@ -48,9 +49,9 @@ end
 -- Stores another state. A hash stays a hash: during a deployment, instances of the earlier version
 -- still read it.
 local function change_state(key, r, state, place, attempt)
+  r.text = state .. ' ' .. attempt .. ' ' .. place .. ' ' .. r.text:sub(r.words)
   if not r.is_hash then
-    local text = state .. ' ' .. attempt .. ' ' .. place .. ' ' .. r.text:sub(r.words)
-    redis.call('SET', key, text)
+    redis.call('SET', key, r.text)
     return
   end
   redis.call('HSET', key, 'state', state, 'attempt', attempt)
@@ -63,18 +64,12 @@ end
 -- Stores the state `stored` for `ttl` ms. A stored order needs no message.
 local function mark_stored(key, r, ttl)
   if not r.is_hash then
-    local words = r.text:sub(r.words, message_at(r) - 1)
-    local text = 'stored ' .. r.attempt .. ' ' .. r.place .. ' ' .. words
-    redis.call('SET', key, text, 'PX', ttl)
+    local line_end = string.find(r.text, '\n', r.rest, true)
+    local words = r.text:sub(r.words, line_end)
+    redis.call('SET', key, 'stored ' .. r.attempt .. ' ' .. r.place .. ' ' .. words, 'PX', ttl)
     return
   end
   redis.call('HSET', key, 'state', 'stored')
   redis.call('HDEL', key, 'message')
   redis.call('PEXPIRE', key, ttl)
-end
-
--- state, partition, offset, appended
-local function state_words(r)
-  local partition, offset, appended = string.match(r.place, '^(.*):(.*):(.*)$')
-  return r.state, partition or '', offset or '', appended or ''
 end

@@ -2,16 +2,15 @@
 -- Reserves seats for a buyer: seats, owner, tickets, reservation, key and timeout entry, or
 -- nothing.
 -- KEYS  1 `<env>:{sNN}:program:<id>:head`
--- ARGV  1 order, 2 nonce, 3 user, 4 category, 5 'seats' | 'best', 6 '3,4,5' | how many, 7 unit
---       price, 8 ticket limit of the user, 9 idempotency key or '', 10 hash of the body or '', 11
---       publish window ms, 12 lifetime of the key ms, 13 message up to the seats, 14 message after
---       them
--- Gives NEW seats | HELD order:nonce seats message attempt (a repeat)
---       | AGAIN order:nonce seats message attempt state partition offset appended
+-- ARGV  1 order, 2 nonce, 3 user, 4 category, 5 'seats' | 'best', 6 '3,4,5' | how many, 7 the terms
+--       of the sale: unit price, ticket limit of the user, publish window ms, lifetime of the key
+--       ms, 8 idempotency key or '', 9 hash of the body or '', 10 what else the message has
+--       (gate/reservation)
+-- Gives NEW seats | HELD order:nonce reservation (a repeat) | AGAIN order:nonce reservation
 --       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | TAKEN seats | NOSEAT
 --       | LIMIT have | LOADING | REBUILD | INUSE
 -- Cost  one chunk for the best seats, the chunks of the seats for chosen ones; the buyer's keys if
---       they are too many (gate/remember). Refused under memory pressure, before any write.
+--       they are too many (gate/idems). Refused under memory pressure, before any write.
 -- Idempotent by order and nonce (the same seats) and by the client's key (its earlier order).
 --@function
 --@include delay/clock
@@ -19,32 +18,28 @@
 --@include link/server
 --@include gate/keys
 --@include gate/reservation
+--@include gate/idems
 --@include gate/earlier
---@include gate/remember
 --@include gate/seats
 --@include gate/best
+--@include gate/terms
 local order, nonce, user, cat, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local price, limit, key, body_hash = ARGV[7], whole(ARGV[8]), ARGV[9], ARGV[10]
-local window, key_ttl = whole(ARGV[11]), whole(ARGV[12])
-local message_head, message_tail = ARGV[13], ARGV[14]
+local key, body_hash, message = ARGV[8], ARGV[9], ARGV[10]
 
-local layout_field, free_field = 'layout:' .. (cat or ''), 'free:' .. (cat or '')
-local head = redis.call('HMGET', head_key, 'state', 'replid', layout_field, free_field)
+local fields = fields_of(cat)
+local head = redis.call('HMGET', head_key, 'state', 'replid', fields.layout, fields.free)
 if not head[1] or not is_on_server(head[2], now) then return { 'REBUILD' } end
 if head[1] ~= 'open' then return { 'LOADING' } end
 
 if not is_order(order) then return bad('the order number must be 1 to 19 digits') end
 if not is_nonce(nonce) then return bad('the nonce must be 32 hex digits') end
-if not user or user == '' then return bad('a user is required') end
-if not whole(price) or not limit then return bad('price and limit must be numbers') end
-if not window or window < 1 or not key_ttl or key_ttl < 1 then
-  return bad('publish window and key time must be numbers of ms')
+local terms = terms_of(ARGV[7])
+if not terms then return bad('the terms must be four numbers, the times at least 1 ms') end
+if not string.find(user or '', '^%S+$') or not string.find(key or ' ', '^%S*$') then
+  return bad('user and key must have no white space')
 end
-if not key or not string.match(body_hash or '-', '^%x*$') then
-  return bad('the body hash must be hex digits')
-end
-if string.find(user .. key, '%s') then return bad('user and key must have no white space') end
-if not message_tail then return bad('14 arguments are required') end
+if not string.find(body_hash or '-', '^%x*$') then return bad('the body hash must be hex digits') end
+if not message then return bad('10 arguments are required') end
 local chosen, names, count
 if mode == 'seats' then
   chosen, names = seat_list(ARGV[6])
@@ -58,25 +53,32 @@ end
 
 local owner = order .. ':' .. nonce
 
--- The client's key first: a repeated request must find its order, also when no seat is free.
-local earlier = earlier_order(user, key, body_hash, window, owner)
-if earlier then return earlier end
-
 local resv, tomb = resv_key(order), tomb_key(order)
-if redis.call('EXISTS', resv, tomb) > 0 then
-  local r = read_reservation(resv)
-  if r and r.nonce == nonce then return stored('HELD', owner, r) end
+local found, idems
+if key == '' then
+  found = redis.call('MGET', resv, tomb)
+else
+  found = redis.call('MGET', resv, tomb, idems_key(user), old_idem_key(user, key))
+  idems = found[3]
+  -- The client's key first: a repeated request must find its order, also when no seat is free.
+  local named = named_by(idems, key, found[4])
+  local earlier = earlier_order(named, body_hash, terms.window, owner)
+  if earlier then return earlier end
+end
+if found[1] or found[2] then
+  local r = parse_reservation(found[1])
+  if r and r.nonce == nonce then return { 'HELD', owner, r.text } end
   return { 'INUSE' }
 end
 
 -- The sum of the hash, not a counter: deleting an ended order twice is harmless.
 local have = 0
 for _, tickets in ipairs(redis.call('HVALS', user_key(user))) do have = have + tickets end
-if have + count > limit then return { 'LIMIT', have } end
+if have + count > terms.limit then return { 'LIMIT', have } end
 
 local layout = layout_of(head[3])
 if not layout then return { 'NOSEAT' } end
-local maps = {}
+local maps, best = {}, nil
 if mode == 'seats' then
   local chunks, problem = open_seats(cat, layout, chosen, maps)
   if not chunks then return { problem == 'DAMAGED' and 'REBUILD' or problem } end
@@ -91,41 +93,31 @@ if mode == 'seats' then
 else
   local free = tonumber(head[4]) or 0
   if free == 0 then return { 'SOLDOUT' } end
-  local map, first = find_best(cat, layout, count)
-  if not map then
-    -- The second value says why: the map is damaged.
-    if first then return { 'REBUILD' } end
-    return { 'NOTADJACENT', free }
-  end
-  local before = layout.first + map.no * layout.span - 1
+  local problem
+  best, problem = find_best(cat, layout, count)
+  if problem then return { 'REBUILD' } end
+  if not best then return { 'NOTADJACENT', free } end
+  local first = layout.first + best.no * layout.span + best.at - 1
   names = {}
-  for n = 1, count do
-    set_seat(map, first + n - 1, TAKEN)
-    names[n] = digits_of(before + first + n - 1)
-  end
-  maps[1] = map
+  for n = 1, count do names[n] = digits_of(first + n - 1) end
 end
 
 -- The timeout entry is the first write: one of another order with this number refuses it.
-local due = string.format('%.0f', now_up + window)
+local due = digits_of(now_up + terms.window)
 if redis.call('ZADD', timeouts.due, 'NX', due, order) == 0 then
   if timeout_of_another(order, nonce) then return { 'INUSE' } end
   delay_reschedule(timeouts, order, due)
-else
-  delay_wake(timeouts, { [order] = due })
 end
 redis.call('HSET', timeouts.job, order, timeout_job(nonce))
 
 -- Nothing below this line can fail.
-write_maps(maps)
+if best then take_best(cat, layout, best, count) else write_maps(maps) end
 local owners = {}
 for n, seat in ipairs(names) do owners[2 * n - 1], owners[2 * n] = seat, owner end
 redis.call('HSET', owner_key, unpack(owners))
 redis.call('HSET', user_key(user), order, digits_of(count))
 local list = table.concat(names, ',')
-redis.call('SET', resv, table.concat({
-  'held 1  ', nonce, ' ', program_id, ' ', cat, ' ', price, ' ', list, ' ', user, ' ', key, '\n',
-  message_head, list, message_tail,
-}))
-if key ~= '' then remember(user, key, owner .. ':' .. body_hash, ARGV[12]) end
+local place = ' ' .. program_id .. ' ' .. cat .. ' ' .. terms.price .. ' ' .. list .. ' '
+redis.call('SET', resv, 'held 1  ' .. nonce .. place .. user .. ' ' .. key .. '\n' .. message)
+if key ~= '' then remember(user, key, owner .. ':' .. body_hash, terms.key_ttl, idems) end
 return { 'NEW', list }

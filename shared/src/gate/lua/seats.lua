@@ -23,9 +23,7 @@ end
 
 local function longest_key(cat) return program_root .. 'longest:' .. cat end
 local function run_letter(run) return string.char(65 + math.min(run, MAX_RUN)) end
-
--- Redis and `..` write a number with up to 17 digits, which takes several times as long.
-local function digits_of(number) return string.format('%d', number) end
+local function run_of(letter) return letter:byte() - 65 end
 
 local function chunk_key(cat, chunk)
   return program_root .. 'seats:' .. cat .. ':' .. digits_of(chunk)
@@ -171,7 +169,7 @@ local function write_maps(maps)
       local letter = map.letter or redis.call('GETRANGE', runs, map.no, map.no)
       -- A missing string stays missing: reserve reports it, and the program is filled again.
       if letter ~= '' then
-        local now_letter = run_letter(changed_run(map, letter:byte() - 65))
+        local now_letter = run_letter(changed_run(map, run_of(letter)))
         if now_letter ~= letter then redis.call('SETRANGE', runs, map.no, now_letter) end
       end
       freed[map.cat] = (freed[map.cat] or 0) + map.freed

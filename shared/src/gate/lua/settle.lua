@@ -20,6 +20,7 @@
 --@include delay/entry
 --@include gate/keys
 --@include gate/reservation
+--@include gate/idems
 --@include gate/seats
 --@include gate/many
 if #ARGV == 0 or #ARGV % 9 ~= 0 or #ARGV > 4500 then
@@ -27,10 +28,9 @@ if #ARGV == 0 or #ARGV % 9 ~= 0 or #ARGV > 4500 then
 end
 local orders = {}
 for at = 1, #ARGV, 9 do
-  local seats, names = seat_list(ARGV[at + 5])
   local o = {
     order = ARGV[at], nonce = ARGV[at + 1], me = ARGV[at] .. ':' .. ARGV[at + 1],
-    user = ARGV[at + 2], key = ARGV[at + 3], cat = ARGV[at + 4], seats = seats, names = names,
+    user = ARGV[at + 2], key = ARGV[at + 3], cat = ARGV[at + 4], list = ARGV[at + 5],
     lives = ARGV[at + 6] == 'live', due_ms = whole(ARGV[at + 7]), forgets = ARGV[at + 8] == '1',
   }
   if not is_order(o.order) or not is_nonce(o.nonce) then
@@ -40,8 +40,9 @@ for at = 1, #ARGV, 9 do
   if not o.due_ms and ARGV[at + 7] ~= '' then
     return bad('the time until payment is due must be a number of ms, or empty')
   end
-  if not o.seats and ARGV[at + 5] ~= '' then return bad('seats must be 1 to 20, ascending') end
-  if o.seats and not string.match(o.cat, '^%d+$') then return bad('seats require a category') end
+  if o.list ~= '' and not string.find(o.cat, '^%d+$') then
+    return bad('seats require a category')
+  end
   orders[#orders + 1] = o
 end
 if redis.call('HEXISTS', head_key, 'state') == 0 then
@@ -53,7 +54,12 @@ end
 -- What the gate has: tombstones, reservations, owners of seats, layouts, chunks, timeout entries.
 -- The orders of the call change these tables; the last part of the script writes the differences.
 local tombs, reservations, owners, layouts, maps = {}, {}, {}, {}, {}
+-- The old owners of the seats that change, and the timeout entries.
 local old_owners, entries = {}, {}
+local function set_owner(seat, owner)
+  if old_owners[seat] == nil then old_owners[seat] = owners[seat] or false end
+  owners[seat] = owner
+end
 
 local numbers, tomb_keys, resv_keys = {}, {}, {}
 for n, o in ipairs(orders) do
@@ -70,17 +76,26 @@ if #missing > 0 and redis.call('EXISTS', unpack(resv_keys)) > #orders - #missing
   for _, n in ipairs(missing) do reservations[numbers[n]] = read_reservation(resv_keys[n]) end
 end
 
-local seats_of_all, unchecked = {}, {}
+local seats_of_all, unchecked, none, DONE = {}, {}, {}, { 'DONE', '0' }
 for _, o in ipairs(orders) do
   local r = reservations[o.order]
-  local names = o.names
-  if not names and r and r.nonce == o.nonce then
-    names = select(2, seat_list(parse_rest(r).seats))
+  local names
+  if r and r.nonce ~= o.nonce then r = nil end
+  if o.list == '' then
+    names = r and select(2, seat_list(parse_rest(r).seats))
+  elseif r and o.list == seats_of(r) then
+    -- Reserve has checked the list.
+    o.names = names_of(o.list)
+    names = o.names
+  else
+    o.seats, o.names = seat_list(o.list)
+    if not o.seats then return bad('seats must be 1 to 20, ascending') end
+    names = o.names
   end
-  for _, seat in ipairs(names or {}) do seats_of_all[#seats_of_all + 1] = seat end
+  for _, seat in ipairs(names or none) do seats_of_all[#seats_of_all + 1] = seat end
 end
 for n, owner in ipairs(in_slices('HMGET', owner_key, seats_of_all)) do
-  owners[seats_of_all[n]], old_owners[seats_of_all[n]] = owner, owner
+  owners[seats_of_all[n]] = owner
 end
 
 -- Milliseconds by which the entry of an accepted order may differ from what Postgres says: the
@@ -116,7 +131,8 @@ end
 
 -- The opened chunks of the order's seats; nil, or nil and why they cannot be used.
 local function open_of(o)
-  if not o.seats then return nil end
+  if not o.names then return nil end
+  o.seats = o.seats or seat_list(o.list)
   local layout = layout_for(o.cat)
   if not layout then return nil, 'NOSEAT' end
   return open_seats(o.cat, layout, o.seats, maps)
@@ -131,7 +147,7 @@ local function take_seats(o, chunks)
       seen[owner] = true
       displaced[#displaced + 1] = owner
     end
-    owners[seat] = o.me
+    set_owner(seat, o.me)
   end
   for _, chunk in ipairs(chunks) do
     for _, place in ipairs(chunk.at) do set_seat(chunk.map, place, TAKEN) end
@@ -151,11 +167,11 @@ end
 local function own_reservation(o)
   local r = reservations[o.order]
   if not r or r.nonce ~= o.nonce then return nil end
-  if o.user ~= '' and o.seats and not o.forgets then return r end
+  if o.user ~= '' and o.names and not o.forgets then return r end
   parse_rest(r)
   if o.user == '' then o.user = r.user end
   if o.key == '' then o.key = r.key end
-  if not o.seats then
+  if not o.names then
     o.cat, o.seats, o.names = r.category, seat_list(r.seats)
   end
   return r
@@ -164,8 +180,8 @@ end
 local function settle_live(o)
   if tombs[o.order] == o.nonce then return { 'TOMB' } end
   local r = own_reservation(o)
-  if not o.seats then return { 'UNKNOWN' } end
-  local displaced = {}
+  if not o.names then return { 'UNKNOWN' } end
+  local displaced = none
   if not owns_all(o) then
     local chunks, problem = open_of(o)
     if not chunks then return { problem == 'DAMAGED' and 'ABSENT' or problem } end
@@ -174,7 +190,7 @@ local function settle_live(o)
   -- Reserve counted these seats as the buyer's, unless another order of this number has counted
   -- its own since.
   if o.user ~= '' then
-    local tickets, count = user_key(o.user), digits_of(#o.seats)
+    local tickets, count = user_key(o.user), digits_of(#o.names)
     if not r or redis.call('HGET', tickets, o.order) ~= count then
       redis.call('HSET', tickets, o.order, count)
     end
@@ -187,7 +203,7 @@ local function settle_live(o)
     mark_stored(resv_key(o.order), r, digits_of((o.due_ms or 0) + 3600000))
     r.state = 'stored'
   end
-  return { 'DONE', '0', unpack(displaced) }
+  return displaced == none and DONE or { 'DONE', '0', unpack(displaced) }
 end
 
 local function settle_gone(o)
@@ -200,7 +216,7 @@ local function settle_gone(o)
       local seat = o.names[chunk.nth[n]]
       if owners[seat] == o.me then
         set_seat(chunk.map, place, FREE)
-        owners[seat] = false
+        set_owner(seat, false)
         freed = freed + 1
       end
     end
@@ -218,12 +234,7 @@ local function settle_gone(o)
   end
   set_timeout(o, nil)
   if o.forgets and o.user ~= '' and o.key ~= '' then
-    local idem = idem_key(o.user, o.key)
-    local named = redis.call('GET', idem)
-    if named and named:sub(1, #o.me + 1) == o.me .. ':' then
-      redis.call('DEL', idem)
-      redis.call('ZREM', keys_key(o.user), o.key)
-    end
+    forget(o.user, o.key, o.me)
   end
   return { 'DONE', tostring(freed) }
 end
@@ -232,8 +243,9 @@ local replies = {}
 for n, o in ipairs(orders) do replies[n] = o.lives and settle_live(o) or settle_gone(o) end
 
 local taken, disowned = {}, {}
-for seat, owner in pairs(owners) do
-  if owner ~= old_owners[seat] then
+for seat, old in pairs(old_owners) do
+  local owner = owners[seat]
+  if owner ~= old then
     if owner then
       taken[#taken + 1], taken[#taken + 2] = seat, owner
     else

@@ -6,7 +6,7 @@ use shared::gate::TimeoutJob;
 
 use super::USERS;
 use super::plain::{Model, indexes, key_text, message, state_of};
-use crate::environment::{TestEnvironment, idem};
+use crate::environment::{TestEnvironment, hash, idem};
 
 /// Every key of the environment, compared.
 pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
@@ -100,9 +100,10 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         );
         assert_eq!(
             (found.attempt, found.message),
-            (resv.attempt, message(resv))
+            (resv.attempt, message(*order, resv))
         );
-        assert_eq!(found.key, resv.key.map(|key| idem(&key_text(key))));
+        let key = resv.key.map(|(key, _)| idem(&key_text(key)));
+        assert_eq!(found.key, key);
         expected_keys.push(environment.key(&format!("resv:{order}")));
     }
     for (order, nonce) in &model.tombs {
@@ -113,31 +114,18 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         );
         expected_keys.push(key);
     }
-    for ((user, key), (order, nonce, hash)) in &model.keys {
-        let user = USERS[*user];
-        let key = environment.key(&format!("idem:17:{}:{user}:{}", user.len(), key_text(*key)));
-        assert_eq!(
-            environment.query::<String>(&["GET", &key]).await,
-            format!("{order}:{nonce}:{hash:02x}")
-        );
-        expected_keys.push(key);
-    }
     for (n, user) in USERS.iter().enumerate() {
-        let of = model
-            .keys
-            .keys()
-            .filter(|(user, _)| *user == n)
-            .map(|(_, key)| key_text(*key));
-        let index = environment.key(&format!("keys:17:{user}"));
-        let mut named: Vec<String> = environment.query(&["ZRANGE", &index, "0", "-1"]).await;
-        named.sort();
-        assert_eq!(
-            named,
-            of.collect::<Vec<_>>(),
-            "the index of the keys of {user}"
-        );
-        if !named.is_empty() {
-            expected_keys.push(index);
+        let of = model.keys.iter().filter(|((user, _), _)| *user == n);
+        let named: BTreeMap<String, String> = of
+            .map(|((_, key), (order, nonce, body))| {
+                (key_text(*key), format!("{order}:{nonce}:{}", hash(*body)))
+            })
+            .collect();
+        let key = environment.key(&format!("idems:17:{user}"));
+        let stored: Option<String> = environment.query(&["GET", &key]).await;
+        assert_eq!(idems(stored.as_deref()), named, "keys of {user}");
+        if stored.is_some() {
+            expected_keys.push(key);
         }
     }
     let program = environment.program.id;
@@ -180,4 +168,27 @@ pub(super) async fn compare(environment: &TestEnvironment, model: &Model) {
         expected_keys,
         "no key but those of the table exists"
     );
+}
+
+/// The keys of a buyer, each with `order:nonce:hash`. The first line is the end of the string.
+fn idems(text: Option<&str>) -> BTreeMap<String, String> {
+    let Some(text) = text else {
+        return BTreeMap::new();
+    };
+    let (last, lines) = text.split_once('\n').expect("a first line");
+    let mut ends = Vec::new();
+    let mut named = BTreeMap::new();
+    for line in lines.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        ends.push(words[2].parse::<u64>().expect("a time"));
+        named.insert(words[0].to_owned(), words[1].to_owned());
+    }
+    assert_eq!(ends.len(), named.len(), "each key stands once");
+    let latest = ends.into_iter().max().expect("a key");
+    let last: u64 = last.parse().expect("a time");
+    assert!(
+        last >= latest,
+        "{last} is before the end of a key, {latest}"
+    );
+    named
 }

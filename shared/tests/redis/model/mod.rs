@@ -19,7 +19,7 @@ use compare::compare;
 use operations::{Operation, SeatChoice, operations};
 use plain::{Model, indexes, key_text, state_of};
 
-use crate::environment::{ENDS, TestEnvironment, category, idem, mine, nonce, number, uid};
+use crate::environment::{ENDS, TestEnvironment, category, hash, idem, mine, nonce, number, uid};
 
 /// Two categories: one of a single short chunk, one of three chunks (four rows of 500 each).
 const HALLS: &[(u32, u32)] = &[(3, 7), (9, 500)];
@@ -51,8 +51,7 @@ async fn step(environment: &TestEnvironment, model: &mut Model, operation: Opera
             let mut request =
                 environment.request(at, USERS[user], wanted.expect("a valid request"));
             request.user_limit = LIMIT;
-            request.idempotency =
-                key.map(|(key, hash)| (idem(&key_text(key)), format!("{hash:02x}")));
+            request.idempotency = key.map(|(key, body)| (idem(&key_text(key)), hash(body)));
             let expected = model.reserve(environment, at, user, &want, key);
             assert_eq!(
                 environment.gate.reserve(&request).await,

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use shared::gate::{OrderAt, ReservationState, Reserved};
-use shared::message::{Nonce, OrderNumber, SeatIndex};
+use shared::message::{Cents, Nonce, OrderNumber, OrderRequested, ProgramId, SeatIndex};
 use shared::sale::Category;
 
-use super::{LIMIT, SeatChoice};
-use crate::environment::{TestEnvironment, seat};
+use super::{LIMIT, SeatChoice, USERS};
+use crate::environment::{PAY_BY_MS, TRACE, TestEnvironment, category, hash, idem, seat, uid};
 
 pub(super) type Owner = (OrderNumber, Nonce);
 
@@ -17,7 +17,8 @@ pub(super) struct Resv {
     pub(super) user: usize,
     pub(super) category: u16,
     pub(super) seats: Vec<u32>,
-    pub(super) key: Option<u8>,
+    /// The client's key, and the body's hash.
+    pub(super) key: Option<(u8, u8)>,
     pub(super) attempt: u32,
     pub(super) state: &'static str,
 }
@@ -116,7 +117,7 @@ impl Model {
                 self.entries.insert(order, nonce);
             }
             let seats = indexes(&resv.seats);
-            let message = message(resv);
+            let message = message(order, resv);
             let attempt = resv.attempt;
             return Reserved::Again {
                 order,
@@ -180,7 +181,7 @@ impl Model {
             user,
             category: cat,
             seats,
-            key: key.map(|(key, _)| key),
+            key,
             attempt: 1,
             state: "held",
         };
@@ -253,7 +254,7 @@ impl Model {
             .filter(|resv| resv.nonce == at.nonce)
             .cloned();
         let user = user.or(ours.as_ref().map(|resv| resv.user));
-        let key = key.or(ours.as_ref().and_then(|resv| resv.key));
+        let key = key.or(ours.as_ref().and_then(|resv| resv.key.map(|(key, _)| key)));
         let seats = seats
             .or(ours.as_ref().map(|resv| resv.seats.clone()))
             .unwrap_or_default();
@@ -314,13 +315,26 @@ impl Model {
     }
 }
 
-pub(super) fn message(resv: &Resv) -> String {
-    let seats: Vec<String> = resv.seats.iter().map(u32::to_string).collect();
+pub(super) fn message(order: OrderNumber, resv: &Resv) -> String {
     if resv.state == "stored" {
-        String::new()
-    } else {
-        format!(r#"{{"seats":[{}]}}"#, seats.join(","))
+        return String::new();
     }
+    let message = OrderRequested {
+        v: 1,
+        order,
+        nonce: resv.nonce,
+        user: uid(USERS[resv.user]),
+        program: ProgramId::new(17).expect("valid"),
+        category: category(resv.category),
+        seats: indexes(&resv.seats),
+        unit_price_cents: Cents::new(4200).expect("valid"),
+        amount_cents: Cents::new(4200 * resv.seats.len() as i64).expect("valid"),
+        idempotency_key: resv.key.map(|(key, _)| idem(&key_text(key))),
+        idempotency_hash: resv.key.map(|(_, body)| hash(body)),
+        pay_by_ms: PAY_BY_MS,
+        trace: Some(TRACE.into()),
+    };
+    serde_json::to_string(&message).expect("JSON")
 }
 
 pub(super) fn held(order: OrderNumber, resv: &Resv) -> Reserved {
@@ -328,7 +342,7 @@ pub(super) fn held(order: OrderNumber, resv: &Resv) -> Reserved {
         order,
         nonce: resv.nonce,
         seats: indexes(&resv.seats),
-        message: message(resv),
+        message: message(order, resv),
         attempt: resv.attempt,
     }
 }
