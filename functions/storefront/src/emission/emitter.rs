@@ -1,10 +1,10 @@
 //! Publishes calls through librdkafka, whose queue is the bounded one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kafka_producer::PolledProducer;
 use rdkafka::ClientContext;
-use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, ProducerContext};
@@ -14,7 +14,7 @@ use shared::naming::Names;
 use shared::telemetry::MetricLine;
 
 use super::counter::{DeliveryCounter, DeliveryCounts};
-use crate::kafka::{PolledProducer, client_config};
+use crate::kafka::client_config;
 use crate::settings::Settings;
 
 /// Delivery timeout. An older call is of little use, and its place in the queue is needed.
@@ -29,12 +29,12 @@ pub struct Emitter {
     topic: String,
     instance: CallInstance,
     flush: Duration,
-    config: ClientConfig,
     counter: Arc<DeliveryCounter>,
-    producer: Mutex<Arc<PolledProducer<DeliveryContext>>>,
+    producer: PolledProducer<DeliveryContext>,
 }
 
 /// Counts deliveries, on the producer's thread.
+#[derive(Clone)]
 struct DeliveryContext(Arc<DeliveryCounter>);
 
 impl ClientContext for DeliveryContext {
@@ -76,13 +76,12 @@ impl Emitter {
                 },
             );
         let counter = Arc::new(DeliveryCounter::default());
-        let producer = Mutex::new(create(&config, &counter)?);
+        let producer = PolledProducer::create(config, DeliveryContext(counter.clone()))?;
         Ok(Self {
             names: settings.names.clone(),
             topic: calls.topic.clone(),
             instance: calls.instance.clone().unwrap_or_else(random_instance),
             flush: calls.flush,
-            config,
             counter,
             producer,
         })
@@ -106,19 +105,12 @@ impl Emitter {
     /// Queues a call, or drops it if the queue is full. Never blocks.
     pub fn emit(&self, call: &ApiCall) {
         let message = serde_json::to_vec(call).unwrap_or_else(|_| unreachable!("a call is JSON"));
-        let producer = self
-            .producer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
         self.counter.queued();
-        if let Err((error, _)) = producer
-            .client()
-            .send(BaseRecord::<(), [u8]>::to(&self.topic).payload(&message))
-        {
+        let record = BaseRecord::<(), [u8]>::to(&self.topic).payload(&message);
+        if let Err((error, _)) = self.producer.client().send(record) {
             self.counter.completed(false);
             tracing::debug!(%error, "dropped a call");
-            self.replace_if_fatal(&producer);
+            self.replace_if_fatal();
         }
         if let Some(report) = self.counter.due(Instant::now()) {
             MetricLine::new(&self.names)
@@ -133,35 +125,20 @@ impl Emitter {
         self.counter.settled(self.flush).await;
     }
 
-    /// Replaces a producer after a fatal error; its outstanding calls count as dropped.
-    fn replace_if_fatal(&self, used: &PolledProducer<DeliveryContext>) {
-        let now = Instant::now();
-        let Some((code, reason)) = used.replaceable(now) else {
+    /// Replaces the producer after a fatal error; its outstanding calls count as dropped.
+    fn replace_if_fatal(&self) {
+        let Some(replacement) = self.producer.replace_if_fatal() else {
             return;
         };
-        let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.replaceable(now).is_none() {
-            return;
-        }
         tracing::warn!(
-            ?code,
-            reason,
+            code = ?replacement.code,
+            reason = replacement.reason,
             "the producer of calls had a fatal error; creating another"
         );
-        match create(&self.config, &self.counter) {
-            Ok(producer) => *current = producer,
-            Err(error) => {
-                tracing::error!(%error, "cannot create a new producer of calls; calls are dropped");
-            }
+        if let Err(error) = replacement.created {
+            tracing::error!(%error, "cannot create a new producer of calls; calls are dropped");
         }
     }
-}
-
-fn create(
-    config: &ClientConfig,
-    counter: &Arc<DeliveryCounter>,
-) -> Result<Arc<PolledProducer<DeliveryContext>>, KafkaError> {
-    PolledProducer::create(config, DeliveryContext(counter.clone())).map(Arc::new)
 }
 
 fn random_instance() -> CallInstance {

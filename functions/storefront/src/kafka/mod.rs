@@ -5,14 +5,12 @@
 
 mod circuit_breaker;
 mod config;
-mod polled;
 mod producer;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 pub(crate) use config::client_config;
-pub(crate) use polled::PolledProducer;
 pub use producer::KafkaOrders;
 use rdkafka::error::KafkaError;
 use shared::message::{Barrier, OrderNumber};

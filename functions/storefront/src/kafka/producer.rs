@@ -1,21 +1,19 @@
 //! Publisher over librdkafka: idempotent, acks=all, with a bounded delivery time.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::ClientConfig;
+use kafka_producer::{AwaitedDeliveries, PolledProducer};
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::util::Timeout;
 use shared::message::{Barrier, OrderNumber};
-use tokio::sync::oneshot;
 
 use super::circuit_breaker::CircuitBreaker;
 use super::config::client_config;
-use super::{BrokerError, LogRanges, PolledProducer, PublishOrders, Published};
+use super::{BrokerError, LogRanges, PublishOrders, Published};
 use crate::settings::KafkaSecurity;
 
 /// Timeout of a probe, and so of a request while the circuit breaker is open.
@@ -28,23 +26,17 @@ const SLACK: Duration = Duration::from_millis(500);
 /// Publishes to one topic. Replaces its producer after a fatal error; the outstanding messages end
 /// as [`Published::Unknown`].
 pub struct KafkaOrders {
-    config: ClientConfig,
     topic: String,
     delivery: Duration,
     breaker: Arc<CircuitBreaker>,
-    producer: Mutex<Arc<PolledProducer<OrdersContext>>>,
+    producer: OrdersProducer,
 }
 
-/// Opens the circuit breaker when librdkafka reports all brokers down, and hands each delivery to
-/// the request that waits for it.
+type OrdersProducer = PolledProducer<AwaitedDeliveries<OrdersContext>>;
+
+/// Opens the circuit breaker when librdkafka reports all brokers down.
+#[derive(Clone)]
 struct OrdersContext(Arc<CircuitBreaker>);
-
-/// Where the broker appended a record.
-struct Delivery {
-    partition: i32,
-    offset: i64,
-    appended_ms: Option<i64>,
-}
 
 impl ClientContext for OrdersContext {
     fn error(&self, error: KafkaError, reason: &str) {
@@ -52,23 +44,6 @@ impl ClientContext for OrdersContext {
             self.0.open();
         }
         tracing::warn!(%error, reason, "librdkafka reports an error");
-    }
-}
-
-impl ProducerContext for OrdersContext {
-    type DeliveryOpaque = Box<oneshot::Sender<Result<Delivery, KafkaError>>>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, request: Self::DeliveryOpaque) {
-        let delivery = match result {
-            Ok(record) => Ok(Delivery {
-                partition: record.partition(),
-                offset: record.offset(),
-                appended_ms: record.timestamp().to_millis(),
-            }),
-            Err((error, _)) => Err(error.clone()),
-        };
-        // Fails if the request has ended: nothing is left to be done.
-        let _ = request.send(delivery);
     }
 }
 
@@ -94,54 +69,38 @@ impl KafkaOrders {
             // A replayed record may have any size that the broker accepts.
             .set("message.max.bytes", "16000000");
         let breaker = Arc::new(CircuitBreaker::default());
-        let producer = Mutex::new(create(&config, &breaker)?);
+        let context = AwaitedDeliveries::new(OrdersContext(breaker.clone()));
         Ok(Self {
-            config,
             topic: topic.to_owned(),
             delivery,
             breaker,
-            producer,
+            producer: PolledProducer::create(config, context)?,
         })
     }
 
-    fn producer(&self) -> Arc<PolledProducer<OrdersContext>> {
-        self.producer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Replaces a producer after a fatal error.
-    fn replace_if_fatal(&self, used: &PolledProducer<OrdersContext>) {
-        let now = Instant::now();
-        let Some((code, reason)) = used.replaceable(now) else {
+    /// Replaces the producer after a fatal error.
+    fn replace_if_fatal(&self) {
+        let Some(replacement) = self.producer.replace_if_fatal() else {
             return;
         };
-        let mut current = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another request may have replaced it already.
-        if current.replaceable(now).is_some() {
-            tracing::error!(
-                ?code,
-                reason,
-                "the producer had a fatal error; creating another"
-            );
-            match create(&self.config, &self.breaker) {
-                Ok(producer) => *current = producer,
-                Err(error) => {
-                    tracing::error!(%error, "cannot create a new producer; orders are refused");
-                }
-            }
+        tracing::error!(
+            code = ?replacement.code,
+            reason = replacement.reason,
+            "the producer had a fatal error; creating another"
+        );
+        if let Err(error) = replacement.created {
+            tracing::error!(%error, "cannot create a new producer; orders are refused");
         }
     }
 
     /// Runs a blocking request to the brokers outside the event loop.
     async fn blocking<T: Send + 'static>(
         &self,
-        request: impl FnOnce(&BaseProducer<OrdersContext>, &str) -> Result<T, KafkaError>
+        request: impl FnOnce(&Client<AwaitedDeliveries<OrdersContext>>, &str) -> Result<T, KafkaError>
         + Send
         + 'static,
     ) -> Result<T, BrokerError> {
-        let producer = self.producer();
+        let producer = self.producer.client();
         let topic = self.topic.clone();
         let request = tokio::task::spawn_blocking(move || request(producer.client(), &topic));
         Ok(request.await??)
@@ -149,8 +108,7 @@ impl KafkaOrders {
 
     /// The offset behind the last record of a partition.
     async fn end(&self, topic: String, partition: i32) -> Result<i64, BrokerError> {
-        self.blocking(move |producer, _| {
-            let client = producer.client();
+        self.blocking(move |client, _| {
             let (_, end) = client.fetch_watermarks(&topic, partition, OFFSETS_TIMEOUT)?;
             Ok(end)
         })
@@ -166,21 +124,26 @@ impl KafkaOrders {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
     ) -> Published {
-        let producer = self.producer();
-        let (sender, delivery) = oneshot::channel();
-        let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, Box::new(sender));
-        record.partition = partition;
-        record.key = key;
-        record.payload = value;
-        if let Err((error, _)) = producer.client().send(record) {
-            self.replace_if_fatal(&producer);
-            return Published::Refused(error.to_string());
-        }
+        let record = FutureRecord {
+            topic,
+            partition,
+            payload: value,
+            key,
+            timestamp: None,
+            headers: None,
+        };
+        let delivery = match self.producer.send(record) {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                self.replace_if_fatal();
+                return Published::Refused(error.to_string());
+            }
+        };
         match tokio::time::timeout(self.delivery + SLACK, delivery).await {
-            Ok(Ok(Ok(delivery))) => {
+            Ok(Ok(delivery)) => {
                 self.breaker.close();
                 let partition = delivery.partition;
-                let appended_ms = delivery.appended_ms;
+                let appended_ms = delivery.timestamp.to_millis();
                 let offset = if appended_ms.is_some() && delivery.offset >= 0 {
                     Ok(delivery.offset)
                 } else {
@@ -197,27 +160,22 @@ impl KafkaOrders {
                     Err(error) => Published::Unknown(error.to_string()),
                 }
             }
-            Ok(Ok(Err(error))) => {
+            Ok(Err(KafkaError::Canceled)) => {
+                Published::Unknown("the producer was replaced".to_owned())
+            }
+            Ok(Err(error)) => {
                 if error.rdkafka_error_code() == Some(Code::MessageTimedOut) {
                     self.breaker.open();
                 }
-                self.replace_if_fatal(&producer);
+                self.replace_if_fatal();
                 Published::Unknown(error.to_string())
             }
-            Ok(Err(_)) => Published::Unknown("the producer was replaced".to_owned()),
             Err(_) => {
                 self.breaker.open();
                 Published::Unknown("the broker did not acknowledge in time".to_owned())
             }
         }
     }
-}
-
-fn create(
-    config: &ClientConfig,
-    breaker: &Arc<CircuitBreaker>,
-) -> Result<Arc<PolledProducer<OrdersContext>>, KafkaError> {
-    PolledProducer::create(config, OrdersContext(breaker.clone())).map(Arc::new)
 }
 
 #[async_trait::async_trait]
@@ -229,11 +187,8 @@ impl PublishOrders for KafkaOrders {
         let Some(_probe) = self.breaker.probe() else {
             return Err(BrokerError::Unreachable);
         };
-        self.blocking(|producer, topic| {
-            let client = producer.client();
-            client.fetch_metadata(Some(topic), PROBE_TIMEOUT).map(drop)
-        })
-        .await?;
+        self.blocking(|client, topic| client.fetch_metadata(Some(topic), PROBE_TIMEOUT).map(drop))
+            .await?;
         self.breaker.close();
         Ok(())
     }
@@ -255,8 +210,7 @@ impl PublishOrders for KafkaOrders {
     }
 
     async fn logs(&self) -> Result<LogRanges, BrokerError> {
-        self.blocking(|producer, topic| {
-            let client = producer.client();
+        self.blocking(|client, topic| {
             let metadata = client.fetch_metadata(Some(topic), Timeout::After(OFFSETS_TIMEOUT))?;
             let partitions = metadata
                 .topics()
