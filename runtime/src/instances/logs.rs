@@ -9,6 +9,7 @@
 //! costs both.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -32,7 +33,7 @@ const QUEUE_PER_FUNCTION: usize = 4_096;
 const ENDS_PAUSE: usize = QUEUE_PER_FUNCTION / 4;
 
 /// Time between two writes. A line that arrives after a longer silence is written at once.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Bytes of one write.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -186,6 +187,7 @@ impl FunctionLog {
 }
 
 fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write, pause: Duration) {
+    let mut peaks = PeakMemory::default();
     while let Ok(first) = receiver.recv() {
         let mut next = Some(first);
         while let Some(entry) = next {
@@ -199,7 +201,7 @@ fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write,
                     return;
                 }
             }
-            for text in entry.lines() {
+            for text in entry.lines(&mut peaks) {
                 if let Some(id) = &entry.request_id {
                     tails.add(id, &entry.line, &text);
                 }
@@ -218,7 +220,20 @@ fn write_all(receiver: &Receiver<Entry>, tails: &LogTails, out: &mut impl Write,
         if out.flush().is_err() {
             return;
         }
+        peaks.0.clear();
         thread::park_timeout(pause);
+    }
+}
+
+/// Peak memory by process, in bytes, as far as the reports of one write state it. A process that
+/// handles thousands of events in a second is read once for each write, not for each event.
+#[derive(Default)]
+struct PeakMemory(HashMap<u32, Option<u64>>);
+
+impl PeakMemory {
+    fn of(&mut self, pid: u32) -> Option<u64> {
+        let read = || memory(pid, Memory::Peak);
+        *self.0.entry(pid).or_insert_with(read)
     }
 }
 
@@ -231,7 +246,7 @@ impl LogSource {
 
 impl Entry {
     /// The lines of text of this entry.
-    fn lines(&self) -> Vec<Cow<'_, str>> {
+    fn lines(&self, peaks: &mut PeakMemory) -> Vec<Cow<'_, str>> {
         let id = self.request_id.as_deref().unwrap_or("-");
         let LogSource {
             logging,
@@ -242,7 +257,7 @@ impl Entry {
             LogLine::Report { pid: Some(pid), .. }
                 if *initialization == Initialization::OnDemand =>
             {
-                memory(pid, Memory::Peak)
+                peaks.of(pid)
             }
             _ => None,
         };

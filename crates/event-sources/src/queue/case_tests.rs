@@ -243,6 +243,32 @@ fn a_full_batch_does_not_wait_for_its_window() {
 }
 
 #[test]
+fn a_queue_with_more_fills_a_short_window_at_once() {
+    let (mut machine, mut id) = requesting(QueueSettings {
+        batch_size: 40,
+        window: Duration::from_secs(1),
+        concurrency: 1,
+        max_receives: 1,
+        ..settings()
+    });
+    for first in [0, 10, 20] {
+        let full = messages(first..first + 10, 10);
+        let out = step(&mut machine, 1, QueueInput::Received(id, full));
+        let [next] = receives(&out)[..] else {
+            panic!("the next request waits: {out:?}")
+        };
+        id = next;
+    }
+    let out = step(
+        &mut machine,
+        2,
+        QueueInput::Received(id, messages(30..39, 10)),
+    );
+    assert_eq!(out, [], "the queue held no more a moment ago");
+    assert_eq!(machine.wake(), Some(102));
+}
+
+#[test]
 fn a_group_stops_at_its_first_failure() {
     let (mut machine, id) = requesting(settings());
     let out = step(

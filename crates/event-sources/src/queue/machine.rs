@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{InvocationId, Millis, SourceSettings, backoff, millis};
 
-/// Pause between requests in the last second of a batching window: the wait of a request counts in
-/// whole seconds.
+/// Pause after a request in the last second of a batching window, where the wait of a request, which
+/// counts in whole seconds, is 0. After a full one there is no pause: the queue holds more.
 const SHORT_POLL: Millis = 100;
 
 /// How often a waiting message is hidden again within its visibility timeout, so that one lost
@@ -146,12 +146,11 @@ impl QueueMachine {
             return;
         };
         self.failures = 0;
-        match messages.len() {
-            0 => self.target_receives = 1,
-            full if full >= max => {
-                self.target_receives = (self.target_receives + 1).min(self.settings.max_receives);
-            }
-            _ => {}
+        let full = messages.len() >= max;
+        if full {
+            self.target_receives = (self.target_receives + 1).min(self.settings.max_receives);
+        } else if messages.is_empty() {
+            self.target_receives = 1;
         }
         let ordered = messages.iter().any(|message| message.group.is_some());
         let before = self.closed.len();
@@ -170,7 +169,8 @@ impl QueueMachine {
                 settle(&batch, &QueueBatchResult::NotInvoked, &mut self.actions);
             }
         }
-        if !self.open.is_empty()
+        if !full
+            && !self.open.is_empty()
             && !self.settings.window.is_zero()
             && self.window_left(now) < Duration::from_secs(1)
         {

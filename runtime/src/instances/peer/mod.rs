@@ -1,5 +1,10 @@
 //! The user at the other end of a loopback connection. A connection of another user is refused: it
 //! could take a function's events.
+//!
+//! [`socket_query`] requests one socket from the kernel, in some microseconds. A kernel without such
+//! queries has its whole table of sockets in /proc/net/tcp, which takes milliseconds to read.
+
+mod socket_query;
 
 use std::net::{SocketAddr, SocketAddrV4};
 
@@ -9,14 +14,14 @@ pub(super) fn is_same_user(peer: SocketAddr, local: SocketAddr) -> bool {
     let (SocketAddr::V4(peer), SocketAddr::V4(local)) = (peer, local) else {
         return true;
     };
-    let Ok(table) = std::fs::read_to_string("/proc/net/tcp") else {
-        return true;
-    };
-    owner(&table, peer, local).is_none_or(|uid| uid == nix::unistd::getuid().as_raw())
+    let owner = socket_query::owner(peer, local).ok();
+    owner
+        .or_else(|| owner_in_table(&std::fs::read_to_string("/proc/net/tcp").ok()?, peer, local))
+        .is_none_or(|uid| uid == nix::unistd::getuid().as_raw())
 }
 
 /// User id of the socket bound to `peer` and connected to `local` in a table of /proc/net/tcp.
-fn owner(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
+fn owner_in_table(table: &str, peer: SocketAddrV4, local: SocketAddrV4) -> Option<u32> {
     let peer = kernel_form(peer);
     let local = kernel_form(local);
     table.lines().skip(1).find_map(|line| {
@@ -50,9 +55,11 @@ mod tests {
         };
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         assert_eq!(
-            owner(&table, peer, local),
+            owner_in_table(&table, peer, local),
             Some(nix::unistd::getuid().as_raw())
         );
+        let user = nix::unistd::getuid().as_raw();
+        assert_eq!(socket_query::owner(peer, local).ok(), Some(user));
         assert!(is_same_user(peer.into(), local.into()));
     }
 
@@ -64,6 +71,6 @@ mod tests {
                      4242        0 1 1\n";
         let peer = "127.0.0.1:40961".parse().unwrap();
         let local = "127.0.0.1:8080".parse().unwrap();
-        assert_eq!(owner(table, peer, local), Some(4242));
+        assert_eq!(owner_in_table(table, peer, local), Some(4242));
     }
 }
