@@ -19,6 +19,10 @@ use crate::leftovers::{self, Leftover};
 
 const TOKEN: Duration = Duration::from_hours(1);
 
+/// The sweep runs as often as in the template: usher.toml has one every 5 s, so that a demo shows
+/// its repairs, and comparing a whole hall that often takes as much of Redis as the orders do.
+const PARAMETERS: [(&str, &str); 2] = [("LogLevel", "warn"), ("SweepEverySeconds", "60")];
+
 /// Names of keys, topic and tables, and connections to read them.
 pub(crate) struct BenchEnvironment {
     pub environment: Environment,
@@ -39,7 +43,9 @@ impl BenchEnvironment {
             keys: checkout.data().join("keys"),
             http: free_address(([127, 0, 0, 1], 0).into())?,
             control: free_address(([127, 0, 0, 1], 0).into())?,
-            parameters: vec![("LogLevel".to_owned(), "warn".to_owned())],
+            parameters: PARAMETERS
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
             schedules: true,
             log: folder.join("usher.log"),
             state: folder.join("state"),

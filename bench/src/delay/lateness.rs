@@ -39,7 +39,7 @@ pub(crate) async fn run(
     );
     let sleeper = thread::spawn(move || sleep_until_each((0..total).map(due_ms)));
 
-    let late = Arc::new(Mutex::new(Histogram::<u64>::new(3)?));
+    let late = Arc::new(Mutex::new(histogram()?));
     let all = Arc::new(Notify::new());
     let of_handler = late.clone();
     let last = all.clone();
@@ -66,7 +66,7 @@ pub(crate) async fn run(
 }
 
 fn sleep_until_each(times_ms: impl Iterator<Item = u64>) -> Result<Histogram<u64>> {
-    let mut late = Histogram::new(3)?;
+    let mut late = histogram()?;
     for due_ms in times_ms {
         thread::sleep(Duration::from_micros(
             (due_ms * 1000).saturating_sub(now_us()),
@@ -74,6 +74,12 @@ fn sleep_until_each(times_ms: impl Iterator<Item = u64>) -> Result<Histogram<u64
         late.saturating_record(now_us().saturating_sub(due_ms * 1000));
     }
     Ok(late)
+}
+
+/// Microseconds up to ten minutes. A bound is required: a histogram without one records no later
+/// value than 2 ms when told to saturate.
+fn histogram() -> Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(1, 600_000_000, 3)?)
 }
 
 fn now_us() -> u64 {

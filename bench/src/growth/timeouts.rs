@@ -103,7 +103,7 @@ async fn measure(pending: u32, paced: u32) -> Result<Measured> {
         queue
             .schedule(one.shard, &one.id, &one.body, one.due)
             .await?;
-        singles.saturating_record(began.elapsed().as_micros() as u64);
+        singles.record(began.elapsed().as_micros() as u64)?;
     }
     schedule(&queue, "due", DUE, Due::In(0)).await?;
     let (claim, drained) = drain(&queue).await?;
@@ -133,7 +133,7 @@ async fn drain(queue: &DelayQueue) -> Result<(Histogram<u64>, f64)> {
         if claimed.is_empty() {
             break;
         }
-        claims.saturating_record(call.elapsed().as_micros() as u64);
+        claims.record(call.elapsed().as_micros() as u64)?;
         queue.ack_many(&claimed).await?;
         drained += claimed.len();
     }

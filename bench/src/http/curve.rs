@@ -115,8 +115,8 @@ fn print(steps: &[Step], seconds: u64) {
             "open loop: orders of 2 best seats at times fixed beforehand, {seconds} s a rate, at \
              most {CONNECTIONS} in flight; latency from the intended time until the 202, the \
              timer's delay of about 0.1 ms included, without end where an order is refused or \
-             not sent; the application as in usher.toml, \
-             order-create running beside; CPU until the last order is stored"
+             not sent; the application as in usher.toml, with the template's interval of the \
+             sweep, order-create running beside; CPU until the last order is stored"
         ),
     );
     heading(&[

@@ -124,7 +124,8 @@ fn print_times(measured: &[Measured], idle: &Window, seconds: u64) {
         "CPU of an accepted order",
         &format!(
             "open loop, {} s a rate; from the request until the last order is stored, 2 best \
-             seats an order; the application as in usher.toml",
+             seats an order; the application as in usher.toml, with the template's interval of \
+             the sweep",
             2 * seconds
         ),
     );
