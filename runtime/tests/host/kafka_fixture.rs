@@ -13,7 +13,7 @@ use sam_template::model::{Function, KafkaKind, KafkaMapping, KafkaSecurity, Star
 use tempfile::TempDir;
 use testkit::eventually;
 use usher::instances::Pool;
-use usher::sources::kafka::{ClusterClients, KafkaEventSource, KafkaLimits};
+use usher::sources::kafka::{KafkaEventSource, KafkaLimits};
 use usher::supervision::ComponentRegistry;
 
 use crate::support::{self, function, pool};
@@ -66,7 +66,6 @@ impl KafkaFixture {
             aws_timing: false,
             function_arn: "arn:echo".into(),
             parts: ComponentRegistry::default(),
-            clusters: ClusterClients::default(),
             state: None,
         };
         Self {

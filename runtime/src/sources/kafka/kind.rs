@@ -9,7 +9,7 @@ use sam_template::model::{Application, KafkaMapping};
 use sam_template::project::local_servers;
 
 use super::settings::SERVICE_WINDOW;
-use super::{ClusterClients, KafkaEventSource, KafkaLimits, checks, dead_letters, describe};
+use super::{KafkaEventSource, KafkaLimits, checks, dead_letters, describe};
 use crate::doctor::Finding;
 use crate::parked::StoreList;
 use crate::sources::error::SourceError;
@@ -81,9 +81,8 @@ impl SourceKind for KafkaSourceKind {
     fn open<'a>(&'a self, host: &'a SourceHost<'a>) -> BoxFuture<'a, OpenedSources> {
         async move {
             let count = enabled(host.app).count().max(1);
-            let clusters = ClusterClients::default();
             enabled(host.app)
-                .map(|mapping| open(host, mapping, BUFFER_BYTES / count, &clusters))
+                .map(|mapping| open(host, mapping, BUFFER_BYTES / count))
                 .collect()
         }
         .boxed()
@@ -120,7 +119,6 @@ fn open(
     host: &SourceHost<'_>,
     mapping: &KafkaMapping,
     buffer_bytes: usize,
-    clusters: &ClusterClients,
 ) -> Result<Arc<dyn EventSource>, SourceError> {
     let limits = KafkaLimits {
         in_flight: host.concurrency(&mapping.function),
@@ -131,7 +129,6 @@ fn open(
         sqs: Sqs::of(host.app),
         function_arn: host.arn(&mapping.function),
         parts: host.parts.clone(),
-        clusters: clusters.clone(),
         state: Some(host.state.to_owned()),
     };
     let source = KafkaEventSource::open(mapping.clone(), &limits, host.invoker.clone())?;

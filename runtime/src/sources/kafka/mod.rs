@@ -30,7 +30,6 @@ mod buffer;
 #[cfg(test)]
 mod buffer_tests;
 mod checks;
-mod clusters;
 mod consumer;
 mod consumer_failure;
 mod dead_letters;
@@ -62,7 +61,6 @@ use std::time::Duration;
 use crate::sources::sqs::Sqs;
 use crate::supervision::ComponentRegistry;
 pub use batch_result::batch_result;
-pub use clusters::ClusterClients;
 pub use event_source::KafkaEventSource;
 pub use kind::KafkaSourceKind;
 pub use moves::MoveError;
@@ -104,8 +102,6 @@ pub struct KafkaLimits {
     pub function_arn: String,
     /// The host's registry of supervised parts.
     pub parts: ComponentRegistry,
-    /// Clients that the host's mappings share.
-    pub clusters: ClusterClients,
     /// The host's state folder, which keeps the ids of topics. `None`: they are kept in memory
     /// only.
     pub state: Option<PathBuf>,

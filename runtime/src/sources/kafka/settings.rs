@@ -81,9 +81,7 @@ pub(super) fn client(mapping: &KafkaMapping, host_id: &str) -> ClientConfig {
         // full
         .set("queued.max.messages.kbytes", "4096")
         .set("fetch.queue.backoff.ms", "20")
-        // the lag, and whether brokers are back: each document costs librdkafka and the host a
-        // tenth of a millisecond
-        .set("statistics.interval.ms", "2000");
+        .set("statistics.interval.ms", "1000");
     config
 }
 
@@ -145,7 +143,6 @@ pub(super) fn machine(mapping: &KafkaMapping, limits: &KafkaLimits) -> StreamSet
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sources::kafka::ClusterClients;
     use crate::sources::kafka::discards::tests::mapping;
     use crate::supervision::ComponentRegistry;
     use sam_template::model::KafkaKind;
@@ -162,7 +159,6 @@ mod tests {
             sqs: None,
             function_arn,
             parts: ComponentRegistry::default(),
-            clusters: ClusterClients::default(),
             state: None,
         }
     }

@@ -3,15 +3,15 @@
 //! the host has enough records of it.
 
 use event_sources::health::SourceProblem;
-use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
-use crate::sources::kafka::clusters::ClusterClient;
+use crate::sources::kafka::silent::SilentContext;
 use crate::sources::kafka::source::KafkaSource;
 use crate::sources::kafka::start_offsets::PATIENCE;
 
 /// Completes the status. Blocks.
-pub(super) fn look_up(client: &ClusterClient, source: &KafkaSource) {
+pub(super) fn look_up(client: &BaseConsumer<SilentContext>, source: &KafkaSource) {
     let (mapping, progress) = (&source.mapping, &source.progress);
     let (unread, partitions) = progress.missing(mapping.topics.len());
     for (index, topic) in mapping.topics.iter().enumerate() {
@@ -36,7 +36,11 @@ pub(super) fn look_up(client: &ClusterClient, source: &KafkaSource) {
 ///
 /// # Errors
 /// The brokers did not respond, or with a temporary error.
-fn find(client: &ClusterClient, topic: &str, servers: &str) -> KafkaResult<Option<SourceProblem>> {
+fn find(
+    client: &BaseConsumer<SilentContext>,
+    topic: &str,
+    servers: &str,
+) -> KafkaResult<Option<SourceProblem>> {
     use RDKafkaErrorCode::{TopicAuthorizationFailed, UnknownTopic, UnknownTopicOrPartition};
     let code = match client.fetch_metadata(Some(topic), PATIENCE) {
         Ok(metadata) => {

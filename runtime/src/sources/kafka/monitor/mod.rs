@@ -7,7 +7,7 @@
 //! - Each partition has a member of the group. A member without partitions gets no error. It may be
 //!   right, if there are more members than partitions; only partitions without any member count.
 //!
-//! `lookups` uses the same client to complete the status. The monitors of a cluster share it.
+//! `lookups` uses the same client to complete the status.
 
 mod lookups;
 
@@ -18,13 +18,13 @@ use std::time::Duration;
 
 use event_sources::kafka::{TopicIdentity, UnassignedPartitions, assignment};
 use event_sources::stream::Partition;
-use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
 use tokio::sync::mpsc::Sender;
 
-use crate::sources::kafka::clusters::ClusterClient;
 use crate::sources::kafka::consumer::ConsumerEvent;
-use crate::sources::kafka::reader::partitions;
+use crate::sources::kafka::reader::{self, ReadError, partitions};
+use crate::sources::kafka::silent::SilentContext;
 use crate::sources::kafka::source::KafkaSource;
 use crate::sources::kafka::start_offsets::{self, PATIENCE, cluster, id};
 use lookups::look_up;
@@ -66,8 +66,7 @@ pub(super) fn start(
 
 struct GroupMonitor {
     source: Arc<KafkaSource>,
-    /// `None` after a failed check, which the client may have caused.
-    client: Option<Arc<ClusterClient>>,
+    client: Option<BaseConsumer<SilentContext>>,
     unassigned: UnassignedPartitions,
     /// Consecutive checks in which this host had no partition and the group was not seen to have
     /// assigned all of them.
@@ -88,8 +87,6 @@ impl GroupMonitor {
     /// Returns events for the driver. The consumer reports a cluster that does not respond.
     fn check(&mut self) -> Vec<ConsumerEvent> {
         let inspected = self.client().and_then(|client| {
-            // results contain the errors; these would accumulate
-            while client.poll(Duration::ZERO).is_some() {}
             let inspected = self.inspect(&client)?;
             self.client = Some(client);
             Ok(inspected)
@@ -122,16 +119,13 @@ impl GroupMonitor {
 
     fn inspect(
         &mut self,
-        client: &ClusterClient,
+        client: &BaseConsumer<SilentContext>,
     ) -> KafkaResult<(Vec<ConsumerEvent>, Option<String>)> {
         look_up(client, &self.source);
         let mut events = self.replaced(client)?;
-        let topics = self.source.mapping.topics.iter();
-        let logs = topics.map(|topic| partitions(client, topic, PATIENCE));
-        let logs: Vec<Vec<i32>> = logs.collect::<KafkaResult<_>>()?;
         // a log without a leader fails no other check
-        events.extend(self.log_starts(client, &logs).ok());
-        let unsettled = match self.group(client, &logs)? {
+        events.extend(self.log_starts(client).ok());
+        let unsettled = match self.group(client)? {
             GroupState::Settled => None,
             GroupState::Unsettled(why) => Some(why),
             GroupState::Unassigned(why) => {
@@ -142,13 +136,15 @@ impl GroupMonitor {
         Ok((events, unsettled))
     }
 
-    fn client(&mut self) -> KafkaResult<Arc<ClusterClient>> {
-        let own = self.client.take();
-        own.map_or_else(|| self.source.limits.clusters.of(&self.source.mapping), Ok)
+    fn client(&mut self) -> Result<BaseConsumer<SilentContext>, ReadError> {
+        self.client.take().map_or_else(
+            || reader::consumer(&self.source.mapping, &self.source.mapping.group),
+            Ok,
+        )
     }
 
     /// Topics that were recreated since they were read.
-    fn replaced(&self, client: &ClusterClient) -> KafkaResult<Vec<ConsumerEvent>> {
+    fn replaced(&self, client: &BaseConsumer<SilentContext>) -> KafkaResult<Vec<ConsumerEvent>> {
         let cluster = cluster(client);
         let mut events = Vec::new();
         for (topic, name) in self.source.mapping.topics.iter().enumerate() {
@@ -169,11 +165,12 @@ impl GroupMonitor {
         Ok(events)
     }
 
-    /// First offsets of the logs. `logs`: the partitions of each topic.
-    fn log_starts(&self, client: &ClusterClient, logs: &[Vec<i32>]) -> KafkaResult<ConsumerEvent> {
+    /// First offsets of the logs.
+    fn log_starts(&self, client: &BaseConsumer<SilentContext>) -> KafkaResult<ConsumerEvent> {
         let mut all = Vec::new();
-        for (topic, (name, numbers)) in self.source.mapping.topics.iter().zip(logs).enumerate() {
-            let starts = start_offsets::log_starts(client, name, numbers)?;
+        for (topic, name) in self.source.mapping.topics.iter().enumerate() {
+            let numbers = partitions(client, name, PATIENCE)?;
+            let starts = start_offsets::log_starts(client, name, &numbers)?;
             all.extend(
                 starts
                     .into_iter()
@@ -183,8 +180,8 @@ impl GroupMonitor {
         Ok(ConsumerEvent::LogStarts(all))
     }
 
-    /// Whether every partition has a member. `logs`: the partitions of each topic.
-    fn group(&mut self, client: &ClusterClient, logs: &[Vec<i32>]) -> KafkaResult<GroupState> {
+    /// Whether every partition has a member.
+    fn group(&mut self, client: &BaseConsumer<SilentContext>) -> KafkaResult<GroupState> {
         let group = &self.source.mapping.group;
         let groups = client.fetch_group_list(Some(group), PATIENCE)?;
         let mut held = BTreeSet::new();
@@ -215,8 +212,9 @@ impl GroupMonitor {
             }
         }
         let mut there = BTreeSet::new();
-        for (topic, numbers) in self.source.mapping.topics.iter().zip(logs) {
-            there.extend(numbers.iter().map(|number| (topic.clone(), *number)));
+        for topic in &self.source.mapping.topics {
+            let numbers = partitions(client, topic, PATIENCE)?;
+            there.extend(numbers.into_iter().map(|number| (topic.clone(), number)));
         }
         let (checks, unassigned) = self.unassigned.observe(&there, &held);
         if checks < MAX_CHECKS {

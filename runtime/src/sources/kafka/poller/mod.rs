@@ -39,12 +39,12 @@ const CHUNK_RECORDS: usize = 500;
 /// A smaller chunk is sent when its first record has waited this long.
 const CHUNK_WAIT: Duration = Duration::from_millis(5);
 
-/// How long the thread sleeps after a round without records while a partition may not be read to
-/// its end. A record, a command or an event of the consumer wakes it.
+/// How long the thread sleeps after a round without records. A record, a command or an event of the
+/// consumer wakes it.
 const REST: Duration = Duration::from_millis(20);
 
-/// The same once every partition was read to its end: no gap of one is skipped later.
-const LONG_REST: Duration = Duration::from_secs(2);
+/// The same after [`EMPTY`] such rounds: no partition has a gap to skip then.
+const LONG_REST: Duration = Duration::from_millis(500);
 
 /// A partition whose queue was empty in so many consecutive rounds was read to its end.
 const EMPTY: u32 = 3;
@@ -105,18 +105,18 @@ pub(super) fn poll(
     };
     let _ = poller.context.polling.set(std::thread::current());
     let started = Instant::now();
+    let mut quiet: u32 = 0;
     while !stop.load(Ordering::Relaxed) {
         assert!(
             !panic_on_purpose || started.elapsed() < PANIC_DELAY,
             "on purpose: --panic"
         );
         poller.execute(commands)?;
-        if !poller.turn()? {
-            let rest = if poller.has_read_all() {
-                LONG_REST
-            } else {
-                REST
-            };
+        if poller.turn()? {
+            quiet = 0;
+        } else {
+            quiet = quiet.saturating_add(1);
+            let rest = if quiet > EMPTY { LONG_REST } else { REST };
             std::thread::park_timeout(rest);
         }
     }
@@ -140,17 +140,6 @@ impl Poller<'_> {
         }
         self.errors.expire(Instant::now(), self.context);
         Ok(busy)
-    }
-
-    /// Every partition that is not paused was read to its end.
-    fn has_read_all(&self) -> bool {
-        let mut read = self.queues.keys().filter(|one| !self.paused.contains(one));
-        read.all(|partition| self.is_read(*partition))
-    }
-
-    fn is_read(&self, partition: Partition) -> bool {
-        let times = self.empty.get(&partition);
-        times.is_some_and(|times| *times >= EMPTY)
     }
 
     fn execute(&mut self, commands: &mpsc::Receiver<PollerCommand>) -> Result<(), ConsumerFailure> {
@@ -234,9 +223,13 @@ impl Poller<'_> {
     fn skip_gaps(&mut self) -> Result<(), ConsumerFailure> {
         let fetched = lock(&self.context.fetched);
         let read = |(partition, next): (&Partition, &Offset)| {
+            let all = self
+                .empty
+                .get(partition)
+                .is_some_and(|times| *times >= EMPTY);
             let through = fetched
                 .through(*partition)
-                .filter(|through| self.is_read(*partition) && through > next)?;
+                .filter(|through| all && through > next)?;
             Some((*partition, through))
         };
         let gaps: Vec<(Partition, Offset)> = self.next.iter().filter_map(read).collect();
