@@ -90,15 +90,11 @@ pub(super) fn build_options(
 
 /// Starts the asynchronous runtime.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
-    let mut builder = match threads() {
-        Some(1) => tokio::runtime::Builder::new_current_thread(),
-        Some(threads) => {
-            let mut builder = tokio::runtime::Builder::new_multi_thread();
-            builder.worker_threads(threads);
-            builder
-        }
-        None => tokio::runtime::Builder::new_multi_thread(),
-    };
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    // else that variable sets the number
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        builder.worker_threads(workers());
+    }
     let runtime = builder.enable_all().build();
     runtime.map_err(|error| CommandError::failure(format!("cannot start threads: {error}")))
 }
@@ -106,13 +102,9 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 /// Threads of the runtime: half of the processors, as functions and servers of the same machine
 /// need the others. Threads that have little to do wake each other for each event: measured with
 /// two processors, a second thread raised the CPU time of a request by a third and lowered the rate.
-/// One thread needs no scheduler for several. `None`: as `TOKIO_WORKER_THREADS` says.
-fn threads() -> Option<usize> {
-    if std::env::var_os("TOKIO_WORKER_THREADS").is_some() {
-        return None;
-    }
+fn workers() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    Some((processors / 2).max(1))
+    (processors / 2).max(1)
 }
 
 #[cfg(test)]
