@@ -45,6 +45,16 @@ pub(super) struct TestEnvironment {
     pub(super) control: String,
 }
 
+/// A failed test shows what the host has logged.
+impl Drop for TestEnvironment {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join("log"));
+            eprintln!("the host's log:\n{}", log.unwrap_or_default());
+        }
+    }
+}
+
 impl TestEnvironment {
     pub(super) async fn new() -> Self {
         let fixture = KafkaFixture::new(PARTITIONS).await;
@@ -151,13 +161,10 @@ Resources:
         while whole.len() < sent.failing.len() || reduced.len() < sent.oversize.len() {
             let next = tokio::time::timeout(Duration::from_secs(60), consumer.recv()).await;
             let Ok(message) = next else {
-                let log =
-                    std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
                 let failing = sent.failing.len();
                 let oversize = sent.oversize.len();
                 panic!(
-                    "the destination has {} of {failing} and {} of {oversize} failure records; the \
-                     host's log:\n{log}",
+                    "the destination has {} of {failing} and {} of {oversize} failure records",
                     whole.len(),
                     reduced.len()
                 );
