@@ -19,8 +19,8 @@ use crate::leftovers::{self, Leftover};
 
 const TOKEN: Duration = Duration::from_hours(1);
 
-/// The sweep runs as often as in the template: usher.toml has one every 5 s, so that a demo shows
-/// its repairs, and comparing a whole hall that often takes as much of Redis as the orders do.
+/// The sweep runs as often as in the template. The 5 s of usher.toml would take about as much of
+/// Redis as the orders do: a sweep compares every chunk of a hall.
 const PARAMETERS: [(&str, &str); 2] = [("LogLevel", "warn"), ("SweepEverySeconds", "60")];
 
 /// Names of keys, topic and tables, and connections to read them.

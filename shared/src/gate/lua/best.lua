@@ -51,7 +51,7 @@ end
 local function take_best(cat, layout, best, count)
   local longest = run_of(best.letter)
   if best.run < longest or best.run - count >= MAX_RUN then
-    -- The longest run of the chunk is another, or stays beyond what is told apart.
+    -- The chunk's letter stays: its longest run is another one, or this one keeps MAX_RUN seats.
     local taken = string.rep('1', count)
     redis.call('SETRANGE', chunk_key(cat, best.no), digits_of(best.at - 1), taken)
     redis.call('HINCRBY', head_key, 'free:' .. cat, digits_of(-count))
