@@ -15,7 +15,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(17);
 
 /// Set on each new connection. With these keepalives the server notices a client that vanished, and
 /// ends its transaction and its locks within half a minute.
-const SESSION: [(&str, &str); 9] = [
+pub const SESSION: [(&str, &str); 10] = [
     ("statement_timeout", "15s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
@@ -26,6 +26,9 @@ const SESSION: [(&str, &str); 9] = [
     ("default_transaction_isolation", "read committed"),
     // No plan here is run often enough to pay for its compilation.
     ("jit", "off"),
+    // Every condition here has its index. A plan that is made while a table is small would read all
+    // of it, and is kept while a sale fills the table.
+    ("enable_seqscan", "off"),
 ];
 
 impl Store {

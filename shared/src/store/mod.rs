@@ -65,6 +65,7 @@ pub use barriers::BarrierWait;
 pub use batch_result::{BatchResult, Unfinished};
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing, Closings};
+pub use connect::SESSION;
 pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};

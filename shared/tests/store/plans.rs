@@ -2,6 +2,7 @@
 //! sale may store most of its orders in that time, so a plan that is good for few orders stays in use
 //! for many.
 
+use shared::store::SESSION;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::environment::{Environment, with};
@@ -66,24 +67,64 @@ async fn no_plan_reads_all_unpaid_orders() {
     .await;
 }
 
+/// Statements that find orders by number, with the types and values of their arguments.
+const FIND_BY_NUMBER: [(&str, &str, &str); 5] = [
+    (
+        include_str!("../../src/store/sql/create_end.sql"),
+        "bigint[], bigint[], bigint[]",
+        "'{1}', '{1}', '{1}'",
+    ),
+    (
+        include_str!("../../src/store/sql/settled.sql"),
+        "bigint[], bigint[], bigint[]",
+        "'{1}', '{1}', '{1}'",
+    ),
+    (
+        include_str!("../../src/store/sql/orders_newer.sql"),
+        "bigint[], bigint[]",
+        "'{1}', '{1}'",
+    ),
+    (
+        include_str!("../../src/store/sql/orders_by_number.sql"),
+        "bigint[]",
+        "'{1}'",
+    ),
+    (
+        include_str!("../../src/store/sql/unsettled_clear.sql"),
+        "bigint, bigint[]",
+        "1, '{1}'",
+    ),
+];
+
 #[tokio::test]
-async fn no_plan_reads_all_orders_for_each() {
+async fn no_plan_reads_all_orders() {
     with(|env| async move {
-        // As few as Postgres collects statistics about.
-        ended_orders(&env, 60).await;
-        let sql = include_str!("../../src/store/sql/create_end.sql");
-        let types = "bigint[], bigint[], bigint[]";
-        let plan = plan(&env, sql, types, "'{1}', '{1}', '{1}'").await;
-        assert!(!plan.contains("Seq Scan on orders"), "{plan}");
+        // Never analyzed; then as few orders as Postgres collects statistics about.
+        for collected in [false, true] {
+            if collected {
+                ended_orders(&env, 60).await;
+            }
+            for (sql, types, values) in FIND_BY_NUMBER {
+                let plan = plan(&env, sql, types, values).await;
+                assert!(!plan.contains("Seq Scan on orders"), "{sql}\n{plan}");
+                assert!(
+                    plan.contains("using orders_pkey") || plan.contains("on orders_pkey"),
+                    "{sql}\n{plan}"
+                );
+            }
+        }
     })
     .await;
 }
 
-/// The plan for any arguments.
+/// The plan for any arguments, under the settings of the store's connections.
 async fn plan(env: &Environment, sql: &str, types: &str, values: &str) -> String {
     let mut connection = env.raw.acquire().await.expect("a connection");
+    let settings = SESSION.map(|(name, value)| format!("SET {name} = '{value}';"));
+    let settings = settings.concat();
     let prepare = format!(
-        "SET plan_cache_mode = force_generic_plan;
+        "{settings}
+         SET plan_cache_mode = force_generic_plan;
          DEALLOCATE ALL;
          PREPARE planned ({types}) AS {sql}"
     );

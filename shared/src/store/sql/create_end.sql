@@ -6,16 +6,16 @@
 -- none, the lists are deleted.
 -- The commit does not wait for the disk: if it is lost, the sweep settles the orders once more.
 -- Cost: one look-up per order. Payments are read only while any waits for its order. Idempotent.
-WITH open AS (
-    -- The first row from each number on, which is its own. With `=` alone, a plan made while the
-    -- table is small would read all of it for each order, later too.
-    SELECT o.number
-    FROM UNNEST($2::bigint[], $3::bigint[]) AS w (number, version)
-    CROSS JOIN LATERAL (
-        SELECT o.number, o.version FROM orders o WHERE o.number >= w.number
-        ORDER BY o.number LIMIT 1
-    ) o
-    WHERE o.number = w.number AND o.version > w.version
+WITH changed AS MATERIALIZED (
+    -- As a rule none: the orders were just stored, and few have another version than the first.
+    SELECT o.number, o.version FROM orders o
+    WHERE o.number = ANY ($2::bigint[])
+      AND o.version > (SELECT min(version) FROM UNNEST($3::bigint[]) AS w (version))
+),
+open AS (
+    SELECT c.number FROM changed c
+    JOIN UNNEST($2::bigint[], $3::bigint[]) AS w (number, version) USING (number)
+    WHERE c.version > w.version
     UNION ALL
     SELECT p.order_number FROM payments p
     WHERE p.status = 'unmatched' AND p.order_number = ANY ($2)
