@@ -1,16 +1,18 @@
-//! After the commit: every order of the batch is settled in the gate. Then one statement ends the
-//! batch, unless an order has changed meanwhile or a payment waits for one; those are settled once
-//! more.
+//! After the commit: every order of the batch is settled in the gate, as a rule by confirming what
+//! the gate has accepted. Then one statement ends the batch, unless an order has changed meanwhile
+//! or a payment waits for one; those are settled once more.
 //!
 //! No error here fails the batch. Orders that are not settled stay listed for the sweep: the whole
 //! batch if the gate settled none, else each order.
 
 use std::collections::BTreeSet;
 
-use shared::gate::{Gate, OrderAt, ProgramRef, Settle, SettleTo, Settled};
+use shared::gate::{
+    Gate, GateError, NewOrder, OrderAt, ProgramRef, Settle, SettleTo, Settled, Unconfirmed,
+};
 use shared::message::OrderNumber;
 use shared::reconcile::{Reconciled, reconcile, settle_of};
-use shared::store::{Decision, OrderRow, Store, StoreError, StoredBatch, StoredOrder};
+use shared::store::{Decision, OrderRow, Store, StoreError, StoredBatch, StoredOrder, StoredRow};
 
 /// Counts of a settled batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,12 +46,11 @@ async fn try_settle(
     if orders.is_empty() {
         return Ok(Settling::default());
     }
-    let requests = orders.iter().filter_map(settle_request).collect();
     let SettledOrders {
         mut failed,
         displaced,
-    } = settle_all(gate, requests).await;
-    let numbers: Vec<_> = orders.iter().map(|order| order.row.number).collect();
+    } = settle_all(gate, orders).await;
+    let numbers: Vec<_> = orders.iter().map(|order| order.request.order).collect();
     if failed.len() == orders.len() {
         // The gate is unavailable. One row for the whole batch is cheaper than a change of each
         // order.
@@ -58,7 +59,7 @@ async fn try_settle(
             paid: store.match_payments(&numbers).await?.len(),
         });
     }
-    let version = |order: &StoredOrder<'_>| (order.row.number, order.row.version);
+    let version = |order: &StoredOrder<'_>| (order.request.order, order.version());
     let known: Vec<_> = orders.iter().map(version).collect();
     let open = if failed.is_empty() {
         store.end_batches(&stored.unsettled, &known).await?
@@ -112,16 +113,29 @@ async fn settle_rows(
     Ok(failed.chain(waiting).collect())
 }
 
+/// A created order whose time to pay is the promised one: the gate knows all of it, unless it has
+/// lost the order.
+fn new_order<'a>(order: &StoredOrder<'a>) -> Option<NewOrder<'a>> {
+    match order.row {
+        StoredRow::Requested { now_ms, pay_by_ms } if pay_by_ms == order.request.pay_by_ms => {
+            Some(NewOrder {
+                request: order.request,
+                due_in_ms: u64::try_from(pay_by_ms.saturating_sub(now_ms)).unwrap_or(0),
+            })
+        }
+        _ => None,
+    }
+}
+
 /// The request that settles an order.
 fn settle_request(order: &StoredOrder<'_>) -> Option<Settle> {
     let StoredOrder {
-        request,
-        decision,
-        row,
+        request, decision, ..
     } = order;
+    let row = order.row();
     // Other content under the row's own nonce: the live order itself must not be removed.
     if *decision != Decision::Conflict || row.nonce == request.nonce {
-        return settle_of(row);
+        return settle_of(&row);
     }
     // The number belongs to another order: only the reservation of this request is removed.
     let program = ProgramRef {
@@ -147,11 +161,58 @@ struct SettledOrders {
     displaced: BTreeSet<OrderNumber>,
 }
 
-async fn settle_all(gate: &Gate, orders: Vec<Settle>) -> SettledOrders {
+/// Confirms the new orders, then settles the others. If the gate answers no confirming call, the
+/// others count as failed without a call: an outage costs one response timeout.
+async fn settle_all(gate: &Gate, orders: &[StoredOrder<'_>]) -> SettledOrders {
+    let mut new = Vec::with_capacity(orders.len());
+    let mut of_new = Vec::with_capacity(orders.len());
+    let mut others = Vec::new();
+    for order in orders {
+        match new_order(order) {
+            Some(it) => {
+                new.push(it);
+                of_new.push(order);
+            }
+            None => others.push(order),
+        }
+    }
+    let Unconfirmed {
+        differing,
+        failed,
+        error,
+    } = gate.confirm_all(&new).await;
     let mut settled = SettledOrders::default();
+    settled
+        .failed
+        .extend(failed.iter().map(|at| of_new[*at].request.order));
+    others.extend(differing.into_iter().map(|at| of_new[at]));
+    if error.is_some() && failed.len() == new.len() {
+        settled
+            .failed
+            .extend(others.iter().map(|order| order.request.order));
+        others.clear();
+    }
+    let error = settle_others(gate, &others, &mut settled).await.or(error);
+    if let Some(error) = error {
+        let orders = settled.failed.len();
+        tracing::warn!(%error, orders, "some orders are not settled; the sweep will settle them");
+    }
+    settled
+}
+
+/// Returns an error of the gate, if there is one.
+async fn settle_others(
+    gate: &Gate,
+    orders: &[&StoredOrder<'_>],
+    settled: &mut SettledOrders,
+) -> Option<GateError> {
+    let requests: Vec<Settle> = orders
+        .iter()
+        .filter_map(|order| settle_request(order))
+        .collect();
+    let results = gate.settle_all(&requests).await;
     let mut first_error = None;
-    let results = gate.settle_all(&orders).await;
-    for (number, result) in orders.iter().map(|settle| settle.at.order).zip(results) {
+    for (number, result) in requests.iter().map(|settle| settle.at.order).zip(results) {
         match result {
             Ok(Settled::Done { displaced, .. }) => settled
                 .displaced
@@ -166,9 +227,5 @@ async fn settle_all(gate: &Gate, orders: Vec<Settle>) -> SettledOrders {
             }
         }
     }
-    if let Some(error) = first_error {
-        let orders = settled.failed.len();
-        tracing::warn!(%error, orders, "some orders are not settled; the sweep will settle them");
-    }
-    settled
+    first_error
 }

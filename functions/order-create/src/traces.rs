@@ -79,7 +79,7 @@ mod tests {
     use lambda_batch::{ErrorClass, Reason};
     use shared::message::{CategoryNo, Cents, Nonce, OrderRequested, ProgramId, Shard, UserId};
     use shared::sale::Status;
-    use shared::store::{OrderRow, StoreError, StoredOrder, Unfinished};
+    use shared::store::{OrderRow, StoreError, StoredOrder, StoredRow, Unfinished};
     use shared::telemetry::attributes::ERROR_TYPE;
     use shared::telemetry::{AttributeValue, TraceContext};
 
@@ -178,12 +178,12 @@ mod tests {
                 StoredOrder {
                     request: &requests[0],
                     decision: Decision::Created,
-                    row: row(&requests[0]),
+                    row: StoredRow::Other(Box::new(row(&requests[0]))),
                 },
                 StoredOrder {
                     request: &requests[1],
                     decision: Decision::Rejected { holders: vec![] },
-                    row: row(&requests[1]),
+                    row: StoredRow::Other(Box::new(row(&requests[1]))),
                 },
             ],
             parked: vec![(1, Reason::new("no JSON"))],

@@ -30,6 +30,7 @@
 //! within its hash tag. Keys: docs/reference/redis.md.
 
 mod audit;
+mod confirm;
 mod connection;
 mod filling;
 mod install;
@@ -46,6 +47,7 @@ mod types;
 mod waiting;
 
 pub use audit::{Audit, AuditedChunk, Release};
+pub use confirm::{NewOrder, Unconfirmed};
 pub use connection::Gate;
 pub use filling::{
     Epoch, FillBegun, FillClaim, FillGrant, FillStart, InstallState, LiveOrder, Merged, NamedOrder,

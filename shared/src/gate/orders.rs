@@ -9,10 +9,14 @@ use redis_link::{Call, LinkError, Reply};
 
 use super::connection::Gate;
 use super::scripts;
-use super::types::{OrderAt, ReservationState, read_owners, seat_list};
+use super::types::{OrderAt, ProgramRef, ReservationState, read_owners, seat_list};
 
 /// Orders of one settle call at most, so that a call takes about a millisecond of the server.
 pub const SETTLE_GROUP: usize = 128;
+
+/// Time for which a stored reservation stays after payment is due, ms, for late requests. As in
+/// settle.lua.
+pub(super) const STORED_EXTRA_MS: u64 = 3_600_000;
 
 /// The result of accepting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,11 +164,7 @@ impl Gate {
     /// program, all at the same time. The results are in the order of `settles`; an error of a call
     /// is that of each of its orders.
     pub async fn settle_all(&self, settles: &[Settle]) -> Vec<Result<Settled, LinkError>> {
-        let mut programs: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (at, settle) in settles.iter().enumerate() {
-            let key = self.head_key(settle.at.program);
-            programs.entry(key).or_default().push(at);
-        }
+        let programs = by_program(settles.iter().map(|settle| settle.at.program));
         let groups = programs.values().flat_map(|all| all.chunks(SETTLE_GROUP));
         let calls = groups.map(|group| async move {
             let of_group: Vec<&Settle> = group.iter().map(|at| &settles[*at]).collect();
@@ -196,6 +196,17 @@ impl Gate {
             Err(unanswered(settled.len(), settles.len()))
         }
     }
+}
+
+/// The positions of orders by their program.
+pub(super) fn by_program(
+    programs: impl Iterator<Item = ProgramRef>,
+) -> BTreeMap<ProgramRef, Vec<usize>> {
+    let mut positions: BTreeMap<ProgramRef, Vec<usize>> = BTreeMap::new();
+    for (at, program) in programs.enumerate() {
+        positions.entry(program).or_default().push(at);
+    }
+    positions
 }
 
 fn unanswered(found: usize, expected: usize) -> LinkError {

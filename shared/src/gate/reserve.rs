@@ -1,6 +1,8 @@
 //! Reserving seats for a buyer.
 
-use crate::message::{BodyHash, Cents, IdempotencyKey, Nonce, OrderNumber, SeatIndex, UserId};
+use crate::message::{
+    BodyHash, Cents, IdempotencyKey, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId,
+};
 use crate::sale::SeatSelection;
 use redis_link::{Call, LinkError, Reply};
 
@@ -36,6 +38,39 @@ pub struct HoldRequest {
     pub pay_by_ms: i64,
     /// W3C traceparent of the request, for the message: visible characters.
     pub trace: Option<String>,
+}
+
+impl HoldRequest {
+    /// Reserves the chosen seats of an order whose message is known: its reservation has the words
+    /// of this message. Times are in ms, as in the fields of the same names.
+    pub fn of_message(
+        message: &OrderRequested,
+        user_limit: u32,
+        publish_window_ms: u64,
+        idem_ttl_ms: u64,
+    ) -> Self {
+        let key = message.idempotency_key.clone();
+        Self {
+            program: ProgramRef {
+                id: message.program,
+                shard: message.order.shard(),
+            },
+            order: message.order,
+            nonce: message.nonce,
+            user: message.user.clone(),
+            want: SeatSelection::Seats {
+                category: message.category,
+                seats: message.seats.clone(),
+            },
+            unit_price: message.unit_price_cents,
+            user_limit,
+            idempotency: key.zip(message.idempotency_hash),
+            publish_window_ms,
+            idem_ttl_ms,
+            pay_by_ms: message.pay_by_ms,
+            trace: message.trace.clone(),
+        }
+    }
 }
 
 /// What became of a request. Only `Held` and `Again` mean that seats are held.

@@ -23,6 +23,7 @@ redis_link::scripts! {
     RECALL = "recall";
     ACCEPT = "accept";
     ABANDON = "abandon";
+    CONFIRM = "confirm";
     SETTLE = "settle";
     INSTALL_CLAIM = "install_claim";
     INSTALL_BEGIN = "install_begin";

@@ -10,7 +10,7 @@ use redis_link::{LinkError, Reply};
 pub const TIMEOUT_QUEUE: &str = "order-timeout";
 
 /// A program and its shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProgramRef {
     /// Identity.
     pub id: ProgramId,

@@ -66,7 +66,7 @@ pub use batch_result::{BatchResult, Unfinished};
 pub use cancel::Cancel;
 pub use close::{CloseDecision, Closing, Closings};
 pub use connect::SESSION;
-pub use create::{Decision, Holder, StoredBatch, StoredOrder, UnsettledBatch};
+pub use create::{Decision, Holder, StoredBatch, StoredOrder, StoredRow, UnsettledBatch};
 pub use error::StoreError;
 pub use fence::{Fence, Fenced};
 pub use gaps::{GapRow, OffsetRange};

@@ -7,6 +7,7 @@
 #[cfg(feature = "cache")]
 mod cache;
 mod cluster;
+mod confirmed;
 mod earlier_version;
 mod environment;
 mod failover;

@@ -14,10 +14,10 @@ async fn a_redelivered_order_is_stored_once() {
         assert_eq!(stored.unfinished, None);
         assert_eq!(decisions(&stored), [(first.order, "Created".to_owned())]);
         assert_eq!(
-            stored.orders[0].row,
+            stored.orders[0].row().into_owned(),
             env.row(first.order)
                 .await
-                .with_remaining_time_of(&stored.orders[0].row)
+                .with_remaining_time_of(&stored.orders[0].row())
         );
 
         let again = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
@@ -96,7 +96,7 @@ async fn a_taken_seat_rejects_the_whole_order() {
             .expect("postgres");
         let again = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(again.orders[0].decision, Decision::AlreadyThere);
-        assert_eq!(again.orders[0].row.status, Status::Rejected);
+        assert_eq!(again.orders[0].row().status, Status::Rejected);
         env.check_invariants().await;
     })
     .await;

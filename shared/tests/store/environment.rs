@@ -59,7 +59,8 @@ impl Environment {
             .collect();
         let stored = self.store.store_orders(&arrivals, MIN_PAY_MS).await;
         assert_eq!(stored.unfinished, None);
-        stored.orders.into_iter().map(|order| order.row).collect()
+        let rows = stored.orders.iter().map(|order| order.row().into_owned());
+        rows.collect()
     }
 
     pub(crate) async fn row(&self, number: OrderNumber) -> OrderRow {
@@ -262,7 +263,7 @@ pub(crate) fn decisions(stored: &StoredBatch<'_>) -> Vec<(OrderNumber, String)> 
         .map(|order| {
             let decision = format!("{:?}", order.decision);
             (
-                order.row.number,
+                order.request.order,
                 decision
                     .split([' ', '{'])
                     .next()

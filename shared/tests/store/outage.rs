@@ -100,7 +100,8 @@ impl crate::environment::Environment {
         for _ in 0..20 {
             let stored = self.store.store_orders(&arrivals, MIN_PAY_MS).await;
             if stored.unfinished.is_none() {
-                return stored.orders.into_iter().map(|order| order.row).collect();
+                let rows = stored.orders.iter().map(|order| order.row().into_owned());
+                return rows.collect();
             }
         }
         panic!("Postgres did not come back")

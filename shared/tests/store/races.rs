@@ -45,7 +45,11 @@ async fn create(env: &Environment, order: &OrderRequested) {
     let arrivals = [arrival(0, 0, order)];
     let stored = env.store.store_orders(&arrivals, MIN_PAY_MS).await;
     assert_eq!(stored.unfinished, None);
-    let numbers: Vec<_> = stored.orders.iter().map(|order| order.row.number).collect();
+    let numbers: Vec<_> = stored
+        .orders
+        .iter()
+        .map(|order| order.request.order)
+        .collect();
     env.store.match_payments(&numbers).await.expect("postgres");
 }
 

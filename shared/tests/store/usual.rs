@@ -68,7 +68,7 @@ async fn a_usual_batch_is_stored_and_ended_by_a_statement_each() {
         let settled: Vec<_> = batch
             .orders
             .iter()
-            .map(|order| (order.row.number, 1))
+            .map(|order| (order.request.order, order.version()))
             .collect();
         let before = counter.counts();
         let open = counted.end_batches(&batch.unsettled, &settled).await;
@@ -97,8 +97,9 @@ async fn what_it_returns_is_what_it_stored() {
         for order in &batch.orders {
             assert_eq!(order.decision, Decision::Created);
             let row = env.row(order.request.order).await;
-            assert_eq!(row.with_remaining_time_of(&order.row), order.row);
-            assert!(order.row.remaining_ms >= Some(MIN_PAY_MS as i64 - 1));
+            let stored = order.row().into_owned();
+            assert_eq!(row.with_remaining_time_of(&stored), stored);
+            assert!(stored.remaining_ms >= Some(MIN_PAY_MS as i64 - 1));
         }
         assert_eq!(
             env.number("SELECT count(*) FROM order_seats WHERE program = 7")
@@ -240,7 +241,7 @@ async fn a_batch_ends_only_if_no_order_needs_more() {
         let settled: Vec<_> = batch
             .orders
             .iter()
-            .map(|order| (order.row.number, 1))
+            .map(|order| (order.request.order, order.version()))
             .collect();
         env.store
             .cancel(orders[1].order, &orders[1].user)

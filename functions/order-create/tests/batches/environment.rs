@@ -8,12 +8,12 @@ use order_create::{Creator, Settings};
 use serde_json::{Value, json};
 use shared::config::Reader;
 use shared::gate::{
-    Epoch, FillBegun, FillClaim, FillStart, Gate, HoldRequest, ProgramRef, ReservationState,
-    Reserved,
+    Accepted, Epoch, FillBegun, FillClaim, FillStart, Gate, HoldRequest, OrderAt, ProgramRef,
+    ReservationState, Reserved,
 };
-use shared::message::{BodyHash, Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
+use shared::message::{Cents, Nonce, OrderNumber, OrderRequested, SeatIndex, UserId};
 use shared::naming::Names;
-use shared::sale::{NewCategory, NewProgram, Program, SeatSelection, Status};
+use shared::sale::{NewCategory, NewProgram, Program, Status};
 use shared::store::Store;
 use testkit::postgres::drop_schema;
 use testkit::with_cleanup;
@@ -135,28 +135,28 @@ impl TestEnvironment {
 
     /// Reserves the seats of an order in the gate, as storefront does.
     pub(crate) async fn reserve(&self, order: &OrderRequested) {
-        let wish = HoldRequest {
-            program: ProgramRef::from(&self.program),
-            order: order.order,
-            nonce: order.nonce,
-            user: order.user.clone(),
-            want: SeatSelection::Seats {
-                category: order.category,
-                seats: order.seats.clone(),
-            },
-            unit_price: order.unit_price_cents,
-            user_limit: 1_000,
-            idempotency: order
-                .idempotency_key
-                .clone()
-                .map(|key| (key, BodyHash::new([0; 32]))),
-            publish_window_ms: 30_000,
-            idem_ttl_ms: 60_000,
-            pay_by_ms: order.pay_by_ms,
-            trace: order.trace.clone(),
-        };
+        let wish = HoldRequest::of_message(order, 1_000, 30_000, 60_000);
         let held = self.gate.reserve(&wish).await.expect("redis");
         assert!(matches!(held, Reserved::Held { .. }), "{held:?}");
+    }
+
+    /// Accepts a reserved order, as storefront does once its message is published.
+    pub(crate) async fn accept(&self, order: &OrderRequested, due_in_ms: u64) {
+        let at = OrderAt {
+            order: order.order,
+            nonce: order.nonce,
+            program: ProgramRef::from(&self.program),
+        };
+        let accepted = self.gate.accept(at, 0, 0, 0, due_in_ms).await;
+        assert_eq!(accepted, Ok(Accepted::Yes));
+    }
+
+    /// Time until the timeout entry of an order is due, ms; `None` without one.
+    pub(crate) async fn due_in_ms(&self, order: &OrderRequested) -> Option<i64> {
+        let (queue, id) = (self.gate.timeouts(), order.order.to_string());
+        let entry = queue.peek(order.order.shard(), &id).await.expect("redis")?;
+        let now_ms = self.gate.now_ms().await.expect("redis");
+        Some(entry.due_ms as i64 - now_ms as i64)
     }
 
     pub(crate) async fn status(&self, order: &OrderRequested) -> Option<Status> {

@@ -4,7 +4,7 @@ use order_create::{Creator, Settings};
 use serde_json::json;
 use shared::config::Reader;
 use shared::gate::ReservationState;
-use shared::message::IdempotencyKey;
+use shared::message::{BodyHash, IdempotencyKey};
 use shared::sale::Status;
 use shared::store::Payment;
 
@@ -15,6 +15,9 @@ async fn an_order_paid_before_it_is_settled_has_no_timeout() {
     with("", |env| async move {
         let order = env.order("alice", &[3, 4]);
         env.reserve(&order).await;
+        let accepted = env.order("bob", &[5, 6]);
+        env.reserve(&accepted).await;
+        env.accept(&accepted, 900_000).await;
         // The payment and its settling come between the commit of order-create and its settling.
         let pay = "CREATE FUNCTION pay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                      UPDATE orders SET status = 'paid', version = version + 1, dirty = false WHERE number = NEW.number;
@@ -22,10 +25,13 @@ async fn an_order_paid_before_it_is_settled_has_no_timeout() {
                    CREATE CONSTRAINT TRIGGER pay AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
                      FOR EACH ROW EXECUTE FUNCTION pay()";
         env.run(pay).await;
-        assert!(env.handle(&[Some(message(&order))]).await.is_empty());
-        assert_eq!((env.status(&order).await, env.free().await), (Some(Status::Paid), 1_998));
-        let entry = env.gate.timeouts().peek(order.order.shard(), &order.order.to_string()).await.expect("redis");
-        assert_eq!(entry, None, "a paid order has no timeout");
+        let values = [&order, &accepted].map(|order| Some(message(order)));
+        assert!(env.handle(&values).await.is_empty());
+        assert_eq!(env.free().await, 1_996);
+        for order in [&order, &accepted] {
+            assert_eq!(env.status(order).await, Some(Status::Paid));
+            assert_eq!(env.due_in_ms(order).await, None, "a paid order has no timeout");
+        }
     })
     .await;
 }
@@ -43,6 +49,46 @@ async fn a_stored_order_is_settled_and_clean() {
         assert!(env.handle(&[Some(message(&order))]).await.is_empty());
         assert_eq!(env.state(&order).await, Some(ReservationState::Stored));
         assert_eq!(env.free().await, 2_000 - 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn accepted_orders_are_settled_beside_others() {
+    with("", |env| async move {
+        let mut orders = Vec::new();
+        for n in 0..12_u32 {
+            let mut order = env.order(&format!("user{n}"), &[2 * n, 2 * n + 1]);
+            if n % 4 == 0 {
+                // Promised longer ago than the order may be paid.
+                order.pay_by_ms = 1;
+            }
+            // Every third order is unknown to the gate. The others are accepted with a due time of
+            // their own, which confirming leaves and settling replaces.
+            if n % 3 != 0 {
+                env.reserve(&order).await;
+                env.accept(&order, 600_000).await;
+            }
+            orders.push(order);
+        }
+        let values: Vec<_> = orders.iter().map(|order| Some(message(order))).collect();
+        assert!(env.handle(&values).await.is_empty());
+        for (n, order) in orders.iter().enumerate() {
+            assert_eq!(env.status(order).await, Some(Status::Unpaid));
+            let known = n % 3 != 0;
+            let stored = known.then_some(ReservationState::Stored);
+            assert_eq!(env.state(order).await, stored, "order {n}");
+            // The minimum pay window, what accepting wrote, or the promised time.
+            let due_in_ms = env.due_in_ms(order).await.expect("a timeout");
+            let expected = match (n % 4 == 0, known) {
+                (true, _) => 30_000..=60_001,
+                (false, true) => 300_000..=600_001,
+                (false, false) => 1_000_000_000..=i64::MAX,
+            };
+            assert!(expected.contains(&due_in_ms), "order {n}: {due_in_ms}");
+        }
+        assert_eq!(env.free().await, 2_000 - 24);
+        assert_eq!(env.store.counts().await.expect("postgres").dirty, 0);
     })
     .await;
 }
@@ -118,6 +164,7 @@ async fn a_rejected_order_leaves_the_gate() {
         let holder = env.order("alice", &[5]);
         let mut late = env.order("bob", &[5, 6]);
         late.idempotency_key = Some(IdempotencyKey::new("k").expect("key"));
+        late.idempotency_hash = Some(BodyHash::new([0; 32]));
         env.reserve(&late).await;
         assert!(env.handle(&[Some(message(&holder))]).await.is_empty());
         assert!(env.handle(&[Some(message(&late))]).await.is_empty());
@@ -130,6 +177,7 @@ async fn a_rejected_order_leaves_the_gate() {
         );
         let mut again = env.order("bob", &[7]);
         again.idempotency_key = late.idempotency_key.clone();
+        again.idempotency_hash = late.idempotency_hash;
         env.reserve(&again).await;
     })
     .await;

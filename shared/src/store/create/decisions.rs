@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use lambda_batch::Reason;
 
 use super::plan::{CreatePlan, Request};
-use super::{Decision, Holder, StoredBatch, StoredOrder};
+use super::{Decision, FIRST_VERSION, Holder, StoredBatch, StoredOrder, StoredRow};
 use crate::message::{OrderNumber, OrderRequested};
 use crate::sale::Status;
 use crate::store::OrderRow;
@@ -50,10 +50,13 @@ pub(super) fn decide_all<'a>(
             continue;
         };
         let (decision, row) = match outcome {
-            RowOutcome::Stored => (
-                Decision::Created,
-                new_row(request.order, now_ms, pay_by(request.order.pay_by_ms)),
-            ),
+            RowOutcome::Stored => {
+                let pay_by_ms = pay_by(request.order.pay_by_ms);
+                (
+                    Decision::Created,
+                    StoredRow::Requested { now_ms, pay_by_ms },
+                )
+            }
             RowOutcome::Rejected {
                 reason,
                 duplicate_of,
@@ -62,21 +65,25 @@ pub(super) fn decide_all<'a>(
                 let mut row = new_row(request.order, now_ms, pay_by(request.order.pay_by_ms));
                 (row.status, row.reason, row.duplicate_of) =
                     (Status::Rejected, Some(reason.to_owned()), duplicate_of);
-                (Decision::Rejected { holders }, row)
+                (
+                    Decision::Rejected { holders },
+                    StoredRow::Other(Box::new(row)),
+                )
             }
-            RowOutcome::Found(row) => (found(&row, *request, stored), *row),
+            RowOutcome::Found(row) => (found(&row, *request, stored), StoredRow::Other(row)),
         };
         if matches!(decision, Decision::Created | Decision::Rejected { .. }) {
             new.push(number);
         }
-        if repeated.contains(&number) {
-            rows.insert(number, row.clone());
-        }
-        stored.orders.push(StoredOrder {
+        let order = StoredOrder {
             request: request.order,
             decision,
             row,
-        });
+        };
+        if repeated.contains(&number) {
+            rows.insert(number, order.row().into_owned());
+        }
+        stored.orders.push(order);
     }
     for request in &plan.repeats {
         if let Some(row) = rows.get(&request.order.order) {
@@ -86,7 +93,7 @@ pub(super) fn decide_all<'a>(
                 stored.orders.push(StoredOrder {
                     request: request.order,
                     decision,
-                    row: row.clone(),
+                    row: StoredRow::Other(Box::new(row.clone())),
                 });
             }
         }
@@ -139,7 +146,7 @@ pub(super) fn new_row(request: &OrderRequested, now_ms: i64, pay_by_ms: i64) -> 
         duplicate_of: None,
         pay_by_ms: Some(pay_by_ms),
         remaining_ms: Some(pay_by_ms.saturating_sub(now_ms)),
-        version: 1,
+        version: FIRST_VERSION,
         created_at_ms: now_ms,
         trace: request.trace.clone(),
     }

@@ -19,6 +19,9 @@ mod plan;
 mod transaction;
 mod usual;
 
+use std::borrow::Cow;
+
+use self::decisions::new_row;
 use super::{Arrival, BatchResult, OffsetRange, OrderRow, Store, StoreError, Unfinished};
 use crate::message::{Nonce, OrderNumber, OrderRequested};
 use lambda_batch::{BatchPart, BatchTransaction, Reason, commit_prefix};
@@ -53,8 +56,45 @@ pub struct StoredOrder<'a> {
     pub decision: Decision,
     /// The row of its number. If the decision is `Conflict` it belongs to another order, and the
     /// request's reservation is released.
-    pub row: OrderRow,
+    pub row: StoredRow,
 }
+
+/// The row of an order that was stored or found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredRow {
+    /// Unpaid, and but for the time to pay what the request says: the row of a created order.
+    Requested {
+        /// When it was stored, ms since 1970 by the clock of Postgres.
+        now_ms: i64,
+        /// End of the time to pay, ms since 1970: as promised, or later.
+        pay_by_ms: i64,
+    },
+    /// Any other.
+    Other(Box<OrderRow>),
+}
+
+impl StoredOrder<'_> {
+    /// The row of its number.
+    pub fn row(&self) -> Cow<'_, OrderRow> {
+        match &self.row {
+            StoredRow::Requested { now_ms, pay_by_ms } => {
+                Cow::Owned(new_row(self.request, *now_ms, *pay_by_ms))
+            }
+            StoredRow::Other(row) => Cow::Borrowed(row),
+        }
+    }
+
+    /// The version of the row. [`Store::end_batches`] compares it.
+    pub fn version(&self) -> i64 {
+        match &self.row {
+            StoredRow::Requested { .. } => FIRST_VERSION,
+            StoredRow::Other(row) => row.version,
+        }
+    }
+}
+
+/// The version of a row that was inserted.
+const FIRST_VERSION: i64 = 1;
 
 /// The decision on a requested order.
 #[derive(Debug, Clone, PartialEq, Eq)]

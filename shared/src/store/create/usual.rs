@@ -5,9 +5,8 @@ use lambda_batch::ErrorClass;
 use sqlx::Row;
 
 use super::columns;
-use super::decisions::new_row;
 use super::plan::CreatePlan;
-use super::{Decision, StoredBatch, StoredOrder, UnsettledBatch};
+use super::{Decision, StoredBatch, StoredOrder, StoredRow, UnsettledBatch};
 use crate::sale::stored_pay_by;
 use crate::store::columns::column;
 use crate::store::{Store, StoreError};
@@ -45,13 +44,13 @@ impl Store {
             return Ok(None);
         };
         let now_ms = row.try_get("now_ms")?;
-        let created = plan.firsts.iter().map(|request| {
-            let pay_by_ms = stored_pay_by(request.order.pay_by_ms, now_ms, min_pay_ms);
-            StoredOrder {
-                request: request.order,
-                decision: Decision::Created,
-                row: new_row(request.order, now_ms, pay_by_ms),
-            }
+        let created = plan.firsts.iter().map(|request| StoredOrder {
+            request: request.order,
+            decision: Decision::Created,
+            row: StoredRow::Requested {
+                now_ms,
+                pay_by_ms: stored_pay_by(request.order.pay_by_ms, now_ms, min_pay_ms),
+            },
         });
         Ok(Some(StoredBatch {
             orders: created.collect(),

@@ -2,6 +2,7 @@
 //! Redis, not only the results.
 
 mod compare;
+mod confirm;
 mod operations;
 mod plain;
 
@@ -145,6 +146,9 @@ async fn step(environment: &TestEnvironment, model: &mut Model, operation: Opera
                     freed
                 })
             );
+        }
+        Operation::Confirm { order, nonce } => {
+            confirm::confirm(environment, model, at(order, nonce)).await;
         }
         Operation::Refill => refill(environment, model).await,
     }

@@ -33,6 +33,10 @@ pub(crate) enum Operation {
         known: bool,
         forget: bool,
     },
+    Confirm {
+        order: u16,
+        nonce: u8,
+    },
     Refill,
 }
 
@@ -95,6 +99,9 @@ pub(crate) fn operations() -> impl Strategy<Value = Operation> {
             attempt,
         }
     });
+    let confirm = id
+        .clone()
+        .prop_map(|(order, nonce)| Operation::Confirm { order, nonce });
     let live = (
         id.clone(),
         0_usize..3,
@@ -118,9 +125,10 @@ pub(crate) fn operations() -> impl Strategy<Value = Operation> {
     });
     prop_oneof![
         8 => reserve,
-        2 => accept,
+        3 => accept,
         2 => abandon,
         3 => live,
+        3 => confirm,
         4 => gone,
         1 => Just(Operation::Refill),
     ]

@@ -1,6 +1,6 @@
 //! The gate as plain maps: what each verb does, without chunks, counts or scripts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shared::gate::{OrderAt, ReservationState, Reserved};
 use shared::message::{Cents, Nonce, OrderNumber, OrderRequested, ProgramId, SeatIndex};
@@ -32,6 +32,8 @@ pub(super) struct Model {
     pub(super) tombs: BTreeMap<OrderNumber, Nonce>,
     pub(super) keys: BTreeMap<(usize, u8), (OrderNumber, Nonce, u8)>,
     pub(super) entries: BTreeMap<OrderNumber, Nonce>,
+    /// Orders that were ever settled live.
+    pub(super) stored: BTreeSet<Owner>,
     /// What Postgres would say: seats last settled live, not gone since.
     pub(super) rows: BTreeMap<OrderNumber, (Nonce, usize, u16, Vec<u32>, bool)>,
 }
@@ -230,6 +232,7 @@ impl Model {
                 self.entries.remove(&at.order)
             };
         }
+        self.stored.insert((at.order, at.nonce));
         self.rows
             .insert(at.order, (at.nonce, user, cat, seats.to_vec(), due));
         displaced
