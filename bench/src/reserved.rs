@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
-use shared::gate::{Accepted, Gate, HoldRequest, OrderAt, ProgramRef, Reserved};
-use shared::message::{BodyHash, OrderRequested};
+use anyhow::{Result, ensure};
+use shared::gate::{Accepted, Gate, HoldRequest, OrderAt, Reserved};
+use shared::message::OrderRequested;
 use shared::naming::Names;
-use shared::sale::SeatSelection;
 use ticket_rush::topics::PARTITIONS;
 use tokio::task::JoinSet;
 
@@ -50,34 +49,13 @@ pub(crate) async fn reserve(
 }
 
 async fn accept(gate: &Gate, order: &OrderRequested, n: u32) -> Result<()> {
-    let program = ProgramRef {
-        id: order.program,
-        shard: order.order.shard(),
-    };
-    let key = order.idempotency_key.clone().context("a key")?;
-    let request = HoldRequest {
-        program,
-        order: order.order,
-        nonce: order.nonce,
-        user: order.user.clone(),
-        want: SeatSelection::Seats {
-            category: order.category,
-            seats: order.seats.clone(),
-        },
-        unit_price: order.unit_price_cents,
-        user_limit: 1_000,
-        idempotency: Some((key, BodyHash::new([0; 32]))),
-        publish_window_ms: LATER_MS,
-        idem_ttl_ms: LATER_MS,
-        pay_by_ms: order.pay_by_ms,
-        trace: order.trace.clone(),
-    };
+    let request = HoldRequest::of_message(order, 1_000, LATER_MS, LATER_MS);
     let reserved = gate.reserve(&request).await?;
     ensure!(matches!(reserved, Reserved::Held { .. }), "{reserved:?}");
     let at = OrderAt {
         order: order.order,
         nonce: order.nonce,
-        program,
+        program: request.program,
     };
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
     let due_in_ms = order.pay_by_ms.saturating_sub(now_ms).unsigned_abs();
