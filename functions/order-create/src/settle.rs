@@ -138,15 +138,11 @@ fn settle_request(order: &StoredOrder<'_>) -> Option<Settle> {
         return settle_of(&row);
     }
     // The number belongs to another order: only the reservation of this request is removed.
-    let program = ProgramRef {
-        id: request.program,
-        shard: request.order.shard(),
-    };
     Some(Settle {
         at: OrderAt {
             order: request.order,
             nonce: request.nonce,
-            program,
+            program: ProgramRef::from(*request),
         },
         user: Some(request.user.clone()),
         key: request.idempotency_key.clone(),

@@ -39,14 +39,15 @@ impl Gate {
     /// own their seats here: one call for every [`SETTLE_GROUP`] orders of a program, all at the
     /// same time. Such an order is settled. The others are not changed. May be repeated.
     pub async fn confirm_all(&self, orders: &[NewOrder<'_>]) -> Unconfirmed {
-        let groups = by_program(orders.iter().map(|order| program_of(order.request)));
-        let calls = groups
-            .iter()
-            .flat_map(|(program, all)| all.chunks(SETTLE_GROUP).map(move |group| (program, group)))
-            .map(|(program, group)| async move {
-                let call = self.confirming(*program, group.iter().map(|at| &orders[*at]));
-                (group, self.confirm(call, group).await)
-            });
+        let programs = by_program(orders.iter().map(|order| ProgramRef::from(order.request)));
+        let groups = programs.iter().flat_map(|(program, all)| {
+            let groups = all.chunks(SETTLE_GROUP);
+            groups.map(|group| (*program, group))
+        });
+        let calls = groups.map(|(program, group)| async move {
+            let result = self.confirm_group(program, orders, group).await;
+            (group, result)
+        });
         let mut unconfirmed = Unconfirmed::default();
         for (group, result) in join_all(calls).await {
             match result {
@@ -60,24 +61,18 @@ impl Gate {
         unconfirmed
     }
 
-    async fn confirm(&self, call: Call, group: &[usize]) -> Result<Vec<usize>, LinkError> {
-        let mut others = self.link.run(call).await?;
-        others.rest(|others| {
-            let place: usize = others.parse()?;
-            let at = place.checked_sub(1).and_then(|nth| group.get(nth));
-            at.copied()
-                .ok_or_else(|| others.unexpected(&format!("the order {place}")))
-        })
-    }
-
-    fn confirming<'o, 'a: 'o>(
+    /// One call for the orders at some positions, which are of one program: at most
+    /// [`SETTLE_GROUP`]. Returns the positions of those that were not changed.
+    async fn confirm_group(
         &self,
         program: ProgramRef,
-        orders: impl ExactSizeIterator<Item = &'o NewOrder<'a>> + Clone,
-    ) -> Call {
-        let mut call = Call::new(&scripts::CONFIRM, &self.head_key(program)).arg(orders.len());
+        orders: &[NewOrder<'_>],
+        group: &[usize],
+    ) -> Result<Vec<usize>, LinkError> {
+        let mut call = Call::new(&scripts::CONFIRM, &self.head_key(program)).arg(group.len());
         let mut words = String::with_capacity(128);
-        for NewOrder { request, due_in_ms } in orders.clone() {
+        for at in group {
+            let NewOrder { request, due_in_ms } = orders[*at];
             words.clear();
             write_words(&mut words, request);
             call.push(request.order.get());
@@ -85,17 +80,18 @@ impl Gate {
             call.push(request.seats.len());
             call.push(due_in_ms.saturating_add(STORED_EXTRA_MS));
         }
-        for seat in orders.flat_map(|order| &order.request.seats) {
-            call.push(seat.get());
+        for at in group {
+            for seat in &orders[*at].request.seats {
+                call.push(seat.get());
+            }
         }
-        call
-    }
-}
-
-fn program_of(request: &OrderRequested) -> ProgramRef {
-    ProgramRef {
-        id: request.program,
-        shard: request.order.shard(),
+        let mut others = self.link.run(call).await?;
+        others.rest(|others| {
+            let nth: usize = others.parse()?;
+            let at = nth.checked_sub(1).and_then(|nth| group.get(nth));
+            at.copied()
+                .ok_or_else(|| others.unexpected(&format!("order {nth} of {}", group.len())))
+        })
     }
 }
 

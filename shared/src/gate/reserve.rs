@@ -51,10 +51,7 @@ impl HoldRequest {
     ) -> Self {
         let key = message.idempotency_key.clone();
         Self {
-            program: ProgramRef {
-                id: message.program,
-                shard: message.order.shard(),
-            },
+            program: ProgramRef::from(message),
             order: message.order,
             nonce: message.nonce,
             user: message.user.clone(),

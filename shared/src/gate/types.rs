@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Nonce, OrderNumber, ProgramId, SeatIndex, Shard};
+use crate::message::{Nonce, OrderNumber, OrderRequested, ProgramId, SeatIndex, Shard};
 use crate::sale::Program;
 use redis_link::{LinkError, Reply};
 
@@ -23,6 +23,16 @@ impl From<&Program> for ProgramRef {
         Self {
             id: program.id,
             shard: program.shard,
+        }
+    }
+}
+
+/// The program of an order: its shard is part of the number.
+impl From<&OrderRequested> for ProgramRef {
+    fn from(request: &OrderRequested) -> Self {
+        Self {
+            id: request.program,
+            shard: request.order.shard(),
         }
     }
 }
