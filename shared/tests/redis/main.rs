@@ -5,6 +5,7 @@
 //! that flush, fill, restart or stop a server start a private one.
 
 mod accepting;
+mod audit;
 mod best;
 #[cfg(feature = "cache")]
 mod cache;
