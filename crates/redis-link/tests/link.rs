@@ -75,6 +75,22 @@ async fn versions_of_a_function_live_beside_each_other() {
     }
 }
 
+/// Returns the collector's step multiplier, and changes it.
+static COLLECTOR: LazyLock<Script> = LazyLock::new(|| {
+    let body = "#!lua\n--@function\nreturn { collectgarbage('setstepmul', 321) }";
+    Script::new("test/collector", body, &[])
+});
+
+#[tokio::test]
+async fn functions_collect_as_fast_as_they_allocate() {
+    let server = PrivateRedis::start(&[]);
+    let link = Link::open(&server.url(), TIMEOUT).expect("a usable address");
+    for found in [100, 321] {
+        let mut reply = link.run(Call::new(&COLLECTOR, "key")).await.expect("runs");
+        assert_eq!(reply.parse::<u32>(), Ok(found), "once for each library");
+    }
+}
+
 #[tokio::test]
 async fn a_full_server_that_takes_no_function_runs_the_script() {
     let server = PrivateRedis::start(&["--maxmemory", "1"]);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use redis::cmd;
 
 use crate::message::{CategoryNo, Nonce, OrderNumber, SeatIndex};
-use redis_link::{Call, LinkError};
+use redis_link::{Call, LinkError, Reply};
 
 use super::connection::Gate;
 use super::read::Taken;
@@ -50,10 +50,23 @@ pub struct AuditedChunk {
     pub taken: Vec<Taken>,
 }
 
+impl AuditedChunk {
+    /// Adds a part, in the order of the reply.
+    fn add(&mut self, part: &mut Reply) -> Result<(), LinkError> {
+        self.taken_again += part.parse::<u32>()?;
+        self.recounted += part.parse::<u32>()?;
+        self.freed += part.parse::<u32>()?;
+        self.unowned.extend(parse_seats(&part.word()?)?);
+        self.taken.extend(Taken::read_all(part)?);
+        Ok(())
+    }
+}
+
 impl Gate {
-    /// Compares a chunk of the seat map with its owners, its free count, its longest run and the
-    /// header's free count, in one step, and repairs what does not need Postgres. Frees the seats
-    /// in `releases` whose owner has not changed.
+    /// Compares a chunk of the seat map with its owners, its longest run and, for the last chunk of
+    /// a category, the header's free count, and repairs what does not need Postgres. Frees the
+    /// seats in `releases` whose owner has not changed. One step for each part of the chunk, so
+    /// that other commands wait for at most a part.
     pub async fn audit(
         &self,
         program: ProgramRef,
@@ -61,34 +74,36 @@ impl Gate {
         chunk: u32,
         releases: &[Release],
     ) -> Result<Audit, LinkError> {
-        let mut call = Call::new(&scripts::AUDIT, &self.head_key(program))
-            .arg(category.get())
-            .arg(chunk);
-        for release in releases {
-            call.push(release.seat.get());
-            call.push(
-                release
-                    .owner
-                    .map_or_else(String::new, |(order, nonce)| format!("{order}:{nonce}")),
-            );
-        }
-        let mut reply = self.link.run(call).await?;
-        match reply.word()?.as_str() {
-            "OK" => {
-                // In the order of the reply.
-                Ok(Audit::Done(AuditedChunk {
-                    taken_again: reply.parse()?,
-                    recounted: reply.parse()?,
-                    freed: reply.parse()?,
-                    unowned: parse_seats(&reply.word()?)?,
-                    taken: Taken::read_all(&mut reply)?,
-                }))
+        let mut audited = AuditedChunk::default();
+        for part in 0_u32.. {
+            let mut call = Call::new(&scripts::AUDIT, &self.head_key(program))
+                .arg(category.get())
+                .arg(chunk)
+                .arg(part);
+            for release in releases {
+                call.push(release.seat.get());
+                call.push(
+                    release
+                        .owner
+                        .map_or_else(String::new, |(order, nonce)| format!("{order}:{nonce}")),
+                );
             }
-            "CLOSED" => Ok(Audit::Closed),
-            "NOSEAT" => Ok(Audit::NoSuchChunk),
-            "DAMAGED" => Ok(Audit::Damaged),
-            other => Err(reply.unexpected(other)),
+            let mut reply = self.link.run(call).await?;
+            match reply.word()?.as_str() {
+                "OK" => {
+                    let more: u8 = reply.parse()?;
+                    audited.add(&mut reply)?;
+                    if more == 0 {
+                        break;
+                    }
+                }
+                "CLOSED" => return Ok(Audit::Closed),
+                "NOSEAT" => return Ok(Audit::NoSuchChunk),
+                "DAMAGED" => return Ok(Audit::Damaged),
+                other => return Err(reply.unexpected(other)),
+            }
         }
+        Ok(Audit::Done(audited))
     }
 
     /// The seats of a program's reservations in flight, found through the timeout entries of its

@@ -122,9 +122,7 @@ impl Gate {
         let call = Call::new(&scripts::ACCEPT, &self.head_key(at.program))
             .arg(at.order.to_string())
             .arg(at.nonce.to_string())
-            .arg(partition)
-            .arg(offset)
-            .arg(appended_ms)
+            .arg(format!("{partition}:{offset}:{appended_ms}"))
             .arg(due_in_ms);
         let mut reply = self.link.run(call).await?;
         match reply.word()?.as_str() {

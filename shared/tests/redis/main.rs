@@ -4,6 +4,9 @@
 //! `redis://127.0.0.1:16379`; `scripts/servers start redis`), each under a prefix of its own. Those
 //! that flush, fill, restart or stop a server start a private one.
 
+mod accepting;
+mod audit;
+mod best;
 #[cfg(feature = "cache")]
 mod cache;
 mod cluster;

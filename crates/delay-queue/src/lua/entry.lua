@@ -77,13 +77,16 @@ local function delay_reschedule(queue, id, due)
   return true
 end
 
--- Adds or replaces an entry: a replaced one loses its lease and its attempts.
+-- Adds an entry, or changes the due time of an existing one: that keeps its body, and loses its
+-- lease and its attempts.
 local function delay_put(queue, id, body, due)
-  if redis.call('ZADD', queue.due, due, id) == 0 then
+  if redis.call('ZADD', queue.due, due, id) == 1 then
+    redis.call('HSET', queue.job, id, body)
+  elseif redis.call('EXISTS', queue.lease, queue.tries) > 0 then
+    -- Usually the queue has neither.
     redis.call('HDEL', queue.lease, id)
     redis.call('HDEL', queue.tries, id)
   end
-  redis.call('HSET', queue.job, id, body)
   delay_wake(queue, { [id] = due })
 end
 

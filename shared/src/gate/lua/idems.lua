@@ -45,23 +45,25 @@ local function trimmed(user, lines)
   return table.concat(kept)
 end
 
--- Stores order:nonce:hash under a key for `ttl` ms; `text` is the buyer's string, or nil. Cost: one
--- command; two more for each live order beyond MAX_KEYS.
-local function remember(user, key, named, ttl, text)
+-- Stores order:nonce:hash under a key for `ttl` ms; `text` is the buyer's string `at`, or nil. Cost:
+-- one command; two more for each live order beyond MAX_KEYS.
+local function remember(at, user, key, named, ttl, text)
   local ends = now_up + ttl
   local line = key .. ' ' .. named .. ' ' .. digits_of(ends) .. '\n'
   if not text then
     local last = digits_of(ends)
-    redis.call('SET', idems_key(user), last .. '\n' .. line, 'PXAT', last)
+    redis.call('SET', at, last .. '\n' .. line, 'PXAT', last)
     return
   end
   local from, behind = find_idem(text, key)
   if from then text = text:sub(1, from - 1) .. text:sub(behind) end
-  local last, lines = string.match(text, '^(%d+)\n(.*)$')
-  lines = line .. lines
-  if #lines > MAX_KEYS * MIN_LINE then lines = trimmed(user, lines) end
-  last = digits_of(math.max(ends, tonumber(last)))
-  redis.call('SET', idems_key(user), last .. '\n' .. lines, 'PXAT', last)
+  local last, first_line = string.match(text, '^(%d+)\n()')
+  local others = text:sub(first_line)
+  if #line + #others > MAX_KEYS * MIN_LINE then
+    line, others = trimmed(user, line .. others), ''
+  end
+  if ends > tonumber(last) then last = digits_of(ends) end
+  redis.call('SET', at, last .. '\n' .. line .. others, 'PXAT', last)
 end
 
 -- Deletes a key if it names this order (order:nonce).

@@ -142,8 +142,12 @@ for _, category in ipairs(categories) do
     free = free + size - #at
   end
   redis.call('SET', longest_key(category.cat), table.concat(letters))
-  redis.call('HSET', head_key, 'free:' .. category.cat, free)
-  redis.call('HSET', head_key, 'layout:' .. category.cat, category.text)
+  -- `freed` differs from every earlier value: clock and order of the frees.
+  local filled = string.format('%.0f%06d', clock[1], clock[2])
+  redis.call(
+    'HSET', head_key, 'free:' .. category.cat, free, 'freed:' .. category.cat, filled,
+    'layout:' .. category.cat, category.text
+  )
 end
 local loading = { 'epoch', loader, 'replid', replid, 'ends', ends, 'lease', lease_end }
 redis.call('HSET', head_key, 'state', 'loading', unpack(loading))

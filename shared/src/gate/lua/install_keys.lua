@@ -31,8 +31,9 @@ end
 
 for at = 3, #ARGV, 6 do
   local named = ARGV[at + 2] .. ':' .. ARGV[at + 3] .. ':' .. ARGV[at + 4]
-  local idems = redis.call('GET', idems_key(ARGV[at]))
-  remember(ARGV[at], ARGV[at + 1], named, whole(ARGV[at + 5]), idems)
+  local buyers_keys = idems_key(ARGV[at])
+  local idems = redis.call('GET', buyers_keys)
+  remember(buyers_keys, ARGV[at], ARGV[at + 1], named, whole(ARGV[at + 5]), idems)
 end
 redis.call('HSET', head_key, 'lease', string.format('%.0f', now_up + lease_ms))
 return { 1 }

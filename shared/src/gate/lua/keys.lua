@@ -23,8 +23,15 @@ end
 --@end
 
 -- Redis and `..` write a number with up to 17 digits, which takes several times as long. Exact below
--- 2^53.
-local function digits_of(number) return string.format('%d', number) end
+-- 2^53. A function keeps the texts of counts.
+local counts = {}
+local function digits_of(number)
+  local text = counts[number]
+  if text then return text end
+  text = string.format('%d', number)
+  if number >= -20 and number <= 20 then counts[number] = text end
+  return text
+end
 
 local function user_key(user) return program_root .. 'user:' .. user end
 local function resv_key(order) return shard_root .. 'resv:' .. order end
@@ -52,7 +59,6 @@ end
 
 local function is_order(text) return string.find(text or '', '^[1-9]%d*$') and #text <= 19 end
 local function is_nonce(text) return string.find(text or '', '^[0-9a-f]+$') and #text == 32 end
-local function is_number(text) return string.find(text or '', '^%-?%d+$') and #text <= 20 end
 
 -- The texts of the numbers of a list that was checked before.
 local function names_of(text)

@@ -9,8 +9,9 @@
 -- Gives NEW seats | HELD order:nonce reservation (a repeat) | AGAIN order:nonce reservation
 --       | ENDED order:nonce | KEYREUSED | SOLDOUT | NOTADJACENT free | TAKEN seats | NOSEAT
 --       | LIMIT have | LOADING | REBUILD | INUSE
--- Cost  one chunk for the best seats, the chunks of the seats for chosen ones; the buyer's keys if
---       they are too many (gate/idems). Refused under memory pressure, before any write.
+-- Cost  one chunk for the best seats, or only the seats behind those of the last order (gate/best);
+--       the chunks of the seats for chosen ones; the buyer's keys if they are too many (gate/idems).
+--       Refused under memory pressure, before any write.
 -- Idempotent by order and nonce (the same seats) and by the client's key (its earlier order).
 --@function
 --@include delay/clock
@@ -27,7 +28,8 @@ local order, nonce, user, cat, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5
 local key, body_hash, message = ARGV[8], ARGV[9], ARGV[10]
 
 local fields = fields_of(cat)
-local head = redis.call('HMGET', head_key, 'state', 'replid', fields.layout, fields.free)
+local head =
+  redis.call('HMGET', head_key, 'state', 'replid', fields.layout, fields.free, fields.freed)
 if not head[1] or not is_on_server(head[2], now) then return { 'REBUILD' } end
 if head[1] ~= 'open' then return { 'LOADING' } end
 
@@ -54,11 +56,12 @@ end
 local owner = order .. ':' .. nonce
 
 local resv, tomb = resv_key(order), tomb_key(order)
-local found, idems
+local found, buyers_keys, idems
 if key == '' then
   found = redis.call('MGET', resv, tomb)
 else
-  found = redis.call('MGET', resv, tomb, idems_key(user), old_idem_key(user, key))
+  buyers_keys = idems_key(user)
+  found = redis.call('MGET', resv, tomb, buyers_keys, old_idem_key(user, key))
   idems = found[3]
   -- The client's key first: a repeated request must find its order, also when no seat is free.
   local named = named_by(idems, key, found[4])
@@ -72,14 +75,15 @@ if found[1] or found[2] then
 end
 
 -- The sum of the hash, not a counter: deleting an ended order twice is harmless.
-local have = 0
-for _, tickets in ipairs(redis.call('HVALS', user_key(user))) do have = have + tickets end
+local have, buyer = 0, user_key(user)
+for _, tickets in ipairs(redis.call('HVALS', buyer)) do have = have + tickets end
 if have + count > terms.limit then return { 'LIMIT', have } end
 
 local layout = layout_of(head[3])
 if not layout then return { 'NOSEAT' } end
-local maps, best = {}, nil
+local maps, best, free
 if mode == 'seats' then
+  maps = {}
   local chunks, problem = open_seats(cat, layout, chosen, maps)
   if not chunks then return { problem == 'DAMAGED' and 'REBUILD' or problem } end
   local taken = {}
@@ -91,11 +95,14 @@ if mode == 'seats' then
   end
   if #taken > 0 then return { 'TAKEN', table.concat(taken, ',') } end
 else
-  local free = tonumber(head[4]) or 0
+  free = tonumber(head[4]) or 0
   if free == 0 then return { 'SOLDOUT' } end
-  local problem
-  best, problem = find_best(cat, layout, count)
-  if problem then return { 'REBUILD' } end
+  best = next_best(cat, layout, count, free, head[5])
+  if not best then
+    local problem
+    best, problem = find_best(cat, layout, count)
+    if problem then return { 'REBUILD' } end
+  end
   if not best then return { 'NOTADJACENT', free } end
   local first = layout.first + best.no * layout.span + best.at - 1
   names = {}
@@ -111,13 +118,23 @@ end
 redis.call('HSET', timeouts.job, order, timeout_job(nonce))
 
 -- Nothing below this line can fail.
-if best then take_best(cat, layout, best, count) else write_maps(maps) end
+if best then
+  take_best(cat, layout, best, count)
+  keep_rest(cat, layout, best, count, free, head[5])
+else
+  write_maps(maps)
+end
 local owners = {}
 for n, seat in ipairs(names) do owners[2 * n - 1], owners[2 * n] = seat, owner end
 redis.call('HSET', owner_key, unpack(owners))
-redis.call('HSET', user_key(user), order, digits_of(count))
+redis.call('HSET', buyer, order, digits_of(count))
 local list = table.concat(names, ',')
-local place = ' ' .. program_id .. ' ' .. cat .. ' ' .. terms.price .. ' ' .. list .. ' '
-redis.call('SET', resv, 'held 1  ' .. nonce .. place .. user .. ' ' .. key .. '\n' .. message)
-if key ~= '' then remember(user, key, owner .. ':' .. body_hash, terms.key_ttl, idems) end
+redis.call(
+  'SET', resv,
+  'held 1  ' .. nonce .. ' ' .. program_id .. ' ' .. cat .. ' ' .. terms.price .. ' ' .. list
+    .. ' ' .. user .. ' ' .. key .. '\n' .. message
+)
+if key ~= '' then
+  remember(buyers_keys, user, key, owner .. ':' .. body_hash, terms.key_ttl, idems)
+end
 return { 'NEW', list }

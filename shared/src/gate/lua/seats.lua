@@ -15,7 +15,7 @@ local function layout_of(text)
     string.match(text or '', '^(%d+):(%d+):(%d+):(%d+):(%d+)$')
   if not first then return nil end
   layout_text, last_layout = text, {
-    first = tonumber(first), seats = rows * row_len, row_len = tonumber(row_len),
+    text = text, first = tonumber(first), seats = rows * row_len, row_len = tonumber(row_len),
     span = chunk_rows * row_len, chunks = tonumber(chunks),
   }
   return last_layout
@@ -150,9 +150,12 @@ local function changed_run(map, run)
   return run
 end
 
+-- Records that seats of a category became free: what reserve knows of its map is void.
+local function note_freed(cat) redis.call('HINCRBY', head_key, 'freed:' .. cat, 1) end
+
 -- Writes the changed seats of chunks, their longest runs, and the header's free counts.
 local function write_maps(maps)
-  local freed = {}
+  local freed, frees = {}, {}
   for _, map in pairs(maps) do
     local key = next(map.rows) and chunk_key(map.cat, map.no)
     for _, span in pairs(map.rows) do
@@ -173,9 +176,11 @@ local function write_maps(maps)
         if now_letter ~= letter then redis.call('SETRANGE', runs, map.no, now_letter) end
       end
       freed[map.cat] = (freed[map.cat] or 0) + map.freed
+      frees[map.cat] = frees[map.cat] or map.frees
     end
   end
   for cat, count in pairs(freed) do
     if count ~= 0 then redis.call('HINCRBY', head_key, 'free:' .. cat, digits_of(count)) end
+    if frees[cat] then note_freed(cat) end
   end
 end

@@ -4,7 +4,10 @@ local last_cat, last_fields
 -- The names of a category's fields in the header.
 local function fields_of(cat)
   if cat ~= last_cat or not last_fields then
-    last_cat, last_fields = cat, { layout = 'layout:' .. (cat or ''), free = 'free:' .. (cat or '') }
+    local name = cat or ''
+    last_cat, last_fields = cat, {
+      layout = 'layout:' .. name, free = 'free:' .. name, freed = 'freed:' .. name,
+    }
   end
   return last_fields
 end
