@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use futures::future::join_all;
 use rdkafka::ClientConfig;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::error::KafkaError;
 use sam_template::model::Destination;
 use sam_template::model::sqs::name_of;
 
-use super::forms::{Form, RefusalReason};
-use super::topic::{DELIVERY_TIMEOUT, destination_producer, owned_headers};
+use super::forms::{Form, RefusalReason, Sent};
+use super::topic::DestinationTopic;
 use super::{Delivered, FailureRecord, Metadata, RefusedRecord};
 use crate::sources::sqs::{Sqs, SqsError, text};
 
@@ -20,14 +18,8 @@ const CONCURRENCY: usize = 500;
 /// A client of one destination. Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum DestinationClient {
-    Queue {
-        sqs: Sqs,
-        name: String,
-    },
-    Topic {
-        producer: FutureProducer,
-        name: String,
-    },
+    Queue { sqs: Sqs, name: String },
+    Topic(DestinationTopic),
 }
 
 /// Why a destination cannot be used.
@@ -58,18 +50,11 @@ pub enum DestinationError {
     Topic(#[from] KafkaError),
 }
 
-/// The result of sending one form.
-enum Sent {
-    Accepted,
-    /// The destination refuses this form and would refuse it again.
-    Refused(RefusalReason, String),
-}
-
 impl fmt::Display for DestinationClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Queue { sqs, name } => write!(f, "queue {name} at {}", sqs.endpoint()),
-            Self::Topic { name, .. } => write!(f, "topic {name}"),
+            Self::Topic(topic) => write!(f, "topic {}", topic.name()),
         }
     }
 }
@@ -83,15 +68,14 @@ impl DestinationClient {
     ) -> Result<Self, DestinationError> {
         match destination {
             Destination::Sqs(arn) => Self::queue(arn, sqs),
-            Destination::KafkaTopic(topic) => Ok(Self::Topic {
-                producer: destination_producer(cluster).map_err(|source| {
-                    DestinationError::Producer {
-                        topic: topic.clone(),
-                        source,
-                    }
-                })?,
-                name: topic.clone(),
-            }),
+            Destination::KafkaTopic(topic) => {
+                let opened = DestinationTopic::open(topic, cluster);
+                let opened = opened.map_err(|source| DestinationError::Producer {
+                    topic: topic.clone(),
+                    source,
+                })?;
+                Ok(Self::Topic(opened))
+            }
         }
     }
 
@@ -105,7 +89,7 @@ impl DestinationClient {
 
     /// A topic receives a failure record for each discarded record, a queue one for all of them.
     pub(crate) fn is_topic(&self) -> bool {
-        matches!(self, Self::Topic { .. })
+        matches!(self, Self::Topic(_))
     }
 
     /// Delivers all failure records; those with equal keys stay in order. A refused one is sent
@@ -155,12 +139,7 @@ impl DestinationClient {
                 }
                 Ok(sent)
             }
-            Self::Topic { producer, name } => {
-                let sends = open
-                    .iter()
-                    .map(|(record, form)| send_record(producer, name, record, *form));
-                join_all(sends).await.into_iter().collect()
-            }
+            Self::Topic(topic) => Ok(topic.send(open).await?),
         }
     }
 }
@@ -180,41 +159,5 @@ async fn send_message(
         Ok(()) => Ok(Sent::Accepted),
         Err(SqsError::Refused(why)) => Ok(Sent::Refused(RefusalReason::TooLarge, why)),
         Err(error) => Err(error.into()),
-    }
-}
-
-async fn send_record(
-    producer: &FutureProducer,
-    topic: &str,
-    record: &FailureRecord,
-    form: Form,
-) -> Result<Sent, DestinationError> {
-    let mut message: FutureRecord<'_, [u8], str> =
-        FutureRecord::to(topic).payload(form.text(record));
-    match &record.metadata {
-        _ if form.bare => message = message.key(record.position.as_bytes()),
-        Metadata::KeyAndHeaders { key, headers } => {
-            message.key = key.as_deref();
-            message.headers = owned_headers(headers);
-        }
-        Metadata::None | Metadata::Attributes(_) => {}
-    }
-    match producer.send(message, DELIVERY_TIMEOUT).await {
-        Ok(_) => Ok(Sent::Accepted),
-        Err((error, _)) => match refusal(&error) {
-            Some(refusal) => Ok(Sent::Refused(refusal, error.to_string())),
-            None => Err(error.into()),
-        },
-    }
-}
-
-/// `None`: the error does not concern the record.
-fn refusal(error: &KafkaError) -> Option<RefusalReason> {
-    match error.rdkafka_error_code()? {
-        RDKafkaErrorCode::MessageSizeTooLarge
-        | RDKafkaErrorCode::MessageBatchTooLarge
-        | RDKafkaErrorCode::InvalidMessageSize => Some(RefusalReason::TooLarge),
-        RDKafkaErrorCode::InvalidRecord => Some(RefusalReason::Invalid),
-        _ => None,
     }
 }

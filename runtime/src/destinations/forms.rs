@@ -15,6 +15,14 @@ pub(super) enum RefusalReason {
     Invalid,
 }
 
+/// The result of sending one form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Accepted,
+    /// The destination refuses this form and would refuse it again. With its error text.
+    Refused(RefusalReason, String),
+}
+
 /// One form of a failure record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Form {

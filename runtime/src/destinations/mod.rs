@@ -2,7 +2,7 @@
 //! records, messages and events that were discarded.
 //!
 //! `client` sends to the destination and classifies refusals; `forms` selects the next smaller form
-//! of a record after a refusal (pure); `topic` is the configuration of the producers.
+//! of a record after a refusal (pure); `topic` sends to a topic, by a producer of its own.
 //!
 //! Guarantees: a delivery succeeds only after the destination has accepted every record or has
 //! refused it in every form. A repeated delivery sends all of them again. Callers retry an

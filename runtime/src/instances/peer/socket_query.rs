@@ -4,6 +4,7 @@
 
 use std::io;
 use std::net::SocketAddrV4;
+use std::ops::Range;
 
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::{
@@ -22,6 +23,13 @@ const REQUEST: u16 = 1;
 const IPV4: u8 = 2;
 /// `IPPROTO_TCP`
 const TCP: u8 = 6;
+/// Where ports and addresses stand in a query: the first fields of `inet_diag_sockid`, behind two
+/// numbers of `inet_diag_req_v2`.
+const QUERIED: Range<usize> = HEADER + 8..HEADER + 8 + ENDS;
+/// The same in a response: `inet_diag_msg` has four bytes before them.
+const ANSWERED: Range<usize> = HEADER + 4..HEADER + 4 + ENDS;
+/// Bytes of both ports and both addresses.
+const ENDS: usize = 2 * (2 + 16);
 /// Where `idiag_uid` stands in a response: `inet_diag_msg` has four bytes, `inet_diag_sockid` (48)
 /// and three numbers before it.
 const USER: usize = HEADER + 4 + 48 + 12;
@@ -31,7 +39,8 @@ const RESPONSE: usize = 512;
 /// User id of the socket bound to `local` and connected to `remote`.
 ///
 /// # Errors
-/// There is none, or the kernel does not answer such queries.
+/// There is none, or the kernel does not answer such queries. Instead of a socket that is gone the
+/// kernel reports one that listens on its port: that is none either.
 pub(super) fn owner(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<u32> {
     let (family, flags) = (AddressFamily::NETLINK, SocketFlags::CLOEXEC);
     let socket = socket_with(family, SocketType::DGRAM, flags, Some(SOCK_DIAG))?;
@@ -41,7 +50,7 @@ pub(super) fn owner(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<u32
     let mut response = [0; RESPONSE];
     // the kernel has answered before `sendto` returns
     let (length, _) = recv(&socket, &mut response, RecvFlags::DONTWAIT)?;
-    user(&response[..length]).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    user(&query, &response[..length]).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
 }
 
 fn query(local: SocketAddrV4, remote: SocketAddrV4) -> Vec<u8> {
@@ -63,11 +72,12 @@ fn query(local: SocketAddrV4, remote: SocketAddrV4) -> Vec<u8> {
     query
 }
 
-/// The user id in a response. `None`: it is an error.
-fn user(response: &[u8]) -> Option<u32> {
+/// The user id in a response. `None`: it is an error, or about another socket than the query.
+fn user(query: &[u8], response: &[u8]) -> Option<u32> {
     let kind = response.get(4..6)?.try_into().ok()?;
     let user = response.get(USER..USER + 4)?.try_into().ok()?;
-    (u16::from_ne_bytes(kind) == BY_FAMILY).then_some(u32::from_ne_bytes(user))
+    let of_query = response.get(ANSWERED)? == query.get(QUERIED)?;
+    (u16::from_ne_bytes(kind) == BY_FAMILY && of_query).then_some(u32::from_ne_bytes(user))
 }
 
 #[cfg(test)]
@@ -82,15 +92,48 @@ mod tests {
         assert_eq!(query[..4], (query.len() as u32).to_ne_bytes());
     }
 
-    #[test]
-    fn an_error_or_a_short_response_has_no_user() {
+    /// A response about the socket of a query.
+    fn response(query: &[u8]) -> [u8; USER + 4] {
         let mut response = [0; USER + 4];
         response[4..6].copy_from_slice(&BY_FAMILY.to_ne_bytes());
+        response[ANSWERED].copy_from_slice(&query[QUERIED]);
         response[USER..].copy_from_slice(&4242_u32.to_ne_bytes());
-        assert_eq!(user(&response), Some(4242));
-        assert_eq!(user(&response[..USER + 3]), None);
+        response
+    }
+
+    fn any_query() -> Vec<u8> {
+        let [local, remote] =
+            ["127.0.0.1:40961", "127.0.0.2:8080"].map(|address| address.parse().unwrap());
+        query(local, remote)
+    }
+
+    #[test]
+    fn an_error_or_a_short_response_has_no_user() {
+        let query = any_query();
+        let mut response = response(&query);
+        assert_eq!(user(&query, &response), Some(4242));
+        assert_eq!(user(&query, &response[..USER + 3]), None);
         response[4..6].copy_from_slice(&2_u16.to_ne_bytes());
-        assert_eq!(user(&response), None, "NLMSG_ERROR");
+        assert_eq!(user(&query, &response), None, "NLMSG_ERROR");
+    }
+
+    #[test]
+    fn a_response_about_another_socket_has_no_user() {
+        let query = any_query();
+        for at in ANSWERED {
+            let mut response = response(&query);
+            response[at] ^= 1;
+            assert_eq!(user(&query, &response), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_listener_is_no_connected_socket() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let std::net::SocketAddr::V4(port) = listener.local_addr().unwrap() else {
+            panic!("bound to IPv4");
+        };
+        assert!(owner(port, "127.0.0.1:1".parse().unwrap()).is_err());
     }
 
     #[test]

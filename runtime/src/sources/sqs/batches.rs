@@ -36,7 +36,7 @@ fn batches(settings: BatchSettings) -> Result<(), BatchRefusal> {
         return Ok(());
     }
     let first = if settings.changed == Setting::BatchSize {
-        "Set batching-window first, to 1 or more"
+        "Set batching-window first, to more than 0"
     } else {
         "Set batch-size first, to 10 or less"
     };

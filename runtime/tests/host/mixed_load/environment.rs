@@ -29,6 +29,8 @@ pub(super) struct Sent {
     pub(super) aborted: BTreeSet<String>,
     /// Values in the second topic that may be deleted before they are read.
     pub(super) deleted: BTreeSet<String>,
+    /// How often the second topic was emptied.
+    pub(super) deletions: usize,
     /// Records that always fail: the destination receives each of them with its payload.
     pub(super) failing: BTreeSet<Position>,
     /// Records that always fail and exceed the limit of the destination: it receives each of them
@@ -139,7 +141,10 @@ Resources:
     pub(super) fn processed(&self) -> BTreeSet<String> {
         let text =
             std::fs::read_to_string(self.fixture.folder.path().join("seen")).unwrap_or_default();
-        text.lines()
+        // the last line may be incomplete while a function writes it
+        let complete = &text[..text.rfind('\n').unwrap_or(0)];
+        complete
+            .lines()
             .map(|line| line.splitn(3, ' ').nth(2).unwrap().to_owned())
             .collect()
     }

@@ -41,6 +41,8 @@ pub(super) struct Load<'a> {
     pub(super) oversize: String,
     /// True if a fencing took the partitions.
     pub(super) fencings: Vec<JoinHandle<bool>>,
+    /// Records of the second topic that must not be deleted, since the last deletion.
+    pub(super) kept: Vec<String>,
     pub(super) sent: Sent,
 }
 
@@ -67,6 +69,7 @@ impl<'a> Load<'a> {
                 STANDARD.encode(rand::random_iter().take(OVERSIZE).collect::<Vec<u8>>())
             ),
             fencings: Vec::new(),
+            kept: Vec::new(),
             sent: Sent::default(),
         }
     }
@@ -154,21 +157,7 @@ impl<'a> Load<'a> {
             .await,
         );
 
-        let second = &self.environment.second;
-        let deleted = format!("deleted {round}");
-        let kept = format!("kept {round}");
-        let end = Self::send(&self.plain, second, 0, std::slice::from_ref(&deleted)).await[0].1 + 1;
-        self.sent.deleted.insert(deleted);
-        let mut before = TopicPartitionList::new();
-        before
-            .add_partition_offset(second, 0, Offset::Offset(end))
-            .unwrap();
-        self.admin
-            .delete_records(&before, &AdminOptions::new())
-            .await
-            .unwrap();
-        Self::send(&self.plain, second, 0, std::slice::from_ref(&kept)).await;
-        self.sent.good.insert(kept);
+        self.second_topic(round).await;
 
         if round % FENCING == FIRST_FENCING {
             let config = self.environment.client();
@@ -178,6 +167,35 @@ impl<'a> Load<'a> {
                 fence(config, &group, &topic)
             }));
         }
+    }
+
+    /// A record that is deleted as soon as it is acknowledged, and one that is kept.
+    ///
+    /// A deletion takes everything before its offset. While the host has not processed what was to
+    /// be kept, nothing is deleted: it might be slow, or be replacing its consumer.
+    async fn second_topic(&mut self, round: usize) {
+        let second = &self.environment.second;
+        let deleted = format!("deleted {round}");
+        let kept = format!("kept {round}");
+        let processed = self.environment.processed();
+        let deletes = self.kept.iter().all(|kept| processed.contains(kept));
+        let end = Self::send(&self.plain, second, 0, std::slice::from_ref(&deleted)).await[0].1 + 1;
+        self.sent.deleted.insert(deleted);
+        if deletes {
+            let mut before = TopicPartitionList::new();
+            before
+                .add_partition_offset(second, 0, Offset::Offset(end))
+                .unwrap();
+            self.admin
+                .delete_records(&before, &AdminOptions::new())
+                .await
+                .unwrap();
+            self.kept.clear();
+            self.sent.deletions += 1;
+        }
+        Self::send(&self.plain, second, 0, std::slice::from_ref(&kept)).await;
+        self.kept.push(kept.clone());
+        self.sent.good.insert(kept);
     }
 }
 

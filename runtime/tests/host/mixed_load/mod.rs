@@ -50,7 +50,9 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
         let more = async || Some(environment.processed()).filter(|now| now.len() > before);
         // A partition stands still while another member holds it, and while its record fails twice.
         let limit = Duration::from_mins(3);
-        processed = eventually_within(limit, "further records are processed", more).await;
+        let missing: Vec<&String> = sent.good.difference(&processed).take(10).collect();
+        let what = format!("further records are processed, of those {missing:?}");
+        processed = eventually_within(limit, &what, more).await;
     }
     let (whole, reduced) = environment.failure_records(&sent).await;
     assert!(
@@ -65,6 +67,7 @@ async fn counts_agree_under_a_mixed_load_of_bad_input() {
         fenced > 0,
         "a second member took the partitions, and the mapping recovered"
     );
+    assert!(sent.deletions > 0, "records were deleted");
     println!(
         "in {seconds} s: {} good records processed, {} aborted ones excluded, {} failing in the destination, {} of \
          them          without payload, {} of {} read before their deletion, fenced {} times",
