@@ -12,8 +12,6 @@ use crate::environment::BenchEnvironment;
 /// Buyers in rotation: reserve sums up what a buyer holds, so one buyer must not hold thousands of
 /// tickets.
 const BUYERS: usize = 500;
-/// Status of an accepted order.
-pub(super) const ACCEPTED: u16 = 202;
 
 /// The buyers of a run.
 pub(super) fn buyers(env: &BenchEnvironment) -> Result<Vec<Buyer>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::arrivals::{Arrived, PATIENCE, Schedule, arrive};
-use super::orders::{ACCEPTED, prepared};
+use super::orders::prepared;
 use super::sale::{CONNECTIONS, WARM_UP};
 use crate::cpu::Reading;
 use crate::figures::{compared, group, heading, note};
@@ -80,10 +80,10 @@ async fn rates(built: &Built, way: Accept, rates: &[u32], span: Duration) -> Res
     let mut within = true;
     // Before the first rate, to compile what is used often.
     let warm_up = schedule(rates.first().map_or(1, |rate| rate.div_ceil(2)));
-    arrive(spring.address, requests.clone(), ACCEPTED, warm_up).await?;
+    arrive(spring.address, requests.clone(), warm_up).await?;
     for rate in rates {
         let before = Reading::of([spring.process()?]);
-        let arrived = arrive(spring.address, requests.clone(), ACCEPTED, schedule(*rate)).await?;
+        let arrived = arrive(spring.address, requests.clone(), schedule(*rate)).await?;
         let cpu = Reading::of([spring.process()?]).since(&before);
         print(way, *rate, &arrived, cpu);
         within = arrived.milliseconds(0.99) <= LIMIT_MS;

@@ -7,6 +7,12 @@ use hdrhistogram::Histogram;
 
 use super::wire::Answer;
 
+/// Whether an answer of this status accepts an order: 202, or 201 where order-create has stored the
+/// order before the storefront had its acknowledgement.
+pub(crate) const fn accepts(status: u16) -> bool {
+    matches!(status, 201 | 202)
+}
+
 /// Latencies of accepted requests, and what became of the others.
 #[derive(Debug, Clone)]
 pub(crate) struct Responses {
@@ -27,15 +33,10 @@ impl Responses {
         })
     }
 
-    /// Counts one answer. It accepts if its status is the expected one.
-    pub(crate) fn note(
-        &mut self,
-        expected: u16,
-        answer: &Result<Answer<'_>>,
-        took: Duration,
-    ) -> Result<()> {
+    /// Counts one answer.
+    pub(crate) fn note(&mut self, answer: &Result<Answer<'_>>, took: Duration) -> Result<()> {
         let refusal = match answer {
-            Ok(answer) if answer.status == expected => {
+            Ok(answer) if accepts(answer.status) => {
                 self.latencies_us.record(took.as_micros() as u64)?;
                 return Ok(());
             }
@@ -64,5 +65,26 @@ impl Responses {
     /// Latency in milliseconds.
     pub(crate) fn milliseconds(&self, quantile: f64) -> f64 {
         self.latencies_us.value_at_quantile(quantile) as f64 / 1e3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_accepted_whether_or_not_it_is_stored_already() {
+        let mut responses = Responses::none().expect("a histogram");
+        for status in [202, 201, 409, 503] {
+            let answer = Ok(Answer {
+                status,
+                body: b"{}",
+            });
+            responses
+                .note(&answer, Duration::from_millis(1))
+                .expect("counted");
+        }
+        assert_eq!((responses.accepted(), responses.refused), (2, 2));
+        assert_eq!(responses.refusal.as_deref(), Some("503 {}"));
     }
 }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio::task::JoinSet;
 
-use super::orders::ACCEPTED;
 use super::responses::Responses;
 use super::wire::Connection;
 
@@ -32,7 +31,7 @@ pub(super) async fn rush(
                 }
                 let request = &requests[(client + turn * clients) % requests.len()];
                 let answer = connection.exchange(request).await;
-                responses.note(ACCEPTED, &answer, began.elapsed())?;
+                responses.note(&answer, began.elapsed())?;
             }
             Ok::<_, anyhow::Error>(responses)
         });

@@ -8,7 +8,7 @@ use ticket_rush::host::StatusClient;
 use tokio::time::sleep;
 
 use super::arrivals::{Arrived, Schedule, arrive};
-use super::orders::{ACCEPTED, buyers, requests};
+use super::orders::{buyers, requests};
 use crate::environment::BenchEnvironment;
 
 /// Requests in flight at most. More wait for their sending, and their waiting counts: the host
@@ -43,7 +43,7 @@ impl<'e> Sale<'e> {
         let server = self.env.environment.http;
         let program = self.env.program(400).await?;
         let requests = requests(server, &program, &self.buyers);
-        let arrived = arrive(server, requests, ACCEPTED, schedule).await?;
+        let arrived = arrive(server, requests, schedule).await?;
         self.accepted += arrived.accepted;
         ensure!(
             arrived.accepted > 0,

@@ -8,7 +8,9 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message, ToBytes};
 use rdkafka::producer::future_producer::Delivery;
-use rdkafka::producer::{BaseRecord, FutureRecord, ProducerContext};
+use rdkafka::producer::{
+    BaseRecord, FutureRecord, NoCustomPartitioner, Partitioner, ProducerContext,
+};
 use rdkafka::statistics::Statistics;
 use tokio::sync::oneshot;
 
@@ -16,43 +18,64 @@ use crate::PolledProducer;
 
 /// The context of a producer whose deliveries are awaited. Passes everything else to `C`.
 #[derive(Debug, Clone, Default)]
-pub struct AwaitedDeliveries<C>(C);
+pub struct AwaitedDeliveries<C, P = NoCustomPartitioner> {
+    context: C,
+    partitioner: Option<P>,
+}
 
 impl<C> AwaitedDeliveries<C> {
-    /// `context` receives errors, log lines and statistics.
+    /// `context` receives errors, log lines and statistics. librdkafka selects the partitions.
     pub const fn new(context: C) -> Self {
-        Self(context)
+        Self {
+            context,
+            partitioner: None,
+        }
     }
 }
 
-impl<C: ClientContext> ClientContext for AwaitedDeliveries<C> {
+impl<C, P> AwaitedDeliveries<C, P> {
+    /// As [`new`](AwaitedDeliveries::new), but `partitioner` selects the partition of each record
+    /// that has a key and no partition. Without one librdkafka does.
+    pub const fn with_partitioner(context: C, partitioner: Option<P>) -> Self {
+        Self {
+            context,
+            partitioner,
+        }
+    }
+}
+
+impl<C: ClientContext, P: Send + Sync + 'static> ClientContext for AwaitedDeliveries<C, P> {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = C::ENABLE_REFRESH_OAUTH_TOKEN;
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
+        self.context.log(level, facility, message);
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.0.stats(statistics);
+        self.context.stats(statistics);
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        self.0.stats_raw(statistics);
+        self.context.stats_raw(statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
+        self.context.error(error, reason);
     }
 
     fn generate_oauth_token(
         &self,
         config: Option<&str>,
     ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        self.0.generate_oauth_token(config)
+        self.context.generate_oauth_token(config)
     }
 }
 
-impl<C: ClientContext> ProducerContext for AwaitedDeliveries<C> {
+impl<C, P> ProducerContext<P> for AwaitedDeliveries<C, P>
+where
+    C: ClientContext,
+    P: Partitioner + Send + Sync + 'static,
+{
     type DeliveryOpaque = Box<oneshot::Sender<Result<Delivery, KafkaError>>>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, caller: Self::DeliveryOpaque) {
@@ -66,6 +89,10 @@ impl<C: ClientContext> ProducerContext for AwaitedDeliveries<C> {
         };
         // Fails if the caller no longer waits: nothing is left to be done.
         let _ = caller.send(delivery);
+    }
+
+    fn get_custom_partitioner(&self) -> Option<&P> {
+        self.partitioner.as_ref()
     }
 }
 
@@ -84,16 +111,20 @@ impl Future for DeliveryReceiver {
     }
 }
 
-impl<C: ClientContext + Clone + 'static> PolledProducer<AwaitedDeliveries<C>> {
+impl<C, P> PolledProducer<AwaitedDeliveries<C, P>, P>
+where
+    C: ClientContext + Clone + 'static,
+    P: Partitioner + Clone + Send + Sync + 'static,
+{
     /// Queues a record. Never blocks. If the receiver returns an error, the broker may have the
     /// record nevertheless.
     ///
     /// # Errors
     /// The record never left this process: the producer refuses it, or its queue is full.
-    pub fn send<K, P>(&self, record: FutureRecord<'_, K, P>) -> Result<DeliveryReceiver, KafkaError>
+    pub fn send<K, V>(&self, record: FutureRecord<'_, K, V>) -> Result<DeliveryReceiver, KafkaError>
     where
         K: ToBytes + ?Sized,
-        P: ToBytes + ?Sized,
+        V: ToBytes + ?Sized,
     {
         let (sender, delivery) = oneshot::channel();
         let record = BaseRecord {

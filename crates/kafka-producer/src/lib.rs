@@ -2,7 +2,9 @@
 
 mod awaited;
 mod polled;
+mod sticky;
 mod thread;
 
 pub use awaited::{AwaitedDeliveries, DeliveryReceiver};
 pub use polled::{PolledProducer, Replacement};
+pub use sticky::StickyPartitions;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, ProducerContext};
+use rdkafka::producer::{BaseProducer, NoCustomPartitioner, Partitioner, ProducerContext};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::thread::ProducerThread;
@@ -14,10 +14,14 @@ use crate::thread::ProducerThread;
 /// as they occur.
 ///
 /// When it is dropped, outstanding messages end as failed.
-pub struct PolledProducer<C: ProducerContext + Clone + 'static> {
+pub struct PolledProducer<C, P = NoCustomPartitioner>
+where
+    C: ProducerContext<P> + Clone + 'static,
+    P: Partitioner + Send + Sync + 'static,
+{
     config: ClientConfig,
     context: C,
-    current: Mutex<ProducerThread<C>>,
+    current: Mutex<ProducerThread<C, P>>,
 }
 
 /// A producer was found to have a fatal error.
@@ -32,7 +36,11 @@ pub struct Replacement {
     pub created: Result<(), KafkaError>,
 }
 
-impl<C: ProducerContext + Clone + 'static> PolledProducer<C> {
+impl<C, P> PolledProducer<C, P>
+where
+    C: ProducerContext<P> + Clone + 'static,
+    P: Partitioner + Send + Sync + 'static,
+{
     /// Creates the producer; a background thread connects. `context` is cloned for each further
     /// producer.
     ///
@@ -49,7 +57,7 @@ impl<C: ProducerContext + Clone + 'static> PolledProducer<C> {
 
     /// The producer at present. Keep it no longer than for one call: after a fatal error another
     /// one takes its place.
-    pub fn client(&self) -> Arc<BaseProducer<C>> {
+    pub fn client(&self) -> Arc<BaseProducer<C, P>> {
         self.current().producer().clone()
     }
 
@@ -74,21 +82,24 @@ impl<C: ProducerContext + Clone + 'static> PolledProducer<C> {
         })
     }
 
-    fn current(&self) -> MutexGuard<'_, ProducerThread<C>> {
+    fn current(&self) -> MutexGuard<'_, ProducerThread<C, P>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
     use rdkafka::client::DefaultClientContext;
     use rdkafka::mocking::MockCluster;
     use rdkafka::producer::FutureRecord;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
     use super::*;
-    use crate::AwaitedDeliveries;
     use crate::thread::MIN_AGE;
+    use crate::{AwaitedDeliveries, StickyPartitions};
 
     type TestProducer = PolledProducer<AwaitedDeliveries<DefaultClientContext>>;
 
@@ -141,5 +152,29 @@ mod tests {
         let delivery = producer.send(record()).expect("another producer");
         let delivery = delivery.await.expect("acknowledged");
         assert_eq!((delivery.partition, delivery.offset), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn records_of_one_window_share_a_partition_whatever_their_keys() {
+        let brokers = MockCluster::new(1).expect("brokers in this process");
+        brokers
+            .create_topic("topic", 4, 1)
+            .expect("a topic of the mock brokers");
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers.bootstrap_servers());
+        let sticky = StickyPartitions::new(Duration::from_hours(1));
+        let context = AwaitedDeliveries::with_partitioner(DefaultClientContext, Some(sticky));
+        let producer = PolledProducer::create(config, context).expect("valid settings");
+        let mut partitions = BTreeSet::new();
+        for key in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+            let delivery = producer.send(record().key(key)).expect("queued");
+            partitions.insert(delivery.await.expect("acknowledged").partition);
+        }
+        assert_eq!(partitions.len(), 1, "{partitions:?}");
+        for partition in 0..4 {
+            let delivery = producer.send(record().partition(partition));
+            let delivery = delivery.expect("queued").await.expect("acknowledged");
+            assert_eq!(delivery.partition, partition, "the record names it");
+        }
     }
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, Producer, ProducerContext, PurgeConfig};
+use rdkafka::producer::{
+    BaseProducer, NoCustomPartitioner, Partitioner, Producer, ProducerContext, PurgeConfig,
+};
 use rdkafka::types::RDKafkaErrorCode;
 
 /// How long one poll of the thread lasts. It returns only at its end, so a dropped producer is
@@ -22,16 +24,33 @@ const POLL_TIME: Duration = Duration::from_secs(5);
 /// keeps its threads for [`POLL_TIME`] after it is dropped.
 pub(crate) const MIN_AGE: Duration = Duration::from_secs(1);
 
+/// A setting of topics.
+const TOPIC_SETTING: &str = "compression.level";
+
 /// A producer with its thread. Deliveries and errors reach the context on that thread.
-pub(crate) struct ProducerThread<C: ProducerContext + 'static> {
-    producer: Arc<BaseProducer<C>>,
+pub(crate) struct ProducerThread<C, P = NoCustomPartitioner>
+where
+    C: ProducerContext<P> + 'static,
+    P: Partitioner + Send + Sync + 'static,
+{
+    producer: Arc<BaseProducer<C, P>>,
     closed: Arc<AtomicBool>,
     pub(crate) created: Instant,
 }
 
-impl<C: ProducerContext + 'static> ProducerThread<C> {
+impl<C, P> ProducerThread<C, P>
+where
+    C: ProducerContext<P> + 'static,
+    P: Partitioner + Send + Sync + 'static,
+{
     pub(crate) fn start(config: &ClientConfig, context: C) -> Result<Self, KafkaError> {
-        let producer: Arc<BaseProducer<C>> = Arc::new(config.create_with_context(context)?);
+        let mut config = config.clone();
+        // rdkafka writes its partitioner into the configuration of topics without checking that there
+        // is one: librdkafka creates it with the first setting of topics. This is the default's value.
+        if context.get_custom_partitioner().is_some() && config.get(TOPIC_SETTING).is_none() {
+            config.set(TOPIC_SETTING, "-1");
+        }
+        let producer: Arc<BaseProducer<C, P>> = Arc::new(config.create_with_context(context)?);
         let closed = Arc::new(AtomicBool::new(false));
         let (polled, is_closed) = (producer.clone(), closed.clone());
         std::thread::Builder::new()
@@ -49,7 +68,7 @@ impl<C: ProducerContext + 'static> ProducerThread<C> {
         })
     }
 
-    pub(crate) fn producer(&self) -> &Arc<BaseProducer<C>> {
+    pub(crate) fn producer(&self) -> &Arc<BaseProducer<C, P>> {
         &self.producer
     }
 
@@ -62,7 +81,11 @@ impl<C: ProducerContext + 'static> ProducerThread<C> {
     }
 }
 
-impl<C: ProducerContext + 'static> Drop for ProducerThread<C> {
+impl<C, P> Drop for ProducerThread<C, P>
+where
+    C: ProducerContext<P> + 'static,
+    P: Partitioner + Send + Sync + 'static,
+{
     /// Outstanding messages end as failed. Does not wait for that: the thread closes the producer.
     fn drop(&mut self) {
         self.closed.store(true, Ordering::Relaxed);

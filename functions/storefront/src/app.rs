@@ -63,6 +63,7 @@ impl App {
             &settings.security,
             &settings.topic,
             delivery,
+            settings.linger,
         )?;
         Self::with_publisher(settings, Arc::new(publisher))
     }

@@ -35,6 +35,9 @@ pub struct Settings {
     pub topic: String,
     /// Windows of delivery, publish and payment.
     pub windows: Windows,
+    /// How long orders are gathered for one request to a broker. Zero where the process handles one
+    /// request at a time: no other order would share it.
+    pub linger: Duration,
     /// Ticket limit of one buyer, for programs that set none.
     pub user_limit: u32,
     /// Keys of the payment provider's signatures: the current one, and the next during a rotation.
@@ -109,6 +112,7 @@ impl Settings {
                 security: security(reader),
                 topic: names.topic(&reader.text_or("ORDERS_TOPIC", "order-create")),
                 windows: windows(reader),
+                linger: linger(reader, execution),
                 user_limit: reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6),
                 webhook_secrets: webhook_secrets(reader, classes),
                 webhook_tolerance: reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300),
@@ -169,6 +173,14 @@ fn windows(reader: &Reader) -> Windows {
         );
     }
     windows
+}
+
+fn linger(reader: &Reader, execution: Execution) -> Duration {
+    let linger = reader.milliseconds_or("ORDER_LINGER_MS", 0..=100, 5);
+    if execution.concurrency == 1 {
+        return Duration::ZERO;
+    }
+    linger
 }
 
 /// A share of all instances, rounded down: with few instances no request waits.

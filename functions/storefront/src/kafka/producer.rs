@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_producer::{AwaitedDeliveries, PolledProducer};
+use kafka_producer::{AwaitedDeliveries, PolledProducer, StickyPartitions};
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureRecord, Producer};
@@ -32,7 +32,8 @@ pub struct KafkaOrders {
     producer: OrdersProducer,
 }
 
-type OrdersProducer = PolledProducer<AwaitedDeliveries<OrdersContext>>;
+type OrdersDeliveries = AwaitedDeliveries<OrdersContext, StickyPartitions>;
+type OrdersProducer = PolledProducer<OrdersDeliveries, StickyPartitions>;
 
 /// Opens the circuit breaker when librdkafka reports all brokers down.
 #[derive(Clone)]
@@ -49,11 +50,16 @@ impl ClientContext for OrdersContext {
 
 impl KafkaOrders {
     /// Creates the producer; a background thread connects. Fails only on invalid settings.
+    ///
+    /// The orders of one `linger` (whole milliseconds) share a partition, and so a request to its
+    /// broker: no step of an order depends on the partition in which it is. With zero, each is sent
+    /// at once, to the partition of its number.
     pub fn open(
         brokers: &str,
         security: &KafkaSecurity,
         topic: &str,
         delivery: Duration,
+        linger: Duration,
     ) -> Result<Self, KafkaError> {
         let mut config = client_config(brokers, security, "storefront");
         config
@@ -64,12 +70,13 @@ impl KafkaOrders {
                 "request.timeout.ms",
                 delivery.as_millis().min(5_000).to_string(),
             )
-            // A buyer waits for each message.
-            .set("linger.ms", "1")
+            .set("linger.ms", linger.as_millis().to_string())
             // A replayed record may have any size that the broker accepts.
             .set("message.max.bytes", "16000000");
         let breaker = Arc::new(CircuitBreaker::default());
-        let context = AwaitedDeliveries::new(OrdersContext(breaker.clone()));
+        let context = OrdersContext(breaker.clone());
+        let partitions = (!linger.is_zero()).then(|| StickyPartitions::new(linger));
+        let context = AwaitedDeliveries::with_partitioner(context, partitions);
         Ok(Self {
             topic: topic.to_owned(),
             delivery,
@@ -96,9 +103,7 @@ impl KafkaOrders {
     /// Runs a blocking request to the brokers outside the event loop.
     async fn blocking<T: Send + 'static>(
         &self,
-        request: impl FnOnce(&Client<AwaitedDeliveries<OrdersContext>>, &str) -> Result<T, KafkaError>
-        + Send
-        + 'static,
+        request: impl FnOnce(&Client<OrdersDeliveries>, &str) -> Result<T, KafkaError> + Send + 'static,
     ) -> Result<T, BrokerError> {
         let producer = self.producer.client();
         let topic = self.topic.clone();
@@ -116,7 +121,7 @@ impl KafkaOrders {
     }
 
     /// Publishes one record and waits for the outcome, within the delivery timeout. Without a
-    /// partition the key selects one.
+    /// partition the producer selects one.
     async fn send(
         &self,
         topic: &str,

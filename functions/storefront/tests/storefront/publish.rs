@@ -3,9 +3,11 @@
 use serde_json::json;
 use shared::gate::ReservationState;
 use shared::message::OrderRequested;
+use shared::reconcile::reconcile;
 use shared::sale::Status;
 use storefront::kafka::Published;
 use testkit::until;
+use tokio::sync::oneshot;
 
 use crate::support::{Scripted, free, keyed, nowhere, open_with, problem, program, store, two};
 
@@ -33,6 +35,37 @@ async fn a_refused_publish_holds_nothing_and_its_key_makes_a_new_order() {
             .expect("accepted")
             .status,
         202
+    );
+    assert_eq!(free(&app, &id).await, 8);
+}
+
+#[tokio::test]
+async fn an_order_stored_before_its_acknowledgement_is_answered_as_stored() {
+    let publisher = Scripted::new([]);
+    let app = open_with(publisher.clone()).await;
+    let id = program(&app).await;
+    let (acknowledge, held) = oneshot::channel();
+    *publisher.held.lock().expect("whole") = Some(held);
+    let order = two(&id, "alice");
+    let stored = async {
+        until("it is being published", async || {
+            !publisher.sent.lock().expect("whole").is_empty()
+        })
+        .await;
+        let message = publisher.sent.lock().expect("whole")[0].clone();
+        store(&app, &message, 0).await;
+        let request: OrderRequested = serde_json::from_str(&message).expect("a message");
+        let row = app.store.order(request.order).await.expect("Postgres runs");
+        let row = row.expect("stored");
+        let settled = reconcile(&app.gate, &app.store, &[row]).await;
+        assert_eq!(settled.expect("Postgres runs").settled, 1);
+        acknowledge.send(()).expect("the request waits");
+    };
+    let (reply, ()) = tokio::join!(app.serve(&order), stored);
+    let reply = reply.expect("stored");
+    assert_eq!(
+        (reply.status, &reply.body["status"]),
+        (201, &json!("unpaid"))
     );
     assert_eq!(free(&app, &id).await, 8);
 }

@@ -20,6 +20,7 @@ fn everything_that_is_wrong_is_named_at_once() {
         ("PAYMENT_WEBHOOK_SECRET", "short"),
         ("PUBLISH_WINDOW_MS", "5000"),
         ("DELIVERY_TIMEOUT_MS", "9000"),
+        ("ORDER_LINGER_MS", "101"),
         ("USER_LIMIT_DEFAULT", "many"),
         ("API_CALLS_ENABLED", "perhaps"),
         ("API_CALL_QUEUE", "0"),
@@ -31,6 +32,28 @@ fn everything_that_is_wrong_is_named_at_once() {
     for name in vars.iter().map(|(name, _)| *name).chain(["DATABASE_URL"]) {
         assert!(problems.contains(name), "{name} is not named:\n{problems}");
     }
+}
+
+#[test]
+fn only_a_process_of_many_requests_gathers_orders() {
+    let linger = |concurrency, linger| {
+        let vars = [
+            ("ENV_PREFIX", "demo"),
+            ("REDIS_GATE_URL", "redis://127.0.0.1:1"),
+            ("REDIS_CACHE_URL", "redis://127.0.0.1:1"),
+            ("DATABASE_URL", "postgres://127.0.0.1/usher"),
+            ("KAFKA_BROKERS", "127.0.0.1:1"),
+            ("PAYMENT_WEBHOOK_SECRET", "sixteen bytes or more"),
+            ("AWS_LAMBDA_MAX_CONCURRENCY", concurrency),
+            ("ORDER_LINGER_MS", linger),
+        ];
+        let settings = Settings::read(&Reader::new(vars)).expect("valid");
+        settings.linger.as_millis()
+    };
+    assert_eq!(linger("2", ""), 5);
+    assert_eq!(linger("64", "3"), 3);
+    assert_eq!(linger("64", "0"), 0);
+    assert_eq!(linger("1", "3"), 0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use storefront::identity::Claims;
 use storefront::kafka::{BrokerError, KafkaOrders, LogRanges, PublishOrders, Published};
 use storefront::{App, Settings};
 use testkit::{servers, until};
+use tokio::sync::oneshot;
 
 /// When the scripted broker appends barriers: after every other record.
 const BARRIER_MS: i64 = 1_800_000_000_001;
@@ -126,6 +127,8 @@ pub(crate) struct Scripted {
     /// Outcomes of the next publishes. After the last one: acknowledged at rising offsets of
     /// partition 0.
     pub(crate) next: Mutex<Vec<Option<Published>>>,
+    /// If set, the next publish ends when the sender is used or dropped.
+    pub(crate) held: Mutex<Option<oneshot::Receiver<()>>>,
     /// Published messages, in order.
     pub(crate) sent: Mutex<Vec<String>>,
     /// Replayed records, in order.
@@ -173,6 +176,10 @@ impl PublishOrders for Scripted {
             sent.push(message.to_owned());
             sent.len() as i64 - 1
         };
+        let held = self.held.lock().expect("no test panics here").take();
+        if let Some(held) = held {
+            let _ = held.await;
+        }
         self.outcome(offset).await
     }
 
@@ -223,8 +230,14 @@ impl PublishOrders for Scripted {
 pub(crate) fn nowhere() -> Arc<dyn PublishOrders> {
     let security = storefront::KafkaSecurity::Plaintext;
     Arc::new(
-        KafkaOrders::open("127.0.0.1:9", &security, "none", Duration::from_millis(800))
-            .expect("opens"),
+        KafkaOrders::open(
+            "127.0.0.1:9",
+            &security,
+            "none",
+            Duration::from_millis(800),
+            Duration::ZERO,
+        )
+        .expect("opens"),
     )
 }
 
