@@ -10,10 +10,10 @@ use redis::{ServerError, Value};
 
 /// Slows down the garbage collector of the server's functions, in the first call of a library:
 /// none is available while one is loaded. After every 50th call Redis collects in one step, which
-/// takes 50 us at Lua's usual 200 % and half as long at 100 %, the rate at which the calls
-/// allocate. The functions then keep about twice their memory, some 100 KB.
+/// takes 50 us at Lua's usual multiplier of 200 and a quarter less at 150. The functions of the gate
+/// then keep 170 KB instead of 120. With 100 the step is shorter still, but most calls take longer.
 const COLLECTOR: &str = "if not is_collector_set then\n  is_collector_set = true\n  \
-                         pcall(function() collectgarbage('setstepmul', 100) end)\nend\n";
+                         pcall(function() collectgarbage('setstepmul', 150) end)\nend\n";
 
 /// The library with the one function of a script.
 #[derive(Debug)]

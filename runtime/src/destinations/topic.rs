@@ -83,7 +83,9 @@ impl DestinationTopic {
         for (record, form) in open {
             queued.push(self.queue(record, *form, deadline).await);
         }
-        let results = queued.into_iter().map(async |queued| queued?.await);
+        let results = queued
+            .into_iter()
+            .map(|queued| async move { queued?.await });
         let results = join_all(results).await;
         results
             .into_iter()
