@@ -89,15 +89,15 @@ impl DestinationTopic {
         let results = join_all(results).await;
         results
             .into_iter()
-            .map(|result| match result {
-                Ok(_) => Ok(Sent::Accepted),
-                Err(error) => match refusal(&error) {
-                    Some(refusal) => Ok(Sent::Refused(refusal, error.to_string())),
-                    None => {
-                        self.replace_if_fatal();
-                        Err(error)
-                    }
-                },
+            .map(|result| {
+                let Err(error) = result else {
+                    return Ok(Sent::Accepted);
+                };
+                if let Some(refusal) = refusal(&error) {
+                    return Ok(Sent::Refused(refusal, error.to_string()));
+                }
+                self.replace_if_fatal();
+                Err(error)
             })
             .collect()
     }
