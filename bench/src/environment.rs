@@ -79,6 +79,17 @@ impl BenchEnvironment {
             .connect_lazy_with(options))
     }
 
+    /// The sweep runs at the start only. Its cost depends on the seats and the programs; in one of
+    /// two windows that are compared it would count as a cost of the orders.
+    pub(crate) fn without_sweeps(mut self) -> Self {
+        for (name, value) in &mut self.environment.parameters {
+            if name == "SweepEverySeconds" {
+                "86400".clone_into(value);
+            }
+        }
+        self
+    }
+
     /// A buyer with a token.
     pub(crate) fn buyer(&self, user: &str) -> Result<Buyer> {
         self.keys.buyer(user, None, TOKEN)

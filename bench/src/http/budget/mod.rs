@@ -73,7 +73,7 @@ impl Reading {
 }
 
 pub(super) async fn run(seconds: u64, quick: bool) -> Result<()> {
-    let env = BenchEnvironment::set("budget").await?;
+    let env = BenchEnvironment::set("budget").await?.without_sweeps();
     let host = env.environment.up().await?;
     let mut sale = Sale::new(&env, host.status_client())?;
     let span = Duration::from_secs(2 * seconds);
@@ -124,8 +124,7 @@ fn print_times(measured: &[Measured], idle: &Window, seconds: u64) {
         "CPU of an accepted order",
         &format!(
             "open loop, {} s a rate; from the request until the last order is stored, 2 best \
-             seats an order; the application as in usher.toml, with the template's interval of \
-             the sweep",
+             seats an order; the application as in usher.toml, without a sweep in the windows",
             2 * seconds
         ),
     );
