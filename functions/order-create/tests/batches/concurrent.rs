@@ -6,7 +6,7 @@ use shared::gate::ReservationState;
 use shared::message::OrderRequested;
 use shared::sale::Status;
 
-use crate::environment::{TestEnvironment, event, event_of, message, with};
+use crate::environment::{TestEnvironment, event, event_at, event_of, message, with};
 
 /// Reserves `count` orders of one seat each, from this seat on.
 async fn reserved(env: &TestEnvironment, first: u32, count: u32) -> Vec<OrderRequested> {
@@ -117,6 +117,49 @@ async fn a_batch_handled_twice_at_the_same_time_is_stored_once() {
             .await
             .expect("postgres");
         assert_eq!(progress[0].next_offset, 20);
+    })
+    .await;
+}
+
+/// A message that is published again may be appended to another partition than its first copy.
+#[tokio::test]
+async fn copies_in_two_partitions_are_stored_once() {
+    with("", |env| async move {
+        // In the second partition the copies are in the opposite order, so that batches which
+        // wait for each other's rows would deadlock.
+        for (round, accepted) in [true, false, true, false].into_iter().enumerate() {
+            let (seat, offset) = (30 * round as u32, 20 * round as u64);
+            let orders = reserved(&env, 1 + seat, 30).await;
+            if accepted {
+                for order in &orders {
+                    env.accept(order, 600_000).await;
+                }
+            }
+            let first = event_at(0, offset, &values(&orders[..20]));
+            let mut copies = values(&orders[10..]);
+            copies.reverse();
+            let second = event_at(1, offset, &copies);
+            let (first, second) =
+                tokio::join!(env.creator.handle(&first), env.creator.handle(&second));
+            assert!(
+                first.is_empty() && second.is_empty(),
+                "{first:?} {second:?}"
+            );
+            for order in &orders {
+                assert_eq!(env.status(order).await, Some(Status::Unpaid));
+                assert_eq!(env.state(order).await, Some(ReservationState::Stored));
+            }
+        }
+        let counts = env.store.counts().await.expect("postgres");
+        assert_eq!((counts.parked, counts.dirty), (0, 0));
+        assert_eq!(env.free().await, 2_000 - 120);
+        let progress = env
+            .store
+            .progress("t-order-create")
+            .await
+            .expect("postgres");
+        let next: Vec<_> = progress.iter().map(|at| at.next_offset).collect();
+        assert_eq!(next, [80, 80]);
     })
     .await;
 }
