@@ -23,6 +23,22 @@ fn values(orders: &[OrderRequested]) -> Vec<Option<Vec<u8>>> {
     orders.iter().map(|order| Some(message(order))).collect()
 }
 
+/// Checks that these orders of one seat each are all that was stored. `next`: the next offset of each
+/// partition.
+async fn check_stored(env: &TestEnvironment, orders: &[OrderRequested], next: &[i64]) {
+    for order in orders {
+        assert_eq!(env.status(order).await, Some(Status::Unpaid));
+        assert_eq!(env.state(order).await, Some(ReservationState::Stored));
+    }
+    let counts = env.store.counts().await.expect("postgres");
+    assert_eq!((counts.parked, counts.dirty), (0, 0));
+    assert_eq!(env.free().await, 2_000 - orders.len() as u32);
+    let progress = env.store.progress("t-order-create").await;
+    let progress = progress.expect("postgres");
+    let found: Vec<i64> = progress.iter().map(|at| at.next_offset).collect();
+    assert_eq!(found, next);
+}
+
 /// Waits until a statement in this schema waits for a lock. `testkit::until` is not `Send`.
 async fn until_a_lock_is_awaited(schema: &str) {
     let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
@@ -104,19 +120,7 @@ async fn a_batch_handled_twice_at_the_same_time_is_stored_once() {
             first.is_empty() && second.is_empty(),
             "{first:?} {second:?}"
         );
-        for order in &orders {
-            assert_eq!(env.status(order).await, Some(Status::Unpaid));
-            assert_eq!(env.state(order).await, Some(ReservationState::Stored));
-        }
-        let counts = env.store.counts().await.expect("postgres");
-        assert_eq!((counts.parked, counts.dirty), (0, 0));
-        assert_eq!(env.free().await, 2_000 - 20);
-        let progress = env
-            .store
-            .progress("t-order-create")
-            .await
-            .expect("postgres");
-        assert_eq!(progress[0].next_offset, 20);
+        check_stored(&env, &orders, &[20]).await;
     })
     .await;
 }
@@ -127,6 +131,7 @@ async fn copies_in_two_partitions_are_stored_once() {
     with("", |env| async move {
         // In the second partition the copies are in the opposite order, so that batches which
         // wait for each other's rows would deadlock.
+        let mut all = Vec::new();
         for (round, accepted) in [true, false, true, false].into_iter().enumerate() {
             let (seat, offset) = (30 * round as u32, 20 * round as u64);
             let orders = reserved(&env, 1 + seat, 30).await;
@@ -145,21 +150,9 @@ async fn copies_in_two_partitions_are_stored_once() {
                 first.is_empty() && second.is_empty(),
                 "{first:?} {second:?}"
             );
-            for order in &orders {
-                assert_eq!(env.status(order).await, Some(Status::Unpaid));
-                assert_eq!(env.state(order).await, Some(ReservationState::Stored));
-            }
+            all.extend(orders);
         }
-        let counts = env.store.counts().await.expect("postgres");
-        assert_eq!((counts.parked, counts.dirty), (0, 0));
-        assert_eq!(env.free().await, 2_000 - 120);
-        let progress = env
-            .store
-            .progress("t-order-create")
-            .await
-            .expect("postgres");
-        let next: Vec<_> = progress.iter().map(|at| at.next_offset).collect();
-        assert_eq!(next, [80, 80]);
+        check_stored(&env, &all, &[80, 80]).await;
     })
     .await;
 }

@@ -5,6 +5,16 @@ use std::collections::BTreeMap;
 use shared::config::Reader;
 use storefront::Settings;
 
+/// The settings without a default.
+const REQUIRED: [(&str, &str); 6] = [
+    ("ENV_PREFIX", "demo"),
+    ("REDIS_GATE_URL", "redis://127.0.0.1:1"),
+    ("REDIS_CACHE_URL", "redis://127.0.0.1:1"),
+    ("DATABASE_URL", "postgres://127.0.0.1/usher"),
+    ("KAFKA_BROKERS", "127.0.0.1:1"),
+    ("PAYMENT_WEBHOOK_SECRET", "sixteen bytes or more"),
+];
+
 #[test]
 fn everything_that_is_wrong_is_named_at_once() {
     let vars = [
@@ -38,15 +48,10 @@ fn everything_that_is_wrong_is_named_at_once() {
 fn only_a_process_of_many_requests_gathers_orders() {
     let linger = |concurrency, linger| {
         let vars = [
-            ("ENV_PREFIX", "demo"),
-            ("REDIS_GATE_URL", "redis://127.0.0.1:1"),
-            ("REDIS_CACHE_URL", "redis://127.0.0.1:1"),
-            ("DATABASE_URL", "postgres://127.0.0.1/usher"),
-            ("KAFKA_BROKERS", "127.0.0.1:1"),
-            ("PAYMENT_WEBHOOK_SECRET", "sixteen bytes or more"),
             ("AWS_LAMBDA_MAX_CONCURRENCY", concurrency),
             ("ORDER_LINGER_MS", linger),
         ];
+        let vars = REQUIRED.into_iter().chain(vars);
         let settings = Settings::read(&Reader::new(vars)).expect("valid");
         settings.linger.as_millis()
     };
@@ -83,16 +88,10 @@ fn a_process_of_many_requests_waits_for_no_delivery() {
 #[test]
 fn a_process_that_hears_of_no_change_may_not_remember_for_long() {
     let vars = |reader: &'static str| {
-        [
-            ("ENV_PREFIX", "demo"),
-            ("REDIS_GATE_URL", "redis://127.0.0.1:1"),
-            ("REDIS_CACHE_URL", "redis://127.0.0.1:1"),
-            ("DATABASE_URL", "postgres://127.0.0.1/usher"),
-            ("KAFKA_BROKERS", "127.0.0.1:1"),
-            ("PAYMENT_WEBHOOK_SECRET", "sixteen bytes or more"),
+        REQUIRED.into_iter().chain([
             ("PROGRAM_CACHE_READER", reader),
             ("PROGRAM_CACHE_TTL_MS", "2001"),
-        ]
+        ])
     };
     let problems = Settings::read(&Reader::new(vars("false")))
         .expect_err("too long")
