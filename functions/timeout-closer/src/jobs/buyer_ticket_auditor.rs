@@ -10,14 +10,13 @@ use shared::gate::{BuyerTickets, StoredTickets, TicketCount};
 use shared::message::OrderNumber;
 use shared::store::OrderRow;
 
-use super::pace::paced;
 use super::{JobError, Sweep};
 use crate::closer::Closer;
 
 /// Name of this round's position in Postgres.
 const ROUND: &str = "tickets";
-/// Steps of a sweep, of about 250 keys each.
-const STEPS: u32 = 200;
+/// Steps of a sweep, of about a thousand keys each.
+const STEPS: u32 = 50;
 /// Maximum orders per look-up.
 const PAGE: usize = 5_000;
 
@@ -31,7 +30,7 @@ pub(super) async fn run(sweep: &mut Sweep<'_>) -> Result<(), JobError> {
         if sweep.is_over() {
             break;
         }
-        let page = paced(closer.gate.buyers(from)).await?;
+        let page = closer.gate.buyers(from).await?;
         mended += mend(closer, &page.buyers).await?;
         from = page.next;
         if from == 0 {

@@ -21,7 +21,6 @@ pub(crate) mod due_order_closer;
 mod gate_refiller;
 mod outbox_publisher;
 mod overdue_order_closer;
-mod pace;
 mod payment_matcher;
 mod seat_map_auditor;
 

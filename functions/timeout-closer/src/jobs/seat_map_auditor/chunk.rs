@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
 
 use delay_queue::{Due, NewEntry, Scheduled};
 use shared::gate::{
@@ -18,16 +19,21 @@ use shared::message::{OrderNumber, SeatIndex, UserId};
 use shared::reconcile::reconcile;
 use shared::sale::{Category, SeatPlace};
 use shared::store::{OrderRow, Store};
+use tokio::time::sleep;
 
 use super::differences::{Owner, differences};
 use crate::jobs::JobError;
-use crate::jobs::pace::paced;
 use crate::report::SweepReport;
 
 /// Delay of a new timeout entry, ms: an order that is being stored right now arrives before.
 const REARM_MS: u64 = 2_000;
 /// Maximum seats of one settle call.
 const MAX_SEATS: usize = 20;
+/// Pause after an audit, in multiples of the time that it took: a round takes at most a fifth of
+/// the gate's time.
+const PAUSE: u32 = 4;
+/// Maximum pause, however long the gate took to answer.
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 /// Compares and repairs one chunk of a category's seats.
 pub(super) struct ChunkAuditor<'a> {
@@ -89,8 +95,13 @@ impl ChunkAuditor<'_> {
     }
 
     async fn audit(&self, releases: &[Release]) -> Result<Audit, JobError> {
-        let category = self.category.no;
-        Ok(paced(self.gate.audit(self.at, category, self.chunk, releases)).await?)
+        let (category, began) = (self.category.no, Instant::now());
+        let audited = self
+            .gate
+            .audit(self.at, category, self.chunk, releases)
+            .await?;
+        sleep((began.elapsed() * PAUSE).min(MAX_PAUSE)).await;
+        Ok(audited)
     }
 
     async fn holders(
