@@ -9,8 +9,8 @@ use super::connection::Gate;
 use super::scripts;
 use super::types::ProgramRef;
 
-/// Keys that one step of a scan examines: about 1 ms of Redis' time.
-const SCAN: u32 = 1_000;
+/// Keys that one step of a scan examines: half a millisecond of a Redis with many keys.
+const SCAN: u32 = 250;
 
 /// A buyer's tickets of one program.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use crate::closer::Closer;
 
 /// Name of this round's position in Postgres.
 const ROUND: &str = "tickets";
-/// Steps of a sweep, of about a thousand keys each.
-const STEPS: u32 = 50;
+/// Steps of a sweep, of about 250 keys each.
+const STEPS: u32 = 200;
 /// Maximum orders per look-up.
 const PAGE: usize = 5_000;
 
