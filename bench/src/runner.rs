@@ -62,6 +62,23 @@ impl Runner {
             error,
             groups: take_groups(),
         });
+        // After each part, so that a run that is cut keeps what it has measured.
+        if let Err(error) = self.save() {
+            eprintln!("bench {name}: {error:#}");
+        }
+    }
+
+    /// Writes the parts of this run into the file, those of a run of one part beside the others
+    /// that it has.
+    fn save(&self) -> Result<Record> {
+        let before = if self.file.exists() && self.only.is_some() {
+            read(&self.file)?
+        } else {
+            Record::default()
+        };
+        let record = before.merged(self.record.clone());
+        write(&self.file, &serde_json::to_string_pretty(&record)?)?;
+        Ok(record)
     }
 
     /// Adds the parts of this run to the record in the file, and renders the page into `docs` if
@@ -75,13 +92,7 @@ impl Runner {
             .map(|part| part.name.as_str())
             .collect();
         let failed = failed.join(", ");
-        let before = if self.file.exists() && self.only.is_some() {
-            read(&self.file)?
-        } else {
-            Record::default()
-        };
-        let record = before.merged(self.record);
-        write(&self.file, &serde_json::to_string_pretty(&record)?)?;
+        let record = self.save()?;
         println!("\nrecorded in {}", self.file.display());
         if let Some(docs) = docs {
             write_page(&record, docs)?;
