@@ -5,11 +5,12 @@ use super::{Anchor, COLOURS, Drawing};
 use crate::report::Plot;
 
 const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 380.0;
+const HEIGHT: f64 = 402.0;
 /// Space of the marks on the left, and of the names of the lines on the right.
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 170.0;
-const TOP: f64 = 40.0;
+/// Space of the title, and of the name of the vertical axis above its marks.
+const TOP: f64 = 62.0;
 const BOTTOM: f64 = 50.0;
 const GRID: &str = "#dddddd";
 
@@ -61,7 +62,7 @@ fn axes(drawing: &mut Drawing, plot: &Plot, x: &Scale, y: &Scale) {
     }
     let middle = LEFT.midpoint(WIDTH - RIGHT);
     drawing.text(middle, HEIGHT - 10.0, Anchor::Middle, &plot.x.name);
-    drawing.text(12.0, TOP - 6.0, Anchor::Start, &plot.y.name);
+    drawing.text(12.0, TOP - 18.0, Anchor::Start, &plot.y.name);
 }
 
 /// The names of the lines, from the top of the right side.
