@@ -11,7 +11,7 @@ use super::connection::Gate;
 use super::scripts;
 use super::types::{OrderAt, ProgramRef, ReservationState, read_owners, seat_list};
 
-/// Orders of one settle call at most, so that a call takes about a millisecond of the server.
+/// Orders of one settle call at most, so that a call takes one to three milliseconds of the server.
 pub const SETTLE_GROUP: usize = 128;
 
 /// Time for which a stored reservation stays after payment is due, ms, for late requests. As in
