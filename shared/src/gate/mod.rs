@@ -7,7 +7,8 @@
 //!    nothing. [`Gate::recall`] finds the order of a repeated request.
 //! 2. [`Gate::accept`] records that the message is in Kafka; [`Gate::abandon`] that it is unknown,
 //!    so that no process publishes it again.
-//! 3. [`Gate::settle`] applies the state of an order in Postgres, any number of times.
+//! 3. [`Gate::confirm_all`] marks new orders as stored that Redis knows as Postgres does;
+//!    [`Gate::settle`] applies the state of any order in Postgres, any number of times.
 //! 4. [`Gate::install_claim`], [`Gate::install_begin`], [`Gate::install_merge`],
 //!    [`Gate::install_keys`] and [`Gate::install_open`] fill a closed gate after Redis lost its
 //!    data or went back in time.

@@ -20,17 +20,10 @@ async fn accepting_revokes_a_lease_and_the_attempts() {
     request.publish_window_ms = 1;
     environment.gate.reserve(&request).await.expect("answers");
     let queue = environment.gate.timeouts();
-    let claim = async || loop {
-        let shards = [at.program.shard.into()];
-        let claimed = queue.claim(&shards, 10, 60_000).await.expect("answers");
-        if let Some(claim) = claimed.claims.into_iter().next() {
-            return claim;
-        }
-    };
-    let first = claim().await;
+    let first = environment.claim_entry(at).await;
     let returned = queue.retry(&first, 0).await;
     assert_eq!(returned, Ok(Fenced::Done));
-    let second = claim().await;
+    let second = environment.claim_entry(at).await;
     assert_eq!(second.attempt, 2);
 
     accept(&environment, at).await;

@@ -91,7 +91,8 @@ async fn seats_that_were_taken_unseen_are_not_sold() {
     assert_eq!(next(&environment, 4).await.1, [10, 11, 12, 13]);
 }
 
-/// Rows are longer or shorter than the longest run that is told apart, and end within a chunk.
+/// Some rows are shorter than the longest run that is recorded and some are longer; all end within a
+/// chunk.
 #[tokio::test]
 async fn a_hall_sells_out_row_by_row() {
     for (rows, row_len) in [(90, 24), (120, 20), (9, 500), (700, 3)] {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use delay_queue::Claim;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, cmd};
 use shared::gate::{
@@ -196,6 +197,18 @@ impl TestEnvironment {
             .expect("answers")
             .expect("installed");
         availability.free[0].1
+    }
+
+    /// Claims the timeout entry of an order, as soon as it is due.
+    pub(crate) async fn claim_entry(&self, at: OrderAt) -> Claim {
+        let (queue, shards) = (self.gate.timeouts(), [at.program.shard.into()]);
+        loop {
+            let claimed = queue.claim(&shards, 10, 60_000).await.expect("answers");
+            if let Some(claim) = claimed.claims.into_iter().next() {
+                assert_eq!(claim.id, at.order.to_string());
+                return claim;
+            }
+        }
     }
 
     /// Milliseconds until the order's timeout entry is due.

@@ -308,16 +308,7 @@ async fn settling_revokes_the_lease_of_the_timeout() {
     request.publish_window_ms = 1;
     environment.gate.reserve(&request).await.expect("answers");
     let queue = environment.gate.timeouts();
-    let claim = loop {
-        let claimed = queue
-            .claim(&[at.program.shard.into()], 10, 60_000)
-            .await
-            .expect("answers");
-        if let Some(claim) = claimed.claims.into_iter().next() {
-            break claim;
-        }
-    };
-    assert_eq!(claim.id, at.order.to_string());
+    let claim = environment.claim_entry(at).await;
     let job = TimeoutJob {
         program: environment.program.id,
         nonce: at.nonce,

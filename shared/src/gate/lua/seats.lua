@@ -3,7 +3,7 @@
 -- seats within a row, 'A' for none to 'U' for 20 or more, so that one search of one string finds
 -- the first chunk with room for an order, however large the hall is. Needs gate/keys.
 
--- Seats of one order at most; longer runs are not told apart.
+-- Seats of one order at most; a longer run counts as one of this length.
 local MAX_RUN = 20
 
 -- Parses the layout 'first:rows:row_len:chunk_rows:chunks' of a header. nil if there is none. A
