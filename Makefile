@@ -1,6 +1,6 @@
 # Each target is a script of the same purpose under scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo up holds test kills mixed bench lint rules sizes symbols stop clean
+.PHONY: help setup servers demo upgrade up holds test kills mixed bench lint rules sizes symbols stop clean
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
@@ -15,6 +15,9 @@ servers: ## start Redis, PostgreSQL and Kafka on loopback
 
 demo: ## a ticket sale under load, with an audit; FAULTS=1 kills functions and stops Kafka during it
 	@scripts/run demo $(if $(filter-out 0,$(FAULTS)),--faults)
+
+upgrade: ## the demo on an earlier version (FROM=REVISION), upgraded to this one under load, and back
+	@scripts/upgrade $(FROM)
 
 up: ## the same system, left running, with requests to try
 	@scripts/run up

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use super::buyer::Rush;
 use super::plan::Hall;
 use super::tally::Tally;
+use super::upgrade;
 use super::{DELIVERY, PAY_WINDOW};
 use crate::output;
 
@@ -36,16 +37,18 @@ const USER_LIMIT: u32 = 6;
 /// Environment of one run.
 pub(crate) struct DemoEnvironment {
     pub environment: Environment,
+    /// The same, on the version on which the sale begins.
+    pub first: Environment,
     pub folder: PathBuf,
     keys: Keys,
-    api: ApiClient,
+    pub api: ApiClient,
     /// Held until the audit has ended.
     _locks: (DataFolderLock, EnvironmentLock),
 }
 
 impl DemoEnvironment {
-    /// Creates an environment, ready for `usher up`.
-    pub(crate) async fn prepare() -> Result<Self> {
+    /// Creates an environment, ready for `usher up`. The sale begins on the version of the checkout `from`, if given.
+    pub(crate) async fn prepare(from: Option<&Path>) -> Result<Self> {
         let mut environment = crate::environment("demo")?;
         // First, since the following removes earlier environments from the servers.
         let checkout = DataFolderLock::claim(&environment.checkout.data())?;
@@ -68,14 +71,19 @@ impl DemoEnvironment {
         environment.parameters = parameters.to_vec();
         let client_log = ClientLog::create(&folder)?;
         output::title(&format!("Environment \"{}\"", environment.prefix));
-        let keys = prepare(&environment, output::done).await?;
+        let mut first = match from {
+            Some(from) => upgrade::earlier(&environment, from)?,
+            None => environment.clone(),
+        };
+        let keys = prepare(&first, output::done).await?;
         // As late as possible: nothing reserves the ports until the host listens.
-        environment.http = free_address(environment.http)?;
-        environment.control = free_address(environment.control)?;
-        let base = format!("http://{}", environment.http);
+        first.http = free_address(environment.http)?;
+        first.control = free_address(environment.control)?;
+        let base = format!("http://{}", first.http);
         Ok(Self {
             api: ApiClient::new(&base, WEBHOOK_SECRET, client_log)?,
             environment,
+            first,
             folder,
             keys,
             _locks: (checkout, owned),

@@ -14,12 +14,13 @@ mod program_change;
 mod statistics;
 mod status_table;
 mod tally;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ticket_rush::host::StatusClient;
+use ticket_rush::host::Host;
 use ticket_rush::shutdown::ShutdownSignal;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -39,16 +40,17 @@ const DELIVERY: Duration = Duration::from_secs(3);
 pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     let began = Instant::now();
     let mut shutdown = ShutdownSignal::listen()?;
-    let env = shutdown.unless(DemoEnvironment::prepare()).await?;
-    let environment = &env.environment;
-    let host = shutdown.unless(environment.up()).await?;
-    let (http, log) = (environment.http, environment.log.display());
+    let from = options.from.as_deref();
+    let env = shutdown.unless(DemoEnvironment::prepare(from)).await?;
+    let first = &env.first;
+    let mut host = shutdown.unless(first.up()).await?;
+    let (http, log) = (first.http, first.log.display());
     output::done(&format!("usher serves http://{http} (its log: {log})"));
-    let sale = run_sale(&options, &env, host.status_client());
+    let sale = run_sale(&options, &env, &mut host);
     let result = shutdown.unless(sale).await;
     if result.is_err() && options.faults {
         // The run may have ended while Kafka was stopped.
-        faults::kafka(&environment.checkout, "start").await?;
+        faults::kafka(&env.environment.checkout, "start").await?;
     }
     // The host drains, whatever the result.
     let stopped = host.stop().await;
@@ -74,13 +76,15 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
 }
 
 /// Runs the sale while `usher` runs. Returns false if a check failed.
-async fn run_sale(
-    options: &DemoOptions,
-    env: &DemoEnvironment,
-    status_client: StatusClient,
-) -> Result<bool> {
+async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host) -> Result<bool> {
+    let status_client = host.status_client();
+    let upgraded = options.from.is_some();
     let hall = plan::Hall::of(options.seats);
-    let span = Duration::from_secs(if options.faults { 24 } else { 8 });
+    let span = Duration::from_secs(match (options.faults, upgraded) {
+        (false, false) => 8,
+        (true, false) => 24,
+        (_, true) => 45,
+    });
     let rush = env.open_sale(hall, span).await?;
     let seller = env.user("seller", Some("programs:write"))?;
     let half = Notify::new();
@@ -96,6 +100,9 @@ async fn run_sale(
         buyers.spawn(async move { rush.run_plan(buyer, plan).await });
     }
     let inject = async {
+        if upgraded {
+            return upgrade::there_and_back(&env.first, &env.environment, &env.api, host).await;
+        }
         if !options.faults {
             return Ok(true);
         }
@@ -111,7 +118,7 @@ async fn run_sale(
             ended.context("a buyer")?;
             served += 1;
             bar.set(served);
-            if served == plan::half(options.buyers) {
+            if served == plan::half(options.buyers) && !upgraded {
                 let status = status_client.status().await?;
                 bar.drawn.suspend(|| status_table::show(&status));
                 half.notify_one();
@@ -120,6 +127,9 @@ async fn run_sale(
         anyhow::Ok(())
     };
     let changed = async {
+        if upgraded {
+            return Ok(true);
+        }
         half.notified().await;
         program_change::during_the_rush(&rush, &seller, &status_client).await
     };
