@@ -44,7 +44,7 @@ def host_families():
     found = set()
     for _, text in documents.sources("runtime/src"):
         literals = set(re.findall(r'"([a-z][a-z_]*)"', text))
-        prefixes = {name for name in literals if name.startswith("usher_")}
+        prefixes = {name for name in literals if name == "usher" or name.startswith("usher_")}
         found |= prefixes | {f"{prefix}_{name}" for prefix in prefixes for name in literals}
     return found
 
