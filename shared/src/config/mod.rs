@@ -25,6 +25,7 @@
 //! Secrets, and passwords in URLs, are never printed.
 
 mod execution;
+mod inventory;
 mod problems;
 mod reader;
 mod values;
@@ -33,6 +34,7 @@ mod values;
 mod tests;
 
 pub use execution::Execution;
+pub use inventory::{Inventory, Variable};
 pub use problems::{Problem, Problems};
 pub use reader::Reader;
 pub use values::{Secret, Url};

@@ -269,3 +269,28 @@ fn addresses_that_require_tls_are_refused() {
         assert!(!refused(plain), "{plain}");
     }
 }
+
+#[test]
+fn what_is_read_is_listed_with_its_bounds() {
+    let reader = Reader::new([("LEASE_MS", "5000"), ("NOT_READ", "x")]);
+    let _ = reader.milliseconds_or("LEASE_MS", 100..=60_000, 2_000);
+    let _ = reader.switch_or("ENABLED", true);
+    let _ = reader.secrets("KEY", &["NEXT_KEY"], 16);
+    let mut inventory = reader.inventory();
+    let other = empty();
+    let _ = other.text_or("STREAM", "changes");
+    // A second reader of the same variable that knows no bounds.
+    let _ = other.optional_text("LEASE_MS");
+    inventory.extend(other.inventory());
+    assert_eq!(
+        serde_json::to_value(&inventory).expect("JSON"),
+        serde_json::json!({
+            "ENABLED": {"default": "true"},
+            "KEY": {"secret": true},
+            "LEASE_MS": {"minimum": "100", "maximum": "60000", "default": "2000"},
+            "NEXT_KEY": {"secret": true},
+            "STREAM": {"default": "changes"},
+        })
+    );
+    assert_eq!(inventory.get("NOT_READ"), None);
+}
