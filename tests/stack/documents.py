@@ -1,7 +1,6 @@
 """Reads what the tests of this folder compare: CloudFormation templates, sources, headings."""
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -109,22 +108,3 @@ def headings(path):
 
 def as_json(text):
     return json.loads(text)
-
-
-class _Policies:
-    """Names of managed policies, which SAM else requests from an account."""
-
-    def load(self):
-        return {"AWSCodeDeployRoleForLambda": "arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"}
-
-
-def translated(path="template.yaml", **parameters):
-    """Resources of a template after SAM's transformation, with these parameters."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
-    from samtranslator.translator.transform import transform
-
-    document = template(path)
-    for resource in document["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    return transform(document, {"EnvPrefix": "demo"} | parameters, _Policies())["Resources"]

@@ -5,6 +5,7 @@ import re
 import unittest
 
 import documents
+import translated
 
 CONSUMERS = {"OrderCreate", "ApiDataCollector", "TimeoutCloser", "StreamBridge", "CacheInvalidator"}
 
@@ -12,8 +13,7 @@ CONSUMERS = {"OrderCreate", "ApiDataCollector", "TimeoutCloser", "StreamBridge",
 class Delivery(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.written = documents.template("template.yaml")["Resources"]
-        cls.stack = documents.translated()
+        cls.stack = translated.template()["Resources"]
         cls.functions = {k for k, r in cls.stack.items() if r["Type"] == "AWS::Lambda::Function"}
         cls.storefronts = {k for k in cls.functions if k.startswith("Storefront")}
 
@@ -134,14 +134,14 @@ class Delivery(unittest.TestCase):
 
     def test_types_of_deployments_are_known_to_codedeploy(self):
         for kind in documents.template("template.yaml")["Parameters"]["DeploymentType"]["AllowedValues"]:
-            stack = documents.translated(DeploymentType=kind)
+            stack = translated.translate(translated.source(), {"DeploymentType": kind})["Resources"]
             config = stack["StorefrontDeploymentGroup"]["Properties"]["DeploymentConfigName"]
             names = config["Fn::Sub"]
             self.assertEqual(names, ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": kind}])
 
     def test_resources_with_data_say_what_a_deletion_does(self):
-        for path in ("template.yaml",):
-            for id, resource in documents.template(path)["Resources"].items():
+        for path in ("template.yaml", "infra.yaml"):
+            for id, resource in documents.expanded(path)["Resources"].items():
                 if resource["Type"] not in STATEFUL:
                     continue
                 self.assertIn(resource.get("DeletionPolicy"), STATEFUL[resource["Type"]], f"{path}: {id}")
