@@ -28,6 +28,8 @@ mod execution;
 mod inventory;
 mod problems;
 mod reader;
+mod server;
+pub(crate) mod tls;
 mod values;
 
 #[cfg(test)]
@@ -37,4 +39,6 @@ pub use execution::Execution;
 pub use inventory::{Inventory, Variable};
 pub use problems::{Problem, Problems};
 pub use reader::Reader;
-pub use values::{Secret, Url};
+pub use server::{LoginSetting, Server};
+pub use tls::{IdentitySetting, PemSetting, TlsSettings};
+pub use values::{Arn, Secret, Url};
