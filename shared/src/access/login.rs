@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::SourceError;
 use super::refreshed::{PAUSE, Refreshed};
-use crate::config::{Arn, Secret};
+use crate::config::{Secret, SecretRef};
 
 /// A user and a password, each if there is one. `Debug` prints no password.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,11 +55,10 @@ impl LoginSource {
     /// From a secret `{"username":"...","password":"..."}`. `user` replaces that of the secret.
     pub(super) fn of_secret(
         access: aws_access::Access,
-        setting: &str,
-        arn: &Arn,
+        secret: &SecretRef,
         user: Option<String>,
     ) -> Result<Self, SourceError> {
-        let secret = SecretSetting::new(setting, arn)?;
+        let secret = NamedSecret::new(secret)?;
         let login = Refreshed::new(PAUSE, move |before: Option<Login>| {
             let (access, secret, user) = (access.clone(), secret.clone(), user.clone());
             async move { read(&access, &secret, user, before).await }
@@ -70,21 +69,22 @@ impl LoginSource {
 
 /// A secret, and the variable that names it.
 #[derive(Clone)]
-pub(super) struct SecretSetting {
-    pub(super) setting: String,
-    pub(super) arn: SecretArn,
+pub(super) struct NamedSecret {
+    setting: String,
+    arn: SecretArn,
 }
 
-impl SecretSetting {
-    pub(super) fn new(setting: &str, arn: &Arn) -> Result<Self, SourceError> {
-        let parsed = arn.as_str().parse();
-        let arn = parsed.map_err(|_| SourceError::Content {
-            setting: setting.to_owned(),
-            arn: arn.to_string(),
-            expected: "named by the ARN of a secret or of a parameter",
-        })?;
-        let setting = setting.to_owned();
-        Ok(Self { setting, arn })
+impl NamedSecret {
+    pub(super) fn new(secret: &SecretRef) -> Result<Self, SourceError> {
+        let setting = secret.variable.clone();
+        match secret.arn.as_str().parse() {
+            Ok(arn) => Ok(Self { setting, arn }),
+            Err(_) => Err(SourceError::Content {
+                setting,
+                arn: secret.arn.to_string(),
+                expected: "named by the ARN of a secret or of a parameter",
+            }),
+        }
     }
 
     pub(super) async fn read(
@@ -118,7 +118,7 @@ struct Content {
 /// if there is one.
 async fn read(
     access: &aws_access::Access,
-    secret: &SecretSetting,
+    secret: &NamedSecret,
     user: Option<String>,
     before: Option<Login>,
 ) -> Result<Login, SourceError> {
@@ -147,6 +147,7 @@ async fn read(
 /// Makes tokens of IAM.
 pub(super) struct TokenSource {
     pub(super) access: aws_access::Access,
+    /// Of the login, for error texts.
     pub(super) setting: String,
     pub(super) user: String,
     pub(super) target: TokenTarget,

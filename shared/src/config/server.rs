@@ -3,7 +3,7 @@
 //! The variables of a server have one prefix: `DATABASE_URL`, `DATABASE_USER` and so on.
 
 use super::reader::Reader;
-use super::values::{Arn, Secret, Url};
+use super::values::{Arn, Secret, SecretRef, Url};
 
 /// A server and the login to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +29,7 @@ pub enum LoginSetting {
     /// From a secret, `{"username":"...","password":"..."}`.
     Secret {
         /// The secret.
-        arn: Arn,
-        /// The variable that names it.
-        variable: String,
+        secret: SecretRef,
         /// The user, if it is not the one of the secret.
         user: Option<String>,
     },
@@ -90,7 +88,7 @@ impl Reader {
     fn login(&self, variables: &Variables, url: &Url, resource: Option<&str>) -> LoginSetting {
         let user = self.optional_text(&variables.user);
         let password = self.optional_password(&variables.password);
-        let arn = self.optional_secret_arn(&variables.secret);
+        let secret = self.optional_secret(&variables.secret);
         let resource = resource.map(|variable| (variable, self.optional_arn(variable, RESOURCES)));
         let is_iam = self.parsed_or(
             &variables.auth,
@@ -104,7 +102,7 @@ impl Reader {
         );
         let given: Vec<&str> = [
             (&variables.password, password.is_some()),
-            (&variables.secret, arn.is_some()),
+            (&variables.secret, secret.is_some()),
         ]
         .into_iter()
         .filter_map(|(variable, given)| given.then_some(variable.as_str()))
@@ -130,17 +128,13 @@ impl Reader {
                 resource: resource.and_then(|(_, arn)| arn),
             };
         }
-        match (arn, password, user) {
+        match (secret, password, user) {
             (Some(_), Some(_), _) => {
                 let allowed = format!("missing, as {} is given", variables.secret);
                 self.refuse_once(&variables.password, "is given", allowed);
                 LoginSetting::Address
             }
-            (Some(arn), None, user) => LoginSetting::Secret {
-                arn,
-                variable: variables.secret.clone(),
-                user,
-            },
+            (Some(secret), None, user) => LoginSetting::Secret { secret, user },
             (None, None, None) => LoginSetting::Address,
             (None, password, user) => LoginSetting::Fixed { user, password },
         }
@@ -150,9 +144,11 @@ impl Reader {
         self.optional_raw_secret(variable).map(Secret::new)
     }
 
-    /// The ARN of a secret, if the variable is set.
-    pub fn optional_secret_arn(&self, variable: &str) -> Option<Arn> {
-        self.optional_arn(variable, &["secretsmanager", "ssm"])
+    /// A secret by its ARN, if the variable is set.
+    pub fn optional_secret(&self, variable: &str) -> Option<SecretRef> {
+        let arn = self.optional_arn(variable, &["secretsmanager", "ssm"])?;
+        let variable = variable.to_owned();
+        Some(SecretRef { variable, arn })
     }
 
     fn optional_arn(&self, variable: &str, services: &[&str]) -> Option<Arn> {
