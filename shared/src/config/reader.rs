@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::inventory::{Inventory, Variable};
 use super::problems::{Problem, Problems};
-use super::values::{Secret, Url, tls_of_postgres, tls_of_redis};
+use super::values::{Secret, Url, tls_of_postgres};
 use crate::naming::Names;
 
 /// What is wrong with a value. The text follows the name of its variable.
@@ -115,8 +115,21 @@ impl Reader {
         (!text.is_empty()).then(|| text.to_owned())
     }
 
+    /// A secret with the blanks at its ends, if it is not blank.
+    pub fn optional_raw_secret(&self, variable: &str) -> Option<Secret> {
+        self.note(variable, |v| v.is_secret = true);
+        self.optional_text(variable)?;
+        self.vars.get(variable)?.clone().map(Secret::new)
+    }
+
+    /// A required secret with the blanks at its ends.
+    pub fn raw_secret(&self, variable: &str) -> Secret {
+        self.optional_raw_secret(variable)
+            .unwrap_or_else(|| self.secret(variable, 1))
+    }
+
     /// Several methods may read the same variable.
-    fn refuse_once(&self, variable: &str, wrong: impl Display, allowed: impl Display) {
+    pub(super) fn refuse_once(&self, variable: &str, wrong: impl Display, allowed: impl Display) {
         if self.accepts(&[variable]) {
             self.refuse(variable, wrong, allowed);
         }
@@ -242,9 +255,9 @@ impl Reader {
         url.unwrap_or_else(Url::unknown)
     }
 
-    /// The address of a Redis. Refuses an address that requires TLS, which is not built in.
+    /// The address of a Redis, with TLS (`rediss`) or without.
     pub fn redis_url(&self, variable: &str) -> Url {
-        self.url_without_tls(variable, &["redis"], tls_of_redis)
+        self.url(variable, &["redis", "rediss"])
     }
 
     /// The address of a Postgres. Refuses an address that requires TLS, which is not built in.
