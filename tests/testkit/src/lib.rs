@@ -10,6 +10,7 @@
 //! | [`relay`] | a TCP relay that redirects or silences connections |
 //! | [`kafka`], [`redis`] | private servers that a test may stop, kill and damage |
 //! | [`postgres`], [`sqs`] | clients of the shared servers |
+//! | [`tls`] | a certificate authority, with certificates that are valid, expired, or of another name |
 //! | [`statements`] | a TCP relay that counts the statements sent to Postgres |
 
 pub mod cleanup;
@@ -22,6 +23,7 @@ pub mod relay;
 pub mod servers;
 pub mod sqs;
 pub mod statements;
+pub mod tls;
 pub mod wait;
 
 pub use cleanup::with_cleanup;
