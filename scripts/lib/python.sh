@@ -7,6 +7,9 @@ PYTHON_TOOLS=$TOOLS/python-$(cksum <"$REQUIREMENTS" | cut -d' ' -f1)
 # What builds packages is apart: `make test` does not need it.
 PACKAGE_REQUIREMENTS=$ROOT/scripts/lib/python/requirements-package.txt
 PACKAGE_TOOLS=$TOOLS/package-$(cksum <"$PACKAGE_REQUIREMENTS" | cut -d' ' -f1)
+# In an environment of its own: it demands other versions of what both use.
+CHECKOV_REQUIREMENTS=$ROOT/scripts/lib/python/requirements-checkov.txt
+CHECKOV=$TOOLS/checkov-$(cksum <"$CHECKOV_REQUIREMENTS" | cut -d' ' -f1)
 
 python_with_venv() { # prints the first Python that can create an environment
   local python
@@ -19,24 +22,26 @@ python_with_venv() { # prints the first Python that can create an environment
 }
 
 python_tools() {
-  python_environment "$PYTHON_TOOLS" "$REQUIREMENTS" "aws-sam-cli, awscli and cfn-lint from PyPI (500 MB, minutes)"
-  done_line "sam, aws and cfn-lint are in $PYTHON_TOOLS"
+  python_environment "$PYTHON_TOOLS" "$REQUIREMENTS" "sam, aws and cfn-lint" "500 MB, minutes"
 }
 
 package_tools() {
-  python_environment "$PACKAGE_TOOLS" "$PACKAGE_REQUIREMENTS" "cargo-lambda and zig from PyPI (120 MB)"
-  done_line "cargo-lambda and zig are in $PACKAGE_TOOLS"
+  python_environment "$PACKAGE_TOOLS" "$PACKAGE_REQUIREMENTS" "cargo-lambda and zig" "120 MB"
 }
 
-# python_environment FOLDER REQUIREMENTS WHAT: installs the requirements, if the folder is not complete.
+checkov_tool() {
+  python_environment "$CHECKOV" "$CHECKOV_REQUIREMENTS" "checkov" "300 MB, a minute"
+}
+
+# python_environment FOLDER REQUIREMENTS NAMES COST: the packages of a file, installed once.
 python_environment() {
-  local folder=$1 requirements=$2 what=$3
-  [[ ! -f $folder/complete ]] || return 0
+  local folder=$1 requirements=$2 names=$3 cost=$4
+  [[ ! -f $folder/complete ]] || { done_line "$names: in $folder"; return; }
   rm -rf -- "$folder"
   mkdir -p "$TOOLS"
   working "Making a Python environment" "$LOGS/venv.log" "$(python_with_venv)" -m venv "$folder" ||
     die "No Python environment in $folder."
-  working "Installing $what" "$LOGS/pip.log" \
+  working "Installing $names from PyPI ($cost)" "$LOGS/pip.log" \
     "$folder/bin/pip" install --disable-pip-version-check --no-input -r "$requirements" ||
     die "pip could not install them." "Is pypi.org reachable from here?"
   touch "$folder/complete"
