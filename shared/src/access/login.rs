@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_access::{AccessError, RedisService, SecretArn, SecretText, Version};
 use serde::Deserialize;
 
 use super::SourceError;
 use super::refreshed::{PAUSE, Refreshed};
-use crate::config::{Secret, SecretRef};
+use crate::config::{Arn, Secret, SecretRef, TokenTarget};
 
 /// A user and a password, each if there is one. `Debug` prints no password.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -153,20 +154,15 @@ pub(super) struct TokenSource {
     pub(super) target: TokenTarget,
 }
 
-/// What a token is for.
-pub(super) enum TokenTarget {
-    Database { host: String, port: u16 },
-    Redis { service: RedisService, name: String },
-}
-
 impl TokenSource {
     async fn login(&self) -> Result<Login, SourceError> {
         let token = match &self.target {
             TokenTarget::Database { host, port } => {
                 self.access.database_token(host, *port, &self.user).await
             }
-            TokenTarget::Redis { service, name } => {
-                self.access.redis_token(*service, name, &self.user).await
+            TokenTarget::Redis(arn) => {
+                let (service, name) = redis(arn);
+                self.access.redis_token(service, name, &self.user).await
             }
         };
         let token = token.map_err(|error| SourceError::Aws {
@@ -177,5 +173,35 @@ impl TokenSource {
             user: Some(self.user.clone()),
             password: Some(Secret::new(token.text.expose())),
         })
+    }
+}
+
+/// `replicationgroup:NAME`, `serverlesscache:NAME` or, of MemoryDB, `cluster/NAME`.
+fn redis(arn: &Arn) -> (RedisService, &str) {
+    let whole = arn.resource();
+    let service = match arn.service() {
+        "memorydb" => RedisService::MemoryDb,
+        _ if whole.starts_with("serverlesscache:") => RedisService::ElastiCacheServerless,
+        _ => RedisService::ElastiCache,
+    };
+    (service, whole.rsplit([':', '/']).next().unwrap_or_default())
+}
+
+/// Makes the tokens with which Kafka clients log in to MSK.
+#[derive(Debug, Clone)]
+pub struct KafkaTokens(pub(super) aws_access::Access);
+
+impl KafkaTokens {
+    /// A token, and when it expires.
+    pub async fn token(&self) -> Result<(Secret, SystemTime), SourceError> {
+        let token = self
+            .0
+            .kafka_token()
+            .await
+            .map_err(|error| SourceError::Aws {
+                setting: "KAFKA_SECURITY is iam".to_owned(),
+                error,
+            })?;
+        Ok((Secret::new(token.text.expose()), token.expires))
     }
 }

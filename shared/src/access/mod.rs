@@ -16,10 +16,12 @@ mod login;
 mod open;
 mod refreshed;
 mod settings;
+#[cfg(feature = "traces")]
+mod traces;
 
 pub use error::SourceError;
 pub use keys::Keys;
-pub use login::{Login, LoginSource};
+pub use login::{KafkaTokens, Login, LoginSource};
 pub use open::{Access, Certificates, ClientIdentity};
 pub use refreshed::PAUSE;
 pub use settings::{AccessSettings, Needed};

@@ -5,15 +5,15 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use aws_access::{Credentials, Endpoints, RedisService, SecretText, Version};
+use aws_access::{Credentials, Endpoints, SecretText, Version};
 use futures::future::try_join_all;
 use serde::Deserialize;
 
-use super::login::{Kind, Login, LoginSource, NamedSecret, TokenSource, TokenTarget};
+use super::login::{KafkaTokens, Kind, Login, LoginSource, NamedSecret, TokenSource};
 use super::settings::{AccessSettings, AwsSettings};
 use super::{Keys, SourceError};
 use crate::config::tls::variable;
-use crate::config::{Arn, IdentitySetting, KeysSetting, LoginSetting, PemSetting, Server, Url};
+use crate::config::{IdentitySetting, KeysSetting, LoginSetting, PemSetting};
 
 /// What a process has obtained. Cheap to clone. The default has no certificates, logins and keys.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,7 @@ struct Obtained {
     certificates: Certificates,
     logins: Vec<(LoginSetting, LoginSource)>,
     keys: Option<Keys>,
+    kafka_tokens: Option<KafkaTokens>,
     /// By variable.
     texts: HashMap<String, SecretText>,
 }
@@ -62,13 +63,17 @@ impl Access {
         };
         let (aws, needed) = (aws.as_ref(), &settings.needed);
         let mut logins = Vec::new();
-        for server in &needed.servers {
-            if let Some(source) = login_source(aws, server)? {
-                logins.push((server.login.clone(), source));
+        for setting in &needed.logins {
+            if let Some(source) = login_source(aws, setting)? {
+                logins.push((setting.clone(), source));
             }
         }
         let keys = needed.keys.as_ref().map(|keys| keys_of(aws, keys));
         let keys = keys.transpose()?;
+        let kafka_tokens = match needed.kafka_tokens {
+            true => Some(KafkaTokens(required(aws, "KAFKA_SECURITY")?.clone())),
+            false => None,
+        };
         let read_logins = logins
             .iter()
             .map(|(_, source)| async { may_pass(source.login(false).await) });
@@ -96,6 +101,7 @@ impl Access {
             },
             logins,
             keys,
+            kafka_tokens,
             texts: texts.into_iter().collect(),
         })))
     }
@@ -105,12 +111,17 @@ impl Access {
         &self.0.certificates
     }
 
-    /// The login of a server that is among the settings. `None`: user and password of its address,
+    /// The source of a login that is among the settings. `None`: user and password of the address,
     /// if it has any.
-    pub fn login(&self, server: &Server) -> Option<LoginSource> {
+    pub fn login(&self, setting: &LoginSetting) -> Option<LoginSource> {
         let mut logins = self.0.logins.iter();
-        let found = logins.find(|(setting, _)| *setting == server.login);
+        let found = logins.find(|(known, _)| known == setting);
         found.map(|(_, source)| source.clone())
+    }
+
+    /// Tokens for Kafka, if they are among the settings.
+    pub fn kafka_tokens(&self) -> Option<KafkaTokens> {
+        self.0.kafka_tokens.clone()
     }
 
     /// The keys that verify signatures. Without keys among the settings none is accepted.
@@ -140,9 +151,9 @@ fn may_pass<T>(read: Result<T, SourceError>) -> Result<(), SourceError> {
 
 fn login_source(
     aws: Option<&aws_access::Access>,
-    server: &Server,
+    setting: &LoginSetting,
 ) -> Result<Option<LoginSource>, SourceError> {
-    let source = match &server.login {
+    let source = match setting {
         LoginSetting::Address => return Ok(None),
         LoginSetting::Fixed { user, password } => LoginSource(Kind::Fixed(Login {
             user: user.clone(),
@@ -152,17 +163,13 @@ fn login_source(
             let aws = required(aws, &secret.variable)?.clone();
             LoginSource::of_secret(aws, secret, user.clone())?
         }
-        LoginSetting::Iam { user, resource } => {
-            let setting = format!("the token of {}", server.url);
-            let target = match resource {
-                Some(resource) => redis_target(resource),
-                None => database_target(&server.url),
-            };
+        LoginSetting::Iam { user, target } => {
+            let setting = format!("the token of {user}");
             LoginSource(Kind::Token(Arc::new(TokenSource {
                 access: required(aws, &setting)?.clone(),
                 setting,
                 user: user.clone(),
-                target,
+                target: target.clone(),
             })))
         }
     };
@@ -287,28 +294,4 @@ async fn identity(
         certificate: content.certificate.into_bytes(),
         key: content.key.into_bytes(),
     }))
-}
-
-/// Host and port of an address of PostgreSQL.
-fn database_target(url: &Url) -> TokenTarget {
-    let (host, port) = url.host_and_port();
-    TokenTarget::Database {
-        host: host.to_owned(),
-        port: port.unwrap_or(5432),
-    }
-}
-
-/// `replicationgroup:NAME`, `serverlesscache:NAME` or, of MemoryDB, `cluster/NAME`.
-fn redis_target(resource: &Arn) -> TokenTarget {
-    let whole = resource.resource();
-    let service = match resource.service() {
-        "memorydb" => RedisService::MemoryDb,
-        _ if whole.starts_with("serverlesscache:") => RedisService::ElastiCacheServerless,
-        _ => RedisService::ElastiCache,
-    };
-    let name = whole.rsplit([':', '/']).next().unwrap_or_default();
-    TokenTarget::Redis {
-        service,
-        name: name.to_owned(),
-    }
 }

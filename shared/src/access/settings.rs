@@ -1,6 +1,6 @@
 //! What [`Access`](super::Access) needs from the environment.
 
-use crate::config::{KeysSetting, Reader, Secret, SecretRef, Server, TlsSettings};
+use crate::config::{KeysSetting, LoginSetting, Reader, Secret, SecretRef, TlsSettings};
 
 const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 
@@ -18,19 +18,22 @@ pub struct AccessSettings {
 /// What a function needs besides certificates.
 #[derive(Debug, Clone, Default)]
 pub struct Needed {
-    /// Servers, for their logins.
-    pub servers: Vec<Server>,
+    /// Logins of servers.
+    pub logins: Vec<LoginSetting>,
     /// Keys that verify signatures.
     pub keys: Option<KeysSetting>,
     /// Secrets that are read once, as they are.
     pub texts: Vec<SecretRef>,
+    /// Tokens of IAM for Kafka.
+    pub kafka_tokens: bool,
 }
 
 impl Needed {
     fn is_of_aws(&self) -> bool {
-        self.servers.iter().any(|server| server.login.is_of_aws())
+        self.logins.iter().any(LoginSetting::is_of_aws)
             || matches!(self.keys, Some(KeysSetting::Secret { .. }))
             || !self.texts.is_empty()
+            || self.kafka_tokens
     }
 }
 
@@ -62,6 +65,11 @@ impl AccessSettings {
             needed,
             aws: is_of_aws.then(|| AwsSettings::read(reader)),
         }
+    }
+
+    /// Where the keys that verify signatures come from, if the function verifies any.
+    pub const fn keys(&self) -> Option<&KeysSetting> {
+        self.needed.keys.as_ref()
     }
 
     /// Whether secrets or tokens are obtained from AWS.

@@ -41,6 +41,6 @@ pub use inventory::{Inventory, Variable};
 pub use keys::KeysSetting;
 pub use problems::{Problem, Problems};
 pub use reader::Reader;
-pub use server::{LoginSetting, Server};
+pub use server::{LoginSetting, Server, TokenTarget};
 pub use tls::{IdentitySetting, PemSetting, TlsSettings};
 pub use values::{Arn, Secret, SecretRef, Url};

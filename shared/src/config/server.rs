@@ -37,9 +37,23 @@ pub enum LoginSetting {
     Iam {
         /// The user.
         user: String,
-        /// What the token is for. `None` for PostgreSQL, whose token is for the address.
-        resource: Option<Arn>,
+        /// What the token is for.
+        target: TokenTarget,
     },
+}
+
+/// What accepts a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenTarget {
+    /// A PostgreSQL of RDS, at this address.
+    Database {
+        /// The host of the address.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// A replication group, serverless cache or cluster of MemoryDB.
+    Redis(Arn),
 }
 
 impl LoginSetting {
@@ -87,7 +101,7 @@ impl Reader {
     /// All variables are read, whichever applies: those that contradict each other are problems.
     fn login(&self, variables: &Variables, url: &Url, resource: Option<&str>) -> LoginSetting {
         let user = self.optional_text(&variables.user);
-        let password = self.optional_password(&variables.password);
+        let password = self.optional_raw_secret(&variables.password);
         let secret = self.optional_secret(&variables.secret);
         let resource = resource.map(|variable| (variable, self.optional_arn(variable, RESOURCES)));
         let is_iam = self.parsed_or(
@@ -123,10 +137,12 @@ impl Reader {
             if let Some((variable, None)) = resource {
                 self.refuse_once(variable, "is missing", RESOURCES_ALLOWED);
             }
-            return LoginSetting::Iam {
-                user: user.unwrap_or_default(),
-                resource: resource.and_then(|(_, arn)| arn),
+            let target = match resource.and_then(|(_, arn)| arn) {
+                Some(arn) => TokenTarget::Redis(arn),
+                None => database(url),
             };
+            let user = user.unwrap_or_default();
+            return LoginSetting::Iam { user, target };
         }
         match (secret, password, user) {
             (Some(_), Some(_), _) => {
@@ -138,10 +154,6 @@ impl Reader {
             (None, None, None) => LoginSetting::Address,
             (None, password, user) => LoginSetting::Fixed { user, password },
         }
-    }
-
-    fn optional_password(&self, variable: &str) -> Option<Secret> {
-        self.optional_raw_secret(variable).map(Secret::new)
     }
 
     /// A secret by its ARN, if the variable is set.
@@ -159,6 +171,14 @@ impl Reader {
             self.refuse_once(variable, format_args!("is {text:?}"), allowed);
         }
         arn
+    }
+}
+
+fn database(url: &Url) -> TokenTarget {
+    let (host, port) = url.host_and_port();
+    TokenTarget::Database {
+        host: host.to_owned(),
+        port: port.unwrap_or(5432),
     }
 }
 

@@ -25,7 +25,7 @@ async fn the_user_of_the_settings_replaces_that_of_the_secret() {
     server.put(LOGIN, r#"{"password":"hush"}"#);
     let (redis, settings) = settings(&reader(&server, &[("REDIS_GATE_USER", "reader")]));
     let access = Access::open(&settings).await.expect("opened");
-    let source = access.login(&redis).expect("a login");
+    let source = access.login(&redis.login).expect("a login");
     let login = source.login(false).await.expect("it exists");
     assert_eq!(login.user.as_deref(), Some("reader"));
     let shown = format!("{login:?} {source:?} {redis:?} {access:?} {settings:?}");
@@ -144,14 +144,14 @@ async fn a_token_of_a_database_is_for_its_address() {
     ]);
     let database = reader.postgres("DATABASE");
     let needed = Needed {
-        servers: vec![database.clone()],
+        logins: vec![database.login.clone()],
         ..Needed::default()
     };
     let settings = reader.finish(|| AccessSettings::read(&reader, needed));
     let access = Access::open(&settings.expect("valid"))
         .await
         .expect("opened");
-    let source = access.login(&database).expect("a login");
+    let source = access.login(&database.login).expect("a login");
     let login = source.login(false).await.expect("signed");
     let password = login.password.expect("a token");
     assert!(

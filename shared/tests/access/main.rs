@@ -26,7 +26,7 @@ fn settings(reader: &Reader) -> (Server, AccessSettings) {
     let read = reader.finish(|| {
         let server = reader.redis("REDIS_GATE");
         let needed = Needed {
-            servers: vec![server.clone()],
+            logins: vec![server.login.clone()],
             ..Needed::default()
         };
         (server, AccessSettings::read(reader, needed))
@@ -38,7 +38,7 @@ fn settings(reader: &Reader) -> (Server, AccessSettings) {
 async fn opened(reader: &Reader) -> Result<LoginSource, SourceError> {
     let (redis, settings) = settings(reader);
     let access = Access::open(&settings).await?;
-    Ok(access.login(&redis).expect("it has a login"))
+    Ok(access.login(&redis.login).expect("it has a login"))
 }
 
 fn login(user: &str, password: &str) -> String {
