@@ -25,6 +25,7 @@
 //! Secrets, and passwords in URLs, are never printed.
 
 mod execution;
+pub mod postgres;
 mod problems;
 mod reader;
 mod values;

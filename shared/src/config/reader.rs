@@ -8,8 +8,9 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::postgres::ssl_mode;
 use super::problems::{Problem, Problems};
-use super::values::{Secret, Url, tls_of_postgres, tls_of_redis};
+use super::values::{Secret, Url, tls_of_redis};
 use crate::naming::Names;
 
 /// What is wrong with a value. The text follows the name of its variable.
@@ -224,9 +225,19 @@ impl Reader {
         self.url_without_tls(variable, &["redis"], tls_of_redis)
     }
 
-    /// The address of a Postgres. Refuses an address that requires TLS, which is not built in.
+    /// The address of a Postgres. Refuses parameters about TLS that have no effect.
     pub fn postgres_url(&self, variable: &str) -> Url {
-        self.url_without_tls(variable, &["postgres", "postgresql"], tls_of_postgres)
+        let url = self.url(variable, &["postgres", "postgresql"]);
+        match ssl_mode(url.as_str()) {
+            Ok(_) => url,
+            Err(wrong) => {
+                let allowed = "an address with sslmode=verify-full, sslmode=disable or neither; \
+                               certificates stand in TLS_CA_FILE, TLS_CERTIFICATE_FILE and \
+                               TLS_KEY_FILE";
+                self.refuse_once(variable, wrong, allowed);
+                Url::unknown()
+            }
+        }
     }
 
     fn url_without_tls(
