@@ -13,11 +13,8 @@ use shared::store::Store;
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
     let access = shared::start::access(&settings.access).await;
-    let store = Store::connect(
-        settings.database.url.as_str(),
-        &settings.names,
-        settings.connections,
-    )?;
+    let database = access.database(&settings.database)?;
+    let store = Store::open(&database, &settings.names, settings.connections)?;
     let run = move |_: LambdaEvent<IgnoredAny>| {
         let store = store.clone();
         async move { store.migrate().await.map_err(Error::from) }
