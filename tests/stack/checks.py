@@ -32,6 +32,11 @@ def no_value_is_empty(stack):
             yield f"output {name} is empty"
 
 
+def function_of(stack, reference):
+    """Properties of the function that a mapping or a schedule names, by its alias."""
+    return stack.resources[reference.strip("{}").removesuffix("Aliaslive")]["Properties"]
+
+
 def each_function_stands_alone(stack):
     """Own role, own log group that the role may write to, reserved concurrency, traces."""
     taken = {}
@@ -109,7 +114,7 @@ def receivers(stack):
     for mapping in stack.of_type("AWS::Lambda::EventSourceMapping").values():
         source = mapping.get("EventSourceArn", "")
         if source.startswith("{"):
-            yield source, role_of(stack.resources[mapping["FunctionName"].strip("{}")]["Properties"])
+            yield source, role_of(function_of(stack, mapping["FunctionName"]))
 
 
 def queues_have_their_key(stack):
@@ -149,8 +154,8 @@ def events_are_never_dropped_silently(stack):
         if "RedrivePolicy" not in queues[source.removeprefix("{").removesuffix(".Arn}")]:
             yield f"{source} has no dead letters"
     for name, schedule in stack.of_type("AWS::Scheduler::Schedule").items():
-        function = schedule["Target"]["Arn"].strip("{}").split(".")[0]
-        if "DeadLetterConfig" not in schedule["Target"] or "DeadLetterConfig" not in stack.resources[function]["Properties"]:
+        function = function_of(stack, schedule["Target"]["Arn"])
+        if "DeadLetterConfig" not in schedule["Target"] or "DeadLetterConfig" not in function:
             yield f"{name} has no dead letters"
 
 
@@ -181,7 +186,7 @@ def kafka_mappings_are_whole(stack):
             yield f"{name} gives records up"
         if mapping["StartingPosition"] != "TRIM_HORIZON" or "ProvisionedPollerConfig" not in mapping:
             yield f"{name} skips records, or has no provisioned pollers"
-        role = role_of(stack.resources[mapping["FunctionName"].strip("{}").split(".")[0]]["Properties"])
+        role = role_of(function_of(stack, mapping["FunctionName"]))
         access = mapping.get("SourceAccessConfigurations", [])
         for item in access:
             if not item["Type"].startswith("VPC_") and not allows(found[role], "secretsmanager:GetSecretValue", item["URI"]):
