@@ -1,11 +1,13 @@
-//! A copy of the application whose functions run in chosen execution models.
+//! A copy of the application with other settings: functions that run in chosen execution models, or
+//! a login of Kafka.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde_json::json;
 
-use crate::locations::Checkout;
+use crate::locations::{Checkout, Servers};
 
 /// A function whose processes handle several invocations at the same time, as on Lambda Managed
 /// Instances.
@@ -23,14 +25,53 @@ pub struct ManagedFunction {
 /// a process of every other function handles one invocation at a time, whatever the checkout's
 /// usher.toml says. Returns the path of the template.
 pub fn write(checkout: &Checkout, folder: &Path, functions: &[ManagedFunction]) -> Result<PathBuf> {
+    copy(checkout, folder, |settings| {
+        let mut settings = classic(&settings);
+        settings.extend(functions.iter().map(table));
+        settings
+    })
+}
+
+/// Writes the checkout's template and usher.toml into `folder`, if the event source mappings need a
+/// login or an authority to reach Kafka: `usher` reads both from files. Returns the path of the
+/// template.
+pub fn with_login(
+    checkout: &Checkout,
+    folder: &Path,
+    servers: &Servers,
+) -> Result<Option<PathBuf>> {
+    let (Some(login), Some(authority)) = (&servers.kafka_login, &servers.authority) else {
+        return Ok(None);
+    };
+    let certificate = fs::read_to_string(authority);
+    let certificate =
+        certificate.with_context(|| format!("cannot read {}", authority.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let login = json!({ "username": login.user, "password": login.password });
+    fs::write(folder.join("login.json"), login.to_string())?;
+    let authority = json!({ "certificate": certificate });
+    fs::write(folder.join("ca.json"), authority.to_string())?;
+    let cluster = format!(
+        "\n[kafka]\n\"{brokers}\" = {{ servers = \"{brokers}\", auth = \"SASL_SCRAM_512_AUTH\", \
+         secret = \"login.json\", ca = \"ca.json\" }}\n",
+        brokers = servers.brokers
+    );
+    copy(checkout, folder, |settings| settings + &cluster).map(Some)
+}
+
+/// Copies both files; `change` changes the settings.
+fn copy(
+    checkout: &Checkout,
+    folder: &Path,
+    change: impl FnOnce(String) -> String,
+) -> Result<PathBuf> {
     let read = |name: &str| {
         let file = checkout.root.join(name);
         fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))
     };
     let code = format!("CodeUri: {}/functions/", checkout.root.display());
     let template = read("template.yaml")?.replace("CodeUri: functions/", &code);
-    let mut settings = classic(&read("usher.toml")?);
-    settings.extend(functions.iter().map(table));
+    let settings = change(read("usher.toml")?);
     let file = folder.join("template.yaml");
     fs::write(&file, template)?;
     fs::write(folder.join("usher.toml"), settings)?;

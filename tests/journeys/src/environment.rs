@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::json;
 use sqlx::Row;
@@ -195,10 +194,8 @@ impl TestEnvironment {
 
     /// Publishes a record to the topic of orders.
     pub async fn produce(&self, partition: i32, key: &[u8], value: Option<&[u8]>) -> Result<()> {
-        let mut settings = ClientConfig::new();
-        settings
-            .set("bootstrap.servers", &self.environment.servers.brokers)
-            .set("message.max.bytes", "2000000");
+        let mut settings = self.environment.servers.kafka();
+        settings.set("message.max.bytes", "2000000");
         let producer: FutureProducer = settings.create()?;
         let topic = orders_topic(&self.environment.prefix);
         let mut record = FutureRecord::to(&topic).partition(partition).key(key);
@@ -216,7 +213,8 @@ impl TestEnvironment {
     pub async fn audited(&self, arguments: &[&str]) -> Result<()> {
         let mut last = String::new();
         let passed = until("the audit passes", async || {
-            let mut audit = self.environment.audit(&self.folder.path().join("log"))?;
+            let logs = self.folder.path().join("log");
+            let mut audit = self.environment.audit(&logs).await?;
             let output = audit.args(arguments).output().await?;
             last = format!(
                 "{}{}",
