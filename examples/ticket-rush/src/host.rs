@@ -79,7 +79,7 @@ impl Environment {
             .parameters
             .iter()
             .map(|(name, value)| (name.as_str(), value.clone()));
-        let all = own.into_iter().chain(servers.parameters()).chain(more);
+        let all = own.into_iter().chain(servers.addresses()).chain(more);
         usher.args(all.map(|(name, value)| format!("{name}={value}")));
         Ok(usher)
     }

@@ -71,7 +71,7 @@ fn environment(prefix: &str) -> Result<Environment> {
     let servers = Servers::from_env();
     let own = checkout.server_data().join("application");
     Ok(Environment {
-        template: application::with_login(&checkout, &own, &servers)?,
+        template: application::with_logins(&checkout, &own, &servers)?,
         prefix: prefix.to_owned(),
         servers,
         keys: checkout.data().join("keys"),

@@ -74,31 +74,38 @@ impl Servers {
         }
     }
 
-    /// Parameters of the template that say how functions reach the servers.
-    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+    /// Parameters of the template that say where functions find the servers.
+    pub fn addresses(&self) -> Vec<(&'static str, String)> {
         let mut all = vec![
             ("DatabaseUrl", self.database_url.clone()),
             ("RedisGateUrl", self.redis_url.clone()),
             ("RedisCacheUrl", self.cache_url.clone()),
             ("KafkaBootstrapServers", self.brokers.clone()),
         ];
+        if self.kafka_login.is_some() {
+            all.push(("KafkaSecurity", "sasl_ssl".to_owned()));
+        }
+        if let Some(file) = &self.authority {
+            all.push(("TlsCaFile", file.display().to_string()));
+        }
+        all
+    }
+
+    /// Parameters of the template with the logins. They belong in a file: every user of the machine
+    /// can read the arguments of a process.
+    pub fn logins(&self) -> Vec<(&'static str, &str)> {
         let logins = [
             ("DatabaseUser", "DatabasePassword", &self.database_login),
             ("RedisGateUser", "RedisGatePassword", &self.redis_login),
             ("RedisCacheUser", "RedisCachePassword", &self.cache_login),
             ("KafkaUsername", "KafkaPassword", &self.kafka_login),
         ];
+        let mut all = Vec::new();
         for (user, password, login) in logins {
             if let Some(login) = login {
-                all.push((user, login.user.clone()));
-                all.push((password, login.password.clone()));
+                all.push((user, login.user.as_str()));
+                all.push((password, login.password.as_str()));
             }
-        }
-        if self.kafka_login.is_some() {
-            all.push(("KafkaSecurity", "sasl_ssl".to_owned()));
-        }
-        if let Some(file) = &self.authority {
-            all.push(("TlsCaFile", file.display().to_string()));
         }
         all
     }
