@@ -1,6 +1,6 @@
 # Each target is a script of the same purpose under scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo up holds test kills mixed bench lint rules sizes symbols stop clean
+.PHONY: help setup servers demo up holds test kills mixed bench lint stack rules sizes symbols stop clean
 tls = $(if $(filter-out 0,$(TLS)),--tls)
 MAKEFLAGS += --no-print-directory
 
@@ -37,6 +37,9 @@ bench: ## the benchmarks; QUICK=1 for a short look, PART=http for one, WRITE=1 t
 
 lint: ## format, clippy, documentation, scripts, style, template, rules
 	@scripts/lint
+
+stack: ## tests of template.yaml as it is deployed: every combination of its switches, ways to reach Kafka, keys
+	@scripts/stack
 
 rules: ## check the rules of ARCHITECTURE.md
 	@scripts/rules

@@ -4,6 +4,9 @@
 
 REQUIREMENTS=$ROOT/scripts/lib/python/requirements.txt
 PYTHON_TOOLS=$TOOLS/python-$(cksum <"$REQUIREMENTS" | cut -d' ' -f1)
+# In an environment of its own: it demands other versions of what both use.
+CHECKOV_REQUIREMENTS=$ROOT/scripts/lib/python/requirements-checkov.txt
+CHECKOV=$TOOLS/checkov-$(cksum <"$CHECKOV_REQUIREMENTS" | cut -d' ' -f1)
 
 python_with_venv() { # prints the first Python that can create an environment
   local python
@@ -16,13 +19,23 @@ python_with_venv() { # prints the first Python that can create an environment
 }
 
 python_tools() {
-  [[ ! -f $PYTHON_TOOLS/complete ]] || { done_line "sam, aws and cfn-lint are in $PYTHON_TOOLS"; return; }
-  rm -rf -- "$PYTHON_TOOLS"
+  python_environment "$PYTHON_TOOLS" "$REQUIREMENTS" "sam, aws and cfn-lint" "500 MB, minutes"
+}
+
+checkov_tool() {
+  python_environment "$CHECKOV" "$CHECKOV_REQUIREMENTS" "checkov" "300 MB, a minute"
+}
+
+# python_environment FOLDER REQUIREMENTS NAMES COST: the packages of a file, installed once.
+python_environment() {
+  local folder=$1 requirements=$2 names=$3 cost=$4
+  [[ ! -f $folder/complete ]] || { done_line "$names: in $folder"; return; }
+  rm -rf -- "$folder"
   mkdir -p "$TOOLS"
-  working "Making a Python environment" "$LOGS/venv.log" "$(python_with_venv)" -m venv "$PYTHON_TOOLS" ||
-    die "No Python environment in $PYTHON_TOOLS."
-  working "Installing aws-sam-cli, awscli and cfn-lint from PyPI (500 MB, minutes)" "$LOGS/pip.log" \
-    "$PYTHON_TOOLS/bin/pip" install --disable-pip-version-check --no-input -r "$REQUIREMENTS" ||
+  working "Making a Python environment" "$LOGS/venv.log" "$(python_with_venv)" -m venv "$folder" ||
+    die "No Python environment in $folder."
+  working "Installing $names from PyPI ($cost)" "$LOGS/pip.log" \
+    "$folder/bin/pip" install --disable-pip-version-check --no-input -r "$requirements" ||
     die "pip could not install them." "Is pypi.org reachable from here?"
-  touch "$PYTHON_TOOLS/complete"
+  touch "$folder/complete"
 }

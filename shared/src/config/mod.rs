@@ -25,14 +25,20 @@
 //! Secrets, and passwords in URLs, are never printed.
 
 mod execution;
+mod inventory;
 mod problems;
 mod reader;
+mod server;
+pub(crate) mod tls;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub use execution::Execution;
+pub use inventory::{Inventory, Variable};
 pub use problems::{Problem, Problems};
 pub use reader::Reader;
-pub use values::{Secret, Url};
+pub use server::{LoginSetting, Server};
+pub use tls::{IdentitySetting, PemSetting, TlsSettings};
+pub use values::{Arn, Secret, Url};

@@ -8,8 +8,9 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::inventory::{Inventory, Variable};
 use super::problems::{Problem, Problems};
-use super::values::{Secret, Url, tls_of_postgres, tls_of_redis};
+use super::values::{Secret, Url, tls_of_postgres};
 use crate::naming::Names;
 
 /// What is wrong with a value. The text follows the name of its variable.
@@ -35,6 +36,7 @@ pub struct Reader {
     /// `None` for a value that is not UTF-8.
     vars: BTreeMap<String, Option<String>>,
     problems: RefCell<Vec<Problem>>,
+    read: RefCell<Inventory>,
 }
 
 impl Reader {
@@ -53,6 +55,7 @@ impl Reader {
         Self {
             vars: vars.collect(),
             problems: RefCell::default(),
+            read: RefCell::default(),
         }
     }
 
@@ -70,6 +73,16 @@ impl Reader {
         } else {
             Err(Problems(problems.clone()))
         }
+    }
+
+    /// The variables that were read so far, set or not.
+    pub fn inventory(&self) -> Inventory {
+        self.read.borrow().clone()
+    }
+
+    /// Adds what is known of a variable to the inventory.
+    fn note(&self, variable: &str, what: impl FnOnce(&mut Variable)) {
+        what(self.read.borrow_mut().entry(variable));
     }
 
     /// Whether none of these variables has a problem so far. Only then does a rule for several of
@@ -93,6 +106,7 @@ impl Reader {
 
     /// An optional text.
     pub fn optional_text(&self, variable: &str) -> Option<String> {
+        self.note(variable, |_| ());
         let Some(text) = self.vars.get(variable)? else {
             self.refuse_once(variable, "is not UTF-8", "text in UTF-8");
             return None;
@@ -101,8 +115,15 @@ impl Reader {
         (!text.is_empty()).then(|| text.to_owned())
     }
 
+    /// A secret with the blanks at its ends, if it is not blank.
+    pub(super) fn optional_raw_secret(&self, variable: &str) -> Option<String> {
+        self.note(variable, |v| v.is_secret = true);
+        self.optional_text(variable)?;
+        self.vars.get(variable)?.clone()
+    }
+
     /// Several methods may read the same variable.
-    fn refuse_once(&self, variable: &str, wrong: impl Display, allowed: impl Display) {
+    pub(super) fn refuse_once(&self, variable: &str, wrong: impl Display, allowed: impl Display) {
         if self.accepts(&[variable]) {
             self.refuse(variable, wrong, allowed);
         }
@@ -131,12 +152,14 @@ impl Reader {
 
     /// A text, else the default.
     pub fn text_or(&self, variable: &str, default: &str) -> String {
+        self.note(variable, |v| v.default = Some(default.to_owned()));
         self.optional_text(variable)
             .unwrap_or_else(|| default.to_owned())
     }
 
     /// A secret of at least `min_bytes`, never printed.
     pub fn secret(&self, variable: &str, min_bytes: usize) -> Secret {
+        self.note(variable, |v| v.is_secret = true);
         let allowed = format!("a secret of at least {min_bytes} bytes");
         let secret = self.required(variable, &allowed, |text| {
             (text.len() >= min_bytes)
@@ -149,9 +172,10 @@ impl Reader {
     /// Secrets of one use, each of at least `min_bytes`. The first is required, the others are
     /// optional.
     pub fn secrets(&self, variable: &str, others: &[&str], min_bytes: usize) -> Vec<Secret> {
-        let others = others
-            .iter()
-            .filter(|other| self.optional_text(other).is_some());
+        let others = others.iter().filter(|other| {
+            self.note(other, |v| v.is_secret = true);
+            self.optional_text(other).is_some()
+        });
         std::iter::once(&variable)
             .chain(others)
             .map(|name| self.secret(name, min_bytes))
@@ -182,6 +206,11 @@ impl Reader {
         range: RangeInclusive<T>,
         default: T,
     ) -> T {
+        self.note(variable, |v| {
+            v.minimum = Some(range.start().to_string());
+            v.maximum = Some(range.end().to_string());
+            v.default = Some(default.to_string());
+        });
         let allowed = format!("a whole number from {} to {}", range.start(), range.end());
         self.parsed_or(variable, allowed, default, |text| {
             text.parse().ok().filter(|n| range.contains(n))
@@ -190,6 +219,7 @@ impl Reader {
 
     /// A switch, `true` or `false`, else the default.
     pub fn switch_or(&self, variable: &str, default: bool) -> bool {
+        self.note(variable, |v| v.default = Some(default.to_string()));
         self.parsed_or(variable, "true or false", default, |text| text.parse().ok())
     }
 
@@ -219,9 +249,9 @@ impl Reader {
         url.unwrap_or_else(Url::unknown)
     }
 
-    /// The address of a Redis. Refuses an address that requires TLS, which is not built in.
+    /// The address of a Redis, with TLS (`rediss`) or without.
     pub fn redis_url(&self, variable: &str) -> Url {
-        self.url_without_tls(variable, &["redis"], tls_of_redis)
+        self.url(variable, &["redis", "rediss"])
     }
 
     /// The address of a Postgres. Refuses an address that requires TLS, which is not built in.

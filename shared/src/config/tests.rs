@@ -242,13 +242,12 @@ fn addresses_that_require_tls_are_refused() {
             ("DATABASE_URL", postgres),
             ("REDIS_CACHE_URL", "rediss://user:hush@cache:6380"),
         ]);
-        let _ = reader.redis_url("REDIS_CACHE_URL");
+        let cache = reader.redis_url("REDIS_CACHE_URL");
+        assert!(cache.as_str().starts_with("rediss://"));
+        // A setting that no function has, so that there are problems.
+        let _ = reader.text("OTHER", "set");
         let _ = reader.postgres_url("DATABASE_URL");
         let problems = problems(&reader);
-        assert!(
-            problems.contains("REDIS_CACHE_URL requires TLS (rediss://), which is not built in"),
-            "{problems}"
-        );
         assert!(!problems.contains("hush"), "{problems}");
         problems.contains("DATABASE_URL requires TLS (")
     };
@@ -267,5 +266,48 @@ fn addresses_that_require_tls_are_refused() {
         "postgres://u:hush@db/x?sslmode=Prefer",
     ] {
         assert!(!refused(plain), "{plain}");
+    }
+}
+
+#[test]
+fn what_is_read_is_listed_with_its_bounds() {
+    let reader = Reader::new([("LEASE_MS", "5000"), ("NOT_READ", "x")]);
+    let _ = reader.milliseconds_or("LEASE_MS", 100..=60_000, 2_000);
+    let _ = reader.switch_or("ENABLED", true);
+    let _ = reader.secrets("KEY", &["NEXT_KEY"], 16);
+    let mut inventory = reader.inventory();
+    let other = empty();
+    let _ = other.text_or("STREAM", "changes");
+    // A second reader of the same variable that knows no bounds.
+    let _ = other.optional_text("LEASE_MS");
+    inventory.extend(other.inventory());
+    assert_eq!(
+        serde_json::to_value(&inventory).expect("JSON"),
+        serde_json::json!({
+            "ENABLED": {"default": "true"},
+            "KEY": {"secret": true},
+            "LEASE_MS": {"minimum": "100", "maximum": "60000", "default": "2000"},
+            "NEXT_KEY": {"secret": true},
+            "STREAM": {"default": "changes"},
+        })
+    );
+    assert_eq!(inventory.get("NOT_READ"), None);
+}
+
+#[test]
+fn an_address_has_a_host_and_may_have_a_port_and_a_password() {
+    for (text, host, port, password) in [
+        ("redis://a", "a", None, false),
+        ("redis://user@a:6380/0", "a", Some(6380), false),
+        ("redis://user:p%40@a?x=y:1@b", "a", None, true),
+        ("redis://:secret@[::1]:6379", "::1", Some(6379), true),
+        ("redis://[::1]", "::1", None, false),
+    ] {
+        let url = Url::new(text, &["redis"]).expect(text);
+        assert_eq!(
+            (url.host_and_port(), url.has_password()),
+            ((host, port), password),
+            "{text}"
+        );
     }
 }

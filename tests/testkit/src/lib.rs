@@ -9,9 +9,12 @@
 //! | [`process`] | child processes that end with their test |
 //! | [`relay`] | a TCP relay that redirects or silences connections |
 //! | [`kafka`], [`redis`] | private servers that a test may stop, kill and damage |
+//! | [`aws`] | a server of secrets that verifies signatures |
 //! | [`postgres`], [`sqs`] | clients of the shared servers |
+//! | [`tls`] | a certificate authority, with certificates that are valid, expired, or of another name |
 //! | [`statements`] | a TCP relay that counts the statements sent to Postgres |
 
+pub mod aws;
 pub mod cleanup;
 pub mod kafka;
 pub mod net;
@@ -22,6 +25,7 @@ pub mod relay;
 pub mod servers;
 pub mod sqs;
 pub mod statements;
+pub mod tls;
 pub mod wait;
 
 pub use cleanup::with_cleanup;

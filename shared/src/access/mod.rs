@@ -1,0 +1,25 @@
+//! Logins, certificates and keys at run time: from the settings, from secrets, or as IAM tokens.
+//!
+//! [`Access::open`] reads the certificates. [`Access::login`] makes the [`LoginSource`] of a
+//! server, which an adapter asks for each connection, and again after the server has refused a
+//! login: so a rotated password is taken without a new process. [`Access::read_logins`] reads the
+//! secrets of all logins at the same time, before the first event.
+//!
+//! A secret is read once and kept. After a refusal it is read again, at most once every
+//! [`PAUSE`] for all connections of the process together. If it has not changed, the version that a
+//! rotation prepares (`AWSPENDING`) is used, if there is one: a rotation sets the password of the
+//! server before it makes the new version the current one.
+
+mod error;
+mod keys;
+mod login;
+mod open;
+mod refreshed;
+mod settings;
+
+pub use error::SourceError;
+pub use keys::Keys;
+pub use login::{Login, LoginSource};
+pub use open::{Access, Certificates, ClientIdentity};
+pub use refreshed::PAUSE;
+pub use settings::{AccessSettings, AwsSettings};

@@ -1,0 +1,117 @@
+"""Each check of checks.py finds the fault that it is for, put into the template on purpose."""
+
+import copy
+import unittest
+
+import checks
+from combinations import KEY, one
+from evaluate import Stack
+from translated import template
+
+IN_VPC = one("mtls-private-ca", "vpc", "kms", "secrets")
+SCRAM = one("scram-512", "vpc", "kms", "secrets")
+ON_MSK = one("msk-scram-512", "vpc", "kms", "secrets")
+
+
+def properties(resources, name):
+    return resources[name]["Properties"]
+
+
+def without_policy(name, policy):
+    def change(resources):
+        role = properties(resources, name)
+        role["ManagedPolicyArns"] = [named for named in role["ManagedPolicyArns"] if policy not in str(named)]
+
+    return change
+
+
+def setting(name, *path, value):
+    def change(resources):
+        node = properties(resources, name)
+        for key in path[:-1]:
+            node = node[key]
+        if value is None:
+            del node[path[-1]]
+        else:
+            node[path[-1]] = value
+
+    return change
+
+
+def wider(resources):
+    statement = properties(resources, "StreamBridgeRole")["Policies"][1]["PolicyDocument"]["Statement"][0]
+    statement["Action"], statement["Resource"] = ["sqs:*"], "*"
+
+
+def another_action(resources):
+    statement = properties(resources, "MigrateRole")["Policies"][0]["PolicyDocument"]["Statement"][0]
+    statement["Action"] = ["logs:CreateLogGroup", "logs:PutLogEvents"]
+
+
+def without_denial(resources):
+    statements = properties(resources, "NetworkInterfaces")["PolicyDocument"]["Statement"]
+    statements[:] = [statement for statement in statements if statement["Effect"] == "Allow"]
+
+
+def public_route(resources):
+    paths = properties(resources, "Api")["Body"]["paths"]
+    for path in paths.values():
+        methods = path["Fn::If"][1] if "Fn::If" in path else path
+        for route in methods.values():
+            (route["Fn::If"][1] if "Fn::If" in route else route).pop("security", None)
+
+
+def any_caller(resources):
+    name = next(name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Permission")
+    properties(resources, name).pop("SourceArn")
+
+
+FAULTS = [
+    ("no_value_is_empty", IN_VPC, setting("OrderCreateOrders", "Topics", value=[{"Ref": "RedisGatePassword"}])),
+    ("no_value_is_empty", IN_VPC, setting("Traces", "PolicyDocument", "Statement", value=[{"Resource": {"Fn::Sub": "arn:aws:x:${RedisGateArn}"}}])),
+    ("each_function_stands_alone", IN_VPC, setting("StorefrontLookups", "Role", value={"Fn::GetAtt": ["StorefrontRole", "Arn"]})),
+    ("each_function_stands_alone", IN_VPC, setting("Migrate", "ReservedConcurrentExecutions", value=None)),
+    ("each_function_stands_alone", IN_VPC, setting("Migrate", "LoggingConfig", "LogGroup", value={"Ref": "ApiLogs"})),
+    ("roles_have_what_they_need_and_no_more", IN_VPC, another_action),
+    ("roles_have_what_they_need_and_no_more", IN_VPC, without_policy("TimeoutCloserRole", "DatabaseLogin")),
+    ("no_role_has_more_than_it_names", IN_VPC, wider),
+    ("no_role_has_more_than_it_names", IN_VPC, setting("MigrateRole", "ManagedPolicyArns", value=["arn:aws:iam::aws:policy/ReadOnlyAccess"])),
+    ("code_cannot_use_network_interfaces", IN_VPC, without_denial),
+    ("queues_have_their_key", IN_VPC, without_policy("TimeoutCloserRole", "QueueKey")),
+    ("queues_have_their_key", IN_VPC, without_policy("TimeoutCloserTickRole", "QueueKey")),
+    ("queues_have_their_key", IN_VPC, without_policy("StreamBridgeTickRole", "QueueKey")),
+    ("queues_have_their_key", IN_VPC, setting("CacheInvalidatorRole", "Policies", value=[])),
+    ("queues_have_their_key", IN_VPC, setting("TickDeadLetters", "KmsMasterKeyId", value=None)),
+    ("queues_refuse_requests_without_tls", IN_VPC, setting("TickDeadLettersOverTls", "Queues", value=[{"Ref": "ProgramChangedQueue"}])),
+    ("events_are_never_dropped_silently", IN_VPC, setting("ProgramChangedQueue", "RedrivePolicy", value=None)),
+    ("events_are_never_dropped_silently", IN_VPC, setting("StreamBridgeTick", "Target", "DeadLetterConfig", value=None)),
+    ("logs_are_kept_and_encrypted", IN_VPC, setting("ApiLogs", "KmsKeyId", value=None)),
+    ("logs_are_kept_and_encrypted", IN_VPC, setting("Migrate", "KmsKeyArn", value=KEY + "2")),
+    ("kafka_mappings_are_whole", IN_VPC, setting("OrderCreateOrders", "MaximumRetryAttempts", value=10)),
+    ("kafka_mappings_are_whole", IN_VPC, setting("OrderCreateOrders", "SourceAccessConfigurations", value=None)),
+    ("kafka_mappings_are_whole", SCRAM, without_policy("OrderCreateRole", "KafkaReader")),
+    ("kafka_mappings_are_whole", ON_MSK, without_policy("ApiDataCollectorRole", "SecretsKey")),
+    ("kafka_mappings_are_whole", ON_MSK, setting("OrderCreateOrders", "EventSourceArn", value=None)),
+    (
+        "secrets_are_read_by_whom_they_are_for",
+        IN_VPC,
+        setting("CacheInvalidator", "Environment", "Variables", "DATABASE_SECRET_ARN", value={"Ref": "DatabaseSecretArn"}),
+    ),
+    ("routes_have_an_authorizer", IN_VPC, public_route),
+    ("routes_have_an_authorizer", IN_VPC, setting("ApiApiGatewayDefaultStage", "AccessLogSettings", value=None)),
+    ("only_named_callers_invoke", IN_VPC, any_caller),
+]
+
+
+class Checks(unittest.TestCase):
+    def test_each_check_finds_its_fault(self):
+        for name, parameters, change in FAULTS:
+            check = getattr(checks, name)
+            self.assertEqual(list(check(Stack(template(), parameters))), [], name)
+            broken = copy.deepcopy(template())
+            change(broken["Resources"])
+            with self.subTest(name, change=change.__qualname__):
+                self.assertTrue(list(check(Stack(broken, parameters))))
+
+    def test_no_check_is_without_a_fault(self):
+        self.assertEqual({name for name, _, _ in FAULTS}, {check.__name__ for check in checks.ALL})
