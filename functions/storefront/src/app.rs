@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kafka_producer::{AccessError, BrokerAccess, TlsMaterial};
 use lambda_runtime::Error;
 use redis_link::Eviction;
 use shared::cache::{Announcer, ProgramCache, follow};
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::barriers::{BarrierPoll, OwnBarriers};
 use crate::emission::Emitter;
-use crate::kafka::{KafkaOrders, PublishOrders};
+use crate::kafka::{KafkaOrders, PublishOrders, broker_security};
 use crate::settings::Settings;
 
 /// Timeout of a command to the gate's Redis.
@@ -56,29 +57,27 @@ pub struct App {
 
 impl App {
     /// Uses the real adapters. Each of them connects when it is first used.
-    pub fn open(settings: Settings) -> Result<Self, Error> {
+    pub async fn open(settings: Settings) -> Result<Self, Error> {
+        let access = broker_access(&settings).await?;
         let delivery = Duration::from_millis(settings.windows.delivery_ms);
-        let publisher = KafkaOrders::open(
-            &settings.brokers,
-            &settings.security,
-            &settings.topic,
-            delivery,
-            settings.linger,
-        )?;
-        Self::with_publisher(settings, Arc::new(publisher))
+        let (topic, linger) = (&settings.topic, settings.linger);
+        let publisher = KafkaOrders::open(access.clone(), topic, delivery, linger)?;
+        Self::with_publisher(settings, Arc::new(publisher), access)
     }
 
-    /// Uses the given publisher. Must be called in a tokio runtime, which runs the background
-    /// tasks.
+    /// Uses the given publisher of orders; `access` is for the producer of API calls. Must be called
+    /// in a tokio runtime, which runs the background tasks.
     pub fn with_publisher(
         settings: Settings,
         publisher: Arc<dyn PublishOrders>,
+        access: Arc<BrokerAccess>,
     ) -> Result<Self, Error> {
         let names = &settings.names;
         let gate = Gate::connect(settings.redis.as_str(), names.clone(), GATE_TIMEOUT)?;
         let store = Store::connect(settings.database.as_str(), names, settings.connections)?
             .answering_within(STORE_TIMEOUT);
-        let emitter = settings.calls.enabled.then(|| Emitter::open(&settings));
+        let calls = settings.calls.enabled;
+        let emitter = calls.then(|| Emitter::open(&settings, &access));
         let emitter = emitter.transpose()?;
         let streams = &settings.cache.streams;
         let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_INTERVAL);
@@ -86,6 +85,7 @@ impl App {
         let programs = settings.cache.open(store.clone(), link.clone(), names);
         let changes = streams.changed_announcer(link.clone(), names);
         let mut background = JoinSet::new();
+        background.spawn(access.renew_login());
         background.spawn(gate.link().clone().watch_eviction(Eviction::Nothing));
         background.spawn(link.clone().watch_eviction(Eviction::Expiring));
         if let Some(block) = settings.cache.block() {
@@ -112,4 +112,9 @@ impl App {
             _background: background,
         })
     }
+}
+
+async fn broker_access(settings: &Settings) -> Result<Arc<BrokerAccess>, AccessError> {
+    let security = broker_security(&settings.security, TlsMaterial::default());
+    BrokerAccess::open(&settings.brokers, security).await
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use kafka_producer::Mechanism;
 use shared::cache::CacheSettings;
 use shared::config::{Execution, Problems, Reader, Secret, Url};
 use shared::message::CallInstance;
@@ -11,6 +12,7 @@ use shared::sale::Windows;
 use shared::telemetry::traces::TraceSettings;
 
 use crate::http::{RequestClass, ServedClasses};
+use crate::kafka::mechanism;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
@@ -84,10 +86,12 @@ pub struct WaitSettings {
 pub enum KafkaSecurity {
     /// No encryption, for brokers on the same machine.
     Plaintext,
+    /// TLS, without a login: brokers verify no client, or its certificate.
+    Ssl,
     /// TLS, with user name and password.
     SaslSsl {
-        /// `SCRAM-SHA-512` or `SCRAM-SHA-256`.
-        mechanism: String,
+        /// How the password is proven.
+        mechanism: Mechanism,
         /// User name.
         username: String,
         /// Password.
@@ -206,22 +210,23 @@ fn calls(reader: &Reader, names: &Names, execution: Execution) -> CallSettings {
 }
 
 fn security(reader: &Reader) -> KafkaSecurity {
-    let plaintext = KafkaSecurity::Plaintext;
-    reader.parsed_or(
-        "KAFKA_SECURITY",
-        "plaintext or sasl_ssl",
-        plaintext,
-        |text| match text {
-            "plaintext" => Some(KafkaSecurity::Plaintext),
-            "sasl_ssl" => Some(KafkaSecurity::SaslSsl {
-                mechanism: reader.text_or("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
-                username: reader.text(
-                    "KAFKA_USERNAME",
-                    "the name for SASL, as KAFKA_SECURITY is sasl_ssl",
-                ),
-                password: reader.secret("KAFKA_PASSWORD", 1),
-            }),
-            _ => None,
-        },
-    )
+    let (allowed, plaintext) = ("plaintext, ssl or sasl_ssl", KafkaSecurity::Plaintext);
+    reader.parsed_or("KAFKA_SECURITY", allowed, plaintext, |text| match text {
+        "plaintext" => Some(KafkaSecurity::Plaintext),
+        "ssl" => Some(KafkaSecurity::Ssl),
+        "sasl_ssl" => Some(KafkaSecurity::SaslSsl {
+            mechanism: reader.parsed_or(
+                "KAFKA_SASL_MECHANISM",
+                "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+                Mechanism::ScramSha512,
+                mechanism,
+            ),
+            username: reader.text(
+                "KAFKA_USERNAME",
+                "the name for SASL, as KAFKA_SECURITY is sasl_ssl",
+            ),
+            password: reader.secret("KAFKA_PASSWORD", 1),
+        }),
+        _ => None,
+    })
 }

@@ -1,33 +1,70 @@
-//! Settings that all Kafka clients of this crate share.
+//! How the clients of this crate reach the brokers, and what to do when they are refused.
 
-use rdkafka::config::ClientConfig;
+use std::sync::Arc;
+
+use kafka_producer::{
+    BrokerAccess, Login, Mechanism, PolledProducer, Refusal, RefusalKind, Security, TlsMaterial,
+};
+use rdkafka::producer::{Partitioner, ProducerContext};
 
 use crate::settings::KafkaSecurity;
 
-/// Base settings of a client: addresses, encryption and authentication.
-pub(crate) fn client_config(brokers: &str, security: &KafkaSecurity, client: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", brokers)
-        .set("client.id", client)
-        .set("socket.keepalive.enable", "true")
-        .set("socket.nagle.disable", "true")
-        .set("reconnect.backoff.max.ms", "1000")
-        // Metadata of other topics is not needed.
-        .set("topic.metadata.refresh.sparse", "true");
-    match security {
-        KafkaSecurity::Plaintext => {}
+/// From the settings. `tls`: authorities that are trusted beside those of the system, and the
+/// client's certificate.
+pub fn broker_security(settings: &KafkaSecurity, tls: TlsMaterial) -> Security {
+    match settings {
+        KafkaSecurity::Plaintext => Security::Plaintext,
+        KafkaSecurity::Ssl => Security::Tls(tls),
         KafkaSecurity::SaslSsl {
             mechanism,
             username,
             password,
-        } => {
-            config
-                .set("security.protocol", "sasl_ssl")
-                .set("sasl.mechanisms", mechanism)
-                .set("sasl.username", username)
-                .set("sasl.password", password.expose());
+        } => Security::Login {
+            tls,
+            mechanism: *mechanism,
+            source: Arc::new(Login {
+                username: username.clone(),
+                password: password.expose().to_owned(),
+            }),
+        },
+    }
+}
+
+/// Passes each further login to a producer, as long as the producer lives.
+pub(crate) fn follow_logins<C, P>(access: &BrokerAccess, producer: &Arc<PolledProducer<C, P>>)
+where
+    C: ProducerContext<P> + Clone + 'static,
+    P: Partitioner + Send + Sync + 'static,
+{
+    let producer = Arc::downgrade(producer);
+    access.on_login(move |login| {
+        let Some(producer) = producer.upgrade() else {
+            return;
+        };
+        if let Err(error) = producer.set_login(login) {
+            tracing::error!(%error, "the new login of the brokers cannot be used");
+        }
+    });
+}
+
+/// What to check after a refusal.
+pub(super) fn hint(refusal: &Refusal) -> &'static str {
+    match refusal.kind {
+        RefusalKind::Login => {
+            "check KAFKA_SECURITY, KAFKA_SASL_MECHANISM, KAFKA_USERNAME and KAFKA_PASSWORD, or the \
+             secret of KAFKA_SECRET_ARN; for iam, the permissions of the function's role"
+        }
+        RefusalKind::Certificate => {
+            "the brokers' certificate must be valid today, be issued by an authority of the system \
+             or of TLS_CA_FILE, and have the host of KAFKA_BROKERS as a name; brokers that verify \
+             clients need TLS_CERTIFICATE_FILE and TLS_KEY_FILE"
         }
     }
-    config
+}
+
+/// The mechanism of a setting.
+pub(crate) fn mechanism(text: &str) -> Option<Mechanism> {
+    Mechanism::ALL
+        .into_iter()
+        .find(|mechanism| mechanism.name() == text)
 }

@@ -17,9 +17,10 @@ use shared::message::OrderNumber;
 use shared::sale::Program;
 use shared::store::OrderRow;
 use sqlx::{AssertSqlSafe, PgPool};
-use storefront::App;
 use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
+use storefront::kafka::BrokerAccess;
+use storefront::{App, Settings};
 use timeout_closer::Closer;
 
 use crate::dying::killed_after;
@@ -80,7 +81,7 @@ impl TestEnvironment {
             .expect("settings of a test are valid");
         let names = settings.names.clone();
         let log = Arc::new(Log::new(settings.topic.clone()));
-        let app = App::with_publisher(settings, log.clone()).expect("opens");
+        let app = storefront(settings, log.clone());
         app.store
             .migrate()
             .await
@@ -130,7 +131,7 @@ impl TestEnvironment {
 
     /// A storefront to kill: a new process, so that its connections end with it.
     pub(crate) fn storefront(&self) -> App {
-        App::with_publisher(self.app.settings.clone(), self.log.clone()).expect("opens")
+        storefront(self.app.settings.clone(), self.log.clone())
     }
 
     /// An order-create to kill.
@@ -345,4 +346,9 @@ pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
         claims: Claims::new(claims.into_iter().collect()),
         span: None,
     }
+}
+
+fn storefront(settings: Settings, log: Arc<Log>) -> App {
+    let access = BrokerAccess::plaintext(settings.brokers.as_str());
+    App::with_publisher(settings, log, access).expect("opens")
 }
