@@ -1,6 +1,7 @@
 //! Migrate: creates or updates the schema and tables of an environment, by `shared::store`.
 
-use shared::config::{Execution, Problems, Reader, Url};
+use shared::access::{AccessSettings, Needed};
+use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
 
 /// Settings of one process.
@@ -9,18 +10,26 @@ pub struct Settings {
     /// Names of the environment, the schema among them.
     pub names: Names,
     /// The database.
-    pub database: Url,
+    pub database: Server,
     /// Maximum number of connections to it. Migrations run one after the other: an invocation uses
     /// one connection.
     pub connections: u32,
+    /// Certificates and logins.
+    pub access: AccessSettings,
 }
 
 impl Settings {
     /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
+        let database = reader.postgres("DATABASE");
+        let needed = Needed {
+            logins: vec![database.login.clone()],
+            ..Needed::default()
+        };
         reader.finish(|| Self {
             names: reader.names(),
-            database: reader.postgres_url("DATABASE_URL"),
+            database,
+            access: AccessSettings::read(reader, needed),
             connections: Execution::read(reader).concurrency,
         })
     }

@@ -12,8 +12,9 @@ use shared::store::Store;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
+    let access = shared::start::access(&settings.access).await;
     let store = Store::connect(
-        settings.database.as_str(),
+        settings.database.url.as_str(),
         &settings.names,
         settings.connections,
     )?;

@@ -7,7 +7,7 @@ use aws_access::Version;
 use serde::Deserialize;
 
 use super::SourceError;
-use super::login::SecretSetting;
+use super::login::NamedSecret;
 use super::refreshed::Refreshed;
 use crate::config::Secret;
 
@@ -38,7 +38,7 @@ impl Keys {
 
     pub(super) fn of_secret(
         access: aws_access::Access,
-        secret: SecretSetting,
+        secret: NamedSecret,
         min_bytes: usize,
     ) -> Self {
         let keys = Refreshed::new(PAUSE, move |_| {

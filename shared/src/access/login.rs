@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_access::{AccessError, RedisService, SecretArn, SecretText, Version};
 use serde::Deserialize;
 
 use super::SourceError;
 use super::refreshed::{PAUSE, Refreshed};
-use crate::config::{Arn, Secret};
+use crate::config::{Arn, Secret, SecretRef, TokenTarget};
 
 /// A user and a password, each if there is one. `Debug` prints no password.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,11 +56,10 @@ impl LoginSource {
     /// From a secret `{"username":"...","password":"..."}`. `user` replaces that of the secret.
     pub(super) fn of_secret(
         access: aws_access::Access,
-        setting: &str,
-        arn: &Arn,
+        secret: &SecretRef,
         user: Option<String>,
     ) -> Result<Self, SourceError> {
-        let secret = SecretSetting::new(setting, arn)?;
+        let secret = NamedSecret::new(secret)?;
         let login = Refreshed::new(PAUSE, move |before: Option<Login>| {
             let (access, secret, user) = (access.clone(), secret.clone(), user.clone());
             async move { read(&access, &secret, user, before).await }
@@ -70,21 +70,22 @@ impl LoginSource {
 
 /// A secret, and the variable that names it.
 #[derive(Clone)]
-pub(super) struct SecretSetting {
-    pub(super) setting: String,
-    pub(super) arn: SecretArn,
+pub(super) struct NamedSecret {
+    setting: String,
+    arn: SecretArn,
 }
 
-impl SecretSetting {
-    pub(super) fn new(setting: &str, arn: &Arn) -> Result<Self, SourceError> {
-        let parsed = arn.as_str().parse();
-        let arn = parsed.map_err(|_| SourceError::Content {
-            setting: setting.to_owned(),
-            arn: arn.to_string(),
-            expected: "named by the ARN of a secret or of a parameter",
-        })?;
-        let setting = setting.to_owned();
-        Ok(Self { setting, arn })
+impl NamedSecret {
+    pub(super) fn new(secret: &SecretRef) -> Result<Self, SourceError> {
+        let setting = secret.variable.clone();
+        match secret.arn.as_str().parse() {
+            Ok(arn) => Ok(Self { setting, arn }),
+            Err(_) => Err(SourceError::Content {
+                setting,
+                arn: secret.arn.to_string(),
+                expected: "named by the ARN of a secret or of a parameter",
+            }),
+        }
     }
 
     pub(super) async fn read(
@@ -118,7 +119,7 @@ struct Content {
 /// if there is one.
 async fn read(
     access: &aws_access::Access,
-    secret: &SecretSetting,
+    secret: &NamedSecret,
     user: Option<String>,
     before: Option<Login>,
 ) -> Result<Login, SourceError> {
@@ -147,15 +148,10 @@ async fn read(
 /// Makes tokens of IAM.
 pub(super) struct TokenSource {
     pub(super) access: aws_access::Access,
+    /// Of the login, for error texts.
     pub(super) setting: String,
     pub(super) user: String,
     pub(super) target: TokenTarget,
-}
-
-/// What a token is for.
-pub(super) enum TokenTarget {
-    Database { host: String, port: u16 },
-    Redis { service: RedisService, name: String },
 }
 
 impl TokenSource {
@@ -164,8 +160,9 @@ impl TokenSource {
             TokenTarget::Database { host, port } => {
                 self.access.database_token(host, *port, &self.user).await
             }
-            TokenTarget::Redis { service, name } => {
-                self.access.redis_token(*service, name, &self.user).await
+            TokenTarget::Redis(arn) => {
+                let (service, name) = redis(arn);
+                self.access.redis_token(service, name, &self.user).await
             }
         };
         let token = token.map_err(|error| SourceError::Aws {
@@ -176,5 +173,35 @@ impl TokenSource {
             user: Some(self.user.clone()),
             password: Some(Secret::new(token.text.expose())),
         })
+    }
+}
+
+/// `replicationgroup:NAME`, `serverlesscache:NAME` or, of MemoryDB, `cluster/NAME`.
+fn redis(arn: &Arn) -> (RedisService, &str) {
+    let whole = arn.resource();
+    let service = match arn.service() {
+        "memorydb" => RedisService::MemoryDb,
+        _ if whole.starts_with("serverlesscache:") => RedisService::ElastiCacheServerless,
+        _ => RedisService::ElastiCache,
+    };
+    (service, whole.rsplit([':', '/']).next().unwrap_or_default())
+}
+
+/// Makes the tokens with which Kafka clients log in to MSK.
+#[derive(Debug, Clone)]
+pub struct KafkaTokens(pub(super) aws_access::Access);
+
+impl KafkaTokens {
+    /// A token, and when it expires.
+    pub async fn token(&self) -> Result<(Secret, SystemTime), SourceError> {
+        let token = self
+            .0
+            .kafka_token()
+            .await
+            .map_err(|error| SourceError::Aws {
+                setting: "KAFKA_SECURITY is iam".to_owned(),
+                error,
+            })?;
+        Ok((Secret::new(token.text.expose()), token.expires))
     }
 }

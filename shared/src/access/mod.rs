@@ -1,9 +1,9 @@
 //! Logins, certificates and keys at run time: from the settings, from secrets, or as IAM tokens.
 //!
-//! [`Access::open`] reads the certificates. [`Access::login`] makes the [`LoginSource`] of a
-//! server, which an adapter asks for each connection, and again after the server has refused a
-//! login: so a rotated password is taken without a new process. [`Access::read_logins`] reads the
-//! secrets of all logins at the same time, before the first event.
+//! [`Access::open`] reads certificates, logins and keys at the same time, before the first event.
+//! [`Access::login`] is the [`LoginSource`] of a server, which an adapter asks for each connection,
+//! and again after the server has refused a login: so a rotated password is taken without a new
+//! process.
 //!
 //! A secret is read once and kept. After a refusal it is read again, at most once every
 //! [`PAUSE`] for all connections of the process together. If it has not changed, the version that a
@@ -16,10 +16,12 @@ mod login;
 mod open;
 mod refreshed;
 mod settings;
+#[cfg(feature = "traces")]
+mod traces;
 
 pub use error::SourceError;
 pub use keys::Keys;
-pub use login::{Login, LoginSource};
+pub use login::{KafkaTokens, Login, LoginSource};
 pub use open::{Access, Certificates, ClientIdentity};
 pub use refreshed::PAUSE;
-pub use settings::{AccessSettings, AwsSettings};
+pub use settings::{AccessSettings, Needed};

@@ -1,23 +1,32 @@
 //! From settings to sources.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use aws_access::{Credentials, Endpoints, RedisService, SecretText, Version};
-use futures::future::{try_join, try_join_all};
+use aws_access::{Credentials, Endpoints, SecretText, Version};
+use futures::future::try_join_all;
 use serde::Deserialize;
 
-use super::login::{Kind, Login, LoginSource, SecretSetting, TokenSource, TokenTarget};
-use super::{AccessSettings, AwsSettings, Keys, SourceError};
+use super::login::{KafkaTokens, Kind, Login, LoginSource, NamedSecret, TokenSource};
+use super::settings::{AccessSettings, AwsSettings};
+use super::{Keys, SourceError};
 use crate::config::tls::variable;
-use crate::config::{Arn, IdentitySetting, LoginSetting, PemSetting, Server, Url};
+use crate::config::{IdentitySetting, KeysSetting, LoginSetting, PemSetting};
 
-/// The certificates of all clients of a process, and access to AWS. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Access {
-    aws: Option<aws_access::Access>,
-    certificates: Arc<Certificates>,
+/// What a process has obtained. Cheap to clone. The default has no certificates, logins and keys.
+#[derive(Debug, Clone, Default)]
+pub struct Access(Arc<Obtained>);
+
+#[derive(Debug, Default)]
+struct Obtained {
+    certificates: Certificates,
+    logins: Vec<(LoginSetting, LoginSource)>,
+    keys: Option<Keys>,
+    kafka_tokens: Option<KafkaTokens>,
+    /// By variable.
+    texts: HashMap<String, SecretText>,
 }
 
 /// Certificates in PEM.
@@ -45,103 +54,139 @@ impl fmt::Debug for ClientIdentity {
 }
 
 impl Access {
-    /// Reads the certificates, from files or secrets. Logins are read later.
+    /// Reads everything at the same time. An outage of AWS is an error for certificates and texts;
+    /// logins and keys are read again when they are needed.
     pub async fn open(settings: &AccessSettings) -> Result<Self, SourceError> {
         let aws = match &settings.aws {
             Some(aws) => Some(aws_access(aws).await?),
             None => None,
         };
-        let authorities = async {
-            match &settings.tls.authorities {
-                None => Ok(Vec::new()),
-                Some(PemSetting::File(file)) => read_file(variable::CA_FILE, file),
-                Some(PemSetting::Secret(arn)) => authorities(aws.as_ref(), arn).await,
+        let (aws, needed) = (aws.as_ref(), &settings.needed);
+        let mut logins = Vec::new();
+        for setting in &needed.logins {
+            if let Some(source) = login_source(aws, setting)? {
+                logins.push((setting.clone(), source));
+            }
+        }
+        let keys = needed.keys.as_ref().map(|keys| keys_of(aws, keys));
+        let keys = keys.transpose()?;
+        let kafka_tokens = match needed.kafka_tokens {
+            true => Some(KafkaTokens(required(aws, "KAFKA_SECURITY")?.clone())),
+            false => None,
+        };
+        let read_logins = logins
+            .iter()
+            .map(|(_, source)| async { may_pass(source.login(false).await) });
+        let read_keys = async {
+            match &keys {
+                Some(keys) => may_pass(keys.current().await),
+                None => Ok(()),
             }
         };
-        let identity = async {
-            match &settings.tls.identity {
-                None => Ok(None),
-                Some(IdentitySetting::Files { certificate, key }) => Ok(Some(ClientIdentity {
-                    certificate: read_file(variable::CERTIFICATE_FILE, certificate)?,
-                    key: read_file(variable::KEY_FILE, key)?,
-                })),
-                Some(IdentitySetting::Secret(arn)) => identity(aws.as_ref(), arn).await.map(Some),
-            }
-        };
-        let (authorities, identity) = try_join(authorities, identity).await?;
-        Ok(Self {
-            aws,
-            certificates: Arc::new(Certificates {
+        let texts = needed.texts.iter().map(|secret| async move {
+            let text = secret_text(aws, &NamedSecret::new(secret)?, &secret.variable).await?;
+            Ok((secret.variable.clone(), text))
+        });
+        let (authorities, identity, _, (), texts) = futures::try_join!(
+            authorities(aws, settings.tls.authorities.as_ref()),
+            identity(aws, settings.tls.identity.as_ref()),
+            try_join_all(read_logins),
+            read_keys,
+            try_join_all(texts),
+        )?;
+        Ok(Self(Arc::new(Obtained {
+            certificates: Certificates {
                 authorities,
                 identity,
-            }),
-        })
+            },
+            logins,
+            keys,
+            kafka_tokens,
+            texts: texts.into_iter().collect(),
+        })))
     }
 
     /// Certificates for every client.
     pub fn certificates(&self) -> &Certificates {
-        &self.certificates
+        &self.0.certificates
     }
 
-    /// The login of a server. `None`: user and password of the address, if it has any.
-    pub fn login(&self, server: &Server) -> Result<Option<LoginSource>, SourceError> {
-        let source = match &server.login {
-            LoginSetting::Address => return Ok(None),
-            LoginSetting::Fixed { user, password } => LoginSource(Kind::Fixed(Login {
-                user: user.clone(),
-                password: password.clone(),
-            })),
-            LoginSetting::Secret {
-                arn,
-                variable,
-                user,
-            } => LoginSource::of_secret(self.aws(variable)?, variable, arn, user.clone())?,
-            LoginSetting::Iam { user, resource } => {
-                let target = match resource {
-                    Some(resource) => redis_target(resource),
-                    None => database_target(&server.url),
-                };
-                LoginSource(Kind::Token(Arc::new(TokenSource {
-                    access: self.aws("AWS_REGION")?,
-                    setting: format!("the token of {}", server.url),
-                    user: user.clone(),
-                    target,
-                })))
-            }
-        };
-        Ok(Some(source))
+    /// The source of a login that is among the settings. `None`: user and password of the address,
+    /// if it has any.
+    pub fn login(&self, setting: &LoginSetting) -> Option<LoginSource> {
+        let mut logins = self.0.logins.iter();
+        let found = logins.find(|(known, _)| known == setting);
+        found.map(|(_, source)| source.clone())
     }
 
-    /// The keys of a secret, which has the form that [`Keys`] describes.
-    pub fn keys(&self, setting: &str, arn: &Arn, min_bytes: usize) -> Result<Keys, SourceError> {
-        let secret = SecretSetting::new(setting, arn)?;
-        Ok(Keys::of_secret(self.aws(setting)?, secret, min_bytes))
+    /// Tokens for Kafka, if they are among the settings.
+    pub fn kafka_tokens(&self) -> Option<KafkaTokens> {
+        self.0.kafka_tokens.clone()
     }
 
-    /// Reads the secrets of these logins at the same time. An error that may pass is logged only:
-    /// the first connection reads the secret again.
-    pub async fn read_logins(
-        &self,
-        logins: impl IntoIterator<Item = &LoginSource>,
-    ) -> Result<(), SourceError> {
-        let logins = logins.into_iter().map(|source| async {
-            match source.login(false).await {
-                Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "a login cannot be read at start; it is read when needed");
-                    Ok(())
-                }
-                read => read.map(drop),
-            }
-        });
-        try_join_all(logins).await.map(drop)
+    /// The keys that verify signatures. Without keys among the settings none is accepted.
+    pub fn keys(&self) -> Keys {
+        self.0
+            .keys
+            .clone()
+            .unwrap_or_else(|| Keys::fixed(Vec::new()))
     }
 
-    /// Access to AWS. Its settings are read whenever another setting needs them.
-    fn aws(&self, setting: &str) -> Result<aws_access::Access, SourceError> {
-        required(self.aws.as_ref(), setting).cloned()
+    /// The text of the secret that this variable names, if it is among the settings.
+    pub fn text(&self, variable: &str) -> Option<&str> {
+        self.0.texts.get(variable).map(SecretText::expose)
     }
 }
 
+/// An error that may pass is logged only: what could not be read is read again when it is needed.
+fn may_pass<T>(read: Result<T, SourceError>) -> Result<(), SourceError> {
+    match read {
+        Err(error) if error.is_transient() => {
+            tracing::warn!(%error, "a secret cannot be read at start; it is read when needed");
+            Ok(())
+        }
+        read => read.map(drop),
+    }
+}
+
+fn login_source(
+    aws: Option<&aws_access::Access>,
+    setting: &LoginSetting,
+) -> Result<Option<LoginSource>, SourceError> {
+    let source = match setting {
+        LoginSetting::Address => return Ok(None),
+        LoginSetting::Fixed { user, password } => LoginSource(Kind::Fixed(Login {
+            user: user.clone(),
+            password: password.clone(),
+        })),
+        LoginSetting::Secret { secret, user } => {
+            let aws = required(aws, &secret.variable)?.clone();
+            LoginSource::of_secret(aws, secret, user.clone())?
+        }
+        LoginSetting::Iam { user, target } => {
+            let setting = format!("the token of {user}");
+            LoginSource(Kind::Token(Arc::new(TokenSource {
+                access: required(aws, &setting)?.clone(),
+                setting,
+                user: user.clone(),
+                target: target.clone(),
+            })))
+        }
+    };
+    Ok(Some(source))
+}
+
+fn keys_of(aws: Option<&aws_access::Access>, keys: &KeysSetting) -> Result<Keys, SourceError> {
+    match keys {
+        KeysSetting::Fixed(keys) => Ok(Keys::fixed(keys.clone())),
+        KeysSetting::Secret { secret, min_bytes } => {
+            let aws = required(aws, &secret.variable)?.clone();
+            Ok(Keys::of_secret(aws, NamedSecret::new(secret)?, *min_bytes))
+        }
+    }
+}
+
+/// Settings of AWS are read whenever another setting needs them.
 fn required<'a>(
     aws: Option<&'a aws_access::Access>,
     setting: &str,
@@ -191,68 +236,62 @@ fn read_file(setting: &'static str, file: &Path) -> Result<Vec<u8>, SourceError>
 
 async fn secret_text(
     aws: Option<&aws_access::Access>,
-    secret: &SecretSetting,
+    secret: &NamedSecret,
+    setting: &str,
 ) -> Result<SecretText, SourceError> {
-    let aws = required(aws, &secret.setting)?;
-    secret.read(aws, Version::Current).await
+    secret.read(required(aws, setting)?, Version::Current).await
 }
 
-/// As secrets for self-managed Kafka have it, or the certificates alone.
-async fn authorities(aws: Option<&aws_access::Access>, arn: &Arn) -> Result<Vec<u8>, SourceError> {
+/// A secret has the form of those for self-managed Kafka, or the certificates alone.
+async fn authorities(
+    aws: Option<&aws_access::Access>,
+    setting: Option<&PemSetting>,
+) -> Result<Vec<u8>, SourceError> {
     #[derive(Deserialize)]
     struct Content {
         certificate: String,
     }
-    let secret = SecretSetting::new(variable::CA_SECRET, arn)?;
-    let text = secret_text(aws, &secret).await?;
+    let secret = match setting {
+        None => return Ok(Vec::new()),
+        Some(PemSetting::File(file)) => return read_file(variable::CA_FILE, file),
+        Some(PemSetting::Secret(secret)) => secret,
+    };
+    let named = NamedSecret::new(secret)?;
+    let text = secret_text(aws, &named, &secret.variable).await?;
     if text.expose().trim_start().starts_with("-----BEGIN") {
         return Ok(text.expose().as_bytes().to_vec());
     }
     let content: Content = strict_json::from_str(text.expose())
-        .map_err(|_| secret.unlike(r#"{"certificate":"..."} in JSON, or certificates in PEM"#))?;
+        .map_err(|_| named.unlike(r#"{"certificate":"..."} in JSON, or certificates in PEM"#))?;
     Ok(content.certificate.into_bytes())
 }
 
 async fn identity(
     aws: Option<&aws_access::Access>,
-    arn: &Arn,
-) -> Result<ClientIdentity, SourceError> {
+    setting: Option<&IdentitySetting>,
+) -> Result<Option<ClientIdentity>, SourceError> {
     #[derive(Deserialize)]
     struct Content {
         certificate: String,
         #[serde(rename = "privateKey")]
         key: String,
     }
-    let secret = SecretSetting::new(variable::CERTIFICATE_SECRET, arn)?;
-    let text = secret_text(aws, &secret).await?;
+    let secret = match setting {
+        None => return Ok(None),
+        Some(IdentitySetting::Files { certificate, key }) => {
+            return Ok(Some(ClientIdentity {
+                certificate: read_file(variable::CERTIFICATE_FILE, certificate)?,
+                key: read_file(variable::KEY_FILE, key)?,
+            }));
+        }
+        Some(IdentitySetting::Secret(secret)) => secret,
+    };
+    let named = NamedSecret::new(secret)?;
+    let text = secret_text(aws, &named, &secret.variable).await?;
     let content: Content = strict_json::from_str(text.expose())
-        .map_err(|_| secret.unlike(r#"{"certificate":"...","privateKey":"..."} in JSON"#))?;
-    Ok(ClientIdentity {
+        .map_err(|_| named.unlike(r#"{"certificate":"...","privateKey":"..."} in JSON"#))?;
+    Ok(Some(ClientIdentity {
         certificate: content.certificate.into_bytes(),
         key: content.key.into_bytes(),
-    })
-}
-
-/// Host and port of an address of PostgreSQL.
-fn database_target(url: &Url) -> TokenTarget {
-    let (host, port) = url.host_and_port();
-    TokenTarget::Database {
-        host: host.to_owned(),
-        port: port.unwrap_or(5432),
-    }
-}
-
-/// `replicationgroup:NAME`, `serverlesscache:NAME` or, of MemoryDB, `cluster/NAME`.
-fn redis_target(resource: &Arn) -> TokenTarget {
-    let whole = resource.resource();
-    let service = match resource.service() {
-        "memorydb" => RedisService::MemoryDb,
-        _ if whole.starts_with("serverlesscache:") => RedisService::ElastiCacheServerless,
-        _ => RedisService::ElastiCache,
-    };
-    let name = whole.rsplit([':', '/']).next().unwrap_or_default();
-    TokenTarget::Redis {
-        service,
-        name: name.to_owned(),
-    }
+    }))
 }

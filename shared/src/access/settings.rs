@@ -1,22 +1,46 @@
 //! What [`Access`](super::Access) needs from the environment.
 
-use crate::config::{Reader, Secret, TlsSettings};
+use crate::config::{KeysSetting, LoginSetting, Reader, Secret, SecretRef, TlsSettings};
 
 const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 
-/// Certificates, and access to AWS if a setting needs it.
+/// What a process obtains before it handles events, and how it reaches AWS for that.
 #[derive(Debug, Clone, Default)]
 pub struct AccessSettings {
     /// Certificates of all clients.
-    pub tls: TlsSettings,
+    pub(super) tls: TlsSettings,
+    /// What the function needs besides.
+    pub(super) needed: Needed,
     /// Access to secrets and tokens, unless no setting names one.
-    pub aws: Option<AwsSettings>,
+    pub(super) aws: Option<AwsSettings>,
+}
+
+/// What a function needs besides certificates.
+#[derive(Debug, Clone, Default)]
+pub struct Needed {
+    /// Logins of servers.
+    pub logins: Vec<LoginSetting>,
+    /// Keys that verify signatures.
+    pub keys: Option<KeysSetting>,
+    /// Secrets that are read once, as they are.
+    pub texts: Vec<SecretRef>,
+    /// Tokens of IAM for Kafka.
+    pub kafka_tokens: bool,
+}
+
+impl Needed {
+    fn is_of_aws(&self) -> bool {
+        self.logins.iter().any(LoginSetting::is_of_aws)
+            || matches!(self.keys, Some(KeysSetting::Secret { .. }))
+            || !self.texts.is_empty()
+            || self.kafka_tokens
+    }
 }
 
 /// Region, credentials and endpoints, from the variables of the AWS SDKs. Lambda sets them for
 /// every function.
 #[derive(Debug, Clone)]
-pub struct AwsSettings {
+pub(super) struct AwsSettings {
     pub(super) region: String,
     /// `None`: those of the SDK's chain, with the feature `credential-chain` only.
     pub(super) keys: Option<AwsKeys>,
@@ -32,15 +56,25 @@ pub(super) struct AwsKeys {
 }
 
 impl AccessSettings {
-    /// Reads the certificates' variables and, if `needs_aws` or a certificate is a secret, those of
-    /// AWS.
-    pub fn read(reader: &Reader, needs_aws: bool) -> Self {
+    /// Reads the variables of certificates and, if anything is a secret or a token, those of AWS.
+    pub fn read(reader: &Reader, needed: Needed) -> Self {
         let tls = TlsSettings::read(reader);
-        let needs_aws = needs_aws || tls.is_of_aws();
+        let is_of_aws = needed.is_of_aws() || tls.is_of_aws();
         Self {
             tls,
-            aws: needs_aws.then(|| AwsSettings::read(reader)),
+            needed,
+            aws: is_of_aws.then(|| AwsSettings::read(reader)),
         }
+    }
+
+    /// Where the keys that verify signatures come from, if the function verifies any.
+    pub const fn keys(&self) -> Option<&KeysSetting> {
+        self.needed.keys.as_ref()
+    }
+
+    /// Whether secrets or tokens are obtained from AWS.
+    pub const fn uses_aws(&self) -> bool {
+        self.aws.is_some()
     }
 }
 

@@ -26,6 +26,7 @@
 
 mod execution;
 mod inventory;
+mod keys;
 mod problems;
 mod reader;
 mod server;
@@ -37,8 +38,9 @@ mod tests;
 
 pub use execution::Execution;
 pub use inventory::{Inventory, Variable};
+pub use keys::KeysSetting;
 pub use problems::{Problem, Problems};
 pub use reader::Reader;
-pub use server::{LoginSetting, Server};
+pub use server::{LoginSetting, Server, TokenTarget};
 pub use tls::{IdentitySetting, PemSetting, TlsSettings};
-pub use values::{Arn, Secret, Url};
+pub use values::{Arn, Secret, SecretRef, Url};

@@ -116,10 +116,16 @@ impl Reader {
     }
 
     /// A secret with the blanks at its ends, if it is not blank.
-    pub(super) fn optional_raw_secret(&self, variable: &str) -> Option<String> {
+    pub fn optional_raw_secret(&self, variable: &str) -> Option<Secret> {
         self.note(variable, |v| v.is_secret = true);
         self.optional_text(variable)?;
-        self.vars.get(variable)?.clone()
+        self.vars.get(variable)?.clone().map(Secret::new)
+    }
+
+    /// A required secret with the blanks at its ends.
+    pub fn raw_secret(&self, variable: &str) -> Secret {
+        self.optional_raw_secret(variable)
+            .unwrap_or_else(|| self.secret(variable, 1))
     }
 
     /// Several methods may read the same variable.

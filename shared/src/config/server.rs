@@ -3,7 +3,7 @@
 //! The variables of a server have one prefix: `DATABASE_URL`, `DATABASE_USER` and so on.
 
 use super::reader::Reader;
-use super::values::{Arn, Secret, Url};
+use super::values::{Arn, Secret, SecretRef, Url};
 
 /// A server and the login to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +29,7 @@ pub enum LoginSetting {
     /// From a secret, `{"username":"...","password":"..."}`.
     Secret {
         /// The secret.
-        arn: Arn,
-        /// The variable that names it.
-        variable: String,
+        secret: SecretRef,
         /// The user, if it is not the one of the secret.
         user: Option<String>,
     },
@@ -39,9 +37,23 @@ pub enum LoginSetting {
     Iam {
         /// The user.
         user: String,
-        /// What the token is for. `None` for PostgreSQL, whose token is for the address.
-        resource: Option<Arn>,
+        /// What the token is for.
+        target: TokenTarget,
     },
+}
+
+/// What accepts a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenTarget {
+    /// A PostgreSQL of RDS, at this address.
+    Database {
+        /// The host of the address.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// A replication group, serverless cache or cluster of MemoryDB.
+    Redis(Arn),
 }
 
 impl LoginSetting {
@@ -89,8 +101,8 @@ impl Reader {
     /// All variables are read, whichever applies: those that contradict each other are problems.
     fn login(&self, variables: &Variables, url: &Url, resource: Option<&str>) -> LoginSetting {
         let user = self.optional_text(&variables.user);
-        let password = self.optional_password(&variables.password);
-        let arn = self.optional_secret_arn(&variables.secret);
+        let password = self.optional_raw_secret(&variables.password);
+        let secret = self.optional_secret(&variables.secret);
         let resource = resource.map(|variable| (variable, self.optional_arn(variable, RESOURCES)));
         let is_iam = self.parsed_or(
             &variables.auth,
@@ -104,7 +116,7 @@ impl Reader {
         );
         let given: Vec<&str> = [
             (&variables.password, password.is_some()),
-            (&variables.secret, arn.is_some()),
+            (&variables.secret, secret.is_some()),
         ]
         .into_iter()
         .filter_map(|(variable, given)| given.then_some(variable.as_str()))
@@ -125,34 +137,30 @@ impl Reader {
             if let Some((variable, None)) = resource {
                 self.refuse_once(variable, "is missing", RESOURCES_ALLOWED);
             }
-            return LoginSetting::Iam {
-                user: user.unwrap_or_default(),
-                resource: resource.and_then(|(_, arn)| arn),
+            let target = match resource.and_then(|(_, arn)| arn) {
+                Some(arn) => TokenTarget::Redis(arn),
+                None => database(url),
             };
+            let user = user.unwrap_or_default();
+            return LoginSetting::Iam { user, target };
         }
-        match (arn, password, user) {
+        match (secret, password, user) {
             (Some(_), Some(_), _) => {
                 let allowed = format!("missing, as {} is given", variables.secret);
                 self.refuse_once(&variables.password, "is given", allowed);
                 LoginSetting::Address
             }
-            (Some(arn), None, user) => LoginSetting::Secret {
-                arn,
-                variable: variables.secret.clone(),
-                user,
-            },
+            (Some(secret), None, user) => LoginSetting::Secret { secret, user },
             (None, None, None) => LoginSetting::Address,
             (None, password, user) => LoginSetting::Fixed { user, password },
         }
     }
 
-    fn optional_password(&self, variable: &str) -> Option<Secret> {
-        self.optional_raw_secret(variable).map(Secret::new)
-    }
-
-    /// The ARN of a secret, if the variable is set.
-    pub fn optional_secret_arn(&self, variable: &str) -> Option<Arn> {
-        self.optional_arn(variable, &["secretsmanager", "ssm"])
+    /// A secret by its ARN, if the variable is set.
+    pub fn optional_secret(&self, variable: &str) -> Option<SecretRef> {
+        let arn = self.optional_arn(variable, &["secretsmanager", "ssm"])?;
+        let variable = variable.to_owned();
+        Some(SecretRef { variable, arn })
     }
 
     fn optional_arn(&self, variable: &str, services: &[&str]) -> Option<Arn> {
@@ -163,6 +171,14 @@ impl Reader {
             self.refuse_once(variable, format_args!("is {text:?}"), allowed);
         }
         arn
+    }
+}
+
+fn database(url: &Url) -> TokenTarget {
+    let (host, port) = url.host_and_port();
+    TokenTarget::Database {
+        host: host.to_owned(),
+        port: port.unwrap_or(5432),
     }
 }
 

@@ -52,7 +52,7 @@ fn a_login_comes_from_one_of_four_places() {
         matches!(
             token,
             LoginSetting::Iam {
-                resource: Some(_),
+                target: TokenTarget::Redis(_),
                 ..
             }
         ),

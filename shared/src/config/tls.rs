@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::reader::Reader;
-use super::values::Arn;
+use super::values::SecretRef;
 
 /// Where certificates are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum PemSetting {
     /// In a file.
     File(PathBuf),
     /// In a secret: the text itself, or `{"certificate":"..."}`.
-    Secret(Arn),
+    Secret(SecretRef),
 }
 
 /// Where a certificate and its private key are.
@@ -34,7 +34,7 @@ pub enum IdentitySetting {
         key: PathBuf,
     },
     /// In a secret: `{"certificate":"...","privateKey":"..."}`.
-    Secret(Arn),
+    Secret(SecretRef),
 }
 
 /// Names of the variables, for error texts.
@@ -64,7 +64,7 @@ impl TlsSettings {
 
 fn authorities(reader: &Reader) -> Option<PemSetting> {
     let file = reader.optional_text(variable::CA_FILE);
-    let secret = reader.optional_secret_arn(variable::CA_SECRET);
+    let secret = reader.optional_secret(variable::CA_SECRET);
     if file.is_some() && secret.is_some() {
         refuse_both(reader, variable::CA_FILE, variable::CA_SECRET);
     }
@@ -75,7 +75,7 @@ fn authorities(reader: &Reader) -> Option<PemSetting> {
 fn identity(reader: &Reader) -> Option<IdentitySetting> {
     let certificate = reader.optional_text(variable::CERTIFICATE_FILE);
     let key = reader.optional_text(variable::KEY_FILE);
-    let secret = reader.optional_secret_arn(variable::CERTIFICATE_SECRET);
+    let secret = reader.optional_secret(variable::CERTIFICATE_SECRET);
     if certificate.is_some() != key.is_some() {
         let (missing, given) = if key.is_none() {
             (variable::KEY_FILE, variable::CERTIFICATE_FILE)

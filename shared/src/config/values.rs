@@ -110,6 +110,15 @@ impl Arn {
     }
 }
 
+/// A secret, and the variable that names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRef {
+    /// The variable, for error texts.
+    pub variable: String,
+    /// The secret.
+    pub arn: Arn,
+}
+
 impl fmt::Display for Arn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

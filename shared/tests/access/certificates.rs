@@ -1,6 +1,6 @@
 //! Certificates from files and secrets.
 
-use shared::access::{Access, AccessSettings, SourceError};
+use shared::access::{Access, AccessSettings, Needed, SourceError};
 use shared::config::Reader;
 use testkit::aws::SecretsServer;
 
@@ -10,7 +10,7 @@ const PEM: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\
 
 async fn open(variables: Vec<(String, String)>) -> Result<Access, SourceError> {
     let reader = Reader::new(variables);
-    let settings = reader.finish(|| AccessSettings::read(&reader, false));
+    let settings = reader.finish(|| AccessSettings::read(&reader, Needed::default()));
     Access::open(&settings.expect("valid settings")).await
 }
 

@@ -1,16 +1,16 @@
 //! Where a login comes from.
 
-use shared::access::{Access, AccessSettings, SourceError};
+use shared::access::{Access, AccessSettings, Needed, SourceError};
 use shared::config::{Reader, Secret};
 use testkit::aws::SecretsServer;
 
-use crate::{LOGIN, login, reader, settings, source};
+use crate::{LOGIN, login, opened, reader, settings};
 
 #[tokio::test]
 async fn a_secret_is_read_once() {
     let server = SecretsServer::start().await;
     server.put(LOGIN, &login("usher", " #?%@:/\"\\ "));
-    let source = source(&server).await.expect("opened");
+    let source = opened(&reader(&server, &[])).await.expect("opened");
     for _ in 0..3 {
         let login = source.login(false).await.expect("it exists");
         assert_eq!(login.user.as_deref(), Some("usher"));
@@ -23,39 +23,32 @@ async fn a_secret_is_read_once() {
 async fn the_user_of_the_settings_replaces_that_of_the_secret() {
     let server = SecretsServer::start().await;
     server.put(LOGIN, r#"{"password":"hush"}"#);
-    let (redis, access) = settings(&reader(&server, &[("REDIS_GATE_USER", "reader")]));
-    let access = Access::open(&access).await.expect("opened");
-    let source = access.login(&redis).expect("opened").expect("a login");
+    let (redis, settings) = settings(&reader(&server, &[("REDIS_GATE_USER", "reader")]));
+    let access = Access::open(&settings).await.expect("opened");
+    let source = access.login(&redis.login).expect("a login");
     let login = source.login(false).await.expect("it exists");
     assert_eq!(login.user.as_deref(), Some("reader"));
-    assert!(!format!("{login:?} {source:?} {redis:?} {access:?}").contains("hush"));
+    let shown = format!("{login:?} {source:?} {redis:?} {access:?} {settings:?}");
+    assert!(!shown.contains("hush"), "{shown}");
 }
 
 #[tokio::test]
-async fn a_secret_of_another_form_is_an_error_with_its_setting() {
+async fn a_secret_of_another_form_ends_the_start() {
     let server = SecretsServer::start().await;
     for text in ["hush", r#"{"username":"usher"}"#, r#"["usher","hush"]"#] {
         server.put(LOGIN, text);
-        let source = source(&server).await.expect("opened");
-        let error = source.login(false).await.expect_err(text);
+        let error = opened(&reader(&server, &[])).await.expect_err(text);
         assert!(matches!(error, SourceError::Content { .. }) && !error.is_transient());
         let shown = error.to_string();
-        assert!(
-            shown.contains("REDIS_GATE_SECRET_ARN") && shown.contains(LOGIN),
-            "{shown}"
-        );
-        assert!(!shown.contains("hush"), "{shown}");
+        let named = shown.contains("REDIS_GATE_SECRET_ARN") && shown.contains(LOGIN);
+        assert!(named && !shown.contains("hush"), "{shown}");
     }
 }
 
 #[tokio::test]
 async fn a_missing_secret_ends_the_start_but_an_outage_does_not() {
     let server = SecretsServer::start().await;
-    let (redis, settings) = settings(&reader(&server, &[]));
-    let access = Access::open(&settings).await.expect("opened");
-    let source = access.login(&redis).expect("opened").expect("a login");
-    let error = access
-        .read_logins([&source])
+    let error = opened(&reader(&server, &[]))
         .await
         .expect_err("no such secret");
     assert!(
@@ -67,8 +60,17 @@ async fn a_missing_secret_ends_the_start_but_an_outage_does_not() {
         server.fail(503, "", "");
     }
     server.put(LOGIN, &login("usher", "hush"));
-    let source = access.login(&redis).expect("opened").expect("a login");
-    access.read_logins([&source]).await.expect("it may pass");
+    let source = opened(&reader(&server, &[])).await.expect("it may pass");
+    // Limited in rate: the outcome of the start counts for a while.
+    assert!(
+        source
+            .login(false)
+            .await
+            .is_err_and(|error| error.is_transient())
+    );
+    tokio::time::sleep(shared::access::PAUSE).await;
+    let login = source.login(false).await.expect("the outage has ended");
+    assert_eq!(login.password, Some(Secret::new("hush")));
 }
 
 #[tokio::test]
@@ -78,10 +80,9 @@ async fn settings_without_secrets_need_no_region() {
         ("REDIS_GATE_USER", "usher"),
         ("REDIS_GATE_PASSWORD", "plain"),
     ];
-    let (redis, settings) = settings(&Reader::new(given));
-    assert!(settings.aws.is_none());
-    let access = Access::open(&settings).await.expect("opened");
-    let source = access.login(&redis).expect("opened").expect("a login");
+    let reader = Reader::new(given);
+    assert!(!settings(&reader).1.uses_aws());
+    let source = opened(&reader).await.expect("opened");
     let login = source.login(true).await.expect("fixed");
     assert_eq!(login.password, Some(Secret::new("plain")));
 }
@@ -115,9 +116,7 @@ async fn a_token_is_made_for_the_resource_and_the_user() {
             ("REDIS_GATE_USER", "usher"),
             ("REDIS_GATE_ARN", resource.as_str()),
         ]);
-        let (redis, settings) = settings(&reader);
-        let access = Access::open(&settings).await.expect("opened");
-        let source = access.login(&redis).expect("opened").expect("a login");
+        let source = opened(&reader).await.expect("opened");
         let login = source.login(false).await.expect("signed");
         let password = login.password.expect("a token");
         assert!(
@@ -144,11 +143,15 @@ async fn a_token_of_a_database_is_for_its_address() {
         ("DATABASE_USER", "writer"),
     ]);
     let database = reader.postgres("DATABASE");
-    let settings = reader
-        .finish(|| AccessSettings::read(&reader, true))
-        .expect("valid");
-    let access = Access::open(&settings).await.expect("opened");
-    let source = access.login(&database).expect("opened").expect("a login");
+    let needed = Needed {
+        logins: vec![database.login.clone()],
+        ..Needed::default()
+    };
+    let settings = reader.finish(|| AccessSettings::read(&reader, needed));
+    let access = Access::open(&settings.expect("valid"))
+        .await
+        .expect("opened");
+    let source = access.login(&database.login).expect("a login");
     let login = source.login(false).await.expect("signed");
     let password = login.password.expect("a token");
     assert!(

@@ -4,7 +4,7 @@ mod certificates;
 mod logins;
 mod rotation;
 
-use shared::access::{Access, AccessSettings, LoginSource, SourceError};
+use shared::access::{Access, AccessSettings, LoginSource, Needed, SourceError};
 use shared::config::{Reader, Server};
 use testkit::aws::SecretsServer;
 
@@ -25,16 +25,20 @@ fn reader(server: &SecretsServer, more: &[(&str, &str)]) -> Reader {
 fn settings(reader: &Reader) -> (Server, AccessSettings) {
     let read = reader.finish(|| {
         let server = reader.redis("REDIS_GATE");
-        let access = AccessSettings::read(reader, server.login.is_of_aws());
-        (server, access)
+        let needed = Needed {
+            logins: vec![server.login.clone()],
+            ..Needed::default()
+        };
+        (server, AccessSettings::read(reader, needed))
     });
     read.expect("valid settings")
 }
 
-async fn source(server: &SecretsServer) -> Result<LoginSource, SourceError> {
-    let (redis, access) = settings(&reader(server, &[]));
-    let source = Access::open(&access).await?.login(&redis)?;
-    Ok(source.expect("it has a login"))
+/// The login of the Redis of these settings, after the start of a process.
+async fn opened(reader: &Reader) -> Result<LoginSource, SourceError> {
+    let (redis, settings) = settings(reader);
+    let access = Access::open(&settings).await?;
+    Ok(access.login(&redis.login).expect("it has a login"))
 }
 
 fn login(user: &str, password: &str) -> String {

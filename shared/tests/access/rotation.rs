@@ -1,12 +1,12 @@
 //! Secrets that change while a process runs.
 
 use futures::future::join_all;
-use shared::access::{Access, PAUSE};
-use shared::config::{Arn, Secret};
+use shared::access::{Access, AccessSettings, Needed, PAUSE};
+use shared::config::{Reader, Secret};
 use testkit::aws::SecretsServer;
 use tokio::time::sleep;
 
-use crate::{LOGIN, login, reader, settings, source};
+use crate::{LOGIN, login, opened, reader};
 
 async fn password(source: &shared::access::LoginSource, refused: bool) -> String {
     let login = source.login(refused).await.expect("a login");
@@ -17,7 +17,7 @@ async fn password(source: &shared::access::LoginSource, refused: bool) -> String
 async fn a_refused_login_is_read_again_once_for_all_callers() {
     let server = SecretsServer::start().await;
     server.put(LOGIN, &login("usher", "old"));
-    let source = source(&server).await.expect("opened");
+    let source = opened(&reader(&server, &[])).await.expect("opened");
     assert_eq!(password(&source, false).await, "old");
     server.put(LOGIN, &login("usher", "new"));
     assert_eq!(password(&source, false).await, "old", "nothing was refused");
@@ -34,7 +34,7 @@ async fn a_refused_login_is_read_again_once_for_all_callers() {
 async fn the_pending_version_is_used_before_it_is_the_current_one() {
     let server = SecretsServer::start().await;
     server.put(LOGIN, &login("usher", "old"));
-    let source = source(&server).await.expect("opened");
+    let source = opened(&reader(&server, &[])).await.expect("opened");
     assert_eq!(password(&source, false).await, "old");
     // A rotation: the server has the new password already.
     server.put_stage(LOGIN, "AWSPENDING", &login("usher", "new"));
@@ -50,10 +50,14 @@ async fn keys_are_read_again_after_a_signature_that_none_verifies() {
     let server = SecretsServer::start().await;
     let (old, new) = ("o".repeat(16), "n".repeat(16));
     server.put(LOGIN, &old);
-    let (_, access) = settings(&reader(&server, &[]));
-    let access = Access::open(&access).await.expect("opened");
-    let arn = Arn::new(LOGIN, &["secretsmanager"]).expect("an ARN");
-    let keys = access.keys("KEY_SECRET_ARN", &arn, 16).expect("opened");
+    let arn = ("KEY_SECRET_ARN".to_owned(), LOGIN.to_owned());
+    let reader = Reader::new(server.variables().into_iter().chain([arn]));
+    let needed = Needed {
+        keys: Some(reader.keys("KEY_SECRET", 16)),
+        ..Needed::default()
+    };
+    let settings = AccessSettings::read(&reader, needed);
+    let keys = Access::open(&settings).await.expect("opened").keys();
     let first = keys.current().await.expect("keys");
     assert_eq!(first[..], [Secret::new(old.as_str())]);
     server.put(LOGIN, &format!(r#"{{"current":{old:?},"next":{new:?}}}"#));

@@ -1,32 +1,77 @@
 //! How the clients of this crate reach the brokers, and what to do when they are refused.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use async_trait::async_trait;
 use kafka_producer::{
-    BrokerAccess, Login, Mechanism, PolledProducer, Refusal, RefusalKind, Security, TlsMaterial,
+    AccessError, BrokerAccess, Login, LoginSource, Mechanism, PolledProducer, Refusal, RefusalKind,
+    Security, SourceError, TlsIdentity, TlsMaterial, Token, TokenSource,
 };
 use rdkafka::producer::{Partitioner, ProducerContext};
+use shared::access::{self, Access, Certificates};
 
 use crate::settings::KafkaSecurity;
 
-/// From the settings. `tls`: authorities that are trusted beside those of the system, and the
-/// client's certificate.
-pub fn broker_security(settings: &KafkaSecurity, tls: TlsMaterial) -> Security {
-    match settings {
+/// From the settings, with the certificates, logins and tokens of `access`.
+pub fn broker_security(settings: &KafkaSecurity, access: &Access) -> Result<Security, AccessError> {
+    let missing = || AccessError::Login("it is not among the needs of this function".into());
+    Ok(match settings {
         KafkaSecurity::Plaintext => Security::Plaintext,
-        KafkaSecurity::Ssl => Security::Tls(tls),
-        KafkaSecurity::SaslSsl {
-            mechanism,
-            username,
-            password,
-        } => Security::Login {
-            tls,
+        KafkaSecurity::Ssl => Security::Tls(tls(access.certificates())),
+        KafkaSecurity::SaslSsl { mechanism, login } => Security::Login {
+            tls: tls(access.certificates()),
             mechanism: *mechanism,
-            source: Arc::new(Login {
-                username: username.clone(),
-                password: password.expose().to_owned(),
-            }),
+            source: Arc::new(BrokerLogin(access.login(login).ok_or_else(missing)?)),
         },
+        KafkaSecurity::Iam => Security::Token {
+            tls: tls(access.certificates()),
+            source: Arc::new(BrokerTokens(access.kafka_tokens().ok_or_else(missing)?)),
+        },
+    })
+}
+
+/// PEM is text; other bytes are an error of librdkafka, which names its setting.
+fn tls(certificates: &Certificates) -> TlsMaterial {
+    let text = |pem: &[u8]| String::from_utf8_lossy(pem).into_owned();
+    let authorities = &certificates.authorities;
+    TlsMaterial {
+        authorities: (!authorities.is_empty()).then(|| text(authorities)),
+        identity: certificates.identity.as_ref().map(|own| TlsIdentity {
+            certificate: text(&own.certificate),
+            key: text(&own.key),
+        }),
+    }
+}
+
+#[derive(Debug)]
+struct BrokerLogin(access::LoginSource);
+
+#[async_trait]
+impl LoginSource for BrokerLogin {
+    async fn login(&self, refused: bool) -> Result<Login, SourceError> {
+        let login = self.0.login(refused).await?;
+        let (Some(username), Some(password)) = (login.user, login.password) else {
+            return Err("the login of the brokers needs a user name and a password".into());
+        };
+        let password = password.expose().to_owned();
+        Ok(Login { username, password })
+    }
+}
+
+#[derive(Debug)]
+struct BrokerTokens(access::KafkaTokens);
+
+#[async_trait]
+impl TokenSource for BrokerTokens {
+    async fn token(&self) -> Result<Token, SourceError> {
+        let (token, expires) = self.0.token().await?;
+        let expires = expires.duration_since(SystemTime::UNIX_EPOCH)?;
+        Ok(Token {
+            value: token.expose().to_owned(),
+            principal: "usher".to_owned(),
+            expires_ms: i64::try_from(expires.as_millis())?,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use serde_json::{Value, json};
+use shared::access::Access;
 use shared::config::Reader;
 use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::store::Arrival;
@@ -57,7 +58,9 @@ fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
 pub(crate) async fn open() -> App {
     let settings = settings(&[]);
     create_topic(&settings).await;
-    let app = App::open(settings).await.expect("opens");
+    let app = App::open(settings, &Access::default())
+        .await
+        .expect("opens");
     app.store
         .migrate()
         .await
@@ -235,7 +238,7 @@ impl PublishOrders for Scripted {
 
 fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> App {
     let access = BrokerAccess::plaintext(settings.brokers.as_str());
-    App::with_publisher(settings, publisher, access).expect("opens")
+    App::with_publisher(settings, &Access::default(), publisher, access).expect("opens")
 }
 
 /// A publisher whose brokers are unreachable.

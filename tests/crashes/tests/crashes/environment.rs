@@ -12,6 +12,7 @@ use futures::FutureExt;
 use lambda_batch::Tick;
 use order_create::Creator;
 use serde_json::{Value, json};
+use shared::access::Access;
 use shared::config::Reader;
 use shared::message::OrderNumber;
 use shared::sale::Program;
@@ -143,7 +144,7 @@ impl TestEnvironment {
     pub(crate) fn closer(&self) -> Closer {
         let settings = timeout_closer::Settings::read(&Reader::new(self.vars.clone()))
             .expect("settings of a test are valid");
-        Closer::open(settings).expect("opens")
+        Closer::open(settings, &Access::default()).expect("opens")
     }
 
     /// Makes all timeout entries due, leased ones included.
@@ -163,7 +164,7 @@ impl TestEnvironment {
     pub(crate) fn invalidator(&self) -> Arc<Invalidator> {
         let settings = cache_invalidator::Settings::read(&Reader::new(self.vars.clone()))
             .expect("settings of a test are valid");
-        Invalidator::open(settings).expect("opens")
+        Invalidator::open(settings, &Access::default()).expect("opens")
     }
 
     /// The versions of the program in a stream, in order.
@@ -308,7 +309,7 @@ async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
 fn creator(vars: &HashMap<String, String>) -> Creator {
     let settings = order_create::Settings::read(&Reader::new(vars.clone()))
         .expect("settings of a test are valid");
-    Creator::open(settings).expect("opens")
+    Creator::open(settings, &Access::default()).expect("opens")
 }
 
 /// One tick with a time limit of a minute.
@@ -350,5 +351,5 @@ pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
 
 fn storefront(settings: Settings, log: Arc<Log>) -> App {
     let access = BrokerAccess::plaintext(settings.brokers.as_str());
-    App::with_publisher(settings, log, access).expect("opens")
+    App::with_publisher(settings, &Access::default(), log, access).expect("opens")
 }
