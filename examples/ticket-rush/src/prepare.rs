@@ -28,7 +28,7 @@ pub async fn prepare(environment: &Environment, report: impl Fn(&str)) -> Result
     report(&format!("key set in {}", environment.keys.display()));
     let prefix = &environment.prefix;
     for topic in [orders_topic(prefix), calls_topic(prefix)] {
-        let created = ensure(&environment.servers.brokers, &topic, PARTITIONS).await?;
+        let created = ensure(&environment.servers, &topic, PARTITIONS).await?;
         let existed = if created { "" } else { " (existed)" };
         report(&format!("topic {topic}: {PARTITIONS} partitions{existed}"));
     }

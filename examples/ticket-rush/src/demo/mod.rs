@@ -1,14 +1,17 @@
 //! `ticket-rush demo`: one sale from opening to audit.
 //!
 //! Steps: set up an environment and start `usher up`; open the sale; buyers order over HTTP while
-//! the program changes and, with `--faults`, functions are killed and Kafka stops; wait until every
+//! the program changes and, with `--faults`, functions are killed and Kafka stops, or primaries are
+//! killed and replaced; wait until every
 //! accepted order is final; compare the API statistics with the requests sent; drain `usher`;
 //! audit. The exit code is 0 only if every check passes.
 
 mod buyer;
 mod completion;
 mod environment;
+mod failover;
 mod faults;
+mod moving_address;
 mod plan;
 mod program_change;
 mod statistics;
@@ -26,8 +29,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::DemoOptions;
 use crate::output::{self, Bar};
+use crate::{DemoOptions, Faults};
 use environment::DemoEnvironment;
 
 pub(crate) use environment::WEBHOOK_SECRET;
@@ -40,15 +43,14 @@ const DELIVERY: Duration = Duration::from_secs(3);
 pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     let began = Instant::now();
     let mut shutdown = ShutdownSignal::listen()?;
-    let from = options.from.as_deref();
-    let env = shutdown.unless(DemoEnvironment::prepare(from)).await?;
+    let env = shutdown.unless(DemoEnvironment::prepare(&options)).await?;
     let first = &env.first;
     let mut host = shutdown.unless(first.up()).await?;
     let (http, log) = (first.http, first.log.display());
     output::done(&format!("usher serves http://{http} (its log: {log})"));
     let sale = run_sale(&options, &env, &mut host);
     let result = shutdown.unless(sale).await;
-    if result.is_err() && options.faults {
+    if result.is_err() && options.faults == Some(Faults::Kills) {
         // The run may have ended while Kafka was stopped.
         faults::kafka(&env.environment.checkout, "start").await?;
     }
@@ -59,7 +61,10 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     output::done("usher drained and stopped");
 
     output::title("Audit: client logs against PostgreSQL and Redis");
-    let audit = async { env.audit()?.status().await.context("cannot run the audit") };
+    let audit = async {
+        let mut audit = env.audit().await?;
+        audit.status().await.context("cannot run the audit")
+    };
     let passed = shutdown.unless(audit).await?.success();
     println!(
         "\n{} s in all. Client log: {}",
@@ -81,9 +86,9 @@ async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host)
     let upgraded = options.from.is_some();
     let hall = plan::Hall::of(options.seats);
     let span = Duration::from_secs(match (options.faults, upgraded) {
-        (false, false) => 8,
-        (true, false) => 24,
-        (_, true) => 45,
+        (None, false) => 8,
+        (Some(_), _) => 24,
+        (None, true) => 45,
     });
     let rush = env.open_sale(hall, span).await?;
     let seller = env.user("seller", Some("programs:write"))?;
@@ -99,18 +104,23 @@ async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host)
         let buyer = env.user(&plan.user, None)?;
         buyers.spawn(async move { rush.run_plan(buyer, plan).await });
     }
-    let inject = async {
-        if upgraded {
-            return upgrade::there_and_back(&env.first, &env.environment, &env.api, host).await;
-        }
-        if !options.faults {
-            return Ok(true);
-        }
+    let kills = async {
         let probe = env.user("probe", None)?;
         // The last two seats of the balcony: no other buyer orders them.
         let seats = [hall.seats() - 2, hall.seats() - 1];
         let checkout = &env.environment.checkout;
         faults::inject(checkout, &status_client, &rush, &probe, &seats).await
+    };
+    let inject = async {
+        match options.faults {
+            None if upgraded => {
+                upgrade::there_and_back(&env.first, &env.environment, &env.api, host).await?;
+                Ok((true, Vec::new()))
+            }
+            None => Ok((true, Vec::new())),
+            Some(Faults::Kills) => Ok((kills.await?, Vec::new())),
+            Some(Faults::Failover) => Ok((true, failover::inject(env).await?)),
+        }
     };
     let served = async {
         let mut served = 0;
@@ -133,10 +143,12 @@ async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host)
         half.notified().await;
         program_change::during_the_rush(&rush, &seller, &status_client).await
     };
-    let (injected, (), changed) = tokio::try_join!(inject, served, changed)?;
+    let ((injected, failovers), (), changed) = tokio::try_join!(inject, served, changed)?;
     let correct = injected && changed;
     bar.drawn.finish_and_clear();
-    summary(&rush.tally.counts())?;
+    let counts = rush.tally.counts();
+    failover::report(&failovers, &counts.failed);
+    summary(&counts)?;
 
     let seconds = PAY_WINDOW.as_secs();
     output::title(&format!(
@@ -154,7 +166,8 @@ async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host)
 
     output::title("API statistics against the requests sent");
     let operator = env.user("operator", Some("api-calls:read"))?;
-    let counts_agree = statistics::check(&rush.api, &operator, !options.faults).await?;
+    let exact = options.faults != Some(Faults::Kills);
+    let counts_agree = statistics::check(&rush.api, &operator, exact).await?;
     Ok(correct && counts_agree)
 }
 

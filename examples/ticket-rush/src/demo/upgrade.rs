@@ -39,7 +39,7 @@ pub(crate) async fn there_and_back(
     current: &Environment,
     api: &ApiClient,
     host: &mut Host,
-) -> Result<bool> {
+) -> Result<()> {
     let current = beside(current)?;
     sleep(STAGE).await;
     migrate(&current).await?;
@@ -47,8 +47,7 @@ pub(crate) async fn there_and_back(
     sleep(STAGE).await;
     replace(host, earlier, &current, api, "the new version").await?;
     sleep(STAGE).await;
-    replace(host, &current, earlier, api, "the earlier version").await?;
-    Ok(true)
+    replace(host, &current, earlier, api, "the earlier version").await
 }
 
 /// The same environment on ports and in a folder of its own.
