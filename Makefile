@@ -1,6 +1,6 @@
 # Each target is a script of the same purpose under scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo up holds test kills mixed bench lint stack rules sizes symbols stop clean
+.PHONY: help setup servers demo up holds test kills mixed bench lint stack rules package sizes symbols stop clean
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
@@ -43,7 +43,10 @@ stack: ## tests of template.yaml as it is deployed: every combination of its swi
 rules: ## check the rules of ARCHITECTURE.md
 	@scripts/rules
 
-sizes: ## stripped size of each function as shipped
+package: ## build and check what SAM deploys, for both architectures; EVENTS=1 sends it the sample events, SAM=1 compares it with sam build
+	@scripts/package $(if $(filter-out 0,$(EVENTS)),--events) $(if $(filter-out 0,$(SAM)),--sam)
+
+sizes: ## size and start of each function as shipped, on this machine
 	@scripts/sizes
 
 symbols: ## prove that the shipped consumers contain no librdkafka

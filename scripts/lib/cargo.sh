@@ -75,9 +75,17 @@ functions() { # prints the names of the functions: one folder each
   for folder in "$ROOT"/functions/*/; do basename "$folder"; done
 }
 
+# The functions with the profile of packages, and the libraries of this machine.
 build_shipped() {
   local function names=()
   for function in $(functions); do names+=(--bin "$function"); done
-  cargo_build "Compiling for shipment (link-time optimisation: many minutes)" "$LOGS/dist.log" \
-    build --locked --profile dist "${names[@]}" || die "The build failed."
+  cargo_build "Compiling for shipment (link-time optimisation: many minutes)" "$LOGS/release.log" \
+    build --locked --release "${names[@]}" || die "The build failed."
+}
+
+build_all_but_functions() {
+  local function excluded=()
+  for function in $(functions); do excluded+=(--exclude "$function"); done
+  cargo_build "Compiling (a first time takes minutes)" "$LOGS/build.log" \
+    build --locked --profile "$PROFILE" --workspace "${excluded[@]}" --bins || die "The build failed."
 }

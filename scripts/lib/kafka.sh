@@ -10,7 +10,8 @@ kafka_data() { printf '%s/kafka' "$DATA_HOME"; }
 kafka_version() { [[ ! -f $KAFKA_JARS/complete ]] || printf '%s' "$KAFKA_VERSION"; }
 
 # If both variables name ports, Kafka has encrypted listeners as well: KAFKA_SASL_PORT requires a login (SCRAM or
-# PLAIN: alice, alice-secret), KAFKA_MTLS_PORT a client certificate. Certificates and keys are in the data folder, under tls/.
+# PLAIN: alice, alice-secret) or a token (OAUTHBEARER, unsigned), KAFKA_MTLS_PORT a client certificate. Certificates and
+# keys are in the data folder, under tls/. KAFKA_ADVERTISED_PORT is the port that clients are sent to, if it is another one.
 kafka_is_secured() { [[ -n ${KAFKA_SASL_PORT:-} && -n ${KAFKA_MTLS_PORT:-} ]]; }
 
 kafka_certificates() {
@@ -38,10 +39,11 @@ ssl.keystore.location=$tls/broker.both.pem
 ssl.truststore.type=PEM
 ssl.truststore.location=$tls/ca.pem
 listener.name.mtls.ssl.client.auth=required
-listener.name.login.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN
+listener.name.login.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER
 listener.name.login.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.login.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret";
+listener.name.login.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 SETTINGS
 }
 
@@ -66,7 +68,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$KAFKA_CONTROLLER_PORT
 listeners=BROKER://127.0.0.1:$KAFKA_PORT,CONTROLLER://127.0.0.1:$KAFKA_CONTROLLER_PORT$more
-advertised.listeners=BROKER://127.0.0.1:$KAFKA_PORT$more
+advertised.listeners=BROKER://127.0.0.1:${KAFKA_ADVERTISED_PORT:-$KAFKA_PORT}$more
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT$protocols
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER

@@ -1,9 +1,12 @@
 # shellcheck shell=bash
-# A Python environment with aws-sam-cli, cfn-lint and the AWS command line. It is outside the checkout, since it is large
-# and the same for every checkout with the same requirements.
+# Python environments: one with aws-sam-cli, cfn-lint and the AWS command line, one with what builds packages. They are
+# outside the checkout, since they are large and the same for every checkout with the same requirements.
 
 REQUIREMENTS=$ROOT/scripts/lib/python/requirements.txt
 PYTHON_TOOLS=$TOOLS/python-$(cksum <"$REQUIREMENTS" | cut -d' ' -f1)
+# What builds packages is apart: `make test` does not need it.
+PACKAGE_REQUIREMENTS=$ROOT/scripts/lib/python/requirements-package.txt
+PACKAGE_TOOLS=$TOOLS/package-$(cksum <"$PACKAGE_REQUIREMENTS" | cut -d' ' -f1)
 # In an environment of its own: it demands other versions of what both use.
 CHECKOV_REQUIREMENTS=$ROOT/scripts/lib/python/requirements-checkov.txt
 CHECKOV=$TOOLS/checkov-$(cksum <"$CHECKOV_REQUIREMENTS" | cut -d' ' -f1)
@@ -20,6 +23,10 @@ python_with_venv() { # prints the first Python that can create an environment
 
 python_tools() {
   python_environment "$PYTHON_TOOLS" "$REQUIREMENTS" "sam, aws and cfn-lint" "500 MB, minutes"
+}
+
+package_tools() {
+  python_environment "$PACKAGE_TOOLS" "$PACKAGE_REQUIREMENTS" "cargo-lambda and zig" "120 MB"
 }
 
 checkov_tool() {

@@ -10,6 +10,7 @@
 //! | [`message`] | the messages between functions, with bounds and JSON Schema |
 //! | [`sale`] | pure rules: order states, seat layout, money, order numbers |
 //! | [`api_calls`] | API calls: the message, sums by minute (pure), and both in Postgres |
+//! | [`access`] (feature `access`) | logins, certificates and keys, from settings, secrets or as tokens |
 //! | [`gate`] (feature `redis`) | the Redis gate: scripts that each change or read it in one step |
 //! | [`cache`] (feature `cache`) | programs in memory and in Redis, never below announced versions |
 //! | [`sqs`] (feature `sqs`) | SQS: batches sent, and which of their entries were accepted |
@@ -21,6 +22,8 @@
 //!
 //! Adapters depend on rules, never the reverse. Without features nothing here does I/O.
 
+#[cfg(feature = "access")]
+pub mod access;
 pub mod api_calls;
 #[cfg(feature = "cache")]
 pub mod cache;

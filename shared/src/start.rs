@@ -1,5 +1,8 @@
-//! The start of every function: its log, then its settings, or one message with every problem.
+//! The start of every function: its log, then its settings, or one message with every problem, then
+//! what the settings name: certificates, logins and keys.
 
+#[cfg(feature = "access")]
+use crate::access::{Access, AccessSettings};
 use crate::config::{Problems, Reader};
 
 /// Opens the log as the environment configures it, and reads the settings.
@@ -10,6 +13,18 @@ pub fn settings<S>(read: impl FnOnce(&Reader) -> Result<S, Problems>) -> S {
     crate::telemetry::init(&reader);
     read(&reader).unwrap_or_else(|problems| {
         eprintln!("{problems}");
+        std::process::exit(1)
+    })
+}
+
+/// Reads certificates, logins and keys.
+///
+/// If one of them is missing or wrong, logs the reason and ends the process: it could not work.
+#[cfg(feature = "access")]
+pub async fn access(settings: &AccessSettings) -> Access {
+    Access::open(settings).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the function cannot start");
+        eprintln!("{error}");
         std::process::exit(1)
     })
 }

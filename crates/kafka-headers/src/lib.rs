@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod login;
 mod topic_id;
 
 use std::ffi::CStr;
 use std::ptr;
 
+pub use login::set_login;
 use rdkafka::bindings::{rd_kafka_header_get_all, rd_kafka_message_headers};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;

@@ -5,9 +5,12 @@ use std::time::Instant;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, NoCustomPartitioner, Partitioner, ProducerContext};
+use rdkafka::producer::{
+    BaseProducer, NoCustomPartitioner, Partitioner, Producer, ProducerContext,
+};
 use rdkafka::types::RDKafkaErrorCode;
 
+use crate::access::{self, Login};
 use crate::thread::ProducerThread;
 
 /// A producer with a thread of its own, which passes deliveries and errors to the context as soon
@@ -19,7 +22,7 @@ where
     C: ProducerContext<P> + Clone + 'static,
     P: Partitioner + Send + Sync + 'static,
 {
-    config: ClientConfig,
+    config: Mutex<ClientConfig>,
     context: C,
     current: Mutex<ProducerThread<C, P>>,
 }
@@ -49,7 +52,7 @@ where
     pub fn create(config: ClientConfig, context: C) -> Result<Self, KafkaError> {
         let first = ProducerThread::start(&config, context.clone())?;
         Ok(Self {
-            config,
+            config: Mutex::new(config),
             context,
             current: Mutex::new(first),
         })
@@ -70,16 +73,32 @@ where
         self.replace_if_fatal_at(Instant::now())
     }
 
+    /// Sets the user name and password of this producer and of those that replace it. Existing
+    /// connections and outstanding messages are kept.
+    ///
+    /// # Errors
+    /// The producer's mechanism has none, or a text contains a NUL byte.
+    pub fn set_login(&self, login: &Login) -> Result<(), RDKafkaErrorCode> {
+        access::set_login(&mut self.config(), login);
+        let producer = self.client();
+        kafka_headers::set_login(producer.client(), &login.username, &login.password)
+    }
+
     fn replace_if_fatal_at(&self, now: Instant) -> Option<Replacement> {
+        let config = self.config().clone();
         let mut current = self.current();
         let (code, reason) = current.replaceable(now)?;
-        let created = ProducerThread::start(&self.config, self.context.clone())
+        let created = ProducerThread::start(&config, self.context.clone())
             .map(|producer| *current = producer);
         Some(Replacement {
             code,
             reason,
             created,
         })
+    }
+
+    fn config(&self) -> MutexGuard<'_, ClientConfig> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn current(&self) -> MutexGuard<'_, ProducerThread<C, P>> {

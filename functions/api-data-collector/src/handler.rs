@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use lambda_batch::{BatchResponse, KafkaBatch};
+use shared::access::Access;
 use shared::api_calls::DeletedCalls;
 use shared::store::{Arrival, Store};
 use shared::telemetry::MetricLine;
@@ -20,9 +21,13 @@ pub struct Collector {
 
 impl Collector {
     /// Opens the store, which connects when first used.
-    pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
+    pub fn open(settings: Settings, access: &Access) -> Result<Self, lambda_runtime::Error> {
         let names = &settings.names;
-        let store = Store::connect(settings.database.as_str(), names, settings.connections)?;
+        let store = Store::open(
+            &access.database(&settings.database)?,
+            names,
+            settings.connections,
+        )?;
         Ok(Self {
             settings,
             store,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use shared::access::{AccessSettings, Needed};
 use shared::api_calls::Caps;
-use shared::config::{Execution, Problems, Reader, Url};
+use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
 
 /// A day, in seconds.
@@ -15,13 +16,15 @@ pub struct Settings {
     /// Names of the environment.
     pub names: Names,
     /// Postgres.
-    pub database: Url,
+    pub database: Server,
     /// Maximum number of connections to it.
     pub connections: u32,
     /// Maximum numbers of routes and clients per minute and partition.
     pub caps: Caps,
     /// When rows are deleted.
     pub retention: Retention,
+    /// Certificates and logins.
+    pub access: AccessSettings,
 }
 
 /// How long rows are kept.
@@ -43,9 +46,15 @@ impl Settings {
         let days = |variable, default| {
             Duration::from_secs(reader.integer_or(variable, 1..=3_650, default) * DAY)
         };
+        let database = reader.postgres("DATABASE");
+        let needed = Needed {
+            logins: vec![database.login.clone()],
+            ..Needed::default()
+        };
         reader.finish(|| Self {
             names: reader.names(),
-            database: reader.postgres_url("DATABASE_URL"),
+            database,
+            access: AccessSettings::read(reader, needed),
             connections: Execution::read(reader).connections(reader, 1),
             caps: Caps {
                 routes: reader.integer_or("API_ROUTES_PER_MINUTE", 1..=10_000, 100),

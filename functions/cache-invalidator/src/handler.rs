@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lambda_batch::{BatchProcessor, BatchResponse, HandlerError, SqsBatch, SqsMessage};
+use shared::access::Access;
 use shared::cache::{AnnounceError, Announcer, Raised, SharedCache};
 use shared::message::ProgramId;
 use shared::telemetry::MetricLine;
@@ -36,7 +37,7 @@ struct Progress {
 
 impl Invalidator {
     /// With real adapters; Redis is connected to when first used.
-    pub fn open(settings: Settings) -> Result<Arc<Self>, lambda_runtime::Error> {
+    pub fn open(settings: Settings, access: &Access) -> Result<Arc<Self>, lambda_runtime::Error> {
         let link = settings.streams.link()?;
         let shared = SharedCache::new(link.clone(), settings.names.clone());
         let evicted = settings.streams.evicted_announcer(link, &settings.names);

@@ -7,7 +7,8 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    let invalidator = Invalidator::open(settings)?;
+    let access = shared::start::access(&settings.access).await;
+    let invalidator = Invalidator::open(settings, &access)?;
     let batch = move |event: LambdaEvent<SqsBatch>| {
         let invalidator = invalidator.clone();
         async move {

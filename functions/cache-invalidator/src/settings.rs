@@ -1,5 +1,6 @@
 //! Settings of the cache-invalidator, from the environment; template.yaml sets them.
 
+use shared::access::{AccessSettings, Needed};
 use shared::cache::ProgramStreams;
 use shared::config::{Problems, Reader};
 use shared::naming::Names;
@@ -11,14 +12,22 @@ pub struct Settings {
     pub names: Names,
     /// The Redis of caches and streams, and the streams.
     pub streams: ProgramStreams,
+    /// Certificates and logins.
+    pub access: AccessSettings,
 }
 
 impl Settings {
     /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
+        let streams = ProgramStreams::read(reader);
+        let needed = Needed {
+            logins: vec![streams.redis.login.clone()],
+            ..Needed::default()
+        };
         reader.finish(|| Self {
             names: reader.names(),
-            streams: ProgramStreams::read(reader),
+            streams,
+            access: AccessSettings::read(reader, needed),
         })
     }
 }

@@ -8,6 +8,7 @@ use cache_invalidator::{Invalidator, Settings};
 use lambda_batch::SqsBatch;
 use redis_link::Link;
 use serde_json::{Value, json};
+use shared::access::Access;
 use shared::cache::{PutResult, SharedCache, SharedLookup};
 use shared::config::Reader;
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
@@ -38,8 +39,11 @@ impl TestEnvironment {
             ("ENV_PREFIX", self.names.prefix()),
             ("REDIS_CACHE_URL", url),
         ];
-        Invalidator::open(Settings::read(&Reader::new(vars)).expect("settings of a test are valid"))
-            .expect("opens")
+        Invalidator::open(
+            Settings::read(&Reader::new(vars)).expect("settings of a test are valid"),
+            &Access::default(),
+        )
+        .expect("opens")
     }
 
     /// Handles a batch and returns the messages to deliver again.

@@ -15,11 +15,9 @@ use shared::store::Store;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    let store = Store::connect(
-        settings.database.as_str(),
-        &settings.names,
-        settings.connections,
-    )?;
+    let access = shared::start::access(&settings.access).await;
+    let database = access.database(&settings.database)?;
+    let store = Store::open(&database, &settings.names, settings.connections)?;
     let schema = settings.names.schema();
     let run = move |event: LambdaEvent<Value>| {
         let (store, schema) = (store.clone(), schema.clone());

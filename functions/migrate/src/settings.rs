@@ -1,6 +1,7 @@
 //! Settings of the function, from its environment.
 
-use shared::config::{Execution, Problems, Reader, Url};
+use shared::access::{AccessSettings, Needed};
+use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
 
 /// Settings of one process.
@@ -9,19 +10,30 @@ pub struct Settings {
     /// Names of the environment, the schema among them.
     pub names: Names,
     /// The database.
-    pub database: Url,
+    pub database: Server,
     /// Maximum number of connections to it. Migrations run one after the other: an invocation uses
     /// one connection.
     pub connections: u32,
+    /// Certificates and logins.
+    pub access: AccessSettings,
 }
 
 impl Settings {
     /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
-        reader.finish(|| Self {
-            names: reader.names(),
-            database: reader.postgres_url("DATABASE_URL"),
-            connections: Execution::read(reader).concurrency,
+        reader.finish(|| {
+            let names = reader.names();
+            let database = reader.postgres("DATABASE");
+            let needed = Needed {
+                logins: vec![database.login.clone()],
+                ..Needed::default()
+            };
+            Self {
+                names,
+                database,
+                connections: Execution::read(reader).concurrency,
+                access: AccessSettings::read(reader, needed),
+            }
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use lambda_batch::{BatchResponse, KafkaBatch};
+use shared::access::Access;
 use shared::gate::Gate;
 use shared::store::{Arrival, Decision, Store};
 use shared::telemetry::MetricLine;
@@ -26,11 +27,16 @@ pub struct Creator {
 
 impl Creator {
     /// Opens the adapters, which connect when first used.
-    pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
+    pub fn open(settings: Settings, access: &Access) -> Result<Self, lambda_runtime::Error> {
         let names = &settings.names;
-        let store = Store::connect(settings.database.as_str(), names, settings.connections)?;
-        let gate = Gate::connect(settings.redis.as_str(), names.clone(), GATE_TIMEOUT)?;
-        let tracer = Tracer::start(settings.traces.as_ref(), names, Duration::ZERO);
+        let store = Store::open(
+            &access.database(&settings.database)?,
+            names,
+            settings.connections,
+        )?;
+        let gate = Gate::connect(settings.redis.url.as_str(), names.clone(), GATE_TIMEOUT)?;
+        let traces = access.traces(settings.traces.as_ref())?;
+        let tracer = Tracer::start(traces.as_ref(), names, Duration::ZERO);
         Ok(Self {
             settings,
             store,

@@ -9,7 +9,8 @@ use order_create::{Creator, Settings};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    let creator = Arc::new(Creator::open(settings)?);
+    let access = shared::start::access(&settings.access).await;
+    let creator = Arc::new(Creator::open(settings, &access)?);
     let handler = creator.clone();
     let batch = move |event: LambdaEvent<KafkaBatch>| {
         let creator = handler.clone();

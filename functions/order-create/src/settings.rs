@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use shared::config::{Execution, Problems, Reader, Url};
+use shared::access::{AccessSettings, Needed};
+use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
 use shared::telemetry::traces::TraceSettings;
 
@@ -12,27 +13,38 @@ pub struct Settings {
     /// Names of the environment.
     pub names: Names,
     /// The Redis of the gate.
-    pub redis: Url,
+    pub redis: Server,
     /// Postgres.
-    pub database: Url,
+    pub database: Server,
     /// Maximum number of connections to it.
     pub connections: u32,
     /// Minimum time to pay, from when an order is stored.
     pub min_pay_window: Duration,
     /// Export of spans, if any.
     pub traces: Option<TraceSettings>,
+    /// Certificates, logins and secrets.
+    pub access: AccessSettings,
 }
 
 impl Settings {
     /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
+        let redis = reader.redis("REDIS_GATE");
+        let database = reader.postgres("DATABASE");
+        let traces = TraceSettings::read(reader, "order-create");
+        let needed = Needed {
+            logins: vec![redis.login.clone(), database.login.clone()],
+            texts: traces.iter().filter_map(TraceSettings::secret).collect(),
+            ..Needed::default()
+        };
         reader.finish(|| Self {
             names: reader.names(),
-            redis: reader.redis_url("REDIS_GATE_URL"),
-            database: reader.postgres_url("DATABASE_URL"),
+            redis,
+            database,
             connections: Execution::read(reader).connections(reader, 1),
             min_pay_window: min_pay_window(reader),
-            traces: TraceSettings::read(reader, "order-create"),
+            traces,
+            access: AccessSettings::read(reader, needed),
         })
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kafka_producer::BrokerAccess;
 use lambda_runtime::Error;
 use redis_link::Eviction;
+use shared::access::{Access, Keys};
 use shared::cache::{Announcer, ProgramCache, follow};
 use shared::gate::Gate;
 use shared::store::Store;
@@ -13,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::barriers::{BarrierPoll, OwnBarriers};
 use crate::emission::Emitter;
-use crate::kafka::{KafkaOrders, PublishOrders};
+use crate::kafka::{KafkaOrders, PublishOrders, broker_security};
 use crate::settings::Settings;
 
 /// Timeout of a command to the gate's Redis.
@@ -46,6 +48,8 @@ pub struct App {
     pub changes: Announcer,
     /// Publisher of API calls; `None` where the settings disable it.
     pub emitter: Option<Emitter>,
+    /// Keys that verify the payment provider's signatures.
+    pub webhook_keys: Keys,
     /// Recorder of spans.
     pub tracer: Tracer,
     /// Identity of this process: 64 random bits in hex.
@@ -56,36 +60,42 @@ pub struct App {
 
 impl App {
     /// Uses the real adapters. Each of them connects when it is first used.
-    pub fn open(settings: Settings) -> Result<Self, Error> {
+    pub async fn open(settings: Settings, access: &Access) -> Result<Self, Error> {
+        let security = broker_security(&settings.security, access)?;
+        let brokers = BrokerAccess::open(&settings.brokers, security).await?;
         let delivery = Duration::from_millis(settings.windows.delivery_ms);
-        let publisher = KafkaOrders::open(
-            &settings.brokers,
-            &settings.security,
-            &settings.topic,
-            delivery,
-            settings.linger,
-        )?;
-        Self::with_publisher(settings, Arc::new(publisher))
+        let (topic, linger) = (&settings.topic, settings.linger);
+        let publisher = KafkaOrders::open(brokers.clone(), topic, delivery, linger)?;
+        Self::with_publisher(settings, access, Arc::new(publisher), brokers)
     }
 
-    /// Uses the given publisher. Must be called in a tokio runtime, which runs the background
-    /// tasks.
+    /// Uses the given publisher of orders; `brokers` is for the producer of API calls. Must be called
+    /// in a tokio runtime, which runs the background tasks.
     pub fn with_publisher(
         settings: Settings,
+        access: &Access,
         publisher: Arc<dyn PublishOrders>,
+        brokers: Arc<BrokerAccess>,
     ) -> Result<Self, Error> {
         let names = &settings.names;
-        let gate = Gate::connect(settings.redis.as_str(), names.clone(), GATE_TIMEOUT)?;
-        let store = Store::connect(settings.database.as_str(), names, settings.connections)?
-            .answering_within(STORE_TIMEOUT);
-        let emitter = settings.calls.enabled.then(|| Emitter::open(&settings));
+        let gate = Gate::connect(settings.redis.url.as_str(), names.clone(), GATE_TIMEOUT)?;
+        let store = Store::open(
+            &access.database(&settings.database)?,
+            names,
+            settings.connections,
+        )?
+        .answering_within(STORE_TIMEOUT);
+        let calls = settings.calls.enabled;
+        let emitter = calls.then(|| Emitter::open(&settings, &brokers));
         let emitter = emitter.transpose()?;
         let streams = &settings.cache.streams;
-        let tracer = Tracer::start(settings.traces.as_ref(), names, FLUSH_INTERVAL);
+        let traces = access.traces(settings.traces.as_ref())?;
+        let tracer = Tracer::start(traces.as_ref(), names, FLUSH_INTERVAL);
         let link = streams.link()?;
         let programs = settings.cache.open(store.clone(), link.clone(), names);
         let changes = streams.changed_announcer(link.clone(), names);
         let mut background = JoinSet::new();
+        background.spawn(brokers.renew_login());
         background.spawn(gate.link().clone().watch_eviction(Eviction::Nothing));
         background.spawn(link.clone().watch_eviction(Eviction::Expiring));
         if let Some(block) = settings.cache.block() {
@@ -107,6 +117,7 @@ impl App {
             programs,
             changes,
             emitter,
+            webhook_keys: access.keys(),
             tracer,
             instance: format!("{:016x}", rand::random::<u64>()),
             _background: background,

@@ -12,7 +12,8 @@ use storefront::{App, Settings};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    let app = Arc::new(App::open(settings)?);
+    let access = shared::start::access(&settings.access).await;
+    let app = Arc::new(App::open(settings, &access).await?);
     let handler = app.clone();
     let answer = move |event: LambdaEvent<HttpEvent>| {
         let app = handler.clone();

@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
+use kafka_producer::Mechanism;
+use shared::access::{AccessSettings, Needed};
 use shared::cache::CacheSettings;
-use shared::config::{Execution, Problems, Reader, Secret, Url};
+use shared::config::{Execution, KeysSetting, LoginSetting, Problems, Reader, Server};
 use shared::message::CallInstance;
 use shared::naming::Names;
 use shared::sale::Windows;
 use shared::telemetry::traces::TraceSettings;
 
 use crate::http::{RequestClass, ServedClasses};
+use crate::kafka::mechanism;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
@@ -20,11 +23,11 @@ pub struct Settings {
     /// Classes of requests that this function serves.
     pub classes: ServedClasses,
     /// Redis of the gate.
-    pub redis: Url,
+    pub redis: Server,
     /// Caches of programs, and the stream that announces their changes.
     pub cache: CacheSettings,
     /// Postgres.
-    pub database: Url,
+    pub database: Server,
     /// Maximum number of connections to Postgres.
     pub connections: u32,
     /// Brokers as `host:port,...`.
@@ -40,9 +43,6 @@ pub struct Settings {
     pub linger: Duration,
     /// Ticket limit of one buyer, for programs that set none.
     pub user_limit: u32,
-    /// Keys of the payment provider's signatures: the current one, and the next during a rotation.
-    /// None where payments are not served.
-    pub webhook_secrets: Vec<Secret>,
     /// Maximum difference between this clock and the timestamp of a signed notification.
     pub webhook_tolerance: Duration,
     /// Limits of requests that wait until their order is stored.
@@ -51,6 +51,8 @@ pub struct Settings {
     pub calls: CallSettings,
     /// Export of spans, if enabled.
     pub traces: Option<TraceSettings>,
+    /// Certificates, logins, and keys of the payment provider's signatures.
+    pub access: AccessSettings,
 }
 
 /// How API calls are published.
@@ -84,15 +86,27 @@ pub struct WaitSettings {
 pub enum KafkaSecurity {
     /// No encryption, for brokers on the same machine.
     Plaintext,
+    /// TLS, without a login: brokers verify no client, or its certificate.
+    Ssl,
     /// TLS, with user name and password.
     SaslSsl {
-        /// `SCRAM-SHA-512` or `SCRAM-SHA-256`.
-        mechanism: String,
-        /// User name.
-        username: String,
-        /// Password.
-        password: Secret,
+        /// How the password is proven.
+        mechanism: Mechanism,
+        /// User name and password.
+        login: LoginSetting,
     },
+    /// TLS, with tokens of IAM, for MSK.
+    Iam,
+}
+
+impl KafkaSecurity {
+    /// The login, if there is one.
+    pub const fn login(&self) -> Option<&LoginSetting> {
+        match self {
+            Self::SaslSsl { login, .. } => Some(login),
+            Self::Plaintext | Self::Ssl | Self::Iam => None,
+        }
+    }
 }
 
 impl Settings {
@@ -102,23 +116,36 @@ impl Settings {
             let names = reader.names();
             let execution = Execution::read(reader);
             let classes = classes(reader);
+            let redis = reader.redis("REDIS_GATE");
+            let cache = CacheSettings::read(reader);
+            let database = reader.postgres("DATABASE");
+            let security = security(reader);
+            let traces = TraceSettings::read(reader, "storefront");
+            let servers = [&redis, &cache.streams.redis, &database];
+            let logins = servers.into_iter().map(|server| &server.login);
+            let needed = Needed {
+                logins: logins.chain(security.login()).cloned().collect(),
+                keys: webhook_keys(reader, classes),
+                texts: traces.iter().filter_map(TraceSettings::secret).collect(),
+                kafka_tokens: matches!(security, KafkaSecurity::Iam),
+            };
             Self {
                 classes,
-                redis: reader.redis_url("REDIS_GATE_URL"),
-                cache: CacheSettings::read(reader),
-                database: reader.postgres_url("DATABASE_URL"),
+                redis,
+                cache,
+                database,
                 connections: execution.connections(reader, requests_per_connection(classes)),
                 brokers: reader.brokers("KAFKA_BROKERS"),
-                security: security(reader),
+                security,
                 topic: names.topic(&reader.text_or("ORDERS_TOPIC", "order-create")),
                 windows: windows(reader),
                 linger: linger(reader, execution),
                 user_limit: reader.integer_or("USER_LIMIT_DEFAULT", 1..=1000, 6),
-                webhook_secrets: webhook_secrets(reader, classes),
                 webhook_tolerance: reader.seconds_or("PAYMENT_TOLERANCE_SECONDS", 1..=3600, 300),
                 waiting: waiting(reader),
                 calls: calls(reader, &names, execution),
-                traces: TraceSettings::read(reader, "storefront"),
+                traces,
+                access: AccessSettings::read(reader, needed),
                 names,
             }
         })
@@ -141,12 +168,9 @@ const fn requests_per_connection(classes: ServedClasses) -> u32 {
 }
 
 /// Only the function that verifies notifications needs the keys, and only it is given them.
-fn webhook_secrets(reader: &Reader, classes: ServedClasses) -> Vec<Secret> {
-    if !classes.includes(RequestClass::Payments) {
-        return Vec::new();
-    }
-    let next = ["PAYMENT_WEBHOOK_SECRET_NEXT"];
-    reader.secrets("PAYMENT_WEBHOOK_SECRET", &next, 16)
+fn webhook_keys(reader: &Reader, classes: ServedClasses) -> Option<KeysSetting> {
+    let verifies = classes.includes(RequestClass::Payments);
+    verifies.then(|| reader.keys("PAYMENT_WEBHOOK_SECRET", 16))
 }
 
 fn windows(reader: &Reader) -> Windows {
@@ -206,22 +230,43 @@ fn calls(reader: &Reader, names: &Names, execution: Execution) -> CallSettings {
 }
 
 fn security(reader: &Reader) -> KafkaSecurity {
-    let plaintext = KafkaSecurity::Plaintext;
-    reader.parsed_or(
-        "KAFKA_SECURITY",
-        "plaintext or sasl_ssl",
-        plaintext,
-        |text| match text {
-            "plaintext" => Some(KafkaSecurity::Plaintext),
-            "sasl_ssl" => Some(KafkaSecurity::SaslSsl {
-                mechanism: reader.text_or("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
-                username: reader.text(
-                    "KAFKA_USERNAME",
-                    "the name for SASL, as KAFKA_SECURITY is sasl_ssl",
-                ),
-                password: reader.secret("KAFKA_PASSWORD", 1),
-            }),
-            _ => None,
-        },
-    )
+    let (allowed, plaintext) = ("plaintext, ssl, sasl_ssl or iam", KafkaSecurity::Plaintext);
+    reader.parsed_or("KAFKA_SECURITY", allowed, plaintext, |text| match text {
+        "plaintext" => Some(KafkaSecurity::Plaintext),
+        "ssl" => Some(KafkaSecurity::Ssl),
+        "sasl_ssl" => Some(KafkaSecurity::SaslSsl {
+            mechanism: reader.parsed_or(
+                "KAFKA_SASL_MECHANISM",
+                "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+                Mechanism::ScramSha512,
+                mechanism,
+            ),
+            login: kafka_login(reader),
+        }),
+        "iam" => Some(KafkaSecurity::Iam),
+        _ => None,
+    })
+}
+
+fn kafka_login(reader: &Reader) -> LoginSetting {
+    const SECRET: &str = "KAFKA_SECRET_ARN";
+    if let Some(secret) = reader.optional_secret(SECRET) {
+        for variable in ["KAFKA_USERNAME", "KAFKA_PASSWORD"] {
+            if reader.optional_raw_secret(variable).is_some() {
+                reader.refuse(
+                    variable,
+                    "is given",
+                    format_args!("missing, as {SECRET} is given"),
+                );
+            }
+        }
+        return LoginSetting::Secret { secret, user: None };
+    }
+    LoginSetting::Fixed {
+        user: Some(reader.text(
+            "KAFKA_USERNAME",
+            "the name for SASL, as KAFKA_SECURITY is sasl_ssl",
+        )),
+        password: Some(reader.raw_secret("KAFKA_PASSWORD")),
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lambda_batch::{Backoff, Reason, Tick};
 use redis_link::{Link, LinkError};
 use redis_streams::{Delivery, EntryId, GroupReader};
+use shared::access::Access;
 use shared::sqs::{Queue, SqsError};
 use shared::telemetry::MetricLine;
 use tokio::time::Instant;
@@ -66,14 +67,18 @@ struct Batch {
 
 impl Bridge {
     /// A bridge to the queue in the settings. Adapters connect on first use.
-    pub async fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
+    pub async fn open(settings: Settings, access: &Access) -> Result<Self, lambda_runtime::Error> {
         let queue = Queue::connect(&settings.queue_url, &settings.sqs, settings.sqs_timeout).await;
-        Self::over(settings, queue)
+        Self::over(settings, access, queue)
     }
 
     /// A bridge to a given queue.
-    pub fn over(settings: Settings, queue: Queue) -> Result<Self, lambda_runtime::Error> {
-        let link = Link::open(settings.redis.as_str(), REDIS_TIMEOUT)?;
+    pub fn over(
+        settings: Settings,
+        access: &Access,
+        queue: Queue,
+    ) -> Result<Self, lambda_runtime::Error> {
+        let link = Link::open(settings.redis.url.as_str(), REDIS_TIMEOUT)?;
         Ok(Self {
             settings,
             link,

@@ -11,9 +11,10 @@ use tokio::sync::watch;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
+    let access = shared::start::access(&settings.access).await;
     let mode = settings.mode;
     let timeout = settings.timeout;
-    let bridge = Arc::new(Bridge::open(settings).await?);
+    let bridge = Arc::new(Bridge::open(settings, &access).await?);
     match mode {
         Mode::Lambda => {
             let tick = move |event: LambdaEvent<Tick>| {

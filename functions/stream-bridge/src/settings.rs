@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use redis_streams::GroupSettings;
-use shared::config::{Problems, Reader, Url};
+use shared::access::{AccessSettings, Needed};
+use shared::config::{Problems, Reader, Server};
 use shared::naming::Names;
 use shared::sqs::Access;
 
@@ -34,7 +35,7 @@ pub struct Settings {
     /// The names of this environment.
     pub names: Names,
     /// The Redis of caches and streams.
-    pub redis: Url,
+    pub redis: Server,
     /// Name of the stream, without prefix.
     pub stream: String,
     /// Name of the group, without prefix.
@@ -53,6 +54,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How long before its timeout a run ends.
     pub stop_margin: Duration,
+    /// Certificates and logins.
+    pub access: AccessSettings,
 }
 
 impl Settings {
@@ -61,7 +64,11 @@ impl Settings {
         reader.finish(|| {
             let mode = mode(reader);
             let names = reader.names();
-            let redis = reader.redis_url("REDIS_CACHE_URL");
+            let redis = reader.redis("REDIS_CACHE");
+            let needed = Needed {
+                logins: vec![redis.login.clone()],
+                ..Needed::default()
+            };
             let stream = reader.text_or("STREAM", "program-changed");
             let group = reader.text_or("STREAM_GROUP", "stream-bridge");
             let queue_url = reader.url(QUEUE, &["http", "https"]).as_str().to_owned();
@@ -87,6 +94,7 @@ impl Settings {
                 fifo_field,
                 timeout: reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 75),
                 stop_margin: stop_margin(reader, sqs_timeout),
+                access: AccessSettings::read(reader, needed),
             }
         })
     }

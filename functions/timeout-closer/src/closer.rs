@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
+use shared::access::Access;
 use shared::cache::Announcer;
 use shared::gate::Gate;
 use shared::message::OrderNumber;
@@ -33,12 +34,17 @@ pub struct Closer {
 
 impl Closer {
     /// Opens real adapters. Each connects on first use.
-    pub fn open(settings: Settings) -> Result<Self, lambda_runtime::Error> {
+    pub fn open(settings: Settings, access: &Access) -> Result<Self, lambda_runtime::Error> {
         let Settings { names, streams, .. } = &settings;
-        let gate = Gate::connect(settings.redis.as_str(), names.clone(), GATE_TIMEOUT)?;
-        let store = Store::connect(settings.database.as_str(), names, settings.connections)?;
+        let gate = Gate::connect(settings.redis.url.as_str(), names.clone(), GATE_TIMEOUT)?;
+        let store = Store::open(
+            &access.database(&settings.database)?,
+            names,
+            settings.connections,
+        )?;
         let changes = streams.changed_announcer(streams.link()?, names);
-        let tracer = Tracer::start(settings.traces.as_ref(), names, Duration::ZERO);
+        let traces = access.traces(settings.traces.as_ref())?;
+        let tracer = Tracer::start(traces.as_ref(), names, Duration::ZERO);
         Ok(Self {
             settings,
             gate,

@@ -9,7 +9,8 @@ use timeout_closer::{Closer, Settings};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    let closer = Arc::new(Closer::open(settings)?);
+    let access = shared::start::access(&settings.access).await;
+    let closer = Arc::new(Closer::open(settings, &access)?);
     let handler = closer.clone();
     let tick = move |event: LambdaEvent<Tick>| {
         let closer = handler.clone();

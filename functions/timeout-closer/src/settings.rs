@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use shared::access::{AccessSettings, Needed};
 use shared::cache::ProgramStreams;
-use shared::config::{Execution, Problems, Reader, Url};
+use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
 use shared::telemetry::traces::TraceSettings;
 
@@ -12,12 +13,12 @@ use shared::telemetry::traces::TraceSettings;
 pub struct Settings {
     /// Names of the environment.
     pub names: Names,
-    /// Address of the gate.
-    pub redis: Url,
+    /// The Redis of the gate.
+    pub redis: Server,
     /// Streams of program changes.
     pub streams: ProgramStreams,
-    /// Address of Postgres.
-    pub database: Url,
+    /// Postgres.
+    pub database: Server,
     /// Maximum connections to Postgres.
     pub connections: u32,
     /// Time limit of one tick, as in template.yaml.
@@ -36,6 +37,8 @@ pub struct Settings {
     pub publish_limit: u32,
     /// Export of spans; `None` if switched off.
     pub traces: Option<TraceSettings>,
+    /// Certificates, logins and secrets.
+    pub access: AccessSettings,
 }
 
 impl Settings {
@@ -43,10 +46,20 @@ impl Settings {
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
         reader.finish(|| {
             let names = reader.names();
+            let redis = reader.redis("REDIS_GATE");
+            let streams = ProgramStreams::read(reader);
+            let database = reader.postgres("DATABASE");
+            let traces = TraceSettings::read(reader, "timeout-closer");
+            let logins = [&redis, &streams.redis, &database];
+            let needed = Needed {
+                logins: logins.map(|server| server.login.clone()).into(),
+                texts: traces.iter().filter_map(TraceSettings::secret).collect(),
+                ..Needed::default()
+            };
             Self {
-                redis: reader.redis_url("REDIS_GATE_URL"),
-                streams: ProgramStreams::read(reader),
-                database: reader.postgres_url("DATABASE_URL"),
+                redis,
+                streams,
+                database,
                 connections: Execution::read(reader).connections(reader, 1),
                 timeout: reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 55),
                 topic: names.topic(&reader.text_or("ORDERS_TOPIC", "order-create")),
@@ -55,7 +68,8 @@ impl Settings {
                 sweep_every: reader.seconds_or("SWEEP_EVERY_SECONDS", 1..=86_400, 60),
                 sweep_limit: reader.integer_or("SWEEP_LIMIT", 1..=10_000, 500),
                 publish_limit: reader.integer_or("PUBLISH_LIMIT", 1..=10_000, 100),
-                traces: TraceSettings::read(reader, "timeout-closer"),
+                traces,
+                access: AccessSettings::read(reader, needed),
                 names,
             }
         })

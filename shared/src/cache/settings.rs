@@ -6,7 +6,7 @@ use super::announcer::Announcer;
 use super::programs::{ProgramCache, ProgramSource, Retention};
 use super::rules::ChangeFeed;
 use super::shared::SharedCache;
-use crate::config::{Reader, Url};
+use crate::config::{Reader, Server};
 use crate::naming::Names;
 use redis_link::{Link, LinkError};
 use redis_streams::Bounds;
@@ -20,7 +20,7 @@ const READER: &str = "PROGRAM_CACHE_READER";
 #[derive(Debug, Clone)]
 pub struct ProgramStreams {
     /// The Redis of caches and streams.
-    pub redis: Url,
+    pub redis: Server,
     /// Its response timeout.
     pub timeout: Duration,
     /// The stream of committed changes, without the prefix.
@@ -35,7 +35,7 @@ impl ProgramStreams {
     /// Reads the settings.
     pub fn read(reader: &Reader) -> Self {
         Self {
-            redis: reader.redis_url("REDIS_CACHE_URL"),
+            redis: reader.redis("REDIS_CACHE"),
             timeout: reader.milliseconds_or("CACHE_TIMEOUT_MS", 10..=10_000, 250),
             changed: reader.text_or("PROGRAM_CHANGED_STREAM", "program-changed"),
             evicted: reader.text_or("PROGRAM_EVICTED_STREAM", "program-evicted"),
@@ -45,7 +45,7 @@ impl ProgramStreams {
 
     /// A link to the Redis of caches and streams.
     pub fn link(&self) -> Result<Link, LinkError> {
-        Link::open(self.redis.as_str(), self.timeout)
+        Link::open(self.redis.url.as_str(), self.timeout)
     }
 
     /// An announcer of committed changes.

@@ -26,8 +26,12 @@
 
 mod execution;
 mod inventory;
+mod keys;
+pub mod postgres;
 mod problems;
 mod reader;
+mod server;
+pub(crate) mod tls;
 mod values;
 
 #[cfg(test)]
@@ -35,6 +39,9 @@ mod tests;
 
 pub use execution::Execution;
 pub use inventory::{Inventory, Variable};
+pub use keys::KeysSetting;
 pub use problems::{Problem, Problems};
 pub use reader::Reader;
-pub use values::{Secret, Url};
+pub use server::{LoginSetting, Server, TokenTarget};
+pub use tls::{IdentitySetting, PemSetting, TlsSettings};
+pub use values::{Arn, Secret, SecretRef, Url};

@@ -45,35 +45,84 @@ impl Url {
         Self(String::new())
     }
 
+    /// Whether it contains a password.
+    pub fn has_password(&self) -> bool {
+        let authority = self.authority();
+        let login = authority.rsplit_once('@').map_or("", |(login, _)| login);
+        let password = login.split_once(':').map(|(_, password)| password);
+        password.is_some_and(|password| !password.is_empty())
+    }
+
+    /// Host, without the brackets of an IPv6 address, and port.
+    pub fn host_and_port(&self) -> (&str, Option<u16>) {
+        let authority = self.authority();
+        let server = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, server)| server);
+        let (host, port) = match server.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port.parse().ok()),
+            _ => (server, None),
+        };
+        (host.trim_start_matches('[').trim_end_matches(']'), port)
+    }
+
+    fn authority(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split(['/', '?', '#']).next().unwrap_or_default()
+    }
+
     /// The whole address, password included, for the driver.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The scheme of a Redis address that requires TLS.
-pub(super) fn tls_of_redis(url: &str) -> Option<&str> {
-    let scheme = "rediss://";
-    url.starts_with(scheme).then_some(scheme)
+/// The ARN of a secret or of another resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arn(String);
+
+impl Arn {
+    /// `arn:partition:service:region:account:resource`, of one of these services.
+    pub fn new(text: impl Into<String>, services: &[&str]) -> Option<Self> {
+        let text = text.into();
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let valid = parts.len() == 6
+            && parts[0] == "arn"
+            && services.contains(&parts[2])
+            && parts.iter().all(|part| !part.is_empty())
+            && text.bytes().all(|b| b.is_ascii_graphic());
+        valid.then_some(Self(text))
+    }
+
+    /// The whole ARN.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its service, such as `secretsmanager`.
+    pub fn service(&self) -> &str {
+        self.0.splitn(6, ':').nth(2).unwrap_or_default()
+    }
+
+    /// Its resource: what follows the account.
+    pub fn resource(&self) -> &str {
+        self.0.splitn(6, ':').nth(5).unwrap_or_default()
+    }
 }
 
-/// The parameter of a Postgres address that requires TLS. Given certificates but no mode, the
-/// driver would connect without TLS.
-pub(super) fn tls_of_postgres(url: &str) -> Option<&str> {
-    let (_, parameters) = url.split_once('?')?;
-    let parameters = parameters
-        .split(['&', '#'])
-        .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
-    let requires_tls = |&(name, value): &(&str, &str)| {
-        let plain = ["disable", "allow", "prefer"]
-            .iter()
-            .any(|mode| value.eq_ignore_ascii_case(mode));
-        match name {
-            "sslmode" | "ssl-mode" | "channel_binding" => !plain,
-            name => name.starts_with("ssl") || name == "requiressl",
-        }
-    };
-    parameters.filter(requires_tls).map(|(name, _)| name).next()
+/// A secret, and the variable that names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRef {
+    /// The variable, for error texts.
+    pub variable: String,
+    /// The secret.
+    pub arn: Arn,
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Without user, password and parameters. Only the scheme if an unescaped password makes its end

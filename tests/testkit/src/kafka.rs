@@ -24,25 +24,35 @@ pub struct PrivateKafka {
     controller_port: u16,
     /// Ports of the listeners that require a login, and a client certificate.
     secured: Option<[u16; 2]>,
+    /// The port that clients are sent to, if it is another one.
+    advertised: Option<u16>,
 }
 
 impl PrivateKafka {
     /// Starts one with a plaintext listener.
     pub fn start() -> Self {
-        Self::with(None)
+        Self::with(free_address().port(), None, None)
+    }
+
+    /// Starts one on this port that sends its clients to another, which a
+    /// [`Relay`](crate::relay::Relay) listens on.
+    pub fn behind(relay: u16, port: u16) -> Self {
+        Self::with(port, None, Some(relay))
     }
 
     /// Starts one with encrypted listeners as well.
     pub fn secured() -> Self {
-        Self::with(Some([free_address().port(), free_address().port()]))
+        let secured = [free_address().port(), free_address().port()];
+        Self::with(free_address().port(), Some(secured), None)
     }
 
-    fn with(secured: Option<[u16; 2]>) -> Self {
+    fn with(port: u16, secured: Option<[u16; 2]>, advertised: Option<u16>) -> Self {
         let kafka = Self {
             data: TempDir::new().expect("a temporary folder"),
-            port: free_address().port(),
+            port,
             controller_port: free_address().port(),
             secured,
+            advertised,
         };
         kafka.script("start").expect("Kafka starts");
         kafka
@@ -115,6 +125,9 @@ impl PrivateKafka {
             .zip(secured)
         {
             command.env(name, port.to_string());
+        }
+        if let Some(port) = self.advertised {
+            command.env("KAFKA_ADVERTISED_PORT", port.to_string());
         }
         let output = command
             .args([verb, "kafka"])

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use api_data_collector::{Collector, Settings};
 use lambda_batch::KafkaBatch;
 use serde_json::{Value, json};
+use shared::access::Access;
 use shared::config::Reader;
 use shared::naming::Names;
 use shared::store::Store;
@@ -57,7 +58,11 @@ pub(crate) fn collector(prefix: &str, database: &str) -> Collector {
         ("DATABASE_URL", database),
         ("API_RETENTION_LIMIT", "5"),
     ];
-    Collector::open(Settings::read(&Reader::new(vars)).expect("settings")).expect("lazy")
+    Collector::open(
+        Settings::read(&Reader::new(vars)).expect("settings"),
+        &Access::default(),
+    )
+    .expect("lazy")
 }
 
 impl TestEnvironment {

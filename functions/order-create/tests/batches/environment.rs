@@ -6,6 +6,7 @@ use std::time::Duration;
 use lambda_batch::{BatchResponse, KafkaBatch};
 use order_create::{Creator, Settings};
 use serde_json::{Value, json};
+use shared::access::Access;
 use shared::config::Reader;
 use shared::gate::{
     Accepted, Epoch, FillBegun, FillClaim, FillStart, Gate, HoldRequest, OrderAt, ProgramRef,
@@ -89,7 +90,11 @@ pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
         ("DATABASE_URL", &database),
         ("REDIS_GATE_URL", redis),
     ]);
-    let creator = Creator::open(Settings::read(&reader).expect("settings")).expect("lazy");
+    let creator = Creator::open(
+        Settings::read(&reader).expect("settings"),
+        &Access::default(),
+    )
+    .expect("lazy");
     let env = TestEnvironment {
         creator,
         store: store.clone(),

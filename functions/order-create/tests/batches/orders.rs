@@ -2,6 +2,7 @@
 
 use order_create::{Creator, Settings};
 use serde_json::json;
+use shared::access::Access;
 use shared::config::Reader;
 use shared::gate::ReservationState;
 use shared::message::{BodyHash, IdempotencyKey};
@@ -276,7 +277,11 @@ async fn without_a_database_every_record_is_delivered_again() {
         ("DATABASE_URL", unreachable.as_str()),
         ("REDIS_GATE_URL", redis.as_str()),
     ]);
-    let creator = Creator::open(Settings::read(&reader).expect("settings")).expect("lazy");
+    let creator = Creator::open(
+        Settings::read(&reader).expect("settings"),
+        &Access::default(),
+    )
+    .expect("lazy");
     let response = creator
         .handle(&event(&[Some(b"noise".to_vec()), None]))
         .await;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kafka_producer::PolledProducer;
+use kafka_producer::{BrokerAccess, PolledProducer};
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, ProducerContext};
@@ -14,7 +15,7 @@ use shared::naming::Names;
 use shared::telemetry::MetricLine;
 
 use super::counter::{DeliveryCounter, DeliveryCounts};
-use crate::kafka::client_config;
+use crate::kafka::follow_logins;
 use crate::settings::Settings;
 
 /// Delivery timeout. An older call is of little use, and its place in the queue is needed.
@@ -30,14 +31,27 @@ pub struct Emitter {
     instance: CallInstance,
     flush: Duration,
     counter: Arc<DeliveryCounter>,
-    producer: PolledProducer<DeliveryContext>,
+    producer: Arc<PolledProducer<DeliveryContext>>,
 }
 
 /// Counts deliveries, on the producer's thread.
 #[derive(Clone)]
-struct DeliveryContext(Arc<DeliveryCounter>);
+struct DeliveryContext {
+    counter: Arc<DeliveryCounter>,
+    access: Arc<BrokerAccess>,
+}
 
 impl ClientContext for DeliveryContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.access.token()
+    }
+
+    // The producer of orders reports why the brokers refuse both.
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "librdkafka reports an error of the producer of calls");
     }
@@ -47,15 +61,15 @@ impl ProducerContext for DeliveryContext {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        self.0.completed(result.is_ok());
+        self.counter.completed(result.is_ok());
     }
 }
 
 impl Emitter {
     /// Creates the producer; a background thread connects. Fails only on invalid settings.
-    pub fn open(settings: &Settings) -> Result<Self, KafkaError> {
+    pub fn open(settings: &Settings, access: &Arc<BrokerAccess>) -> Result<Self, KafkaError> {
         let calls = &settings.calls;
-        let mut config = client_config(&settings.brokers, &settings.security, "storefront-calls");
+        let mut config = access.config("storefront-calls");
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
@@ -76,7 +90,12 @@ impl Emitter {
                 },
             );
         let counter = Arc::new(DeliveryCounter::default());
-        let producer = PolledProducer::create(config, DeliveryContext(counter.clone()))?;
+        let context = DeliveryContext {
+            counter: counter.clone(),
+            access: access.clone(),
+        };
+        let producer = Arc::new(PolledProducer::create(config, context)?);
+        follow_logins(access, &producer);
         Ok(Self {
             names: settings.names.clone(),
             topic: calls.topic.clone(),

@@ -10,7 +10,10 @@ mod producer;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-pub(crate) use config::client_config;
+pub use config::broker_security;
+pub(crate) use config::{follow_logins, mechanism};
+pub use kafka_producer::BrokerAccess;
+use kafka_producer::Refusal;
 pub use producer::KafkaOrders;
 use rdkafka::error::KafkaError;
 use shared::message::{Barrier, OrderNumber};
@@ -22,6 +25,9 @@ pub enum BrokerError {
     /// The circuit breaker is open, and another request probes the brokers.
     #[error("the brokers are unreachable")]
     Unreachable,
+    /// The brokers and this function do not accept each other. No retry mends that.
+    #[error("{}: {}", .0, config::hint(.0))]
+    Refused(Refusal),
     /// The client's error.
     #[error(transparent)]
     Client(#[from] KafkaError),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_producer::{AwaitedDeliveries, PolledProducer, StickyPartitions};
-use rdkafka::client::{Client, ClientContext};
+use kafka_producer::{AwaitedDeliveries, BrokerAccess, PolledProducer, StickyPartitions};
+use rdkafka::client::{Client, ClientContext, OAuthToken};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -12,14 +12,16 @@ use rdkafka::util::Timeout;
 use shared::message::{Barrier, OrderNumber};
 
 use super::circuit_breaker::CircuitBreaker;
-use super::config::client_config;
+use super::config::{follow_logins, hint};
 use super::{BrokerError, LogRanges, PublishOrders, Published};
-use crate::settings::KafkaSecurity;
 
 /// Timeout of a probe, and so of a request while the circuit breaker is open.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(400);
 /// Timeout of a request for metadata, or for the offsets of one partition.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Timeout of a request with orders. A connection that has gone silent is replaced after it, and
+/// the orders are sent again.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 /// Added to the delivery timeout: librdkafka reports its timeouts late.
 const SLACK: Duration = Duration::from_millis(500);
 
@@ -29,22 +31,42 @@ pub struct KafkaOrders {
     topic: String,
     delivery: Duration,
     breaker: Arc<CircuitBreaker>,
-    producer: OrdersProducer,
+    access: Arc<BrokerAccess>,
+    producer: Arc<OrdersProducer>,
 }
 
 type OrdersDeliveries = AwaitedDeliveries<OrdersContext, StickyPartitions>;
 type OrdersProducer = PolledProducer<OrdersDeliveries, StickyPartitions>;
 
-/// Opens the circuit breaker when librdkafka reports all brokers down.
+/// Opens the circuit breaker when librdkafka reports all brokers down, or one that refuses this
+/// client.
 #[derive(Clone)]
-struct OrdersContext(Arc<CircuitBreaker>);
+struct OrdersContext {
+    breaker: Arc<CircuitBreaker>,
+    access: Arc<BrokerAccess>,
+}
 
 impl ClientContext for OrdersContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(Code::AllBrokersDown) {
-            self.0.open();
+            self.breaker.open();
         }
-        tracing::warn!(%error, reason, "librdkafka reports an error");
+        if let Some(refusal) = self.access.failed(&error, reason) {
+            self.breaker.open();
+            let hint = hint(&refusal);
+            tracing::error!(%error, reason, hint, "no connection to Kafka; orders are refused");
+        } else {
+            tracing::warn!(%error, reason, "librdkafka reports an error");
+        }
+    }
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.access.token()
     }
 }
 
@@ -55,33 +77,38 @@ impl KafkaOrders {
     /// broker: no step of an order depends on the partition in which it is. With zero, each is sent
     /// at once, to the partition of its number.
     pub fn open(
-        brokers: &str,
-        security: &KafkaSecurity,
+        access: Arc<BrokerAccess>,
         topic: &str,
         delivery: Duration,
         linger: Duration,
     ) -> Result<Self, KafkaError> {
-        let mut config = client_config(brokers, security, "storefront");
+        let mut config = access.config("storefront");
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("delivery.timeout.ms", delivery.as_millis().to_string())
             .set(
                 "request.timeout.ms",
-                delivery.as_millis().min(5_000).to_string(),
+                delivery.min(REQUEST_TIMEOUT).as_millis().to_string(),
             )
             .set("linger.ms", linger.as_millis().to_string())
             // A replayed record may have any size that the broker accepts.
             .set("message.max.bytes", "16000000");
         let breaker = Arc::new(CircuitBreaker::default());
-        let context = OrdersContext(breaker.clone());
+        let context = OrdersContext {
+            breaker: breaker.clone(),
+            access: access.clone(),
+        };
         let partitions = (!linger.is_zero()).then(|| StickyPartitions::new(linger));
         let context = AwaitedDeliveries::with_partitioner(context, partitions);
+        let producer = Arc::new(PolledProducer::create(config, context)?);
+        follow_logins(&access, &producer);
         Ok(Self {
             topic: topic.to_owned(),
             delivery,
             breaker,
-            producer: PolledProducer::create(config, context)?,
+            access,
+            producer,
         })
     }
 
@@ -98,6 +125,12 @@ impl KafkaOrders {
         if let Err(error) = replacement.created {
             tracing::error!(%error, "cannot create a new producer; orders are refused");
         }
+    }
+
+    /// A broker has answered.
+    fn reached(&self) {
+        self.breaker.close();
+        self.access.succeeded();
     }
 
     /// Runs a blocking request to the brokers outside the event loop.
@@ -146,7 +179,7 @@ impl KafkaOrders {
         };
         match tokio::time::timeout(self.delivery + SLACK, delivery).await {
             Ok(Ok(delivery)) => {
-                self.breaker.close();
+                self.reached();
                 let partition = delivery.partition;
                 let appended_ms = delivery.timestamp.to_millis();
                 let offset = if appended_ms.is_some() && delivery.offset >= 0 {
@@ -190,11 +223,16 @@ impl PublishOrders for KafkaOrders {
             return Ok(());
         }
         let Some(_probe) = self.breaker.probe() else {
-            return Err(BrokerError::Unreachable);
+            let refusal = self.access.refusal();
+            return Err(refusal.map_or(BrokerError::Unreachable, BrokerError::Refused));
         };
-        self.blocking(|client, topic| client.fetch_metadata(Some(topic), PROBE_TIMEOUT).map(drop))
-            .await?;
-        self.breaker.close();
+        let probe = |client: &Client<OrdersDeliveries>, topic: &str| {
+            client.fetch_metadata(Some(topic), PROBE_TIMEOUT).map(drop)
+        };
+        if let Err(error) = self.blocking(probe).await {
+            return Err(self.access.refusal().map_or(error, BrokerError::Refused));
+        }
+        self.reached();
         Ok(())
     }
 

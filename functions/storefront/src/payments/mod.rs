@@ -10,9 +10,12 @@ pub(crate) use operators::view;
 pub use operators::{list, refunded};
 use serde::Deserialize;
 use serde_json::json;
+use shared::access::SourceError;
+use shared::config::Secret;
 use shared::message::{Cents, OrderNumber};
 use shared::store::{Payment, PaymentResult};
 use shared::telemetry::MetricLine;
+use signature::SignatureError;
 
 use crate::app::App;
 use crate::http::{Call, Problem, Reply, is_line, now_ms};
@@ -31,7 +34,7 @@ struct Notification {
 /// reference of another payment is answered 409, since one side has made a mistake; the payment is
 /// recorded nevertheless.
 pub async fn receive(app: &App, call: &Call) -> Result<Reply, Problem> {
-    verify(app, call)?;
+    verify(app, call).await?;
     let notification: Notification = call.json()?;
     let order = notification.order;
     let payment = Payment {
@@ -62,20 +65,46 @@ pub async fn receive(app: &App, call: &Call) -> Result<Reply, Problem> {
     Ok(Reply::ok(json!({ "result": result })))
 }
 
-/// Refuses a notification without a valid signature. An unreadable header is no signature.
-fn verify(app: &App, call: &Call) -> Result<(), Problem> {
-    let header = |name: &str| call.headers.get(name).ok().flatten();
-    let timestamp = header("x-payment-timestamp");
-    let signatures = header("x-payment-signature");
-    let secrets = app.settings.webhook_secrets.iter();
-    let keys: Vec<_> = secrets.map(|key| key.expose().as_bytes()).collect();
-    let now = now_ms() / 1000;
-    let tolerance = app.settings.webhook_tolerance;
-    signature::check(&keys, timestamp, signatures, &call.body, now, tolerance).map_err(|why| {
+/// Refuses a notification without a valid signature. An unreadable header is no signature. If none
+/// of the keys has made it, the keys may have been replaced: they are read again.
+async fn verify(app: &App, call: &Call) -> Result<(), Problem> {
+    let keys = app.webhook_keys.current().await.map_err(no_keys)?;
+    let mut checked = check(app, call, &keys);
+    if checked == Err(SignatureError::Mismatch) {
+        match app.webhook_keys.after(&keys).await {
+            Ok(Some(others)) => checked = check(app, call, &others),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the keys of payments cannot be read again"),
+        }
+    }
+    checked.map_err(|why| {
         tracing::warn!(%why, "refused a payment notification");
         let detail = "the signature or the timestamp is not valid";
         Problem::new(401, "bad_signature", "The notification is refused", detail)
     })
+}
+
+fn check(app: &App, call: &Call, keys: &[Secret]) -> Result<(), SignatureError> {
+    let header = |name: &str| call.headers.get(name).ok().flatten();
+    let timestamp = header("x-payment-timestamp");
+    let signatures = header("x-payment-signature");
+    let keys: Vec<_> = keys.iter().map(|key| key.expose().as_bytes()).collect();
+    let now = now_ms() / 1000;
+    let tolerance = app.settings.webhook_tolerance;
+    signature::check(&keys, timestamp, signatures, &call.body, now, tolerance)
+}
+
+/// The provider repeats the notification.
+#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn no_keys(error: SourceError) -> Problem {
+    tracing::error!(%error, "the keys of payments cannot be read");
+    let detail = "the notification cannot be verified now; send it again";
+    Problem::new(
+        503,
+        "unavailable",
+        "The notification cannot be verified",
+        detail,
+    )
 }
 
 const REFERENCE: &str = "reference must be 1 to 128 characters without control characters";

@@ -1,6 +1,8 @@
 //! The storefront over real Redis, Postgres and Kafka, each test in its own environment.
 
 mod api_calls;
+mod broker_access;
+mod broker_connections;
 mod catching_up;
 mod changes;
 mod classes;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::config::Reader;
+use shared::config::{KeysSetting, Reader};
 use storefront::Settings;
 
 /// The settings without a default.
@@ -116,7 +116,11 @@ fn only_a_function_that_serves_payments_has_their_keys() {
             ("PAYMENT_WEBHOOK_SECRET", secret),
         ];
         let settings = Settings::read(&Reader::new(vars));
-        settings.map(|settings| settings.webhook_secrets.len())
+        settings.map(|settings| match settings.access.keys() {
+            Some(KeysSetting::Fixed(keys)) => keys.len(),
+            Some(KeysSetting::Secret { .. }) => unreachable!("no secret is named"),
+            None => 0,
+        })
     };
     for (class, with_key) in [("", 1), ("all", 1), ("payments", 1), ("lookups", 0)] {
         let found = keys(class, "sixteen bytes or more");

@@ -8,12 +8,15 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use serde_json::{Value, json};
+use shared::access::Access;
 use shared::config::Reader;
 use shared::message::{Barrier, OrderNumber, OrderRequested};
 use shared::store::Arrival;
 use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
-use storefront::kafka::{BrokerError, KafkaOrders, LogRanges, PublishOrders, Published};
+use storefront::kafka::{
+    BrokerAccess, BrokerError, KafkaOrders, LogRanges, PublishOrders, Published,
+};
 use storefront::{App, Settings};
 use testkit::{servers, until};
 use tokio::sync::oneshot;
@@ -55,7 +58,9 @@ fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
 pub(crate) async fn open() -> App {
     let settings = settings(&[]);
     create_topic(&settings).await;
-    let app = App::open(settings).expect("opens");
+    let app = App::open(settings, &Access::default())
+        .await
+        .expect("opens");
     app.store
         .migrate()
         .await
@@ -73,7 +78,7 @@ pub(crate) async fn open_with_settings(
     settings: Settings,
     publisher: Arc<dyn PublishOrders>,
 ) -> App {
-    let app = App::with_publisher(settings, publisher).expect("opens");
+    let app = with_publisher(settings, publisher);
     app.store
         .migrate()
         .await
@@ -84,7 +89,7 @@ pub(crate) async fn open_with_settings(
 /// Another instance of the same environment.
 pub(crate) fn another(app: &App, more: &[(&str, &str)]) -> App {
     let settings = settings_of(app.settings.names.prefix(), more);
-    App::with_publisher(settings, app.publisher.clone()).expect("opens")
+    with_publisher(settings, app.publisher.clone())
 }
 
 /// Runs SQL in the schema of the environment.
@@ -102,8 +107,13 @@ pub(crate) async fn create_topic(settings: &Settings) {
 
 /// Creates a topic of two partitions, with timestamps by the broker.
 pub(crate) async fn create_topic_of(settings: &Settings, topic: &str) {
+    create_topic_at(&settings.brokers, topic).await;
+}
+
+/// As [`create_topic_of`], at other brokers than those of the settings.
+pub(crate) async fn create_topic_at(brokers: &str, topic: &str) {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", &settings.brokers)
+        .set("bootstrap.servers", brokers)
         .create()
         .expect("an admin client");
     let topic = NewTopic::new(topic, 2, TopicReplication::Fixed(1))
@@ -226,13 +236,16 @@ impl PublishOrders for Scripted {
     }
 }
 
+fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> App {
+    let access = BrokerAccess::plaintext(settings.brokers.as_str());
+    App::with_publisher(settings, &Access::default(), publisher, access).expect("opens")
+}
+
 /// A publisher whose brokers are unreachable.
 pub(crate) fn nowhere() -> Arc<dyn PublishOrders> {
-    let security = storefront::KafkaSecurity::Plaintext;
     Arc::new(
         KafkaOrders::open(
-            "127.0.0.1:9",
-            &security,
+            BrokerAccess::plaintext("127.0.0.1:9"),
             "none",
             Duration::from_millis(800),
             Duration::ZERO,

@@ -12,6 +12,7 @@ use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use redis::FromRedisValue;
 use redis_link::Link;
 use redis_streams::{Bounds, GroupReader, GroupState, Published, Publisher};
+use shared::access::Access;
 use shared::config::Reader;
 use shared::message::StreamEntry;
 use shared::naming::Names;
@@ -123,7 +124,12 @@ impl TestEnvironment {
     pub(crate) fn bridge_to(&self, endpoint: &str, more: &[(&str, &str)]) -> Bridge {
         let settings = Settings::read(&Reader::new(self.variables(more)))
             .expect("settings of a test are valid");
-        Bridge::over(settings, Queue::new(client(endpoint), &self.queue_url)).expect("opens")
+        Bridge::over(
+            settings,
+            &Access::default(),
+            Queue::new(client(endpoint), &self.queue_url),
+        )
+        .expect("opens")
     }
 
     /// Runs a bridge until the stream is empty for its group.

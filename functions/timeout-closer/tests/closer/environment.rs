@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lambda_batch::Tick;
 use redis::FromRedisValue;
+use shared::access::Access;
 use shared::config::Reader;
 use shared::gate::{Epoch, FillBegun, FillClaim, FillStart, Gate, ProgramRef, TIMEOUT_QUEUE};
 use shared::message::Cents;
@@ -142,7 +143,11 @@ impl TestEnvironment {
     /// A closer process, with `more` variables.
     pub(crate) fn closer(&self, more: &[(&str, &str)]) -> Closer {
         let settings = Settings::read(&Reader::new(self.variables(more)));
-        Closer::open(settings.expect("settings of a test are valid")).expect("opens")
+        Closer::open(
+            settings.expect("settings of a test are valid"),
+            &Access::default(),
+        )
+        .expect("opens")
     }
 
     /// One tick of a new process. The first tick of a process always sweeps.

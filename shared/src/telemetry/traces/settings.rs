@@ -6,11 +6,12 @@ use http::uri::{Authority, Uri};
 use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-use crate::config::{Execution, Reader};
+use crate::config::{Execution, Reader, SecretRef};
 use crate::telemetry::Sampler;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+const HEADERS_SECRET: &str = "OTEL_EXPORTER_OTLP_HEADERS_SECRET_ARN";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 const PATH: &str = "/v1/traces";
 const ALLOWED: &str = "http://host:port of an OpenTelemetry collector, which forwards spans, over TLS if \
@@ -25,6 +26,8 @@ pub struct TraceSettings {
     pub(super) path: String,
     /// Headers of every request.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The secret with further headers, in the form of the variable.
+    headers_secret: Option<SecretRef>,
     /// Time limit of a request.
     pub(super) timeout: Duration,
     /// How long a response waits for the export of its spans. Zero: it does not wait, which is
@@ -50,6 +53,11 @@ impl TraceSettings {
         let text = reader.optional_text(ENDPOINT)?;
         let endpoint = endpoint(&text).map_err(|wrong| reader.refuse(ENDPOINT, wrong, ALLOWED));
         let headers = headers(reader);
+        let headers_secret = reader.optional_secret(HEADERS_SECRET);
+        if headers_secret.is_some() && !headers.is_empty() {
+            let allowed = format!("missing, as {HEADERS_SECRET} is given");
+            reader.refuse(HEADERS, "is given", allowed);
+        }
         reader.parsed_or(PROTOCOL, "http/protobuf", (), |text| {
             (text == "http/protobuf").then_some(())
         });
@@ -65,6 +73,7 @@ impl TraceSettings {
             collector,
             path,
             headers,
+            headers_secret,
             timeout,
             flush,
             sampler,
@@ -72,6 +81,20 @@ impl TraceSettings {
             instance: reader.optional_text("AWS_LAMBDA_LOG_STREAM_NAME"),
             runtime_api: reader.optional_text("AWS_LAMBDA_RUNTIME_API"),
         })
+    }
+}
+
+impl TraceSettings {
+    /// The secret with headers, if they are not in a variable.
+    pub fn secret(&self) -> Option<SecretRef> {
+        self.headers_secret.clone()
+    }
+
+    /// With headers in the form of the variable, from the secret. `None`: they have another form.
+    #[must_use]
+    pub fn with_headers(self, text: &str) -> Option<Self> {
+        let headers = parsed_headers(text)?;
+        Some(Self { headers, ..self })
     }
 }
 
@@ -115,12 +138,7 @@ fn has_valid_port(authority: &Authority) -> bool {
 /// `name=value,...`, values percent-encoded. They may be secrets, so neither is printed.
 fn headers(reader: &Reader) -> Vec<(HeaderName, HeaderValue)> {
     let text = reader.optional_text(HEADERS).unwrap_or_default();
-    let headers: Option<Vec<_>> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|pair| !pair.is_empty())
-        .map(header)
-        .collect();
+    let headers = parsed_headers(&text);
     if headers.is_none() {
         reader.refuse(
             HEADERS,
@@ -129,6 +147,11 @@ fn headers(reader: &Reader) -> Vec<(HeaderName, HeaderValue)> {
         );
     }
     headers.unwrap_or_default()
+}
+
+fn parsed_headers(text: &str) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let pairs = text.split(',').map(str::trim);
+    pairs.filter(|pair| !pair.is_empty()).map(header).collect()
 }
 
 fn header(pair: &str) -> Option<(HeaderName, HeaderValue)> {

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lambda_batch::KafkaBatch;
 use serde_json::{Value, json};
+use shared::access::Access;
 use shared::config::Reader;
 use shared::naming::Names;
 use shared::store::Store;
@@ -50,8 +51,11 @@ impl CollectorEnvironment {
 
     /// A new process, so that its connections end with it.
     fn collector(&self) -> Collector {
-        Collector::open(Settings::read(&Reader::new(self.vars.clone())).expect("settings"))
-            .expect("lazy")
+        Collector::open(
+            Settings::read(&Reader::new(self.vars.clone())).expect("settings"),
+            &Access::default(),
+        )
+        .expect("lazy")
     }
 
     /// The event with a slice of each partition.

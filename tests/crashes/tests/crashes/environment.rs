@@ -12,14 +12,16 @@ use futures::FutureExt;
 use lambda_batch::Tick;
 use order_create::Creator;
 use serde_json::{Value, json};
+use shared::access::Access;
 use shared::config::Reader;
 use shared::message::OrderNumber;
 use shared::sale::Program;
 use shared::store::OrderRow;
 use sqlx::{AssertSqlSafe, PgPool};
-use storefront::App;
 use storefront::http::{Call, Fields, Problem, Reply};
 use storefront::identity::Claims;
+use storefront::kafka::BrokerAccess;
+use storefront::{App, Settings};
 use timeout_closer::Closer;
 
 use crate::dying::killed_after;
@@ -80,7 +82,7 @@ impl TestEnvironment {
             .expect("settings of a test are valid");
         let names = settings.names.clone();
         let log = Arc::new(Log::new(settings.topic.clone()));
-        let app = App::with_publisher(settings, log.clone()).expect("opens");
+        let app = storefront(settings, log.clone());
         app.store
             .migrate()
             .await
@@ -130,7 +132,7 @@ impl TestEnvironment {
 
     /// A storefront to kill: a new process, so that its connections end with it.
     pub(crate) fn storefront(&self) -> App {
-        App::with_publisher(self.app.settings.clone(), self.log.clone()).expect("opens")
+        storefront(self.app.settings.clone(), self.log.clone())
     }
 
     /// An order-create to kill.
@@ -142,7 +144,7 @@ impl TestEnvironment {
     pub(crate) fn closer(&self) -> Closer {
         let settings = timeout_closer::Settings::read(&Reader::new(self.vars.clone()))
             .expect("settings of a test are valid");
-        Closer::open(settings).expect("opens")
+        Closer::open(settings, &Access::default()).expect("opens")
     }
 
     /// Makes all timeout entries due, leased ones included.
@@ -162,7 +164,7 @@ impl TestEnvironment {
     pub(crate) fn invalidator(&self) -> Arc<Invalidator> {
         let settings = cache_invalidator::Settings::read(&Reader::new(self.vars.clone()))
             .expect("settings of a test are valid");
-        Invalidator::open(settings).expect("opens")
+        Invalidator::open(settings, &Access::default()).expect("opens")
     }
 
     /// The versions of the program in a stream, in order.
@@ -307,7 +309,7 @@ async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
 fn creator(vars: &HashMap<String, String>) -> Creator {
     let settings = order_create::Settings::read(&Reader::new(vars.clone()))
         .expect("settings of a test are valid");
-    Creator::open(settings).expect("opens")
+    Creator::open(settings, &Access::default()).expect("opens")
 }
 
 /// One tick with a time limit of a minute.
@@ -345,4 +347,9 @@ pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
         claims: Claims::new(claims.into_iter().collect()),
         span: None,
     }
+}
+
+fn storefront(settings: Settings, log: Arc<Log>) -> App {
+    let access = BrokerAccess::plaintext(settings.brokers.as_str());
+    App::with_publisher(settings, &Access::default(), log, access).expect("opens")
 }

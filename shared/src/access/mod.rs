@@ -1,0 +1,29 @@
+//! Logins, certificates and keys at run time: from the settings, from secrets, or as IAM tokens.
+//!
+//! [`Access::open`] reads certificates, logins and keys at the same time, before the first event.
+//! [`Access::login`] is the [`LoginSource`] of a server, which an adapter asks for each connection,
+//! and again after the server has refused a login: so a rotated password is taken without a new
+//! process.
+//!
+//! A secret is read once and kept. After a refusal it is read again, at most once every
+//! [`PAUSE`] for all connections of the process together. If it has not changed, the version that a
+//! rotation prepares (`AWSPENDING`) is used, if there is one: a rotation sets the password of the
+//! server before it makes the new version the current one.
+
+mod error;
+mod keys;
+mod login;
+mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod refreshed;
+mod settings;
+#[cfg(feature = "traces")]
+mod traces;
+
+pub use error::SourceError;
+pub use keys::Keys;
+pub use login::{KafkaTokens, Login, LoginSource};
+pub use open::{Access, Certificates, ClientIdentity};
+pub use refreshed::PAUSE;
+pub use settings::{AccessSettings, Needed};
