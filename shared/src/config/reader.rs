@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::problems::{Problem, Problems};
-use super::values::{Secret, Url, tls_of_postgres, tls_of_redis};
+use super::values::{Secret, Url, tls_of_postgres};
 use crate::naming::Names;
 
 /// What is wrong with a value. The text follows the name of its variable.
@@ -219,9 +219,9 @@ impl Reader {
         url.unwrap_or_else(Url::unknown)
     }
 
-    /// The address of a Redis. Refuses an address that requires TLS, which is not built in.
+    /// The address of a Redis, with or without TLS.
     pub fn redis_url(&self, variable: &str) -> Url {
-        self.url_without_tls(variable, &["redis"], tls_of_redis)
+        self.url(variable, &["redis", "rediss"])
     }
 
     /// The address of a Postgres. Refuses an address that requires TLS, which is not built in.

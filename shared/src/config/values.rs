@@ -51,12 +51,6 @@ impl Url {
     }
 }
 
-/// The scheme of a Redis address that requires TLS.
-pub(super) fn tls_of_redis(url: &str) -> Option<&str> {
-    let scheme = "rediss://";
-    url.starts_with(scheme).then_some(scheme)
-}
-
 /// The parameter of a Postgres address that requires TLS. Given certificates but no mode, the
 /// driver would connect without TLS.
 pub(super) fn tls_of_postgres(url: &str) -> Option<&str> {

@@ -8,7 +8,8 @@
 //! | [`net`] | free ports |
 //! | [`process`] | child processes that end with their test |
 //! | [`relay`] | a TCP relay that redirects or silences connections |
-//! | [`kafka`], [`redis`] | private servers that a test may stop, kill and damage |
+//! | [`kafka`], [`redis`], [`redis_cluster`], [`redis_sentinel`] | private servers that a test may stop, kill and damage |
+//! | [`suite`] | runs tests of this binary again, on other servers |
 //! | [`postgres`], [`sqs`] | clients of the shared servers |
 //! | [`tls`] | a certificate authority, with certificates that are valid, expired, or of another name |
 //! | [`statements`] | a TCP relay that counts the statements sent to Postgres |
@@ -19,10 +20,13 @@ pub mod net;
 pub mod postgres;
 pub mod process;
 pub mod redis;
+pub mod redis_cluster;
+pub mod redis_sentinel;
 pub mod relay;
 pub mod servers;
 pub mod sqs;
 pub mod statements;
+pub mod suite;
 pub mod tls;
 pub mod wait;
 
