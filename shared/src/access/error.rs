@@ -55,10 +55,9 @@ impl SourceError {
         match self {
             Self::Aws { error, .. } => error.is_transient(),
             Self::Ended => true,
-            Self::Content { .. }
-            | Self::File { .. }
-            | Self::Certificates(_)
-            | Self::Unopened => false,
+            Self::Content { .. } | Self::File { .. } | Self::Certificates(_) | Self::Unopened => {
+                false
+            }
         }
     }
 }
