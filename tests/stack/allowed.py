@@ -16,6 +16,7 @@ LAMBDA_DEAD_LETTERS = 'Lambda, "Capturing records of Lambda asynchronous invocat
 LAMBDA_SQS = 'Lambda, "Using Lambda with Amazon SQS", section "Configuring execution role permissions"'
 SQS_KEYS = 'SQS, "Amazon SQS key management", section "Configuring AWS KMS permissions"'
 SCHEDULER = 'EventBridge Scheduler, "Setting up the execution role" and "Configuring a dead-letter queue"'
+CODEDEPLOY = 'CodeDeploy, "Create a service role for CodeDeploy", section on the Lambda compute platform'
 MSK_IAM = 'MSK, "Semantics of IAM authorization policy actions and resources"'
 SECRETS = "settings: a secret by its ARN is read by the function"
 TOKENS = "settings: a token is signed by the function"
@@ -115,7 +116,21 @@ def sends(queue, call):
 
 
 def tick(name, queue):
-    return [Need(SCHEDULER, ("lambda:InvokeFunction",), ("{{" + name + ".Arn}}", "{{" + name + ".Arn}}:*")), *sends(queue, SCHEDULER)]
+    return [Need(SCHEDULER, ("lambda:InvokeFunction",), ("{{" + name + "Aliaslive}}",)), *sends(queue, SCHEDULER)]
+
+
+def moves(names):
+    """Moves the aliases of functions, and looks at alarms."""
+    functions = [f"arn:aws:lambda:{{Region}}:{{Account}}:function:{{EnvPrefix}}-{name}" for name in names]
+    aliases = [f"{function}:live" for function in functions]
+    return [
+        Need(CODEDEPLOY, ("cloudwatch:DescribeAlarms",), ("*",)),
+        Need(
+            CODEDEPLOY,
+            ("lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"),
+            (*functions, *aliases),
+        ),
+    ]
 
 
 USERS = "arn:aws:elasticache:{Region}:{Account}"
@@ -169,6 +184,9 @@ ROLES = {
         Need(SQS_KEYS, ("kms:Decrypt",), ("{KmsKeyArn}",), given("KmsKeyArn")),
     ],
     "MigrateRole": [*function("Migrate"), *DATABASE],
+    "DeliveryRole": moves(
+        ["storefront", "storefront-lookups", "storefront-payments", "storefront-operators", "order-create", "api-data-collector"]
+    ),
 }
 
 # Actions that support no resource, per "Service Authorization Reference".
@@ -179,6 +197,7 @@ WITHOUT_RESOURCE = {
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
     "ec2:DescribeSecurityGroups",
+    "cloudwatch:DescribeAlarms",
 }
 
 

@@ -4,6 +4,7 @@ A reference to a resource becomes a text with the resource's logical id, `{Id}` 
 to a resource that a condition leaves out is an error, as it is on the service.
 """
 
+import base64
 import re
 
 PSEUDO = {
@@ -86,6 +87,13 @@ class Stack:
                 return self.value(argument[1]).split(argument[0])
             case "Fn::Select":
                 return self.value(argument[1])[int(argument[0])]
+            case "Fn::GetAZs":
+                return [PSEUDO["AWS::Region"] + zone for zone in "abc"]
+            case "Fn::Cidr":
+                block, count, bits = self.value(argument)
+                return [f"{block} subnet {at} of {bits} bits" for at in range(int(count))]
+            case "Fn::Base64":
+                return base64.b64encode(str(self.value(argument)).encode()).decode()
         raise Refused(f"{name} is not evaluated here")
 
     def substitute(self, found, names):

@@ -1,26 +1,34 @@
 //! Updates the schema of an environment. Invoked once per deployment, before traffic; safe to
 //! repeat.
 //!
-//! The event is ignored. The response lists the migrations that were applied:
+//! A request of CloudFormation is answered at the URL that it names. The content of any other event
+//! is ignored; the response lists the migrations that were applied:
 //! `{"schema":"demo","applied":["0001_sale"],"version":1}`.
 
+use std::time::SystemTime;
+
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use migrate::Settings;
-use serde::de::IgnoredAny;
+use migrate::{Settings, handle};
+use serde_json::Value;
 use shared::store::Store;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
     let access = shared::start::access(&settings.access).await;
-    let store = Store::connect(
-        settings.database.url.as_str(),
-        &settings.names,
-        settings.connections,
-    )?;
-    let run = move |_: LambdaEvent<IgnoredAny>| {
-        let store = store.clone();
-        async move { store.migrate().await.map_err(Error::from) }
+    let database = access.database(&settings.database)?;
+    let store = Store::open(&database, &settings.names, settings.connections)?;
+    let schema = settings.names.schema();
+    let run = move |event: LambdaEvent<Value>| {
+        let (store, schema) = (store.clone(), schema.clone());
+        async move {
+            let left = event.context.deadline().duration_since(SystemTime::now());
+            let time = left.unwrap_or_default();
+            let migration = store.migrate();
+            handle(&event.payload, &schema, time, migration)
+                .await
+                .map_err(Error::from)
+        }
     };
     lambda_runtime::run_concurrent(service_fn(run)).await
 }

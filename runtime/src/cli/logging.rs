@@ -8,15 +8,19 @@ use std::fmt;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
-use tracing::field::Field;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::layer::Context;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, reload};
 
 use crate::control::LogSwitch;
+use crate::observation::count_host_alarm;
 use crate::terminal;
 
 /// Default of `RUST_LOG`. librdkafka repeats messages while a broker is unavailable.
@@ -40,12 +44,34 @@ pub(super) fn start() -> LogSwitch {
     tracing_subscriber::registry()
         .with(filter)
         .with(lines)
+        .with(AlarmCounter)
         .init();
     let set = move |text: &str| Ok(handle.reload(EnvFilter::try_new(text)?)?);
     LogSwitch {
         now,
         set: Arc::new(set),
     }
+}
+
+/// Counts the host's own alarms, as far as they are logged.
+struct AlarmCounter;
+
+impl<S: Subscriber> Layer<S> for AlarmCounter {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        event.record(&mut AlarmVisitor);
+    }
+}
+
+struct AlarmVisitor;
+
+impl Visit for AlarmVisitor {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "alarm" {
+            count_host_alarm(value);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 /// Formats `message field=value ...` on one line.
@@ -87,6 +113,21 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn an_alarm_of_the_host_is_counted() {
+        let alarm = "an_alarm_of_this_test";
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(AlarmCounter),
+            || {
+                tracing::error!(alarm, function = "F", "lost");
+                tracing::error!(function = alarm, "not an alarm");
+            },
+        );
+        let counts = crate::observation::host_alarms();
+        let found = counts.iter().find(|(_, name, _)| *name == alarm);
+        assert_eq!(found, Some((None, alarm, 1)));
     }
 
     #[test]

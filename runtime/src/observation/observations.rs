@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{FailureGroup, Failures, Histogram, Recent, Renamed, Series, points, shortened};
+use super::alarms::alarm_of;
+use super::{
+    AlarmCounts, FailureGroup, Failures, Histogram, Recent, Renamed, Series, points, shortened,
+};
 use crate::lock::lock;
 
 /// Invocations, and groups of failures, remembered.
@@ -80,6 +83,7 @@ struct State {
     failures: Recent<Ended>,
     groups: Failures,
     series: Series,
+    alarms: AlarmCounts,
 }
 
 /// Everything observed of one host. Clones share it.
@@ -94,6 +98,7 @@ impl Default for Observations {
             failures: Recent::new(REMEMBERED),
             groups: Failures::new(REMEMBERED),
             series: Series::default(),
+            alarms: AlarmCounts::default(),
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -120,9 +125,12 @@ impl Observations {
         state.invocations.push(ended);
     }
 
-    /// Adds the metrics of a line that a function printed. Returns each metric or dimension once
-    /// whose plain name was taken.
+    /// Adds the metrics of a line that a function printed, and counts its alarm. Returns each
+    /// metric or dimension once whose plain name was taken.
     pub fn printed(&self, function: &str, line: &str) -> Vec<Renamed> {
+        if let Some(alarm) = alarm_of(line) {
+            self.state().alarms.printed(function, &alarm);
+        }
         let points = points(line);
         if points.is_empty() {
             return Vec::new();
@@ -170,6 +178,11 @@ impl Observations {
     /// Metrics that functions printed.
     pub fn series(&self) -> Series {
         self.state().series.clone()
+    }
+
+    /// Alarms that functions printed.
+    pub fn alarms(&self) -> AlarmCounts {
+        self.state().alarms.clone()
     }
 }
 

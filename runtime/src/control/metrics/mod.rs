@@ -6,7 +6,7 @@ mod printed;
 mod sources;
 
 use super::status::HostStatus;
-use crate::observation::{Exposition, MetricKind, Observations};
+use crate::observation::{Exposition, MetricKind, Observations, host_alarms};
 
 pub(super) fn render(status: &HostStatus, observations: &Observations) -> String {
     let mut out = Exposition::default();
@@ -15,6 +15,7 @@ pub(super) fn render(status: &HostStatus, observations: &Observations) -> String
     host::durations(&mut out, observations);
     sources::sources(&mut out, &status.sources);
     host::parts(&mut out, status);
+    printed::alarms(&mut out, &[host_alarms(), observations.alarms()]);
     printed::printed(&mut out, &observations.series());
     out.finish()
 }

@@ -1,6 +1,21 @@
-//! Metrics that functions print in the embedded metric format of `CloudWatch`.
+//! What functions print: named alarms, and metrics in the embedded metric format of `CloudWatch`.
 
-use crate::observation::{Exposition, MetricKind, Series};
+use crate::observation::{AlarmCounts, Exposition, MetricKind, Series};
+
+/// Named alarms, by function; the host's own have no function.
+pub(super) fn alarms(out: &mut Exposition, all: &[AlarmCounts]) {
+    let name = "usher_alarms_total";
+    let help = "Log events with the field alarm.";
+    out.family(name, MetricKind::Counter, help);
+    for (function, alarm, count) in all.iter().flat_map(AlarmCounts::iter) {
+        match function {
+            Some(function) => {
+                out.sample(name, &[("alarm", alarm), ("function", function)], count);
+            }
+            None => out.sample(name, &[("alarm", alarm)], count),
+        }
+    }
+}
 
 /// A metric `OrdersStored` of the namespace `Shop` is the summary `emf_shop_orders_stored`, with
 /// its dimensions as labels.

@@ -89,6 +89,18 @@ fn metrics_that_a_function_prints_become_series() {
 }
 
 #[test]
+fn an_alarm_that_a_function_logs_is_counted() {
+    let observations = Observations::default();
+    let line = r#"{"level":"ERROR","alarm":"record_parked","message":"a record was parked"}"#;
+    observations.printed("OrderCreate", line);
+    observations.printed("OrderCreate", line);
+    let text = render(&HostStatus::default(), &observations);
+    let counted = r#"usher_alarms_total{alarm="record_parked",function="OrderCreate"} 2"#;
+    assert!(text.lines().any(|line| line == counted), "{text}");
+    check(&text).expect("a valid exposition");
+}
+
+#[test]
 fn an_unknown_depth_of_a_queue_is_no_sample() {
     let queue = |mapping: &str, waiting| SqsStatus {
         mapping: mapping.into(),
