@@ -41,6 +41,9 @@ def each_function_stands_alone(stack):
     """Own role, own log group that the role may write to, reserved concurrency, traces."""
     taken = {}
     for name, function in stack.of_type("AWS::Lambda::Function").items():
+        if "LoggingConfig" not in function:
+            yield f"{name} has no log group of its own"
+            continue
         role, group = role_of(function), function["LoggingConfig"]["LogGroup"].strip("{}")
         for what in (role, group):
             if what in taken:
@@ -52,10 +55,15 @@ def each_function_stands_alone(stack):
             yield f"{name} has no reserved concurrency"
         if function["TracingConfig"] != {"Mode": "Active"}:
             yield f"{name} is not traced"
+        if function["Runtime"] != "provided.al2023":
+            yield f"{name} has an old runtime"
 
 
 def roles_have_what_they_need_and_no_more(stack):
     for name, found in roles(stack).items():
+        if name not in allowed.ROLES:
+            yield f"{name} has no list in allowed.py"
+            continue
         has = {(p.action, resource) for p in found if p.effect == "Allow" for resource in p.resources}
         wanted = allowed.pairs(name, stack)
         for action, resource in has - wanted:
@@ -223,6 +231,25 @@ def routes_have_an_authorizer(stack):
                 yield f"{name} is not throttled"
 
 
+def payments_stand_apart(stack):
+    """Concurrency, limits and the key of the provider are of the function of payments alone."""
+    functions, found = stack.of_type("AWS::Lambda::Function"), roles(stack)
+    for name, function in functions.items():
+        of_payments = name == "StorefrontPayments"
+        keys = [variable for variable in function.get("Environment", {}).get("Variables", {}) if variable.startswith("PAYMENT_WEBHOOK_")]
+        if bool(keys) != of_payments:
+            yield f"{name} has {keys or 'no key of the provider'}"
+        arn = stack.parameters["PaymentWebhookSecretArn"]
+        if arn and not of_payments and any(arn in permission.resources for permission in found[role_of(function)]):
+            yield f"{name} may read the key of the provider"
+        if of_payments and int(function["ReservedConcurrentExecutions"]) < 1:
+            yield f"{name} has no concurrency of its own"
+    for name, stage in stack.of_type("AWS::ApiGatewayV2::Stage").items():
+        limits = stage.get("RouteSettings", {}).get("POST /payments", {})
+        if [limits.get("ThrottlingRateLimit"), limits.get("ThrottlingBurstLimit")] != [stack.parameters["PaymentsRate"], stack.parameters["PaymentsBurst"]]:
+            yield f"{name} has no limits for payments"
+
+
 def only_named_callers_invoke(stack):
     """A function is invoked by its API, its queue, its topic or its schedule."""
     for name, permission in stack.of_type("AWS::Lambda::Permission").items():
@@ -250,5 +277,6 @@ ALL = [
     kafka_mappings_are_whole,
     secrets_are_read_by_whom_they_are_for,
     routes_have_an_authorizer,
+    payments_stand_apart,
     only_named_callers_invoke,
 ]

@@ -12,6 +12,8 @@ IN_VPC = one("mtls-private-ca", "vpc", "kms", "secrets")
 SCRAM = one("scram-512", "vpc", "kms", "secrets")
 ON_MSK = one("msk-scram-512", "vpc", "kms", "secrets")
 
+PAYMENT_SECRET = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "PaymentWebhookSecretArn"}}
+
 
 def properties(resources, name):
     return resources[name]["Properties"]
@@ -48,6 +50,10 @@ def another_action(resources):
     statement["Action"] = ["logs:CreateLogGroup", "logs:PutLogEvents"]
 
 
+def another_role(resources):
+    resources["NewRole"] = copy.deepcopy(resources["MigrateRole"])
+
+
 def without_denial(resources):
     statements = properties(resources, "NetworkInterfaces")["PolicyDocument"]["Statement"]
     statements[:] = [statement for statement in statements if statement["Effect"] == "Allow"]
@@ -71,8 +77,11 @@ FAULTS = [
     ("no_value_is_empty", IN_VPC, setting("Traces", "PolicyDocument", "Statement", value=[{"Resource": {"Fn::Sub": "arn:aws:x:${RedisGateArn}"}}])),
     ("each_function_stands_alone", IN_VPC, setting("StorefrontLookups", "Role", value={"Fn::GetAtt": ["StorefrontRole", "Arn"]})),
     ("each_function_stands_alone", IN_VPC, setting("Migrate", "ReservedConcurrentExecutions", value=None)),
+    ("each_function_stands_alone", IN_VPC, setting("Migrate", "Runtime", value="provided.al2")),
     ("each_function_stands_alone", IN_VPC, setting("Migrate", "LoggingConfig", "LogGroup", value={"Ref": "ApiLogs"})),
+    ("each_function_stands_alone", IN_VPC, setting("Migrate", "LoggingConfig", value=None)),
     ("roles_have_what_they_need_and_no_more", IN_VPC, another_action),
+    ("roles_have_what_they_need_and_no_more", IN_VPC, another_role),
     ("roles_have_what_they_need_and_no_more", IN_VPC, without_policy("TimeoutCloserRole", "DatabaseLogin")),
     ("no_role_has_more_than_it_names", IN_VPC, wider),
     ("no_role_has_more_than_it_names", IN_VPC, setting("MigrateRole", "ManagedPolicyArns", value=["arn:aws:iam::aws:policy/ReadOnlyAccess"])),
@@ -99,6 +108,14 @@ FAULTS = [
     ),
     ("routes_have_an_authorizer", IN_VPC, public_route),
     ("routes_have_an_authorizer", IN_VPC, setting("ApiApiGatewayDefaultStage", "AccessLogSettings", value=None)),
+    ("payments_stand_apart", IN_VPC, setting("ApiApiGatewayDefaultStage", "RouteSettings", value=None)),
+    ("payments_stand_apart", IN_VPC, setting("StorefrontPayments", "ReservedConcurrentExecutions", value=0)),
+    (
+        "payments_stand_apart",
+        IN_VPC,
+        setting("StorefrontOperators", "Environment", "Variables", "PAYMENT_WEBHOOK_SECRET", value={"Ref": "PaymentWebhookSecret"}),
+    ),
+    ("payments_stand_apart", IN_VPC, setting("TlsMaterial", "PolicyDocument", "Statement", 0, value=PAYMENT_SECRET)),
     ("only_named_callers_invoke", IN_VPC, any_caller),
 ]
 

@@ -6,7 +6,7 @@ import unittest
 import checks
 import combinations
 from evaluate import Stack
-from translated import template
+from translated import source, template, translate
 
 SHOWN = 5  # faults of one check that a failure lists
 
@@ -35,6 +35,11 @@ class EveryStack(unittest.TestCase):
         rest = itertools.product(combinations.KAFKA, combinations.VPC, combinations.KMS, combinations.LOGINS)
         missing = [(*switch, *others) for switch, others in itertools.product(switches, rest) if (*switch, *others) not in seen]
         self.assertEqual(missing, [])
+
+    def test_the_translation_is_the_same_for_all_parameters(self):
+        """SAM gets the parameters too: the stacks above are evaluated from a translation without them."""
+        for parameters in (combinations.one("msk-iam", "vpc", "kms", "tokens"), combinations.one("plaintext", StorefrontEnabled="false")):
+            self.assertEqual(translate(source(), parameters)["Resources"], template()["Resources"])
 
 
 def promise(check):

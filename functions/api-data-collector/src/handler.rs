@@ -23,7 +23,11 @@ impl Collector {
     /// Opens the store, which connects when first used.
     pub fn open(settings: Settings, access: &Access) -> Result<Self, lambda_runtime::Error> {
         let names = &settings.names;
-        let store = Store::connect(settings.database.url.as_str(), names, settings.connections)?;
+        let store = Store::open(
+            &access.database(&settings.database)?,
+            names,
+            settings.connections,
+        )?;
         Ok(Self {
             settings,
             store,

@@ -16,11 +16,8 @@ use shared::store::Store;
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
     let access = shared::start::access(&settings.access).await;
-    let store = Store::connect(
-        settings.database.url.as_str(),
-        &settings.names,
-        settings.connections,
-    )?;
+    let database = access.database(&settings.database)?;
+    let store = Store::open(&database, &settings.names, settings.connections)?;
     let schema = settings.names.schema();
     let run = move |event: LambdaEvent<Value>| {
         let (store, schema) = (store.clone(), schema.clone());

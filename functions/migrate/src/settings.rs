@@ -21,16 +21,19 @@ pub struct Settings {
 impl Settings {
     /// Reads all of them, or reports all problems.
     pub fn read(reader: &Reader) -> Result<Self, Problems> {
-        let database = reader.postgres("DATABASE");
-        let needed = Needed {
-            logins: vec![database.login.clone()],
-            ..Needed::default()
-        };
-        reader.finish(|| Self {
-            names: reader.names(),
-            database,
-            access: AccessSettings::read(reader, needed),
-            connections: Execution::read(reader).concurrency,
+        reader.finish(|| {
+            let names = reader.names();
+            let database = reader.postgres("DATABASE");
+            let needed = Needed {
+                logins: vec![database.login.clone()],
+                ..Needed::default()
+            };
+            Self {
+                names,
+                database,
+                connections: Execution::read(reader).concurrency,
+                access: AccessSettings::read(reader, needed),
+            }
         })
     }
 }

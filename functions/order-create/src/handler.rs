@@ -29,7 +29,11 @@ impl Creator {
     /// Opens the adapters, which connect when first used.
     pub fn open(settings: Settings, access: &Access) -> Result<Self, lambda_runtime::Error> {
         let names = &settings.names;
-        let store = Store::connect(settings.database.url.as_str(), names, settings.connections)?;
+        let store = Store::open(
+            &access.database(&settings.database)?,
+            names,
+            settings.connections,
+        )?;
         let gate = Gate::connect(settings.redis.url.as_str(), names.clone(), GATE_TIMEOUT)?;
         let traces = access.traces(settings.traces.as_ref())?;
         let tracer = Tracer::start(traces.as_ref(), names, Duration::ZERO);

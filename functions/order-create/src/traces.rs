@@ -172,6 +172,7 @@ mod tests {
             sqlstate: None,
             message: "away".into(),
             hint: "",
+            connect: None,
         };
         let stored = StoredBatch {
             orders: vec![

@@ -79,8 +79,12 @@ impl App {
     ) -> Result<Self, Error> {
         let names = &settings.names;
         let gate = Gate::connect(settings.redis.url.as_str(), names.clone(), GATE_TIMEOUT)?;
-        let store = Store::connect(settings.database.url.as_str(), names, settings.connections)?
-            .answering_within(STORE_TIMEOUT);
+        let store = Store::open(
+            &access.database(&settings.database)?,
+            names,
+            settings.connections,
+        )?
+        .answering_within(STORE_TIMEOUT);
         let calls = settings.calls.enabled;
         let emitter = calls.then(|| Emitter::open(&settings, &brokers));
         let emitter = emitter.transpose()?;

@@ -37,7 +37,11 @@ impl Closer {
     pub fn open(settings: Settings, access: &Access) -> Result<Self, lambda_runtime::Error> {
         let Settings { names, streams, .. } = &settings;
         let gate = Gate::connect(settings.redis.url.as_str(), names.clone(), GATE_TIMEOUT)?;
-        let store = Store::connect(settings.database.url.as_str(), names, settings.connections)?;
+        let store = Store::open(
+            &access.database(&settings.database)?,
+            names,
+            settings.connections,
+        )?;
         let changes = streams.changed_announcer(streams.link()?, names);
         let traces = access.traces(settings.traces.as_ref())?;
         let tracer = Tracer::start(traces.as_ref(), names, Duration::ZERO);

@@ -48,6 +48,7 @@ mod operations_fixture;
 mod outcomes;
 mod oversize;
 mod oversize_queues;
+mod own_template;
 mod page;
 mod page_truth;
 mod pages;

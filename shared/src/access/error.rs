@@ -35,6 +35,9 @@ pub enum SourceError {
         /// The reason.
         error: String,
     },
+    /// A login is not among the needs that the settings of the process list.
+    #[error("the login is not among the needs of this function")]
+    Unopened,
     /// The task that read the secret has ended early: the process is ending.
     #[error("the secret was not read: the process is ending")]
     Ended,
@@ -46,7 +49,7 @@ impl SourceError {
         match self {
             Self::Aws { error, .. } => error.is_transient(),
             Self::Ended => true,
-            Self::Content { .. } | Self::File { .. } => false,
+            Self::Content { .. } | Self::File { .. } | Self::Unopened => false,
         }
     }
 }

@@ -14,6 +14,8 @@ mod error;
 mod keys;
 mod login;
 mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod refreshed;
 mod settings;
 #[cfg(feature = "traces")]

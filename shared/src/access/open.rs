@@ -113,10 +113,14 @@ impl Access {
 
     /// The source of a login that is among the settings. `None`: user and password of the address,
     /// if it has any.
-    pub fn login(&self, setting: &LoginSetting) -> Option<LoginSource> {
+    pub fn login(&self, setting: &LoginSetting) -> Result<Option<LoginSource>, SourceError> {
+        if *setting == LoginSetting::Address {
+            return Ok(None);
+        }
         let mut logins = self.0.logins.iter();
         let found = logins.find(|(known, _)| known == setting);
-        found.map(|(_, source)| source.clone())
+        let (_, source) = found.ok_or(SourceError::Unopened)?;
+        Ok(Some(source.clone()))
     }
 
     /// Tokens for Kafka, if they are among the settings.

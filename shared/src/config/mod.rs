@@ -27,6 +27,7 @@
 mod execution;
 mod inventory;
 mod keys;
+pub mod postgres;
 mod problems;
 mod reader;
 mod server;

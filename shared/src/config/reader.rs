@@ -9,8 +9,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::inventory::{Inventory, Variable};
+use super::postgres::ssl_mode;
 use super::problems::{Problem, Problems};
-use super::values::{Secret, Url, tls_of_postgres};
+use super::values::{Secret, Url};
 use crate::naming::Names;
 
 /// What is wrong with a value. The text follows the name of its variable.
@@ -260,27 +261,19 @@ impl Reader {
         self.url(variable, &["redis", "rediss"])
     }
 
-    /// The address of a Postgres. Refuses an address that requires TLS, which is not built in.
+    /// The address of a Postgres. Refuses parameters about TLS that have no effect.
     pub fn postgres_url(&self, variable: &str) -> Url {
-        self.url_without_tls(variable, &["postgres", "postgresql"], tls_of_postgres)
-    }
-
-    fn url_without_tls(
-        &self,
-        variable: &str,
-        schemes: &[&str],
-        find_tls: impl Fn(&str) -> Option<&str>,
-    ) -> Url {
-        if let Some(tls) = self.optional_text(variable).as_deref().and_then(find_tls) {
-            let allowed = format!(
-                "an address like {}://host..., of a TLS tunnel if need be",
-                schemes[0]
-            );
-            let wrong = format_args!("requires TLS ({tls}), which is not built in");
-            self.refuse(variable, wrong, allowed);
-            return Url::unknown();
+        let url = self.url(variable, &["postgres", "postgresql"]);
+        match ssl_mode(url.as_str()) {
+            Ok(_) => url,
+            Err(wrong) => {
+                let allowed = "an address with sslmode=verify-full, sslmode=disable or neither; \
+                               certificates stand in TLS_CA_FILE, TLS_CERTIFICATE_FILE and \
+                               TLS_KEY_FILE";
+                self.refuse_once(variable, wrong, allowed);
+                Url::unknown()
+            }
         }
-        self.url(variable, schemes)
     }
 
     /// `host:port`, several separated by commas, as Kafka clients take them.

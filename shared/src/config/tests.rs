@@ -236,36 +236,39 @@ proptest! {
 }
 
 #[test]
-fn addresses_that_require_tls_are_refused() {
-    let refused = |postgres: &str| {
-        let reader = Reader::new([
-            ("DATABASE_URL", postgres),
-            ("REDIS_CACHE_URL", "rediss://user:hush@cache:6380"),
-        ]);
-        let cache = reader.redis_url("REDIS_CACHE_URL");
-        assert!(cache.as_str().starts_with("rediss://"));
-        // A setting that no function has, so that there are problems.
-        let _ = reader.text("OTHER", "set");
-        let _ = reader.postgres_url("DATABASE_URL");
-        let problems = problems(&reader);
-        assert!(!problems.contains("hush"), "{problems}");
-        problems.contains("DATABASE_URL requires TLS (")
+fn a_redis_with_tls_is_accepted() {
+    let reader = Reader::new([("REDIS_CACHE_URL", "rediss://user:hush@cache:6380")]);
+    let url = reader.redis_url("REDIS_CACHE_URL");
+    assert!(reader.finish(|| ()).is_ok());
+    assert_eq!(url.as_str(), "rediss://user:hush@cache:6380");
+}
+
+#[test]
+fn parameters_of_postgres_without_effect_are_refused() {
+    let read = |url: &str| {
+        let reader = Reader::new([("DATABASE_URL", url)]);
+        let url = reader.postgres_url("DATABASE_URL");
+        reader
+            .finish(|| url.as_str().to_owned())
+            .map_err(|problems| problems.to_string())
     };
-    for tls in [
-        "sslmode=require",
-        "a=b&sslmode=verify-full",
-        "sslrootcert=/x.pem",
-        "ssl=true",
-        "channel_binding=require",
-    ] {
-        assert!(refused(&format!("postgres://u:hush@db/x?{tls}")), "{tls}");
-    }
-    for plain in [
+    for good in [
         "postgres://u:hush@db/x",
-        "postgres://u:hush@db/x?sslmode=disable",
-        "postgres://u:hush@db/x?sslmode=Prefer",
+        "postgresql://u:hush@db/x?sslmode=disable",
+        "postgres://u:hush@db/x?sslmode=verify-full",
     ] {
-        assert!(!refused(plain), "{plain}");
+        assert_eq!(read(good), Ok(good.to_owned()));
+    }
+    for (parameter, wrong) in [
+        ("sslmode=prefer", "DATABASE_URL has an sslmode other than"),
+        ("channel_binding=require", "DATABASE_URL requires channel"),
+        ("sslrootcert=/x.pem", "the parameter sslrootcert"),
+    ] {
+        let refused = read(&format!("postgres://u:hush@db/x?{parameter}"));
+        let refused = refused.expect_err(parameter);
+        assert!(refused.contains(wrong), "{refused}");
+        assert!(refused.contains("TLS_CA_FILE"), "{refused}");
+        assert!(!refused.contains("hush"), "{refused}");
     }
 }
 

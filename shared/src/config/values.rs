@@ -125,25 +125,6 @@ impl fmt::Display for Arn {
     }
 }
 
-/// The parameter of a Postgres address that requires TLS. Given certificates but no mode, the
-/// driver would connect without TLS.
-pub(super) fn tls_of_postgres(url: &str) -> Option<&str> {
-    let (_, parameters) = url.split_once('?')?;
-    let parameters = parameters
-        .split(['&', '#'])
-        .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
-    let requires_tls = |&(name, value): &(&str, &str)| {
-        let plain = ["disable", "allow", "prefer"]
-            .iter()
-            .any(|mode| value.eq_ignore_ascii_case(mode));
-        match name {
-            "sslmode" | "ssl-mode" | "channel_binding" => !plain,
-            name => name.starts_with("ssl") || name == "requiressl",
-        }
-    };
-    parameters.filter(requires_tls).map(|(name, _)| name).next()
-}
-
 /// Without user, password and parameters. Only the scheme if an unescaped password makes its end
 /// ambiguous.
 impl fmt::Display for Url {

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
-
-use super::pool::Pool;
-use super::{Store, StoreError};
+use super::pool::{Opener, Pool};
+use super::{Database, Store, StoreError};
 use crate::naming::Names;
 
 /// Maximum silence of Postgres during a statement: slightly longer than its `statement_timeout`
@@ -32,31 +29,22 @@ pub const SESSION: [(&str, &str); 10] = [
 ];
 
 impl Store {
+    /// Prepares a pool of at most `connections` (1 or more) to the database at `url`, with the login
+    /// in it. Connects on first use. See [`Self::open`].
+    pub fn connect(url: &str, names: &Names, connections: u32) -> Result<Self, StoreError> {
+        Self::open(&Database::at(url), names, connections)
+    }
+
     /// Prepares a pool of at most `connections` (1 or more). Connects on first use.
     ///
-    /// `url` is `postgres://user:password@host:port/database`. Fails only if the URL cannot be
-    /// parsed, or requires TLS.
-    pub fn connect(url: &str, names: &Names, connections: u32) -> Result<Self, StoreError> {
+    /// Fails only if the address cannot be read. Certificates are read when a connection is opened.
+    pub fn open(database: &Database, names: &Names, connections: u32) -> Result<Self, StoreError> {
         let schema = names.schema();
-        let options: PgConnectOptions = url.parse().map_err(unreadable)?;
-        if matches!(
-            options.get_ssl_mode(),
-            PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull
-        ) {
-            return Err(StoreError {
-                hint: "; leave sslmode out, and give the address of a TLS tunnel if need be",
-                ..StoreError::unknown(
-                    "the database URL, or PGSSLMODE, requires TLS (sslmode), which is not built in",
-                )
-            });
-        }
-        let options = options
-            .application_name(names.prefix())
-            .options(SESSION)
-            .options([("search_path", schema.as_str())])
-            .disable_statement_logging();
+        let options = database.options()?.application_name(names.prefix());
+        let settings = SESSION.map(|(name, value)| (name, value.to_owned()));
+        let opener = Opener::new(options, database.login.clone(), &schema, settings.into());
         Ok(Self {
-            pool: Pool::new(options, connections, LIMIT),
+            pool: Pool::new(opener, connections, LIMIT),
             schema,
         })
     }
@@ -75,14 +63,5 @@ impl Store {
     /// Closes all connections once they are returned.
     pub async fn disconnect(&self) {
         self.pool.close().await;
-    }
-}
-
-/// The URL itself is not repeated, because it may contain a password.
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-fn unreadable(e: sqlx::Error) -> StoreError {
-    StoreError {
-        hint: "; DATABASE_URL must look like postgres://user:password@host:5432/database",
-        ..StoreError::unknown(format!("the database URL cannot be read: {e}"))
     }
 }

@@ -2,6 +2,7 @@
 
 use lambda_batch::{ErrorClass, TransactionError};
 
+use super::ConnectError;
 use crate::message::BadValue;
 
 /// An error of Postgres, or of the connection to it.
@@ -16,6 +17,8 @@ pub struct StoreError {
     pub message: String,
     /// A remedy, if one is known. Empty, or begins with `; `.
     pub hint: &'static str,
+    /// Set if no connection can be opened with this configuration.
+    pub connect: Option<ConnectError>,
 }
 
 fn in_brackets(sqlstate: Option<&str>) -> String {
@@ -30,6 +33,7 @@ impl StoreError {
             sqlstate: None,
             message: message.into(),
             hint: "",
+            connect: None,
         }
     }
 }
@@ -42,6 +46,9 @@ impl TransactionError for StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(e: sqlx::Error) -> Self {
+        if let Some(error) = ConnectError::of_driver(&e) {
+            return error.clone().into();
+        }
         let (class, sqlstate) = match &e {
             sqlx::Error::Database(db) => {
                 let code = db.code().map(std::borrow::Cow::into_owned);
@@ -53,7 +60,6 @@ impl From<sqlx::Error> for StoreError {
                 )
             }
             sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
@@ -62,10 +68,16 @@ impl From<sqlx::Error> for StoreError {
         };
         let hint = match (class, sqlstate.as_deref()) {
             (_, Some("42P01" | "42703" | "42883" | "3F000")) => {
-                "; run the Migrate function against this environment"
+                "; run the Migrate function against this environment, and let this role use its schema"
+            }
+            (_, Some("28000")) if e.to_string().contains("no encryption") => {
+                "; the server requires TLS: set sslmode=verify-full in DATABASE_URL"
+            }
+            (_, Some("28000")) if e.to_string().contains("client certificate") => {
+                "; give one in TLS_CERTIFICATE_FILE and TLS_KEY_FILE"
             }
             (_, Some("28P01" | "28000" | "3D000")) => {
-                "; check user, password and database in DATABASE_URL"
+                "; check DATABASE_USER, DATABASE_PASSWORD or DATABASE_SECRET_ARN, and DATABASE_URL"
             }
             (ErrorClass::Unavailable, None) => {
                 "; is Postgres running at the address in DATABASE_URL?"
@@ -87,6 +99,19 @@ impl From<sqlx::Error> for StoreError {
             sqlstate,
             message,
             hint,
+            connect: None,
+        }
+    }
+}
+
+impl From<ConnectError> for StoreError {
+    fn from(error: ConnectError) -> Self {
+        Self {
+            class: error.class(),
+            sqlstate: None,
+            message: error.to_string(),
+            hint: error.hint(),
+            connect: Some(error),
         }
     }
 }

@@ -25,7 +25,10 @@ async fn the_user_of_the_settings_replaces_that_of_the_secret() {
     server.put(LOGIN, r#"{"password":"hush"}"#);
     let (redis, settings) = settings(&reader(&server, &[("REDIS_GATE_USER", "reader")]));
     let access = Access::open(&settings).await.expect("opened");
-    let source = access.login(&redis.login).expect("a login");
+    let source = access
+        .login(&redis.login)
+        .expect("opened")
+        .expect("a login");
     let login = source.login(false).await.expect("it exists");
     assert_eq!(login.user.as_deref(), Some("reader"));
     let shown = format!("{login:?} {source:?} {redis:?} {access:?} {settings:?}");
@@ -151,7 +154,10 @@ async fn a_token_of_a_database_is_for_its_address() {
     let access = Access::open(&settings.expect("valid"))
         .await
         .expect("opened");
-    let source = access.login(&database.login).expect("a login");
+    let source = access
+        .login(&database.login)
+        .expect("opened")
+        .expect("a login");
     let login = source.login(false).await.expect("signed");
     let password = login.password.expect("a token");
     assert!(

@@ -38,7 +38,7 @@ fn settings(reader: &Reader) -> (Server, AccessSettings) {
 async fn opened(reader: &Reader) -> Result<LoginSource, SourceError> {
     let (redis, settings) = settings(reader);
     let access = Access::open(&settings).await?;
-    Ok(access.login(&redis.login).expect("it has a login"))
+    Ok(access.login(&redis.login)?.expect("it has a login"))
 }
 
 fn login(user: &str, password: &str) -> String {

@@ -30,12 +30,17 @@ pub(crate) struct Environment {
     pub(crate) names: Names,
 }
 
+/// Where the stores under test connect: `STORE_URL`, else directly to the server.
+pub(crate) fn store_url() -> String {
+    std::env::var("STORE_URL").unwrap_or_else(|_| database_url())
+}
+
 /// Runs a test in a new, migrated schema and drops the schema afterwards.
 pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     test: impl FnOnce(Environment) -> F,
 ) {
     let names = Names::new(&testkit::prefix()).expect("valid prefix");
-    let store = Store::connect(&database_url(), &names, 16).expect("a database URL");
+    let store = Store::connect(&store_url(), &names, 16).expect("a database URL");
     store
         .migrate()
         .await
@@ -85,9 +90,9 @@ impl Environment {
 
     /// A relay in front of Postgres, and a store with this many connections behind it.
     pub(crate) async fn behind_relay(&self, connections: u32) -> (Relay, Store) {
-        let options: PgConnectOptions = database_url().parse().expect("a database URL");
+        let options: PgConnectOptions = store_url().parse().expect("a database URL");
         let relay = Relay::start(options.get_port()).await;
-        let url = database_url().replace(
+        let url = store_url().replace(
             &format!(":{}/", options.get_port()),
             &format!(":{}/", relay.port()),
         );

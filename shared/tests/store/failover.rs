@@ -210,19 +210,3 @@ async fn a_session_that_takes_no_writes_is_replaced() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn an_address_that_requires_tls_is_refused() {
-    let names = shared::naming::Names::new("tls").expect("prefix");
-    for mode in ["require", "verify-ca", "verify-full"] {
-        let url = format!("postgres://usher:hush@127.0.0.1:1/usher?sslmode={mode}");
-        let refused = Store::connect(&url, &names, 1)
-            .map(drop)
-            .expect_err("TLS is not built in")
-            .to_string();
-        assert!(
-            refused.contains("requires TLS") && !refused.contains("hush"),
-            "{refused}"
-        );
-    }
-}

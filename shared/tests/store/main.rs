@@ -1,5 +1,8 @@
 //! Module `store` with a real `PostgreSQL`: `DATABASE_URL`, or the one that `scripts/servers start
 //! postgres` runs. Every test has its own schema, dropped at its end.
+//!
+//! With `STORE_URL` the stores under test connect there, to a pooler in front of the same server:
+//! `pooler` runs the tests again that way.
 
 mod environment;
 
@@ -23,7 +26,9 @@ mod paying;
 mod payment_book;
 mod plans;
 mod poison;
+mod pooler;
 mod races;
 mod reconciling;
 mod statements;
+mod tls;
 mod usual;

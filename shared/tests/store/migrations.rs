@@ -2,9 +2,8 @@
 
 use shared::store::Store;
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
-use testkit::servers::database_url;
 
-use crate::environment::with;
+use crate::environment::{store_url, with};
 
 #[tokio::test]
 async fn migrating_again_changes_nothing() {
@@ -29,7 +28,7 @@ async fn concurrent_migrations_apply_everything_once() {
         env.raw.execute(schema).await.expect("dropped");
         let runs: Vec<_> = (0..4)
             .map(|_| {
-                let store = Store::connect(&database_url(), &env.names, 1).expect("a database URL");
+                let store = Store::connect(&store_url(), &env.names, 1).expect("a database URL");
                 tokio::spawn(async move { store.migrate().await.expect("migrated").applied.len() })
             })
             .collect();

@@ -8,8 +8,8 @@
 //! | [`net`] | free ports |
 //! | [`process`] | child processes that end with their test |
 //! | [`relay`] | a TCP relay that redirects or silences connections |
-//! | [`kafka`], [`redis`] | private servers that a test may stop, kill and damage |
 //! | [`aws`] | a server of secrets that verifies signatures |
+//! | [`kafka`], [`redis`], [`private_postgres`], [`pgbouncer`] | private servers that a test may stop, kill and damage |
 //! | [`postgres`], [`sqs`] | clients of the shared servers |
 //! | [`tls`] | a certificate authority, with certificates that are valid, expired, or of another name |
 //! | [`statements`] | a TCP relay that counts the statements sent to Postgres |
@@ -18,7 +18,9 @@ pub mod aws;
 pub mod cleanup;
 pub mod kafka;
 pub mod net;
+pub mod pgbouncer;
 pub mod postgres;
+pub mod private_postgres;
 pub mod process;
 pub mod redis;
 pub mod relay;

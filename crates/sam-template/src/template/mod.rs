@@ -1,7 +1,7 @@
 //! Reads a SAM template into one [`Application`].
 //!
 //! The steps, in order: the text becomes a tree with lines (`document`); [`parameters`] get their
-//! values; [`conditions`] are decided, and resources with a false condition are left out;
+//! values, which [`rules`] check together; [`conditions`] are decided, and resources with a false condition are left out;
 //! [`globals`] are merged into the [`resources`]; a [`scope`] evaluates the intrinsic functions
 //! ([`intrinsics`]) of the properties that are read; the readers ([`functions`], [`queues`],
 //! [`event_invoke`], [`events`], [`kafka`], [`sqs`], [`filters`], [`schedules`], [`apis`]) build
@@ -35,6 +35,7 @@ mod reserved;
 mod resource;
 mod resources;
 mod return_values;
+mod rules;
 mod schedules;
 mod scope;
 mod shapes;
@@ -154,6 +155,7 @@ fn parse(text: &str, file: &Path, project: &Project, problems: &Problems) -> Opt
     let declared = parameters::evaluate(&root, project, problems);
     let mut scope = scope::Scope::new(stack, declared, &root, project, problems);
     scope.extended = extended;
+    rules::check(&scope);
     conditions::decide(&mut scope);
     scope.resources = resources::read(&scope);
 

@@ -13,5 +13,6 @@ mod managed;
 mod mistakes;
 mod names;
 mod queue_mistakes;
+mod rules;
 mod schema;
 mod sources;

@@ -15,18 +15,20 @@ use crate::settings::KafkaSecurity;
 
 /// From the settings, with the certificates, logins and tokens of `access`.
 pub fn broker_security(settings: &KafkaSecurity, access: &Access) -> Result<Security, AccessError> {
-    let missing = || AccessError::Login("it is not among the needs of this function".into());
+    let unopened = || AccessError::Login(Box::new(access::SourceError::Unopened));
     Ok(match settings {
         KafkaSecurity::Plaintext => Security::Plaintext,
         KafkaSecurity::Ssl => Security::Tls(tls(access.certificates())),
         KafkaSecurity::SaslSsl { mechanism, login } => Security::Login {
             tls: tls(access.certificates()),
             mechanism: *mechanism,
-            source: Arc::new(BrokerLogin(access.login(login).ok_or_else(missing)?)),
+            source: Arc::new(BrokerLogin(
+                access.login(login).ok().flatten().ok_or_else(unopened)?,
+            )),
         },
         KafkaSecurity::Iam => Security::Token {
             tls: tls(access.certificates()),
-            source: Arc::new(BrokerTokens(access.kafka_tokens().ok_or_else(missing)?)),
+            source: Arc::new(BrokerTokens(access.kafka_tokens().ok_or_else(unopened)?)),
         },
     })
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Either, Error, Execute, Executor, SqlStr};
 use tokio::time::timeout;
 
@@ -21,6 +22,19 @@ pub(crate) struct BoundedConnection {
     /// The last statement has ended: no answer of Postgres is to come. False after an error as
     /// well, since the end of the statement follows it.
     at_rest: bool,
+    /// A transaction may be open.
+    in_transaction: bool,
+}
+
+/// What is under way on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing.
+    Complete,
+    /// Answers to a statement are still to come.
+    Answers,
+    /// A transaction may be open.
+    OpenTransaction,
 }
 
 impl BoundedConnection {
@@ -29,21 +43,63 @@ impl BoundedConnection {
             kept: Some(connection),
             limit,
             at_rest: true,
+            in_transaction: false,
         }
     }
 
-    /// Runs a query to its end. The limit applies to the silence between two answers, so a long
-    /// result may take longer.
-    pub(super) async fn collect<'q, E>(
-        &mut self,
-        query: E,
-    ) -> Result<Vec<Either<PgQueryResult, PgRow>>, Error>
+    /// The statements that begin a transaction behind a pooler.
+    fn begin_pooled(&self) -> Option<SqlStr> {
+        self.kept.as_ref()?.session.pooled.clone()
+    }
+
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
+        // Set first: a BEGIN whose answer is lost may have been executed.
+        self.in_transaction = true;
+        match self.begin_pooled() {
+            Some(begin) => self.run(begin).await.map(drop),
+            None => self.run("BEGIN").await.map(drop),
+        }
+    }
+
+    /// After an error without an SQLSTATE the commit may have been made.
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        self.run("COMMIT").await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    /// Runs a query to its end.
+    pub(super) async fn collect<'q, E>(&mut self, query: E) -> Result<Answers, Error>
+    where
+        E: 'q + Execute<'q, Postgres>,
+    {
+        if self.begin_pooled().is_none() {
+            return self.run(query).await;
+        }
+        if self.in_transaction {
+            return self.run(Unnamed(query)).await;
+        }
+        // The two steps of an unnamed statement, and the settings, need one session.
+        self.begin().await?;
+        match self.run(Unnamed(query)).await {
+            Ok(found) => self.commit().await.map(|()| found),
+            Err(error) => {
+                if self.kept.is_some() && self.run("ROLLBACK").await.is_ok() {
+                    self.in_transaction = false;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The limit applies to the silence between two answers, so a long result may take longer.
+    async fn run<'q, E>(&mut self, query: E) -> Result<Answers, Error>
     where
         E: 'q + Execute<'q, Postgres>,
     {
         let open = self.kept.as_mut().ok_or_else(unfit::closed)?;
         self.at_rest = false;
-        let mut answers = open.connection.fetch_many(query);
+        let mut answers = open.session.connection.fetch_many(query);
         let mut found = Vec::new();
         let result = loop {
             match timeout(self.limit, answers.next()).await {
@@ -57,9 +113,14 @@ impl BoundedConnection {
         self.examined(result)
     }
 
-    /// Takes the connection out, to return it to the pool, and whether it is at rest.
-    pub(super) fn take(&mut self) -> (Option<OpenConnection>, bool) {
-        (self.kept.take(), self.at_rest)
+    /// Takes the connection out, to return it to the pool, and what is under way on it.
+    pub(super) fn take(&mut self) -> Option<(OpenConnection, Rest)> {
+        let rest = match (self.in_transaction, self.at_rest) {
+            (true, _) => Rest::OpenTransaction,
+            (false, false) => Rest::Answers,
+            (false, true) => Rest::Complete,
+        };
+        Some((self.kept.take()?, rest))
     }
 
     /// Closes the connection if the error makes it unusable.
@@ -74,6 +135,31 @@ impl BoundedConnection {
             Err(_) => {}
         }
         result
+    }
+}
+
+/// What a query returned.
+type Answers = Vec<Either<PgQueryResult, PgRow>>;
+
+/// A query that is not prepared by name: behind a pooler, the name may exist in another session, or
+/// stand for another statement.
+struct Unnamed<E>(E);
+
+impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Unnamed<E> {
+    fn sql(self) -> SqlStr {
+        self.0.sql()
+    }
+
+    fn statement(&self) -> Option<&PgStatement> {
+        self.0.statement()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
+        self.0.take_arguments()
+    }
+
+    fn persistent(&self) -> bool {
+        false
     }
 }
 
@@ -116,7 +202,7 @@ impl<'c> Executor<'c> for &'c mut BoundedConnection {
         Box::pin(async move {
             let open = self.kept.as_mut().ok_or_else(unfit::closed)?;
             self.at_rest = false;
-            let statement = open.connection.prepare_with(sql, parameters);
+            let statement = open.session.connection.prepare_with(sql, parameters);
             let statement = timeout(self.limit, statement).await;
             let statement = statement.unwrap_or_else(|_| Err(unfit::silent(self.limit)));
             self.examined(statement)

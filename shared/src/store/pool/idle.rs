@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
-use sqlx::postgres::PgConnection;
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
+use super::session::Session;
 use super::{Places, RETURN};
 
 /// Connections idle for longer are closed, up to as much time later.
@@ -16,9 +16,7 @@ const IDLE: Duration = Duration::from_mins(1);
 /// A connection that no caller uses.
 #[derive(Debug)]
 pub(super) struct IdleConnection {
-    pub(super) connection: PgConnection,
-    /// When it was opened.
-    pub(super) opened: Instant,
+    pub(super) session: Session,
     /// When it was returned.
     pub(super) since: Instant,
 }
@@ -54,17 +52,16 @@ impl IdleConnections {
     }
 
     /// Takes all connections out, to close them in order.
-    pub(super) fn take_all(&self) -> impl Iterator<Item = PgConnection> + use<> {
+    pub(super) fn take_all(&self) -> impl Iterator<Item = Session> + use<> {
         let all = std::mem::take(&mut self.lock().connections);
-        all.into_iter().map(|idle| idle.connection)
+        all.into_iter().map(|idle| idle.session)
     }
 
     /// Adds a connection that has no statement and no transaction.
-    pub(super) fn put(places: &Arc<Places>, connection: PgConnection, opened: Instant) {
+    pub(super) fn put(places: &Arc<Places>, session: Session) {
         let mut stack = places.idle.lock();
         stack.connections.push(IdleConnection {
-            connection,
-            opened,
+            session,
             since: Instant::now(),
         });
         // Without a runtime there is no later use either.
@@ -98,7 +95,7 @@ async fn reap(places: Weak<Places>) {
             return;
         };
         for idle in old {
-            let _ = timeout(RETURN, idle.connection.close()).await;
+            let _ = timeout(RETURN, idle.session.connection.close()).await;
         }
     }
 }

@@ -22,21 +22,20 @@ mod connection;
 mod idle;
 mod open;
 mod pooled;
+mod session;
 mod unfit;
 
 pub(crate) use connection::BoundedConnection;
 pub(crate) use pooled::PooledConnection;
+pub(crate) use session::Opener;
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use sqlx::postgres::{
-    PgConnectOptions, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres,
-};
+use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Connection, Either, Error, Execute, Executor, SqlStr};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -71,8 +70,9 @@ pub(crate) struct Pool {
 ///
 /// A connection is opened only by the holder of a slot that finds no idle connection. So lent, idle
 /// and opening connections together never exceed the slots.
+#[derive(Debug)]
 struct Places {
-    options: PgConnectOptions,
+    opener: Opener,
     /// One permit per connection that may be lent. Closed with the pool.
     slots: Arc<Semaphore>,
     max: u32,
@@ -80,21 +80,13 @@ struct Places {
     idle: IdleConnections,
 }
 
-/// Without the options, which contain a password.
-impl fmt::Debug for Places {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut places = f.debug_struct("Places");
-        places.field("max", &self.max).finish_non_exhaustive()
-    }
-}
-
 impl Pool {
     /// Connects on first use. `limit`: see [`Self::within`].
-    pub(super) fn new(options: PgConnectOptions, connections: u32, limit: Duration) -> Self {
+    pub(super) fn new(opener: Opener, connections: u32, limit: Duration) -> Self {
         let max = connections.max(1);
         Self {
             places: Arc::new(Places {
-                options,
+                opener,
                 slots: Arc::new(Semaphore::new(max as usize)),
                 max,
                 opening: Semaphore::new(OPENING),
@@ -135,8 +127,8 @@ impl Pool {
         // Fails only if the pool is closed.
         let all = places.slots.acquire_many(places.max).await;
         places.slots.close();
-        for connection in places.idle.take_all() {
-            let _ = timeout(RETURN, connection.close()).await;
+        for session in places.idle.take_all() {
+            let _ = timeout(RETURN, session.connection.close()).await;
         }
         drop(all);
     }
@@ -162,15 +154,8 @@ async fn idle_or_opened(places: &Arc<Places>) -> Result<OpenConnection, Error> {
             Ok(connection) => return Ok(connection),
             Err(slot) => slot,
         };
-        match PgConnection::connect_with(&places.options).await {
-            Ok(connection) => {
-                return Ok(OpenConnection::new(
-                    connection,
-                    Instant::now(),
-                    places,
-                    slot,
-                ));
-            }
+        match places.opener.open().await {
+            Ok(session) => return Ok(OpenConnection::new(session, places, slot)),
             Err(error) if is_passing(&error) => {}
             Err(error) => return Err(error),
         }
@@ -185,18 +170,13 @@ async fn idle(places: &Arc<Places>, slot: Slot) -> Result<OpenConnection, Slot> 
     while let Some(mut idle) = places.idle.take() {
         let idle_for = idle.since.elapsed();
         if idle_for > TRUSTED_IDLE {
-            let pong = timeout(PING, idle.connection.ping()).await;
+            let pong = timeout(PING, idle.session.connection.ping()).await;
             if !matches!(pong, Ok(Ok(()))) {
                 places.idle.distrust();
                 continue;
             }
         }
-        return Ok(OpenConnection::new(
-            idle.connection,
-            idle.opened,
-            places,
-            slot,
-        ));
+        return Ok(OpenConnection::new(idle.session, places, slot));
     }
     Err(slot)
 }
@@ -250,6 +230,8 @@ mod tests {
     use futures::future::join_all;
     use tokio::net::TcpListener;
 
+    use sqlx::postgres::PgConnectOptions;
+
     use super::*;
 
     #[tokio::test]
@@ -271,7 +253,8 @@ mod tests {
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
             .port(port);
-        let pool = Pool::new(options, 32, ACQUIRE);
+        let opener = Opener::new(options, None, "demo", Vec::new());
+        let pool = Pool::new(opener, 32, ACQUIRE);
         let acquired = join_all((0..32).map(|_| pool.acquire())).await;
         assert!(
             acquired

@@ -1,13 +1,16 @@
 //! An open connection with its place in the pool.
 
+use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use lambda_batch::ErrorClass;
 use sqlx::Error;
-use sqlx::postgres::PgConnection;
 
 use super::idle::IdleConnections;
+use super::session::Session;
 use super::{Places, Slot};
+use crate::store::connect_error::ConnectError;
 
 /// A connection older than this is closed when it is returned: a session of Postgres keeps what it
 /// has cached, and a new one follows an address that has changed.
@@ -16,23 +19,16 @@ const LIFETIME: Duration = Duration::from_mins(30);
 /// A lent connection. Dropping it closes the socket and gives its place to another one.
 #[derive(Debug)]
 pub(super) struct OpenConnection {
-    pub(super) connection: PgConnection,
-    opened: Instant,
+    pub(super) session: Session,
     places: Arc<Places>,
     /// Released after the connection is idle or closed.
     slot: Slot,
 }
 
 impl OpenConnection {
-    pub(super) fn new(
-        connection: PgConnection,
-        opened: Instant,
-        places: &Arc<Places>,
-        slot: Slot,
-    ) -> Self {
+    pub(super) fn new(session: Session, places: &Arc<Places>, slot: Slot) -> Self {
         Self {
-            connection,
-            opened,
+            session,
             places: places.clone(),
             slot,
         }
@@ -45,21 +41,31 @@ impl OpenConnection {
 
     /// Returns a connection without statement and transaction to the pool.
     pub(super) fn give_back(self) {
-        if self.opened.elapsed() < LIFETIME {
-            IdleConnections::put(&self.places, self.connection, self.opened);
+        if self.session.opened.elapsed() < LIFETIME {
+            IdleConnections::put(&self.places, self.session);
         } else {
-            drop(self.connection);
+            drop(self.session);
         }
         drop(self.slot);
     }
 }
 
-/// Whether the next attempt to connect may succeed: the server is not up yet (57P03), or has no
-/// session free (53300).
+/// Whether the next attempt to connect may succeed: the server is not up yet (57P03), has no
+/// session free (53300), closes new connections as it stops, or takes no writes yet.
 pub(super) fn is_passing(error: &Error) -> bool {
+    if let Some(error) = ConnectError::of_driver(error) {
+        return error.class() == ErrorClass::Unavailable;
+    }
     match error {
-        Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
-        Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
+        Error::Io(error) => matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::UnexpectedEof
+        ),
+        Error::Database(error) => {
+            matches!(error.code().as_deref(), Some("57P01" | "57P03" | "53300"))
+        }
         _ => false,
     }
 }

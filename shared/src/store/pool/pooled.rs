@@ -6,36 +6,26 @@ use sqlx::{Connection, Error, Executor};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use super::connection::Rest;
 use super::open::OpenConnection;
 use super::{BoundedConnection, RETURN};
 
 /// A connection, with or without a transaction, until dropped.
 #[derive(Debug)]
-pub(crate) struct PooledConnection {
-    connection: BoundedConnection,
-    /// A transaction may be open.
-    open: bool,
-}
+pub(crate) struct PooledConnection(BoundedConnection);
 
 impl PooledConnection {
     pub(super) fn new(connection: BoundedConnection) -> Self {
-        Self {
-            connection,
-            open: false,
-        }
+        Self(connection)
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
-        // Set first: a BEGIN whose answer is lost may have been executed.
-        self.open = true;
-        self.connection.execute("BEGIN").await.map(drop)
+        self.0.begin().await
     }
 
     /// Commits. After an error without an SQLSTATE the commit may have been made.
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
-        self.connection.execute("COMMIT").await?;
-        self.open = false;
-        Ok(())
+        self.0.commit().await
     }
 }
 
@@ -43,25 +33,25 @@ impl Deref for PooledConnection {
     type Target = BoundedConnection;
 
     fn deref(&self) -> &BoundedConnection {
-        &self.connection
+        &self.0
     }
 }
 
 impl DerefMut for PooledConnection {
     fn deref_mut(&mut self) -> &mut BoundedConnection {
-        &mut self.connection
+        &mut self.0
     }
 }
 
 impl Drop for PooledConnection {
     fn drop(&mut self) {
-        let (Some(connection), at_rest) = self.connection.take() else {
+        let Some((connection, rest)) = self.0.take() else {
             return;
         };
-        if at_rest && !self.open {
+        if rest == Rest::Complete {
             connection.give_back();
         } else if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(end_and_give_back(connection, self.open));
+            runtime.spawn(end_and_give_back(connection, rest));
         }
         // Without a runtime nothing can be sent, so the socket closes.
     }
@@ -69,12 +59,13 @@ impl Drop for PooledConnection {
 
 /// Ends what is under way on a connection, then returns it. Closes it if that takes longer than
 /// [`RETURN`] or fails.
-async fn end_and_give_back(mut open: OpenConnection, in_transaction: bool) {
+async fn end_and_give_back(mut open: OpenConnection, rest: Rest) {
+    let connection = &mut open.session.connection;
     let ended = async {
-        if in_transaction {
-            open.connection.execute("ROLLBACK").await?;
+        if rest == Rest::OpenTransaction {
+            connection.execute("ROLLBACK").await?;
         } else {
-            open.connection.ping().await?;
+            connection.ping().await?;
         }
         Ok::<(), Error>(())
     };

@@ -1,0 +1,138 @@
+//! The ticket sale's own template, with every way to reach Kafka that its parameters offer.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use sam_template::model::{Application, Diagnostic, KafkaKind};
+use sam_template::project::{Arguments, Project};
+use sam_template::template;
+use tempfile::TempDir;
+
+const ACCOUNT: &str = "eu-central-1:123456789012";
+
+/// The application with these parameters instead of usher.toml's `KafkaSecurity`, and local copies of
+/// the secrets and of the cluster that they may name.
+fn resolved(parameters: &[(&str, &str)]) -> Result<Application, Vec<Diagnostic>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["Cargo.toml", "Cargo.lock", "functions", "crates", "shared"] {
+        symlink(root.join(name), path(name)).unwrap();
+    }
+    std::fs::copy(root.join("template.yaml"), path("template.yaml")).unwrap();
+    let login = r#"{"username": "u", "password": "p"}"#;
+    let certificate = r#"{"certificate": "-----BEGIN CERTIFICATE-----x",
+        "privateKey": "-----BEGIN PRIVATE KEY-----y"}"#;
+    std::fs::write(path("login.json"), login).unwrap();
+    std::fs::write(path("certificate.json"), certificate).unwrap();
+    let settings = std::fs::read_to_string(root.join("usher.toml")).unwrap();
+    let mut given = "[parameters]\n".to_owned();
+    for (name, value) in parameters {
+        given.extend([name, " = '", &value.replace("ACCOUNT", ACCOUNT), "'\n"]);
+    }
+    let settings = settings
+        .replace("KafkaSecurity = \"plaintext\"\n", "")
+        .replace("[parameters]\n", &given);
+    let copies = format!(
+        "\n[secrets]\n'arn:aws:secretsmanager:{ACCOUNT}:secret:login' = 'login.json'\n\
+         'arn:aws:secretsmanager:{ACCOUNT}:secret:ca' = 'certificate.json'\n\
+         'arn:aws:secretsmanager:{ACCOUNT}:secret:certificate' = 'certificate.json'\n\
+         [kafka]\n'arn:aws:kafka:{ACCOUNT}:cluster/sale/1' = '127.0.0.1:9092'\n"
+    );
+    std::fs::write(path("usher.toml"), settings + &copies).unwrap();
+    let file = path("template.yaml");
+    let project = Project::load(&file, &Arguments::default())?;
+    template::load(&file, &project)
+}
+
+const LOGIN: (&str, &str) = (
+    "KafkaSecretArn",
+    "arn:aws:secretsmanager:ACCOUNT:secret:login",
+);
+const CA: (&str, &str) = ("TlsCaSecretArn", "arn:aws:secretsmanager:ACCOUNT:secret:ca");
+const CERTIFICATE: (&str, &str) = (
+    "TlsCertificateSecretArn",
+    "arn:aws:secretsmanager:ACCOUNT:secret:certificate",
+);
+const CLUSTER: (&str, &str) = ("KafkaClusterArn", "arn:aws:kafka:ACCOUNT:cluster/sale/1");
+const KEY: (&str, &str) = ("SecretsKeyArn", "arn:aws:kms:ACCOUNT:key/1");
+const SASL: (&str, &str) = ("KafkaSecurity", "sasl_ssl");
+const SSL: (&str, &str) = ("KafkaSecurity", "ssl");
+
+#[test]
+fn every_way_to_reach_kafka_resolves() {
+    let mechanism = |name| ("KafkaSaslMechanism", name);
+    // Parameters; the mechanism, and whether the mapping has an authority and a certificate.
+    let ways: [(&[(&str, &str)], Option<&str>, bool, bool); 7] = [
+        (&[("KafkaSecurity", "plaintext")], None, false, false),
+        (&[SASL, LOGIN], Some("SCRAM-SHA-512"), false, false),
+        (
+            &[SASL, LOGIN, mechanism("SCRAM-SHA-256")],
+            Some("SCRAM-SHA-256"),
+            false,
+            false,
+        ),
+        (
+            &[SASL, LOGIN, CA, mechanism("PLAIN")],
+            Some("PLAIN"),
+            true,
+            false,
+        ),
+        (&[SSL, CA], None, true, false),
+        (&[SSL, CERTIFICATE], None, false, true),
+        (&[SSL, CA, CERTIFICATE], None, true, true),
+    ];
+    for (parameters, login, ca, certificate) in ways {
+        let app = resolved(parameters).unwrap();
+        let mappings: Vec<&str> = app
+            .kafka
+            .iter()
+            .map(|mapping| mapping.id.as_str())
+            .collect();
+        assert_eq!(mappings, ["OrderCreateOrders", "ApiDataCollectorCalls"]);
+        for mapping in &app.kafka {
+            let security = &mapping.security;
+            let found = security.login.as_ref().map(|login| login.mechanism);
+            assert_eq!(found, login, "{parameters:?}");
+            assert_eq!(security.ca.is_some(), ca, "{parameters:?}");
+            assert_eq!(
+                security.certificate.is_some(),
+                certificate,
+                "{parameters:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_cluster_of_msk_is_read_at_its_local_address() {
+    for parameters in [
+        &[SASL, LOGIN, CLUSTER, KEY][..],
+        &[SSL, CERTIFICATE, CLUSTER],
+        &[("KafkaSecurity", "iam"), CLUSTER],
+    ] {
+        let app = resolved(parameters).unwrap();
+        assert_eq!(app.kafka.len(), 2);
+        for mapping in &app.kafka {
+            assert!(matches!(mapping.kind, KafkaKind::Msk { .. }));
+            assert_eq!(mapping.bootstrap_servers, "127.0.0.1:9092");
+        }
+    }
+}
+
+#[test]
+fn parameters_that_contradict_each_other_are_refused() {
+    for (parameters, words) in [
+        (&[SASL][..], "rule KafkaMappingsHaveLogin: "),
+        (&[SASL, LOGIN, CLUSTER], "rule MskLogin: "),
+        (&[("KafkaSecurity", "iam")], "rule KafkaTokensAreForMsk: "),
+        (&[SSL, ("VpcSubnetA", "subnet-0a")], "rule NetworkIsWhole: "),
+    ] {
+        let found = resolved(parameters).unwrap_err();
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert!(
+            found.iter().any(|problem| problem.contains(words)),
+            "{found:?}"
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! What each function reads from its environment, with bounds and defaults: `settings.json`.
+//! `tests/stack` compares it with the template.
+//!
+//! `WRITE_SETTINGS=1 scripts/test --test settings` writes the file again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use shared::config::{Inventory, Problems, Reader};
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/settings.json");
+
+/// Values under which a function reads further variables, or accepts more: of a variable with several
+/// bounds the last ones are written down.
+const VARIANTS: [&[(&str, &str)]; 5] = [
+    &[],
+    &[
+        ("REQUEST_CLASS", "payments"),
+        ("KAFKA_SECURITY", "sasl_ssl"),
+    ],
+    &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")],
+    &[("AWS_LAMBDA_MAX_CONCURRENCY", "8")],
+    &[
+        ("API_CALLS_ENABLED", "true"),
+        ("PROGRAM_CACHE_READER", "true"),
+    ],
+];
+
+/// What a function reads under any of the variants. That variables are missing is no matter here.
+fn read<S>(settings: impl Fn(&Reader) -> Result<S, Problems>) -> Inventory {
+    let mut inventory = Inventory::default();
+    for variables in VARIANTS {
+        let reader = Reader::new(variables.iter().copied());
+        drop(settings(&reader));
+        inventory.extend(reader.inventory());
+    }
+    inventory
+}
+
+#[test]
+fn the_file_has_what_the_functions_read() {
+    let functions = BTreeMap::from([
+        (
+            "api-data-collector",
+            read(api_data_collector::Settings::read),
+        ),
+        ("cache-invalidator", read(cache_invalidator::Settings::read)),
+        ("migrate", read(migrate::Settings::read)),
+        ("order-create", read(order_create::Settings::read)),
+        ("storefront", read(storefront::Settings::read)),
+        ("stream-bridge", read(stream_bridge::Settings::read)),
+        ("timeout-closer", read(timeout_closer::Settings::read)),
+    ]);
+    let found = serde_json::to_string_pretty(&functions).unwrap() + "\n";
+    if std::env::var_os("WRITE_SETTINGS").is_some() {
+        std::fs::write(FILE, &found).unwrap();
+    }
+    let written = std::fs::read_to_string(Path::new(FILE)).unwrap_or_default();
+    assert_eq!(
+        written, found,
+        "WRITE_SETTINGS=1 scripts/test --test settings writes {FILE}"
+    );
+}
