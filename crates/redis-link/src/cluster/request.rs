@@ -92,7 +92,7 @@ mod tests {
             ("HGET a b", Some("a")),
             ("MGET {t}a {t}b", Some("{t}a")),
             ("XREAD COUNT 1 BLOCK 5 STREAMS s 0-0", Some("s")),
-            ("XREADGROUP GROUP streams me STREAMS s >", Some("me")),
+            ("XREADGROUP GROUP streams me STREAMS s >", Some("s")),
             ("TIME", None),
         ] {
             let mut words = words.split(' ');
