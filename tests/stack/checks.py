@@ -3,8 +3,8 @@
 import allowed
 from policies import allows, listed, own, role_of, roles
 
-# Environment variables may be empty: the functions take that for "not given".
-MAY_BE_EMPTY = ("Environment", "Variables")
+# The functions take an empty variable for one that is not given; this one is a parameter as it is.
+MAY_BE_EMPTY = ("Environment", "Variables", "OTEL_EXPORTER_OTLP_ENDPOINT")
 INTERFACE = "ec2:CreateNetworkInterface"
 
 
@@ -22,7 +22,7 @@ def leaves(node, path=()):
 def no_value_is_empty(stack):
     for name, resource in stack.resources.items():
         for path, value in leaves(resource.get("Properties", {})):
-            if value in ("", None) and path[:2] != MAY_BE_EMPTY:
+            if value in ("", None) and path != MAY_BE_EMPTY:
                 yield f"{name}.{'.'.join(map(str, path))} is empty"
             # An empty parameter inside a text leaves two separators.
             elif isinstance(value, str) and value.startswith("arn:") and value.endswith((":", "/")):
