@@ -52,7 +52,7 @@ impl Leftover {
         match self {
             Self::Environment(prefix) => remove::remove(servers, prefix).await,
             Self::Keys(prefix) => remove::keys(servers, prefix).await,
-            Self::Topic(topic) => topics::remove(&servers.brokers, topic).await,
+            Self::Topic(topic) => topics::remove(servers, topic).await,
         }
     }
 }

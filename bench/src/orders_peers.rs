@@ -211,7 +211,7 @@ impl Accepting {
         let topic = format!("{prefix}-orders");
         leftovers::note(Leftover::Keys(prefix.clone()));
         leftovers::note(Leftover::Topic(topic.clone()));
-        topics::ensure(&servers.brokers, &topic, PARTITIONS).await?;
+        topics::ensure(&servers, &topic, PARTITIONS).await?;
         let address = free_address(([127, 0, 0, 1], 0).into())?;
         let settings = [
             ("PROFILE", way.profile),
@@ -239,7 +239,7 @@ impl Accepting {
     /// Ends it and deletes its data.
     pub(crate) async fn stop(self) -> Result<()> {
         self.serving.stop().await?;
-        topics::remove(&self.servers.brokers, &self.topic).await?;
+        topics::remove(&self.servers, &self.topic).await?;
         remove::keys(&self.servers, &self.prefix).await
     }
 }

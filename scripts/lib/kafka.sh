@@ -14,22 +14,6 @@ kafka_version() { [[ ! -f $KAFKA_JARS/complete ]] || printf '%s' "$KAFKA_VERSION
 # keys are in the data folder, under tls/. KAFKA_ADVERTISED_PORT is the port that clients are sent to, if it is another one.
 kafka_is_secured() { [[ -n ${KAFKA_SASL_PORT:-} && -n ${KAFKA_MTLS_PORT:-} ]]; }
 
-kafka_certificates() {
-  local tls=$1 name
-  [[ ! -f $tls/complete ]] || return 0
-  command -v openssl >/dev/null || die "openssl is not installed." "scripts/setup installs it."
-  rm -rf -- "$tls"
-  mkdir "$tls" && chmod 700 "$tls"
-  openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=usher test authority" -keyout "$tls/ca.key" -out "$tls/ca.pem"
-  for name in broker alice; do
-    openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout "$tls/$name.key" -out "$tls/$name.csr"
-    openssl x509 -req -in "$tls/$name.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial -days 3650 \
-      -extfile <(printf 'subjectAltName=IP:127.0.0.1,DNS:localhost') -out "$tls/$name.pem"
-    cat "$tls/$name.key" "$tls/$name.pem" >"$tls/$name.both.pem"
-  done
-  touch "$tls/complete"
-}
-
 kafka_secured_settings() {
   local tls
   tls=$(kafka_data)/tls
@@ -44,6 +28,22 @@ listener.name.login.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.secur
 listener.name.login.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret";
 listener.name.login.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
+SETTINGS
+}
+
+# The set `tls`: SCRAM over TLS for clients and for the broker itself, and TLS to the controller.
+kafka_tls_settings() {
+  local tls login
+  tls=$(tls_files)
+  login="org.apache.kafka.common.security.scram.ScramLoginModule required username=\"$TLS_USER\" password=\"$TLS_KAFKA_PASSWORD\";"
+  cat <<SETTINGS
+ssl.keystore.type=PEM
+ssl.keystore.location=$tls/server.both.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$tls/ca.pem
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.broker.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.broker.scram-sha-512.sasl.jaas.config=$login
 SETTINGS
 }
 
@@ -62,6 +62,12 @@ kafka_settings() {
     protocols=,LOGIN:SASL_SSL,MTLS:SSL
     kafka_secured_settings
   fi
+  if uses_tls; then
+    protocols=BROKER:SASL_SSL,CONTROLLER:SSL
+    kafka_tls_settings
+  else
+    protocols=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT$protocols
+  fi
   cat <<SETTINGS
 # Written by scripts/servers at every start: edit scripts/lib/kafka.sh instead.
 process.roles=broker,controller
@@ -69,7 +75,7 @@ node.id=1
 controller.quorum.voters=1@127.0.0.1:$KAFKA_CONTROLLER_PORT
 listeners=BROKER://127.0.0.1:$KAFKA_PORT,CONTROLLER://127.0.0.1:$KAFKA_CONTROLLER_PORT$more
 advertised.listeners=BROKER://127.0.0.1:${KAFKA_ADVERTISED_PORT:-$KAFKA_PORT}$more
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT$protocols
+listener.security.protocol.map=$protocols
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 log.dirs=$(kafka_data)/log
@@ -99,10 +105,11 @@ kafka_launch() {
   data=$(kafka_data)
   mkdir -p "$data"
   if kafka_is_secured; then
-    working "Making certificates for Kafka" "$LOGS/kafka-certificates.log" kafka_certificates "$data/tls" ||
+    working "Making certificates for Kafka" "$LOGS/kafka-certificates.log" certificates "$data/tls" "usher test authority" broker alice ||
       die "The certificates could not be made."
     users=(--add-scram 'SCRAM-SHA-256=[name=alice,password=alice-secret]' --add-scram 'SCRAM-SHA-512=[name=alice,password=alice-secret]')
   fi
+  ! uses_tls || users=(--add-scram "SCRAM-SHA-512=[name=$TLS_USER,password=$TLS_KAFKA_PASSWORD]")
   kafka_settings >"$data/server.properties"
   if [[ ! -f $data/log/meta.properties ]]; then
     rm -rf -- "$data/log" # an interrupted first start left it
@@ -116,9 +123,17 @@ kafka_launch() {
 
 # Sends ApiVersions, the first request of every client: an open port does not prove that the broker answers.
 kafka_answers() {
-  local size=0
+  local size=0 request='\0\0\0\012\0\022\0\0\0\0\0\001\377\377'
+  if uses_tls; then # the broker answers this request before the login; openssl ends with the timeout
+    # shellcheck disable=SC2059 # the bytes are the format
+    size=$( (printf "$request"; sleep 2) | timeout 2 openssl s_client -quiet -verify_return_error -CAfile "$(tls_files)/ca.pem" \
+      -connect "127.0.0.1:$KAFKA_PORT" 2>/dev/null | head -c 4 | od -An -tu1 | wc -w) || true
+    ((size == 4))
+    return
+  fi
   { exec 3<>"/dev/tcp/127.0.0.1/$KAFKA_PORT"; } 2>/dev/null || return 1
-  printf '\0\0\0\012\0\022\0\0\0\0\0\001\377\377' >&3
+  # shellcheck disable=SC2059
+  printf "$request" >&3
   size=$(timeout 2 head -c 4 <&3 | od -An -tu1 | wc -w) || true
   exec 3>&-
   ((size == 4))

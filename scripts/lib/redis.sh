@@ -29,12 +29,37 @@ launch_redis() {
   local name=$1 port=$2 data=$3
   shift 3
   mkdir -p "$data"
-  spawn "$name" redis-server --bind 127.0.0.1 --port "$port" --dir "$data" --daemonize no \
+  set -- --bind 127.0.0.1 --port "$port" --dir "$data" --daemonize no \
     --appendonly yes --appendfsync everysec --save '' --tcp-keepalive 30 "$@"
+  if uses_tls; then
+    redis_tls_settings "$port" >"$data/redis.conf"
+    set -- "$data/redis.conf" "$@" --port 0
+  fi
+  spawn "$name" redis-server "$@"
+}
+
+# No plain port; the default user is off, and the one user may not administer the server.
+redis_tls_settings() {
+  local tls
+  tls=$(tls_files)
+  cat <<SETTINGS
+# Written by scripts/servers at every start: edit scripts/lib/redis.sh instead.
+tls-port $1
+tls-cert-file "$tls/server.pem"
+tls-key-file "$tls/server.key"
+tls-ca-cert-file "$tls/ca.pem"
+tls-auth-clients no
+user default off
+user $TLS_USER on #$(printf '%s' "$TLS_PASSWORD" | sha256sum | cut -d' ' -f1) ~* &* +@all -@admin -@dangerous +info +role
+SETTINGS
 }
 
 redis_pongs() { # redis_pongs PORT
   local reply=''
+  if uses_tls; then
+    [[ $(REDISCLI_AUTH=$TLS_PASSWORD timeout 5 redis-cli --tls --cacert "$(tls_files)/ca.pem" -p "$1" --user "$TLS_USER" ping 2>&1) == PONG ]]
+    return
+  fi
   { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 1
   printf 'PING\r\n' >&3
   read -r -t 2 reply <&3 || true

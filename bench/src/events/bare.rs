@@ -24,7 +24,7 @@ pub(super) async fn run(site: &Site, events: u64) -> Result<Run> {
 pub(super) fn consumer(site: &Site, group: &str) -> Result<BaseConsumer> {
     let mut settings = ClientConfig::new();
     settings
-        .set("bootstrap.servers", &site.brokers)
+        .set("bootstrap.servers", &site.servers.brokers)
         .set("group.id", format!("{}-{group}", site.topic));
     settings
         .set("auto.offset.reset", "earliest")

@@ -51,7 +51,7 @@ pub(super) async fn start(site: &Site, setup: &Setup<'_>) -> Result<Application>
         Model::Managed(processes, batches) => managed("Noop", processes, batches),
     };
     let parameters = [
-        ("Brokers", site.brokers.clone()),
+        ("Brokers", site.servers.brokers.clone()),
         ("Topic", site.topic.clone()),
         ("Group", name.clone()),
         ("BatchSize", setup.batch.to_string()),

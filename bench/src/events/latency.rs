@@ -80,7 +80,7 @@ pub(crate) fn now() -> Result<u128> {
 
 async fn send(site: &Site, events: usize) -> Result<()> {
     let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", &site.brokers)
+        .set("bootstrap.servers", &site.servers.brokers)
         .set("linger.ms", "0")
         .create()
         .context("a producer")?;

@@ -57,19 +57,19 @@ fn show(run: Run, name: &str, limit: Run) {
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
     checkout: Checkout,
-    brokers: String,
+    servers: Servers,
     topic: String,
 }
 
 impl Site {
     async fn set(name: &str) -> Result<Self> {
         let topic = format!("bench-{name}-{:06x}", rand::random::<u32>() >> 8);
-        let brokers = Servers::from_env().brokers;
+        let servers = Servers::from_env();
         leftovers::note(Leftover::Topic(topic.clone()));
-        ensure(&brokers, &topic, PARTITIONS).await?;
+        ensure(&servers, &topic, PARTITIONS).await?;
         Ok(Self {
             checkout: Checkout::find()?,
-            brokers,
+            servers,
             topic,
         })
     }
@@ -77,14 +77,14 @@ impl Site {
     /// A topic with this many events.
     async fn filled(name: &str, events: u32) -> Result<Self> {
         let site = Self::set(name).await?;
-        let brokers = site.brokers.clone();
+        let brokers = site.servers.brokers.clone();
         let topic = site.topic.clone();
         tokio::task::spawn_blocking(move || fill_events(&brokers, &topic, events, VALUE)).await??;
         Ok(site)
     }
 
     async fn strike(&self) -> Result<()> {
-        remove(&self.brokers, &self.topic).await
+        remove(&self.servers, &self.topic).await
     }
 }
 

@@ -34,7 +34,7 @@ struct Report {
 /// Runs a peer.
 pub(super) async fn run(peer: &Built, site: &Site, events: u64) -> Result<Run> {
     let settings = [
-        ("BROKERS", site.brokers.as_str()),
+        ("BROKERS", site.servers.brokers.as_str()),
         ("TOPIC", &site.topic),
         ("EVENTS", &events.to_string()),
     ];

@@ -79,17 +79,17 @@ pub(crate) async fn run(events: u32, quick: bool) -> Result<()> {
 
 async fn measure(count: u32, events: u32, idle: Duration) -> Result<Measured> {
     let checkout = Checkout::find()?;
-    let brokers = Servers::from_env().brokers;
+    let servers = Servers::from_env();
     let name = format!("bench-topics-{count}-{:06x}", rand::random::<u32>() >> 8);
     let topics: Vec<String> = (0..count).map(|n| format!("{name}-{n}")).collect();
     let each = events / count;
     for topic in &topics {
         leftovers::note(Leftover::Topic(topic.clone()));
-        ensure(&brokers, topic, PARTITIONS).await?;
-        let (brokers, topic) = (brokers.clone(), topic.clone());
+        ensure(&servers, topic, PARTITIONS).await?;
+        let (brokers, topic) = (servers.brokers.clone(), topic.clone());
         tokio::task::spawn_blocking(move || fill_events(&brokers, &topic, each, VALUE)).await??;
     }
-    let template = template(&brokers, &topics);
+    let template = template(&servers.brokers, &topics);
     let running = Application::start(&checkout, &name, &template, "", &[]).await?;
     let watch = running.host.status_client();
     let all = u64::from(each) * u64::from(count);
@@ -117,7 +117,7 @@ async fn measure(count: u32, events: u32, idle: Duration) -> Result<Measured> {
     };
     running.stop().await?;
     for topic in &topics {
-        remove(&brokers, topic).await?;
+        remove(&servers, topic).await?;
     }
     Ok(measured)
 }

@@ -10,7 +10,7 @@ mod worker;
 
 pub use lambda_batch::{Backoff, Outcome, Reason};
 pub use queue::DelayQueue;
-pub use redis_link::{InvalidArgument, Link, LinkError};
+pub use redis_link::{InvalidArgument, Link, LinkError, LinkOptions, SettingNames};
 pub use scripts::FRAGMENTS;
 pub use shard::Shard;
 pub use types::{

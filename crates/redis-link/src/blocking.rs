@@ -1,12 +1,16 @@
 //! A connection for blocking reads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, Value};
+use redis::{Cmd, Value};
+use tokio::time::{Instant, timeout_at};
 
-use super::connection::{is_noscript, pipeline};
+use super::cluster::{Redirect, key};
+use super::connect::Connection;
 use super::failover::refusal;
+use super::link::Servers;
+use super::node::{Node, is_noscript, pipeline};
 use super::script::Call;
 use super::shared_connection::exchange;
 use super::{Link, LinkError, Reply};
@@ -21,13 +25,28 @@ use super::{Link, LinkError, Reply};
 #[derive(Debug)]
 pub struct BlockingConnection {
     pub(super) link: Link,
-    /// The connection, and the link's generation when it was made.
-    pub(super) connection: Option<(MultiplexedConnection, u64)>,
+    pub(super) kept: Option<Kept>,
+}
+
+/// A connection to the server of the last read.
+pub(super) struct Kept {
+    connection: Connection,
+    node: Arc<Node>,
+    /// That of the node's shared connection when this one was made.
+    generation: u64,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl BlockingConnection {
     /// Runs a command that the server may hold for `block`, and a script after it in the same round
-    /// trip. Ends within `block` plus the response timeout.
+    /// trip; both have the same key. Ends within `block` plus the response timeout.
     ///
     /// Returns the command's reply unchanged, server errors included.
     pub async fn run(
@@ -36,57 +55,101 @@ impl BlockingConnection {
         block: Duration,
         then: Option<Call>,
     ) -> Result<(Value, Option<Reply>), LinkError> {
-        let Link {
-            connection: shared,
-            response_timeout,
-        } = &self.link;
         // this function bounds each read: the library has no bound for a blocking read
-        let config = AsyncConnectionConfig::new()
-            .set_response_timeout(None)
-            .set_connection_timeout(Some(*response_timeout));
-        let max = block + *response_timeout;
-        let generation = *shared.generations().borrow();
+        let max = block + self.link.response_timeout;
+        let deadline = Instant::now() + max;
+        let values = match self.link.servers.clone() {
+            Servers::One(node) => {
+                self.read(node, &command, then.as_ref(), deadline, max)
+                    .await?
+            }
+            Servers::Cluster(cluster) => {
+                let node = cluster.node_of(key(&command), deadline).await?;
+                let read = self
+                    .read(node, &command, then.as_ref(), deadline, max)
+                    .await;
+                let moved = match &read {
+                    Ok(values) => values.first().and_then(Redirect::of),
+                    Err(_) => Some(Redirect::Later),
+                };
+                match moved {
+                    Some(Redirect::Moved(to)) => {
+                        cluster.set_stale(to);
+                        let node = cluster.node_of(key(&command), deadline).await?;
+                        self.read(node, &command, then.as_ref(), deadline, max)
+                            .await?
+                    }
+                    Some(_) => {
+                        cluster.set_stale(None);
+                        read?
+                    }
+                    None => read?,
+                }
+            }
+        };
+        replies(values, then)
+    }
+
+    /// One round trip on the connection to this node.
+    async fn read(
+        &mut self,
+        node: Arc<Node>,
+        command: &Cmd,
+        then: Option<&Call>,
+        deadline: Instant,
+        max: Duration,
+    ) -> Result<Vec<Value>, LinkError> {
+        let shared = &node.connection;
+        let generation = shared.current().number;
         let kept = self
-            .connection
+            .kept
             .take()
-            .filter(|(_, made_in)| *made_in == generation);
+            .filter(|kept| kept.generation == generation && Arc::ptr_eq(&kept.node, &node));
         let work = async {
-            let client = &shared.client;
-            let connect = client.get_multiplexed_async_connection_with_config(&config);
             let mut open = match kept {
-                Some((open, _)) => open,
-                None => connect.await?,
+                Some(kept) => kept.connection,
+                None => shared.connector.connect().await?,
             };
-            let call = then.as_ref().map(Call::as_script);
-            let commands = pipeline([command].into_iter().chain(call));
+            let call = then.map(Call::as_script);
+            let commands = pipeline([command.clone()].into_iter().chain(call));
             let mut values = exchange(&mut open, &commands).await?;
-            if let (Some(call), true) = (&then, values.last().is_some_and(is_noscript)) {
+            if let (Some(call), true) = (then, values.last().is_some_and(is_noscript)) {
                 let answer = exchange(&mut open, &pipeline(call.loading())).await?.pop();
                 values.pop();
                 values.extend(answer);
             }
             Ok::<_, LinkError>((open, values))
         };
-        let Ok(done) = tokio::time::timeout(max, work).await else {
+        let Ok(done) = timeout_at(deadline, work).await else {
             let error = LinkError::timed_out(max);
             shared.replace(generation, &error);
             return Err(error);
         };
-        let (open, values) = done?;
+        let (connection, values) = done?;
         match refusal(&values) {
             Some(error) => shared.replace(generation, error),
-            None => self.connection = Some((open, generation)),
+            None => {
+                self.kept = Some(Kept {
+                    connection,
+                    node,
+                    generation,
+                });
+            }
         }
-        let mut values = values.into_iter();
-        let first = values
-            .next()
-            .ok_or_else(|| LinkError::no_answer("a command"))?;
-        let reply = then.map(|call| {
-            let value = values
-                .next()
-                .ok_or_else(|| LinkError::no_answer("a call"))?;
-            Reply::new(call.script.name(), value)
-        });
-        Ok((first, reply.transpose()?))
+        Ok(values)
     }
+}
+
+fn replies(values: Vec<Value>, then: Option<Call>) -> Result<(Value, Option<Reply>), LinkError> {
+    let mut values = values.into_iter();
+    let first = values
+        .next()
+        .ok_or_else(|| LinkError::no_answer("a command"))?;
+    let reply = then.map(|call| {
+        let value = values
+            .next()
+            .ok_or_else(|| LinkError::no_answer("a call"))?;
+        Reply::new(call.script.name(), value)
+    });
+    Ok((first, reply.transpose()?))
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::connect::ConnectError;
 use super::failover::error_needs_reconnect;
+use super::refusal::Refusal;
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +19,10 @@ pub enum LinkError {
     /// raise the limit.
     #[error("Redis is out of memory (maxmemory): nothing was changed")]
     OutOfMemory,
+    /// The server answers, but is not used: TLS or login do not fit. Nothing was applied, and
+    /// repeating the call helps only after a setting has been corrected.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// A bug, a wrong address, missing permission, or keys of another format. Repeating the call
     /// does not help.
     #[error("Redis and this program do not agree: {0}")]
@@ -46,12 +52,23 @@ impl From<RedisError> for LinkError {
                         | ServerErrorKind::Moved
                         | ServerErrorKind::Ask,
                 )
+                | ErrorKind::MasterNameNotFoundBySentinel
         );
         match error.code() {
             Some("OOM") => Self::OutOfMemory,
             Some("BUSY" | "MISCONF" | "UNBLOCKED") => Self::Unavailable(text),
             _ if transient || error_needs_reconnect(&error) => Self::Unavailable(text),
             _ => Self::Protocol(text),
+        }
+    }
+}
+
+impl From<ConnectError> for LinkError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Redis(error) => error.into(),
+            ConnectError::Refused(refusal) => Self::Refused(refusal),
+            ConnectError::Login(error) => Self::Unavailable(error.to_string()),
         }
     }
 }

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use redis::cmd;
+use tokio::time::Instant;
 
-use super::{Link, LinkError};
+use super::link::Servers;
+use super::node::pipeline;
+use super::{Link, LinkError, Reply};
 
 /// Pause after a failed check of the policy.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -40,25 +43,36 @@ impl Eviction {
 }
 
 impl Link {
-    /// Reads the server's `maxmemory-policy`: what it may remove, and its name.
+    /// Reads the server's `maxmemory-policy`: what it may remove, and its name. In a cluster that of
+    /// the primary that may remove most.
     pub async fn eviction(&self) -> Result<(Eviction, String), LinkError> {
-        let info = cmd("INFO").arg("memory").to_owned();
-        let text = self.read_one("INFO", info).await?.word()?;
-        let policy = text
-            .lines()
-            .find_map(|line| line.strip_prefix("maxmemory_policy:"))
-            .ok_or_else(|| LinkError::Protocol("INFO contains no maxmemory_policy".into()))?;
-        Ok((Eviction::of(policy), policy.to_owned()))
+        let deadline = Instant::now() + self.response_timeout;
+        let nodes = match &self.servers {
+            Servers::One(node) => vec![node.clone()],
+            Servers::Cluster(cluster) => cluster.primaries(deadline).await?,
+        };
+        let info = pipeline([cmd("INFO").arg("memory").to_owned()]);
+        let mut found = None;
+        for node in nodes {
+            let value = node.exchange(&info, deadline).await?.pop();
+            let value = value.ok_or_else(|| LinkError::no_answer("INFO"))?;
+            let text = Reply::new("INFO", value)?.word()?;
+            let policy = text
+                .lines()
+                .find_map(|line| line.strip_prefix("maxmemory_policy:"))
+                .ok_or_else(|| LinkError::Protocol("INFO contains no maxmemory_policy".into()))?;
+            found = found.max(Some((Eviction::of(policy), policy.to_owned())));
+        }
+        found.ok_or_else(|| LinkError::Unavailable("the cluster has no primary".into()))
     }
 
     /// Raises the alarm `redis_may_evict` when the server may remove more than `allowed`. Checks at
-    /// the start and after each reconnect, which may lead to another server. Runs until the link is
-    /// dropped: spawn it.
+    /// the start and after each reconnect, which may lead to another server. Runs for ever: spawn it.
     pub async fn watch_eviction(self, allowed: Eviction) {
-        let mut generations = self.connection.generations();
+        let mut changes = self.changes();
         let mut alarmed = None;
         loop {
-            generations.mark_unchanged();
+            changes.mark_unchanged();
             match self.eviction().await {
                 Ok((found, _)) if found <= allowed => alarmed = None,
                 Ok((_, policy)) if alarmed.as_ref() == Some(&policy) => {}
@@ -77,7 +91,7 @@ impl Link {
                     continue;
                 }
             }
-            if generations.changed().await.is_err() {
+            if changes.changed().await.is_err() {
                 return;
             }
         }

@@ -2,16 +2,19 @@
 
 use redis::{RedisError, ServerError, Value};
 
-/// Error codes of a server that is no primary, is not ready, or has changed its role. The address
-/// may lead to another server by now; the connection never will.
-const CODES: [&str; 6] = [
+/// Error codes of a server that is no primary, is not ready, has changed its role, or demands a
+/// login. A new connection may do better; this one never will.
+const CODES: [&str; 7] = [
     "READONLY",
     "LOADING",
     "MASTERDOWN",
     "UNBLOCKED",
     "CLUSTERDOWN",
     "NOREPLICAS",
+    NO_LOGIN,
 ];
+/// The code of a server that demands a login: the connection has none, or has lost it.
+const NO_LOGIN: &str = "NOAUTH";
 
 /// Detail of the `UNBLOCKED` reply that Redis 7.0 sends to a blocked reader when its stream is
 /// deleted. The server is healthy.
@@ -43,6 +46,11 @@ fn needs_reconnect(code: &str, detail: Option<&str>) -> bool {
 /// The first reply of a round trip that requires another connection.
 pub(super) fn refusal(values: &[Value]) -> Option<&ServerError> {
     values.iter().find_map(refused)
+}
+
+/// Whether the server demands a login.
+pub(super) fn needs_login(values: &[Value]) -> bool {
+    refusal(values).is_some_and(|error| error.code() == NO_LOGIN)
 }
 
 /// The error, if this reply of a round trip requires another connection.
@@ -79,6 +87,7 @@ mod tests {
                  replica?)",
             ),
             ("NOREPLICAS", "Not enough good replicas to write."),
+            ("NOAUTH", "Authentication required."),
             (
                 "ERR",
                 "Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY \

@@ -2,21 +2,35 @@
 
 mod address;
 mod blocking;
-mod connection;
+mod cluster;
+mod connect;
 mod error;
 mod eviction;
 mod failover;
 mod library;
+mod link;
+mod login;
+mod node;
+mod options;
+mod probe;
+mod refusal;
 mod reply;
+mod scan;
 mod script;
+mod sentinel;
 mod shared_connection;
+mod socket;
 mod subscription;
+mod tls;
 
 pub use blocking::BlockingConnection;
-pub use connection::Link;
 pub use error::{InvalidArgument, LinkError};
 pub use eviction::Eviction;
 pub use failover::is_stream_deleted;
+pub use link::Link;
+pub use login::{FixedLogin, Login, LoginError, LoginSource};
+pub use options::{ClientCertificate, LinkOptions, SettingNames, TlsMaterial};
+pub use refusal::{Refusal, RefusalReason};
 pub use reply::Reply;
 pub use script::{Call, Script};
 pub use subscription::Subscription;

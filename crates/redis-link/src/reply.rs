@@ -30,6 +30,14 @@ impl Reply {
         })
     }
 
+    /// A list without words.
+    pub(super) fn empty(script: &'static str) -> Self {
+        Self {
+            script,
+            words: Vec::new().into_iter(),
+        }
+    }
+
     /// The next word, `None` at the end. A nil inside the list is an empty word.
     pub fn next_word(&mut self) -> Result<Option<String>, LinkError> {
         match self.words.next() {

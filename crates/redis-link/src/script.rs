@@ -11,6 +11,28 @@ pub struct Script {
     source: String,
     hash: String,
     library: Option<Library>,
+    siblings: Option<Siblings>,
+}
+
+/// Other keys of a script, derived from the end of its own key.
+#[derive(Debug)]
+struct Siblings {
+    /// How its own key ends.
+    own: String,
+    /// How the others end.
+    others: Vec<String>,
+}
+
+impl Siblings {
+    /// From a line `--@siblings OWN OTHER...`.
+    fn read(source: &str) -> Option<Self> {
+        let mut lines = source.lines();
+        let words = lines.find_map(|line| line.strip_prefix("--@siblings "))?;
+        let mut words = words.split(' ').map(str::to_owned);
+        let own = words.next()?;
+        let others = words.collect();
+        Some(Self { own, others })
+    }
 }
 
 impl Script {
@@ -21,6 +43,10 @@ impl Script {
     /// functions: its fragments are then evaluated once, when the function is loaded, and their
     /// variables last as long as the server's process. Statements of a fragment that each call
     /// needs stand between the lines `--@call` and `--@end`.
+    ///
+    /// A line `--@siblings OWN OTHER...` names keys that the script uses beside the key which ends
+    /// with `OWN`: they end with `OTHER` instead. In a cluster they are declared, so that the
+    /// server refuses a call as a whole while some of them have moved to another node.
     ///
     /// # Panics
     /// If `fragments` lacks an included name. A test that builds every script finds this.
@@ -50,11 +76,13 @@ impl Script {
             .lines()
             .any(|line| line == "--@function")
             .then(|| Library::new(name, &hash, &own, &included));
+        let siblings = Siblings::read(&source);
         Self {
             name,
             source,
             hash,
             library,
+            siblings,
         }
     }
 
@@ -124,6 +152,46 @@ impl Call {
         self.command.arg(value);
     }
 
+    /// The key.
+    pub(crate) fn key(&self) -> &[u8] {
+        match self.command.args_iter().nth(WORDS_OF_CALL + 1) {
+            Some(redis::Arg::Simple(key)) => key,
+            _ => unreachable!("a call is made with its key"),
+        }
+    }
+
+    /// The same call with all its keys declared, for a cluster.
+    pub(crate) fn declaring(&self) -> Self {
+        let stem = self.script.siblings.as_ref().and_then(|siblings| {
+            let stem = self.key().strip_suffix(siblings.own.as_bytes())?;
+            Some((stem, &siblings.others))
+        });
+        let Some((stem, others)) = stem else {
+            return self.clone();
+        };
+        let mut words = self.command.args_iter().filter_map(|word| match word {
+            redis::Arg::Simple(word) => Some(word),
+            _ => None,
+        });
+        let mut command = Cmd::new();
+        for word in words.by_ref().take(WORDS_OF_CALL) {
+            command.arg(word);
+        }
+        // The count of the keys is replaced.
+        words.next();
+        command.arg(1 + others.len()).arg(words.next());
+        for other in others {
+            command.arg([stem, other.as_bytes()].concat());
+        }
+        for word in words {
+            command.arg(word);
+        }
+        Self {
+            script: self.script,
+            command,
+        }
+    }
+
     /// The command: of the function, if the script has one.
     pub(crate) fn command(&self) -> Cmd {
         self.command.clone()
@@ -167,5 +235,41 @@ fn begin(command: &str, what: &str) -> Cmd {
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Call").field(&self.script.name).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::LazyLock;
+
+    static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+        let text = "#!lua\n--@include keys\nreturn 1";
+        let keys = "--@siblings due job tries\nlocal unused = 1";
+        Script::new("test/siblings", text, &[("keys", keys)])
+    });
+
+    fn words(call: &Call) -> Vec<String> {
+        let text = |word| match word {
+            redis::Arg::Simple(word) => String::from_utf8_lossy(word).into_owned(),
+            _ => panic!("no word"),
+        };
+        let words = call.command.args_iter().map(text);
+        words.skip(WORDS_OF_CALL).collect()
+    }
+
+    #[test]
+    fn every_key_is_declared_in_a_cluster() {
+        let call = Call::new(&SCRIPT, "{a}:due").arg(7);
+        assert_eq!(words(&call), ["1", "{a}:due", "7"]);
+        let declared = call.declaring();
+        assert_eq!(
+            words(&declared),
+            ["3", "{a}:due", "{a}:job", "{a}:tries", "7"]
+        );
+        assert_eq!(declared.key(), call.key());
+        // A fragment in a script whose key is another one.
+        let other = Call::new(&SCRIPT, "{a}:head").arg(7);
+        assert_eq!(words(&other.declaring()), words(&other));
     }
 }

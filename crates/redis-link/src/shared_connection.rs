@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
-use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Client, Pipeline, RedisResult, Value};
+use redis::aio::ConnectionLike;
+use redis::{Pipeline, RedisResult, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+
+use super::connect::{ConnectError, Connection, Connector};
 
 /// Minimum time between the starts of two connection attempts.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(50);
@@ -20,18 +22,16 @@ pub(super) struct Generation {
     /// Counted from 0 within a link.
     pub(super) number: u64,
     started: Instant,
-    connecting: Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>,
+    connecting: Shared<BoxFuture<'static, Result<Connection, ConnectError>>>,
     /// A usable reply has arrived over it.
     used: Arc<AtomicBool>,
 }
 
 impl Generation {
-    fn new(number: u64, started: Instant, client: Client, config: AsyncConnectionConfig) -> Self {
+    fn new(number: u64, started: Instant, connector: Arc<Connector>) -> Self {
         let connecting = async move {
             sleep_until(started).await;
-            client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await
+            connector.connect().await
         };
         Self {
             number,
@@ -46,7 +46,7 @@ impl Generation {
     pub(super) async fn exchange(
         &self,
         pipeline: &Pipeline,
-    ) -> RedisResult<RedisResult<Vec<Value>>> {
+    ) -> Result<RedisResult<Vec<Value>>, ConnectError> {
         let mut connection = self.connecting.clone().await?;
         Ok(exchange(&mut connection, pipeline).await)
     }
@@ -59,32 +59,32 @@ impl Generation {
 
 /// One round trip.
 pub(super) async fn exchange(
-    connection: &mut MultiplexedConnection,
+    connection: &mut Connection,
     pipeline: &Pipeline,
 ) -> RedisResult<Vec<Value>> {
     let count = pipeline.len();
-    connection.req_packed_commands(pipeline, 0, count).await
+    let multiplexed = &mut connection.multiplexed;
+    multiplexed.req_packed_commands(pipeline, 0, count).await
 }
 
-/// The current connection of a link.
+/// The current connection to one server.
 pub(super) struct SharedConnection {
-    pub(super) client: Client,
-    config: AsyncConnectionConfig,
+    pub(super) connector: Arc<Connector>,
     current: Mutex<Generation>,
-    generations: watch::Sender<u64>,
+    /// Counts replacements; the nodes of a cluster count together.
+    changes: Arc<watch::Sender<u64>>,
     /// The server of the current connection has no functions.
     without_functions: AtomicBool,
 }
 
 impl SharedConnection {
     /// Connects on the first exchange, not here.
-    pub(super) fn new(client: Client, config: AsyncConnectionConfig) -> Self {
-        let first = Generation::new(0, Instant::now(), client.clone(), config.clone());
+    pub(super) fn new(connector: Arc<Connector>, changes: Arc<watch::Sender<u64>>) -> Self {
+        let first = Generation::new(0, Instant::now(), connector.clone());
         Self {
-            client,
-            config,
+            connector,
             current: Mutex::new(first),
-            generations: watch::Sender::new(0),
+            changes,
             without_functions: AtomicBool::new(false),
         }
     }
@@ -107,15 +107,14 @@ impl SharedConnection {
         self.lock().clone()
     }
 
-    /// The number of the current connection; changes with each replacement.
-    pub(super) fn generations(&self) -> watch::Receiver<u64> {
-        self.generations.subscribe()
+    /// Changes with each replacement.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Replaces connection `number`, unless that has been done. Round trips in flight finish on the
     /// old one, which is closed after the last of them.
     pub(super) fn replace(&self, number: u64, reason: &dyn std::fmt::Display) {
-        let next = number + 1;
         {
             let mut current = self.lock();
             if current.number != number {
@@ -134,10 +133,10 @@ impl SharedConnection {
                 );
             }
             let start = Instant::now().max(current.started + RECONNECT_INTERVAL);
-            *current = Generation::new(next, start, self.client.clone(), self.config.clone());
+            *current = Generation::new(number + 1, start, self.connector.clone());
         }
         self.without_functions.store(false, Ordering::Relaxed);
-        self.generations.send_replace(next);
+        self.changes.send_modify(|count| *count += 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, Generation> {

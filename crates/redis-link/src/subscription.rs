@@ -6,8 +6,9 @@ use futures::StreamExt;
 use redis::Value;
 use redis::aio::{PubSubSink, PubSubStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use super::link::Servers;
 use super::{Link, LinkError};
 
 /// Pings detect a dead server on a connection that otherwise only receives.
@@ -18,9 +19,9 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 pub struct Subscription {
     sink: PubSubSink,
     messages: PubSubStream,
-    /// Changes when the link replaces its connection; the subscription may then be connected to an
-    /// old server.
-    generations: watch::Receiver<u64>,
+    /// Changes when the link replaces a connection; the subscription may then be connected to an old
+    /// server.
+    changes: watch::Receiver<u64>,
     response_timeout: Duration,
     ping_at: Instant,
 }
@@ -37,7 +38,7 @@ impl Subscription {
                     let text = message.get_payload().unwrap_or_default();
                     return Some((message.get_channel_name().to_owned(), text));
                 }
-                _ = self.generations.changed() => return None,
+                _ = self.changes.changed() => return None,
                 () = sleep_until(self.ping_at) => {
                     let pong = timeout(self.response_timeout, self.sink.ping::<Value>()).await;
                     pong.ok()?.ok()?;
@@ -52,21 +53,30 @@ impl Link {
     /// Subscribes to channels. Returns when the server has confirmed it, within the response
     /// timeout.
     pub async fn subscribe(&self, channels: &[String]) -> Result<Subscription, LinkError> {
-        let generations = self.connection.generations();
+        let changes = self.changes();
+        let deadline = Instant::now() + self.response_timeout;
+        let node = match &self.servers {
+            Servers::One(node) => node.clone(),
+            // The nodes of a cluster forward messages to each other.
+            Servers::Cluster(cluster) => cluster.any_node(deadline).await?,
+        };
         let subscribed = async {
-            let mut channel = self.connection.client.get_async_pubsub().await?;
+            let mut channel = node.connection.connector.subscriber().await?;
             channel.subscribe(channels).await?;
             Ok::<_, LinkError>(channel)
         };
         let response_timeout = self.response_timeout;
-        let subscribed = timeout(response_timeout, subscribed)
+        let subscribed = timeout_at(deadline, subscribed)
             .await
-            .map_err(|_| LinkError::timed_out(response_timeout))??;
-        let (sink, messages) = subscribed.split();
+            .unwrap_or_else(|_| Err(LinkError::timed_out(response_timeout)));
+        if let (Err(_), Servers::Cluster(cluster)) = (&subscribed, &self.servers) {
+            cluster.set_stale(None);
+        }
+        let (sink, messages) = subscribed?.split();
         Ok(Subscription {
             sink,
             messages,
-            generations,
+            changes,
             response_timeout,
             ping_at: Instant::now() + PING_EVERY,
         })

@@ -1,11 +1,14 @@
-//! A copy of the application whose functions run in chosen execution models.
+//! A copy of the application with other settings: functions that run in chosen execution models, or
+//! a login of Kafka.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde_json::json;
 
-use crate::locations::Checkout;
+use crate::locations::{Checkout, Servers};
 
 /// A function whose processes handle several invocations at the same time, as on Lambda Managed
 /// Instances.
@@ -23,14 +26,75 @@ pub struct ManagedFunction {
 /// a process of every other function handles one invocation at a time, whatever the checkout's
 /// usher.toml says. Returns the path of the template.
 pub fn write(checkout: &Checkout, folder: &Path, functions: &[ManagedFunction]) -> Result<PathBuf> {
+    copy(checkout, folder, |settings| {
+        let mut settings = classic(&settings);
+        settings.extend(functions.iter().map(table));
+        settings
+    })
+}
+
+/// Writes the checkout's template and usher.toml into `folder` if the servers require logins: they
+/// stand in that usher.toml. Returns the path of the template.
+pub fn with_logins(
+    checkout: &Checkout,
+    folder: &Path,
+    servers: &Servers,
+) -> Result<Option<PathBuf>> {
+    if servers.logins().is_empty() {
+        return Ok(None);
+    }
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700);
+    let created = private.create(folder);
+    created.with_context(|| format!("cannot create {}", folder.display()))?;
+    let cluster = cluster(folder, servers)?;
+    let change = |settings: String| logged_in(&settings, &servers.logins()) + &cluster;
+    copy(checkout, folder, change).map(Some)
+}
+
+/// The settings with these parameters. A JSON string is a string of TOML as well.
+fn logged_in(settings: &str, logins: &[(&str, &str)]) -> String {
+    let mut section = "[parameters]\n".to_owned();
+    section.extend(
+        logins
+            .iter()
+            .map(|(name, value)| format!("{name} = {}\n", json!(value))),
+    );
+    settings.replacen("[parameters]\n", &section, 1)
+}
+
+/// The section for the event source mappings, which read login and authority from files.
+fn cluster(folder: &Path, servers: &Servers) -> Result<String> {
+    let (Some(login), Some(authority)) = (&servers.kafka_login, &servers.authority) else {
+        return Ok(String::new());
+    };
+    let certificate = fs::read_to_string(authority);
+    let certificate =
+        certificate.with_context(|| format!("cannot read {}", authority.display()))?;
+    let login = json!({ "username": login.user, "password": login.password });
+    fs::write(folder.join("login.json"), login.to_string())?;
+    let authority = json!({ "certificate": certificate });
+    fs::write(folder.join("ca.json"), authority.to_string())?;
+    Ok(format!(
+        "\n[kafka]\n\"{brokers}\" = {{ servers = \"{brokers}\", auth = \"SASL_SCRAM_512_AUTH\", \
+         secret = \"login.json\", ca = \"ca.json\" }}\n",
+        brokers = servers.brokers
+    ))
+}
+
+/// Copies both files; `change` changes the settings.
+fn copy(
+    checkout: &Checkout,
+    folder: &Path,
+    change: impl FnOnce(String) -> String,
+) -> Result<PathBuf> {
     let read = |name: &str| {
         let file = checkout.root.join(name);
         fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))
     };
     let code = format!("CodeUri: {}/functions/", checkout.root.display());
     let template = read("template.yaml")?.replace("CodeUri: functions/", &code);
-    let mut settings = classic(&read("usher.toml")?);
-    settings.extend(functions.iter().map(table));
+    let settings = change(read("usher.toml")?);
     let file = folder.join("template.yaml");
     fs::write(&file, template)?;
     fs::write(folder.join("usher.toml"), settings)?;
@@ -67,6 +131,16 @@ fn table(function: &ManagedFunction) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_stands_in_the_settings_as_it_is() {
+        let password = "a #\"'\\%";
+        let settings = "stack = \"a\"\n[parameters]\nB = 1\n";
+        let changed = logged_in(settings, &[("DatabasePassword", password)]);
+        let expected = "stack = \"a\"\n[parameters]\n\
+                        DatabasePassword = \"a #\\\"'\\\\%\"\nB = 1\n";
+        assert_eq!(changed, expected);
+    }
 
     #[test]
     fn only_the_named_functions_are_managed() {

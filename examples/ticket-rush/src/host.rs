@@ -74,18 +74,12 @@ impl Environment {
             usher.arg("--template").arg(template);
         }
         usher.arg("--parameter-overrides");
-        let own = [
-            ("EnvPrefix", &self.prefix),
-            ("DatabaseUrl", &servers.database_url),
-            ("RedisGateUrl", &servers.redis_url),
-            ("RedisCacheUrl", &servers.cache_url),
-            ("KafkaBootstrapServers", &servers.brokers),
-        ];
+        let own = [("EnvPrefix", self.prefix.clone())];
         let more = self
             .parameters
             .iter()
-            .map(|(name, value)| (name.as_str(), value));
-        let all = own.into_iter().chain(more);
+            .map(|(name, value)| (name.as_str(), value.clone()));
+        let all = own.into_iter().chain(servers.addresses()).chain(more);
         usher.args(all.map(|(name, value)| format!("{name}={value}")));
         Ok(usher)
     }
@@ -99,14 +93,28 @@ impl Environment {
     }
 
     /// The audit of the client logs in a folder.
-    pub fn audit(&self, logs: &Path) -> Result<Command> {
+    pub async fn audit(&self, logs: &Path) -> Result<Command> {
+        let servers = &self.servers;
         let mut audit = Command::new(self.checkout.program("audit")?);
         audit
             .args(["--env", &self.prefix])
-            .args(["--database-url", &self.servers.database_url])
-            .args(["--redis-url", &self.servers.redis_url])
+            .args(["--database-url", &servers.database_url])
+            .args(["--redis-url", &servers.gate_url().await?])
             .arg("--logs")
             .arg(logs);
+        let logins = [
+            ("DATABASE", &servers.database_login),
+            ("REDIS", &servers.redis_login),
+        ];
+        for (name, login) in logins {
+            if let Some(login) = login {
+                audit.env(format!("{name}_USER"), &login.user);
+                audit.env(format!("{name}_PASSWORD"), &login.password);
+            }
+        }
+        if let Some(file) = &servers.authority {
+            audit.env("TLS_CA_FILE", file);
+        }
         Ok(audit)
     }
 

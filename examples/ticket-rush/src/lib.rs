@@ -3,7 +3,8 @@
 //!
 //! | module | provides |
 //! |---|---|
-//! | [`locations`] | paths of the checkout and the programs, addresses of the servers |
+//! | [`locations`] | paths of the checkout and the programs |
+//! | [`servers`] | addresses and logins of the servers, and clients of them |
 //! | [`keys`] | the key set that signs buyers' tokens, and the tokens |
 //! | [`locks`] | one run at a time per data folder and per environment |
 //! | [`shutdown`] | the signals that end a run |
@@ -29,6 +30,7 @@ pub mod locations;
 pub mod locks;
 pub mod prepare;
 pub mod remove;
+pub mod servers;
 pub mod shutdown;
 pub mod status;
 pub mod topics;

@@ -1,9 +1,11 @@
-//! Paths of the checkout and the programs, and addresses of the servers.
+//! Paths of the checkout and the programs.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+
+pub use crate::servers::Servers;
 
 /// A checkout and the programs built from it.
 #[derive(Debug, Clone)]
@@ -57,43 +59,18 @@ impl Checkout {
         self.programs.parent().unwrap_or(&self.programs)
     }
 
+    /// Data folder of the runs on the servers that `USHER_SERVERS` names: a set of scripts/servers
+    /// other than the first has its own.
+    pub fn server_data(&self) -> PathBuf {
+        let set = env::var("USHER_SERVERS").unwrap_or_default();
+        match set.as_str() {
+            "tls" | "failover" => self.data().join(set),
+            _ => self.data(),
+        }
+    }
+
     /// Data folder of all runs.
     pub fn data(&self) -> PathBuf {
         env::var_os("USHER_DATA").map_or_else(|| self.root.join(".data"), PathBuf::from)
-    }
-}
-
-/// Addresses of the servers: from the environment (printed by `scripts/servers env`), else the
-/// defaults of `scripts/servers`.
-#[derive(Debug, Clone)]
-pub struct Servers {
-    /// Redis of the gate.
-    pub redis_url: String,
-    /// Redis of caches and streams.
-    pub cache_url: String,
-    /// Postgres.
-    pub database_url: String,
-    /// Kafka's bootstrap servers.
-    pub brokers: String,
-    /// Endpoint of SQS.
-    pub sqs_endpoint: String,
-}
-
-impl Servers {
-    /// Reads `REDIS_URL`, `CACHE_URL`, `DATABASE_URL`, `KAFKA_BROKERS` and `SQS_ENDPOINT`. An empty
-    /// variable counts as missing.
-    pub fn from_env() -> Self {
-        let or = |name: &str, default: &str| {
-            let value = env::var(name).ok().filter(|value| !value.is_empty());
-            value.unwrap_or_else(|| default.to_owned())
-        };
-        let database = "postgres://usher:usher@127.0.0.1:15432/usher";
-        Self {
-            redis_url: or("REDIS_URL", "redis://127.0.0.1:16379"),
-            cache_url: or("CACHE_URL", "redis://127.0.0.1:16380"),
-            database_url: or("DATABASE_URL", database),
-            brokers: or("KAFKA_BROKERS", "127.0.0.1:19092"),
-            sqs_endpoint: or("SQS_ENDPOINT", "http://127.0.0.1:19324"),
-        }
     }
 }

@@ -53,7 +53,7 @@ pub struct EnvironmentLock(pub(crate) PgConnection);
 impl EnvironmentLock {
     /// Locks the environment. Returns `None` if another process holds it.
     pub async fn claim(servers: &Servers, prefix: &str) -> Result<Option<Self>> {
-        let db = PgConnection::connect(&servers.database_url).await;
+        let db = PgConnection::connect_with(&servers.database()?).await;
         let mut db = db.context("PostgreSQL does not answer")?;
         let claim = query_scalar(include_str!("claim.sql")).bind(prefix);
         let taken: bool = claim.fetch_one(&mut db).await?;

@@ -28,10 +28,17 @@ pub async fn prepare(environment: &Environment, report: impl Fn(&str)) -> Result
     report(&format!("key set in {}", environment.keys.display()));
     let prefix = &environment.prefix;
     for topic in [orders_topic(prefix), calls_topic(prefix)] {
-        let created = ensure(&environment.servers.brokers, &topic, PARTITIONS).await?;
+        let created = ensure(&environment.servers, &topic, PARTITIONS).await?;
         let existed = if created { "" } else { " (existed)" };
         report(&format!("topic {topic}: {PARTITIONS} partitions{existed}"));
     }
+    migrate(environment).await?;
+    report(&format!("tables of {prefix} in PostgreSQL"));
+    Ok(keys)
+}
+
+/// Brings the tables to the version of the environment's checkout.
+pub async fn migrate(environment: &Environment) -> Result<()> {
     let event = environment.checkout.root.join("events/migrate/empty.json");
     let migrate = environment.invoke("Migrate", &event, &["--alone"]);
     let output = timeout(MIGRATION, migrate).await;
@@ -41,6 +48,5 @@ pub async fn prepare(environment: &Environment, report: impl Fn(&str)) -> Result
         let err = String::from_utf8_lossy(&output.stderr);
         bail!("usher invoke Migrate failed:\n{err}{out}");
     }
-    report(&format!("tables of {prefix} in PostgreSQL"));
-    Ok(keys)
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Removal of an environment from the servers: schema, keys, topics.
 
 use anyhow::{Context, Result, bail, ensure};
-use redis::AsyncCommands;
+use redis::{AsyncCommands, Client};
 use sqlx::{AssertSqlSafe, raw_sql};
 
 use crate::locations::Servers;
@@ -25,18 +25,17 @@ pub async fn remove(servers: &Servers, prefix: &str) -> Result<()> {
     raw_sql(drop).execute(&mut owned.0).await?;
     let removed = keys(servers, prefix).await;
     removed.context("Redis does not answer")?;
-    topics::remove(&servers.brokers, &orders_topic(prefix)).await?;
-    topics::remove(&servers.brokers, &calls_topic(prefix)).await
+    topics::remove(servers, &orders_topic(prefix)).await?;
+    topics::remove(servers, &calls_topic(prefix)).await
 }
 
 /// Removes an environment's keys from both Redis servers.
 pub async fn keys(servers: &Servers, prefix: &str) -> Result<()> {
-    keys_at(&servers.redis_url, prefix).await?;
-    keys_at(&servers.cache_url, prefix).await
+    keys_at(servers.gate().await?, prefix).await?;
+    keys_at(servers.cache()?, prefix).await
 }
 
-async fn keys_at(url: &str, prefix: &str) -> Result<()> {
-    let client = redis::Client::open(url)?;
+async fn keys_at(client: Client, prefix: &str) -> Result<()> {
     let mut redis = client.get_multiplexed_async_connection().await?;
     let pattern = format!("{prefix}:*");
     let mut cursor = 0;

@@ -37,11 +37,16 @@ impl Gate {
     ///
     /// `response_timeout` bounds every call: after it the result is [`LinkError::Unavailable`].
     pub fn connect(url: &str, names: Names, response_timeout: Duration) -> Result<Self, LinkError> {
-        Ok(Self {
-            link: Link::open(url, response_timeout)?,
+        Ok(Self::over(Link::open(url, response_timeout)?, names))
+    }
+
+    /// A gate over a link, whose response timeout bounds every call.
+    pub fn over(link: Link, names: Names) -> Self {
+        Self {
+            link,
             names,
             clock: Arc::default(),
-        })
+        }
     }
 
     /// The connection, for other data on this Redis.
@@ -60,8 +65,8 @@ impl Gate {
         self.link.read("ping", vec![cmd("PING")]).await.map(drop)
     }
 
-    /// Redis' time, milliseconds since 1970. Read at most every ten seconds; the local clock
-    /// continues it in between.
+    /// Redis' time, milliseconds since 1970: in a cluster that of any node. Read at most every ten
+    /// seconds; the local clock continues it in between.
     pub async fn now_ms(&self) -> Result<u64, LinkError> {
         if let Some(reading) = *self.clock.lock().unwrap_or_else(PoisonError::into_inner) {
             // By both clocks: the monotonic one stops while a machine sleeps, the other may be set.

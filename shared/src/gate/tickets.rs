@@ -64,20 +64,16 @@ pub enum StoredTickets {
 
 impl Gate {
     /// A page of the buyers of all programs, from `from`: 0 first, then [`BuyerPage::next`]. Scans
-    /// all keys of the server, a bounded number for each page.
+    /// all keys of the server, or of all primaries of a cluster, a bounded number for each page.
     pub async fn buyers(&self, from: u64) -> Result<BuyerPage, LinkError> {
-        let mut scan = cmd("SCAN");
         let pattern = format!("{}:{{s??}}:program:*:user:*", self.names.prefix());
-        scan.arg(from)
-            .arg("MATCH")
-            .arg(pattern)
-            .arg("COUNT")
-            .arg(SCAN)
-            .arg("TYPE")
-            .arg("hash");
-        let mut reply = self.link.read_one("buyers", scan).await?;
-        let next = reply.parse()?;
-        let mut keys = reply.nested()?;
+        let scan = |cursor| {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern);
+            scan.arg("COUNT").arg(SCAN).arg("TYPE").arg("hash");
+            scan
+        };
+        let (next, mut keys) = self.link.scan("buyers", from, scan).await?;
         let mut found = Vec::new();
         let mut reads = Vec::new();
         while let Some(key) = keys.next_word()? {

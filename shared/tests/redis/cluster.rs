@@ -1,5 +1,5 @@
 //! On Redis Cluster a script may touch one slot only: every verb, on a server in cluster mode that
-//! holds all slots.
+//! holds all slots, and the tests of the gate and the cache on three nodes.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +7,8 @@ use shared::gate::{Abandoned, Accepted, SettleTo, Settled};
 
 use super::environment::{TestEnvironment, best, chosen, settle_to};
 use testkit::redis::PrivateRedis;
+use testkit::redis_cluster::PrivateCluster;
+use testkit::suite::run_again;
 
 async fn clustered() -> (PrivateRedis, TestEnvironment) {
     let server = PrivateRedis::start(&["--cluster-enabled", "yes"]);
@@ -91,4 +93,33 @@ async fn every_script_of_the_gate_stays_in_one_slot() {
     }
     slots.dedup();
     assert_eq!(slots.len(), 1, "all keys of a program are in one slot");
+}
+
+#[test]
+fn every_test_of_the_gate_passes_on_three_nodes() {
+    let cluster = PrivateCluster::start(3, 0);
+    let modules = [
+        "accepting::",
+        "audit::",
+        "best::",
+        "confirmed::",
+        "kept_keys::",
+        "orders::",
+        "reserve::",
+        "settled_together::",
+        "waiting::",
+    ];
+    run_again(&modules, &[("REDIS_GATE_URL", &cluster.url())]);
+}
+
+#[cfg(feature = "cache")]
+#[test]
+fn every_test_of_the_cache_passes_on_three_nodes() {
+    let cluster = PrivateCluster::start(3, 0);
+    let modules = [
+        "cache::reading::",
+        "cache::shared_cache::",
+        "cache::follow::every",
+    ];
+    run_again(&modules, &[("CACHE_URL", &cluster.url())]);
 }

@@ -31,7 +31,8 @@ pub(crate) struct TestEnvironment {
     pub(crate) names: Names,
     pub(crate) program: Program,
     pub(crate) url: String,
-    raw: MultiplexedConnection,
+    /// `None`: the server is a cluster.
+    raw: Option<MultiplexedConnection>,
     next: AtomicU16,
     on_shared_server: bool,
 }
@@ -52,11 +53,16 @@ impl TestEnvironment {
         let names = Names::new(&testkit::prefix()).expect("a valid prefix");
         let gate =
             Gate::connect(url, names.clone(), Duration::from_secs(5)).expect("a usable address");
-        let client = redis::Client::open(url).expect("a usable address");
-        let raw = client.get_multiplexed_async_connection().await;
-        let raw = raw.unwrap_or_else(|e| {
-            panic!("no Redis at {url} ({e}): run `scripts/servers start redis`")
-        });
+        let raw = match testkit::redis::cluster_of(url) {
+            Some(_) => None,
+            None => {
+                let client = redis::Client::open(url).expect("a usable address");
+                let raw = client.get_multiplexed_async_connection().await;
+                Some(raw.unwrap_or_else(|e| {
+                    panic!("no Redis at {url} ({e}): run `scripts/servers start redis`")
+                }))
+            }
+        };
         let on_shared_server = url == redis_url();
         Self {
             gate,
@@ -153,10 +159,11 @@ impl TestEnvironment {
     pub(crate) async fn query<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = cmd(words[0]);
         command.arg(&words[1..]);
-        command
-            .query_async(&mut self.raw.clone())
-            .await
-            .unwrap_or_else(|e| panic!("{words:?}: {e}"))
+        let answer = match &self.raw {
+            Some(raw) => command.query_async(&mut raw.clone()).await,
+            None => testkit::redis::run(&self.url, &command),
+        };
+        answer.unwrap_or_else(|e| panic!("{words:?}: {e}"))
     }
 
     pub(crate) async fn hash(&self, key: &str) -> BTreeMap<String, String> {
@@ -165,27 +172,16 @@ impl TestEnvironment {
 
     /// All keys under the prefix.
     pub(crate) async fn keys(&self) -> Vec<String> {
-        let mut cursor = 0_u64;
-        let mut keys = Vec::new();
-        loop {
-            let (next, page): (u64, Vec<String>) = self
-                .query(&[
-                    "SCAN",
-                    &cursor.to_string(),
-                    "MATCH",
-                    &format!("{}:*", self.names.prefix()),
-                    "COUNT",
-                    "10000",
-                ])
-                .await;
-            keys.extend(page);
-            cursor = next;
-            if cursor == 0 {
-                keys.sort();
-                keys.dedup();
-                return keys;
-            }
+        let one = || vec![self.url.clone()];
+        let pattern = format!("{}:*", self.names.prefix());
+        let mut keys: Vec<String> = Vec::new();
+        for node in testkit::redis::cluster_of(&self.url).unwrap_or_else(one) {
+            let found: Vec<String> = testkit::redis::query(&node, &["KEYS", &pattern])
+                .unwrap_or_else(|e| panic!("the keys of {node}: {e}"));
+            keys.extend(found);
         }
+        keys.sort();
+        keys
     }
 
     /// The free count of the first category.

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncCommands, Client};
 
 use crate::tables::{Program, Tables};
 
@@ -51,8 +51,7 @@ pub(crate) struct Gate {
 }
 
 /// Reads everything under the environment's prefix.
-pub(crate) async fn read(url: &str, env: &str, tables: &Tables) -> Result<Gate> {
-    let client = redis::Client::open(url).context("--redis-url is no Redis URL")?;
+pub(crate) async fn read(client: Client, env: &str, tables: &Tables) -> Result<Gate> {
     let connect = client.get_multiplexed_async_connection();
     let connection = tokio::time::timeout(Duration::from_secs(10), connect).await;
     let mut redis = connection

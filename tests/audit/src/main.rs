@@ -11,6 +11,7 @@ mod check;
 mod gate;
 mod log;
 mod report;
+mod servers;
 mod tables;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 
 use check::{Bounds, Evidence};
+use servers::Login;
 
 /// Checks a run of the ticket sale by client logs, Postgres and Redis.
 #[derive(Parser, Debug)]
@@ -38,9 +40,24 @@ struct Cli {
         default_value = "postgres://usher:usher@127.0.0.1:15432/usher"
     )]
     database_url: String,
+    /// Its user, if the URL has none.
+    #[arg(long, env = "DATABASE_USER", requires = "database_password")]
+    database_user: Option<String>,
+    /// The user's password, as it is.
+    #[arg(long, env = "DATABASE_PASSWORD", hide_env_values = true)]
+    database_password: Option<String>,
     /// Redis gate.
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:16379")]
     redis_url: String,
+    /// Its user, if the URL has none.
+    #[arg(long, env = "REDIS_USER", requires = "redis_password")]
+    redis_user: Option<String>,
+    /// The user's password, as it is.
+    #[arg(long, env = "REDIS_PASSWORD", hide_env_values = true)]
+    redis_password: Option<String>,
+    /// The authority of both servers' certificates: a file of PEM.
+    #[arg(long, env = "TLS_CA_FILE")]
+    tls_ca_file: Option<PathBuf>,
     /// The run is over: every order must be final and nothing may remain. Without this flag the
     /// system may be running.
     #[arg(long = "final")]
@@ -89,8 +106,17 @@ async fn read(cli: &Cli) -> Result<Evidence> {
         cli.env
     );
     let log = log::read(&cli.logs)?;
-    let tables = tables::read(&cli.database_url, &cli.env).await?;
-    let gate = gate::read(&cli.redis_url, &cli.env, &tables).await?;
+    let authority = cli
+        .tls_ca_file
+        .as_deref()
+        .map(servers::authority)
+        .transpose()?;
+    let login = Login::of(&cli.database_user, &cli.database_password);
+    let database = servers::database(&cli.database_url, login, authority.clone())?;
+    let tables = tables::read(database, &cli.env).await?;
+    let login = Login::of(&cli.redis_user, &cli.redis_password);
+    let redis = servers::redis(&cli.redis_url, login, authority)?;
+    let gate = gate::read(redis, &cli.env, &tables).await?;
     let bounds = Bounds {
         over: cli.over,
         parked: cli.parked,

@@ -135,10 +135,9 @@ impl Tables {
 }
 
 /// Reads the environment's schema in one read-only snapshot.
-pub(crate) async fn read(url: &str, env: &str) -> Result<Tables> {
+pub(crate) async fn read(server: PgConnectOptions, env: &str) -> Result<Tables> {
     let schema = env.replace('-', "_");
-    let options: PgConnectOptions = url.parse().context("--database-url is no PostgreSQL URL")?;
-    let options = options.options([("search_path", &schema)]);
+    let options = server.options([("search_path", &schema)]);
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(10))

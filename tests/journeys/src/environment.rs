@@ -4,11 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::json;
 use sqlx::Row;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use tempfile::TempDir;
 use ticket_rush::api::{ApiClient, Buyer, PlacedOrder, SeatSelection};
 use ticket_rush::application::{self, ManagedFunction};
@@ -30,7 +29,9 @@ const TOKEN: Duration = Duration::from_mins(10);
 pub struct Settings {
     /// Template parameters, in addition to those that shorten every journey.
     pub parameters: Vec<(&'static str, String)>,
-    /// Brokers, if not the shared ones.
+    /// Servers, if not the shared ones.
+    pub servers: Option<Servers>,
+    /// Brokers, if not those of the servers.
     pub brokers: Option<String>,
     /// Functions of which a process handles several invocations at a time, all others one. `None`:
     /// as in usher.toml.
@@ -78,8 +79,12 @@ impl TestEnvironment {
             ("LeaseMs", 2000),
         ];
         let quick = quick.map(|(name, value)| (name, value.to_string()));
-        let mut servers = Servers::from_env();
+        let mut servers = settings.servers.unwrap_or_else(Servers::from_env);
         servers.brokers = settings.brokers.unwrap_or(servers.brokers);
+        let template = match &settings.managed {
+            Some(managed) => Some(application::write(&checkout, folder.path(), managed)?),
+            None => application::with_logins(&checkout, folder.path(), &servers)?,
+        };
         let environment = Environment {
             keys: folder.path().join("keys"),
             http: free_address(([127, 0, 0, 1], 0).into())?,
@@ -94,13 +99,13 @@ impl TestEnvironment {
             log: folder.path().join("usher.log"),
             prefix,
             servers,
-            template: settings
-                .managed
-                .map(|managed| application::write(&checkout, folder.path(), &managed))
-                .transpose()?,
+            template,
             checkout,
         };
-        let db = testkit::postgres::pool(&environment.prefix);
+        let options = environment.servers.database()?;
+        let db = PgPoolOptions::new()
+            .max_connections(2)
+            .connect_lazy_with(options.options([("search_path", &environment.prefix)]));
         let client_log = ClientLog::create(&folder.path().join("log"))?;
         let api = ApiClient::new(
             &format!("http://{}", environment.http),
@@ -195,10 +200,8 @@ impl TestEnvironment {
 
     /// Publishes a record to the topic of orders.
     pub async fn produce(&self, partition: i32, key: &[u8], value: Option<&[u8]>) -> Result<()> {
-        let mut settings = ClientConfig::new();
-        settings
-            .set("bootstrap.servers", &self.environment.servers.brokers)
-            .set("message.max.bytes", "2000000");
+        let mut settings = self.environment.servers.kafka();
+        settings.set("message.max.bytes", "2000000");
         let producer: FutureProducer = settings.create()?;
         let topic = orders_topic(&self.environment.prefix);
         let mut record = FutureRecord::to(&topic).partition(partition).key(key);
@@ -216,7 +219,8 @@ impl TestEnvironment {
     pub async fn audited(&self, arguments: &[&str]) -> Result<()> {
         let mut last = String::new();
         let passed = until("the audit passes", async || {
-            let mut audit = self.environment.audit(&self.folder.path().join("log"))?;
+            let logs = self.folder.path().join("log");
+            let mut audit = self.environment.audit(&logs).await?;
             let output = audit.args(arguments).output().await?;
             last = format!(
                 "{}{}",

@@ -9,7 +9,8 @@
 //! | [`process`] | child processes that end with their test |
 //! | [`relay`] | a TCP relay that redirects or silences connections |
 //! | [`aws`] | a server of secrets that verifies signatures |
-//! | [`kafka`], [`redis`], [`private_postgres`], [`pgbouncer`] | private servers that a test may stop, kill and damage |
+//! | [`kafka`], [`redis`], [`redis_cluster`], [`redis_sentinel`], [`private_postgres`], [`pgbouncer`] | private servers that a test may stop, kill and damage |
+//! | [`suite`] | runs tests of this binary again, on other servers |
 //! | [`postgres`], [`sqs`] | clients of the shared servers |
 //! | [`tls`] | a certificate authority, with certificates that are valid, expired, or of another name |
 //! | [`statements`] | a TCP relay that counts the statements sent to Postgres |
@@ -23,10 +24,13 @@ pub mod postgres;
 pub mod private_postgres;
 pub mod process;
 pub mod redis;
+pub mod redis_cluster;
+pub mod redis_sentinel;
 pub mod relay;
 pub mod servers;
 pub mod sqs;
 pub mod statements;
+pub mod suite;
 pub mod tls;
 pub mod wait;
 

@@ -1,13 +1,17 @@
 //! A private Redis, and the removal of keys from a shared one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use redis::{Connection, FromRedisValue, RedisResult, cmd};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use redis::cluster::ClusterClient;
+use redis::{Cmd, Connection, FromRedisValue, RedisResult, cmd};
 use tempfile::TempDir;
 
 use crate::net::free_address;
+use crate::tls::Identity;
 
 /// How long a start may take.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -37,6 +41,32 @@ impl PrivateRedis {
         };
         server.wait();
         server
+    }
+
+    /// Starts a server whose second port requires TLS, with this certificate.
+    pub fn start_with_tls(identity: &Identity, settings: &[&str]) -> (Self, u16) {
+        let port = free_address().port();
+        let text = port.to_string();
+        let path = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
+        let (certificate, key) = (path(&identity.certificate), path(&identity.key));
+        let mut all = vec!["--tls-port", &text, "--tls-cert-file", &certificate];
+        all.extend(["--tls-key-file", &key]);
+        if !settings.contains(&"--tls-auth-clients") {
+            all.extend(["--tls-auth-clients", "no"]);
+        }
+        all.extend(settings);
+        (Self::start(&all), port)
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Stops or continues its process: `SIGSTOP`, `SIGCONT`. Its connections stay open.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        kill(pid, signal).expect("the server runs");
     }
 
     /// Its port.
@@ -126,8 +156,44 @@ fn spawn(port: u16, folder: &TempDir, settings: &[String]) -> Child {
         .expect("redis-server starts; it comes with `scripts/servers start redis`")
 }
 
-/// Removes all keys that begin with `{prefix}:` from a shared server.
+/// Runs a command on a server, or with `?cluster=true` on the node of its key.
+pub fn query<T: FromRedisValue>(url: &str, words: &[&str]) -> RedisResult<T> {
+    let mut command = cmd(words[0]);
+    command.arg(&words[1..]);
+    run(url, &command)
+}
+
+/// As [`query`], with arguments that need not be text.
+pub fn run<T: FromRedisValue>(url: &str, command: &Cmd) -> RedisResult<T> {
+    match cluster_of(url) {
+        Some(nodes) => command.query(&mut ClusterClient::new(nodes)?.get_connection()?),
+        None => command.query(&mut connect(url)?),
+    }
+}
+
+/// The nodes that the address of a cluster names; `None` for the address of one server.
+pub fn cluster_of(url: &str) -> Option<Vec<String>> {
+    let nodes = url
+        .strip_suffix("?cluster=true")?
+        .strip_prefix("redis://")?;
+    Some(
+        nodes
+            .split(',')
+            .map(|node| format!("redis://{node}"))
+            .collect(),
+    )
+}
+
+/// Removes all keys that begin with `{prefix}:` from a shared server, or from each node that the
+/// address of a cluster names.
 pub fn remove_keys(url: &str, prefix: &str) -> RedisResult<()> {
+    for node in cluster_of(url).unwrap_or_else(|| vec![url.to_owned()]) {
+        remove_from_node(&node, prefix)?;
+    }
+    Ok(())
+}
+
+fn remove_from_node(url: &str, prefix: &str) -> RedisResult<()> {
     let mut redis = connect(url)?;
     let pattern = format!("{prefix}:*");
     let mut cursor = 0_u64;

@@ -17,6 +17,7 @@ pub struct Relay {
     accepted: Arc<AtomicUsize>,
     silenced: watch::Sender<()>,
     disconnected: watch::Sender<()>,
+    resets: watch::Sender<()>,
 }
 
 impl Relay {
@@ -32,11 +33,13 @@ impl Relay {
         let silence = silenced.clone();
         let disconnected = watch::Sender::new(());
         let disconnect = disconnected.clone();
+        let resets = watch::Sender::new(());
+        let reset = resets.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
                 let port = current.load(Ordering::SeqCst);
-                let forwarding = forward(client, port, silence.subscribe());
+                let forwarding = forward(client, port, silence.subscribe(), reset.subscribe());
                 let mut disconnect = disconnect.subscribe();
                 tokio::spawn(async move {
                     tokio::select! {
@@ -52,6 +55,7 @@ impl Relay {
             accepted,
             silenced,
             disconnected,
+            resets,
         }
     }
 
@@ -75,19 +79,34 @@ impl Relay {
         self.silenced.send_replace(());
     }
 
+    /// Resets existing connections (TCP RST). New ones work.
+    pub fn reset(&self) {
+        self.resets.send_replace(());
+    }
+
     /// Closes existing connections. New ones work.
     pub fn disconnect(&self) {
         self.disconnected.send_replace(());
     }
 }
 
-async fn forward(mut client: TcpStream, port: u16, mut silenced: watch::Receiver<()>) {
+async fn forward(
+    mut client: TcpStream,
+    port: u16,
+    mut silenced: watch::Receiver<()>,
+    mut reset: watch::Receiver<()>,
+) {
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
         return;
     };
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut server) => {}
         _ = silenced.changed() => std::future::pending().await,
+        _ = reset.changed() => {
+            for socket in [client, server] {
+                socket.set_zero_linger().expect("an open socket");
+            }
+        }
     }
 }
 

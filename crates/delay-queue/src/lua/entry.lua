@@ -5,6 +5,9 @@
 --   job   HASH id -> body
 --   lease HASH id -> 'token:attempt:due'
 --   tries HASH id -> attempts so far
+-- In a cluster all of them are declared, so that a call is refused before its first write while they
+-- are moving to another node one by one.
+--@siblings due job lease tries parked parked-job parked-why
 local function delay_queue(due_key)
   local base = due_key:sub(1, -4)
   return {

@@ -49,22 +49,14 @@ impl TestEnvironment {
         format!("{}:{{{shard}}}:delay:jobs:{part}", self.prefix)
     }
 
+    #[allow(clippy::unused_async, reason = "the tests need no other form")]
     pub(crate) async fn query<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(self.url.as_str()).expect("a usable address");
-        let mut redis = client
-            .get_multiplexed_async_connection()
-            .await
-            .unwrap_or_else(|e| {
-                panic!(
-                    "no Redis at {} ({e}): run `scripts/servers start redis`",
-                    self.url
-                )
-            });
-        redis::cmd(words[0])
-            .arg(&words[1..])
-            .query_async(&mut redis)
-            .await
-            .unwrap_or_else(|e| panic!("{words:?}: {e}"))
+        testkit::redis::query(&self.url, words).unwrap_or_else(|e| {
+            panic!(
+                "{words:?} at {}: {e}; run `scripts/servers start redis`",
+                self.url
+            )
+        })
     }
 
     pub(crate) async fn redis_ms(&self) -> u64 {

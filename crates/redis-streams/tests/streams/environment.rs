@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use redis::{FromRedisValue, cmd};
+use redis::FromRedisValue;
 use redis_streams::{
     Bounds, BroadcastReader, Delivery, Entry, EntryId, GroupReader, GroupSettings, Link, Published,
     Publisher, Received,
@@ -78,22 +78,14 @@ impl TestEnvironment {
         GroupReader::open(self.link.clone(), &self.key(), GROUP, name, settings)
     }
 
+    #[allow(clippy::unused_async, reason = "the tests need no other form")]
     pub(crate) async fn query<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        let client = redis::Client::open(self.url.as_str()).expect("a usable address");
-        let mut redis = client
-            .get_multiplexed_async_connection()
-            .await
-            .unwrap_or_else(|e| {
-                panic!(
-                    "no Redis at {} ({e}): run `scripts/servers start redis`",
-                    self.url
-                )
-            });
-        cmd(words[0])
-            .arg(&words[1..])
-            .query_async(&mut redis)
-            .await
-            .unwrap_or_else(|e| panic!("{words:?}: {e}"))
+        testkit::redis::query(&self.url, words).unwrap_or_else(|e| {
+            panic!(
+                "{words:?} at {}: {e}; run `scripts/servers start redis`",
+                self.url
+            )
+        })
     }
 
     pub(crate) async fn length(&self) -> u64 {

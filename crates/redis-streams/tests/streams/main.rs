@@ -4,6 +4,7 @@
 //! with its own stream. Tests that restart or fill a server start a private one.
 
 mod broadcast;
+mod cluster;
 mod environment;
 mod failover;
 mod gaps;

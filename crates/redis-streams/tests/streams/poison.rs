@@ -61,10 +61,8 @@ async fn only_the_holder_parks_an_entry_once() {
         .arg("again")
         .arg(&b"\xfe"[..])
         .arg("");
-    let client = redis::Client::open(testkit::servers::redis_url()).expect("an address");
-    let id: String = add
-        .query(&mut client.get_connection().expect("connects"))
-        .expect("added");
+    let url = testkit::servers::redis_url();
+    let id: String = testkit::redis::run(&url, &add).expect("added");
     let id: EntryId = id.parse().expect("an id");
     let entries = await_entries(&mut reader).await;
     assert_eq!(ids(&entries), [id]);
@@ -114,9 +112,8 @@ async fn an_entry_of_many_fields_is_parked() {
     for n in 0..20_000 {
         add.arg(n).arg(n);
     }
-    let client = redis::Client::open(testkit::servers::redis_url()).expect("an address");
-    add.exec(&mut client.get_connection().expect("connects"))
-        .expect("added");
+    let url = testkit::servers::redis_url();
+    let _: String = testkit::redis::run(&url, &add).expect("added");
     let entries = await_entries(&mut reader).await;
     assert_eq!(entries[0].entry.fields.len(), 20_000);
     let parked = reader.park(&[(entries[0].entry.id, "too many")]).await;

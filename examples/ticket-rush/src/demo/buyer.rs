@@ -197,6 +197,7 @@ impl Rush {
             if !TEMPORARY.contains(&answer.http) {
                 return answer;
             }
+            self.tally.failed(&answer);
             sleep(Duration::from_millis(500)).await;
         }
     }

@@ -51,7 +51,7 @@ pub(crate) async fn all_final(rush: &Rush, within: Duration) -> Result<usize> {
 pub(crate) async fn no_leftovers(env: &DemoEnvironment, within: Duration) -> Result<()> {
     let deadline = Instant::now() + within;
     while Instant::now() < deadline {
-        let mut audit = env.audit()?;
+        let mut audit = env.audit().await?;
         if audit.arg("--json").output().await?.status.success() {
             break;
         }

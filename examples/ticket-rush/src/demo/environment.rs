@@ -18,10 +18,12 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::buyer::Rush;
+use super::moving_address::MovingAddress;
 use super::plan::Hall;
 use super::tally::Tally;
+use super::upgrade;
 use super::{DELIVERY, PAY_WINDOW};
-use crate::output;
+use crate::{DemoOptions, Faults, output};
 
 /// Key of the payment provider, as in usher.toml.
 pub(crate) const WEBHOOK_SECRET: &str = "for-this-machine-only";
@@ -36,21 +38,29 @@ const USER_LIMIT: u32 = 6;
 /// Environment of one run.
 pub(crate) struct DemoEnvironment {
     pub environment: Environment,
+    /// The same, on the version on which the sale begins.
+    pub first: Environment,
     pub folder: PathBuf,
     keys: Keys,
-    api: ApiClient,
+    pub api: ApiClient,
+    /// The address of a database that fails over.
+    pub database: Option<MovingAddress>,
     /// Held until the audit has ended.
     _locks: (DataFolderLock, EnvironmentLock),
 }
 
 impl DemoEnvironment {
     /// Creates an environment, ready for `usher up`.
-    pub(crate) async fn prepare() -> Result<Self> {
+    pub(crate) async fn prepare(options: &DemoOptions) -> Result<Self> {
         let mut environment = crate::environment("demo")?;
+        let database = match options.faults {
+            Some(Faults::Failover) => Some(MovingAddress::before(&mut environment.servers).await?),
+            _ => None,
+        };
         // First, since the following removes earlier environments from the servers.
         let checkout = DataFolderLock::claim(&environment.checkout.data())?;
         let owned = claim(&mut environment).await?;
-        let runs = environment.checkout.data().join("demo");
+        let runs = environment.checkout.server_data().join("demo");
         let folder = runs.join(&environment.prefix);
         remove_earlier(&environment, &runs).await?;
         environment.log = folder.join("usher.log");
@@ -68,16 +78,22 @@ impl DemoEnvironment {
         environment.parameters = parameters.to_vec();
         let client_log = ClientLog::create(&folder)?;
         output::title(&format!("Environment \"{}\"", environment.prefix));
-        let keys = prepare(&environment, output::done).await?;
+        let mut first = match &options.from {
+            Some(from) => upgrade::earlier(&environment, from)?,
+            None => environment.clone(),
+        };
+        let keys = prepare(&first, output::done).await?;
         // As late as possible: nothing reserves the ports until the host listens.
-        environment.http = free_address(environment.http)?;
-        environment.control = free_address(environment.control)?;
-        let base = format!("http://{}", environment.http);
+        first.http = free_address(environment.http)?;
+        first.control = free_address(environment.control)?;
+        let base = format!("http://{}", first.http);
         Ok(Self {
             api: ApiClient::new(&base, WEBHOOK_SECRET, client_log)?,
             environment,
+            first,
             folder,
             keys,
+            database,
             _locks: (checkout, owned),
         })
     }
@@ -111,8 +127,8 @@ impl DemoEnvironment {
     }
 
     /// The command of the audit; fails if the program is missing.
-    pub(crate) fn audit(&self) -> Result<Command> {
-        let mut audit = self.environment.audit(&self.folder)?;
+    pub(crate) async fn audit(&self) -> Result<Command> {
+        let mut audit = self.environment.audit(&self.folder).await?;
         audit.arg("--final");
         Ok(audit)
     }

@@ -99,14 +99,19 @@ async fn seats_are_free(rush: &Rush, seats: &[u32]) -> Result<Duration> {
 
 /// Starts or stops Kafka.
 pub(crate) async fn kafka(checkout: &Checkout, verb: &str) -> Result<()> {
+    servers(checkout, verb, "kafka").await
+}
+
+/// Runs scripts/servers.
+pub(super) async fn servers(checkout: &Checkout, verb: &str, server: &str) -> Result<()> {
     let script = checkout.root.join("scripts/servers");
     let mut command = Command::new(&script);
-    command.args([verb, "kafka"]).current_dir(&checkout.root);
+    command.args([verb, server]).current_dir(&checkout.root);
     let output = command.output().await;
     let output = output.with_context(|| format!("cannot run {}", script.display()))?;
     ensure!(
         output.status.success(),
-        "scripts/servers {verb} kafka failed:\n{}",
+        "scripts/servers {verb} {server} failed:\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(())

@@ -1,32 +1,36 @@
 //! `ticket-rush demo`: one sale from opening to audit.
 //!
 //! Steps: set up an environment and start `usher up`; open the sale; buyers order over HTTP while
-//! the program changes and, with `--faults`, functions are killed and Kafka stops; wait until every
+//! the program changes and, with `--faults`, functions are killed and Kafka stops, or primaries are
+//! killed and replaced; wait until every
 //! accepted order is final; compare the API statistics with the requests sent; drain `usher`;
 //! audit. The exit code is 0 only if every check passes.
 
 mod buyer;
 mod completion;
 mod environment;
+mod failover;
 mod faults;
+mod moving_address;
 mod plan;
 mod program_change;
 mod statistics;
 mod status_table;
 mod tally;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ticket_rush::host::StatusClient;
+use ticket_rush::host::Host;
 use ticket_rush::shutdown::ShutdownSignal;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::DemoOptions;
 use crate::output::{self, Bar};
+use crate::{DemoOptions, Faults};
 use environment::DemoEnvironment;
 
 pub(crate) use environment::WEBHOOK_SECRET;
@@ -39,16 +43,16 @@ const DELIVERY: Duration = Duration::from_secs(3);
 pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     let began = Instant::now();
     let mut shutdown = ShutdownSignal::listen()?;
-    let env = shutdown.unless(DemoEnvironment::prepare()).await?;
-    let environment = &env.environment;
-    let host = shutdown.unless(environment.up()).await?;
-    let (http, log) = (environment.http, environment.log.display());
+    let env = shutdown.unless(DemoEnvironment::prepare(&options)).await?;
+    let first = &env.first;
+    let mut host = shutdown.unless(first.up()).await?;
+    let (http, log) = (first.http, first.log.display());
     output::done(&format!("usher serves http://{http} (its log: {log})"));
-    let sale = run_sale(&options, &env, host.status_client());
+    let sale = run_sale(&options, &env, &mut host);
     let result = shutdown.unless(sale).await;
-    if result.is_err() && options.faults {
+    if result.is_err() && options.faults == Some(Faults::Kills) {
         // The run may have ended while Kafka was stopped.
-        faults::kafka(&environment.checkout, "start").await?;
+        faults::kafka(&env.environment.checkout, "start").await?;
     }
     // The host drains, whatever the result.
     let stopped = host.stop().await;
@@ -57,7 +61,10 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     output::done("usher drained and stopped");
 
     output::title("Audit: client logs against PostgreSQL and Redis");
-    let audit = async { env.audit()?.status().await.context("cannot run the audit") };
+    let audit = async {
+        let mut audit = env.audit().await?;
+        audit.status().await.context("cannot run the audit")
+    };
     let passed = shutdown.unless(audit).await?.success();
     println!(
         "\n{} s in all. Client log: {}",
@@ -74,13 +81,15 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
 }
 
 /// Runs the sale while `usher` runs. Returns false if a check failed.
-async fn run_sale(
-    options: &DemoOptions,
-    env: &DemoEnvironment,
-    status_client: StatusClient,
-) -> Result<bool> {
+async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host) -> Result<bool> {
+    let status_client = host.status_client();
+    let upgraded = options.from.is_some();
     let hall = plan::Hall::of(options.seats);
-    let span = Duration::from_secs(if options.faults { 24 } else { 8 });
+    let span = Duration::from_secs(match (options.faults, upgraded) {
+        (None, false) => 8,
+        (Some(_), _) => 24,
+        (None, true) => 45,
+    });
     let rush = env.open_sale(hall, span).await?;
     let seller = env.user("seller", Some("programs:write"))?;
     let half = Notify::new();
@@ -95,15 +104,23 @@ async fn run_sale(
         let buyer = env.user(&plan.user, None)?;
         buyers.spawn(async move { rush.run_plan(buyer, plan).await });
     }
-    let inject = async {
-        if !options.faults {
-            return Ok(true);
-        }
+    let kills = async {
         let probe = env.user("probe", None)?;
         // The last two seats of the balcony: no other buyer orders them.
         let seats = [hall.seats() - 2, hall.seats() - 1];
         let checkout = &env.environment.checkout;
         faults::inject(checkout, &status_client, &rush, &probe, &seats).await
+    };
+    let inject = async {
+        match options.faults {
+            None if upgraded => {
+                upgrade::there_and_back(&env.first, &env.environment, &env.api, host).await?;
+                Ok((true, Vec::new()))
+            }
+            None => Ok((true, Vec::new())),
+            Some(Faults::Kills) => Ok((kills.await?, Vec::new())),
+            Some(Faults::Failover) => Ok((true, failover::inject(env).await?)),
+        }
     };
     let served = async {
         let mut served = 0;
@@ -111,7 +128,7 @@ async fn run_sale(
             ended.context("a buyer")?;
             served += 1;
             bar.set(served);
-            if served == plan::half(options.buyers) {
+            if served == plan::half(options.buyers) && !upgraded {
                 let status = status_client.status().await?;
                 bar.drawn.suspend(|| status_table::show(&status));
                 half.notify_one();
@@ -120,13 +137,18 @@ async fn run_sale(
         anyhow::Ok(())
     };
     let changed = async {
+        if upgraded {
+            return Ok(true);
+        }
         half.notified().await;
         program_change::during_the_rush(&rush, &seller, &status_client).await
     };
-    let (injected, (), changed) = tokio::try_join!(inject, served, changed)?;
+    let ((injected, failovers), (), changed) = tokio::try_join!(inject, served, changed)?;
     let correct = injected && changed;
     bar.drawn.finish_and_clear();
-    summary(&rush.tally.counts())?;
+    let counts = rush.tally.counts();
+    failover::report(&failovers, &counts.failed);
+    summary(&counts)?;
 
     let seconds = PAY_WINDOW.as_secs();
     output::title(&format!(
@@ -144,7 +166,8 @@ async fn run_sale(
 
     output::title("API statistics against the requests sent");
     let operator = env.user("operator", Some("api-calls:read"))?;
-    let counts_agree = statistics::check(&rush.api, &operator, !options.faults).await?;
+    let exact = options.faults != Some(Faults::Kills);
+    let counts_agree = statistics::check(&rush.api, &operator, exact).await?;
     Ok(correct && counts_agree)
 }
 

@@ -92,7 +92,9 @@ pub(crate) async fn during_the_rush(
     seller: &Buyer,
     status_client: &StatusClient,
 ) -> Result<bool> {
-    let before = rush.api.program(&rush.program).await.body;
+    let read = || rush.api.program(&rush.program);
+    let before = timeout(TIMEOUT, rush.until_answered(read)).await;
+    let before = before.context("cannot read the program")?.body;
     let version = before["version"].as_u64();
     let version = version.context("cannot read the program")?;
     let price = before["categories"][2]["price_cents"].as_i64();
@@ -112,7 +114,7 @@ pub(crate) async fn during_the_rush(
     if answer.http == 409 {
         // Its version makes the change happen once: a repetition after a failure is answered with
         // a conflict, and the program then shows the change.
-        let after = rush.api.program(&rush.program).await;
+        let after = rush.until_answered(read).await;
         if after.body["title"] == change["title"] {
             answer = after;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ticket_rush::api::{Answer, Buyer};
 
@@ -35,6 +35,17 @@ pub(crate) struct Counts {
     pub slowest_refusal: Duration,
     /// Answers that must not occur.
     pub unexpected: Vec<String>,
+    /// Requests that failed, in the order of their answers.
+    pub failed: Vec<FailedRequest>,
+}
+
+/// A request that the system could not serve; its client repeats it.
+#[derive(Debug, Clone)]
+pub(crate) struct FailedRequest {
+    /// When it was answered, or was known to have no answer.
+    pub at: Instant,
+    /// Status and code of the answer.
+    pub answer: String,
 }
 
 /// Shared by all buyers.
@@ -73,9 +84,25 @@ impl Tally {
         }
     }
 
+    /// Records a request that the system could not serve. A refusal because there are too many
+    /// requests (429) is none.
+    pub(crate) fn failed(&self, answer: &Answer) {
+        if answer.http == 429 {
+            return;
+        }
+        let text = match (answer.http, answer.code()) {
+            (0, _) => "no answer".to_owned(),
+            (http, Some(code)) => format!("{http} {code}"),
+            (http, None) => http.to_string(),
+        };
+        let at = Instant::now();
+        self.lock().failed.push(FailedRequest { at, answer: text });
+    }
+
     /// Counts a temporary refusal, with its Retry-After and its duration.
     pub(crate) fn refused(&self, answer: &Answer) {
         self.count("try again later");
+        self.failed(answer);
         if answer.http == 503 && answer.code().is_some() {
             let mut counts = self.lock();
             counts.without_retry_after += u64::from(answer.retry_after.is_none());

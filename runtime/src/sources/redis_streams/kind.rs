@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, IntoConnectionInfo as _};
-use redis_streams::Link;
+use redis_streams::{Link, LinkOptions, SettingNames};
 use sam_template::model::Application;
 use sam_template::project::local_servers;
 use serde_json::json;
@@ -30,6 +30,14 @@ pub(super) const TYPE: &str = "RedisStream";
 
 /// Response timeout of Redis.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+const ENDPOINT: &str = "redis under [endpoints] of usher.toml";
+const NAMES: SettingNames = SettingNames {
+    url: ENDPOINT,
+    login: ENDPOINT,
+    authorities: ENDPOINT,
+    client_certificate: ENDPOINT,
+};
 
 /// Connections of a source: one that waits for entries, one for all other calls.
 const FILES: u64 = 4;
@@ -199,7 +207,11 @@ fn open(host: &SourceHost<'_>) -> OpenedSources {
     };
     let mut opened: Vec<Arc<dyn EventSource>> = Vec::new();
     for mapping in enabled {
-        let link = Link::open(url, TIMEOUT)
+        let options = LinkOptions {
+            names: NAMES,
+            ..LinkOptions::default()
+        };
+        let link = Link::open_with(url, TIMEOUT, options)
             .map_err(|why| SourceError::not_opened(format!("source {}", mapping.id), why))?;
         let server = address(url);
         tracing::info!(

@@ -153,17 +153,11 @@ impl TestEnvironment {
         self.run(&command).await
     }
 
+    #[allow(clippy::unused_async, reason = "the tests need no other form")]
     pub(crate) async fn run<T: FromRedisValue>(&self, command: &redis::Cmd) -> T {
-        let client = redis::Client::open(self.url.as_str()).expect("a usable address");
-        let connection = client.get_multiplexed_async_connection().await;
         let url = &self.url;
-        let mut connection = connection.unwrap_or_else(|e| {
-            panic!("no Redis at {url} ({e}): run `scripts/servers start cache`")
-        });
-        command
-            .query_async(&mut connection)
-            .await
-            .unwrap_or_else(|e| panic!("{e}"))
+        testkit::redis::run(url, command)
+            .unwrap_or_else(|e| panic!("at {url}: {e}; run `scripts/servers start cache`"))
     }
 }
 
@@ -172,30 +166,10 @@ impl Drop for TestEnvironment {
         if self.url != cache_url() {
             return;
         }
-        let pattern = format!("{}:*", self.names.prefix());
-        let cleaned = redis::Client::open(self.url.as_str())
-            .and_then(|client| client.get_connection())
-            .and_then(|mut redis| {
-                let mut cursor = 0_u64;
-                loop {
-                    let (next, keys): (u64, Vec<String>) = cmd("SCAN")
-                        .arg(cursor)
-                        .arg("MATCH")
-                        .arg(&pattern)
-                        .arg("COUNT")
-                        .arg(10_000)
-                        .query(&mut redis)?;
-                    for key in keys {
-                        cmd("UNLINK").arg(key).exec(&mut redis)?;
-                    }
-                    cursor = next;
-                    if cursor == 0 {
-                        return Ok(());
-                    }
-                }
-            });
+        let prefix = self.names.prefix();
+        let cleaned = testkit::redis::remove_keys(&self.url, prefix);
         if let Err(error) = cleaned {
-            eprintln!("keys {pattern} are left behind: {error}");
+            eprintln!("keys of {prefix} are left behind: {error}");
         }
     }
 }

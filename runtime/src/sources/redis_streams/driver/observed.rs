@@ -9,15 +9,10 @@ use redis_streams::{GroupState, LinkError};
 use super::{RedisStreamDriver, id};
 
 /// Errors of Redis that an operator must repair, each with the remedy.
-const REMEDIES: [(&str, &str); 6] = [
+const REMEDIES: [(&str, &str); 3] = [
     (
         "WRONGTYPE",
         "The key holds another type: name the key of a stream, or remove it",
-    ),
-    ("NOAUTH", "Redis requires a password: write it into the URL"),
-    (
-        "WRONGPASS",
-        "Redis refuses user or password: correct them in the URL",
     ),
     (
         "NOPERM",
@@ -27,10 +22,6 @@ const REMEDIES: [(&str, &str); 6] = [
     (
         "THE USER EXECUTING THE SCRIPT",
         "The user may not run a command of this script: extend its ACL",
-    ),
-    (
-        "AUTHENTICATIONFAILED",
-        "Redis refuses user or password: correct them in the URL",
     ),
 ];
 
@@ -69,6 +60,10 @@ impl RedisStreamDriver {
         let text = why.to_string().to_uppercase();
         let remedy = REMEDIES.iter().find(|(code, _)| text.contains(code));
         match (why, remedy) {
+            // Its text names the setting.
+            (LinkError::Refused(_), _) => {
+                SourceProblem::stuck(format!("the stream {stream} cannot be read: {why}"))
+            }
             (LinkError::Unavailable(_), None) => SourceProblem::away(format!(
                 "the stream {stream} at {server} cannot be read: {why}. It is retried until it can"
             )),

@@ -1,24 +1,11 @@
-//! The link on real Redis.
+//! Functions, scripts, and the eviction policy.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
-use redis_link::{Call, Eviction, Link, LinkError, Script};
+use redis_link::{Call, Eviction, Link, Script};
 use testkit::redis::PrivateRedis;
 
-const TIMEOUT: Duration = Duration::from_secs(2);
-
-#[test]
-fn tls_is_refused_without_its_password() {
-    let refused = Link::open("rediss://user:hush@nowhere", TIMEOUT).map(drop);
-    let Err(LinkError::Protocol(text)) = refused else {
-        panic!("{refused:?}")
-    };
-    assert!(
-        text.contains("TLS (rediss://), which is not built in") && !text.contains("hush"),
-        "{text}"
-    );
-}
+use crate::TIMEOUT;
 
 #[tokio::test]
 async fn the_eviction_policy_is_read() {

@@ -1,114 +1,49 @@
-//! The link: connects on first use, reconnects when the server is unusable, bounds every exchange.
+//! One server: reconnects when it is unusable, loads what it lacks, bounds every exchange.
 
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, ServerErrorKind, Value};
+use redis::{Cmd, Pipeline, ServerErrorKind, Value};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::blocking::BlockingConnection;
-use super::failover::{error_needs_reconnect, refusal, refused};
+use super::connect::{ConnectError, Connector};
+use super::failover::{error_needs_reconnect, needs_login, refusal, refused};
+use super::refusal::RefusalReason;
 use super::script::Call;
 use super::shared_connection::SharedConnection;
-use super::{LinkError, Reply, address, library};
+use super::{LinkError, library};
 
 /// Connections that one exchange may try: the kept one may be dead, and a restarting server may
 /// refuse the next.
 const ATTEMPTS: u32 = 3;
 
-/// One multiplexed connection to Redis. Cheap to clone; clones share the connection.
-#[derive(Clone)]
-pub struct Link {
-    pub(super) connection: Arc<SharedConnection>,
+/// One server, and the connection that all its calls share.
+pub(super) struct Node {
+    pub(super) connection: SharedConnection,
     pub(super) response_timeout: Duration,
 }
 
-impl std::fmt::Debug for Link {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link")
-            .field("response_timeout", &self.response_timeout)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Link {
-    /// A link to `redis://host:port`. It connects on first use. Needs a tokio runtime.
-    ///
-    /// `response_timeout` bounds every call, reconnecting included.
-    pub fn open(url: &str, response_timeout: Duration) -> Result<Self, LinkError> {
-        // `exchange` applies the timeout: it also replaces the connection, which the library does
-        // not.
-        let config = AsyncConnectionConfig::new()
-            .set_response_timeout(None)
-            .set_connection_timeout(Some(response_timeout));
-        let connection = SharedConnection::new(address::client(url)?, config);
-        Ok(Self {
-            connection: Arc::new(connection),
+impl Node {
+    /// Connects on first use.
+    pub(super) fn new(
+        connector: Arc<Connector>,
+        response_timeout: Duration,
+        changes: Arc<watch::Sender<u64>>,
+    ) -> Self {
+        Self {
+            connection: SharedConnection::new(connector, changes),
             response_timeout,
-        })
-    }
-
-    /// A connection of its own to the same server, for blocking reads.
-    pub fn blocking(&self) -> BlockingConnection {
-        BlockingConnection {
-            link: self.clone(),
-            connection: None,
         }
-    }
-
-    /// Runs one script.
-    pub async fn run(&self, call: Call) -> Result<Reply, LinkError> {
-        let mut replies = self.run_all(vec![call]).await?;
-        replies
-            .pop()
-            .unwrap_or_else(|| Err(LinkError::no_answer("a call")))
-    }
-
-    /// Runs many scripts in one round trip. They are independent: one that fails does not stop the
-    /// others. After an outer error any of them may have been applied.
-    pub async fn run_all(
-        &self,
-        calls: Vec<Call>,
-    ) -> Result<Vec<Result<Reply, LinkError>>, LinkError> {
-        if calls.is_empty() {
-            return Ok(Vec::new());
-        }
-        let values = self.run_loading(&calls).await?;
-        Ok(values
-            .into_iter()
-            .zip(calls)
-            .map(|(value, call)| Reply::new(call.script.name(), value))
-            .collect())
-    }
-
-    /// Runs commands in one round trip; they must be safe to repeat. `what` names them in errors.
-    /// The first error reply fails the whole read.
-    pub async fn read(
-        &self,
-        what: &'static str,
-        commands: Vec<Cmd>,
-    ) -> Result<Vec<Reply>, LinkError> {
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        let deadline = Instant::now() + self.response_timeout;
-        let values = self.exchange(&pipeline(commands), deadline).await?;
-        let replies = values.into_iter().map(|value| Reply::new(what, value));
-        replies.collect()
-    }
-
-    /// Runs one command, which must be safe to repeat. `what` names it in errors.
-    pub async fn read_one(&self, what: &'static str, command: Cmd) -> Result<Reply, LinkError> {
-        self.read(what, vec![command])
-            .await?
-            .pop()
-            .ok_or_else(|| LinkError::no_answer(what))
     }
 
     /// Runs the calls; loads missing functions and scripts, and repeats the calls that needed them.
-    async fn run_loading(&self, calls: &[Call]) -> Result<Vec<Value>, LinkError> {
-        let deadline = Instant::now() + self.response_timeout;
+    pub(super) async fn run_loading(
+        &self,
+        calls: &[Call],
+        deadline: Instant,
+    ) -> Result<Vec<Value>, LinkError> {
         let as_scripts = self.connection.without_functions();
         let command = if as_scripts {
             Call::as_script
@@ -175,7 +110,7 @@ impl Link {
 
     /// One round trip. Replaces a connection that is dead, silent, or leads to an unusable server,
     /// and repeats the commands on the new one unless some of them were, or may still be, applied.
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
         pipeline: &Pipeline,
         deadline: Instant,
@@ -194,10 +129,7 @@ impl Link {
             };
             // Why this connection must be replaced, if it must, and whether repeating is safe.
             let (reason, may_repeat): (Option<&dyn Display>, bool) = match &answer {
-                Err(error) => (
-                    Some(error),
-                    error.is_io_error() || error_needs_reconnect(error),
-                ),
+                Err(error) => (Some(error), may_connect_again(error)),
                 Ok(Err(error)) if error_needs_reconnect(error) || error.code().is_none() => (
                     Some(error),
                     error_needs_reconnect(error) || error.is_io_error(),
@@ -208,15 +140,32 @@ impl Link {
                     values.iter().all(|value| refused(value).is_some()),
                 ),
             };
+            let needs_login = matches!(&answer, Ok(Ok(values)) if needs_login(values));
+            let connector = &self.connection.connector;
+            if needs_login {
+                connector.access.set_login_refused();
+            }
             match reason {
                 Some(reason) => self.connection.replace(connection.number, reason),
                 None => connection.mark_used(),
             }
             if reason.is_none() || !may_repeat || attempt == ATTEMPTS {
+                if needs_login {
+                    let reason = RefusalReason::LoginRequired;
+                    return Err(connector.access.refusal(&connector.server(), reason).into());
+                }
                 return Ok(answer??);
             }
             attempt += 1;
         }
+    }
+}
+
+/// Another attempt may succeed at once: a server that restarts, or an address that leads elsewhere.
+fn may_connect_again(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Redis(error) => error.is_io_error() || error_needs_reconnect(error),
+        ConnectError::Refused(_) | ConnectError::Login(_) => false,
     }
 }
 

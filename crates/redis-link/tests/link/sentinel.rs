@@ -1,0 +1,55 @@
+//! A primary that Sentinels name.
+
+use redis::Value;
+use redis_link::{Link, LinkError};
+use testkit::redis_sentinel::PrivateSentinel;
+
+use crate::TIMEOUT;
+use crate::counter::Counter;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_planned_failover_is_followed() {
+    let set = PrivateSentinel::start();
+    let link = Link::open(&set.url(), TIMEOUT).expect("a usable address");
+    let mut counter = Counter::new(&link, "key");
+    counter.add().await.expect("the primary serves");
+    let copies: u64 = set.primary.query(&["WAIT", "1", "5000"]);
+    assert_eq!(copies, 1);
+    set.fail_over();
+    set.wait_for_failover();
+    testkit::until("the old primary is a replica", async || {
+        let role: Vec<Value> = set.primary.query(&["ROLE"]);
+        role[0] == Value::BulkString(b"slave".to_vec())
+    })
+    .await;
+    // It still answers.
+    counter.add_soon().await;
+    assert_eq!(counter.seen, 2);
+    let value: u64 = set.replica.query(&["GET", "key"]);
+    assert_eq!(value, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_primary_is_replaced() {
+    let mut set = PrivateSentinel::start();
+    let link = Link::open(&set.url(), TIMEOUT).expect("a usable address");
+    let mut counter = Counter::new(&link, "key");
+    counter.add().await.expect("the primary serves");
+    let copies: u64 = set.primary.query(&["WAIT", "1", "5000"]);
+    assert_eq!(copies, 1);
+    set.primary.kill();
+    counter.add_soon().await;
+    assert_eq!(counter.seen, 2);
+}
+
+#[tokio::test]
+async fn a_name_that_no_sentinel_knows_is_named() {
+    let set = PrivateSentinel::start();
+    let url = set.url().replace("sentinel=gate", "sentinel=other");
+    let link = Link::open(&url, TIMEOUT).expect("a usable address");
+    let failed = Counter::new(&link, "key").add().await;
+    assert!(
+        matches!(&failed, Err(LinkError::Unavailable(text)) if text.contains("other")),
+        "{failed:?}"
+    );
+}

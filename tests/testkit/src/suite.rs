@@ -1,0 +1,22 @@
+//! Runs tests of the current test binary again, on other servers.
+
+use std::process::Command;
+
+/// Runs the tests whose names begin with one of `modules` in another process, with these variables.
+/// Panics with their output if one fails, or if there are none.
+pub fn run_again(modules: &[&str], variables: &[(&str, &str)]) {
+    let binary = std::env::current_exe().expect("the path of this binary");
+    let done = Command::new(binary)
+        .args(modules)
+        .args(["--test-threads", "4"])
+        .envs(variables.iter().copied())
+        .output()
+        .expect("this binary runs");
+    let text = String::from_utf8_lossy(&done.stdout);
+    let nothing = text.contains("running 0 tests");
+    assert!(
+        done.status.success() && !nothing,
+        "{modules:?} with {variables:?}:\n{text}\n{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
