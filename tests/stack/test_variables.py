@@ -75,16 +75,3 @@ class Variables(unittest.TestCase):
     def test_what_is_not_passed_is_read(self):
         read = {variable for name in passed() for variable in functions.settings(name)}
         self.assertEqual(NOT_PASSED - read, set())
-
-    def test_no_secret_stands_in_a_variable_where_its_arn_is_given(self):
-        stack = Stack(template(), STACKS[1])
-        addresses = {stack.parameters[name] for name in ("DatabaseUrl", "RedisGateUrl", "RedisCacheUrl")}
-        hidden = {name for name, parameter in template()["Parameters"].items() if parameter.get("NoEcho")}
-        secrets = {stack.parameters[name] for name in hidden} - addresses - {""}
-        self.assertEqual(secrets, set(), "this test gives no secret by itself")
-        for name, function in stack.of_type("AWS::Lambda::Function").items():
-            variables = function.get("Environment", {}).get("Variables", {})
-            arns = [variable for variable in variables if variable.endswith("_SECRET_ARN")]
-            self.assertTrue(arns, name)
-            for variable in variables:
-                self.assertFalse(variable.endswith(("_PASSWORD", "_USERNAME", "_SECRET", "_SECRET_NEXT", "_HEADERS")), f"{name}: {variable}")
