@@ -3,12 +3,10 @@
 tests/settings keeps a file of what the functions accept.
 """
 
-import json
 import unittest
 
-from translated import ROOT, source
-
-SETTINGS = ROOT / "tests" / "settings" / "settings.json"
+import functions
+from translated import source
 
 # Bounds of Lambda, API Gateway or another service, which are narrower than what the function accepts; or a value that the template leaves open.
 OTHERWISE = {
@@ -18,12 +16,10 @@ OTHERWISE = {
 
 # Defaults that differ on purpose.
 OTHER_DEFAULTS = {"API_CALL_FLUSH_MS": "the template's is for Lambda, which freezes processes; the function's for a process that runs on"}
-# Variables that the template leaves at the function's default.
-NOT_PASSED = {"OTEL_EXPORTER_OTLP_TIMEOUT": "a variable of OpenTelemetry, shorter than any function's timeout"}
 
 
 def numbers(template):
-    """Function, program, variable and parameter of every number that the template passes on."""
+    """Function, variable and parameter of every number that the template passes on."""
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     for name, resource in template["Resources"].items():
         if resource["Type"] != "AWS::Serverless::Function":
@@ -32,18 +28,17 @@ def numbers(template):
         for variable, value in variables.items():
             parameter = template["Parameters"].get(value.get("Ref", "")) if isinstance(value, dict) else None
             if parameter and parameter["Type"] == "Number":
-                yield name, resource["Metadata"]["BuildProperties"]["Binary"], variable, value["Ref"], parameter
+                yield name, variable, value["Ref"], parameter
 
 
 class Bounds(unittest.TestCase):
     def setUp(self):
-        self.settings = json.loads(SETTINGS.read_text(encoding="utf-8"))
         self.template = source()
 
     def test_the_bounds_of_a_number_equal_those_of_the_code(self):
         compared = set()
-        for function, program, variable, name, parameter in numbers(self.template):
-            read = self.settings[program].get(variable)
+        for function, variable, name, parameter in numbers(self.template):
+            read = functions.settings(function).get(variable)
             if read is None or "minimum" not in read or variable in OTHERWISE:
                 continue
             with self.subTest(function=function, parameter=name):
@@ -54,9 +49,9 @@ class Bounds(unittest.TestCase):
 
     def test_other_bounds_are_within_those_of_the_code(self):
         compared = set()
-        for function, program, variable, name, parameter in numbers(self.template):
+        for function, variable, name, parameter in numbers(self.template):
             if variable in OTHERWISE:
-                read = self.settings[program][variable]
+                read = functions.settings(function)[variable]
                 with self.subTest(function=function, parameter=name):
                     self.assertGreaterEqual(parameter["MinValue"], int(read["minimum"]))
                     self.assertLessEqual(parameter.get("MaxValue", 1000), int(read["maximum"]))
@@ -64,15 +59,8 @@ class Bounds(unittest.TestCase):
         self.assertEqual(compared, set(OTHERWISE))
 
     def test_the_default_of_a_number_equals_that_of_the_code(self):
-        for function, program, variable, name, parameter in numbers(self.template):
-            read = self.settings[program].get(variable, {})
+        for function, variable, name, parameter in numbers(self.template):
+            read = functions.settings(function).get(variable, {})
             if "default" in read and "Default" in parameter and variable not in OTHERWISE | OTHER_DEFAULTS:
                 with self.subTest(function=function, parameter=name):
                     self.assertEqual(str(parameter["Default"]), read["default"])
-
-    def test_every_number_that_is_read_comes_from_a_parameter_or_is_lambdas_own(self):
-        passed = {(program, variable) for _, program, variable, _, _ in numbers(self.template)}
-        for program, variables in self.settings.items():
-            for variable, read in variables.items():
-                if "minimum" in read and not variable.startswith("AWS_LAMBDA_") and variable not in NOT_PASSED:
-                    self.assertTrue((program, variable) in passed, f"{program}: {variable}")

@@ -1,6 +1,6 @@
-"""Limits of CloudFormation and IAM, which refuse a stack only when it is deployed.
+"""Limits of CloudFormation, IAM and Lambda, which refuse a stack only when it is deployed.
 
-Sources: "Understand CloudFormation quotas"; "IAM and AWS STS quotas".
+Sources: "Understand CloudFormation quotas"; "IAM and AWS STS quotas"; "Lambda quotas".
 """
 
 import json
@@ -18,6 +18,7 @@ MAX_PARAMETER_DESCRIPTION = 4000
 MAX_MANAGED_POLICIES = 10  # of a role, by default
 MAX_MANAGED_POLICY = 6144  # characters without blanks
 MAX_ROLE_POLICIES = 10_240  # characters of all of its own policies
+MAX_VARIABLES = 4096  # bytes of the names and values of a function's variables
 MAX_FUNCTION_NAME, MAX_QUEUE_NAME, MAX_SCHEDULE_NAME = 64, 80, 64
 
 
@@ -48,6 +49,25 @@ class Limits(unittest.TestCase):
                 for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items():
                     self.assertLessEqual(length(policy["PolicyDocument"]), MAX_MANAGED_POLICY, name)
                     self.assertTrue(policy["PolicyDocument"]["Statement"], f"{name} has no statement")
+
+    def test_variables_are_within_lambdas_limit(self):
+        """With long addresses and ARNs, and all logins as secrets."""
+        broker = "b-1.a-long-name-of-a-cluster.a1b2c3.c4.kafka.eu-central-1.amazonaws.com:9096"
+        long = {
+            "EnvPrefix": "a" * 31,
+            "KafkaBootstrapServers": ",".join([broker] * 6),
+            "DatabaseUrl": "postgres://a-long-name.cluster-abcdefghijkl.eu-central-1.rds.amazonaws.com:5432/ticket_sale",
+            "RedisGateUrl": "rediss://clustercfg.a-long-name.abcdef.euc1.cache.amazonaws.com:6379?cluster=true",
+            "RedisCacheUrl": "rediss://clustercfg.a-long-name.abcdef.euc1.cache.amazonaws.com:6379?cluster=true",
+            "TlsCaSecretArn": combinations.secret("a-long-name-of-a-secret" * 3),
+            "TlsCertificateSecretArn": combinations.secret("a-long-name-of-a-secret" * 3),
+        }
+        for logins in combinations.LOGINS:
+            stack = Stack(template(), combinations.one(logins=logins, **long))
+            for name, function in stack.of_type("AWS::Lambda::Function").items():
+                variables = function.get("Environment", {}).get("Variables", {})
+                size = sum(len(variable) + len(str(value)) for variable, value in variables.items())
+                self.assertLessEqual(size, MAX_VARIABLES, name)
 
     def test_names_with_the_longest_prefix_are_within_the_limits(self):
         longest = "a" * 31

@@ -1,11 +1,14 @@
 """template.yaml, translated by what `sam deploy` and the service use: aws-sam-translator. No account is needed."""
 
 import functools
+import logging
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
+# SAM counts what it translates and warns when it sends the counts nowhere.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
 class NoManagedPolicies:
