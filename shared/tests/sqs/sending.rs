@@ -1,9 +1,11 @@
 //! Sending to a real queue.
 
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use shared::sqs::{MAX_BATCH, MAX_BYTES, NewMessage, Queue, Sent, SqsError};
+use shared::config::Reader;
+use shared::sqs::{Access, MAX_BATCH, MAX_BYTES, NewMessage, Queue, Sent, SqsError};
+use testkit::relay::Relay;
 use testkit::servers::sqs_endpoint;
 use testkit::sqs::client;
 
@@ -140,4 +142,37 @@ async fn a_silent_endpoint_times_out() {
         .await
         .expect_err("silence");
     assert!(matches!(error, SqsError::Unavailable(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn useless_connections_to_the_queue_are_replaced() {
+    with(false, |environment| async move {
+        let port = sqs_endpoint()
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.trim_end_matches('/').parse().ok());
+        let relay = Relay::start(port.expect("a port")).await;
+        let endpoint = format!("http://127.0.0.1:{}", relay.port());
+        let access = Reader::new([
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL_SQS", &endpoint),
+        ]);
+        let access = access.finish(|| Access::read(&access)).expect("complete");
+        // The default of stream-bridge.
+        let bound = Duration::from_secs(5);
+        let queue = Queue::connect(&environment.url, &access, bound).await;
+        let sent = async |what: &str| {
+            let began = Instant::now();
+            let sent = queue.send(&[message(what)]).await;
+            assert_eq!(sent.expect(what), [Sent::Accepted], "{what}");
+            assert!(began.elapsed() < bound, "{what}: {:?}", began.elapsed());
+        };
+        sent("first").await;
+        relay.silence();
+        sent("silent").await;
+        relay.disconnect();
+        sent("closed").await;
+    })
+    .await;
 }
