@@ -29,6 +29,7 @@ mod poison;
 mod pooler;
 mod races;
 mod reconciling;
+mod replaced;
 mod statements;
 mod tls;
 mod usual;
