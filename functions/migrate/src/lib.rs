@@ -2,6 +2,7 @@
 
 use shared::config::{Execution, Problems, Reader, Url};
 use shared::naming::Names;
+use shared::store::Roles;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub struct Settings {
     /// Maximum number of connections to it. Migrations run one after the other: an invocation uses
     /// one connection.
     pub connections: u32,
+    /// Roles that are given their rights.
+    pub roles: Roles,
 }
 
 impl Settings {
@@ -22,6 +25,10 @@ impl Settings {
             names: reader.names(),
             database: reader.postgres_url("DATABASE_URL"),
             connections: Execution::read(reader).concurrency,
+            roles: Roles {
+                writer: reader.optional_text("DATABASE_WRITER_ROLE"),
+                reader: reader.optional_text("DATABASE_READER_ROLE"),
+            },
         })
     }
 }

@@ -2,7 +2,8 @@
 //! repeat.
 //!
 //! The event is ignored. The response lists the migrations that were applied:
-//! `{"schema":"demo","applied":["0001_sale"],"version":1}`.
+//! `{"schema":"demo","applied":["0001_sale"],"version":1}`. With roles to give rights to it also has
+//! `"granted":["sale_writer"]`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use migrate::Settings;
@@ -18,8 +19,8 @@ async fn main() -> Result<(), Error> {
         settings.connections,
     )?;
     let run = move |_: LambdaEvent<IgnoredAny>| {
-        let store = store.clone();
-        async move { store.migrate().await.map_err(Error::from) }
+        let (store, roles) = (store.clone(), settings.roles.clone());
+        async move { store.migrate_for(&roles).await.map_err(Error::from) }
     };
     lambda_runtime::run_concurrent(service_fn(run)).await
 }

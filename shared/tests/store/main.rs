@@ -30,6 +30,7 @@ mod pooler;
 mod races;
 mod reconciling;
 mod replaced;
+mod roles;
 mod statements;
 mod tls;
 mod usual;
