@@ -154,6 +154,7 @@ mod tests {
             schema: "demo".into(),
             applied: vec!["0001_sale".into(), "0002_outbox".into()],
             version: 2,
+            granted: Vec::new(),
         };
         let answer = request("Create").answer("demo", Outcome::Migrated(migrated));
         assert_eq!(

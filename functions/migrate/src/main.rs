@@ -3,7 +3,8 @@
 //!
 //! A request of CloudFormation is answered at the URL that it names. The content of any other event
 //! is ignored; the response lists the migrations that were applied:
-//! `{"schema":"demo","applied":["0001_sale"],"version":1}`.
+//! `{"schema":"demo","applied":["0001_sale"],"version":1}`. With roles to give rights to it also has
+//! `"granted":["sale_writer"]`.
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -22,7 +22,7 @@ pub async fn migrate(settings: &Settings) -> Result<Migrated, MigrateError> {
     let access = Access::open(&settings.access).await?;
     let database = access.database(&settings.database)?;
     let store = Store::open(&database, &settings.names, settings.connections)?;
-    let migrated = store.migrate().await;
+    let migrated = store.migrate_for(&settings.roles).await;
     store.disconnect().await;
     Ok(migrated?)
 }

@@ -3,6 +3,7 @@
 use shared::access::{AccessSettings, Needed};
 use shared::config::{Execution, Problems, Reader, Server};
 use shared::naming::Names;
+use shared::store::Roles;
 
 /// Settings of one process.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct Settings {
     /// Maximum number of connections to it. Migrations run one after the other: an invocation uses
     /// one connection.
     pub connections: u32,
+    /// Roles that are given their rights.
+    pub roles: Roles,
     /// Certificates and logins.
     pub access: AccessSettings,
 }
@@ -32,6 +35,10 @@ impl Settings {
                 names,
                 database,
                 connections: Execution::read(reader).concurrency,
+                roles: Roles {
+                    writer: reader.optional_text("DATABASE_WRITER_ROLE"),
+                    reader: reader.optional_text("DATABASE_READER_ROLE"),
+                },
                 access: AccessSettings::read(reader, needed),
             }
         })

@@ -85,6 +85,7 @@ async fn migrated() -> Result<Migrated, Infallible> {
         schema: "demo".into(),
         applied: vec!["0001_sale".into()],
         version: 1,
+        granted: Vec::new(),
     })
 }
 

@@ -74,10 +74,8 @@ pub enum ConnectError {
         server: String,
     },
     /// Unqualified names of tables lead elsewhere.
-    #[error("sessions of {server} use the schema {found:?} instead of {expected:?}")]
+    #[error("sessions use the schema {found:?} instead of {expected:?}")]
     OtherSchema {
-        /// The server.
-        server: String,
         /// The schema of the environment.
         expected: String,
         /// The schema found.
@@ -136,7 +134,7 @@ impl ConnectError {
     pub(super) fn of_tls(error: &sqlx::Error, server: &str) -> Option<Self> {
         let server = server.to_owned();
         match error {
-            sqlx::Error::Io(error) => Self::of_handshake(rustls_error(error)?, server),
+            sqlx::Error::Io(error) => Some(Self::of_handshake(rustls_error(error)?, server)),
             // The driver has no type for it.
             sqlx::Error::Tls(error) if error.to_string() == "server does not support TLS" => {
                 Some(Self::NoTls { server })
@@ -149,8 +147,8 @@ impl ConnectError {
         }
     }
 
-    fn of_handshake(error: &rustls::Error, server: String) -> Option<Self> {
-        Some(match error {
+    fn of_handshake(error: &rustls::Error, server: String) -> Self {
+        match error {
             rustls::Error::InvalidCertificate(error) => Self::of_certificate(error, server),
             // Sent by the server about what this client presented, or failed to present.
             rustls::Error::AlertReceived(alert) => Self::ClientCertificate {
@@ -161,7 +159,7 @@ impl ConnectError {
                 server,
                 reason: other.to_string(),
             },
-        })
+        }
     }
 
     fn of_certificate(error: &CertificateError, server: String) -> Self {

@@ -18,7 +18,7 @@ pub struct StoreError {
     /// A remedy, if one is known. Empty, or begins with `; `.
     pub hint: &'static str,
     /// Set if no connection can be opened with this configuration.
-    pub connect: Option<ConnectError>,
+    pub connect: Option<Box<ConnectError>>,
 }
 
 fn in_brackets(sqlstate: Option<&str>) -> String {
@@ -111,7 +111,7 @@ impl From<ConnectError> for StoreError {
             sqlstate: None,
             message: error.to_string(),
             hint: error.hint(),
-            connect: Some(error),
+            connect: Some(Box::new(error)),
         }
     }
 }

@@ -10,9 +10,9 @@ use lambda_batch::ErrorClass;
 /// User and password. `Debug` prints no password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
-    /// The role that logs in.
-    pub user: String,
-    /// Its password: any text. `None` where the server requires none.
+    /// The role that logs in. `None`: the one in the address.
+    pub user: Option<String>,
+    /// Its password: any text. `None`: the one in the address, if any.
     pub password: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::{Store, StoreError};
+use super::{ConnectError, Roles, Store, StoreError};
 
 /// Maximum silence of Postgres during a migration: slightly longer than its `statement_timeout`
 /// below.
@@ -57,6 +57,9 @@ pub struct Migrated {
     pub applied: Vec<String>,
     /// Version of the schema after the run.
     pub version: i32,
+    /// Roles that were given their rights.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub granted: Vec<String>,
 }
 
 impl Store {
@@ -64,6 +67,11 @@ impl Store {
     /// under an advisory lock: safe to repeat, and safe to run from two deployments concurrently.
     /// Refuses a schema whose applied migrations differ from this program's.
     pub async fn migrate(&self) -> Result<Migrated, StoreError> {
+        self.migrate_for(&Roles::default()).await
+    }
+
+    /// As [`Self::migrate`]; in the same transaction the rights of these roles are replaced.
+    pub async fn migrate_for(&self, roles: &Roles) -> Result<Migrated, StoreError> {
         let mut tx = self.pool.within(LIMIT).begin().await?;
         // An index on a large table takes long to build, and so may the run of another deployment.
         tx.execute("SET LOCAL statement_timeout = '10min'").await?;
@@ -78,6 +86,12 @@ impl Store {
             self.schema
         )))
         .await?;
+        let schema = sqlx::query_scalar("SELECT coalesce(current_schema()::text, '')");
+        let found: String = schema.fetch_one(&mut *tx).await?;
+        if found != self.schema {
+            let expected = self.schema.clone();
+            return Err(ConnectError::OtherSchema { expected, found }.into());
+        }
         tx.execute(include_str!("sql/migrate_table.sql")).await?;
         let known = sqlx::query_as(include_str!("sql/migrate_applied.sql"));
         let known: Vec<(i32, Vec<u8>)> = known.fetch_all(&mut *tx).await?;
@@ -109,6 +123,7 @@ impl Store {
                 }
             }
         }
+        let granted = self.grant(&mut tx, roles).await?;
         tx.commit().await?;
         // A schema that is ahead of this program is accepted: migrations only add.
         let version = known
@@ -118,6 +133,7 @@ impl Store {
             schema: self.schema.clone(),
             applied: done,
             version,
+            granted,
         })
     }
 

@@ -5,7 +5,8 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | [`migrate`](Store::migrate) | schema and tables; safe to repeat and to run concurrently |
+//! | [`migrate`](Store::migrate), `roles` | schema, tables and rights; safe to repeat and to run concurrently |
+//! | `database`, `login`, `connect`, `pool` | how connections are opened, kept and replaced |
 //! | `programs`, `program_changes` | what is on sale, and its changes |
 //! | `outbox` | program changes that are committed and not yet published |
 //! | [`create`] | a batch of requested orders, in one statement or transaction ([`Store::store_orders`]) |
@@ -60,6 +61,7 @@ mod program_changes;
 mod programs;
 pub(crate) mod progress;
 mod retry;
+mod roles;
 mod row;
 mod sweep;
 
@@ -86,6 +88,7 @@ pub use parked::{
 pub use payment_book::{PaymentFilter, PaymentId, PaymentRow, PaymentState, Refund, Refunded};
 pub use payments::{Paid, Payment, PaymentResult};
 pub use program_changes::{Changed, Switched};
+pub use roles::Roles;
 pub use row::OrderRow;
 
 use self::pool::Pool;

@@ -29,6 +29,8 @@ mod poison;
 mod pooler;
 mod races;
 mod reconciling;
+mod replaced;
+mod roles;
 mod statements;
 mod tls;
 mod usual;

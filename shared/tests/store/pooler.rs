@@ -5,9 +5,11 @@ use std::env;
 use std::process::Stdio;
 use std::time::Duration;
 
+use shared::naming::Names;
 use shared::store::Store;
 use sqlx::postgres::PgConnectOptions;
 use testkit::pgbouncer::{Behind, PgBouncer};
+use testkit::private_postgres::PrivatePostgres;
 use testkit::servers::database_url;
 use tokio::process::Command;
 
@@ -69,14 +71,54 @@ async fn transactions_have_the_settings_of_a_session() {
     .await;
 }
 
+#[tokio::test]
+async fn settings_of_the_role_are_not_sent_again() {
+    let logging = "log_min_messages = log\nlog_statement = 'all'";
+    let server = PrivatePostgres::with_settings(logging).await;
+    let names = Names::new("pooled").expect("a prefix");
+    let behind = Behind {
+        port: server.port(),
+        user: "usher",
+        password: "any",
+    };
+    let uses = async || {
+        // Its sessions are opened after the settings of the role were changed.
+        let pooler = PgBouncer::start(behind, 1, "").await;
+        let store = Store::connect(&url(&pooler), &names, 1).expect("a URL");
+        store.migrate().await.expect("migrated");
+        look(&store).await.expect("the tables");
+    };
+    uses().await;
+    let log = server.log();
+    assert!(log.contains("SET LOCAL search_path = 'pooled'"), "{log}");
+
+    for (name, value) in shared::store::SESSION {
+        let alter = format!("ALTER ROLE usher SET {name} = '{value}'");
+        server.admin(&alter).await;
+    }
+    let alter = "ALTER ROLE usher SET search_path = pooled";
+    server.admin(alter).await;
+    let before = server.log().len();
+    uses().await;
+    let log = server.log().split_off(before);
+    assert!(
+        log.contains("BEGIN ISOLATION LEVEL READ COMMITTED"),
+        "{log}"
+    );
+    assert!(!log.contains("SET LOCAL search_path"), "{log}");
+    assert!(!log.contains("SET LOCAL jit"), "{log}");
+}
+
 /// Names of the tests that need sessions of their own: they look at sessions from outside, or count
-/// connections and statements.
-const OF_SESSIONS: [&str; 6] = [
+/// connections and statements. Or have servers of their own.
+const OF_SESSIONS: [&str; 8] = [
     "connections::",
     "failover::",
     "statements::",
     "tls::",
     "pooler::",
+    "replaced::",
+    "roles::",
     "outage::a_lost_idle",
 ];
 

@@ -85,7 +85,7 @@ impl PrivatePostgres {
         let data = folder.path().join("data");
         append(&data.join("postgresql.conf"), &configuration);
         let server = Self {
-            server: spawn(&data),
+            server: spawn(folder.path()),
             folder,
             port,
         };
@@ -106,7 +106,7 @@ impl PrivatePostgres {
     /// Replaces the rules by which clients of other addresses than the socket may connect
     /// (`pg_hba.conf`), and waits until they are in force.
     pub async fn allow(&self, rules: &str) {
-        let rules = format!("local all all trust\n{rules}\n");
+        let rules = format!("local all,replication all trust\n{rules}\n");
         self.write("data/pg_hba.conf", rules.as_bytes());
         self.reload().await;
     }
@@ -141,6 +141,11 @@ impl PrivatePostgres {
             .unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
 
+    /// What the server has logged: by default only what ends it.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).expect("the log")
+    }
+
     /// Connects as superuser.
     pub async fn connect(&self, database: &str) -> sqlx::Result<PgConnection> {
         let options = PgConnectOptions::new_without_pgpass()
@@ -161,7 +166,7 @@ impl PrivatePostgres {
 
     /// Starts a server that has crashed.
     pub fn start_again(&mut self) {
-        self.server = spawn(&self.folder.path().join("data"));
+        self.server = spawn(self.folder.path());
     }
 
     /// Stops every process of the server where it is, with all connections open.
@@ -229,12 +234,18 @@ fn append(file: &Path, text: &str) {
     fs::write(file, content).expect("the folder is writable");
 }
 
-fn spawn(data: &Path) -> Child {
+fn spawn(folder: &Path) -> Child {
+    let mut log = fs::OpenOptions::new();
+    let log = log
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .expect("a file for the log");
     program("postgres")
         .arg("-D")
-        .arg(data)
+        .arg(folder.join("data"))
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(log)
         .spawn()
         .expect("postgres starts")
 }

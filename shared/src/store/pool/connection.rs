@@ -76,6 +76,14 @@ impl BoundedConnection {
         if self.begin_pooled().is_none() {
             return self.run(query).await;
         }
+        // On the heap: a direct connection does without these futures.
+        Box::pin(self.collect_pooled(query)).await
+    }
+
+    async fn collect_pooled<'q, E>(&mut self, query: E) -> Result<Answers, Error>
+    where
+        E: 'q + Execute<'q, Postgres>,
+    {
         if self.in_transaction {
             return self.run(Unnamed(query)).await;
         }
@@ -99,14 +107,14 @@ impl BoundedConnection {
     {
         let open = self.kept.as_mut().ok_or_else(unfit::closed)?;
         self.at_rest = false;
+        let watch = open.watch();
         let mut answers = open.session.connection.fetch_many(query);
         let mut found = Vec::new();
         let result = loop {
-            match timeout(self.limit, answers.next()).await {
+            match watch.answer(self.limit, answers.next()).await {
                 Ok(Some(Ok(answer))) => found.push(answer),
-                Ok(Some(Err(error))) => break Err(error),
+                Ok(Some(Err(error))) | Err(error) => break Err(error),
                 Ok(None) => break Ok(found),
-                Err(_) => break Err(unfit::silent(self.limit)),
             }
         };
         drop(answers);

@@ -5,7 +5,8 @@
 //!    [`PING`].
 //! 2. [`BoundedConnection`] runs the statements. If Postgres is silent for longer than the limit,
 //!    or its answer means that the connection is unusable (`unfit`), the connection and its socket
-//!    are closed at once. A statement whose answer is lost may have been executed.
+//!    are closed at once. Silence that will not end is found out earlier (`watch`). A statement whose
+//!    answer is lost may have been executed.
 //! 3. Dropping the [`PooledConnection`] returns the connection at once if its last statement has
 //!    ended. Else it is returned after a rollback, or after the answers that are still to come,
 //!    within [`RETURN`], or closed.
@@ -24,13 +25,14 @@ mod open;
 mod pooled;
 mod session;
 mod unfit;
+mod watch;
 
 pub(crate) use connection::BoundedConnection;
 pub(crate) use pooled::PooledConnection;
 pub(crate) use session::Opener;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -77,6 +79,8 @@ struct Places {
     slots: Arc<Semaphore>,
     max: u32,
     opening: Semaphore,
+    /// One permit: see [`watch`].
+    looking: Semaphore,
     idle: IdleConnections,
 }
 
@@ -90,6 +94,7 @@ impl Pool {
                 slots: Arc::new(Semaphore::new(max as usize)),
                 max,
                 opening: Semaphore::new(OPENING),
+                looking: Semaphore::new(1),
                 idle: IdleConnections::default(),
             }),
             limit,
@@ -138,8 +143,10 @@ impl Pool {
 type Slot = tokio::sync::OwnedSemaphorePermit;
 
 /// An idle connection that answers, or a new one when fewer than [`OPENING`] are being opened.
-/// Tries again while the server accepts no other connection: the caller bounds the time.
+/// Tries again while the server accepts no other connection, and returns its last error shortly
+/// before [`ACQUIRE`] has passed. The caller bounds the time.
 async fn idle_or_opened(places: &Arc<Places>) -> Result<OpenConnection, Error> {
+    let began = Instant::now();
     let slots = places.slots.clone();
     let mut slot = slots.acquire_owned().await.map_err(|_| Error::PoolClosed)?;
     slot = match idle(places, slot).await {
@@ -154,9 +161,10 @@ async fn idle_or_opened(places: &Arc<Places>) -> Result<OpenConnection, Error> {
             Ok(connection) => return Ok(connection),
             Err(slot) => slot,
         };
-        match places.opener.open().await {
+        // On the heap, since nearly every statement does without this future.
+        match Box::pin(places.opener.open()).await {
             Ok(session) => return Ok(OpenConnection::new(session, places, slot)),
-            Err(error) if is_passing(&error) => {}
+            Err(error) if is_passing(&error) && began.elapsed() + pause < ACQUIRE => {}
             Err(error) => return Err(error),
         }
         sleep(pause).await;

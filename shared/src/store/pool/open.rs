@@ -9,6 +9,7 @@ use sqlx::Error;
 
 use super::idle::IdleConnections;
 use super::session::Session;
+use super::watch::Watch;
 use super::{Places, Slot};
 use crate::store::connect_error::ConnectError;
 
@@ -32,6 +33,11 @@ impl OpenConnection {
             places: places.clone(),
             slot,
         }
+    }
+
+    /// Looks for the session of this connection.
+    pub(super) fn watch(&self) -> Watch {
+        Watch::new(&self.places, self.session.backend.as_ref())
     }
 
     /// Makes the other connections suspect: those that are idle are closed.

@@ -19,7 +19,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Error, Row, SqlSafeStr, SqlStr};
 
 use crate::store::connect_error::ConnectError;
-use crate::store::login::{LoginRequest, LoginSource};
+use crate::store::login::{Login, LoginRequest, LoginSource};
 
 /// Name of the setting that identifies a session. Postgres accepts any name with a dot.
 const MARK: &str = "usher.session";
@@ -33,6 +33,16 @@ pub(super) struct Session {
     /// Set if a pooler may serve each transaction by another session: the statements that begin a
     /// transaction, sent at once.
     pub(super) pooled: Option<SqlStr>,
+    /// The process that serves the connection. `None` behind a pooler.
+    pub(super) backend: Option<Backend>,
+}
+
+/// A process of a server.
+#[derive(Debug, Clone)]
+pub(super) struct Backend {
+    process: i32,
+    /// When its server was started, as the server writes it.
+    started: String,
 }
 
 /// Opens connections.
@@ -94,25 +104,28 @@ impl Opener {
         };
         let login = source.login(LoginRequest::Connecting).await;
         let login = login.map_err(no_login)?;
-        let options = |user: &str, password: Option<&str>| {
-            let options = self.options.clone().username(user);
-            match password {
-                Some(password) => options.password(password),
-                None => options,
-            }
-        };
-        let first = options(&login.user, login.password.as_deref());
-        match self.connect_with(&first).await {
+        match self.connect_with(&self.options_of(&login)).await {
             Err(error) if is_refused_login(&error) => {
                 let next = source.login(LoginRequest::Refused).await;
                 let next = next.map_err(no_login)?;
                 if next == login {
                     return Err(error);
                 }
-                let next = options(&next.user, next.password.as_deref());
-                self.connect_with(&next).await
+                self.connect_with(&self.options_of(&next)).await
             }
             connected => connected,
+        }
+    }
+
+    fn options_of(&self, login: &Login) -> PgConnectOptions {
+        let options = self.options.clone();
+        let options = match &login.user {
+            Some(user) => options.username(user),
+            None => options,
+        };
+        match &login.password {
+            Some(password) => options.password(password),
+            None => options,
         }
     }
 
@@ -151,9 +164,13 @@ impl Opener {
             let server = self.server.clone();
             return Err(ConnectError::ReadOnly { server }.into_driver());
         }
-        let pooled = if found.try_get::<&str, _>(0)? == self.mark {
+        let (pooled, backend) = if found.try_get::<&str, _>(0)? == self.mark {
             self.expect_schema(found.try_get(2)?)?;
-            None
+            let backend = Backend {
+                process: found.try_get(3)?,
+                started: found.try_get(4)?,
+            };
+            (None, Some(backend))
         } else {
             let begin = self.begin_pooled(&mut connection).await?;
             let began = sqlx::raw_sql(begin.clone());
@@ -162,13 +179,24 @@ impl Opener {
             let schema = schema.fetch_one(&mut connection).await?;
             self.expect_schema(schema.try_get(0)?)?;
             sqlx::raw_sql("ROLLBACK").execute(&mut connection).await?;
-            Some(begin)
+            (Some(begin), None)
         };
         Ok(Session {
             connection,
             opened: Instant::now(),
             pooled,
+            backend,
         })
+    }
+
+    /// Whether the session of `backend` executes a statement, as another connection finds it.
+    pub(super) async fn is_busy(&self, backend: &Backend) -> Result<bool, Error> {
+        let mut connection = self.connect().await?;
+        sqlx::query_scalar(include_str!("../sql/session_busy.sql"))
+            .bind(backend.process)
+            .bind(&backend.started)
+            .fetch_one(&mut connection)
+            .await
     }
 
     /// A schema that does not exist yet is created by a migration.
@@ -177,7 +205,6 @@ impl Opener {
             return Ok(());
         }
         let error = ConnectError::OtherSchema {
-            server: self.server.clone(),
             expected: self.schema.clone(),
             found: found.to_owned(),
         };
@@ -197,7 +224,7 @@ impl Opener {
         let mut begin = "BEGIN ISOLATION LEVEL READ COMMITTED".to_owned();
         for (at, (name, value)) in wanted.iter().enumerate() {
             if found.try_get::<&str, _>(at)? != *value {
-                begin += &format!("; SET LOCAL {name} = '{value}'");
+                begin.extend(["; SET LOCAL ", name, " = '", value, "'"]);
             }
         }
         Ok(AssertSqlSafe(begin).into_sql_str())
@@ -242,4 +269,44 @@ fn is_refused_option(error: &Error) -> bool {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opener() -> Opener {
+        let settings = vec![
+            ("jit", "off".to_owned()),
+            ("tcp_user_timeout", "20s".to_owned()),
+            ("default_transaction_isolation", "read committed".to_owned()),
+        ];
+        Opener::new(
+            PgConnectOptions::new_without_pgpass(),
+            None,
+            "demo",
+            settings,
+        )
+    }
+
+    #[test]
+    fn another_schema_is_refused_with_its_name() {
+        let opener = opener();
+        assert!(opener.expect_schema("demo").is_ok() && opener.expect_schema("").is_ok());
+        let error = opener.expect_schema("public").expect_err("another schema");
+        let error = crate::store::StoreError::from(error).to_string();
+        assert!(
+            error.contains("public") && error.contains("Poolers"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_transaction_sets_what_a_transaction_can() {
+        let settings: Vec<_> = opener()
+            .local_settings()
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        assert_eq!(settings, ["jit off", "search_path demo"]);
+    }
 }

@@ -15,6 +15,14 @@ pub(super) fn silent(limit: Duration) -> Error {
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, text))
 }
 
+/// The error for a statement whose session has ended it, or is gone.
+pub(super) fn lost() -> Error {
+    Error::Io(io::Error::new(
+        io::ErrorKind::TimedOut,
+        "the answer was lost: the connection is closed; its statement may have been executed",
+    ))
+}
+
 /// The error for a statement on a connection that an earlier one has closed.
 pub(super) fn closed() -> Error {
     Error::Io(io::Error::new(
