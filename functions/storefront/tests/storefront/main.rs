@@ -4,6 +4,7 @@ mod api_calls;
 mod catching_up;
 mod changes;
 mod classes;
+mod cluster;
 mod concurrent;
 mod create;
 mod emission;
