@@ -1,20 +1,17 @@
 //! Makes connections: resolves the address, opens the socket, runs TLS, and logs in.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use redis::aio::{ConnectionLike as _, MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, RedisResult, cmd};
-use rustls::ClientConfig;
 use tokio::task::AbortHandle;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use super::access::{Access, ConnectError};
 use super::address::Address;
-use super::login::{Login, LoginError, LoginSource};
-use super::options::SettingNames;
-use super::refusal::{Refusal, RefusalReason};
+use super::login::Login;
+use super::refusal::RefusalReason;
 use super::socket::{self, Stream};
 use super::{probe, sentinel, tls};
 
@@ -59,78 +56,6 @@ impl FromStream for Connection {
 impl FromStream for PubSub {
     async fn make(settings: RedisConnectionInfo, stream: Stream) -> RedisResult<Self> {
         Self::new(&settings, stream).await
-    }
-}
-
-/// Why no connection was made.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum ConnectError {
-    #[error(transparent)]
-    Redis(#[from] RedisError),
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error(transparent)]
-    Login(#[from] LoginError),
-}
-
-/// What all connections of a link have in common.
-pub(super) struct Access {
-    pub(super) tls: Option<Arc<ClientConfig>>,
-    pub(super) login: Arc<dyn LoginSource>,
-    /// Database and protocol.
-    pub(super) settings: RedisConnectionInfo,
-    pub(super) names: SettingNames,
-    /// Bounds each connection attempt.
-    pub(super) timeout: Duration,
-    login_was_refused: AtomicBool,
-    /// The refusal in force has been logged.
-    reported: AtomicBool,
-}
-
-impl Access {
-    pub(super) fn new(
-        tls: Option<Arc<ClientConfig>>,
-        login: Arc<dyn LoginSource>,
-        settings: RedisConnectionInfo,
-        names: SettingNames,
-        timeout: Duration,
-    ) -> Self {
-        Self {
-            tls,
-            login,
-            settings,
-            names,
-            timeout,
-            login_was_refused: AtomicBool::new(false),
-            reported: AtomicBool::new(false),
-        }
-    }
-
-    /// Records that the server demands a login, or refuses the one in use.
-    pub(super) fn set_login_refused(&self) {
-        self.login_was_refused.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn refusal(&self, server: &str, reason: RefusalReason) -> Refusal {
-        Refusal {
-            server: server.to_owned(),
-            setting: reason.setting(&self.names),
-            reason,
-        }
-    }
-
-    /// Database, protocol, and this login.
-    fn settings(&self, login: Option<&Login>) -> RedisConnectionInfo {
-        let mut settings = RedisConnectionInfo::default()
-            .set_db(self.settings.db())
-            .set_protocol(self.settings.protocol());
-        if let Some(login) = login {
-            if let Some(user) = &login.user {
-                settings = settings.set_username(user);
-            }
-            settings = settings.set_password(&login.password);
-        }
-        settings
     }
 }
 
@@ -181,29 +106,21 @@ impl Connector {
         self.within().await
     }
 
-    /// Bounds an attempt, and logs a refusal once.
+    /// Bounds an attempt.
     async fn within<T: FromStream>(&self) -> Result<T, ConnectError> {
         let access = &self.access;
         let made = match timeout(access.timeout, self.attempt()).await {
             Ok(made) => made,
             Err(elapsed) => Err(late(elapsed).into()),
         };
-        match &made {
-            Ok(_) => access.reported.store(false, Ordering::Relaxed),
-            Err(ConnectError::Refused(refusal)) => {
-                if !access.reported.swap(true, Ordering::Relaxed) {
-                    tracing::error!(%refusal, "Redis is not used until a setting is corrected");
-                }
-            }
-            Err(_) => {}
-        }
+        access.report(&made);
         made
     }
 
     /// Connects; after a refused login once more, if the source then returns another one.
     async fn attempt<T: FromStream>(&self) -> Result<T, ConnectError> {
         let access = &self.access;
-        let was_refused = access.login_was_refused.swap(false, Ordering::Relaxed);
+        let was_refused = access.take_login_refused();
         let mut login = access.login.login(was_refused).await?;
         let address = self.resolve(login.as_ref()).await?;
         for is_last in [false, true] {

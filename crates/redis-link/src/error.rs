@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use super::connect::ConnectError;
+use super::access::ConnectError;
 use super::failover::error_needs_reconnect;
 use super::refusal::Refusal;
 
@@ -57,6 +57,10 @@ impl From<RedisError> for LinkError {
         match error.code() {
             Some("OOM") => Self::OutOfMemory,
             Some("BUSY" | "MISCONF" | "UNBLOCKED") => Self::Unavailable(text),
+            // A link to a cluster follows it.
+            Some("MOVED") => Self::Unavailable(format!(
+                "{text}; the address of a cluster needs ?cluster=true"
+            )),
             _ if transient || error_needs_reconnect(&error) => Self::Unavailable(text),
             _ => Self::Protocol(text),
         }

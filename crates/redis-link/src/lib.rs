@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod address;
 mod blocking;
 mod cluster;
@@ -21,6 +22,7 @@ mod sentinel;
 mod shared_connection;
 mod socket;
 mod subscription;
+mod tcp;
 mod tls;
 
 pub use blocking::BlockingConnection;

@@ -7,10 +7,11 @@ use redis::{Cmd, Value};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::access::Access;
 use super::address::Topology;
 use super::blocking::BlockingConnection;
 use super::cluster::Cluster;
-use super::connect::{Access, Connector, Target};
+use super::connect::{Connector, Target};
 use super::login::FixedLogin;
 use super::node::{Node, pipeline};
 use super::options::LinkOptions;
@@ -61,9 +62,10 @@ impl Link {
         options: LinkOptions,
     ) -> Result<Self, LinkError> {
         let parsed = address::parse(url)?;
-        let tls = match parsed.tls {
-            true => Some(tls::configuration(&options.tls, &options.names)?),
-            false => None,
+        let tls = if parsed.tls {
+            Some(tls::configuration(&options.tls, &options.names)?)
+        } else {
+            None
         };
         let login = options
             .login

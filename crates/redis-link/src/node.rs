@@ -8,7 +8,8 @@ use redis::{Cmd, Pipeline, ServerErrorKind, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::{ConnectError, Connector};
+use super::access::ConnectError;
+use super::connect::Connector;
 use super::failover::{error_needs_reconnect, needs_login, refusal, refused};
 use super::refusal::RefusalReason;
 use super::script::Call;
@@ -140,7 +141,8 @@ impl Node {
                     values.iter().all(|value| refused(value).is_some()),
                 ),
             };
-            let needs_login = matches!(&answer, Ok(Ok(values)) if needs_login(values));
+            let needs_login =
+                reason.is_some() && matches!(&answer, Ok(Ok(values)) if needs_login(values));
             let connector = &self.connection.connector;
             if needs_login {
                 connector.access.set_login_refused();

@@ -1,13 +1,12 @@
 //! Finds out what a port speaks, after an attempt that speaks something else has failed.
 
-use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::address::Address;
-use super::socket;
+use super::tcp;
 
 /// The head of a TLS 1.0 record with a `ClientHello` that is too short: a TLS server answers with an
 /// alert.
@@ -33,9 +32,9 @@ async fn first_byte(address: &Address, words: &[u8], limit: Duration) -> Option<
         return None;
     };
     let read = async {
-        let mut socket = socket::tcp(host, *port).await?;
+        let mut socket = tcp::connect(host, *port).await?;
         socket.write_all(words).await?;
-        Ok::<_, io::Error>(socket.read_u8().await?)
+        socket.read_u8().await
     };
     timeout(limit, read).await.ok()?.ok()
 }

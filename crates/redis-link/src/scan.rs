@@ -55,7 +55,7 @@ impl Link {
         let position = if has_ended {
             0
         } else {
-            index << CURSOR_BITS | next
+            (index << CURSOR_BITS) | next
         };
         Ok((position, keys))
     }

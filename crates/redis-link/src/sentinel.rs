@@ -8,8 +8,8 @@ use redis::{
     cmd,
 };
 
+use super::access::{Access, ConnectError};
 use super::address::Address;
-use super::connect::{Access, ConnectError};
 use super::socket;
 
 /// The address of the primary, from the first Sentinel that names one. All are sent the request at

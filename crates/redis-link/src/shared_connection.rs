@@ -11,7 +11,8 @@ use redis::{Pipeline, RedisResult, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::connect::{ConnectError, Connection, Connector};
+use super::access::ConnectError;
+use super::connect::{Connection, Connector};
 
 /// Minimum time between the starts of two connection attempts.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(50);

@@ -21,7 +21,8 @@ pub(super) fn configuration(
             "{setting} cannot be used for TLS to Redis: {error}"
         ))
     };
-    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let built_in = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+    let mut roots: RootCertStore = built_in.collect();
     for certificate in CertificateDer::pem_slice_iter(&material.authorities) {
         certificate
             .map_err(|error| unusable(names.authorities, &error))

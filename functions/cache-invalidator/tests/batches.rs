@@ -14,23 +14,22 @@ use shared::config::Reader;
 use shared::message::{Cents, ProgramChanged, ProgramId, ProgramVersion, Shard};
 use shared::naming::Names;
 use shared::sale::{NewCategory, NewProgram, Program};
+use testkit::redis_cluster::PrivateCluster;
 use testkit::servers::cache_url;
+use testkit::suite::run_again;
 
 struct TestEnvironment {
     names: Names,
     cache: SharedCache,
-    redis: redis::Client,
 }
 
 impl TestEnvironment {
     fn open() -> Self {
         let names = Names::new(&testkit::prefix()).expect("a valid prefix");
         let link = Link::open(&cache_url(), Duration::from_secs(5)).expect("a usable address");
-        let redis = redis::Client::open(cache_url()).expect("a usable address");
         Self {
             cache: SharedCache::new(link, names.clone()),
             names,
-            redis,
         }
     }
 
@@ -70,19 +69,12 @@ impl TestEnvironment {
             .collect()
     }
 
+    #[allow(clippy::unused_async, reason = "the tests need no other form")]
     async fn evicted(&self) -> Vec<(String, String)> {
-        let mut redis = self
-            .redis
-            .get_multiplexed_async_connection()
-            .await
-            .expect("the cache Redis runs (scripts/servers start cache)");
-        let mut range = redis::cmd("XRANGE");
-        range
-            .arg(self.names.stream("program-evicted"))
-            .arg("-")
-            .arg("+");
+        let stream = self.names.stream("program-evicted");
         let entries: Vec<(String, HashMap<String, String>)> =
-            range.query_async(&mut redis).await.expect("Redis runs");
+            testkit::redis::query(&cache_url(), &["XRANGE", &stream, "-", "+"])
+                .expect("the cache Redis runs (scripts/servers start cache)");
         entries
             .into_iter()
             .map(|(_, fields)| (fields["id"].clone(), fields["version"].clone()))
@@ -116,20 +108,8 @@ impl TestEnvironment {
 
 impl Drop for TestEnvironment {
     fn drop(&mut self) {
-        let Ok(mut redis) = self.redis.get_connection() else {
-            return;
-        };
-        let keys: Vec<String> = (7..10)
-            .flat_map(|id| {
-                ["floor", "body", "lease"].map(|key| {
-                    self.names
-                        .program_key(ProgramId::new(id).expect("valid"), key)
-                })
-            })
-            .chain([self.names.stream("program-evicted")])
-            .collect();
-        for key in keys {
-            let _ = redis::cmd("UNLINK").arg(key).exec(&mut redis);
+        if let Err(error) = testkit::redis::remove_keys(&cache_url(), self.names.prefix()) {
+            eprintln!("keys of {} are left behind: {error}", self.names);
         }
     }
 }
@@ -255,4 +235,11 @@ fn all_problems_are_reported_together() {
             "{name} is not reported:\n{problems}"
         );
     }
+}
+
+#[test]
+fn every_batch_is_handled_on_a_cluster() {
+    let cluster = PrivateCluster::start(3, 0);
+    let others = ["--skip", "on_a_cluster"];
+    run_again(&others, &[("CACHE_URL", &cluster.url())]);
 }

@@ -58,11 +58,6 @@ impl PrivateRedis {
         (Self::start(&all), port)
     }
 
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Stops or continues its process: `SIGSTOP`, `SIGCONT`. Its connections stay open.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().cast_signed());
@@ -113,6 +108,28 @@ impl PrivateRedis {
         let answer = connect(&self.url())
             .and_then(|mut redis| cmd(words[0]).arg(&words[1..]).query(&mut redis));
         answer.unwrap_or_else(|e| panic!("{words:?}: {e}"))
+    }
+
+    /// Waits until every replica has what this primary has.
+    pub fn wait_for_replicas(&self) {
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            let info: String = self.query(&["INFO", "replication"]);
+            let offset = info
+                .lines()
+                .find_map(|line| line.strip_prefix("master_repl_offset:"))
+                .unwrap_or_default();
+            let copied = format!(",offset={offset},");
+            let mut replicas = info
+                .lines()
+                .filter(|line| line.contains(",state="))
+                .peekable();
+            if replicas.peek().is_some() && replicas.all(|line| line.contains(&copied)) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the replicas lag: {info}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn wait(&self) {

@@ -60,7 +60,7 @@ impl PrivateSentinel {
             _sentinel: KillOnDrop(sentinel),
             _folder: folder,
         };
-        set.wait("the Sentinel knows the replica", || {
+        wait("the Sentinel knows the replica", || {
             let replicas: Result<Vec<Vec<String>>, _> =
                 query(&set.sentinel_url(), &["SENTINEL", "REPLICAS", name]);
             let in_step = |replica: &Vec<String>| {
@@ -91,7 +91,7 @@ impl PrivateSentinel {
     /// Waits until the Sentinel names the replica of the start as the primary.
     pub fn wait_for_failover(&self) {
         let replica = self.replica.port().to_string();
-        self.wait("the replica is the primary", || {
+        wait("the replica is the primary", || {
             let words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", PRIMARY_NAME];
             let named: Result<Vec<String>, _> = query(&self.sentinel_url(), &words);
             named.is_ok_and(|named| named.last() == Some(&replica))
@@ -101,12 +101,12 @@ impl PrivateSentinel {
     fn sentinel_url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
+}
 
-    fn wait(&self, what: &str, mut condition: impl FnMut() -> bool) {
-        let deadline = Instant::now() + STARTING;
-        while !condition() {
-            assert!(Instant::now() < deadline, "{what}: not within {STARTING:?}");
-            std::thread::sleep(PAUSE);
-        }
+fn wait(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + STARTING;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not within {STARTING:?}");
+        std::thread::sleep(PAUSE);
     }
 }

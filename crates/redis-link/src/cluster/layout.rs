@@ -12,8 +12,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::slots::{self, Range};
 use crate::LinkError;
+use crate::access::Access;
 use crate::address::Address;
-use crate::connect::{Access, Connector, Target};
+use crate::connect::{Connector, Target};
 use crate::node::{Node, pipeline};
 
 /// Minimum time between the starts of two readings.

@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::LinkError;
+use super::access::Access;
 use super::address::Address;
-use super::connect::Access;
 use super::node::{Node, pipeline};
 use layout::{Layout, Layouts};
 pub(crate) use redirect::Redirect;

@@ -31,7 +31,7 @@ fn hash_tag(key: &[u8]) -> Option<&[u8]> {
 /// CRC-16/XMODEM, as the Redis Cluster specification prescribes.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
             let shifted = crc << 1;
             if crc & 0x8000 == 0 {
                 shifted

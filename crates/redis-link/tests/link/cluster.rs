@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use redis::cmd;
-use redis_link::{Eviction, Link};
+use redis_link::{Eviction, Link, LinkError};
 use testkit::redis_cluster::PrivateCluster;
 
 use crate::TIMEOUT;
@@ -24,7 +24,9 @@ fn link(cluster: &PrivateCluster) -> Link {
 
 /// A counter whose key is served by primary `n`.
 fn counter_of(cluster: &PrivateCluster, link: &Link, n: usize) -> Counter {
-    let key = (0..).map(key).find(|key| cluster.primary_of(key) == n);
+    let key = (0..)
+        .map(key)
+        .find(|key| cluster.primary_of(key) == n);
     Counter::new(link, key.expect("a key for each node"))
 }
 
@@ -68,11 +70,29 @@ async fn requests_reach_the_node_of_their_key() {
 }
 
 #[tokio::test]
+async fn an_address_that_hides_a_cluster_is_explained() {
+    let cluster = PrivateCluster::start(3, 0);
+    let one = Link::open(&cluster.node(0).url(), TIMEOUT).expect("a usable address");
+    let key = (0..)
+        .map(key)
+        .find(|key| cluster.primary_of(key) == 1);
+    let failed = Counter::new(&one, key.expect("a key for each node"))
+        .add()
+        .await;
+    assert!(
+        matches!(&failed, Err(LinkError::Unavailable(text)) if text.contains("?cluster=true")),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
 async fn blocking_reads_and_messages_reach_every_node() {
     let cluster = PrivateCluster::start(3, 0);
     let link = link(&cluster);
     for n in 0..3 {
-        let key = (0..).map(key).find(|key| cluster.primary_of(key) == n);
+        let key = (0..)
+            .map(key)
+            .find(|key| cluster.primary_of(key) == n);
         let key = key.expect("a key for each node");
         let id: String = cluster.node(n).query(&["XADD", &key, "*", "n", "1"]);
         let mut read = cmd("XREAD");
@@ -127,8 +147,7 @@ async fn a_killed_primary_is_replaced() {
     let mut alive = counter_of(&cluster, &link, 1);
     dead.add().await.expect("the cluster serves");
     alive.add().await.expect("the cluster serves");
-    let copies: u64 = cluster.node(0).query(&["WAIT", "1", "5000"]);
-    assert_eq!(copies, 1);
+    cluster.node(0).wait_for_replicas();
     cluster.node_mut(0).kill();
     alive.add_soon().await;
     let errors = dead.add_soon().await;

@@ -128,8 +128,7 @@ async fn sentinels_replace_a_frozen_primary() {
     let link = Link::open(&set.url(), TIMEOUT).expect("a usable address");
     let mut counter = Counter::new(&link, "key");
     counter.add().await.expect("the primary answers");
-    let copies: u64 = set.primary.query(&["WAIT", "1", "5000"]);
-    assert_eq!(copies, 1);
+    set.primary.wait_for_replicas();
     set.primary.signal(Signal::SIGSTOP);
     tokio::task::block_in_place(|| set.wait_for_failover());
     counter.add_soon().await;
@@ -147,8 +146,7 @@ async fn a_cluster_replaces_a_frozen_primary() {
         .find(|key| cluster.primary_of(key) == 0);
     let mut counter = Counter::new(&link, key.expect("a key for each node"));
     counter.add().await.expect("the primary answers");
-    let copies: u64 = cluster.node(0).query(&["WAIT", "1", "5000"]);
-    assert_eq!(copies, 1);
+    cluster.node(0).wait_for_replicas();
     cluster.node(0).signal(Signal::SIGSTOP);
     counter.add_soon().await;
     cluster.node(0).signal(Signal::SIGCONT);

@@ -13,8 +13,7 @@ async fn a_planned_failover_is_followed() {
     let link = Link::open(&set.url(), TIMEOUT).expect("a usable address");
     let mut counter = Counter::new(&link, "key");
     counter.add().await.expect("the primary serves");
-    let copies: u64 = set.primary.query(&["WAIT", "1", "5000"]);
-    assert_eq!(copies, 1);
+    set.primary.wait_for_replicas();
     set.fail_over();
     set.wait_for_failover();
     testkit::until("the old primary is a replica", async || {
@@ -35,8 +34,7 @@ async fn a_killed_primary_is_replaced() {
     let link = Link::open(&set.url(), TIMEOUT).expect("a usable address");
     let mut counter = Counter::new(&link, "key");
     counter.add().await.expect("the primary serves");
-    let copies: u64 = set.primary.query(&["WAIT", "1", "5000"]);
-    assert_eq!(copies, 1);
+    set.primary.wait_for_replicas();
     set.primary.kill();
     counter.add_soon().await;
     assert_eq!(counter.seen, 2);

@@ -6,6 +6,7 @@ mod broker_connections;
 mod catching_up;
 mod changes;
 mod classes;
+mod cluster;
 mod concurrent;
 mod create;
 mod emission;

@@ -42,7 +42,6 @@ pub(crate) struct TestEnvironment {
     pub(crate) queue_url: String,
     pub(crate) client: Client,
     link: Link,
-    redis: redis::aio::MultiplexedConnection,
 }
 
 /// Runs a test with a new stream and queue, and removes both however it ends.
@@ -76,21 +75,12 @@ impl TestEnvironment {
             )
         });
         let queue_url = created.queue_url().expect("a URL").to_owned();
-        let open = redis::Client::open(redis_url()).expect("a usable address");
-        let redis = open.get_multiplexed_async_connection().await;
-        let redis = redis.unwrap_or_else(|e| {
-            panic!(
-                "no Redis at {} ({e}): run `scripts/servers start cache`",
-                redis_url()
-            )
-        });
         let link = Link::open(&redis_url(), Duration::from_secs(5)).expect("a usable address");
         Self {
             names,
             queue_url,
             client,
             link,
-            redis,
         }
     }
 
@@ -209,13 +199,13 @@ impl TestEnvironment {
     }
 
     /// Runs a Redis command.
+    #[allow(clippy::unused_async, reason = "the tests need no other form")]
     pub(crate) async fn redis<T: FromRedisValue>(&self, words: &[&[u8]]) -> T {
         let mut command = redis::Cmd::new();
         command.arg(words);
-        command
-            .query_async(&mut self.redis.clone())
-            .await
-            .expect("Redis runs")
+        let url = redis_url();
+        testkit::redis::run(&url, &command)
+            .unwrap_or_else(|e| panic!("at {url}: {e}; run `scripts/servers start cache`"))
     }
 
     /// Dead letters: the reason, and the fields of the entry.

@@ -3,6 +3,7 @@
 //! The servers are those of `CACHE_URL` and `SQS_ENDPOINT` (`scripts/servers start cache sqs`);
 //! each test has its own stream and queue.
 
+mod cluster;
 mod environment;
 mod fifo;
 mod forwarding;

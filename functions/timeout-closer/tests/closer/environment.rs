@@ -32,7 +32,6 @@ pub(crate) struct TestEnvironment {
     pub(crate) store: Store,
     /// Statements that bypass the store.
     pub(crate) raw: PgPool,
-    redis: redis::aio::MultiplexedConnection,
     pub(crate) program: Program,
     pub(crate) next: AtomicU16,
 }
@@ -59,11 +58,6 @@ impl TestEnvironment {
             .await
             .expect("PostgreSQL is needed: `scripts/servers start postgres`, or set DATABASE_URL");
         let raw = testkit::postgres::pool(&names.schema());
-        let client = redis::Client::open(redis_url.as_str()).expect("a usable address");
-        let redis = client.get_multiplexed_async_connection().await;
-        let redis = redis.unwrap_or_else(|e| {
-            panic!("no Redis at {redis_url} ({e}): run `scripts/servers start redis`")
-        });
         let program = store
             .create_program(hall(rows), None)
             .await
@@ -73,7 +67,6 @@ impl TestEnvironment {
             gate,
             store,
             raw,
-            redis,
             program,
             next: AtomicU16::new(0),
         };
@@ -174,13 +167,12 @@ impl TestEnvironment {
     }
 
     /// Sends one command to Redis.
+    #[allow(clippy::unused_async, reason = "the tests need no other form")]
     pub(crate) async fn redis<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
-        command
-            .query_async(&mut self.redis.clone())
-            .await
-            .unwrap_or_else(|e| panic!("{words:?}: {e}"))
+        let url = redis_url();
+        testkit::redis::query(&url, words).unwrap_or_else(|e| {
+            panic!("{words:?} at {url}: {e}; run `scripts/servers start redis`")
+        })
     }
 
     pub(crate) fn key(&self, rest: &str) -> String {
@@ -197,31 +189,8 @@ impl TestEnvironment {
     }
 
     async fn clear(&self) {
-        let pattern = format!("{}:*", self.names.prefix());
-        let mut from = "0".to_owned();
-        loop {
-            let (next, keys): (String, Vec<String>) = self
-                .redis(&["SCAN", &from, "MATCH", &pattern, "COUNT", "10000"])
-                .await;
-            for key in keys {
-                let _: u64 = self.redis(&["DEL", &key]).await;
-            }
-            from = next;
-            if from == "0" {
-                break;
-            }
-        }
-        let cache = redis::Client::open(cache_url())
-            .expect("a usable address")
-            .get_multiplexed_async_connection()
-            .await;
-        if let Ok(mut cache) = cache {
-            let stream = self.names.stream("program-changed");
-            let _: u64 = redis::cmd("UNLINK")
-                .arg(stream)
-                .query_async(&mut cache)
-                .await
-                .expect("Redis runs");
+        for url in [redis_url(), cache_url()] {
+            testkit::redis::remove_keys(&url, self.names.prefix()).expect("Redis runs");
         }
         self.store.disconnect().await;
         drop_schema(&self.names.schema()).await;

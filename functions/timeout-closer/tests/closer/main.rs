@@ -3,6 +3,7 @@
 mod auditing;
 mod clocks;
 mod closing;
+mod cluster;
 mod environment;
 mod filling;
 mod lost;

@@ -8,19 +8,13 @@ use crate::environment::{TestEnvironment, tick, with};
 use crate::outage::nowhere;
 
 /// The entries of the stream, in order.
+#[allow(clippy::unused_async, reason = "the tests need no other form")]
 async fn published(env: &TestEnvironment) -> Vec<ProgramChanged> {
-    let client = redis::Client::open(testkit::servers::cache_url()).expect("a usable address");
-    let mut cache = client
-        .get_multiplexed_async_connection()
-        .await
-        .expect("the cache Redis runs (scripts/servers start cache)");
-    let mut range = redis::cmd("XRANGE");
-    range
-        .arg(env.names.stream("program-changed"))
-        .arg("-")
-        .arg("+");
+    let stream = env.names.stream("program-changed");
+    let url = testkit::servers::cache_url();
     let entries: Vec<(String, Vec<(String, String)>)> =
-        range.query_async(&mut cache).await.expect("Redis runs");
+        testkit::redis::query(&url, &["XRANGE", &stream, "-", "+"])
+            .expect("the cache Redis runs (scripts/servers start cache)");
     let read = |fields: &[(String, String)]| {
         ProgramChanged::read(|name| {
             fields
