@@ -212,6 +212,31 @@ def secrets_are_read_by_whom_they_are_for(stack):
                 yield f"{name} has no key for the secret of {variable}"
 
 
+# Variables that hold a secret, and the variable with the ARN of a secret that takes their place.
+SECRET_VARIABLES = {
+    "DATABASE_PASSWORD": "DATABASE_SECRET_ARN",
+    "REDIS_GATE_PASSWORD": "REDIS_GATE_SECRET_ARN",
+    "REDIS_CACHE_PASSWORD": "REDIS_CACHE_SECRET_ARN",
+    "KAFKA_USERNAME": "KAFKA_SECRET_ARN",
+    "KAFKA_PASSWORD": "KAFKA_SECRET_ARN",
+    "PAYMENT_WEBHOOK_SECRET": "PAYMENT_WEBHOOK_SECRET_ARN",
+    "PAYMENT_WEBHOOK_SECRET_NEXT": "PAYMENT_WEBHOOK_SECRET_ARN",
+    "OTEL_EXPORTER_OTLP_HEADERS": "OTEL_EXPORTER_OTLP_HEADERS_SECRET_ARN",
+}
+
+
+def no_secret_is_a_variable_beside_its_arn(stack):
+    """Where a secret is given by ARN, its content is not a variable as well. A function that reads no PostgreSQL has none of its variables."""
+    for name, function in stack.of_type("AWS::Lambda::Function").items():
+        variables = function.get("Environment", {}).get("Variables", {})
+        for plain, arn in SECRET_VARIABLES.items():
+            if plain in variables and arn in variables:
+                yield f"{name} has {plain} beside {arn}"
+        of_database = sorted(variable for variable in variables if variable.startswith("DATABASE_") or variable == "DB_CONNECTIONS")
+        if name in ("CacheInvalidator", "StreamBridge") and of_database:
+            yield f"{name} has {of_database}"
+
+
 # Routes without a token. The first carries a signature of its own; the others are public.
 OPEN = {("post", "/payments"), ("get", "/programs/{id}"), ("get", "/programs/{id}/seats")}
 
@@ -276,6 +301,7 @@ ALL = [
     logs_are_kept_and_encrypted,
     kafka_mappings_are_whole,
     secrets_are_read_by_whom_they_are_for,
+    no_secret_is_a_variable_beside_its_arn,
     routes_have_an_authorizer,
     payments_stand_apart,
     only_named_callers_invoke,

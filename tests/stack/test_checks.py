@@ -106,6 +106,16 @@ FAULTS = [
         IN_VPC,
         setting("CacheInvalidator", "Environment", "Variables", "DATABASE_SECRET_ARN", value={"Ref": "DatabaseSecretArn"}),
     ),
+    (
+        "no_secret_is_a_variable_beside_its_arn",
+        IN_VPC,
+        setting("Migrate", "Environment", "Variables", "DATABASE_PASSWORD", value={"Ref": "DatabasePassword"}),
+    ),
+    (
+        "no_secret_is_a_variable_beside_its_arn",
+        IN_VPC,
+        setting("StreamBridge", "Environment", "Variables", "DATABASE_URL", value={"Ref": "DatabaseUrl"}),
+    ),
     ("routes_have_an_authorizer", IN_VPC, public_route),
     ("routes_have_an_authorizer", IN_VPC, setting("ApiApiGatewayDefaultStage", "AccessLogSettings", value=None)),
     ("payments_stand_apart", IN_VPC, setting("ApiApiGatewayDefaultStage", "RouteSettings", value=None)),

@@ -38,7 +38,8 @@ struct Progress {
 impl Invalidator {
     /// With real adapters; Redis is connected to when first used.
     pub fn open(settings: Settings, access: &Access) -> Result<Arc<Self>, lambda_runtime::Error> {
-        let link = settings.streams.link()?;
+        let streams = &settings.streams;
+        let link = access.cache(&streams.redis, streams.timeout)?;
         let shared = SharedCache::new(link.clone(), settings.names.clone());
         let evicted = settings.streams.evicted_announcer(link, &settings.names);
         Ok(Arc::new(Self {

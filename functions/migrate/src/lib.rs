@@ -5,6 +5,7 @@
 //! migrations and returns what was applied.
 
 mod custom_resource;
+mod schema;
 mod settings;
 mod upload;
 
@@ -16,6 +17,7 @@ use shared::store::Migrated;
 use tokio::time::timeout;
 
 pub use custom_resource::{Outcome, RequestError, RequestType, ResourceAnswer, ResourceRequest};
+pub use schema::{MigrateError, migrate};
 pub use settings::Settings;
 pub use upload::UploadError;
 

@@ -5,27 +5,24 @@
 //! is ignored; the response lists the migrations that were applied:
 //! `{"schema":"demo","applied":["0001_sale"],"version":1}`.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use migrate::{Settings, handle};
+use migrate::{Settings, handle, migrate};
 use serde_json::Value;
-use shared::store::Store;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = shared::start::settings(Settings::read);
-    let access = shared::start::access(&settings.access).await;
-    let database = access.database(&settings.database)?;
-    let store = Store::open(&database, &settings.names, settings.connections)?;
-    let schema = settings.names.schema();
+    let settings = Arc::new(settings);
     let run = move |event: LambdaEvent<Value>| {
-        let (store, schema) = (store.clone(), schema.clone());
+        let settings = settings.clone();
         async move {
             let left = event.context.deadline().duration_since(SystemTime::now());
             let time = left.unwrap_or_default();
-            let migration = store.migrate();
-            handle(&event.payload, &schema, time, migration)
+            let schema = settings.names.schema();
+            handle(&event.payload, &schema, time, migrate(&settings))
                 .await
                 .map_err(Error::from)
         }

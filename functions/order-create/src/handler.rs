@@ -34,7 +34,7 @@ impl Creator {
             names,
             settings.connections,
         )?;
-        let gate = Gate::connect(settings.redis.url.as_str(), names.clone(), GATE_TIMEOUT)?;
+        let gate = Gate::over(access.gate(&settings.redis, GATE_TIMEOUT)?, names.clone());
         let traces = access.traces(settings.traces.as_ref())?;
         let tracer = Tracer::start(traces.as_ref(), names, Duration::ZERO);
         Ok(Self {

@@ -78,7 +78,7 @@ impl App {
         brokers: Arc<BrokerAccess>,
     ) -> Result<Self, Error> {
         let names = &settings.names;
-        let gate = Gate::connect(settings.redis.url.as_str(), names.clone(), GATE_TIMEOUT)?;
+        let gate = Gate::over(access.gate(&settings.redis, GATE_TIMEOUT)?, names.clone());
         let store = Store::open(
             &access.database(&settings.database)?,
             names,
@@ -91,7 +91,7 @@ impl App {
         let streams = &settings.cache.streams;
         let traces = access.traces(settings.traces.as_ref())?;
         let tracer = Tracer::start(traces.as_ref(), names, FLUSH_INTERVAL);
-        let link = streams.link()?;
+        let link = access.cache(&streams.redis, streams.timeout)?;
         let programs = settings.cache.open(store.clone(), link.clone(), names);
         let changes = streams.changed_announcer(link.clone(), names);
         let mut background = JoinSet::new();

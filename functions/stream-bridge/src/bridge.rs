@@ -78,7 +78,7 @@ impl Bridge {
         access: &Access,
         queue: Queue,
     ) -> Result<Self, lambda_runtime::Error> {
-        let link = Link::open(settings.redis.url.as_str(), REDIS_TIMEOUT)?;
+        let link = access.cache(&settings.redis, REDIS_TIMEOUT)?;
         Ok(Self {
             settings,
             link,

@@ -36,13 +36,14 @@ impl Closer {
     /// Opens real adapters. Each connects on first use.
     pub fn open(settings: Settings, access: &Access) -> Result<Self, lambda_runtime::Error> {
         let Settings { names, streams, .. } = &settings;
-        let gate = Gate::connect(settings.redis.url.as_str(), names.clone(), GATE_TIMEOUT)?;
+        let gate = Gate::over(access.gate(&settings.redis, GATE_TIMEOUT)?, names.clone());
         let store = Store::open(
             &access.database(&settings.database)?,
             names,
             settings.connections,
         )?;
-        let changes = streams.changed_announcer(streams.link()?, names);
+        let changes =
+            streams.changed_announcer(access.cache(&streams.redis, streams.timeout)?, names);
         let traces = access.traces(settings.traces.as_ref())?;
         let tracer = Tracer::start(traces.as_ref(), names, Duration::ZERO);
         Ok(Self {

@@ -38,6 +38,12 @@ pub enum SourceError {
     /// A login is not among the needs that the settings of the process list.
     #[error("the login is not among the needs of this function")]
     Unopened,
+    /// The certificates were read, but a client cannot use them.
+    #[error(
+        "the certificates of TLS_CA_FILE, TLS_CERTIFICATE_FILE and TLS_KEY_FILE, or of their \
+         secrets, cannot be used: {0}"
+    )]
+    Certificates(String),
     /// The task that read the secret has ended early: the process is ending.
     #[error("the secret was not read: the process is ending")]
     Ended,
@@ -49,7 +55,9 @@ impl SourceError {
         match self {
             Self::Aws { error, .. } => error.is_transient(),
             Self::Ended => true,
-            Self::Content { .. } | Self::File { .. } | Self::Unopened => false,
+            Self::Content { .. } | Self::File { .. } | Self::Certificates(_) | Self::Unopened => {
+                false
+            }
         }
     }
 }

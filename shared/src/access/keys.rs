@@ -12,7 +12,7 @@ use super::refreshed::Refreshed;
 use crate::config::Secret;
 
 /// Minimum time between two reads because of signatures that no key verifies: anyone can send such.
-const PAUSE: Duration = Duration::from_secs(10);
+pub const KEYS_PAUSE: Duration = Duration::from_secs(5);
 /// Keys older than this are read again, so that a removed key ceases to be accepted.
 const MAX_AGE: Duration = Duration::from_mins(5);
 const EXPECTED: &str =
@@ -41,7 +41,7 @@ impl Keys {
         secret: NamedSecret,
         min_bytes: usize,
     ) -> Self {
-        let keys = Refreshed::new(PAUSE, move |_| {
+        let keys = Refreshed::new(KEYS_PAUSE, move |_| {
             let (access, secret) = (access.clone(), secret.clone());
             async move {
                 let text = secret.read(&access, Version::Current).await?;
@@ -65,7 +65,7 @@ impl Keys {
     }
 
     /// Keys other than `refused`, after a signature that none of them verifies. `None`: there are
-    /// no others. Reads the secret again, at most every 10 s.
+    /// no others. Reads the secret again, at most every [`KEYS_PAUSE`].
     pub async fn after(&self, refused: &[Secret]) -> Result<Option<Arc<[Secret]>>, SourceError> {
         match &self.0 {
             Kind::Fixed(_) => Ok(None),

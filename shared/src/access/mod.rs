@@ -16,13 +16,15 @@ mod login;
 mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 mod refreshed;
 mod settings;
 #[cfg(feature = "traces")]
 mod traces;
 
 pub use error::SourceError;
-pub use keys::Keys;
+pub use keys::{KEYS_PAUSE, Keys};
 pub use login::{KafkaTokens, Login, LoginSource};
 pub use open::{Access, Certificates, ClientIdentity};
 pub use refreshed::PAUSE;

@@ -4,7 +4,8 @@ use super::{Access, SourceError};
 use crate::telemetry::traces::TraceSettings;
 
 impl Access {
-    /// The settings of the export, with the headers of their secret.
+    /// The settings of the export, with the certificates of the process and the headers of their
+    /// secret.
     pub fn traces(
         &self,
         settings: Option<&TraceSettings>,
@@ -12,11 +13,18 @@ impl Access {
         let Some(settings) = settings else {
             return Ok(None);
         };
+        let certificates = self.certificates();
+        let identity = certificates.identity.as_ref();
+        let identity = identity.map(|own| (&own.certificate[..], &own.key[..]));
+        let settings = settings
+            .clone()
+            .with_certificates(&certificates.authorities, identity)
+            .map_err(|error| SourceError::Certificates(error.to_string()))?;
         let Some(secret) = settings.secret() else {
-            return Ok(Some(settings.clone()));
+            return Ok(Some(settings));
         };
         let text = self.text(&secret.variable).unwrap_or_default();
-        let with_headers = settings.clone().with_headers(text);
+        let with_headers = settings.with_headers(text);
         let complete = with_headers.ok_or_else(|| SourceError::Content {
             setting: secret.variable,
             arn: secret.arn.to_string(),

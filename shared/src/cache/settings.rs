@@ -43,7 +43,7 @@ impl ProgramStreams {
         }
     }
 
-    /// A link to the Redis of caches and streams.
+    /// A link with the login of the address and no further certificates.
     pub fn link(&self) -> Result<Link, LinkError> {
         Link::open(self.redis.url.as_str(), self.timeout)
     }

@@ -236,11 +236,16 @@ proptest! {
 }
 
 #[test]
-fn a_redis_with_tls_is_accepted() {
-    let reader = Reader::new([("REDIS_CACHE_URL", "rediss://user:hush@cache:6380")]);
-    let url = reader.redis_url("REDIS_CACHE_URL");
-    assert!(reader.finish(|| ()).is_ok());
-    assert_eq!(url.as_str(), "rediss://user:hush@cache:6380");
+fn an_address_of_redis_may_require_tls() {
+    for url in [
+        "redis://cache:6379",
+        "rediss://cache:6380",
+        "rediss://a:6379,b:6379?cluster=true",
+    ] {
+        let reader = Reader::new([("REDIS_CACHE_URL", url)]);
+        assert_eq!(reader.redis_url("REDIS_CACHE_URL").as_str(), url);
+        assert!(reader.finish(|| ()).is_ok(), "{url}");
+    }
 }
 
 #[test]

@@ -98,13 +98,7 @@ fn check(app: &App, call: &Call, keys: &[Secret]) -> Result<(), SignatureError> 
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
 fn no_keys(error: SourceError) -> Problem {
     tracing::error!(%error, "the keys of payments cannot be read");
-    let detail = "the notification cannot be verified now; send it again";
-    Problem::new(
-        503,
-        "unavailable",
-        "The notification cannot be verified",
-        detail,
-    )
+    Problem::unavailable("the notification cannot be verified now; send it again")
 }
 
 const REFERENCE: &str = "reference must be 1 to 128 characters without control characters";

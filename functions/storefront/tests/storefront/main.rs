@@ -14,6 +14,7 @@ mod instances;
 mod orders;
 mod parked;
 mod parked_list;
+mod payment_keys;
 mod payment_lookup;
 mod payments;
 mod programs;

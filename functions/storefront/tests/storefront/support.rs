@@ -237,8 +237,17 @@ impl PublishOrders for Scripted {
 }
 
 fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> App {
-    let access = BrokerAccess::plaintext(settings.brokers.as_str());
-    App::with_publisher(settings, &Access::default(), publisher, access).expect("opens")
+    with_access(settings, &Access::default(), publisher)
+}
+
+/// With certificates, logins and keys.
+pub(crate) fn with_access(
+    settings: Settings,
+    access: &Access,
+    publisher: Arc<dyn PublishOrders>,
+) -> App {
+    let brokers = BrokerAccess::plaintext(settings.brokers.as_str());
+    App::with_publisher(settings, access, publisher, brokers).expect("opens")
 }
 
 /// A publisher whose brokers are unreachable.

@@ -1,9 +1,10 @@
-//! A persistent connection to one server: HTTP/1.1 without TLS, one request at a time.
+//! A persistent connection to one server: HTTP/1.1, over TLS or not, one request at a time.
 //!
 //! A pooling client would bring HTTP/2 into every function, which is more code than everything else
 //! that traces need.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,7 +15,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+use super::tls;
 
 /// A connection that was idle for longer is not reused: the server may be about to close it.
 const IDLE: Duration = Duration::from_secs(30);
@@ -25,13 +30,19 @@ pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 /// Connects when first used, and again after the server has closed the connection.
 pub(super) struct Connection {
     server: Authority,
+    /// `None`: without TLS.
+    tls: Option<Arc<ClientConfig>>,
     kept: Option<(SendRequest<Full<Bytes>>, Instant)>,
 }
 
 impl Connection {
-    /// To a server, on port 80 unless the authority has a port.
-    pub(super) const fn to(server: Authority) -> Self {
-        Self { server, kept: None }
+    /// To a server, on port 443 with TLS and 80 without, unless the authority has a port.
+    pub(super) const fn to(server: Authority, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self {
+            server,
+            tls,
+            kept: None,
+        }
     }
 
     /// Sends a request and waits for the head of the response. The connection is reused only if the
@@ -81,13 +92,25 @@ impl Connection {
             .host()
             .trim_start_matches('[')
             .trim_end_matches(']');
-        let stream = TcpStream::connect((host, self.server.port_u16().unwrap_or(80))).await?;
+        let default = if self.tls.is_some() { 443 } else { 80 };
+        let port = self.server.port_u16().unwrap_or(default);
+        let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Ends with its sender, which receives the errors as well.
-        tokio::spawn(async { drop(connection.await) });
-        Ok(sender)
+        match &self.tls {
+            None => open(stream).await,
+            Some(config) => open(tls::connect(config.clone(), host, stream).await?).await,
+        }
     }
+}
+
+async fn open<S>(stream: S) -> Result<SendRequest<Full<Bytes>>, BoxError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    // Ends with its sender, which receives the errors as well.
+    tokio::spawn(async { drop(connection.await) });
+    Ok(sender)
 }
 
 #[cfg(test)]

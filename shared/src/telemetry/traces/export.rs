@@ -86,7 +86,10 @@ impl OtlpExporter {
             HeaderValue::from_static("application/x-protobuf"),
         );
         Self {
-            connection: Mutex::new(Connection::to(settings.collector.clone())),
+            connection: Mutex::new(Connection::to(
+                settings.collector.clone(),
+                settings.tls.clone(),
+            )),
             path: settings.path.clone(),
             headers,
             timeout: settings.timeout,

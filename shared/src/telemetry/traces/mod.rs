@@ -1,4 +1,4 @@
-//! The export of spans to an OpenTelemetry collector: OTLP over HTTP, protobuf.
+//! The export of spans to an OpenTelemetry collector: OTLP over HTTP or HTTPS, protobuf.
 //!
 //! ```text
 //! end of a request --record--> bounded backlog --exporting task--> POST {endpoint}/v1/traces
@@ -20,10 +20,12 @@ mod connection;
 mod export;
 mod settings;
 mod shutdown;
+mod tls;
 mod tracer;
 
 #[cfg(test)]
 mod tests;
 
 pub use settings::TraceSettings;
+pub use tls::TlsError;
 pub use tracer::Tracer;

@@ -1,11 +1,14 @@
 //! Settings of the export of spans, from OpenTelemetry's own environment variables.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, Uri};
 use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
+use rustls::ClientConfig;
 
+use super::tls::{self, TlsError};
 use crate::config::{Execution, Reader, SecretRef};
 use crate::telemetry::Sampler;
 
@@ -14,14 +17,16 @@ const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 const HEADERS_SECRET: &str = "OTEL_EXPORTER_OTLP_HEADERS_SECRET_ARN";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 const PATH: &str = "/v1/traces";
-const ALLOWED: &str = "http://host:port of an OpenTelemetry collector, which forwards spans, over TLS if \
-     necessary; passwords belong into OTEL_EXPORTER_OTLP_HEADERS";
+const ALLOWED: &str = "http://host:port or https://host:port of an OpenTelemetry collector; passwords belong into \
+     OTEL_EXPORTER_OTLP_HEADERS";
 
 /// Settings of the export.
 #[derive(Debug, Clone)]
 pub struct TraceSettings {
     /// Host and port of the collector.
     pub(super) collector: Authority,
+    /// Set if the endpoint is `https://`.
+    pub(super) tls: Option<Arc<ClientConfig>>,
     /// The path to post to.
     pub(super) path: String,
     /// Headers of every request.
@@ -51,7 +56,8 @@ impl TraceSettings {
             return None;
         }
         let text = reader.optional_text(ENDPOINT)?;
-        let endpoint = endpoint(&text).map_err(|wrong| reader.refuse(ENDPOINT, wrong, ALLOWED));
+        let refuse = |wrong: EndpointError| reader.refuse(ENDPOINT, wrong, ALLOWED);
+        let endpoint = endpoint(&text).map_err(refuse);
         let headers = headers(reader);
         let headers_secret = reader.optional_secret(HEADERS_SECRET);
         if headers_secret.is_some() && !headers.is_empty() {
@@ -68,9 +74,14 @@ impl TraceSettings {
         let named = ["OTEL_SERVICE_NAME", "AWS_LAMBDA_FUNCTION_NAME"]
             .iter()
             .find_map(|name| reader.optional_text(name));
-        let (collector, path) = endpoint.ok()?;
+        let Endpoint {
+            collector,
+            path,
+            tls,
+        } = endpoint.ok()?;
         Some(Self {
             collector,
+            tls,
             path,
             headers,
             headers_secret,
@@ -81,6 +92,23 @@ impl TraceSettings {
             instance: reader.optional_text("AWS_LAMBDA_LOG_STREAM_NAME"),
             runtime_api: reader.optional_text("AWS_LAMBDA_RUNTIME_API"),
         })
+    }
+
+    /// Trusts these authorities beside the built-in ones; empty for none. `identity`: the client's
+    /// certificate, followed by those of intermediate authorities, and its private key. All in PEM.
+    /// Without TLS nothing changes.
+    ///
+    /// # Errors
+    /// They are not in PEM, or cannot be used.
+    pub fn with_certificates(
+        mut self,
+        authorities: &[u8],
+        identity: Option<(&[u8], &[u8])>,
+    ) -> Result<Self, TlsError> {
+        if self.tls.is_some() {
+            self.tls = Some(tls::config(authorities, identity)?);
+        }
+        Ok(self)
     }
 }
 
@@ -103,20 +131,29 @@ impl TraceSettings {
 enum EndpointError {
     #[error("is not such an address (not shown, it may contain a password)")]
     NoAddress,
-    #[error("requires TLS, which is not built in")]
-    Tls,
+    #[error("requires TLS, which cannot be set up: {0}")]
+    Tls(#[from] TlsError),
     #[error("contains a user, which would not be sent to the collector")]
     User,
 }
 
-/// Authority and path to post to.
-fn endpoint(text: &str) -> Result<(Authority, String), EndpointError> {
+/// Where spans are posted to.
+struct Endpoint {
+    collector: Authority,
+    path: String,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, EndpointError> {
     use EndpointError::NoAddress;
     let uri: Uri = text.trim_end_matches('/').parse().map_err(|_| NoAddress)?;
-    match uri.scheme_str() {
-        Some("https") => return Err(EndpointError::Tls),
-        Some("http") if uri.query().is_none() => {}
+    let encrypted = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
         _ => return Err(NoAddress),
+    };
+    if uri.query().is_some() {
+        return Err(NoAddress);
     }
     let authority = uri.authority().ok_or(NoAddress)?;
     if authority.as_str().contains('@') {
@@ -125,8 +162,11 @@ fn endpoint(text: &str) -> Result<(Authority, String), EndpointError> {
     if authority.host().is_empty() || !has_valid_port(authority) {
         return Err(NoAddress);
     }
-    let path = format!("{}{PATH}", uri.path().trim_end_matches('/'));
-    Ok((authority.clone(), path))
+    Ok(Endpoint {
+        collector: authority.clone(),
+        path: format!("{}{PATH}", uri.path().trim_end_matches('/')),
+        tls: encrypted.then(|| tls::config(&[], None)).transpose()?,
+    })
 }
 
 /// The library reads a port that is not a number as no port.
@@ -188,14 +228,16 @@ mod tests {
         for (given, posted) in [
             ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
             ("http://collector/", "http://collector/v1/traces"),
+            ("https://collector/", "https://collector/v1/traces"),
             (
                 "http://[::1]:4318/otlp/",
                 "http://[::1]:4318/otlp/v1/traces",
             ),
         ] {
             let settings = read(&[(ENDPOINT, given)]).expect("valid").expect("on");
+            let scheme = settings.tls.as_ref().map_or("http", |_| "https");
             assert_eq!(
-                format!("http://{}{}", settings.collector, settings.path),
+                format!("{scheme}://{}{}", settings.collector, settings.path),
                 posted
             );
             assert_eq!(
@@ -237,7 +279,7 @@ mod tests {
         .to_string();
         for variable in [
             ENDPOINT,
-            "TLS",
+            "user",
             HEADERS,
             PROTOCOL,
             "TRACE_FLUSH_MS",
@@ -255,6 +297,8 @@ mod tests {
             "http://a:",
             "http://u@a",
             "http://a?b",
+            "https://a?b",
+            "https://",
             "a b",
         ];
         for bad in bad {

@@ -50,7 +50,7 @@ impl ShutdownSignal {
     /// Registers with the Runtime API at `host:port`, before the function requests its first event.
     pub(super) async fn register(runtime_api: &str) -> Result<Self, RegisterError> {
         let terminate = signal(SignalKind::terminate())?;
-        let mut connection = Connection::to(runtime_api.parse()?);
+        let mut connection = Connection::to(runtime_api.parse()?, None);
         // Extensions of a function have different names.
         let name = HeaderMap::from_iter([(NAME, HeaderValue::from_static("usher-traces"))]);
         let mut response = connection

@@ -1,0 +1,60 @@
+"""Limits of CloudFormation and IAM, which refuse a stack only when it is deployed.
+
+Sources: "Understand CloudFormation quotas"; "IAM and AWS STS quotas".
+"""
+
+import json
+import unittest
+
+import combinations
+from evaluate import Stack
+from translated import ROOT, template
+
+MAX_TEMPLATE_BYTES = 1_000_000
+MAX_PARAMETERS = MAX_OUTPUTS = 200
+MAX_RESOURCES = 500
+MAX_DESCRIPTION = 1024  # of the template
+MAX_PARAMETER_DESCRIPTION = 4000
+MAX_MANAGED_POLICIES = 10  # of a role, by default
+MAX_MANAGED_POLICY = 6144  # characters without blanks
+MAX_ROLE_POLICIES = 10_240  # characters of all of its own policies
+MAX_FUNCTION_NAME, MAX_QUEUE_NAME, MAX_SCHEDULE_NAME = 64, 80, 64
+
+
+def length(document):
+    return len("".join(json.dumps(document).split()))
+
+
+class Limits(unittest.TestCase):
+    def test_the_translated_template_is_within_cloudformations_limits(self):
+        translated = template()
+        self.assertLessEqual(len(json.dumps(translated)), MAX_TEMPLATE_BYTES)
+        self.assertLessEqual((ROOT / "template.yaml").stat().st_size, MAX_TEMPLATE_BYTES)
+        self.assertLessEqual(len(translated["Parameters"]), MAX_PARAMETERS)
+        self.assertLessEqual(len(translated["Resources"]), MAX_RESOURCES)
+        self.assertLessEqual(len(translated["Outputs"]), MAX_OUTPUTS)
+        self.assertLessEqual(len(translated["Description"]), MAX_DESCRIPTION)
+        for name, parameter in translated["Parameters"].items():
+            self.assertLessEqual(len(parameter.get("Description", "")), MAX_PARAMETER_DESCRIPTION, name)
+
+    def test_roles_and_policies_are_within_iams_limits(self):
+        for kafka in combinations.KAFKA:
+            for logins in combinations.LOGINS:
+                stack = Stack(template(), combinations.one(kafka, "vpc", "kms", logins))
+                for name, role in stack.of_type("AWS::IAM::Role").items():
+                    self.assertLessEqual(len(role.get("ManagedPolicyArns", [])), MAX_MANAGED_POLICIES, name)
+                    own = sum(length(policy["PolicyDocument"]) for policy in role.get("Policies", []))
+                    self.assertLessEqual(own, MAX_ROLE_POLICIES, name)
+                for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items():
+                    self.assertLessEqual(length(policy["PolicyDocument"]), MAX_MANAGED_POLICY, name)
+                    self.assertTrue(policy["PolicyDocument"]["Statement"], f"{name} has no statement")
+
+    def test_names_with_the_longest_prefix_are_within_the_limits(self):
+        longest = "a" * 31
+        stack = Stack(template(), combinations.one(EnvPrefix=longest))
+        for name, function in stack.of_type("AWS::Lambda::Function").items():
+            self.assertLessEqual(len(function["FunctionName"]), MAX_FUNCTION_NAME, name)
+        for name, queue in stack.of_type("AWS::SQS::Queue").items():
+            self.assertLessEqual(len(queue["QueueName"]), MAX_QUEUE_NAME, name)
+        for name, schedule in stack.of_type("AWS::Scheduler::Schedule").items():
+            self.assertLessEqual(len(schedule["Name"]), MAX_SCHEDULE_NAME, name)
