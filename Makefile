@@ -1,6 +1,6 @@
 # Each target is a script of the same purpose under scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo up holds test kills mixed bench lint stack rules package sizes symbols stop clean
+.PHONY: help setup servers demo upgrade up holds test kills mixed bench lint stack rules package sizes symbols stop clean
 
 # TLS=1 chooses the servers that require TLS.
 tls = $(if $(filter-out 0,$(TLS)),--tls)
@@ -18,6 +18,9 @@ servers: ## start Redis, PostgreSQL and Kafka on loopback
 
 demo: ## a ticket sale under load, with an audit; FAULTS=1 kills functions and stops Kafka, FAULTS=failover kills primaries; TLS=1 encrypts
 	@scripts/run demo $(tls) $(if $(filter-out 0,$(FAULTS)),--faults $(if $(filter failover,$(FAULTS)),failover,kills))
+
+upgrade: ## the demo on an earlier version (FROM=REVISION), upgraded to this one under load, and back
+	@scripts/upgrade $(FROM)
 
 up: ## the same system, left running, with requests to try; TLS=1 encrypts
 	@scripts/run up $(tls)

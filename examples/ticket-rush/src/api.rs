@@ -2,12 +2,13 @@
 //! log.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use aws_lc_rs::hmac;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -109,11 +110,29 @@ pub struct RequestCounts {
     pub uncertain: u64,
 }
 
-/// A client of the API. Clones share the log and the counts.
+/// Where requests go, by turns.
+#[derive(Debug)]
+struct Bases {
+    urls: Vec<String>,
+    turn: usize,
+}
+
+impl Bases {
+    fn new(urls: Vec<String>) -> Self {
+        Self { urls, turn: 0 }
+    }
+
+    fn next(&mut self) -> &str {
+        self.turn = (self.turn + 1) % self.urls.len();
+        &self.urls[self.turn]
+    }
+}
+
+/// A client of the API. Clones share the addresses, the log and the counts.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
     client: Client,
-    base: String,
+    bases: Arc<Mutex<Bases>>,
     secret: String,
     client_log: ClientLog,
     sent: Arc<Mutex<RequestCounts>>,
@@ -127,7 +146,7 @@ impl ApiClient {
             .timeout(Duration::from_secs(35));
         Ok(Self {
             client: client.build().context("cannot create an HTTP client")?,
-            base: base.to_owned(),
+            bases: Arc::new(Mutex::new(Bases::new(vec![base.to_owned()]))),
             secret: secret.to_owned(),
             client_log,
             sent: Arc::default(),
@@ -140,12 +159,27 @@ impl ApiClient {
         sent.clone()
     }
 
+    /// Sends the following requests of all clones to these addresses, by turns, as a load balancer does.
+    pub fn serve_at(&self, addresses: &[SocketAddr]) {
+        let bases = addresses.iter().map(|at| format!("http://{at}"));
+        *self.bases() = Bases::new(bases.collect());
+    }
+
+    fn bases(&self) -> MutexGuard<'_, Bases> {
+        self.bases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.bases().next());
+        self.client.request(method, url)
+    }
+
     fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}{path}", self.base))
+        self.request(Method::GET, path)
     }
 
     fn post(&self, path: &str) -> RequestBuilder {
-        self.client.post(format!("{}{path}", self.base))
+        self.request(Method::POST, path)
     }
 
     /// Sends a request. `route` is its name in the API statistics.
@@ -184,7 +218,7 @@ impl ApiClient {
 
     /// Changes a program; needs a token with the scope `programs:write`.
     pub async fn update_program(&self, seller: &Buyer, id: &str, change: &Value) -> Answer {
-        let request = self.client.patch(format!("{}/programs/{id}", self.base));
+        let request = self.request(Method::PATCH, &format!("/programs/{id}"));
         let request = request.bearer_auth(&seller.token).json(change);
         self.send("PATCH /programs/{id}", request).await
     }

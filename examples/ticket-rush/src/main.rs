@@ -4,6 +4,7 @@ mod demo;
 mod output;
 mod up;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -42,6 +43,10 @@ struct DemoOptions {
     /// of the database.
     #[arg(long, num_args = 0..=1, default_missing_value = "kills")]
     faults: Option<Faults>,
+    /// Begin on the version of another checkout, whose programs are built (profile local), move to this one during the
+    /// sale, and go back.
+    #[arg(long, value_name = "CHECKOUT", conflicts_with = "faults")]
+    from: Option<PathBuf>,
     /// Number of buyers.
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     buyers: u32,

@@ -32,6 +32,13 @@ pub async fn prepare(environment: &Environment, report: impl Fn(&str)) -> Result
         let existed = if created { "" } else { " (existed)" };
         report(&format!("topic {topic}: {PARTITIONS} partitions{existed}"));
     }
+    migrate(environment).await?;
+    report(&format!("tables of {prefix} in PostgreSQL"));
+    Ok(keys)
+}
+
+/// Brings the tables to the version of the environment's checkout.
+pub async fn migrate(environment: &Environment) -> Result<()> {
     let event = environment.checkout.root.join("events/migrate/empty.json");
     let migrate = environment.invoke("Migrate", &event, &["--alone"]);
     let output = timeout(MIGRATION, migrate).await;
@@ -41,6 +48,5 @@ pub async fn prepare(environment: &Environment, report: impl Fn(&str)) -> Result
         let err = String::from_utf8_lossy(&output.stderr);
         bail!("usher invoke Migrate failed:\n{err}{out}");
     }
-    report(&format!("tables of {prefix} in PostgreSQL"));
-    Ok(keys)
+    Ok(())
 }

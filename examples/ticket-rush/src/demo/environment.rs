@@ -21,8 +21,9 @@ use super::buyer::Rush;
 use super::moving_address::MovingAddress;
 use super::plan::Hall;
 use super::tally::Tally;
+use super::upgrade;
 use super::{DELIVERY, PAY_WINDOW};
-use crate::{Faults, output};
+use crate::{DemoOptions, Faults, output};
 
 /// Key of the payment provider, as in usher.toml.
 pub(crate) const WEBHOOK_SECRET: &str = "for-this-machine-only";
@@ -37,9 +38,11 @@ const USER_LIMIT: u32 = 6;
 /// Environment of one run.
 pub(crate) struct DemoEnvironment {
     pub environment: Environment,
+    /// The same, on the version on which the sale begins.
+    pub first: Environment,
     pub folder: PathBuf,
     keys: Keys,
-    api: ApiClient,
+    pub api: ApiClient,
     /// The address of a database that fails over.
     pub database: Option<MovingAddress>,
     /// Held until the audit has ended.
@@ -48,9 +51,9 @@ pub(crate) struct DemoEnvironment {
 
 impl DemoEnvironment {
     /// Creates an environment, ready for `usher up`.
-    pub(crate) async fn prepare(faults: Option<Faults>) -> Result<Self> {
+    pub(crate) async fn prepare(options: &DemoOptions) -> Result<Self> {
         let mut environment = crate::environment("demo")?;
-        let database = match faults {
+        let database = match options.faults {
             Some(Faults::Failover) => Some(MovingAddress::before(&mut environment.servers).await?),
             _ => None,
         };
@@ -75,14 +78,19 @@ impl DemoEnvironment {
         environment.parameters = parameters.to_vec();
         let client_log = ClientLog::create(&folder)?;
         output::title(&format!("Environment \"{}\"", environment.prefix));
-        let keys = prepare(&environment, output::done).await?;
+        let mut first = match &options.from {
+            Some(from) => upgrade::earlier(&environment, from)?,
+            None => environment.clone(),
+        };
+        let keys = prepare(&first, output::done).await?;
         // As late as possible: nothing reserves the ports until the host listens.
-        environment.http = free_address(environment.http)?;
-        environment.control = free_address(environment.control)?;
-        let base = format!("http://{}", environment.http);
+        first.http = free_address(environment.http)?;
+        first.control = free_address(environment.control)?;
+        let base = format!("http://{}", first.http);
         Ok(Self {
             api: ApiClient::new(&base, WEBHOOK_SECRET, client_log)?,
             environment,
+            first,
             folder,
             keys,
             database,

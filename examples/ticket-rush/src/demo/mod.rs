@@ -17,12 +17,13 @@ mod program_change;
 mod statistics;
 mod status_table;
 mod tally;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ticket_rush::host::StatusClient;
+use ticket_rush::host::Host;
 use ticket_rush::shutdown::ShutdownSignal;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -42,17 +43,16 @@ const DELIVERY: Duration = Duration::from_secs(3);
 pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     let began = Instant::now();
     let mut shutdown = ShutdownSignal::listen()?;
-    let env = shutdown.unless(DemoEnvironment::prepare(options.faults));
-    let env = env.await?;
-    let environment = &env.environment;
-    let host = shutdown.unless(environment.up()).await?;
-    let (http, log) = (environment.http, environment.log.display());
+    let env = shutdown.unless(DemoEnvironment::prepare(&options)).await?;
+    let first = &env.first;
+    let mut host = shutdown.unless(first.up()).await?;
+    let (http, log) = (first.http, first.log.display());
     output::done(&format!("usher serves http://{http} (its log: {log})"));
-    let sale = run_sale(&options, &env, host.status_client());
+    let sale = run_sale(&options, &env, &mut host);
     let result = shutdown.unless(sale).await;
     if result.is_err() && options.faults == Some(Faults::Kills) {
         // The run may have ended while Kafka was stopped.
-        faults::kafka(&environment.checkout, "start").await?;
+        faults::kafka(&env.environment.checkout, "start").await?;
     }
     // The host drains, whatever the result.
     let stopped = host.stop().await;
@@ -81,13 +81,15 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
 }
 
 /// Runs the sale while `usher` runs. Returns false if a check failed.
-async fn run_sale(
-    options: &DemoOptions,
-    env: &DemoEnvironment,
-    status_client: StatusClient,
-) -> Result<bool> {
+async fn run_sale(options: &DemoOptions, env: &DemoEnvironment, host: &mut Host) -> Result<bool> {
+    let status_client = host.status_client();
+    let upgraded = options.from.is_some();
     let hall = plan::Hall::of(options.seats);
-    let span = Duration::from_secs(if options.faults.is_some() { 24 } else { 8 });
+    let span = Duration::from_secs(match (options.faults, upgraded) {
+        (None, false) => 8,
+        (Some(_), _) => 24,
+        (None, true) => 45,
+    });
     let rush = env.open_sale(hall, span).await?;
     let seller = env.user("seller", Some("programs:write"))?;
     let half = Notify::new();
@@ -110,7 +112,11 @@ async fn run_sale(
         faults::inject(checkout, &status_client, &rush, &probe, &seats).await
     };
     let inject = async {
-        match &options.faults {
+        match options.faults {
+            None if upgraded => {
+                upgrade::there_and_back(&env.first, &env.environment, &env.api, host).await?;
+                Ok((true, Vec::new()))
+            }
             None => Ok((true, Vec::new())),
             Some(Faults::Kills) => Ok((kills.await?, Vec::new())),
             Some(Faults::Failover) => Ok((true, failover::inject(env).await?)),
@@ -122,7 +128,7 @@ async fn run_sale(
             ended.context("a buyer")?;
             served += 1;
             bar.set(served);
-            if served == plan::half(options.buyers) {
+            if served == plan::half(options.buyers) && !upgraded {
                 let status = status_client.status().await?;
                 bar.drawn.suspend(|| status_table::show(&status));
                 half.notify_one();
@@ -131,6 +137,9 @@ async fn run_sale(
         anyhow::Ok(())
     };
     let changed = async {
+        if upgraded {
+            return Ok(true);
+        }
         half.notified().await;
         program_change::during_the_rush(&rush, &seller, &status_client).await
     };

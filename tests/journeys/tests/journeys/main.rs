@@ -10,6 +10,7 @@ mod invoke;
 mod isolation;
 mod orders;
 mod parked;
+mod payments;
 mod poison;
 mod traces;
 mod waiting;

@@ -1,0 +1,75 @@
+"""Guides: each command is run by something that exists, or says that it needs an account; links lead somewhere."""
+
+import re
+import unittest
+
+import documents
+
+GUIDES = ["docs/how-to/deploy.md", "docs/how-to/own-machines.md", "docs/how-to/runbook.md", "docs/reference/capacity.md", "docs/reference/proven.md"]
+
+
+def slug(heading):
+    """As GitHub makes the anchor of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+class Guides(unittest.TestCase):
+    def test_each_command_of_the_deployment_is_run_or_needs_an_account(self):
+        commands = 0
+        for block in re.findall(r"^```\n(.*?)^```$", documents.read("docs/how-to/deploy.md"), re.M | re.S):
+            for line in block.splitlines():
+                commands += 1
+                said = re.search(r"# (?:needs an account|run by: (\S.*))$", line)
+                self.assertIsNotNone(said, line)
+                if said[1]:
+                    self.exists(said[1])
+        self.assertGreater(commands, 20)
+
+    def exists(self, what):
+        if what.startswith("make "):
+            self.assertRegex(documents.read("Makefile"), rf"(?m)^{what.split()[1]}:")
+        else:
+            self.assertTrue((documents.ROOT / what).is_file(), what)
+
+    def test_links_lead_to_pages_and_headings(self):
+        for guide in GUIDES:
+            folder = (documents.ROOT / guide).parent
+            for target in re.findall(r"\]\(([^)]+)\)", documents.read(guide)):
+                page, _, anchor = target.partition("#")
+                path = (folder / page).resolve() if page else documents.ROOT / guide
+                self.assertTrue(path.exists(), f"{guide}: {target}")
+                if anchor:
+                    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
+                    self.assertIn(anchor, {slug(heading) for heading in headings}, f"{guide}: {target}")
+
+    def test_every_parameter_that_a_guide_names_exists(self):
+        known = set()
+        for path in ("template.yaml", "alarms.yaml", "infra.yaml"):
+            document = documents.expanded(path)
+            known |= set(document["Parameters"]) | set(document.get("Outputs", {}))
+            known |= {name for resource in document["Resources"].values() for name in resource.get("Properties", {})}
+        named = r"\b((?:[A-Z][a-z]+){2,}(?:Enabled|Type|Ms|Seconds|Concurrency|Pollers|Limit|Url|Arn|Servers|Kind|Shards|Gib|Capacity))\b"
+        for guide in GUIDES:
+            for name in set(re.findall(named, documents.read(guide))):
+                self.assertIn(name, known, guide)
+
+    def test_what_is_proven_is_there(self):
+        page = documents.read("docs/reference/proven.md")
+        requirements = re.findall(r"^\| ([SN]\d+) \| .*? \| (.*?) \| `(.*?)` \|$", page, re.M)
+        self.assertEqual([name for name, *_ in requirements], [f"S{n}" for n in range(1, 19)] + [f"N{n}" for n in range(1, 11)])
+        programs = {path.stem for path in documents.ROOT.glob("*/*/tests/*.rs")} | {path.parent.name for path in documents.ROOT.glob("**/tests/*/main.rs")}
+        programs |= {path.stem for path in documents.ROOT.glob("*/tests/*.rs")}
+        for name, places, command in requirements:
+            for place in re.findall(r"`([^`]+)`", places):
+                self.assertTrue((documents.ROOT / place).exists(), f"{name}: {place}")
+            words = command.split()
+            self.exists(" ".join(words[:2]) if words[0] == "make" else words[0])
+            if "--test" in words:
+                self.assertIn(words[words.index("--test") + 1], programs, name)
+        proven = page.split("## Operations")[1].split("## Not proven")[0]
+        for place in re.findall(r"\| `([^`]+)` \|$", proven, re.M):
+            self.exists(place)
+
+
+if __name__ == "__main__":
+    unittest.main()
