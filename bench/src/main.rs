@@ -65,7 +65,9 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Box::pin(parts::run(&arguments::Arguments::parse())).await {
+    let arguments = arguments::Arguments::parse();
+    // On the heap: the futures of all parts together are large.
+    match Box::pin(parts::run(&arguments)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
