@@ -10,8 +10,8 @@ use lambda_batch::ErrorClass;
 /// User and password. `Debug` prints no password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
-    /// The role that logs in. `None`: the one in the address.
-    pub user: Option<String>,
+    /// The role that logs in.
+    pub user: String,
     /// Its password: any text. `None`: the one in the address, if any.
     pub password: Option<String>,
 }

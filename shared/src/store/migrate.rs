@@ -67,7 +67,8 @@ impl Store {
     /// under an advisory lock: safe to repeat, and safe to run from two deployments concurrently.
     /// Refuses a schema whose applied migrations differ from this program's.
     pub async fn migrate(&self) -> Result<Migrated, StoreError> {
-        self.migrate_for(&Roles::default()).await
+        // On the heap: callers that run once at a start do not carry its future.
+        Box::pin(self.migrate_for(&Roles::default())).await
     }
 
     /// As [`Self::migrate`]; in the same transaction the rights of these roles are replaced.

@@ -44,7 +44,7 @@ async fn server() -> (PrivatePostgres, Authority) {
 
 fn login() -> Arc<Login> {
     Arc::new(Login {
-        user: Some("usher".to_owned()),
+        user: "usher".to_owned(),
         password: Some(password()),
     })
 }
@@ -198,7 +198,7 @@ impl LoginSource for Rotated {
 async fn a_rotated_password_is_taken() {
     let (server, authority) = server().await;
     let next = Login {
-        user: Some("usher".to_owned()),
+        user: "usher".to_owned(),
         password: Some("the next one".to_owned()),
     };
     let source = Arc::new(Rotated {

@@ -7,7 +7,7 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
-use sqlx::{Either, Error, Execute, Executor, SqlStr};
+use sqlx::{Either, Error, Execute, Executor, SqlSafeStr, SqlStr};
 use tokio::time::timeout;
 
 use super::open::OpenConnection;
@@ -55,10 +55,9 @@ impl BoundedConnection {
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
         // Set first: a BEGIN whose answer is lost may have been executed.
         self.in_transaction = true;
-        match self.begin_pooled() {
-            Some(begin) => self.run(begin).await.map(drop),
-            None => self.run("BEGIN").await.map(drop),
-        }
+        let begin = self.begin_pooled();
+        let begin = begin.unwrap_or_else(|| "BEGIN".into_sql_str());
+        self.run(begin).await.map(drop)
     }
 
     /// After an error without an SQLSTATE the commit may have been made.

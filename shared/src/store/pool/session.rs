@@ -118,11 +118,7 @@ impl Opener {
     }
 
     fn options_of(&self, login: &Login) -> PgConnectOptions {
-        let options = self.options.clone();
-        let options = match &login.user {
-            Some(user) => options.username(user),
-            None => options,
-        };
+        let options = self.options.clone().username(&login.user);
         match &login.password {
             Some(password) => options.password(password),
             None => options,
