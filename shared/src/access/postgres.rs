@@ -44,11 +44,12 @@ impl store::LoginSource for LoginSource {
                     },
                     message: error.to_string(),
                 })?;
+            let user = login.user.ok_or_else(|| store::LoginError {
+                class: ErrorClass::Unknown,
+                message: "the secret of the database's login has no username".to_owned(),
+            })?;
             let password = login.password.map(|password| password.expose().to_owned());
-            Ok(store::Login {
-                user: login.user,
-                password,
-            })
+            Ok(store::Login { user, password })
         }
         .boxed()
     }
