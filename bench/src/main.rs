@@ -65,7 +65,7 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match parts::run(&arguments::Arguments::parse()).await {
+    match Box::pin(parts::run(&arguments::Arguments::parse())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
