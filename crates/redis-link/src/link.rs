@@ -126,7 +126,8 @@ impl Link {
         let deadline = Instant::now() + self.response_timeout;
         let values = match &self.servers {
             Servers::One(node) => node.run_loading(&calls, deadline).await?,
-            Servers::Cluster(cluster) => cluster.run(&calls, deadline).await?,
+            // Boxed, so that the future of a single server does not contain that of a cluster.
+            Servers::Cluster(cluster) => Box::pin(cluster.run(&calls, deadline)).await?,
         };
         Ok(values
             .into_iter()
@@ -169,7 +170,7 @@ impl Link {
     ) -> Result<Vec<Value>, LinkError> {
         match &self.servers {
             Servers::One(node) => node.exchange(&pipeline(commands), deadline).await,
-            Servers::Cluster(cluster) => cluster.run(&commands, deadline).await,
+            Servers::Cluster(cluster) => Box::pin(cluster.run(&commands, deadline)).await,
         }
     }
 }

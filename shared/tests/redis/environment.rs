@@ -53,15 +53,14 @@ impl TestEnvironment {
         let names = Names::new(&testkit::prefix()).expect("a valid prefix");
         let gate =
             Gate::connect(url, names.clone(), Duration::from_secs(5)).expect("a usable address");
-        let raw = match testkit::redis::cluster_of(url) {
-            Some(_) => None,
-            None => {
-                let client = redis::Client::open(url).expect("a usable address");
-                let raw = client.get_multiplexed_async_connection().await;
-                Some(raw.unwrap_or_else(|e| {
-                    panic!("no Redis at {url} ({e}): run `scripts/servers start redis`")
-                }))
-            }
+        let raw = if testkit::redis::cluster_of(url).is_some() {
+            None
+        } else {
+            let client = redis::Client::open(url).expect("a usable address");
+            let raw = client.get_multiplexed_async_connection().await;
+            Some(raw.unwrap_or_else(|e| {
+                panic!("no Redis at {url} ({e}): run `scripts/servers start redis`")
+            }))
         };
         let on_shared_server = url == redis_url();
         Self {
@@ -171,6 +170,7 @@ impl TestEnvironment {
     }
 
     /// All keys under the prefix.
+    #[allow(clippy::unused_async, reason = "the tests need no other form")]
     pub(crate) async fn keys(&self) -> Vec<String> {
         let one = || vec![self.url.clone()];
         let pattern = format!("{}:*", self.names.prefix());

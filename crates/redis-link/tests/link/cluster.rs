@@ -24,7 +24,7 @@ fn link(cluster: &PrivateCluster) -> Link {
 
 /// A counter whose key is served by primary `n`.
 fn counter_of(cluster: &PrivateCluster, link: &Link, n: usize) -> Counter {
-    let key = (0..)
+    let key = (0..10_000)
         .map(key)
         .find(|key| cluster.primary_of(key) == n);
     Counter::new(link, key.expect("a key for each node"))
@@ -73,7 +73,7 @@ async fn requests_reach_the_node_of_their_key() {
 async fn an_address_that_hides_a_cluster_is_explained() {
     let cluster = PrivateCluster::start(3, 0);
     let one = Link::open(&cluster.node(0).url(), TIMEOUT).expect("a usable address");
-    let key = (0..)
+    let key = (0..10_000)
         .map(key)
         .find(|key| cluster.primary_of(key) == 1);
     let failed = Counter::new(&one, key.expect("a key for each node"))
@@ -90,7 +90,7 @@ async fn blocking_reads_and_messages_reach_every_node() {
     let cluster = PrivateCluster::start(3, 0);
     let link = link(&cluster);
     for n in 0..3 {
-        let key = (0..)
+        let key = (0..10_000)
             .map(key)
             .find(|key| cluster.primary_of(key) == n);
         let key = key.expect("a key for each node");
@@ -109,7 +109,7 @@ async fn blocking_reads_and_messages_reach_every_node() {
         assert!(format!("{reply:?}").contains(&id), "{reply:?}");
 
         let mut subscription = link.subscribe(&["news".into()]).await.expect("subscribes");
-        let (_, received) = tokio::join!(
+        let ((), received) = tokio::join!(
             async { cluster.node(n).run(&["PUBLISH", "news", "text"]) },
             subscription.next()
         );
@@ -159,7 +159,7 @@ async fn a_slot_moves_without_an_error() {
     let cluster = PrivateCluster::start(3, 0);
     let link = link(&cluster);
     // One key to watch, and others that make the move take a while.
-    let tag = (0..)
+    let tag = (0..10_000)
         .map(|n| format!("{{tag{n}}}"))
         .find(|tag| cluster.primary_of(tag) == 0)
         .expect("a tag for each node");

@@ -141,7 +141,7 @@ async fn sentinels_replace_a_frozen_primary() {
 async fn a_cluster_replaces_a_frozen_primary() {
     let cluster = tokio::task::block_in_place(|| PrivateCluster::start(3, 1));
     let link = Link::open(&cluster.url(), TIMEOUT).expect("a usable address");
-    let key = (0..)
+    let key = (0..10_000)
         .map(|n| format!("key{n}"))
         .find(|key| cluster.primary_of(key) == 0);
     let mut counter = Counter::new(&link, key.expect("a key for each node"));
