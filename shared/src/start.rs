@@ -19,11 +19,11 @@ pub fn settings<S>(read: impl FnOnce(&Reader) -> Result<S, Problems>) -> S {
 
 /// Reads certificates, logins and keys.
 ///
-/// If one of them is missing or wrong, logs the reason and ends the process: it could not work.
+/// If one of them is missing or wrong, prints the reason to standard error and ends the process: it
+/// could not work.
 #[cfg(feature = "access")]
 pub async fn access(settings: &AccessSettings) -> Access {
     Access::open(settings).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "the function cannot start");
         eprintln!("{error}");
         std::process::exit(1)
     })

@@ -25,7 +25,7 @@ const MAX_ANSWER: usize = 512 * 1024;
 /// The built-in authorities, and those of `pem`.
 pub(crate) fn tls(pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, AccessError> {
     let wrong = |text: String| AccessError::Authorities(text);
-    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     if let Some(pem) = pem {
         let built_in = roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -63,7 +63,8 @@ pub(crate) async fn send(
     let stream = stream.map_err(|e| unavailable(e.to_string()))?;
     let _ = stream.set_nodelay(true);
     if !endpoint.tls {
-        return exchange(stream, request).await.map_err(unavailable);
+        let answer = exchange(stream, request).await;
+        return answer.map_err(|e| unavailable(e.to_string()));
     }
     let name = ServerName::try_from(host.to_owned()).map_err(|e| unavailable(e.to_string()))?;
     let stream = TlsConnector::from(tls.clone()).connect(name, stream).await;
@@ -79,27 +80,32 @@ pub(crate) async fn send(
             _ => unavailable(error.to_string()),
         }
     })?;
-    exchange(stream, request).await.map_err(unavailable)
+    let answer = exchange(stream, request).await;
+    answer.map_err(|e| unavailable(e.to_string()))
 }
 
-async fn exchange<S>(stream: S, request: Request<Bytes>) -> Result<(StatusCode, Bytes), String>
+/// Why there is no answer over an open connection.
+#[derive(Debug, thiserror::Error)]
+enum ExchangeError {
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+    /// The body is too long, or ends early.
+    #[error(transparent)]
+    Body(Box<dyn std::error::Error + Send + Sync>),
+}
+
+async fn exchange<S>(
+    stream: S,
+    request: Request<Bytes>,
+) -> Result<(StatusCode, Bytes), ExchangeError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(text)?;
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
     // Ends with its sender, which receives the errors as well.
     tokio::spawn(async { drop(connection.await) });
-    let answer = sender
-        .send_request(request.map(Full::new))
-        .await
-        .map_err(text)?;
+    let answer = sender.send_request(request.map(Full::new)).await?;
     let status = answer.status();
     let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-    let body = body.map_err(|e| e.to_string())?;
-    Ok((status, body.to_bytes()))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-fn text(error: hyper::Error) -> String {
-    error.to_string()
+    Ok((status, body.map_err(ExchangeError::Body)?.to_bytes()))
 }

@@ -42,7 +42,7 @@ pub enum RedisService {
 }
 
 impl Access {
-    /// The password of a user of PostgreSQL on RDS or Aurora. `host` and `port` are those of the
+    /// The password of a user of Postgres on RDS or Aurora. `host` and `port` are those of the
     /// instance, cluster or proxy that the client connects to; the role needs `rds-db:connect`.
     pub async fn database_token(
         &self,

@@ -6,7 +6,7 @@ use redis_streams::GroupSettings;
 use shared::access::{AccessSettings, Needed};
 use shared::config::{Problems, Reader, Server};
 use shared::naming::Names;
-use shared::sqs::Access;
+use shared::sqs::SqsAccess;
 
 /// Response timeout of Redis.
 pub(crate) const REDIS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ pub struct Settings {
     /// The queue.
     pub queue_url: String,
     /// Region, credentials and endpoint of SQS.
-    pub sqs: Access,
+    pub sqs: SqsAccess,
     /// Response timeout of SQS.
     pub sqs_timeout: Duration,
     /// For a FIFO queue: the field whose value is the message group.
@@ -89,7 +89,7 @@ impl Settings {
                     ordered: fifo_field.is_some(),
                 },
                 queue_url,
-                sqs: Access::read(reader),
+                sqs: SqsAccess::read(reader),
                 sqs_timeout,
                 fifo_field,
                 timeout: reader.seconds_or("FUNCTION_TIMEOUT_SECONDS", 1..=900, 75),

@@ -13,7 +13,7 @@ use crate::config::{Arn, Secret, SecretRef, TokenTarget};
 
 /// A user and a password, each if there is one. `Debug` prints no password.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Login {
+pub struct UserPassword {
     /// The user.
     pub user: Option<String>,
     /// The password.
@@ -22,28 +22,28 @@ pub struct Login {
 
 /// Where the current login of a server comes from. Clones share what is read.
 #[derive(Clone)]
-pub struct LoginSource(pub(super) Kind);
+pub struct ServerLogin(pub(super) Kind);
 
 #[derive(Clone)]
 pub(super) enum Kind {
-    Fixed(Login),
-    Secret(Refreshed<Login>),
+    Fixed(UserPassword),
+    Secret(Refreshed<UserPassword>),
     Token(Arc<TokenSource>),
 }
 
-impl fmt::Debug for LoginSource {
+impl fmt::Debug for ServerLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Kind::Fixed(_) => "LoginSource(fixed)",
-            Kind::Secret(_) => "LoginSource(secret)",
-            Kind::Token(_) => "LoginSource(token)",
+            Kind::Fixed(_) => "ServerLogin(fixed)",
+            Kind::Secret(_) => "ServerLogin(secret)",
+            Kind::Token(_) => "ServerLogin(token)",
         })
     }
 }
 
-impl LoginSource {
+impl ServerLogin {
     /// The login to use. `refused`: the server has refused the last one.
-    pub async fn login(&self, refused: bool) -> Result<Login, SourceError> {
+    pub async fn login(&self, refused: bool) -> Result<UserPassword, SourceError> {
         match &self.0 {
             Kind::Fixed(login) => Ok(login.clone()),
             Kind::Secret(login) if refused => login.again().await,
@@ -60,7 +60,7 @@ impl LoginSource {
         user: Option<String>,
     ) -> Result<Self, SourceError> {
         let secret = NamedSecret::new(secret)?;
-        let login = Refreshed::new(PAUSE, move |before: Option<Login>| {
+        let login = Refreshed::new(PAUSE, move |before: Option<UserPassword>| {
             let (access, secret, user) = (access.clone(), secret.clone(), user.clone());
             async move { read(&access, &secret, user, before).await }
         });
@@ -121,12 +121,12 @@ async fn read(
     access: &aws_access::Access,
     secret: &NamedSecret,
     user: Option<String>,
-    before: Option<Login>,
-) -> Result<Login, SourceError> {
+    before: Option<UserPassword>,
+) -> Result<UserPassword, SourceError> {
     let parsed = |text: SecretText| {
         let content: Content = strict_json::from_str(text.expose())
             .map_err(|_| secret.unlike(r#"{"username":"...","password":"..."} in JSON"#))?;
-        Ok(Login {
+        Ok(UserPassword {
             user: user.clone().or(content.username),
             password: Some(Secret::new(content.password)),
         })
@@ -155,7 +155,7 @@ pub(super) struct TokenSource {
 }
 
 impl TokenSource {
-    async fn login(&self) -> Result<Login, SourceError> {
+    async fn login(&self) -> Result<UserPassword, SourceError> {
         let token = match &self.target {
             TokenTarget::Database { host, port } => {
                 self.access.database_token(host, *port, &self.user).await
@@ -169,7 +169,7 @@ impl TokenSource {
             setting: self.setting.clone(),
             error,
         })?;
-        Ok(Login {
+        Ok(UserPassword {
             user: Some(self.user.clone()),
             password: Some(Secret::new(token.text.expose())),
         })

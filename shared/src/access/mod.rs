@@ -1,7 +1,7 @@
 //! Logins, certificates and keys at run time: from the settings, from secrets, or as IAM tokens.
 //!
 //! [`Access::open`] reads certificates, logins and keys at the same time, before the first event.
-//! [`Access::login`] is the [`LoginSource`] of a server, which an adapter asks for each connection,
+//! [`Access::login`] is the [`ServerLogin`] of a server, which an adapter asks for each connection,
 //! and again after the server has refused a login: so a rotated password is taken without a new
 //! process.
 //!
@@ -25,7 +25,7 @@ mod traces;
 
 pub use error::SourceError;
 pub use keys::{KEYS_PAUSE, Keys};
-pub use login::{KafkaTokens, Login, LoginSource};
+pub use login::{KafkaTokens, ServerLogin, UserPassword};
 pub use open::{Access, Certificates, ClientIdentity};
 pub use refreshed::PAUSE;
 pub use settings::{AccessSettings, Needed};

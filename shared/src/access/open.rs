@@ -9,7 +9,7 @@ use aws_access::{Credentials, Endpoints, SecretText, Version};
 use futures::future::try_join_all;
 use serde::Deserialize;
 
-use super::login::{KafkaTokens, Kind, Login, LoginSource, NamedSecret, TokenSource};
+use super::login::{KafkaTokens, Kind, NamedSecret, ServerLogin, TokenSource, UserPassword};
 use super::settings::{AccessSettings, AwsSettings};
 use super::{Keys, SourceError};
 use crate::config::tls::variable;
@@ -22,7 +22,7 @@ pub struct Access(Arc<Obtained>);
 #[derive(Debug, Default)]
 struct Obtained {
     certificates: Certificates,
-    logins: Vec<(LoginSetting, LoginSource)>,
+    logins: Vec<(LoginSetting, ServerLogin)>,
     keys: Option<Keys>,
     kafka_tokens: Option<KafkaTokens>,
     /// By variable.
@@ -70,9 +70,10 @@ impl Access {
         }
         let keys = needed.keys.as_ref().map(|keys| keys_of(aws, keys));
         let keys = keys.transpose()?;
-        let kafka_tokens = match needed.kafka_tokens {
-            true => Some(KafkaTokens(required(aws, "KAFKA_SECURITY")?.clone())),
-            false => None,
+        let kafka_tokens = if needed.kafka_tokens {
+            Some(KafkaTokens(required(aws, "KAFKA_SECURITY")?.clone()))
+        } else {
+            None
         };
         let read_logins = logins
             .iter()
@@ -113,7 +114,7 @@ impl Access {
 
     /// The source of a login that is among the settings. `None`: user and password of the address,
     /// if it has any.
-    pub fn login(&self, setting: &LoginSetting) -> Result<Option<LoginSource>, SourceError> {
+    pub fn login(&self, setting: &LoginSetting) -> Result<Option<ServerLogin>, SourceError> {
         if *setting == LoginSetting::Address {
             return Ok(None);
         }
@@ -156,20 +157,20 @@ fn may_pass<T>(read: Result<T, SourceError>) -> Result<(), SourceError> {
 fn login_source(
     aws: Option<&aws_access::Access>,
     setting: &LoginSetting,
-) -> Result<Option<LoginSource>, SourceError> {
+) -> Result<Option<ServerLogin>, SourceError> {
     let source = match setting {
         LoginSetting::Address => return Ok(None),
-        LoginSetting::Fixed { user, password } => LoginSource(Kind::Fixed(Login {
+        LoginSetting::Fixed { user, password } => ServerLogin(Kind::Fixed(UserPassword {
             user: user.clone(),
             password: password.clone(),
         })),
         LoginSetting::Secret { secret, user } => {
             let aws = required(aws, &secret.variable)?.clone();
-            LoginSource::of_secret(aws, secret, user.clone())?
+            ServerLogin::of_secret(aws, secret, user.clone())?
         }
         LoginSetting::Iam { user, target } => {
             let setting = format!("the token of {user}");
-            LoginSource(Kind::Token(Arc::new(TokenSource {
+            ServerLogin(Kind::Token(Arc::new(TokenSource {
                 access: required(aws, &setting)?.clone(),
                 setting,
                 user: user.clone(),

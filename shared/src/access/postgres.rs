@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use lambda_batch::ErrorClass;
 
-use super::{Access, LoginSource, SourceError};
+use super::{Access, ServerLogin, SourceError};
 use crate::config::Server;
 use crate::store;
 
@@ -26,7 +26,7 @@ impl Access {
     }
 }
 
-impl store::LoginSource for LoginSource {
+impl store::LoginSource for ServerLogin {
     fn login(
         &self,
         request: store::LoginRequest,

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use redis_link::{ClientCertificate, Link, LinkError, LinkOptions, SettingNames, TlsMaterial};
 
-use super::{Access, LoginSource};
+use super::{Access, ServerLogin};
 use crate::config::Server;
 
 /// The variables of the gate's Redis, for error texts.
@@ -66,7 +66,7 @@ impl Access {
     }
 }
 
-impl redis_link::LoginSource for LoginSource {
+impl redis_link::LoginSource for ServerLogin {
     fn login(
         &self,
         last_was_refused: bool,

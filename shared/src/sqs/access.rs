@@ -7,14 +7,14 @@ use crate::config::Reader;
 /// Region, credentials and endpoint of SQS, from the variables of the AWS SDKs. Lambda and usher
 /// set them for every function. The secret is never printed.
 #[derive(Debug, Clone)]
-pub struct Access {
+pub struct SqsAccess {
     pub(super) region: Option<Region>,
     /// `None`: those of the SDK's chain, with the feature `credential-chain` only.
     pub(super) credentials: Option<Credentials>,
     pub(super) endpoint: Option<String>,
 }
 
-impl Access {
+impl SqsAccess {
     /// Reads `AWS_REGION`, else `AWS_DEFAULT_REGION`; `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`
     /// and `AWS_SESSION_TOKEN`; `AWS_ENDPOINT_URL_SQS`, else `AWS_ENDPOINT_URL`.
     ///
@@ -50,9 +50,9 @@ mod tests {
 
     const KEYS: [(&str, &str); 2] = [(KEY_ID, "AKID"), ("AWS_SECRET_ACCESS_KEY", "hush")];
 
-    fn read(more: &[(&str, &str)]) -> Access {
+    fn read(more: &[(&str, &str)]) -> SqsAccess {
         let reader = Reader::new(KEYS.iter().chain(more).copied());
-        let access = reader.finish(|| Access::read(&reader));
+        let access = reader.finish(|| SqsAccess::read(&reader));
         access.expect("complete")
     }
 
@@ -86,7 +86,7 @@ mod tests {
     #[cfg(not(feature = "credential-chain"))]
     fn every_missing_variable_is_named() {
         let reader = Reader::new::<String, String>([]);
-        let problems = reader.finish(|| Access::read(&reader));
+        let problems = reader.finish(|| SqsAccess::read(&reader));
         let problems = problems.expect_err("nothing is set").to_string();
         for name in ["AWS_REGION", KEY_ID, "AWS_SECRET_ACCESS_KEY"] {
             assert!(problems.contains(name), "{problems}");

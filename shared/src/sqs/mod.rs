@@ -12,7 +12,7 @@ mod error;
 mod message;
 mod queue;
 
-pub use access::Access;
+pub use access::SqsAccess;
 pub use batches::batches;
 pub use error::SqsError;
 pub use message::{Fifo, NewMessage, Sent, TooLarge};

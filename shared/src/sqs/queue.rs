@@ -11,7 +11,7 @@ use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 
 use super::message::{ATTRIBUTE_TYPE, NewMessage, Sent};
-use super::{Access, SqsError};
+use super::{SqsAccess, SqsError};
 
 /// Codes of a refused request whose cause is one of its messages.
 const MESSAGE_ERRORS: [&str; 2] = ["BatchRequestTooLong", "InvalidMessageContents"];
@@ -28,7 +28,7 @@ impl Queue {
     ///
     /// `timeout` bounds every request, its one retry included.
     #[cfg_attr(not(feature = "credential-chain"), expect(clippy::unused_async))]
-    pub async fn connect(url: &str, access: &Access, timeout: Duration) -> Self {
+    pub async fn connect(url: &str, access: &SqsAccess, timeout: Duration) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(timeout / 2)
             .operation_attempt_timeout(timeout / 2)

@@ -3,8 +3,9 @@
 mod certificates;
 mod logins;
 mod rotation;
+mod servers;
 
-use shared::access::{Access, AccessSettings, LoginSource, Needed, SourceError};
+use shared::access::{Access, AccessSettings, Needed, ServerLogin, SourceError};
 use shared::config::{Reader, Server};
 use testkit::aws::SecretsServer;
 
@@ -35,7 +36,7 @@ fn settings(reader: &Reader) -> (Server, AccessSettings) {
 }
 
 /// The login of the Redis of these settings, after the start of a process.
-async fn opened(reader: &Reader) -> Result<LoginSource, SourceError> {
+async fn opened(reader: &Reader) -> Result<ServerLogin, SourceError> {
     let (redis, settings) = settings(reader);
     let access = Access::open(&settings).await?;
     Ok(access.login(&redis.login)?.expect("it has a login"))

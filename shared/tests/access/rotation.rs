@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::{LOGIN, login, opened, reader};
 
-async fn password(source: &shared::access::LoginSource, refused: bool) -> String {
+async fn password(source: &shared::access::ServerLogin, refused: bool) -> String {
     let login = source.login(refused).await.expect("a login");
     login.password.expect("a password").expose().to_owned()
 }

@@ -7,6 +7,9 @@ use testkit::aws::{KEY_ID, SecretsServer};
 
 use crate::{PARAMETER, SECRET, access, arn, endpoints};
 
+/// Whether an error is of the expected kind.
+type Expected = fn(&AccessError) -> bool;
+
 async fn read(access: &Access, text: &str) -> Result<String, AccessError> {
     let secret = access.secret(&arn(text), Version::Current).await;
     secret.map(|secret| secret.expose().to_owned())
@@ -35,7 +38,6 @@ async fn each_refusal_is_an_error_of_its_kind_and_not_repeated() {
     let server = SecretsServer::start().await;
     let access = access(&server);
     let of_key = "Access to KMS is not allowed";
-    type Expected = fn(&AccessError) -> bool;
     let cases: [(&str, &str, &str, Expected); 6] = [
         (
             SECRET,

@@ -47,7 +47,7 @@ fn tls(certificates: &Certificates) -> TlsMaterial {
 }
 
 #[derive(Debug)]
-struct BrokerLogin(access::LoginSource);
+struct BrokerLogin(access::ServerLogin);
 
 #[async_trait]
 impl LoginSource for BrokerLogin {

@@ -11,16 +11,26 @@ use super::{KEY_ID, SECRET_KEY, SESSION_TOKEN};
 /// Headers that a signature must cover.
 const REQUIRED: [&str; 3] = ["host", "x-amz-date", "x-amz-target"];
 
+/// What is wrong with a signature.
+#[derive(Debug)]
+pub(super) struct Invalid(pub(super) String);
+
+impl From<&str> for Invalid {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 /// Whether a request is signed for this service and region by [`KEY_ID`], or what is wrong.
 pub(super) fn verify(
     head: &http::request::Parts,
     body: &Bytes,
     service: &str,
     region: &str,
-) -> Result<(), String> {
+) -> Result<(), Invalid> {
     let header = |name: &str| {
         let value = head.headers.get(name).and_then(|value| value.to_str().ok());
-        value.ok_or_else(|| format!("no {name}"))
+        value.ok_or_else(|| Invalid(format!("no {name}")))
     };
     let authorization = header("authorization")?;
     let fields = authorization
@@ -30,22 +40,24 @@ pub(super) fn verify(
         let field = fields
             .split(", ")
             .find_map(|field| field.strip_prefix(name));
-        field.ok_or_else(|| format!("no {name}"))
+        field.ok_or_else(|| Invalid(format!("no {name}")))
     };
     let date = header("x-amz-date")?;
     let day = date.get(..8).ok_or("a date that is none")?;
     let scope = format!("{day}/{region}/{service}/aws4_request");
     if field("Credential=")? != format!("{KEY_ID}/{scope}") {
-        return Err("another key, day, region or service".to_owned());
+        return Err("another key, day, region or service".into());
     }
     let session = head.headers.get("x-amz-security-token");
     if session.is_some_and(|token| token != SESSION_TOKEN) {
-        return Err("another session".to_owned());
+        return Err("another session".into());
     }
     let signed = field("SignedHeaders=")?;
     let covers = |name: &str| signed.split(';').any(|one| one == name);
     if !REQUIRED.into_iter().all(covers) || session.is_some() && !covers("x-amz-security-token") {
-        return Err(format!("a required header is not signed: {signed}"));
+        return Err(Invalid(format!(
+            "a required header is not signed: {signed}"
+        )));
     }
     let mut request = format!("{}\n{}\n\n", head.method, head.uri.path());
     for name in signed.split(';') {
@@ -61,7 +73,7 @@ pub(super) fn verify(
     if hex::encode(mac(&key, &text)) == field("Signature=")? {
         Ok(())
     } else {
-        Err("the signature does not match".to_owned())
+        Err("the signature does not match".into())
     }
 }
 

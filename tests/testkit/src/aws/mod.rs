@@ -191,8 +191,10 @@ fn respond(
     let Some(arn) = request[name].as_str() else {
         return refused("InvalidParameterException", "no name");
     };
-    if let Err(text) = signature::verify(head, body, service, arn.split(':').nth(3).unwrap_or("")) {
-        return refused("InvalidSignatureException", &text);
+    if let Err(invalid) =
+        signature::verify(head, body, service, arn.split(':').nth(3).unwrap_or(""))
+    {
+        return refused("InvalidSignatureException", &invalid.0);
     }
     let stage = request["VersionStage"].as_str().unwrap_or("AWSCURRENT");
     let key = (arn.to_owned(), stage.to_owned());
