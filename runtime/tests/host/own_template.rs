@@ -59,11 +59,13 @@ const KEY: (&str, &str) = ("SecretsKeyArn", "arn:aws:kms:ACCOUNT:key/1");
 const SASL: (&str, &str) = ("KafkaSecurity", "sasl_ssl");
 const SSL: (&str, &str) = ("KafkaSecurity", "ssl");
 
+/// Parameters; the mechanism, and whether the mapping has an authority and a certificate.
+type Way<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>, bool, bool);
+
 #[test]
 fn every_way_to_reach_kafka_resolves() {
     let mechanism = |name| ("KafkaSaslMechanism", name);
-    // Parameters; the mechanism, and whether the mapping has an authority and a certificate.
-    let ways: [(&[(&str, &str)], Option<&str>, bool, bool); 7] = [
+    let ways: [Way<'_>; 7] = [
         (&[("KafkaSecurity", "plaintext")], None, false, false),
         (&[SASL, LOGIN], Some("SCRAM-SHA-512"), false, false),
         (

@@ -9,13 +9,16 @@ use kafka_producer::{
     BrokerAccess, Login, LoginSource, Mechanism, Security, SourceError, TlsIdentity, TlsMaterial,
     Token, TokenSource,
 };
-use storefront::kafka::{BrokerError, KafkaOrders, PublishOrders, Published};
+use shared::access::Access;
+use storefront::kafka::{BrokerError, KafkaOrders, PublishOrders, Published, broker_security};
+use testkit::aws::SecretsServer;
 use testkit::eventually_within;
 use testkit::kafka::PrivateKafka;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::create_topic_at;
+use crate::support::settings;
+use crate::topics::create_topic;
 
 const TOPIC: &str = "orders";
 const DELIVERY: Duration = Duration::from_secs(10);
@@ -32,7 +35,7 @@ impl Cluster {
     async fn start() -> Self {
         let kafka = PrivateKafka::secured();
         let [login, mutual] = kafka.secured_brokers();
-        create_topic_at(&kafka.brokers(), TOPIC).await;
+        create_topic(&kafka.brokers(), TOPIC).await;
         Self {
             kafka,
             login,
@@ -178,6 +181,40 @@ async fn a_rotated_login_keeps_the_orders_that_wait() {
     );
     assert!(source.refused.load(Ordering::SeqCst));
     orders.ready().await.expect("they answer");
+}
+
+#[tokio::test]
+async fn a_rotated_secret_keeps_the_orders_that_wait() {
+    const LOGIN: &str = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:kafka-AbCdEf";
+    const CA: &str = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:ca-AbCdEf";
+    let cluster = Cluster::start().await;
+    let secrets = SecretsServer::start().await;
+    let login = |password: &str| format!(r#"{{"username":"alice","password":"{password}"}}"#);
+    secrets.put(LOGIN, &login("an old one"));
+    secrets.put(CA, &cluster.kafka.pem("ca.pem"));
+    let variables = secrets.variables();
+    let given = [
+        ("KAFKA_BROKERS", cluster.login.as_str()),
+        ("KAFKA_SECURITY", "sasl_ssl"),
+        ("KAFKA_SECRET_ARN", LOGIN),
+        ("TLS_CA_SECRET_ARN", CA),
+    ];
+    let aws = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let settings = settings(&aws.chain(given).collect::<Vec<_>>());
+    let access = Access::open(&settings.access).await.expect("both secrets");
+    let security = broker_security(&settings.security, &access).expect("a login");
+    let orders = open(&settings.brokers, security).await;
+    let publishing = publish(&orders);
+    secrets.put(LOGIN, &login("alice-secret"));
+    let published = publishing.await;
+    assert!(
+        matches!(published, Published::Acknowledged { .. }),
+        "{published:?}"
+    );
+    let of_login = |(arn, _): &&(String, String)| arn == LOGIN;
+    assert!(secrets.reads().iter().filter(of_login).count() >= 2);
 }
 
 /// Has an old password until it is told that the brokers refuse it.

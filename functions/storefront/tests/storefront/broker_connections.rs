@@ -9,7 +9,7 @@ use testkit::net::free_address;
 use testkit::relay::Relay;
 use testkit::until;
 
-use crate::support::create_topic_at;
+use crate::topics::create_topic;
 
 const TOPIC: &str = "orders";
 const DELIVERY: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ impl Connected {
         let relay = Relay::start(kafka_port).await;
         let kafka = PrivateKafka::behind(relay.port(), kafka_port);
         let servers = format!("127.0.0.1:{}", relay.port());
-        create_topic_at(&servers, TOPIC).await;
+        create_topic(&servers, TOPIC).await;
         let access = BrokerAccess::plaintext(servers);
         let orders = KafkaOrders::open(access, TOPIC, delivery, Duration::ZERO).expect("opens");
         let connected = Self {

@@ -14,7 +14,8 @@ use storefront::App;
 use storefront::emission::DeliveryCounts;
 use storefront::http::HttpEvent;
 
-use crate::support::{Scripted, create_topic_of, free, open_with_settings, program, settings, two};
+use crate::support::{Scripted, free, open_with_settings, program, settings, two};
+use crate::topics::create_topic;
 
 /// A request as the gateway sends it.
 fn request(
@@ -81,7 +82,7 @@ async fn every_request_leaves_one_call_whatever_its_answer() {
         ("API_CALL_FLUSH_MS", "5000"),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "log/7"),
     ]);
-    create_topic_of(&settings, &settings.calls.topic).await;
+    create_topic(&settings.brokers, &settings.calls.topic).await;
     let app = open_with_settings(settings, Scripted::new([])).await;
     let id = program(&app).await; // past the gateway: no call
     let order = json!({"category": 0, "count": 2});
@@ -149,7 +150,7 @@ async fn a_process_of_several_requests_sends_gathered_calls() {
         ("AWS_LAMBDA_MAX_CONCURRENCY", "8"),
     ]);
     assert!(settings.calls.flush.is_zero(), "no answer waits");
-    create_topic_of(&settings, &settings.calls.topic).await;
+    create_topic(&settings.brokers, &settings.calls.topic).await;
     let app = open_with_settings(settings, Scripted::new([])).await;
     for number in 0..3 {
         let path = format!("/nowhere/{number}");

@@ -24,6 +24,7 @@ mod rebuild;
 mod rebuilt_keys;
 mod settings;
 mod support;
+mod topics;
 mod unreadable;
 mod unreadable_bodies;
 mod waiting;

@@ -1,12 +1,13 @@
 //! The provider's key is replaced while payments arrive.
 
+use kafka_producer::BrokerAccess;
 use serde_json::{Value, json};
 use shared::access::Access;
 use storefront::App;
 use testkit::aws::SecretsServer;
 
 use crate::payments::{notify, two_orders};
-use crate::support::{Scripted, problem, settings, with_access};
+use crate::support::{Scripted, problem, settings};
 
 const KEYS: &str = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:payments-AbCdEf";
 const OLD: &str = "the old key of the provider";
@@ -26,7 +27,8 @@ async fn open(server: &SecretsServer, publisher: &std::sync::Arc<Scripted>) -> A
     let access = Access::open(&settings.access)
         .await
         .expect("the keys are read");
-    let app = with_access(settings, &access, publisher.clone());
+    let brokers = BrokerAccess::plaintext(settings.brokers.as_str());
+    let app = App::with_publisher(settings, &access, publisher.clone(), brokers).expect("opens");
     app.store
         .migrate()
         .await

@@ -4,9 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use serde_json::{Value, json};
 use shared::access::Access;
 use shared::config::Reader;
@@ -20,6 +17,8 @@ use storefront::kafka::{
 use storefront::{App, Settings};
 use testkit::{servers, until};
 use tokio::sync::oneshot;
+
+use crate::topics::create_topic;
 
 /// When the scripted broker appends barriers: after every other record.
 const BARRIER_MS: i64 = 1_800_000_000_001;
@@ -57,7 +56,7 @@ fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
 /// A storefront with real adapters, its schema and its topic.
 pub(crate) async fn open() -> App {
     let settings = settings(&[]);
-    create_topic(&settings).await;
+    create_topic(&settings.brokers, &settings.topic).await;
     let app = App::open(settings, &Access::default())
         .await
         .expect("opens");
@@ -98,34 +97,6 @@ pub(crate) async fn run(app: &App, sql: &'static str) {
         .execute(&testkit::postgres::pool(&app.settings.names.schema()))
         .await
         .expect("statement");
-}
-
-/// Creates the topic of orders.
-pub(crate) async fn create_topic(settings: &Settings) {
-    create_topic_of(settings, &settings.topic).await;
-}
-
-/// Creates a topic of two partitions, with timestamps by the broker.
-pub(crate) async fn create_topic_of(settings: &Settings, topic: &str) {
-    create_topic_at(&settings.brokers, topic).await;
-}
-
-/// As [`create_topic_of`], at other brokers than those of the settings.
-pub(crate) async fn create_topic_at(brokers: &str, topic: &str) {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .create()
-        .expect("an admin client");
-    let topic = NewTopic::new(topic, 2, TopicReplication::Fixed(1))
-        .set("message.timestamp.type", "LogAppendTime");
-    let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(10)));
-    let results = admin
-        .create_topics([&topic], &options)
-        .await
-        .expect("Kafka runs (scripts/servers start)");
-    for result in results {
-        result.expect("the topic is new");
-    }
 }
 
 /// Topic, key and value of a replayed record.
@@ -237,17 +208,8 @@ impl PublishOrders for Scripted {
 }
 
 fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> App {
-    with_access(settings, &Access::default(), publisher)
-}
-
-/// With certificates, logins and keys.
-pub(crate) fn with_access(
-    settings: Settings,
-    access: &Access,
-    publisher: Arc<dyn PublishOrders>,
-) -> App {
-    let brokers = BrokerAccess::plaintext(settings.brokers.as_str());
-    App::with_publisher(settings, access, publisher, brokers).expect("opens")
+    let access = BrokerAccess::plaintext(settings.brokers.as_str());
+    App::with_publisher(settings, &Access::default(), publisher, access).expect("opens")
 }
 
 /// A publisher whose brokers are unreachable.
