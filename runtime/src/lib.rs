@@ -43,6 +43,7 @@ mod lock;
 pub mod observation;
 pub mod parked;
 mod reachable;
+mod redis_client;
 mod run_to_end;
 pub mod sources;
 pub mod state;

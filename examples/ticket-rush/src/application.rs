@@ -48,8 +48,38 @@ pub fn with_logins(
     let created = private.create(folder);
     created.with_context(|| format!("cannot create {}", folder.display()))?;
     let cluster = cluster(folder, servers)?;
-    let change = |settings: String| logged_in(&settings, &servers.logins()) + &cluster;
+    let change = |settings: String| {
+        let settings = logged_in(&settings, &servers.logins());
+        redis_endpoint(&settings, servers) + &cluster
+    };
     copy(checkout, folder, change).map(Some)
+}
+
+/// The settings with the Redis of the host itself, if it requires a login.
+fn redis_endpoint(settings: &str, servers: &Servers) -> String {
+    let Some(login) = &servers.cache_login else {
+        return settings.to_owned();
+    };
+    let login = format!("{}:{}@", encoded(&login.user), encoded(&login.password));
+    let url = servers.cache_url.replacen("://", &format!("://{login}"), 1);
+    let authority = servers.authority.as_ref();
+    let authority = authority.map(|file| format!("redis-ca = {}\n", json!(file)));
+    let authority = authority.unwrap_or_default();
+    let section = format!("[endpoints]\nredis = {}\n{authority}", json!(url));
+    let others = settings
+        .lines()
+        .filter(|line| !line.starts_with("redis = "));
+    let others: String = others.flat_map(|line| [line, "\n"]).collect();
+    others.replacen("[endpoints]\n", &section, 1)
+}
+
+/// Percent-encoded for a URL.
+fn encoded(text: &str) -> String {
+    let encoded = text.bytes().map(|byte| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    });
+    encoded.collect()
 }
 
 /// The settings with these parameters. A JSON string is a string of TOML as well.

@@ -68,8 +68,11 @@ impl Environment {
             .current_dir(&self.checkout.root)
             .args(arguments)
             .stdin(Stdio::null())
-            .args(["--sqs-endpoint", &servers.sqs_endpoint])
-            .args(["--redis-endpoint", &servers.cache_url]);
+            .args(["--sqs-endpoint", &servers.sqs_endpoint]);
+        // With a login it stands in usher.toml, which `application::with_logins` writes.
+        if servers.cache_login.is_none() {
+            usher.args(["--redis-endpoint", &servers.cache_url]);
+        }
         if let Some(template) = &self.template {
             usher.arg("--template").arg(template);
         }

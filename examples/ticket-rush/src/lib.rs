@@ -16,6 +16,7 @@
 //! | [`api`] | the HTTP API, as buyers and the payment provider use it |
 //! | [`client_log`] | the log of all requests and answers, for the audit |
 //! | [`prepare`] | setup of an environment: keys, topics, tables |
+//! | [`moving_address`] | the address of a database that fails over |
 //! | [`remove`] | removal of an environment from the servers |
 //!
 //! It uses no code of the system: it sends what any client would send.
@@ -28,6 +29,7 @@ pub mod keys;
 pub mod kill;
 pub mod locations;
 pub mod locks;
+pub mod moving_address;
 pub mod prepare;
 pub mod remove;
 pub mod servers;

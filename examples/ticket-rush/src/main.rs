@@ -62,7 +62,7 @@ struct DemoOptions {
 async fn main() -> ExitCode {
     let ended = match Cli::parse() {
         Cli::Up { env } => up::run(&env).await,
-        Cli::Demo(options) => demo::run(options).await,
+        Cli::Demo(options) => Box::pin(demo::run(options)).await,
     };
     ended.unwrap_or_else(|error| {
         eprintln!("ticket-rush: {error:#}");

@@ -44,7 +44,7 @@ pub struct Servers {
     pub kafka_login: Option<Login>,
     /// Endpoint of SQS.
     pub sqs_endpoint: String,
-    /// The authority of the certificates of PostgreSQL, Redis and Kafka: a file of PEM.
+    /// The authority of the certificates of `PostgreSQL`, Redis and Kafka: a file of PEM.
     pub authority: Option<PathBuf>,
 }
 
@@ -53,6 +53,12 @@ impl Servers {
     /// logins (`REDIS_USER` and `REDIS_PASSWORD`, also of `CACHE` and `DATABASE`; `KAFKA_USERNAME`
     /// and `KAFKA_PASSWORD`), and `TLS_CA_FILE`. An empty variable counts as missing.
     pub fn from_env() -> Self {
+        Self::read(|name| env::var(name).ok())
+    }
+
+    /// Reads the same from variables that are not of this process.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let or = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
         let login = |server: &str, user: &str| {
             let user = variable(&format!("{server}_{user}"))?;
@@ -84,6 +90,9 @@ impl Servers {
         ];
         if self.kafka_login.is_some() {
             all.push(("KafkaSecurity", "sasl_ssl".to_owned()));
+            // The template demands one. The host reads the login from a file instead.
+            let secret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:kafka";
+            all.push(("KafkaSecretArn", secret.to_owned()));
         }
         if let Some(file) = &self.authority {
             all.push(("TlsCaFile", file.display().to_string()));
@@ -205,8 +214,4 @@ async fn primary(sentinel: &str, name: &str) -> Result<(String, u16)> {
     };
     let answer: Option<(String, u16)> = tokio::time::timeout(SENTINEL, answer).await??;
     answer.with_context(|| format!("the sentinel at {sentinel} has no {name}"))
-}
-
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }

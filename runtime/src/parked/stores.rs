@@ -9,6 +9,7 @@ use super::queue::QueueStore;
 use super::streams::StreamSearch;
 use super::{DeadLetterError, DeadLetterStore, QueueOrigin, StoreCount, StoreSearch};
 use crate::sources::sqs::client::Sqs;
+use sam_template::model::RedisEndpoint;
 
 /// Collects the places where the sources of an application leave dead letters.
 #[derive(Debug, Default)]
@@ -51,8 +52,8 @@ impl StoreList {
     }
 
     /// Adds the dead-letter streams of a Redis, which are found at run time.
-    pub fn add_streams(&mut self, url: &str) {
-        self.add_search(StreamSearch::at(url));
+    pub fn add_streams(&mut self, redis: &RedisEndpoint) {
+        self.add_search(StreamSearch::at(redis));
     }
 
     /// `sqs`: the server of the queues.

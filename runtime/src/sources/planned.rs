@@ -88,8 +88,8 @@ pub fn dead_letter_stores(app: &Application) -> DeadLetterStores {
     for kind in KINDS {
         kind.dead_letters(app, &mut list);
     }
-    if let Some(url) = &app.redis_endpoint {
-        list.add_streams(url);
+    if let Some(redis) = &app.redis_endpoint {
+        list.add_streams(redis);
     }
     list.complete(Sqs::of(app).as_ref())
 }

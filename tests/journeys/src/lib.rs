@@ -8,7 +8,9 @@
 mod calls;
 mod environment;
 mod orders;
+mod server_set;
 mod wait;
 
 pub use environment::{Settings, TestEnvironment};
+pub use server_set::ServerSet;
 pub use wait::until;

@@ -32,7 +32,7 @@ pub use keys::KeySource;
 pub use location::Location;
 pub use logging::{LogFormat, LogLevel, Logging};
 pub use managed::{Initialization, ManagedInstances};
-pub use security::KafkaSecurity;
+pub use security::{KafkaSecurity, RedisEndpoint};
 pub use sqs::{Queue, Redrive, SqsMapping};
 
 /// Everything that one host runs.
@@ -55,8 +55,8 @@ pub struct Application {
     pub queues: Vec<Queue>,
     /// URL of SQS without a trailing slash. Set whenever there are queues or SQS mappings.
     pub sqs_endpoint: Option<String>,
-    /// URL of the Redis whose streams have dead letters.
-    pub redis_endpoint: Option<String>,
+    /// The Redis whose streams are sources or have dead letters.
+    pub redis_endpoint: Option<RedisEndpoint>,
     /// Asynchronous invocation by function's logical id; other functions have the defaults.
     pub event_invoke: BTreeMap<String, EventInvokeConfig>,
     /// Schedules (rules and `EventBridge` Scheduler).

@@ -1,4 +1,4 @@
-//! Security of a connection to a Kafka cluster: plaintext, or TLS, SASL, or both.
+//! Security of a connection to a Kafka cluster (plaintext, or TLS, SASL, or both) and to Redis.
 
 use std::fmt;
 
@@ -13,6 +13,21 @@ pub struct KafkaSecurity {
     pub login: Option<SaslLogin>,
     /// Client certificate (mTLS).
     pub certificate: Option<ClientCertificate>,
+}
+
+/// A Redis.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisEndpoint {
+    /// Its URL, `redis://` or `rediss://` (TLS). It may contain a user and a password.
+    pub url: String,
+    /// CA certificates (PEM) to trust instead of the system's.
+    pub ca: Option<String>,
+}
+
+impl fmt::Debug for RedisEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisEndpoint(hidden)")
+    }
 }
 
 /// A SASL login.

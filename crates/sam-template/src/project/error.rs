@@ -55,12 +55,6 @@ pub enum AddressError {
     /// Keys of another machine over HTTP.
     #[error("jwks: keys that come from {0} in plain text could be forged. Write https://.")]
     PlainKeys(String),
-    /// A Redis that is reached over TLS.
-    #[error(
-        "usher speaks to Redis without TLS only. Give it an address that begins with redis://, of \
-         a tunnel if need be."
-    )]
-    RedisOverTls,
     /// The password of a Redis has a character that ends the host of a URL.
     #[error(
         "the password in the address of Redis has a /, ? or # in it. Write %2F, %3F or %23 for it."

@@ -104,10 +104,10 @@ pub(super) fn key_set(url: &str, allowed: &BTreeSet<String>) -> Result<(), Addre
 /// # Errors
 /// What is wrong and what to write, without the URL, which may contain a password.
 pub(super) fn redis(url: &str, allowed: &BTreeSet<String>) -> Result<String, AddressError> {
-    if url.starts_with("rediss://") {
-        return Err(AddressError::RedisOverTls);
-    }
-    let rest = url.strip_prefix("redis://").unwrap_or_default();
+    let rest = url
+        .strip_prefix("redis://")
+        .or_else(|| url.strip_prefix("rediss://"))
+        .unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest.contains('@') && !authority.contains('@') {
         return Err(AddressError::RedisPassword);
@@ -287,6 +287,7 @@ mod tests {
         for good in [
             "redis://127.0.0.1:6379",
             "redis://user:word@localhost/3",
+            "rediss://user:word@localhost:6380",
             "redis://cache.corp.net:1",
         ] {
             assert_eq!(redis(good, &allowed).as_deref(), Ok(good));
@@ -298,7 +299,7 @@ mod tests {
             "redis://user:sesame@prod.corp.net:6379",
             "redis://user:ses/ame@localhost",
             "redis://user:ses?ame@localhost",
-            "rediss://user:sesame@localhost",
+            "rediss://user:sesame@prod.corp.net:6379",
         ];
         for bad in bad {
             let why = redis(bad, &allowed).unwrap_err();

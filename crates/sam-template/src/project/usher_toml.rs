@@ -67,9 +67,18 @@ fn take(root: &Node, folder: &Path, project: &mut Project, problems: &Problems) 
     }
     clusters::read(&reader, folder, project);
     if let Some(endpoints) = reader.child("endpoints") {
-        endpoints.only("sqs redis");
+        endpoints.only("sqs redis redis-ca");
         project.sqs = given(&endpoints, "sqs");
         project.redis = given(&endpoints, "redis");
+        project.redis_ca = endpoints.text("redis-ca").and_then(|file| {
+            let wrong = |error| {
+                let message = format!("[endpoints] redis-ca: {file} cannot be read: {error}.");
+                problems.error(endpoints.line("redis-ca"), message);
+            };
+            std::fs::read_to_string(folder.join(file))
+                .map_err(wrong)
+                .ok()
+        });
     }
     schedules(&reader, project);
     project.sources = declared_sources::read(&reader);
@@ -200,7 +209,8 @@ mod tests {
              [parameters]\nSize = 3\nZones = ['a', 'b']\n[kafka]\n\
              'Worker.Orders' = '127.0.0.1:9092'\n\
              [resolve]\n'{{resolve:ssm:/x}}' = 'y'\n[schedules]\nSweeper.Tick = 'rate(1 second)'\n\
-             [endpoints]\nsqs = 'http://127.0.0.1:9324'\nredis = 'redis://127.0.0.1:6379'\n",
+             [endpoints]\nsqs = 'http://127.0.0.1:9324'\nredis = 'redis://127.0.0.1:6379'\n\
+             redis-ca = 'Cargo.toml'\n",
         )
         .unwrap();
         assert_eq!(project.stack.as_deref(), Some("shop"));
@@ -209,6 +219,8 @@ mod tests {
         assert_eq!(project.parameters["Size"].source, "usher.toml line 7");
         assert_eq!(project.kafka["Worker.Orders"].servers, "127.0.0.1:9092");
         assert_eq!(project.resolve["ssm:/x"], "y");
+        // The file is not parsed here, so any will do.
+        assert!(project.redis_ca.unwrap().contains("[package]"));
         let sqs = project.sqs.unwrap();
         assert_eq!(
             (sqs.value.as_str(), sqs.source.as_str()),

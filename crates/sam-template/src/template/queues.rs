@@ -7,7 +7,7 @@ use super::resources::Resource;
 use super::scope::Scope;
 use crate::document::{Reader, is_name};
 use crate::model::sqs::{DEFAULT_VISIBILITY, is_fifo, name_of};
-use crate::model::{Application, Queue, Redrive};
+use crate::model::{Application, Queue, RedisEndpoint, Redrive};
 use crate::project::SourcedValue;
 
 const KIND: &str = "AWS::SQS::Queue";
@@ -43,7 +43,10 @@ const DEFAULTS: [(&str, &str); 3] = [
 pub(super) fn read(scope: &Scope<'_>, application: &mut Application) {
     let url = |given: &Option<SourcedValue>| given.as_ref().map(|given| given.value.clone());
     application.sqs_endpoint = url(&scope.project.sqs);
-    application.redis_endpoint = url(&scope.project.redis);
+    application.redis_endpoint = url(&scope.project.redis).map(|url| RedisEndpoint {
+        url,
+        ca: scope.project.redis_ca.clone(),
+    });
     for resource in scope.of_kind(KIND) {
         resource.check_names(READ, scope);
         application.queues.extend(one(resource, scope));

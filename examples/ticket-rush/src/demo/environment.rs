@@ -11,6 +11,7 @@ use ticket_rush::client_log::ClientLog;
 use ticket_rush::host::{Environment, free_address};
 use ticket_rush::keys::Keys;
 use ticket_rush::locks::{DataFolderLock, EnvironmentLock, host_of};
+use ticket_rush::moving_address::MovingAddress;
 use ticket_rush::prepare::prepare;
 use ticket_rush::remove::remove;
 use tokio::process::Command;
@@ -18,7 +19,6 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::buyer::Rush;
-use super::moving_address::MovingAddress;
 use super::plan::Hall;
 use super::tally::Tally;
 use super::upgrade;

@@ -11,7 +11,6 @@ mod completion;
 mod environment;
 mod failover;
 mod faults;
-mod moving_address;
 mod plan;
 mod program_change;
 mod statistics;
@@ -48,7 +47,8 @@ pub(crate) async fn run(options: DemoOptions) -> Result<ExitCode> {
     let mut host = shutdown.unless(first.up()).await?;
     let (http, log) = (first.http, first.log.display());
     output::done(&format!("usher serves http://{http} (its log: {log})"));
-    let sale = run_sale(&options, &env, &mut host);
+    // On the heap: the futures of all parts together are large.
+    let sale = Box::pin(run_sale(&options, &env, &mut host));
     let result = shutdown.unless(sale).await;
     if result.is_err() && options.faults == Some(Faults::Kills) {
         // The run may have ended while Kafka was stopped.

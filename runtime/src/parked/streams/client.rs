@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncCommands as _, AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult,
+    AsyncCommands as _, AsyncConnectionConfig, IntoConnectionInfo, RedisError, RedisResult,
     ScanOptions, Script,
 };
 
 use super::DEAD;
 use super::entry::{StreamEntry, reason_to_stay, source};
 use crate::parked::{DeadLetterView, ReplaySummary};
+use crate::redis_client;
+use sam_template::model::RedisEndpoint;
 
 /// Time limit of a connection and of a response.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,8 +58,10 @@ pub(super) struct Streams {
 impl Streams {
     /// # Errors
     /// The URL is invalid, or Redis does not respond.
-    pub(super) async fn at(url: &str) -> Result<Self, StreamError> {
-        let info = url
+    pub(super) async fn at(redis: &RedisEndpoint) -> Result<Self, StreamError> {
+        let info = redis
+            .url
+            .as_str()
             .into_connection_info()
             .map_err(|_| StreamError::Address)?;
         let address = info.addr().to_string();
@@ -68,7 +72,7 @@ impl Streams {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
-        let client = Client::open(info).map_err(failed)?;
+        let client = redis_client::of(redis).map_err(failed)?;
         let connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await;

@@ -13,6 +13,7 @@ use super::{DeadLetterError, DeadLetterStore, DeadLetterView, ReplaySummary, Sto
 use crate::client::InvokeClient;
 use client::Streams;
 use entry::source;
+use sam_template::model::RedisEndpoint;
 
 /// Suffix of a dead-letter stream.
 const DEAD: &str = "-dead";
@@ -20,13 +21,13 @@ const DEAD: &str = "-dead";
 /// Finds the dead-letter streams of a Redis.
 #[derive(Debug)]
 pub(super) struct StreamSearch {
-    url: String,
+    endpoint: RedisEndpoint,
 }
 
 impl StreamSearch {
-    pub(super) fn at(url: &str) -> Self {
-        let url = url.to_owned();
-        Self { url }
+    pub(super) fn at(redis: &RedisEndpoint) -> Self {
+        let endpoint = redis.clone();
+        Self { endpoint }
     }
 }
 
@@ -41,7 +42,7 @@ impl StoreSearch for StreamSearch {
 
     fn all(&self) -> BoxFuture<'_, Result<Vec<Arc<dyn DeadLetterStore>>, DeadLetterError>> {
         async {
-            let mut redis = Streams::at(&self.url).await?;
+            let mut redis = Streams::at(&self.endpoint).await?;
             let found = redis.found().await?;
             let stores = found.into_iter().map(|name| store(&redis, name));
             Ok(stores.collect())
@@ -54,7 +55,7 @@ impl StoreSearch for StreamSearch {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Arc<dyn DeadLetterStore>>, DeadLetterError>> {
         async move {
-            let mut redis = Streams::at(&self.url).await?;
+            let mut redis = Streams::at(&self.endpoint).await?;
             let exists = redis.has(name).await?;
             Ok(exists.then(|| store(&redis, name.to_owned())))
         }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, IntoConnectionInfo as _};
-use redis_streams::{Link, LinkOptions, SettingNames};
+use redis::{AsyncCommands as _, AsyncConnectionConfig, IntoConnectionInfo as _};
+use redis_streams::{Link, LinkOptions, SettingNames, TlsMaterial};
 use sam_template::model::Application;
 use sam_template::project::local_servers;
 use serde_json::json;
+
+use crate::redis_client;
 
 use super::encode::Origin;
 use super::mapping::RedisStreamMapping;
@@ -35,7 +37,7 @@ const ENDPOINT: &str = "redis under [endpoints] of usher.toml";
 const NAMES: SettingNames = SettingNames {
     url: ENDPOINT,
     login: ENDPOINT,
-    authorities: ENDPOINT,
+    authorities: "redis-ca under [endpoints] of usher.toml",
     client_certificate: ENDPOINT,
 };
 
@@ -102,8 +104,8 @@ impl SourceKind for RedisStreamSourceKind {
             .mappings
             .iter()
             .any(|mapping| mapping.enabled);
-        let url = app.redis_endpoint.as_ref().filter(|_| used)?;
-        Some(format!("Redis Streams at {}", address(url)))
+        let redis = app.redis_endpoint.as_ref().filter(|_| used)?;
+        Some(format!("Redis Streams at {}", address(&redis.url)))
     }
 
     fn describe(&self, app: &Application, out: &mut String) {
@@ -135,8 +137,8 @@ fn planned(app: &Application, mapping: &RedisStreamMapping) -> PlannedSource {
         files: FILES,
         servers: app
             .redis_endpoint
-            .as_deref()
-            .map(local_servers)
+            .as_ref()
+            .map(|redis| local_servers(&redis.url))
             .unwrap_or_default(),
         settings: Some(TunableSource {
             id: mapping.id.clone(),
@@ -156,18 +158,14 @@ fn planned(app: &Application, mapping: &RedisStreamMapping) -> PlannedSource {
 async fn probe(app: &Application) -> Vec<Finding> {
     let mappings = declaration::read(app).mappings;
     let enabled: Vec<_> = mappings.iter().filter(|mapping| mapping.enabled).collect();
-    let Some(url) = app
-        .redis_endpoint
-        .as_deref()
-        .filter(|_| !enabled.is_empty())
-    else {
+    let Some(endpoint) = app.redis_endpoint.as_ref().filter(|_| !enabled.is_empty()) else {
         return Vec::new();
     };
     let types = async {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT));
-        let client = Client::open(url)?;
+        let client = redis_client::of(endpoint)?;
         let mut redis = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
@@ -177,11 +175,11 @@ async fn probe(app: &Application) -> Vec<Finding> {
         }
         Ok::<_, redis::RedisError>(types)
     };
-    let server = address(url);
+    let server = address(&endpoint.url);
     match types.await {
         Err(error) => vec![Finding::fail(format!(
-            "Redis at {server} cannot be used: {error}. Start it, or correct redis under \
-             [endpoints] of usher.toml"
+            "Redis at {server} cannot be used: {error}. Start it, or correct redis and \
+             redis-ca under [endpoints] of usher.toml"
         ))],
         Ok(types) => {
             let wrong = enabled.iter().zip(types);
@@ -202,13 +200,18 @@ fn open(host: &SourceHost<'_>) -> OpenedSources {
     let app = host.app;
     let mappings = declaration::read(app).mappings;
     let enabled = mappings.into_iter().filter(|mapping| mapping.enabled);
-    let Some(url) = &app.redis_endpoint else {
+    let Some(endpoint) = &app.redis_endpoint else {
         return Ok(Vec::new());
     };
+    let url = &endpoint.url;
     let mut opened: Vec<Arc<dyn EventSource>> = Vec::new();
     for mapping in enabled {
         let options = LinkOptions {
             names: NAMES,
+            tls: TlsMaterial {
+                authorities: endpoint.ca.clone().unwrap_or_default().into_bytes(),
+                client: None,
+            },
             ..LinkOptions::default()
         };
         let link = Link::open_with(url, TIMEOUT, options)

@@ -1,6 +1,7 @@
 //! Journeys through `usher` with the shipped programs: HTTP, Kafka, Postgres, Redis and back.
 
 mod calls;
+mod certificates;
 mod classes;
 mod configuration;
 mod demo;
@@ -12,5 +13,6 @@ mod orders;
 mod parked;
 mod payments;
 mod poison;
+mod servers;
 mod traces;
 mod waiting;
