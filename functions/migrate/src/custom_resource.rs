@@ -1,7 +1,7 @@
-//! The protocol of CloudFormation's custom resources: a request that names a URL, and the answer
+//! The protocol of `CloudFormation`'s custom resources: a request that names a URL, and the answer
 //! that is stored there. Pure: no I/O, no clock.
 //!
-//! Source: "Custom resource request types" and "Response objects", AWS CloudFormation User Guide.
+//! Source: "Custom resource request types" and "Response objects", AWS `CloudFormation` User Guide.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use shared::store::Migrated;
 /// Longest reason of a failure, bytes. A whole answer may have 4,096.
 const LONGEST_REASON: usize = 1_000;
 
-/// What CloudFormation requests.
+/// What `CloudFormation` requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum RequestType {
     /// The resource is new in the stack.
@@ -21,7 +21,7 @@ pub enum RequestType {
     Delete,
 }
 
-/// A request of CloudFormation.
+/// A request of `CloudFormation`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ResourceRequest {
@@ -52,7 +52,7 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// The answer, as CloudFormation reads it.
+/// The answer, as `CloudFormation` reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ResourceAnswer {
@@ -94,7 +94,7 @@ impl ResourceRequest {
     }
 
     /// The answer. The resource is the schema: its physical id is `schema`, or the one that an
-    /// earlier answer gave, since CloudFormation deletes a resource whose id changes.
+    /// earlier answer gave, since `CloudFormation` deletes a resource whose id changes.
     pub fn answer(&self, schema: &str, outcome: Outcome) -> ResourceAnswer {
         let (status, reason, data) = match outcome {
             Outcome::Migrated(migrated) => {

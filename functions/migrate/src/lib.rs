@@ -1,7 +1,7 @@
 //! Migrate: creates or updates the schema and tables of an environment, by `shared::store`.
 //!
 //! A deployment of the stack runs it as a custom resource, before any other function is updated:
-//! [`handle`] answers CloudFormation at the URL that its request names. Any other event runs the
+//! [`handle`] answers `CloudFormation` at the URL that its request names. Any other event runs the
 //! migrations and returns what was applied.
 
 mod custom_resource;
@@ -21,11 +21,11 @@ pub use schema::{MigrateError, migrate};
 pub use settings::Settings;
 pub use upload::UploadError;
 
-/// Why an invocation failed. Lambda repeats one of CloudFormation, which has no answer then;
+/// Why an invocation failed. Lambda repeats one of `CloudFormation`, which has no answer then;
 /// migrations may be repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum HandleError<E: std::error::Error> {
-    /// The migration of an event that is no request of CloudFormation.
+    /// The migration of an event that is no request of `CloudFormation`.
     #[error(transparent)]
     Migration(E),
     /// The event cannot be answered.
@@ -39,7 +39,7 @@ pub enum HandleError<E: std::error::Error> {
     Answer(#[from] serde_json::Error),
 }
 
-/// Handles an event. `time` is how long the process may still run: a migration of CloudFormation
+/// Handles an event. `time` is how long the process may still run: a migration of `CloudFormation`
 /// that takes longer is cancelled, since a function that has ended answers nothing.
 pub async fn handle<E: std::error::Error>(
     event: &Value,

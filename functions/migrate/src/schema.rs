@@ -16,7 +16,7 @@ pub enum MigrateError {
     Store(#[from] StoreError),
 }
 
-/// Reads the login, connects and migrates. All of it in the invocation: CloudFormation waits an hour
+/// Reads the login, connects and migrates. All of it in the invocation: `CloudFormation` waits an hour
 /// for the answer of a function that ends at its start.
 pub async fn migrate(settings: &Settings) -> Result<Migrated, MigrateError> {
     let access = Access::open(&settings.access).await?;

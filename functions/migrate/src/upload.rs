@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Upper bound of a whole upload.
 pub(crate) const LONGEST: Duration = Duration::from_secs(14);
 
-/// Why CloudFormation has no answer.
+/// Why `CloudFormation` has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The URL is none that a presigned URL can be.

@@ -1,4 +1,4 @@
-//! Logins and certificates of PostgreSQL.
+//! Logins and certificates of `PostgreSQL`.
 
 use std::sync::Arc;
 

@@ -45,7 +45,7 @@ pub enum LoginSetting {
 /// What accepts a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenTarget {
-    /// A PostgreSQL of RDS, at this address.
+    /// A `PostgreSQL` of RDS, at this address.
     Database {
         /// The host of the address.
         host: String,
@@ -64,7 +64,7 @@ impl LoginSetting {
 }
 
 impl Reader {
-    /// A PostgreSQL: `PREFIX_URL`, and the variables of its login.
+    /// A `PostgreSQL`: `PREFIX_URL`, and the variables of its login.
     ///
     /// `PREFIX_AUTH` is `password` (the default) or `iam`. The password stands in one place only:
     /// in `PREFIX_SECRET_ARN`, in `PREFIX_PASSWORD`, or in the address.

@@ -101,7 +101,7 @@ impl Arn {
 
     /// Its service, such as `secretsmanager`.
     pub fn service(&self) -> &str {
-        self.0.splitn(6, ':').nth(2).unwrap_or_default()
+        self.0.split(':').nth(2).unwrap_or_default()
     }
 
     /// Its resource: what follows the account.

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use shared::config::Reader;
-use shared::sqs::{Access, MAX_BATCH, MAX_BYTES, NewMessage, Queue, Sent, SqsError};
+use shared::sqs::{MAX_BATCH, MAX_BYTES, NewMessage, Queue, Sent, SqsAccess, SqsError};
 use testkit::relay::Relay;
 use testkit::servers::sqs_endpoint;
 use testkit::sqs::client;
@@ -158,7 +158,9 @@ async fn useless_connections_to_the_queue_are_replaced() {
             ("AWS_SECRET_ACCESS_KEY", "local"),
             ("AWS_ENDPOINT_URL_SQS", &endpoint),
         ]);
-        let access = access.finish(|| Access::read(&access)).expect("complete");
+        let access = access
+            .finish(|| SqsAccess::read(&access))
+            .expect("complete");
         // The default of stream-bridge.
         let bound = Duration::from_secs(5);
         let queue = Queue::connect(&environment.url, &access, bound).await;

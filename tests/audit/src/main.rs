@@ -111,11 +111,14 @@ async fn read(cli: &Cli) -> Result<Evidence> {
         .as_deref()
         .map(servers::authority)
         .transpose()?;
-    let login = Login::of(&cli.database_user, &cli.database_password);
-    let database = servers::database(&cli.database_url, login, authority.clone())?;
+    let login = Login::of(
+        cli.database_user.as_deref(),
+        cli.database_password.as_deref(),
+    );
+    let database = servers::database(&cli.database_url, login, authority.as_deref())?;
     let tables = tables::read(database, &cli.env).await?;
-    let login = Login::of(&cli.redis_user, &cli.redis_password);
-    let redis = servers::redis(&cli.redis_url, login, authority)?;
+    let login = Login::of(cli.redis_user.as_deref(), cli.redis_password.as_deref());
+    let redis = servers::redis(&cli.redis_url, login, authority.as_deref())?;
     let gate = gate::read(redis, &cli.env, &tables).await?;
     let bounds = Bounds {
         over: cli.over,

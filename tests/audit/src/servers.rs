@@ -1,4 +1,4 @@
-//! Clients of PostgreSQL and Redis: address, login, and the authority of their certificates.
+//! Clients of `PostgreSQL` and Redis: address, login, and the authority of their certificates.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use redis::{Client, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
 use sqlx::postgres::PgConnectOptions;
 
 /// A user and a password.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Login<'a> {
     user: &'a str,
     password: &'a str,
@@ -15,8 +15,8 @@ pub(crate) struct Login<'a> {
 
 impl<'a> Login<'a> {
     /// Both, or none: then the URL contains them.
-    pub(crate) fn of(user: &'a Option<String>, password: &'a Option<String>) -> Option<Self> {
-        let (user, password) = (user.as_deref()?, password.as_deref()?);
+    pub(crate) fn of(user: Option<&'a str>, password: Option<&'a str>) -> Option<Self> {
+        let (user, password) = (user?, password?);
         Some(Self { user, password })
     }
 }
@@ -26,11 +26,11 @@ pub(crate) fn authority(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("--tls-ca-file {} cannot be read", file.display()))
 }
 
-/// Options of a connection to PostgreSQL.
+/// Options of a connection to `PostgreSQL`.
 pub(crate) fn database(
     url: &str,
     login: Option<Login<'_>>,
-    authority: Option<Vec<u8>>,
+    authority: Option<&[u8]>,
 ) -> Result<PgConnectOptions> {
     let options: PgConnectOptions = url.parse().context("--database-url is no PostgreSQL URL")?;
     let options = match login {
@@ -38,7 +38,7 @@ pub(crate) fn database(
         None => options,
     };
     Ok(match authority {
-        Some(pem) => options.ssl_root_cert_from_pem(pem),
+        Some(pem) => options.ssl_root_cert_from_pem(pem.to_vec()),
         None => options,
     })
 }
@@ -47,7 +47,7 @@ pub(crate) fn database(
 pub(crate) fn redis(
     url: &str,
     login: Option<Login<'_>>,
-    authority: Option<Vec<u8>>,
+    authority: Option<&[u8]>,
 ) -> Result<Client> {
     let info = url.into_connection_info();
     let mut info: ConnectionInfo = info.context("--redis-url is no Redis URL")?;
@@ -60,7 +60,7 @@ pub(crate) fn redis(
     };
     let certificates = TlsCertificates {
         client_tls: None,
-        root_cert: Some(root_cert),
+        root_cert: Some(root_cert.to_vec()),
     };
     Ok(Client::build_with_tls(info, certificates)?)
 }

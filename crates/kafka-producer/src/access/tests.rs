@@ -56,7 +56,7 @@ async fn a_refused_login_is_replaced_in_every_client() {
         access.on_login(move |login| {
             sender
                 .send((client, login.clone()))
-                .expect("the test waits")
+                .expect("the test waits");
         });
     }
     assert_eq!(access.config("a").get("sasl.password"), Some("password 0"));

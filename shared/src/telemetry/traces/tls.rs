@@ -89,7 +89,8 @@ pub(super) fn config(
     authorities: &[u8],
     identity: Option<(&[u8], &[u8])>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+    let mut roots: RootCertStore = roots.collect();
     if !authorities.is_empty() {
         for certificate in certificates(authorities)? {
             roots.add(certificate)?;
