@@ -189,7 +189,10 @@ fn each_function_reads_every_variable_that_it_has() {
             let (inventory, problems) = read(&function.id, &function.environment);
             assert_eq!(problems, None, "{}", function.id);
             for name in function.environment.keys() {
-                let is_read = inventory.get(name).is_some() || OF_START.contains(&name.as_str());
+                // The host adds the endpoints of usher.toml.
+                let is_read = inventory.get(name).is_some()
+                    || OF_START.contains(&name.as_str())
+                    || name.starts_with("AWS_");
                 assert!(is_read, "{} has {name} and does not read it", function.id);
             }
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use serde_json::{Value, json};
 use shared::access::Access;
 use shared::config::Reader;
@@ -53,13 +54,20 @@ fn settings_of(prefix: &str, more: &[(&str, &str)]) -> Settings {
     Settings::read(&Reader::new(vars)).expect("settings of a test are valid")
 }
 
+/// Access with the values of the settings themselves: nothing is read from elsewhere.
+fn access(settings: &Settings) -> Access {
+    let opened = Access::open(&settings.access).now_or_never();
+    opened
+        .expect("nothing to wait for")
+        .expect("the settings have every value")
+}
+
 /// A storefront with real adapters, its schema and its topic.
 pub(crate) async fn open() -> App {
     let settings = settings(&[]);
     create_topic(&settings.brokers, &settings.topic).await;
-    let app = App::open(settings, &Access::default())
-        .await
-        .expect("opens");
+    let access = access(&settings);
+    let app = App::open(settings, &access).await.expect("opens");
     app.store
         .migrate()
         .await
@@ -208,8 +216,9 @@ impl PublishOrders for Scripted {
 }
 
 fn with_publisher(settings: Settings, publisher: Arc<dyn PublishOrders>) -> App {
-    let access = BrokerAccess::plaintext(settings.brokers.as_str());
-    App::with_publisher(settings, &Access::default(), publisher, access).expect("opens")
+    let (access, brokers) = (access(&settings), settings.brokers.as_str());
+    let brokers = BrokerAccess::plaintext(brokers);
+    App::with_publisher(settings, &access, publisher, brokers).expect("opens")
 }
 
 /// A publisher whose brokers are unreachable.

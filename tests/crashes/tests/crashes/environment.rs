@@ -350,6 +350,9 @@ pub(crate) fn call(method: &str, path: &str, sub: &str, body: &Value) -> Call {
 }
 
 fn storefront(settings: Settings, log: Arc<Log>) -> App {
-    let access = BrokerAccess::plaintext(settings.brokers.as_str());
-    App::with_publisher(settings, &Access::default(), log, access).expect("opens")
+    let brokers = BrokerAccess::plaintext(settings.brokers.as_str());
+    // The settings have every value: nothing is read from elsewhere.
+    let access = Access::open(&settings.access).now_or_never();
+    let access = access.expect("nothing to wait for").expect("a key");
+    App::with_publisher(settings, &access, log, brokers).expect("opens")
 }
