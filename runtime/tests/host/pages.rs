@@ -247,34 +247,6 @@ fn the_readme_of_timed_release_works_as_printed() {
 }
 
 /// Each variable that the template sets is read by some source of the functions.
-#[test]
-fn every_variable_of_the_template_has_a_reader() {
-    let template = fs::read_to_string(root().join("template.yaml")).unwrap();
-    let sources = printed(&shell(
-        &root(),
-        "git ls-files 'functions/*/src/*.rs' 'shared/src/*.rs' | xargs cat",
-    ));
-    let mut inside = false;
-    let mut variables = 0;
-    for line in template.lines() {
-        let depth = line.len() - line.trim_start().len();
-        match line.trim_start().split_once(':') {
-            Some(("Variables", "")) => inside = true,
-            Some((name, _))
-                if inside && name.chars().all(|c| c.is_ascii_uppercase() || c == '_') =>
-            {
-                variables += 1;
-                assert!(
-                    depth > 0 && sources.contains(&format!("\"{name}\"")),
-                    "{name} has no reader"
-                );
-            }
-            _ => inside = false,
-        }
-    }
-    assert!(variables > 40, "{variables} variables were found");
-}
-
 /// The anchor that a heading gets on a rendered page.
 fn anchor(heading: &str) -> String {
     heading
