@@ -164,7 +164,10 @@ impl ConnectError {
 
     fn of_certificate(error: &CertificateError, server: String) -> Self {
         match error {
-            CertificateError::UnknownIssuer => Self::UnknownAuthority { server },
+            // A trusted authority of the same name, with another key, has not issued it either.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                Self::UnknownAuthority { server }
+            }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 Self::Expired { server }
             }

@@ -28,8 +28,8 @@ async fn a_sale_over_tls_passes_its_audit() -> Result<()> {
     env.until_status(&ann, &order.order, "unpaid").await?;
     let paid = env.api.pay(&order.order, "p1", order.amount_cents).await;
     assert_eq!(paid.text("result"), Some("applied"), "{}", paid.body);
-    let output = env.environment.usher("parked")?.arg("list").output();
-    let output = output.await?;
+    let mut list = env.environment.usher_with(&["parked", "list"])?;
+    let output = list.output().await?;
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     env.audited(&[]).await?;
