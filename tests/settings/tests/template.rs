@@ -43,6 +43,7 @@ const SECRETS: &[(&str, &str)] = &[
         "arn:aws:secretsmanager:eu-central-1:123456789012:secret:pay",
     ),
     ("OtlpEndpoint", "https://127.0.0.1:4318"),
+    ("TracesSampler", "traceidratio"),
     (
         "OtlpHeadersSecretArn",
         "arn:aws:secretsmanager:eu-central-1:123456789012:secret:otlp",
@@ -180,23 +181,36 @@ fn read(function: &str, variables: &BTreeMap<String, String>) -> (Inventory, Opt
     )
 }
 
+/// Parameters of logins without any, with secrets, tokens, and passwords.
+const WAYS: [&[(&str, &str)]; 4] = [&[], SECRETS, TOKENS, PASSWORDS];
+
 #[test]
 fn each_function_reads_every_variable_that_it_has() {
-    for parameters in [&[][..], SECRETS, TOKENS, PASSWORDS] {
-        let application = resolved(parameters);
-        assert!(application.functions.len() >= 10);
-        for function in application.functions.values() {
-            let (inventory, problems) = read(&function.id, &function.environment);
+    let applications = WAYS.map(resolved);
+    for function in applications[0].functions.values() {
+        let variables = applications.each_ref().map(|application| {
+            let function = application.functions.get(&function.id);
+            &function.expect("a function of every way").environment
+        });
+        let mut inventories = Vec::new();
+        for variables in variables {
+            let (inventory, problems) = read(&function.id, variables);
             assert_eq!(problems, None, "{}", function.id);
-            for name in function.environment.keys() {
-                // The host adds the endpoints of usher.toml.
-                let is_read = inventory.get(name).is_some()
-                    || OF_START.contains(&name.as_str())
-                    || name.starts_with("AWS_");
-                assert!(is_read, "{} has {name} and does not read it", function.id);
-            }
+            inventories.push(inventory);
+        }
+        // Some variables are read beside others only, such as the sampler of traces.
+        let is_read = |name: &str| inventories.iter().any(|read| read.get(name).is_some());
+        for name in variables.iter().flat_map(|variables| variables.keys()) {
+            // The host adds the endpoints of usher.toml.
+            let of_others = OF_START.contains(&name.as_str()) || name.starts_with("AWS_");
+            assert!(
+                of_others || is_read(name),
+                "{} has {name} and does not read it",
+                function.id
+            );
         }
     }
+    assert!(applications[0].functions.len() >= 10);
 }
 
 #[test]
