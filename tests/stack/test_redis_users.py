@@ -31,7 +31,7 @@ class Users(unittest.TestCase):
     def setUpClass(cls):
         server, cls.client = shutil.which("redis-server"), shutil.which("redis-cli")
         if server is None or cls.client is None:
-            raise unittest.SkipTest("Redis is not installed")
+            raise RuntimeError("Redis is not installed: scripts/stack installs it")
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.socket = Path(folder.name, "socket")

@@ -23,6 +23,7 @@ NOT_PASSED = {
 OF_EVERY_FUNCTION = {"LOG_LEVEL"}
 # Variants of the parameters that together pass on every variable.
 WITH_FILES = {"TlsCaFile": "ca.pem", "TlsCertificateFile": "c.pem", "TlsKeyFile": "k.pem"}
+ROLES = {"DatabaseWriterRole": "writer", "DatabaseReaderRole": "reader"}
 PASSWORDS = {
     "DatabaseUser": "u",
     "DatabasePassword": "p",
@@ -37,7 +38,7 @@ PASSWORDS = {
     "OtlpHeaders": "a=b",
 }
 STACKS = [
-    combinations.one(**WITH_FILES, **PASSWORDS),
+    combinations.one(**WITH_FILES, **ROLES, **PASSWORDS),
     combinations.one(logins="secrets", TlsCaSecretArn=combinations.CA, TlsCertificateSecretArn=combinations.CERTIFICATE),
     combinations.one("msk-iam", logins="tokens"),
 ]
