@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The set `failover`: a Redis gate of one primary and two replicas, three sentinels that replace the primary, and a
 # PostgreSQL with a synchronous standby. At first gate1 and database1 are the primaries. What replaces a primary of
-# PostgreSQL is not among these servers: `promote` does it, and whoever calls it leads clients to the other address.
+# PostgreSQL is not among these servers: `promote` makes the standby the primary, and its caller directs clients to the other address.
 
 FAILOVER=(gate1 gate2 gate3 sentinel1 sentinel2 sentinel3 database1 database2)
 # The name of the gate's servers for sentinels and their clients.

@@ -48,7 +48,7 @@ impl ServerLogin {
             Kind::Fixed(login) => Ok(login.clone()),
             Kind::Secret(login) if refused => login.again().await,
             Kind::Secret(login) => login.current().await,
-            // Made anew: it is a signature and costs no request.
+            // A new one each time: it is a signature and needs no request.
             Kind::Token(token) => token.login().await,
         }
     }

@@ -1,9 +1,8 @@
 //! Logins, certificates and keys at run time: from the settings, from secrets, or as IAM tokens.
 //!
 //! [`Access::open`] reads certificates, logins and keys at the same time, before the first event.
-//! [`Access::login`] is the [`ServerLogin`] of a server, which an adapter asks for each connection,
-//! and again after the server has refused a login: so a rotated password is taken without a new
-//! process.
+//! [`Access::login`] is the [`ServerLogin`] of a server. An adapter calls it for each connection, and again
+//! after the server has refused a login, so a rotated password is taken without a new process.
 //!
 //! A secret is read once and kept. After a refusal it is read again, at most once every
 //! [`PAUSE`] for all connections of the process together. If it has not changed, the version that a

@@ -136,7 +136,7 @@ impl LoginSource for Login {
 pub struct Token {
     /// The token as it is sent.
     pub value: String,
-    /// Whom it identifies. Brokers ignore it where the token says so itself, as in IAM's.
+    /// The principal that the token identifies. Brokers ignore it where the token says so itself, as in IAM's.
     pub principal: String,
     /// When it expires, milliseconds since 1970. librdkafka requests the next one after 80 % of the
     /// time until then.

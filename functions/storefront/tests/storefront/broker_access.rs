@@ -217,7 +217,7 @@ async fn a_rotated_secret_keeps_the_orders_that_wait() {
     assert!(secrets.reads().iter().filter(of_login).count() >= 2);
 }
 
-/// Has an old password until it is told that the brokers refuse it.
+/// Returns an old password until it is called for a refused login.
 #[derive(Debug, Default)]
 struct Rotated {
     refused: AtomicBool,

@@ -102,7 +102,7 @@ async fn payments_are_answered_while_waiters_and_strangers_use_their_shares() ->
     })
     .await?;
 
-    // No further order is stored while this lock is held, so whoever waits does so for the whole time.
+    // No further order is stored while this lock is held, so every wait lasts for its whole time.
     let mut lock = sqlx::PgConnection::connect_with(&env.db.connect_options()).await?;
     let mut held = lock.begin().await?;
     sqlx::raw_sql("LOCK TABLE progress IN EXCLUSIVE MODE")
