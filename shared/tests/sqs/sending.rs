@@ -171,9 +171,9 @@ async fn useless_connections_to_the_queue_are_replaced() {
             assert!(began.elapsed() < bound, "{what}: {:?}", began.elapsed());
         };
         sent("first").await;
-        relay.silence();
+        relay.silence().await;
         sent("silent").await;
-        relay.disconnect();
+        relay.disconnect().await;
         sent("closed").await;
     })
     .await;

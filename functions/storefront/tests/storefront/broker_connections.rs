@@ -68,11 +68,11 @@ fn is_acknowledged(published: &Published) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn useless_connections_to_brokers_are_replaced() {
     let connected = Connected::start(DELIVERY).await;
-    connected.relay.silence();
+    connected.relay.silence().await;
     connected.acknowledged_within(RECOVERED, "silent").await;
-    connected.relay.disconnect();
+    connected.relay.disconnect().await;
     connected.acknowledged_within(RECOVERED, "closed").await;
-    connected.relay.silence();
+    connected.relay.silence().await;
     let ready = tokio::time::timeout(Duration::from_secs(1), connected.orders.ready()).await;
     assert!(ready.is_ok(), "readiness waits for no connection");
     connected
@@ -86,7 +86,7 @@ async fn a_publish_without_brokers_ends_within_its_bound() {
     let connected = Connected::start(delivery).await;
     let dead = free_address().port();
     connected.relay.redirect(dead);
-    connected.relay.silence();
+    connected.relay.silence().await;
     let began = Instant::now();
     let published = connected.publish().await;
     let took = began.elapsed();
