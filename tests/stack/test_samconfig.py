@@ -23,6 +23,11 @@ class Environments(unittest.TestCase):
                     self.assertGreaterEqual(int(value), parameters[key]["MinValue"], f"{name}: {key}")
         self.assertEqual(len(prefixes), 3, "two environments share a prefix")
 
+    def test_a_build_includes_sources_outside_of_a_functions_folder(self):
+        for name, environment in tomllib.loads(documents.read("samconfig.toml")).items():
+            if isinstance(environment, dict):
+                self.assertFalse(environment.get("build", {}).get("parameters", {}).get("cached", False), name)
+
     def test_a_deployment_to_production_waits_for_alarms_and_a_person(self):
         prod = tomllib.loads(documents.read("samconfig.toml"))["prod"]["deploy"]["parameters"]
         self.assertTrue(prod["confirm_changeset"])
