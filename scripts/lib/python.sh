@@ -43,6 +43,6 @@ python_environment() {
     die "No Python environment in $folder."
   working "Installing $names from PyPI ($cost)" "$LOGS/pip.log" \
     "$folder/bin/pip" install --disable-pip-version-check --no-input -r "$requirements" ||
-    die "pip could not install them." "Is pypi.org reachable from here?"
+    die "pip could not install $names." "Is pypi.org reachable from here? pip's log is $LOGS/pip.log."
   touch "$folder/complete"
 }

@@ -23,6 +23,19 @@ class Environments(unittest.TestCase):
                     self.assertGreaterEqual(int(value), parameters[key]["MinValue"], f"{name}: {key}")
         self.assertEqual(len(prefixes), 3, "two environments share a prefix")
 
+    def builds(self):
+        for name, environment in tomllib.loads(documents.read("samconfig.toml")).items():
+            if isinstance(environment, dict):
+                yield name, environment.get("build", {}).get("parameters", {})
+
+    def test_a_build_includes_sources_outside_of_a_functions_folder(self):
+        for name, parameters in self.builds():
+            self.assertFalse(parameters.get("cached", False), name)
+
+    def test_two_builds_never_write_the_same_file_at_once(self):
+        for name, parameters in self.builds():
+            self.assertFalse(parameters.get("parallel", False), name)
+
     def test_a_deployment_to_production_waits_for_alarms_and_a_person(self):
         prod = tomllib.loads(documents.read("samconfig.toml"))["prod"]["deploy"]["parameters"]
         self.assertTrue(prod["confirm_changeset"])

@@ -1,10 +1,9 @@
 # shellcheck shell=bash
-# Sends every event of events/ to the packaged executables, by the test that sends them to everyday builds: the answers of
-# both architectures are equal, since each must be the documented one.
+# Sends every event of events/ to the packaged executables, by the test that sends them to everyday builds. Each answer must be
+# the documented one, and those of both architectures must be equal.
 
 answer_events() {
-  local architecture
-  ((${#chosen[@]} == ${#all[@]})) || die "--events needs all functions."
+  local architecture answered=()
   "$here/setup" build
   "$here/servers" start
   eval "$("$here/servers" env)"
@@ -18,13 +17,21 @@ answer_events() {
       stage "$architecture"
       working "every event, answered on $architecture" "$LOGS/package-events-$architecture.log" run_staged "$architecture" ||
         die "An answer on $architecture is not the documented one."
+      answered+=("$architecture")
     else
       note "$architecture is not emulated on this machine"
     fi
   done
+  ((${#answered[@]} == 2)) || return 0
+  diff <(comparable "$PACKAGES/answers-${answered[0]}") <(comparable "$PACKAGES/answers-${answered[1]}") >&2 ||
+    die "The architectures differ in the answers above."
+  done_line "$(wc -l <"$PACKAGES/answers-${answered[0]}") answers, equal on both architectures"
 }
 
-own_architecture() { [[ $(uname -m) == x86_64 ]] && printf x86_64 || printf arm64; }
+# comparable FILE: the answers in the order of their events, without times and random identifiers.
+comparable() {
+  sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g; s/[0-9]{12,}/NUMBER/g; s/\b[0-9a-f]{16,}\b/IDENTIFIER/g' "$1" | LC_ALL=C sort
+}
 
 # The test takes programs from its own folder, which has a profile's name; the host takes the functions from there as well.
 stage() {
@@ -47,6 +54,7 @@ stage() {
 }
 
 run_staged() {
-  local folder=$PACKAGES/run-$1
-  cd "$ROOT/tests/journeys" && CARGO_TARGET_DIR=$folder "$folder/release/test" --test-threads 2 invoke::every invoke::ticks
+  local folder=$PACKAGES/run-$1 answers=$PACKAGES/answers-$1
+  rm -f -- "$answers"
+  cd "$ROOT/tests/journeys" && USHER_ANSWERS=$answers CARGO_TARGET_DIR=$folder "$folder/release/test" --test-threads 2 invoke::every invoke::ticks
 }

@@ -1,11 +1,13 @@
 //! The environment of one journey.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::Row;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use tempfile::TempDir;
@@ -237,7 +239,7 @@ impl TestEnvironment {
     }
 
     /// Invokes a function with a sample event; returns exit code and answer.
-    pub async fn invoke(&self, function: &str, event: &Path) -> Result<(i32, serde_json::Value)> {
+    pub async fn invoke(&self, function: &str, event: &Path) -> Result<(i32, Value)> {
         let output = self.environment.invoke(function, event, &[]).await?;
         let code = output.status.code().context("usher invoke was killed")?;
         let answer = serde_json::from_slice(&output.stdout);
@@ -250,7 +252,23 @@ impl TestEnvironment {
                 shown(&output.stderr)
             )
         })?;
+        self.record(function, event, code, &answer)?;
         Ok((code, answer))
+    }
+
+    /// Appends an answer to the file that `USHER_ANSWERS` names, without the prefix of this
+    /// environment: `scripts/package` compares the answers of both architectures.
+    fn record(&self, function: &str, event: &Path, code: i32, answer: &Value) -> Result<()> {
+        let Some(file) = std::env::var_os("USHER_ANSWERS") else {
+            return Ok(());
+        };
+        let event = event.file_stem().unwrap_or_default().to_string_lossy();
+        let line = format!("{function} {event} {code} {answer}\n");
+        let line = line.replace(&self.environment.prefix, "{env}");
+        let mut file = File::options().create(true).append(true).open(file)?;
+        // One write, so that the lines of several tests do not mix.
+        file.write_all(line.as_bytes())?;
+        Ok(())
     }
 
     /// Removes the environment from the servers. A failed journey leaves it for inspection.

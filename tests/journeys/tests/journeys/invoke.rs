@@ -183,6 +183,25 @@ async fn ticks_and_migrations_are_idempotent() -> Result<()> {
 }
 
 #[tokio::test]
+async fn every_tick_of_stream_bridge_runs_or_is_refused() -> Result<()> {
+    // A run ends 3 s before the timeout of the function.
+    let parameters = [
+        ("StreamBridgeTimeoutSeconds", "5".to_owned()),
+        ("StreamBridgeStopMarginMs", "3000".to_owned()),
+    ];
+    let env = TestEnvironment::with(journeys::Settings {
+        parameters: parameters.into(),
+        ..journeys::Settings::default()
+    })
+    .await?;
+    for (name, file) in events(&env, "stream-bridge")? {
+        let (code, answer) = env.invoke("StreamBridge", &file).await?;
+        assert_eq!(code, i32::from(name == "not-a-tick"), "{name}: {answer}");
+    }
+    env.remove().await
+}
+
+#[tokio::test]
 async fn another_environment_is_prepared_beside_a_host() -> Result<()> {
     let env = TestEnvironment::new().await?;
     let host = env.up().await?;
