@@ -68,6 +68,7 @@ mod source_states;
 mod source_suite;
 mod sources_fixture;
 mod sqs;
+mod sqs_connections;
 mod sqs_fixture;
 mod sqs_queues;
 mod sqs_servers;
