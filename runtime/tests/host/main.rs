@@ -58,6 +58,7 @@ mod raw_kafka;
 mod redis_streams;
 mod redis_streams_fixture;
 mod redis_streams_outages;
+mod redis_streams_topologies;
 mod schedule;
 mod semantics;
 mod semantics_queue;
