@@ -30,6 +30,7 @@ mod invoke_command;
 mod isolation;
 mod jwks;
 mod kafka;
+mod kafka_connections;
 mod kafka_discards;
 mod kafka_fixture;
 mod kafka_inputs;
