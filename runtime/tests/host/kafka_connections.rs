@@ -79,13 +79,13 @@ impl Connected {
 async fn useless_connections_of_a_mapping_are_replaced() {
     let mut connected = Connected::start().await;
     // at once, so that commits are in flight
-    connected.relay.disconnect();
+    connected.relay.disconnect().await;
     connected.processed("closed").await;
-    connected.relay.silence();
+    connected.relay.silence().await;
     connected.processed("silent").await;
-    connected.relay.reset();
+    connected.relay.reset().await;
     connected.processed("reset").await;
-    connected.relay.silence();
+    connected.relay.silence().await;
     connected.processed("silent again").await;
     connected.committed("all").await;
 
@@ -95,7 +95,7 @@ async fn useless_connections_of_a_mapping_are_replaced() {
     connected
         .relay
         .redirect(frozen.local_addr().unwrap().port());
-    connected.relay.silence();
+    connected.relay.silence().await;
     until("the consumer has tried to connect", async || {
         connected.relay.accepted() > attempts + 1
     })

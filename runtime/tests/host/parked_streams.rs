@@ -98,7 +98,7 @@ async fn counts_continue_after_their_connection_broke() {
         count(&name).await.filter(|count| *count == 1)
     })
     .await;
-    streams.relay.disconnect();
+    streams.relay.disconnect().await;
     streams.park_in_each().await;
     // well before the next regular search
     let limit = Duration::from_secs(30);

@@ -44,11 +44,11 @@ async fn useless_connections_of_a_queue_are_replaced() {
     let running = fixture.start();
     let connected = Connected { relay, fixture };
     connected.done("first").await;
-    connected.relay.disconnect();
+    connected.relay.disconnect().await;
     connected.done("closed").await;
-    connected.relay.reset();
+    connected.relay.reset().await;
     connected.done("reset").await;
-    connected.relay.silence();
+    connected.relay.silence().await;
     connected.done("silent").await;
 
     // accepts connections and answers nothing
@@ -56,7 +56,7 @@ async fn useless_connections_of_a_queue_are_replaced() {
     connected
         .relay
         .redirect(frozen.local_addr().unwrap().port());
-    connected.relay.silence();
+    connected.relay.silence().await;
     eventually_within(RECOVERED, "the status says so", async || {
         running.source.snapshot().problem
     })

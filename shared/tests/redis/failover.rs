@@ -64,7 +64,7 @@ async fn a_silent_connection_costs_one_response_timeout() {
     let gate =
         Gate::connect(&pair.url(), environment.names.clone(), TIMEOUT).expect("a usable address");
     gate.ping().await.expect("answers");
-    pair.relay.silence();
+    pair.relay.silence().await;
     let asked = Instant::now();
     let silent = gate
         .reserve(&environment.request(environment.order(), "alice", best(1)))

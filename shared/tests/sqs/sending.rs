@@ -175,17 +175,17 @@ async fn useless_connections_to_the_queue_are_replaced() {
             assert!(began.elapsed() < bound, "{what}: {:?}", began.elapsed());
         };
         sent("first").await;
-        relay.silence();
+        relay.silence().await;
         sent("silent").await;
-        relay.disconnect();
+        relay.disconnect().await;
         sent("closed").await;
-        relay.reset();
+        relay.reset().await;
         sent("reset").await;
 
         // Accepts connections and answers nothing, as a server that is stopped by SIGSTOP.
         let frozen = TcpListener::bind("127.0.0.1:0").expect("a free port");
         relay.redirect(frozen.local_addr().expect("an address").port());
-        relay.silence();
+        relay.silence().await;
         let began = Instant::now();
         let error = queue.send(&[message("frozen")]).await.expect_err("frozen");
         let took = began.elapsed();

@@ -35,6 +35,11 @@ pub(crate) fn store_url() -> String {
     std::env::var("STORE_URL").unwrap_or_else(|_| database_url())
 }
 
+/// Whether these tests run a second time, behind a pooler.
+pub(crate) fn behind_a_pooler() -> bool {
+    std::env::var_os("STORE_URL").is_some()
+}
+
 /// Runs a test in a new, migrated schema and drops the schema afterwards.
 pub(crate) async fn with<F: Future<Output = ()> + Send + 'static>(
     test: impl FnOnce(Environment) -> F,

@@ -72,7 +72,7 @@ async fn a_statement_ends_when_postgres_falls_silent() {
             async move { look(&store).await }
         });
         env.until_sessions(1, "wait_event_type = 'Lock'").await;
-        relay.silence();
+        relay.silence().await;
         lock.rollback().await.expect("postgres");
         let error = busy
             .await
@@ -108,7 +108,7 @@ async fn a_silent_transaction_returns_its_slot() {
             }
         });
         env.until_sessions(1, "wait_event_type = 'Lock'").await;
-        relay.silence();
+        relay.silence().await;
         lock.rollback().await.expect("postgres");
         assert_eq!(busy.await.expect("no panic"), Some(ErrorClass::Unavailable));
         // Its locks end with its session, which Postgres itself ends; then the delivery that
@@ -136,7 +136,7 @@ async fn an_abandoned_silent_connection_gives_its_place_back() {
             async move { look(&store).await }
         });
         env.until_sessions(1, "wait_event_type = 'Lock'").await;
-        relay.silence();
+        relay.silence().await;
         busy.abort();
         assert!(busy.await.is_err_and(|end| end.is_cancelled()));
         lock.rollback().await.expect("postgres");
@@ -169,7 +169,7 @@ async fn idle_connections_that_fell_silent_cost_no_error() {
             "state = 'idle' AND clock_timestamp() - state_change > interval '1.2 s'",
         )
         .await;
-        relay.silence();
+        relay.silence().await;
         for _ in 0..4 {
             look(&store).await.expect("on a new connection");
         }

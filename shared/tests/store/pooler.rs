@@ -13,7 +13,7 @@ use testkit::private_postgres::PrivatePostgres;
 use testkit::servers::database_url;
 use tokio::process::Command;
 
-use crate::environment::{look, with};
+use crate::environment::{behind_a_pooler, look, with};
 
 /// The server of `scripts/servers`.
 async fn pooler(sessions: u32, settings: &str) -> PgBouncer {
@@ -124,7 +124,7 @@ const OF_SESSIONS: [&str; 8] = [
 
 #[tokio::test]
 async fn every_other_test_passes_behind_a_pooler() {
-    if env::var_os("STORE_URL").is_some() {
+    if behind_a_pooler() {
         return;
     }
     let pooler = pooler(12, SETTINGS[1]).await;

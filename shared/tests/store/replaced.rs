@@ -91,7 +91,7 @@ async fn a_lost_answer_is_found_out() {
     let server = PrivatePostgres::start().await;
     let fixture = Fixture::new(&server).await;
     let (busy, lock) = fixture.waiting(&server).await;
-    fixture.relay.silence();
+    fixture.relay.silence().await;
     drop(lock);
     let began = Instant::now();
     unanswered(busy).await;
@@ -116,7 +116,7 @@ async fn closed_connections_are_replaced() {
     let server = PrivatePostgres::start().await;
     let fixture = Fixture::new(&server).await;
     let (busy, lock) = fixture.waiting(&server).await;
-    fixture.relay.disconnect();
+    fixture.relay.disconnect().await;
     unanswered(busy).await;
     drop(lock);
     fixture.recovers().await;
@@ -163,7 +163,7 @@ async fn a_standby_is_left_for_the_primary() {
     let fixture = Fixture::new(&server).await;
     let standby = server.standby().await;
     fixture.relay.redirect(standby.port());
-    fixture.relay.disconnect();
+    fixture.relay.disconnect().await;
     let began = Instant::now();
     let error = fixture.write().await.expect_err("a standby");
     assert!(began.elapsed() < CONNECT_BOUND, "{:?}", began.elapsed());

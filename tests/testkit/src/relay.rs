@@ -2,12 +2,24 @@
 //! ones.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+/// What happens to existing connections.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Silence,
+    Reset,
+    Close,
+}
+
+/// Tells the connections that were accepted since the last cut. Each drops its receiver when it has
+/// obeyed.
+type Connections = Arc<Mutex<watch::Sender<Option<Cut>>>>;
 
 /// A relay. It ends with the tokio runtime of its test.
 #[derive(Debug)]
@@ -15,9 +27,7 @@ pub struct Relay {
     address: SocketAddr,
     target: Arc<AtomicU16>,
     accepted: Arc<AtomicUsize>,
-    silenced: watch::Sender<()>,
-    disconnected: watch::Sender<()>,
-    resets: watch::Sender<()>,
+    connections: Connections,
 }
 
 impl Relay {
@@ -25,38 +35,23 @@ impl Relay {
     /// progress while the test waits.
     pub async fn start(port: u16) -> Self {
         let listener = listener().await;
-        let address = listener.local_addr().expect("an address");
-        let target = Arc::new(AtomicU16::new(port));
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let silenced = watch::Sender::new(());
-        let (current, count) = (target.clone(), accepted.clone());
-        let silence = silenced.clone();
-        let disconnected = watch::Sender::new(());
-        let disconnect = disconnected.clone();
-        let resets = watch::Sender::new(());
-        let reset = resets.clone();
+        let relay = Self {
+            address: listener.local_addr().expect("an address"),
+            target: Arc::new(AtomicU16::new(port)),
+            accepted: Arc::default(),
+            connections: Connections::default(),
+        };
+        let (target, accepted) = (relay.target.clone(), relay.accepted.clone());
+        let connections = relay.connections.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::SeqCst);
-                let port = current.load(Ordering::SeqCst);
-                let forwarding = forward(client, port, silence.subscribe(), reset.subscribe());
-                let mut disconnect = disconnect.subscribe();
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = forwarding => {}
-                        _ = disconnect.changed() => {}
-                    }
-                });
+                let cut = connections.lock().expect("no panic").subscribe();
+                accepted.fetch_add(1, Ordering::SeqCst);
+                let port = target.load(Ordering::SeqCst);
+                tokio::spawn(forward(client, port, cut));
             }
         });
-        Self {
-            address,
-            target,
-            accepted,
-            silenced,
-            disconnected,
-            resets,
-        }
+        relay
     }
 
     /// Connections that were accepted since the start.
@@ -74,39 +69,52 @@ impl Relay {
         self.target.store(port, Ordering::SeqCst);
     }
 
-    /// Existing connections stay open but forward nothing any more. New ones work.
-    pub fn silence(&self) {
-        self.silenced.send_replace(());
+    /// Existing connections stay open but forward nothing after the return. New ones work.
+    pub async fn silence(&self) {
+        self.cut(Cut::Silence).await;
     }
 
-    /// Resets existing connections (TCP RST). New ones work.
-    pub fn reset(&self) {
-        self.resets.send_replace(());
+    /// Resets existing connections (TCP RST) before the return. New ones work.
+    pub async fn reset(&self) {
+        self.cut(Cut::Reset).await;
     }
 
-    /// Closes existing connections. New ones work.
-    pub fn disconnect(&self) {
-        self.disconnected.send_replace(());
+    /// Closes existing connections before the return. New ones work.
+    pub async fn disconnect(&self) {
+        self.cut(Cut::Close).await;
+    }
+
+    async fn cut(&self, cut: Cut) {
+        let existing = std::mem::take(&mut *self.connections.lock().expect("no panic"));
+        existing.send_replace(Some(cut));
+        existing.closed().await;
     }
 }
 
-async fn forward(
-    mut client: TcpStream,
-    port: u16,
-    mut silenced: watch::Receiver<()>,
-    mut reset: watch::Receiver<()>,
-) {
-    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
-        return;
+async fn forward(mut client: TcpStream, port: u16, mut cut: watch::Receiver<Option<Cut>>) {
+    let mut server = None;
+    let forwarding = async {
+        let connected = TcpStream::connect(("127.0.0.1", port)).await?;
+        copy_bidirectional(&mut client, server.insert(connected)).await
     };
     tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => {}
-        _ = silenced.changed() => std::future::pending().await,
-        _ = reset.changed() => {
-            for socket in [client, server] {
+        biased;
+        _ = cut.changed() => {}
+        _ = forwarding => return,
+    }
+    let sockets = [Some(client), server].into_iter().flatten();
+    let chosen = *cut.borrow();
+    match chosen {
+        Some(Cut::Silence) => {
+            drop(cut);
+            std::future::pending::<()>().await;
+        }
+        Some(Cut::Reset) => {
+            for socket in sockets {
                 socket.set_zero_linger().expect("an open socket");
             }
         }
+        Some(Cut::Close) | None => drop(sockets.collect::<Vec<_>>()),
     }
 }
 

@@ -47,7 +47,7 @@ impl Fixture {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_connection_costs_one_timeout() {
     let mut fixture = Fixture::start().await;
-    fixture.relay.silence();
+    fixture.relay.silence().await;
     let errors = fixture.counter.add_soon().await;
     assert_eq!(errors.len(), 1, "{errors:?}");
 }
@@ -55,7 +55,7 @@ async fn a_silent_connection_costs_one_timeout() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reset_connection_costs_nothing() {
     let mut fixture = Fixture::start().await;
-    fixture.relay.reset();
+    fixture.relay.reset().await;
     assert_eq!(fixture.counter.add().await, Ok(2));
 }
 
@@ -67,7 +67,7 @@ async fn a_peer_that_is_gone_is_waited_for_in_bounds() {
     fixture
         .relay
         .redirect(hole.local_addr().expect("an address").port());
-    fixture.relay.silence();
+    fixture.relay.silence().await;
     for _ in 0..3 {
         let failed = fixture.counter.add().await;
         assert!(

@@ -62,7 +62,7 @@ async fn readers_follow_to_the_new_server() {
             assert!(matches!(received, Received::Entries(entries) if entries.is_empty()));
             let live = if silent { &pair.old } else { &pair.new };
             if silent {
-                pair.relay.silence();
+                pair.relay.silence().await;
             } else {
                 pair.fail_over();
             }

@@ -64,7 +64,7 @@ impl Connected {
     /// Publishes while the only server is at `port`, and again when the broker is back.
     async fn outage(&self, port: u16, delivery: Duration, what: &str) {
         self.relay.redirect(port);
-        self.relay.silence();
+        self.relay.silence().await;
         let began = Instant::now();
         let published = self.publish().await;
         let took = began.elapsed();
@@ -93,13 +93,13 @@ fn is_acknowledged(published: &Published) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn useless_connections_to_brokers_are_replaced() {
     let connected = Connected::start(DELIVERY).await;
-    connected.relay.silence();
+    connected.relay.silence().await;
     connected.acknowledged_within(RECOVERED, "silent").await;
-    connected.relay.disconnect();
+    connected.relay.disconnect().await;
     connected.acknowledged_within(RECOVERED, "closed").await;
-    connected.relay.reset();
+    connected.relay.reset().await;
     connected.acknowledged_within(RECOVERED, "reset").await;
-    connected.relay.silence();
+    connected.relay.silence().await;
     let ready = tokio::time::timeout(Duration::from_secs(1), connected.orders.ready()).await;
     assert!(ready.is_ok(), "readiness waits for no connection");
     connected

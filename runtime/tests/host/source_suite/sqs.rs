@@ -249,7 +249,7 @@ impl<const FIFO: bool> SourceUnderTest for Queue<FIFO> {
             Outage::Away => self.relay.as_ref().unwrap().redirect(free_address().port()),
         }
         if let Some(relay) = &self.relay {
-            relay.disconnect();
+            relay.disconnect().await;
         }
     }
 
@@ -258,7 +258,7 @@ impl<const FIFO: bool> SourceUnderTest for Queue<FIFO> {
             None => self.create().await,
             Some(relay) => {
                 relay.redirect(server_port());
-                relay.disconnect();
+                relay.disconnect().await;
             }
         }
     }

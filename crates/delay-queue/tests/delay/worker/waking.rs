@@ -128,7 +128,7 @@ async fn a_worker_resubscribes_after_a_silent_connection() {
         .await
         .expect("answers");
     assert_eq!(next(&mut jobs).await.id, "first");
-    pair.relay.silence();
+    pair.relay.silence().await;
     other
         .schedule(Shard::of_id("second"), "second", "x", Due::In(0))
         .await
