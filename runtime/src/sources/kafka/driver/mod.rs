@@ -2,11 +2,12 @@
 //!
 //! `events` feeds the machine with what the polling thread sends, `actions` executes what the
 //! machine returns. `result` classifies the end of a batch, `discards` delivers failure records,
-//! `moves` executes an operator's seek or skip, `commits` commits offsets, and `invalid_positions`
-//! decides when the consumer has to be replaced.
+//! `moves` executes an operator's seek or skip, `commits` commits offsets on the thread of
+//! `committer`, and `invalid_positions` decides when the consumer has to be replaced.
 
 mod actions;
 mod commits;
+mod committer;
 mod discards;
 mod events;
 mod invalid_positions;
@@ -23,7 +24,7 @@ use event_sources::InvocationId;
 use event_sources::stream::{Offset, Partition, Slice, StreamInput, StreamMachine};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::commits::Committer;
+use self::committer::Committer;
 use self::tasks::Tasks;
 use crate::clock::Clock;
 use crate::destinations::{Delivered, DestinationError};

@@ -1,6 +1,6 @@
 //! Against brokers in this process.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::CommitMode;
 use rdkafka::mocking::MockCluster;
