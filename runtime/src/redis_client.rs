@@ -39,7 +39,7 @@ pub(crate) fn address(endpoint: &RedisEndpoint) -> String {
     let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
     let hosts = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
     let hosts = hosts.split(['/', '?', '#']).next().unwrap_or_default();
-    if hosts.contains(',') || sentinel(url) || has_port(hosts) {
+    if hosts.contains(',') || is_sentinel(endpoint) || has_port(hosts) {
         hosts.to_owned()
     } else {
         format!("{hosts}:6379")
@@ -51,8 +51,11 @@ pub(crate) fn is_cluster(endpoint: &RedisEndpoint) -> bool {
     has_parameter(&endpoint.url, |parameter| parameter == "cluster=true")
 }
 
-fn sentinel(url: &str) -> bool {
-    has_parameter(url, |parameter| parameter.starts_with("sentinel="))
+/// Whether the endpoint names Sentinels, whose default port is another one.
+pub(crate) fn is_sentinel(endpoint: &RedisEndpoint) -> bool {
+    has_parameter(&endpoint.url, |parameter| {
+        parameter.starts_with("sentinel=")
+    })
 }
 
 fn has_parameter(url: &str, wanted: impl Fn(&str) -> bool) -> bool {

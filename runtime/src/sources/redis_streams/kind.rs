@@ -132,10 +132,10 @@ fn has_tag(key: &str) -> bool {
         .is_some_and(|(tag, _)| !tag.is_empty())
 }
 
-/// The server that has to run. Of several, some may be away: then only [`probe`] decides.
+/// The server that has to run. Of nodes or Sentinels some may be away: then only [`probe`] decides.
 fn servers(redis: &RedisEndpoint) -> Vec<LocalServer> {
     let servers = local_servers(&redis.url);
-    if servers.len() > 1 {
+    if servers.len() > 1 || redis_client::is_sentinel(redis) {
         Vec::new()
     } else {
         servers
